@@ -1,1 +1,29 @@
-//! Placeholder for the first build.
+//! Shapes that the engine, the adapters, the shell and the page share.
+//!
+//! Nothing here decides or reaches outside: only data, its spelling on the wire and in the journal, and the few
+//! pure rules that belong to a value itself (how a version is read, how a name is derived from it).
+#![warn(missing_docs)]
+
+pub mod access;
+pub mod event;
+pub mod fact;
+pub mod failure;
+pub mod ids;
+pub mod live;
+pub mod plan;
+pub mod profile;
+pub mod step;
+pub mod version;
+pub mod view;
+
+pub use access::*;
+pub use event::*;
+pub use fact::*;
+pub use failure::*;
+pub use ids::*;
+pub use live::*;
+pub use plan::*;
+pub use profile::*;
+pub use step::*;
+pub use version::*;
+pub use view::*;

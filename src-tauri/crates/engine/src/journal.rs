@@ -1,0 +1,84 @@
+//! Where events are kept: the trait, and a journal in memory for tests and simulation.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use async_trait::async_trait;
+use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Stamp};
+
+/// The record of everything a run did. Append-only; an append is durable when it returns.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Appends events of one run in one transaction: all or none, numbered from `after + 1`.
+    ///
+    /// # Errors
+    /// When the newest event of the run is not number `after` (somebody else wrote), or nothing could be stored. Then
+    /// nothing was appended.
+    async fn append(
+        &self,
+        run: &RunId,
+        after: u32,
+        at: &Stamp,
+        by: &Actor,
+        bodies: Vec<EventBody>,
+    ) -> Result<Vec<Event>, Failure>;
+    /// Events of a run with a number above `after`, in order.
+    ///
+    /// # Errors
+    /// `JournalNewer` when an event cannot be read by this app; its param `version` names the app that wrote it.
+    async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure>;
+    /// Ids of all runs, newest first.
+    async fn runs(&self) -> Result<Vec<RunId>, Failure>;
+}
+
+/// A journal in memory.
+#[derive(Default)]
+pub struct MemoryJournal {
+    runs: Mutex<BTreeMap<RunId, Vec<Event>>>,
+}
+
+impl MemoryJournal {
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<RunId, Vec<Event>>) -> T) -> T {
+        // A poisoned lock only says that another test thread panicked; the map itself is whole.
+        let mut guard = self.runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        work(&mut guard)
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn append(
+        &self,
+        run: &RunId,
+        after: u32,
+        at: &Stamp,
+        by: &Actor,
+        bodies: Vec<EventBody>,
+    ) -> Result<Vec<Event>, Failure> {
+        self.with(|runs| {
+            let events = runs.entry(run.clone()).or_default();
+            let newest = events.last().map_or(0, |event| event.seq);
+            if newest != after {
+                return Err(Failure::new(ErrorCode::JournalFailed, "write the record")
+                    .because(format!("the newest entry is {newest}, not {after}")));
+            }
+            let fresh: Vec<Event> = (after + 1..)
+                .zip(bodies)
+                .map(|(seq, body)| Event { run: run.clone(), seq, at: at.clone(), by: by.clone(), body })
+                .collect();
+            events.extend(fresh.iter().cloned());
+            Ok(fresh)
+        })
+    }
+
+    async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure> {
+        Ok(self.with(|runs| {
+            runs.get(run)
+                .map(|events| events.iter().filter(|event| event.seq > after).cloned().collect())
+                .unwrap_or_default()
+        }))
+    }
+
+    async fn runs(&self) -> Result<Vec<RunId>, Failure> {
+        Ok(self.with(|runs| runs.keys().rev().cloned().collect()))
+    }
+}

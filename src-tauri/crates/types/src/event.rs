@@ -1,0 +1,238 @@
+//! The journal's events: immutable facts about us, in order.
+
+use serde::{Deserialize, Serialize};
+use specta::Type;
+
+use crate::{
+    Actor, Fact, Failure, How, Names, Profile, Realm, RunId, Stamp, StepDefinition, StepId, StepPlan, Version,
+};
+
+/// One event as it stands in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Which run.
+    pub run: RunId,
+    /// Number within the run, from 1 without gaps.
+    pub seq: u32,
+    /// When, by the clock of the composition (virtual in practice).
+    pub at: Stamp,
+    /// Who acted, or for whom the app acted.
+    pub by: Actor,
+    /// What happened.
+    pub body: EventBody,
+}
+
+/// What happened. Past tense; written before the effect where one follows (`StepStarted`), after it otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum EventBody {
+    /// A run was made. Everything it needs is frozen here.
+    RunDrafted {
+        /// The version.
+        version: Version,
+        /// The whole profile.
+        profile: Box<Profile>,
+        /// Every name derived from the version.
+        names: Names,
+        /// The steps.
+        steps: Vec<StepDefinition>,
+        /// Production or practice.
+        realm: Realm,
+    },
+    /// A person started Prepare.
+    PrepareStarted {
+        /// "Testing of 2.1.0 is finished", as the person said it.
+        statement: String,
+        /// Time of every commit and tag of this run, so that a repeat gives the same ids.
+        commit_time: Stamp,
+    },
+    /// Every step of Prepare is done; nothing is held.
+    RunPrepared,
+    /// A person started Deploy.
+    DeployStarted {
+        /// The staging machine of this run.
+        staging: StagingMachine,
+        /// Who was told that some pages may fail for about a minute.
+        told: String,
+        /// What differs from the day of Prepare, accepted by the person.
+        differences: Vec<String>,
+    },
+    /// Every step of Deploy is done.
+    CheckingStarted,
+    /// The run ended.
+    RunEnded {
+        /// How.
+        result: RunResult,
+        /// What the person wrote.
+        note: String,
+        /// What stays behind.
+        left_behind: Vec<String>,
+    },
+    /// Somebody else took over on this computer.
+    TookOver {
+        /// Who had it before.
+        from: String,
+    },
+    /// The button of a step was enabled.
+    StepOffered {
+        /// Which step.
+        step: StepId,
+    },
+    /// An attempt started. On disk before the first byte of its effect leaves the app.
+    StepStarted {
+        /// Which step.
+        step: StepId,
+        /// From 1.
+        attempt: u32,
+        /// The plan that was shown and confirmed.
+        plan: Box<StepPlan>,
+    },
+    /// Something is now known for certain.
+    FactLearned {
+        /// The step that learned it.
+        step: StepId,
+        /// What.
+        fact: Fact,
+    },
+    /// A step is done.
+    StepSucceeded {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        how: How,
+        /// What the world showed.
+        evidence: Vec<String>,
+    },
+    /// A step is done, with something to know.
+    StepWarned {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What the world showed.
+        evidence: Vec<String>,
+        /// What to know.
+        warning: String,
+    },
+    /// A step was left out.
+    StepSkipped {
+        /// Which step.
+        step: StepId,
+        /// Why.
+        note: String,
+    },
+    /// An attempt ended without its effect, or with a part of it.
+    StepFailed {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What went wrong.
+        failure: Failure,
+    },
+    /// We do not know whether the attempt had its effect.
+    StepInDoubt {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        why: String,
+    },
+    /// The world shows that the attempt is under way: same attempt, followed again.
+    StepResumed {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What the world showed.
+        evidence: String,
+    },
+    /// The attempt did not have its effect, for certain; the button comes back.
+    StepReset {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What the world showed, or what a person saw.
+        evidence: String,
+    },
+    /// A person stopped the step.
+    StepStopped {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        note: String,
+    },
+    /// A person answered a question of a plan.
+    QuestionAnswered {
+        /// Which step.
+        step: StepId,
+        /// Question id.
+        question: String,
+        /// The question as it was shown.
+        text: String,
+        /// Choice id.
+        answer: String,
+        /// What the person wrote.
+        note: String,
+    },
+    /// A person answered a check of the site.
+    CheckAnswered {
+        /// Check id.
+        check: String,
+        /// The answer.
+        answer: CheckAnswer,
+        /// What the person wrote.
+        note: String,
+    },
+}
+
+/// The staging machine of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct StagingMachine {
+    /// Its name.
+    pub name: String,
+    /// Address.
+    pub address: String,
+    /// SSH port.
+    pub port: u16,
+    /// Login user.
+    pub user: String,
+    /// Confirmed fingerprint, `SHA256:…`.
+    pub fingerprint: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum RunResult {
+    /// Every server runs the version and every check passed.
+    Released,
+    /// Released, and a check failed or could not be made; accepted with a reason.
+    ReleasedWithFailedCheck,
+    /// The old version serves again.
+    RolledBack,
+    /// Ended by a person after something changed.
+    Stopped,
+    /// Given up before Deploy.
+    Abandoned,
+}
+
+/// Answer of a person to a check of the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckAnswer {
+    /// As it should be.
+    Passed,
+    /// Not as it should be.
+    Failed,
+    /// Nobody could look.
+    CouldNotCheck,
+}
