@@ -1,0 +1,139 @@
+//! Makes the annotated tag on the version commit, in the app's own clone. Publishes nothing, and never moves a tag.
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, StepId, StepPlan, WayBack,
+};
+
+use super::{find, planned_signature, short, signature, signed, tag_ref, version_commit};
+use crate::step::{Entry, Outcome, PlanDraft, Step, StepContext};
+
+/// See the file.
+pub struct CreateTag;
+
+#[async_trait]
+impl Step for CreateTag {
+    fn id(&self) -> StepId {
+        StepId::CreateTag
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::VersionSet]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let commit = version_commit(&run)?;
+        let tag = &run.names.tag;
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Make the label",
+            format!(
+                "Labels the commit that says {} as {tag}, so that everyone can find exactly this state. The label is made \
+                 on this computer; you publish it after the branch.",
+                run.names.version_value
+            ),
+        )
+        .by_hand(vec![format!("git tag -a {tag} -m '{} {}'", run.profile.product.name, run.version)], None)
+        .input("commit", commit.clone())
+        .line("Label", tag.clone())
+        .line("On commit", commit.clone());
+        let refs = cx.ports.git.remote_refs().await?;
+        match find(&refs, &tag_ref(&run)) {
+            None => Ok(signed(draft, &signature(cx)?)
+                .input(
+                    "message",
+                    format!(
+                        "{} {}\n\nGreenlight-Run: {}\nReleased-By: {}\n",
+                        run.profile.product.name, run.version, run.id, cx.by.person
+                    ),
+                )
+                .gate("tagFree", true, format!("The label {tag} is free"), "asked GitHub just now")
+                .finish()),
+            Some(there) if there.commit() == commit => Ok(draft
+                .input("object", there.id.clone())
+                .already(format!("GitHub has {tag} at {} already.", short(&commit)))
+                .finish()),
+            Some(there) => Ok(draft
+                .gate(
+                    "tagFree",
+                    false,
+                    format!("The label {tag} exists at another commit and is never moved"),
+                    format!("it stands at {}, not at {}", short(there.commit()), short(&commit)),
+                )
+                .finish()),
+        }
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, _entry: Entry) -> Outcome {
+        let run = cx.run();
+        let commit = plan.input("commit").to_owned();
+        if let Some(evidence) = &plan.already {
+            let facts = vec![Fact::TagMade { object: plan.input("object").to_owned(), commit, already: true }];
+            return Outcome::Already { evidence: vec![evidence.clone()], facts };
+        }
+        if plan.input("message").is_empty() {
+            return Outcome::Failed(tag_elsewhere(&run));
+        }
+        let keep = format!("refs/greenlight/{}/tag", run.id);
+        let by = planned_signature(plan);
+        match cx.ports.git.make_tag(&commit, &run.names.tag, plan.input("message"), &by, &keep).await {
+            Ok(object) => Outcome::Succeeded {
+                evidence: vec![format!(
+                    "Labelled {} as {}. Ready on this computer, nothing published.",
+                    short(&commit),
+                    run.names.tag
+                )],
+                facts: vec![Fact::TagMade { object, commit, already: false }],
+            },
+            Err(failure) => failure.into(),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        let commit = match version_commit(&run) {
+            Ok(commit) => commit,
+            Err(failure) => return Observation::Unknown { why: failure.to_string() },
+        };
+        match cx.ports.git.remote_refs().await {
+            Ok(refs) => match find(&refs, &tag_ref(&run)) {
+                Some(there) if there.commit() == commit => Observation::Done {
+                    evidence: vec![format!("GitHub has {} at {}.", run.names.tag, short(&commit))],
+                    facts: vec![Fact::TagMade { object: there.id.clone(), commit, already: true }],
+                },
+                Some(there) => Observation::Conflict {
+                    what: format!("{} stands at {} on GitHub", run.names.tag, short(there.commit())),
+                },
+                None => Observation::NotDone {
+                    evidence: "GitHub has no such label. On this computer it can be made again and gives the same one."
+                        .into(),
+                },
+            },
+            Err(failure) => Observation::Unknown { why: failure.to_string() },
+        }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::NothingToUndo
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+/// The tag stands at another commit.
+pub(super) fn tag_elsewhere(run: &RunView) -> Failure {
+    Failure::new(ErrorCode::TagElsewhere, format!("use the label {}: it stands at another commit", run.names.tag))
+        .with("tag", run.names.tag.clone())
+        .hint("Somebody may have released this version already: look at the history.")
+        .hint("The way on is a new version number, never a moved label.")
+        .retry(Retry::No)
+}

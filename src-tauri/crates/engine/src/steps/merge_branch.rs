@@ -1,0 +1,170 @@
+//! Merges the release branch into the main branch, in the app's own clone. Publishes nothing.
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, StepId, StepPlan,
+    WayBack,
+};
+
+use super::{find, main_ref, planned_signature, short, signature, signed};
+use crate::{
+    ports::{CommitInfo, MergeResult, RemoteRef},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct MergeBranch;
+
+const SHOWN_COMMITS: usize = 50;
+
+#[async_trait]
+impl Step for MergeBranch {
+    fn id(&self) -> StepId {
+        StepId::MergeBranch
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        cx.activity(self.id(), "Reading the repository");
+        cx.ports.git.refresh().await?;
+        let refs = cx.ports.git.remote_refs().await?;
+        let (base, head) = ends(&run, &refs)?;
+        let (branch, main) = (&run.names.branch, &run.profile.git.main);
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Merge the branch",
+            format!(
+                "Brings the finished work of branch {branch} together with {main}. This happens on this computer only; \
+                 nothing is published before you push."
+            ),
+        )
+        .by_hand(vec![format!("git checkout {main}"), format!("git merge refs/heads/{branch}")], None)
+        .input("base", base)
+        .input("head", head);
+        if cx.ports.git.is_ancestor(head, base).await? {
+            return Ok(draft
+                .already(format!("Branch {branch} ({}) is part of {main} already.", short(head)))
+                .finish());
+        }
+        let (commits, total) = cx.ports.git.commits_between(base, head, SHOWN_COMMITS).await?;
+        let changed = cx.ports.git.changed_paths(base, head).await?;
+        let draft = signed(draft, &signature(cx)?)
+            .input("message", format!("Merge branch '{branch}' into {main}"))
+            .line(format!("{main} now"), base)
+            .line(format!("{branch} now"), head)
+            .change(Change::Commits {
+                title: format!("Commits of {branch} that {main} does not have"),
+                commits: commits.into_iter().map(commit_line).collect(),
+                total,
+            })
+            .notice("Hooks of the repository are not run by the app.")
+            .gate(
+                "noLargeFiles",
+                changed.lfs_pointers.is_empty(),
+                "No large files (Git LFS) take part",
+                changed.lfs_pointers.join(", "),
+            );
+        let draft = if changed.paths.iter().any(|path| path.starts_with(".github/workflows/")) {
+            draft.notice("This merge changes build workflows: GitHub accepts the push only from a token that may change them.")
+        } else {
+            draft
+        };
+        Ok(draft.finish())
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, _entry: Entry) -> Outcome {
+        let (base, head) = (plan.input("base").to_owned(), plan.input("head").to_owned());
+        if let Some(evidence) = &plan.already {
+            let facts = vec![Fact::Merged { commit: base.clone(), base, head, already: true }];
+            return Outcome::Already { evidence: vec![evidence.clone()], facts };
+        }
+        let run = cx.run();
+        let keep = format!("refs/greenlight/{}/merge", run.id);
+        let merged = cx.ports.git.merge(&base, &head, plan.input("message"), &planned_signature(plan), &keep).await;
+        match merged {
+            Ok(MergeResult::Merged(commit)) => Outcome::Succeeded {
+                evidence: vec![format!(
+                    "Merged {} into {} as {}. Ready on this computer, nothing published.",
+                    run.names.branch,
+                    run.profile.git.main,
+                    short(&commit)
+                )],
+                facts: vec![Fact::Merged { base, head, commit, already: false }],
+            },
+            Ok(MergeResult::Conflict(files)) => Outcome::Failed(conflict(&run, &files)),
+            Err(failure) => failure.into(),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        let asked = async {
+            cx.ports.git.refresh().await?;
+            let refs = cx.ports.git.remote_refs().await?;
+            let (base, head) = ends(&run, &refs)?;
+            let is_merged = cx.ports.git.is_ancestor(head, base).await?;
+            Ok::<_, Failure>((base.to_owned(), head.to_owned(), is_merged))
+        };
+        match asked.await {
+            Ok((base, head, true)) => Observation::Done {
+                evidence: vec![format!("GitHub's {} contains {}.", run.profile.git.main, short(&head))],
+                facts: vec![Fact::Merged { commit: base.clone(), base, head, already: true }],
+            },
+            Ok((_, _, false)) => Observation::NotDone {
+                evidence: "GitHub has no such merge. On this computer it can be made again and gives the same commit."
+                    .into(),
+            },
+            Err(failure) => Observation::Unknown { why: failure.to_string() },
+        }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::NothingToUndo
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+/// Heads of the main branch and the release branch on the remote.
+fn ends<'a>(run: &RunView, refs: &'a [RemoteRef]) -> Result<(&'a str, &'a str), Failure> {
+    let missing = |what: &str, name: &str| {
+        Failure::new(ErrorCode::GitMissing, format!("find {what} {name} on GitHub"))
+            .with("name", name)
+            .hint(format!("Ask a developer whether {name} was pushed."))
+            .retry(Retry::Safe)
+    };
+    let main = find(refs, &main_ref(run)).ok_or_else(|| missing("the branch", &run.profile.git.main))?;
+    let branch = find(refs, &format!("refs/heads/{}", run.names.branch))
+        .ok_or_else(|| missing("the release branch", &run.names.branch))?;
+    Ok((&main.id, &branch.id))
+}
+
+fn conflict(run: &RunView, files: &[String]) -> Failure {
+    let list = files.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
+    Failure::new(
+        ErrorCode::MergeConflict,
+        format!("merge {} into {}: both changed the same lines", run.names.branch, run.profile.git.main),
+    )
+    .with("files", list)
+    .with("branch", run.names.branch.clone())
+    .with("main", run.profile.git.main.clone())
+    .hint(format!("Ask a developer to merge {} into {} first.", run.profile.git.main, run.names.branch))
+    .retry(Retry::Safe)
+}
+
+/// A commit as a plan shows it.
+pub(super) fn commit_line(commit: CommitInfo) -> CommitLine {
+    CommitLine { id: commit.id, summary: commit.summary, author: commit.author, at: commit.at }
+}

@@ -1,0 +1,178 @@
+//! The thirteen steps, one file each, in the order of the runbook. What two of them share stands in `job` (detached
+//! scripts) and `publish` (pushes).
+
+mod await_deploy_phase;
+mod await_rollout;
+mod back_up;
+mod check_site;
+mod create_tag;
+mod dispatch_build;
+mod follow_build;
+pub(crate) mod job;
+mod merge_branch;
+mod publish;
+mod push_branch;
+mod push_tag;
+mod register_task_definition;
+mod run_migration;
+mod set_version;
+
+use greenlight_types::{ErrorCode, Fact, FactKind, Failure, Profile, RunView, StepDefinition, StepId, Version};
+
+use crate::{
+    fold,
+    ports::{RemoteRef, Signature},
+    step::{Step, StepContext},
+};
+
+/// The step of an id.
+#[must_use]
+pub fn get(id: StepId) -> &'static dyn Step {
+    match id {
+        StepId::MergeBranch => &merge_branch::MergeBranch,
+        StepId::SetVersion => &set_version::SetVersion,
+        StepId::CreateTag => &create_tag::CreateTag,
+        StepId::PushBranch => &push_branch::PushBranch,
+        StepId::PushTag => &push_tag::PushTag,
+        StepId::RegisterTaskDefinition => &register_task_definition::RegisterTaskDefinition,
+        StepId::BackUp => &back_up::BackUp,
+        StepId::DispatchBuild => &dispatch_build::DispatchBuild,
+        StepId::FollowBuild => &follow_build::FollowBuild,
+        StepId::AwaitDeployPhase => &await_deploy_phase::AwaitDeployPhase,
+        StepId::RunMigration => &run_migration::RunMigration,
+        StepId::AwaitRollout => &await_rollout::AwaitRollout,
+        StepId::CheckSite => &check_site::CheckSite,
+    }
+}
+
+/// Title and short title of a step.
+#[must_use]
+pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, String) {
+    let names = profile.names(version);
+    let (main, tag) = (&profile.git.main, &names.tag);
+    let (title, short) = match id {
+        StepId::MergeBranch => {
+            (format!("Merge branch {} into {main}", names.branch), format!("Merge branch into {main}"))
+        }
+        StepId::SetVersion => (format!("Set the version number to {}", names.version_value), "Set version number".into()),
+        StepId::CreateTag => (format!("Label this state as {tag}"), format!("Tag {tag}")),
+        StepId::PushBranch => (format!("Push {main} to GitHub"), format!("Push {main}")),
+        StepId::PushTag => (format!("Push the label {tag} to GitHub"), format!("Push tag {tag}")),
+        StepId::RegisterTaskDefinition => {
+            (format!("Save the start-up settings for {version}"), "Save start-up settings".into())
+        }
+        StepId::BackUp => ("Back up the production database".into(), "Back up database".into()),
+        StepId::DispatchBuild => (format!("Start the build of {version}"), "Start the build".into()),
+        StepId::FollowBuild => (format!("GitHub builds {version}"), "Build the package".into()),
+        StepId::AwaitDeployPhase => {
+            (format!("AWS starts putting {version} in place"), format!("AWS puts {version} in place"))
+        }
+        StepId::RunMigration => ("Migrate the production database".into(), "Migrate database".into()),
+        StepId::AwaitRollout => (format!("All servers run {version}"), format!("Servers on {version}")),
+        StepId::CheckSite => ("Check the site".into(), "Check the site".into()),
+    };
+    (title, short)
+}
+
+/// The definitions that a new run freezes.
+#[must_use]
+pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> {
+    StepId::ALL
+        .into_iter()
+        .map(|id| {
+            let (title, short_title) = titles(id, profile, version);
+            let step = get(id);
+            StepDefinition {
+                id,
+                phase: id.phase(),
+                title,
+                short_title,
+                effect: step.effect(),
+                role: step.role(),
+                usual_minutes: profile.durations.get(&id).copied(),
+                who_to_call: profile.who_to_call.get(&id).cloned().unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+/// What a run has learned, or a clear refusal when a step is asked too early.
+fn need<T>(run: &RunView, kind: FactKind, pick: impl Fn(&Fact) -> Option<T>) -> Result<T, Failure> {
+    fold::newest(run, kind).and_then(pick).ok_or_else(|| {
+        Failure::new(ErrorCode::NotAllowedNow, format!("go on: this step still waits for {kind:?}"))
+            .hint("Finish the steps before it first.")
+    })
+}
+
+/// The version commit of this run.
+fn version_commit(run: &RunView) -> Result<String, Failure> {
+    need(run, FactKind::VersionSet, |fact| match fact {
+        Fact::VersionSet { commit, .. } => Some(commit.clone()),
+        _ => None,
+    })
+}
+
+/// Full name of the main branch.
+fn main_ref(run: &RunView) -> String {
+    format!("refs/heads/{}", run.profile.git.main)
+}
+
+/// Full name of the tag.
+fn tag_ref(run: &RunView) -> String {
+    format!("refs/tags/{}", run.names.tag)
+}
+
+/// One ref of a listing.
+fn find<'a>(refs: &'a [RemoteRef], name: &str) -> Option<&'a RemoteRef> {
+    refs.iter().find(|one| one.name == name)
+}
+
+/// Author of what this run writes. The time is the run's, so that a repeat gives the same ids.
+fn signature(cx: &StepContext) -> Result<Signature, Failure> {
+    let run = cx.run();
+    let at = run
+        .commit_time
+        .clone()
+        .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, "write a commit before Prepare has started"))?;
+    let mailbox: String = cx.by.person.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let email = match &cx.by.github_login {
+        Some(login) => format!("{login}@users.noreply.github.com"),
+        None => format!("{}@greenlight.invalid", if mailbox.is_empty() { "operator" } else { &mailbox }),
+    };
+    Ok(Signature { name: cx.by.person.clone(), email, at })
+}
+
+/// Puts a signature into a plan's inputs and reads it back, so that an attempt that is followed after a crash, even by
+/// another person, writes the same ids.
+fn signed(draft: crate::step::PlanDraft, by: &Signature) -> crate::step::PlanDraft {
+    draft
+        .input("author", by.name.clone())
+        .input("email", by.email.clone())
+        .input("time", by.at.0.clone())
+}
+
+fn planned_signature(plan: &greenlight_types::StepPlan) -> Signature {
+    Signature {
+        name: plan.input("author").to_owned(),
+        email: plan.input("email").to_owned(),
+        at: greenlight_types::Stamp(plan.input("time").to_owned()),
+    }
+}
+
+/// First seven characters of an id, as people read it.
+fn short(id: &str) -> &str {
+    id.get(..7).unwrap_or(id)
+}
+
+/// Quotes a text for a POSIX shell.
+#[must_use]
+pub fn shell_quote(text: &str) -> String {
+    let is_plain = !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b':' | b'=' | b'@'));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Who the profile names for a step.
+fn who_to_call(run: &RunView, id: StepId) -> String {
+    run.profile.who_to_call.get(&id).filter(|who| !who.is_empty()).cloned().unwrap_or_else(|| "a developer".into())
+}

@@ -1,0 +1,118 @@
+//! Pushing one ref as a compare-and-swap, and judging what came of it. The branch goes first, the tag only after the
+//! branch is seen on the remote (INV-G3, INV-G4).
+
+use greenlight_types::{ErrorCode, Fact, Failure, Observation, Retry};
+
+use super::{find, short};
+use crate::{
+    ports::{PushRef, PushResult},
+    step::{Outcome, StepContext},
+};
+
+/// What is pushed.
+pub(super) struct Publication {
+    /// The push.
+    pub push: PushRef,
+    /// Commit that the remote ref must lead to afterwards.
+    pub commit: String,
+    /// What is learned then.
+    pub fact: Fact,
+    /// Name for people: `master` or `v2.1.0`.
+    pub shown: String,
+    /// Whether later commits on top still count as published (a branch) or not (a tag).
+    pub is_branch: bool,
+}
+
+/// Pushes, then looks at the remote afresh: a success is what a listing shows, never what the push said.
+pub(super) async fn publish(cx: &StepContext, publication: Publication) -> Outcome {
+    let result = match cx.ports.git.push(&publication.push).await {
+        Ok(result) => result,
+        Err(failure) => return failure.into(),
+    };
+    match (result, look(cx, &publication).await) {
+        (PushResult::Accepted | PushResult::Refused { .. } | PushResult::Moved { .. }, Observation::Done { evidence, facts }) => {
+            Outcome::Succeeded { evidence, facts }
+        }
+        (PushResult::Refused { reason }, _) => Outcome::Failed(refused(&publication, &reason)),
+        (PushResult::Moved { now }, _) => Outcome::Failed(moved(&publication, now.as_deref())),
+        (PushResult::Accepted, seen) => {
+            Outcome::Unknown(format!("GitHub said yes, but its list does not show it: {}", words(&seen)))
+        }
+    }
+}
+
+/// What the remote shows of the ref.
+pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observation {
+    let refs = match cx.ports.git.remote_refs().await {
+        Ok(refs) => refs,
+        Err(failure) => return Observation::Unknown { why: failure.to_string() },
+    };
+    let done = |evidence: String| Observation::Done { evidence: vec![evidence], facts: vec![publication.fact.clone()] };
+    let there = find(&refs, &publication.push.name);
+    match there {
+        Some(there) if there.commit() == publication.commit => {
+            done(format!("GitHub's {} is {}.", publication.shown, short(&publication.commit)))
+        }
+        there if there.map(|one| one.id.as_str()) == publication.push.expect.as_deref() => Observation::NotDone {
+            evidence: format!("GitHub's {} is as it was before.", publication.shown),
+        },
+        Some(there) if publication.is_branch => {
+            let contains = async {
+                cx.ports.git.refresh().await?;
+                cx.ports.git.is_ancestor(&publication.commit, there.commit()).await
+            };
+            match contains.await {
+                Ok(true) => done(format!(
+                    "GitHub's {} contains {}; somebody has pushed {} on top of it.",
+                    publication.shown,
+                    short(&publication.commit),
+                    short(there.commit())
+                )),
+                Ok(false) => Observation::Conflict {
+                    what: format!("GitHub's {} is {} now", publication.shown, short(there.commit())),
+                },
+                Err(failure) => Observation::Unknown { why: failure.to_string() },
+            }
+        }
+        Some(there) => {
+            Observation::Conflict { what: format!("GitHub's {} is {} now", publication.shown, short(there.commit())) }
+        }
+        None => Observation::Conflict { what: format!("GitHub has no {} any more", publication.shown) },
+    }
+}
+
+fn words(seen: &Observation) -> String {
+    match seen {
+        Observation::Done { evidence, .. } => evidence.join(" "),
+        Observation::NotDone { evidence } | Observation::InProgress { evidence } => evidence.clone(),
+        Observation::Conflict { what } => what.clone(),
+        Observation::Unknown { why } => why.clone(),
+    }
+}
+
+fn refused(publication: &Publication, reason: &str) -> Failure {
+    let failure = Failure::new(ErrorCode::PushRefused, format!("push {}: GitHub refused it", publication.shown))
+        .with("name", publication.shown.clone())
+        .with("reason", reason.chars().take(600).collect::<String>())
+        .because(reason)
+        .retry(Retry::Safe);
+    if reason.contains("GH006") || reason.to_lowercase().contains("protected branch") {
+        failure
+            .hint(format!("{} takes changes only by pull request: ask a developer who may push to it.", publication.shown))
+            .hint("Nothing was published. Stop here, or try again once it is allowed.")
+    } else {
+        failure.hint("Nothing was published. Ask a developer what the reason below means.")
+    }
+}
+
+fn moved(publication: &Publication, now: Option<&str>) -> Failure {
+    Failure::new(
+        ErrorCode::RefMoved,
+        format!("push {}: it changed on GitHub after this release was planned", publication.shown),
+    )
+    .with("name", publication.shown.clone())
+    .with("now", now.unwrap_or("absent"))
+    .because(format!("it is {} now", now.map_or("absent", short)))
+    .hint("Nothing was published. Stop this release and start it again, so that the new commits take part.")
+    .retry(Retry::No)
+}

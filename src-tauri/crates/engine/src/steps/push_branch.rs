@@ -1,0 +1,128 @@
+//! Pushes the main branch with merge and version commit, as a compare-and-swap on what was planned.
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Change, Effect, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, WayBack,
+};
+
+use super::{find, main_ref, merge_branch::commit_line, need, publish, short, version_commit};
+use crate::{
+    ports::PushRef,
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct PushBranch;
+
+#[async_trait]
+impl Step for PushBranch {
+    fn id(&self) -> StepId {
+        StepId::PushBranch
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::VersionSet, FactKind::TagMade]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let (commit, base) = (version_commit(&run)?, base(&run)?);
+        let main = &run.profile.git.main;
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            format!("Push {main}").as_str(),
+            format!(
+                "Publishes the merge and the new version number. From then on everything that is built from {main} is {}. \
+                 Production does not change yet.",
+                run.version
+            ),
+        )
+        .by_hand(vec![format!("git push origin refs/heads/{main}")], None)
+        .irreversible()
+        .input("base", base.clone())
+        .input("commit", commit.clone());
+        let refs = cx.ports.git.remote_refs().await?;
+        let now = find(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
+        if now == commit {
+            return Ok(draft.already(format!("GitHub's {main} is {} already.", short(&commit))).finish());
+        }
+        let (commits, total) = cx.ports.git.commits_between(&base, &commit, 50).await?;
+        Ok(draft
+            .line(format!("{main} on GitHub now"), base.clone())
+            .line(format!("{main} on GitHub after"), commit)
+            .change(Change::Commits {
+                title: "Commits that are published".into(),
+                commits: commits.into_iter().map(commit_line).collect(),
+                total,
+            })
+            .gate(
+                "mainUnmoved",
+                now == base,
+                format!("Nobody has pushed to {main} since the merge"),
+                if now == base { "asked GitHub just now".into() } else { format!("it is {} now", short(&now)) },
+            )
+            .finish())
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let run = cx.run();
+        let publication = publication(&run, plan);
+        if let Some(evidence) = &plan.already {
+            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![publication.fact] };
+        }
+        match entry {
+            Entry::Start => publish::publish(cx, publication).await,
+            Entry::Attach => Outcome::Unknown("a push is never followed, only asked about".into()),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        match plan {
+            Some(plan) => publish::look(cx, &publication(&run, plan)).await,
+            None => match (version_commit(&run), base(&run)) {
+                (Ok(commit), Ok(base)) => publish::look(cx, &publication_of(&run, commit, base)).await,
+                (Err(failure), _) | (_, Err(failure)) => Observation::Unknown { why: failure.to_string() },
+            },
+        }
+    }
+
+    fn roll_back(&self, run: &RunView) -> WayBack {
+        WayBack::Irreversible {
+            way_back: format!("A developer can revert the merge on {} with a new commit.", run.profile.git.main),
+            minutes: None,
+            who: super::who_to_call(run, StepId::PushBranch),
+        }
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+fn base(run: &RunView) -> Result<String, Failure> {
+    need(run, FactKind::Merged, |fact| match fact {
+        Fact::Merged { base, .. } => Some(base.clone()),
+        _ => None,
+    })
+}
+
+fn publication(run: &RunView, plan: &StepPlan) -> publish::Publication {
+    publication_of(run, plan.input("commit").to_owned(), plan.input("base").to_owned())
+}
+
+fn publication_of(run: &RunView, commit: String, base: String) -> publish::Publication {
+    publish::Publication {
+        push: PushRef { id: commit.clone(), name: main_ref(run), expect: Some(base) },
+        fact: Fact::MainPublished { commit: commit.clone() },
+        commit,
+        shown: run.profile.git.main.clone(),
+        is_branch: true,
+    }
+}

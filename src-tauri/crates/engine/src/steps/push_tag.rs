@@ -1,0 +1,118 @@
+//! Pushes the tag, after the branch is seen on the remote. A tag is never moved, not even forward.
+
+use async_trait::async_trait;
+use greenlight_types::{Effect, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, WayBack};
+
+use super::{find, main_ref, need, publish, short, tag_ref};
+use crate::{
+    ports::PushRef,
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct PushTag;
+
+#[async_trait]
+impl Step for PushTag {
+    fn id(&self) -> StepId {
+        StepId::PushTag
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::TagMade, FactKind::MainPublished]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let (object, commit) = tag(&run)?;
+        let name = &run.names.tag;
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Push the label",
+            format!("Publishes the label {name}, so that everyone finds exactly the state that is released. A published label is never moved."),
+        )
+        .by_hand(vec![format!("git push origin refs/tags/{name}")], None)
+        .irreversible()
+        .input("object", object.clone())
+        .input("commit", commit.clone())
+        .line("Label", name.clone())
+        .line("On commit", commit.clone());
+        let refs = cx.ports.git.remote_refs().await?;
+        let main = find(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
+        let draft = draft.gate(
+            "mainPublished",
+            main == commit,
+            format!("GitHub's {} is the commit with this label", run.profile.git.main),
+            short(&main),
+        );
+        Ok(match find(&refs, &tag_ref(&run)) {
+            None => draft.gate("tagFree", true, format!("The label {name} is free"), "asked GitHub just now").finish(),
+            Some(there) if there.commit() == commit => {
+                draft.already(format!("GitHub has {name} at {} already.", short(&commit))).finish()
+            }
+            Some(there) => draft
+                .gate(
+                    "tagFree",
+                    false,
+                    format!("The label {name} exists at another commit and is never moved"),
+                    format!("it stands at {}", short(there.commit())),
+                )
+                .finish(),
+        })
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let run = cx.run();
+        let publication = publication(&run, plan.input("object"), plan.input("commit"));
+        if let Some(evidence) = &plan.already {
+            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![publication.fact] };
+        }
+        match entry {
+            Entry::Start => publish::publish(cx, publication).await,
+            Entry::Attach => Outcome::Unknown("a push is never followed, only asked about".into()),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        match tag(&run) {
+            Ok((object, commit)) => publish::look(cx, &publication(&run, &object, &commit)).await,
+            Err(failure) => Observation::Unknown { why: failure.to_string() },
+        }
+    }
+
+    fn roll_back(&self, run: &RunView) -> WayBack {
+        WayBack::Irreversible {
+            way_back: "A published label stays. The way on is a new version number.".into(),
+            minutes: None,
+            who: super::who_to_call(run, StepId::PushTag),
+        }
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+fn tag(run: &RunView) -> Result<(String, String), Failure> {
+    need(run, FactKind::TagMade, |fact| match fact {
+        Fact::TagMade { object, commit, .. } => Some((object.clone(), commit.clone())),
+        _ => None,
+    })
+}
+
+fn publication(run: &RunView, object: &str, commit: &str) -> publish::Publication {
+    publish::Publication {
+        push: PushRef { id: object.to_owned(), name: tag_ref(run), expect: None },
+        commit: commit.to_owned(),
+        fact: Fact::TagPublished { object: object.to_owned(), commit: commit.to_owned() },
+        shown: run.names.tag.clone(),
+        is_branch: false,
+    }
+}

@@ -1,0 +1,152 @@
+//! Writes the version into the version file on top of the merge, in the app's own clone. Publishes nothing.
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Change, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, WayBack,
+};
+
+use super::{main_ref, need, planned_signature, short, signature, signed};
+use crate::{
+    properties,
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct SetVersion;
+
+#[async_trait]
+impl Step for SetVersion {
+    fn id(&self) -> StepId {
+        StepId::SetVersion
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::Merged]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let parent = merge_commit(&run)?;
+        let (before, edit) = edited(cx, &run, &parent).await?;
+        let (file, value) = (&run.profile.git.version_file, &run.names.version_value);
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Set the version number",
+            format!(
+                "Writes {value} into {file} and keeps every other byte of the file. This happens on this computer only; \
+                 nothing is published before you push."
+            ),
+        )
+        .by_hand(
+            vec![format!("Edit {file}"), format!("{}={value}", run.profile.git.version_key), "git commit".into()],
+            None,
+        )
+        .input("parent", parent)
+        .input("previous", edit.previous.clone());
+        if before == edit.bytes {
+            return Ok(draft.already(format!("{file} says {value} already.")).finish());
+        }
+        let diff = similar::TextDiff::from_lines(
+            String::from_utf8_lossy(&before).as_ref(),
+            String::from_utf8_lossy(&edit.bytes).as_ref(),
+        )
+        .unified_diff()
+        .context_radius(2)
+        .to_string();
+        Ok(signed(draft, &signature(cx)?)
+            .input("message", format!("Set version to {value}"))
+            .line("The file says now", edit.previous)
+            .change(Change::Diff { title: file.clone(), diff })
+            .finish())
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, _entry: Entry) -> Outcome {
+        let run = cx.run();
+        let (parent, previous) = (plan.input("parent"), plan.input("previous").to_owned());
+        if let Some(evidence) = &plan.already {
+            let facts = vec![Fact::VersionSet { commit: parent.to_owned(), previous, already: true }];
+            return Outcome::Already { evidence: vec![evidence.clone()], facts };
+        }
+        let written = async {
+            let (_, edit) = edited(cx, &run, parent).await?;
+            let keep = format!("refs/greenlight/{}/version", run.id);
+            let by = planned_signature(plan);
+            let file = &run.profile.git.version_file;
+            cx.ports.git.commit_file(parent, file, &edit.bytes, plan.input("message"), &by, &keep).await
+        };
+        match written.await {
+            Ok(commit) => Outcome::Succeeded {
+                evidence: vec![format!(
+                    "Set {} to {} as {}. Ready on this computer, nothing published.",
+                    run.profile.git.version_key,
+                    run.names.version_value,
+                    short(&commit)
+                )],
+                facts: vec![Fact::VersionSet { commit, previous, already: false }],
+            },
+            Err(failure) => failure.into(),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        let asked = async {
+            cx.ports.git.refresh().await?;
+            let refs = cx.ports.git.remote_refs().await?;
+            let main = super::find(&refs, &main_ref(&run)).map(|main| main.id.clone()).unwrap_or_default();
+            let (before, edit) = edited(cx, &run, &main).await?;
+            Ok::<_, Failure>((main, edit.previous, before == edit.bytes))
+        };
+        match asked.await {
+            Ok((commit, previous, true)) => Observation::Done {
+                evidence: vec![format!("On GitHub the file says {previous} already.")],
+                facts: vec![Fact::VersionSet { commit, previous, already: true }],
+            },
+            Ok((_, previous, false)) => Observation::NotDone {
+                evidence: format!(
+                    "On GitHub the file says {previous}. On this computer the change can be made again and gives the \
+                     same commit."
+                ),
+            },
+            Err(failure) => Observation::Unknown { why: failure.to_string() },
+        }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::NothingToUndo
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+fn merge_commit(run: &RunView) -> Result<String, Failure> {
+    need(run, FactKind::Merged, |fact| match fact {
+        Fact::Merged { commit, .. } => Some(commit.clone()),
+        _ => None,
+    })
+}
+
+/// The version file at a commit, before and after.
+async fn edited(cx: &StepContext, run: &RunView, commit: &str) -> Result<(Vec<u8>, properties::Edit), Failure> {
+    let git = &run.profile.git;
+    let before = cx.ports.git.read_file(commit, &git.version_file).await?.ok_or_else(|| {
+        Failure::new(ErrorCode::GitMissing, format!("find {} at {}", git.version_file, short(commit)))
+            .with("name", git.version_file.clone())
+            .hint("Ask a developer where the version file is now.")
+    })?;
+    let edit = properties::set(&before, &git.version_key, &run.names.version_value).map_err(|problem| {
+        Failure::new(ErrorCode::VersionFileUnclear, format!("change the version in {}", git.version_file))
+            .with("file", git.version_file.clone())
+            .because(problem)
+            .hint("Ask a developer to look at the file.")
+    })?;
+    Ok((before, edit))
+}
