@@ -34,8 +34,7 @@ want openssh-client "keys of the staging machine, and a foreign client"
 want sudo "the backup script runs as root through a sudo rule"
 want util-linux "private namespaces of the staging machine"
 want procps "watching processes"
-want postgresql "the production database"
-want postgresql-client "backup, migration and restore"
+want postgresql "the production database, and the programs of its backup, migration and restore"
 want python3 "the web process and the AWS peer"
 want python3-venv "the AWS peer's own packages"
 want dbus "a session bus for the keychain"
@@ -43,6 +42,7 @@ want gnome-keyring "the keychain"
 want libsecret-tools "a foreign client of the keychain"
 want xvfb "a display for the window"
 want webkit2gtk-driver "drives the window from outside"
+want libwebkit2gtk-4.1-0 "the window itself, and MiniBrowser for the test of the driver"
 
 if [ -n "$missing" ]; then
     root env DEBIAN_FRONTEND=noninteractive apt-get update -qq

@@ -2,7 +2,7 @@
 //! MiniBrowser. What Greenlight does with them is not tested here.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -207,7 +207,7 @@ async fn the_staging_machine_takes_its_keys_and_no_others() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_migration_can_fail_half_way_be_held_and_outlive_its_session() -> Result<()> {
+async fn a_migration_can_fail_half_way_and_be_held() -> Result<()> {
     let database = Postgres::start().await?;
     let host = SshHost::start(&database).await?;
     let key = host.rsa_pem_key();
@@ -218,20 +218,42 @@ async fn a_migration_can_fail_half_way_be_held_and_outlive_its_session() -> Resu
     assert_eq!(database.sql(DATABASE, "select count(*) from migration_note")?, "1", "its first change stays");
     host.fail(Script::Migration, false)?;
 
-    let hold = host.hold(Script::Migration, Moment::AfterEffect)?;
-    let detached = format!("setsid bash -c '{MIGRATE}; echo $? >/tmp/rc' >/dev/null 2>&1 </dev/null & sleep 300");
-    let mut session = ssh(&host, &key, &detached.replace("/tmp/rc", "/home/ec2-user/rc")).spawn()?;
+    let hold = host.hold(Script::Migration, Moment::BeforeEffect)?;
+    let mut session = ssh(&host, &key, MIGRATE).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     hold.wait_until_held(SOON).await?;
-    assert!(database.schema_is_migrated()?, "it is held after the change");
-    assert!(host.kill_sessions()? > 0);
-    assert_eq!(session.wait()?.code(), Some(255), "the connection broke");
+    assert!(!database.schema_is_migrated()?, "it is held before the change");
     hold.release()?;
-    let code = host.outside("/home/ec2-user/rc");
-    let mut deadline = Deadline::after(SOON);
-    while !code.exists() {
-        deadline.pause("the detached job to end").await?;
-    }
+    assert!(session.wait()?.success() && database.schema_is_migrated()?);
     assert_eq!(host.starts(Script::Migration).len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_detached_script_outlives_its_session() -> Result<()> {
+    let database = Postgres::start().await?;
+    let host = SshHost::start(&database).await?;
+    let key = host.rsa_pem_key();
+    for (script, command) in [(Script::Backup, BACK_UP), (Script::Migration, MIGRATE)] {
+        let code = host.outside(&format!("/home/ec2-user/{script:?}.rc"));
+        let hold = host.hold(script, Moment::AfterEffect)?;
+        let job = format!("{command}; echo $? >/home/ec2-user/{script:?}.rc");
+        let detached = format!("setsid bash -c '{job}' >/dev/null 2>&1 </dev/null & sleep 300");
+        let mut session = ssh(&host, &key, &detached).spawn()?;
+        hold.wait_until_held(SOON).await?;
+        host.freeze_sessions(true)?;
+        host.freeze_sessions(false)?;
+        assert!(host.kill_sessions()? > 0);
+        assert_eq!(session.wait()?.code(), Some(255), "the connection broke");
+        assert!(!code.exists(), "the job is held");
+        hold.release()?;
+        let mut deadline = Deadline::after(SOON);
+        while fs_err::read_to_string(&code).unwrap_or_default() != "0\n" {
+            deadline.pause("the detached job to end with 0").await?;
+        }
+        assert_eq!(host.starts(script).len(), 1);
+    }
+    assert!(database.schema_is_migrated()?);
+    assert_eq!(host.dumps()?.len(), 1);
     Ok(())
 }
 
@@ -254,7 +276,7 @@ async fn the_staging_machine_leaves_this_computer_as_it_was() -> Result<()> {
     let look = || -> Result<String> {
         let mut look = Command::new("/bin/sh");
         run(look
-            .args(["-c", "cat /etc/passwd /etc/shadow /etc/group /proc/self/mounts; ls -la /etc/sudoers.d /home /opt"]))
+            .args(["-c", "sha256sum /etc/passwd /etc/shadow /etc/group /etc/sudoers; cat /proc/self/mounts; ls -la /etc/sudoers.d /home /opt"]))
     };
     let before = look()?;
     let database = Postgres::start().await?;
@@ -313,6 +335,10 @@ async fn moto_holds_the_task_definition_the_image_and_the_log_lines() -> Result<
     let events = moto.call(Aws::Logs, "FilterLogEvents", &json!({"logGroupName": moto::CONTAINER})).await?;
     assert_eq!(events["events"].as_array().map(Vec::len), Some(2), "{events}");
 
+    moto.refuse_keys(true).await?;
+    let refused = moto.account().await.expect_err("STS refuses a key that it does not know");
+    assert!(refused.to_string().contains("InvalidClientTokenId"), "{refused}");
+    moto.refuse_keys(false).await?;
     let script = "import boto3, sys; print(boto3.client('ecs').describe_task_definition(taskDefinition='rally-prod')['taskDefinition']['revision'])";
     let mut foreign = clean_command(moto::peers_folder().join("moto/bin/python"), Path::new("/nonexistent"));
     assert_eq!(run(foreign.envs(moto::client_settings(&moto.url())).args(["-c", script]))?.trim(), "1");

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -36,7 +37,7 @@ pub struct GitServer {
     _fcgiwrap: Process,
     port: u16,
     folder: TempDir,
-    clock: std::cell::Cell<u32>,
+    clock: AtomicU32,
 }
 
 /// One ref that a push asked to move, or moved.
@@ -86,7 +87,7 @@ impl GitServer {
         front.arg("-p").arg(home).arg("-e").arg(home.join("nginx/error.log")).arg("-c").arg(home.join("nginx.conf"));
         let mut front = Process::start("nginx", &front, Signal::Terminate, &home.join("nginx.log"))?;
         wait_for_port(&mut front, port, Duration::from_secs(10)).await?;
-        let server = Self { _nginx: front, _fcgiwrap: wrap, port, folder, clock: std::cell::Cell::new(1_760_000_000) };
+        let server = Self { _nginx: front, _fcgiwrap: wrap, port, folder, clock: AtomicU32::new(1_760_000_000) };
         server.seed()?;
         Ok(server)
     }
@@ -209,8 +210,7 @@ impl GitServer {
     /// When git fails.
     pub fn commit(&self, branch: &str, path: &str, bytes: &[u8], subject: &str) -> Result<String> {
         let work = self.folder.path().join("work");
-        let clock = self.clock.get() + 60;
-        self.clock.set(clock);
+        let clock = self.clock.fetch_add(60, Ordering::Relaxed) + 60;
         let git = |arguments: &[&str]| run(self.person(&work, clock).args(arguments));
         if !work.exists() {
             run(self.command().arg("clone").arg("--quiet").arg(self.repository()).arg(&work))?;
@@ -231,7 +231,7 @@ impl GitServer {
     /// When git fails.
     pub fn tag(&self, tag: &str, commit: &str, annotated: bool) -> Result<()> {
         let kind: &[&str] = if annotated { &["--annotate", "-m", tag] } else { &[] };
-        let mut command = self.person(&self.repository(), self.clock.get());
+        let mut command = self.person(&self.repository(), self.clock.load(Ordering::Relaxed));
         run(command.args(["tag", "--force"]).args(kind).args([tag, commit])).map(|_| ())
     }
 
@@ -266,7 +266,8 @@ impl GitServer {
 
     /// Moves a branch of the server to what the work folder has checked out.
     fn take(&self, work: &Path, branch: &str) -> Result<String> {
-        let commit = run(self.person(work, self.clock.get()).args(["rev-parse", "HEAD"]))?.trim().to_owned();
+        let commit =
+            run(self.person(work, self.clock.load(Ordering::Relaxed)).args(["rev-parse", "HEAD"]))?.trim().to_owned();
         let reference = format!("refs/heads/{branch}");
         let mut fetch = self.command();
         run(fetch.args(["fetch", "--quiet"]).arg(work).arg("refs/heads/edit"))?;

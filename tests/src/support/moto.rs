@@ -235,6 +235,18 @@ impl Moto {
         Ok(())
     }
 
+    /// Refuses every key from now on (`InvalidClientTokenId`, 403), as STS does with one that was deleted; or takes
+    /// any again. The other services answer the same XML then, which is not what AWS does.
+    ///
+    /// # Errors
+    /// When moto does not answer.
+    pub async fn refuse_keys(&self, refused: bool) -> Result<()> {
+        let free_calls = if refused { "0" } else { "inf" };
+        let request = self.client.post(format!("{}/moto-api/reset-auth", self.url())).body(free_calls);
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// Forgets everything.
     ///
     /// # Errors

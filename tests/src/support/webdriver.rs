@@ -77,13 +77,13 @@ impl Driver {
     /// When it is missing or does not start.
     pub async fn start(display: &Display, environment: &[(String, String)]) -> Result<Self> {
         let folder = open_folder("driver")?;
+        // WEBKIT_DISABLE_DMABUF_RENDERER must stay unset: with it WebKitGTK 2.50 never answers for a picture.
         let mut all = vec![
             ("HOME".to_owned(), folder.path().display().to_string()),
             ("DISPLAY".to_owned(), display.name()),
             ("TAURI_WEBVIEW_AUTOMATION".to_owned(), "true".to_owned()),
             ("GDK_BACKEND".to_owned(), "x11".to_owned()),
             ("LIBGL_ALWAYS_SOFTWARE".to_owned(), "1".to_owned()),
-            ("WEBKIT_DISABLE_DMABUF_RENDERER".to_owned(), "1".to_owned()),
             ("NO_AT_BRIDGE".to_owned(), "1".to_owned()),
             ("GTK_USE_PORTAL".to_owned(), "0".to_owned()),
         ];

@@ -5,27 +5,27 @@
 set -eu
 folder=$1
 sshd=$2
-mount --make-rprivate /
+mount -n --make-rprivate /
 for name in passwd group shadow sudoers sudoers.d; do
-    mount --bind "$folder/etc/$name" "/etc/$name"
+    mount -n --bind "$folder/etc/$name" "/etc/$name"
 done
 # Built in the folder and moved as a whole: the folder itself may lie below one of these places.
 layer() {
     mkdir -p "$folder/layer"
-    mount -t tmpfs -o mode=755 layer "$folder/layer"
+    mount -n -t tmpfs -o mode=755 layer "$folder/layer"
     mkdir -p "$folder/layer/$2"
-    [ -z "$3" ] || mount --bind "$folder/$3" "$folder/layer/$2"
+    [ -z "$3" ] || mount -n --bind "$folder/$3" "$folder/layer/$2"
 }
 layer /home ec2-user home
-mount --move "$folder/layer" /home
+mount -n --move "$folder/layer" /home
 layer /opt backup backup
 mkdir -p "$folder/layer/peer"
-mount --bind "$folder/control" "$folder/layer/peer"
-mount --move "$folder/layer" /opt
+mount -n --bind "$folder/control" "$folder/layer/peer"
+mount -n --move "$folder/layer" /opt
 layer /run sshd ''
-mount --move "$folder/layer" /run
+mount -n --move "$folder/layer" /run
 layer /var/log sshd ''
-mount --move "$folder/layer" /var/log
+mount -n --move "$folder/layer" /var/log
 "$sshd" -D -f "$folder/etc/sshd_config" -E "$folder/sshd.log" &
 # A second sshd may be started by the test: this process only ends by a signal.
 while :; do
