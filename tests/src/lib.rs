@@ -1,1 +1,3 @@
 //! What the tests share: real peers, fixtures and drivers.
+
+pub mod support;

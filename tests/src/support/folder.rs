@@ -1,0 +1,55 @@
+//! The temporary folder of a peer, and the scripts that are kept beside this crate.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+/// A temporary folder which other users of this computer can enter: some peers run as a user of their own.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn open_folder(peer: &str) -> Result<TempDir> {
+    let folder = tempfile::Builder::new()
+        .prefix(&format!("greenlight-{peer}-"))
+        .tempdir()
+        .context("failed to make a temporary folder")?;
+    set_mode(folder.path(), 0o755)?;
+    Ok(folder)
+}
+
+/// Path of a file in `tests/support`.
+#[must_use]
+pub fn support_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("support").join(name)
+}
+
+/// Copies a script of `tests/support` to `to`, with every `(@NAME@, value)` put in, and makes it executable.
+///
+/// # Errors
+/// When the script cannot be read or written.
+pub fn place_script(name: &str, to: &Path, values: &[(&str, &str)]) -> Result<()> {
+    let mut text = fs_err::read_to_string(support_file(name))?;
+    for (key, value) in values {
+        text = text.replace(key, value);
+    }
+    fs_err::write(to, text)?;
+    set_mode(to, 0o755)
+}
+
+/// Sets the permission bits of a file or folder.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(())
+}
+
+/// A file's lines; none when the file is not there yet.
+#[must_use]
+pub fn lines_of(path: &Path) -> Vec<String> {
+    let bytes = fs_err::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}

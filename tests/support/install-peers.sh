@@ -1,0 +1,66 @@
+#!/bin/sh
+# Installs what the real peers of the tests need on Debian or Ubuntu, and makes the AWS peer's Python environment.
+# Says what and why; installs only what is missing; run as often as you like.
+# usage: install-peers.sh [DIRECTORY of the Python environment, by default target/peers]
+set -eu
+here=$(CDPATH= cd -- "$(dirname "$0")" && pwd)
+peers=${1:-${GREENLIGHT_PEERS_DIR:-$here/../../target/peers}}
+
+root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "installing packages needs root: run this script as root, or install sudo" >&2
+        exit 1
+    fi
+}
+
+missing=
+want() {
+    if ! dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; then
+        echo "missing: $1 ($2)"
+        missing="$missing $1"
+    fi
+}
+
+want git "the repository and git's own http-backend"
+want nginx-light "the front of the git server"
+want fcgiwrap "runs git http-backend behind nginx"
+want openssl "hashes the git token for nginx"
+want openssh-server "the staging machine"
+want openssh-client "keys of the staging machine, and a foreign client"
+want sudo "the backup script runs as root through a sudo rule"
+want util-linux "private namespaces of the staging machine"
+want procps "watching processes"
+want postgresql "the production database, and the programs of its backup, migration and restore"
+want python3 "the web process and the AWS peer"
+want python3-venv "the AWS peer's own packages"
+want dbus "a session bus for the keychain"
+want gnome-keyring "the keychain"
+want libsecret-tools "a foreign client of the keychain"
+want xvfb "a display for the window"
+want webkit2gtk-driver "drives the window from outside"
+want libwebkit2gtk-4.1-0 "the window itself, and MiniBrowser for the test of the driver"
+
+if [ -n "$missing" ]; then
+    root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    # postgresql would make and start a server of its own, nginx and sshd would start: the peers need only programs.
+    policy=/usr/sbin/policy-rc.d
+    made=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | root tee "$policy" >/dev/null
+        root chmod 755 "$policy"
+        made=1
+    fi
+    status=0
+    # shellcheck disable=SC2086
+    root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing || status=$?
+    if [ -n "$made" ]; then
+        root rm -f "$policy"
+    fi
+    [ "$status" = 0 ] || exit "$status"
+fi
+sh "$here/moto-venv.sh" "$peers"
+echo "peers: everything is there"

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Runs a program in a session of its own, until it ends or until this script's stdin is closed. The test holds the
+# other end of that pipe: however the test ends, SIGKILL included, the program and its children end with it.
+# usage: leash.sh SIGNAL PROGRAM [ARGUMENT...]
+signal=$1
+shift
+exec 3<&0
+setsid "$@" 3<&- </dev/null &
+program=$!
+(
+    read -r _ <&3
+    # Before setsid has run there is no group yet.
+    kill -s "$signal" -- "-$program" || kill -s "$signal" "$program"
+    tries=0
+    while kill -s 0 -- "-$program" && [ "$tries" -lt 50 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    kill -s KILL -- "-$program"
+) 2>/dev/null &
+watch=$!
+wait "$program"
+code=$?
+kill "$watch" 2>/dev/null
+kill -s KILL -- "-$program" 2>/dev/null
+exit "$code"
