@@ -6,6 +6,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
+use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
@@ -39,7 +40,12 @@ impl AwsAccess {
             .connect_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(20))
             .build();
+        // The SDK's own client would take a proxy from the environment.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .build_https();
         let mut sdk = SdkConfig::builder()
+            .http_client(http)
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .timeout_config(timeouts)

@@ -89,12 +89,10 @@ impl TaskDefinitions for EcsTaskDefinitions {
     }
 }
 
-/// AWS has no error type for a family without a revision: a `ClientException` with these words, the second ones are
-/// moto's.
+/// AWS has no error type for a family without a revision: a `ClientException` with these words.
 fn is_absent<E: ProvideErrorMetadata>(error: &E) -> bool {
     let message = error.message().unwrap_or_default();
-    error.code() == Some("ClientException")
-        && ["Unable to describe task definition", "does not exist"].iter().any(|words| message.contains(words))
+    error.code() == Some("ClientException") && message.contains("Unable to describe task definition")
 }
 
 fn task_definition(call: Call, answer: &[u8]) -> PortResult<TaskDefinition> {

@@ -126,7 +126,7 @@ fn plan(step: StepId, text: &str, number: u32) -> StepPlan {
             Change::Command { title: t(), command: t() },
             Change::Request { title: t(), body: t() },
         ],
-        gates: vec![Gate { id: t(), passed: number % 2 == 0, text: t(), detail: t() }],
+        gates: vec![Gate { id: t(), passed: number > 7, text: t(), detail: t() }],
         question: Some(Question {
             id: t(),
             text: t(),
