@@ -1,1 +1,14 @@
-//! Placeholder for the first build.
+//! One file per outside system: client, conversion and error mapping, nothing else.
+//!
+//! Adapters know the ports that they implement and no run: the names of a profile are arguments.
+
+pub mod aws;
+pub mod data_lock;
+pub mod ecr;
+pub mod ecs;
+pub mod journal_sqlite;
+pub mod logs;
+mod private;
+pub mod site;
+pub mod spool;
+pub mod sts;

@@ -1,0 +1,263 @@
+//! What all AWS clients share: settings made by hand, the credential of each call, and the words for errors.
+//!
+//! Nothing is read from the environment, from `~/.aws` or from an instance: a stray profile or endpoint variable must
+//! not lead a release somewhere else. No request is retried unless a read asks for it; no answer is interpreted here.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::SdkConfig;
+use greenlight_engine::ports::{Credential, PortResult, Secrets};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Stamp};
+
+/// Longest text of a service that goes into a failure, in characters. AWS puts the signed headers, and so the session
+/// token, beneath the first line of a refused signature; only the first line is taken.
+const WORDS: usize = 400;
+
+/// Region, endpoint and credential of every AWS call.
+#[derive(Clone)]
+pub struct AwsAccess {
+    sdk: SdkConfig,
+    secrets: Arc<dyn Secrets>,
+}
+
+impl std::fmt::Debug for AwsAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsAccess").field("region", &self.sdk.region()).finish_non_exhaustive()
+    }
+}
+
+impl AwsAccess {
+    /// Settings for one region. `endpoint` replaces the address of every service; plain http only to loopback.
+    ///
+    /// # Errors
+    /// `BadProfile` for an endpoint that is not an http(s) address, or that would carry signed requests in the clear.
+    pub fn new(region: &str, endpoint: Option<&str>, secrets: Arc<dyn Secrets>) -> PortResult<Self> {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_timeout(Duration::from_secs(20))
+            .build();
+        // The SDK's own client would take a proxy from the environment.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .build_https();
+        let mut sdk = SdkConfig::builder()
+            .http_client(http)
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::disabled())
+            .identity_cache(IdentityCache::no_cache());
+        if let Some(endpoint) = endpoint {
+            sdk = sdk.endpoint_url(checked_endpoint(endpoint)?);
+        }
+        Ok(Self { sdk: sdk.build(), secrets })
+    }
+
+    /// The settings, without a credential and with retries off.
+    pub(crate) fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The credential as it is saved now; asked for each call, so that a new key works at once.
+    pub(crate) async fn credentials(&self, summary: &str) -> PortResult<Credentials> {
+        match self.secrets.get(CredentialKind::Aws).await? {
+            Some(Credential::Aws { key_id, secret, session }) => Ok(Credentials::new(
+                key_id,
+                secret.expose(),
+                session.map(|session| session.expose().to_owned()),
+                None,
+                "greenlight",
+            )),
+            Some(Credential::Github { .. } | Credential::StagingKey { .. }) | None => {
+                Err(Failure::new(ErrorCode::CredentialMissing, summary)
+                    .with("credential", "aws")
+                    .because("no AWS access key is saved on this computer")
+                    .hint("Save an AWS access key on the Access page."))
+            }
+        }
+    }
+}
+
+/// Retries of a call that only reads: two more, within the 20 seconds of the call.
+pub(crate) fn read_retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3).with_max_backoff(Duration::from_secs(2))
+}
+
+fn checked_endpoint(endpoint: &str) -> PortResult<String> {
+    let bad = |why: &str| {
+        Failure::new(ErrorCode::BadProfile, "use the AWS endpoint of the profile")
+            .with("endpoint", endpoint)
+            .because(why)
+            .retry(Retry::No)
+    };
+    let url = reqwest::Url::parse(endpoint).map_err(|error| bad("it is not an address").because_of(&error))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(bad("plain http is accepted only to this computer itself")),
+        _ => return Err(bad("only http and https are understood")),
+    }
+    Ok(endpoint.trim_end_matches('/').to_owned())
+}
+
+fn is_loopback(url: &reqwest::Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// One call, for the words of its failure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    /// Completes "failed to …".
+    pub summary: &'static str,
+    /// The permission it needs: `ecs:DescribeServices`.
+    pub action: &'static str,
+    /// Whether it changes something, so that a lost answer leaves the outcome unknown.
+    pub changes: bool,
+}
+
+impl Call {
+    pub(crate) const fn read(summary: &'static str, action: &'static str) -> Self {
+        Self { summary, action, changes: false }
+    }
+
+    pub(crate) fn failure<E>(self, error: SdkError<E, Response>) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match &error {
+            SdkError::ServiceError(refused) => {
+                self.refused(refused.err().code(), refused.err().message(), refused.raw().status().as_u16())
+            }
+            SdkError::ResponseError(unreadable) => self.unreadable(unreadable.raw().status().as_u16()),
+            SdkError::TimeoutError(_) => self.lost(ErrorCode::TimedOut).because("AWS did not answer in 20 seconds"),
+            SdkError::DispatchFailure(dispatch) => self.not_dispatched(dispatch.as_connector_error(), &error),
+            SdkError::ConstructionFailure(_) | _ => Failure::new(ErrorCode::Internal, self.summary).because_of(&error),
+        }
+    }
+
+    /// An answer without what the port needs.
+    pub(crate) fn missing(self, what: &str) -> Failure {
+        self.lost(ErrorCode::UnreadableAnswer).because(format!("AWS answered without {what}"))
+    }
+
+    fn not_dispatched(
+        self,
+        connector: Option<&aws_smithy_runtime_api::client::result::ConnectorError>,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Failure {
+        let timed_out = connector.is_some_and(aws_smithy_runtime_api::client::result::ConnectorError::is_timeout);
+        let code = if timed_out { ErrorCode::TimedOut } else { ErrorCode::Unreachable };
+        let failure = if was_never_connected(error) { Failure::new(code, self.summary) } else { self.lost(code) };
+        failure.because_of(error).hint("Check the network connection of this computer.")
+    }
+
+    fn unreadable(self, status: u16) -> Failure {
+        self.lost(ErrorCode::UnreadableAnswer)
+            .with("status", status.to_string())
+            .because(format!("AWS answered with HTTP {status} and a text that is not an AWS answer"))
+    }
+
+    /// A failure after which a changing call may have been acted on.
+    fn lost(self, code: ErrorCode) -> Failure {
+        let failure = Failure::new(code, self.summary);
+        if self.changes { failure.changed(Changed::Unknown) } else { failure }
+    }
+
+    fn refused(self, code: Option<&str>, message: Option<&str>, status: u16) -> Failure {
+        let Some(code) = code else { return self.unreadable(status) };
+        let name = code.rsplit(['#', ':']).next().unwrap_or(code);
+        let words = first_line(message.unwrap_or_default());
+        let denied = words.split("is not authorized to perform: ").nth(1).and_then(|rest| rest.split(' ').next());
+        let plain = |code: ErrorCode| Failure::new(code, self.summary).with("aws_code", name);
+        let failure = match name {
+            _ if denied.is_some() || name.starts_with("AccessDenied") || name == "NotAuthorized" => {
+                let action = denied.unwrap_or(self.action);
+                plain(ErrorCode::PermissionMissing)
+                    .with("action", action)
+                    .hint(format!("Ask the person who manages AWS to allow {action} for this key."))
+            }
+            "ExpiredToken"
+            | "ExpiredTokenException"
+            | "UnrecognizedClientException"
+            | "UnrecognizedClient"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "AuthFailure"
+            | "InvalidAccessKeyId" => plain(ErrorCode::CredentialRefused)
+                .with("credential", "aws")
+                .hint("Save a valid AWS access key on the Access page; a temporary one ends after some hours."),
+            "RequestExpired" | "RequestTimeTooSkewed" => plain(ErrorCode::CredentialRefused)
+                .with("credential", "aws")
+                .hint("Check that the clock of this computer is right."),
+            "ClusterNotFoundException"
+            | "ServiceNotFoundException"
+            | "ServiceNotActiveException"
+            | "RepositoryNotFoundException"
+            | "ResourceNotFoundException" => plain(ErrorCode::AwsMissing),
+            "ThrottlingException"
+            | "Throttling"
+            | "ThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException" => {
+                plain(ErrorCode::Throttled).hint("Wait a minute; colleagues share this limit.")
+            }
+            _ if status >= 500 => self
+                .lost(ErrorCode::Unreachable)
+                .with("aws_code", name)
+                .because("AWS has a problem of its own right now"),
+            _ => plain(ErrorCode::Internal).retry(Retry::No),
+        };
+        if words.is_empty() { failure.because(name) } else { failure.because(format!("{name}: {words}")) }
+    }
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().chars().take(WORDS).collect()
+}
+
+/// Whether no connection came about, so that nothing can have been sent. Anything else counts as sent.
+fn was_never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    for _ in 0..16 {
+        let Some(current) = next else { return false };
+        let refused = current
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused);
+        // The HTTP client tells its connect phase only by its words (hyper-util, `Error::is_connect`).
+        if refused || current.to_string() == "client error (Connect)" {
+            return true;
+        }
+        next = current.source();
+    }
+    false
+}
+
+/// A moment of AWS in ms since 1970.
+pub(crate) fn stamp_of_millis(millis: i64) -> Option<Stamp> {
+    let time = jiff::Timestamp::from_millisecond(millis).ok()?;
+    Some(Stamp(time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()))
+}
+
+/// A moment of the SDK.
+pub(crate) fn stamp(time: Option<&aws_smithy_types::DateTime>) -> Option<Stamp> {
+    time.and_then(|time| time.to_millis().ok()).and_then(stamp_of_millis)
+}
+
+/// A count of AWS, never below 0.
+pub(crate) fn count(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,175 @@
+//! ECS task definitions as the JSON that AWS sent, and sent as the JSON that we were given.
+//!
+//! The typed SDK drops members that it does not know (TRAP-T1), so both bodies go around it: one interceptor keeps the
+//! bytes of an answer, another replaces the bytes of a request before it is signed (DOMAIN.md 3). Decides nothing
+//! about what a new revision should look like.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use aws_sdk_ecs::{
+    Client,
+    config::{Config, ConfigBag, Intercept, RuntimeComponents},
+    error::ProvideErrorMetadata,
+    types::TaskDefinitionField,
+};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::interceptors::context::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
+};
+use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
+use greenlight_engine::ports::{PortResult, TaskDefinition, TaskDefinitions};
+use greenlight_types::{ErrorCode, Failure};
+use serde_json::Value;
+
+use crate::{
+    aws::{AwsAccess, Call, stamp_of_millis},
+    ecs::reading,
+};
+
+const DESCRIBE: Call = Call::read("read the start-up settings", "ecs:DescribeTaskDefinition");
+const REGISTER: Call =
+    Call { summary: "save the new start-up settings", action: "ecs:RegisterTaskDefinition", changes: true };
+
+/// Task definitions of one account and region.
+#[derive(Debug)]
+pub struct EcsTaskDefinitions {
+    access: AwsAccess,
+    client: Client,
+}
+
+impl EcsTaskDefinitions {
+    /// Task definitions that `access` leads to.
+    #[must_use]
+    pub fn new(access: AwsAccess) -> Self {
+        let client = Client::new(access.sdk());
+        Self { access, client }
+    }
+}
+
+#[async_trait]
+impl TaskDefinitions for EcsTaskDefinitions {
+    async fn describe(&self, name: &str) -> PortResult<Option<TaskDefinition>> {
+        let answer = KeptAnswer::default();
+        let sent = self
+            .client
+            .describe_task_definition()
+            .task_definition(name)
+            .include(TaskDefinitionField::Tags)
+            .customize()
+            .config_override(reading(&self.access, DESCRIBE).await?)
+            .interceptor(answer.clone())
+            .send()
+            .await;
+        match sent {
+            Ok(_) => task_definition(DESCRIBE, &answer.take()).map(Some),
+            Err(error) if error.as_service_error().is_some_and(is_absent) => Ok(None),
+            Err(error) => Err(DESCRIBE.failure(error)),
+        }
+    }
+
+    async fn register(&self, body: &Value) -> PortResult<TaskDefinition> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| Failure::new(ErrorCode::Internal, REGISTER.summary).because_of(&error))?;
+        let credentials = self.access.credentials(REGISTER.summary).await?;
+        let answer = KeptAnswer::default();
+        // The typed members are only there to pass the SDK; the interceptor replaces the whole body.
+        self.client
+            .register_task_definition()
+            .family(body.get("family").and_then(Value::as_str).unwrap_or_default())
+            .set_container_definitions(Some(Vec::new()))
+            .customize()
+            .config_override(Config::builder().credentials_provider(credentials).retry_config(RetryConfig::disabled()))
+            .interceptor(ReplacedBody { bytes })
+            .interceptor(answer.clone())
+            .send()
+            .await
+            .map_err(|error| REGISTER.failure(error))?;
+        task_definition(REGISTER, &answer.take())
+    }
+}
+
+/// AWS has no error type for a family without a revision: a `ClientException` with these words.
+fn is_absent<E: ProvideErrorMetadata>(error: &E) -> bool {
+    let message = error.message().unwrap_or_default();
+    error.code() == Some("ClientException") && message.contains("Unable to describe task definition")
+}
+
+fn task_definition(call: Call, answer: &[u8]) -> PortResult<TaskDefinition> {
+    let mut body: Value = serde_json::from_slice(answer).map_err(|_| call.missing("readable JSON"))?;
+    let definition =
+        body.get_mut("taskDefinition").map(Value::take).ok_or_else(|| call.missing("a task definition"))?;
+    let tags = body.get_mut("tags").map_or_else(|| Value::Array(Vec::new()), Value::take);
+    let text = |key: &str| definition.get(key).and_then(Value::as_str).map(str::to_owned);
+    let registered_by = text("registeredBy");
+    // ECS writes times as seconds since 1970, with decimals.
+    #[expect(clippy::cast_possible_truncation, reason = "a time in ms is far below 2^53; beyond, it saturates")]
+    let registered_at = definition
+        .get("registeredAt")
+        .and_then(Value::as_f64)
+        .and_then(|seconds| stamp_of_millis((seconds * 1000.0).round() as i64));
+    Ok(TaskDefinition {
+        arn: text("taskDefinitionArn").ok_or_else(|| call.missing("the ARN of the task definition"))?,
+        revision: definition
+            .get("revision")
+            .and_then(Value::as_u64)
+            .and_then(|revision| u32::try_from(revision).ok())
+            .ok_or_else(|| call.missing("the revision of the task definition"))?,
+        registered: registered_by.zip(registered_at),
+        tags,
+        definition,
+    })
+}
+
+/// Keeps the bytes of an answer. One hook earlier than `read_after_deserialization` the body is still empty.
+#[derive(Clone, Debug, Default)]
+struct KeptAnswer {
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl KeptAnswer {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Intercept for KeptAnswer {
+    fn name(&self) -> &'static str {
+        "KeptAnswer"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let bytes = context.response().body().bytes().unwrap_or_default();
+        bytes.clone_into(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+}
+
+/// Replaces the body of a request before it is signed.
+#[derive(Debug)]
+struct ReplacedBody {
+    bytes: Vec<u8>,
+}
+
+impl Intercept for ReplacedBody {
+    fn name(&self) -> &'static str {
+        "ReplacedBody"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        request.headers_mut().insert("content-length", self.bytes.len().to_string());
+        *request.body_mut() = SdkBody::from(self.bytes.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! One or more events of every kind, for tests.
+
+use std::collections::BTreeMap;
+
+use greenlight_types::{
+    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Effect, ErrorCode, EventBody, Fact, Failure, Gate, How,
+    Phase, Profile, Question, Realm, Retry, Role, RunResult, StagingMachine, Stamp, StepDefinition, StepId, StepPlan,
+    Version, WayBack,
+};
+use serde_json::json;
+
+/// How many kinds of events there are; [`kind`] does not compile when one is missing.
+pub const KINDS: usize = 20;
+
+/// Number of the kind.
+pub fn kind(body: &EventBody) -> u32 {
+    match body {
+        EventBody::RunDrafted { .. } => 1,
+        EventBody::PrepareStarted { .. } => 2,
+        EventBody::RunPrepared => 3,
+        EventBody::DeployStarted { .. } => 4,
+        EventBody::CheckingStarted => 5,
+        EventBody::RunEnded { .. } => 6,
+        EventBody::TookOver { .. } => 7,
+        EventBody::StepOffered { .. } => 8,
+        EventBody::StepStarted { .. } => 9,
+        EventBody::FactLearned { .. } => 10,
+        EventBody::StepSucceeded { .. } => 11,
+        EventBody::StepWarned { .. } => 12,
+        EventBody::StepSkipped { .. } => 13,
+        EventBody::StepFailed { .. } => 14,
+        EventBody::StepInDoubt { .. } => 15,
+        EventBody::StepResumed { .. } => 16,
+        EventBody::StepReset { .. } => 17,
+        EventBody::StepStopped { .. } => 18,
+        EventBody::QuestionAnswered { .. } => 19,
+        EventBody::CheckAnswered { .. } => 20,
+    }
+}
+
+/// At least one event of every kind, filled with this text and number.
+pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
+    let t = || text.to_owned();
+    let step = StepId::ALL[number as usize % StepId::ALL.len()];
+    let attempt = number;
+    let profile = profile(text, number);
+    let version = Version::parse("2.1.0").expect("a version");
+    let names = profile.names(&version);
+    let mut bodies = vec![
+        EventBody::RunDrafted {
+            version,
+            profile: Box::new(profile),
+            names,
+            steps: vec![definition(text, number)],
+            realm: Realm::Practice,
+        },
+        EventBody::PrepareStarted { statement: t(), commit_time: stamp() },
+        EventBody::RunPrepared,
+        EventBody::DeployStarted { staging: staging(text), told: t(), differences: vec![t(), t()] },
+        EventBody::CheckingStarted,
+        EventBody::RunEnded { result: RunResult::ReleasedWithFailedCheck, note: t(), left_behind: vec![t()] },
+        EventBody::TookOver { from: t() },
+        EventBody::StepOffered { step },
+        EventBody::StepStarted { step, attempt, plan: Box::new(plan(step, text, number)) },
+        EventBody::StepWarned { step, attempt, evidence: vec![t()], warning: t() },
+        EventBody::StepSkipped { step, note: t() },
+        EventBody::StepFailed { step, attempt, failure: failure(text) },
+        EventBody::StepInDoubt { step, attempt, why: t() },
+        EventBody::StepResumed { step, attempt, evidence: t() },
+        EventBody::StepReset { step, attempt, evidence: t() },
+        EventBody::StepStopped { step, attempt, note: t() },
+        EventBody::QuestionAnswered { step, question: t(), text: t(), answer: t(), note: t() },
+        EventBody::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() },
+    ];
+    bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::FactLearned { step, fact }));
+    bodies.extend(
+        [How::Did, How::AlreadyDone, How::FoundDone, How::ByHand { note: t() }, How::SaidBy { note: t() }]
+            .map(|how| EventBody::StepSucceeded { step, attempt, how, evidence: vec![] }),
+    );
+    bodies
+}
+
+fn stamp() -> Stamp {
+    Stamp("2026-11-23T09:02:11.000Z".to_owned())
+}
+
+fn staging(text: &str) -> StagingMachine {
+    let t = || text.to_owned();
+    StagingMachine { name: t(), address: t(), port: 65_535, user: t(), fingerprint: t() }
+}
+
+fn definition(text: &str, number: u32) -> StepDefinition {
+    StepDefinition {
+        id: StepId::BackUp,
+        phase: Phase::Deploy,
+        title: text.to_owned(),
+        short_title: text.to_owned(),
+        effect: Effect::AtMostOnce,
+        role: Role::Changing,
+        usual_minutes: Some((number, number)),
+        who_to_call: text.to_owned(),
+    }
+}
+
+fn failure(text: &str) -> Failure {
+    Failure::new(ErrorCode::ScriptFailed, text)
+        .with(text, text)
+        .because(text)
+        .hint(text)
+        .changed(Changed::Unknown)
+        .retry(Retry::AfterObserve)
+}
+
+fn plan(step: StepId, text: &str, number: u32) -> StepPlan {
+    let t = || text.to_owned();
+    let commit = CommitLine { id: t(), summary: t(), author: t(), at: stamp() };
+    StepPlan {
+        step,
+        hash: t(),
+        lede: t(),
+        button: t(),
+        changes: vec![
+            Change::Line { text: t(), value: t() },
+            Change::Commits { title: t(), commits: vec![commit], total: number },
+            Change::Diff { title: t(), diff: t() },
+            Change::Command { title: t(), command: t() },
+            Change::Request { title: t(), body: t() },
+        ],
+        gates: vec![Gate { id: t(), passed: number > 7, text: t(), detail: t() }],
+        question: Some(Question {
+            id: t(),
+            text: t(),
+            options: vec![Choice { id: t(), label: t(), detail: t() }],
+            needs_note: true,
+        }),
+        notices: vec![t()],
+        already: Some(t()),
+        irreversible: true,
+        way_back: WayBack::Irreversible { way_back: t(), minutes: Some(number), who: t() },
+        by_hand: ByHand { lines: vec![t()], page: None },
+        inputs: BTreeMap::from([(t(), t())]),
+    }
+}
+
+fn facts(text: &str, number: u32) -> Vec<Fact> {
+    let t = || text.to_owned();
+    vec![
+        Fact::Merged { base: t(), head: t(), commit: t(), already: true },
+        Fact::VersionSet { commit: t(), previous: t(), already: false },
+        Fact::TagMade { object: t(), commit: t(), already: false },
+        Fact::MainPublished { commit: t() },
+        Fact::TagPublished { object: t(), commit: t() },
+        Fact::RevisionSaved { arn: t(), revision: number, base_arn: t(), image: t(), already: true },
+        Fact::BackupProved {
+            job: t(),
+            file: t(),
+            size: t(),
+            finished_at: stamp(),
+            proof: t(),
+            confirmed_by: Some(t()),
+        },
+        Fact::BuildStarted { build: t(), url: t(), sent_at: stamp(), commit: t() },
+        Fact::PackageReady { image: t(), digest: t(), pushed_at: stamp(), commit: t() },
+        Fact::BuildEnded { conclusion: t(), url: t() },
+        Fact::DeployPhaseBegan { deployment: t(), previous_arn: t(), at: stamp() },
+        Fact::MigrationFinished { job: t(), started_at: stamp(), finished_at: stamp() },
+        Fact::ServerBecameNew { task: t(), count: number, of: number },
+        Fact::RolledOut { deployment: t(), servers: number },
+        Fact::SiteAnswered { version: t(), url: t() },
+    ]
+}
+
+fn profile(text: &str, number: u32) -> Profile {
+    serde_json::from_value(json!({
+        "schema": number,
+        "product": { "id": text, "name": text, "environment": text, "environmentName": text },
+        "git": { "url": text, "main": "master", "branch": "v{version}", "tag": "v{version}", "versionFile": text,
+            "versionKey": text, "versionValue": "{version4}-RELEASE" },
+        "github": { "repository": text, "workflow": text, "buildJob": text, "inputs": { text: text },
+            "actionsPage": text },
+        "aws": { "account": "676917001797", "region": "us-east-1", "cluster": text, "service": text, "family": text,
+            "container": text, "imageRepository": text, "imageTag": "RALLY-V{version4_}-RELEASE", "logGroup": text,
+            "taskDefinitionsPage": text },
+        "host": { "name": text, "address": text, "port": 22, "user": text, "keyFile": text, "fingerprint": text,
+            "loginShell": text },
+        "backup": { "directory": text, "command": text, "becomeRoot": text, "artifactDirectory": text,
+            "artifactPattern": text, "artifactMinMib": number, "artifactProbe": text, "maxAgeMinutes": number },
+        "migration": { "directory": text, "command": text, "environment": { text: text }, "probe": text },
+        "site": { "url": text, "versionUrl": text, "versionPattern": text,
+            "checks": [{ "id": text, "text": text }] },
+        "durations": { "BackUp": [number, number] },
+        "whoToCall": { "RunMigration": text },
+        "restore": { "procedure": text, "minutes": number, "who": text },
+        "logs": { "keepDays": number, "expectedFailures": [text] },
+        "endpoints": { "github": text, "aws": null }
+    }))
+    .expect("a profile")
+}

@@ -1,0 +1,95 @@
+//! Settings of this computer, outside the event stream: the person's name, confirmed values of the profile, confirmed
+//! hosts, what is known about saved credentials. Never a secret.
+
+use greenlight_types::{Failure, Stamp};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{READ, SqliteJournal, failed};
+
+const KEEP: &str = "keep a setting";
+
+/// One setting: the newest value, and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Dotted name: `person`, `profile.aws.cluster`, `credential.github`.
+    pub key: String,
+    /// The value; its form belongs to the key.
+    pub value: String,
+    /// When it was given.
+    pub at: Stamp,
+    /// Who gave it.
+    pub by: String,
+}
+
+impl SqliteJournal {
+    /// One setting; `None` when it was never given.
+    ///
+    /// # Errors
+    /// `JournalFailed` when the record cannot be read.
+    pub async fn setting(&self, key: &str) -> Result<Option<Setting>, Failure> {
+        let mut connection = self.connection.lock().await;
+        let row = sqlx::query("SELECT key, value, at, \"by\" FROM settings WHERE key = ?")
+            .bind(key)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|error| self.failed(READ, &error))?;
+        row.as_ref().map(setting_of).transpose()
+    }
+
+    /// Settings whose key starts with `prefix`, by key.
+    ///
+    /// # Errors
+    /// `JournalFailed` when the record cannot be read.
+    pub async fn settings(&self, prefix: &str) -> Result<Vec<Setting>, Failure> {
+        let mut connection = self.connection.lock().await;
+        let rows = sqlx::query(
+            "SELECT key, value, at, \"by\" FROM settings WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",
+        )
+        .bind(prefix)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|error| self.failed(READ, &error))?;
+        rows.iter().map(setting_of).collect()
+    }
+
+    /// Keeps a setting; an older value of the key is replaced.
+    ///
+    /// # Errors
+    /// `JournalFailed` or `JournalNewer`; then the older value stands.
+    pub async fn set_setting(&self, setting: &Setting) -> Result<(), Failure> {
+        self.writable()?;
+        let mut connection = self.connection.lock().await;
+        sqlx::query(
+            "INSERT INTO settings (key, value, at, \"by\") VALUES (?, ?, ?, ?) \
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at, \"by\" = excluded.\"by\"",
+        )
+        .bind(&setting.key)
+        .bind(&setting.value)
+        .bind(&setting.at.0)
+        .bind(&setting.by)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| self.failed(KEEP, &error))?;
+        Ok(())
+    }
+
+    /// Removes a setting; nothing happens when it is absent.
+    ///
+    /// # Errors
+    /// `JournalFailed` or `JournalNewer`; then the setting stands.
+    pub async fn remove_setting(&self, key: &str) -> Result<(), Failure> {
+        self.writable()?;
+        let mut connection = self.connection.lock().await;
+        sqlx::query("DELETE FROM settings WHERE key = ?")
+            .bind(key)
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| self.failed(KEEP, &error))?;
+        Ok(())
+    }
+}
+
+fn setting_of(row: &SqliteRow) -> Result<Setting, Failure> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(|error| failed(READ, &error));
+    Ok(Setting { key: text("key")?, value: text("value")?, at: Stamp(text("at")?), by: text("by")? })
+}

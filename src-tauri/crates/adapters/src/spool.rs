@@ -1,0 +1,290 @@
+//! Lines of runs on disk: one file of JSON lines per run and source, with the place of every line in memory.
+//!
+//! Not forced to the platter: after a power loss the last lines may be missing. They are evidence to read, and their
+//! sources can be read again; nothing is concluded from them.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use greenlight_engine::{ports::PortResult, spool::Spool};
+use greenlight_types::{ErrorCode, Failure, LineSource, LogLine, RunId};
+
+use crate::private;
+
+/// Longest text of a line, in bytes; the rest is cut, and the line says so.
+const TEXT: usize = 16 * 1024;
+/// Lines of one source at most: 40 MB of places in memory.
+const LINES: usize = 5_000_000;
+/// Lines given by one read at most.
+const READ: u32 = 10_000;
+
+/// A spool in a directory: `<directory>/<run>/<source>.jsonl`.
+#[derive(Debug)]
+pub struct FileSpool {
+    directory: PathBuf,
+    open: Mutex<HashMap<(RunId, LineSource), Kept>>,
+}
+
+/// One file, and where each of its lines ends.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    file: File,
+    ends: Vec<u64>,
+}
+
+impl FileSpool {
+    /// A spool in this directory, which is made (0700) with the first line.
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), open: Mutex::default() }
+    }
+
+    /// Removes the lines of one source of a run, when its time of keeping is over.
+    ///
+    /// # Errors
+    /// `JournalFailed` when they could not be removed.
+    pub fn forget(&self, run: &RunId, source: LineSource) -> PortResult<()> {
+        let path = self.path(run, source)?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.remove(&(run.clone(), source));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove old output", &path, &error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn path(&self, run: &RunId, source: LineSource) -> PortResult<PathBuf> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if run.0.is_empty() || run.0.len() > 100 || !run.0.bytes().all(is_plain) {
+            return Err(Failure::new(ErrorCode::Internal, "find the output of a run").because("its id is no id"));
+        }
+        let name = match source {
+            LineSource::Backup => "backup.jsonl",
+            LineSource::Migration => "migration.jsonl",
+            LineSource::Production => "production.jsonl",
+        };
+        Ok(self.directory.join(&run.0).join(name))
+    }
+
+    /// Works on one file. With `make`, a missing one is made; without, it is `None`.
+    fn with<T>(
+        &self,
+        run: &RunId,
+        source: LineSource,
+        make: bool,
+        work: impl FnOnce(&mut Kept) -> PortResult<T>,
+    ) -> PortResult<Option<T>> {
+        let path = self.path(run, source)?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (run.clone(), source);
+        if let Some(kept) = open.get_mut(&key) {
+            return work(kept).map(Some);
+        }
+        if !make && !path.exists() {
+            return Ok(None);
+        }
+        let kept = Kept::open(&self.directory, &path).map_err(|error| failed("open the kept output", &path, &error))?;
+        work(open.entry(key).or_insert(kept)).map(Some)
+    }
+}
+
+impl Spool for FileSpool {
+    fn append(&self, run: &RunId, source: LineSource, lines: &[LogLine]) -> PortResult<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.with(run, source, true, |kept| {
+            kept.append(lines).map_err(|error| failed("keep output", &kept.path, &error))
+        })?;
+        Ok(())
+    }
+
+    fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32> {
+        let count = self.with(run, source, false, |kept| Ok(kept.ends.len()))?.unwrap_or(0);
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    fn read(&self, run: &RunId, source: LineSource, from: u32, count: u32) -> PortResult<Vec<LogLine>> {
+        let read = self.with(run, source, false, |kept| {
+            kept.read(from as usize, count.min(READ) as usize)
+                .map_err(|error| failed("read the kept output", &kept.path, &error))
+        })?;
+        Ok(read.unwrap_or_default())
+    }
+}
+
+impl Kept {
+    fn open(directory: &Path, path: &Path) -> io::Result<Self> {
+        private::folder(directory)?;
+        if let Some(folder) = path.parent() {
+            private::folder(folder)?;
+        }
+        let file = private::file(path)?;
+        let ends = line_ends(&file)?;
+        // A line that a crash cut off is dropped; whoever resumes asks for the count and reads it again.
+        file.set_len(ends.last().copied().unwrap_or(0))?;
+        Ok(Self { path: path.to_owned(), file, ends })
+    }
+
+    fn append(&mut self, lines: &[LogLine]) -> io::Result<()> {
+        if self.ends.len() + lines.len() > LINES {
+            return Err(io::Error::other("there are too many lines"));
+        }
+        let before = self.ends.last().copied().unwrap_or(0);
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(lines.len()));
+        for (place, line) in (self.ends.len()..).zip(lines) {
+            let number = u32::try_from(place).map_err(io::Error::other)?;
+            let line = LogLine { number, at: line.at.clone(), label: line.label, text: bounded(&line.text) };
+            serde_json::to_writer(&mut bytes, &line)?;
+            bytes.push(b'\n');
+            ends.push(before + bytes.len() as u64);
+        }
+        self.file.seek(SeekFrom::Start(before))?;
+        if let Err(error) = self.file.write_all(&bytes) {
+            // A part may be written: without it, the next append would start in the middle of a line.
+            self.file.set_len(before)?;
+            return Err(error);
+        }
+        self.ends.extend(ends);
+        Ok(())
+    }
+
+    fn read(&mut self, from: usize, count: usize) -> io::Result<Vec<LogLine>> {
+        let to = from.saturating_add(count).min(self.ends.len());
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let start = from.checked_sub(1).map_or(0, |previous| self.ends[previous]);
+        self.file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        (&self.file).take(self.ends[to - 1] - start).read_to_end(&mut bytes)?;
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).map_err(io::Error::from)).collect()
+    }
+}
+
+fn line_ends(file: &File) -> io::Result<Vec<u64>> {
+    let mut reader = BufReader::new(file);
+    reader.seek(SeekFrom::Start(0))?;
+    let (mut ends, mut end, mut line) = (Vec::new(), 0_u64, Vec::new());
+    while ends.len() < LINES {
+        line.clear();
+        end += reader.read_until(b'\n', &mut line)? as u64;
+        if line.last() != Some(&b'\n') {
+            break;
+        }
+        ends.push(end);
+    }
+    Ok(ends)
+}
+
+fn bounded(text: &str) -> String {
+    if text.len() <= TEXT {
+        return text.to_owned();
+    }
+    let cut = (0..=TEXT).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(0);
+    format!("{} … ({} bytes more)", &text[..cut], text.len() - cut)
+}
+
+fn failed(summary: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(ErrorCode::JournalFailed, summary)
+        .with("file", path.display().to_string())
+        .because_of(error)
+        .hint("Check the space on the disk of this computer.")
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{LineLabel, Stamp};
+
+    use super::*;
+
+    fn line(text: &str) -> LogLine {
+        let at = Some(Stamp("2026-11-23T09:02:11.000Z".to_owned()));
+        LogLine { number: 0, at, label: LineLabel::Script, text: text.to_owned() }
+    }
+
+    fn texts(spool: &FileSpool, run: &RunId, from: u32, count: u32) -> Vec<(u32, String)> {
+        let lines = spool.read(run, LineSource::Migration, from, count).expect("lines");
+        lines.into_iter().map(|line| (line.number, line.text)).collect()
+    }
+
+    #[test]
+    fn lines_are_there_after_the_app_opens_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let run = RunId("0199-a".to_owned());
+        let spool = FileSpool::new(directory.path());
+        assert_eq!(spool.count(&run, LineSource::Migration).expect("a count"), 0);
+        spool.append(&run, LineSource::Migration, &[line("one"), line("two\nwith \u{2713}")]).expect("kept");
+        drop(spool);
+        let spool = FileSpool::new(directory.path());
+        spool.append(&run, LineSource::Migration, &[line("three")]).expect("kept");
+        assert_eq!(spool.count(&run, LineSource::Migration).expect("a count"), 3);
+        assert_eq!(spool.count(&run, LineSource::Backup).expect("a count"), 0);
+        assert_eq!(texts(&spool, &run, 1, 5), [(1, "two\nwith \u{2713}".to_owned()), (2, "three".to_owned())]);
+        assert_eq!(texts(&spool, &run, 3, 5), []);
+        assert_eq!(texts(&spool, &run, 0, 1), [(0, "one".to_owned())]);
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_is_dropped_and_the_next_one_is_whole() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let run = RunId("r".to_owned());
+        let spool = FileSpool::new(directory.path());
+        spool.append(&run, LineSource::Migration, &[line("one"), line("two")]).expect("kept");
+        drop(spool);
+        let path = directory.path().join("r/migration.jsonl");
+        let bytes = fs::read(&path).expect("the file");
+        fs::write(&path, &bytes[..bytes.len() - 4]).expect("cut");
+        let spool = FileSpool::new(directory.path());
+        assert_eq!(spool.count(&run, LineSource::Migration).expect("a count"), 1);
+        spool.append(&run, LineSource::Migration, &[line("three")]).expect("kept");
+        assert_eq!(texts(&spool, &run, 0, 9), [(0, "one".to_owned()), (1, "three".to_owned())]);
+    }
+
+    #[test]
+    fn a_huge_line_is_cut_and_says_so() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let run = RunId("r".to_owned());
+        let spool = FileSpool::new(directory.path());
+        spool.append(&run, LineSource::Migration, &[line(&"\u{e9}".repeat(10_000))]).expect("kept");
+        let (_, text) = texts(&spool, &run, 0, 1).remove(0);
+        assert!(text.len() < TEXT + 64 && text.ends_with("(3616 bytes more)"), "{}", &text[text.len() - 40..]);
+    }
+
+    #[test]
+    fn an_id_that_leaves_the_directory_is_refused() {
+        let spool = FileSpool::new(Path::new("/nonexistent"));
+        for id in ["../x", "", "a/b", "."] {
+            let refused = spool.append(&RunId(id.to_owned()), LineSource::Backup, &[line("x")]).expect_err(id);
+            assert_eq!(refused.code, ErrorCode::Internal);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_person_may_read_the_lines() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let spool = FileSpool::new(&directory.path().join("spool"));
+        spool.append(&RunId("r".to_owned()), LineSource::Backup, &[line("x")]).expect("kept");
+        let mode = |path: &str| fs::metadata(directory.path().join(path)).expect(path).permissions().mode() & 0o777;
+        assert_eq!((mode("spool"), mode("spool/r"), mode("spool/r/backup.jsonl")), (0o700, 0o700, 0o600));
+    }
+
+    #[test]
+    fn old_lines_can_be_forgotten() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (spool, run) = (FileSpool::new(directory.path()), RunId("r".to_owned()));
+        spool.append(&run, LineSource::Production, &[line("x")]).expect("kept");
+        spool.forget(&run, LineSource::Production).expect("forgotten");
+        spool.forget(&run, LineSource::Production).expect("nothing left to forget");
+        assert_eq!(spool.count(&run, LineSource::Production).expect("a count"), 0);
+    }
+}

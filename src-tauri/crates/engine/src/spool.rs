@@ -1,0 +1,84 @@
+//! Where lines of a run are kept: output of its scripts and the production log. The trait, and a spool in memory.
+//!
+//! Lines are evidence to read, never a basis for a verdict; the journal holds what is certain.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use greenlight_types::{LineSource, LogLine, RunId};
+
+use crate::ports::PortResult;
+
+/// Lines of runs, per source, in the order in which they were appended.
+///
+/// The number of a line is its place, from 0: `append` gives it, whatever number the line came with, and `read` tells
+/// it. Whoever resumes a source asks `count` first, so that nothing is kept twice.
+pub trait Spool: Send + Sync {
+    /// Keeps lines after those that are there.
+    ///
+    /// # Errors
+    /// `JournalFailed` when they could not be stored.
+    fn append(&self, run: &RunId, source: LineSource, lines: &[LogLine]) -> PortResult<()>;
+    /// How many lines are kept.
+    ///
+    /// # Errors
+    /// `JournalFailed` when the spool could not be read.
+    fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32>;
+    /// At most `count` lines from number `from`; fewer, or none, at the end.
+    ///
+    /// # Errors
+    /// `JournalFailed` when the spool could not be read.
+    fn read(&self, run: &RunId, source: LineSource, from: u32, count: u32) -> PortResult<Vec<LogLine>>;
+}
+
+/// A spool in memory, for tests and simulation.
+#[derive(Default)]
+pub struct MemorySpool {
+    lines: Mutex<BTreeMap<(RunId, LineSource), Vec<LogLine>>>,
+}
+
+impl MemorySpool {
+    fn with<T>(&self, run: &RunId, source: LineSource, work: impl FnOnce(&mut Vec<LogLine>) -> T) -> T {
+        // A poisoned lock only says that another test thread panicked; the map itself is whole.
+        let mut guard = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        work(guard.entry((run.clone(), source)).or_default())
+    }
+}
+
+impl Spool for MemorySpool {
+    fn append(&self, run: &RunId, source: LineSource, lines: &[LogLine]) -> PortResult<()> {
+        self.with(run, source, |kept| {
+            for line in lines {
+                let number = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+                kept.push(LogLine { number, ..line.clone() });
+            }
+        });
+        Ok(())
+    }
+
+    fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32> {
+        Ok(self.with(run, source, |kept| u32::try_from(kept.len()).unwrap_or(u32::MAX)))
+    }
+
+    fn read(&self, run: &RunId, source: LineSource, from: u32, count: u32) -> PortResult<Vec<LogLine>> {
+        Ok(self.with(run, source, |kept| kept.iter().skip(from as usize).take(count as usize).cloned().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::LineLabel;
+
+    use super::*;
+
+    #[test]
+    fn a_line_gets_the_number_of_its_place() {
+        let (spool, run) = (MemorySpool::default(), RunId("run".to_owned()));
+        let line = |text: &str| LogLine { number: 7, at: None, label: LineLabel::Script, text: text.to_owned() };
+        spool.append(&run, LineSource::Backup, &[line("one"), line("two")]).expect("kept");
+        spool.append(&run, LineSource::Backup, &[line("three")]).expect("kept");
+        assert_eq!(spool.count(&run, LineSource::Backup).expect("a count"), 3);
+        assert_eq!(spool.count(&run, LineSource::Migration).expect("a count"), 0);
+        let read = spool.read(&run, LineSource::Backup, 1, 10).expect("lines");
+        assert_eq!(read, [LogLine { number: 1, ..line("two") }, LogLine { number: 2, ..line("three") }]);
+    }
+}
