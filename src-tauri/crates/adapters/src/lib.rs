@@ -1,1 +1,3 @@
-//! Placeholder for the first build.
+//! One file per outside system: client, conversion and error mapping. Nothing here knows what a run is.
+
+pub mod git;
