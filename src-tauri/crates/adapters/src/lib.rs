@@ -6,6 +6,7 @@ pub mod aws;
 pub mod data_lock;
 pub mod ecr;
 pub mod ecs;
+pub mod git;
 pub mod journal_sqlite;
 pub mod logs;
 mod private;

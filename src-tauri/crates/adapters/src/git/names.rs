@@ -1,0 +1,125 @@
+//! Addresses, ids and ref names as they come in: checked here once, used unchecked afterwards.
+
+use git2::{Oid, Reference};
+use greenlight_engine::ports::PortResult;
+use greenlight_types::{ErrorCode, Failure};
+use reqwest::Url;
+
+/// Where the repository is: `https`, or `http` to this computer; no user, no password, no query.
+#[derive(Clone, Debug)]
+pub(super) struct Address(Url);
+
+impl Address {
+    pub(super) fn parse(text: &str) -> PortResult<Self> {
+        let bad = |why: &str| {
+            Failure::new(ErrorCode::BadProfile, "use the address of the repository")
+                .with("url", text.chars().take(200).collect::<String>())
+                .because(why)
+                .hint("A good address is https://github.com/owner/name.git")
+        };
+        let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+        let is_local = is_this_computer(url.host_str().unwrap_or_default());
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
+            return Err(bad("only https is used (http only to this computer)"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            // The text itself may hold a secret.
+            return Err(bad("the address holds a user or a password").with("url", ""));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(bad("the address has parts after the path"));
+        }
+        Ok(Self(url))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// Whether the address that asks for the token is the one it belongs to: a redirect must not carry it away.
+    pub(super) fn owns(&self, asking: &str) -> bool {
+        Url::parse(asking).is_ok_and(|url| url.origin() == self.0.origin())
+    }
+}
+
+/// Whether a host name always means this computer.
+pub(crate) fn is_this_computer(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A full object id of 40 hex digits; libgit2 would pad a short one.
+pub(super) fn object_id(text: &str) -> PortResult<Oid> {
+    let refused = |why: String| Failure::new(ErrorCode::Internal, "use an object id").because(why);
+    if text.len() != 40 {
+        return Err(refused(format!("\u{201c}{}\u{201d} is not a full id", text.chars().take(50).collect::<String>())));
+    }
+    Oid::from_str(text).map_err(|error| refused(error.message().to_owned()))
+}
+
+/// A full ref name beneath one of `roots`.
+pub(super) fn ref_name(text: &str, roots: &[&str]) -> PortResult<String> {
+    if Reference::is_valid_name(text) && roots.iter().any(|root| text.starts_with(root)) {
+        return Ok(text.to_owned());
+    }
+    Err(Failure::new(ErrorCode::BadInput, "use a name in the repository")
+        .with("name", text.chars().take(200).collect::<String>())
+        .because(format!("it is not a full name beneath {}", roots.join(" or "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_this_computer_are_addresses_of_a_repository() {
+        for good in
+            ["https://github.com/a/b.git", "http://127.0.0.1:8080/a.git", "http://localhost/a", "http://[::1]:1/a"]
+        {
+            Address::parse(good).expect(good);
+        }
+        for bad in [
+            "http://github.com/a/b.git",
+            "http://127.0.0.1.example.com/a",
+            "ssh://git@github.com/a/b.git",
+            "git@github.com:a/b.git",
+            "file:///tmp/a",
+            "/tmp/a",
+            "https://user:secret@github.com/a",
+            "https://github.com/a?b=c",
+        ] {
+            let failure = Address::parse(bad).expect_err(bad);
+            assert_eq!(failure.code, ErrorCode::BadProfile, "{bad}");
+            assert!(
+                !failure.to_string().contains("secret") && !failure.params["url"].contains("secret"),
+                "{failure:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_token_belongs_to_one_origin() {
+        let address = Address::parse("https://github.com/a/b.git").expect("an address");
+        assert!(address.owns("https://github.com/a/renamed.git/"));
+        for other in
+            ["https://github.com.example.org/a/b.git", "http://github.com/a/b.git", "https://github.com:444/a", "?"]
+        {
+            assert!(!address.owns(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_short_name_or_a_pattern_is_no_ref_name() {
+        for bad in
+            ["v2.1.0", "refs/heads/*", "refs/heads/a:refs/heads/b", "refs/heads/a..b", "refs/notes/x", "+refs/heads/a"]
+        {
+            ref_name(bad, &["refs/heads/", "refs/tags/"]).expect_err(bad);
+        }
+        ref_name("refs/tags/v2.1.0", &["refs/heads/", "refs/tags/"]).expect("a full name");
+        object_id("abc").expect_err("a short id");
+    }
+}

@@ -1,0 +1,241 @@
+//! Conversations with the remote: their thread, their deadline, their credentials, fetch and listing.
+//!
+//! libgit2 cannot be interrupted while a server is silent. So every conversation has a thread of its own and a [`Line`]
+//! that both sides look at: the waiter may leave, and from then on the thread may not begin to send a change.
+
+use std::{
+    cell::Cell,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use git2::{
+    AutotagOption, Config, Cred, CredentialType, Direction, ErrorClass, ErrorCode as GitCode, FetchOptions, FetchPrune,
+    ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository,
+};
+use greenlight_engine::ports::{PortResult, RemoteRef, SecretText};
+use greenlight_types::{Changed, ErrorCode, Failure};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::{
+    names::Address,
+    trouble::{self, TokenUse},
+};
+
+/// Name that GitHub takes beside a token, for every kind of token.
+const TOKEN_USER: &str = "x-access-token";
+
+const QUIET: u8 = 0;
+const SENDING: u8 = 1;
+const LEFT: u8 = 2;
+
+/// One conversation, seen from its thread and from its waiter.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    stage: AtomicU8,
+    signs: AtomicU64,
+}
+
+impl Line {
+    /// Asked before the first byte of a change is sent. `false`: the waiter left and was told that nothing changed.
+    pub(super) fn may_send(&self) -> bool {
+        self.stage.compare_exchange(QUIET, SENDING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Whether a change may be on its way.
+    pub(super) fn is_sending(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == SENDING
+    }
+
+    /// A sign of life of the server. `false` when nobody waits any more.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.signs.fetch_add(1, Ordering::Relaxed);
+        self.stage.load(Ordering::Acquire) != LEFT
+    }
+
+    fn leave(&self) {
+        let _ = self.stage.compare_exchange(QUIET, LEFT, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    fn changed(&self) -> Changed {
+        if self.is_sending() { Changed::Unknown } else { Changed::Nothing }
+    }
+}
+
+/// Leaves the line when the waiter is dropped before the end.
+struct Waiting(Arc<Line>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// Starts conversations, a limited number at a time.
+pub(super) struct Lines(Arc<Semaphore>);
+
+impl Lines {
+    pub(super) fn new(free: Arc<Semaphore>) -> Self {
+        Self(free)
+    }
+
+    /// Runs `work` on a thread of its own. Waits at most `quiet` without a sign of life and at most `whole` in all.
+    ///
+    /// # Errors
+    /// `TimedOut`, with `Changed::Unknown` when sending had begun; and what `work` fails with.
+    pub(super) async fn run<T, F>(&self, summary: &str, quiet: Duration, whole: Duration, work: F) -> PortResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Line) -> PortResult<T> + Send + 'static,
+    {
+        let permit = self.permit(summary, quiet).await?;
+        let line = Arc::new(Line::default());
+        let waiting = Waiting(Arc::clone(&line));
+        let (told, mut answer) = oneshot::channel();
+        let its_line = Arc::clone(&line);
+        // Not a thread of the runtime: one that hangs must not keep the app from closing.
+        std::thread::Builder::new()
+            .name("git".to_owned())
+            .spawn(move || {
+                let _permit = permit;
+                // A waiter that left takes no answer.
+                let _ = told.send(work(&its_line));
+            })
+            .map_err(|error| Failure::new(ErrorCode::Internal, summary).because(error))?;
+        let end = Instant::now() + whole;
+        let mut seen = line.signs.load(Ordering::Relaxed);
+        loop {
+            match tokio::time::timeout(quiet.min(end.saturating_duration_since(Instant::now())), &mut answer).await {
+                Ok(Ok(result)) => return result,
+                Ok(Err(_)) => {
+                    return Err(Failure::new(ErrorCode::Internal, summary)
+                        .because("the conversation with the server broke off inside the app")
+                        .changed(line.changed()));
+                }
+                Err(_) => {
+                    let now = line.signs.load(Ordering::Relaxed);
+                    if now == seen || Instant::now() >= end {
+                        drop(waiting);
+                        return Err(Failure::new(ErrorCode::TimedOut, summary)
+                            .because(format!("the server was silent for {} s", quiet.as_secs()))
+                            .hint("Check the network connection.")
+                            .changed(line.changed()));
+                    }
+                    seen = now;
+                }
+            }
+        }
+    }
+
+    async fn permit(&self, summary: &str, quiet: Duration) -> PortResult<OwnedSemaphorePermit> {
+        match tokio::time::timeout(quiet, Arc::clone(&self.0).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Failure::new(ErrorCode::TimedOut, summary)
+                .because("earlier connections to the server still hang")
+                .hint("Check the network connection, then close and reopen the app.")),
+        }
+    }
+}
+
+/// Opens the clone, made when missing, with no settings but libgit2's own: neither the computer's nor the person's git
+/// settings (address rewriting, proxies, filters) reach into a release.
+pub(super) fn open(path: &Path) -> PortResult<Repository> {
+    let summary = "open the app's copy of the repository";
+    let opened = match Repository::open_bare(path) {
+        Err(error) if error.code() == GitCode::NotFound => Repository::init_bare(path),
+        other => other,
+    };
+    let repo = opened.map_err(|error| trouble::local(summary, &error).with("path", path.display().to_string()))?;
+    let none = Config::new().map_err(|error| trouble::local(summary, &error))?;
+    repo.set_config(&none).map_err(|error| trouble::local(summary, &error))?;
+    Ok(repo)
+}
+
+/// Callbacks that give the token once, to its own server only, and stop when nobody waits any more.
+pub(super) fn callbacks<'a>(
+    address: &'a Address,
+    token: &'a SecretText,
+    used: &'a Cell<TokenUse>,
+    line: &'a Line,
+) -> RemoteCallbacks<'a> {
+    let mut callbacks = RemoteCallbacks::new();
+    callbacks.credentials(move |asking, _user, allowed| {
+        let refuse = |text: &str| Err(git2::Error::new(GitCode::Auth, ErrorClass::Http, text));
+        if !address.owns(asking) {
+            used.set(TokenUse::AskedElsewhere);
+            return refuse("another server asked for the token");
+        }
+        // libgit2 asks again for as long as the server says no (libgit2#3471).
+        if used.get() != TokenUse::NotAsked {
+            used.set(TokenUse::Refused);
+            return refuse("the server refused the token");
+        }
+        if !allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
+            return refuse("the server asks for another kind of sign-in than a token");
+        }
+        used.set(TokenUse::Given);
+        Cred::userpass_plaintext(TOKEN_USER, token.expose())
+    });
+    callbacks.transfer_progress(move |_| line.is_wanted());
+    callbacks.sideband_progress(move |_| line.is_wanted());
+    callbacks
+}
+
+/// Fetches branches and tags; what vanished on the remote vanishes here.
+pub(super) fn fetch(repo: &Repository, address: &Address, token: &SecretText, line: &Line) -> PortResult<()> {
+    let summary = "fetch the repository";
+    let used = Cell::new(TokenUse::NotAsked);
+    let mut callbacks = callbacks(address, token, &used, line);
+    callbacks.update_tips(|_, _, _| line.is_wanted());
+    let mut options = FetchOptions::new();
+    options
+        .remote_callbacks(callbacks)
+        .proxy_options(ProxyOptions::new())
+        .prune(FetchPrune::On)
+        .update_fetchhead(false)
+        .download_tags(AutotagOption::None)
+        .follow_redirects(RemoteRedirect::None);
+    let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(summary, &error))?;
+    let wanted = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/remote-tags/*"];
+    remote
+        .fetch(&wanted, Some(&mut options), Some("fetch"))
+        .map_err(|error| trouble::remote(summary, &error, address, used.get()))
+}
+
+/// Lists all refs of the remote, sorted by name, annotated tags with the commit behind them.
+pub(super) fn list(
+    repo: &Repository,
+    address: &Address,
+    token: &SecretText,
+    line: &Line,
+) -> PortResult<Vec<RemoteRef>> {
+    let summary = "list the branches and tags of the repository";
+    let used = Cell::new(TokenUse::NotAsked);
+    let callbacks = callbacks(address, token, &used, line);
+    let failed = |error: git2::Error| trouble::remote(summary, &error, address, used.get());
+    let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(summary, &error))?;
+    let connection =
+        remote.connect_auth(Direction::Fetch, Some(callbacks), Some(ProxyOptions::new())).map_err(failed)?;
+    let mut refs: Vec<RemoteRef> = Vec::new();
+    let mut peeled: Vec<(String, String)> = Vec::new();
+    for head in connection.list().map_err(failed)? {
+        let (name, id) = (head.name(), head.oid().to_string());
+        match name.strip_suffix("^{}") {
+            Some(tag) => peeled.push((tag.to_owned(), id)),
+            None if name.starts_with("refs/") => refs.push(RemoteRef { name: name.to_owned(), id, peeled: None }),
+            // HEAD is no ref of its own.
+            None => {}
+        }
+    }
+    refs.sort_by(|a, b| a.name.cmp(&b.name));
+    for (name, id) in peeled {
+        if let Ok(at) = refs.binary_search_by(|entry| entry.name.as_str().cmp(&name)) {
+            refs[at].peeled = Some(id);
+        }
+    }
+    Ok(refs)
+}
