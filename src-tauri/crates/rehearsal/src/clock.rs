@@ -39,11 +39,7 @@ impl ClockState {
     /// A clock that shows `origin_ms` at the real time `real_ms`.
     #[must_use]
     pub fn new(origin_ms: i64, real_ms: i64, speed: u32) -> Self {
-        Self {
-            origin_ms,
-            origin_real_ms: real_ms,
-            speed: speed.clamp(1, SPEED_MAX),
-        }
+        Self { origin_ms, origin_real_ms: real_ms, speed: speed.clamp(1, SPEED_MAX) }
     }
 
     /// Virtual time at a real time, both in ms since 1970.
@@ -127,11 +123,7 @@ impl VirtualClock {
     fn from_state(file: &Path, state: ClockState, is_owner: bool) -> Self {
         Self {
             file: file.to_owned(),
-            seen: Mutex::new(Seen {
-                state,
-                read_at: Instant::now(),
-                shown_ms: i64::MIN,
-            }),
+            seen: Mutex::new(Seen { state, read_at: Instant::now(), shown_ms: i64::MIN }),
             is_owner,
         }
     }

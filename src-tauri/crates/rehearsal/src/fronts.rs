@@ -28,12 +28,7 @@ struct PulseInner {
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self {
-            inner: Arc::new(PulseInner {
-                last_ms: AtomicI64::new(clock::real_ms()),
-                connected: AtomicU32::new(0),
-            }),
-        }
+        Self { inner: Arc::new(PulseInner { last_ms: AtomicI64::new(clock::real_ms()), connected: AtomicU32::new(0) }) }
     }
 }
 

@@ -89,12 +89,8 @@ async fn answer(State(front): State<GitFront>, request: Request<Body>) -> Respon
     let Some(path_info) = front.path_info(request.uri().path()) else {
         return (StatusCode::NOT_FOUND, "remote: Repository not found.\n").into_response();
     };
-    let call = cgi::Call {
-        projects: front.inner.projects.clone(),
-        user,
-        path_info,
-        pushed: Arc::clone(&front.inner.pushed),
-    };
+    let call =
+        cgi::Call { projects: front.inner.projects.clone(), user, path_info, pushed: Arc::clone(&front.inner.pushed) };
     match cgi::run(call, request).await {
         Ok(response) => response,
         Err(error) => {

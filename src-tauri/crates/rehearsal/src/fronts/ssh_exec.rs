@@ -3,10 +3,7 @@
 
 use std::{io, process::Stdio, time::Duration};
 
-use russh::{
-    Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf,
-    server::Msg,
-};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, server::Msg};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     process::{Child, ChildStdin, Command},

@@ -10,15 +10,8 @@ pub const TEXT_MAX: usize = 4 * 1024 * 1024;
 
 /// Places outside that every script needs: programs, and facts about the machine that are only read.
 const ALLOWED_FOLDERS: [&str; 2] = ["/bin/", "/usr/bin/"];
-const ALLOWED_FILES: [&str; 7] = [
-    "/bin",
-    "/usr/bin",
-    "/dev/null",
-    "/dev/stdin",
-    "/dev/stdout",
-    "/dev/stderr",
-    "/etc/machine-id",
-];
+const ALLOWED_FILES: [&str; 7] =
+    ["/bin", "/usr/bin", "/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/etc/machine-id"];
 
 /// Checks a command or script.
 ///
@@ -51,7 +44,10 @@ pub fn check(text: &str, root: &Path) -> Result<(), String> {
 
 /// Whether a slash after this text begins an absolute path rather than continuing a word.
 fn starts_a_path(before: &str) -> bool {
-    if before.ends_with("http:") || before.ends_with("https:") || before.ends_with("http:/") || before.ends_with("https:/")
+    if before.ends_with("http:")
+        || before.ends_with("https:")
+        || before.ends_with("http:/")
+        || before.ends_with("https:/")
     {
         return false;
     }
@@ -64,18 +60,14 @@ fn starts_a_path(before: &str) -> bool {
 
 /// The path that stands at the start of this text.
 fn word(text: &str) -> &str {
-    let end = text
-        .find(|c: char| c.is_whitespace() || "'\"\\;&|<>()`:,$*?[]{}#=".contains(c))
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| c.is_whitespace() || "'\"\\;&|<>()`:,$*?[]{}#=".contains(c)).unwrap_or(text.len());
     text.get(..end).unwrap_or_default()
 }
 
 /// Whether a relative path goes up: `../x`, `a/../b`, `x/..`.
 fn climbs(before: &str, named: &str) -> bool {
-    let last: &str = before
-        .rsplit(|c: char| c.is_whitespace() || "'\"=:;&|<>(`/}".contains(c))
-        .next()
-        .unwrap_or_default();
+    let last: &str =
+        before.rsplit(|c: char| c.is_whitespace() || "'\"=:;&|<>(`/}".contains(c)).next().unwrap_or_default();
     last == ".." || named.split('/').any(|part| part == "..")
 }
 
@@ -99,7 +91,9 @@ fn check_place(named: &str, before: &str, root: &Path) -> Result<(), String> {
 
 /// `/proc/…` as scripts read it, without the links that lead back to the real machine.
 fn is_kernel_fact(parts: &[&str]) -> bool {
-    parts.get(1) == Some(&"proc") && parts.len() > 2 && !parts.iter().any(|part| ["root", "cwd", "fd", "map_files"].contains(part))
+    parts.get(1) == Some(&"proc")
+        && parts.len() > 2
+        && !parts.iter().any(|part| ["root", "cwd", "fd", "map_files"].contains(part))
 }
 
 /// Whether the part of the path that exists stays inside once links are followed.

@@ -112,11 +112,7 @@ impl Mailbox {
     /// Opens the mailbox of a host folder.
     #[must_use]
     pub fn open(folder: PathBuf, exit_codes: ExitCodes) -> Self {
-        Self {
-            folder,
-            exit_codes,
-            is_fresh: true,
-        }
+        Self { folder, exit_codes, is_fresh: true }
     }
 
     /// Brings every request up to `now_ms` (virtual). Returns what happened, with its virtual time, oldest first, and
@@ -235,13 +231,7 @@ fn begin(ask: &Path, now_ms: i64) -> io::Result<Option<Request>> {
         fs_err::remove_file(ask)?;
         return Ok(None);
     };
-    Ok(Some(Request {
-        work,
-        pid,
-        started_ms: now_ms,
-        lines: 0,
-        ended: None,
-    }))
+    Ok(Some(Request { work, pid, started_ms: now_ms, lines: 0, ended: None }))
 }
 
 fn read_request(record: &Path) -> Option<Request> {
@@ -311,7 +301,10 @@ mod tests {
         asked(folder.path(), "migration 999999999\n");
         let mut mailbox = Mailbox::open(folder.path().to_owned(), ExitCodes::default());
         let (events, _) = mailbox.advance(10).unwrap();
-        assert_eq!(events, vec![(10, HostEvent::Started(Work::Migration)), (10, HostEvent::Ended(Work::Migration, 137))]);
+        assert_eq!(
+            events,
+            vec![(10, HostEvent::Started(Work::Migration)), (10, HostEvent::Ended(Work::Migration, 137))]
+        );
     }
 
     #[test]

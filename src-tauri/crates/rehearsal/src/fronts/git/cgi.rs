@@ -126,10 +126,7 @@ struct Head {
 }
 
 async fn read_head(stdout: &mut BufReader<ChildStdout>) -> io::Result<Head> {
-    let mut head = Head {
-        status: StatusCode::OK,
-        fields: Vec::new(),
-    };
+    let mut head = Head { status: StatusCode::OK, fields: Vec::new() };
     let mut limited = stdout.take(HEAD_MAX);
     for _ in 0..HEAD_LINES_MAX {
         let mut line = String::new();

@@ -277,7 +277,8 @@ const DIGEST: &str = "package org.rally.message;\n\nclass Digest {\n    boolean 
 const GOAL: &str = "package org.rally.study;\n\nrecord RecruitmentGoal(int people) {}\n";
 const GOAL_PAGE: &str = "<p th:if=\"${goal}\">Still needed: <b th:text=\"${goal.left}\">0</b></p>\n";
 const NAME: &str = "package org.rally.participant;\n\nrecord Name(String given, String family) {}\n";
-const INBOX: &str = "package org.rally.message;\n\nclass Inbox {\n    static final String ORDER = \"sent_at DESC\";\n}\n";
+const INBOX: &str =
+    "package org.rally.message;\n\nclass Inbox {\n    static final String ORDER = \"sent_at DESC\";\n}\n";
 
 #[cfg(test)]
 mod tests {
