@@ -6,7 +6,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -17,9 +17,6 @@ use crate::files;
 
 /// The fastest that practice runs.
 pub const SPEED_MAX: u32 = 3_600;
-
-/// How old a follower's copy of the file may be.
-const REREAD: Duration = Duration::from_millis(200);
 
 /// Longest real wait between two looks at the clock, so that a changed speed is felt.
 const NAP_MAX: Duration = Duration::from_millis(200);
@@ -97,7 +94,6 @@ pub struct VirtualClock {
 #[derive(Debug)]
 struct Seen {
     state: ClockState,
-    read_at: Instant,
     shown_ms: i64,
 }
 
@@ -121,23 +117,19 @@ impl VirtualClock {
     }
 
     fn from_state(file: &Path, state: ClockState, is_owner: bool) -> Self {
-        Self {
-            file: file.to_owned(),
-            seen: Mutex::new(Seen { state, read_at: Instant::now(), shown_ms: i64::MIN }),
-            is_owner,
-        }
+        Self { file: file.to_owned(), seen: Mutex::new(Seen { state, shown_ms: i64::MIN }), is_owner }
     }
 
     /// Now, in ms since 1970. Never goes back.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_owner && seen.read_at.elapsed() >= REREAD {
-            seen.read_at = Instant::now();
-            // The owner may be gone; its last word still gives a time.
-            if let Ok(state) = read_state(&self.file) {
-                seen.state = state;
-            }
+        // Read each time: a follower with an old speed would run ahead of the owner. When the owner is gone, its last
+        // word still gives a time.
+        if !self.is_owner
+            && let Ok(state) = read_state(&self.file)
+        {
+            seen.state = state;
         }
         seen.shown_ms = seen.shown_ms.max(seen.state.at(real_ms()));
         seen.shown_ms
@@ -190,6 +182,8 @@ fn read_state(file: &Path) -> std::io::Result<ClockState> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

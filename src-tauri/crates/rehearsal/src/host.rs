@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{clock, files};
+use crate::files;
 
 /// The login user of the staging machine.
 pub const USER: &str = "ec2-user";
@@ -62,6 +62,12 @@ impl Host {
         host.write_programs()?;
         host.write_old_dump()?;
         Ok(host)
+    }
+
+    /// The names of a host folder that another process prepared; writes nothing.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
     }
 
     /// The folder itself, links resolved.
@@ -216,13 +222,4 @@ pub fn is_alive(pid: u32) -> bool {
     // A zombie has ended; its parent has only not looked yet.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z')))
-}
-
-/// Writes the clock file of a host that no process serves: real time.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write_real_clock(host: &Host) -> io::Result<()> {
-    let now = clock::real_ms();
-    files::write(&host.clock_file(), clock::ClockState::new(now, now, 1).line().as_bytes())
 }

@@ -3,4 +3,6 @@
 pub mod clock;
 mod files;
 pub mod fronts;
+pub mod handle;
 pub mod host;
+pub mod process;

@@ -1,5 +1,7 @@
 //! The real git program against the git front.
+#![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it should be")]
 
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod support;
 
 use std::{

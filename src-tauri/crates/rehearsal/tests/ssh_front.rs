@@ -1,5 +1,7 @@
 //! The real ssh program against the pretend staging machine, with its real scripts.
+#![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it should be")]
 
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod support;
 
 use std::{

@@ -60,8 +60,15 @@ fn start(command: &str, host: &Host) -> io::Result<Child> {
     Command::from(shell).spawn()
 }
 
-/// Ends the process group of a command when its channel is done with it, however that comes about.
+/// Ends the process group of a command whose client went away.
 struct Group(Option<u32>);
+
+impl Group {
+    /// The command ended by itself: what it left running stays, and may be on its way into a session of its own.
+    fn release(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -104,7 +111,10 @@ async fn attend(
     tokio::pin!(streams);
     loop {
         tokio::select! {
-            () = &mut streams => return Some(code),
+            () = &mut streams => {
+                group.release();
+                return Some(code);
+            }
             message = reading.wait() => if matches!(input.take(message, host), Taken::Gone) {
                 return None;
             },

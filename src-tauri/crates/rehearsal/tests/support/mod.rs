@@ -1,6 +1,4 @@
 //! What the tests of the fronts share: programs with a deadline, and waiting for a value.
-#![expect(dead_code, reason = "each test file uses a part")]
-
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
