@@ -228,7 +228,10 @@ impl Handle {
         fill(&mut profile.restore.who, "your trainer");
         profile.restore.minutes = profile.restore.minutes.or(Some(45));
         if profile.logs.expected_failures.is_empty() {
-            profile.logs.expected_failures = vec!["(?i)schema.*older|requires schema".to_owned()];
+            profile.logs.expected_failures = vec![
+                "requires schema [0-9.]+, the database has".to_owned(),
+                "Essential container in task exited".to_owned(),
+            ];
         }
         profile.endpoints = Some(EndpointProfile {
             github: Some(format!("http://127.0.0.1:{}", ports.github)),

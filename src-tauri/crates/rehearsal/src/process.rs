@@ -2,6 +2,7 @@
 //! every effect, and an end by itself when nobody uses it. The rules of the pretend production are not here.
 
 pub mod control;
+pub mod rally;
 mod state;
 
 use std::{
@@ -40,8 +41,8 @@ pub const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 const TICK: Duration = Duration::from_millis(50);
 /// A clock that stood still for longer than this resumes where it was, so that a night does not pass in practice.
 const PAUSE_MAX_MS: i64 = 60_000;
-/// How often the clock's last time is kept for that, in ticks.
-const CLOCK_KEEP_TICKS: u32 = 20;
+/// How often the clock's last time, and a state without new effects, are kept, in ticks.
+const KEEP_TICKS: u32 = 40;
 /// Where ports are taken from: below those that systems give to outgoing connections (from 32768 on Linux, 49152
 /// elsewhere), so that a restarted process finds its ports free.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
@@ -65,6 +66,9 @@ pub trait Production: Send + Sync + 'static {
     /// The main branch is at this commit, whose version file says `2.1.0.0-RELEASE`. Told at the start and after
     /// every push.
     fn on_main(&self, at_ms: i64, commit: &str, version_value: &str);
+    /// How many effects it took from outside. When it grew, the state is on disk before anybody has an answer; between
+    /// them, time alone leads from a kept state to the same future.
+    fn effects(&self) -> u64;
     /// The whole state, to be read again by the `make` of [`serve`].
     ///
     /// # Errors
@@ -132,7 +136,7 @@ where
     tasks.shutdown().await;
     place.host.switch_off();
     // The file stays, so that the next process takes the same ports and tokens; its process id is dead.
-    served.save()?;
+    served.state.keep(&*served.production, true)?;
     drop(lock);
     ended
 }
@@ -261,10 +265,10 @@ impl<P: Production> Served<P> {
             fingerprint: place.keys.fingerprint(),
             host_root: place.host.root().to_owned(),
         };
-        let state = Arc::new(StateFile::open(&options.private_dir.join("world.json"))?);
+        let state = Arc::new(StateFile::at(&options.private_dir.join("world.json")));
         let (main, version_value) = main_of(&place.repo)?;
         let production = make(Beginning {
-            state: state.last(),
+            state: state.last()?,
             main: main.clone(),
             version_value: version_value.clone(),
             now_ms: place.clock.now_ms(),
@@ -275,12 +279,8 @@ impl<P: Production> Served<P> {
         })?;
         production.on_main(place.clock.now_ms(), &main, &version_value);
         let served = Self { handle, production: Arc::new(production), state, pulse: Pulse::default() };
-        served.save()?;
+        served.state.keep(&*served.production, true)?;
         Ok(served)
-    }
-
-    fn save(&self) -> io::Result<()> {
-        self.state.save(&self.production.state()?)
     }
 
     fn start(&self, listeners: Listeners, place: &Place, stop: watch::Sender<bool>) -> JoinSet<io::Result<()>> {
@@ -320,7 +320,7 @@ impl<P: Production> Served<P> {
             production.advance(clock.now_ms());
             async move {
                 let response = next.run(request).await;
-                if let Err(error) = production.state().and_then(|bytes| state.save(&bytes)) {
+                if let Err(error) = state.keep(&*production, false) {
                     tracing::error!(%error, "failed to keep the state of the pretend production");
                 }
                 response
@@ -334,7 +334,7 @@ impl<P: Production> Served<P> {
         Arc::new(move || {
             let told = main_of(&repo).and_then(|(main, version)| {
                 production.on_main(clock.now_ms(), &main, &version);
-                state.save(&production.state()?)
+                state.keep(&*production, false)
             });
             if let Err(error) = told {
                 tracing::error!(%error, "failed to tell the World of a push");
@@ -368,9 +368,10 @@ impl<P: Production> Served<P> {
                 self.production.on_host(at, event);
             }
             self.production.advance(now);
-            self.save()?;
+            let is_due = count.is_multiple_of(KEEP_TICKS);
+            self.state.keep(&*self.production, is_due)?;
             mailbox.release()?;
-            if count.is_multiple_of(CLOCK_KEEP_TICKS) {
+            if is_due {
                 files::write(&place.clock_kept, clock::real_ms().to_string().as_bytes())?;
             }
             count = count.wrapping_add(1);

@@ -34,7 +34,10 @@ struct Ledger(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Ledger {
     fn set(&self, key: &str, value: String) {
-        self.0.lock().unwrap().insert(key.to_owned(), value);
+        let mut entries = self.0.lock().unwrap();
+        entries.insert(key.to_owned(), value);
+        let told = entries.get("told").map_or(0, |count| count.parse::<u64>().unwrap()) + 1;
+        entries.insert("told".to_owned(), told.to_string());
     }
 }
 
@@ -68,6 +71,11 @@ impl Production for Ledger {
 
     fn on_main(&self, _at_ms: i64, commit: &str, version_value: &str) {
         self.set("main", format!("{commit} {version_value}"));
+    }
+
+    fn effects(&self) -> u64 {
+        let entries = self.0.lock().unwrap();
+        ["asked", "told"].into_iter().filter_map(|key| entries.get(key)?.parse::<u64>().ok()).sum()
     }
 
     fn state(&self) -> io::Result<Vec<u8>> {

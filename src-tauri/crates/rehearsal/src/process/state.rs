@@ -1,4 +1,4 @@
-//! The World's state on disk: replaced whole, written only when it differs from what is there.
+//! The World's state on disk: replaced whole, after every effect and now and then between them.
 
 use std::{
     io,
@@ -6,39 +6,41 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use super::Production;
 use crate::files;
 
-/// One file and what it holds.
+/// One file and which effects it holds.
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
-    held: Mutex<Option<Vec<u8>>>,
+    effects: Mutex<Option<u64>>,
 }
 
 impl StateFile {
-    /// Reads what the last process left.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let held = match fs_err::read(path) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Self { path: path.to_owned(), held: Mutex::new(held) })
+    /// The file of this folder.
+    pub(super) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), effects: Mutex::new(None) }
     }
 
-    /// What is on disk.
-    pub(super) fn last(&self) -> Option<Vec<u8>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What the last process left.
+    pub(super) fn last(&self) -> io::Result<Option<Vec<u8>>> {
+        match fs_err::read(&self.path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Brings the file to these bytes.
-    pub(super) fn save(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.as_deref() == Some(bytes) {
+    /// Brings the file up to date when an effect is missing in it, or when it is due.
+    pub(super) fn keep<P: Production>(&self, production: &P, is_due: bool) -> io::Result<()> {
+        // Held while it writes: an older state never replaces a newer one.
+        let mut kept = self.effects.lock().unwrap_or_else(PoisonError::into_inner);
+        let effects = production.effects();
+        if *kept == Some(effects) && !is_due {
             return Ok(());
         }
-        files::write_private(&self.path, bytes)?;
-        *held = Some(bytes.to_vec());
+        files::write_private(&self.path, &production.state()?)?;
+        *kept = Some(effects);
         Ok(())
     }
 }
