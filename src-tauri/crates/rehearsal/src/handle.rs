@@ -1,0 +1,327 @@
+//! The app's end of the pretend production: finds the process that serves it or starts one, and says where everything
+//! is. It makes the only profile and credentials that practice uses.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use greenlight_engine::ports::{Credential, SecretText};
+use greenlight_types::{EndpointProfile, Profile, SiteCheck, Stamp, StepId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::VirtualClock,
+    host::{Host, USER, is_alive},
+    process::control,
+};
+
+/// How long a process may take until it serves.
+const START_MAX: Duration = Duration::from_secs(30);
+/// Time between two looks for its handle.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Bytes of its log that an error shows.
+const LOG_TAIL: usize = 2_000;
+
+/// Where the fronts listen, all on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PortNumbers {
+    /// Ping, speed, stop.
+    pub control: u16,
+    /// Smart-HTTP git.
+    pub git: u16,
+    /// GitHub REST.
+    pub github: u16,
+    /// AWS JSON.
+    pub aws: u16,
+    /// The site.
+    pub site: u16,
+    /// SSH.
+    pub ssh: u16,
+}
+
+/// What the process writes about itself, readable for its owner only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandleFile {
+    /// Its process id.
+    pub pid: u32,
+    /// When it started, in real time.
+    pub started: Stamp,
+    /// When the virtual clock began, in virtual time.
+    pub origin: Stamp,
+    /// Speed at its start; the clock file has the one in force.
+    pub speed: u32,
+    /// Ports.
+    pub ports: PortNumbers,
+    /// Token of the control front.
+    pub control_token: String,
+    /// Token for git and GitHub.
+    pub github_token: String,
+    /// AWS key id.
+    pub aws_key_id: String,
+    /// AWS secret.
+    pub aws_secret: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// Private key for the staging machine.
+    pub staging_key: PathBuf,
+    /// `SHA256:…` of the staging machine.
+    pub fingerprint: String,
+    /// Folder of the staging machine.
+    pub host_root: PathBuf,
+}
+
+/// A pretend production that is being served.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    file: HandleFile,
+    host: Host,
+}
+
+impl Handle {
+    /// Name of the file in the private folder.
+    pub const FILE: &'static str = "handle.json";
+
+    /// The process that serves this folder, if one lives and answers.
+    pub async fn attach(private_dir: &Path) -> Option<Self> {
+        let text = fs_err::read_to_string(private_dir.join(Self::FILE)).ok()?;
+        let file: HandleFile = serde_json::from_str(&text).ok()?;
+        if !is_alive(file.pid) {
+            return None;
+        }
+        control::call(file.ports.control, &file.control_token, "GET", "/alive", "").await.ok()?;
+        let host = Host::at(&file.host_root);
+        Some(Self { file, host })
+    }
+
+    /// Attaches to the process that serves this folder, or starts `exe hidden_args…` in a session of its own and waits
+    /// until it serves. The started process has to call [`crate::process::serve`] on the same folder. `speed` is for a
+    /// started one; a living one keeps the speed that somebody chose.
+    ///
+    /// # Errors
+    /// When the process does not start or does not serve in time; the message has the end of its log.
+    pub async fn attach_or_start(
+        private_dir: &Path,
+        exe: &Path,
+        hidden_args: &[String],
+        speed: u32,
+    ) -> io::Result<Self> {
+        if let Some(handle) = Self::attach(private_dir).await {
+            return Ok(handle);
+        }
+        make_private(private_dir)?;
+        let log = private_dir.join("serve.log");
+        let mut child = start(exe, hidden_args, &log)?;
+        let deadline = Instant::now() + START_MAX;
+        loop {
+            if let Some(handle) = Self::attach(private_dir).await {
+                if handle.clock()?.state().speed != speed {
+                    handle.set_speed(speed).await?;
+                }
+                return Ok(handle);
+            }
+            // A second window may have started one at the same moment; then ours ends and the other one answers.
+            let has_ended = child.try_wait()?.is_some();
+            if Instant::now() > deadline {
+                let state = if has_ended { "ended" } else { "does not serve" };
+                return Err(io::Error::other(format!("the pretend production {state}: {}", tail(&log))));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What the process wrote about itself.
+    #[must_use]
+    pub fn file(&self) -> &HandleFile {
+        &self.file
+    }
+
+    /// The virtual clock, following the process.
+    ///
+    /// # Errors
+    /// When the clock file is gone.
+    pub fn clock(&self) -> io::Result<VirtualClock> {
+        VirtualClock::follow(&self.host.clock_file())
+    }
+
+    /// Changes the speed.
+    ///
+    /// # Errors
+    /// When the process does not answer.
+    pub async fn set_speed(&self, speed: u32) -> io::Result<()> {
+        self.control("POST", "/speed", &format!("{{\"speed\":{speed}}}")).await
+    }
+
+    /// Tells the process that a client is there.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn keep_alive(&self) -> io::Result<()> {
+        self.control("GET", "/alive", "").await
+    }
+
+    /// Ends the process and everything on the pretend host.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn stop(&self) -> io::Result<()> {
+        self.control("POST", "/stop", "").await
+    }
+
+    async fn control(&self, method: &str, path: &str, body: &str) -> io::Result<()> {
+        control::call(self.file.ports.control, &self.file.control_token, method, path, body).await
+    }
+
+    /// The credentials of practice.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<Credential> {
+        vec![
+            Credential::Github { token: SecretText::new(self.file.github_token.clone()) },
+            Credential::Aws {
+                key_id: self.file.aws_key_id.clone(),
+                secret: SecretText::new(self.file.aws_secret.clone()),
+                session: None,
+            },
+            Credential::StagingKey { path: self.file.staging_key.to_string_lossy().into_owned(), passphrase: None },
+        ]
+    }
+
+    /// The profile of practice: names as in the real one, every open value filled in, every place and page on
+    /// loopback or in the private folder, so that no button of a practice run leads to production.
+    #[must_use]
+    pub fn practice_profile(&self, rally: &Profile) -> Profile {
+        let mut profile = rally.clone();
+        let ports = self.file.ports;
+        let site = format!("http://127.0.0.1:{}", ports.site);
+        profile.product.environment = "practice".to_owned();
+        profile.product.environment_name = "Practice".to_owned();
+        profile.git.url = format!("http://127.0.0.1:{}/{}.git", ports.git, self.file.repository);
+        profile.github.repository.clone_from(&self.file.repository);
+        fill(&mut profile.github.workflow, "build-deploy.yml");
+        fill(&mut profile.github.build_job, "build");
+        profile.github.actions_page = format!("{site}/pages/actions");
+        let aws = &mut profile.aws;
+        fill(&mut aws.account, "676917001797");
+        fill(&mut aws.region, "us-east-1");
+        fill(&mut aws.cluster, "rally-prod");
+        fill(&mut aws.service, "rally-prod-webapp");
+        fill(&mut aws.family, "rally-prod");
+        fill(&mut aws.container, "rally-prod-webapp");
+        fill(&mut aws.image_repository, "rally-prod");
+        fill(&mut aws.log_group, "rally-prod-webapp");
+        aws.task_definitions_page = format!("{site}/pages/task-definitions");
+        self.rebase_host(&mut profile);
+        profile.site.url = site.clone();
+        profile.site.version_url = format!("{site}/about");
+        profile.site.version_pattern = r"([0-9]+(?:\.[0-9]+){2,3}-RELEASE)".to_owned();
+        profile.site.checks = site_checks();
+        for step in [StepId::BackUp, StepId::DispatchBuild, StepId::RunMigration, StepId::CheckSite] {
+            let person = profile.who_to_call.entry(step).or_default();
+            fill(person, "your trainer (practice: nobody is called)");
+        }
+        fill(&mut profile.restore.procedure, "Practice: start the practice again from the beginning.");
+        fill(&mut profile.restore.who, "your trainer");
+        profile.restore.minutes = profile.restore.minutes.or(Some(45));
+        if profile.logs.expected_failures.is_empty() {
+            profile.logs.expected_failures = vec![
+                "requires schema [0-9.]+, the database has".to_owned(),
+                "Essential container in task exited".to_owned(),
+            ];
+        }
+        profile.endpoints = Some(EndpointProfile {
+            github: Some(format!("http://127.0.0.1:{}", ports.github)),
+            aws: Some(format!("http://127.0.0.1:{}", ports.aws)),
+        });
+        profile
+    }
+
+    fn rebase_host(&self, profile: &mut Profile) {
+        let spell = |path: PathBuf| path.to_string_lossy().into_owned();
+        let host = &mut profile.host;
+        host.address = "127.0.0.1".to_owned();
+        host.port = self.file.ports.ssh;
+        host.user = USER.to_owned();
+        host.key_file = spell(self.file.staging_key.clone());
+        host.fingerprint.clone_from(&self.file.fingerprint);
+        fill(&mut host.login_shell, "bash -lc");
+        let backup = &mut profile.backup;
+        backup.directory = spell(self.host.backup_folder());
+        backup.command = "./backupRallyPROD.sh".to_owned();
+        backup.become_root = "sudo -n".to_owned();
+        backup.artifact_directory = spell(self.host.dump_folder());
+        backup.artifact_pattern = "rally-*.dump".to_owned();
+        backup.artifact_min_mib = 5;
+        backup.artifact_probe = "gzip -t < {file}".to_owned();
+        let migration = &mut profile.migration;
+        migration.directory = spell(self.host.migration_folder());
+        migration.command = "./run.sh".to_owned();
+        migration.environment = BTreeMap::from([("CONFIG".to_owned(), spell(self.host.migration_config()))]);
+        migration.probe = String::new();
+    }
+}
+
+fn fill(value: &mut String, with: &str) {
+    if value.trim().is_empty() {
+        with.clone_into(value);
+    }
+}
+
+fn site_checks() -> Vec<SiteCheck> {
+    [
+        ("sign-in", "Open the site and sign in. You see the list of studies."),
+        ("study", "Open any study. Its page is complete and shows no error."),
+        ("footer", "Look at the version at the foot of the page. It is the one of this release."),
+    ]
+    .into_iter()
+    .map(|(id, text)| SiteCheck { id: id.to_owned(), text: text.to_owned() })
+    .collect()
+}
+
+/// Makes the private folder, closed to everybody else.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Starts the process so that the end of the window, or of its terminal, does not end it.
+fn start(exe: &Path, hidden_args: &[String], log: &Path) -> io::Result<Child> {
+    let setsid = Path::new("/usr/bin/setsid");
+    let mut command = if setsid.exists() {
+        let mut command = Command::new(setsid);
+        command.arg(exe);
+        command
+    } else {
+        let mut command = Command::new(exe);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command
+    };
+    let out = fs_err::OpenOptions::new().create(true).append(true).open(log)?.into_file();
+    let errors = out.try_clone()?;
+    command
+        .args(hidden_args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(out))
+        .stderr(Stdio::from(errors))
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("failed to start {}: {error}", exe.display())))
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let from = text.len().saturating_sub(LOG_TAIL);
+    String::from_utf8_lossy(text.get(from..).unwrap_or_default()).trim().to_owned()
+}

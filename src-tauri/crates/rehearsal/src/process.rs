@@ -1,0 +1,401 @@
+//! The process that serves the pretend production: every front on loopback, one virtual clock, state on disk after
+//! every effect, and an end by itself when nobody uses it. The rules of the pretend production are not here.
+
+pub mod control;
+pub mod rally;
+mod state;
+
+use std::{
+    fmt::Write as _,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, extract::Request, middleware::Next};
+use rand::Rng;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    clock::{self, ClockState, VirtualClock},
+    files,
+    fronts::{
+        Pulse,
+        git::{GitFront, seed::Repo},
+        ssh,
+    },
+    handle::{Handle, HandleFile, PortNumbers, make_private},
+    host::{
+        Host,
+        jobs::{ExitCodes, HostEvent, Mailbox},
+    },
+};
+
+use state::StateFile;
+
+/// How long no client has to be heard of until the process ends itself.
+pub const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+/// Real time between two looks at the World.
+const TICK: Duration = Duration::from_millis(50);
+/// A clock that stood still for longer than this resumes where it was, so that a night does not pass in practice.
+const PAUSE_MAX_MS: i64 = 60_000;
+/// How often the clock's last time, and a state without new effects, are kept, in ticks.
+const KEEP_TICKS: u32 = 40;
+/// Where ports are taken from: below those that systems give to outgoing connections (from 32768 on Linux, 49152
+/// elsewhere), so that a restarted process finds its ports free.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// Ports that are tried.
+const PORT_TRIES: u32 = 50;
+/// Repository of the pretend production.
+const REPOSITORY: &str = "rallyforresearch/rally";
+
+/// The rules of the pretend production, as this process sees them. Times are virtual, in ms since 1970.
+pub trait Production: Send + Sync + 'static {
+    /// GitHub REST, for whoever has the token.
+    fn github(&self) -> Router;
+    /// AWS JSON.
+    fn aws(&self) -> Router;
+    /// The site.
+    fn site(&self) -> Router;
+    /// Brings everything to this time.
+    fn advance(&self, now_ms: i64);
+    /// Something happened on the staging machine. May be told again after a restart.
+    fn on_host(&self, at_ms: i64, event: HostEvent);
+    /// The main branch is at this commit, whose version file says `2.1.0.0-RELEASE`. Told at the start and after
+    /// every push.
+    fn on_main(&self, at_ms: i64, commit: &str, version_value: &str);
+    /// How many effects it took from outside. When it grew, the state is on disk before anybody has an answer; between
+    /// them, time alone leads from a kept state to the same future.
+    fn effects(&self) -> u64;
+    /// The whole state, to be read again by the `make` of [`serve`].
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    fn state(&self) -> io::Result<Vec<u8>>;
+}
+
+/// What a new World needs.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// State of the last process; `None` in a new folder.
+    pub state: Option<Vec<u8>>,
+    /// Commit that production runs.
+    pub main: String,
+    /// Its version: `2.0.1.11-RELEASE`.
+    pub version_value: String,
+    /// Virtual time now.
+    pub now_ms: i64,
+    /// Token that GitHub takes.
+    pub github_token: String,
+    /// AWS key id.
+    pub aws_key_id: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// The clock, for the times in answers.
+    pub clock: Arc<VirtualClock>,
+}
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The private folder.
+    pub private_dir: PathBuf,
+    /// Virtual seconds per real second.
+    pub speed: u32,
+    /// Silence after which the process ends; [`IDLE_MAX`] in the app.
+    pub idle_max: Duration,
+    /// How the backup and the migration end; 0 unless a failure is practised.
+    pub exit_codes: ExitCodes,
+}
+
+/// Serves the folder until nobody has used it for `idle_max`, or until it is told to stop. At its end nothing that it
+/// started is left.
+///
+/// # Errors
+/// When another process serves this folder, a file cannot be written, or a listener breaks.
+pub async fn serve<P, F>(options: Options, make: F) -> io::Result<()>
+where
+    P: Production,
+    F: FnOnce(Beginning) -> io::Result<P>,
+{
+    make_private(&options.private_dir)?;
+    let lock = fs_err::File::create(options.private_dir.join("lock"))?.into_file();
+    lock.try_lock().map_err(|error| io::Error::other(format!("another process serves this folder: {error}")))?;
+    let before = last_handle(&options.private_dir);
+    let place = Place::open(&options, before.as_ref())?;
+    let (listeners, ports) = Listeners::bind(before.as_ref().map(|handle| handle.ports)).await?;
+    let served = Served::new(&options, &place, before.as_ref(), ports, make)?;
+    let (stop, mut stopped) = watch::channel(false);
+    let mut tasks = served.start(listeners, &place, stop);
+    files::write(&place.host.pid_file(), std::process::id().to_string().as_bytes())?;
+    let handle = serde_json::to_vec_pretty(&served.handle)?;
+    files::write_private(&options.private_dir.join(Handle::FILE), &handle)?;
+    let ended = served.run(&options, &place, &mut tasks, &mut stopped).await;
+    tasks.shutdown().await;
+    place.host.switch_off();
+    // The file stays, so that the next process takes the same ports and tokens; its process id is dead.
+    served.state.keep(&*served.production, true)?;
+    drop(lock);
+    ended
+}
+
+fn last_handle(private_dir: &Path) -> Option<HandleFile> {
+    let text = fs_err::read_to_string(private_dir.join(Handle::FILE)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// What stands on disk.
+struct Place {
+    host: Host,
+    keys: ssh::Keys,
+    repo: Repo,
+    projects: PathBuf,
+    clock: Arc<VirtualClock>,
+    clock_kept: PathBuf,
+}
+
+impl Place {
+    fn open(options: &Options, before: Option<&HandleFile>) -> io::Result<Self> {
+        let folder = &options.private_dir;
+        let host = Host::prepare(&folder.join("host"))?;
+        let projects = folder.join("git");
+        fs_err::create_dir_all(&projects)?;
+        let clock_kept = folder.join("clock-kept");
+        let state = resumed(&host.clock_file(), &clock_kept, options.speed, before.is_some());
+        Ok(Self {
+            keys: ssh::Keys::open_or_make(folder)?,
+            repo: Repo::open_or_seed(&projects, REPOSITORY)?,
+            clock: Arc::new(VirtualClock::own(&host.clock_file(), state)?),
+            clock_kept,
+            projects,
+            host,
+        })
+    }
+}
+
+/// The clock of a started process: goes on after a short pause, resumes where it was after a long one.
+fn resumed(clock_file: &Path, kept: &Path, speed: u32, is_restart: bool) -> ClockState {
+    let now = clock::real_ms();
+    let last = std::fs::read_to_string(clock_file).ok().and_then(|line| ClockState::read(&line));
+    let seen_at: Option<i64> = std::fs::read_to_string(kept).ok().and_then(|text| text.trim().parse().ok());
+    match (last, seen_at) {
+        (Some(last), Some(seen_at)) if is_restart => {
+            let resumes_at = now.min(seen_at.saturating_add(PAUSE_MAX_MS));
+            ClockState::new(last.at(resumes_at), now, speed)
+        }
+        _ => ClockState::new(now, now, speed),
+    }
+}
+
+struct Listeners {
+    control: TcpListener,
+    git: TcpListener,
+    github: TcpListener,
+    aws: TcpListener,
+    site: TcpListener,
+    ssh: TcpListener,
+}
+
+impl Listeners {
+    /// The ports of the last process where they are free: a run has them frozen in its profile.
+    async fn bind(wanted: Option<PortNumbers>) -> io::Result<(Self, PortNumbers)> {
+        let listeners = Self {
+            control: listen(wanted.map(|ports| ports.control)).await?,
+            git: listen(wanted.map(|ports| ports.git)).await?,
+            github: listen(wanted.map(|ports| ports.github)).await?,
+            aws: listen(wanted.map(|ports| ports.aws)).await?,
+            site: listen(wanted.map(|ports| ports.site)).await?,
+            ssh: listen(wanted.map(|ports| ports.ssh)).await?,
+        };
+        let ports = PortNumbers {
+            control: listeners.control.local_addr()?.port(),
+            git: listeners.git.local_addr()?.port(),
+            github: listeners.github.local_addr()?.port(),
+            aws: listeners.aws.local_addr()?.port(),
+            site: listeners.site.local_addr()?.port(),
+            ssh: listeners.ssh.local_addr()?.port(),
+        };
+        Ok((listeners, ports))
+    }
+}
+
+async fn listen(wanted: Option<u16>) -> io::Result<TcpListener> {
+    let chosen = (0..PORT_TRIES).map(|_| rand::rng().random_range(PORTS));
+    for port in wanted.into_iter().chain(chosen) {
+        if let Ok(listener) = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await {
+            return Ok(listener);
+        }
+    }
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+}
+
+struct Served<P> {
+    handle: HandleFile,
+    production: Arc<P>,
+    state: Arc<StateFile>,
+    pulse: Pulse,
+}
+
+impl<P: Production> Served<P> {
+    fn new<F>(
+        options: &Options,
+        place: &Place,
+        before: Option<&HandleFile>,
+        ports: PortNumbers,
+        make: F,
+    ) -> io::Result<Self>
+    where
+        F: FnOnce(Beginning) -> io::Result<P>,
+    {
+        let handle = HandleFile {
+            pid: std::process::id(),
+            started: clock::stamp(clock::real_ms()),
+            origin: before.map_or_else(|| clock::stamp(place.clock.now_ms()), |before| before.origin.clone()),
+            speed: options.speed,
+            ports,
+            control_token: token(),
+            github_token: before
+                .map_or_else(|| format!("ghp_practice{}", token()), |before| before.github_token.clone()),
+            aws_key_id: before.map_or_else(|| "AKIAPRACTICEPRACTICE".to_owned(), |before| before.aws_key_id.clone()),
+            aws_secret: before.map_or_else(token, |before| before.aws_secret.clone()),
+            repository: REPOSITORY.to_owned(),
+            staging_key: place.keys.client_file().to_owned(),
+            fingerprint: place.keys.fingerprint(),
+            host_root: place.host.root().to_owned(),
+        };
+        let state = Arc::new(StateFile::at(&options.private_dir.join("world.json")));
+        let (main, version_value) = main_of(&place.repo)?;
+        let production = make(Beginning {
+            state: state.last()?,
+            main: main.clone(),
+            version_value: version_value.clone(),
+            now_ms: place.clock.now_ms(),
+            github_token: handle.github_token.clone(),
+            aws_key_id: handle.aws_key_id.clone(),
+            repository: REPOSITORY.to_owned(),
+            clock: Arc::clone(&place.clock),
+        })?;
+        production.on_main(place.clock.now_ms(), &main, &version_value);
+        let served = Self { handle, production: Arc::new(production), state, pulse: Pulse::default() };
+        served.state.keep(&*served.production, true)?;
+        Ok(served)
+    }
+
+    fn start(&self, listeners: Listeners, place: &Place, stop: watch::Sender<bool>) -> JoinSet<io::Result<()>> {
+        let mut tasks = JoinSet::new();
+        let fronts = [
+            (listeners.github, self.production.github()),
+            (listeners.aws, self.production.aws()),
+            (listeners.site, self.production.site()),
+        ];
+        for (listener, router) in fronts {
+            let router = self.kept(router, &place.clock);
+            tasks.spawn(async move { axum::serve(listener, router).await });
+        }
+        let git = GitFront::new(
+            &place.projects,
+            REPOSITORY,
+            &self.handle.github_token,
+            self.pushed(place),
+            self.pulse.clone(),
+        );
+        tasks.spawn(async move { axum::serve(listeners.git, git.router()).await });
+        let control =
+            control::Control::new(&self.handle.control_token, Arc::clone(&place.clock), self.pulse.clone(), stop);
+        tasks.spawn(async move { axum::serve(listeners.control, control.router()).await });
+        let (host, keys, pulse) = (place.host.clone(), place.keys.clone(), self.pulse.clone());
+        tasks.spawn(async move { ssh::serve(listeners.ssh, host, &keys, pulse).await });
+        tasks
+    }
+
+    /// A front whose every answer is sent only after the state behind it is on disk.
+    fn kept(&self, router: Router, clock: &Arc<VirtualClock>) -> Router {
+        let (production, state) = (Arc::clone(&self.production), Arc::clone(&self.state));
+        let (pulse, clock) = (self.pulse.clone(), Arc::clone(clock));
+        router.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+            let (production, state) = (Arc::clone(&production), Arc::clone(&state));
+            pulse.beat();
+            production.advance(clock.now_ms());
+            async move {
+                let response = next.run(request).await;
+                if let Err(error) = state.keep(&*production, false) {
+                    tracing::error!(%error, "failed to keep the state of the pretend production");
+                }
+                response
+            }
+        }))
+    }
+
+    fn pushed(&self, place: &Place) -> Arc<dyn Fn() + Send + Sync> {
+        let (production, state) = (Arc::clone(&self.production), Arc::clone(&self.state));
+        let (repo, clock) = (place.repo.clone(), Arc::clone(&place.clock));
+        Arc::new(move || {
+            let told = main_of(&repo).and_then(|(main, version)| {
+                production.on_main(clock.now_ms(), &main, &version);
+                state.keep(&*production, false)
+            });
+            if let Err(error) = told {
+                tracing::error!(%error, "failed to tell the World of a push");
+            }
+        })
+    }
+
+    /// The tick: host, World, state on disk, until the end.
+    async fn run(
+        &self,
+        options: &Options,
+        place: &Place,
+        tasks: &mut JoinSet<io::Result<()>>,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let mut mailbox = Mailbox::open(place.host.mailbox(), options.exit_codes);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut count: u32 = 0;
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                _ = stopped.wait_for(|is_stopped| *is_stopped) => return Ok(()),
+                ended = tasks.join_next() => {
+                    return Err(io::Error::other(format!("a front of the pretend production ended: {ended:?}")));
+                }
+            }
+            let now = place.clock.now_ms();
+            let (events, is_busy) = mailbox.advance(now)?;
+            for (at, event) in events {
+                self.production.on_host(at, event);
+            }
+            self.production.advance(now);
+            let is_due = count.is_multiple_of(KEEP_TICKS);
+            self.state.keep(&*self.production, is_due)?;
+            mailbox.release()?;
+            if is_due {
+                files::write(&place.clock_kept, clock::real_ms().to_string().as_bytes())?;
+            }
+            count = count.wrapping_add(1);
+            if is_busy {
+                self.pulse.beat();
+            } else if self.pulse.silence() >= options.idle_max {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn main_of(repo: &Repo) -> io::Result<(String, String)> {
+    let main = repo.main().ok_or_else(|| io::Error::other("the pretend repository has no master"))?;
+    let version = repo.version_value(&main).unwrap_or_default();
+    Ok((main, version))
+}
+
+/// A token of 40 hexadecimal digits.
+fn token() -> String {
+    let bytes: [u8; 20] = rand::rng().random();
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text never fails.
+        let _ok = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,299 @@
+//! The rules of a pretend Rally, second by virtual second: the workflow builds, pushes and deploys; new tasks end until
+//! the database is migrated and then replace the old ones, one after the other; log groups fill.
+//!
+//! Pure: time is an argument, nothing is read or sent here. Not yet: breaker, back-off, autoscaling, rate limits.
+
+mod aws;
+mod definition;
+mod github;
+mod serve;
+mod service;
+mod site;
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+pub use serve::PretendRally;
+
+use super::Beginning;
+use crate::host::jobs::{HostEvent, Work};
+
+/// Account, region and names, as in the runbook; cluster, service and workflow are this pretend production's own.
+pub const ACCOUNT: &str = "676917001797";
+/// Region.
+pub const REGION: &str = "us-east-1";
+/// Cluster.
+pub const CLUSTER: &str = "rally-prod";
+/// Service.
+pub const SERVICE: &str = "rally-prod-webapp";
+/// Task definition family.
+pub const FAMILY: &str = "rally-prod";
+/// Container whose image is replaced.
+pub const CONTAINER: &str = "rally-prod-webapp";
+/// Image repository.
+pub const IMAGES: &str = "rally-prod";
+/// Log group.
+pub const LOG_GROUP: &str = "rally-prod-webapp";
+/// Workflow file.
+pub const WORKFLOW: &str = "build-deploy.yml";
+/// Job that builds and pushes.
+pub const BUILD_JOB: &str = "build";
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+/// When the build job starts after its dispatch.
+const QUEUED_MS: i64 = 8 * SECOND;
+/// When the image is pushed after the dispatch.
+const IMAGE_MS: i64 = 17 * MINUTE;
+/// When the build job ends, and when the deploy job sets the service, after the dispatch.
+const BUILT_MS: i64 = 17 * MINUTE + 20 * SECOND;
+const SET_MS: i64 = 18 * MINUTE;
+/// How long the deploy job waits for the service.
+const WAIT_MAX_MS: i64 = 40 * MINUTE;
+/// Lines that are kept.
+const LOGS_MAX: usize = 3_000;
+/// Longest stretch that is lived second by second; the rest of a longer one is skipped.
+const STRETCH_MAX_MS: i64 = 6 * 60 * MINUTE;
+
+/// Everything that is remembered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rally {
+    now_ms: i64,
+    repository: String,
+    main: Commit,
+    /// Version of the database's schema in numbers: `2.0.1.11`.
+    schema: String,
+    images: Vec<Image>,
+    definitions: Vec<Definition>,
+    builds: Vec<Build>,
+    service: service::Service,
+    logs: VecDeque<LogLine>,
+    log_count: u64,
+    effects: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Commit {
+    id: String,
+    version_value: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Image {
+    tag: String,
+    digest: String,
+    pushed_ms: i64,
+    /// `2.1.0.0`.
+    version: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Definition {
+    revision: u32,
+    definition: Value,
+    tags: Value,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Build {
+    id: u64,
+    number: u32,
+    commit: Commit,
+    created_ms: i64,
+    inputs: Value,
+    image_is_pushed: bool,
+    /// Deployment that the deploy job waits for.
+    deployment: Option<String>,
+    ended: Option<(i64, bool)>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct LogLine {
+    id: String,
+    stream: String,
+    at_ms: i64,
+    message: String,
+}
+
+impl Rally {
+    /// Rally as it runs 2.0.1.11: two healthy tasks, one image, one revision.
+    #[must_use]
+    pub fn new(beginning: &Beginning) -> Self {
+        let now_ms = beginning.now_ms;
+        let version = numbers(&beginning.version_value);
+        let tag = image_tag(&version);
+        let image = Image {
+            digest: digest(&format!("{}{tag}", beginning.main)),
+            pushed_ms: now_ms - 60 * 24 * 60 * MINUTE,
+            version: version.clone(),
+            tag,
+        };
+        let definition = Definition {
+            revision: definition::FIRST,
+            definition: definition::first(&image.tag, now_ms - 60 * 24 * 60 * MINUTE),
+            tags: definition::tags(),
+        };
+        Self {
+            now_ms,
+            repository: beginning.repository.clone(),
+            main: Commit { id: beginning.main.clone(), version_value: beginning.version_value.clone() },
+            schema: version,
+            service: service::Service::running(definition.revision, now_ms - 59 * 24 * 60 * MINUTE),
+            images: vec![image],
+            definitions: vec![definition],
+            builds: Vec::new(),
+            logs: VecDeque::new(),
+            log_count: 0,
+            effects: 0,
+        }
+    }
+
+    /// Lives every second until this time.
+    pub fn advance(&mut self, now_ms: i64) {
+        self.now_ms = self.now_ms.max(now_ms - STRETCH_MAX_MS);
+        while self.now_ms + SECOND <= now_ms {
+            self.now_ms += SECOND;
+            self.live_builds();
+            self.live_service();
+            self.chatter();
+        }
+    }
+
+    /// How many effects came from outside.
+    #[must_use]
+    pub fn effects(&self) -> u64 {
+        self.effects
+    }
+
+    /// The main branch moved.
+    pub fn on_main(&mut self, commit: &str, version_value: &str) {
+        self.effects += 1;
+        self.main = Commit { id: commit.to_owned(), version_value: version_value.to_owned() };
+    }
+
+    /// The staging machine works on the database. Safe to be told twice.
+    pub fn on_host(&mut self, event: HostEvent) {
+        self.effects += 1;
+        match event {
+            HostEvent::Ended(Work::Migration, 0) => self.schema = numbers(&self.main.version_value),
+            // Nothing of these shows in AWS, on GitHub or on the site.
+            HostEvent::Started(Work::Backup | Work::Migration)
+            | HostEvent::Ended(Work::Backup | Work::Migration, _) => {}
+        }
+    }
+
+    /// Starts the workflow on the main branch; returns the run's id.
+    fn dispatch(&mut self, inputs: Value) -> u64 {
+        self.effects += 1;
+        let number = 412 + u32::try_from(self.builds.len()).unwrap_or_default();
+        let id = 17_000_000_000 + u64::from(number) * 1_009;
+        self.builds.push(Build {
+            id,
+            number,
+            commit: self.main.clone(),
+            created_ms: self.now_ms,
+            inputs,
+            image_is_pushed: false,
+            deployment: None,
+            ended: None,
+        });
+        id
+    }
+
+    fn live_builds(&mut self) {
+        let now = self.now_ms;
+        for at in 0..self.builds.len() {
+            let Some(build) = self.builds.get(at).cloned().filter(|build| build.ended.is_none()) else { continue };
+            let age = now - build.created_ms;
+            if age >= IMAGE_MS && !build.image_is_pushed {
+                self.push_image(&build.commit);
+            }
+            let mut after = build.clone();
+            after.image_is_pushed |= age >= IMAGE_MS;
+            if age >= SET_MS && build.deployment.is_none() {
+                let newest = self.definitions.last().map_or(definition::FIRST, |definition| definition.revision);
+                after.deployment = Some(self.service.set(newest, now));
+            }
+            if let Some(deployment) = &build.deployment {
+                match self.service.outcome(deployment) {
+                    Some(is_good) => after.ended = Some((now, is_good)),
+                    None if age >= SET_MS + WAIT_MAX_MS => after.ended = Some((now, false)),
+                    None => {}
+                }
+            }
+            if let Some(slot) = self.builds.get_mut(at) {
+                *slot = after;
+            }
+        }
+    }
+
+    fn push_image(&mut self, commit: &Commit) {
+        let version = numbers(&commit.version_value);
+        let tag = image_tag(&version);
+        let pushed = Image { digest: digest(&format!("{}{tag}", commit.id)), pushed_ms: self.now_ms, version, tag };
+        self.images.retain(|image| image.tag != pushed.tag);
+        self.images.push(pushed);
+    }
+
+    /// The image that a revision names, when the registry has it.
+    fn image_of(&self, revision: u32) -> Option<&Image> {
+        let definition = self.definitions.iter().find(|definition| definition.revision == revision)?;
+        let tag = definition::image(&definition.definition)?.rsplit(':').next()?.to_owned();
+        self.images.iter().find(|image| image.tag == tag)
+    }
+
+    fn log(&mut self, stream: &str, message: String) {
+        self.log_count += 1;
+        self.logs.push_back(LogLine {
+            id: format!("{:056}", self.log_count),
+            stream: stream.to_owned(),
+            at_ms: self.now_ms,
+            message,
+        });
+        while self.logs.len() > LOGS_MAX {
+            self.logs.pop_front();
+        }
+    }
+
+    /// Each serving task writes a line about every twenty seconds.
+    fn chatter(&mut self) {
+        let second = self.now_ms / SECOND;
+        let serving: Vec<(usize, String)> = self.service.healthy().map(|task| task.stream()).enumerate().collect();
+        for (at, stream) in serving {
+            if (second + 7 * i64::try_from(at).unwrap_or_default()) % 20 == 0 {
+                let pages = ["/", "/studies", "/study/411", "/messages", "/profile"];
+                let page = usize::try_from(second / 20).unwrap_or_default() % pages.len();
+                let page = pages.get(page).copied().unwrap_or("/");
+                let took = 40 + second * 37 % 180;
+                self.log(&stream, format!("INFO  o.r.web.RequestLog - GET {page} 200 {took} ms"));
+            }
+        }
+    }
+}
+
+/// `2.1.0.0-RELEASE` becomes `2.1.0.0`.
+fn numbers(version_value: &str) -> String {
+    version_value.split('-').next().unwrap_or_default().to_owned()
+}
+
+/// `2.1.0.0` becomes `RALLY-V2_1_0_0-RELEASE`.
+fn image_tag(version: &str) -> String {
+    format!("RALLY-V{}-RELEASE", version.replace('.', "_"))
+}
+
+/// Whether a schema is older than what a program needs.
+fn is_older(schema: &str, needed: &str) -> bool {
+    let parts = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
+    parts(schema) < parts(needed)
+}
+
+fn digest(of: &str) -> String {
+    let hash = Sha256::digest(of.as_bytes());
+    hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests;

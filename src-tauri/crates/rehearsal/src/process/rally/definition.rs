@@ -1,0 +1,111 @@
+//! The task definition of the pretend production: with fields that a careless copy would lose.
+
+use serde_json::{Map, Value, json};
+
+use super::{ACCOUNT, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION};
+
+/// First revision.
+pub(super) const FIRST: u32 = 142;
+
+/// What AWS adds to a registered definition; a request must not have it.
+const ADDED: [&str; 8] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+];
+
+/// ARN of a revision.
+pub(super) fn arn(revision: u32) -> String {
+    format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{FAMILY}:{revision}")
+}
+
+/// Address of the image of the profile's container.
+pub(super) fn image(definition: &Value) -> Option<&str> {
+    let containers = definition.get("containerDefinitions")?.as_array()?;
+    containers.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(CONTAINER))?.get("image")?.as_str()
+}
+
+/// What AWS makes of a request: the same fields and its own.
+///
+/// # Errors
+/// AWS's words about what is wrong.
+pub(super) fn registered(request: &Value, revision: u32, at_ms: i64) -> Result<(Value, Value), String> {
+    let Some(request) = request.as_object() else { return Err("the body is not an object".to_owned()) };
+    if request.get("family").and_then(Value::as_str) != Some(FAMILY) {
+        return Err("Family is not known to this account.".to_owned());
+    }
+    if request.get("containerDefinitions").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        return Err("Container definitions should not be empty.".to_owned());
+    }
+    if let Some(added) = ADDED.iter().find(|name| request.contains_key(**name)) {
+        return Err(format!("Unexpected key '{added}' in the request."));
+    }
+    let mut definition: Map<String, Value> = request.clone();
+    let tags = definition.remove("tags").unwrap_or_else(|| json!([]));
+    definition.insert("taskDefinitionArn".to_owned(), json!(arn(revision)));
+    definition.insert("revision".to_owned(), json!(revision));
+    definition.insert("status".to_owned(), json!("ACTIVE"));
+    definition.insert("compatibilities".to_owned(), json!(["EC2", "FARGATE"]));
+    definition.insert(
+        "requiresAttributes".to_owned(),
+        json!([{ "name": "com.amazonaws.ecs.capability.logging-driver.awslogs" }, { "name": "ecs.capability.task-eni" }]),
+    );
+    definition.insert("registeredAt".to_owned(), super::aws::seconds(at_ms));
+    definition.insert("registeredBy".to_owned(), json!(format!("arn:aws:iam::{ACCOUNT}:user/practice")));
+    Ok((Value::Object(definition), tags))
+}
+
+/// The revision that runs at the beginning.
+pub(super) fn first(tag: &str, at_ms: i64) -> Value {
+    let request = json!({
+        "family": FAMILY,
+        "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/rally-prod-task"),
+        "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/ecsTaskExecutionRole"),
+        "networkMode": "awsvpc",
+        "cpu": "2048",
+        "memory": "4096",
+        "requiresCompatibilities": ["FARGATE"],
+        "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
+        "enableFaultInjection": false,
+        "volumes": [],
+        "placementConstraints": [],
+        "containerDefinitions": [
+            {
+                "name": CONTAINER,
+                "image": format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{IMAGES}:{tag}"),
+                "cpu": 0,
+                "essential": true,
+                "portMappings": [{ "containerPort": 8080, "hostPort": 8080, "protocol": "tcp", "appProtocol": "http", "name": "web" }],
+                "environment": [{ "name": "SPRING_PROFILES_ACTIVE", "value": "prod" }],
+                "secrets": [{ "name": "DB_PASSWORD", "valueFrom": format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/rally/prod/db") }],
+                "mountPoints": [],
+                "volumesFrom": [],
+                "systemControls": [],
+                "healthCheck": { "command": ["CMD-SHELL", "curl -f http://localhost:8080/about || exit 1"], "interval": 10, "timeout": 5, "retries": 3, "startPeriod": 30 },
+                "logConfiguration": { "logDriver": "awslogs", "options": { "awslogs-group": LOG_GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "ecs" } }
+            },
+            {
+                "name": "rally-prod-mail-relay",
+                "image": format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/mail-relay:4.2"),
+                "cpu": 0,
+                "essential": false,
+                "portMappings": [],
+                "environment": [],
+                "mountPoints": [],
+                "volumesFrom": [],
+                "systemControls": []
+            }
+        ]
+    });
+    registered(&request, FIRST, at_ms).map_or(request, |(definition, _)| definition)
+}
+
+/// Tags of that revision.
+pub(super) fn tags() -> Value {
+    json!([{ "key": "team", "value": "rally" }, { "key": "cost-center", "value": "4711" }])
+}

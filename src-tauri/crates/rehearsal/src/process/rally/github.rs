@@ -1,0 +1,170 @@
+//! GitHub's REST answers about the workflow: the fields that a client reads, in GitHub's names.
+
+use serde_json::{Value, json};
+
+use super::{BUILD_JOB, BUILT_MS, Build, QUEUED_MS, Rally, SET_MS, WORKFLOW};
+use crate::clock::stamp;
+
+/// Login of the token.
+pub(super) const LOGIN: &str = "practice-person";
+
+/// A time as GitHub writes it: whole seconds.
+fn at(ms: i64) -> String {
+    let text = stamp(ms).0;
+    text.split('.').next().map_or(text.clone(), |whole| format!("{whole}Z"))
+}
+
+impl Rally {
+    pub(super) fn user() -> Value {
+        json!({ "login": LOGIN, "id": 583_231, "type": "User", "name": "Practice", "url": "https://api.github.com/user" })
+    }
+
+    pub(super) fn repository(&self) -> Value {
+        json!({
+            "id": 1_296_269, "full_name": self.repository, "private": true, "default_branch": "master",
+            "permissions": { "admin": false, "push": true, "pull": true }
+        })
+    }
+
+    /// The workflow by file name or id.
+    pub(super) fn workflow(&self, name: &str) -> Option<Value> {
+        [WORKFLOW, "161335"].contains(&name).then(|| {
+            json!({
+                "id": 161_335, "node_id": "W_practice", "name": "build-deploy", "state": "active",
+                "path": format!(".github/workflows/{WORKFLOW}"),
+                "created_at": "2024-01-08T23:48:37.000-08:00", "updated_at": "2024-01-08T23:50:21.000-08:00",
+                "url": format!("https://api.github.com/repos/{}/actions/workflows/161335", self.repository),
+                "html_url": format!("https://github.com/{}/blob/master/.github/workflows/{WORKFLOW}", self.repository),
+                "badge_url": format!("https://github.com/{}/workflows/build-deploy/badge.svg", self.repository)
+            })
+        })
+    }
+
+    /// Starts the workflow; the answer that `return_run_details` asks for.
+    ///
+    /// # Errors
+    /// GitHub's words for a 422.
+    pub(super) fn start_build(&mut self, body: &Value) -> Result<Value, String> {
+        let git_ref = body.get("ref").and_then(Value::as_str).unwrap_or_default();
+        if !["master", "refs/heads/master"].contains(&git_ref) {
+            return Err(format!("No ref found for: {git_ref}"));
+        }
+        let id = self.dispatch(body.get("inputs").cloned().unwrap_or_else(|| json!({})));
+        let url = format!("https://api.github.com/repos/{}/actions/runs/{id}", self.repository);
+        let page = format!("https://github.com/{}/actions/runs/{id}", self.repository);
+        Ok(json!({ "workflow_run_id": id, "run_url": url, "html_url": page }))
+    }
+
+    /// Runs that match the query, newest first.
+    pub(super) fn runs(&self, query: &[(String, String)]) -> Value {
+        let wanted = |key: &str| query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        let from =
+            wanted("created").map(|created| created.trim_start_matches(">=").split("..").next().unwrap_or_default());
+        let is_ours = wanted("event").is_none_or(|event| event == "workflow_dispatch")
+            && wanted("branch").is_none_or(|branch| branch == "master");
+        let runs: Vec<Value> = self
+            .builds
+            .iter()
+            .rev()
+            .filter(|_| is_ours)
+            .filter(|build| wanted("head_sha").is_none_or(|sha| sha == build.commit.id))
+            .filter(|build| {
+                from.and_then(|from| from.parse::<jiff::Timestamp>().ok())
+                    .is_none_or(|from| build.created_ms / 1_000 >= from.as_second())
+            })
+            .take(100)
+            .map(|build| self.run(build))
+            .collect();
+        json!({ "total_count": runs.len(), "workflow_runs": runs })
+    }
+
+    /// One run by its id.
+    pub(super) fn run_of(&self, id: &str) -> Option<Value> {
+        self.build(id).map(|build| self.run(build))
+    }
+
+    fn build(&self, id: &str) -> Option<&Build> {
+        self.builds.iter().find(|build| build.id.to_string() == id)
+    }
+
+    fn run(&self, build: &Build) -> Value {
+        let (status, conclusion) = match build.ended {
+            Some((_, is_good)) => ("completed", Some(if is_good { "success" } else { "failure" })),
+            None if self.now_ms - build.created_ms < QUEUED_MS => ("queued", None),
+            None => ("in_progress", None),
+        };
+        let person = json!({ "login": LOGIN, "id": 583_231, "type": "User" });
+        json!({
+            "id": build.id, "name": "build-deploy", "run_number": build.number, "run_attempt": 1,
+            "event": "workflow_dispatch", "status": status, "conclusion": conclusion, "workflow_id": 161_335,
+            "head_branch": "master", "head_sha": build.commit.id, "display_title": "build-deploy",
+            "path": format!(".github/workflows/{WORKFLOW}"),
+            "created_at": at(build.created_ms), "run_started_at": at(build.created_ms), "updated_at": at(self.now_ms),
+            "actor": person, "triggering_actor": person,
+            "url": format!("https://api.github.com/repos/{}/actions/runs/{}", self.repository, build.id),
+            "html_url": format!("https://github.com/{}/actions/runs/{}", self.repository, build.id)
+        })
+    }
+
+    /// Jobs of a run.
+    pub(super) fn jobs(&self, id: &str) -> Option<Value> {
+        let build = self.build(id)?;
+        let age = self.now_ms - build.created_ms;
+        let mut jobs = Vec::new();
+        if age >= QUEUED_MS {
+            let ended = (age >= BUILT_MS).then_some((build.created_ms + BUILT_MS, true));
+            let steps = [
+                ("Check out", QUEUED_MS, 30_000),
+                ("Test", 30_000, 10 * 60_000),
+                ("Package", 10 * 60_000, 15 * 60_000),
+                ("Build and push image", 15 * 60_000, BUILT_MS),
+            ];
+            jobs.push(self.job(build, 1, BUILD_JOB, QUEUED_MS, ended, &steps));
+        }
+        if age >= BUILT_MS + 10_000 {
+            let end = build.ended.map_or(i64::MAX, |(at, _)| at - build.created_ms);
+            let steps = [("Set the service", BUILT_MS + 10_000, SET_MS), ("Wait for the service", SET_MS, end)];
+            jobs.push(self.job(build, 2, "deploy", BUILT_MS + 10_000, build.ended, &steps));
+        }
+        Some(json!({ "total_count": jobs.len(), "jobs": jobs }))
+    }
+
+    fn job(
+        &self,
+        build: &Build,
+        number: u64,
+        name: &str,
+        start_ms: i64,
+        ended: Option<(i64, bool)>,
+        steps: &[(&str, i64, i64)],
+    ) -> Value {
+        let age = self.now_ms - build.created_ms;
+        let result = |is_good: bool| if is_good { "success" } else { "failure" };
+        let steps: Vec<Value> = (1..)
+            .zip(steps)
+            .map(|(number, (name, from, to))| {
+                let has_ended = age >= *to || ended.is_some();
+                let status = if has_ended {
+                    "completed"
+                } else if age >= *from {
+                    "in_progress"
+                } else {
+                    "queued"
+                };
+                let conclusion = has_ended.then(|| result(ended.is_none_or(|(_, is_good)| is_good)));
+                json!({ "name": name, "number": number, "status": status, "conclusion": conclusion })
+            })
+            .collect();
+        let id = build.id * 10 + number;
+        json!({
+            "id": id, "run_id": build.id, "run_attempt": 1, "name": name, "head_sha": build.commit.id,
+            "status": if ended.is_some() { "completed" } else { "in_progress" },
+            "conclusion": ended.map(|(_, is_good)| result(is_good)),
+            "created_at": at(build.created_ms), "started_at": at(build.created_ms + start_ms),
+            "completed_at": ended.map(|(ms, _)| at(ms)),
+            "steps": steps, "labels": ["ubuntu-latest"], "workflow_name": "build-deploy", "head_branch": "master",
+            "url": format!("https://api.github.com/repos/{}/actions/jobs/{id}", self.repository),
+            "html_url": format!("https://github.com/{}/actions/runs/{}/job/{id}", self.repository, build.id)
+        })
+    }
+}

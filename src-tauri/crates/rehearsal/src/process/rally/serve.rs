@@ -1,0 +1,228 @@
+//! The routes in front of the rules: who may ask, how a body is read, which status an answer has.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+use super::{Rally, aws};
+use crate::{
+    host::jobs::HostEvent,
+    process::{Beginning, Production},
+};
+
+/// The pretend Rally behind its routes.
+#[derive(Clone)]
+pub struct PretendRally {
+    rally: Arc<Mutex<Rally>>,
+    repository: Arc<str>,
+    github_token: Arc<str>,
+    aws_key_id: Arc<str>,
+}
+
+impl PretendRally {
+    /// A new one, or the one that a process left.
+    ///
+    /// # Errors
+    /// When the state on disk cannot be read.
+    pub fn make(beginning: Beginning) -> io::Result<Self> {
+        let rally = match &beginning.state {
+            Some(state) => serde_json::from_slice(state)
+                .map_err(|error| io::Error::other(format!("the state of the practice cannot be read: {error}")))?,
+            None => Rally::new(&beginning),
+        };
+        Ok(Self {
+            rally: Arc::new(Mutex::new(rally)),
+            repository: beginning.repository.into(),
+            github_token: beginning.github_token.into(),
+            aws_key_id: beginning.aws_key_id.into(),
+        })
+    }
+
+    fn rally(&self) -> MutexGuard<'_, Rally> {
+        self.rally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Production for PretendRally {
+    fn github(&self) -> Router {
+        let base = format!("/repos/{}", self.repository);
+        Router::new()
+            .route("/user", get(|| async { Json(Rally::user()) }))
+            .route(&base, get(repository))
+            .route(&format!("{base}/actions/workflows/{{workflow}}"), get(workflow))
+            .route(&format!("{base}/actions/workflows/{{workflow}}/dispatches"), post(dispatch))
+            .route(&format!("{base}/actions/workflows/{{workflow}}/runs"), get(workflow_runs))
+            .route(&format!("{base}/actions/runs"), get(runs))
+            .route(&format!("{base}/actions/runs/{{id}}"), get(run))
+            .route(&format!("{base}/actions/runs/{{id}}/jobs"), get(jobs))
+            .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
+            .fallback(|| async { not_found() })
+            .layer(axum::middleware::from_fn_with_state(self.clone(), admit))
+            .with_state(self.clone())
+    }
+
+    fn aws(&self) -> Router {
+        Router::new().fallback(aws_call).with_state(self.clone())
+    }
+
+    fn site(&self) -> Router {
+        Router::new().route("/pages/{page}", get(outside_page)).fallback(site_page).with_state(self.clone())
+    }
+
+    fn advance(&self, now_ms: i64) {
+        self.rally().advance(now_ms);
+    }
+
+    fn on_host(&self, _at_ms: i64, event: HostEvent) {
+        self.rally().on_host(event);
+    }
+
+    fn on_main(&self, _at_ms: i64, commit: &str, version_value: &str) {
+        self.rally().on_main(commit, version_value);
+    }
+
+    fn effects(&self) -> u64 {
+        self.rally().effects()
+    }
+
+    fn state(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(&*self.rally())?)
+    }
+}
+
+async fn admit(State(site): State<PretendRally>, request: Request, next: Next) -> Response {
+    let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = sent.strip_prefix("Bearer ").or_else(|| sent.strip_prefix("token ")).unwrap_or_default();
+    if token == &*site.github_token {
+        return next.run(request).await;
+    }
+    let body =
+        json!({ "message": "Bad credentials", "documentation_url": "https://docs.github.com/rest", "status": "401" });
+    (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+}
+
+fn not_found() -> Response {
+    let body = json!({ "message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404" });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+fn found(body: Option<Value>) -> Response {
+    body.map_or_else(not_found, |body| Json(body).into_response())
+}
+
+async fn repository(State(site): State<PretendRally>) -> Response {
+    Json(site.rally().repository()).into_response()
+}
+
+async fn workflow(State(site): State<PretendRally>, Path(name): Path<String>) -> Response {
+    found(site.rally().workflow(&name))
+}
+
+async fn dispatch(State(site): State<PretendRally>, Path(name): Path<String>, body: Bytes) -> Response {
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return (StatusCode::BAD_REQUEST, Json(json!({ "message": "Problems parsing JSON" }))).into_response();
+    };
+    let mut rally = site.rally();
+    if rally.workflow(&name).is_none() {
+        return not_found();
+    }
+    match rally.start_build(&body) {
+        Ok(details) if body.get("return_run_details") == Some(&Value::Bool(true)) => Json(details).into_response(),
+        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "message": why, "status": "422" }))).into_response()
+        }
+    }
+}
+
+async fn workflow_runs(
+    State(site): State<PretendRally>,
+    Path(name): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let rally = site.rally();
+    found(rally.workflow(&name).map(|_| rally.runs(&query)))
+}
+
+async fn runs(State(site): State<PretendRally>, Query(query): Query<Vec<(String, String)>>) -> Response {
+    Json(site.rally().runs(&query)).into_response()
+}
+
+async fn run(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
+    found(site.rally().run_of(&id))
+}
+
+async fn jobs(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
+    found(site.rally().jobs(&id))
+}
+
+async fn attempt_jobs(State(site): State<PretendRally>, Path((id, _)): Path<(String, String)>) -> Response {
+    found(site.rally().jobs(&id))
+}
+
+async fn aws_call(State(site): State<PretendRally>, headers: HeaderMap, body: Bytes) -> Response {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let target = text("x-amz-target");
+    let is_known = text("authorization").contains(&format!("Credential={}/", site.aws_key_id));
+    if target.is_empty() {
+        return sts(is_known, &body);
+    }
+    let answer = if is_known {
+        let body = serde_json::from_slice(&body).unwrap_or_else(|_| json!({}));
+        site.rally().aws(&target, &body)
+    } else {
+        let why = "The security token included in the request is invalid.".to_owned();
+        Err((400, "UnrecognizedClientException", why))
+    };
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err((status, kind, message)) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+            (status, json!({ "__type": kind, "message": message }))
+        }
+    };
+    let kind = [(header::CONTENT_TYPE, "application/x-amz-json-1.1")];
+    (status, kind, body.to_string()).into_response()
+}
+
+fn sts(is_known: bool, body: &Bytes) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/xml")];
+    if is_known && String::from_utf8_lossy(body).contains("Action=GetCallerIdentity") {
+        return (StatusCode::OK, kind, aws::caller_identity()).into_response();
+    }
+    let error = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+                 <Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.\
+                 </Message></Error><RequestId>practice</RequestId></ErrorResponse>";
+    (StatusCode::FORBIDDEN, kind, error).into_response()
+}
+
+async fn site_page(State(site): State<PretendRally>) -> Response {
+    match site.rally().serving_version() {
+        Some(version) => Html(Rally::page(&version)).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no server is healthy").into_response(),
+    }
+}
+
+async fn outside_page(Path(page): Path<String>) -> Html<String> {
+    let name = match page.as_str() {
+        "actions" => "GitHub's Actions page",
+        "task-definitions" => "the page of AWS with the start-up settings",
+        _ => "a page of another site",
+    };
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Practice</title></head><body>\
+         <h1>Practice</h1><p>In a real release, {name} opens here.</p></body></html>"
+    ))
+}

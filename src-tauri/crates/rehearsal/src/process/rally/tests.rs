@@ -1,0 +1,186 @@
+//! A whole release against the rules alone.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::clock::{ClockState, VirtualClock};
+
+const START: i64 = 1_800_000_000_000;
+const OLD: &str = "1111111111111111111111111111111111111111";
+const NEW: &str = "2222222222222222222222222222222222222222";
+
+fn rally() -> Rally {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = VirtualClock::own(&folder.path().join("clock"), ClockState::new(START, START, 1)).unwrap();
+    Rally::new(&Beginning {
+        state: None,
+        main: OLD.to_owned(),
+        version_value: "2.0.1.11-RELEASE".to_owned(),
+        now_ms: START,
+        github_token: String::new(),
+        aws_key_id: String::new(),
+        repository: "rallyforresearch/rally".to_owned(),
+        clock: Arc::new(clock),
+    })
+}
+
+fn after(rally: &mut Rally, ms: i64) {
+    let until = rally.now_ms + ms;
+    rally.advance(until);
+}
+
+fn aws(rally: &mut Rally, target: &str, body: Value) -> Value {
+    rally.aws(target, &body).unwrap()
+}
+
+fn service(rally: &mut Rally) -> Value {
+    let body = json!({ "cluster": CLUSTER, "services": [SERVICE] });
+    aws(rally, "AmazonEC2ContainerServiceV20141113.DescribeServices", body)["services"][0].clone()
+}
+
+/// Registers the newest revision again with the image of 2.1.0, as the app does.
+fn register_new(rally: &mut Rally) -> u64 {
+    let mut body =
+        aws(rally, "x.DescribeTaskDefinition", json!({ "taskDefinition": FAMILY }))["taskDefinition"].clone();
+    let object = body.as_object_mut().unwrap();
+    for added in ["taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities", "registeredAt"] {
+        object.remove(added);
+    }
+    object.remove("registeredBy");
+    body["containerDefinitions"][0]["image"] =
+        json!(format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{IMAGES}:RALLY-V2_1_0_0-RELEASE"));
+    aws(rally, "x.RegisterTaskDefinition", body)["taskDefinition"]["revision"].as_u64().unwrap()
+}
+
+fn image(rally: &mut Rally) -> Result<Value, String> {
+    let body = json!({ "repositoryName": IMAGES, "imageIds": [{ "imageTag": "RALLY-V2_1_0_0-RELEASE" }] });
+    rally.aws("x.DescribeImages", &body).map_err(|(_, kind, _)| kind.to_owned())
+}
+
+fn dispatched(rally: &mut Rally) -> String {
+    rally.start_build(&json!({ "ref": "refs/heads/master" })).unwrap()["workflow_run_id"].to_string()
+}
+
+fn task_arns(rally: &mut Rally, status: &str) -> Vec<Value> {
+    aws(rally, "x.ListTasks", json!({ "cluster": CLUSTER, "desiredStatus": status }))["taskArns"]
+        .as_array()
+        .unwrap()
+        .clone()
+}
+
+#[test]
+fn a_release_fails_to_start_until_the_migration_and_then_rolls_out_one_by_one() {
+    let mut rally = rally();
+    rally.on_main(NEW, "2.1.0.0-RELEASE");
+    assert_eq!(register_new(&mut rally), 143);
+    let run = dispatched(&mut rally);
+    assert_eq!(image(&mut rally).unwrap_err(), "ImageNotFoundException");
+    after(&mut rally, BUILT_MS + SECOND);
+    let jobs = rally.jobs(&run).unwrap();
+    assert_eq!(jobs["jobs"][0]["name"], BUILD_JOB);
+    assert_eq!(jobs["jobs"][0]["conclusion"], "success");
+    assert!(image(&mut rally).is_ok());
+
+    after(&mut rally, 5 * MINUTE);
+    let before = service(&mut rally);
+    assert_eq!(before["deployments"].as_array().unwrap().len(), 2);
+    assert_eq!(before["deployments"][0]["rolloutState"], "IN_PROGRESS");
+    assert!(before["deployments"][0]["taskDefinition"].as_str().unwrap().ends_with(":143"));
+    assert!(before["deployments"][0]["failedTasks"].as_u64().unwrap() >= 2);
+    assert_eq!(before["deployments"][1]["runningCount"], 2, "the old version serves");
+    assert_eq!(rally.serving_version().unwrap(), "2.0.1.11-RELEASE");
+    assert!(!task_arns(&mut rally, "STOPPED").is_empty());
+    assert!(rally.logs.iter().any(|line| line.message.contains("requires schema 2.1.0.0")));
+    assert_eq!(rally.run_of(&run).unwrap()["status"], "in_progress", "the workflow waits for the service");
+
+    rally.on_host(HostEvent::Started(Work::Migration));
+    rally.on_host(HostEvent::Ended(Work::Migration, 0));
+    let mut most_old_with_one_new = 0;
+    for _ in 0..600 {
+        after(&mut rally, SECOND);
+        let new = rally.service.healthy().filter(|task| task.revision == 143).count();
+        let old = rally.service.healthy().filter(|task| task.revision == 142).count();
+        assert!(new + old >= service::DESIRED, "the site is never without its servers");
+        if new == 1 {
+            most_old_with_one_new = most_old_with_one_new.max(old);
+        }
+    }
+    assert!(most_old_with_one_new >= 1, "they become new one after the other");
+    let done = service(&mut rally);
+    assert_eq!(done["deployments"].as_array().unwrap().len(), 1);
+    assert_eq!(done["deployments"][0]["rolloutState"], "COMPLETED");
+    assert_eq!((done["runningCount"].clone(), task_arns(&mut rally, "RUNNING").len()), (json!(2), 2));
+    assert_eq!(rally.serving_version().unwrap(), "2.1.0.0-RELEASE");
+    assert_eq!(rally.run_of(&run).unwrap()["conclusion"], "success");
+}
+
+#[test]
+fn a_failed_migration_changes_nothing_and_the_workflow_ends_red() {
+    let mut rally = rally();
+    rally.on_main(NEW, "2.1.0.0-RELEASE");
+    register_new(&mut rally);
+    let run = dispatched(&mut rally);
+    rally.on_host(HostEvent::Ended(Work::Migration, 3));
+    after(&mut rally, SET_MS + WAIT_MAX_MS + MINUTE);
+    assert_eq!(rally.run_of(&run).unwrap()["conclusion"], "failure");
+    assert_eq!(rally.serving_version().unwrap(), "2.0.1.11-RELEASE");
+}
+
+#[test]
+fn a_restart_in_the_middle_lives_the_same_seconds_again() {
+    let mut rally = rally();
+    rally.on_main(NEW, "2.1.0.0-RELEASE");
+    register_new(&mut rally);
+    dispatched(&mut rally);
+    let kept = serde_json::to_vec(&rally).unwrap();
+    after(&mut rally, 30 * MINUTE);
+    let mut again: Rally = serde_json::from_slice(&kept).unwrap();
+    after(&mut again, 30 * MINUTE);
+    assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&rally).unwrap());
+}
+
+#[test]
+fn a_definition_with_fields_that_aws_adds_is_refused() {
+    let mut rally = rally();
+    let body =
+        aws(&mut rally, "x.DescribeTaskDefinition", json!({ "taskDefinition": FAMILY }))["taskDefinition"].clone();
+    let (_, kind, why) = rally.aws("x.RegisterTaskDefinition", &body).unwrap_err();
+    assert_eq!(kind, "ClientException");
+    assert!(why.contains("taskDefinitionArn"), "{why}");
+}
+
+#[test]
+fn runs_are_found_by_commit_and_time() {
+    let mut rally = rally();
+    dispatched(&mut rally);
+    let find = |rally: &Rally, sha: &str, created: &str| {
+        let query = [("head_sha", sha), ("created", created)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        rally.runs(&query)["total_count"].clone()
+    };
+    assert_eq!(find(&rally, OLD, ">=2027-01-15T08:00:00Z"), 1);
+    assert_eq!(find(&rally, OLD, ">=2027-01-15T08:00:01Z"), 0);
+    assert_eq!(find(&rally, NEW, ">=2027-01-15T08:00:00Z"), 0);
+}
+
+#[test]
+fn every_line_of_the_log_group_is_read_once_page_by_page() {
+    let mut rally = rally();
+    after(&mut rally, 240 * MINUTE);
+    let (mut token, mut ids) = (None, Vec::new());
+    for _ in 0..20 {
+        let mut body = json!({ "logGroupName": LOG_GROUP, "startTime": START });
+        if let Some(token) = token.take() {
+            body["nextToken"] = token;
+        }
+        let page = aws(&mut rally, "Logs_20140328.FilterLogEvents", body);
+        ids.extend(page["events"].as_array().unwrap().iter().map(|event| event["eventId"].to_string()));
+        match page.get("nextToken") {
+            Some(next) => token = Some(next.clone()),
+            None => break,
+        }
+    }
+    let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!((ids.len(), unique.len()), (rally.logs.len(), rally.logs.len()));
+}
