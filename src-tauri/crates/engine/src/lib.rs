@@ -5,4 +5,6 @@
 
 pub mod journal;
 pub mod ports;
+pub mod profile;
 pub mod spool;
+pub mod time;
