@@ -6,5 +6,6 @@
 pub mod journal;
 pub mod ports;
 pub mod profile;
+pub mod rollout;
 pub mod spool;
 pub mod time;
