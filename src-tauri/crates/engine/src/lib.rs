@@ -6,6 +6,7 @@
 pub mod journal;
 pub mod ports;
 pub mod profile;
+pub mod properties;
 pub mod rollout;
 pub mod spool;
 pub mod time;
