@@ -4,9 +4,11 @@
 #![warn(missing_docs)]
 
 pub mod journal;
+pub mod log_follow;
 pub mod ports;
 pub mod profile;
 pub mod properties;
+pub mod redact;
 pub mod rollout;
 pub mod spool;
 pub mod time;

@@ -81,7 +81,7 @@ proptest! {
         for line in &after { tail.extend_from_slice(end); tail.extend_from_slice(line); }
         let file = [head.clone(), old.as_bytes().to_vec(), tail.clone()].concat();
         let edit = set(&file, "version", NEW).expect("a change");
-        prop_assert_eq!(edit.bytes.clone(), [head, NEW.as_bytes().to_vec(), tail].concat());
+        prop_assert_eq!(&edit.bytes, &[head, NEW.as_bytes().to_vec(), tail].concat());
         prop_assert_eq!(edit.previous, old);
         prop_assert_eq!(get(&edit.bytes, "version").expect("the value"), NEW);
         let again = set(&edit.bytes, "version", NEW).expect("again");
