@@ -3,6 +3,7 @@
 //! Nothing here knows tauri, a network client or SQL; time and the outside world come in through [`ports`].
 #![warn(missing_docs)]
 
+pub mod export;
 pub mod journal;
 pub mod log_follow;
 pub mod ports;
