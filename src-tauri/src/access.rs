@@ -1,9 +1,7 @@
 //! The Access page: saves, tests and removes credentials. Secrets go to the keychain and never come back.
 
 use greenlight_engine::ports::{Credential, Ports, SecretText};
-use greenlight_types::{
-    CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile,
-};
+use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile};
 
 use crate::controller::{Controller, expand_home};
 
@@ -42,7 +40,9 @@ impl<'a> Access<'a> {
             saved_by: setting.as_ref().map(|setting| setting.by.clone()),
             shown: credential.as_ref().map(shown).or_else(|| setting.map(|setting| setting.value)).unwrap_or_default(),
             kept_in: match kind {
-                CredentialKind::StagingKey => format!("the file stays where it is; its passphrase: {}", secrets.place()),
+                CredentialKind::StagingKey => {
+                    format!("the file stays where it is; its passphrase: {}", secrets.place())
+                }
                 CredentialKind::Github | CredentialKind::Aws => secrets.place(),
             },
             used_for: used_for(kind).iter().map(|text| (*text).to_owned()).collect(),
@@ -58,7 +58,8 @@ impl<'a> Access<'a> {
     pub async fn save_aws(&self, key_id: String, secret_key: String, session: Option<String>) -> Result<(), Failure> {
         let key_id = one_word("keyId", &key_id)?;
         let secret_key = secret("secret", &secret_key)?;
-        let session = session.filter(|text| !text.trim().is_empty()).map(|text| secret("session", &text)).transpose()?;
+        let session =
+            session.filter(|text| !text.trim().is_empty()).map(|text| secret("session", &text)).transpose()?;
         self.save(CredentialKind::Aws, Credential::Aws { key_id, secret: secret_key, session }).await
     }
 
@@ -179,10 +180,9 @@ fn setting_key(kind: CredentialKind) -> &'static str {
 fn used_for(kind: CredentialKind) -> &'static [&'static str] {
     match kind {
         CredentialKind::Github => &["Read and push the code", "Start the build and follow it"],
-        CredentialKind::Aws => &[
-            "Save the start-up settings of the new version",
-            "See servers, packages and the production log",
-        ],
+        CredentialKind::Aws => {
+            &["Save the start-up settings of the new version", "See servers, packages and the production log"]
+        }
         CredentialKind::StagingKey => &["Back up the production database", "Migrate the production database"],
     }
 }
@@ -200,7 +200,11 @@ fn shown(credential: &Credential) -> String {
 /// The last four characters of a secret that is long enough to lose them.
 fn ends_in(secret: &str) -> String {
     let count = secret.chars().count();
-    if count < 16 { "saved".to_owned() } else { format!("ends in {}", secret.chars().skip(count - 4).collect::<String>()) }
+    if count < 16 {
+        "saved".to_owned()
+    } else {
+        format!("ends in {}", secret.chars().skip(count - 4).collect::<String>())
+    }
 }
 
 fn secret(field: &str, text: &str) -> Result<SecretText, Failure> {

@@ -134,8 +134,9 @@ fn data_dir(options: &Options) -> Result<PathBuf, Failure> {
     let cannot = || Failure::new(ErrorCode::JournalFailed, "find a place for the record");
     let folder = match &options.data_dir {
         Some(folder) => std::path::absolute(folder).map_err(|error| cannot().because_of(&error))?,
-        None => args::usual_data_dir(options.realm, |name| std::env::var_os(name))
-            .ok_or_else(|| cannot().because("this computer names no home folder").hint("Start it with --data-dir DIR."))?,
+        None => args::usual_data_dir(options.realm, |name| std::env::var_os(name)).ok_or_else(|| {
+            cannot().because("this computer names no home folder").hint("Start it with --data-dir DIR.")
+        })?,
     };
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

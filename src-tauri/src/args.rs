@@ -107,10 +107,8 @@ mod tests {
     }
 
     fn window(text: &str) -> Options {
-        match read_text(text).expect(text) {
-            Use::Window(options) => options,
-            other => panic!("{other:?}"),
-        }
+        let Ok(Use::Window(options)) = read_text(text) else { panic!("{text} opens no window") };
+        options
     }
 
     #[test]
@@ -130,9 +128,8 @@ mod tests {
 
     #[test]
     fn practice_and_production_never_share_a_directory() {
-        let home = |name: &str| {
-            (name == "HOME" || name == "LOCALAPPDATA").then(|| std::env::temp_dir().into_os_string())
-        };
+        let home =
+            |name: &str| (name == "HOME" || name == "LOCALAPPDATA").then(|| std::env::temp_dir().into_os_string());
         let practice = usual_data_dir(Realm::Practice, home).expect("a place");
         let production = usual_data_dir(Realm::Production, home).expect("a place");
         assert!(!practice.starts_with(&production) && !production.starts_with(&practice));

@@ -6,9 +6,7 @@ use specta::Type;
 use tauri::{AppHandle, Wry, ipc::Invoke};
 use tauri_specta::{Builder, Event, collect_commands, collect_events};
 
-use crate::commands::{
-    access, backup, build, git, history, logs, migrate, rollout, run, setup, site, task_definition,
-};
+use crate::commands::{access, backup, build, git, history, logs, migrate, rollout, run, setup, site, task_definition};
 
 /// The journal of a run has events up to `seq`. A hint that may be lost.
 #[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
@@ -35,6 +33,7 @@ const TYPED_ERROR: &str = r#"async function typedError<T, E>(result: Promise<T>)
     }
 }"#;
 
+#[expect(clippy::too_many_lines, reason = "one list, one line per command")]
 fn builder() -> Builder<Wry> {
     Builder::<Wry>::new()
         .commands(collect_commands![
@@ -150,8 +149,7 @@ mod tests {
 
     include!("command_names.rs");
 
-    const HEADER: &str =
-        "// Made by `GREENLIGHT_WRITE_BINDINGS=1 cargo test -p greenlight bindings`. Do not edit.\n";
+    const HEADER: &str = "// Made by `GREENLIGHT_WRITE_BINDINGS=1 cargo test -p greenlight bindings`. Do not edit.\n";
 
     #[test]
     fn the_bindings_of_the_page_are_those_of_this_list() {

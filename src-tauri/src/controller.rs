@@ -140,7 +140,8 @@ impl Controller {
     pub async fn draft(&self, version: &str) -> Result<RunId, Failure> {
         let profile = self.profile().await?;
         let (version, _): (Version, Names) = profile::names(&profile, version)?;
-        if let Some(first) = profile::unconfirmed(&profile).first().filter(|_| self.world.realm() == Realm::Production) {
+        if let Some(first) = profile::unconfirmed(&profile).first().filter(|_| self.world.realm() == Realm::Production)
+        {
             return Err(Failure::new(ErrorCode::Unconfirmed, "start a release")
                 .because(format!("{} was never confirmed by a person", first.label))
                 .with("key", first.key.clone())
@@ -242,7 +243,10 @@ impl Controller {
     pub async fn save_markdown(&self, run: &RunId, path: &str) -> Result<String, Failure> {
         let path = expand_home(path.trim());
         let refuse = |why: &str| {
-            Failure::new(ErrorCode::BadInput, "save the document").because(why).with("field", "path").with("problem", why)
+            Failure::new(ErrorCode::BadInput, "save the document")
+                .because(why)
+                .with("field", "path")
+                .with("problem", why)
         };
         if !path.is_absolute() || path.extension().is_none_or(|end| end != "md") {
             return Err(refuse("A full path is needed, such as ~/Documents/rally-2.1.0.md."));
@@ -277,9 +281,9 @@ impl Controller {
         let given = self.journal.setting("person").await?.map(|setting| setting.value);
         Ok(match self.world.realm() {
             Realm::Production => given,
-            Realm::Practice => given.or_else(|| {
-                ["USER", "USERNAME"].iter().find_map(|name| good_name(&std::env::var(name).ok()?).ok())
-            }).or_else(|| Some("Practice".to_owned())),
+            Realm::Practice => given
+                .or_else(|| ["USER", "USERNAME"].iter().find_map(|name| good_name(&std::env::var(name).ok()?).ok()))
+                .or_else(|| Some("Practice".to_owned())),
         })
     }
 
@@ -336,7 +340,9 @@ fn good_name(name: &str) -> Result<String, Failure> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         let problem = "A name of one to eighty characters is needed.";
-        return Err(Failure::new(ErrorCode::BadInput, "keep the name").with("field", "person").with("problem", problem));
+        return Err(Failure::new(ErrorCode::BadInput, "keep the name")
+            .with("field", "person")
+            .with("problem", problem));
     }
     Ok(name.to_owned())
 }

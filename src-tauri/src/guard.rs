@@ -14,9 +14,7 @@ use greenlight_engine::{
     redact::{self, Redactor},
     spool::Spool,
 };
-use greenlight_types::{
-    Actor, CredentialKind, Event, EventBody, Failure, LineSource, Live, LogLine, RunId, Stamp,
-};
+use greenlight_types::{Actor, CredentialKind, Event, EventBody, Failure, LineSource, Live, LogLine, RunId, Stamp};
 
 /// A journal that gets no secrets.
 pub struct CleanJournal {

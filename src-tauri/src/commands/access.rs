@@ -34,11 +34,7 @@ pub async fn save_aws(
 /// Saves where the staging machine key is, and its passphrase.
 #[tauri::command]
 #[specta::specta]
-pub async fn save_staging_key(
-    app: State<'_, Startup>,
-    path: String,
-    passphrase: Option<String>,
-) -> CommandResult<()> {
+pub async fn save_staging_key(app: State<'_, Startup>, path: String, passphrase: Option<String>) -> CommandResult<()> {
     Ok(app.ready().await?.access().save_staging_key(path, passphrase).await?)
 }
 
