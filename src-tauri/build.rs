@@ -1,1 +1,12 @@
-fn main() {}
+//! Lets the page call exactly the commands of `src/command_names.rs`.
+
+include!("src/command_names.rs");
+
+fn main() {
+    println!("cargo:rerun-if-changed=src/command_names.rs");
+    let manifest = tauri_build::AppManifest::new().commands(COMMANDS);
+    if let Err(error) = tauri_build::try_build(tauri_build::Attributes::new().app_manifest(manifest)) {
+        println!("cargo:warning={error:#}");
+        std::process::exit(1);
+    }
+}

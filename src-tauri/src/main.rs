@@ -1,2 +1,7 @@
 //! The executable: everything is in the library.
-fn main() {}
+// A released Windows app opens no console beside its window.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+fn main() -> std::process::ExitCode {
+    greenlight::main()
+}

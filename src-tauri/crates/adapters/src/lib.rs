@@ -3,6 +3,7 @@
 //! Adapters know the ports that they implement and no run: the names of a profile are arguments.
 
 pub mod aws;
+pub mod clock;
 pub mod data_lock;
 pub mod ecr;
 pub mod ecs;

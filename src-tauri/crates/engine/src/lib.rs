@@ -3,6 +3,13 @@
 //! Nothing here knows tauri, a network client or SQL; time and the outside world come in through [`ports`].
 #![warn(missing_docs)]
 
+pub mod export;
 pub mod journal;
+pub mod log_follow;
 pub mod ports;
+pub mod profile;
+pub mod properties;
+pub mod redact;
+pub mod rollout;
 pub mod spool;
+pub mod time;

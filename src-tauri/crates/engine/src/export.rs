@@ -1,0 +1,338 @@
+//! A run as a Markdown document: result, people, steps with times, plans and evidence, answers, checks.
+//!
+//! Reads only what the journal says. Production log lines are left out (RELEASE.md 9). Writes no file.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+
+use greenlight_types::{
+    Change, CheckAnswer, Event, EventBody, Failure, How, Realm, RunResult, RunState, RunView, Stamp, Status, StepPlan,
+    StepView, WayBack,
+};
+
+use crate::time;
+
+/// The document. Texts of people and of other systems are escaped, so that none becomes a heading, a link or HTML.
+#[must_use]
+pub fn markdown(view: &RunView, events: &[Event]) -> String {
+    let mut page = Page::default();
+    head(&mut page, view);
+    steps(&mut page, view);
+    answers(&mut page, view);
+    record(&mut page, events);
+    page.text
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, level: usize, text: &str) {
+        let _ = writeln!(self.text, "\n{} {}\n", "#".repeat(level), escape(text));
+    }
+
+    fn item(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            let _ = writeln!(self.text, "* {name}: {}", escape(value));
+        }
+    }
+
+    /// Text as it is; the fence is longer than any in the text.
+    fn block(&mut self, kind: &str, text: &str) {
+        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        let _ = writeln!(self.text, "\n{fence}{kind}\n{}\n{fence}\n", text.trim_end_matches('\n'));
+    }
+}
+
+/// One line of text that Markdown shows as it is.
+fn escape(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' | '&' => {
+                clean.push('\\');
+                clean.push(c);
+            }
+            c if c.is_control() => clean.push(' '),
+            c => clean.push(c),
+        }
+    }
+    clean
+}
+
+fn head(page: &mut Page, view: &RunView) {
+    page.line(&format!("# {} {}", escape(&view.profile.product.name), view.version));
+    page.line("");
+    page.item(
+        "Where",
+        match view.realm {
+            Realm::Production => "PRODUCTION",
+            Realm::Practice => "PRACTICE",
+        },
+    );
+    page.item("Environment", &view.profile.product.environment_name);
+    page.item("Result", view.result.map_or_else(|| state_words(view.state), result_words));
+    page.item("Note", &view.end_note);
+    page.item("People", &view.people.join(", "));
+    let moments = [
+        ("Drafted", Some(&view.drafted_at)),
+        ("Prepare started", view.prepare_started_at.as_ref()),
+        ("Prepared", view.prepared_at.as_ref()),
+        ("Deploy started", view.deploy_started_at.as_ref()),
+        ("Ended", view.ended_at.as_ref()),
+    ];
+    for (name, at) in moments {
+        page.item(name, &at.map_or_else(String::new, time::in_words));
+    }
+    if let (Some(from), Some(to)) = (&view.deploy_started_at, &view.ended_at) {
+        page.item("Deploy took", &time::span_in_words(time::between(from, to)));
+    }
+    if let Some(staging) = &view.staging {
+        page.item("Staging machine", &format!("{}, {}:{}", staging.name, staging.address, staging.port));
+        page.item("Its fingerprint", &staging.fingerprint);
+    }
+    for (name, value) in [
+        ("Branch", &view.names.branch),
+        ("Tag", &view.names.tag),
+        ("Version in the file", &view.names.version_value),
+        ("Package", &view.names.image),
+        ("Run", &view.id.0),
+    ] {
+        page.item(name, value);
+    }
+    for left in &view.left_behind {
+        page.item("Left behind", left);
+    }
+}
+
+fn steps(page: &mut Page, view: &RunView) {
+    page.heading(2, "Steps");
+    page.line("| Step | Result | Started by | Started | Took |");
+    page.line("|---|---|---|---|---|");
+    for step in &view.steps {
+        let _ = writeln!(
+            page.text,
+            "| {} | {} | {} | {} | {} |",
+            escape(&step.definition.title),
+            status_words(step.status),
+            escape(step.started_by.as_deref().unwrap_or_default()),
+            step.started_at.as_ref().map_or_else(String::new, time::in_words),
+            took(step),
+        );
+    }
+    for step in view.steps.iter().filter(|step| step.attempt > 0 || step.status != Status::NotStarted) {
+        one_step(page, step);
+    }
+}
+
+fn took(step: &StepView) -> String {
+    match (&step.started_at, &step.ended_at) {
+        (Some(from), Some(to)) => time::span_in_words(time::between(from, to)),
+        (None | Some(_), _) => String::new(),
+    }
+}
+
+fn one_step(page: &mut Page, step: &StepView) {
+    page.heading(3, &step.definition.title);
+    page.item("Step", step.definition.id.name());
+    page.item("Result", status_words(step.status));
+    page.item("Attempts", &step.attempt.to_string());
+    page.item("Started by", step.started_by.as_deref().unwrap_or_default());
+    for (name, at) in [("Offered", &step.offered_at), ("Started", &step.started_at), ("Ended", &step.ended_at)] {
+        page.item(name, &at.as_ref().map_or_else(String::new, time::in_words));
+    }
+    match &step.how {
+        Some(How::Did) | None => {}
+        Some(How::AlreadyDone) => page.item("How", "it was already done; nothing was changed"),
+        Some(How::FoundDone) => page.item("How", "it was in doubt and found to have happened"),
+        Some(How::ByHand { note }) => page.item("How", &format!("by hand, and seen to be so: {note}")),
+        Some(How::SaidBy { note }) => page.item("How", &format!("a person says so: {note}")),
+    }
+    for evidence in &step.evidence {
+        page.item("Seen", evidence);
+    }
+    page.item("To know", step.warning.as_deref().unwrap_or_default());
+    page.item("In doubt", step.doubt.as_deref().unwrap_or_default());
+    if let Some(failure) = &step.failure {
+        one_failure(page, failure);
+    }
+    if let Some(plan) = &step.plan {
+        one_plan(page, plan);
+    }
+}
+
+fn one_failure(page: &mut Page, failure: &Failure) {
+    page.item("Failed", &failure.to_string());
+    for hint in &failure.hints {
+        page.item("What to do", hint);
+    }
+}
+
+fn one_plan(page: &mut Page, plan: &StepPlan) {
+    page.line(&format!("\nThe plan ({}): {}\n", escape(&plan.hash), escape(&plan.lede)));
+    for gate in &plan.gates {
+        let mark = if gate.passed { "held" } else { "did not hold" };
+        page.item(&format!("Condition, {mark}"), &format!("{} {}", gate.text, gate.detail));
+    }
+    for change in &plan.changes {
+        match change {
+            Change::Line { text, value } => page.item("Change", &format!("{text} {value}")),
+            Change::Commits { title, commits, total } => {
+                page.item("Commits", &format!("{title} ({total})"));
+                let lines: Vec<String> = commits
+                    .iter()
+                    .map(|commit| {
+                        let short: String = commit.id.chars().take(10).collect();
+                        format!("{short} {} ({})", commit.summary, commit.author)
+                    })
+                    .collect();
+                page.block("", &lines.join("\n"));
+            }
+            Change::Diff { title, diff } => {
+                page.item("Difference", title);
+                page.block("diff", diff);
+            }
+            Change::Command { title, command } => {
+                page.item("Command", title);
+                page.block("sh", command);
+            }
+            Change::Request { title, body } => {
+                page.item("Request", title);
+                page.block("", body);
+            }
+        }
+    }
+    match &plan.way_back {
+        WayBack::NothingToUndo => {}
+        WayBack::Harmless { why } => page.item("Way back", why),
+        WayBack::Irreversible { way_back, minutes, who } => {
+            let minutes = minutes.map_or_else(String::new, |minutes| format!(", about {minutes} min"));
+            page.item("Way back", &format!("{way_back}{minutes}, {who}"));
+        }
+    }
+}
+
+fn answers(page: &mut Page, view: &RunView) {
+    if !view.answers.is_empty() {
+        page.heading(2, "Questions");
+        for answer in &view.answers {
+            page.item("Question", &answer.text);
+            page.item("Answer", &signed(&answer.answer, &answer.note, &answer.person, &answer.at));
+        }
+    }
+    if !view.checks.is_empty() {
+        page.heading(2, "Checks of the site");
+        for check in &view.checks {
+            let text = view.profile.site.checks.iter().find(|known| known.id == check.check);
+            page.item("Check", text.map_or(check.check.as_str(), |known| known.text.as_str()));
+            page.item("Answer", &signed(answer_words(check.answer), &check.note, &check.person, &check.at));
+        }
+    }
+}
+
+fn signed(answer: &str, note: &str, person: &str, at: &Stamp) -> String {
+    let note = if note.is_empty() { String::new() } else { format!(" \u{201c}{note}\u{201d}") };
+    format!("{answer}{note} ({person}, {})", time::in_words(at))
+}
+
+fn record(page: &mut Page, events: &[Event]) {
+    page.heading(2, "Record");
+    page.line("| No. | When | Who | Computer | App | What |");
+    page.line("|---|---|---|---|---|---|");
+    for event in events {
+        let _ = writeln!(
+            page.text,
+            "| {} | {} | {} | {} | {} | {} |",
+            event.seq,
+            escape(&event.at.0),
+            escape(&event.by.person),
+            escape(&event.by.computer),
+            escape(&event.by.app_version),
+            escape(&what(&event.body)),
+        );
+    }
+}
+
+fn what(body: &EventBody) -> String {
+    match body {
+        EventBody::RunDrafted { version, .. } => format!("drafted {version}"),
+        EventBody::PrepareStarted { statement, .. } => format!("started Prepare: {statement}"),
+        EventBody::RunPrepared => "prepared".to_owned(),
+        EventBody::DeployStarted { staging, told, differences, .. } => {
+            let differences =
+                if differences.is_empty() { String::new() } else { format!("; accepted: {}", differences.join("; ")) };
+            format!("started Deploy on {}; told: {told}{differences}", staging.address)
+        }
+        EventBody::CheckingStarted => "started to check the site".to_owned(),
+        EventBody::RunEnded { result, note, .. } => format!("ended: {} {note}", result_words(*result)),
+        EventBody::TookOver { from } => format!("took over from {from}"),
+        EventBody::StepOffered { step } => format!("{}: offered", step.name()),
+        EventBody::StepStarted { step, attempt, .. } => format!("{}: attempt {attempt} started", step.name()),
+        EventBody::FactLearned { step, fact } => format!("{}: learned {:?}", step.name(), fact.kind()),
+        EventBody::StepSucceeded { step, .. } => format!("{}: done", step.name()),
+        EventBody::StepWarned { step, warning, .. } => format!("{}: done; {warning}", step.name()),
+        EventBody::StepSkipped { step, note } => format!("{}: left out: {note}", step.name()),
+        EventBody::StepFailed { step, failure, .. } => format!("{}: {failure}", step.name()),
+        EventBody::StepInDoubt { step, why, .. } => format!("{}: in doubt: {why}", step.name()),
+        EventBody::StepResumed { step, evidence, .. } => format!("{}: found under way: {evidence}", step.name()),
+        EventBody::StepReset { step, evidence, .. } => {
+            format!("{}: found not to have happened: {evidence}", step.name())
+        }
+        EventBody::StepStopped { step, note, .. } => format!("{}: stopped: {note}", step.name()),
+        EventBody::QuestionAnswered { step, answer, .. } => format!("{}: answered {answer}", step.name()),
+        EventBody::CheckAnswered { check, answer, .. } => format!("check {check}: {}", answer_words(*answer)),
+    }
+}
+
+fn result_words(result: RunResult) -> &'static str {
+    match result {
+        RunResult::Released => "Released",
+        RunResult::ReleasedWithFailedCheck => "Released with a failed check",
+        RunResult::RolledBack => "Rolled back",
+        RunResult::Stopped => "Stopped",
+        RunResult::Abandoned => "Given up before Deploy",
+    }
+}
+
+fn state_words(state: RunState) -> &'static str {
+    match state {
+        RunState::Draft => "not started",
+        RunState::Preparing => "being prepared",
+        RunState::Prepared => "prepared",
+        RunState::Deploying => "being deployed",
+        RunState::Checking => "the site is being checked",
+        RunState::Ended => "ended",
+    }
+}
+
+fn status_words(status: Status) -> &'static str {
+    match status {
+        Status::NotStarted => "not started",
+        Status::AwaitingOperator => "waiting for a person",
+        Status::Running => "under way",
+        Status::Succeeded => "done",
+        Status::Warned => "done, with something to know",
+        Status::Skipped => "left out",
+        Status::Failed => "failed",
+        Status::Stopped => "stopped",
+        Status::InDoubt => "we do not know yet whether this happened",
+    }
+}
+
+fn answer_words(answer: CheckAnswer) -> &'static str {
+    match answer {
+        CheckAnswer::Passed => "Passed",
+        CheckAnswer::Failed => "Failed",
+        CheckAnswer::CouldNotCheck => "Could not check",
+    }
+}

@@ -1,0 +1,161 @@
+//! Tests of the document: everything is named, nothing from outside becomes Markdown.
+
+use greenlight_types::{
+    Actor, ByHand, CheckView, CommitLine, Effect, ErrorCode, Phase, Role, RunId, StepDefinition, StepId, Version,
+};
+
+use super::*;
+use crate::profile;
+
+const HOSTILE: &str = "# head\n<script>alert(1)</script> [x](http://evil) | `a`";
+
+fn at(minute: u32) -> Stamp {
+    Stamp(format!("2026-11-23T09:{minute:02}:00.000Z"))
+}
+
+fn plan() -> StepPlan {
+    StepPlan {
+        step: StepId::RunMigration,
+        hash: "abc123".to_owned(),
+        lede: HOSTILE.to_owned(),
+        button: "Run the migration".to_owned(),
+        changes: vec![
+            Change::Command { title: "As ec2-user".to_owned(), command: "echo '````'\n./run.sh".to_owned() },
+            Change::Commits {
+                title: "New".to_owned(),
+                commits: vec![CommitLine {
+                    id: "0123456789abcdef".to_owned(),
+                    summary: HOSTILE.to_owned(),
+                    author: "Ada".to_owned(),
+                    at: at(0),
+                }],
+                total: 1,
+            },
+        ],
+        gates: Vec::new(),
+        question: None,
+        notices: Vec::new(),
+        already: None,
+        irreversible: true,
+        way_back: WayBack::NothingToUndo,
+        by_hand: ByHand { lines: Vec::new(), page: None },
+        inputs: std::collections::BTreeMap::new(),
+    }
+}
+
+fn step() -> StepView {
+    StepView {
+        definition: StepDefinition {
+            id: StepId::RunMigration,
+            phase: Phase::Deploy,
+            title: "Migrate the production database".to_owned(),
+            short_title: "Migrate database".to_owned(),
+            effect: Effect::AtMostOnce,
+            role: Role::Changing,
+            usual_minutes: None,
+            who_to_call: String::new(),
+        },
+        status: Status::Failed,
+        attempt: 1,
+        offered_at: Some(at(1)),
+        started_at: Some(at(2)),
+        started_by: Some("Ada".to_owned()),
+        ended_at: Some(at(5)),
+        how: None,
+        evidence: vec![HOSTILE.to_owned()],
+        warning: None,
+        failure: Some(Failure::new(ErrorCode::ScriptFailed, "run the migration").because(HOSTILE)),
+        doubt: None,
+        plan: Some(plan()),
+    }
+}
+
+fn view() -> RunView {
+    let profile = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN).expect("the built-in profile");
+    let version = Version::parse("2.1.0").expect("a version");
+    RunView {
+        id: RunId("run-1".to_owned()),
+        seq: 1,
+        names: profile.names(&version),
+        version,
+        profile,
+        realm: Realm::Practice,
+        state: RunState::Ended,
+        result: Some(RunResult::Stopped),
+        end_note: HOSTILE.to_owned(),
+        left_behind: vec!["the tag v2.1.0".to_owned()],
+        drafted_at: at(0),
+        prepare_started_at: None,
+        commit_time: None,
+        prepared_at: None,
+        deploy_started_at: Some(at(0)),
+        ended_at: Some(at(9)),
+        staging: None,
+        people: vec!["Ada".to_owned(), "Grace".to_owned()],
+        steps: vec![step()],
+        facts: Vec::new(),
+        answers: Vec::new(),
+        checks: vec![CheckView {
+            check: "sign-in".to_owned(),
+            answer: CheckAnswer::Failed,
+            note: HOSTILE.to_owned(),
+            person: "Grace".to_owned(),
+            at: at(8),
+        }],
+    }
+}
+
+fn document() -> String {
+    let by = Actor {
+        person: "Ada".to_owned(),
+        computer: "desk | 7".to_owned(),
+        app_version: "0.1.0".to_owned(),
+        github_login: None,
+        aws_identity: None,
+    };
+    let body = EventBody::RunEnded { result: RunResult::Stopped, note: HOSTILE.to_owned(), left_behind: Vec::new() };
+    markdown(&view(), &[Event { run: RunId("run-1".to_owned()), seq: 1, at: at(9), by, body }])
+}
+
+#[test]
+fn the_document_names_result_people_steps_times_plan_and_checks() {
+    let text = document();
+    for part in [
+        "# Rally 2.1.0",
+        "PRACTICE",
+        "Result: Stopped",
+        "Ada, Grace",
+        "| Migrate the production database | failed | Ada | 23 Nov 2026, 09:02 UTC | 3 min |",
+        "./run.sh",
+        "Left behind: the tag v2.1.0",
+        "Deploy took: 9 min",
+        "Grace, 23 Nov 2026, 09:08 UTC",
+        "Failed",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn no_text_from_outside_becomes_a_heading_a_link_html_or_a_cell() {
+    let text = document();
+    let mut is_in_block = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            is_in_block = !is_in_block;
+        } else if !is_in_block {
+            assert!(!line.starts_with("# head"), "{line}");
+            for bad in ["<script", "](http"] {
+                let is_escaped = line.match_indices(bad).all(|(at, _)| line[..at].ends_with('\\'));
+                assert!(is_escaped, "{bad} in {line}");
+            }
+        }
+    }
+    let row = text.lines().find(|line| line.starts_with("| 1 |")).expect("the row of the event");
+    assert_eq!(row.replace("\\|", "").matches('|').count(), 7, "{row}");
+}
+
+#[test]
+fn a_fence_in_a_command_does_not_end_its_block() {
+    assert!(document().contains("\n`````sh\necho '````'\n./run.sh\n`````\n"), "{}", document());
+}

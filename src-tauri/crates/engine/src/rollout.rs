@@ -1,0 +1,202 @@
+//! Whether the service runs our revision: one snapshot of AWS in, one verdict and one picture out.
+//!
+//! Pure. Asks nobody, waits for nothing, keeps no state between two snapshots.
+
+#[cfg(test)]
+mod tests;
+
+use greenlight_types::{ServerView, ServersView};
+use regex::Regex;
+
+use crate::ports::{Deployment, ServiceSnapshot, TaskSnapshot};
+
+/// What a snapshot says about our revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollout {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The picture for the screen.
+    pub view: ServersView,
+    /// Ids of the tasks that run our revision and are healthy, sorted.
+    pub became_new: Vec<String>,
+}
+
+/// How far our revision is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No deployment uses our revision yet.
+    Waiting,
+    /// A deployment uses our revision and is under way.
+    Began {
+        /// Deployment id.
+        deployment: String,
+    },
+    /// Every server runs our revision, is healthy, and no other deployment is left.
+    Done {
+        /// Deployment id.
+        deployment: String,
+        /// How many servers.
+        servers: u32,
+    },
+    /// A new deployment uses start-up settings that are neither ours nor those that served when we began to watch
+    /// (TRAP-T9).
+    WrongRevision {
+        /// ARN of what it uses.
+        arn: String,
+    },
+    /// Our deployment was there and AWS put another revision back in charge.
+    RolledBack {
+        /// In AWS's words.
+        reason: String,
+    },
+    /// Our deployment failed and nothing else took over.
+    Failed {
+        /// In AWS's words.
+        reason: String,
+    },
+}
+
+/// What the verdict is measured against.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// ARN of our revision.
+    pub ours: &'a str,
+    /// ARN of the revision that served before; empty when not known.
+    pub previous: &'a str,
+    /// Whether a deployment with our revision was seen before.
+    pub has_begun: bool,
+    /// Stop reasons that are expected before the migration.
+    pub expected: &'a [Regex],
+}
+
+/// Judges one snapshot after TRAP-E6, E7 and E9.
+///
+/// Done means all of: the deployment in charge uses our revision and is COMPLETED, as many tasks run as are wanted,
+/// each of them runs our revision and is healthy (or has no health check), and no other deployment is left.
+#[must_use]
+pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Rollout {
+    let mut became_new: Vec<String> =
+        tasks.iter().filter(|task| is_new(task, wanted.ours)).map(|task| task.id.clone()).collect();
+    became_new.sort();
+    let view = picture(service, tasks, wanted, became_new.len());
+    Rollout { verdict: verdict(service, tasks, wanted), view, became_new }
+}
+
+fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Verdict {
+    let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
+    let Some(primary) = service.primary() else { return Verdict::Waiting };
+    if primary.task_definition != wanted.ours {
+        if let Some(ours) = ours.filter(|ours| ours.rollout_state == "FAILED") {
+            return Verdict::RolledBack { reason: reason(ours, primary) };
+        }
+        if wanted.has_begun {
+            return Verdict::RolledBack { reason: primary.rollout_reason.clone() };
+        }
+        let is_known = wanted.previous.is_empty() || primary.task_definition == wanted.previous;
+        return if is_known {
+            Verdict::Waiting
+        } else {
+            Verdict::WrongRevision { arn: primary.task_definition.clone() }
+        };
+    }
+    let deployment = primary.id.clone();
+    match primary.rollout_state.as_str() {
+        "FAILED" => Verdict::Failed { reason: primary.rollout_reason.clone() },
+        "COMPLETED" if is_settled(service, tasks, wanted.ours, primary) => {
+            Verdict::Done { deployment, servers: service.desired }
+        }
+        _ => Verdict::Began { deployment },
+    }
+}
+
+fn reason(ours: &Deployment, primary: &Deployment) -> String {
+    if ours.rollout_reason.is_empty() { primary.rollout_reason.clone() } else { ours.rollout_reason.clone() }
+}
+
+fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], ours: &str, primary: &Deployment) -> bool {
+    let running: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
+    // Both counts are AWS's and may be minutes apart (TRAP-E7): the service's, the deployment's and the listed tasks
+    // have to agree. A service that wants no task at all serves nobody, so it is never "released".
+    let counts_agree = service.desired > 0
+        && service.running == service.desired
+        && primary.running == service.desired
+        && u32::try_from(running.len()) == Ok(service.desired);
+    let is_alone = service
+        .deployments
+        .iter()
+        .all(|deployment| deployment.id == primary.id || deployment.status == "INACTIVE" && deployment.running == 0);
+    counts_agree && is_alone && service.task_definition == ours && running.iter().all(|task| is_new(task, ours))
+}
+
+/// Listed and not on its way out.
+fn is_alive(task: &TaskSnapshot) -> bool {
+    matches!(task.last_status.as_str(), "PROVISIONING" | "PENDING" | "ACTIVATING" | "RUNNING")
+}
+
+fn is_new(task: &TaskSnapshot, ours: &str) -> bool {
+    // Without a health check ECS says UNKNOWN for ever.
+    task.task_definition == ours && task.last_status == "RUNNING" && task.health != "UNHEALTHY"
+}
+
+fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, new_count: usize) -> ServersView {
+    let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
+    let mut alive: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
+    alive.sort_by(|a, b| {
+        let key = |task: &TaskSnapshot| (task.task_definition == wanted.ours, task.created_at.clone(), task.id.clone());
+        key(a).cmp(&key(b))
+    });
+    let stopped: Vec<&TaskSnapshot> =
+        tasks.iter().filter(|task| task.task_definition == wanted.ours && task.last_status == "STOPPED").collect();
+    let last_reason = stopped.iter().max_by_key(|task| &task.created_at).and_then(|task| stop_reason(task));
+    // The deployment's own count leaves out tasks that reached RUNNING (TRAP-E2); the list forgets after an hour
+    // (TRAP-E9). The larger one is nearer to the truth.
+    let listed = u32::try_from(stopped.len()).unwrap_or(u32::MAX);
+    ServersView {
+        desired: service.desired,
+        new_count: u32::try_from(new_count).unwrap_or(u32::MAX),
+        servers: alive.into_iter().map(|task| server(task, wanted.ours)).collect(),
+        failed_starts: ours.map_or(0, |deployment| deployment.failed).max(listed),
+        failed_starts_allowed: allowed(service),
+        is_expected: last_reason.as_deref().is_some_and(|reason| is_expected(reason, wanted.expected)),
+        last_reason,
+    }
+}
+
+/// Failed starts after which AWS gives up: half of the wanted tasks, at least 3, at most 200 (TRAP-E1).
+fn allowed(service: &ServiceSnapshot) -> Option<u32> {
+    let (is_on, _) = service.breaker?;
+    is_on.then(|| service.desired.div_ceil(2).clamp(3, 200))
+}
+
+fn server(task: &TaskSnapshot, ours: &str) -> ServerView {
+    let state = match (task.last_status.as_str(), task.health.as_str()) {
+        ("RUNNING", "UNHEALTHY") => "running, not healthy",
+        ("RUNNING", _) => "serving",
+        _ => "starting",
+    };
+    ServerView {
+        task: task.id.clone(),
+        is_new: task.task_definition == ours,
+        version: task.task_definition.rsplit('/').next().unwrap_or_default().to_owned(),
+        state: state.to_owned(),
+    }
+}
+
+/// Why a task stopped, for people: AWS's words, with the exit code beside them.
+#[must_use]
+pub fn stop_reason(task: &TaskSnapshot) -> Option<String> {
+    let reason = task.stopped_reason.trim();
+    match (reason.is_empty(), task.exit_code) {
+        (true, None) => None,
+        (true, Some(code)) => Some(format!("exit code {code}")),
+        (false, None) => Some(reason.to_owned()),
+        (false, Some(code)) => Some(format!("{reason} (exit code {code})")),
+    }
+}
+
+/// Whether a stop reason is one that is expected before the migration. What no migration can cure never is (TRAP-E9).
+#[must_use]
+pub fn is_expected(reason: &str, expected: &[Regex]) -> bool {
+    const NEVER: [&str; 4] = ["CannotPullContainer", "ResourceInitialization", "OutOfMemory", "unable to place"];
+    !NEVER.iter().any(|bad| reason.contains(bad)) && expected.iter().any(|pattern| pattern.is_match(reason))
+}

@@ -1,0 +1,247 @@
+//! The Access page: saves, tests and removes credentials. Secrets go to the keychain and never come back.
+
+use greenlight_engine::ports::{Credential, Ports, SecretText};
+use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile};
+
+use crate::controller::{Controller, expand_home};
+
+/// Longest text of a credential, in bytes.
+const LONGEST: usize = 8_192;
+
+/// Credentials of one controller.
+pub struct Access<'a> {
+    controller: &'a Controller,
+}
+
+impl<'a> Access<'a> {
+    pub fn new(controller: &'a Controller) -> Self {
+        Self { controller }
+    }
+
+    pub async fn list(&self) -> Result<Vec<CredentialView>, Failure> {
+        let mut views = Vec::new();
+        for kind in [CredentialKind::Github, CredentialKind::Aws, CredentialKind::StagingKey] {
+            views.push(self.view(kind).await?);
+        }
+        Ok(views)
+    }
+
+    async fn view(&self, kind: CredentialKind) -> Result<CredentialView, Failure> {
+        let secrets = self.controller.world().secrets();
+        let setting = self.controller.journal().setting(setting_key(kind)).await?;
+        let (credential, problem) = match secrets.get(kind).await {
+            Ok(credential) => (credential, None),
+            Err(failure) => (None, Some(failure)),
+        };
+        Ok(CredentialView {
+            kind,
+            is_saved: credential.is_some(),
+            saved_at: setting.as_ref().map(|setting| setting.at.clone()),
+            saved_by: setting.as_ref().map(|setting| setting.by.clone()),
+            shown: credential.as_ref().map(shown).or_else(|| setting.map(|setting| setting.value)).unwrap_or_default(),
+            kept_in: match kind {
+                CredentialKind::StagingKey => {
+                    format!("the file stays where it is; its passphrase: {}", secrets.place())
+                }
+                CredentialKind::Github | CredentialKind::Aws => secrets.place(),
+            },
+            used_for: used_for(kind).iter().map(|text| (*text).to_owned()).collect(),
+            problem,
+        })
+    }
+
+    pub async fn save_github(&self, token: String) -> Result<(), Failure> {
+        let token = secret("token", &token)?;
+        self.save(CredentialKind::Github, Credential::Github { token }).await
+    }
+
+    pub async fn save_aws(&self, key_id: String, secret_key: String, session: Option<String>) -> Result<(), Failure> {
+        let key_id = one_word("keyId", &key_id)?;
+        let secret_key = secret("secret", &secret_key)?;
+        let session =
+            session.filter(|text| !text.trim().is_empty()).map(|text| secret("session", &text)).transpose()?;
+        self.save(CredentialKind::Aws, Credential::Aws { key_id, secret: secret_key, session }).await
+    }
+
+    pub async fn save_staging_key(&self, path: String, passphrase: Option<String>) -> Result<(), Failure> {
+        let file = expand_home(path.trim());
+        if !file.is_absolute() || !file.is_file() {
+            return Err(refuse("path", "No file is there. Give the full path, such as ~/.ssh/rallyE1.pem."));
+        }
+        // Spaces may belong to a passphrase; nothing is trimmed.
+        let passphrase = passphrase.filter(|text| !text.is_empty()).map(SecretText::new);
+        let path = file.display().to_string();
+        self.save(CredentialKind::StagingKey, Credential::StagingKey { path, passphrase }).await
+    }
+
+    async fn save(&self, kind: CredentialKind, credential: Credential) -> Result<(), Failure> {
+        self.refuse_while_changing().await?;
+        let person = self.controller.actor().await?.person;
+        self.controller.world().secrets().set(&credential).await?;
+        self.controller.forget_identity().await;
+        self.controller.keep(setting_key(kind), &shown(&credential), &person).await
+    }
+
+    pub async fn remove(&self, kind: CredentialKind) -> Result<(), Failure> {
+        self.refuse_while_changing().await?;
+        self.controller.world().secrets().remove(kind).await?;
+        self.controller.forget_identity().await;
+        self.controller.journal().remove_setting(setting_key(kind)).await
+    }
+
+    /// RELEASE.md 10: Remove and Replace are refused during a changing step.
+    async fn refuse_while_changing(&self) -> Result<(), Failure> {
+        if self.controller.is_changing().await {
+            return Err(Failure::new(ErrorCode::NotAllowedNow, "change the credential")
+                .because("a step that changes something is under way")
+                .hint("Wait until the step has ended."));
+        }
+        Ok(())
+    }
+
+    /// Tries a credential by reading with it; what worked before a failure is told too.
+    pub async fn test(&self, kind: CredentialKind) -> CredentialTest {
+        let mut lines = Vec::new();
+        let result = self.try_out(kind, &mut lines).await;
+        CredentialTest { works: result.is_ok(), lines, failure: result.err() }
+    }
+
+    async fn try_out(&self, kind: CredentialKind, lines: &mut Vec<String>) -> Result<(), Failure> {
+        let profile = self.controller.profile().await?;
+        let ports = self.controller.world().ports(&profile)?;
+        match kind {
+            CredentialKind::Github => try_github(&ports, &profile, lines).await,
+            CredentialKind::Aws => try_aws(&ports, &profile, lines).await,
+            CredentialKind::StagingKey => self.try_key(lines).await,
+        }
+    }
+
+    async fn try_key(&self, lines: &mut Vec<String>) -> Result<(), Failure> {
+        let kind = CredentialKind::StagingKey;
+        let saved = self.controller.world().secrets().get(kind).await?;
+        let Some(Credential::StagingKey { path, passphrase }) = saved else {
+            return Err(Failure::new(ErrorCode::CredentialMissing, "try the staging machine key"));
+        };
+        let told = self.controller.world().read_key(&path, passphrase.as_ref()).await?;
+        lines.push(format!("Works: the key can be read ({told})."));
+        lines.push("Whether the staging machine accepts it shows at Deploy, when its address is known.".to_owned());
+        Ok(())
+    }
+}
+
+async fn try_github(ports: &Ports, profile: &Profile, lines: &mut Vec<String>) -> Result<(), Failure> {
+    let who = ports.builds.whoami().await?;
+    lines.push(format!("Works: signed in as {}.", who.login));
+    let refs = ports.git.remote_refs().await?;
+    lines.push(format!("May read the code: {} branches and tags.", refs.len()));
+    if !profile.github.workflow.is_empty() {
+        let name = ports.builds.workflow(&profile.github.workflow).await?.ok_or_else(|| {
+            Failure::new(ErrorCode::WorkflowMissing, format!("find the workflow {}", profile.github.workflow))
+                .with("workflow", profile.github.workflow.clone())
+        })?;
+        lines.push(format!("May see the build \u{201c}{name}\u{201d}."));
+    }
+    Ok(())
+}
+
+async fn try_aws(ports: &Ports, profile: &Profile, lines: &mut Vec<String>) -> Result<(), Failure> {
+    let who = ports.identity.whoami().await?;
+    if who.account != profile.aws.account {
+        return Err(Failure::new(ErrorCode::WrongAccount, "use this AWS key")
+            .because(format!("it belongs to account {}, the profile names {}", who.account, profile.aws.account))
+            .with("account", who.account)
+            .with("expected", profile.aws.account.clone()));
+    }
+    lines.push(format!("Works: signed in as {}.", who.arn));
+    let missing = |what: String| Failure::new(ErrorCode::AwsMissing, format!("find {what}")).with("name", what);
+    let family = &profile.aws.family;
+    let newest = ports.task_definitions.describe(family).await?.ok_or_else(|| missing(family.clone()))?;
+    lines.push(format!("May read the start-up settings: the newest are {family}:{}.", newest.revision));
+    if !profile.aws.service.is_empty() && !profile.aws.cluster.is_empty() {
+        let service = ports.services.describe().await?.ok_or_else(|| missing(profile.aws.service.clone()))?;
+        lines.push(format!("May see the servers: {} run.", service.running));
+    }
+    ports.images.tags_may_be_overwritten().await?;
+    lines.push("May see the packages.".to_owned());
+    let now = greenlight_engine::time::ms(&ports.clock.now()).unwrap_or_default();
+    ports.logs.page(now, None).await?;
+    lines.push("May read the production log.".to_owned());
+    Ok(())
+}
+
+fn setting_key(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Github => "credential.github",
+        CredentialKind::Aws => "credential.aws",
+        CredentialKind::StagingKey => "credential.stagingKey",
+    }
+}
+
+fn used_for(kind: CredentialKind) -> &'static [&'static str] {
+    match kind {
+        CredentialKind::Github => &["Read and push the code", "Start the build and follow it"],
+        CredentialKind::Aws => {
+            &["Save the start-up settings of the new version", "See servers, packages and the production log"]
+        }
+        CredentialKind::StagingKey => &["Back up the production database", "Migrate the production database"],
+    }
+}
+
+/// What may be shown of a credential.
+fn shown(credential: &Credential) -> String {
+    match credential {
+        Credential::Github { token } => ends_in(token.expose()),
+        Credential::Aws { key_id, session: None, .. } => key_id.clone(),
+        Credential::Aws { key_id, session: Some(_), .. } => format!("{key_id}, temporary"),
+        Credential::StagingKey { path, .. } => path.clone(),
+    }
+}
+
+/// The last four characters of a secret that is long enough to lose them.
+fn ends_in(secret: &str) -> String {
+    let count = secret.chars().count();
+    if count < 16 {
+        "saved".to_owned()
+    } else {
+        format!("ends in {}", secret.chars().skip(count - 4).collect::<String>())
+    }
+}
+
+fn secret(field: &str, text: &str) -> Result<SecretText, Failure> {
+    one_word(field, text).map(SecretText::new)
+}
+
+fn one_word(field: &str, text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > LONGEST || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(refuse(field, "Paste it as one word, without spaces or line breaks."));
+    }
+    Ok(text.to_owned())
+}
+
+fn refuse(field: &str, problem: &str) -> Failure {
+    Failure::new(ErrorCode::BadInput, "save the credential").with("field", field).with("problem", problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_secret_at_most_the_last_four_characters_are_shown() {
+        assert_eq!(ends_in("ghp_0123456789abcdef"), "ends in cdef");
+        assert_eq!(ends_in("hunter2"), "saved");
+        let aws = Credential::Aws {
+            key_id: "AKIA1".to_owned(),
+            secret: SecretText::new("do-not-show"),
+            session: Some(SecretText::new("nor-this")),
+        };
+        assert_eq!(shown(&aws), "AKIA1, temporary");
+    }
+
+    #[test]
+    fn a_pasted_secret_is_trimmed_and_a_broken_one_refused() {
+        assert_eq!(one_word("token", " abc\n").expect("a word"), "abc");
+        assert_eq!(one_word("token", "a b").expect_err("two words").params["field"], "token");
+    }
+}

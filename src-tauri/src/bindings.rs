@@ -1,0 +1,186 @@
+//! THE list of commands and events, and the page's typed bindings made from it. The only file that knows tauri-specta.
+
+use greenlight_types::{Live, RunId};
+use serde::{Deserialize, Serialize};
+use specta::Type;
+use tauri::{AppHandle, Wry, ipc::Invoke};
+use tauri_specta::{Builder, Event, collect_commands, collect_events};
+
+use crate::commands::{access, backup, build, git, history, logs, migrate, rollout, run, setup, site, task_definition};
+
+/// The journal of a run has events up to `seq`. A hint that may be lost.
+#[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
+#[serde(rename_all = "camelCase")]
+pub struct RunMoved {
+    /// Which run.
+    pub run: RunId,
+    /// Number of its newest event.
+    pub seq: u32,
+}
+
+/// Something was seen just now.
+#[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
+pub struct LiveSeen(pub Live);
+
+/// A rejection that is not ours is a plain text (no such command, denied, bad argument): nothing was done then.
+const TYPED_ERROR: &str = r#"async function typedError<T, E>(result: Promise<T>): Promise<{ status: "ok"; data: T } | { status: "error"; error: E }> {
+    try {
+        return { status: "ok", data: await result };
+    } catch (error) {
+        const isOurs = typeof error === "object" && error !== null && "code" in error && "retry" in error;
+        const failure = { code: "internal", params: {}, summary: "ask the app", causes: [String(error)], hints: [], changed: "nothing", retry: "safe" };
+        return { status: "error", error: (isOurs ? error : failure) as E };
+    }
+}"#;
+
+#[expect(clippy::too_many_lines, reason = "one list, one line per command")]
+fn builder() -> Builder<Wry> {
+    Builder::<Wry>::new()
+        .commands(collect_commands![
+            setup::app_info,
+            setup::set_person,
+            setup::confirm_value,
+            setup::derive_names,
+            setup::set_speed,
+            setup::open_page,
+            run::draft_run,
+            run::list_runs,
+            run::events_since,
+            run::start_prepare,
+            run::deploy_differences,
+            run::host_fingerprint,
+            run::start_deploy,
+            run::answer_question,
+            run::confirm_step,
+            run::finished_by_hand,
+            run::settle_doubt,
+            run::answer_check,
+            run::end_run,
+            run::left_behind,
+            run::take_over,
+            git::plan_merge_branch,
+            git::run_merge_branch,
+            git::observe_merge_branch,
+            git::plan_set_version,
+            git::run_set_version,
+            git::observe_set_version,
+            git::plan_create_tag,
+            git::run_create_tag,
+            git::observe_create_tag,
+            git::plan_push_branch,
+            git::run_push_branch,
+            git::observe_push_branch,
+            git::plan_push_tag,
+            git::run_push_tag,
+            git::observe_push_tag,
+            task_definition::plan_register_task_definition,
+            task_definition::run_register_task_definition,
+            task_definition::observe_register_task_definition,
+            backup::plan_back_up,
+            backup::run_back_up,
+            backup::observe_back_up,
+            build::plan_dispatch_build,
+            build::run_dispatch_build,
+            build::observe_dispatch_build,
+            build::plan_follow_build,
+            build::run_follow_build,
+            build::observe_follow_build,
+            migrate::plan_run_migration,
+            migrate::run_run_migration,
+            migrate::observe_run_migration,
+            rollout::plan_await_deploy_phase,
+            rollout::run_await_deploy_phase,
+            rollout::observe_await_deploy_phase,
+            rollout::plan_await_rollout,
+            rollout::run_await_rollout,
+            rollout::observe_await_rollout,
+            site::plan_check_site,
+            site::run_check_site,
+            site::observe_check_site,
+            logs::output_lines,
+            logs::output_count,
+            logs::follow_lines,
+            history::export_markdown,
+            history::save_markdown,
+            access::list_credentials,
+            access::save_github,
+            access::save_aws,
+            access::save_staging_key,
+            access::test_credential,
+            access::remove_credential,
+        ])
+        .events(collect_events![RunMoved, LiveSeen])
+        .typed_error_impl(TYPED_ERROR)
+        .disable_serde_phases()
+}
+
+/// Answers the page's calls.
+pub fn invoke_handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
+    // The handler borrows the list as long as the app lives.
+    Box::leak(Box::new(builder())).invoke_handler()
+}
+
+/// Makes the events known to the app.
+pub fn mount_events(handle: &AppHandle) {
+    builder().mount_events(handle);
+}
+
+/// Tells the page that a run moved on.
+pub fn emit_moved(handle: &AppHandle, run: &RunId, seq: u32) {
+    if let Err(error) = (RunMoved { run: run.clone(), seq }).emit(handle) {
+        tracing::debug!(%error, "the page was not told that the run moved on");
+    }
+}
+
+/// Tells the page what was seen.
+pub fn emit_live(handle: &AppHandle, live: Live) {
+    if let Err(error) = LiveSeen(live).emit(handle) {
+        tracing::debug!(%error, "the page was not told what was seen");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use specta_typescript::Typescript;
+
+    use super::*;
+
+    include!("command_names.rs");
+
+    const HEADER: &str = "// Made by `GREENLIGHT_WRITE_BINDINGS=1 cargo test -p greenlight bindings`. Do not edit.\n";
+
+    #[test]
+    fn the_bindings_of_the_page_are_those_of_this_list() {
+        let made = tempfile::tempdir().expect("a directory");
+        let file = made.path().join("bindings.ts");
+        builder().export(Typescript::default().header(HEADER), &file).expect("bindings");
+        let fresh = std::fs::read_to_string(&file).expect("the fresh bindings");
+        let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/generated/bindings.ts");
+        if std::env::var_os("GREENLIGHT_WRITE_BINDINGS").is_some() {
+            std::fs::create_dir_all(committed.parent().expect("a folder")).expect("the folder");
+            std::fs::write(&committed, &fresh).expect("written");
+        }
+        let kept = std::fs::read_to_string(&committed).unwrap_or_default();
+        assert!(kept == fresh, "run GREENLIGHT_WRITE_BINDINGS=1 cargo test -p greenlight bindings");
+    }
+
+    #[test]
+    fn the_page_may_call_exactly_the_commands_of_this_list() {
+        let source = include_str!("bindings.rs");
+        let list = source.split("collect_commands![").nth(1).and_then(|rest| rest.split(']').next()).expect("the list");
+        let mut listed: Vec<&str> = list.split(',').filter_map(|name| name.trim().split("::").nth(1)).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, COMMANDS, "src/command_names.rs must name every command, sorted");
+        let capability: serde_json::Value =
+            serde_json::from_str(include_str!("../capabilities/main.json")).expect("the capability file");
+        let allowed: Vec<&str> =
+            capability["permissions"].as_array().expect("permissions").iter().filter_map(|p| p.as_str()).collect();
+        for name in COMMANDS {
+            let permission = format!("allow-{}", name.replace('_', "-"));
+            assert!(allowed.contains(&permission.as_str()), "capabilities/main.json does not allow {name}");
+        }
+        assert_eq!(allowed.len(), COMMANDS.len() + 4, "capabilities/main.json allows more than the four it needs");
+    }
+}

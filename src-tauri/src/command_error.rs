@@ -1,0 +1,19 @@
+//! The only error that crosses to the page.
+
+use greenlight_types::Failure;
+use serde::Serialize;
+use specta::Type;
+
+/// What a command refuses or fails with; the same shape as a [`Failure`] (UX.md 3).
+#[derive(Debug, Serialize, Type)]
+#[serde(transparent)]
+pub struct CommandError(Failure);
+
+impl From<Failure> for CommandError {
+    fn from(failure: Failure) -> Self {
+        Self(failure)
+    }
+}
+
+/// Result of a command.
+pub type CommandResult<T> = Result<T, CommandError>;

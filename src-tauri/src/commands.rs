@@ -1,0 +1,54 @@
+//! The commands that the page may call: one file per noun or deploy step. They forward an intent and do not think.
+
+pub mod access;
+pub mod backup;
+pub mod build;
+pub mod git;
+pub mod history;
+pub mod logs;
+pub mod migrate;
+pub mod rollout;
+pub mod run;
+pub mod setup;
+pub mod site;
+pub mod task_definition;
+
+/// Declares the three commands of a step: plan it, run it, ask the world about it.
+macro_rules! step_commands {
+    ($step:ident: $plan:ident, $run:ident, $observe:ident) => {
+        /// What the step would change now.
+        #[tauri::command]
+        #[specta::specta]
+        pub async fn $plan(
+            app: tauri::State<'_, $crate::startup::Startup>,
+            run: greenlight_types::RunId,
+        ) -> $crate::command_error::CommandResult<greenlight_types::StepPlan> {
+            Ok(app.ready().await?.plan(&run, greenlight_types::StepId::$step).await?)
+        }
+
+        /// Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events.
+        #[tauri::command]
+        #[specta::specta]
+        pub async fn $run(
+            app: tauri::State<'_, $crate::startup::Startup>,
+            run: greenlight_types::RunId,
+            plan_hash: String,
+            token: Option<String>,
+        ) -> $crate::command_error::CommandResult<()> {
+            let step = greenlight_types::StepId::$step;
+            app.ready().await?.act(&run, greenlight_engine::release::Act::Run { step, plan_hash, token }).await?;
+            Ok(())
+        }
+
+        /// Asks the world whether the step happened.
+        #[tauri::command]
+        #[specta::specta]
+        pub async fn $observe(
+            app: tauri::State<'_, $crate::startup::Startup>,
+            run: greenlight_types::RunId,
+        ) -> $crate::command_error::CommandResult<greenlight_types::Observation> {
+            Ok(app.ready().await?.observe(&run, greenlight_types::StepId::$step).await?)
+        }
+    };
+}
+pub(crate) use step_commands;

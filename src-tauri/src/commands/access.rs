@@ -1,0 +1,53 @@
+//! Credentials: saved, tested, removed. A saved secret never comes back.
+
+use greenlight_types::{CredentialKind, CredentialTest, CredentialView};
+use tauri::State;
+
+use crate::{command_error::CommandResult, startup::Startup};
+
+/// The three credentials without their secrets.
+#[tauri::command]
+#[specta::specta]
+pub async fn list_credentials(app: State<'_, Startup>) -> CommandResult<Vec<CredentialView>> {
+    Ok(app.ready().await?.access().list().await?)
+}
+
+/// Saves the token for GitHub.
+#[tauri::command]
+#[specta::specta]
+pub async fn save_github(app: State<'_, Startup>, token: String) -> CommandResult<()> {
+    Ok(app.ready().await?.access().save_github(token).await?)
+}
+
+/// Saves the AWS access key.
+#[tauri::command]
+#[specta::specta]
+pub async fn save_aws(
+    app: State<'_, Startup>,
+    key_id: String,
+    secret: String,
+    session: Option<String>,
+) -> CommandResult<()> {
+    Ok(app.ready().await?.access().save_aws(key_id, secret, session).await?)
+}
+
+/// Saves where the staging machine key is, and its passphrase.
+#[tauri::command]
+#[specta::specta]
+pub async fn save_staging_key(app: State<'_, Startup>, path: String, passphrase: Option<String>) -> CommandResult<()> {
+    Ok(app.ready().await?.access().save_staging_key(path, passphrase).await?)
+}
+
+/// Tries a credential; reads only.
+#[tauri::command]
+#[specta::specta]
+pub async fn test_credential(app: State<'_, Startup>, kind: CredentialKind) -> CommandResult<CredentialTest> {
+    Ok(app.ready().await?.access().test(kind).await)
+}
+
+/// Removes a credential.
+#[tauri::command]
+#[specta::specta]
+pub async fn remove_credential(app: State<'_, Startup>, kind: CredentialKind) -> CommandResult<()> {
+    Ok(app.ready().await?.access().remove(kind).await?)
+}

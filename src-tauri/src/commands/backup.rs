@@ -1,0 +1,5 @@
+//! Backing up the production database.
+
+use super::step_commands;
+
+step_commands!(BackUp: plan_back_up, run_back_up, observe_back_up);

@@ -1,0 +1,20 @@
+//! The record of a run as a document.
+
+use greenlight_types::RunId;
+use tauri::State;
+
+use crate::{command_error::CommandResult, startup::Startup};
+
+/// The run as Markdown.
+#[tauri::command]
+#[specta::specta]
+pub async fn export_markdown(app: State<'_, Startup>, run: RunId) -> CommandResult<String> {
+    Ok(app.ready().await?.markdown(&run).await?)
+}
+
+/// Writes that document to a new file whose name ends in `.md`; answers its full path.
+#[tauri::command]
+#[specta::specta]
+pub async fn save_markdown(app: State<'_, Startup>, run: RunId, path: String) -> CommandResult<String> {
+    Ok(app.ready().await?.save_markdown(&run, &path).await?)
+}

@@ -1,0 +1,34 @@
+//! Lines of scripts and of the production log: from the spool by number, and as they arrive.
+
+use greenlight_types::{LineSource, Lines, LogLine, RunId};
+use tauri::{State, ipc::Channel};
+
+use crate::{command_error::CommandResult, startup::Startup};
+
+/// Lines from the spool; at most 2,000.
+#[tauri::command]
+#[specta::specta]
+pub async fn output_lines(
+    app: State<'_, Startup>,
+    run: RunId,
+    source: LineSource,
+    from: u32,
+    count: u32,
+) -> CommandResult<Vec<LogLine>> {
+    Ok(app.ready().await?.lines(&run, source, from, count)?)
+}
+
+/// How many lines the spool has.
+#[tauri::command]
+#[specta::specta]
+pub async fn output_count(app: State<'_, Startup>, run: RunId, source: LineSource) -> CommandResult<u32> {
+    Ok(app.ready().await?.line_count(&run, source)?)
+}
+
+/// Sends lines of a run as they arrive, in batches; some may be left out, and their numbers show it.
+#[tauri::command]
+#[specta::specta]
+pub async fn follow_lines(app: State<'_, Startup>, run: RunId, channel: Channel<Lines>) -> CommandResult<()> {
+    app.ready().await?.follow_lines(run, channel);
+    Ok(())
+}

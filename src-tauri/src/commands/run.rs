@@ -1,0 +1,143 @@
+//! A run as a whole: making it, starting its two parts, answering it, ending it.
+
+use greenlight_engine::release::Act;
+use greenlight_types::{CheckAnswer, DeployRequest, Event, RunId, RunResult, RunSummary, StepId};
+use tauri::State;
+
+use crate::{command_error::CommandResult, startup::Startup};
+
+/// Makes a run of a version.
+#[tauri::command]
+#[specta::specta]
+pub async fn draft_run(app: State<'_, Startup>, version: String) -> CommandResult<RunId> {
+    Ok(app.ready().await?.draft(&version).await?)
+}
+
+/// All runs, newest first.
+#[tauri::command]
+#[specta::specta]
+pub async fn list_runs(app: State<'_, Startup>) -> CommandResult<Vec<RunSummary>> {
+    Ok(app.ready().await?.list().await?)
+}
+
+/// Events of a run with a number above `seq`.
+#[tauri::command]
+#[specta::specta]
+pub async fn events_since(app: State<'_, Startup>, run: RunId, seq: u32) -> CommandResult<Vec<Event>> {
+    Ok(app.ready().await?.events(&run, seq).await?)
+}
+
+/// Starts Prepare.
+#[tauri::command]
+#[specta::specta]
+pub async fn start_prepare(app: State<'_, Startup>, run: RunId, statement: String) -> CommandResult<()> {
+    app.ready().await?.act(&run, Act::StartPrepare { statement }).await?;
+    Ok(())
+}
+
+/// What differs from the day of Prepare.
+#[tauri::command]
+#[specta::specta]
+pub async fn deploy_differences(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<String>> {
+    Ok(app.ready().await?.deploy_differences(&run).await?)
+}
+
+/// The fingerprint that a machine presents; nothing is sent to it.
+#[tauri::command]
+#[specta::specta]
+pub async fn host_fingerprint(app: State<'_, Startup>, address: String, port: u16) -> CommandResult<String> {
+    Ok(app.ready().await?.host_fingerprint(&address, port).await?)
+}
+
+/// Starts Deploy.
+#[tauri::command]
+#[specta::specta]
+pub async fn start_deploy(app: State<'_, Startup>, run: RunId, request: DeployRequest) -> CommandResult<()> {
+    app.ready().await?.start_deploy(&run, request).await?;
+    Ok(())
+}
+
+/// Answers the question of a plan.
+#[tauri::command]
+#[specta::specta]
+pub async fn answer_question(
+    app: State<'_, Startup>,
+    run: RunId,
+    step: StepId,
+    question: String,
+    answer: String,
+    note: String,
+) -> CommandResult<()> {
+    app.ready().await?.act(&run, Act::Answer { step, question, answer, note }).await?;
+    Ok(())
+}
+
+/// Confirms an irreversible plan: a token for one use, issued for the plan that was shown.
+#[tauri::command]
+#[specta::specta]
+pub async fn confirm_step(
+    app: State<'_, Startup>,
+    run: RunId,
+    step: StepId,
+    plan_hash: String,
+) -> CommandResult<String> {
+    Ok(app.ready().await?.confirm(&run, step, plan_hash).await?)
+}
+
+/// A person did the step outside the app.
+#[tauri::command]
+#[specta::specta]
+pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
+    app.ready().await?.act(&run, Act::FinishedByHand { step, note }).await?;
+    Ok(())
+}
+
+/// A person says whether a step in doubt happened.
+#[tauri::command]
+#[specta::specta]
+pub async fn settle_doubt(
+    app: State<'_, Startup>,
+    run: RunId,
+    step: StepId,
+    happened: bool,
+    note: String,
+) -> CommandResult<()> {
+    app.ready().await?.act(&run, Act::SettleDoubt { step, happened, note }).await?;
+    Ok(())
+}
+
+/// Answers a check of the site.
+#[tauri::command]
+#[specta::specta]
+pub async fn answer_check(
+    app: State<'_, Startup>,
+    run: RunId,
+    check: String,
+    answer: CheckAnswer,
+    note: String,
+) -> CommandResult<()> {
+    app.ready().await?.act(&run, Act::AnswerCheck { check, answer, note }).await?;
+    Ok(())
+}
+
+/// Ends a run.
+#[tauri::command]
+#[specta::specta]
+pub async fn end_run(app: State<'_, Startup>, run: RunId, result: RunResult, note: String) -> CommandResult<()> {
+    app.ready().await?.act(&run, Act::End { result, note }).await?;
+    Ok(())
+}
+
+/// What stays behind when the run is stopped now.
+#[tauri::command]
+#[specta::specta]
+pub async fn left_behind(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<String>> {
+    Ok(app.ready().await?.left_behind(&run).await?)
+}
+
+/// Somebody else takes over on this computer.
+#[tauri::command]
+#[specta::specta]
+pub async fn take_over(app: State<'_, Startup>, run: RunId, person: String) -> CommandResult<()> {
+    Ok(app.ready().await?.take_over(&run, &person).await?)
+}

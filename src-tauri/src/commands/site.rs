@@ -1,0 +1,5 @@
+//! Checking the site.
+
+use super::step_commands;
+
+step_commands!(CheckSite: plan_check_site, run_check_site, observe_check_site);

@@ -1,0 +1,140 @@
+//! Where releases act: the real systems, or the pretend production. Chosen once, by the arguments.
+//!
+//! Makes adapters from a profile and hands over nothing else; an adapter never sees a profile.
+
+mod practice;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use greenlight_adapters::{
+    aws::AwsAccess,
+    clock::SystemClock,
+    ecr::EcrImages,
+    ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
+    git::GitAdapter,
+    github::GithubAdapter,
+    keychain::Keychain,
+    logs::CloudWatchLogs,
+    site::SiteAdapter,
+    ssh::{self, SshHost},
+    sts::StsIdentity,
+};
+use greenlight_engine::{
+    ports::{Clock, Ports, SecretText, Secrets},
+    profile,
+    redact::Redactor,
+};
+use greenlight_types::{ErrorCode, Failure, Profile, Realm};
+
+pub use practice::serve as serve_rehearsal;
+
+use crate::{args::Options, guard::KnownSecrets};
+use practice::Practice;
+
+/// Where releases act.
+pub struct World {
+    profile: Profile,
+    clock: Arc<dyn Clock>,
+    secrets: Arc<dyn Secrets>,
+    /// Where the clone of the repository is kept.
+    folder: PathBuf,
+    practice: Option<Practice>,
+}
+
+impl World {
+    /// Reads the profile and reaches, or starts, what it is about.
+    pub async fn make(options: &Options, folder: &Path, redactor: &Arc<Redactor>) -> Result<Self, Failure> {
+        let folder = folder.to_owned();
+        let redactor = Arc::clone(redactor);
+        match options.realm {
+            Realm::Production => {
+                let profile = read_profile(options.profile.as_deref())?;
+                let inner: Arc<dyn Secrets> = Arc::new(Keychain::new());
+                let secrets = Arc::new(KnownSecrets { inner, redactor });
+                Ok(Self { profile, clock: Arc::new(SystemClock), secrets, folder, practice: None })
+            }
+            Realm::Practice => {
+                let practice = Practice::attach(&folder.join("world"), options.speed).await?;
+                let profile = practice.profile(&read_profile(None)?);
+                let secrets = Arc::new(KnownSecrets { inner: practice.secrets().await?, redactor });
+                Ok(Self { profile, clock: practice.clock(), secrets, folder, practice: Some(practice) })
+            }
+        }
+    }
+
+    pub fn realm(&self) -> Realm {
+        if self.practice.is_some() { Realm::Practice } else { Realm::Production }
+    }
+
+    /// The profile as it was read, before any value that a person confirmed.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    pub fn secrets(&self) -> &Arc<dyn Secrets> {
+        &self.secrets
+    }
+
+    pub fn speed(&self) -> u32 {
+        self.practice.as_ref().map_or(1, Practice::speed)
+    }
+
+    pub async fn set_speed(&self, speed: u32) -> Result<(), Failure> {
+        let refuse = |why: &str| Failure::new(ErrorCode::NotAllowedNow, "set the speed").because(why);
+        let practice = self.practice.as_ref().ok_or_else(|| refuse("production runs in real time"))?;
+        if !(1..=crate::args::FASTEST).contains(&speed) {
+            return Err(refuse("a speed from 1 to 600 is needed"));
+        }
+        practice.set_speed(speed).await
+    }
+
+    /// The adapters for a profile. Practice takes every address from the pretend production alone, whatever a profile
+    /// says: no practice can reach a real system.
+    pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
+        let place = if self.practice.is_some() { &self.profile } else { profile };
+        let secrets = || Arc::clone(&self.secrets);
+        let custom = place.endpoints.as_ref();
+        let aws = AwsAccess::new(&place.aws.region, custom.and_then(|custom| custom.aws.as_deref()), secrets())?;
+        let clone = self.folder.join("clone").join(format!("{}.git", place.product.id));
+        let names = &profile.aws;
+        Ok(Ports {
+            git: Arc::new(GitAdapter::new(&place.git.url, clone, secrets())?),
+            builds: Arc::new(GithubAdapter::new(
+                &place.github.repository,
+                custom.and_then(|custom| custom.github.as_deref()),
+                secrets(),
+            )?),
+            task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
+            services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
+            images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
+            logs: Arc::new(CloudWatchLogs::new(aws.clone(), &names.log_group)),
+            identity: Arc::new(StsIdentity::new(aws)),
+            host: Arc::new(SshHost::new(secrets())),
+            site: Arc::new(SiteAdapter::new()?),
+            clock: self.clock(),
+        })
+    }
+
+    /// Reads and unlocks the staging machine key; tells its kind.
+    pub async fn read_key(&self, path: &str, passphrase: Option<&SecretText>) -> Result<String, Failure> {
+        ssh::read_key(path, passphrase).await
+    }
+}
+
+fn read_profile(file: Option<&Path>) -> Result<Profile, Failure> {
+    let Some(file) = file else {
+        return Ok(profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN)?);
+    };
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::new(ErrorCode::BadProfile, format!("read {name}")).because_of(&error).with("file", name.clone())
+    })?;
+    Ok(profile::parse(&name, &text)?)
+}

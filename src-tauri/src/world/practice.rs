@@ -1,0 +1,95 @@
+//! Practice: attaches to the pretend production's process, or starts it, and keeps it alive while the window is open.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use greenlight_adapters::keychain::MemorySecrets;
+use greenlight_engine::ports::{Clock, Secrets};
+use greenlight_rehearsal::{clock::VirtualClock, handle::Handle};
+use greenlight_types::{ErrorCode, Failure, Profile};
+
+/// How often the process hears that the window is open; it ends itself after thirty minutes without.
+const ALIVE_EVERY: Duration = Duration::from_secs(60);
+
+/// The pretend production of this window.
+pub struct Practice {
+    handle: Arc<RwLock<Handle>>,
+    clock: Arc<VirtualClock>,
+}
+
+impl Practice {
+    pub async fn attach(folder: &Path, speed: u32) -> Result<Self, Failure> {
+        let handle = attach(folder, speed).await?;
+        let clock = Arc::new(handle.clock().map_err(|error| unreachable(&error))?);
+        let handle = Arc::new(RwLock::new(handle));
+        tauri::async_runtime::spawn(keep_alive(folder.to_owned(), speed, Arc::downgrade(&handle)));
+        Ok(Self { handle, clock })
+    }
+
+    fn handle(&self) -> Handle {
+        self.handle.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn profile(&self, rally: &Profile) -> Profile {
+        self.handle().practice_profile(rally)
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    /// Its own credentials, in memory: practice never opens the keychain of this computer.
+    pub async fn secrets(&self) -> Result<Arc<dyn Secrets>, Failure> {
+        let secrets = MemorySecrets::default();
+        for credential in self.handle().credentials() {
+            secrets.set(&credential).await?;
+        }
+        Ok(Arc::new(secrets))
+    }
+
+    pub fn speed(&self) -> u32 {
+        self.clock.state().speed
+    }
+
+    pub async fn set_speed(&self, speed: u32) -> Result<(), Failure> {
+        self.handle().set_speed(speed).await.map_err(|error| unreachable(&error))?;
+        // Reading the time reads the new speed too.
+        let _ = self.clock.now_ms();
+        Ok(())
+    }
+}
+
+async fn attach(folder: &Path, speed: u32) -> Result<Handle, Failure> {
+    let program = std::env::current_exe().map_err(|error| unreachable(&error))?;
+    let arguments = ["--rehearsal-world".to_owned(), folder.display().to_string()];
+    Handle::attach_or_start(folder, &program, &arguments, speed).await.map_err(|error| unreachable(&error))
+}
+
+fn unreachable(error: &std::io::Error) -> Failure {
+    Failure::new(ErrorCode::Unreachable, "reach the pretend production").because_of(error)
+}
+
+/// Ends with the window. A process that died is started again; it finds its state and its ports.
+async fn keep_alive(folder: PathBuf, speed: u32, handle: std::sync::Weak<RwLock<Handle>>) {
+    loop {
+        tokio::time::sleep(ALIVE_EVERY).await;
+        let Some(handle) = handle.upgrade() else { return };
+        let current = handle.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Err(error) = current.keep_alive().await {
+            tracing::warn!(%error, "the pretend production does not answer");
+            match attach(&folder, speed).await {
+                Ok(fresh) => *handle.write().unwrap_or_else(PoisonError::into_inner) = fresh,
+                Err(failure) => tracing::warn!(%failure, "the pretend production does not start again"),
+            }
+        }
+    }
+}
+
+/// The process itself, behind a hidden argument.
+pub fn serve(folder: &Path) -> ExitCode {
+    todo!("{}", folder.display())
+}
