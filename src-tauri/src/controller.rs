@@ -4,7 +4,7 @@
 
 mod upkeep;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use greenlight_adapters::{
     data_lock::DataLock,
@@ -26,6 +26,8 @@ use crate::{access::Access, commands::setup::AppInfo, ui_port::Window, world::Wo
 
 /// Lines given by one call at most.
 const MOST_LINES: u32 = 2_000;
+/// How long GitHub and AWS may take to say who we are there.
+const IDENTITY_MAX: Duration = Duration::from_secs(8);
 /// Longest name of a person, in characters.
 const LONGEST_NAME: usize = 80;
 
@@ -189,6 +191,11 @@ impl Controller {
         }
     }
 
+    pub async fn start_prepare(&self, run: &RunId, statement: String) -> Result<(), Failure> {
+        self.ask_identity(run).await;
+        self.act(run, Act::StartPrepare { statement }).await.map(|_| ())
+    }
+
     /// At most one run per environment is deploying (RELEASE.md 2).
     pub async fn start_deploy(&self, run: &RunId, request: DeployRequest) -> Result<(), Failure> {
         for other in self.parts.journal.runs().await?.into_iter().filter(|other| other != run) {
@@ -307,7 +314,8 @@ impl Controller {
     /// without: the steps themselves say what is wrong.
     async fn ask_identity(&self, run: &RunId) {
         let Ok(ports) = self.view(run).await.and_then(|view| self.world.ports(&view.profile)) else { return };
-        let (github, aws) = tokio::join!(ports.builds.whoami(), ports.identity.whoami());
+        let asked = async { tokio::join!(ports.builds.whoami(), ports.identity.whoami()) };
+        let Ok((github, aws)) = tokio::time::timeout(IDENTITY_MAX, asked).await else { return };
         *self.identity.lock().await = (github.ok().map(|who| who.login), aws.ok().map(|who| who.arn));
     }
 

@@ -31,8 +31,7 @@ pub async fn events_since(app: State<'_, Startup>, run: RunId, seq: u32) -> Comm
 #[tauri::command]
 #[specta::specta]
 pub async fn start_prepare(app: State<'_, Startup>, run: RunId, statement: String) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::StartPrepare { statement }).await?;
-    Ok(())
+    Ok(app.ready().await?.start_prepare(&run, statement).await?)
 }
 
 /// What differs from the day of Prepare.
@@ -53,8 +52,7 @@ pub async fn host_fingerprint(app: State<'_, Startup>, address: String, port: u1
 #[tauri::command]
 #[specta::specta]
 pub async fn start_deploy(app: State<'_, Startup>, run: RunId, request: DeployRequest) -> CommandResult<()> {
-    app.ready().await?.start_deploy(&run, request).await?;
-    Ok(())
+    Ok(app.ready().await?.start_deploy(&run, request).await?)
 }
 
 /// Answers the question of a plan.
