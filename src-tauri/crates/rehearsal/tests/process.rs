@@ -268,6 +268,17 @@ fn an_unused_process_ends_itself_and_leaves_nothing_running() {
 }
 
 #[test]
+fn a_terminated_process_switches_its_host_off() {
+    let practice = Practice::new();
+    let handle = practice.start(LONG, 60);
+    success(ssh(&handle).arg("setsid sleep 900 </dev/null >/dev/null 2>&1 & true"));
+    wait_for("the detached process", || (!practice.host().processes().is_empty()).then_some(()));
+    success(std::process::Command::new("/bin/sh").args(["-c", "kill \"$1\"", "sh", &handle.file().pid.to_string()]));
+    wait_for("the end of the process", || (!is_alive(handle.file().pid)).then_some(()));
+    assert!(practice.host().processes().is_empty());
+}
+
+#[test]
 fn a_told_process_stops_and_a_second_one_on_the_folder_is_refused() {
     let practice = Practice::new();
     let handle = practice.start(LONG, 60);
