@@ -354,9 +354,12 @@ impl<P: Production> Served<P> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut count: u32 = 0;
+        let asked_to_end = end_signal()?;
+        tokio::pin!(asked_to_end);
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
+                () = &mut asked_to_end => return Ok(()),
                 _ = stopped.wait_for(|is_stopped| *is_stopped) => return Ok(()),
                 ended = tasks.join_next() => {
                     return Err(io::Error::other(format!("a front of the pretend production ended: {ended:?}")));
@@ -382,6 +385,18 @@ impl<P: Production> Served<P> {
             }
         }
     }
+}
+
+/// Waits for the system's request to end (SIGTERM; elsewhere for ever).
+fn end_signal() -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        #[cfg(unix)]
+        let _end = signal.recv().await;
+        #[cfg(not(unix))]
+        std::future::pending::<()>().await;
+    })
 }
 
 fn main_of(repo: &Repo) -> io::Result<(String, String)> {

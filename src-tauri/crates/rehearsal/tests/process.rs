@@ -268,6 +268,17 @@ fn an_unused_process_ends_itself_and_leaves_nothing_running() {
 }
 
 #[test]
+fn a_terminated_process_switches_its_host_off() {
+    let practice = Practice::new();
+    let handle = practice.start(LONG, 60);
+    success(ssh(&handle).arg("setsid sleep 900 </dev/null >/dev/null 2>&1 & true"));
+    wait_for("the detached process", || (!practice.host().processes().is_empty()).then_some(()));
+    success(std::process::Command::new("/bin/sh").args(["-c", "kill \"$1\"", "sh", &handle.file().pid.to_string()]));
+    wait_for("the end of the process", || (!is_alive(handle.file().pid)).then_some(()));
+    assert!(practice.host().processes().is_empty());
+}
+
+#[test]
 fn a_told_process_stops_and_a_second_one_on_the_folder_is_refused() {
     let practice = Practice::new();
     let handle = practice.start(LONG, 60);
@@ -278,4 +289,35 @@ fn a_told_process_stops_and_a_second_one_on_the_folder_is_refused() {
     assert!(text(&refused).contains("another process serves this folder"), "{}", text(&refused));
     practice.runtime.block_on(handle.stop()).unwrap();
     wait_for("the end of the told process", || (!is_alive(handle.file().pid)).then_some(()));
+}
+
+#[test]
+fn the_profile_of_practice_leaves_nothing_open_and_leads_nowhere_outside() {
+    let practice = Practice::new();
+    let handle = practice.start(LONG, 60);
+    let text = include_str!("../../../profiles/rally.toml");
+    let rally = greenlight_engine::profile::parse("rally.toml", text).unwrap();
+    let profile = handle.practice_profile(&rally);
+    assert_eq!(greenlight_engine::profile::unconfirmed(&profile), vec![]);
+    let spelled = serde_json::to_value(&profile).unwrap();
+    let mut texts = Vec::new();
+    collect(&spelled, &mut texts);
+    let root = practice.private_dir().canonicalize().unwrap();
+    for text in texts {
+        let is_outside = text.starts_with('/') && !Path::new(&text).starts_with(&root);
+        assert!(!is_outside, "{text} is not in the private folder");
+        for (at, _) in text.match_indices("http") {
+            assert!(text[at..].starts_with("http://127.0.0.1:"), "{text} leads outside");
+        }
+    }
+    assert_eq!(profile.site.checks.len(), 3);
+}
+
+fn collect(value: &serde_json::Value, texts: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => texts.push(text.clone()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+        serde_json::Value::Object(items) => items.values().for_each(|item| collect(item, texts)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
 }
