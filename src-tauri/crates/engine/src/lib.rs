@@ -3,13 +3,20 @@
 //! Nothing here knows tauri, a network client or SQL; time and the outside world come in through [`ports`].
 #![warn(missing_docs)]
 
+pub mod deploy_check;
 pub mod export;
+pub mod fold;
 pub mod journal;
 pub mod log_follow;
 pub mod ports;
 pub mod profile;
 pub mod properties;
 pub mod redact;
+pub mod release;
 pub mod rollout;
+mod runner;
 pub mod spool;
+pub mod step;
+pub mod steps;
 pub mod time;
+pub mod transition;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, StepId, StepPlan,
-    WayBack,
+    Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, StepId,
+    StepPlan, WayBack,
 };
 
 use super::{find, main_ref, planned_signature, short, signature, signed};
@@ -52,9 +52,7 @@ impl Step for MergeBranch {
         .input("base", base)
         .input("head", head);
         if cx.ports.git.is_ancestor(head, base).await? {
-            return Ok(draft
-                .already(format!("Branch {branch} ({}) is part of {main} already.", short(head)))
-                .finish());
+            return Ok(draft.already(format!("Branch {branch} ({}) is part of {main} already.", short(head))).finish());
         }
         let (commits, total) = cx.ports.git.commits_between(base, head, SHOWN_COMMITS).await?;
         let changed = cx.ports.git.changed_paths(base, head).await?;
@@ -75,7 +73,9 @@ impl Step for MergeBranch {
                 changed.lfs_pointers.join(", "),
             );
         let draft = if changed.paths.iter().any(|path| path.starts_with(".github/workflows/")) {
-            draft.notice("This merge changes build workflows: GitHub accepts the push only from a token that may change them.")
+            draft.notice(
+                "This merge changes build workflows: GitHub accepts the push only from a token that may change them.",
+            )
         } else {
             draft
         };

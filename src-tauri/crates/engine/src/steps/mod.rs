@@ -54,7 +54,9 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
         StepId::MergeBranch => {
             (format!("Merge branch {} into {main}", names.branch), format!("Merge branch into {main}"))
         }
-        StepId::SetVersion => (format!("Set the version number to {}", names.version_value), "Set version number".into()),
+        StepId::SetVersion => {
+            (format!("Set the version number to {}", names.version_value), "Set version number".into())
+        }
         StepId::CreateTag => (format!("Label this state as {tag}"), format!("Tag {tag}")),
         StepId::PushBranch => (format!("Push {main} to GitHub"), format!("Push {main}")),
         StepId::PushTag => (format!("Push the label {tag} to GitHub"), format!("Push tag {tag}")),
@@ -106,9 +108,8 @@ fn need<T>(run: &RunView, kind: FactKind, pick: impl Fn(&Fact) -> Option<T>) -> 
 
 /// The version commit of this run.
 fn version_commit(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::VersionSet, |fact| match fact {
-        Fact::VersionSet { commit, .. } => Some(commit.clone()),
-        _ => None,
+    need(run, FactKind::VersionSet, |fact| {
+        if let Fact::VersionSet { commit, .. } = fact { Some(commit.clone()) } else { None }
     })
 }
 
@@ -145,10 +146,7 @@ fn signature(cx: &StepContext) -> Result<Signature, Failure> {
 /// Puts a signature into a plan's inputs and reads it back, so that an attempt that is followed after a crash, even by
 /// another person, writes the same ids.
 fn signed(draft: crate::step::PlanDraft, by: &Signature) -> crate::step::PlanDraft {
-    draft
-        .input("author", by.name.clone())
-        .input("email", by.email.clone())
-        .input("time", by.at.0.clone())
+    draft.input("author", by.name.clone()).input("email", by.email.clone()).input("time", by.at.0.clone())
 }
 
 fn planned_signature(plan: &greenlight_types::StepPlan) -> Signature {
@@ -168,11 +166,18 @@ fn short(id: &str) -> &str {
 #[must_use]
 pub fn shell_quote(text: &str) -> String {
     let is_plain = !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b':' | b'=' | b'@'));
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b':' | b'=' | b'@'));
     if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Who the profile names for a step.
 fn who_to_call(run: &RunView, id: StepId) -> String {
     run.profile.who_to_call.get(&id).filter(|who| !who.is_empty()).cloned().unwrap_or_else(|| "a developer".into())
+}
+
+/// ARN of the revision that this run saved, once it did.
+pub(crate) fn saved_revision(run: &RunView) -> Option<String> {
+    run_migration::saved_arn(run).ok()
 }

@@ -30,9 +30,10 @@ pub(super) async fn publish(cx: &StepContext, publication: Publication) -> Outco
         Err(failure) => return failure.into(),
     };
     match (result, look(cx, &publication).await) {
-        (PushResult::Accepted | PushResult::Refused { .. } | PushResult::Moved { .. }, Observation::Done { evidence, facts }) => {
-            Outcome::Succeeded { evidence, facts }
-        }
+        (
+            PushResult::Accepted | PushResult::Refused { .. } | PushResult::Moved { .. },
+            Observation::Done { evidence, facts },
+        ) => Outcome::Succeeded { evidence, facts },
         (PushResult::Refused { reason }, _) => Outcome::Failed(refused(&publication, &reason)),
         (PushResult::Moved { now }, _) => Outcome::Failed(moved(&publication, now.as_deref())),
         (PushResult::Accepted, seen) => {
@@ -53,9 +54,9 @@ pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observa
         Some(there) if there.commit() == publication.commit => {
             done(format!("GitHub's {} is {}.", publication.shown, short(&publication.commit)))
         }
-        there if there.map(|one| one.id.as_str()) == publication.push.expect.as_deref() => Observation::NotDone {
-            evidence: format!("GitHub's {} is as it was before.", publication.shown),
-        },
+        there if there.map(|one| one.id.as_str()) == publication.push.expect.as_deref() => {
+            Observation::NotDone { evidence: format!("GitHub's {} is as it was before.", publication.shown) }
+        }
         Some(there) if publication.is_branch => {
             let contains = async {
                 cx.ports.git.refresh().await?;
@@ -98,7 +99,10 @@ fn refused(publication: &Publication, reason: &str) -> Failure {
         .retry(Retry::Safe);
     if reason.contains("GH006") || reason.to_lowercase().contains("protected branch") {
         failure
-            .hint(format!("{} takes changes only by pull request: ask a developer who may push to it.", publication.shown))
+            .hint(format!(
+                "{} takes changes only by pull request: ask a developer who may push to it.",
+                publication.shown
+            ))
             .hint("Nothing was published. Stop here, or try again once it is allowed.")
     } else {
         failure.hint("Nothing was published. Ask a developer what the reason below means.")

@@ -107,10 +107,7 @@ impl Step for PushBranch {
 }
 
 fn base(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::Merged, |fact| match fact {
-        Fact::Merged { base, .. } => Some(base.clone()),
-        _ => None,
-    })
+    need(run, FactKind::Merged, |fact| if let Fact::Merged { base, .. } = fact { Some(base.clone()) } else { None })
 }
 
 fn publication(run: &RunView, plan: &StepPlan) -> publish::Publication {

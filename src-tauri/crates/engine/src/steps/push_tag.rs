@@ -101,9 +101,8 @@ impl Step for PushTag {
 }
 
 fn tag(run: &RunView) -> Result<(String, String), Failure> {
-    need(run, FactKind::TagMade, |fact| match fact {
-        Fact::TagMade { object, commit, .. } => Some((object.clone(), commit.clone())),
-        _ => None,
+    need(run, FactKind::TagMade, |fact| {
+        if let Fact::TagMade { object, commit, .. } = fact { Some((object.clone(), commit.clone())) } else { None }
     })
 }
 

@@ -128,10 +128,7 @@ impl Step for SetVersion {
 }
 
 fn merge_commit(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::Merged, |fact| match fact {
-        Fact::Merged { commit, .. } => Some(commit.clone()),
-        _ => None,
-    })
+    need(run, FactKind::Merged, |fact| if let Fact::Merged { commit, .. } = fact { Some(commit.clone()) } else { None })
 }
 
 /// The version file at a commit, before and after.

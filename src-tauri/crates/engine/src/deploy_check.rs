@@ -1,0 +1,109 @@
+//! What is asked again when Deploy starts, and what stays behind when a run ends early. Reads only.
+
+use greenlight_types::{Fact, FactKind, Failure, RunView};
+
+use crate::{fold, step::StepContext, time};
+
+/// What differs from the day of Prepare (RELEASE.md 2), each with who and when where the world says so.
+///
+/// # Errors
+/// Whatever kept us from looking.
+pub async fn differences(cx: &StepContext) -> Result<Vec<String>, Failure> {
+    let run = cx.run();
+    let mut found = Vec::new();
+    git(cx, &run, &mut found).await?;
+    revision(cx, &run, &mut found).await?;
+    Ok(found)
+}
+
+async fn git(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> Result<(), Failure> {
+    let Some(Fact::TagPublished { commit, .. }) = fold::newest(run, FactKind::TagPublished) else { return Ok(()) };
+    let (main, tag) = (&run.profile.git.main, &run.names.tag);
+    let refs = cx.ports.git.remote_refs().await?;
+    let at = |name: String| refs.iter().find(|one| one.name == name).map(|one| one.commit().to_owned());
+    match at(format!("refs/tags/{tag}")) {
+        Some(there) if &there == commit => {}
+        Some(there) => found.push(format!("The label {tag} stands at another commit now ({there}).")),
+        None => found.push(format!("The label {tag} is not on GitHub any more.")),
+    }
+    match at(format!("refs/heads/{main}")) {
+        Some(there) if &there == commit => {}
+        Some(there) => {
+            cx.ports.git.refresh().await?;
+            let (commits, total) = cx.ports.git.commits_between(commit, &there, 5).await?;
+            let who: Vec<String> = commits
+                .iter()
+                .map(|one| format!("\u{201c}{}\u{201d} by {} on {}", one.summary, one.author, time::in_words(&one.at)))
+                .collect();
+            found.push(format!("{main} has {total} more commits than the label {tag}: {}.", who.join("; ")));
+        }
+        None => found.push(format!("The branch {main} is not on GitHub any more.")),
+    }
+    Ok(())
+}
+
+async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> Result<(), Failure> {
+    let Some(Fact::RevisionSaved { arn, base_arn, revision, .. }) = fold::newest(run, FactKind::RevisionSaved) else {
+        return Ok(());
+    };
+    match cx.ports.task_definitions.describe(&run.profile.aws.family).await? {
+        Some(newest) if &newest.arn == arn => {}
+        Some(newest) => {
+            let who =
+                newest.registered.map_or_else(String::new, |(by, at)| format!(" by {by} on {}", time::in_words(&at)));
+            found
+                .push(format!("Newer start-up settings ({}) than ours ({revision}) were saved{who}.", newest.revision));
+        }
+        None => found.push(format!("The start-up settings {revision} are not on AWS any more.")),
+    }
+    if let Some(service) = cx.ports.services.describe().await? {
+        if &service.task_definition != base_arn && &service.task_definition != arn {
+            found.push(format!(
+                "Production runs {} now; on the day of Prepare it was {}.",
+                last(&service.task_definition),
+                last(base_arn)
+            ));
+        }
+        if service.deployments.len() > 1 {
+            found.push("Another deployment is under way on AWS right now.".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn last(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// What stays behind when the run is ended now.
+#[must_use]
+pub fn left_behind(run: &RunView) -> Vec<String> {
+    run.facts
+        .iter()
+        .filter_map(|learned| match &learned.fact {
+            Fact::MainPublished { commit } => Some(format!(
+                "{} on GitHub is {} (commit {}); whatever is built from it is {}.",
+                run.profile.git.main,
+                run.names.version_value,
+                commit.get(..7).unwrap_or(commit),
+                run.version
+            )),
+            Fact::TagPublished { .. } => Some(format!("The label {} is on GitHub.", run.names.tag)),
+            Fact::RevisionSaved { revision, .. } => {
+                Some(format!("Start-up settings {revision} are saved on AWS; nothing uses them unless a build does."))
+            }
+            Fact::BackupProved { file, .. } => Some(format!("The backup {file} is on the staging machine.")),
+            Fact::BuildStarted { url, .. } => Some(format!("The build goes on, on GitHub: {url}.")),
+            Fact::DeployPhaseBegan { .. } => Some(format!("AWS goes on putting {} in place.", run.version)),
+            Fact::MigrationFinished { .. } => Some(format!("The production database is migrated for {}.", run.version)),
+            Fact::Merged { .. }
+            | Fact::VersionSet { .. }
+            | Fact::TagMade { .. }
+            | Fact::PackageReady { .. }
+            | Fact::BuildEnded { .. }
+            | Fact::ServerBecameNew { .. }
+            | Fact::RolledOut { .. }
+            | Fact::SiteAnswered { .. } => None,
+        })
+        .collect()
+}

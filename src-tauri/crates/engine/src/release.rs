@@ -1,0 +1,304 @@
+//! One open run: the handle that the shell holds, what a person can do, and the checks before it is done.
+//!
+//! The work itself stands in [`crate::runner`]; this file only decides what may be asked of it.
+
+use std::sync::Arc;
+
+use greenlight_types::{
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Failure, Observation, Profile, Realm, RunId, RunResult,
+    RunView, Status, StepId, StepPlan, Version,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    fold,
+    journal::Journal,
+    ports::{Clock, Ports, Screen},
+    profile,
+    runner::{self, Message},
+    spool::Spool,
+    step::StepContext,
+    steps,
+};
+
+/// What a run needs besides its ports.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where events are kept.
+    pub journal: Arc<dyn Journal>,
+    /// What is told to the screen.
+    pub screen: Arc<dyn Screen>,
+    /// Where lines are kept.
+    pub spool: Arc<dyn Spool>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a person can do with a run.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Start Prepare.
+    StartPrepare {
+        /// "Testing of 2.1.0 is finished".
+        statement: String,
+    },
+    /// Start Deploy.
+    StartDeploy(DeployRequest),
+    /// Ask for the one-use token of an irreversible step, for the plan that was shown.
+    Confirm {
+        /// Which step.
+        step: StepId,
+        /// Hash of the plan that was shown.
+        plan_hash: String,
+    },
+    /// Press the button of a step.
+    Run {
+        /// Which step.
+        step: StepId,
+        /// Hash of the plan that was shown.
+        plan_hash: String,
+        /// Token of [`Act::Confirm`] where the step is irreversible.
+        token: Option<String>,
+    },
+    /// Answer the question of a plan.
+    Answer {
+        /// Which step.
+        step: StepId,
+        /// Question id.
+        question: String,
+        /// Choice id.
+        answer: String,
+        /// What the person wrote.
+        note: String,
+    },
+    /// "I did it by hand".
+    FinishedByHand {
+        /// Which step.
+        step: StepId,
+        /// What the person wrote.
+        note: String,
+    },
+    /// "I looked: it did / did not happen".
+    SettleDoubt {
+        /// Which step.
+        step: StepId,
+        /// What the person saw.
+        happened: bool,
+        /// What the person wrote.
+        note: String,
+    },
+    /// Answer a check of the site.
+    AnswerCheck {
+        /// Check id.
+        check: String,
+        /// The answer.
+        answer: CheckAnswer,
+        /// What the person wrote.
+        note: String,
+    },
+    /// End the run.
+    End {
+        /// How.
+        result: RunResult,
+        /// What the person wrote.
+        note: String,
+    },
+    /// "Someone else takes over".
+    TakeOver {
+        /// Who.
+        person: String,
+    },
+}
+
+/// Answer to an act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is on disk.
+    Done,
+    /// The one-use token.
+    Token(String),
+}
+
+/// Handle of one open run. The run is driven until every handle is gone or [`Release::close`] is called; nothing is
+/// stopped in the world by that.
+#[derive(Clone)]
+pub struct Release {
+    messages: mpsc::Sender<Message>,
+    view: watch::Receiver<Arc<RunView>>,
+    context: StepContext,
+}
+
+impl Release {
+    /// Makes a run and freezes everything it needs.
+    ///
+    /// # Errors
+    /// `Unconfirmed` when a real run would start with a value that nobody confirmed; `JournalFailed`.
+    pub async fn draft(
+        parts: &Parts,
+        profile: &Profile,
+        realm: Realm,
+        version: &Version,
+        by: &Actor,
+    ) -> Result<RunId, Failure> {
+        let open = profile::unconfirmed(profile);
+        if let Some(first) = open.first() {
+            let keys: Vec<&str> = open.iter().map(|one| one.key.as_str()).collect();
+            return Err(Failure::new(
+                ErrorCode::Unconfirmed,
+                "start a release: values that nobody confirmed are missing",
+            )
+            .with("keys", keys.join(", "))
+            .hint(format!("Enter and confirm: {}.", first.label)));
+        }
+        let run = RunId(uuid::Uuid::now_v7().to_string());
+        let body = EventBody::RunDrafted {
+            version: version.clone(),
+            profile: Box::new(profile.clone()),
+            names: profile.names(version),
+            steps: steps::definitions(profile, version),
+            realm,
+        };
+        parts.journal.append(&run, 0, &parts.clock.now(), by, vec![body]).await?;
+        parts.screen.moved(&run, 1);
+        Ok(run)
+    }
+
+    /// Opens a run: folds its events, puts every attempt without an outcome in doubt, asks the world, and goes on.
+    /// Opening never starts a changing step.
+    ///
+    /// # Errors
+    /// `JournalFailed`, `JournalNewer`, or `NotAllowedNow` when it has ended.
+    pub async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> Result<Self, Failure> {
+        let opened = runner::open(parts, ports, run, by).await?;
+        let release = Self { messages: opened.messages, view: opened.view, context: opened.context };
+        tokio::spawn(opened.runner.drive());
+        Ok(release)
+    }
+
+    /// The run as its journal tells it.
+    #[must_use]
+    pub fn view(&self) -> RunView {
+        (**self.view.borrow()).clone()
+    }
+
+    /// Changes of the run.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<RunView>> {
+        self.view.clone()
+    }
+
+    /// Does what a person asks, or refuses with a reason.
+    ///
+    /// # Errors
+    /// A refusal always leaves everything as it was.
+    pub async fn act(&self, by: Actor, act: Act) -> Result<Answer, Failure> {
+        match act {
+            Act::FinishedByHand { step, note } => self.finished_by_hand(by, step, note).await,
+            Act::StartDeploy(request) => self.start_deploy(by, request).await,
+            Act::StartPrepare { .. }
+            | Act::Confirm { .. }
+            | Act::Run { .. }
+            | Act::Answer { .. }
+            | Act::SettleDoubt { .. }
+            | Act::AnswerCheck { .. }
+            | Act::End { .. }
+            | Act::TakeOver { .. } => self.ask(|reply| Message::Act { by, act, reply }).await,
+        }
+    }
+
+    /// What a step would change now. The plan that was given last is the one that may be run.
+    ///
+    /// # Errors
+    /// Whatever kept the step from looking; nothing was changed.
+    pub async fn plan(&self, step: StepId) -> Result<StepPlan, Failure> {
+        let view = self.view();
+        let phase_is_open = runner::is_active(view.state, step.phase());
+        if !phase_is_open {
+            return Err(Failure::new(
+                ErrorCode::NotAllowedNow,
+                "plan this step before its part of the run has started",
+            ));
+        }
+        let plan = steps::get(step).plan(&self.context).await?;
+        let shown = plan.clone();
+        self.ask(|reply| Message::Shown { plan: Box::new(shown), reply }).await?;
+        Ok(plan)
+    }
+
+    /// Asks the world about a step. When the step is in doubt, the answer settles it where it can.
+    ///
+    /// # Errors
+    /// `JournalFailed` when the answer could not be recorded.
+    pub async fn observe(&self, by: Actor, step: StepId) -> Result<Observation, Failure> {
+        let (attempt, plan) = self.attempt(step);
+        let seen = steps::get(step).observe(&self.context, plan.as_ref()).await;
+        let told = seen.clone();
+        self.ask(|reply| Message::Observed { by, step, attempt, seen: told, reply: Some(reply) }).await?;
+        Ok(seen)
+    }
+
+    /// What differs from the day of Prepare, each in words; empty when nothing does.
+    ///
+    /// # Errors
+    /// Whatever kept us from looking.
+    pub async fn deploy_differences(&self) -> Result<Vec<String>, Failure> {
+        crate::deploy_check::differences(&self.context).await
+    }
+
+    /// What stays behind when the run is ended now.
+    #[must_use]
+    pub fn left_behind(&self) -> Vec<String> {
+        crate::deploy_check::left_behind(&self.view())
+    }
+
+    /// Stops driving the run. Nothing is stopped in the world.
+    pub async fn close(self) {
+        // A runner that is gone already is closed.
+        let _ = self.messages.send(Message::Close).await;
+        self.messages.closed().await;
+    }
+
+    fn attempt(&self, step: StepId) -> (u32, Option<StepPlan>) {
+        let view = self.view.borrow();
+        fold::step(&view, step).map_or((0, None), |step| (step.attempt, step.plan.clone()))
+    }
+
+    async fn start_deploy(&self, by: Actor, request: DeployRequest) -> Result<Answer, Failure> {
+        let differences = self.deploy_differences().await?;
+        let open: Vec<&String> = differences.iter().filter(|one| !request.accepted_differences.contains(one)).collect();
+        if !open.is_empty() {
+            let list = open.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ");
+            return Err(Failure::new(
+                ErrorCode::PlanChanged,
+                "start Deploy: something differs from the day of Prepare",
+            )
+            .because(list)
+            .hint("Read each difference, and accept it or stop here."));
+        }
+        self.ask(|reply| Message::Act { by, act: Act::StartDeploy(request), reply }).await
+    }
+
+    /// "I did it by hand": the world has to show it. Only a failed migration and a backup that no probe can prove rest on
+    /// the word of a named person.
+    async fn finished_by_hand(&self, by: Actor, step: StepId, note: String) -> Result<Answer, Failure> {
+        if note.trim().is_empty() {
+            return Err(Failure::new(ErrorCode::BadInput, "record this without a note: say what was done and seen"));
+        }
+        let (_, plan) = self.attempt(step);
+        let status = fold::step(&self.view.borrow(), step).map(|step| step.status);
+        let rests_on_word = matches!(
+            (step, status),
+            (StepId::RunMigration, Some(Status::Failed | Status::Stopped)) | (StepId::BackUp, Some(Status::Warned))
+        );
+        let seen =
+            if rests_on_word { None } else { Some(steps::get(step).observe(&self.context, plan.as_ref()).await) };
+        self.ask(|reply| Message::ByHand { by, step, note, seen, reply }).await
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, Failure>>) -> Message) -> Result<T, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || Failure::new(ErrorCode::NotAllowedNow, "reach this run: it is not open any more");
+        self.messages.send(message(reply)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}

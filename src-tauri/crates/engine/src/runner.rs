@@ -1,0 +1,404 @@
+//! The only loop, over all active steps: at most one changing, any number watching.
+//!
+//! For each attempt: append Started, run the step, append the outcome, publish. Nothing leaves the app before Started is
+//! on disk; an attempt without an outcome is in doubt until the world, or a named person, settles it.
+
+mod acts;
+mod background;
+mod open;
+mod sink;
+
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use greenlight_types::{
+    Actor, CheckAnswer, Effect, ErrorCode, EventBody, Fact, Failure, How, Observation, Phase, Role, RunResult,
+    RunState, RunView, Status, StepId, StepPlan,
+};
+pub(crate) use open::open;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    fold,
+    release::{Act, Answer, Parts},
+    step::{Entry, Outcome, StepContext},
+    steps,
+};
+
+/// What the runner is told.
+pub(crate) enum Message {
+    /// A person acts.
+    Act { by: Actor, act: Act, reply: oneshot::Sender<Result<Answer, Failure>> },
+    /// A plan was shown.
+    Shown { plan: Box<StepPlan>, reply: oneshot::Sender<Result<(), Failure>> },
+    /// The world answered about a step.
+    Observed {
+        by: Actor,
+        step: StepId,
+        attempt: u32,
+        seen: Observation,
+        reply: Option<oneshot::Sender<Result<(), Failure>>>,
+    },
+    /// A person did it by hand.
+    ByHand {
+        by: Actor,
+        step: StepId,
+        note: String,
+        seen: Option<Observation>,
+        reply: oneshot::Sender<Result<Answer, Failure>>,
+    },
+    /// A step learned something.
+    Learn { step: StepId, fact: Fact, reply: oneshot::Sender<Result<(), Failure>> },
+    /// Stop driving.
+    Close,
+}
+
+/// Waits between asking the world about a step in doubt; after the last one a person has to ask.
+const DOUBT_PAUSES: [u64; 6] = [2, 5, 15, 30, 60, 60];
+
+enum Done {
+    Attempt(StepId, u32, Outcome),
+    Asked(StepId, u32, Observation),
+    /// A background watcher that never decides anything has ended.
+    Background,
+}
+
+type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// Owner of one open run.
+pub(crate) struct Runner {
+    parts: Parts,
+    context: StepContext,
+    view: watch::Sender<Arc<RunView>>,
+    messages: mpsc::Receiver<Message>,
+    work: FuturesUnordered<Work>,
+    /// Plans that were shown, newest per step.
+    shown: BTreeMap<StepId, StepPlan>,
+    /// One-use tokens: step and plan hash by token.
+    tokens: BTreeMap<String, (StepId, String)>,
+    /// For whom the app acts by itself.
+    by: Actor,
+    /// Set once the background watchers run.
+    watches: bool,
+}
+
+/// Whether steps of a phase may act in a state of the run.
+pub(crate) fn is_active(state: RunState, phase: Phase) -> bool {
+    match phase {
+        Phase::Prepare => state == RunState::Preparing,
+        Phase::Deploy => matches!(state, RunState::Deploying | RunState::Checking),
+        Phase::Verify => state == RunState::Checking,
+    }
+}
+
+impl Runner {
+    /// Drives the run until it is closed or no handle is left.
+    pub(crate) async fn drive(mut self) {
+        if let Err(failure) = self.reopen().await {
+            tracing::error!(%failure, "the run cannot go on");
+            return;
+        }
+        loop {
+            let kept = tokio::select! {
+                message = self.messages.recv() => match message {
+                    None | Some(Message::Close) => return,
+                    Some(message) => self.hear(message).await,
+                },
+                Some(done) = self.work.next(), if !self.work.is_empty() => self.end(done).await,
+            };
+            // Without a record nothing may go on: the steps under way are left, and are in doubt at the next opening.
+            if let Err(failure) = kept {
+                tracing::error!(%failure, "the record cannot be written; the run stops here");
+                return;
+            }
+        }
+    }
+
+    /// Puts attempts without an outcome in doubt and asks the world about them.
+    async fn reopen(&mut self) -> Result<(), Failure> {
+        let running: Vec<(StepId, u32)> = self.steps_in(Status::Running);
+        for (step, attempt) in running {
+            let why = "The app was closed while this was under way.".to_owned();
+            self.append(vec![EventBody::StepInDoubt { step, attempt, why }]).await?;
+        }
+        for (step, attempt) in self.steps_in(Status::InDoubt) {
+            self.ask_the_world(step, attempt);
+        }
+        self.settle().await
+    }
+
+    fn steps_in(&self, status: Status) -> Vec<(StepId, u32)> {
+        let view = self.view.borrow();
+        view.steps.iter().filter(|step| step.status == status).map(|step| (step.definition.id, step.attempt)).collect()
+    }
+
+    async fn hear(&mut self, message: Message) -> Result<(), Failure> {
+        match message {
+            Message::Act { by, act, reply } => {
+                let answer = self.act(by, act).await;
+                reply_with(reply, answer);
+            }
+            Message::Shown { plan, reply } => {
+                self.tokens.retain(|_, (step, _)| *step != plan.step);
+                self.shown.insert(plan.step, *plan);
+                reply_with(reply, Ok(()));
+            }
+            Message::Observed { by, step, attempt, seen, reply } => {
+                let answer = self.observed(by, step, attempt, &seen).await;
+                if let Some(reply) = reply {
+                    reply_with(reply, answer);
+                }
+            }
+            Message::ByHand { by, step, note, seen, reply } => {
+                let answer = self.by_hand(by, step, note, seen).await;
+                reply_with(reply, answer);
+            }
+            Message::Learn { step, fact, reply } => {
+                let kept = self.append(vec![EventBody::FactLearned { step, fact }]).await;
+                reply_with(reply, kept.clone());
+                kept?;
+            }
+            Message::Close => {}
+        }
+        self.settle().await
+    }
+
+    async fn end(&mut self, done: Done) -> Result<(), Failure> {
+        match done {
+            Done::Attempt(step, attempt, outcome) => self.ended(step, attempt, outcome).await?,
+            Done::Asked(step, attempt, seen) => self.observed(self.by.clone(), step, attempt, &seen).await?,
+            Done::Background => {}
+        }
+        self.settle().await
+    }
+
+    /// Records how an attempt ended.
+    async fn ended(&mut self, step: StepId, attempt: u32, outcome: Outcome) -> Result<(), Failure> {
+        let learned = |facts: Vec<Fact>| facts.into_iter().map(move |fact| EventBody::FactLearned { step, fact });
+        let is_doubt = matches!(outcome, Outcome::Unknown(_));
+        let bodies = match outcome {
+            Outcome::Succeeded { evidence, facts } => {
+                learned(facts).chain([EventBody::StepSucceeded { step, attempt, how: How::Did, evidence }]).collect()
+            }
+            Outcome::Already { evidence, facts } => learned(facts)
+                .chain([EventBody::StepSucceeded { step, attempt, how: How::AlreadyDone, evidence }])
+                .collect(),
+            Outcome::Warned { evidence, facts, warning } => {
+                learned(facts).chain([EventBody::StepWarned { step, attempt, evidence, warning }]).collect()
+            }
+            Outcome::Failed(failure) => vec![EventBody::StepFailed { step, attempt, failure }],
+            Outcome::Unknown(why) => vec![EventBody::StepInDoubt { step, attempt, why }],
+        };
+        self.append(bodies).await?;
+        if is_doubt {
+            self.ask_the_world(step, attempt);
+        }
+        Ok(())
+    }
+
+    /// Records what the world says about a step in doubt. Says nothing about a step that is not.
+    async fn observed(&mut self, by: Actor, step: StepId, attempt: u32, seen: &Observation) -> Result<(), Failure> {
+        let (status, effect) = self.status(step);
+        if status != Status::InDoubt || self.attempt(step) != attempt {
+            return Ok(());
+        }
+        if effect == Effect::None {
+            let evidence = "Watching changes nothing; it simply goes on.".to_owned();
+            self.append_by(&by, vec![EventBody::StepResumed { step, attempt, evidence }]).await?;
+            self.attach(step, attempt);
+            return Ok(());
+        }
+        match seen {
+            Observation::Done { evidence, facts } => {
+                let mut bodies: Vec<EventBody> =
+                    facts.iter().map(|fact| EventBody::FactLearned { step, fact: fact.clone() }).collect();
+                bodies.push(EventBody::StepSucceeded {
+                    step,
+                    attempt,
+                    how: How::FoundDone,
+                    evidence: evidence.clone(),
+                });
+                self.append_by(&by, bodies).await
+            }
+            Observation::NotDone { evidence } => {
+                let evidence = evidence.clone();
+                self.append_by(&by, vec![EventBody::StepReset { step, attempt, evidence }]).await
+            }
+            Observation::InProgress { evidence } => {
+                let evidence = evidence.clone();
+                self.append_by(&by, vec![EventBody::StepResumed { step, attempt, evidence }]).await?;
+                self.attach(step, attempt);
+                Ok(())
+            }
+            Observation::Conflict { .. } | Observation::Unknown { .. } => Ok(()),
+        }
+    }
+
+    /// Asks the world about a step in doubt, a bounded number of times.
+    fn ask_the_world(&self, step: StepId, attempt: u32) {
+        let context = self.context.clone();
+        self.work.push(
+            async move {
+                let plan = fold::step(&context.run(), step).and_then(|step| step.plan.clone());
+                let mut seen = Observation::Unknown { why: "the world was not asked".into() };
+                for pause in std::iter::once(0).chain(DOUBT_PAUSES) {
+                    context.wait(Duration::from_secs(pause)).await;
+                    context.activity(step, "Asking whether this happened");
+                    seen = steps::get(step).observe(&context, plan.as_ref()).await;
+                    if !matches!(seen, Observation::Unknown { .. }) {
+                        break;
+                    }
+                }
+                Done::Asked(step, attempt, seen)
+            }
+            .boxed(),
+        );
+    }
+
+    /// Follows an attempt that is under way in the world.
+    fn attach(&self, step: StepId, attempt: u32) {
+        if let Some(plan) = fold::step(&self.view.borrow(), step).and_then(|step| step.plan.clone()) {
+            self.push(step, attempt, plan, Entry::Attach);
+        }
+    }
+
+    fn push(&self, step: StepId, attempt: u32, plan: StepPlan, entry: Entry) {
+        let context = StepContext { by: self.by.clone(), ..self.context.clone() };
+        self.work.push(
+            async move { Done::Attempt(step, attempt, steps::get(step).run(&context, &plan, entry).await) }.boxed(),
+        );
+    }
+
+    fn status(&self, id: StepId) -> (Status, Effect) {
+        fold::step(&self.view.borrow(), id)
+            .map_or((Status::NotStarted, Effect::AtMostOnce), |step| (step.status, step.definition.effect))
+    }
+
+    fn attempt(&self, id: StepId) -> u32 {
+        fold::step(&self.view.borrow(), id).map_or(0, |step| step.attempt)
+    }
+
+    /// Whether the facts that a step waits for are known.
+    fn is_ready(&self, id: StepId) -> bool {
+        let view = self.view.borrow();
+        steps::get(id).waits_for().iter().all(|kind| fold::newest(&view, *kind).is_some())
+    }
+
+    /// Does everything that follows by itself: offers, watching steps, states of the run, its end.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        // Each round appends at least one event, and a run has few states: the limit only guards against a mistake.
+        for _ in 0..64 {
+            let Some(bodies) = self.next_by_itself().await? else { return Ok(()) };
+            let started: Vec<(StepId, u32, StepPlan)> = bodies
+                .iter()
+                .filter_map(|body| {
+                    if let EventBody::StepStarted { step, attempt, plan } = body {
+                        Some((*step, *attempt, (**plan).clone()))
+                    } else {
+                        None
+                    }
+                })
+                .collect();
+            self.append(bodies).await?;
+            for (step, attempt, plan) in started {
+                self.push(step, attempt, plan, Entry::Start);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next events that follow by themselves.
+    async fn next_by_itself(&mut self) -> Result<Option<Vec<EventBody>>, Failure> {
+        let view = self.view.borrow().clone();
+        self.start_background(&view);
+        if let Some(body) = next_state(&view) {
+            return Ok(Some(vec![body]));
+        }
+        for step in &view.steps {
+            let id = step.definition.id;
+            if step.status != Status::NotStarted || !is_active(view.state, id.phase()) || !self.is_ready(id) {
+                continue;
+            }
+            if step.definition.role == Role::Changing {
+                return Ok(Some(vec![EventBody::StepOffered { step: id }]));
+            }
+            // A watching step's plan is words about facts that are known; it asks nothing.
+            match steps::get(id).plan(&self.context).await {
+                Ok(plan) => {
+                    let attempt = step.attempt + 1;
+                    return Ok(Some(vec![EventBody::StepStarted { step: id, attempt, plan: Box::new(plan) }]));
+                }
+                Err(failure) => tracing::warn!(%failure, step = id.name(), "a watching step cannot be planned"),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn append(&mut self, bodies: Vec<EventBody>) -> Result<(), Failure> {
+        let by = self.by.clone();
+        self.append_by(&by, bodies).await
+    }
+
+    /// Checks events against the fold, makes them durable, then shows them. A refused event changes nothing.
+    async fn append_by(&mut self, by: &Actor, bodies: Vec<EventBody>) -> Result<(), Failure> {
+        let mut view = (**self.view.borrow()).clone();
+        let at = self.parts.clock.now();
+        for (seq, body) in (view.seq + 1..).zip(&bodies) {
+            let event = greenlight_types::Event {
+                run: view.id.clone(),
+                seq,
+                at: at.clone(),
+                by: by.clone(),
+                body: body.clone(),
+            };
+            fold::apply(&mut view, &event)?;
+        }
+        let after = self.view.borrow().seq;
+        self.parts.journal.append(&view.id, after, &at, by, bodies).await?;
+        let (run, seq) = (view.id.clone(), view.seq);
+        self.view.send_replace(Arc::new(view));
+        self.parts.screen.moved(&run, seq);
+        Ok(())
+    }
+}
+
+/// The state that the run reaches by itself.
+fn next_state(view: &RunView) -> Option<EventBody> {
+    let all_done = |phase: Phase| {
+        view.steps.iter().filter(|step| step.definition.phase == phase).all(|step| step.status.is_done())
+    };
+    let is_done = |id: StepId| fold::step(view, id).is_some_and(|step| step.status.is_done());
+    match view.state {
+        RunState::Preparing if all_done(Phase::Prepare) => Some(EventBody::RunPrepared),
+        RunState::Deploying if is_done(StepId::RunMigration) && is_done(StepId::AwaitRollout) => {
+            Some(EventBody::CheckingStarted)
+        }
+        RunState::Checking if view.steps.iter().all(|step| step.status.is_done()) && every_check_passed(view) => {
+            Some(EventBody::RunEnded { result: RunResult::Released, note: String::new(), left_behind: Vec::new() })
+        }
+        RunState::Draft
+        | RunState::Preparing
+        | RunState::Prepared
+        | RunState::Deploying
+        | RunState::Checking
+        | RunState::Ended => None,
+    }
+}
+
+/// Whether every check of the site was answered Passed.
+pub(crate) fn every_check_passed(view: &RunView) -> bool {
+    view.profile
+        .site
+        .checks
+        .iter()
+        .all(|check| view.checks.iter().any(|answer| answer.check == check.id && answer.answer == CheckAnswer::Passed))
+}
+
+fn reply_with<T>(reply: oneshot::Sender<Result<T, Failure>>, answer: Result<T, Failure>) {
+    // Whoever asked may be gone; the answer stands in the journal all the same.
+    let _ = reply.send(answer);
+}
+
+fn refuse(summary: &str) -> Failure {
+    Failure::new(ErrorCode::NotAllowedNow, summary)
+}

@@ -1,0 +1,119 @@
+//! What is only looked at while Deploy goes on: the production log and the site. Decides nothing, changes nothing.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use greenlight_types::{LineSource, RunState, RunView, Seen, SiteView};
+
+use super::{Done, Runner};
+use crate::{
+    log_follow::{Labels, LogFollow},
+    step::StepContext,
+    steps, time,
+};
+
+const LOG_PAUSE: Duration = Duration::from_secs(5);
+const SITE_PAUSE: Duration = Duration::from_secs(15);
+/// Looks at most: a day.
+const MOST_LOOKS: u32 = 17_280;
+/// Pages of one look at most; the rest comes with the next look.
+const MOST_PAGES: u32 = 50;
+
+impl Runner {
+    /// Starts looking once Deploy goes on.
+    pub(super) fn start_background(&mut self, view: &RunView) {
+        if self.watches || !matches!(view.state, RunState::Deploying | RunState::Checking) {
+            return;
+        }
+        self.watches = true;
+        let (log, site) = (self.context.clone(), self.context.clone());
+        let kept = self.parts.spool.count(&view.id, LineSource::Production).unwrap_or(0);
+        let tail = self
+            .parts
+            .spool
+            .read(&view.id, LineSource::Production, kept.saturating_sub(2_000), 2_000)
+            .unwrap_or_default();
+        self.work.push(
+            async move {
+                follow_log(&log, &tail, kept).await;
+                Done::Background
+            }
+            .boxed(),
+        );
+        self.work.push(
+            async move {
+                watch_site(&site).await;
+                Done::Background
+            }
+            .boxed(),
+        );
+    }
+}
+
+fn goes_on(cx: &StepContext) -> bool {
+    matches!(cx.run().state, RunState::Deploying | RunState::Checking)
+}
+
+async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: u32) {
+    let run = cx.run();
+    let from = run.deploy_started_at.as_ref().and_then(time::ms).unwrap_or(0);
+    let mut follow = if kept == 0 { LogFollow::starting(from) } else { LogFollow::resuming(from, tail, kept) };
+    for _ in 0..MOST_LOOKS {
+        if !goes_on(cx) {
+            return;
+        }
+        if let Err(failure) = read_pages(cx, &mut follow).await {
+            tracing::info!(%failure, "the production log does not answer; asking again");
+        }
+        cx.wait(LOG_PAUSE).await;
+    }
+}
+
+async fn read_pages(cx: &StepContext, follow: &mut LogFollow) -> Result<(), greenlight_types::Failure> {
+    let labels = labels(cx).await;
+    let now = time::ms(&cx.ports.clock.now()).unwrap_or(0);
+    let from = follow.next_query(now);
+    let mut token: Option<String> = None;
+    for _ in 0..MOST_PAGES {
+        let page = cx.ports.logs.page(from, token.as_deref()).await?;
+        let lines = follow.take(&page, &labels, &mut str::to_owned);
+        if !lines.is_empty() {
+            cx.sink.lines(LineSource::Production, lines);
+        }
+        token = page.next;
+        if token.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Tasks by version; empty while AWS cannot be asked.
+async fn labels(cx: &StepContext) -> Labels {
+    let run = cx.run();
+    let ours = steps::saved_revision(&run);
+    let mut labels = Labels::default();
+    for task in cx.ports.services.tasks().await.unwrap_or_default() {
+        let side =
+            if ours.as_deref() == Some(task.task_definition.as_str()) { &mut labels.new } else { &mut labels.old };
+        side.insert(task.id);
+    }
+    labels
+}
+
+async fn watch_site(cx: &StepContext) {
+    let url = cx.run().profile.site.url.clone();
+    for _ in 0..MOST_LOOKS {
+        if !goes_on(cx) {
+            return;
+        }
+        let seen = match cx.ports.site.get(&url).await {
+            Ok(answer) => {
+                SiteView { is_up: answer.status < 400, status: answer.status, answer_ms: answer.took_ms, version: None }
+            }
+            Err(_) => SiteView { is_up: false, status: 0, answer_ms: 0, version: None },
+        };
+        cx.sink.seen(Seen::Site(seen));
+        cx.wait(SITE_PAUSE).await;
+    }
+}

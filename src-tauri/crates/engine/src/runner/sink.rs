@@ -1,0 +1,55 @@
+//! Where a running step reports: facts through the runner to the journal, everything else straight to spool and screen.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use async_trait::async_trait;
+use greenlight_types::{ErrorCode, Fact, Failure, LineSource, Live, LogLine, RunId, Seen, StepId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Message;
+use crate::{release::Parts, step::Sink};
+
+/// See the file.
+pub(super) struct RunnerSink {
+    parts: Parts,
+    run: RunId,
+    messages: mpsc::WeakSender<Message>,
+    /// Lines kept per source, so that output fetched again from its beginning is not kept twice.
+    kept: Mutex<BTreeMap<LineSource, u32>>,
+}
+
+impl RunnerSink {
+    pub(super) fn new(parts: Parts, run: RunId, messages: mpsc::WeakSender<Message>) -> Self {
+        Self { parts, run, messages, kept: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Sink for RunnerSink {
+    async fn learn(&self, step: StepId, fact: Fact) -> Result<(), Failure> {
+        let closed = || Failure::new(ErrorCode::NotAllowedNow, "record a fact: the run is not open any more");
+        let (reply, answer) = oneshot::channel();
+        let messages = self.messages.upgrade().ok_or_else(closed)?;
+        messages.send(Message::Learn { step, fact, reply }).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    fn seen(&self, seen: Seen) {
+        self.parts.screen.live(Live { run: self.run.clone(), at: self.parts.clock.now(), seen });
+    }
+
+    fn lines(&self, source: LineSource, lines: Vec<LogLine>) {
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let next = *kept.entry(source).or_insert_with(|| self.parts.spool.count(&self.run, source).unwrap_or(0));
+        let fresh: Vec<LogLine> = lines.into_iter().filter(|line| line.number >= next).collect();
+        let Some(last) = fresh.last() else { return };
+        match self.parts.spool.append(&self.run, source, &fresh) {
+            Ok(()) => {
+                kept.insert(source, last.number + 1);
+            }
+            Err(failure) => tracing::warn!(%failure, "lines were shown and could not be kept"),
+        }
+        drop(kept);
+        self.parts.screen.lines(&self.run, source, &fresh);
+    }
+}

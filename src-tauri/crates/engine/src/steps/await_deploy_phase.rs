@@ -1,0 +1,138 @@
+//! Waits until AWS starts a deployment with our revision. A deployment with another one is an alarm (TRAP-T9).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen, Status, StepId, StepPlan,
+    WayBack,
+};
+use regex::Regex;
+
+use super::run_migration::{last, saved_arn};
+use crate::{
+    fold,
+    rollout::{self, Verdict, Wanted},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct AwaitDeployPhase;
+
+const POLL: Duration = Duration::from_secs(10);
+/// Looks before we stop watching: six hours.
+const MOST_LOOKS: u32 = 2_160;
+
+#[async_trait]
+impl Step for AwaitDeployPhase {
+    fn id(&self) -> StepId {
+        StepId::AwaitDeployPhase
+    }
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+    fn role(&self) -> Role {
+        Role::Watching
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::BuildStarted]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        Ok(PlanDraft::new(
+            self,
+            &run,
+            "Watch AWS",
+            format!(
+                "Waits until AWS starts putting {} in place. It will fail to start until the database is migrated; that is \
+                 expected, and the old version keeps serving.",
+                run.version
+            ),
+        )
+        .by_hand(vec![format!("saw watch --raw {}", run.profile.aws.log_group)], None)
+        .finish())
+    }
+
+    async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
+        for _ in 0..MOST_LOOKS {
+            match look(cx).await {
+                Ok(Some(outcome)) => return outcome,
+                Ok(None) => {}
+                Err(failure) => cx.activity(self.id(), format!("Asking again: {failure}")),
+            }
+            let run = cx.run();
+            if fold::step(&run, StepId::FollowBuild).is_some_and(|step| step.status == Status::Failed) {
+                return Outcome::Failed(
+                    Failure::new(ErrorCode::BuildFailed, "see AWS start: the build ended before")
+                        .hint("The database was not changed, and the old version serves.")
+                        .retry(Retry::No),
+                );
+            }
+            cx.wait(POLL).await;
+        }
+        Outcome::Failed(Failure::new(ErrorCode::TimedOut, "see AWS start the new version within six hours"))
+    }
+
+    async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::NothingToUndo
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+/// Patterns of failures that are expected before the migration. The profile was checked when it was read.
+pub(super) fn expected(run: &RunView) -> Vec<Regex> {
+    run.profile.logs.expected_failures.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
+}
+
+/// ARN of what served when the build was started.
+pub(super) fn serving_before(run: &RunView) -> String {
+    let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
+    plan.map(|plan| plan.input("serving_before").to_owned()).unwrap_or_default()
+}
+
+async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
+    let run = cx.run();
+    let ours = saved_arn(&run)?;
+    let previous = serving_before(&run);
+    let Some(service) = cx.ports.services.describe().await? else {
+        return Err(super::register_task_definition::missing(&run.profile.aws.service));
+    };
+    let tasks = cx.ports.services.tasks().await?;
+    let expected = expected(&run);
+    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: false, expected: &expected };
+    let seen = rollout::assess(&service, &tasks, &wanted);
+    cx.sink.seen(Seen::Servers(seen.view));
+    let began = |deployment: String| {
+        let at = service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at.clone());
+        Outcome::Succeeded {
+            evidence: vec![format!("AWS started deployment {deployment} with {}.", last(&ours))],
+            facts: vec![Fact::DeployPhaseBegan {
+                deployment,
+                previous_arn: previous.clone(),
+                at: at.unwrap_or_else(|| cx.ports.clock.now()),
+            }],
+        }
+    };
+    Ok(match seen.verdict {
+        Verdict::Waiting => None,
+        Verdict::Began { deployment } | Verdict::Done { deployment, .. } => Some(began(deployment)),
+        Verdict::WrongRevision { arn } => Some(Outcome::Failed(
+            Failure::new(ErrorCode::WrongRevision, "go on: AWS is putting other start-up settings in place than ours")
+                .with("seen", last(&arn))
+                .with("expected", last(&ours))
+                .hint("Do not migrate. Ask a developer which settings the build uses.")
+                .retry(Retry::No),
+        )),
+        Verdict::RolledBack { reason } | Verdict::Failed { reason } => {
+            Some(Outcome::Failed(super::await_rollout::rollout_failed(&reason)))
+        }
+    })
+}

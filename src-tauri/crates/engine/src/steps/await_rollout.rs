@@ -1,0 +1,125 @@
+//! Watches until every server runs our revision: the deployment in charge is ours and COMPLETED, nothing else is left
+//! (TRAP-E6, TRAP-E7). Starts with the deploy phase, so a server that becomes new during the migration is recorded at its
+//! true time.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen, StepId, StepPlan, WayBack,
+};
+
+use super::{
+    await_deploy_phase::{expected, serving_before},
+    run_migration::saved_arn,
+};
+use crate::{
+    rollout::{self, Verdict, Wanted},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct AwaitRollout;
+
+const POLL: Duration = Duration::from_secs(5);
+/// Looks before we stop watching: six hours.
+const MOST_LOOKS: u32 = 4_320;
+
+#[async_trait]
+impl Step for AwaitRollout {
+    fn id(&self) -> StepId {
+        StepId::AwaitRollout
+    }
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+    fn role(&self) -> Role {
+        Role::Watching
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::DeployPhaseBegan]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        Ok(PlanDraft::new(
+            self,
+            &run,
+            "Watch the servers",
+            format!("Watches the servers until all of them run {}. Nothing is changed by watching.", run.version),
+        )
+        .finish())
+    }
+
+    async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
+        for _ in 0..MOST_LOOKS {
+            match look(cx).await {
+                Ok(Some(outcome)) => return outcome,
+                Ok(None) => {}
+                Err(failure) => cx.activity(self.id(), format!("Asking again: {failure}")),
+            }
+            cx.wait(POLL).await;
+        }
+        Outcome::Failed(rollout_failed("the servers were not ready within six hours"))
+    }
+
+    async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::NothingToUndo
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
+    let run = cx.run();
+    let (ours, previous) = (saved_arn(&run)?, serving_before(&run));
+    let Some(service) = cx.ports.services.describe().await? else {
+        return Err(super::register_task_definition::missing(&run.profile.aws.service));
+    };
+    let tasks = cx.ports.services.tasks().await?;
+    let expected = expected(&run);
+    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: true, expected: &expected };
+    let seen = rollout::assess(&service, &tasks, &wanted);
+    cx.sink.seen(Seen::Servers(seen.view));
+    learn_new_servers(cx, &run, &seen.became_new, service.desired).await?;
+    Ok(match seen.verdict {
+        Verdict::Waiting | Verdict::Began { .. } => None,
+        Verdict::Done { deployment, servers } => Some(Outcome::Succeeded {
+            evidence: vec![format!("{servers} of {servers} servers run {}; nothing else is left.", run.version)],
+            facts: vec![Fact::RolledOut { deployment, servers }],
+        }),
+        Verdict::WrongRevision { .. } => Some(Outcome::Failed(rollout_failed("another deployment took over"))),
+        Verdict::RolledBack { reason } | Verdict::Failed { reason } => Some(Outcome::Failed(rollout_failed(&reason))),
+    })
+}
+
+async fn learn_new_servers(cx: &StepContext, run: &RunView, healthy: &[String], of: u32) -> Result<(), Failure> {
+    let mut known: BTreeSet<String> = run
+        .facts
+        .iter()
+        .filter_map(
+            |learned| if let Fact::ServerBecameNew { task, .. } = &learned.fact { Some(task.clone()) } else { None },
+        )
+        .collect();
+    for task in healthy {
+        if known.insert(task.clone()) {
+            let count = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            cx.sink.learn(StepId::AwaitRollout, Fact::ServerBecameNew { task: task.clone(), count, of }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The rollout did not end as ours.
+pub(super) fn rollout_failed(reason: &str) -> Failure {
+    Failure::new(ErrorCode::RolloutFailed, "see every server on the new version")
+        .because(reason)
+        .hint("Look at production: the old version may serve on a migrated database. Call the people named for this step.")
+        .retry(Retry::No)
+}

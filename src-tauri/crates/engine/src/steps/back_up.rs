@@ -1,0 +1,237 @@
+//! Backs up the production database on the staging machine. "The script ended with 0" is not a backup (TRAP-M1): the
+//! file is looked at and proved, or a named person says that they saw it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, LineSource, Observation, Retry, Role, RunView, Stamp,
+    StepId, StepPlan, WayBack,
+};
+
+use super::{
+    job::{self, Ended},
+    shell_quote,
+};
+use crate::{
+    ports::{HostAddress, JobSpec, JobState},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct BackUp;
+
+const KIND: &str = "backup";
+const READ_DEADLINE: Duration = Duration::from_secs(20);
+/// A proof may have to read the whole file.
+const PROOF_DEADLINE: Duration = Duration::from_secs(900);
+
+#[async_trait]
+impl Step for BackUp {
+    fn id(&self) -> StepId {
+        StepId::BackUp
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::RevisionSaved]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let host = cx.host()?;
+        let backup = &run.profile.backup;
+        cx.activity(self.id(), "Asking the staging machine");
+        let prefix = job::prefix(&run, KIND);
+        let jobs = cx.ports.host.jobs(&host, &prefix).await?;
+        let newest = jobs.iter().map(|one| job::number(&one.id, &prefix)).max().unwrap_or(0);
+        let is_running = jobs.iter().any(|one| matches!(one.state, JobState::Running));
+        let id = format!("{prefix}{}", newest + 1);
+        let inner = inner(&run);
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Back up the database",
+            format!(
+                "Copies the production database on {}. The site stays up. The job runs on that machine by itself, even if \
+                 this computer sleeps or loses its connection.",
+                run.names.staging_machine
+            ),
+        )
+        .by_hand(
+            vec![
+                format!("ssh -i {} {}@{}", run.profile.host.key_file, host.user, host.address),
+                "sudo su".into(),
+                format!("cd {}", backup.directory),
+                backup.command.clone(),
+            ],
+            None,
+        )
+        .input("job", id.clone())
+        .input("script", job::script(&run, &inner))
+        .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
+        .line("Job", id)
+        .gate("noBackupRunning", !is_running, "No other backup of this version is running", "asked the host just now");
+        if !backup.become_root.trim_start().starts_with("sudo") {
+            return Ok(draft.finish());
+        }
+        let script = shell_quote(&format!(
+            "{}/{}",
+            backup.directory.trim_end_matches('/'),
+            backup.command.split_whitespace().next().unwrap_or_default().trim_start_matches("./")
+        ));
+        let allowed = cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?;
+        let why =
+            if allowed.exit == Some(0) { "asked the host just now".into() } else { allowed.err.trim().to_owned() };
+        Ok(draft.gate("mayBackUp", allowed.exit == Some(0), "The app may run the backup", why).finish())
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let host = match cx.host() {
+            Ok(host) => host,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        let spec = JobSpec { id: plan.input("job").to_owned(), script: plan.input("script").to_owned() };
+        match job::drive(cx, self.id(), LineSource::Backup, &host, &spec, entry).await {
+            Ended::NotStarted(failure) => Outcome::Failed(failure),
+            Ended::Unknown(why) => Outcome::Unknown(why),
+            Ended::Finished { exit: 0, started_at, finished_at, .. } => {
+                prove(cx, &host, &spec.id, &started_at, &finished_at).await
+            }
+            Ended::Finished { exit, tail, .. } => Outcome::Failed(
+                job::script_failed("backup", &spec.id, exit, &tail)
+                    .hint("The database was not changed. Look at the output, then take the backup again."),
+            ),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
+        match plan {
+            Some(plan) => job::observe(cx, plan.input("job")).await,
+            None => Observation::Unknown {
+                why: "a backup that somebody took by hand cannot be recognised by the app".into(),
+            },
+        }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::Harmless { why: "A backup is one more file; it changes nothing.".into() }
+    }
+
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, person: &str, note: &str) -> Option<Vec<Fact>> {
+        let step = crate::fold::step(run, self.id())?;
+        let finished_at = step.ended_at.clone().or_else(|| step.started_at.clone())?;
+        Some(vec![Fact::BackupProved {
+            job: plan.map(|plan| plan.input("job").to_owned()).unwrap_or_default(),
+            file: note.to_owned(),
+            size: "as said".into(),
+            finished_at,
+            proof: format!("{person} saw the file"),
+            confirmed_by: Some(person.to_owned()),
+        }])
+    }
+}
+
+/// The command as it is typed in the login shell.
+fn inner(run: &RunView) -> String {
+    let backup = &run.profile.backup;
+    let root = backup.become_root.trim();
+    let space = if root.is_empty() { "" } else { " " };
+    format!("cd {} && {root}{space}{}", shell_quote(&backup.directory), backup.command)
+}
+
+/// Looks at the newest file, its size and time, and runs the profile's proof on it.
+async fn prove(cx: &StepContext, host: &HostAddress, job: &str, started_at: &Stamp, finished_at: &Stamp) -> Outcome {
+    let run = cx.run();
+    let backup = &run.profile.backup;
+    let ended = format!("The backup script finished without error ({job}).");
+    if backup.artifact_directory.is_empty() {
+        return Outcome::Warned {
+            evidence: vec![ended],
+            facts: Vec::new(),
+            warning: "Nobody has proved this backup yet: look at the file and write down its name and size.".into(),
+        };
+    }
+    cx.activity(StepId::BackUp, "Looking at the backup file");
+    match file(cx, &run, host, started_at).await {
+        Ok((file, size, proof)) => Outcome::Succeeded {
+            evidence: vec![ended, format!("{file}, {size}. {proof}")],
+            facts: vec![Fact::BackupProved {
+                job: job.to_owned(),
+                file,
+                size,
+                finished_at: finished_at.clone(),
+                proof,
+                confirmed_by: None,
+            }],
+        },
+        Err(failure) if failure.code == ErrorCode::BackupUnproved => Outcome::Failed(failure),
+        // The job is over and its result stays on the host: asking again is all that is left to do.
+        Err(failure) => Outcome::Unknown(failure.to_string()),
+    }
+}
+
+async fn file(
+    cx: &StepContext,
+    run: &RunView,
+    host: &HostAddress,
+    started_at: &Stamp,
+) -> Result<(String, String, String), Failure> {
+    let backup = &run.profile.backup;
+    // The pattern is left unquoted on purpose: the shell expands it.
+    let list = format!(
+        "cd {} && f=$(ls -1t -- {} 2>/dev/null | head -n 1) && [ -n \"$f\" ] && stat -c '%n|%s|%Y' -- \"$f\"",
+        shell_quote(&backup.artifact_directory),
+        backup.artifact_pattern
+    );
+    let answer = cx.ports.host.read(host, &list, READ_DEADLINE).await?;
+    let fields: Vec<&str> = answer.out.trim().split('|').collect();
+    let [name, size, written] = fields.as_slice() else {
+        return Err(unproved("there is no backup file", &answer.err));
+    };
+    let (size, written): (u64, i64) = (size.parse().unwrap_or(0), written.parse().unwrap_or(0));
+    let started = crate::time::ms(started_at).unwrap_or(i64::MAX) / 1000;
+    if written + 1 < started {
+        return Err(unproved("the newest file is older than this backup", name));
+    }
+    if size < u64::from(backup.artifact_min_mib) * 1024 * 1024 {
+        return Err(unproved(&format!("the file is too small ({})", in_words(size)), name));
+    }
+    let path = format!("{}/{name}", backup.artifact_directory.trim_end_matches('/'));
+    if backup.artifact_probe.is_empty() {
+        return Ok((path, in_words(size), "Name, size and time are plausible.".into()));
+    }
+    let probe = backup.artifact_probe.replace("{file}", &shell_quote(&path));
+    let proof = cx.ports.host.read(host, &probe, PROOF_DEADLINE).await?;
+    match proof.exit {
+        Some(0) => Ok((path, in_words(size), "Proved readable to its end.".into())),
+        Some(code) => Err(unproved(&format!("the proof ended with code {code}"), proof.err.trim())),
+        None => Err(Failure::new(ErrorCode::Unreachable, "prove the backup: the connection ended early")),
+    }
+}
+
+fn unproved(what: &str, detail: &str) -> Failure {
+    Failure::new(ErrorCode::BackupUnproved, format!("prove the backup: {what}"))
+        .because(detail)
+        .hint("The database was not changed. Look at the output, then take the backup again.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe)
+}
+
+/// Size in words: `4.1 GB`.
+fn in_words(bytes: u64) -> String {
+    let mut rest = bytes;
+    let mut tenths = 0;
+    for unit in ["bytes", "kB", "MB", "GB"] {
+        if rest < 1000 {
+            return if unit == "bytes" { format!("{rest} {unit}") } else { format!("{rest}.{tenths} {unit}") };
+        }
+        tenths = rest % 1000 / 100;
+        rest /= 1000;
+    }
+    format!("{rest}.{tenths} TB")
+}

@@ -1,0 +1,153 @@
+//! Checks the site: the version that it shows is read by the app, the rest is answered by a person. Each check is Passed,
+//! Failed or Could not check; a ticked box is never taken for a passed check.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight_types::{
+    CheckAnswer, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen, SiteView, StepId,
+    StepPlan, WayBack,
+};
+use regex::Regex;
+
+use crate::{
+    fold,
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct CheckSite;
+
+const POLL: Duration = Duration::from_secs(5);
+/// Looks at the site before it is called wrong: ten minutes.
+const MOST_LOOKS: u32 = 120;
+/// Waits for a person's answers: three days.
+const MOST_WAITS: u32 = 51_840;
+
+#[async_trait]
+impl Step for CheckSite {
+    fn id(&self) -> StepId {
+        StepId::CheckSite
+    }
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::RolledOut, FactKind::MigrationFinished]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let site = &run.profile.site;
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Check the site",
+            format!(
+                "The app reads the version that {} shows. Then you look at the site and answer each check.",
+                site.url
+            ),
+        )
+        .line("Version is read from", site.version_url.clone())
+        .by_hand(vec![format!("Perform sanity checks on {} at {}", run.version, site.url)], Some(site.url.clone()));
+        Ok(site.checks.iter().fold(draft, |draft, check| draft.line("You check", check.text.clone())).finish())
+    }
+
+    async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
+        let version = match version(cx).await {
+            Ok(version) => version,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        cx.activity(self.id(), "Waiting for your answers");
+        for _ in 0..MOST_WAITS {
+            if let Some(outcome) = answers(&cx.run(), &version) {
+                return outcome;
+            }
+            // An answer changes the view at once; the clock only bounds the wait.
+            let mut view = cx.view.clone();
+            tokio::select! {
+                _ = view.changed() => {}
+                () = cx.wait(POLL) => {}
+            }
+        }
+        Outcome::Failed(Failure::new(ErrorCode::TimedOut, "get an answer to every check within three days"))
+    }
+
+    async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        Observation::InProgress { evidence: "Looking changes nothing; it simply goes on.".into() }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::NothingToUndo
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+/// Reads the version until the site shows ours.
+async fn version(cx: &StepContext) -> Result<String, Failure> {
+    let run = cx.run();
+    let site = &run.profile.site;
+    let pattern = Regex::new(&site.version_pattern)
+        .map_err(|error| Failure::new(ErrorCode::BadProfile, "read the version pattern of the site").because(error))?;
+    let mut shown = "nothing".to_owned();
+    for _ in 0..MOST_LOOKS {
+        match cx.ports.site.get(&site.version_url).await {
+            Ok(answer) => {
+                let found =
+                    pattern.captures(&answer.body).and_then(|found| found.get(1)).map(|text| text.as_str().to_owned());
+                cx.sink.seen(Seen::Site(SiteView {
+                    is_up: answer.status < 400,
+                    status: answer.status,
+                    answer_ms: answer.took_ms,
+                    version: found.clone(),
+                }));
+                if found.as_deref() == Some(run.names.version_value.as_str()) {
+                    let fact =
+                        Fact::SiteAnswered { version: run.names.version_value.clone(), url: site.version_url.clone() };
+                    if fold::newest(&run, FactKind::SiteAnswered).is_none() {
+                        cx.sink.learn(StepId::CheckSite, fact).await?;
+                    }
+                    return Ok(run.names.version_value.clone());
+                }
+                shown = found.unwrap_or_else(|| format!("no version (answer {})", answer.status));
+            }
+            Err(failure) => shown = failure.to_string(),
+        }
+        cx.activity(StepId::CheckSite, format!("The site shows {shown}; looking again"));
+        cx.wait(POLL).await;
+    }
+    Err(Failure::new(ErrorCode::SiteUnexpected, format!("see {} on the site", run.names.version_value))
+        .with("shown", shown.clone())
+        .because(format!("it shows {shown}"))
+        .hint("Open the site and look for yourself, then try again.")
+        .retry(Retry::Safe))
+}
+
+/// The outcome, once every check has an answer.
+fn answers(run: &RunView, version: &str) -> Option<Outcome> {
+    let mut evidence = vec![format!("The site shows {version}.")];
+    let mut unwell = 0;
+    for check in &run.profile.site.checks {
+        let answer = run.checks.iter().find(|answer| answer.check == check.id)?;
+        let word = match answer.answer {
+            CheckAnswer::Passed => "passed",
+            CheckAnswer::Failed => "failed",
+            CheckAnswer::CouldNotCheck => "could not be checked",
+        };
+        if answer.answer != CheckAnswer::Passed {
+            unwell += 1;
+        }
+        evidence.push(format!("{}: {word}, said {}.", check.text, answer.person));
+    }
+    Some(if unwell == 0 {
+        Outcome::Succeeded { evidence, facts: Vec::new() }
+    } else {
+        Outcome::Warned { evidence, facts: Vec::new(), warning: format!("{unwell} checks did not pass.") }
+    })
+}

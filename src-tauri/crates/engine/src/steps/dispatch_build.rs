@@ -1,0 +1,323 @@
+//! Starts the build workflow on the main branch. Dispatched once; a lost answer is searched for, never sent again
+//! (TRAP-W1, TRAP-W2, INV-B1).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Gate, Observation, Question, Role, RunView, Stamp,
+    StepId, StepPlan, WayBack,
+};
+
+use super::{find, main_ref, need, short, tag_ref, version_commit};
+use crate::{
+    ports::{BuildRun, Dispatch},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct DispatchBuild;
+
+/// GitHub's clock may be behind ours (TRAP-W2).
+const SKEW: Duration = Duration::from_secs(120);
+/// A started run may take this long to show in the list.
+const VISIBLE_AFTER: Duration = Duration::from_secs(90);
+const SEARCHES: u32 = 12;
+const SEARCH_PAUSE: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl Step for DispatchBuild {
+    fn id(&self) -> StepId {
+        StepId::DispatchBuild
+    }
+    fn effect(&self) -> Effect {
+        Effect::AtMostOnce
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::BackupProved]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let github = &run.profile.github;
+        let commit = version_commit(&run)?;
+        cx.activity(self.id(), "Asking GitHub and AWS");
+        let inputs = serde_json::to_string_pretty(&workflow_inputs(&run)).unwrap_or_default();
+        let known = known_runs(cx, &run, &commit).await?;
+        let service = cx.ports.services.describe().await?;
+        let before = service.as_ref().and_then(|one| one.primary()).map(|one| one.id.clone()).unwrap_or_default();
+        let serving = service.as_ref().map(|one| one.task_definition.clone()).unwrap_or_default();
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Start the build",
+            format!(
+                "GitHub builds {} from {} and then asks AWS to put it in place. Someone must stay from here: you are needed \
+                 for the migration once AWS starts putting it in place.",
+                run.version, run.profile.git.main
+            ),
+        )
+        .by_hand(
+            vec![format!("Run workflow {} on branch {}", github.workflow, run.profile.git.main)],
+            Some(github.actions_page.clone()),
+        )
+        .irreversible()
+        .input("commit", commit.clone())
+        .input("deployment_before", before)
+        .input("serving_before", serving)
+        .line("Workflow", github.workflow.clone())
+        .line("Commit", commit)
+        .change(Change::Request {
+            title: format!("Sent once to GitHub: start {} on {}", github.workflow, main_ref(&run)),
+            body: format!("ref: {}\ninputs: {inputs}", main_ref(&run)),
+        })
+        .gates(gates(cx, &run).await?);
+        if let [one] = known.as_slice() {
+            return Ok(draft
+                .input("build", one.id.clone())
+                .input("url", one.url.clone())
+                .input("sent_at", one.created_at.0.clone())
+                .already(format!("GitHub run {} of this commit was started by {} already.", one.number, one.actor))
+                .finish());
+        }
+        let open = match image_question(cx, &run).await? {
+            Some(question) => Some(question),
+            None => stay_question(&run),
+        };
+        Ok(match open {
+            Some(question) => draft.question(question).finish(),
+            None => draft.finish(),
+        })
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let run = cx.run();
+        let sent_at = cx.ports.clock.now();
+        if let Some(evidence) = &plan.already {
+            let fact = started(plan.input("build"), plan.input("url"), plan.input("sent_at"), plan.input("commit"));
+            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact] };
+        }
+        if entry == Entry::Attach {
+            return Outcome::Unknown("starting a build is never followed, only asked about".into());
+        }
+        match gates(cx, &run).await {
+            Ok(gates) if gates.iter().all(|gate| gate.passed) => {}
+            Ok(gates) => return Outcome::Failed(super::run_migration::closed(&StepPlan { gates, ..plan.clone() })),
+            Err(failure) => return Outcome::Failed(failure),
+        }
+        let dispatch = Dispatch {
+            workflow: run.profile.github.workflow.clone(),
+            git_ref: main_ref(&run),
+            inputs: workflow_inputs(&run),
+        };
+        match cx.ports.builds.dispatch(&dispatch).await {
+            Ok(Some(build)) => told(cx, plan, &build, &sent_at).await,
+            Ok(None) => search(cx, &run, plan, &sent_at).await,
+            Err(failure) if failure.is_lost_reply() => search(cx, &run, plan, &sent_at).await,
+            Err(failure) => Outcome::Failed(failure),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        let commit = match plan.map(|plan| Ok(plan.input("commit").to_owned())).unwrap_or_else(|| version_commit(&run))
+        {
+            Ok(commit) => commit,
+            Err(failure) => return Observation::Unknown { why: failure.to_string() },
+        };
+        let started_at = crate::fold::step(&run, self.id()).and_then(|step| step.started_at.clone());
+        let since = started_at.as_ref().or(run.deploy_started_at.as_ref()).map(|at| crate::time::minus(at, SKEW));
+        let Some(since) = since else {
+            return Observation::NotDone { evidence: "Deploy has not started.".into() };
+        };
+        match cx.ports.builds.dispatched_runs(&run.profile.github.workflow, &commit, &since).await {
+            Ok(runs) => match runs.as_slice() {
+                [one] => Observation::Done {
+                    evidence: vec![format!("GitHub run {} of this commit, started by {}.", one.number, one.actor)],
+                    facts: vec![started(&one.id, &one.url, &one.created_at.0, &commit)],
+                },
+                [] => match started_at {
+                    Some(at) if crate::time::between(&at, &cx.ports.clock.now()) < VISIBLE_AFTER => {
+                        Observation::Unknown {
+                            why: "GitHub shows no such build yet; it may take a minute to appear".into(),
+                        }
+                    }
+                    Some(_) | None => Observation::NotDone { evidence: "GitHub shows no such build.".into() },
+                },
+                several => Observation::Unknown {
+                    why: format!(
+                        "GitHub shows {} builds of this commit: a person has to say which is ours",
+                        several.len()
+                    ),
+                },
+            },
+            Err(failure) => Observation::Unknown { why: failure.to_string() },
+        }
+    }
+
+    fn roll_back(&self, run: &RunView) -> WayBack {
+        WayBack::Irreversible {
+            way_back: "A build can be cancelled on GitHub until AWS starts putting the new version in place.".into(),
+            minutes: None,
+            who: super::who_to_call(run, StepId::DispatchBuild),
+        }
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> {
+    run.profile.github.inputs.iter().map(|(key, template)| (key.clone(), run.version.spell(template))).collect()
+}
+
+/// Builds of this commit that were started since Deploy began: one means that it was started already.
+async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
+    let Some(since) = run.deploy_started_at.as_ref().map(|at| crate::time::minus(at, SKEW)) else {
+        return Ok(Vec::new());
+    };
+    cx.ports.builds.dispatched_runs(&run.profile.github.workflow, commit, &since).await
+}
+
+async fn told(cx: &StepContext, plan: &StepPlan, build: &str, sent_at: &Stamp) -> Outcome {
+    for _ in 0..SEARCHES {
+        if let Ok(Some(one)) = cx.ports.builds.run(build).await {
+            let fact = started(build, &one.url, &sent_at.0, plan.input("commit"));
+            return Outcome::Succeeded {
+                evidence: vec![format!("GitHub run {} started.", one.number)],
+                facts: vec![fact],
+            };
+        }
+        cx.wait(SEARCH_PAUSE).await;
+    }
+    Outcome::Unknown(format!("GitHub named run {build}, but does not show it yet"))
+}
+
+/// Looks for the run that this dispatch made.
+async fn search(cx: &StepContext, run: &RunView, plan: &StepPlan, sent_at: &Stamp) -> Outcome {
+    cx.activity(StepId::DispatchBuild, "Looking for the build on GitHub");
+    let since = crate::time::minus(sent_at, SKEW);
+    let commit = plan.input("commit");
+    for _ in 0..SEARCHES {
+        if let Ok(runs) = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, commit, &since).await {
+            match runs.as_slice() {
+                [] => {}
+                [one] => {
+                    return Outcome::Succeeded {
+                        evidence: vec![format!("GitHub run {} started; found by its commit and time.", one.number)],
+                        facts: vec![started(&one.id, &one.url, &sent_at.0, commit)],
+                    };
+                }
+                several => return Outcome::Unknown(format!("GitHub shows {} builds of this commit", several.len())),
+            }
+        }
+        cx.wait(SEARCH_PAUSE).await;
+    }
+    Outcome::Unknown("GitHub's answer was lost, and no build shows yet".into())
+}
+
+fn started(build: &str, url: &str, sent_at: &str, commit: &str) -> Fact {
+    Fact::BuildStarted {
+        build: build.to_owned(),
+        url: url.to_owned(),
+        sent_at: Stamp(sent_at.to_owned()),
+        commit: commit.to_owned(),
+    }
+}
+
+/// No build unless main is still the tagged commit, and the backup is proved.
+async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
+    let commit = version_commit(run)?;
+    let gate = |id: &str, passed, text: String, detail: String| Gate { id: id.into(), passed, text, detail };
+    let refs = cx.ports.git.remote_refs().await?;
+    let main = find(&refs, &main_ref(run)).map(|one| one.id.clone()).unwrap_or_default();
+    let tag = find(&refs, &tag_ref(run)).map(|one| one.commit().to_owned()).unwrap_or_default();
+    let workflow = cx.ports.builds.workflow(&run.profile.github.workflow).await?;
+    let backup = need(run, FactKind::BackupProved, |fact| {
+        if let Fact::BackupProved { size, finished_at, .. } = fact {
+            Some((size.clone(), finished_at.clone()))
+        } else {
+            None
+        }
+    });
+    let (proved, seen) = match &backup {
+        Ok((size, at)) => {
+            let age = crate::time::minutes_between(at, &cx.ports.clock.now());
+            (
+                age <= run.profile.backup.max_age_minutes,
+                format!("{} · {size} · {age} min old", crate::time::in_words(at)),
+            )
+        }
+        Err(_) => (false, "no proved backup".into()),
+    };
+    Ok(vec![
+        gate("backupProved", proved, "The backup of this release is proved".into(), seen),
+        gate(
+            "mainIsTagged",
+            main == commit && tag == commit,
+            format!("{} is still the commit labelled {}", run.profile.git.main, run.names.tag),
+            format!("{} and {}", short(&main), short(&tag)),
+        ),
+        gate(
+            "mayStartBuild",
+            workflow.is_some(),
+            "GitHub knows the build".into(),
+            workflow.unwrap_or_else(|| format!("{} was not found", run.profile.github.workflow)),
+        ),
+    ])
+}
+
+fn answered<'a>(run: &'a RunView, id: &str) -> Option<&'a str> {
+    run.answers.iter().rev().find(|answer| answer.question == id).map(|answer| answer.answer.as_str())
+}
+
+/// An image of that name before the build is a question, not an error (RELEASE.md 4).
+async fn image_question(cx: &StepContext, run: &RunView) -> Result<Option<Question>, Failure> {
+    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
+    if cx.ports.images.tags_may_be_overwritten().await? == Some(false) {
+        return Err(Failure::new(
+            ErrorCode::GateClosed,
+            format!("build {}: a package of this name is there and cannot be overwritten", run.version),
+        )
+        .with("image", run.names.image.clone())
+        .hint("Stop here; a developer decides what happens with the package, or the way on is a new version number."));
+    }
+    let id = format!("image:{}", image.digest);
+    if answered(run, &id) == Some("again") {
+        return Ok(None);
+    }
+    Ok(Some(Question {
+        id,
+        text: format!(
+            "A package named {} is there already, pushed on {}.",
+            run.names.image_tag,
+            crate::time::in_words(&image.pushed_at)
+        ),
+        options: vec![Choice {
+            id: "again".into(),
+            label: "Build it again".into(),
+            detail: "The new build overwrites it. Choose this only if nobody needs the package that is there.".into(),
+        }],
+        needs_note: true,
+    }))
+}
+
+fn stay_question(run: &RunView) -> Option<Question> {
+    let id = "stay";
+    let minutes = |step| run.profile.durations.get(&step).map_or(0, |(_, high)| *high);
+    let (build, migration) = (minutes(StepId::FollowBuild), minutes(StepId::RunMigration));
+    (answered(run, id) != Some("stay")).then(|| Question {
+        id: id.into(),
+        text: format!("From here someone must stay for about {} min. Do you stay?", build + migration + 10),
+        options: vec![Choice {
+            id: "stay".into(),
+            label: "I stay".into(),
+            detail: format!("You are needed after about {build} min, when the migration has to be started."),
+        }],
+        needs_note: false,
+    })
+}

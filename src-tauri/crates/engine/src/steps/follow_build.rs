@@ -1,0 +1,212 @@
+//! Watches the build to its end. "Package ready" is that the build job succeeded AND the image is in the registry, pushed
+//! after the dispatch; a red end after that is judged by what AWS says (TRAP-W8).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight_types::{
+    BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen,
+    Stamp, Status, StepId, StepPlan, WayBack,
+};
+
+use super::need;
+use crate::{
+    fold,
+    ports::{BuildJob, BuildRun},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct FollowBuild;
+
+const POLL: Duration = Duration::from_secs(10);
+/// Looks before we stop watching: six hours.
+const MOST_LOOKS: u32 = 2_160;
+const SKEW: Duration = Duration::from_secs(120);
+
+#[async_trait]
+impl Step for FollowBuild {
+    fn id(&self) -> StepId {
+        StepId::FollowBuild
+    }
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+    fn role(&self) -> Role {
+        Role::Watching
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::BuildStarted]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let build = build(&run)?;
+        Ok(PlanDraft::new(
+            self,
+            &run,
+            "Watch the build",
+            "Watches the build on GitHub to its end. Nothing is changed by watching.",
+        )
+        .line("Build", build.url.clone())
+        .by_hand(vec!["Look at the build on GitHub".into()], Some(build.url))
+        .finish())
+    }
+
+    async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
+        let run = cx.run();
+        let build = match build(&run) {
+            Ok(build) => build,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        for _ in 0..MOST_LOOKS {
+            match look(cx, &build).await {
+                Ok(Some(outcome)) => return outcome,
+                Ok(None) => {}
+                Err(failure) => cx.activity(self.id(), format!("Asking again: {failure}")),
+            }
+            cx.wait(POLL).await;
+        }
+        Outcome::Failed(Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours"))
+    }
+
+    async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
+        Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::NothingToUndo
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+struct Build {
+    id: String,
+    url: String,
+    sent_at: Stamp,
+    commit: String,
+}
+
+fn build(run: &RunView) -> Result<Build, Failure> {
+    need(run, FactKind::BuildStarted, |fact| {
+        if let Fact::BuildStarted { build, url, sent_at, commit } = fact {
+            Some(Build { id: build.clone(), url: url.clone(), sent_at: sent_at.clone(), commit: commit.clone() })
+        } else {
+            None
+        }
+    })
+}
+
+/// One look; an outcome when the build is over and judged.
+async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failure> {
+    let Some(seen) = cx.ports.builds.run(&build.id).await? else { return Ok(None) };
+    let jobs = cx.ports.builds.jobs(&build.id).await?;
+    cx.sink.seen(Seen::Build(view(&seen, &jobs)));
+    if seen.head_sha != build.commit {
+        return Ok(Some(Outcome::Failed(wrong_commit(&seen, build))));
+    }
+    let run = cx.run();
+    if fold::newest(&run, FactKind::PackageReady).is_none() {
+        package(cx, &run, build, &jobs).await?;
+    }
+    let run = cx.run();
+    let is_ready = fold::newest(&run, FactKind::PackageReady).is_some();
+    let Some(conclusion) = seen.conclusion.clone().filter(|_| seen.status == "completed") else { return Ok(None) };
+    let ended = Fact::BuildEnded { conclusion: conclusion.clone(), url: seen.url.clone() };
+    let evidence = vec![format!("GitHub run {} ended: {conclusion}.", seen.number)];
+    match (conclusion == "success", is_ready) {
+        (true, true) => Ok(Some(Outcome::Succeeded { evidence, facts: vec![ended] })),
+        (true, false) | (false, false) => Ok(Some(Outcome::Failed(no_package(&seen, &jobs, &conclusion)))),
+        (false, true) => Ok(judged_by_aws(&run, evidence, ended, &conclusion)),
+    }
+}
+
+/// Learns that the package is ready, once it is.
+async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJob]) -> Result<(), Failure> {
+    let name = &run.profile.github.build_job;
+    let is_built = jobs.iter().any(|job| &job.name == name && job.conclusion.as_deref() == Some("success"));
+    if !is_built {
+        return Ok(());
+    }
+    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(()) };
+    if image.pushed_at < crate::time::minus(&build.sent_at, SKEW) {
+        return Ok(());
+    }
+    let fact = Fact::PackageReady {
+        image: run.names.image.clone(),
+        digest: image.digest,
+        pushed_at: image.pushed_at,
+        commit: build.commit.clone(),
+    };
+    cx.sink.learn(StepId::FollowBuild, fact).await
+}
+
+/// A red end after the package was built: AWS decides whether the release stands.
+fn judged_by_aws(run: &RunView, evidence: Vec<String>, ended: Fact, conclusion: &str) -> Option<Outcome> {
+    let rollout = fold::step(run, StepId::AwaitRollout)?.status;
+    let has_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_some();
+    if fold::newest(run, FactKind::RolledOut).is_some() {
+        let warning = format!("GitHub says {conclusion}, but AWS runs the new version on every server.");
+        return Some(Outcome::Warned { evidence, facts: vec![ended], warning });
+    }
+    if rollout == Status::Failed || !has_begun {
+        return Some(Outcome::Failed(
+            Failure::new(ErrorCode::BuildFailed, format!("finish the build: GitHub says {conclusion}"))
+                .with("conclusion", conclusion)
+                .hint("The package was built, but AWS does not run it. Ask a developer to look at the build.")
+                .retry(Retry::No),
+        ));
+    }
+    None
+}
+
+fn wrong_commit(seen: &BuildRun, build: &Build) -> Failure {
+    Failure::new(ErrorCode::WrongCommit, "accept this build: GitHub builds another commit")
+        .with("commit", seen.head_sha.clone())
+        .with("expected", build.commit.clone())
+        .with("url", seen.url.clone())
+        .hint("Cancel the build on GitHub now, before AWS starts putting it in place.")
+        .hint("The way on is a new version number.")
+        .retry(Retry::No)
+}
+
+fn no_package(seen: &BuildRun, jobs: &[BuildJob], conclusion: &str) -> Failure {
+    let broken =
+        jobs.iter().find(|job| job.conclusion.as_deref().is_some_and(|end| end != "success" && end != "skipped"));
+    let failure = Failure::new(ErrorCode::BuildFailed, format!("build the package: GitHub says {conclusion}"))
+        .with("conclusion", conclusion)
+        .with("url", seen.url.clone())
+        .hint("The database was not changed. Ask a developer to look at the build.")
+        .retry(Retry::No);
+    match broken {
+        Some(job) => {
+            failure.because(format!("job {} ended with {}", job.name, job.conclusion.clone().unwrap_or_default()))
+        }
+        None => failure.because("the build job or the package was not seen"),
+    }
+}
+
+fn view(seen: &BuildRun, jobs: &[BuildJob]) -> BuildView {
+    BuildView {
+        status: seen.status.clone(),
+        conclusion: seen.conclusion.clone(),
+        url: seen.url.clone(),
+        jobs: jobs
+            .iter()
+            .map(|job| BuildJobView {
+                name: job.name.clone(),
+                state: job.conclusion.clone().unwrap_or_else(|| job.status.clone()),
+                current: job.steps.iter().find(|step| step.status == "in_progress").map(|step| step.name.clone()),
+                done: count(job.steps.iter().filter(|step| step.status == "completed").count()),
+                total: count(job.steps.len()),
+            })
+            .collect(),
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,239 @@
+//! A script on the staging machine as a detached job: submit, launch, follow, judge. Shared by backup and migration.
+
+use std::time::Duration;
+
+use greenlight_types::{
+    ErrorCode, Failure, LineLabel, LineSource, LogLine, Observation, Retry, RunView, Seen, Stamp, StepId,
+};
+
+use super::shell_quote;
+use crate::{
+    ports::{HostAddress, JobSpec, JobState, JobStatus, Submitted},
+    redact::{Redactor, Stream},
+    step::{Entry, StepContext},
+};
+
+/// Time between two looks at a job.
+const POLL: Duration = Duration::from_secs(2);
+/// Time between two tries while the machine cannot be reached.
+const RECONNECT: Duration = Duration::from_secs(5);
+/// Looks before a job is left in doubt: at least twelve hours.
+const MOST_LOOKS: u32 = 21_600;
+/// Bytes of output fetched at once.
+const CHUNK: u32 = 64 * 1024;
+
+/// How a followed job ended.
+pub(crate) enum Ended {
+    /// Its script ended.
+    Finished {
+        /// Exit code.
+        exit: i32,
+        /// When it started, by the host's clock.
+        started_at: Stamp,
+        /// When it ended, by the host's clock.
+        finished_at: Stamp,
+        /// The last lines of its output.
+        tail: Vec<String>,
+    },
+    /// It did not start, for certain.
+    NotStarted(Failure),
+    /// We do not know.
+    Unknown(String),
+}
+
+/// Prefix of all job ids of a step and version: `rally.prod.migrate.2.1.0.a`.
+pub(crate) fn prefix(run: &RunView, kind: &str) -> String {
+    let product = &run.profile.product;
+    format!("{}.{}.{kind}.{}.a", product.id, product.environment, run.version)
+}
+
+/// Number of an attempt in a job id.
+pub(crate) fn number(id: &str, prefix: &str) -> u32 {
+    id.strip_prefix(prefix).and_then(|k| k.parse().ok()).unwrap_or(0)
+}
+
+/// The script of a job: the command in its directory, through the login shell of its user.
+pub(crate) fn script(run: &RunView, inner: &str) -> String {
+    let login = run.profile.host.login_shell.trim();
+    let command = if login.is_empty() { inner.to_owned() } else { format!("exec {login} {}", shell_quote(inner)) };
+    format!("# Greenlight run {}\n{command}\n", run.id)
+}
+
+/// Starts a job, or only follows it, until it ends.
+pub(crate) async fn drive(
+    cx: &StepContext,
+    step: StepId,
+    source: LineSource,
+    host: &HostAddress,
+    job: &JobSpec,
+    entry: Entry,
+) -> Ended {
+    if entry == Entry::Start
+        && let Err(ended) = start(cx, step, host, job).await
+    {
+        return ended;
+    }
+    follow(cx, step, source, host, &job.id).await
+}
+
+async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec) -> Result<(), Ended> {
+    cx.activity(step, "Putting the job on the staging machine");
+    match cx.ports.host.submit(host, job).await {
+        Ok(Submitted::New | Submitted::Same) => {}
+        Ok(Submitted::Conflict) => return Err(Ended::NotStarted(conflict(&job.id))),
+        Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
+        Err(failure) => return Err(Ended::NotStarted(failure)),
+    }
+    cx.activity(step, "Starting the job");
+    match cx.ports.host.launch(host, &job.id).await {
+        Ok(()) => Ok(()),
+        // The launch may have arrived although its answer did not: only the host can tell.
+        Err(failure) => Err(Ended::Unknown(failure.to_string())),
+    }
+}
+
+fn conflict(id: &str) -> Failure {
+    Failure::new(ErrorCode::JobConflict, format!("use the job name {id}: another job of this name is on the machine"))
+        .with("job", id)
+        .hint("Look at the history: somebody may have started this release before.")
+        .retry(Retry::No)
+}
+
+async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostAddress, id: &str) -> Ended {
+    let mut output = Output::new(source);
+    let mut lost_at: Option<Stamp> = None;
+    let mut unstarted = 0_u32;
+    for _ in 0..MOST_LOOKS {
+        let status = match cx.ports.host.status(host, id).await {
+            Ok(status) => status,
+            Err(failure) => {
+                say_lost(cx, step, &mut lost_at, &failure);
+                cx.wait(RECONNECT).await;
+                continue;
+            }
+        };
+        if lost_at.take().is_some() {
+            let text = "Connected again. The job went on meanwhile.".to_owned();
+            cx.sink.seen(Seen::Connection { step, lost: false, text });
+        }
+        // The output is read after the status, so a finished job's output is complete.
+        let is_complete = output.fetch(cx, host, id, status.output_bytes).await;
+        match status.state {
+            JobState::Running => cx.activity(step, "The script is running on the staging machine"),
+            JobState::Finished { .. } if !is_complete => {}
+            JobState::Finished { exit, finished_at } => {
+                output.finish(cx);
+                let started_at = status.started_at.unwrap_or_else(|| finished_at.clone());
+                return Ended::Finished { exit, started_at, finished_at, tail: output.tail };
+            }
+            JobState::Lost { why } => return Ended::Unknown(why),
+            JobState::Absent => return Ended::Unknown("the staging machine has no such job".into()),
+            JobState::NotStarted => {
+                unstarted += 1;
+                if unstarted > 15 {
+                    return Ended::Unknown("the job is on the staging machine and has not started".into());
+                }
+            }
+        }
+        cx.wait(POLL).await;
+    }
+    Ended::Unknown("the job did not end within twelve hours".into())
+}
+
+fn say_lost(cx: &StepContext, step: StepId, lost_at: &mut Option<Stamp>, failure: &Failure) {
+    let now = cx.ports.clock.now();
+    let since = lost_at.get_or_insert_with(|| now.clone());
+    let seconds = crate::time::between(since, &now).as_secs();
+    let text = format!("Connection lost {seconds} s ago. The job keeps running on the host. Trying again.");
+    tracing::info!(%failure, "the staging machine does not answer");
+    cx.sink.seen(Seen::Connection { step, lost: true, text });
+}
+
+/// Output of a job, fetched from the beginning; the sink drops what it has already.
+struct Output {
+    source: LineSource,
+    offset: u64,
+    number: u32,
+    stream: Stream,
+    redactor: Redactor,
+    tail: Vec<String>,
+}
+
+impl Output {
+    fn new(source: LineSource) -> Self {
+        let (stream, redactor) = (Stream::default(), Redactor::default());
+        Self { source, offset: 0, number: 0, stream, redactor, tail: Vec::new() }
+    }
+
+    /// Fetches up to `size` bytes in all; whether everything is here.
+    async fn fetch(&mut self, cx: &StepContext, host: &HostAddress, id: &str, size: u64) -> bool {
+        // One status is followed by at most 64 chunks (4 MiB), so that a chatty script cannot starve the next look.
+        for _ in 0..64 {
+            if self.offset >= size {
+                return true;
+            }
+            let Ok(bytes) = cx.ports.host.output(host, id, self.offset, CHUNK).await else { return false };
+            if bytes.is_empty() {
+                return false;
+            }
+            self.offset += bytes.len() as u64;
+            let lines = self.stream.push(&self.redactor, &bytes);
+            self.show(cx, lines);
+        }
+        self.offset >= size
+    }
+
+    fn finish(&mut self, cx: &StepContext) {
+        let last = self.stream.finish(&self.redactor);
+        self.show(cx, last.into_iter().collect());
+    }
+
+    fn show(&mut self, cx: &StepContext, texts: Vec<String>) {
+        let lines: Vec<LogLine> = texts
+            .into_iter()
+            .map(|text| {
+                self.tail.push(text.clone());
+                self.number += 1;
+                LogLine { number: self.number - 1, at: None, label: LineLabel::Script, text }
+            })
+            .collect();
+        let surplus = self.tail.len().saturating_sub(12);
+        self.tail.drain(..surplus);
+        if !lines.is_empty() {
+            cx.sink.lines(self.source, lines);
+        }
+    }
+}
+
+/// What the host says about the job of an attempt.
+pub(crate) async fn observe(cx: &StepContext, job: &str) -> Observation {
+    let asked = async {
+        let host = cx.host()?;
+        cx.ports.host.status(&host, job).await
+    };
+    match asked.await {
+        Ok(JobStatus { state: JobState::Absent, .. }) => {
+            Observation::NotDone { evidence: format!("The staging machine has no job {job}.") }
+        }
+        Ok(JobStatus { state: JobState::NotStarted, .. }) => {
+            Observation::NotDone { evidence: format!("Job {job} is on the staging machine and never started.") }
+        }
+        Ok(JobStatus { state: JobState::Running, .. }) => {
+            Observation::InProgress { evidence: format!("Job {job} is running on the staging machine.") }
+        }
+        Ok(JobStatus { state: JobState::Finished { exit, .. }, .. }) => Observation::InProgress {
+            evidence: format!("Job {job} has ended on the staging machine (code {exit}); reading its result."),
+        },
+        Ok(JobStatus { state: JobState::Lost { why }, .. }) => Observation::Unknown { why },
+        Err(failure) => Observation::Unknown { why: failure.to_string() },
+    }
+}
+
+/// Failure of a script that ended with an error.
+pub(crate) fn script_failed(what: &str, job: &str, exit: i32, tail: &[String]) -> Failure {
+    Failure::new(ErrorCode::ScriptFailed, format!("finish the {what}: the script ended with code {exit}"))
+        .with("exit", exit.to_string())
+        .with("job", job)
+        .with("output", tail.join("\n"))
+        .because(tail.last().cloned().unwrap_or_else(|| "the script printed nothing".into()))
+}

@@ -1,0 +1,338 @@
+//! Saves a new revision of the task definition that differs from its base only in the image of one container.
+//!
+//! Works on raw JSON with a deny-list (TRAP-T1, T3), carries the tags (TRAP-T2), replaces by container name (TRAP-T4),
+//! and recognises its own earlier revision by content (TRAP-T8). Registering changes nothing that runs.
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Question, Retry, Role, RunView, StepId,
+    StepPlan, WayBack,
+};
+use serde_json::Value;
+
+use crate::{
+    ports::TaskDefinition,
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct RegisterTaskDefinition;
+
+/// What Describe answers and Register does not take.
+const ANSWER_ONLY: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+];
+
+#[async_trait]
+impl Step for RegisterTaskDefinition {
+    fn id(&self) -> StepId {
+        StepId::RegisterTaskDefinition
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::TagPublished]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let aws = &run.profile.aws;
+        check_account(cx, &run).await?;
+        let newest = newest(cx, &run).await?;
+        let running = running(cx, &run).await?;
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            "Save the start-up settings",
+            format!(
+                "Saves new start-up settings of {} for {}. Only the package address of {} changes. Nothing uses them before \
+                 the build is done.",
+                aws.family, run.version, aws.container
+            ),
+        )
+        .by_hand(
+            vec![
+                format!("Choose the {} task definition, the most recent one, and Create new revision", aws.family),
+                format!("In container {}, set the image URI to", aws.container),
+                run.names.image.clone(),
+                "Update, then Create".into(),
+            ],
+            Some(aws.task_definitions_page.clone()),
+        );
+        let from_running = intended(&running, &run)?;
+        if same(&registrable(&newest), &from_running) {
+            return Ok(draft
+                .input("arn", newest.arn.clone())
+                .input("revision", newest.revision.to_string())
+                .input("base", running.arn)
+                .already(format!("{} is saved already and has the new package address.", name(&newest)))
+                .finish());
+        }
+        let base = match choice(&run, &newest, &running) {
+            Base::Open(question) => return Ok(draft.question(*question).finish()),
+            Base::Newest => &newest,
+            Base::Running => &running,
+        };
+        let body = intended(base, &run)?;
+        let diff = similar::TextDiff::from_lines(pretty(&registrable(base)), pretty(&body))
+            .unified_diff()
+            .context_radius(3)
+            .to_string();
+        Ok(draft
+            .input("base", base.arn.clone())
+            .input("image", run.names.image.clone())
+            .input("body", body.to_string())
+            .line("Based on", name(base))
+            .change(Change::Diff { title: format!("{}, next revision", aws.family), diff })
+            .finish())
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let run = cx.run();
+        if let Some(evidence) = &plan.already {
+            let fact = Fact::RevisionSaved {
+                arn: plan.input("arn").to_owned(),
+                revision: plan.input("revision").parse().unwrap_or_default(),
+                base_arn: plan.input("base").to_owned(),
+                image: run.names.image.clone(),
+                already: true,
+            };
+            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact] };
+        }
+        if entry == Entry::Attach {
+            return Outcome::Unknown("saving is never followed, only asked about".into());
+        }
+        let Ok(body) = serde_json::from_str::<Value>(plan.input("body")) else {
+            return Outcome::Failed(Failure::new(ErrorCode::Internal, "read the planned start-up settings"));
+        };
+        if let Err(failure) = check_account(cx, &run).await {
+            return Outcome::Failed(failure);
+        }
+        let saved = match cx.ports.task_definitions.register(&body).await {
+            Ok(saved) => saved,
+            Err(failure) => return failure.into(),
+        };
+        match cx.ports.task_definitions.describe(&saved.arn).await {
+            Ok(Some(read_back)) => judge(&run, &read_back, &body, plan.input("base")),
+            Ok(None) => Outcome::Unknown(format!("AWS does not show {} yet", saved.arn)),
+            Err(failure) => Outcome::Unknown(failure.to_string()),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        let asked = async {
+            let newest = newest(cx, &run).await?;
+            let base = match plan.map(|plan| plan.input("base")).filter(|base| !base.is_empty()) {
+                Some(arn) => described(cx, arn).await?,
+                None => running(cx, &run).await?,
+            };
+            let is_ours = same(&registrable(&newest), &intended(&base, &run)?);
+            Ok::<_, Failure>((newest, base, is_ours))
+        };
+        match asked.await {
+            Ok((newest, base, true)) => Observation::Done {
+                evidence: vec![format!(
+                    "{} is saved; it differs from {} only in the image.",
+                    name(&newest),
+                    name(&base)
+                )],
+                facts: vec![saved_fact(&newest, &base.arn, &run, true)],
+            },
+            Ok((newest, _, false)) => {
+                Observation::NotDone { evidence: format!("The newest is {}, without the new package.", name(&newest)) }
+            }
+            Err(failure) => Observation::Unknown { why: failure.to_string() },
+        }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::Harmless { why: "Saved settings that nothing uses change nothing.".into() }
+    }
+
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        None
+    }
+}
+
+/// Refuses when the AWS key belongs to another account than the profile names (INV-E6).
+pub(super) async fn check_account(cx: &StepContext, run: &RunView) -> Result<(), Failure> {
+    let identity = cx.ports.identity.whoami().await?;
+    if identity.account == run.profile.aws.account {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorCode::WrongAccount, "use this AWS key: it belongs to another account")
+        .with("account", identity.account)
+        .with("expected", run.profile.aws.account.clone())
+        .hint("Open Access and save the key of the right account.")
+        .retry(Retry::Safe))
+}
+
+fn judge(run: &RunView, read_back: &TaskDefinition, body: &Value, base: &str) -> Outcome {
+    if same(&registrable(read_back), body) {
+        return Outcome::Succeeded {
+            evidence: vec![format!("Saved {}. Read back: only the image differs.", name(read_back))],
+            facts: vec![saved_fact(read_back, base, run, false)],
+        };
+    }
+    let diff = similar::TextDiff::from_lines(pretty(body), pretty(&registrable(read_back)))
+        .unified_diff()
+        .context_radius(1)
+        .to_string();
+    Outcome::Failed(
+        Failure::new(ErrorCode::RevisionDiffers, format!("save the settings exactly: {} differs", name(read_back)))
+            .with("revision", name(read_back))
+            .because(diff)
+            .hint("Nothing uses these settings. Ask a developer to look at the difference.")
+            .changed(greenlight_types::Changed::Partly)
+            .retry(Retry::No),
+    )
+}
+
+fn saved_fact(definition: &TaskDefinition, base: &str, run: &RunView, already: bool) -> Fact {
+    Fact::RevisionSaved {
+        arn: definition.arn.clone(),
+        revision: definition.revision,
+        base_arn: base.to_owned(),
+        image: run.names.image.clone(),
+        already,
+    }
+}
+
+enum Base {
+    Newest,
+    Running,
+    Open(Box<Question>),
+}
+
+/// The base is the newest one; when that is not the one that runs, a person decides (RELEASE.md 4, TRAP-T7).
+fn choice(run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> Base {
+    if newest.arn == running.arn {
+        return Base::Newest;
+    }
+    let id = format!("base:{}:{}", name(newest), name(running));
+    match run.answers.iter().rev().find(|answer| answer.question == id).map(|answer| answer.answer.as_str()) {
+        Some("newest") => Base::Newest,
+        Some("running") => Base::Running,
+        _ => {
+            let who = |definition: &TaskDefinition| match &definition.registered {
+                Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(at)),
+                None => "AWS does not say who saved it".to_owned(),
+            };
+            let diff = similar::TextDiff::from_lines(pretty(&registrable(running)), pretty(&registrable(newest)))
+                .unified_diff()
+                .context_radius(1)
+                .to_string();
+            Base::Open(Box::new(Question {
+                id,
+                text: format!(
+                    "Newer start-up settings ({}) were saved and are not in use. Which should {} be based on?",
+                    name(newest),
+                    run.version
+                ),
+                options: vec![
+                    Choice {
+                        id: "newest".into(),
+                        label: format!("{}, the most recent", name(newest)),
+                        detail: format!("{}. It differs from the running one:\n{diff}", who(newest)),
+                    },
+                    Choice {
+                        id: "running".into(),
+                        label: format!("{}, the one that runs now", name(running)),
+                        detail: who(running),
+                    },
+                ],
+                needs_note: false,
+            }))
+        }
+    }
+}
+
+async fn newest(cx: &StepContext, run: &RunView) -> Result<TaskDefinition, Failure> {
+    described(cx, &run.profile.aws.family).await
+}
+
+async fn running(cx: &StepContext, run: &RunView) -> Result<TaskDefinition, Failure> {
+    let service = cx.ports.services.describe().await?.ok_or_else(|| missing(&run.profile.aws.service))?;
+    described(cx, &service.task_definition).await
+}
+
+async fn described(cx: &StepContext, what: &str) -> Result<TaskDefinition, Failure> {
+    cx.ports.task_definitions.describe(what).await?.ok_or_else(|| missing(what))
+}
+
+pub(super) fn missing(what: &str) -> Failure {
+    Failure::new(ErrorCode::AwsMissing, format!("find {what} on AWS"))
+        .with("name", what)
+        .hint("Ask a developer whether the name in the profile is right.")
+}
+
+/// The body that a registration of this revision would send, tags included.
+fn registrable(definition: &TaskDefinition) -> Value {
+    let mut body = definition.definition.clone();
+    if let Some(object) = body.as_object_mut() {
+        for key in ANSWER_ONLY {
+            object.remove(key);
+        }
+        if definition.tags.as_array().is_some_and(|tags| !tags.is_empty()) {
+            object.insert("tags".into(), definition.tags.clone());
+        }
+    }
+    body
+}
+
+/// The same with the image of the one named container replaced.
+fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
+    let container = &run.profile.aws.container;
+    let mut body = registrable(base);
+    let mut named: Vec<&mut Value> = body
+        .get_mut("containerDefinitions")
+        .and_then(Value::as_array_mut)
+        .map(|all| all.iter_mut().filter(|one| one["name"] == container.as_str()).collect())
+        .unwrap_or_default();
+    if let [one] = named.as_mut_slice() {
+        one["image"] = Value::String(run.names.image.clone());
+        return Ok(body);
+    }
+    Err(Failure::new(
+        ErrorCode::ContainerUnclear,
+        format!("replace the image: {} has {} containers named {container}", name(base), named.len()),
+    )
+    .with("container", container.clone())
+    .with("count", named.len().to_string())
+    .hint("Ask a developer to look at the start-up settings.")
+    .retry(Retry::No))
+}
+
+/// Equality of two bodies; the order of keys and of tags does not count.
+fn same(one: &Value, other: &Value) -> bool {
+    let sorted = |body: &Value| {
+        let mut body = body.clone();
+        if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
+            tags.sort_by_key(ToString::to_string);
+        }
+        body
+    };
+    sorted(one) == sorted(other)
+}
+
+fn pretty(body: &Value) -> String {
+    serde_json::to_string_pretty(body).unwrap_or_default() + "\n"
+}
+
+/// `family:revision`.
+fn name(definition: &TaskDefinition) -> String {
+    definition.arn.rsplit('/').next().unwrap_or(&definition.arn).to_owned()
+}

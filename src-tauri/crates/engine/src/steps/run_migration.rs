@@ -1,0 +1,282 @@
+//! Migrates the production database. Started at most once: no step has more gates, and none may be restarted after it
+//! began (INV-D1, INV-D2).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight_types::{
+    Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Retry, Role, RunView,
+    StepId, StepPlan, WayBack,
+};
+
+use super::{
+    job::{self, Ended},
+    need, shell_quote,
+};
+use crate::{
+    ports::{HostAddress, JobSpec, JobState, JobStatus},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+/// See the file.
+pub struct RunMigration;
+
+const KIND: &str = "migrate";
+const READ_DEADLINE: Duration = Duration::from_secs(20);
+
+#[async_trait]
+impl Step for RunMigration {
+    fn id(&self) -> StepId {
+        StepId::RunMigration
+    }
+    fn effect(&self) -> Effect {
+        Effect::AtMostOnce
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::BackupProved, FactKind::PackageReady, FactKind::DeployPhaseBegan]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        let host = cx.host()?;
+        cx.activity(self.id(), "Asking the staging machine, AWS and the package registry");
+        let prefix = job::prefix(&run, KIND);
+        let jobs = cx.ports.host.jobs(&host, &prefix).await?;
+        let hash = folder_hash(cx, &run, &host).await?;
+        let gates = gates(cx, &run, &jobs, &hash).await?;
+        let id = jobs
+            .iter()
+            .find(|one| one.state == JobState::NotStarted)
+            .map_or_else(|| format!("{prefix}1"), |one| one.id.clone());
+        let inner = inner(&run);
+        let migration = &run.profile.migration;
+        Ok(PlanDraft::new(
+            self,
+            &run,
+            "Run the migration",
+            format!(
+                "This changes the PRODUCTION database that is in use right now, from {}. It starts once, even if this \
+                 computer sleeps or loses its connection. The site stays up; for about a minute some pages may fail.",
+                run.names.staging_machine
+            ),
+        )
+        .by_hand(
+            vec![
+                format!("ssh -i {} {}@{}", run.profile.host.key_file, host.user, host.address),
+                format!("cd {}", migration.directory),
+            ]
+            .into_iter()
+            .chain(migration.environment.iter().map(|(key, value)| format!("export {key}={value}")))
+            .chain([migration.command.clone()])
+            .collect(),
+            None,
+        )
+        .irreversible()
+        .input("job", id.clone())
+        .input("script", job::script(&run, &inner))
+        .input("folder_hash", hash)
+        .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
+        .line("Job", id)
+        .gates(gates)
+        .finish())
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let host = match cx.host() {
+            Ok(host) => host,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        if entry == Entry::Start {
+            // Between the plan and this moment the world may have moved: everything is asked once more.
+            match self.plan(cx).await {
+                Ok(fresh) if fresh.is_open() && fresh.inputs == plan.inputs => {}
+                Ok(fresh) => return Outcome::Failed(closed(&fresh)),
+                Err(failure) => return Outcome::Failed(failure),
+            }
+        }
+        let spec = JobSpec { id: plan.input("job").to_owned(), script: plan.input("script").to_owned() };
+        match job::drive(cx, self.id(), LineSource::Migration, &host, &spec, entry).await {
+            Ended::NotStarted(failure) => Outcome::Failed(failure),
+            Ended::Unknown(why) => Outcome::Unknown(why),
+            Ended::Finished { exit: 0, started_at, finished_at, .. } => Outcome::Succeeded {
+                evidence: vec![format!(
+                    "The migration finished without error after {} ({}).",
+                    crate::time::span_in_words(crate::time::between(&started_at, &finished_at)),
+                    spec.id
+                )],
+                facts: vec![Fact::MigrationFinished { job: spec.id, started_at, finished_at }],
+            },
+            Ended::Finished { exit, tail, .. } => Outcome::Failed(
+                job::script_failed("migration", &spec.id, exit, &tail)
+                    .hint("Do not start it again. Call the people named for this step.")
+                    .hint("When a person has finished or undone it by hand, write that down here.")
+                    .changed(Changed::Unknown)
+                    .retry(Retry::No),
+            ),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
+        let run = cx.run();
+        let job = plan.map_or_else(|| format!("{}1", job::prefix(&run, KIND)), |plan| plan.input("job").to_owned());
+        job::observe(cx, &job).await
+    }
+
+    fn roll_back(&self, run: &RunView) -> WayBack {
+        let restore = &run.profile.restore;
+        let backup =
+            backup_time(run).map_or_else(|| "the backup of this run".to_owned(), |at| format!("the backup of {at}"));
+        WayBack::Irreversible {
+            way_back: format!(
+                "The app cannot undo it. The way back is restoring {backup}, with the site down. {}",
+                restore.procedure
+            ),
+            minutes: restore.minutes,
+            who: if restore.who.is_empty() {
+                super::who_to_call(run, StepId::RunMigration)
+            } else {
+                restore.who.clone()
+            },
+        }
+    }
+
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
+        let started_at = crate::fold::step(run, self.id())?.started_at.clone()?;
+        Some(vec![Fact::MigrationFinished {
+            job: plan.map(|plan| plan.input("job").to_owned()).unwrap_or_default(),
+            finished_at: started_at.clone(),
+            started_at,
+        }])
+    }
+}
+
+fn backup_time(run: &RunView) -> Option<String> {
+    match crate::fold::newest(run, FactKind::BackupProved) {
+        Some(Fact::BackupProved { finished_at, .. }) => Some(crate::time::in_words(finished_at)),
+        _ => None,
+    }
+}
+
+/// The command as it is typed in the login shell.
+fn inner(run: &RunView) -> String {
+    let migration = &run.profile.migration;
+    let exports: String =
+        migration.environment.iter().map(|(key, value)| format!("export {key}={} && ", shell_quote(value))).collect();
+    format!("cd {} && {exports}{}", shell_quote(&migration.directory), migration.command)
+}
+
+/// Hash over the migration folder, so that the last release's migration is recognised (RELEASE.md 4).
+async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<String, Failure> {
+    let command = format!(
+        "cd {} && find . -type f -exec sha256sum {{}} + | LC_ALL=C sort | sha256sum | cut -c1-64",
+        shell_quote(&run.profile.migration.directory)
+    );
+    let answer = cx.ports.host.read(host, &command, READ_DEADLINE).await?;
+    let hash = answer.out.trim().to_owned();
+    if answer.exit == Some(0) && hash.len() == 64 {
+        return Ok(hash);
+    }
+    Err(Failure::new(ErrorCode::GateClosed, "read the migration folder on the staging machine")
+        .because(answer.err.trim())
+        .hint("Ask a developer whether this is the machine prepared for this version."))
+}
+
+async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) -> Result<Vec<Gate>, Failure> {
+    let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
+    let mut gates = vec![backup_gate(cx, run)?, image_gate(cx, run).await?];
+    let service = cx.ports.services.describe().await?;
+    let tasks = cx.ports.services.tasks().await?;
+    let ours = saved_arn(run)?;
+    let primary = service.as_ref().and_then(|service| service.primary());
+    gates.push(gate(
+        "deploymentIsOurs",
+        primary.is_some_and(|one| one.task_definition == ours),
+        &format!("AWS is putting {} in place with our start-up settings", run.version),
+        primary.map_or_else(|| "no deployment".into(), |one| last(&one.task_definition)),
+    ));
+    let old = tasks.iter().filter(|task| task.task_definition != ours && task.last_status == "RUNNING").count();
+    let wanted = service.as_ref().map_or(0, |service| service.desired);
+    gates.push(gate(
+        "oldVersionServes",
+        old > 0,
+        "The version that served before still serves",
+        format!("{old} of {wanted} servers"),
+    ));
+    let ran = jobs.iter().find(|one| one.state != JobState::NotStarted);
+    gates.push(gate(
+        "neverRan",
+        ran.is_none(),
+        &format!("No migration of {} has run", run.version),
+        ran.map_or_else(|| "asked the host just now".into(), |one| format!("{} ran before", one.id)),
+    ));
+    let repeated = cx.last_migration.as_ref().filter(|(_, old)| old == hash);
+    gates.push(gate(
+        "newMigration",
+        repeated.is_none(),
+        &match repeated {
+            Some((version, _)) => format!("This machine still holds the migration of {version}"),
+            None => "The machine does not hold the last release's migration".to_owned(),
+        },
+        hash.chars().take(12).collect(),
+    ));
+    Ok(gates)
+}
+
+fn backup_gate(cx: &StepContext, run: &RunView) -> Result<Gate, Failure> {
+    let (size, finished_at) = need(run, FactKind::BackupProved, |fact| {
+        if let Fact::BackupProved { size, finished_at, .. } = fact {
+            Some((size.clone(), finished_at.clone()))
+        } else {
+            None
+        }
+    })?;
+    let age = crate::time::minutes_between(&finished_at, &cx.ports.clock.now());
+    Ok(Gate {
+        id: "backupProved".into(),
+        passed: age <= run.profile.backup.max_age_minutes,
+        text: "The backup of this release is proved and fresh enough".into(),
+        detail: format!("{} · {size} · {age} min old", crate::time::in_words(&finished_at)),
+    })
+}
+
+async fn image_gate(cx: &StepContext, run: &RunView) -> Result<Gate, Failure> {
+    let (digest, commit) = need(run, FactKind::PackageReady, |fact| {
+        if let Fact::PackageReady { digest, commit, .. } = fact { Some((digest.clone(), commit.clone())) } else { None }
+    })?;
+    let now = cx.ports.images.find(&run.names.image_tag).await?;
+    Ok(Gate {
+        id: "packageBuilt".into(),
+        passed: commit == super::version_commit(run)? && now.as_ref().is_some_and(|image| image.digest == digest),
+        text: format!("The package for {} is built from the labelled commit", run.version),
+        detail: super::short(&commit).to_owned(),
+    })
+}
+
+/// ARN of the revision of this run.
+pub(super) fn saved_arn(run: &RunView) -> Result<String, Failure> {
+    need(run, FactKind::RevisionSaved, |fact| {
+        if let Fact::RevisionSaved { arn, .. } = fact { Some(arn.clone()) } else { None }
+    })
+}
+
+/// `family:revision` of an ARN.
+pub(super) fn last(arn: &str) -> String {
+    arn.rsplit('/').next().unwrap_or(arn).to_owned()
+}
+
+/// Nothing was started: a gate closed after the plan was shown.
+pub(super) fn closed(plan: &StepPlan) -> Failure {
+    let shut: Vec<&str> = plan.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.text.as_str()).collect();
+    let failure = Failure::new(
+        ErrorCode::GateClosed,
+        "start: something changed after the plan was shown, and nothing was started",
+    );
+    if shut.is_empty() {
+        failure.because("the plan is not the one that was shown")
+    } else {
+        failure.because(shut.join("; "))
+    }
+}
