@@ -1,0 +1,329 @@
+//! The staging machine over SSH (russh). The host's fingerprint is compared before any authentication; nothing is decided
+//! by how a channel ends.
+//!
+//! It does not read `known_hosts`, an agent or `~/.ssh/config`: the confirmed fingerprint of the run is the only pin.
+
+use std::{
+    borrow::Cow,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use greenlight_engine::ports::{
+    Credential, HostAddress, JobSpec, JobStatus, PortResult, ReadOutput, RemoteHost, SecretText, Secrets, Submitted,
+};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry};
+use russh::{
+    ChannelMsg, Preferred, client,
+    keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
+};
+
+use crate::remote_job::{self, Call};
+
+/// Deadline of a connection, authentication included.
+const CONNECT: Duration = Duration::from_secs(15);
+/// Deadline of one job verb.
+const VERB: Duration = Duration::from_secs(20);
+const OUT_MAX: usize = 256 * 1024;
+const ERR_MAX: usize = 64 * 1024;
+
+/// See the file.
+pub struct SshHost {
+    secrets: Arc<dyn Secrets>,
+    /// One connection, made again when the machine, or the connection itself, is another one.
+    open: tokio::sync::Mutex<Option<(HostAddress, Arc<client::Handle<Pinned>>)>>,
+}
+
+/// Accepts one fingerprint only, and remembers what was presented.
+struct Pinned {
+    wanted: Option<String>,
+    seen: Arc<Mutex<Option<String>>>,
+}
+
+impl client::Handler for Pinned {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, key: &russh::keys::PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+        let shown = key.public_key().fingerprint(HashAlg::Sha256).to_string();
+        let is_wanted = self.wanted.as_deref() == Some(shown.as_str());
+        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(shown);
+        Ok(is_wanted)
+    }
+}
+
+impl SshHost {
+    /// Reads the staging machine key from these secrets at each connection.
+    #[must_use]
+    pub fn new(secrets: Arc<dyn Secrets>) -> Self {
+        Self { secrets, open: tokio::sync::Mutex::default() }
+    }
+
+    /// A session on the machine: the open one, or a new one.
+    async fn session(&self, host: &HostAddress) -> PortResult<Arc<client::Handle<Pinned>>> {
+        let mut open = self.open.lock().await;
+        if let Some((of, session)) = open.as_ref()
+            && of == host
+            && !session.is_closed()
+        {
+            return Ok(session.clone());
+        }
+        let credential = self.secrets.get(CredentialKind::StagingKey).await?;
+        let Some(Credential::StagingKey { path, passphrase }) = credential else {
+            return Err(Failure::new(ErrorCode::CredentialMissing, "sign in to the staging machine: no key is saved")
+                .hint("Open Access and choose the staging machine key."));
+        };
+        let key = load(&path, passphrase.as_ref()).await?;
+        let session = tokio::time::timeout(CONNECT, connect(host, Arc::new(key)))
+            .await
+            .map_err(|_| unreachable(host, "no answer within 15 s"))??;
+        let session = Arc::new(session);
+        *open = Some((host.clone(), session.clone()));
+        Ok(session)
+    }
+
+    async fn forget(&self) {
+        *self.open.lock().await = None;
+    }
+
+    /// Runs one command. What fails before the command was sent changed nothing; what fails after it may have.
+    async fn exec(&self, host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
+        let sent = std::sync::atomic::AtomicBool::new(false);
+        let talked = tokio::time::timeout(deadline, self.talk(host, command, input, &sent)).await;
+        let failure = match talked {
+            Ok(Ok(output)) => return Ok(output),
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::new(ErrorCode::TimedOut, "hear from the staging machine in time"),
+        };
+        self.forget().await;
+        let changed = if sent.into_inner() { Changed::Unknown } else { Changed::Nothing };
+        Err(failure.changed(changed))
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other messages of a channel carry nothing that is used")]
+    async fn talk(
+        &self,
+        host: &HostAddress,
+        command: &str,
+        input: &str,
+        sent: &std::sync::atomic::AtomicBool,
+    ) -> PortResult<ReadOutput> {
+        let lost = |error: russh::Error| {
+            Failure::new(ErrorCode::Unreachable, "talk to the staging machine").because_of(&error)
+        };
+        let mut channel = match self.session(host).await?.channel_open_session().await {
+            Ok(channel) => channel,
+            // A session that died while it was idle shows only here; nothing was sent on it.
+            Err(_) => {
+                self.forget().await;
+                self.session(host).await?.channel_open_session().await.map_err(lost)?
+            }
+        };
+        sent.store(true, std::sync::atomic::Ordering::Release);
+        channel.exec(true, command).await.map_err(lost)?;
+        if !input.is_empty() {
+            channel.data(input.as_bytes()).await.map_err(lost)?;
+        }
+        channel.eof().await.map_err(lost)?;
+        let mut output = ReadOutput { exit: None, out: String::new(), err: String::new() };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        while let Some(message) = channel.wait().await {
+            match message {
+                ChannelMsg::Data { data } => keep(&mut out, &data, OUT_MAX),
+                ChannelMsg::ExtendedData { data, .. } => keep(&mut err, &data, ERR_MAX),
+                ChannelMsg::ExitStatus { exit_status } => output.exit = i32::try_from(exit_status).ok(),
+                _ => {}
+            }
+        }
+        output.out = String::from_utf8_lossy(&out).into_owned();
+        output.err = String::from_utf8_lossy(&err).into_owned();
+        Ok(output)
+    }
+
+    /// One job verb and its frame.
+    async fn verb(&self, host: &HostAddress, call: &Call) -> PortResult<String> {
+        let output = self.exec(host, &call.command, remote_job::SCRIPT, VERB).await?;
+        call.frame(&output.out).map_err(|failure| failure.because(output.err.trim()).changed(Changed::Unknown))
+    }
+}
+
+fn keep(into: &mut Vec<u8>, data: &[u8], most: usize) {
+    let room = most.saturating_sub(into.len());
+    into.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
+}
+
+fn settings() -> Arc<client::Config> {
+    // SHA-1 signatures are not offered, and nothing is compressed.
+    let keys: Vec<Algorithm> = Preferred::default()
+        .key
+        .iter()
+        .filter(|algorithm| !matches!(algorithm, Algorithm::Rsa { hash: None }))
+        .cloned()
+        .collect();
+    Arc::new(client::Config {
+        keepalive_interval: Some(Duration::from_secs(5)),
+        keepalive_max: 3,
+        preferred: Preferred { key: Cow::Owned(keys), ..Preferred::default() },
+        ..client::Config::default()
+    })
+}
+
+fn unreachable(host: &HostAddress, why: impl std::fmt::Display) -> Failure {
+    Failure::new(ErrorCode::Unreachable, format!("reach the staging machine {}", host.address))
+        .with("host", host.address.clone())
+        .because(why)
+        .hint("Check the address and your network (VPN), then try again.")
+}
+
+async fn connect(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<client::Handle<Pinned>> {
+    if !host.fingerprint.starts_with("SHA256:") {
+        return Err(Failure::new(
+            ErrorCode::HostUnknown,
+            "reach the staging machine: nobody confirmed its fingerprint",
+        ));
+    }
+    let seen = Arc::new(Mutex::new(None));
+    let pinned = Pinned { wanted: Some(host.fingerprint.clone()), seen: seen.clone() };
+    let mut session =
+        client::connect(settings(), (host.address.as_str(), host.port), pinned).await.map_err(|error| {
+            let shown = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            match shown {
+                Some(shown) if shown != host.fingerprint => changed(host, &shown),
+                Some(_) | None => unreachable(host, error),
+            }
+        })?;
+    // RSA signs with SHA-512, then with SHA-256, never with SHA-1 (OpenSSH 8.8 refuses that).
+    let hashes: &[Option<HashAlg>] =
+        if key.algorithm().is_rsa() { &[Some(HashAlg::Sha512), Some(HashAlg::Sha256)] } else { &[None] };
+    for hash in hashes {
+        let offered = PrivateKeyWithHashAlg::new(key.clone(), *hash);
+        let answer = session
+            .authenticate_publickey(host.user.clone(), offered)
+            .await
+            .map_err(|error| unreachable(host, error))?;
+        if answer.success() {
+            return Ok(session);
+        }
+    }
+    Err(Failure::new(
+        ErrorCode::HostRefused,
+        format!("sign in to {} as {}: the machine refuses the key", host.address, host.user),
+    )
+    .with("host", host.address.clone())
+    .with("user", host.user.clone())
+    .hint("Open Access and check which staging machine key is chosen."))
+}
+
+fn changed(host: &HostAddress, shown: &str) -> Failure {
+    Failure::new(ErrorCode::HostChanged, format!("trust {}: it is not the machine that was confirmed", host.address))
+        .with("host", host.address.clone())
+        .with("expected", host.fingerprint.clone())
+        .with("seen", shown)
+        .hint("Nothing was sent to it. Ask a developer whether the machine was replaced.")
+        .retry(Retry::No)
+}
+
+/// Reads a key file and says which kind of key it is.
+///
+/// # Errors
+/// `KeyFileUnreadable` with the reason in words.
+pub async fn read_key(path: &str, passphrase: Option<&SecretText>) -> PortResult<String> {
+    load(path, passphrase).await.map(|key| key.algorithm().to_string())
+}
+
+async fn load(path: &str, passphrase: Option<&SecretText>) -> PortResult<PrivateKey> {
+    let file = expanded(path);
+    let text = tokio::fs::read_to_string(&file).await.map_err(|error| unreadable(path, &error.to_string()))?;
+    let passphrase = passphrase.cloned();
+    let shown = path.to_owned();
+    // Deriving a key from a passphrase takes a while on purpose.
+    tokio::task::spawn_blocking(move || {
+        russh::keys::decode_secret_key(&text, passphrase.as_ref().map(SecretText::expose)).map_err(|error| {
+            let is_encrypted = text.contains("ENCRYPTED")
+                || text.contains("DEK-Info")
+                || matches!(error, russh::keys::Error::KeyIsEncrypted);
+            if is_encrypted && passphrase.is_none() {
+                unreadable(&shown, "it needs a passphrase")
+            } else if is_encrypted {
+                unreadable(&shown, "the passphrase is wrong, or the file uses an old cipher")
+                    .hint("An old file is converted with: ssh-keygen -p -f FILE")
+            } else {
+                unreadable(&shown, &error.to_string())
+            }
+        })
+    })
+    .await
+    .map_err(|error| unreadable(path, &error.to_string()))?
+}
+
+fn unreadable(path: &str, why: &str) -> Failure {
+    Failure::new(ErrorCode::KeyFileUnreadable, format!("read the staging machine key {path}"))
+        .with("path", path)
+        .because(why)
+        .hint("Open Access and choose the key file again.")
+}
+
+/// `~/x` in the home folder.
+fn expanded(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        (Some(_) | None, _) => PathBuf::from(path),
+    }
+}
+
+#[async_trait]
+impl RemoteHost for SshHost {
+    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
+        let seen = Arc::new(Mutex::new(None));
+        let pinned = Pinned { wanted: None, seen: seen.clone() };
+        // The handler refuses every key, so the conversation ends before any authentication.
+        let ended = tokio::time::timeout(CONNECT, client::connect(settings(), (address, port), pinned)).await;
+        let shown = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        shown.ok_or_else(|| {
+            let host =
+                HostAddress { address: address.to_owned(), port, user: String::new(), fingerprint: String::new() };
+            match ended {
+                Ok(Err(error)) => unreachable(&host, error),
+                Ok(Ok(_)) | Err(_) => unreachable(&host, "no answer within 15 s"),
+            }
+        })
+    }
+
+    async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
+        self.exec(host, command, "", deadline)
+            .await
+            .map_err(|failure| failure.changed(Changed::Nothing).retry(Retry::Safe))
+    }
+
+    async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
+        remote_job::submitted(&self.verb(host, &Call::submit(job)?).await?)
+    }
+
+    async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()> {
+        match self.verb(host, &Call::launch(id)?).await?.as_str() {
+            "launched" => Ok(()),
+            other => Err(Failure::new(ErrorCode::JobConflict, "start the job").because(other)),
+        }
+    }
+
+    async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {
+        let frame = self.verb(host, &Call::status(id)?).await.map_err(as_read)?;
+        remote_job::status(id, &frame)
+    }
+
+    async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>> {
+        let frame = self.verb(host, &Call::list(prefix)?).await.map_err(as_read)?;
+        remote_job::statuses(&frame)
+    }
+
+    async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>> {
+        let frame = self.verb(host, &Call::output(id, offset, max.min(128 * 1024))?).await.map_err(as_read)?;
+        remote_job::output(&frame, offset)
+    }
+}
+
+/// A verb that only reads changed nothing, whatever became of its answer.
+fn as_read(failure: Failure) -> Failure {
+    Failure { changed: Changed::Nothing, retry: Retry::Safe, ..failure }
+}
