@@ -8,6 +8,7 @@ pub mod data_lock;
 pub mod ecr;
 pub mod ecs;
 pub mod git;
+pub mod github;
 pub mod journal_sqlite;
 pub mod keychain;
 pub mod logs;

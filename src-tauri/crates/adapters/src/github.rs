@@ -1,0 +1,202 @@
+//! GitHub's workflows over REST, with our own models on octocrab's raw requests (its models refuse GitHub's own
+//! examples, its dispatch does not know `return_run_details`, PEERS.md).
+//!
+//! Nothing is repeated that changes something; reads are repeated a few times. Which run belongs to a dispatch whose
+//! answer was lost is decided by the engine.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use greenlight_engine::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PortResult, Secrets};
+use greenlight_types::{Changed, ErrorCode, Failure, Stamp};
+use reqwest::Url;
+
+mod answers;
+mod call;
+mod trouble;
+
+use call::{Answer, Caller};
+
+/// Where GitHub answers unless a profile says otherwise.
+pub const GITHUB: &str = "https://api.github.com";
+
+/// How long GitHub may take.
+#[derive(Clone, Copy, Debug)]
+pub struct GithubLimits {
+    /// Until connected.
+    pub connect: Duration,
+    /// Longest silence.
+    pub read: Duration,
+    /// One request as a whole.
+    pub whole: Duration,
+    /// Pause before a read is repeated; doubled each time.
+    pub pause: Duration,
+}
+
+impl Default for GithubLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(20),
+            read: Duration::from_secs(20),
+            whole: Duration::from_secs(60),
+            pause: Duration::from_millis(500),
+        }
+    }
+}
+
+/// The workflows of one repository.
+pub struct GithubAdapter {
+    caller: Caller,
+    owner: String,
+    name: String,
+}
+
+impl GithubAdapter {
+    /// An adapter for `owner/name` at `base` ([`GITHUB`] or the profile's own endpoint).
+    ///
+    /// # Errors
+    /// `BadProfile` when the address is not `https://…` or `http://…` to this computer, or the repository is not
+    /// `owner/name`.
+    pub fn new(base: &str, repository: &str, secrets: Arc<dyn Secrets>) -> PortResult<Self> {
+        let (owner, name) = repository
+            .split_once('/')
+            .filter(|(owner, name)| is_plain_name(owner) && is_plain_name(name))
+            .ok_or_else(|| {
+                Failure::new(ErrorCode::BadProfile, "use the name of the repository")
+                    .with("repository", repository.chars().take(200).collect::<String>())
+                    .hint("A good name is owner/name")
+            })?;
+        let caller = Caller::new(base, secrets, GithubLimits::default())?;
+        Ok(Self { caller, owner: owner.to_owned(), name: name.to_owned() })
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: GithubLimits) -> Self {
+        self.caller = self.caller.with_limits(limits);
+        self
+    }
+
+    fn actions(&self, rest: &[&str]) -> Url {
+        let mut parts = vec!["repos", self.owner.as_str(), self.name.as_str(), "actions"];
+        parts.extend(rest);
+        self.caller.url(&parts)
+    }
+
+    async fn send_dispatch(&self, dispatch: &Dispatch, with_details: bool) -> PortResult<Answer> {
+        let mut body = serde_json::json!({ "ref": dispatch.git_ref, "inputs": dispatch.inputs });
+        if with_details {
+            body["return_run_details"] = true.into();
+        }
+        self.caller.post_once(SEND, self.actions(&["workflows", &dispatch.workflow, "dispatches"]), &body).await
+    }
+}
+
+const SEND: &str = "start the build";
+
+#[async_trait]
+impl Builds for GithubAdapter {
+    async fn whoami(&self) -> PortResult<GithubIdentity> {
+        let summary = "ask GitHub who the token belongs to";
+        let answer = self.caller.get(summary, self.caller.url(&["user"])).await?;
+        let login = answer.expect::<answers::User>(summary)?.login;
+        Ok(GithubIdentity { login, expires_at: answer.token_expires_at() })
+    }
+
+    async fn workflow(&self, workflow: &str) -> PortResult<Option<String>> {
+        let summary = "look up the build workflow";
+        let workflow = checked_workflow(workflow)?;
+        let answer = self.caller.get(summary, self.actions(&["workflows", workflow])).await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let found = answer.expect::<answers::Workflow>(summary)?;
+        if found.state == "active" {
+            return Ok(Some(found.name));
+        }
+        Err(Failure::new(ErrorCode::WorkflowMissing, summary)
+            .with("workflow", workflow)
+            .with("state", found.state.as_str())
+            .because(format!("the workflow is switched off ({})", found.state))
+            .hint("Switch it on at GitHub: Actions, the workflow, \u{201c}Enable workflow\u{201d}."))
+    }
+
+    async fn dispatch(&self, dispatch: &Dispatch) -> PortResult<Option<String>> {
+        checked_workflow(&dispatch.workflow)?;
+        let mut answer = self.send_dispatch(dispatch, true).await?;
+        if answer.refuses_run_details() {
+            // Refused as a whole, so nothing was dispatched (TRAP-W1).
+            answer = self.send_dispatch(dispatch, false).await?;
+        }
+        match answer.status {
+            204 => Ok(None),
+            200 => match answer.expect::<answers::Dispatched>(SEND) {
+                Ok(dispatched) => Ok(Some(dispatched.workflow_run_id.to_string())),
+                Err(failure) => Err(failure.changed(Changed::Unknown)),
+            },
+            400..=407 | 409..=499 => {
+                Err(answer.failure(SEND).with("workflow", &dispatch.workflow).with("ref", &dispatch.git_ref))
+            }
+            _ => Err(answer.failure(SEND).changed(Changed::Unknown)),
+        }
+    }
+
+    async fn dispatched_runs(&self, workflow: &str, head_sha: &str, since: &Stamp) -> PortResult<Vec<BuildRun>> {
+        let summary = "look for the build that was started";
+        let workflow = checked_workflow(workflow)?;
+        // GitHub's times have no fraction of a second: a run of the same second would be missed.
+        let second = since.0.get(..19).unwrap_or(&since.0);
+        let mut url = self.actions(&["workflows", workflow, "runs"]);
+        url.query_pairs_mut()
+            .append_pair("event", "workflow_dispatch")
+            .append_pair("head_sha", head_sha)
+            .append_pair("created", &format!(">={second}Z"))
+            .append_pair("per_page", "100");
+        let found = self.caller.get(summary, url).await?.expect::<answers::Runs>(summary)?;
+        let mut runs: Vec<BuildRun> = found.workflow_runs.into_iter().map(answers::Run::into_port).collect();
+        runs.retain(|run| {
+            run.event == "workflow_dispatch" && run.head_sha == head_sha && run.created_at.0.as_str() >= second
+        });
+        runs.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.number.cmp(&a.number)));
+        Ok(runs)
+    }
+
+    async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
+        let summary = "ask GitHub about the build";
+        let answer = self.caller.get(summary, self.actions(&["runs", checked_run(id)?])).await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        answer.expect::<answers::Run>(summary).map(|run| Some(run.into_port()))
+    }
+
+    async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
+        let summary = "ask GitHub about the jobs of the build";
+        let mut url = self.actions(&["runs", checked_run(run)?, "jobs"]);
+        url.query_pairs_mut().append_pair("filter", "latest").append_pair("per_page", "100");
+        let jobs = self.caller.get(summary, url).await?.expect::<answers::Jobs>(summary)?;
+        Ok(jobs.jobs.into_iter().map(answers::Job::into_port).collect())
+    }
+}
+
+fn is_plain_name(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=100).contains(&text.len()) && text != "." && text != ".." && text.bytes().all(fits)
+}
+
+fn checked_workflow(workflow: &str) -> PortResult<&str> {
+    if is_plain_name(workflow) {
+        return Ok(workflow);
+    }
+    Err(Failure::new(ErrorCode::BadProfile, "use the file name of the workflow")
+        .with("workflow", workflow.chars().take(200).collect::<String>())
+        .hint("A good name is release.yml"))
+}
+
+fn checked_run(id: &str) -> PortResult<&str> {
+    if (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(id);
+    }
+    Err(Failure::new(ErrorCode::BadInput, "use the number of a build")
+        .with("run", id.chars().take(50).collect::<String>()))
+}

@@ -1,0 +1,215 @@
+//! One request and its answer: token, address, time-outs. A GET may be repeated; a POST never is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Stamp};
+use http_body_util::{BodyExt, Limited, combinators::BoxBody};
+use octocrab::{Octocrab, service::middleware::retry::RetryConfig};
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+
+use super::{GithubLimits, answers, trouble};
+use crate::git::is_this_computer;
+
+/// Most often that a read is sent.
+const READS_LIMIT: u32 = 3;
+/// Largest answer that is read.
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
+type Response = http::Response<BoxBody<Bytes, octocrab::Error>>;
+
+/// Headers that say more than the status.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hints {
+    pub(super) accepted_permissions: Option<String>,
+    pub(super) retry_after: Option<String>,
+    pub(super) remaining: Option<String>,
+    pub(super) reset: Option<String>,
+    pub(super) sso: Option<String>,
+    pub(super) expiration: Option<String>,
+}
+
+/// An answer that arrived whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) hints: Hints,
+    body: String,
+}
+
+impl Answer {
+    /// Reads a 2xx answer.
+    ///
+    /// # Errors
+    /// What the status means, or `UnreadableAnswer`.
+    pub(super) fn expect<T: DeserializeOwned>(&self, summary: &str) -> PortResult<T> {
+        if !(200..300).contains(&self.status) {
+            return Err(self.failure(summary));
+        }
+        serde_json::from_str(&self.body).map_err(|error| {
+            Failure::new(ErrorCode::UnreadableAnswer, summary)
+                .because_of(&error)
+                .hint("Try again. Something between this computer and GitHub may change its answers.")
+        })
+    }
+
+    pub(super) fn failure(&self, summary: &str) -> Failure {
+        trouble::refused(summary, self.status, &self.complaint(), &self.hints)
+    }
+
+    /// Whether a server that does not know the flag refused a dispatch because of it (GHES 3.19, benc-uk#86).
+    pub(super) fn refuses_run_details(&self) -> bool {
+        let words = self.complaint();
+        matches!(self.status, 400 | 422)
+            && (words.contains("not a permitted key") || words.contains("return_run_details"))
+    }
+
+    pub(super) fn token_expires_at(&self) -> Option<Stamp> {
+        self.hints.expiration.as_deref().and_then(answers::expiry)
+    }
+
+    fn complaint(&self) -> String {
+        let complaint: answers::Complaint = serde_json::from_str(&self.body).unwrap_or_default();
+        complaint.message.chars().filter(|c| !c.is_control()).take(300).collect()
+    }
+}
+
+/// Sends requests with the saved token.
+pub(super) struct Caller {
+    base: Url,
+    secrets: Arc<dyn Secrets>,
+    limits: GithubLimits,
+    /// The client of the token in use: making one reads all root certificates.
+    client: Mutex<Option<(SecretText, Octocrab)>>,
+}
+
+impl Caller {
+    pub(super) fn new(base: &str, secrets: Arc<dyn Secrets>, limits: GithubLimits) -> PortResult<Self> {
+        let bad = |why: String| {
+            Failure::new(ErrorCode::BadProfile, "use the address of GitHub")
+                .because(why)
+                .hint(format!("A good address is {}", super::GITHUB))
+        };
+        let base = Url::parse(base).map_err(|error| bad(error.to_string()))?;
+        let is_local = base.host_str().is_some_and(is_this_computer);
+        if base.scheme() != "https" && !(base.scheme() == "http" && is_local) {
+            return Err(bad("only https is used (http only to this computer)".to_owned()));
+        }
+        if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
+            return Err(bad("only a server and a path are expected".to_owned()));
+        }
+        Ok(Self { base, secrets, limits, client: Mutex::new(None) })
+    }
+
+    pub(super) fn with_limits(self, limits: GithubLimits) -> Self {
+        Self { limits, client: Mutex::new(None), ..self }
+    }
+
+    /// Address of a resource; every part is encoded.
+    pub(super) fn url(&self, parts: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
+        }
+        url
+    }
+
+    /// Sent at most [`READS_LIMIT`] times: again after no answer or a 5xx, never after a refusal.
+    pub(super) async fn get(&self, summary: &str, url: Url) -> PortResult<Answer> {
+        let client = self.client(summary).await?;
+        let unchanged = |failure: Failure| Failure { changed: Changed::Nothing, retry: Retry::Safe, ..failure };
+        let mut pause = self.limits.pause;
+        for _ in 1..READS_LIMIT {
+            match self.attempt(summary, client._get(url.as_str())).await {
+                Ok(answer) if answer.status < 500 => return Ok(answer),
+                Ok(_) | Err(_) => tokio::time::sleep(pause).await,
+            }
+            pause *= 2;
+        }
+        self.attempt(summary, client._get(url.as_str())).await.map_err(unchanged)
+    }
+
+    /// Sent once. A failure has `Changed::Unknown` unless no connection was made at all.
+    pub(super) async fn post_once(&self, summary: &str, url: Url, body: &serde_json::Value) -> PortResult<Answer> {
+        let client = self.client(summary).await?;
+        self.attempt(summary, client._post(url.as_str(), Some(body))).await
+    }
+
+    async fn attempt(
+        &self,
+        summary: &str,
+        request: impl Future<Output = octocrab::Result<Response>>,
+    ) -> PortResult<Answer> {
+        let whole = async { read(summary, request.await.map_err(|error| trouble::lost(summary, &error))?).await };
+        tokio::time::timeout(self.limits.whole, whole).await.unwrap_or_else(|_| {
+            Err(Failure::new(ErrorCode::TimedOut, summary)
+                .because(format!("no whole answer within {} s", self.limits.whole.as_secs()))
+                .hint("Check the network connection.")
+                .changed(Changed::Unknown))
+        })
+    }
+
+    async fn client(&self, summary: &str) -> PortResult<Octocrab> {
+        let Some(Credential::Github { token }) = self.secrets.get(CredentialKind::Github).await? else {
+            return Err(Failure::new(ErrorCode::CredentialMissing, summary)
+                .because("no GitHub token is saved on this computer")
+                .hint("Open Access and save a GitHub token."));
+        };
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, client)) = kept.as_ref()
+            && *of == token
+        {
+            return Ok(client.clone());
+        }
+        let client = self.build(&token).map_err(|error| {
+            Failure::new(ErrorCode::Internal, summary)
+                .because(error)
+                .hint("The GitHub token may hold a character that no token has. Save it again on Access.")
+        })?;
+        *kept = Some((token, client.clone()));
+        Ok(client)
+    }
+
+    fn build(&self, token: &SecretText) -> Result<Octocrab, String> {
+        Octocrab::builder()
+            .base_uri(self.base.as_str())
+            .map_err(|error| error.to_string())?
+            .personal_token(token.expose())
+            // Octocrab repeats every request three times by default, POST too.
+            .add_retry_config(RetryConfig::None)
+            .set_connect_timeout(Some(self.limits.connect))
+            .set_read_timeout(Some(self.limits.read))
+            .set_write_timeout(Some(self.limits.read))
+            .build()
+            // Octocrab's text may quote the header with the token.
+            .map_err(|_| "the client could not be made".to_owned())
+    }
+}
+
+async fn read(summary: &str, response: Response) -> PortResult<Answer> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let hints = Hints {
+        accepted_permissions: header("x-accepted-github-permissions"),
+        retry_after: header("retry-after"),
+        remaining: header("x-ratelimit-remaining"),
+        reset: header("x-ratelimit-reset"),
+        sso: header("x-github-sso"),
+        expiration: header("github-authentication-token-expiration"),
+    };
+    let status = response.status().as_u16();
+    let unreadable = |why: String| {
+        Failure::new(ErrorCode::UnreadableAnswer, summary)
+            .because(why)
+            .hint("Check the network connection.")
+            .changed(Changed::Unknown)
+    };
+    let bytes = Limited::new(response.into_body(), ANSWER_LIMIT)
+        .collect()
+        .await
+        .map_err(|error| unreadable(format!("the answer broke off: {error}")))?
+        .to_bytes();
+    // A text in another encoding is still an answer: its status decides, its body will not be read as JSON.
+    Ok(Answer { status, hints, body: String::from_utf8_lossy(&bytes).into_owned() })
+}

@@ -1,0 +1,86 @@
+//! GitHub's refusals and lost answers in the words of a release.
+
+use std::{error::Error, io::ErrorKind};
+
+use greenlight_types::{Changed, ErrorCode, Failure};
+use hyper_util::client::legacy::Error as ClientError;
+
+use super::call::Hints;
+
+/// What an answer that is no success means. Nothing is said about what was changed: a refusal changes nothing.
+pub(super) fn refused(summary: &str, status: u16, words: &str, hints: &Hints) -> Failure {
+    let because = if words.is_empty() {
+        format!("GitHub answered {status}")
+    } else {
+        format!("GitHub answered {status}: {words}")
+    };
+    let failure = |code| Failure::new(code, summary).with("status", status.to_string()).because(&because);
+    match status {
+        401 => failure(ErrorCode::CredentialRefused)
+            .hint("GitHub refused the token: it may have expired. Save a new one on Access."),
+        403 | 429 if status == 429 || is_rate_limit(words, hints) => throttled(failure(ErrorCode::Throttled), hints),
+        403 if hints.sso.is_some() => failure(ErrorCode::PermissionMissing)
+            .hint("The organisation asks for single sign-on: authorise the token for it at GitHub, Settings, Tokens."),
+        403 => permission(failure(ErrorCode::PermissionMissing), hints),
+        404 => failure(ErrorCode::WorkflowMissing)
+            .hint("Check the repository and the workflow of the profile, and that the token may see this repository."),
+        422 => failure(ErrorCode::WorkflowMissing)
+            .hint("Ask a developer: the workflow does not take this branch or these inputs."),
+        500..=599 => failure(ErrorCode::Unreachable).hint("GitHub has a problem of its own. Look at githubstatus.com."),
+        _ => failure(ErrorCode::UnreadableAnswer).hint("Ask a developer: GitHub answered in an unexpected way."),
+    }
+}
+
+/// A request without a whole answer. Only when no connection was made is it certain that nothing was sent.
+pub(super) fn lost(summary: &str, error: &octocrab::Error) -> Failure {
+    let mut was_connected = true;
+    let mut is_late = false;
+    let mut causes: Vec<String> = Vec::new();
+    let mut next: Option<&(dyn Error + 'static)> = error.source();
+    // A chain is short; the limit guards against one that refers to itself.
+    for _ in 0..16 {
+        let Some(current) = next else { break };
+        if let Some(client) = current.downcast_ref::<ClientError>() {
+            was_connected &= !client.is_connect();
+        }
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            is_late |= io.kind() == ErrorKind::TimedOut;
+        }
+        causes.push(current.to_string());
+        next = current.source();
+    }
+    causes.dedup();
+    let code = if is_late { ErrorCode::TimedOut } else { ErrorCode::Unreachable };
+    let failure = Failure::new(code, summary).hint("Check the network connection.");
+    let failure = causes.into_iter().fold(failure, Failure::because);
+    failure.changed(if was_connected { Changed::Unknown } else { Changed::Nothing })
+}
+
+/// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>: a 403 is a rate limit when it says
+/// when to come back or that nothing remains; a secondary limit may say so in its message alone.
+fn is_rate_limit(words: &str, hints: &Hints) -> bool {
+    hints.retry_after.is_some() || hints.remaining.as_deref() == Some("0") || words.contains("rate limit")
+}
+
+fn throttled(failure: Failure, hints: &Hints) -> Failure {
+    let reset = || hints.reset.as_deref()?.parse().ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
+    if let Some(seconds) = hints.retry_after.as_deref().filter(|text| text.bytes().all(|b| b.is_ascii_digit())) {
+        return failure.with("retryAfterSeconds", seconds).hint(format!("Try again in {seconds} seconds."));
+    }
+    match reset() {
+        Some(at) => failure
+            .with("retryAt", at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())
+            .hint(format!("Try again after {} UTC.", at.strftime("%H:%M"))),
+        None => failure.hint("Wait a few minutes and try again."),
+    }
+}
+
+fn permission(failure: Failure, hints: &Hints) -> Failure {
+    match &hints.accepted_permissions {
+        Some(permissions) => failure
+            .with("permissions", permissions.as_str())
+            .hint(format!("The token needs this permission for the repository: {permissions}. Change it at GitHub.")),
+        None => failure
+            .hint("The token needs \u{201c}Actions: read and write\u{201d} for the repository. Change it at GitHub."),
+    }
+}
