@@ -15,7 +15,7 @@ use greenlight_adapters::{
     ecr::EcrImages,
     ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
     git::GitAdapter,
-    github::GithubAdapter,
+    github::{self, GithubAdapter},
     keychain::Keychain,
     logs::CloudWatchLogs,
     site::SiteAdapter,
@@ -107,8 +107,8 @@ impl World {
         Ok(Ports {
             git: Arc::new(GitAdapter::new(&place.git.url, clone, secrets())?),
             builds: Arc::new(GithubAdapter::new(
+                custom.and_then(|custom| custom.github.as_deref()).unwrap_or(github::GITHUB),
                 &place.github.repository,
-                custom.and_then(|custom| custom.github.as_deref()),
                 secrets(),
             )?),
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),

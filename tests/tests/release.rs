@@ -1,0 +1,334 @@
+//! Whole releases without a window: the engine, the real adapters and the journal on disk, against the pretend production
+//! served over its real protocols.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use greenlight_adapters::{
+    aws::AwsAccess, ecr::EcrImages, ecs::{EcsServices, task_definitions::EcsTaskDefinitions}, git::GitAdapter,
+    github::GithubAdapter, journal_sqlite::SqliteJournal, keychain::MemorySecrets, logs::CloudWatchLogs,
+    site::SiteAdapter, spool::FileSpool, ssh::SshHost, sts::StsIdentity,
+};
+use greenlight_engine::{
+    export, fold,
+    ports::{Clock, Ports, Screen, Secrets},
+    profile,
+    release::{Act, Answer, Parts, Release},
+};
+use greenlight_rehearsal::{
+    handle::Handle,
+    host::jobs::ExitCodes,
+    process::{self, Options, rally::PretendRally},
+};
+use greenlight_types::{
+    Actor, CheckAnswer, DeployRequest, Fact, FactKind, LineSource, Live, LogLine, Profile, Realm, RunId, RunResult,
+    RunState, RunView, Status, StepId, Version,
+};
+
+/// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
+const SPEED: u32 = 120;
+/// Longest wait for anything in a release, in real time.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+struct Silent;
+
+impl Screen for Silent {
+    fn moved(&self, _run: &RunId, _seq: u32) {}
+    fn live(&self, _live: Live) {}
+    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
+}
+
+/// A pretend production, a data folder, and what a person at the app has.
+struct Desk {
+    folder: tempfile::TempDir,
+    handle: Handle,
+    profile: Profile,
+    secrets: Arc<dyn Secrets>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Desk {
+    async fn new(exit_codes: ExitCodes) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = folder.path().join("world");
+        let options = Options { private_dir: world.clone(), speed: SPEED, idle_max: Duration::from_secs(600), exit_codes };
+        tokio::spawn(process::serve(options, PretendRally::make));
+        let handle = tokio::time::timeout(PATIENCE, async {
+            loop {
+                if let Some(handle) = Handle::attach(&world).await {
+                    return handle;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await
+        .expect("the pretend production starts");
+        let rally = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN).expect("the built-in profile");
+        let secrets = MemorySecrets::default();
+        for credential in handle.credentials() {
+            secrets.set(&credential).await.expect("kept in memory");
+        }
+        let clock: Arc<dyn Clock> = Arc::new(handle.clock().expect("a clock"));
+        Self { profile: handle.practice_profile(&rally), folder, handle, secrets: Arc::new(secrets), clock }
+    }
+
+    async fn parts(&self) -> Parts {
+        let data = self.folder.path().join("data");
+        let journal = SqliteJournal::open(&data.join("journal.sqlite")).await.expect("a journal");
+        Parts {
+            journal: Arc::new(journal),
+            screen: Arc::new(Silent),
+            spool: Arc::new(FileSpool::new(&data.join("lines"))),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn ports(&self) -> Ports {
+        let (profile, secrets) = (&self.profile, || self.secrets.clone());
+        let endpoints = profile.endpoints.as_ref().expect("practice has its own endpoints");
+        let (names, clone) = (&profile.aws, self.folder.path().join("data/clone.git"));
+        let aws = AwsAccess::new(&names.region, endpoints.aws.as_deref(), secrets()).expect("AWS settings");
+        let github = endpoints.github.as_deref().expect("a GitHub address");
+        Ports {
+            git: Arc::new(GitAdapter::new(&profile.git.url, clone, secrets()).expect("a git address")),
+            builds: Arc::new(GithubAdapter::new(github, &profile.github.repository, secrets()).expect("GitHub")),
+            task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
+            services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
+            images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
+            logs: Arc::new(CloudWatchLogs::new(aws.clone(), &names.log_group)),
+            identity: Arc::new(StsIdentity::new(aws)),
+            host: Arc::new(SshHost::new(secrets())),
+            site: Arc::new(SiteAdapter::new().expect("a site client")),
+            clock: self.clock.clone(),
+        }
+    }
+
+    async fn open(&self, run: &RunId) -> Release {
+        Release::open(self.parts().await, self.ports(), run, anna()).await.expect("the run opens")
+    }
+
+    /// Starts outside of anybody's journal: lines that the scripts of the pretend host left.
+    fn starts(&self, kind: &str) -> usize {
+        jobs(&self.folder.path().join("world"), kind)
+    }
+}
+
+/// Jobs of a kind that ever started on the pretend host.
+fn jobs(folder: &Path, kind: &str) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_start = name == "started" && path.to_string_lossy().contains(&format!(".{kind}."));
+            usize::from(is_start) + if path.is_dir() { jobs(&path, kind) } else { 0 }
+        })
+        .sum()
+}
+
+fn anna() -> Actor {
+    Actor {
+        person: "Anna".into(),
+        computer: "test".into(),
+        app_version: "0.1.0".into(),
+        github_login: None,
+        aws_identity: None,
+    }
+}
+
+async fn until(release: &Release, what: &str, is_so: impl Fn(&RunView) -> bool) -> RunView {
+    let mut watch = release.watch();
+    let waited = tokio::time::timeout(PATIENCE, watch.wait_for(|view| is_so(view))).await;
+    match waited {
+        Ok(Ok(view)) => (**view).clone(),
+        Ok(Err(_)) => panic!("the run was closed while waiting for {what}: {}", told(&release.view())),
+        Err(_) => panic!("waited too long for {what}: {}", told(&release.view())),
+    }
+}
+
+fn told(view: &RunView) -> String {
+    view.steps
+        .iter()
+        .map(|step| format!("\n{:?} {:?} {:?} {:?}", step.definition.id, step.status, step.failure, step.doubt))
+        .collect()
+}
+
+fn status(view: &RunView, id: StepId) -> Status {
+    fold::step(view, id).map_or(Status::NotStarted, |step| step.status)
+}
+
+/// Presses what a person would press for one step: answers its questions, confirms, starts.
+async fn press(release: &Release, id: StepId) {
+    until(release, &format!("the button of {}", id.name()), |view| status(view, id) == Status::AwaitingOperator).await;
+    let mut plan = release.plan(id).await.unwrap_or_else(|failure| panic!("{}: {failure}", id.name()));
+    for _ in 0..4 {
+        let Some(question) = plan.question.clone() else { break };
+        let answer = question.options[0].id.clone();
+        let act = Act::Answer { step: id, question: question.id, answer, note: "as agreed".into() };
+        release.act(anna(), act).await.expect("the answer is taken");
+        plan = release.plan(id).await.expect("a plan");
+    }
+    assert!(plan.already.is_some() || plan.is_open(), "{} is closed: {:?}", id.name(), plan.gates);
+    let token = if plan.irreversible {
+        let confirmed = release.act(anna(), Act::Confirm { step: id, plan_hash: plan.hash.clone() }).await;
+        match confirmed.expect("the plan is confirmed") {
+            Answer::Token(token) => Some(token),
+            Answer::Done => panic!("a token was expected"),
+        }
+    } else {
+        None
+    };
+    release.act(anna(), Act::Run { step: id, plan_hash: plan.hash, token }).await.expect("the step starts");
+}
+
+async fn press_and_see(release: &Release, id: StepId) -> RunView {
+    press(release, id).await;
+    let view = until(release, id.name(), |view| !matches!(status(view, id), Status::Running | Status::AwaitingOperator)).await;
+    assert_eq!(status(&view, id), Status::Succeeded, "{}", told(&view));
+    view
+}
+
+async fn prepare(desk: &Desk) -> Release {
+    let version = Version::parse("2.1.0").expect("a version");
+    let parts = desk.parts().await;
+    let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna()).await.expect("a draft");
+    let release = desk.open(&run).await;
+    let statement = "Testing of 2.1.0 is finished".to_owned();
+    release.act(anna(), Act::StartPrepare { statement }).await.expect("Prepare starts");
+    for id in StepId::ALL.into_iter().take(6) {
+        press_and_see(&release, id).await;
+    }
+    until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
+    release
+}
+
+async fn deploy(release: &Release, desk: &Desk) {
+    let host = &desk.profile.host;
+    let fingerprint = desk.ports().host.fingerprint(&host.address, host.port).await.expect("a fingerprint");
+    assert_eq!(release.deploy_differences().await.expect("the world answers"), Vec::<String>::new());
+    let request = DeployRequest {
+        address: host.address.clone(),
+        port: host.port,
+        fingerprint,
+        told: "Everyone".into(),
+        typed_version: " 2.1.0 ".into(),
+        accepted_differences: Vec::new(),
+    };
+    release.act(anna(), Act::StartDeploy(request)).await.expect("Deploy starts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_release_goes_from_the_version_to_released_and_nothing_happens_twice() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let release = prepare(&desk).await;
+    deploy(&release, &desk).await;
+    press_and_see(&release, StepId::BackUp).await;
+    press_and_see(&release, StepId::DispatchBuild).await;
+    let before = until(&release, "the migration's button", |view| {
+        status(view, StepId::RunMigration) == Status::AwaitingOperator
+    })
+    .await;
+    assert!(fold::newest(&before, FactKind::RolledOut).is_none(), "nothing is rolled out before the migration");
+    press_and_see(&release, StepId::RunMigration).await;
+    press(&release, StepId::CheckSite).await;
+    until(&release, "the version on the site", |view| fold::newest(view, FactKind::SiteAnswered).is_some()).await;
+    for check in &desk.profile.site.checks {
+        let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
+        release.act(anna(), act).await.expect("the answer is taken");
+    }
+    let end = until(&release, "the end", |view| view.state == RunState::Ended).await;
+    assert_eq!(end.result, Some(RunResult::Released), "{}", told(&end));
+    assert_eq!((desk.starts("migrate"), desk.starts("backup")), (1, 1), "each job started once");
+
+    let journal = desk.parts().await.journal;
+    let events = journal.events(&end.id, 0).await.expect("the events");
+    assert_eq!(fold::fold(&events).expect("a run"), end, "the record on disk tells the same run");
+    let record = export::markdown(&end, &events);
+    for step in &end.steps {
+        assert!(record.contains(&step.definition.title), "the record names {}", step.definition.id.name());
+    }
+    outside_world(&desk, &end).await;
+    let _ = desk.handle.stop().await;
+}
+
+/// Asks the outside, not the app.
+async fn outside_world(desk: &Desk, end: &RunView) {
+    let ports = desk.ports();
+    let refs = ports.git.remote_refs().await.expect("a listing");
+    let commit = |name: &str| refs.iter().find(|one| one.name == name).map(|one| one.commit().to_owned());
+    let tagged = commit("refs/tags/v2.1.0").expect("the tag");
+    assert_eq!(commit("refs/heads/master"), Some(tagged.clone()), "master is the tagged commit");
+    let file = ports.git.read_file(&tagged, &desk.profile.git.version_file).await.expect("a read").expect("the file");
+    assert!(String::from_utf8_lossy(&file).contains("version=2.1.0.0-RELEASE"));
+    let Some(Fact::RevisionSaved { arn, .. }) = fold::newest(end, FactKind::RevisionSaved) else {
+        panic!("a revision was saved")
+    };
+    let tasks = ports.services.tasks().await.expect("tasks");
+    let running: Vec<_> = tasks.iter().filter(|task| task.last_status == "RUNNING").collect();
+    assert_eq!(running.len(), 2, "two servers run");
+    assert!(running.iter().all(|task| &task.task_definition == arn), "both run the new revision");
+    let site = ports.site.get(&desk.profile.site.version_url).await.expect("the site answers");
+    assert!(site.body.contains("2.1.0.0-RELEASE"), "{}", site.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_goes_on_while_the_app_is_closed_and_is_found_again() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let release = prepare(&desk).await;
+    deploy(&release, &desk).await;
+    press(&release, StepId::BackUp).await;
+    until(&release, "the backup", |view| status(view, StepId::BackUp) == Status::Running).await;
+    tokio::time::timeout(PATIENCE, async {
+        while desk.starts("backup") == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the job starts on the host");
+    let run = release.view().id;
+    release.close().await;
+
+    let again = desk.open(&run).await;
+    let view = until(&again, "the backup's end", |view| {
+        !matches!(status(view, StepId::BackUp), Status::Running | Status::InDoubt)
+    })
+    .await;
+    assert_eq!(status(&view, StepId::BackUp), Status::Succeeded, "{}", told(&view));
+    assert_eq!(fold::step(&view, StepId::BackUp).map(|step| step.attempt), Some(1), "it is the same attempt");
+    assert_eq!(desk.starts("backup"), 1, "and it started once");
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_migration_that_ends_with_3_has_failed_with_its_output_and_cannot_be_started_again() {
+    let desk = Desk::new(ExitCodes { migration: 3, ..ExitCodes::default() }).await;
+    let release = prepare(&desk).await;
+    deploy(&release, &desk).await;
+    press_and_see(&release, StepId::BackUp).await;
+    press_and_see(&release, StepId::DispatchBuild).await;
+    press(&release, StepId::RunMigration).await;
+    let view = until(&release, "the migration's end", |view| {
+        !matches!(status(view, StepId::RunMigration), Status::Running | Status::AwaitingOperator)
+    })
+    .await;
+    let step = fold::step(&view, StepId::RunMigration).expect("the step");
+    assert_eq!(step.status, Status::Failed, "{}", told(&view));
+    let failure = step.failure.as_ref().expect("a failure");
+    assert_eq!(failure.params.get("exit").map(String::as_str), Some("3"));
+    assert!(failure.params.get("output").is_some_and(|output| !output.is_empty()), "its output is told");
+
+    let plan = release.plan(StepId::RunMigration).await.expect("a plan");
+    assert!(!plan.is_open(), "the plan says that it ran before");
+    let refused = release.act(anna(), Act::Confirm { step: StepId::RunMigration, plan_hash: plan.hash.clone() }).await;
+    assert!(refused.is_err(), "no token for a second start");
+    let act = Act::Run { step: StepId::RunMigration, plan_hash: plan.hash, token: None };
+    assert!(release.act(anna(), act).await.is_err(), "no second start");
+    assert_eq!(desk.starts("migrate"), 1);
+
+    let act = Act::End { result: RunResult::Stopped, note: "the migration failed".into() };
+    release.act(anna(), act).await.expect("a person may stop here");
+    let end = until(&release, "the end", |view| view.state == RunState::Ended).await;
+    assert_eq!(end.result, Some(RunResult::Stopped));
+    assert!(!end.left_behind.is_empty(), "what stays behind is listed");
+    let _ = desk.handle.stop().await;
+}
