@@ -9,7 +9,12 @@ use std::{
 
 use greenlight_adapters::keychain::MemorySecrets;
 use greenlight_engine::ports::{Clock, Secrets};
-use greenlight_rehearsal::{clock::VirtualClock, handle::Handle};
+use greenlight_rehearsal::{
+    clock::VirtualClock,
+    handle::Handle,
+    host::jobs::ExitCodes,
+    process::{self, IDLE_MAX, Options, rally::PretendRally},
+};
 use greenlight_types::{ErrorCode, Failure, Profile};
 
 /// How often the process hears that the window is open; it ends itself after thirty minutes without.
@@ -89,7 +94,20 @@ async fn keep_alive(folder: PathBuf, speed: u32, handle: std::sync::Weak<RwLock<
     }
 }
 
-/// The process itself, behind a hidden argument.
+/// The process itself, behind a hidden argument. It ends after thirty minutes without a client.
 pub fn serve(folder: &Path) -> ExitCode {
-    todo!("{}", folder.display())
+    let options = Options {
+        private_dir: folder.to_owned(),
+        speed: 1,
+        idle_max: IDLE_MAX,
+        exit_codes: ExitCodes::default(),
+    };
+    let served = tauri::async_runtime::block_on(process::serve(options, PretendRally::make));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the pretend production cannot be served");
+            ExitCode::FAILURE
+        }
+    }
 }
