@@ -1,0 +1,368 @@
+//! The GitHub adapter against a listener that records what it is asked and answers as GitHub does.
+//!
+//! GitHub itself is out of reach of a test; what its answers look like is taken from its REST description. Whether our
+//! requests fit that description is asked of prism elsewhere (PEERS.md).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::HeaderMap,
+    response::Response,
+};
+use greenlight_adapters::github::{GithubAdapter, GithubLimits};
+use greenlight_engine::ports::{Builds, Credential, Dispatch, PortResult, SecretText, Secrets};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Stamp};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+const TOKEN: &str = "ghp_SecretOfThisTest";
+const SHA: &str = "8f3a6d1c2b4e5f60718293a4b5c6d7e8f9012345";
+
+/// What the listener does with one request.
+enum Reply {
+    Answer(u16, Vec<(&'static str, String)>, String),
+    /// Takes the request and never answers.
+    Silence,
+    /// Announces more than it sends.
+    BrokenOff,
+}
+
+struct Asked {
+    line: String,
+    headers: HeaderMap,
+    body: Value,
+}
+
+#[derive(Default)]
+struct Desk {
+    replies: Mutex<VecDeque<Reply>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+struct Bench {
+    desk: Arc<Desk>,
+    github: GithubAdapter,
+    listening: JoinHandle<()>,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+struct Keys(Option<&'static str>);
+
+#[async_trait]
+impl Secrets for Keys {
+    async fn get(&self, _kind: CredentialKind) -> PortResult<Option<Credential>> {
+        Ok(self.0.map(|token| Credential::Github { token: SecretText::new(token) }))
+    }
+    async fn set(&self, _credential: &Credential) -> PortResult<()> {
+        Ok(())
+    }
+    async fn remove(&self, _kind: CredentialKind) -> PortResult<()> {
+        Ok(())
+    }
+    fn place(&self) -> String {
+        "the test".to_owned()
+    }
+}
+
+async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+    let line = format!("{} {}", parts.method, parts.uri);
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    desk.asked.lock().expect("a lock").push(Asked { line, headers: parts.headers, body });
+    let reply = desk.replies.lock().expect("a lock").pop_front();
+    match reply {
+        Some(Reply::Answer(status, headers, text)) => {
+            let response = headers.into_iter().fold(Response::builder().status(status), |r, (k, v)| r.header(k, v));
+            response.body(Body::from(text)).expect("a response")
+        }
+        Some(Reply::Silence) => std::future::pending().await,
+        Some(Reply::BrokenOff) => {
+            let parts = [Ok("{\"workflow_run_id\""), Err(std::io::Error::other("cut"))];
+            let body = Body::from_stream(futures::stream::iter(parts));
+            Response::builder().status(200).body(body).expect("a response")
+        }
+        None => Response::builder().status(599).body(Body::from("no reply was planned")).expect("a response"),
+    }
+}
+
+fn quick() -> GithubLimits {
+    let ms = Duration::from_millis;
+    GithubLimits { connect: ms(2000), read: ms(700), whole: ms(3000), pause: ms(1) }
+}
+
+async fn bench(replies: Vec<Reply>) -> Bench {
+    let desk = Arc::new(Desk { replies: Mutex::new(replies.into()), asked: Mutex::default() });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}/api/v3", listener.local_addr().expect("an address"));
+    let router = Router::new().fallback(answer).with_state(Arc::clone(&desk));
+    let listening = tokio::spawn(async move { axum::serve(listener, router).await.expect("a listener") });
+    let github = GithubAdapter::new(&base, "rally/rally", Arc::new(Keys(Some(TOKEN)))).expect("an adapter");
+    Bench { desk, github: github.with_limits(quick()), listening }
+}
+
+impl Bench {
+    fn lines(&self) -> Vec<String> {
+        self.desk.asked.lock().expect("a lock").iter().map(|asked| asked.line.clone()).collect()
+    }
+
+    fn bodies(&self) -> Vec<Value> {
+        self.desk.asked.lock().expect("a lock").iter().map(|asked| asked.body.clone()).collect()
+    }
+
+    async fn dispatch(&self) -> Result<Option<String>, Failure> {
+        self.github.dispatch(&order()).await
+    }
+}
+
+fn says(status: u16, body: &Value) -> Reply {
+    Reply::Answer(status, Vec::new(), body.to_string())
+}
+
+fn order() -> Dispatch {
+    Dispatch {
+        workflow: "release.yml".to_owned(),
+        git_ref: "refs/heads/master".to_owned(),
+        inputs: BTreeMap::from([("image".to_owned(), "RALLY-V2_1_0_0-RELEASE".to_owned())]),
+    }
+}
+
+fn run(id: u64, sha: &str, event: &str, created: &str) -> Value {
+    json!({ "id": id, "run_number": id, "status": "in_progress", "conclusion": null, "head_sha": sha,
+        "head_branch": "master", "event": event, "actor": { "login": "robin", "id": 1 }, "created_at": created,
+        "html_url": format!("https://github.com/rally/rally/actions/runs/{id}"), "a_new_field": { "of": 2027 } })
+}
+
+#[tokio::test]
+async fn a_dispatch_asks_for_the_run_and_names_the_branch_in_full() {
+    let bench = bench(vec![says(200, &json!({ "workflow_run_id": 77, "run_url": "u", "html_url": "h" }))]).await;
+    assert_eq!(bench.dispatch().await, Ok(Some("77".to_owned())));
+    assert_eq!(bench.lines(), ["POST /api/v3/repos/rally/rally/actions/workflows/release.yml/dispatches"]);
+    let expected = json!({ "ref": "refs/heads/master", "inputs": { "image": "RALLY-V2_1_0_0-RELEASE" },
+        "return_run_details": true });
+    assert_eq!(bench.bodies(), [expected]);
+    let asked = bench.desk.asked.lock().expect("a lock");
+    let header =
+        |name: &str| asked[0].headers.get_all(name).iter().map(|v| v.to_str().expect("text")).collect::<Vec<_>>();
+    assert_eq!(header("authorization"), [format!("Bearer {TOKEN}")]);
+    assert_eq!(header("x-github-api-version"), ["2022-11-28"]);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_run_still_means_accepted() {
+    let bench = bench(vec![Reply::Answer(204, Vec::new(), String::new())]).await;
+    assert_eq!(bench.dispatch().await, Ok(None));
+    assert_eq!(bench.lines().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_the_flag_is_asked_once_more_without_it() {
+    let refusal = json!({ "message": "Invalid request.\n\n\"return_run_details\" is not a permitted key." });
+    let bench = bench(vec![says(422, &refusal), Reply::Answer(204, Vec::new(), String::new())]).await;
+    assert_eq!(bench.dispatch().await, Ok(None));
+    let bodies = bench.bodies();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[1].get("return_run_details"), None);
+    assert_eq!(bodies[0]["inputs"], bodies[1]["inputs"]);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_flag_is_answered_by_one_repeat_only() {
+    let refusal = || says(422, &json!({ "message": "\"inputs\" is not a permitted key." }));
+    let bench = bench(vec![refusal(), refusal()]).await;
+    let failure = bench.dispatch().await.expect_err("refused twice");
+    assert_eq!((failure.code, failure.changed), (ErrorCode::WorkflowMissing, Changed::Nothing));
+    assert_eq!(bench.lines().len(), 2);
+}
+
+#[tokio::test]
+async fn a_dispatch_whose_answer_is_lost_is_unknown_and_sent_once() {
+    let lost = [
+        Reply::Silence,
+        Reply::BrokenOff,
+        says(500, &json!({ "message": "oops" })),
+        says(502, &Value::Null),
+        Reply::Answer(200, Vec::new(), "<html>captive portal</html>".to_owned()),
+        says(200, &json!({ "message": "no id" })),
+        Reply::Answer(200, Vec::new(), String::new()),
+    ];
+    for (number, reply) in lost.into_iter().enumerate() {
+        let bench = bench(vec![reply, Reply::Answer(204, Vec::new(), String::new())]).await;
+        let failure = bench.dispatch().await.expect_err("no answer");
+        assert_eq!(failure.changed, Changed::Unknown, "case {number}: {failure:?}");
+        assert_eq!(bench.lines().len(), 1, "case {number} was sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_dispatch_without_a_connection_changed_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let github = GithubAdapter::new(&base, "rally/rally", Arc::new(Keys(Some(TOKEN)))).expect("an adapter");
+    let failure = github.dispatch(&order()).await.expect_err("nobody there");
+    assert_eq!((failure.code, failure.changed), (ErrorCode::Unreachable, Changed::Nothing), "{failure:?}");
+}
+
+#[tokio::test]
+async fn each_refusal_of_a_dispatch_has_its_code_and_changed_nothing() {
+    let limit = |status, header: (&'static str, &str)| {
+        Reply::Answer(status, vec![(header.0, header.1.to_owned())], json!({ "message": "slow down" }).to_string())
+    };
+    let cases = [
+        (says(401, &json!({ "message": "Bad credentials" })), ErrorCode::CredentialRefused),
+        (says(403, &json!({ "message": "Resource not accessible" })), ErrorCode::PermissionMissing),
+        (limit(403, ("x-ratelimit-remaining", "0")), ErrorCode::Throttled),
+        (limit(403, ("retry-after", "60")), ErrorCode::Throttled),
+        (says(403, &json!({ "message": "You have exceeded a secondary rate limit" })), ErrorCode::Throttled),
+        (says(429, &json!({ "message": "Too many" })), ErrorCode::Throttled),
+        (says(404, &json!({ "message": "Not Found" })), ErrorCode::WorkflowMissing),
+        (says(422, &json!({ "message": "No ref found for: refs/heads/x" })), ErrorCode::WorkflowMissing),
+    ];
+    for (reply, code) in cases {
+        let bench = bench(vec![reply]).await;
+        let failure = bench.dispatch().await.expect_err("refused");
+        assert_eq!((failure.code, failure.changed), (code, Changed::Nothing), "{failure:?}");
+        assert!(!failure.hints.is_empty() && !format!("{failure:?}").contains(TOKEN), "{failure:?}");
+        assert_eq!(bench.lines().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_in_the_words_of_github() {
+    let headers = vec![("x-accepted-github-permissions", "actions=write".to_owned())];
+    let body = json!({ "message": "Resource not accessible by personal access token" }).to_string();
+    let bench = bench(vec![Reply::Answer(403, headers, body)]).await;
+    let failure = bench.dispatch().await.expect_err("refused");
+    assert_eq!(failure.params["permissions"], "actions=write");
+    assert!(failure.hints[0].contains("actions=write"));
+}
+
+#[tokio::test]
+async fn a_rate_limit_says_when_to_come_back() {
+    let body = json!({ "message": "slow down" }).to_string();
+    let reset = vec![("x-ratelimit-remaining", "0".to_owned()), ("x-ratelimit-reset", "1795424531".to_owned())];
+    let after = vec![("retry-after", "42".to_owned())];
+    let bench = bench(vec![Reply::Answer(403, reset, body.clone()), Reply::Answer(429, after, body)]).await;
+    let failure = bench.github.run("5").await.expect_err("limited");
+    assert_eq!(failure.params["retryAt"], "2026-11-23T09:02:11.000Z");
+    let failure = bench.github.run("5").await.expect_err("limited");
+    assert_eq!(failure.params["retryAfterSeconds"], "42");
+    assert_eq!(bench.lines().len(), 2, "a refusal is not repeated");
+}
+
+#[tokio::test]
+async fn reads_are_repeated_three_times_at_most_and_leave_nothing_changed() {
+    let trouble = || says(503, &Value::Null);
+    let me = Reply::Answer(
+        200,
+        vec![("github-authentication-token-expiration", "2026-12-01 10:00:00 UTC".to_owned())],
+        json!({ "login": "robin" }).to_string(),
+    );
+    let fine = bench(vec![trouble(), Reply::Silence, me]).await;
+    let identity = fine.github.whoami().await.expect("the third answer");
+    assert_eq!((identity.login.as_str(), fine.lines().len()), ("robin", 3));
+    assert_eq!(identity.expires_at, Some(Stamp("2026-12-01T10:00:00.000Z".to_owned())));
+
+    let silent = bench(vec![Reply::Silence, Reply::Silence, Reply::Silence, Reply::Silence]).await;
+    let failure = silent.github.whoami().await.expect_err("silence");
+    assert_eq!((failure.code, failure.changed), (ErrorCode::TimedOut, Changed::Nothing), "{failure:?}");
+    assert_eq!(silent.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn garbage_is_an_unreadable_answer_and_never_a_panic() {
+    for garbage in ["", "{", "null", "[]", "{\"workflow_runs\":[{}]}", "{\"workflow_runs\":3}", "\u{0}\u{1f}"] {
+        let bench = bench(vec![Reply::Answer(200, Vec::new(), garbage.to_owned())]).await;
+        let since = Stamp("2026-11-23T09:02:11.000Z".to_owned());
+        let failure = bench.github.dispatched_runs("release.yml", SHA, &since).await.expect_err(garbage);
+        assert_eq!((failure.code, failure.changed), (ErrorCode::UnreadableAnswer, Changed::Nothing), "{garbage}");
+    }
+}
+
+#[tokio::test]
+async fn only_runs_of_this_commit_and_this_start_are_found_newest_first() {
+    let runs = json!({ "total_count": 6, "workflow_runs": [
+        run(1, SHA, "workflow_dispatch", "2026-11-23T09:02:11Z"),
+        run(2, SHA, "workflow_dispatch", "2026-11-23T09:02:30Z"),
+        run(3, "0000000000000000000000000000000000000000", "workflow_dispatch", "2026-11-23T09:03:00Z"),
+        run(4, SHA, "push", "2026-11-23T09:03:00Z"),
+        run(5, SHA, "workflow_dispatch", "2026-11-23T09:02:10Z"),
+    ] });
+    let bench = bench(vec![says(200, &runs)]).await;
+    let since = Stamp("2026-11-23T09:02:11.400Z".to_owned());
+    let found = bench.github.dispatched_runs("release.yml", SHA, &since).await.expect("runs");
+    assert_eq!(found.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["2", "1"]);
+    assert_eq!((found[0].actor.as_str(), found[0].created_at.0.as_str()), ("robin", "2026-11-23T09:02:30.000Z"));
+    let line = &bench.lines()[0];
+    for part in ["event=workflow_dispatch", &format!("head_sha={SHA}"), "created=%3E%3D2026-11-23T09%3A02%3A11Z"] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_github_does_not_know_is_none_and_a_workflow_that_is_off_is_named() {
+    let off = json!({ "id": 1, "name": "Release", "state": "disabled_manually" });
+    let on = json!({ "id": 1, "name": "Release", "state": "active" });
+    let missing = || says(404, &json!({ "message": "Not Found" }));
+    let bench = bench(vec![missing(), missing(), says(200, &on), says(200, &off)]).await;
+    assert_eq!(bench.github.run("5").await, Ok(None));
+    assert_eq!(bench.github.workflow("release.yml").await, Ok(None));
+    assert_eq!(bench.github.workflow("release.yml").await, Ok(Some("Release".to_owned())));
+    let failure = bench.github.workflow("release.yml").await.expect_err("switched off");
+    assert_eq!(failure.params["state"], "disabled_manually");
+}
+
+#[tokio::test]
+async fn jobs_are_read_with_their_steps() {
+    let jobs = json!({ "total_count": 2, "jobs": [
+        { "id": 9, "name": "build", "status": "completed", "conclusion": "success",
+          "completed_at": "2026-11-23T09:10:00Z",
+          "steps": [{ "name": "Push", "status": "completed", "conclusion": "success", "number": 1 }] },
+        { "id": 10, "name": "deploy", "status": "queued", "conclusion": null, "completed_at": null },
+    ] });
+    let bench = bench(vec![says(200, &jobs)]).await;
+    let jobs = bench.github.jobs("77").await.expect("jobs");
+    assert_eq!(jobs[0].completed_at, Some(Stamp("2026-11-23T09:10:00.000Z".to_owned())));
+    assert_eq!((jobs[0].steps[0].name.as_str(), jobs[1].steps.len()), ("Push", 0));
+    assert!(bench.lines()[0].ends_with("/runs/77/jobs?filter=latest&per_page=100"));
+}
+
+#[tokio::test]
+async fn names_that_are_no_names_never_reach_an_address() {
+    let bench = bench(Vec::new()).await;
+    for id in ["", "../../user", "5?x=y", "123456789012345678901"] {
+        assert_eq!(bench.github.run(id).await.expect_err(id).code, ErrorCode::BadInput);
+    }
+    assert_eq!(bench.github.workflow("../secrets").await.expect_err("a path").code, ErrorCode::BadProfile);
+    assert!(bench.lines().is_empty());
+    for (base, repository) in [
+        ("http://api.github.com", "a/b"),
+        ("ftp://127.0.0.1", "a/b"),
+        ("https://user:pw@api.github.com", "a/b"),
+        ("https://api.github.com", "rally"),
+        ("https://api.github.com", "a/b/c"),
+    ] {
+        let refused = GithubAdapter::new(base, repository, Arc::new(Keys(None))).err().expect("refused");
+        assert_eq!(refused.code, ErrorCode::BadProfile, "{base} {repository}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_saved_token_github_is_not_asked() {
+    let github = GithubAdapter::new("http://127.0.0.1:1", "a/b", Arc::new(Keys(None))).expect("an adapter");
+    assert_eq!(github.whoami().await.expect_err("no token").code, ErrorCode::CredentialMissing);
+}
