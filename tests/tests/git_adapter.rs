@@ -111,7 +111,7 @@ async fn merge_version_and_tag_arrive_on_the_server_as_they_were_planned() {
 
     assert_eq!(bench.at(MASTER), commit);
     assert_eq!(bench.server.peel_tag("v2.1.0").as_deref(), Some(commit.as_str()));
-    assert_eq!(bench.server.parents(&commit).expect("parents"), [merge.clone()]);
+    assert_eq!(bench.server.parents(&commit).expect("parents"), std::slice::from_ref(&merge));
     assert_eq!(bench.server.parents(&merge).expect("parents"), [base, bench.at(BRANCH)]);
     let diff = bench.server.diff(&merge, &commit).expect("a diff");
     let lines: Vec<_> =

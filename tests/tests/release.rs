@@ -4,9 +4,18 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use greenlight_adapters::{
-    aws::AwsAccess, ecr::EcrImages, ecs::{EcsServices, task_definitions::EcsTaskDefinitions}, git::GitAdapter,
-    github::GithubAdapter, journal_sqlite::SqliteJournal, keychain::MemorySecrets, logs::CloudWatchLogs,
-    site::SiteAdapter, spool::FileSpool, ssh::SshHost, sts::StsIdentity,
+    aws::AwsAccess,
+    ecr::EcrImages,
+    ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
+    git::GitAdapter,
+    github::GithubAdapter,
+    journal_sqlite::SqliteJournal,
+    keychain::MemorySecrets,
+    logs::CloudWatchLogs,
+    site::SiteAdapter,
+    spool::FileSpool,
+    ssh::SshHost,
+    sts::StsIdentity,
 };
 use greenlight_engine::{
     export, fold,
@@ -50,7 +59,8 @@ impl Desk {
     async fn new(exit_codes: ExitCodes) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let world = folder.path().join("world");
-        let options = Options { private_dir: world.clone(), speed: SPEED, idle_max: Duration::from_secs(600), exit_codes };
+        let options =
+            Options { private_dir: world.clone(), speed: SPEED, idle_max: Duration::from_secs(600), exit_codes };
         tokio::spawn(process::serve(options, PretendRally::make));
         let handle = tokio::time::timeout(PATIENCE, async {
             loop {
@@ -183,7 +193,8 @@ async fn press(release: &Release, id: StepId) {
 
 async fn press_and_see(release: &Release, id: StepId) -> RunView {
     press(release, id).await;
-    let view = until(release, id.name(), |view| !matches!(status(view, id), Status::Running | Status::AwaitingOperator)).await;
+    let view =
+        until(release, id.name(), |view| !matches!(status(view, id), Status::Running | Status::AwaitingOperator)).await;
     assert_eq!(status(&view, id), Status::Succeeded, "{}", told(&view));
     view
 }

@@ -96,12 +96,8 @@ async fn keep_alive(folder: PathBuf, speed: u32, handle: std::sync::Weak<RwLock<
 
 /// The process itself, behind a hidden argument. It ends after thirty minutes without a client.
 pub fn serve(folder: &Path) -> ExitCode {
-    let options = Options {
-        private_dir: folder.to_owned(),
-        speed: 1,
-        idle_max: IDLE_MAX,
-        exit_codes: ExitCodes::default(),
-    };
+    let options =
+        Options { private_dir: folder.to_owned(), speed: 1, idle_max: IDLE_MAX, exit_codes: ExitCodes::default() };
     let served = tauri::async_runtime::block_on(process::serve(options, PretendRally::make));
     match served {
         Ok(()) => ExitCode::SUCCESS,
