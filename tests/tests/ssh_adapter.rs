@@ -1,0 +1,203 @@
+//! The staging machine adapter against a real OpenSSH server with sudo, login environments and a real database behind it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use greenlight_adapters::{keychain::MemorySecrets, ssh::SshHost as Adapter};
+use greenlight_engine::ports::{
+    Credential, HostAddress, JobSpec, JobState, JobStatus, RemoteHost, SecretText, Secrets, Submitted,
+};
+use greenlight_tests::support::{
+    hold::Moment,
+    postgres::Postgres,
+    process::Deadline,
+    ssh_host::{PASSPHRASE, Script, SshHost, USER},
+};
+use greenlight_types::ErrorCode;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const BACK_UP: &str = "exec bash -lc 'cd /opt/backup/bin && sudo -n ./backupRallyPROD.sh'\n";
+const MIGRATE: &str = "exec bash -lc 'cd /home/ec2-user/migrate && export CONFIG=/home/ec2-user/migrate/application-prod.properties && ./run.sh'\n";
+
+struct Bench {
+    database: Postgres,
+    machine: SshHost,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let database = Postgres::start().await.expect("PostgreSQL");
+        let machine = SshHost::start(&database).await.expect("OpenSSH");
+        Self { database, machine }
+    }
+
+    async fn adapter(&self, key: PathBuf, passphrase: Option<&str>) -> Adapter {
+        let secrets = MemorySecrets::default();
+        let path = key.display().to_string();
+        let credential = Credential::StagingKey { path, passphrase: passphrase.map(SecretText::new) };
+        secrets.set(&credential).await.expect("kept in memory");
+        Adapter::new(Arc::new(secrets))
+    }
+
+    async fn usual(&self) -> Adapter {
+        self.adapter(self.machine.rsa_pem_key(), None).await
+    }
+
+    fn host(&self) -> HostAddress {
+        HostAddress {
+            address: "127.0.0.1".into(),
+            port: self.machine.port(),
+            user: USER.into(),
+            fingerprint: self.machine.fingerprint().expect("a fingerprint"),
+        }
+    }
+}
+
+fn job(id: &str, script: &str) -> JobSpec {
+    JobSpec { id: id.into(), script: script.into() }
+}
+
+async fn until(adapter: &Adapter, host: &HostAddress, id: &str, is_so: impl Fn(&JobState) -> bool) -> JobStatus {
+    let mut deadline = Deadline::after(PATIENCE);
+    loop {
+        if let Ok(status) = adapter.status(host, id).await
+            && is_so(&status.state)
+        {
+            return status;
+        }
+        deadline.pause("the job to get there").await.expect("in time");
+    }
+}
+
+fn is_over(state: &JobState) -> bool {
+    matches!(state, JobState::Finished { .. } | JobState::Lost { .. })
+}
+
+async fn output(adapter: &Adapter, host: &HostAddress, status: &JobStatus) -> String {
+    let size = u32::try_from(status.output_bytes).expect("a small output");
+    let bytes = adapter.output(host, &status.id, 0, size.max(1)).await.expect("the output");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn each_kind_of_key_signs_in_and_a_stranger_does_not() {
+    let bench = Bench::new().await;
+    let host = bench.host();
+    let machine = &bench.machine;
+    for (key, passphrase) in
+        [(machine.rsa_pem_key(), None), (machine.ed25519_key(), None), (machine.passphrase_key(), Some(PASSPHRASE))]
+    {
+        let adapter = bench.adapter(key.clone(), passphrase).await;
+        let answer =
+            adapter.read(&host, "id -un", PATIENCE).await.unwrap_or_else(|failure| panic!("{key:?}: {failure}"));
+        assert_eq!((answer.exit, answer.out.trim()), (Some(0), USER));
+    }
+    let stranger = bench.adapter(machine.stranger_key(), None).await.read(&host, "id", PATIENCE).await;
+    assert_eq!(stranger.expect_err("a stranger is refused").code, ErrorCode::HostRefused);
+    for passphrase in [None, Some("wrong")] {
+        let locked = bench.adapter(machine.passphrase_key(), passphrase).await.read(&host, "id", PATIENCE).await;
+        assert_eq!(locked.expect_err("the key stays locked").code, ErrorCode::KeyFileUnreadable);
+    }
+}
+
+#[tokio::test]
+async fn a_machine_with_another_fingerprint_gets_no_authentication() {
+    let mut bench = Bench::new().await;
+    let (adapter, confirmed) = (bench.usual().await, bench.host());
+    assert_eq!(adapter.fingerprint("127.0.0.1", confirmed.port).await.expect("a fingerprint"), confirmed.fingerprint);
+    bench.machine.change_host_key().await.expect("another host key");
+    let fresh = bench.usual().await;
+    let refused = fresh.read(&confirmed, "touch seen", PATIENCE).await.expect_err("another machine");
+    assert_eq!(refused.code, ErrorCode::HostChanged);
+    let files = bench.machine.inside_as_user("ls").expect("a look");
+    assert!(!files.contains("seen"), "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_migration_launched_many_times_at_once_starts_once() {
+    let bench = Bench::new().await;
+    let (one, other, host) = (bench.usual().await, bench.usual().await, bench.host());
+    let spec = job("rally.prod.migrate.2.1.0.a1", MIGRATE);
+    assert_eq!(one.status(&host, &spec.id).await.expect("a status").state, JobState::Absent);
+    assert_eq!(one.submit(&host, &spec).await.expect("submitted"), Submitted::New);
+    assert_eq!(other.submit(&host, &spec).await.expect("submitted"), Submitted::Same);
+    assert_eq!(other.submit(&host, &job(&spec.id, "true\n")).await.expect("an answer"), Submitted::Conflict);
+    assert_eq!(one.status(&host, &spec.id).await.expect("a status").state, JobState::NotStarted);
+    let launches = (0..10).map(|n| if n % 2 == 0 { &one } else { &other }.launch(&host, &spec.id));
+    for launched in futures::future::join_all(launches).await {
+        launched.expect("a launch may be repeated");
+    }
+    let status = until(&one, &host, &spec.id, is_over).await;
+    one.launch(&host, &spec.id).await.expect("a launch may be repeated after the end");
+    assert!(
+        matches!(status.state, JobState::Finished { exit: 0, .. }),
+        "{status:?}: {}",
+        output(&one, &host, &status).await
+    );
+    let again = until(&other, &host, &spec.id, is_over).await;
+    assert_eq!(again, status, "nothing moved");
+    assert_eq!(bench.machine.starts(Script::Migration).len(), 1, "one start");
+    assert!(bench.machine.starts(Script::Migration)[0].ends_with(USER), "as the login user");
+    assert!(bench.database.schema_is_migrated().expect("the database answers"));
+    assert_eq!(one.jobs(&host, "rally.prod.migrate.2.1.0.a").await.expect("a list").len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_goes_on_when_every_session_is_killed_and_is_found_again() {
+    let bench = Bench::new().await;
+    let (adapter, host) = (bench.usual().await, bench.host());
+    let hold = bench.machine.hold(Script::Backup, Moment::BeforeEffect).expect("a hold");
+    let spec = job("rally.prod.backup.2.1.0.a1", BACK_UP);
+    adapter.submit(&host, &spec).await.expect("submitted");
+    adapter.launch(&host, &spec.id).await.expect("launched");
+    hold.wait_until_held(PATIENCE).await.expect("the script runs");
+    bench.machine.kill_sessions().expect("sessions end");
+    let status = until(&adapter, &host, &spec.id, |state| *state == JobState::Running).await;
+    assert!(status.started_at.is_some());
+    drop(hold);
+    let fresh = bench.usual().await;
+    let end = until(&fresh, &host, &spec.id, is_over).await;
+    assert!(matches!(end.state, JobState::Finished { exit: 0, .. }), "{end:?}");
+    assert_eq!(bench.machine.starts(Script::Backup).len(), 1);
+    assert!(bench.machine.starts(Script::Backup)[0].ends_with("root"), "the backup becomes root");
+}
+
+#[tokio::test]
+async fn a_script_that_ends_with_3_is_told_with_its_code_and_output() {
+    let bench = Bench::new().await;
+    let (adapter, host) = (bench.usual().await, bench.host());
+    bench.machine.fail(Script::Migration, true).expect("it will fail");
+    let spec = job("rally.prod.migrate.2.1.0.a1", MIGRATE);
+    adapter.submit(&host, &spec).await.expect("submitted");
+    adapter.launch(&host, &spec.id).await.expect("launched");
+    let end = until(&adapter, &host, &spec.id, is_over).await;
+    assert!(matches!(end.state, JobState::Finished { exit: 3, .. }), "{end:?}");
+    assert!(!output(&adapter, &host, &end).await.is_empty(), "its output is there");
+}
+
+#[tokio::test]
+async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_again() {
+    let bench = Bench::new().await;
+    let (adapter, host) = (bench.usual().await, bench.host());
+    let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
+    let spec = job("rally.prod.migrate.2.1.0.a1", MIGRATE);
+    adapter.submit(&host, &spec).await.expect("submitted");
+    adapter.launch(&host, &spec.id).await.expect("launched");
+    hold.wait_until_held(PATIENCE).await.expect("the script runs");
+    // The supervisor alone: its payload still holds the lock, so the job still runs.
+    let supervisors =
+        "for p in /proc/[0-9]*; do grep -qa sup.sh $p/cmdline 2>/dev/null && echo ${p#/proc/}; done; true";
+    let pids = bench.machine.inside(supervisors).expect("a look");
+    let pid = pids.split_whitespace().last().expect("a supervisor").to_owned();
+    bench
+        .machine
+        .inside(&format!("for p in {}; do kill -9 $p 2>/dev/null; done; true", pids.replace('\n', " ")))
+        .expect("killed");
+    assert_eq!(adapter.status(&host, &spec.id).await.expect("a status").state, JobState::Running, "supervisor {pid}");
+    drop(hold);
+    let end = until(&adapter, &host, &spec.id, is_over).await;
+    assert!(matches!(end.state, JobState::Lost { .. }), "{end:?}");
+    adapter.launch(&host, &spec.id).await.expect("a launch may be repeated");
+    let still = until(&adapter, &host, &spec.id, is_over).await;
+    assert!(matches!(still.state, JobState::Lost { .. }), "{still:?}");
+    assert_eq!(bench.machine.starts(Script::Migration).len(), 1);
+}
