@@ -343,3 +343,80 @@ async fn a_migration_that_ends_with_3_has_failed_with_its_output_and_cannot_be_s
     assert!(!end.left_behind.is_empty(), "what stays behind is listed");
     let _ = desk.handle.stop().await;
 }
+
+/// Presses a step, closes the app at once, opens it again, and goes on as a person would until the step is done.
+async fn press_through_a_crash(desk: &Desk, release: Release, id: StepId, pause: Duration) -> Release {
+    let run = release.view().id;
+    press(&release, id).await;
+    // Not waiting for anything: where in the step the app is closed is different for each step and each pause.
+    tokio::time::sleep(pause).await;
+    release.close().await;
+    let release = desk.open(&run).await;
+    // A step that did not happen gets its button back; two presses more are plenty.
+    for _ in 0..3 {
+        let view = until(&release, &format!("{} after a crash", id.name()), |view| {
+            view.state == RunState::Ended
+                || status(view, id).is_done()
+                || matches!(status(view, id), Status::AwaitingOperator | Status::Failed)
+                || (id == StepId::CheckSite && fold::newest(view, FactKind::SiteAnswered).is_some())
+        })
+        .await;
+        match status(&view, id) {
+            Status::AwaitingOperator => press(&release, id).await,
+            Status::Failed => panic!("{}", told(&view)),
+            Status::NotStarted
+            | Status::Running
+            | Status::InDoubt
+            | Status::Succeeded
+            | Status::Warned
+            | Status::Skipped
+            | Status::Stopped => break,
+        }
+    }
+    release
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and_nothing_happens_twice() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let version = Version::parse("2.1.0").expect("a version");
+    let parts = desk.parts().await;
+    let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna()).await.expect("a draft");
+    let mut release = desk.open(&run).await;
+    let statement = "Testing of 2.1.0 is finished".to_owned();
+    release.act(anna(), Act::StartPrepare { statement }).await.expect("Prepare starts");
+    for (at, id) in StepId::ALL.into_iter().take(6).enumerate() {
+        let pause = Duration::from_millis([0, 3, 10][at % 3]);
+        release = press_through_a_crash(&desk, release, id, pause).await;
+    }
+    until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
+    deploy(&release, &desk).await;
+    let pauses =
+        [(StepId::BackUp, 300), (StepId::DispatchBuild, 5), (StepId::RunMigration, 200), (StepId::CheckSite, 1)];
+    for (id, ms) in pauses {
+        release = press_through_a_crash(&desk, release, id, Duration::from_millis(ms)).await;
+    }
+    until(&release, "the version on the site", |view| fold::newest(view, FactKind::SiteAnswered).is_some()).await;
+    for check in &desk.profile.site.checks {
+        let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
+        release.act(anna(), act).await.expect("the answer is taken");
+    }
+    let end = until(&release, "the end", |view| view.state == RunState::Ended).await;
+    assert_eq!(end.result, Some(RunResult::Released), "{}", told(&end));
+    assert_eq!(desk.starts("migrate"), 1, "one migration");
+    outside_world(&desk, &end).await;
+
+    let ports = desk.ports();
+    let Some(Fact::VersionSet { commit, .. }) = fold::newest(&end, FactKind::VersionSet) else { panic!("a commit") };
+    let since = end.deploy_started_at.as_ref().expect("Deploy started");
+    let builds = ports.builds.dispatched_runs(&desk.profile.github.workflow, commit, since).await.expect("a list");
+    assert_eq!(builds.len(), 1, "one build");
+    let Some(Fact::RevisionSaved { revision, base_arn, .. }) = fold::newest(&end, FactKind::RevisionSaved) else {
+        panic!("a revision")
+    };
+    assert!(base_arn.ends_with(&format!(":{}", revision - 1)), "one revision was saved: {base_arn}, {revision}");
+    let main = ports.git.commit(commit).await.expect("a read").expect("the version commit");
+    let merge = ports.git.commit(&main.parents[0]).await.expect("a read").expect("the merge commit");
+    assert_eq!((main.parents.len(), merge.parents.len()), (1, 2), "one merge, then one version commit");
+    let _ = desk.handle.stop().await;
+}
