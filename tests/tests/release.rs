@@ -254,12 +254,22 @@ async fn a_release_goes_from_the_version_to_released_and_nothing_happens_twice()
     let journal = desk.parts().await.journal;
     let events = journal.events(&end.id, 0).await.expect("the events");
     assert_eq!(fold::fold(&events).expect("a run"), end, "the record on disk tells the same run");
+    keep_golden("released", &events, &end);
     let record = export::markdown(&end, &events);
     for step in &end.steps {
         assert!(record.contains(&step.definition.title), "the record names {}", step.definition.id.name());
     }
     outside_world(&desk, &end).await;
     let _ = desk.handle.stop().await;
+}
+
+/// Writes events and fold as a golden file when `GREENLIGHT_WRITE_GOLDEN` is set.
+fn keep_golden(name: &str, events: &[greenlight_types::Event], view: &RunView) {
+    if std::env::var_os("GREENLIGHT_WRITE_GOLDEN").is_some() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/fold/{name}.json"));
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "events": events, "view": view })).expect("JSON");
+        std::fs::write(file, text + "\n").expect("the golden file is written");
+    }
 }
 
 /// Asks the outside, not the app.
@@ -336,11 +346,14 @@ async fn a_migration_that_ends_with_3_has_failed_with_its_output_and_cannot_be_s
     assert!(release.act(anna(), act).await.is_err(), "no second start");
     assert_eq!(desk.starts("migrate"), 1);
 
+    let run = release.view().id;
     let act = Act::End { result: RunResult::Stopped, note: "the migration failed".into() };
     release.act(anna(), act).await.expect("a person may stop here");
     let end = until(&release, "the end", |view| view.state == RunState::Ended).await;
     assert_eq!(end.result, Some(RunResult::Stopped));
     assert!(!end.left_behind.is_empty(), "what stays behind is listed");
+    let events = desk.parts().await.journal.events(&run, 0).await.expect("the events");
+    keep_golden("stopped-after-a-failed-migration", &events, &end);
     let _ = desk.handle.stop().await;
 }
 
