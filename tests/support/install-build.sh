@@ -13,6 +13,7 @@ need cmake "builds the TLS library"
 need pkg-config "finds system libraries"
 need libdbus-1-dev "talks to the keychain"
 need libssl-dev "git over HTTPS"
+need libwebkit2gtk-4.1-dev "draws the window"
 command -v cargo >/dev/null 2>&1 || { echo "Rust is missing. Install it: curl https://sh.rustup.rs -sSf | sh"; exit 1; }
 [ -n "$missing" ] || exit 0
 sudo=
