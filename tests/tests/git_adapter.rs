@@ -10,6 +10,7 @@ use greenlight_engine::ports::{
 use greenlight_tests::support::{
     git_server::{GitServer, TOKEN, VERSION_FILE},
     hold::Moment,
+    process::{Process, Signal, clean_command, free_port, program, run, wait_for_port},
 };
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Stamp};
 use tempfile::TempDir;
@@ -311,6 +312,26 @@ async fn without_a_saved_token_the_server_is_not_asked() {
     assert_eq!(git.refresh().await.expect_err("no token").code, ErrorCode::CredentialMissing);
     let asked = asked_until_now(&server).await;
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_prove_its_name_is_not_talked_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let openssl = program("TLS server", "openssl", "openssl").expect("openssl");
+    let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"];
+    let mut make = clean_command(&openssl, folder.path());
+    run(make.current_dir(folder.path()).args(made).args(["-keyout", "key.pem", "-out", "cert.pem"])).expect("made");
+    let port = free_port().expect("a port");
+    let mut serve = clean_command(&openssl, folder.path());
+    serve.current_dir(folder.path()).args(["s_server", "-www", "-quiet", "-cert", "cert.pem", "-key", "key.pem"]);
+    serve.args(["-accept", &port.to_string()]);
+    let log = folder.path().join("log");
+    let mut server = Process::start("openssl", &serve, Signal::Terminate, &log).expect("a TLS server");
+    wait_for_port(&mut server, port, SOON).await.expect("it listens");
+    let git = adapter(&format!("https://localhost:{port}/rally.git"), &folder.path().join("clone"), Some(TOKEN));
+    let failure = git.remote_refs().await.expect_err("nobody vouches for it");
+    assert_eq!(failure.code, ErrorCode::Unreachable, "{failure:?}");
+    assert!(failure.hints[0].contains("certificate"), "{failure:?}");
 }
 
 /// Every request before this call. nginx writes its log after it answered, so a last request of our own is waited for.
