@@ -1,6 +1,6 @@
 //! THE list of commands and events, and the page's typed bindings made from it. The only file that knows tauri-specta.
 
-use greenlight_types::{Live, RunId};
+use greenlight_types::{Live, RunId, RunView};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 use tauri::{AppHandle, Wry, ipc::Invoke};
@@ -110,6 +110,8 @@ fn builder() -> Builder<Wry> {
             access::remove_credential,
         ])
         .events(collect_events![RunMoved, LiveSeen])
+        // What the page folds events into (`ui/src/run/fold.ts`); no command answers it.
+        .typ::<RunView>()
         .typed_error_impl(TYPED_ERROR)
         .disable_serde_phases()
 }

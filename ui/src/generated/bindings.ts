@@ -172,6 +172,22 @@ export type Actor = {
 	awsIdentity: string | null,
 };
 
+/**  Answer to a question of a plan. */
+export type AnswerView = {
+	/**  Question id. */
+	question: string,
+	/**  The question as it was shown. */
+	text: string,
+	/**  Choice id. */
+	answer: string,
+	/**  What the person wrote. */
+	note: string,
+	/**  Who. */
+	person: string,
+	/**  When. */
+	at: Stamp,
+};
+
 /**  What the app works on. */
 export type AppInfo = {
 	/**  Version of the app. */
@@ -330,6 +346,20 @@ export type CheckAnswer =
 "failed" | 
 /**  Nobody could look. */
 "couldNotCheck";
+
+/**  Answer to a check of the site. */
+export type CheckView = {
+	/**  Check id. */
+	check: string,
+	/**  The answer. */
+	answer: CheckAnswer,
+	/**  What the person wrote. */
+	note: string,
+	/**  Who. */
+	person: string,
+	/**  When. */
+	at: Stamp,
+};
 
 /**  One possible answer. */
 export type Choice = {
@@ -911,6 +941,14 @@ note: string } |
 /**  What the person wrote. */
 note: string };
 
+/**  A fact with its origin. */
+export type LearnedFact = {
+	/**  When. */
+	at: Stamp,
+	/**  What. */
+	fact: Fact,
+};
+
 /**  Who wrote a line. */
 export type LineLabel = 
 /**  The version that served before. */
@@ -1193,6 +1231,54 @@ export type RunSummary = {
 	readOnly: string | null,
 };
 
+/**  A run as its events tell it. */
+export type RunView = {
+	/**  Which run. */
+	id: RunId,
+	/**  Number of the last event folded in. */
+	seq: number,
+	/**  The version. */
+	version: Version,
+	/**  The frozen profile. */
+	profile: Profile,
+	/**  Every name of the version. */
+	names: Names,
+	/**  Production or practice. */
+	realm: Realm,
+	/**  State. */
+	state: RunState,
+	/**  Result, once ended. */
+	result: RunResult | null,
+	/**  What the person wrote at the end. */
+	endNote: string,
+	/**  What stays behind. */
+	leftBehind: string[],
+	/**  When it was made. */
+	draftedAt: Stamp,
+	/**  When Prepare started. */
+	prepareStartedAt: Stamp | null,
+	/**  Time of every commit and tag of this run. */
+	commitTime: Stamp | null,
+	/**  When it was prepared. */
+	preparedAt: Stamp | null,
+	/**  When Deploy started. */
+	deployStartedAt: Stamp | null,
+	/**  When it ended. */
+	endedAt: Stamp | null,
+	/**  The staging machine, from Deploy on. */
+	staging: StagingMachine | null,
+	/**  Everyone who acted, in order of first appearance. */
+	people: string[],
+	/**  The steps, in the order of the runbook. */
+	steps: StepView[],
+	/**  What was learned, in order; a later fact of a kind replaces an earlier one for who needs the newest. */
+	facts: LearnedFact[],
+	/**  Answers to questions, in order. */
+	answers: AnswerView[],
+	/**  Answers to the checks of the site; the newest of a check counts. */
+	checks: CheckView[],
+};
+
 /**  What was seen. */
 export type Seen = 
 /**  The servers. */
@@ -1304,6 +1390,27 @@ export type StagingMachine = {
  */
 export type Stamp = string;
 
+/**  State of a step: a pure fold of the journal. */
+export type Status = 
+/**  Its facts are not there yet, or it was found not to have happened. */
+"notStarted" | 
+/**  Its button is enabled. */
+"awaitingOperator" | 
+/**  An attempt is under way. */
+"running" | 
+/**  Done. */
+"succeeded" | 
+/**  Done, with something to know. */
+"warned" | 
+/**  Left out, with a reason. */
+"skipped" | 
+/**  Ended without its effect, or with a part of it. */
+"failed" | 
+/**  A person stopped it. */
+"stopped" | 
+/**  We do not know yet whether it happened. */
+"inDoubt";
+
 /**  Definition of a step as it was frozen at the start of a run. */
 export type StepDefinition = {
 	/**  Which step. */
@@ -1384,6 +1491,36 @@ export type StepPlan = {
 	byHand: ByHand,
 	/**  The values that `run` acts on: commit ids, times, ARNs. Part of the hash. */
 	inputs: { [key in string]: string },
+};
+
+/**  One step as the events tell it. */
+export type StepView = {
+	/**  Its frozen definition. */
+	definition: StepDefinition,
+	/**  State. */
+	status: Status,
+	/**  Attempts so far. */
+	attempt: number,
+	/**  When its button was first enabled. */
+	offeredAt: Stamp | null,
+	/**  When the last attempt started. */
+	startedAt: Stamp | null,
+	/**  Who started it. */
+	startedBy: string | null,
+	/**  When the last attempt ended. */
+	endedAt: Stamp | null,
+	/**  How it came to be done. */
+	how: How | null,
+	/**  What the world showed. */
+	evidence: string[],
+	/**  Something to know. */
+	warning: string | null,
+	/**  What went wrong in the last attempt. */
+	failure: Failure | null,
+	/**  Why it is in doubt. */
+	doubt: string | null,
+	/**  The plan of the last attempt. */
+	plan: StepPlan | null,
 };
 
 /**  A value that has to be confirmed by a person. */

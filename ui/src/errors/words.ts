@@ -1,0 +1,214 @@
+// The words of every failure: what happened, what it means, what to do. One entry per code; a code without words does
+// not compile. Nothing here looks at English text of the app.
+
+import type { Changed, ErrorCode, Failure } from "../generated/bindings";
+
+/** The three parts that a person reads. */
+export interface Words {
+  /** One sentence, past tense, no code in it. */
+  happened: string;
+  /** What changed and what did not. */
+  means: string;
+  /** What to do now, most useful first. */
+  todo: string[];
+}
+
+type Params = Failure["params"];
+type Entry = { happened: (params: Params) => string; means?: string; todo?: readonly string[] };
+
+const CHANGED: Record<Changed, string> = {
+  nothing: "Nothing was changed.",
+  partly: "A part of it was done before it stopped.",
+  unknown: "We do not know yet whether this happened. Ask again before anything else is done.",
+};
+
+const named = (params: Params, key: string, otherwise: string) => params[key] ?? otherwise;
+
+const CALL = "Call a developer and show them the technical details.";
+const AGAIN = "Try again.";
+const ACCESS = "Open Access, replace it, and test it there.";
+
+const WORDS: Record<ErrorCode, Entry> = {
+  badInput: { happened: (p) => p["problem"] ?? "What was entered does not fit.", todo: ["Correct it and try again."] },
+  badProfile: {
+    happened: (p) => `The settings of this product could not be read (${named(p, "file", "profile")}).`,
+    todo: ["Give the technical details to whoever wrote the settings."],
+  },
+  unconfirmed: {
+    happened: (p) => `A value was never confirmed by a person: ${named(p, "label", named(p, "keys", "see below"))}.`,
+    todo: ["Confirm the value on the Release page."],
+  },
+  planChanged: {
+    happened: () => "What would be done now is not what was shown.",
+    means: "Something moved since the plan was made. Nothing was started.",
+    todo: ["Read the new plan, then press the button again."],
+  },
+  notConfirmed: {
+    happened: () => "The confirmation does not belong to this plan.",
+    means: "Each confirmation counts once, for the plan that was shown. Nothing was started.",
+    todo: ["Confirm again."],
+  },
+  notAllowedNow: {
+    happened: () => "This cannot be done at this moment.",
+    todo: ["Wait until the step under way has ended."],
+  },
+  gateClosed: {
+    happened: () => "One of the conditions for this step does not hold any more.",
+    todo: ["Look at the conditions of the step; the one with a cross says what is missing."],
+  },
+  questionOpen: { happened: () => "This step still has a question for you.", todo: ["Answer the question first."] },
+  credentialMissing: {
+    happened: () => "A sign-in that this step needs is not saved.",
+    todo: ["Open Access and save it."],
+  },
+  credentialRefused: { happened: () => "The sign-in was refused. It may have expired.", todo: [ACCESS] },
+  permissionMissing: {
+    happened: () => "You are signed in, but this is not permitted.",
+    todo: ["Ask for the permission, or use another sign-in on the Access page."],
+  },
+  keychainMissing: {
+    happened: () => "This computer has no keychain that answers.",
+    means: "Sign-ins cannot be kept safely without one. Nothing was saved anywhere else.",
+    todo: ["Sign in to the desktop again, or install a keychain such as GNOME Keyring."],
+  },
+  keychainLocked: { happened: () => "The keychain of this computer is locked.", todo: ["Unlock it, then try again."] },
+  mergeConflict: {
+    happened: (p) =>
+      `${named(p, "branch", "The branch")} does not fit into ${named(p, "main", "the main branch")} without conflicts.`,
+    means: "Nothing was published. The same lines were changed on both sides.",
+    todo: ["Ask a developer to resolve the conflicts on the branch, then try again."],
+  },
+  gitMissing: {
+    happened: (p) => `${named(p, "name", "A branch, label or file")} was not found on GitHub.`,
+    todo: ["Check the version, or ask a developer whether the branch was pushed."],
+  },
+  tagElsewhere: {
+    happened: (p) => `The label ${named(p, "tag", "of this version")} already stands at another commit.`,
+    means: "It is never moved. Nothing was published.",
+    todo: ["Somebody may have released this version: look at History. The way on is a new version number."],
+  },
+  versionFileUnclear: {
+    happened: (p) => `The version in ${named(p, "file", "the version file")} cannot be changed safely.`,
+    todo: ["Ask a developer to correct the file on the branch, then try again."],
+  },
+  refMoved: {
+    happened: (p) => `${named(p, "name", "The branch")} moved on GitHub while we worked.`,
+    means: "Our commit was not published over it.",
+    todo: ["Ask who pushed. Stop this release and start anew, so that the new commits are in it."],
+  },
+  pushRefused: {
+    happened: (p) => `GitHub did not accept ${named(p, "name", "the push")}.`,
+    todo: ["Ask for the right to push to it, then try again."],
+  },
+  largeFiles: {
+    happened: () => "Large files (LFS) are part of the change; the app cannot push them.",
+    todo: ["Ask a developer to push this by hand."],
+  },
+  containerUnclear: {
+    happened: (p) => `The start-up settings do not name the program ${named(p, "container", "")} exactly once.`,
+    todo: [CALL],
+  },
+  revisionDiffers: {
+    happened: (p) => `The saved start-up settings ${named(p, "revision", "")} differ in more than the package.`,
+    means: "They are saved on AWS, and nothing uses them.",
+    todo: [CALL],
+  },
+  wrongAccount: {
+    happened: (p) => `AWS answers for account ${named(p, "account", "?")}, not for ${named(p, "expected", "ours")}.`,
+    todo: ["Open Access and save the key of the right account."],
+  },
+  awsMissing: { happened: (p) => `AWS does not know ${named(p, "name", "something that must be there")}.`, todo: [CALL] },
+  workflowMissing: {
+    happened: (p) => `GitHub does not know the build ${named(p, "workflow", "of this product")}.`,
+    todo: [CALL],
+  },
+  buildFailed: {
+    happened: () => "The build on GitHub ended without a usable package.",
+    means: "The database was not touched. The old version serves the site.",
+    todo: ["Open the build on GitHub and call a developer."],
+  },
+  wrongCommit: {
+    happened: () => "GitHub is building another commit than the one of this release.",
+    means: "The wrong code must not go live. The database was not touched.",
+    todo: ["Cancel the build on GitHub now, then stop this release. The way on is a new version number."],
+  },
+  wrongRevision: {
+    happened: (p) =>
+      `AWS is putting other start-up settings in place (${named(p, "seen", "?")}) than ours (${named(p, "expected", "?")}).`,
+    means: "The migration stays closed. The old version serves the site.",
+    todo: [CALL],
+  },
+  rolloutFailed: {
+    happened: () => "AWS could not put the new version in place.",
+    means: "Look at the servers on the right for what serves the site now.",
+    todo: [CALL],
+  },
+  hostUnknown: {
+    happened: () => "Nobody has confirmed the fingerprint of this machine yet.",
+    todo: ["Compare the fingerprint with the one you were given, then confirm it."],
+  },
+  hostChanged: {
+    happened: () => "This is not the machine whose fingerprint was confirmed.",
+    means: "Nothing was sent to it, no key and no command.",
+    todo: ["Do not go on. Call whoever runs the staging machine."],
+  },
+  hostRefused: {
+    happened: () => "The staging machine did not accept the staging machine key.",
+    todo: ["Open Access and choose the right key file."],
+  },
+  jobConflict: {
+    happened: () => "A job of this name was there before on the staging machine.",
+    means: "It was not started a second time.",
+    todo: [CALL],
+  },
+  scriptFailed: {
+    happened: (p) => `The script on the staging machine ended with an error (${named(p, "exit", "unknown code")}).`,
+    means: "What it changed until then is in its output. It is not started again by itself.",
+    todo: ["Read its output below and call the person named for this step."],
+  },
+  backupUnproved: {
+    happened: () => "The backup could not be proved complete.",
+    means: "Without a proved backup the migration stays closed. The database was not changed.",
+    todo: ["Take the backup again."],
+  },
+  siteUnexpected: {
+    happened: (p) => `The site does not show the new version yet; it shows ${named(p, "shown", "something else")}.`,
+    todo: ["Open the site and look, then try again."],
+  },
+  keyFileUnreadable: {
+    happened: () => "The key file could not be read or unlocked.",
+    todo: ["Open Access, check the path and the passphrase."],
+  },
+  unreachable: {
+    happened: () => "The service could not be reached.",
+    todo: ["Check the network of this computer, then try again."],
+  },
+  timedOut: { happened: () => "No answer came in time.", todo: [AGAIN] },
+  throttled: { happened: () => "The service asks us to slow down.", todo: ["Wait a minute, then try again."] },
+  unreadableAnswer: { happened: () => "The service answered in a way that the app cannot read.", todo: [CALL] },
+  journalFailed: {
+    happened: () => "The app's own record could not be read or written.",
+    means: "Without its record the app does nothing.",
+    todo: ["Check that the disk is not full, then open the app again."],
+  },
+  journalNewer: {
+    happened: () => "This record was written by a newer version of the app.",
+    todo: ["Open it with that version."],
+  },
+  alreadyOpen: {
+    happened: () => "Greenlight is already open with this record.",
+    todo: ["Use the window that is open, or close it first."],
+  },
+  internal: { happened: () => "The app itself did not work as it should.", todo: [CALL] },
+};
+
+/** The words of a failure. What the app suggests comes before what is true of every such failure. */
+export function inWords(failure: Failure): Words {
+  const entry = WORDS[failure.code];
+  const changed = CHANGED[failure.changed];
+  return {
+    happened: entry.happened(failure.params),
+    means: entry.means === undefined ? changed : `${entry.means}${failure.changed === "nothing" ? "" : ` ${changed}`}`,
+    todo: failure.hints.length > 0 ? failure.hints : [...(entry.todo ?? [])],
+  };
+}

@@ -1,0 +1,21 @@
+// What the page needs of the app. `tauri.ts` is the real one, `fake.ts` the scripted one of the page's tests.
+
+import type { commands, LineSource, Lines, Live, LogLine, RunId, RunMoved } from "../generated/bindings";
+
+/** Every command of the app, typed by the generated bindings. */
+export type Commands = typeof commands;
+
+/** Ends a subscription. */
+export type Stop = () => void;
+
+export interface Platform {
+  readonly commands: Commands;
+  /** Calls back when a run has new events. A hint that may be lost. */
+  onRunMoved(seen: (moved: RunMoved) => void): Promise<Stop>;
+  /** Calls back with what is seen while a run goes on. */
+  onLive(seen: (live: Live) => void): Promise<Stop>;
+  /** Calls back with lines of a run as they arrive; some may be left out, and their numbers show it. */
+  followLines(run: RunId, arrived: (lines: Lines) => void): Promise<void>;
+}
+
+export type { LineSource, Lines, Live, LogLine };

@@ -1,0 +1,5 @@
+// The answer of a command, as the generated bindings give it.
+
+import type { Failure } from "../generated/bindings";
+
+export type Result<T> = { status: "ok"; data: T } | { status: "error"; error: Failure };

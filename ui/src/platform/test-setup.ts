@@ -1,0 +1,3 @@
+// Runs before every test file.
+
+import "@testing-library/jest-dom/vitest";

@@ -1,0 +1,20 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [svelte()],
+  // Svelte's server build would be taken in tests otherwise.
+  resolve: process.env.VITEST ? { conditions: ["browser"] } : {},
+  build: {
+    target: ["chrome111", "safari16.4"],
+    // The page's policy allows no data: addresses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.ts"],
+    setupFiles: ["src/platform/test-setup.ts"],
+    restoreMocks: true,
+  },
+});
