@@ -26,6 +26,15 @@ export default ts.config(
     files: ["**/*.svelte", "**/*.svelte.ts"],
     languageOptions: { parserOptions: { parser: ts.parser, svelteConfig } },
   },
+  {
+    // Here the linter takes what a template binds for `any`; svelte-check knows its type and is the gate.
+    files: ["**/*.svelte"],
+    rules: {
+      "@typescript-eslint/no-unsafe-argument": "off",
+      "@typescript-eslint/no-unsafe-assignment": "off",
+      "@typescript-eslint/no-unsafe-return": "off",
+    },
+  },
   { files: ["src/platform/**"], rules: { "no-restricted-imports": "off" } },
   { files: ["*.js"], ...ts.configs.disableTypeChecked },
 );

@@ -117,7 +117,10 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: (p) => `AWS answers for account ${named(p, "account", "?")}, not for ${named(p, "expected", "ours")}.`,
     todo: ["Open Access and save the key of the right account."],
   },
-  awsMissing: { happened: (p) => `AWS does not know ${named(p, "name", "something that must be there")}.`, todo: [CALL] },
+  awsMissing: {
+    happened: (p) => `AWS does not know ${named(p, "name", "something that must be there")}.`,
+    todo: [CALL],
+  },
   workflowMissing: {
     happened: (p) => `GitHub does not know the build ${named(p, "workflow", "of this product")}.`,
     todo: [CALL],

@@ -176,7 +176,17 @@ function runChange(view: RunView, event: Event): Partial<RunView> {
       const others = view.checks.filter((known) => known.check !== check);
       return { checks: [...others, { check, answer, note, person: event.by.person, at }] };
     }
-    default:
+    case "tookOver":
+    case "stepOffered":
+    case "stepStarted":
+    case "stepSucceeded":
+    case "stepWarned":
+    case "stepSkipped":
+    case "stepFailed":
+    case "stepInDoubt":
+    case "stepResumed":
+    case "stepReset":
+    case "stepStopped":
       return {};
   }
 }

@@ -1,0 +1,51 @@
+// What is seen just now. Lossy by design: shown with its age, never a basis for a verdict.
+
+import type { BuildView, Live, RunId, ServersView, SiteView, Stamp, StepId } from "../generated/bindings";
+
+/** Something that was seen, and when. */
+export interface SeenAt<T> {
+  what: T;
+  at: Stamp;
+}
+
+/** Answers of the site that the small picture shows. */
+const MOST_BEATS = 40;
+
+export class LiveState {
+  servers = $state.raw<SeenAt<ServersView> | null>(null);
+  build = $state.raw<SeenAt<BuildView> | null>(null);
+  site = $state.raw<SeenAt<SiteView> | null>(null);
+  beats = $state.raw<SiteView[]>([]);
+  activity = $state.raw<Partial<Record<StepId, string>>>({});
+  lost = $state.raw<Partial<Record<StepId, string | undefined>>>({});
+
+  readonly #run: RunId;
+
+  constructor(run: RunId) {
+    this.#run = run;
+  }
+
+  take(live: Live) {
+    if (live.run !== this.#run) return;
+    const { seen, at } = live;
+    switch (seen.kind) {
+      case "servers":
+        this.servers = { what: seen, at };
+        break;
+      case "build":
+        this.build = { what: seen, at };
+        break;
+      case "site":
+        this.site = { what: seen, at };
+        this.beats = [...this.beats, seen].slice(-MOST_BEATS);
+        break;
+      case "activity":
+        this.activity = { ...this.activity, [seen.step]: seen.text };
+        break;
+      case "connection": {
+        this.lost = { ...this.lost, [seen.step]: seen.lost ? seen.text : undefined };
+        break;
+      }
+    }
+  }
+}

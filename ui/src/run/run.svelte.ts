@@ -1,0 +1,205 @@
+// One run on the screen: its events, folded; what is seen live; its lines; the plan of the step in focus.
+// Nothing here is decided: the engine refuses what may not be done, and the page shows its words.
+
+import { BrokenRecord, apply, fold } from "./fold";
+import { current, stepOf } from "./focus";
+import { LineList } from "./lines.svelte";
+import { LiveState } from "./live.svelte";
+import { stepCommands } from "./commands";
+import type { Event, Failure, LineSource, RunId, RunView, StepId, StepPlan } from "../generated/bindings";
+import type { Platform, Stop } from "../platform/platform";
+import type { Result } from "../platform/result";
+
+/** A hint that the run moved may be lost, so the record is asked now and then, in ms. */
+const PULL_EVERY = 3_000;
+/** How often a plan with a closed gate is made anew, in ms. */
+const LOOK_AGAIN = 4_000;
+
+export class OpenRun {
+  view = $state.raw<RunView | null>(null);
+  events = $state.raw<Event[]>([]);
+  /** Why the record cannot be shown, or why an act of the person was refused. */
+  failure = $state.raw<Failure | null>(null);
+  /** The step that the person chose to look at; none follows the run. */
+  chosen = $state<StepId | null>(null);
+  plan = $state.raw<StepPlan | null>(null);
+  planState = $state<"none" | "loading" | "ready" | "failed">("none");
+  planFailure = $state.raw<Failure | null>(null);
+  /** An act is on its way to the app. */
+  isActing = $state(false);
+
+  readonly id: RunId;
+  readonly live: LiveState;
+  readonly lines: Record<LineSource, LineList>;
+  readonly focus: StepId | null = $derived.by(() => this.chosen ?? (this.view ? current(this.view) : null));
+
+  readonly #platform: Platform;
+  #stops: Stop[] = [];
+  #isPulling = false;
+  #pullAgain = false;
+  #planned = "";
+  #planNumber = 0;
+  #isClosed = false;
+
+  constructor(platform: Platform, id: RunId) {
+    this.#platform = platform;
+    this.id = id;
+    this.live = new LiveState(id);
+    const list = (source: LineSource) => new LineList(platform.commands, id, source);
+    this.lines = { backup: list("backup"), migration: list("migration"), production: list("production") };
+  }
+
+  /** Reads the record and follows the run until `close`. */
+  async open() {
+    const moved = await this.#platform.onRunMoved((moved) => {
+      if (moved.run === this.id) void this.pull();
+    });
+    this.#keep(moved);
+    this.#keep(await this.#platform.onLive((live) => this.live.take(live)));
+    const pulls = setInterval(() => void this.pull(), PULL_EVERY);
+    this.#keep(() => clearInterval(pulls));
+    const looks = setInterval(() => this.#lookAgain(), LOOK_AGAIN);
+    this.#keep(() => clearInterval(looks));
+    await this.pull();
+    await this.#platform.followLines(this.id, (lines) => {
+      if (lines.run === this.id) this.lines[lines.source].take(lines.lines);
+    });
+    await Promise.all(Object.values(this.lines).map((list) => list.read()));
+  }
+
+  close() {
+    this.#isClosed = true;
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+  }
+
+  #keep(stop: Stop) {
+    if (this.#isClosed) stop();
+    else this.#stops.push(stop);
+  }
+
+  /** Asks for the events that are not known yet. */
+  async pull() {
+    if (this.#isPulling) {
+      this.#pullAgain = true;
+      return;
+    }
+    this.#isPulling = true;
+    try {
+      do {
+        this.#pullAgain = false;
+        const fresh = await this.#platform.commands.eventsSince(this.id, this.view?.seq ?? 0);
+        if (fresh.status === "error") this.failure = fresh.error;
+        else if (fresh.data.length > 0) this.#take(fresh.data);
+      } while (this.#pullAgain && !this.#isClosed);
+    } finally {
+      this.#isPulling = false;
+    }
+  }
+
+  #take(fresh: Event[]) {
+    try {
+      this.view = this.view === null ? fold(fresh) : fresh.reduce(apply, this.view);
+      this.events = [...this.events, ...fresh];
+    } catch (error) {
+      if (!(error instanceof BrokenRecord)) throw error;
+      this.view = null;
+      this.failure = broken(error.message);
+    }
+  }
+
+  /** Makes the plan of a step anew where it has one to show; keeps the old one on the screen meanwhile. */
+  async makePlan(step: StepId) {
+    this.#planNumber += 1;
+    const number = this.#planNumber;
+    const before = this.plan?.step === step ? this.plan : null;
+    this.plan = before;
+    if (before === null) this.planState = "loading";
+    const made = await stepCommands(this.#platform.commands, step).plan(this.id);
+    if (number !== this.#planNumber || this.#isClosed) return;
+    if (made.status === "ok") {
+      this.plan = made.data;
+      this.planState = "ready";
+      this.planFailure = null;
+    } else {
+      this.plan = null;
+      this.planState = "failed";
+      this.planFailure = made.error;
+    }
+  }
+
+  /** Called when the step in focus or something that its plan rests on moved. */
+  follow(step: StepId | null) {
+    const view = this.view;
+    const one = view && step ? stepOf(view, step) : undefined;
+    const wants = one !== undefined && wantsPlan(view, one.status, one.failure, one.definition.role);
+    if (!wants || step === null) {
+      this.#planned = "";
+      this.#planNumber += 1;
+      this.plan = null;
+      this.planFailure = null;
+      this.planState = "none";
+      return;
+    }
+    const key = `${step} ${one.status} ${one.attempt} ${view?.facts.length ?? 0} ${view?.answers.length ?? 0}`;
+    if (key === this.#planned) return;
+    this.#planned = key;
+    void this.makePlan(step);
+  }
+
+  #lookAgain() {
+    const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
+    if (this.focus !== null && (isClosed || this.planState === "failed")) void this.makePlan(this.focus);
+  }
+
+  /** Does an act of the person; its refusal is shown. Answers whether it was taken. */
+  async act<T>(what: () => Promise<Result<T>>): Promise<boolean> {
+    if (this.isActing) return false;
+    this.isActing = true;
+    this.failure = null;
+    try {
+      const done = await what();
+      if (done.status === "error") {
+        this.failure = done.error;
+        if (done.error.code === "planChanged" && this.focus !== null) await this.makePlan(this.focus);
+        return false;
+      }
+      await this.pull();
+      return true;
+    } finally {
+      this.isActing = false;
+    }
+  }
+
+  /** Starts the step whose plan is on the screen; an irreversible one is confirmed for exactly this plan first. */
+  async start(plan: StepPlan) {
+    const { commands } = this.#platform;
+    const asks = plan.irreversible && plan.already === null;
+    const started = await this.act(async () => {
+      if (!asks) return stepCommands(commands, plan.step).run(this.id, plan.hash, null);
+      const token = await commands.confirmStep(this.id, plan.step, plan.hash);
+      if (token.status === "error") return token;
+      return stepCommands(commands, plan.step).run(this.id, plan.hash, token.data);
+    });
+    if (started) this.chosen = null;
+  }
+}
+
+/** Whether a plan can be shown for a step in this state. */
+function wantsPlan(view: RunView | null, status: string, failure: Failure | null, role: string): boolean {
+  if (view === null || view.state === "ended" || view.state === "prepared" || view.state === "draft") return false;
+  if (role !== "changing") return status === "failed" && failure?.retry !== "no";
+  return status === "awaitingOperator" || (status === "failed" && failure?.retry !== "no");
+}
+
+function broken(why: string): Failure {
+  return {
+    code: "journalFailed",
+    params: {},
+    summary: "read the record of this run",
+    causes: [why],
+    hints: ["Keep the data folder as it is and call a developer."],
+    changed: "nothing",
+    retry: "no",
+  };
+}
