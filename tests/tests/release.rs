@@ -22,6 +22,7 @@ use greenlight_engine::{
     ports::{Clock, Ports, Screen, Secrets},
     profile,
     release::{Act, Answer, Parts, Release},
+    time,
 };
 use greenlight_rehearsal::{
     handle::Handle,
@@ -243,6 +244,11 @@ async fn a_release_goes_from_the_version_to_released_and_nothing_happens_twice()
     press_and_see(&release, StepId::RunMigration).await;
     press(&release, StepId::CheckSite).await;
     until(&release, "the version on the site", |view| fold::newest(view, FactKind::SiteAnswered).is_some()).await;
+    let asked_at = desk.clock.now();
+    while time::between(&asked_at, &desk.clock.now()) < Duration::from_secs(600) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(status(&release.view(), StepId::CheckSite), Status::Running, "a person may take ten minutes to look");
     for check in &desk.profile.site.checks {
         let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
         release.act(anna(), act).await.expect("the answer is taken");
@@ -410,6 +416,11 @@ async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and
         release = press_through_a_crash(&desk, release, id, Duration::from_millis(ms)).await;
     }
     until(&release, "the version on the site", |view| fold::newest(view, FactKind::SiteAnswered).is_some()).await;
+    let asked_at = desk.clock.now();
+    while time::between(&asked_at, &desk.clock.now()) < Duration::from_secs(600) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(status(&release.view(), StepId::CheckSite), Status::Running, "a person may take ten minutes to look");
     for check in &desk.profile.site.checks {
         let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
         release.act(anna(), act).await.expect("the answer is taken");

@@ -65,6 +65,8 @@ pub struct Wanted<'a> {
     pub previous: &'a str,
     /// Whether a deployment with our revision was seen before.
     pub has_begun: bool,
+    /// Whether the database is migrated. Before, a task of ours that runs without a health check is about to fail.
+    pub is_migrated: bool,
     /// Stop reasons that are expected before the migration.
     pub expected: &'a [Regex],
 }
@@ -76,7 +78,7 @@ pub struct Wanted<'a> {
 #[must_use]
 pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Rollout {
     let mut became_new: Vec<String> =
-        tasks.iter().filter(|task| is_new(task, wanted.ours)).map(|task| task.id.clone()).collect();
+        tasks.iter().filter(|task| is_new(task, wanted)).map(|task| task.id.clone()).collect();
     became_new.sort();
     let view = picture(service, tasks, wanted, became_new.len());
     Rollout { verdict: verdict(service, tasks, wanted), view, became_new }
@@ -102,7 +104,7 @@ fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
     let deployment = primary.id.clone();
     match primary.rollout_state.as_str() {
         "FAILED" => Verdict::Failed { reason: primary.rollout_reason.clone() },
-        "COMPLETED" if is_settled(service, tasks, wanted.ours, primary) => {
+        "COMPLETED" if is_settled(service, tasks, wanted, primary) => {
             Verdict::Done { deployment, servers: service.desired }
         }
         _ => Verdict::Began { deployment },
@@ -113,7 +115,7 @@ fn reason(ours: &Deployment, primary: &Deployment) -> String {
     if ours.rollout_reason.is_empty() { primary.rollout_reason.clone() } else { ours.rollout_reason.clone() }
 }
 
-fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], ours: &str, primary: &Deployment) -> bool {
+fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, primary: &Deployment) -> bool {
     let running: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
     // Both counts are AWS's and may be minutes apart (TRAP-E7): the service's, the deployment's and the listed tasks
     // have to agree. A service that wants no task at all serves nobody, so it is never "released".
@@ -125,7 +127,10 @@ fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], ours: &str, pri
         .deployments
         .iter()
         .all(|deployment| deployment.id == primary.id || deployment.status == "INACTIVE" && deployment.running == 0);
-    counts_agree && is_alone && service.task_definition == ours && running.iter().all(|task| is_new(task, ours))
+    counts_agree
+        && is_alone
+        && service.task_definition == wanted.ours
+        && running.iter().all(|task| is_new(task, wanted))
 }
 
 /// Listed and not on its way out.
@@ -133,9 +138,10 @@ fn is_alive(task: &TaskSnapshot) -> bool {
     matches!(task.last_status.as_str(), "PROVISIONING" | "PENDING" | "ACTIVATING" | "RUNNING")
 }
 
-fn is_new(task: &TaskSnapshot, ours: &str) -> bool {
-    // Without a health check ECS says UNKNOWN for ever.
-    task.task_definition == ours && task.last_status == "RUNNING" && task.health != "UNHEALTHY"
+fn is_new(task: &TaskSnapshot, wanted: &Wanted<'_>) -> bool {
+    // Without a health check ECS says UNKNOWN for ever, also of a program that is about to find the old schema and end.
+    let is_well = task.health == "HEALTHY" || task.health != "UNHEALTHY" && wanted.is_migrated;
+    task.task_definition == wanted.ours && task.last_status == "RUNNING" && is_well
 }
 
 fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, new_count: usize) -> ServersView {
@@ -154,7 +160,7 @@ fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
     ServersView {
         desired: service.desired,
         new_count: u32::try_from(new_count).unwrap_or(u32::MAX),
-        servers: alive.into_iter().map(|task| server(task, wanted.ours)).collect(),
+        servers: alive.into_iter().map(|task| server(task, wanted)).collect(),
         failed_starts: ours.map_or(0, |deployment| deployment.failed).max(listed),
         failed_starts_allowed: allowed(service),
         is_expected: last_reason.as_deref().is_some_and(|reason| is_expected(reason, wanted.expected)),
@@ -168,15 +174,17 @@ fn allowed(service: &ServiceSnapshot) -> Option<u32> {
     is_on.then(|| service.desired.div_ceil(2).clamp(3, 200))
 }
 
-fn server(task: &TaskSnapshot, ours: &str) -> ServerView {
+fn server(task: &TaskSnapshot, wanted: &Wanted<'_>) -> ServerView {
+    let is_ours = task.task_definition == wanted.ours;
     let state = match (task.last_status.as_str(), task.health.as_str()) {
         ("RUNNING", "UNHEALTHY") => "running, not healthy",
+        ("RUNNING", _) if is_ours && !is_new(task, wanted) => "trying to start",
         ("RUNNING", _) => "serving",
         _ => "starting",
     };
     ServerView {
         task: task.id.clone(),
-        is_new: task.task_definition == ours,
+        is_new: is_ours,
         version: task.task_definition.rsplit('/').next().unwrap_or_default().to_owned(),
         state: state.to_owned(),
     }

@@ -46,7 +46,7 @@ fn task(id: &str, arn: &str, status: &str, health: &str) -> TaskSnapshot {
 
 fn judge(service: &ServiceSnapshot, tasks: &[TaskSnapshot], has_begun: bool) -> Rollout {
     let expected = [Regex::new("schema").expect("a pattern")];
-    assess(service, tasks, &Wanted { ours: OURS, previous: OLD, has_begun, expected: &expected })
+    assess(service, tasks, &Wanted { ours: OURS, previous: OLD, has_begun, is_migrated: true, expected: &expected })
 }
 
 fn finished() -> (ServiceSnapshot, Vec<TaskSnapshot>) {
@@ -142,6 +142,22 @@ fn failing_starts_show_their_reason_and_whether_it_is_expected() {
     assert_eq!(view.last_reason.as_deref(), Some("Essential container in task exited: old schema (exit code 3)"));
     let order: Vec<(&str, &str)> = view.servers.iter().map(|s| (s.task.as_str(), s.state.as_str())).collect();
     assert_eq!(order, [("a", "serving"), ("b", "starting")]);
+}
+
+#[test]
+fn a_server_without_a_health_check_is_not_called_new_before_the_database_is_migrated() {
+    let service = service(OURS, 3, vec![deployment("new", "PRIMARY", OURS, "IN_PROGRESS", 1)]);
+    let tasks = [task("a", OURS, "RUNNING", "UNKNOWN"), task("b", OLD, "RUNNING", "UNKNOWN")];
+    let look = |is_migrated| {
+        let wanted = Wanted { ours: OURS, previous: OLD, has_begun: true, is_migrated, expected: &[] };
+        assess(&service, &tasks, &wanted)
+    };
+    let before = look(false);
+    assert!(before.became_new.is_empty(), "it is about to find the old schema and end");
+    let ours = before.view.servers.iter().find(|server| server.is_new).expect("ours is listed");
+    assert_eq!((before.view.new_count, ours.state.as_str()), (0, "trying to start"));
+    let after = look(true);
+    assert_eq!((after.became_new, after.view.new_count), (vec!["a".to_owned()], 1));
 }
 
 #[test]

@@ -107,7 +107,7 @@ async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
     };
     let tasks = cx.ports.services.tasks().await?;
     let expected = expected(&run);
-    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: false, expected: &expected };
+    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected: &expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
     cx.sink.seen(Seen::Servers(seen.view));
     let began = |deployment: String| {

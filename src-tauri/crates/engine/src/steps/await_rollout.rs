@@ -14,6 +14,7 @@ use super::{
     run_migration::saved_arn,
 };
 use crate::{
+    fold,
     rollout::{self, Verdict, Wanted},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -84,7 +85,8 @@ async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
     };
     let tasks = cx.ports.services.tasks().await?;
     let expected = expected(&run);
-    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: true, expected: &expected };
+    let is_migrated = fold::newest(&run, FactKind::MigrationFinished).is_some();
+    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected: &expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
     cx.sink.seen(Seen::Servers(seen.view));
     learn_new_servers(cx, &run, &seen.became_new, service.desired).await?;
@@ -99,6 +101,7 @@ async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
     })
 }
 
+/// Records each server once, with how many are new at that moment: one that ends and is replaced counts once.
 async fn learn_new_servers(cx: &StepContext, run: &RunView, healthy: &[String], of: u32) -> Result<(), Failure> {
     let mut known: BTreeSet<String> = run
         .facts
@@ -107,9 +110,10 @@ async fn learn_new_servers(cx: &StepContext, run: &RunView, healthy: &[String], 
             |learned| if let Fact::ServerBecameNew { task, .. } = &learned.fact { Some(task.clone()) } else { None },
         )
         .collect();
-    for task in healthy {
+    let (unseen, seen): (Vec<&String>, Vec<&String>) = healthy.iter().partition(|task| !known.contains(*task));
+    for (index, task) in unseen.into_iter().enumerate() {
         if known.insert(task.clone()) {
-            let count = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            let count = u32::try_from(seen.len() + index + 1).unwrap_or(u32::MAX);
             cx.sink.learn(StepId::AwaitRollout, Fact::ServerBecameNew { task: task.clone(), count, of }).await?;
         }
     }

@@ -62,12 +62,14 @@ impl Step for CheckSite {
             Err(failure) => return Outcome::Failed(failure),
         };
         cx.activity(self.id(), "Waiting for your answers");
+        let mut view = cx.view.clone();
         for _ in 0..MOST_WAITS {
-            if let Some(outcome) = answers(&cx.run(), &version) {
+            // What is judged here counts as seen: only a later change ends the wait below.
+            let run = view.borrow_and_update().clone();
+            if let Some(outcome) = answers(&run, &version) {
                 return outcome;
             }
             // An answer changes the view at once; the clock only bounds the wait.
-            let mut view = cx.view.clone();
             tokio::select! {
                 _ = view.changed() => {}
                 () = cx.wait(POLL) => {}
