@@ -1,29 +1,46 @@
-# The commands of this repository. `make test` is what CI runs.
+# The commands of this repository. `make run` and `make test` are all that a newcomer needs; CI runs `make test`.
 SHELL := /bin/bash
 CARGO ?= cargo
-.PHONY: help setup test test-quick test-release-engine lint
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
+NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
+.PHONY: help run setup test test-quick test-page test-release-engine lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-setup: ## install the Debian packages that build and tests need (sudo when not root)
-	sh tests/support/install-build.sh
+run: ## practise a release on the pretend production; without a display it plays one and leaves pictures in out/
+	sh tests/support/install-build.sh $(NEEDS_DISPLAY)
+	$(MAKE) ui/dist/index.html
+	$(CARGO) build -p greenlight $(if $(NEEDS_DISPLAY),-p greenlight-tests --bins)
+	sh tests/support/run.sh $(TARGET)/debug/greenlight $(TARGET)/debug/practise
+
+setup: ## install what build and tests need (sudo when not root)
+	sh tests/support/install-build.sh --window
 	sh tests/support/install-peers.sh
 
-test: setup ui/dist/index.html lint ## every test: engine, adapters on real peers, whole releases on the pretend production
+test: setup lint test-page ## every test: page, engine, adapters on real peers, whole releases, the window
+	$(CARGO) build -p greenlight
 	$(CARGO) test --workspace
 
-test-quick: ## engine, types and pretend production only; needs no peer
+test-quick: test-page ## engine, types and page only; needs no peer
 	$(CARGO) test -p greenlight-types -p greenlight-engine
+
+test-page: ui/node_modules/.package-lock.json ## the page by itself
+	cd ui && npm test
 
 test-release-engine: ## whole releases without a window against the pretend production
 	$(CARGO) test -p greenlight-tests --test release
 
-lint: ui/dist/index.html ## formatting and lints, warnings are errors
+lint: ui/dist/index.html ## formatting, types and lints; warnings are errors
+	cd ui && npm run check && npm run lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# The shell embeds a page when it is compiled. Until ui/ has one, it embeds a sentence that says so.
-ui/dist/index.html:
-	mkdir -p ui/dist
-	printf '<!doctype html><html lang="en"><title>Greenlight</title><p>This build of Greenlight has no page yet.</p></html>\n' > $@
+ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
+	cd ui && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+# The shell embeds the page when it is compiled.
+ui/dist/index.html: ui/node_modules/.package-lock.json $(PAGE)
+	cd ui && npm run build

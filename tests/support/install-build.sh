@@ -1,5 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that the build needs, when they are missing. Says what and why. Uses sudo when not root.
+# Checks Rust and Node, and installs the Debian packages that the build needs, when they are missing. Says what and why.
+# Uses sudo when not root.
+# usage: install-build.sh [--window]   --window: also what shows and drives the window where there is no display
 set -eu
 missing=
 need() { # PACKAGE WHY
@@ -8,13 +10,33 @@ need() { # PACKAGE WHY
     missing="$missing $1"
   fi
 }
+# at_least WANTED FOUND: whether version FOUND is WANTED or newer
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+rust=$(rustc --version 2>/dev/null | cut -d ' ' -f 2 || true)
+if [ -z "$rust" ] || ! at_least 1.94 "$rust"; then
+  echo "Rust 1.94 or newer is needed, ${rust:-none} was found. This line installs it:" >&2
+  echo "  curl https://sh.rustup.rs -sSf | sh -s -- -y && . \"\$HOME/.cargo/env\"" >&2
+  exit 1
+fi
+node=$(node --version 2>/dev/null | tr -d v || true)
+if [ -z "$node" ] || ! at_least 20.19 "$node" || ! command -v npm >/dev/null; then
+  echo "Node 20.19 or newer with npm is needed, ${node:-none} was found. This line installs it:" >&2
+  echo "  curl -fsSL https://deb.nodesource.com/setup_22.x | sudo bash - && sudo apt-get install -y nodejs" >&2
+  exit 1
+fi
+
 need build-essential "compiles the C parts of git, SQLite and TLS"
 need cmake "builds the TLS library"
 need pkg-config "finds system libraries"
+need git "serves the repository of the pretend production"
 need libdbus-1-dev "talks to the keychain"
 need libssl-dev "git over HTTPS"
 need libwebkit2gtk-4.1-dev "draws the window"
-command -v cargo >/dev/null 2>&1 || { echo "Rust is missing. Install it: curl https://sh.rustup.rs -sSf | sh"; exit 1; }
+if [ "${1:-}" = --window ]; then
+  need xvfb "a virtual display, since there is no other"
+  need webkit2gtk-driver "presses what a person would press"
+fi
 [ -n "$missing" ] || exit 0
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo

@@ -7,6 +7,7 @@ pub mod git_server;
 pub mod hold;
 pub mod keychain;
 pub mod moto;
+pub mod operator;
 pub mod postgres;
 pub mod process;
 pub mod ssh_host;

@@ -365,6 +365,15 @@ impl Session {
         self.post("execute/sync", &json!({"script": script, "args": arguments})).await
     }
 
+    /// Waits until the page has drawn what it changed: two frames.
+    ///
+    /// # Errors
+    /// When the driver does not answer.
+    pub async fn settle(&self) -> Result<()> {
+        let script = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)))";
+        self.post("execute/async", &json!({"script": script, "args": []})).await.map(|_| ())
+    }
+
     /// Title of the page.
     ///
     /// # Errors

@@ -58,6 +58,8 @@ export function told(event: Event, view: RunView): Told | null {
       return text === null ? null : say(text, "plain", null);
     }
     case "stepSucceeded": {
+      // The answers to its checks tell it, each with its person.
+      if (body.step === "CheckSite" && body.how.kind === "did") return null;
       const evidence = body.evidence.join(" ");
       const how = body.how;
       switch (how.kind) {

@@ -1,0 +1,13 @@
+#!/bin/sh
+# `make run`, once everything is installed and built: opens the app on the pretend production. Without a display it
+# plays the whole release in a window on a virtual one and leaves pictures and the record in out/.
+# usage: run.sh APP PRACTISE
+set -eu
+if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
+  echo "Opening Greenlight on the pretend production. Nothing real is touched."
+  exec "$1"
+fi
+echo "This machine has no display. A release is played in a window on a virtual one, at 60 times the speed;"
+echo "its pictures and its record go to out/."
+rm -rf out
+exec "$2" "$1" out
