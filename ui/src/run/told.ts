@@ -1,7 +1,19 @@
 // The record in sentences: what an event says to a person, or nothing when another one says it. Pure.
 
-import { clock } from "./time";
-import type { CheckAnswer, Event, Fact, RunResult, RunState, RunView, Stamp, StepId } from "../generated/bindings";
+import { inWords } from "../errors/words";
+import { between, clock } from "./time";
+import type {
+  CheckAnswer,
+  Event,
+  EventBody,
+  Fact,
+  RunResult,
+  RunState,
+  RunView,
+  Stamp,
+  StepId,
+  StepView,
+} from "../generated/bindings";
 
 export type Tone = "plain" | "good" | "careful" | "stop";
 
@@ -11,21 +23,26 @@ export interface Told {
   /** Who acted; none where the app only saw something. */
   by: string | null;
   text: string;
+  /** The technical part, shown as code. */
+  detail?: string;
   tone: Tone;
 }
+
+/** A press whose step was done within this time, in ms, is told by its result alone. */
+const QUICK_MS = 60_000;
 
 /** What an event tells. A fact is told by the step that learned it, unless it stands for itself. */
 export function told(event: Event, view: RunView): Told | null {
   const { at, body } = event;
-  const say = (text: string, tone: Tone = "plain", by: string | null = event.by.person): Told => ({
+  const say = (text: string, tone: Tone = "plain", by: string | null = event.by.person, detail = ""): Told => ({
     at,
     by,
-    text,
+    text: /[.!?”]$/.test(text) ? text : `${text}.`,
     tone,
+    ...(detail === "" ? {} : { detail }),
   });
-  const title = (id: StepId) => view.steps.find((step) => step.definition.id === id)?.definition.title ?? id;
-  const isWatching = (id: StepId) =>
-    view.steps.find((step) => step.definition.id === id)?.definition.role === "watching";
+  const step = (id: StepId) => view.steps.find((one) => one.definition.id === id);
+  const title = (id: StepId) => step(id)?.definition.title ?? id;
   switch (body.kind) {
     case "runDrafted":
       return say(`Opened the release of ${view.profile.product.name} ${body.version}`);
@@ -35,7 +52,10 @@ export function told(event: Event, view: RunView): Told | null {
       return say("Prepared; nothing is held", "good", null);
     case "deployStarted":
       return say(
-        `Started Deploy on ${body.staging.address}; told: ${body.told}${list(" Accepted: ", body.differences)}`,
+        `Started Deploy. Told beforehand: ${body.told}.${list(" Accepted: ", body.differences)}`,
+        "plain",
+        event.by.person,
+        `${body.staging.user}@${body.staging.address}:${body.staging.port}`,
       );
     case "checkingStarted":
       return say("The site can be checked", "plain", null);
@@ -49,39 +69,29 @@ export function told(event: Event, view: RunView): Told | null {
     case "stepOffered":
       return null;
     case "stepStarted": {
-      if (isWatching(body.step)) return null;
+      if (step(body.step)?.definition.role === "watching" || isToldByItsEnd(step(body.step), body.attempt)) return null;
       const again = body.attempt > 1 ? ` (attempt ${body.attempt})` : "";
       return say(`Pressed “${body.plan.button}”${again}`);
     }
     case "factLearned": {
-      const text = fact(body.fact);
-      return text === null ? null : say(text, "plain", null);
+      const known = fact(body.fact, view);
+      return known === null ? null : say(known.text, "plain", null, known.detail);
     }
-    case "stepSucceeded": {
+    case "stepSucceeded":
       // The answers to its checks tell it, each with its person.
       if (body.step === "CheckSite" && body.how.kind === "did") return null;
-      const evidence = body.evidence.join(" ");
-      const how = body.how;
-      switch (how.kind) {
-        case "did":
-          return say(evidence === "" ? `Done: ${title(body.step)}` : evidence, "good", null);
-        case "alreadyDone":
-          return say(`Already done: ${evidence}`, "good", null);
-        case "foundDone":
-          return say(`It had happened: ${evidence}`, "good", null);
-        case "byHand":
-          return say(`Done by hand, and the world shows it: “${how.note}”`, "good");
-        case "saidBy":
-          return say(`Said to be done: “${how.note}”`, "careful");
-      }
-      return null;
-    }
+      return say(...succeeded(body, event.by.person, step(body.step)));
     case "stepWarned":
       return say(`${title(body.step)}: ${body.warning}`, "careful", null);
     case "stepSkipped":
       return say(`Left out “${title(body.step)}”: ${body.note}`, "careful");
     case "stepFailed":
-      return say(`“${title(body.step)}” stopped with an error: failed to ${body.failure.summary}`, "stop", null);
+      return say(
+        `“${title(body.step)}” stopped. ${inWords(body.failure).happened}`,
+        "stop",
+        null,
+        [`failed to ${body.failure.summary}`, ...body.failure.causes].join("; "),
+      );
     case "stepInDoubt":
       return say(`We did not know whether “${title(body.step)}” happened: ${body.why}`, "careful", null);
     case "stepResumed":
@@ -91,9 +101,7 @@ export function told(event: Event, view: RunView): Told | null {
     case "stepStopped":
       return say(`Stopped “${title(body.step)}”: ${body.note}`, "careful");
     case "questionAnswered":
-      return say(
-        `Answered “${body.text}”: ${choice(view, body.step, body.answer)}${body.note === "" ? "" : `, “${body.note}”`}`,
-      );
+      return say(`Answered “${body.text}”: ${choiceWords(body.answer)}${body.note === "" ? "" : `, “${body.note}”`}`);
     case "checkAnswered": {
       const text = view.profile.site.checks.find((check) => check.id === body.check)?.text ?? body.check;
       const note = body.note === "" ? "" : ` “${body.note}”`;
@@ -104,8 +112,44 @@ export function told(event: Event, view: RunView): Told | null {
 
 const list = (before: string, lines: readonly string[]) => (lines.length === 0 ? "" : `${before}${lines.join("; ")}`);
 
+/** Whether the result of an attempt says everything that its press would say. */
+function isToldByItsEnd(step: StepView | undefined, attempt: number): boolean {
+  if (step?.status !== "succeeded" || step.attempt !== attempt || step.startedAt === null || step.endedAt === null) {
+    return false;
+  }
+  return step.how?.kind === "did" && between(step.startedAt, step.endedAt) < QUICK_MS;
+}
+
+type Said = [text: string, tone: Tone, by: string | null];
+
+function succeeded(
+  body: Extract<EventBody, { kind: "stepSucceeded" }>,
+  person: string,
+  step: StepView | undefined,
+): Said {
+  const evidence = body.evidence.join(" ");
+  const title = step?.definition.title ?? body.step;
+  const { how } = body;
+  switch (how.kind) {
+    case "did":
+      return [
+        evidence === "" ? `Done: ${title}` : evidence,
+        "good",
+        isToldByItsEnd(step, body.attempt) ? (step?.startedBy ?? null) : null,
+      ];
+    case "alreadyDone":
+      return [`Already done: ${evidence}`, "good", null];
+    case "foundDone":
+      return [`It had happened: ${evidence}`, "good", null];
+    case "byHand":
+      return [`“${title}” was done by hand, and the world shows it: “${how.note}”`, "good", person];
+    case "saidBy":
+      return [`“${title}” is done, as a person says: “${how.note}”`, "careful", person];
+  }
+}
+
 /** A choice is kept by its name; the words stood on the screen when it was made. */
-function choice(_view: RunView, _step: StepId, answer: string): string {
+export function choiceWords(answer: string): string {
   return answer
     .replaceAll(/[-_]/g, " ")
     .replaceAll(/([a-z])([A-Z])/g, "$1 $2")
@@ -113,14 +157,18 @@ function choice(_view: RunView, _step: StepId, answer: string): string {
 }
 
 /** Facts that no step's end tells. */
-function fact(one: Fact): string | null {
+function fact(one: Fact, view: RunView): { text: string; detail: string } | null {
   switch (one.kind) {
     case "packageReady":
-      return `The package is built and in the registry, pushed ${clock(one.pushedAt)}`;
+      return {
+        text: `The package is built and in the registry, pushed ${clock(one.pushedAt)}.`,
+        detail: `${one.digest.slice(0, 19)}…`,
+      };
     case "serverBecameNew":
-      return `${one.count} of ${one.of} servers are new`;
+      // How many serve is told at the end: a server that started may have gone again.
+      return { text: `AWS started a server with ${view.version}.`, detail: one.task.slice(0, 8) };
     case "siteAnswered":
-      return `The site shows ${one.version}`;
+      return { text: `The site shows ${one.version}.`, detail: one.url };
     case "merged":
     case "versionSet":
     case "tagMade":
