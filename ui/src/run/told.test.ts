@@ -1,0 +1,166 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Event, EventBody, RunView, StepId } from "../generated/bindings";
+import { fold } from "./fold";
+import { told, type Told } from "./told";
+
+const FOLDER = join(import.meta.dirname, "../../../tests/golden/fold");
+
+type Golden = { events: Event[]; view: RunView };
+
+const read = (name: string) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Golden;
+const stories = ({ events, view }: Golden): Told[] =>
+  events.map((event) => told(event, view)).filter((story): story is Told => story !== null);
+
+const released = read("released.json");
+const stopped = read("stopped-after-a-failed-migration.json");
+
+/** What an event with this body, after the last one of a run, tells. */
+function tells(body: EventBody, { events, view }: Golden = released): Told | null {
+  const last = events.at(-1);
+  if (last === undefined) throw new Error("the golden record is empty");
+  return told({ ...last, body }, view);
+}
+
+const succeeded = (how: Extract<EventBody, { kind: "stepSucceeded" }>["how"]): EventBody => ({
+  kind: "stepSucceeded",
+  step: "RunMigration",
+  attempt: 1,
+  how,
+  evidence: ["The database has the new tables."],
+});
+
+describe.each(readdirSync(FOLDER).map((name): [string, Golden] => [name, read(name)]))(
+  "the story of %s",
+  (_, golden) => {
+    it("says nothing twice", () => {
+      const texts = stories(golden).map((story) => `${story.text} ${story.detail ?? ""}`);
+      expect(texts).toEqual([...new Set(texts)]);
+    });
+
+    it("is made of whole sentences without names of the program", () => {
+      for (const { text } of stories(golden)) {
+        expect(text).toMatch(/^[A-Z0-9“/].*[.!?”]$/);
+        expect(text).not.toMatch(/undefined|null|\[object|exit code/);
+        for (const step of golden.view.steps) expect(text).not.toContain(step.definition.id satisfies StepId);
+      }
+    });
+
+    it("keeps the order of the record", () => {
+      const times = stories(golden).map((story) => story.at);
+      expect(times).toEqual(times.toSorted());
+    });
+
+    it("is told of an event whose step the run does not know", () => {
+      const lost = { ...golden.view, steps: [] };
+      for (const event of golden.events) expect(() => told(event, lost)).not.toThrow();
+    });
+  },
+);
+
+it("a step done within a minute is told once, by its result and with who pressed", () => {
+  const merge = stories(released).filter((story) => /merge/i.test(story.text));
+  expect(merge).toHaveLength(1);
+  expect(merge[0]).toMatchObject({ tone: "good", by: "Anna" });
+  expect(merge[0]?.text).toMatch(/^Merged v2\.1\.0 into master as /);
+});
+
+it("a step that takes longer is told when it is pressed and when it ends", () => {
+  const migration = stories(released).filter((story) => /migration/i.test(story.text));
+  expect(migration.map((story) => [story.by, story.text.replace(/\(.*/, "")])).toEqual([
+    ["Anna", "Pressed “Run the migration”"],
+    [null, expect.stringMatching(/^The migration finished without error after \d+ min /)],
+  ]);
+});
+
+it("a press stands in the story as long as its step goes on", () => {
+  const upTo = released.events.findIndex((event) => event.body.kind === "stepStarted") + 1;
+  const events = released.events.slice(0, upTo);
+  expect(stories({ events, view: fold(events) }).at(-1)?.text).toBe("Pressed “Merge the branch”");
+});
+
+it("steps that start by themselves are not told as pressed by a person", () => {
+  const texts = stories(released).map((story) => story.text);
+  expect(texts.filter((text) => text.includes("Watch"))).toEqual([]);
+});
+
+it("servers that started are not counted, because one may have gone again", () => {
+  const fact = { kind: "serverBecameNew", task: "4c481bc8a747eebebde571e64276b8f7", count: 5, of: 2 } as const;
+  const story = tells({ kind: "factLearned", step: "AwaitRollout", fact });
+  expect(story).toMatchObject({ text: "AWS started a server with 2.1.0.", detail: "4c481bc8", by: null });
+});
+
+it("the answers to the checks are told one by one and not again at the end", () => {
+  const texts = stories(released).map((story) => story.text);
+  expect(texts.filter((text) => text.startsWith("Passed: "))).toHaveLength(3);
+  expect(texts.filter((text) => text.includes("Open any study"))).toHaveLength(1);
+});
+
+it("a failure is told in plain words, its technical part beside them", () => {
+  const failure = stories(stopped).find((story) => story.tone === "stop");
+  expect(failure?.text).toContain("The script on the staging machine ended with an error");
+  expect(failure?.detail).toContain("rally-migrate ended with 3");
+  expect(failure?.by).toBeNull();
+});
+
+it("the end is told with the person's own words", () => {
+  expect(stories(stopped).at(-1)).toMatchObject({ text: "Stopped: “the migration failed”", tone: "stop", by: "Anna" });
+  expect(stories(released).at(-1)).toMatchObject({ text: "Released.", tone: "good" });
+});
+
+it.each([
+  [succeeded({ kind: "alreadyDone" }), "Already done: The database has the new tables.", "good", null],
+  [succeeded({ kind: "foundDone" }), "It had happened: The database has the new tables.", "good", null],
+  [
+    succeeded({ kind: "byHand", note: "ran it over ssh" }),
+    "was done by hand, and the world shows it: “ran it over ssh”",
+    "good",
+    "Anna",
+  ],
+  [succeeded({ kind: "saidBy", note: "I watched it" }), "as a person says: “I watched it”", "careful", "Anna"],
+  [
+    { kind: "stepInDoubt", step: "BackUp", attempt: 1, why: "the app was closed" },
+    "We did not know whether",
+    "careful",
+    null,
+  ],
+  [
+    { kind: "stepResumed", step: "BackUp", attempt: 1, evidence: "the script runs" },
+    "Followed again: the script runs.",
+    "plain",
+    null,
+  ],
+  [
+    { kind: "stepReset", step: "BackUp", attempt: 1, evidence: "no job is there" },
+    "had not happened",
+    "careful",
+    "Anna",
+  ],
+  [{ kind: "stepStopped", step: "BackUp", attempt: 1, note: "too late today" }, "too late today", "careful", "Anna"],
+  [{ kind: "stepSkipped", step: "BackUp", note: "made an hour ago" }, "Left out", "careful", "Anna"],
+  [
+    { kind: "stepWarned", step: "CheckSite", attempt: 1, evidence: [], warning: "one check failed" },
+    "one check failed.",
+    "careful",
+    null,
+  ],
+  [{ kind: "tookOver", from: "Bert" }, "Took over from Bert.", "plain", "Anna"],
+  [
+    { kind: "checkAnswered", check: "study", answer: "couldNotCheck", note: "no account" },
+    "no account",
+    "careful",
+    "Anna",
+  ],
+] satisfies [EventBody, string, string, string | null][])("%o is told as it is", (body, words, tone, by) => {
+  const story = tells(body);
+  expect(story?.text).toContain(words);
+  expect(story).toMatchObject({ tone, by });
+});
+
+it("a button that became free and a fact that its step tells are not told", () => {
+  expect(tells({ kind: "stepOffered", step: "BackUp" })).toBeNull();
+  expect(
+    tells({ kind: "factLearned", step: "PushBranch", fact: { kind: "mainPublished", commit: "be754be" } }),
+  ).toBeNull();
+});

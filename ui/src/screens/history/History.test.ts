@@ -1,0 +1,237 @@
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, it, vi } from "vitest";
+import type { Failure, LogLine } from "../../generated/bindings";
+import { accessibilityFindings } from "../../platform/axe";
+import { fake, ok } from "../../platform/fake";
+import type { Commands } from "../../platform/platform";
+import { appInfo, golden, summaryOf } from "../../platform/samples";
+import History from "./History.svelte";
+
+const released = golden("released");
+const stopped = golden("stopped-after-a-failed-migration");
+const records = [released, stopped];
+
+const failure = (code: Failure["code"], problem = ""): Failure => ({
+  code,
+  params: problem === "" ? {} : { problem },
+  summary: "do what was asked",
+  causes: [],
+  hints: [],
+  changed: "nothing",
+  retry: "safe",
+});
+const refused = (error: Failure) => Promise.resolve({ status: "error" as const, error });
+
+const lines = (from: number, count: number): LogLine[] =>
+  Array.from({ length: count }, (_, index) => ({
+    number: from + index,
+    at: null,
+    label: "script",
+    text: `line ${from + index}`,
+  }));
+
+function open(scripted: Partial<Commands> = {}, openRun: string | null = null) {
+  const platform = fake({
+    listRuns: () => ok(records.map(summaryOf)),
+    eventsSince: (run) => ok(records.find((record) => record.view.id === run)?.events ?? []),
+    ...scripted,
+  });
+  return { platform, user: userEvent.setup(), ...render(History, { platform, info: appInfo(), openRun }) };
+}
+
+const detail = () => screen.findByTestId("history-detail");
+const row = (id: string) => screen.findByTestId(`history-row-${id}`);
+
+describe("the list", () => {
+  it("names every run with its result in words, and marks a practised one", async () => {
+    open();
+    expect(await row(released.view.id)).toHaveAttribute("data-result", "released");
+    expect(await row(released.view.id)).toHaveTextContent(/Practice Rally 2\.1\.0.*Released.*Anna.*\d+ min/s);
+    expect(await row(stopped.view.id)).toHaveTextContent(/Stopped.*at the step “Migrate database”/s);
+  });
+
+  it("says so when there is no run yet", async () => {
+    open({ listRuns: () => ok([]) });
+    expect(await screen.findByText(/No release yet/)).toBeVisible();
+    expect(screen.queryByTestId("history-detail")).toBeNull();
+  });
+
+  it("says what went wrong when the list cannot be read", async () => {
+    open({ listRuns: () => refused(failure("journalFailed")) });
+    expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalFailed");
+  });
+
+  it("finds a run by its result, its version and its person", async () => {
+    const { user } = open();
+    await row(released.view.id);
+    const search = screen.getByTestId("history-search");
+    for (const [words, found] of [
+      ["stopped", [stopped.view.id]],
+      ["2.1.0", [released.view.id, stopped.view.id]],
+      ["ANNA", [released.view.id, stopped.view.id]],
+      ["bert", []],
+    ] as const) {
+      await user.clear(search);
+      await user.type(search, words);
+      const rows = screen.queryAllByTestId(/^history-row-/).map((one) => one.dataset["testid"]);
+      expect(rows).toEqual(found.map((id) => `history-row-${id}`));
+    }
+    expect(screen.getByText("No release fits “bert”.")).toBeVisible();
+  });
+
+  it("opens the newest run, or the one that was asked for", async () => {
+    const first = open();
+    expect(await detail()).toHaveAttribute("data-run", released.view.id);
+    first.unmount();
+    open({}, stopped.view.id);
+    expect(await detail()).toHaveAttribute("data-run", stopped.view.id);
+  });
+
+  it("opens another run by the keyboard", async () => {
+    const { user } = open();
+    await detail();
+    (await row(stopped.view.id)).focus();
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(screen.getByTestId("history-detail")).toHaveAttribute("data-run", stopped.view.id));
+    expect(await row(stopped.view.id)).toHaveAttribute("aria-current", "true");
+  });
+});
+
+describe("a run", () => {
+  it("says how it ended, in how long, and who answered which check", async () => {
+    open();
+    const article = within(await detail());
+    expect(article.getByRole("heading", { level: 2 })).toHaveTextContent("Rally 2.1.0 was released");
+    expect(article.getByText(/Deploy took \d+ min/)).toBeVisible();
+    for (const id of ["sign-in", "study", "footer"]) {
+      expect(article.getByTestId(`record-check-${id}`)).toHaveAttribute("data-answer", "passed");
+      expect(article.getByTestId(`record-check-${id}`)).toHaveTextContent(/passed, Anna/);
+    }
+  });
+
+  it("has a row for each of the thirteen steps, with its time", async () => {
+    open();
+    const article = within(await detail());
+    for (const step of released.view.steps) {
+      expect(article.getByTestId(`record-${step.definition.id}`)).toHaveTextContent(/\d\d:\d\d:\d\d · \S+/);
+    }
+  });
+
+  it("that was stopped says at which step, why, and what stays behind", async () => {
+    open({}, stopped.view.id);
+    const article = within(await detail());
+    expect(article.getByRole("heading", { level: 2 })).toHaveTextContent("The release of Rally 2.1.0 was stopped");
+    expect(article.getAllByText(/the migration failed/)[0]).toBeVisible();
+    for (const line of stopped.view.leftBehind) expect(article.getByText(line)).toBeVisible();
+    expect(article.getByTestId("record-failure-RunMigration")).toHaveAttribute("data-code", "scriptFailed");
+    expect(article.getByTestId("record-CheckSite")).toHaveTextContent(/not started/);
+  });
+
+  it("does not call a step under way that went on when the run ended", async () => {
+    open({}, stopped.view.id);
+    const step = within(await detail()).getByTestId("record-FollowBuild");
+    expect(step).toHaveTextContent("not followed to its end");
+    expect(step).not.toHaveTextContent(/under way/i);
+  });
+
+  it("keeps the question that a step asked, with the answer and the note", async () => {
+    open();
+    const step = await within(await detail()).findByTestId("record-DispatchBuild");
+    expect(step).toHaveTextContent(/Do you stay\?” Anna: stay, “as agreed”/);
+  });
+
+  it("whose record cannot be folded says so and shows nothing else of it", async () => {
+    open({ eventsSince: () => ok(released.events.toSpliced(3, 1)) });
+    expect(await screen.findByTestId("broken-record")).toHaveTextContent("cannot follow entry 3");
+    expect(screen.queryByTestId("history-detail")).toBeNull();
+  });
+
+  it("whose record holds something that is no entry says so and shows nothing else of it", async () => {
+    open({ eventsSince: () => ok([null as never]) });
+    expect(await screen.findByTestId("broken-record")).toBeVisible();
+    expect(screen.queryByTestId("history-detail")).toBeNull();
+  });
+
+  it("that goes on is read again when it moves", async () => {
+    let known = stopped.events.slice(0, -1);
+    const { platform } = open({ eventsSince: () => ok(known) }, stopped.view.id);
+    expect(await screen.findByText("The release of Rally 2.1.0 is not finished")).toBeVisible();
+    known = stopped.events;
+    platform.emitMoved({ run: stopped.view.id, seq: stopped.view.seq });
+    expect(await screen.findByText("The release of Rally 2.1.0 was stopped")).toBeVisible();
+  });
+
+  it("reads the output of its backup when the step is opened, a page at a time", async () => {
+    const { user, platform } = open({
+      outputCount: () => ok(2_003),
+      outputLines: (_run, _source, from, count) => ok(lines(from, Math.min(count, 2_003 - from))),
+    });
+    const step = await within(await detail()).findByTestId<HTMLDetailsElement>("record-BackUp");
+    expect(platform.argsOf("outputLines")).toEqual([]);
+    step.open = true;
+    const more = await within(step).findByRole("button", { name: "Show 3 more" });
+    expect(within(step).getByTestId("output-BackUp")).toHaveTextContent(/line 0\b.*line 1999$/s);
+    await user.click(more);
+    await waitFor(() => expect(within(step).getByTestId("output-BackUp")).toHaveTextContent(/line 2002$/s));
+    expect(platform.argsOf("outputLines").map(([, source, from]) => [source, from])).toEqual([
+      ["backup", 0],
+      ["backup", 2_000],
+    ]);
+  });
+
+  it("says so when its output cannot be read", async () => {
+    open({ outputCount: () => refused(failure("journalFailed")) });
+    const step = await within(await detail()).findByTestId<HTMLDetailsElement>("record-RunMigration");
+    step.open = true;
+    expect(await within(step).findByTestId("output-failure-RunMigration")).toBeVisible();
+  });
+});
+
+describe("the export", () => {
+  it("writes the record to the path that is proposed, and says where it stands", async () => {
+    const { user, platform } = open({ saveMarkdown: () => ok("/home/anna/Rally-2.1.0-2026-11-23.md") });
+    expect(await screen.findByTestId("record-path")).toHaveValue("~/Rally-2.1.0-2026-11-23.md");
+    await user.click(screen.getByTestId("record-save"));
+    expect(await screen.findByTestId("record-saved")).toHaveTextContent("/home/anna/Rally-2.1.0-2026-11-23.md");
+    expect(platform.argsOf("saveMarkdown")).toEqual([[released.view.id, "~/Rally-2.1.0-2026-11-23.md"]]);
+  });
+
+  it("says beside the field why a path was refused", async () => {
+    const { user } = open({
+      saveMarkdown: () => refused(failure("badInput", "A full path is needed, such as ~/Documents/rally-2.1.0.md.")),
+    });
+    await user.clear(await screen.findByTestId("record-path"));
+    await user.type(screen.getByTestId("record-path"), "notes.txt{Enter}");
+    expect(await screen.findByTestId("record-error")).toHaveTextContent("A full path is needed");
+    expect(screen.getByTestId("record-path")).toHaveAttribute("aria-invalid", "true");
+    expect(screen.queryByTestId("record-saved")).toBeNull();
+  });
+
+  it("puts the document on the clipboard and does not call that saved", async () => {
+    const { user } = open({ exportMarkdown: () => ok("# Rally 2.1.0") });
+    const write = vi.spyOn(navigator.clipboard, "writeText").mockResolvedValue();
+    await user.click(await screen.findByTestId("record-copy"));
+    expect(await screen.findByTestId("record-copied")).toBeVisible();
+    expect(write).toHaveBeenCalledWith("# Rally 2.1.0");
+    expect(screen.queryByTestId("record-saved")).toBeNull();
+  });
+
+  it("says so when the clipboard does not take it", async () => {
+    const { user } = open({ exportMarkdown: () => ok("# Rally 2.1.0") });
+    vi.spyOn(navigator.clipboard, "writeText").mockRejectedValue(new Error("denied"));
+    await user.click(await screen.findByTestId("record-copy"));
+    expect(await screen.findByTestId("record-error")).toHaveTextContent("clipboard");
+  });
+});
+
+it.each(records.map((record) => [record.view.result, record]))(
+  "the screen of a run that was %s has no accessibility findings, with every step unfolded",
+  async (_result, record) => {
+    const { container } = open({ outputCount: () => ok(0) }, record.view.id);
+    await detail();
+    for (const fold of container.querySelectorAll("details")) fold.open = true;
+    expect(await accessibilityFindings(container)).toEqual([]);
+  },
+  30_000,
+);
