@@ -175,6 +175,20 @@ async fn a_script_that_ends_with_3_is_told_with_its_code_and_output() {
 }
 
 #[tokio::test]
+async fn a_job_writes_files_with_the_mode_of_a_typed_command_and_keeps_its_own_private() {
+    let bench = Bench::new().await;
+    let (adapter, host) = (bench.usual().await, bench.host());
+    let typed = adapter.read(&host, "umask", PATIENCE).await.expect("an answer").out;
+    let spec = job("rally.prod.backup.2.1.0.a1", "umask\n");
+    adapter.submit(&host, &spec).await.expect("submitted");
+    adapter.launch(&host, &spec.id).await.expect("launched");
+    let status = until(&adapter, &host, &spec.id, is_over).await;
+    assert_eq!(output(&adapter, &host, &status).await.trim(), typed.trim());
+    let own = bench.machine.inside("stat -c %a /home/ec2-user/.greenlight/jobs/rally.prod.backup.2.1.0.a1/log");
+    assert_eq!(own.expect("a mode").trim(), "600");
+}
+
+#[tokio::test]
 async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_again() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());

@@ -1,6 +1,8 @@
 # Greenlight job verbs. POSIX sh; needs util-linux flock, setsid, coreutils. One frame is printed between two marks,
 # so that banners and noise of a login are told apart from the answer.
 set -eu
+# Our own files are private. What the payload writes gets the mode that it gets when a person types the command.
+mask=$(umask)
 umask 077
 nonce=$1 verb=$2 id=$3
 root=$HOME/.greenlight
@@ -53,7 +55,7 @@ sync "$gate/info" "$gate" || exit 1
 mv -T "$gate" started || exit 0
 sync . || exit 1
 cd "$HOME" || exit 1
-sh "$1/cmd.sh" >> "$1/log" 2>&1 < /dev/null
+( umask "${2:-022}"; exec sh "$1/cmd.sh" ) >> "$1/log" 2>&1 < /dev/null
 code=$?
 cd "$1" || exit 1
 sync log
@@ -67,7 +69,7 @@ SUPERVISE
   ;;
 launch)
   [ -d "$job" ] || { say 'absent'; exit 0; }
-  setsid sh "$job/sup.sh" "$job" </dev/null >/dev/null 2>>"$job/sup.err" &
+  setsid sh "$job/sup.sh" "$job" "$mask" </dev/null >/dev/null 2>>"$job/sup.err" &
   say 'launched'
   ;;
 status) say "$(state_of "$job")" ;;
