@@ -4,6 +4,7 @@
 //! Pure: time is an argument, nothing is read or sent here. Not yet: breaker, back-off, autoscaling, rate limits.
 
 mod aws;
+mod beside;
 mod definition;
 mod github;
 mod serve;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use beside::{Beside, TaskSeen};
 pub use serve::PretendRally;
 
 use super::Beginning;
@@ -44,19 +46,68 @@ pub const BUILD_JOB: &str = "build";
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
-/// When the build job starts after its dispatch.
-const QUEUED_MS: i64 = 8 * SECOND;
-/// When the image is pushed after the dispatch.
-const IMAGE_MS: i64 = 17 * MINUTE;
-/// When the build job ends, and when the deploy job sets the service, after the dispatch.
-const BUILT_MS: i64 = 17 * MINUTE + 20 * SECOND;
-const SET_MS: i64 = 18 * MINUTE;
 /// How long the deploy job waits for the service.
 const WAIT_MAX_MS: i64 = 40 * MINUTE;
 /// Lines that are kept.
 const LOGS_MAX: usize = 3_000;
 /// Longest stretch that is lived second by second; the rest of a longer one is skipped.
 const STRETCH_MAX_MS: i64 = 6 * 60 * MINUTE;
+
+/// How long things take, in ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// When the build job starts after its dispatch.
+    queued: i64,
+    /// When the image is pushed after the dispatch.
+    image: i64,
+    /// When the build job ends after the dispatch.
+    built: i64,
+    /// When the deploy job sets the service after the dispatch.
+    set: i64,
+    /// Ages of a task at which it is pulled, runs, and is judged.
+    pending: i64,
+    running: i64,
+    judged: i64,
+    /// Wait after a failed task before the next one starts.
+    retry: i64,
+    /// How long an old task drains.
+    drain: i64,
+}
+
+impl Default for Pace {
+    /// As the runbook tells it: twenty minutes to the package, a minute for a server.
+    fn default() -> Self {
+        Self {
+            queued: 8 * SECOND,
+            image: 17 * MINUTE,
+            built: 17 * MINUTE + 20 * SECOND,
+            set: 18 * MINUTE,
+            pending: 6 * SECOND,
+            running: 18 * SECOND,
+            judged: 50 * SECOND,
+            retry: 20 * SECOND,
+            drain: 25 * SECOND,
+        }
+    }
+}
+
+impl Pace {
+    /// A release within a minute, for tests in real time.
+    #[must_use]
+    pub fn brisk() -> Self {
+        Self {
+            queued: 2 * SECOND,
+            image: 5 * SECOND,
+            built: 6 * SECOND,
+            set: 8 * SECOND,
+            pending: SECOND,
+            running: 2 * SECOND,
+            judged: 6 * SECOND,
+            retry: 3 * SECOND,
+            drain: 2 * SECOND,
+        }
+    }
+}
 
 /// Everything that is remembered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,6 +124,14 @@ pub struct Rally {
     logs: VecDeque<LogLine>,
     log_count: u64,
     effects: u64,
+    #[serde(default)]
+    pace: Pace,
+    /// The workflow ends at the service update instead of waiting for the service.
+    #[serde(default)]
+    ends_at_update: bool,
+    /// Tasks are processes outside, whose readiness and end are told.
+    #[serde(default)]
+    has_real_tasks: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +207,9 @@ impl Rally {
             logs: VecDeque::new(),
             log_count: 0,
             effects: 0,
+            pace: Pace::default(),
+            ends_at_update: false,
+            has_real_tasks: false,
         }
     }
 
@@ -208,19 +270,20 @@ impl Rally {
         for at in 0..self.builds.len() {
             let Some(build) = self.builds.get(at).cloned().filter(|build| build.ended.is_none()) else { continue };
             let age = now - build.created_ms;
-            if age >= IMAGE_MS && !build.image_is_pushed {
+            if age >= self.pace.image && !build.image_is_pushed {
                 self.push_image(&build.commit);
             }
             let mut after = build.clone();
-            after.image_is_pushed |= age >= IMAGE_MS;
-            if age >= SET_MS && build.deployment.is_none() {
+            after.image_is_pushed |= age >= self.pace.image;
+            if age >= self.pace.set && build.deployment.is_none() {
                 let newest = self.definitions.last().map_or(definition::FIRST, |definition| definition.revision);
                 after.deployment = Some(self.service.set(newest, now));
             }
             if let Some(deployment) = &build.deployment {
                 match self.service.outcome(deployment) {
+                    _ if self.ends_at_update => after.ended = Some((now, true)),
                     Some(is_good) => after.ended = Some((now, is_good)),
-                    None if age >= SET_MS + WAIT_MAX_MS => after.ended = Some((now, false)),
+                    None if age >= self.pace.set + WAIT_MAX_MS => after.ended = Some((now, false)),
                     None => {}
                 }
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BUILD_JOB, BUILT_MS, Build, QUEUED_MS, Rally, SET_MS, WORKFLOW};
+use super::{BUILD_JOB, Build, Rally, WORKFLOW};
 use crate::clock::stamp;
 
 /// Login of the token.
@@ -90,7 +90,7 @@ impl Rally {
     fn run(&self, build: &Build) -> Value {
         let (status, conclusion) = match build.ended {
             Some((_, is_good)) => ("completed", Some(if is_good { "success" } else { "failure" })),
-            None if self.now_ms - build.created_ms < QUEUED_MS => ("queued", None),
+            None if self.now_ms - build.created_ms < self.pace.queued => ("queued", None),
             None => ("in_progress", None),
         };
         let person = json!({ "login": LOGIN, "id": 583_231, "type": "User" });
@@ -111,20 +111,22 @@ impl Rally {
         let build = self.build(id)?;
         let age = self.now_ms - build.created_ms;
         let mut jobs = Vec::new();
-        if age >= QUEUED_MS {
-            let ended = (age >= BUILT_MS).then_some((build.created_ms + BUILT_MS, true));
+        if age >= self.pace.queued {
+            let ended = (age >= self.pace.built).then_some((build.created_ms + self.pace.built, true));
+            let part = |percent: i64| self.pace.built * percent / 100;
             let steps = [
-                ("Check out", QUEUED_MS, 30_000),
-                ("Test", 30_000, 10 * 60_000),
-                ("Package", 10 * 60_000, 15 * 60_000),
-                ("Build and push image", 15 * 60_000, BUILT_MS),
+                ("Check out", self.pace.queued, part(3)),
+                ("Test", part(3), part(58)),
+                ("Package", part(58), part(86)),
+                ("Build and push image", part(86), self.pace.built),
             ];
-            jobs.push(self.job(build, 1, BUILD_JOB, QUEUED_MS, ended, &steps));
+            jobs.push(self.job(build, 1, BUILD_JOB, self.pace.queued, ended, &steps));
         }
-        if age >= BUILT_MS + 10_000 {
+        let starts = i64::midpoint(self.pace.built, self.pace.set);
+        if age >= starts {
             let end = build.ended.map_or(i64::MAX, |(at, _)| at - build.created_ms);
-            let steps = [("Set the service", BUILT_MS + 10_000, SET_MS), ("Wait for the service", SET_MS, end)];
-            jobs.push(self.job(build, 2, "deploy", BUILT_MS + 10_000, build.ended, &steps));
+            let steps = [("Set the service", starts, self.pace.set), ("Wait for the service", self.pace.set, end)];
+            jobs.push(self.job(build, 2, "deploy", starts, build.ended, &steps));
         }
         Some(json!({ "total_count": jobs.len(), "jobs": jobs }))
     }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The pretend Rally behind its routes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct PretendRally {
     rally: Arc<Mutex<Rally>>,
     repository: Arc<str>,
@@ -50,7 +50,7 @@ impl PretendRally {
         })
     }
 
-    fn rally(&self) -> MutexGuard<'_, Rally> {
+    pub(super) fn rally(&self) -> MutexGuard<'_, Rally> {
         self.rally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

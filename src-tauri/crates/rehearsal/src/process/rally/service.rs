@@ -7,14 +7,8 @@ use super::{Rally, SECOND, is_older};
 
 /// Tasks that the service wants.
 pub(super) const DESIRED: usize = 2;
-/// Ages of a task at which it is pulled, runs, and is judged.
-const PENDING_MS: i64 = 6 * SECOND;
-const RUNNING_MS: i64 = 18 * SECOND;
-const JUDGED_MS: i64 = 50 * SECOND;
-/// Wait after a failed task before the next one starts.
-const RETRY_MS: i64 = 20 * SECOND;
-/// How long an old task drains.
-const DRAIN_MS: i64 = 25 * SECOND;
+/// Wait of a new deployment before its first task.
+const FIRST_START_MS: i64 = 5 * SECOND;
 /// How long a stopped task is listed (TRAP-E9).
 const LISTED_MS: i64 = 60 * 60 * SECOND;
 
@@ -94,7 +88,7 @@ impl Service {
             revision,
             created_ms: at_ms,
             failed: 0,
-            next_start_ms: at_ms + 5 * SECOND,
+            next_start_ms: at_ms + FIRST_START_MS,
             is_completed: false,
         });
         id
@@ -169,7 +163,7 @@ impl Rally {
             if task.status == Status::Healthy && kept < keep {
                 kept += 1;
             } else {
-                task.stops_at = Some(now + DRAIN_MS);
+                task.stops_at = Some(now + self.pace.drain);
                 task.reason = "Scaling activity initiated by a deployment".to_owned();
             }
         }
@@ -181,15 +175,21 @@ impl Rally {
             let before = task.status;
             self.live_task(&mut task);
             let has_failed = task.status == Status::Stopped && before != Status::Stopped && task.stops_at.is_none();
-            if has_failed
-                && let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == task.deployment)
-            {
-                deployment.failed += 1;
-                deployment.next_start_ms = self.now_ms + RETRY_MS;
+            if has_failed {
+                self.count_failed(&task.deployment);
             }
             if let Some(slot) = self.service.tasks.get_mut(at) {
                 *slot = task;
             }
+        }
+    }
+
+    /// A task of this deployment ended before it served; the next one starts after a pause.
+    pub(super) fn count_failed(&mut self, deployment: &str) {
+        let next_start_ms = self.now_ms + self.pace.retry;
+        if let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == deployment) {
+            deployment.failed += 1;
+            deployment.next_start_ms = next_start_ms;
         }
     }
 
@@ -202,9 +202,9 @@ impl Rally {
             return;
         }
         match task.status {
-            Status::Provisioning if age >= PENDING_MS => task.status = Status::Pending,
-            Status::Pending if age >= RUNNING_MS => self.start(task),
-            Status::Running if age >= JUDGED_MS => self.judge(task),
+            Status::Provisioning if age >= self.pace.pending => task.status = Status::Pending,
+            Status::Pending if age >= self.pace.running => self.start(task),
+            Status::Running if age >= self.pace.judged && !self.has_real_tasks => self.judge(task),
             Status::Provisioning | Status::Pending | Status::Running | Status::Healthy | Status::Stopped => {}
         }
     }
@@ -239,7 +239,7 @@ impl Rally {
     }
 }
 
-fn stop(task: &mut Task, now_ms: i64, exit: i32) {
+pub(super) fn stop(task: &mut Task, now_ms: i64, exit: i32) {
     task.status = Status::Stopped;
     task.stopped_ms = Some(now_ms);
     task.exit = Some(exit);

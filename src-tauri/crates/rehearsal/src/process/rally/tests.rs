@@ -77,7 +77,7 @@ fn a_release_fails_to_start_until_the_migration_and_then_rolls_out_one_by_one() 
     assert_eq!(register_new(&mut rally), 143);
     let run = dispatched(&mut rally);
     assert_eq!(image(&mut rally).unwrap_err(), "ImageNotFoundException");
-    after(&mut rally, BUILT_MS + SECOND);
+    after(&mut rally, Pace::default().built + SECOND);
     let jobs = rally.jobs(&run).unwrap();
     assert_eq!(jobs["jobs"][0]["name"], BUILD_JOB);
     assert_eq!(jobs["jobs"][0]["conclusion"], "success");
@@ -123,7 +123,7 @@ fn a_failed_migration_changes_nothing_and_the_workflow_ends_red() {
     register_new(&mut rally);
     let run = dispatched(&mut rally);
     rally.on_host(HostEvent::Ended(Work::Migration, 3));
-    after(&mut rally, SET_MS + WAIT_MAX_MS + MINUTE);
+    after(&mut rally, Pace::default().set + WAIT_MAX_MS + MINUTE);
     assert_eq!(rally.run_of(&run).unwrap()["conclusion"], "failure");
     assert_eq!(rally.serving_version().unwrap(), "2.0.1.11-RELEASE");
 }
