@@ -171,7 +171,7 @@ const WORDS: Record<ErrorCode, Entry> = {
   },
   backupUnproved: {
     happened: () => "The backup could not be proved complete.",
-    means: "Without a proved backup the migration stays closed. The database was not changed.",
+    means: "Without a proved backup the migration stays closed.",
     todo: ["Take the backup again."],
   },
   siteUnexpected: {
