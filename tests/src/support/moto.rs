@@ -49,10 +49,10 @@ impl Aws {
 /// A moto server.
 #[derive(Debug)]
 pub struct Moto {
-    _server: Process,
-    port: u16,
+    /// The process and its folder, where this value started it.
+    _home: Option<(Process, TempDir)>,
+    url: String,
     client: reqwest::Client,
-    _folder: TempDir,
 }
 
 /// Folder for what a peer needs to have installed once: `GREENLIGHT_PEERS_DIR`, or `target/peers`.
@@ -82,7 +82,14 @@ impl Moto {
             server.ensure_running()?;
             deadline.pause("moto to answer").await?;
         }
-        Ok(Self { _server: server, port, client, _folder: folder })
+        Ok(Self { _home: Some((server, folder)), url: format!("http://127.0.0.1:{port}"), client })
+    }
+
+    /// One that runs already and is stopped by whoever started it.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+        Self { _home: None, url: url.to_owned(), client: client.unwrap_or_default() }
     }
 
     /// Starts moto with all that the runbook finds there: the task definition, the image of the old version and the
@@ -102,7 +109,7 @@ impl Moto {
     /// Address for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.url.clone()
     }
 
     /// Calls one operation; gives its answer.

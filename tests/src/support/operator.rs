@@ -279,13 +279,11 @@ impl<'a> Operator<'a> {
     ///
     /// # Errors
     /// When the button does not open within the patience.
-    pub async fn press_step(&self, version: &str) -> Result<()> {
+    pub async fn press_step(&self, step: StepId, version: &str) -> Result<()> {
         self.press_within("step-button", self.patience).await?;
-        // Either the dialog comes, or the step has started and its button is gone.
-        self.until("the step to start or to ask", SOON, async || {
-            Ok(self.sees("confirm-dialog").await?
-                || self.attribute("focus", "data-status").await?.as_deref() != Some("awaitingOperator")
-                || !self.sees("step-button").await?)
+        // Either the dialog comes, or the step has started. It may be over by now, and the next one be in focus.
+        self.until(&format!("{} to start or to ask", step.name()), SOON, async || {
+            Ok(self.sees("confirm-dialog").await? || self.status(step).await? != "awaitingOperator")
         })
         .await?;
         if self.sees("confirm-dialog").await? {
@@ -314,8 +312,10 @@ impl<'a> Operator<'a> {
             let status = self.status(step).await?;
             if status == "failed" {
                 self.look_at(step).await?;
-                let shown = self.session.page_text().await?;
-                bail!("{} failed; the page shows:\n{shown}", step.name());
+                // The folded technical part too.
+                let script = "return document.querySelector('[data-testid=\"focus\"]').textContent";
+                let shown = self.session.execute(script, &[]).await?;
+                bail!("{} failed; the page says: {}", step.name(), shown.as_str().unwrap_or_default());
             }
             Ok(DONE.contains(&status.as_str()))
         })
@@ -328,7 +328,7 @@ impl<'a> Operator<'a> {
     /// When it fails or does not end.
     pub async fn do_step(&self, step: StepId, version: &str) -> Result<()> {
         if self.prepare_step(step).await? {
-            self.press_step(version).await?;
+            self.press_step(step, version).await?;
         }
         self.wait_done(step).await
     }

@@ -1,0 +1,190 @@
+//! A person's desk before a whole stage: keychain, display, the shipped binary with its own data folder, and the window.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::keychain::Keychain;
+use super::moto::{CONTAINER, FAMILY};
+use super::process::Deadline;
+use super::ssh_host::{Script, USER};
+use super::stage::Stage;
+use super::webdriver::{Display, Driver, Session, WINDOW};
+
+/// The version that is released.
+pub const VERSION: &str = "2.1.0";
+
+/// A desk. The window is opened by [`Desk::open`], as often as the test wants.
+#[derive(Debug)]
+pub struct Desk {
+    /// The systems.
+    pub stage: Stage,
+    /// Opens windows.
+    pub driver: Driver,
+    data: PathBuf,
+    app: PathBuf,
+    _keychain: Keychain,
+    _display: Display,
+}
+
+impl Desk {
+    /// Starts everything but the window.
+    ///
+    /// # Errors
+    /// When a system is missing or does not start.
+    pub async fn start(ends_at_update: bool) -> Result<Self> {
+        let app = app()?;
+        let stage = Stage::start(ends_at_update).await?;
+        let keychain = Keychain::start().await?;
+        let display = Display::start().await?;
+        let driver = Driver::start(&display, &keychain.env()).await?;
+        let data = stage.folder().join("data");
+        Ok(Self { stage, driver, data, app, _keychain: keychain, _display: display })
+    }
+
+    /// Opens the app on production, with the profile of the stage.
+    ///
+    /// # Errors
+    /// When there is no window within a minute and a half.
+    pub async fn open(&self) -> Result<Session> {
+        let (profile, data) = (self.stage.profile().display().to_string(), self.data.display().to_string());
+        let session =
+            self.driver.open(&self.app, &["--production", "--profile", &profile, "--data-dir", &data]).await?;
+        session.set_window(WINDOW.0, WINDOW.1).await?;
+        Ok(session)
+    }
+
+    /// Kills the app with SIGKILL and makes the driver ready for the next window.
+    ///
+    /// # Errors
+    /// When it does not go.
+    pub async fn kill(&mut self, session: Session) -> Result<()> {
+        session.kill_app().await?;
+        self.driver.restart().await
+    }
+
+    /// The data folder of the app.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Asks every system, and not the app, whether 2.1.0 is released, and whether anything happened twice.
+    ///
+    /// # Errors
+    /// The first thing that is not as it should be.
+    pub async fn judge(&self) -> Result<()> {
+        self.judge_git()?;
+        self.judge_task_definition().await?;
+        self.judge_database()?;
+        let doors = &self.stage.doors;
+        ensure!(doors.passed("/dispatches") == 1, "{} builds were started", doors.passed("/dispatches"));
+        ensure!(doors.passed("AWS RegisterTaskDefinition") == 1, "more than one task definition was registered");
+        // The last old task may still be on its way out.
+        let mut deadline = Deadline::after(Duration::from_secs(30));
+        while self.stage.service.versions() != ["2.1.0.0", "2.1.0.0"] {
+            deadline.pause("both tasks to run 2.1.0").await?;
+        }
+        let shown = self.stage.site("/version").await?;
+        ensure!(shown.trim() == "2.1.0.0-RELEASE", "the site shows {shown:?}");
+        Ok(())
+    }
+
+    fn judge_git(&self) -> Result<()> {
+        let git = &self.stage.git;
+        let (main, branch) = (git.rev_parse("refs/heads/master"), git.rev_parse("refs/heads/v2.1.0"));
+        let (main, branch) = (main.context("no master")?, branch.context("no branch")?);
+        let old = git.peel_tag("v2.0.1.11").context("no old tag")?;
+        let [merge] = <[String; 1]>::try_from(git.parents(&main)?).map_err(|all| anyhow::anyhow!("{all:?}"))?;
+        ensure!(git.parents(&merge)? == [old, branch], "master is not the version commit on the merge commit");
+        ensure!(git.peel_tag("v2.1.0").as_ref() == Some(&main), "the tag is not at the version commit");
+        let diff = git.diff(&merge, &main)?;
+        let changed: Vec<&str> = diff
+            .lines()
+            .filter(|line| line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---"))
+            .collect();
+        ensure!(changed == ["-version=2.0.1.11-RELEASE", "+version=2.1.0.0-RELEASE"], "{changed:?}");
+        let done = git.pushes_done();
+        ensure!(done.len() == 2, "more than the branch and the tag was pushed: {done:?}");
+        Ok(())
+    }
+
+    async fn judge_task_definition(&self) -> Result<()> {
+        let moto = &self.stage.moto;
+        let revisions = moto.revisions(FAMILY).await?;
+        ensure!(revisions.len() == 2, "{revisions:?}");
+        let base = plain(moto.task_definition(revisions.first().context("no base")?).await?);
+        let mut newest = plain(moto.newest_task_definition(FAMILY).await?);
+        let containers = newest["taskDefinition"]["containerDefinitions"].as_array_mut().context("no containers")?;
+        let ours = containers.iter_mut().find(|one| one["name"] == CONTAINER).context("no container of ours")?;
+        let image = ours["image"].as_str().unwrap_or_default().to_owned();
+        ensure!(image.ends_with(":RALLY-V2_1_0_0-RELEASE"), "the new image is {image}");
+        let before = base["taskDefinition"]["containerDefinitions"].as_array().context("no containers")?;
+        let before = before.iter().find(|one| one["name"] == CONTAINER).context("no container of ours")?;
+        ours["image"] = before["image"].clone();
+        ensure!(newest == base, "more than the image differs:\n{newest:#}\n{base:#}");
+        Ok(())
+    }
+
+    fn judge_database(&self) -> Result<()> {
+        let (machine, database) = (&self.stage.machine, &self.stage.database);
+        let [dump] = <[PathBuf; 1]>::try_from(machine.dumps()?).map_err(|all| anyhow::anyhow!("dumps: {all:?}"))?;
+        database.restore_check(&dump)?;
+        ensure!(database.dump_is_of_old_schema(&dump)?, "the backup was taken after the migration");
+        let (backups, migrations) = (machine.starts(Script::Backup), machine.starts(Script::Migration));
+        ensure!(backups.len() == 1 && migrations.len() == 1, "{backups:?} {migrations:?}");
+        ensure!(migrations.iter().all(|start| start.ends_with(USER)), "the migration ran as {migrations:?}");
+        ensure!(database.schema_is_migrated()?, "the database is not migrated");
+        Ok(())
+    }
+
+    /// Searches every file of the data folder, and everything that the app printed, for the secrets of the test.
+    ///
+    /// # Errors
+    /// Where one was found; or when there was nothing to search.
+    pub fn find_no_secret(&self) -> Result<()> {
+        let secrets = self.stage.secrets()?;
+        let mut places = vec![("what the app printed".to_owned(), self.driver.printed())];
+        files_below(&self.data, &mut places)?;
+        ensure!(places.iter().any(|(place, _)| place.ends_with("journal.sqlite")), "the journal was not searched");
+        for (place, bytes) in &places {
+            for (name, secret) in &secrets {
+                let is_there = bytes.windows(secret.len()).any(|part| part == secret.as_slice());
+                ensure!(!is_there, "{name} stands in {place}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Without what AWS writes beside each revision.
+fn plain(mut described: Value) -> Value {
+    if let Some(definition) = described["taskDefinition"].as_object_mut() {
+        for own in ["taskDefinitionArn", "revision", "registeredAt", "registeredBy", "deregisteredAt", "status"] {
+            definition.remove(own);
+        }
+    }
+    described
+}
+
+fn files_below(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            files_below(&entry.path(), into)?;
+        } else if kind.is_file() {
+            into.push((entry.path().display().to_string(), fs_err::read(entry.path())?));
+        }
+    }
+    Ok(())
+}
+
+/// The binary beside this test, as `make test` builds it.
+fn app() -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let found = here.ancestors().skip(1).map(|folder| folder.join("greenlight")).find(|file| file.is_file());
+    found.context("the app is not built: run `cargo build -p greenlight` first")
+}

@@ -1,0 +1,229 @@
+//! Every real system of a whole release, started together and stopped together: git server, OpenSSH machine,
+//! PostgreSQL, moto, web processes; and the pretend production only for what no local system can be, GitHub's workflow
+//! and the ECS service. One place answers for AWS and sends each call where it belongs.
+//!
+//! Judges nothing: a test asks the systems themselves.
+
+mod doors;
+mod fronts;
+mod service;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use greenlight_engine::profile;
+use greenlight_rehearsal::clock::{ClockState, VirtualClock, real_ms};
+use greenlight_rehearsal::process::rally::{Beside, CLUSTER, Pace, PretendRally, SERVICE, WORKFLOW};
+use greenlight_rehearsal::process::{Beginning, Production as _};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+pub use doors::{Doors, HeldRequest};
+use fronts::Front;
+use service::Service;
+
+use super::folder::open_folder;
+use super::git_server::{GitServer, TOKEN};
+use super::moto::{FAMILY, KEY_ID, Moto, SECRET_KEY};
+use super::operator::SignIns;
+use super::postgres::Postgres;
+use super::ssh_host::{CONFIG, MIGRATE_FOLDER, SshHost};
+
+/// Repository as GitHub names it.
+pub const REPOSITORY: &str = "rallyforresearch/rally";
+/// The version that serves at the start, as its version file says.
+const OLD_VALUE: &str = "2.0.1.11-RELEASE";
+
+/// Every system of one release.
+#[derive(Debug)]
+pub struct Stage {
+    /// The repository.
+    pub git: GitServer,
+    /// The production database.
+    pub database: Postgres,
+    /// The staging machine.
+    pub machine: SshHost,
+    /// Task definitions, images, identity and log pages.
+    pub moto: Moto,
+    /// Holds a request to git, GitHub, AWS or the site.
+    pub doors: Doors,
+    /// The service and its tasks.
+    pub service: Arc<Service>,
+    site: u16,
+    profile: PathBuf,
+    key_file: PathBuf,
+    folder: TempDir,
+    _serving: JoinSet<()>,
+}
+
+impl Stage {
+    /// Starts everything. `ends_at_update` makes the workflow end once it has updated the service.
+    ///
+    /// # Errors
+    /// When a system is missing or does not start; the text names its package.
+    pub async fn start(ends_at_update: bool) -> Result<Self> {
+        let folder = open_folder("stage")?;
+        let git = GitServer::start().await?;
+        let database = Postgres::start().await?;
+        let machine = SshHost::start(&database).await?;
+        let moto = Moto::start_with_rally().await?;
+        let doors = Doors::default();
+
+        let world = world(folder.path(), &git, &moto, ends_at_update).await?;
+        let mut serving = JoinSet::new();
+        let github = fronts::serve(&mut serving, world.github()).await?;
+        let aws = fronts::serve(&mut serving, world.aws()).await?;
+        let service = Arc::new(Service::new(world.clone(), database.url()));
+        serving.spawn(service::live(Arc::clone(&service), git.repository(), moto.url()));
+
+        let front = |kind| Front::new(kind, doors.clone());
+        let git_front = front(fronts::Kind::Git { to: git_base(&git.url())? });
+        let github_front = front(fronts::Kind::Github { to: github });
+        let aws_front = front(fronts::Kind::Aws { service: aws, others: moto.url(), world });
+        let site_front = front(fronts::Kind::Site { service: Arc::clone(&service) });
+        let ports = Ports {
+            git: port_of(&git_front.serve(&mut serving).await?)?,
+            github: port_of(&github_front.serve(&mut serving).await?)?,
+            aws: port_of(&aws_front.serve(&mut serving).await?)?,
+            site: port_of(&site_front.serve(&mut serving).await?)?,
+            ssh: machine.port(),
+        };
+        service.wait_until_served().await?;
+
+        let profile = folder.path().join("rally.toml");
+        fs_err::write(&profile, profile_text(ports)?)?;
+        let key_file = machine.rsa_pem_key();
+        Ok(Self {
+            git,
+            database,
+            machine,
+            moto,
+            doors,
+            service,
+            site: ports.site,
+            profile,
+            key_file,
+            folder,
+            _serving: serving,
+        })
+    }
+
+    /// The profile for `--profile`.
+    #[must_use]
+    pub fn profile(&self) -> &Path {
+        &self.profile
+    }
+
+    /// A folder of this stage for whatever a test keeps.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What a person types on the Access page.
+    #[must_use]
+    pub fn sign_ins(&self) -> SignIns<'_> {
+        SignIns { github_token: TOKEN, aws_key_id: KEY_ID, aws_secret: SECRET_KEY, key_file: &self.key_file }
+    }
+
+    /// Every secret that nothing but the keychain may keep.
+    ///
+    /// # Errors
+    /// When the key file cannot be read.
+    pub fn secrets(&self) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let key = fs_err::read_to_string(&self.key_file)?;
+        let line = key.lines().nth(3).context("the key file has no fourth line")?;
+        Ok(vec![
+            ("the GitHub token", TOKEN.into()),
+            ("the AWS secret", SECRET_KEY.into()),
+            ("a line of the staging machine key", line.into()),
+        ])
+    }
+
+    /// What the site answers at this path.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn site(&self, path: &str) -> Result<String> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let answer = client.get(format!("http://127.0.0.1:{}{path}", self.site)).send().await?.error_for_status()?;
+        Ok(answer.text().await?)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Ports {
+    git: u16,
+    github: u16,
+    aws: u16,
+    site: u16,
+    ssh: u16,
+}
+
+async fn world(folder: &Path, git: &GitServer, moto: &Moto, ends_at_update: bool) -> Result<PretendRally> {
+    let now = real_ms();
+    let clock = VirtualClock::own(&folder.join("clock"), ClockState::new(now, now, 1))?;
+    let beginning = Beginning {
+        state: None,
+        main: git.rev_parse("refs/heads/master").context("the repository has no master")?,
+        version_value: OLD_VALUE.to_owned(),
+        now_ms: now,
+        github_token: TOKEN.to_owned(),
+        aws_key_id: KEY_ID.to_owned(),
+        repository: REPOSITORY.to_owned(),
+        clock: Arc::new(clock),
+    };
+    let definition = moto.newest_task_definition(FAMILY).await?;
+    Ok(PretendRally::beside(beginning, &Beside { pace: Pace::brisk(), ends_at_update, definition })?)
+}
+
+fn git_base(url: &str) -> Result<String> {
+    Ok(url.strip_suffix("/rally.git").context("the repository has another name")?.to_owned())
+}
+
+fn port_of(url: &str) -> Result<u16> {
+    Ok(url.rsplit(':').next().context("no port")?.parse()?)
+}
+
+/// The built-in profile with every open value filled in and every place on loopback.
+fn profile_text(ports: Ports) -> Result<String> {
+    let mut text: toml::Table = profile::BUILT_IN.parse()?;
+    let local = |port: u16| format!("http://127.0.0.1:{port}");
+    let site = local(ports.site);
+    let mut set = |table: &str, key: &str, value: toml::Value| -> Result<()> {
+        let part = text.get_mut(table).and_then(toml::Value::as_table_mut);
+        part.with_context(|| format!("the profile has no [{table}]"))?.insert(key.to_owned(), value);
+        Ok(())
+    };
+    set("git", "url", format!("{}/rally.git", local(ports.git)).into())?;
+    set("github", "workflow", WORKFLOW.into())?;
+    set("github", "build_job", "build".into())?;
+    set("aws", "cluster", CLUSTER.into())?;
+    set("aws", "service", SERVICE.into())?;
+    set("host", "address", "127.0.0.1".into())?;
+    set("host", "port", i64::from(ports.ssh).into())?;
+    set("backup", "artifact_directory", "/opt/backup/dumps".into())?;
+    set("backup", "artifact_pattern", "rally-prod-*.dump".into())?;
+    set("backup", "artifact_probe", "pg_restore -f /dev/null {file}".into())?;
+    set("migration", "directory", MIGRATE_FOLDER.into())?;
+    set("migration", "environment", toml::Value::Table([("CONFIG".to_owned(), CONFIG.into())].into_iter().collect()))?;
+    set("site", "url", site.clone().into())?;
+    set("site", "version_url", format!("{site}/version").into())?;
+    set("site", "version_pattern", r"([0-9]+(?:\.[0-9]+){2,3}-RELEASE)".into())?;
+    let check = |id: &str, text: &str| {
+        toml::Value::Table([("id".to_owned(), id.into()), ("text".to_owned(), text.into())].into_iter().collect())
+    };
+    let checks = vec![check("home", "Open the site. It says Rally."), check("footer", "The version is the new one.")];
+    set("site", "checks", checks.into())?;
+    for step in ["BackUp", "DispatchBuild", "RunMigration", "CheckSite"] {
+        set("who_to_call", step, "Ada Example, extension 1234".into())?;
+    }
+    set("restore", "procedure", "Restore the dump with pg_restore.".into())?;
+    set("restore", "who", "Ada Example".into())?;
+    set("restore", "minutes", 25.into())?;
+    set("logs", "expected_failures", vec![toml::Value::from("Essential container in task exited")].into())?;
+    let endpoints = [("github".to_owned(), local(ports.github).into()), ("aws".to_owned(), local(ports.aws).into())];
+    text.insert("endpoints".to_owned(), toml::Value::Table(endpoints.into_iter().collect()));
+    Ok(toml::to_string(&text)?)
+}
