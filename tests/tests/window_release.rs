@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use greenlight_rehearsal::process::rally::Pace;
 use greenlight_tests::support::desk::{Desk, VERSION};
 use greenlight_tests::support::operator::Operator;
 use greenlight_types::StepId;
@@ -50,7 +51,7 @@ async fn release(operator: &Operator<'_>, desk: &Desk) {
 }
 
 async fn a_release_in_the_window(ends_at_update: bool) {
-    let desk = Desk::start(ends_at_update).await.expect("every system starts");
+    let desk = Desk::start(ends_at_update, Pace::brisk()).await.expect("every system starts");
     let session = desk.open().await.expect("a window");
     let operator = Operator::new(&session, PATIENCE);
     release(&operator, &desk).await;

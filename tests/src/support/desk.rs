@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use greenlight_rehearsal::process::rally::Pace;
 use serde_json::Value;
 
 use super::keychain::Keychain;
@@ -34,9 +35,9 @@ impl Desk {
     ///
     /// # Errors
     /// When a system is missing or does not start.
-    pub async fn start(ends_at_update: bool) -> Result<Self> {
+    pub async fn start(ends_at_update: bool, pace: Pace) -> Result<Self> {
         let app = app()?;
-        let stage = Stage::start(ends_at_update).await?;
+        let stage = Stage::start(ends_at_update, pace).await?;
         let keychain = Keychain::start().await?;
         let display = Display::start().await?;
         let driver = Driver::start(&display, &keychain.env()).await?;

@@ -235,6 +235,17 @@ impl<'a> Operator<'a> {
         .await
     }
 
+    /// Presses "Ask again" for a step in doubt, once per look, until the world has answered.
+    async fn ask_when_in_doubt(&self, step: StepId) -> Result<()> {
+        if self.status(step).await? == "inDoubt" {
+            self.look_at(step).await?;
+            if let Some(button) = self.session.find(&css("ask-again")).await? {
+                let _clicked = self.click(&button).await;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until the button of a step opens, answers its questions, and leaves the pressing to the caller. Answers
     /// whether there is anything to press.
     ///
@@ -243,6 +254,7 @@ impl<'a> Operator<'a> {
     pub async fn prepare_step(&self, step: StepId) -> Result<bool> {
         let name = step.name();
         self.until(&format!("{name} to be offered"), self.patience, async || {
+            self.ask_when_in_doubt(step).await?;
             Ok(!matches!(self.status(step).await?.as_str(), "notStarted" | "" | "inDoubt"))
         })
         .await?;
@@ -309,6 +321,7 @@ impl<'a> Operator<'a> {
     /// When it stops with an error, or is not done within the patience.
     pub async fn wait_done(&self, step: StepId) -> Result<()> {
         self.until(&format!("{} to be done", step.name()), self.patience, async || {
+            self.ask_when_in_doubt(step).await?;
             let status = self.status(step).await?;
             if status == "failed" {
                 self.look_at(step).await?;

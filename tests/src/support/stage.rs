@@ -58,11 +58,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts everything. `ends_at_update` makes the workflow end once it has updated the service.
+    /// Starts everything. `ends_at_update` makes the workflow end once it has updated the service; `pace` says how long
+    /// build and tasks take.
     ///
     /// # Errors
     /// When a system is missing or does not start; the text names its package.
-    pub async fn start(ends_at_update: bool) -> Result<Self> {
+    pub async fn start(ends_at_update: bool, pace: Pace) -> Result<Self> {
         let folder = open_folder("stage")?;
         let git = GitServer::start().await?;
         let database = Postgres::start().await?;
@@ -70,7 +71,8 @@ impl Stage {
         let moto = Moto::start_with_rally().await?;
         let doors = Doors::default();
 
-        let world = world(folder.path(), &git, &moto, ends_at_update).await?;
+        let definition = moto.newest_task_definition(FAMILY).await?;
+        let world = world(folder.path(), &git, &Beside { pace, ends_at_update, definition })?;
         let mut serving = JoinSet::new();
         let github = fronts::serve(&mut serving, world.github()).await?;
         let aws = fronts::serve(&mut serving, world.aws()).await?;
@@ -161,7 +163,7 @@ struct Ports {
     ssh: u16,
 }
 
-async fn world(folder: &Path, git: &GitServer, moto: &Moto, ends_at_update: bool) -> Result<PretendRally> {
+fn world(folder: &Path, git: &GitServer, beside: &Beside) -> Result<PretendRally> {
     let now = real_ms();
     let clock = VirtualClock::own(&folder.join("clock"), ClockState::new(now, now, 1))?;
     let beginning = Beginning {
@@ -174,8 +176,7 @@ async fn world(folder: &Path, git: &GitServer, moto: &Moto, ends_at_update: bool
         repository: REPOSITORY.to_owned(),
         clock: Arc::new(clock),
     };
-    let definition = moto.newest_task_definition(FAMILY).await?;
-    Ok(PretendRally::beside(beginning, &Beside { pace: Pace::brisk(), ends_at_update, definition })?)
+    Ok(PretendRally::beside(beginning, beside)?)
 }
 
 fn git_base(url: &str) -> Result<String> {

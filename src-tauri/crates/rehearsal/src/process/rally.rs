@@ -92,6 +92,12 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// As [`Self::brisk`], with a build that leaves time to close the app while it goes on.
+    #[must_use]
+    pub fn unhurried() -> Self {
+        Self { image: 30 * SECOND, built: 35 * SECOND, set: 45 * SECOND, ..Self::brisk() }
+    }
+
     /// A release within a minute, for tests in real time.
     #[must_use]
     pub fn brisk() -> Self {
