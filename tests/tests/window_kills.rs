@@ -84,7 +84,7 @@ fn hold(desk: &Desk, step: StepId, moment: Moment) -> Option<Held> {
 
 /// Kills the app once the journal on disk has the start of a step, or once the clone has one more ref of ours.
 async fn kill_when_on_disk(desk: &Desk, app: u32, step: StepId, moment: Moment) {
-    let clone = desk.data().join("clone.git/refs/greenlight");
+    let clone = desk.data().join("clone/rally.git/refs/greenlight");
     let before = refs_below(&clone);
     let journal = SqliteJournal::open(&desk.data().join("journal.sqlite")).await.expect("the journal opens");
     let is_there = tokio::time::timeout(HELD, async {
