@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-release-engine lint
+.PHONY: help run setup test test-quick test-page test-release test-release-kills test-release-engine lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -20,7 +20,7 @@ setup: ## install what build and tests need (sudo when not root)
 	sh tests/support/install-peers.sh
 
 test: setup lint test-page ## every test: page, engine, adapters on real peers, whole releases, the window
-	$(CARGO) build -p greenlight
+	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
 
 test-quick: test-page ## engine, types and page only; needs no peer
@@ -28,6 +28,14 @@ test-quick: test-page ## engine, types and page only; needs no peer
 
 test-page: ui/node_modules/.package-lock.json ## the page by itself
 	cd ui && npm test
+
+test-release: ui/dist/index.html ## releases in the real window on real systems
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --test window_release
+
+test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of the thirteen steps
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --test window_kills
 
 test-release-engine: ## whole releases without a window against the pretend production
 	$(CARGO) test -p greenlight-tests --test release

@@ -258,7 +258,17 @@ impl Controller {
         if !path.is_absolute() || path.extension().is_none_or(|end| end != "md") {
             return Err(refuse("A full path is needed, such as ~/Documents/rally-2.1.0.md."));
         }
-        fs_err::write(&path, self.markdown(run).await?).map_err(|error| refuse(&error.to_string()))?;
+        let text = self.markdown(run).await?;
+        let mut file =
+            fs_err::OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
+                match error.kind() {
+                    std::io::ErrorKind::AlreadyExists => {
+                        refuse("A file of this name is there already; it is left as it is.")
+                    }
+                    _ => refuse(&error.to_string()),
+                }
+            })?;
+        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| refuse(&error.to_string()))?;
         Ok(path.display().to_string())
     }
 

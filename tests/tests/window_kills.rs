@@ -19,6 +19,9 @@ use greenlight_tests::support::ssh_host::Script;
 use greenlight_tests::support::webdriver::Session;
 use greenlight_types::{EventBody, StepId};
 
+/// Two whole stages at once are too much for a small machine.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Longest wait for one step; a step in doubt may have to ask for a minute and a half.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Longest wait until a request is held.
@@ -163,6 +166,7 @@ async fn finish(operator: &Operator<'_>, step: StepId) {
 }
 
 async fn a_release_with_thirteen_kills(first: Moment) {
+    let _turn = ONE_AT_A_TIME.lock().await;
     let mut desk = Desk::start(false, Pace::unhurried()).await.expect("every system starts");
     let mut session = desk.open().await.expect("a window");
     let operator = Operator::new(&session, PATIENCE);

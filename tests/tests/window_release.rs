@@ -7,6 +7,9 @@ use greenlight_tests::support::desk::{Desk, VERSION};
 use greenlight_tests::support::operator::Operator;
 use greenlight_types::StepId;
 
+/// Two whole stages at once are too much for a small machine.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Longest wait for one step.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -51,6 +54,7 @@ async fn release(operator: &Operator<'_>, desk: &Desk) {
 }
 
 async fn a_release_in_the_window(ends_at_update: bool) {
+    let _turn = ONE_AT_A_TIME.lock().await;
     let desk = Desk::start(ends_at_update, Pace::brisk()).await.expect("every system starts");
     let session = desk.open().await.expect("a window");
     let operator = Operator::new(&session, PATIENCE);

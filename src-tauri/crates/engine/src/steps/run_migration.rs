@@ -58,8 +58,9 @@ impl Step for RunMigration {
             &run,
             "Run the migration",
             format!(
-                "This changes the PRODUCTION database that is in use right now, from {}. It starts once, even if this \
-                 computer sleeps or loses its connection. The site stays up; for about a minute some pages may fail.",
+                "This changes the {} database that is in use right now, from {}. It starts once, even if this computer \
+                 sleeps or loses its connection. The site stays up; for about a minute some pages may fail.",
+                run.profile.product.environment_name.to_uppercase(),
                 run.names.staging_machine
             ),
         )
@@ -130,10 +131,7 @@ impl Step for RunMigration {
         let backup =
             backup_time(run).map_or_else(|| "the backup of this run".to_owned(), |at| format!("the backup of {at}"));
         WayBack::Irreversible {
-            way_back: format!(
-                "The app cannot undo it. The way back is restoring {backup}, with the site down. {}",
-                restore.procedure
-            ),
+            way_back: format!("The way back is restoring {backup}, with the site down. {}", restore.procedure),
             minutes: restore.minutes,
             who: if restore.who.is_empty() {
                 super::who_to_call(run, StepId::RunMigration)

@@ -1,0 +1,281 @@
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, it } from "vitest";
+import App from "../../App.svelte";
+import type { Event, EventBody, Observation, StepPlan } from "../../generated/bindings";
+import { accessibilityFindings } from "../../platform/axe";
+import { fake, ok } from "../../platform/fake";
+import type { Commands } from "../../platform/platform";
+import { appInfo, golden, summaryOf } from "../../platform/samples";
+import { fold } from "../../run/fold";
+
+const released = golden("released");
+const stopped = golden("stopped-after-a-failed-migration");
+
+/** The record up to the first event that fits, that one included. */
+function upTo(events: Event[], fits: (body: EventBody) => boolean): Event[] {
+  return events.slice(0, events.findIndex((event) => fits(event.body)) + 1);
+}
+
+const offered = (step: string) => upTo(released.events, (body) => body.kind === "stepOffered" && body.step === step);
+
+/** The plan that a step was started with. */
+function planOf(step: string): StepPlan {
+  for (const { body } of released.events) if (body.kind === "stepStarted" && body.step === step) return body.plan;
+  throw new Error(`the record starts no ${step}`);
+}
+
+/** One more event at the end of a record. */
+function then(events: Event[], body: EventBody): Event[] {
+  const last = events.at(-1);
+  if (last === undefined) throw new Error("an empty record");
+  return [...events, { ...last, seq: last.seq + 1, body }];
+}
+
+/** The page on a run whose record stands here; commands are answered as scripted. */
+function open(events: Event[], scripted: Partial<Commands> = {}) {
+  const record = [...events];
+  const view = fold(record);
+  const platform = fake({
+    appInfo: () => ok(appInfo({ realm: view.realm })),
+    listRuns: () => ok([summaryOf({ events: record, view })]),
+    eventsSince: (_run, seq) => ok(record.filter((event) => event.seq > seq)),
+    outputCount: () => ok(0),
+    outputLines: () => ok([]),
+    deployDifferences: () => ok([]),
+    ...scripted,
+  });
+  const user = userEvent.setup();
+  render(App, { platform });
+  return { platform, user, record, view };
+}
+
+/** The one button of the step, once it is open. */
+async function openButton(testid = "step-button") {
+  const button = await screen.findByTestId(testid);
+  await waitFor(() => expect(button).toHaveAttribute("aria-disabled", "false"), { timeout: 3_000 });
+  return button;
+}
+
+describe("a step that waits for its button", () => {
+  it("shows its plan, and runs exactly the plan that was shown", async () => {
+    const plan = planOf("MergeBranch");
+    const { platform, user, view } = open(offered("MergeBranch"), {
+      planMergeBranch: () => ok(plan),
+      runMergeBranch: () => ok(null),
+    });
+    await user.click(await openButton());
+    expect(screen.getByTestId("focus")).toHaveTextContent(plan.lede);
+    await waitFor(() => expect(platform.argsOf("runMergeBranch")).toEqual([[view.id, plan.hash, null]]));
+  });
+
+  it("is not pressed by the second half of a double click on the step before", async () => {
+    const { platform, user } = open(offered("MergeBranch"), {
+      planMergeBranch: () => ok(planOf("MergeBranch")),
+      runMergeBranch: () => ok(null),
+    });
+    await user.click(await screen.findByTestId("step-button"));
+    expect(platform.argsOf("runMergeBranch")).toEqual([]);
+    await openButton();
+  });
+
+  it("stays closed while a condition is missing, and says which", async () => {
+    const gate = { id: "backupProved", passed: false, text: "The backup is proved", detail: "no proved backup" };
+    const { platform, user } = open(offered("RunMigration"), {
+      planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }),
+    });
+    expect(await screen.findByTestId("gate-backupProved")).toHaveAttribute("data-passed", "false");
+    await waitFor(() => expect(screen.getByTestId("focus")).toHaveTextContent("Not yet: The backup is proved."), {
+      timeout: 3_000,
+    });
+    await user.click(screen.getByTestId("step-button"));
+    expect(screen.queryByTestId("confirm-dialog")).toBeNull();
+    expect(platform.argsOf("confirmStep")).toEqual([]);
+  });
+
+  it("asks its question without a default, and keeps the answer with its note", async () => {
+    const question = {
+      id: "stay",
+      text: "Do you stay?",
+      options: [{ id: "yes", label: "I stay", detail: "" }],
+      needsNote: true,
+    };
+    const { platform, user, view } = open(offered("DispatchBuild"), {
+      planDispatchBuild: () => ok({ ...planOf("DispatchBuild"), question }),
+      answerQuestion: () => ok(null),
+    });
+    expect(await screen.findByTestId("choice-yes")).not.toBeChecked();
+    expect(screen.getByTestId("step-button")).toHaveAttribute("aria-disabled", "true");
+    await user.click(screen.getByTestId("choice-yes"));
+    expect(screen.getByTestId("question-answer")).toHaveAttribute("aria-disabled", "true");
+    await user.type(screen.getByTestId("question-note"), "until four");
+    await user.click(await openButton("question-answer"));
+    expect(platform.argsOf("answerQuestion")).toEqual([[view.id, "DispatchBuild", "stay", "yes", "until four"]]);
+  });
+
+  it("shows why a refused act was refused", async () => {
+    const { user } = open(offered("MergeBranch"), {
+      planMergeBranch: () => ok(planOf("MergeBranch")),
+      runMergeBranch: () =>
+        Promise.resolve({
+          status: "error",
+          error: {
+            code: "planChanged",
+            params: {},
+            summary: "run what was shown",
+            causes: [],
+            hints: [],
+            changed: "nothing",
+            retry: "safe",
+          },
+        }),
+    });
+    await user.click(await openButton());
+    const failure = await screen.findByTestId("page-failure");
+    expect(failure).toHaveAttribute("data-code", "planChanged");
+    expect(failure).toHaveTextContent("Nothing was started.");
+  });
+});
+
+describe("the migration", () => {
+  const scripted: Partial<Commands> = {
+    planRunMigration: () => ok(planOf("RunMigration")),
+    confirmStep: () => ok("token-1"),
+    runRunMigration: () => ok(null),
+  };
+
+  it("is confirmed for the plan that was shown, with a token for one use", async () => {
+    const { platform, user, view } = open(offered("RunMigration"), scripted);
+    await user.click(await openButton());
+    const dialog = await screen.findByTestId("confirm-dialog");
+    expect(within(dialog).getByTestId("confirm-no")).toHaveFocus();
+    await user.click(within(dialog).getByTestId("confirm-yes"));
+    const { hash } = planOf("RunMigration");
+    await waitFor(() => expect(platform.argsOf("runRunMigration")).toEqual([[view.id, hash, "token-1"]]));
+    expect(platform.argsOf("confirmStep")).toEqual([[view.id, "RunMigration", hash]]);
+  });
+
+  it("is not started by going back", async () => {
+    const { platform, user } = open(offered("RunMigration"), scripted);
+    await user.click(await openButton());
+    await user.click(await screen.findByTestId("confirm-no"));
+    expect(screen.queryByTestId("confirm-dialog")).toBeNull();
+    expect(platform.argsOf("confirmStep")).toEqual([]);
+  });
+
+  it("asks for the version to be typed in production", async () => {
+    const events = offered("RunMigration").map((event): Event => {
+      const { body } = event;
+      return body.kind === "runDrafted" ? { ...event, body: { ...body, realm: "production" } } : event;
+    });
+    const { platform, user } = open(events, scripted);
+    await user.click(await openButton());
+    await user.click(await screen.findByTestId("confirm-yes"));
+    expect(platform.argsOf("confirmStep")).toEqual([]);
+    await user.type(screen.getByTestId("confirm-version"), " 2.1.0 ");
+    await user.click(screen.getByTestId("confirm-yes"));
+    await waitFor(() => expect(platform.argsOf("runRunMigration")).toHaveLength(1));
+    expect(screen.getByTestId("band")).toHaveTextContent("PRODUCTION");
+  });
+
+  it("offers no second start once it failed", async () => {
+    const events = upTo(stopped.events, (body) => body.kind === "stepFailed" && body.step === "RunMigration");
+    open(events, { observeRunMigration: () => ok({ kind: "notDone", evidence: "" }) });
+    expect(await screen.findByTestId("failure")).toHaveAttribute("data-code", "scriptFailed");
+    expect(screen.queryByTestId("try-again")).toBeNull();
+    expect(screen.queryByTestId("step-button")).toBeNull();
+    expect(screen.getByTestId("stop-here")).toBeVisible();
+    expect(screen.getByTestId("person-finished-it")).toBeVisible();
+  });
+});
+
+describe("a step in doubt", () => {
+  const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "PushBranch");
+  const events = then(started, { kind: "stepInDoubt", step: "PushBranch", attempt: 1, why: "the answer was lost" });
+
+  it("offers asking the world and saying what was seen, and no start", async () => {
+    const answer: Observation = { kind: "unknown", why: "GitHub does not answer" };
+    const { platform, user, view } = open(events, { observePushBranch: () => ok(answer) });
+    expect(await screen.findByTestId("doubt")).toHaveTextContent("the answer was lost");
+    expect(screen.queryByTestId("step-button")).toBeNull();
+    await user.click(screen.getByTestId("ask-again"));
+    await waitFor(() => expect(screen.getByTestId("doubt")).toHaveTextContent("GitHub does not answer"));
+    expect(platform.argsOf("observePushBranch")).toEqual([[view.id]]);
+  });
+
+  it("is settled by a person only with a note", async () => {
+    const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
+    await user.click(await screen.findByTestId("did-not-happen"));
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("settleDoubt")).toEqual([]);
+    await user.type(screen.getByTestId("note-text"), "looked at GitHub");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "PushBranch", false, "looked at GitHub"]]);
+  });
+});
+
+describe("the start of Deploy", () => {
+  it("needs every difference accepted, the machine confirmed, someone told and the version typed", async () => {
+    const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
+    const { platform, user, view } = open(prepared, {
+      deployDifferences: () => ok(["master moved: 1 commit by Bo"]),
+      hostFingerprint: () => ok("SHA256:abc"),
+      startDeploy: () => ok(null),
+    });
+    const start = await screen.findByTestId("start-deploy");
+    for (const act of [
+      async () => user.click(await screen.findByTestId("difference-0")),
+      async () => user.click(screen.getByTestId("ask-fingerprint")),
+      async () => user.click(await screen.findByTestId("fingerprint-confirmed")),
+      async () => user.type(screen.getByTestId("deploy-told"), "Support"),
+      async () => user.type(screen.getByTestId("deploy-version"), "2.1.0"),
+    ]) {
+      await user.click(start);
+      expect(platform.argsOf("startDeploy")).toEqual([]);
+      await act();
+    }
+    await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
+    await user.click(start);
+    const { address, port } = view.profile.host;
+    const request = {
+      address,
+      port,
+      fingerprint: "SHA256:abc",
+      told: "Support",
+      typedVersion: "2.1.0",
+      acceptedDifferences: ["master moved: 1 commit by Bo"],
+    };
+    expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);
+  });
+});
+
+describe("the record", () => {
+  it("is pulled when a hint says that the run moved", async () => {
+    const { platform, record } = open(offered("MergeBranch"), { planMergeBranch: () => ok(planOf("MergeBranch")) });
+    expect(await screen.findByTestId("step-MergeBranch")).toHaveAttribute("data-status", "awaitingOperator");
+    const next = released.events[record.length];
+    if (next !== undefined) record.push(next);
+    platform.emitMoved({ run: record[0]?.run ?? "", seq: record.length });
+    await waitFor(() => expect(screen.getByTestId("step-MergeBranch")).toHaveAttribute("data-status", "running"));
+  });
+
+  it("that cannot be folded is not shown at all", async () => {
+    const events = offered("MergeBranch");
+    open(events, { eventsSince: () => ok(events.toSpliced(1, 1)) });
+    expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalFailed");
+    expect(screen.queryByTestId("run")).toBeNull();
+  });
+});
+
+describe("no accessibility findings", () => {
+  it.each([
+    ["before Prepare", released.events.slice(0, 1), {}],
+    ["at an offered step", offered("MergeBranch"), { planMergeBranch: () => ok(planOf("MergeBranch")) }],
+    ["when prepared", upTo(released.events, (body) => body.kind === "runPrepared"), {}],
+    ["after a failed migration", upTo(stopped.events, (body) => body.kind === "stepFailed"), {}],
+  ] as [string, Event[], Partial<Commands>][])("%s", async (_name, events, scripted) => {
+    open(events, scripted);
+    await screen.findByTestId("run");
+    expect(await accessibilityFindings(document.body)).toEqual([]);
+  });
+});
