@@ -40,6 +40,8 @@ pub struct Controller {
     redactor: Arc<Redactor>,
     computer: String,
     open: Mutex<BTreeMap<RunId, Release>>,
+    /// Held from the look at the other runs to the start of Deploy, so that two presses cannot both find none.
+    deploying: Mutex<()>,
     /// GitHub login and AWS identity in use, once asked.
     identity: Mutex<(Option<String>, Option<String>)>,
     _lock: DataLock,
@@ -67,6 +69,7 @@ impl Controller {
             redactor,
             computer,
             open: Mutex::default(),
+            deploying: Mutex::default(),
             identity: Mutex::default(),
             _lock: lock,
         });
@@ -198,6 +201,7 @@ impl Controller {
 
     /// At most one run per environment is deploying (RELEASE.md 2).
     pub async fn start_deploy(&self, run: &RunId, request: DeployRequest) -> Result<(), Failure> {
+        let _held = self.deploying.lock().await;
         for other in self.parts.journal.runs().await?.into_iter().filter(|other| other != run) {
             let Ok(view) = self.view(&other).await else { continue };
             if matches!(view.state, RunState::Deploying | RunState::Checking) {

@@ -40,7 +40,7 @@ async fn each_refusal_of_aws_has_its_code_and_says_for_certain_that_nothing_chan
         ("AccessDeniedException", "denied", ErrorCode::PermissionMissing),
         ("ClusterNotFoundException", "Cluster not found.", ErrorCode::AwsMissing),
         ("ServiceNotFoundException", "Service not found.", ErrorCode::AwsMissing),
-        ("InvalidParameterException", "Container.image should not be null", ErrorCode::Internal),
+        ("InvalidParameterException", "Container.image should not be null", ErrorCode::AwsRefused),
     ] {
         let recorder = Recorder::with_error(400, code, message).await;
         for failure in [read_failure(&recorder.url).await, register_failure(&recorder.url).await] {

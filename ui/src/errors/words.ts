@@ -121,6 +121,10 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: (p) => `AWS does not know ${named(p, "name", "something that must be there")}.`,
     todo: [CALL],
   },
+  awsRefused: {
+    happened: () => "AWS did not accept the request.",
+    todo: [CALL],
+  },
   workflowMissing: {
     happened: (p) => `GitHub does not know the build ${named(p, "workflow", "of this product")}.`,
     todo: [CALL],

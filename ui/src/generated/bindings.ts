@@ -511,6 +511,8 @@ export type ErrorCode =
 "wrongAccount" | 
 /**  Something that AWS should know does not exist there. */
 "awsMissing" | 
+/**  AWS did not accept the request, for a reason in its own words. */
+"awsRefused" | 
 /**  The workflow, its job or its run does not exist. */
 "workflowMissing" | 
 /**  The build ended without the package. */

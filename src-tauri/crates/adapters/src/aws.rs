@@ -219,7 +219,10 @@ impl Call {
                 .lost(ErrorCode::Unreachable)
                 .with("aws_code", name)
                 .because("AWS has a problem of its own right now"),
-            _ => plain(ErrorCode::Internal).retry(Retry::No),
+            _ => plain(ErrorCode::AwsRefused)
+                .with("aws_code", name)
+                .hint("Call a developer: AWS's own words stand in the technical details.")
+                .retry(Retry::No),
         };
         if words.is_empty() { failure.because(name) } else { failure.because(format!("{name}: {words}")) }
     }

@@ -58,6 +58,8 @@ pub enum ErrorCode {
     WrongAccount,
     /// Something that AWS should know does not exist there.
     AwsMissing,
+    /// AWS did not accept the request, for a reason in its own words.
+    AwsRefused,
     /// The workflow, its job or its run does not exist.
     WorkflowMissing,
     /// The build ended without the package.
