@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use greenlight_rehearsal::handle::Handle;
 use greenlight_tests::support::operator::Operator;
-use greenlight_tests::support::process::{Deadline, process_table};
+use greenlight_tests::support::practice::stop_world;
+use greenlight_tests::support::process::wait_gone;
 use greenlight_tests::support::webdriver::{Display, Driver, WINDOW};
 use greenlight_types::{Phase, StepId};
 
@@ -56,22 +56,6 @@ async fn play(app: &Path, out: &Path) -> Result<()> {
     // The pretend production outlives the window on purpose; here nobody comes back to it.
     let stopped = stop_world(&data.path().join("world")).await.context("stop the pretend production");
     ended.and(stopped)
-}
-
-/// Ends the pretend production of a folder, and waits until its process is gone: it writes into that folder to its end.
-async fn stop_world(folder: &Path) -> Result<()> {
-    let Some(world) = Handle::attach(folder).await else { return Ok(()) };
-    world.stop().await?;
-    wait_gone(world.file().pid, "the pretend production to end").await
-}
-
-async fn wait_gone(pid: u32, what: &str) -> Result<()> {
-    let mut deadline = Deadline::after(Duration::from_secs(15));
-    // A zombie has no command line.
-    while process_table().get(&pid).is_some_and(|process| !process.command_line.is_empty()) {
-        deadline.pause(what).await?;
-    }
-    Ok(())
 }
 
 async fn play_in(app: &Path, out: &Path, data: &Path) -> Result<()> {
