@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use greenlight_rehearsal::handle::Handle;
+use greenlight_tests::support::desk::{VERSION, app};
 use greenlight_tests::support::folder::open_folder;
 use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::practice::stop_world;
@@ -13,21 +14,11 @@ use greenlight_tests::support::webdriver::{Display, Driver, Session};
 use greenlight_types::StepId;
 use serde_json::Value;
 
-const VERSION: &str = "2.1.0";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Virtual seconds per second while a step is expected to end.
 const FAST: u32 = 60;
 /// While the app is killed: a push takes some ten virtual seconds.
 const SLOW: u32 = 2;
-
-/// The app as `cargo build -p greenlight` makes it, beside this test program.
-fn app() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.parent().and_then(Path::parent).context("no target folder")?;
-    let app = folder.join("greenlight");
-    ensure!(app.is_file(), "{} is missing: cargo build -p greenlight", app.display());
-    Ok(app)
-}
 
 struct Window {
     driver: Driver,
@@ -67,7 +58,7 @@ impl Window {
         } else {
             ensure!(operator.prepare_step(step).await?, "{} is not offered", step.name());
             self.world().await?.set_speed(SLOW).await?;
-            operator.press_step(VERSION).await?;
+            operator.press_step(step, VERSION).await?;
         }
         self.kill_and_reopen().await?;
         self.world().await?.set_speed(FAST).await?;
