@@ -13,16 +13,21 @@ need() { # PACKAGE WHY
 # at_least WANTED FOUND: whether version FOUND is WANTED or newer
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+# The lines below must work as they are, on a machine that has nothing yet.
+curl=
+command -v curl >/dev/null || curl="${sudo:+sudo }apt-get update && ${sudo:+sudo }apt-get install -y curl && "
 rust=$(rustc --version 2>/dev/null | cut -d ' ' -f 2 || true)
 if [ -z "$rust" ] || ! at_least 1.94 "$rust"; then
   echo "Rust 1.94 or newer is needed, ${rust:-none} was found. This line installs it:" >&2
-  echo "  curl https://sh.rustup.rs -sSf | sh -s -- -y && . \"\$HOME/.cargo/env\"" >&2
+  echo "  ${curl}curl https://sh.rustup.rs -sSf | sh -s -- -y && . \"\$HOME/.cargo/env\"" >&2
   exit 1
 fi
 node=$(node --version 2>/dev/null | tr -d v || true)
 if [ -z "$node" ] || ! at_least 20.19 "$node" || ! command -v npm >/dev/null; then
   echo "Node 20.19 or newer with npm is needed, ${node:-none} was found. This line installs it:" >&2
-  echo "  curl -fsSL https://deb.nodesource.com/setup_22.x | sudo bash - && sudo apt-get install -y nodejs" >&2
+  echo "  ${curl}curl -fsSL https://deb.nodesource.com/setup_22.x | ${sudo:+sudo }bash - && ${sudo:+sudo }apt-get install -y nodejs" >&2
   exit 1
 fi
 
@@ -38,8 +43,16 @@ if [ "${1:-}" = --window ]; then
   need webkit2gtk-driver "presses what a person would press"
 fi
 [ -n "$missing" ] || exit 0
-sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
+if ! command -v apt-get >/dev/null; then
+  echo "This machine has no apt-get. Install by its own means what these Debian packages hold:$missing" >&2
+  exit 1
+fi
+if [ -n "$sudo" ] && ! command -v sudo >/dev/null; then
+  echo "Installing needs root, and there is no sudo. Run this line as root, then try again:" >&2
+  echo "  apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+  exit 1
+fi
+echo "Installing them with apt-get${sudo:+ and sudo}."
 $sudo apt-get update -qq
 # shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends $missing
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing

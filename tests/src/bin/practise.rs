@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use greenlight_rehearsal::handle::Handle;
+use anyhow::{Context, Result, anyhow, ensure};
 use greenlight_tests::support::operator::Operator;
+use greenlight_tests::support::practice::stop_world;
+use greenlight_tests::support::process::wait_gone;
 use greenlight_tests::support::webdriver::{Display, Driver, WINDOW};
-use greenlight_types::StepId;
+use greenlight_types::{Phase, StepId};
 
 /// What is released.
 const VERSION: &str = "2.1.0";
@@ -30,17 +31,13 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let played = match std::path::absolute(&out) {
-        Ok(out) => tokio::time::timeout(WHOLE, play(Path::new(&app), &out)).await,
-        Err(error) => Ok(Err(error.into())),
+        Ok(out) => play(Path::new(&app), &out).await,
+        Err(error) => Err(error.into()),
     };
     match played {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
             say(&format!("The release did not end as released: {error:#}"));
-            ExitCode::FAILURE
-        }
-        Err(_) => {
-            say(&format!("The release did not end within {} minutes.", WHOLE.as_secs() / 60));
             ExitCode::FAILURE
         }
     }
@@ -54,122 +51,156 @@ fn say(line: &str) {
 async fn play(app: &Path, out: &Path) -> Result<()> {
     fs_err::create_dir_all(out)?;
     let data = tempfile::Builder::new().prefix("greenlight-practice-").tempdir()?;
-    let ended = play_in(app, out, data.path()).await;
+    let too_long = || anyhow!("it did not end within {} minutes", WHOLE.as_secs() / 60);
+    let ended = tokio::time::timeout(WHOLE, play_in(app, out, data.path())).await.unwrap_or_else(|_| Err(too_long()));
     // The pretend production outlives the window on purpose; here nobody comes back to it.
-    if let Some(world) = Handle::attach(&data.path().join("world")).await {
-        world.stop().await.context("stop the pretend production")?;
-    }
-    ended
+    let stopped = stop_world(&data.path().join("world")).await.context("stop the pretend production");
+    ended.and(stopped)
 }
 
 async fn play_in(app: &Path, out: &Path, data: &Path) -> Result<()> {
-    let album = Album { out: out.to_owned() };
     let display = Display::start().await?;
     let folder = data.display().to_string();
-    let arguments = ["--speed", SPEED, "--data-dir", &folder];
-
+    let place = Place { app, arguments: ["--speed", SPEED, "--data-dir", &folder], out };
     let light = Driver::start(&display, &[]).await?;
-    say("Opening Greenlight on the pretend production.");
-    let session = light.open(app, &arguments).await?;
-    session.set_window(WINDOW.0, WINDOW.1).await?;
-    let record = out.join("record.md");
-    release(&Operator::new(&session, PATIENCE), &album, &record).await?;
-    session.end().await?;
-
-    let text = fs_err::read_to_string(&record)?;
-    ensure!(text.contains("released"), "the record does not say that {VERSION} was released");
-    say(&format!("The record is {}.", record.display()));
-
-    // The same data once more, as the system looks in the dark.
     let dark = Driver::start(&display, &[("GTK_THEME".to_owned(), "Adwaita:dark".to_owned())]).await?;
-    let session = dark.open(app, &arguments).await?;
-    session.set_window(WINDOW.0, WINDOW.1).await?;
-    dark_screens(&Operator::new(&session, PATIENCE), &album).await?;
-    session.end().await?;
+    let mut album = Album { out, number: 1, titles: Vec::new() };
+
+    say("Opening Greenlight on the pretend production.");
+    place.at_window(&light, async |operator| prepare(operator, &mut album).await).await?;
+    say("Closing it between Prepare and Deploy, and opening it again: first in the dark.");
+    place.at_window(&dark, async |operator| dark_release(operator, &album).await).await?;
+    place.at_window(&light, async |operator| deploy(operator, &mut album).await).await?;
+    place.at_window(&dark, async |operator| dark_screens(operator, &album).await).await?;
     say(&format!("Rally {VERSION} was released. Pictures of every screen are in {}.", out.display()));
     Ok(())
 }
 
-struct Album {
-    out: PathBuf,
+/// What is opened, and where pictures go.
+struct Place<'a> {
+    app: &'a Path,
+    arguments: [&'a str; 4],
+    out: &'a Path,
 }
 
-impl Album {
-    /// Keeps the second of two pictures: the page draws after it has changed, and the first one is taken in between.
-    async fn keep(&self, operator: &Operator<'_>, name: &str) -> Result<()> {
-        let file = self.out.join(format!("{name}.png"));
-        for _ in 0..2 {
-            operator.session().settle().await?;
-            operator.session().screenshot(&file).await?;
+impl Place<'_> {
+    /// Opens the window, has a person work at it, and closes it. A picture is kept of where the work stopped short.
+    async fn at_window(&self, driver: &Driver, work: impl AsyncFnOnce(&Operator<'_>) -> Result<()>) -> Result<()> {
+        let session = driver.open(self.app, &self.arguments).await?;
+        session.set_window(WINDOW.0, WINDOW.1).await?;
+        let operator = Operator::new(&session, PATIENCE);
+        let done = work(&operator).await;
+        if done.is_err() {
+            let picture = self.out.join("99-where-it-stopped.png");
+            if operator.picture(&picture).await.is_ok() {
+                say(&format!("{} shows where it stopped.", picture.display()));
+            }
         }
-        Ok(())
+        let app = session.app_pid();
+        let closed = session.end().await;
+        done.and(closed)?;
+        // Only one window at a time may have the record open.
+        if let Some(app) = app { wait_gone(app, "the window to close").await } else { Ok(()) }
     }
 }
 
-async fn release(operator: &Operator<'_>, album: &Album, record: &Path) -> Result<()> {
+/// The pictures, numbered in the order in which they are taken.
+struct Album<'a> {
+    out: &'a Path,
+    number: u32,
+    /// Titles of the steps so far.
+    titles: Vec<String>,
+}
+
+impl Album<'_> {
+    async fn keep(&mut self, operator: &Operator<'_>, name: &str) -> Result<()> {
+        let file = self.file(&format!("{:02}-{name}", self.number));
+        self.number += 1;
+        operator.picture(&file).await
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.out.join(format!("{name}.png"))
+    }
+}
+
+async fn prepare(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
+    if operator.is_asked_who().await? {
+        album.keep(operator, "welcome").await?;
+    }
     operator.introduce("Anna").await?;
     ensure!(operator.attribute("app", "data-realm").await?.as_deref() == Some("practice"), "this is not practice");
-    album.keep(operator, "01-new-release").await?;
+    album.keep(operator, "new-release").await?;
     operator.press("nav-access").await?;
-    operator.session().wait_for("[data-testid=\"card-stagingKey\"]", PATIENCE).await?;
-    album.keep(operator, "02-access").await?;
-    operator.press("nav-release").await?;
+    operator.read("card-stagingKey").await?;
+    album.keep(operator, "access").await?;
+    operator.go_to_release().await?;
     operator.fill("version", VERSION).await?;
     operator.read("names").await?;
-    album.keep(operator, "03-version").await?;
+    album.keep(operator, "version").await?;
     operator.draft(VERSION).await?;
-    album.keep(operator, "04-draft").await?;
+    album.keep(operator, "draft").await?;
     operator.start_prepare().await?;
-
-    let (mut number, mut titles) = (5, Vec::new());
-    for step in StepId::ALL {
-        if step == StepId::BackUp {
-            operator.wait_for_state(&["prepared"]).await?;
-            operator.fill_deploy(VERSION, None).await?;
-            album.keep(operator, &format!("{number:02}-deploy")).await?;
-            number += 1;
-            operator.start_deploy().await?;
-        }
-        say(&format!("{}.", step.name()));
-        titles.push(one_step(operator, album, step, &mut number).await?);
+    for step in StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare) {
+        one_step(operator, album, step).await?;
     }
-    let result = operator.wait_for_end().await?;
-    operator.read("run-title").await?;
-    album.keep(operator, &format!("{number:02}-end")).await?;
-    ensure!(result == "released", "the run ended as {result:?}");
-    operator.save_record(record).await?;
-    album.keep(operator, &format!("{:02}-history", number + 1)).await?;
+    operator.wait_for_state(&["prepared"]).await?;
+    operator.read("deploy-panel").await?;
+    album.keep(operator, "prepared").await
+}
+
+async fn deploy(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
+    operator.go_to_release().await?;
+    operator.fill_deploy(VERSION, None).await?;
+    album.keep(operator, "deploy").await?;
+    operator.start_deploy().await?;
+    for step in StepId::ALL.into_iter().filter(|step| step.phase() != Phase::Prepare) {
+        one_step(operator, album, step).await?;
+    }
+    let title = operator.wait_released().await?;
+    album.keep(operator, "released").await?;
+    say(&format!("The window says: {title}."));
+    let record = album.out.join("record.md");
+    if record.exists() {
+        fs_err::remove_file(&record)?;
+    }
+    operator.save_record(&record).await?;
+    album.keep(operator, "history").await?;
+    judge_record(&record, &album.titles)?;
+    say(&format!("The record is {}.", record.display()));
+    Ok(())
+}
+
+/// The record on disk has to say the same as the window.
+fn judge_record(record: &Path, titles: &[String]) -> Result<()> {
     let text = fs_err::read_to_string(record)?;
-    for title in titles {
-        ensure!(text.contains(&title), "the record does not name the step {title:?}");
+    ensure!(text.lines().any(|line| line == "* Result: Released"), "the record does not say Released");
+    ensure!(titles.len() == StepId::ALL.len(), "{} steps were seen", titles.len());
+    for (step, title) in StepId::ALL.into_iter().zip(titles) {
+        let is_named = text.contains(&format!("### {title}\n\n* Step: {}\n* Result: done\n", step.name()));
+        ensure!(is_named, "the record does not say that {} ({title:?}) is done", step.name());
     }
     Ok(())
 }
 
-/// Takes the pictures of one step and does it; answers its title.
-async fn one_step(operator: &Operator<'_>, album: &Album, step: StepId, number: &mut u32) -> Result<String> {
-    let name = |number: &mut u32, what: &str| {
-        let name = format!("{:02}-{}{what}", *number, step.name());
-        *number += 1;
-        name
-    };
+/// Takes the pictures of one step and does it.
+async fn one_step(operator: &Operator<'_>, album: &mut Album<'_>, step: StepId) -> Result<()> {
+    say(&format!("{}.", step.name()));
     let is_offered = !is_watching(step) && operator.prepare_step(step).await?;
     operator.look_at(step).await?;
-    let title = operator.read("step-title").await?;
-    album.keep(operator, &name(number, "")).await?;
-    if is_offered {
+    album.titles.push(operator.read("step-title").await?);
+    album.keep(operator, step.name()).await?;
+    if is_offered && step == StepId::RunMigration {
         operator.press_within("step-button", PATIENCE).await?;
-        if step == StepId::RunMigration {
-            operator.session().wait_for("[data-testid=\"confirm-dialog\"]", PATIENCE).await?;
-            album.keep(operator, &name(number, "-confirm")).await?;
-        }
-        if operator.sees("confirm-dialog").await? {
-            operator.confirm(VERSION).await?;
-        }
+        operator.read("confirm-dialog").await?;
+        album.keep(operator, "RunMigration-confirm").await?;
+        operator.confirm(VERSION).await?;
+    } else if is_offered {
+        operator.press_step(step, VERSION).await?;
     }
     match step {
         // Their ends come while later steps go on.
-        StepId::FollowBuild | StepId::AwaitRollout => return Ok(title),
+        StepId::FollowBuild | StepId::AwaitRollout => return Ok(()),
         StepId::BackUp | StepId::RunMigration => {
             operator.look_at(step).await?;
             let has_output = async || {
@@ -177,13 +208,12 @@ async fn one_step(operator: &Operator<'_>, album: &Album, step: StepId, number: 
                 Ok(lines.is_some_and(|count| count != "0"))
             };
             operator.until("the first lines", PATIENCE, has_output).await?;
-            album.keep(operator, &name(number, "-running")).await?;
+            album.keep(operator, &format!("{}-running", step.name())).await?;
         }
         StepId::CheckSite => {
-            operator.session().wait_for("[data-testid$=\"-passed\"]", PATIENCE).await?;
-            album.keep(operator, &name(number, "-checks")).await?;
-            operator.pass_checks().await?;
-            return Ok(title);
+            operator.until("the checks", PATIENCE, async || operator.has_open_checks().await).await?;
+            album.keep(operator, "CheckSite-checks").await?;
+            return operator.pass_checks().await;
         }
         StepId::MergeBranch
         | StepId::SetVersion
@@ -194,21 +224,30 @@ async fn one_step(operator: &Operator<'_>, album: &Album, step: StepId, number: 
         | StepId::DispatchBuild
         | StepId::AwaitDeployPhase => {}
     }
-    operator.wait_done(step).await?;
-    Ok(title)
+    operator.wait_done(step).await
 }
 
 fn is_watching(step: StepId) -> bool {
     matches!(step, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout)
 }
 
-async fn dark_screens(operator: &Operator<'_>, album: &Album) -> Result<()> {
-    operator.introduce("Anna").await?;
-    album.keep(operator, "90-dark-new-release").await?;
+/// The run that waits between Prepare and Deploy, as the system looks in the dark.
+async fn dark_release(operator: &Operator<'_>, album: &Album<'_>) -> Result<()> {
+    operator.go_to_release().await?;
+    operator.wait_for_state(&["prepared"]).await?;
+    operator.read("deploy-panel").await?;
+    operator.picture(&album.file("90-dark-prepared")).await?;
+    operator.look_at(StepId::PushBranch).await?;
+    operator.picture(&album.file("91-dark-step")).await
+}
+
+async fn dark_screens(operator: &Operator<'_>, album: &Album<'_>) -> Result<()> {
+    operator.go_to_release().await?;
+    operator.picture(&album.file("92-dark-new-release")).await?;
     operator.press("nav-history").await?;
-    operator.session().wait_for("[data-testid=\"history-detail\"]", PATIENCE).await?;
-    album.keep(operator, "91-dark-history").await?;
+    operator.read("history-detail").await?;
+    operator.picture(&album.file("93-dark-history")).await?;
     operator.press("nav-access").await?;
-    operator.session().wait_for("[data-testid=\"card-stagingKey\"]", PATIENCE).await?;
-    album.keep(operator, "92-dark-access").await
+    operator.read("card-stagingKey").await?;
+    operator.picture(&album.file("94-dark-access")).await
 }

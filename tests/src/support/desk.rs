@@ -184,7 +184,10 @@ fn files_below(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
 }
 
 /// The binary beside this test, as `make test` builds it.
-fn app() -> Result<PathBuf> {
+///
+/// # Errors
+/// When it is not built.
+pub fn app() -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let found = here.ancestors().skip(1).map(|folder| folder.join("greenlight")).find(|file| file.is_file());
     found.context("the app is not built: run `cargo build -p greenlight` first")

@@ -10,6 +10,7 @@ pub mod keychain;
 pub mod moto;
 pub mod operator;
 pub mod postgres;
+pub mod practice;
 pub mod process;
 pub mod ssh_host;
 pub mod stage;

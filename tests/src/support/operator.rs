@@ -1,23 +1,37 @@
 //! A person at the window: presses what a person presses, reads what a person reads. Knows the page by its
-//! `data-testid`s and states, never by its words, and every wait has an end.
+//! `data-testid`s and states, never by its words, and every wait has an end. What a person does with it stands in
+//! `acts`.
+//!
+//! An element that was drawn anew between two calls of the driver is looked up again: that is a part of every wait.
+
+mod acts;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail};
 use greenlight_types::StepId;
+use serde_json::Value;
+
+pub use acts::SignIns;
 
 use super::webdriver::{Element, Session};
 
 /// Longest wait for something that the page does by itself.
-const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(30);
 /// Between two looks at the page.
 const LOOK: Duration = Duration::from_millis(100);
-/// Questions that one step may ask one after the other.
-const MOST_QUESTIONS: u32 = 4;
 
-/// States in which a step is done.
-const DONE: [&str; 3] = ["succeeded", "warned", "skipped"];
+/// What an error says about the page: every failure that it shows with its code, the run, the steps that moved.
+const TOLD: &str = "
+    const lines = [...document.querySelectorAll('[data-code]')].map(
+        (shown) => `${shown.dataset.testid} ${shown.dataset.code}: ${shown.textContent.trim()}`);
+    const run = document.querySelector('[data-testid=run]');
+    if (run) lines.push(`run ${run.dataset.state} ${run.dataset.result ?? ''}`);
+    for (const step of document.querySelectorAll('[data-testid^=step-][data-status]'))
+        if (step.dataset.status !== 'notStarted') lines.push(`${step.dataset.testid} ${step.dataset.status}`);
+    lines.push('the page shows:', document.body ? document.body.innerText : '');
+    return lines.join('\\n')";
 
 /// A person at an open window.
 #[derive(Debug)]
@@ -49,10 +63,7 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// When it does not within half a minute.
     pub async fn ready(&self) -> Result<()> {
-        self.until("the page to be ready", SOON, async || {
-            Ok(self.attribute("app", "data-ready").await?.as_deref() == Some("true"))
-        })
-        .await
+        self.wait_for_attribute("app", "data-ready", "true", SOON).await
     }
 
     /// Whether an element is on the page now.
@@ -68,18 +79,32 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// When the driver does not answer.
     pub async fn attribute(&self, testid: &str, name: &str) -> Result<Option<String>> {
-        let Some(element) = self.session.find(&css(testid)).await? else { return Ok(None) };
-        // An element that was drawn anew meanwhile is simply looked up again at the next look.
-        Ok(self.session.attribute(&element, name).await.unwrap_or_default())
+        let script = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null";
+        let value = self.session.execute(script, &[css(testid).into(), name.into()]).await?;
+        Ok(value.as_str().map(str::to_owned))
     }
 
-    /// The text of an element, once it is there.
+    /// Waits until an attribute of an element has this value.
+    ///
+    /// # Errors
+    /// When it has not within `limit`.
+    pub async fn wait_for_attribute(&self, testid: &str, name: &str, value: &str, limit: Duration) -> Result<()> {
+        self.until(&format!("{testid} with {name}={value}"), limit, async || {
+            Ok(self.attribute(testid, name).await?.as_deref() == Some(value))
+        })
+        .await
+    }
+
+    /// The text of an element, once it is there and shows one.
     ///
     /// # Errors
     /// When it does not come within half a minute.
     pub async fn read(&self, testid: &str) -> Result<String> {
-        let element = self.session.wait_for(&css(testid), SOON).await?;
-        self.session.text(&element).await
+        self.take(&format!("the text of {testid}"), SOON, async || {
+            let Some(element) = self.session.find(&css(testid)).await? else { return Ok(None) };
+            Ok(self.session.text(&element).await.ok().filter(|text| !text.trim().is_empty()))
+        })
+        .await
     }
 
     /// Presses a button, once it is there and open.
@@ -95,12 +120,17 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// When it does not open within `limit`.
     pub async fn press_within(&self, testid: &str, limit: Duration) -> Result<()> {
-        self.until(&format!("the button {testid} to open"), limit, async || {
-            let Some(button) = self.session.find(&css(testid)).await? else { return Ok(false) };
-            let closed = self.session.attribute(&button, "aria-disabled").await.unwrap_or_default();
-            Ok(closed.as_deref() != Some("true") && self.click(&button).await)
-        })
-        .await
+        self.until(&format!("the button {testid} to open"), limit, async || self.try_press(testid).await).await
+    }
+
+    /// Presses a button that is there and open now; answers whether it did.
+    ///
+    /// # Errors
+    /// When the driver does not answer.
+    pub async fn try_press(&self, testid: &str) -> Result<bool> {
+        let Some(button) = self.session.find(&css(testid)).await? else { return Ok(false) };
+        let Ok(closed) = self.session.attribute(&button, "aria-disabled").await else { return Ok(false) };
+        Ok(closed.as_deref() != Some("true") && self.click(&button).await)
     }
 
     /// A click that reached its element. The driver refuses one on an element that was drawn anew or lies outside the
@@ -109,20 +139,31 @@ impl<'a> Operator<'a> {
         self.session.click(element).await.is_ok()
     }
 
-    /// Types into an emptied field.
+    /// Types into an emptied field, until the field holds exactly this.
     ///
     /// # Errors
-    /// When the field does not come, or holds something else afterwards.
+    /// When the field does not come, or takes no text.
     pub async fn fill(&self, testid: &str, text: &str) -> Result<()> {
-        self.session.fill(&css(testid), text, SOON).await.with_context(|| format!("fill {testid}"))
+        let holds = "return document.querySelector(arguments[0])?.value ?? null";
+        // What is typed may be a secret, so an error does not repeat it.
+        self.until(&format!("the field {testid} to hold what was typed"), SOON, async || {
+            let Some(field) = self.session.find(&css(testid)).await? else { return Ok(false) };
+            let typed = async {
+                self.session.clear(&field).await?;
+                self.session.type_text(&field, text).await
+            };
+            let is_typed = typed.await.is_ok();
+            Ok(is_typed && self.session.execute(holds, &[css(testid).into()]).await?.as_str() == Some(text))
+        })
+        .await
     }
 
-    /// Ticks a box that is not ticked yet.
+    /// Ticks a box, or chooses a radio button, that is not ticked yet.
     ///
     /// # Errors
     /// When it does not come.
     pub async fn tick(&self, testid: &str) -> Result<()> {
-        let script = "const box = document.querySelector(arguments[0]); return box !== null && box.checked";
+        let script = "return document.querySelector(arguments[0])?.checked ?? false";
         self.until(&format!("{testid} to be ticked"), SOON, async || {
             let is_ticked = self.session.execute(script, &[css(testid).into()]).await?.as_bool() == Some(true);
             if !is_ticked && let Some(element) = self.session.find(&css(testid)).await? {
@@ -133,25 +174,48 @@ impl<'a> Operator<'a> {
         .await
     }
 
+    /// The `data-testid`s on the page that begin so, in the order of the page.
+    ///
+    /// # Errors
+    /// When the driver does not answer.
+    pub async fn all(&self, beginning: &str) -> Result<Vec<String>> {
+        let script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.dataset.testid)";
+        let selector = format!("[data-testid^=\"{beginning}\"]");
+        Ok(serde_json::from_value(self.session.execute(script, &[Value::from(selector)]).await?)?)
+    }
+
     /// Waits for a value of the page.
     ///
     /// # Errors
     /// When it does not come within `limit`; the text holds what the page shows.
     pub async fn until(&self, what: &str, limit: Duration, is_so: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        self.take(what, limit, async || Ok(is_so().await?.then_some(()))).await
+    }
+
+    /// Waits until there is something to take.
+    async fn take<T>(&self, what: &str, limit: Duration, look: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
         let end = Instant::now() + limit;
         loop {
-            if is_so().await? {
-                return Ok(());
+            if let Some(found) = look().await? {
+                return Ok(found);
             }
             if Instant::now() >= end {
-                let shown = self.session.page_text().await.unwrap_or_else(|error| error.to_string());
-                bail!("waited {} s for {what}; the page shows:\n{shown}", limit.as_secs());
+                bail!("waited {} s for {what}\n{}", limit.as_secs(), self.told().await);
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// State of a step as its row says.
+    /// What the page says now: failures with their codes, the run, its steps, all its text.
+    pub async fn told(&self) -> String {
+        let told = self.session.execute(TOLD, &[]).await;
+        told.map_or_else(
+            |error| format!("(the page cannot be read: {error})"),
+            |told| told.as_str().unwrap_or_default().to_owned(),
+        )
+    }
+
+    /// State of a step as its row says: `awaitingOperator`, `running`, …; empty when it is not on the page.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -176,285 +240,16 @@ impl<'a> Operator<'a> {
         self.until(&what, self.patience, async || Ok(states.contains(&self.state().await?.as_str()))).await
     }
 
-    /// Gives the person's name where the app asks for it.
+    /// Saves a picture of the window. The page draws after it has changed and a first picture can be taken in between,
+    /// so the second one is kept.
     ///
     /// # Errors
-    /// When the page does not come.
-    pub async fn introduce(&self, name: &str) -> Result<()> {
-        self.until("the first page", SOON, async || {
-            Ok(self.sees("person-name").await? || self.sees("nav-release").await?)
-        })
-        .await?;
-        if self.sees("person-name").await? {
-            self.fill("person-name", name).await?;
-            self.press("person-save").await?;
-        }
-        self.ready().await
-    }
-
-    /// Opens a release of a version, where none is open yet.
-    ///
-    /// # Errors
-    /// When the version is refused.
-    pub async fn draft(&self, version: &str) -> Result<()> {
-        if self.sees("run").await? {
-            return Ok(());
-        }
-        self.fill("version", version).await?;
-        self.press("draft").await?;
-        self.wait_for_state(&["draft"]).await
-    }
-
-    /// Starts Prepare, where it is not started yet.
-    ///
-    /// # Errors
-    /// When the app refuses.
-    pub async fn start_prepare(&self) -> Result<()> {
-        if self.state().await? == "draft" {
-            self.tick("testing-finished").await?;
-            self.press("start-prepare").await?;
-        }
-        self.wait_for_state(&["preparing", "prepared", "deploying", "checking", "ended"]).await
-    }
-
-    /// Puts a step in focus.
-    ///
-    /// # Errors
-    /// When it does not come.
-    pub async fn look_at(&self, step: StepId) -> Result<()> {
-        self.until(&format!("{} in focus", step.name()), SOON, async || {
-            if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
-                return Ok(true);
-            }
-            let row = self.session.find(&css(&format!("step-{}", step.name()))).await?;
-            if let Some(row) = row {
-                let _clicked = self.click(&row).await;
-            }
-            Ok(false)
-        })
-        .await
-    }
-
-    /// Presses "Ask again" for a step in doubt, once per look, until the world has answered.
-    async fn ask_when_in_doubt(&self, step: StepId) -> Result<()> {
-        if self.status(step).await? == "inDoubt" {
-            self.look_at(step).await?;
-            if let Some(button) = self.session.find(&css("ask-again")).await? {
-                let _clicked = self.click(&button).await;
-            }
+    /// When the driver gives none.
+    pub async fn picture(&self, file: &Path) -> Result<()> {
+        for _ in 0..2 {
+            self.session.settle().await?;
+            self.session.screenshot(file).await?;
         }
         Ok(())
     }
-
-    /// Waits until the button of a step opens, answers its questions, and leaves the pressing to the caller. Answers
-    /// whether there is anything to press.
-    ///
-    /// # Errors
-    /// When its button does not open within the patience.
-    pub async fn prepare_step(&self, step: StepId) -> Result<bool> {
-        let name = step.name();
-        self.until(&format!("{name} to be offered"), self.patience, async || {
-            self.ask_when_in_doubt(step).await?;
-            Ok(!matches!(self.status(step).await?.as_str(), "notStarted" | "" | "inDoubt"))
-        })
-        .await?;
-        if self.status(step).await? != "awaitingOperator" {
-            return Ok(false);
-        }
-        self.look_at(step).await?;
-        for _ in 0..MOST_QUESTIONS {
-            let is_planned = format!("the plan of {name}");
-            self.until(&is_planned, self.patience, async || {
-                Ok(self.attribute("focus", "data-plan").await?.as_deref() == Some("ready"))
-            })
-            .await?;
-            let Some(question) = self.attribute("question", "data-question").await? else { break };
-            self.answer(&question).await?;
-        }
-        Ok(true)
-    }
-
-    async fn answer(&self, question: &str) -> Result<()> {
-        let option = self.session.wait_for("[data-testid^=\"choice-\"]", SOON).await?;
-        ensure!(self.click(&option).await, "no answer of {question} can be chosen");
-        if self.sees("question-note").await? {
-            self.fill("question-note", "as agreed with the team").await?;
-        }
-        self.press("question-answer").await?;
-        self.until(&format!("the answer to {question} to be kept"), SOON, async || {
-            Ok(self.attribute("question", "data-question").await?.as_deref() != Some(question))
-        })
-        .await
-    }
-
-    /// Presses the button of a step and confirms what is asked; the step then goes on by itself.
-    ///
-    /// # Errors
-    /// When the button does not open within the patience.
-    pub async fn press_step(&self, step: StepId, version: &str) -> Result<()> {
-        self.press_within("step-button", self.patience).await?;
-        // Either the dialog comes, or the step has started. It may be over by now, and the next one be in focus.
-        self.until(&format!("{} to start or to ask", step.name()), SOON, async || {
-            Ok(self.sees("confirm-dialog").await? || self.status(step).await? != "awaitingOperator")
-        })
-        .await?;
-        if self.sees("confirm-dialog").await? {
-            self.confirm(version).await?;
-        }
-        Ok(())
-    }
-
-    /// Confirms in the open dialog.
-    ///
-    /// # Errors
-    /// When it cannot be confirmed.
-    pub async fn confirm(&self, version: &str) -> Result<()> {
-        if self.sees("confirm-version").await? {
-            self.fill("confirm-version", version).await?;
-        }
-        self.press("confirm-yes").await
-    }
-
-    /// Waits until a step is done.
-    ///
-    /// # Errors
-    /// When it stops with an error, or is not done within the patience.
-    pub async fn wait_done(&self, step: StepId) -> Result<()> {
-        self.until(&format!("{} to be done", step.name()), self.patience, async || {
-            self.ask_when_in_doubt(step).await?;
-            let status = self.status(step).await?;
-            if status == "failed" {
-                self.look_at(step).await?;
-                // The folded technical part too.
-                let script = "return document.querySelector('[data-testid=\"focus\"]').textContent";
-                let shown = self.session.execute(script, &[]).await?;
-                bail!("{} failed; the page says: {}", step.name(), shown.as_str().unwrap_or_default());
-            }
-            Ok(DONE.contains(&status.as_str()))
-        })
-        .await
-    }
-
-    /// Does a step from its button to its end; nothing where it is done already.
-    ///
-    /// # Errors
-    /// When it fails or does not end.
-    pub async fn do_step(&self, step: StepId, version: &str) -> Result<()> {
-        if self.prepare_step(step).await? {
-            self.press_step(step, version).await?;
-        }
-        self.wait_done(step).await
-    }
-
-    /// Fills in what Deploy needs, where it waits for that; leaves the pressing to [`Self::start_deploy`].
-    ///
-    /// # Errors
-    /// When the machine shows no fingerprint.
-    pub async fn fill_deploy(&self, version: &str, machine: Option<(&str, u16)>) -> Result<()> {
-        self.session.wait_for(&css("deploy-panel"), SOON).await?;
-        if let Some((address, port)) = machine {
-            self.fill("deploy-address", address).await?;
-            self.fill("deploy-port", &port.to_string()).await?;
-        }
-        self.press("ask-fingerprint").await?;
-        let fingerprint = self.read("fingerprint").await?;
-        ensure!(fingerprint.starts_with("SHA256:"), "the machine shows {fingerprint:?}");
-        self.tick("fingerprint-confirmed").await?;
-        self.fill("deploy-told", "The support desk, by mail").await?;
-        self.fill("deploy-version", version).await
-    }
-
-    /// Starts Deploy.
-    ///
-    /// # Errors
-    /// When its button does not open.
-    pub async fn start_deploy(&self) -> Result<()> {
-        self.press_within("start-deploy", self.patience).await?;
-        self.wait_for_state(&["deploying", "checking", "ended"]).await
-    }
-
-    /// Answers every check of the site with Passed, once the site shows the version.
-    ///
-    /// # Errors
-    /// When an answer is not taken.
-    pub async fn pass_checks(&self) -> Result<()> {
-        self.session.wait_for("[data-testid^=\"check-\"][data-testid$=\"-passed\"]", self.patience).await?;
-        let script =
-            "return [...document.querySelectorAll('li[data-testid^=\"check-\"]')].map((row) => row.dataset.testid)";
-        let rows = self.session.execute(script, &[]).await?;
-        let rows: Vec<String> = serde_json::from_value(rows)?;
-        ensure!(!rows.is_empty(), "there is no check to answer");
-        for row in rows {
-            if self.attribute(&row, "data-answer").await?.is_some() {
-                continue;
-            }
-            // The last answer ends the run, and the row goes with it.
-            self.press(&format!("{row}-passed")).await?;
-            self.until(&format!("the answer to {row}"), SOON, async || {
-                Ok(self.attribute(&row, "data-answer").await?.is_some() || !self.sees(&row).await?)
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// Waits for the end and answers the result.
-    ///
-    /// # Errors
-    /// When the run does not end within the patience.
-    pub async fn wait_for_end(&self) -> Result<String> {
-        self.wait_for_state(&["ended"]).await?;
-        Ok(self.attribute("run", "data-result").await?.unwrap_or_default())
-    }
-
-    /// Saves the record of the run that History shows to a new file.
-    ///
-    /// # Errors
-    /// When the app refuses the path.
-    pub async fn save_record(&self, file: &Path) -> Result<()> {
-        self.press("nav-history").await?;
-        self.fill("record-path", &file.display().to_string()).await?;
-        self.press("record-save").await?;
-        let saved = self.read("record-saved").await?;
-        ensure!(Path::new(saved.trim()) == file, "the app says that it saved {saved:?}");
-        Ok(())
-    }
-
-    /// Types the three sign-ins on the Access page and tests each.
-    ///
-    /// # Errors
-    /// When one does not work.
-    pub async fn sign_in(&self, signs: &SignIns<'_>) -> Result<()> {
-        self.press("nav-access").await?;
-        self.fill("github-token", signs.github_token).await?;
-        self.fill("aws-key-id", signs.aws_key_id).await?;
-        self.fill("aws-secret", signs.aws_secret).await?;
-        self.fill("stagingKey-path", &signs.key_file.display().to_string()).await?;
-        for kind in ["github", "aws", "stagingKey"] {
-            self.press(&format!("{kind}-save")).await?;
-            self.until(&format!("{kind} to be saved"), SOON, async || {
-                Ok(self.attribute(&format!("card-{kind}"), "data-saved").await?.as_deref() == Some("true"))
-            })
-            .await?;
-            self.press(&format!("{kind}-test")).await?;
-            let result = format!("{kind}-result");
-            self.session.wait_for(&css(&result), SOON).await?;
-            let works = self.attribute(&result, "data-works").await?;
-            ensure!(works.as_deref() == Some("true"), "{kind}: {}", self.read(&result).await?);
-        }
-        Ok(())
-    }
-}
-
-/// What a person types on the Access page.
-#[derive(Clone, Copy, Debug)]
-pub struct SignIns<'a> {
-    /// Token for GitHub.
-    pub github_token: &'a str,
-    /// AWS access key id.
-    pub aws_key_id: &'a str,
-    /// Its secret.
-    pub aws_secret: &'a str,
-    /// Private key for the staging machine.
-    pub key_file: &'a Path,
 }

@@ -168,6 +168,19 @@ fn process_entry(pid: u32) -> Option<ProcessEntry> {
     Some(ProcessEntry { pid, parent, session, command_line })
 }
 
+/// Waits until a process that somebody else asked to end is gone, or at least a zombie.
+///
+/// # Errors
+/// When it is not within 15 seconds.
+pub async fn wait_gone(pid: u32, what: &str) -> Result<()> {
+    let mut deadline = Deadline::after(Duration::from_secs(15));
+    // A zombie has no command line.
+    while process_table().get(&pid).is_some_and(|process| !process.command_line.is_empty()) {
+        deadline.pause(what).await?;
+    }
+    Ok(())
+}
+
 /// Children, grandchildren and so on of a process.
 #[must_use]
 pub fn descendants(root: u32) -> Vec<ProcessEntry> {

@@ -84,6 +84,9 @@ impl Driver {
             ("TAURI_WEBVIEW_AUTOMATION".to_owned(), "true".to_owned()),
             ("GDK_BACKEND".to_owned(), "x11".to_owned()),
             ("LIBGL_ALWAYS_SOFTWARE".to_owned(), "1".to_owned()),
+            // Painting needs no OpenGL then, only putting the layers together does. With both in Mesa's software
+            // renderer, the compositor was seen to end the page with a SIGSEGV in swrast_dri.so.
+            ("WEBKIT_SKIA_ENABLE_CPU_RENDERING".to_owned(), "1".to_owned()),
             ("NO_AT_BRIDGE".to_owned(), "1".to_owned()),
             ("GTK_USE_PORTAL".to_owned(), "0".to_owned()),
         ];

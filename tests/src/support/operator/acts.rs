@@ -1,0 +1,452 @@
+//! What a person does with a release, act by act. Every act looks first where the run is: it can be done again after
+//! the app was killed and opened anew in the middle of it.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use greenlight_types::StepId;
+
+use super::{LOOK, Operator, SOON, css};
+
+/// Questions that one step may ask one after the other.
+const MOST_QUESTIONS: u32 = 4;
+/// Times that the button of one step is pressed: a plan may have changed, or the app have been closed, in between.
+const MOST_PRESSES: u32 = 4;
+
+/// States in which a step is done.
+const DONE: [&str; 3] = ["succeeded", "warned", "skipped"];
+
+/// What became of a press.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pressed {
+    /// The step went on.
+    Taken,
+    /// The app refused, with this code, and shows why.
+    Refused(String),
+}
+
+impl Operator<'_> {
+    /// Gives the person's name where the app asks for it.
+    ///
+    /// # Errors
+    /// When the page does not come.
+    pub async fn introduce(&self, name: &str) -> Result<()> {
+        if self.is_asked_who().await? {
+            self.fill("person-name", name).await?;
+            self.press("person-save").await?;
+        }
+        self.ready().await
+    }
+
+    /// Waits for the first page; answers whether it asks for the person's name.
+    ///
+    /// # Errors
+    /// When the page does not come.
+    pub async fn is_asked_who(&self) -> Result<bool> {
+        self.take("the first page", SOON, async || {
+            if self.sees("person-name").await? {
+                return Ok(Some(true));
+            }
+            Ok(self.sees("nav-release").await?.then_some(false))
+        })
+        .await
+    }
+
+    /// Goes to the release.
+    ///
+    /// # Errors
+    /// When the page does not come.
+    pub async fn go_to_release(&self) -> Result<()> {
+        self.ready().await?;
+        if self.attribute("app", "data-view").await?.as_deref() != Some("release") {
+            self.press("nav-release").await?;
+        }
+        self.until("the release", SOON, async || Ok(self.sees("version").await? || self.sees("run").await?)).await
+    }
+
+    /// Opens a release of a version, where none is open yet.
+    ///
+    /// # Errors
+    /// When the version is refused.
+    pub async fn draft(&self, version: &str) -> Result<()> {
+        self.go_to_release().await?;
+        if self.sees("run").await? {
+            return Ok(());
+        }
+        self.fill("version", version).await?;
+        self.press("draft").await?;
+        self.wait_for_state(&["draft"]).await
+    }
+
+    /// Starts Prepare, where it is not started yet.
+    ///
+    /// # Errors
+    /// When the app refuses.
+    pub async fn start_prepare(&self) -> Result<()> {
+        if self.state().await? == "draft" {
+            self.come_back().await?;
+            self.tick("testing-finished").await?;
+            self.press("start-prepare").await?;
+        }
+        self.wait_for_state(&["preparing", "prepared", "deploying", "checking", "ended"]).await
+    }
+
+    /// Opens a release of a version and starts its Prepare, as far as that is not done yet.
+    ///
+    /// # Errors
+    /// When the version is refused, or Prepare.
+    pub async fn draft_and_prepare(&self, version: &str) -> Result<()> {
+        self.draft(version).await?;
+        self.start_prepare().await
+    }
+
+    /// Leaves a step that was looked at, so that the page shows what the run itself waits for.
+    async fn come_back(&self) -> Result<()> {
+        if self.sees("back").await? { self.press("back").await } else { Ok(()) }
+    }
+
+    /// Puts a step in focus.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn look_at(&self, step: StepId) -> Result<()> {
+        self.until(&format!("{} in focus", step.name()), SOON, async || {
+            if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
+                return Ok(true);
+            }
+            let row = self.session.find(&css(&format!("step-{}", step.name()))).await?;
+            if let Some(row) = row {
+                let _clicked = self.click(&row).await;
+            }
+            Ok(false)
+        })
+        .await
+    }
+
+    /// Waits until the button of a step is offered, answers its questions, and leaves the pressing to the caller.
+    /// Answers whether there is anything to press.
+    ///
+    /// # Errors
+    /// When its button is not offered within the patience.
+    pub async fn prepare_step(&self, step: StepId) -> Result<bool> {
+        let name = step.name();
+        self.until(&format!("{name} to be offered"), self.patience, async || {
+            let status = self.status(step).await?;
+            self.ask_when_in_doubt(step, &status).await?;
+            Ok(!matches!(status.as_str(), "notStarted" | "" | "inDoubt"))
+        })
+        .await?;
+        if self.status(step).await? != "awaitingOperator" {
+            return Ok(false);
+        }
+        self.look_at(step).await?;
+        for _ in 0..MOST_QUESTIONS {
+            self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await?;
+            let Some(question) = self.attribute("question", "data-question").await? else { break };
+            self.answer(&question).await?;
+        }
+        Ok(true)
+    }
+
+    /// Answers a question with its first choice.
+    async fn answer(&self, question: &str) -> Result<()> {
+        let choices = self.all("choice-").await?;
+        self.tick(choices.first().with_context(|| format!("{question} has no answer"))?).await?;
+        if self.sees("question-note").await? {
+            self.fill("question-note", "as agreed with the team").await?;
+        }
+        self.press("question-answer").await?;
+        self.until(&format!("the answer to {question} to be kept"), SOON, async || {
+            Ok(self.attribute("question", "data-question").await?.as_deref() != Some(question))
+        })
+        .await
+    }
+
+    /// Presses the button of the step in focus and confirms what is asked; the step then goes on by itself.
+    ///
+    /// # Errors
+    /// When the button does not open within the patience, or the app refuses.
+    pub async fn press_step(&self, step: StepId, version: &str) -> Result<()> {
+        match self.try_step(step, version).await? {
+            Pressed::Taken => Ok(()),
+            Pressed::Refused(code) => bail!("the app refused: {code}\n{}", self.told().await),
+        }
+    }
+
+    async fn try_step(&self, step: StepId, version: &str) -> Result<Pressed> {
+        self.press_within("step-button", self.patience).await?;
+        if self.is_asked_or_started(step).await? {
+            self.confirm(version).await?;
+        }
+        self.take(&format!("{} to start", step.name()), SOON, async || {
+            if self.status(step).await? != "awaitingOperator" {
+                return Ok(Some(Pressed::Taken));
+            }
+            Ok(self.attribute("page-failure", "data-code").await?.map(Pressed::Refused))
+        })
+        .await
+    }
+
+    /// After a press: `true` once the dialog asks, `false` once the step started or was refused.
+    async fn is_asked_or_started(&self, step: StepId) -> Result<bool> {
+        self.take(&format!("{} to start or to ask", step.name()), SOON, async || {
+            if self.sees("confirm-dialog").await? {
+                return Ok(Some(true));
+            }
+            // It may be over by now, and the next one be in focus.
+            let is_over = self.status(step).await? != "awaitingOperator" || self.sees("page-failure").await?;
+            Ok(is_over.then_some(false))
+        })
+        .await
+    }
+
+    /// Confirms in the open dialog.
+    ///
+    /// # Errors
+    /// When it cannot be confirmed.
+    pub async fn confirm(&self, version: &str) -> Result<()> {
+        if self.sees("confirm-version").await? {
+            self.fill("confirm-version", version).await?;
+        }
+        self.press("confirm-yes").await
+    }
+
+    /// Waits until a step is done.
+    ///
+    /// # Errors
+    /// When it stops with an error, or is not done within the patience.
+    pub async fn wait_done(&self, step: StepId) -> Result<()> {
+        self.until(&format!("{} to be done", step.name()), self.patience, async || {
+            let status = self.status(step).await?;
+            self.ensure_unbroken(step, &status).await?;
+            self.ask_when_in_doubt(step, &status).await?;
+            Ok(DONE.contains(&status.as_str()))
+        })
+        .await
+    }
+
+    async fn ensure_unbroken(&self, step: StepId, status: &str) -> Result<()> {
+        if matches!(status, "failed" | "stopped") {
+            self.look_at(step).await?;
+            bail!("{} is {status}\n{}", step.name(), self.told().await);
+        }
+        Ok(())
+    }
+
+    /// Does a step from its button to its end, wherever it stands: nothing where it is done already, "Ask again" where
+    /// it is in doubt.
+    ///
+    /// # Errors
+    /// When it fails or does not end within the patience.
+    pub async fn do_step(&self, step: StepId, version: &str) -> Result<()> {
+        self.go_to_release().await?;
+        let end = Instant::now() + self.patience;
+        let mut presses = 0;
+        loop {
+            let status = self.status(step).await?;
+            self.ensure_unbroken(step, &status).await?;
+            if DONE.contains(&status.as_str()) {
+                return Ok(());
+            }
+            if status == "awaitingOperator" && self.prepare_step(step).await? {
+                ensure!(presses < MOST_PRESSES, "{} was pressed {presses} times\n{}", step.name(), self.told().await);
+                // A refusal, of a plan that changed for example, is shown and the new plan comes.
+                self.try_step(step, version).await?;
+                presses += 1;
+            }
+            self.ask_when_in_doubt(step, &status).await?;
+            if Instant::now() >= end {
+                bail!("{} is {status} after {} s\n{}", step.name(), self.patience.as_secs(), self.told().await);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Presses "Ask again" for a step in doubt, as often as the button opens, until the world has answered.
+    async fn ask_when_in_doubt(&self, step: StepId, status: &str) -> Result<()> {
+        if status == "inDoubt" {
+            self.look_at(step).await?;
+            self.try_press("ask-again").await?;
+        }
+        Ok(())
+    }
+
+    /// Fills in what Deploy needs, where it waits for that; leaves the pressing to [`Self::start_deploy`]. `machine` is
+    /// address and port of the staging machine, where the proposed ones are not right.
+    ///
+    /// # Errors
+    /// When the machine shows no fingerprint.
+    pub async fn fill_deploy(&self, version: &str, machine: Option<(&str, u16)>) -> Result<()> {
+        self.come_back().await?;
+        self.until("the start of Deploy", SOON, async || self.sees("deploy-panel").await).await?;
+        if let Some((address, port)) = machine {
+            self.fill("deploy-address", address).await?;
+            self.fill("deploy-port", &port.to_string()).await?;
+        }
+        self.press("ask-fingerprint").await?;
+        let fingerprint = self.read("fingerprint").await?;
+        ensure!(fingerprint.starts_with("SHA256:"), "the machine shows {fingerprint:?}");
+        self.tick("fingerprint-confirmed").await?;
+        self.fill("deploy-told", "The support desk, by mail").await?;
+        self.fill("deploy-version", version).await
+    }
+
+    /// Ticks every difference that the page shows; answers how many. Nothing else does: a difference that nobody
+    /// expects keeps Deploy closed.
+    ///
+    /// # Errors
+    /// When one cannot be ticked.
+    pub async fn accept_differences(&self) -> Result<usize> {
+        let shown = self.all("difference-").await?;
+        for difference in &shown {
+            self.tick(difference).await?;
+        }
+        Ok(shown.len())
+    }
+
+    /// Starts Deploy.
+    ///
+    /// # Errors
+    /// When its button does not open.
+    pub async fn start_deploy(&self) -> Result<()> {
+        self.press_within("start-deploy", self.patience).await?;
+        self.wait_for_state(&["deploying", "checking", "ended"]).await
+    }
+
+    /// Fills in what Deploy needs and starts it, once the run is prepared; nothing where it is started already.
+    ///
+    /// # Errors
+    /// When the machine shows no fingerprint, or the button does not open.
+    pub async fn deploy(&self, version: &str, machine: Option<(&str, u16)>) -> Result<()> {
+        self.go_to_release().await?;
+        self.wait_for_state(&["prepared", "deploying", "checking", "ended"]).await?;
+        if self.state().await? == "prepared" {
+            self.fill_deploy(version, machine).await?;
+            self.start_deploy().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the page offers answers to the checks of the site now.
+    ///
+    /// # Errors
+    /// When the driver does not answer.
+    pub async fn has_open_checks(&self) -> Result<bool> {
+        Ok(self.all("check-").await?.iter().any(|testid| testid.ends_with("-passed")))
+    }
+
+    /// Answers every check of the site with Passed, once the site shows the version.
+    ///
+    /// # Errors
+    /// When an answer is not taken.
+    pub async fn pass_checks(&self) -> Result<()> {
+        self.until("the checks to be open", self.patience, async || {
+            let status = self.status(StepId::CheckSite).await?;
+            self.ensure_unbroken(StepId::CheckSite, &status).await?;
+            Ok(self.has_open_checks().await? || self.state().await? == "ended")
+        })
+        .await?;
+        let buttons = self.all("check-").await?;
+        for row in buttons.iter().filter_map(|button| button.strip_suffix("-passed")) {
+            // The last answer ends the run, and the row goes with it.
+            self.until(&format!("the answer to {row}"), SOON, async || {
+                if self.attribute(row, "data-answer").await?.is_some() || !self.sees(row).await? {
+                    return Ok(true);
+                }
+                self.try_press(&format!("{row}-passed")).await?;
+                Ok(false)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Has the app look at the site and answers every check with Passed, as far as that is not done yet.
+    ///
+    /// # Errors
+    /// When the site does not show the version, or an answer is not taken.
+    pub async fn check_site(&self, version: &str) -> Result<()> {
+        self.go_to_release().await?;
+        if self.state().await? == "ended" {
+            return Ok(());
+        }
+        if self.prepare_step(StepId::CheckSite).await? {
+            self.press_step(StepId::CheckSite, version).await?;
+        }
+        self.look_at(StepId::CheckSite).await?;
+        self.pass_checks().await
+    }
+
+    /// Waits for the end and answers the result.
+    ///
+    /// # Errors
+    /// When the run does not end within the patience.
+    pub async fn wait_for_end(&self) -> Result<String> {
+        self.wait_for_state(&["ended"]).await?;
+        Ok(self.attribute("run", "data-result").await?.unwrap_or_default())
+    }
+
+    /// Waits for the end of a run that is released; answers the title of the page.
+    ///
+    /// # Errors
+    /// When it ends otherwise, or not within the patience.
+    pub async fn wait_released(&self) -> Result<String> {
+        let result = self.wait_for_end().await?;
+        ensure!(result == "released", "the run ended as {result:?}\n{}", self.told().await);
+        self.read("run-title").await
+    }
+
+    /// Saves the record of the run that History shows to a new file.
+    ///
+    /// # Errors
+    /// When the app refuses the path.
+    pub async fn save_record(&self, file: &Path) -> Result<()> {
+        self.press("nav-history").await?;
+        self.fill("record-path", &file.display().to_string()).await?;
+        self.press("record-save").await?;
+        let saved = self.read("record-saved").await?;
+        ensure!(Path::new(saved.trim()) == file, "the app says that it saved {saved:?}");
+        Ok(())
+    }
+
+    /// Types the three sign-ins on the Access page and tests each.
+    ///
+    /// # Errors
+    /// When one does not work.
+    pub async fn sign_in(&self, signs: &SignIns<'_>) -> Result<()> {
+        self.press("nav-access").await?;
+        let key_file = signs.key_file.display().to_string();
+        let typed: [(&str, &[(&str, &str)]); 3] = [
+            ("github", &[("github-token", signs.github_token)]),
+            ("aws", &[("aws-key-id", signs.aws_key_id), ("aws-secret", signs.aws_secret)]),
+            ("stagingKey", &[("stagingKey-path", &key_file)]),
+        ];
+        for (kind, fields) in typed {
+            for (field, text) in fields {
+                self.fill(field, text).await?;
+            }
+            self.press(&format!("{kind}-save")).await?;
+            self.wait_for_attribute(&format!("card-{kind}"), "data-saved", "true", SOON).await?;
+            self.press(&format!("{kind}-test")).await?;
+            let result = format!("{kind}-result");
+            let said = self.read(&result).await?;
+            let works = self.attribute(&result, "data-works").await?;
+            ensure!(works.as_deref() == Some("true"), "{kind}: {said}");
+        }
+        Ok(())
+    }
+}
+
+/// What a person types on the Access page.
+#[derive(Clone, Copy, Debug)]
+pub struct SignIns<'a> {
+    /// Token for GitHub.
+    pub github_token: &'a str,
+    /// AWS access key id.
+    pub aws_key_id: &'a str,
+    /// Its secret.
+    pub aws_secret: &'a str,
+    /// Private key for the staging machine.
+    pub key_file: &'a Path,
+}

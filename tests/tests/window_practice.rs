@@ -1,0 +1,149 @@
+//! The real window on the pretend production, closed by SIGKILL inside every step. The app on real peers is tested
+//! elsewhere.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use greenlight_rehearsal::handle::Handle;
+use greenlight_tests::support::desk::{VERSION, app};
+use greenlight_tests::support::folder::open_folder;
+use greenlight_tests::support::operator::Operator;
+use greenlight_tests::support::practice::stop_world;
+use greenlight_tests::support::webdriver::{Display, Driver, Session};
+use greenlight_types::StepId;
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Virtual seconds per second while a step is expected to end.
+const FAST: u32 = 60;
+/// While the app is killed: a push takes some ten virtual seconds.
+const SLOW: u32 = 2;
+
+struct Window {
+    driver: Driver,
+    session: Option<Session>,
+    app: PathBuf,
+    data: PathBuf,
+}
+
+impl Window {
+    fn operator(&self) -> Result<Operator<'_>> {
+        Ok(Operator::new(self.session.as_ref().context("no window")?, PATIENCE))
+    }
+
+    async fn open(&mut self) -> Result<()> {
+        let arguments = ["--data-dir", self.data.to_str().context("a plain path")?];
+        self.session = Some(self.driver.open(&self.app, &arguments).await?);
+        self.operator()?.introduce("Anna").await
+    }
+
+    async fn kill_and_reopen(&mut self) -> Result<()> {
+        self.session.take().context("no window")?.kill_app().await?;
+        self.driver.restart().await?;
+        self.open().await
+    }
+
+    async fn world(&self) -> Result<Handle> {
+        Handle::attach(&self.data.join("world")).await.context("the pretend production does not answer")
+    }
+
+    /// Kills the app while a step is under way, and has it finished after the app is opened again.
+    async fn step(&mut self, step: StepId) -> Result<()> {
+        let is_watching = matches!(step, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout);
+        let operator = self.operator()?;
+        if is_watching {
+            let under_way = async || Ok(!matches!(operator.status(step).await?.as_str(), "" | "notStarted"));
+            operator.until(step.name(), PATIENCE, under_way).await?;
+        } else {
+            ensure!(operator.prepare_step(step).await?, "{} is not offered", step.name());
+            self.world().await?.set_speed(SLOW).await?;
+            operator.press_step(step, VERSION).await?;
+        }
+        self.kill_and_reopen().await?;
+        self.world().await?.set_speed(FAST).await?;
+        let operator = self.operator()?;
+        match step {
+            StepId::CheckSite => operator.check_site(VERSION).await,
+            // Their ends come while later steps go on.
+            StepId::FollowBuild | StepId::AwaitRollout => Ok(()),
+            StepId::AwaitDeployPhase => operator.wait_done(step).await,
+            StepId::MergeBranch
+            | StepId::SetVersion
+            | StepId::CreateTag
+            | StepId::PushBranch
+            | StepId::PushTag
+            | StepId::RegisterTaskDefinition
+            | StepId::BackUp
+            | StepId::DispatchBuild
+            | StepId::RunMigration => operator.do_step(step, VERSION).await,
+        }
+    }
+}
+
+async fn released_with_a_kill_in_each_step(window: &mut Window) -> Result<()> {
+    window.open().await?;
+    window.operator()?.draft_and_prepare(VERSION).await?;
+    for step in StepId::ALL {
+        if step == StepId::BackUp {
+            window.operator()?.deploy(VERSION, None).await?;
+        }
+        window.step(step).await.with_context(|| step.name())?;
+    }
+    let title = window.operator()?.wait_released().await?;
+    ensure!(title.contains(VERSION), "{title}");
+    Ok(())
+}
+
+/// Jobs of a kind that ever started on the pretend staging machine: their scripts leave a mark.
+fn started(world: &Path, kind: &str) -> Result<usize> {
+    let jobs = world.join("host/home/ec2-user/.greenlight/jobs");
+    let of_kind = |name: &str| name.contains(&format!(".{kind}."));
+    let entries = fs_err::read_dir(jobs)?.flatten();
+    Ok(entries.filter(|job| of_kind(&job.file_name().to_string_lossy()) && job.path().join("started").exists()).count())
+}
+
+/// Asks the pretend production's own files, and not the app.
+fn ensure_nothing_twice(world: &Path) -> Result<()> {
+    for kind in ["backup", "migrate"] {
+        assert_eq!(started(world, kind)?, 1, "{kind} has to start exactly once");
+    }
+    let state: Value = serde_json::from_slice(&fs_err::read(world.join("world.json"))?)?;
+    let count = |what: &str| state[what].as_array().map(Vec::len);
+    assert_eq!(state["schema"], "2.1.0.0");
+    assert_eq!(count("builds"), Some(1), "the build has to be started once");
+    assert_eq!(count("images"), Some(2), "the old package and ours");
+    assert_eq!(count("definitions"), Some(2), "the old revision and ours");
+
+    let repository = git2::Repository::open_bare(world.join("git/rallyforresearch/rally.git"))?;
+    let head = repository.refname_to_id("refs/heads/master")?;
+    let tag = repository.find_reference("refs/tags/v2.1.0")?.peel_to_commit()?;
+    assert_eq!(tag.id(), head, "the label is on master");
+    let mut walk = repository.revwalk()?;
+    walk.push(head)?;
+    let ids = walk.collect::<Result<Vec<_>, _>>()?;
+    let summaries: Vec<String> = ids
+        .into_iter()
+        .map(|id| Ok(repository.find_commit(id)?.summary()?.unwrap_or_default().to_owned()))
+        .collect::<Result<_, git2::Error>>()?;
+    for summary in ["Set version to 2.1.0.0-RELEASE", "Merge branch 'v2.1.0' into master"] {
+        let times = summaries.iter().filter(|one| *one == summary).count();
+        assert_eq!(times, 1, "{summary} in {summaries:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_app_killed_inside_every_step_ends_its_release_as_released_and_nothing_happens_twice() -> Result<()> {
+    let display = Display::start().await?;
+    let folder = open_folder("window-practice")?;
+    let data = folder.path().to_owned();
+    let driver = Driver::start(&display, &[]).await?;
+    let mut window = Window { driver, session: None, app: app()?, data };
+    let ended = released_with_a_kill_in_each_step(&mut window).await;
+    let world = window.data.join("world");
+    drop(window);
+    stop_world(&world).await?;
+    ended?;
+    ensure_nothing_twice(&world)
+}
