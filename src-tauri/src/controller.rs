@@ -142,7 +142,7 @@ impl Controller {
 
     // ---------------------------------------------------------------- runs
 
-    pub async fn draft(&self, version: &str) -> Result<RunId, Failure> {
+    pub async fn draft(&self, version: &str, anyway: Option<&str>) -> Result<RunId, Failure> {
         let profile = self.profile().await?;
         let (version, _): (Version, Names) = profile::names(&profile, version)?;
         if let Some(first) = profile::unconfirmed(&profile).first().filter(|_| self.world.realm() == Realm::Production)
@@ -153,7 +153,7 @@ impl Controller {
                 .with("label", first.label.clone())
                 .hint("Confirm the values that the runbook does not give."));
         }
-        Release::draft(&self.parts, &profile, self.world.realm(), &version, &self.actor().await?).await
+        Release::draft(&self.parts, &profile, self.world.realm(), &version, &self.actor().await?, anyway).await
     }
 
     pub async fn list(&self) -> Result<Vec<RunSummary>, Failure> {
@@ -161,10 +161,24 @@ impl Controller {
         for run in self.parts.journal.runs().await? {
             match self.view(&run).await {
                 Ok(view) => found.push(fold::summary(&view)),
-                Err(failure) => tracing::warn!(%run, %failure, "a run cannot be read"),
+                Err(failure) => {
+                    tracing::warn!(%run, %failure, "a run cannot be read");
+                    found.extend(self.unreadable(&run, &failure).await);
+                }
             }
         }
         Ok(found)
+    }
+
+    /// The line of a run that this app cannot read to its end: left out of nothing, continued by nobody here.
+    async fn unreadable(&self, run: &RunId, failure: &Failure) -> Option<RunSummary> {
+        let first = self.journal.first(run).await.ok()?;
+        let mut summary = fold::summary(&fold::fold(&[first]).ok()?);
+        summary.read_only = Some(match failure.params.get("version") {
+            Some(version) => format!("Greenlight {version} can continue it."),
+            None => "Its record is damaged; keep the data folder and call a developer.".to_owned(),
+        });
+        Some(summary)
     }
 
     pub async fn events(&self, run: &RunId, seq: u32) -> Result<Vec<Event>, Failure> {
@@ -263,15 +277,14 @@ impl Controller {
             return Err(refuse("A full path is needed, such as ~/Documents/rally-2.1.0.md."));
         }
         let text = self.markdown(run).await?;
-        let mut file =
-            fs_err::OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
-                match error.kind() {
-                    std::io::ErrorKind::AlreadyExists => {
-                        refuse("A file of this name is there already; it is left as it is.")
-                    }
-                    _ => refuse(&error.to_string()),
-                }
-            })?;
+        let opened = fs_err::OpenOptions::new().write(true).create_new(true).open(&path);
+        let mut file = opened.map_err(|error| {
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                refuse("A file of this name is there already; it is left as it is.")
+            } else {
+                refuse(&error.to_string())
+            }
+        })?;
         std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| refuse(&error.to_string()))?;
         Ok(path.display().to_string())
     }

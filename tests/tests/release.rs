@@ -30,8 +30,8 @@ use greenlight_rehearsal::{
     process::{self, Options, rally::PretendRally},
 };
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, Fact, FactKind, LineSource, Live, LogLine, Profile, Realm, RunId, RunResult,
-    RunState, RunView, Status, StepId, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, Fact, FactKind, LineSource, Live, LogLine, Profile, Realm, RunId,
+    RunResult, RunState, RunView, Status, StepId, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
@@ -203,7 +203,7 @@ async fn press_and_see(release: &Release, id: StepId) -> RunView {
 async fn prepare(desk: &Desk) -> Release {
     let version = Version::parse("2.1.0").expect("a version");
     let parts = desk.parts().await;
-    let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna()).await.expect("a draft");
+    let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna(), None).await.expect("a draft");
     let release = desk.open(&run).await;
     let statement = "Testing of 2.1.0 is finished".to_owned();
     release.act(anna(), Act::StartPrepare { statement }).await.expect("Prepare starts");
@@ -227,6 +227,25 @@ async fn deploy(release: &Release, desk: &Desk) {
         accepted_differences: Vec::new(),
     };
     release.act(anna(), Act::StartDeploy(request)).await.expect("Deploy starts");
+}
+
+async fn asks_before_the_same_version_is_released_again(desk: &Desk) {
+    let parts = desk.parts().await;
+    let draft = async |text: &str, anyway: Option<&str>| {
+        let version = Version::parse(text).expect("a version");
+        Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna(), anyway).await
+    };
+    for (text, words) in [("2.1.0", "2.1.0 was released before"), ("2.0.9", "2.0.9 is not newer than 2.1.0")] {
+        for anyway in [None, Some(" ")] {
+            let refused = draft(text, anyway).await.expect_err("a reason is asked for");
+            assert_eq!(refused.code, ErrorCode::VersionNotNewer);
+            assert!(refused.params["sentence"].starts_with(words) && refused.params["sentence"].contains("Anna"));
+        }
+    }
+    draft("2.1.1", None).await.expect("a newer one needs no reason");
+    let again = draft("2.1.0", Some("the hotfix was reverted")).await.expect("a draft with its reason");
+    let view = fold::fold(&parts.journal.events(&again, 0).await.expect("the events")).expect("a run");
+    assert_eq!(view.answers[0].note, "the hotfix was reverted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -261,6 +280,7 @@ async fn a_release_goes_from_the_version_to_released_and_nothing_happens_twice()
     let events = journal.events(&end.id, 0).await.expect("the events");
     assert_eq!(fold::fold(&events).expect("a run"), end, "the record on disk tells the same run");
     keep_golden("released", &events, &end);
+    asks_before_the_same_version_is_released_again(&desk).await;
     let record = export::markdown(&end, &events);
     for step in &end.steps {
         assert!(record.contains(&step.definition.title), "the record names {}", step.definition.id.name());
@@ -400,7 +420,7 @@ async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and
     let desk = Desk::new(ExitCodes::default()).await;
     let version = Version::parse("2.1.0").expect("a version");
     let parts = desk.parts().await;
-    let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna()).await.expect("a draft");
+    let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna(), None).await.expect("a draft");
     let mut release = desk.open(&run).await;
     let statement = "Testing of 2.1.0 is finished".to_owned();
     release.act(anna(), Act::StartPrepare { statement }).await.expect("Prepare starts");

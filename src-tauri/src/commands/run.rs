@@ -6,11 +6,11 @@ use tauri::State;
 
 use crate::{command_error::CommandResult, startup::Startup};
 
-/// Makes a run of a version.
+/// Makes a run of a version. `anyway` is why it is right although it was released before, or is not newer.
 #[tauri::command]
 #[specta::specta]
-pub async fn draft_run(app: State<'_, Startup>, version: String) -> CommandResult<RunId> {
-    Ok(app.ready().await?.draft(&version).await?)
+pub async fn draft_run(app: State<'_, Startup>, version: String, anyway: Option<String>) -> CommandResult<RunId> {
+    Ok(app.ready().await?.draft(&version, anyway.as_deref()).await?)
 }
 
 /// All runs, newest first.

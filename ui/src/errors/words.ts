@@ -34,6 +34,10 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: (p) => `The settings of this product could not be read (${named(p, "file", "profile")}).`,
     todo: ["Give the technical details to whoever wrote the settings."],
   },
+  versionNotNewer: {
+    happened: (p) => p["sentence"] ?? "This version is not newer than one that was released.",
+    todo: ["Check the number.", "If it is right, write down why; that is kept with your name."],
+  },
   unconfirmed: {
     happened: (p) => `A value was never confirmed by a person: ${named(p, "label", named(p, "keys", "see below"))}.`,
     todo: ["Confirm the value on the Release page."],

@@ -19,8 +19,8 @@ export const commands = {
 	setSpeed: (speed: number) => typedError<null, CommandError>(__TAURI_INVOKE("set_speed", { speed })),
 	/**  Opens a web page in the browser of this computer. */
 	openPage: (url: string) => typedError<null, CommandError>(__TAURI_INVOKE("open_page", { url })),
-	/**  Makes a run of a version. */
-	draftRun: (version: string) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_run", { version })),
+	/**  Makes a run of a version. `anyway` is why it is right although it was released before, or is not newer. */
+	draftRun: (version: string, anyway: string | null) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_run", { version, anyway })),
 	/**  All runs, newest first. */
 	listRuns: () => typedError<RunSummary[], CommandError>(__TAURI_INVOKE("list_runs")),
 	/**  Events of a run with a number above `seq`. */
@@ -467,6 +467,8 @@ export type ErrorCode =
 "badInput" | 
 /**  The profile could not be read. */
 "badProfile" | 
+/**  The version was released before, or is not newer than one that was; a person has to say why. */
+"versionNotNewer" | 
 /**  A value of the profile was never confirmed by a person. */
 "unconfirmed" | 
 /**  What was shown is not what would be done now: the plan changed. */

@@ -40,6 +40,20 @@ impl SqliteJournal {
         self.newer_schema.is_some()
     }
 
+    /// The first entry of a run alone: what may still be told of a run whose later entries a newer app wrote.
+    ///
+    /// # Errors
+    /// `JournalFailed` when there is none; `JournalNewer` when not even that one is known here.
+    pub async fn first(&self, run: &RunId) -> Result<Event, Failure> {
+        let mut connection = self.connection.lock().await;
+        let row = sqlx::query("SELECT seq, at, actor, app_version, kind, body FROM events WHERE run = ? AND seq = 1")
+            .bind(&run.0)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| self.failed(READ, &error))?;
+        event_of(run, &row)
+    }
+
     fn writable(&self) -> Result<(), Failure> {
         match self.newer_schema {
             None => Ok(()),

@@ -2,6 +2,8 @@
 //!
 //! The work itself stands in [`crate::runner`]; this file only decides what may be asked of it.
 
+mod earlier;
+
 use std::sync::Arc;
 
 use greenlight_types::{
@@ -129,16 +131,19 @@ pub struct Release {
 }
 
 impl Release {
-    /// Makes a run and freezes everything it needs.
+    /// Makes a run and freezes everything it needs. `anyway` is why a version that was released before, or is not newer
+    /// than one that was, is right; it is kept with the person (RELEASE.md 4).
     ///
     /// # Errors
-    /// `Unconfirmed` when a real run would start with a value that nobody confirmed; `JournalFailed`.
+    /// `Unconfirmed` when a real run would start with a value that nobody confirmed; `VersionNotNewer` without a reason;
+    /// `JournalFailed`.
     pub async fn draft(
         parts: &Parts,
         profile: &Profile,
         realm: Realm,
         version: &Version,
         by: &Actor,
+        anyway: Option<&str>,
     ) -> Result<RunId, Failure> {
         let open = profile::unconfirmed(profile);
         if let Some(first) = open.first() {
@@ -158,8 +163,13 @@ impl Release {
             steps: steps::definitions(profile, version),
             realm,
         };
-        parts.journal.append(&run, 0, &parts.clock.now(), by, vec![body]).await?;
-        parts.screen.moved(&run, 1);
+        let mut bodies = vec![body];
+        if let Some(text) = earlier::not_newer(parts.journal.as_ref(), profile, realm, version).await? {
+            bodies.push(earlier::answered(text, anyway)?);
+        }
+        let count = u32::try_from(bodies.len()).unwrap_or(1);
+        parts.journal.append(&run, 0, &parts.clock.now(), by, bodies).await?;
+        parts.screen.moved(&run, count);
         Ok(run)
     }
 

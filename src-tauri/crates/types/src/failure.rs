@@ -14,6 +14,8 @@ pub enum ErrorCode {
     BadInput,
     /// The profile could not be read.
     BadProfile,
+    /// The version was released before, or is not newer than one that was; a person has to say why.
+    VersionNotNewer,
     /// A value of the profile was never confirmed by a person.
     Unconfirmed,
     /// What was shown is not what would be done now: the plan changed.

@@ -1,7 +1,7 @@
 import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it, vi } from "vitest";
-import type { Failure, LogLine } from "../../generated/bindings";
+import type { Failure, LogLine, RunSummary } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { fake, ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
@@ -44,6 +44,31 @@ const detail = () => screen.findByTestId("history-detail");
 const row = (id: string) => screen.findByTestId(`history-row-${id}`);
 
 describe("the list", () => {
+  it("keeps a run that a newer app wrote, and says that it cannot be read here", async () => {
+    const [record] = records;
+    if (record === undefined) throw new Error("no record");
+    const newer: RunSummary = { ...summaryOf(record), result: null, readOnly: "Greenlight 9.9.9 can continue it." };
+    open({
+      listRuns: () => ok([newer]),
+      eventsSince: () =>
+        Promise.resolve({
+          status: "error",
+          error: {
+            code: "journalNewer",
+            params: { version: "9.9.9" },
+            summary: "read the record",
+            causes: [],
+            hints: [],
+            changed: "nothing",
+            retry: "no",
+          },
+        }),
+    });
+    expect(await row(record.view.id)).toHaveTextContent("Cannot be read here");
+    expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalNewer");
+    expect(screen.queryByTestId("history-detail")).toBeNull();
+  });
+
   it("names every run with its result in words, and marks a practised one", async () => {
     open();
     expect(await row(released.view.id)).toHaveAttribute("data-result", "released");

@@ -2,7 +2,7 @@ import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 import App from "../../App.svelte";
-import type { Event, EventBody, Observation, StepPlan } from "../../generated/bindings";
+import type { Event, EventBody, Failure, Observation, StepPlan } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { fake, ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
@@ -56,6 +56,54 @@ async function openButton(testid = "step-button") {
   await waitFor(() => expect(button).toHaveAttribute("aria-disabled", "false"), { timeout: 3_000 });
   return button;
 }
+
+describe("a new release", () => {
+  const names = released.view.names;
+
+  it("of a version that was released before asks why, and keeps the reason", async () => {
+    const refused: Failure = {
+      code: "versionNotNewer",
+      params: { sentence: "2.1.0 was released before, on 23 Nov 2026 by Anna." },
+      summary: "start a release of this version without a reason",
+      causes: [],
+      hints: [],
+      changed: "nothing",
+      retry: "safe",
+    };
+    const { platform, user } = open(released.events, {
+      listRuns: () => ok([]),
+      deriveNames: () => ok(names),
+      draftRun: (_version, anyway) =>
+        anyway === null ? Promise.resolve({ status: "error", error: refused }) : ok(released.view.id),
+    });
+    await user.type(await screen.findByTestId("version"), "2.1.0");
+    await user.click(await openButton("draft"));
+    expect(await screen.findByTestId("page-failure")).toHaveTextContent("2.1.0 was released before");
+    await user.click(screen.getByTestId("draft-anyway"));
+    await user.type(screen.getByTestId("note-text"), "the hotfix was reverted");
+    await user.click(screen.getByTestId("note-yes"));
+    await waitFor(() => expect(platform.argsOf("draftRun").at(-1)).toEqual(["2.1.0", "the hotfix was reverted"]));
+  });
+
+  it("of a bad version says what is wrong beside its field, with a good example", async () => {
+    const bad: Failure = {
+      code: "badInput",
+      params: { problem: "“2.1” is not a version: it needs three or four numbers. A good one is 2.1.0." },
+      summary: "read the version",
+      causes: [],
+      hints: [],
+      changed: "nothing",
+      retry: "safe",
+    };
+    const { user } = open(released.events, {
+      listRuns: () => ok([]),
+      deriveNames: () => Promise.resolve({ status: "error", error: bad }),
+    });
+    await user.type(await screen.findByTestId("version"), "2.1");
+    expect(await screen.findByTestId("version-error")).toHaveTextContent("A good one is 2.1.0.");
+    expect(screen.getByTestId("draft")).toHaveAttribute("aria-disabled", "true");
+  });
+});
 
 describe("a step that waits for its button", () => {
   it("shows its plan, and runs exactly the plan that was shown", async () => {

@@ -132,6 +132,10 @@ async fn an_event_of_a_newer_app_is_named_with_the_version_that_wrote_it() {
         assert_eq!((failure.code, failure.params["version"].as_str()), (ErrorCode::JournalNewer, "9.9.9"));
     }
     assert_eq!(journal.events(&run_id("r"), 0).await.expect("the old run is readable").len(), 1);
+    let later = format!("{insert} ('r', 2, 'x', '{actor}', '9.9.9', 'x', '{{\"kind\":\"moonPhaseSeen\"}}')");
+    tamper(&path, &later).await.expect("put");
+    journal.events(&run_id("r"), 0).await.expect_err("a later entry is newer");
+    assert_eq!(journal.first(&run_id("r")).await.expect("its first entry is still told").seq, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,64 @@
+//! Whether a version is newer than everything that was released from this computer. What runs in production is asked
+//! again by Deploy.
+
+use greenlight_types::{ErrorCode, EventBody, Failure, Profile, Realm, RunResult, RunView, StepId, Version};
+
+use crate::{fold, journal::Journal};
+
+/// Earlier runs that are looked at, newest first.
+const MOST_RUNS: usize = 200;
+/// Name of the question in the record.
+const QUESTION: &str = "version:notNewer";
+
+/// What speaks against this version, in one sentence; none when it is newer than all that was released.
+pub(super) async fn not_newer(
+    journal: &dyn Journal,
+    profile: &Profile,
+    realm: Realm,
+    version: &Version,
+) -> Result<Option<String>, Failure> {
+    let mut newest: Option<RunView> = None;
+    for run in journal.runs().await?.into_iter().take(MOST_RUNS) {
+        // A run that this app cannot read cannot be compared with.
+        let Ok(earlier) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
+        let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
+        if !is_release || earlier.profile.product != profile.product || earlier.realm != realm {
+            continue;
+        }
+        if earlier.version == *version {
+            return Ok(Some(format!("{version} was released before, {}.", when(&earlier))));
+        }
+        if newest.as_ref().is_none_or(|known| earlier.version.is_newer_than(&known.version)) {
+            newest = Some(earlier);
+        }
+    }
+    let newest = newest.filter(|known| known.version.is_newer_than(version));
+    Ok(newest
+        .map(|known| format!("{version} is not newer than {}, which was released {}.", known.version, when(&known))))
+}
+
+fn when(run: &RunView) -> String {
+    let at = run.ended_at.as_ref().unwrap_or(&run.drafted_at);
+    format!("on {} by {}", crate::time::in_words(at), run.people.join(", "))
+}
+
+/// The answer as it stands in the record.
+///
+/// # Errors
+/// `VersionNotNewer` without a reason.
+pub(super) fn answered(text: String, anyway: Option<&str>) -> Result<EventBody, Failure> {
+    let Some(note) = anyway.map(str::trim).filter(|note| !note.is_empty()) else {
+        return Err(Failure::new(ErrorCode::VersionNotNewer, "start a release of this version without a reason")
+            .because(text.clone())
+            .with("sentence", text)
+            .hint("Check the number.")
+            .hint("If it is right, write down why; that is kept with your name."));
+    };
+    Ok(EventBody::QuestionAnswered {
+        step: StepId::MergeBranch,
+        question: QUESTION.into(),
+        text,
+        answer: "anyway".into(),
+        note: note.to_owned(),
+    })
+}
