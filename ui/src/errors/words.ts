@@ -219,7 +219,8 @@ export function inWords(failure: Failure): Words {
   const changed = CHANGED[failure.changed];
   return {
     happened: entry.happened(failure.params),
-    means: entry.means === undefined ? changed : `${entry.means}${failure.changed === "nothing" ? "" : ` ${changed}`}`,
+    // A code that knows what it means knows more than "we do not know".
+    means: entry.means === undefined ? changed : `${entry.means}${failure.changed === "partly" ? ` ${changed}` : ""}`,
     todo: failure.hints.length > 0 ? failure.hints : [...(entry.todo ?? [])],
   };
 }

@@ -24,10 +24,10 @@ export const shortDay = (at: Stamp) => SHORT_DAY.format(new Date(at));
 /** Milliseconds from one moment to another; never below 0. */
 export const between = (from: Stamp, to: Stamp) => Math.max(0, Date.parse(to) - Date.parse(from));
 
-/** `under 1 s`, `4 s`, `7:48`, `1 h 12 min`. */
+/** `< 1 s`, `4 s`, `7:48`, `1 h 12 min`. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
-  if (ms < 1000) return "under 1 s";
+  if (ms < 1000) return "< 1 s";
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}:${String(seconds % 60).padStart(2, "0")}`;

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import type { Failure } from "../generated/bindings";
+import { inWords } from "./words";
+
+const failure = (changed: Partial<Failure>): Failure => ({
+  code: "timedOut",
+  params: {},
+  summary: "push the tag",
+  causes: [],
+  hints: [],
+  changed: "nothing",
+  retry: "safe",
+  ...changed,
+});
+
+describe("the words of a failure", () => {
+  it("say that nothing was changed, when that is certain", () => {
+    expect(inWords(failure({})).means).toBe("Nothing was changed.");
+  });
+
+  it("say that it is not known, when the answer was lost", () => {
+    expect(inWords(failure({ changed: "unknown" })).means).toContain("do not know yet whether this happened");
+  });
+
+  it("do not call a script that ended with an error not known", () => {
+    const { happened, means } = inWords(failure({ code: "scriptFailed", params: { exit: "3" }, changed: "unknown" }));
+    expect(happened).toContain("(3)");
+    expect(means).not.toContain("do not know");
+  });
+
+  it("take what the app suggests before what is true of every such failure", () => {
+    expect(inWords(failure({ hints: ["Look at GitHub."] })).todo).toEqual(["Look at GitHub."]);
+    expect(inWords(failure({})).todo).not.toEqual([]);
+  });
+});
