@@ -9,7 +9,10 @@ use greenlight_types::{
 };
 use regex::Regex;
 
-use super::run_migration::{last, saved_arn};
+use super::{
+    run_migration::{last, saved_arn},
+    watch,
+};
 use crate::{
     fold,
     rollout::{self, Verdict, Wanted},
@@ -20,8 +23,6 @@ use crate::{
 pub struct AwaitDeployPhase;
 
 const POLL: Duration = Duration::from_secs(10);
-/// Looks before we stop watching: six hours.
-const MOST_LOOKS: u32 = 2_160;
 
 #[async_trait]
 impl Step for AwaitDeployPhase {
@@ -55,35 +56,16 @@ impl Step for AwaitDeployPhase {
     }
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
-        for _ in 0..MOST_LOOKS {
-            match look(cx).await {
-                Ok(Some(outcome)) => return outcome,
-                Ok(None) => {}
-                Err(failure) => cx.activity(self.id(), format!("Asking again: {failure}")),
-            }
-            let run = cx.run();
-            if fold::step(&run, StepId::FollowBuild).is_some_and(|step| step.status == Status::Failed) {
-                return Outcome::Failed(
-                    Failure::new(ErrorCode::BuildFailed, "see AWS start: the build ended before")
-                        .hint("The database was not changed, and the old version serves.")
-                        .retry(Retry::No),
-                );
-            }
-            cx.wait(POLL).await;
-        }
-        Outcome::Failed(Failure::new(ErrorCode::TimedOut, "see AWS start the new version within six hours"))
+        let late = Failure::new(ErrorCode::TimedOut, "see AWS start the new version within six hours");
+        watch::watch(cx, self.id(), POLL, late, || look_while_it_builds(cx)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
-        Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
+        watch::goes_on()
     }
 
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
-    }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
     }
 }
 
@@ -96,6 +78,20 @@ pub(super) fn expected(run: &RunView) -> Vec<Regex> {
 pub(super) fn serving_before(run: &RunView) -> String {
     let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
     plan.map(|plan| plan.input("serving_before").to_owned()).unwrap_or_default()
+}
+
+/// As [`look`]; a build that failed ends the wait, whatever AWS answers.
+async fn look_while_it_builds(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
+    let looked = look(cx).await;
+    let has_failed = fold::step(&cx.run(), StepId::FollowBuild).is_some_and(|step| step.status == Status::Failed);
+    if has_failed && !matches!(looked, Ok(Some(_))) {
+        return Ok(Some(Outcome::Failed(
+            Failure::new(ErrorCode::BuildFailed, "see AWS start: the build ended before")
+                .hint("The database was not changed, and the old version serves.")
+                .retry(Retry::No),
+        )));
+    }
+    looked
 }
 
 async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {

@@ -12,6 +12,7 @@ use greenlight_types::{
 use super::{
     await_deploy_phase::{expected, serving_before},
     run_migration::saved_arn,
+    watch,
 };
 use crate::{
     fold,
@@ -23,8 +24,6 @@ use crate::{
 pub struct AwaitRollout;
 
 const POLL: Duration = Duration::from_secs(5);
-/// Looks before we stop watching: six hours.
-const MOST_LOOKS: u32 = 4_320;
 
 #[async_trait]
 impl Step for AwaitRollout {
@@ -53,27 +52,16 @@ impl Step for AwaitRollout {
     }
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
-        for _ in 0..MOST_LOOKS {
-            match look(cx).await {
-                Ok(Some(outcome)) => return outcome,
-                Ok(None) => {}
-                Err(failure) => cx.activity(self.id(), format!("Asking again: {failure}")),
-            }
-            cx.wait(POLL).await;
-        }
-        Outcome::Failed(rollout_failed("the servers were not ready within six hours"))
+        let late = rollout_failed("the servers were not ready within six hours");
+        watch::watch(cx, self.id(), POLL, late, || look(cx)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
-        Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
+        watch::goes_on()
     }
 
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
-    }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
     }
 }
 

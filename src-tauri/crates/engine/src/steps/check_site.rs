@@ -85,10 +85,6 @@ impl Step for CheckSite {
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 /// Reads the version until the site shows ours.

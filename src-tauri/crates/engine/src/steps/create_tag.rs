@@ -123,10 +123,6 @@ impl Step for CreateTag {
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 /// The tag stands at another commit.

@@ -165,10 +165,6 @@ impl Step for DispatchBuild {
             who: super::who_to_call(run, StepId::DispatchBuild),
         }
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> {

@@ -9,7 +9,7 @@ use greenlight_types::{
     Stamp, Status, StepId, StepPlan, WayBack,
 };
 
-use super::need;
+use super::{need, watch};
 use crate::{
     fold,
     ports::{BuildJob, BuildRun},
@@ -20,8 +20,6 @@ use crate::{
 pub struct FollowBuild;
 
 const POLL: Duration = Duration::from_secs(10);
-/// Looks before we stop watching: six hours.
-const MOST_LOOKS: u32 = 2_160;
 const SKEW: Duration = Duration::from_secs(120);
 
 #[async_trait]
@@ -59,27 +57,16 @@ impl Step for FollowBuild {
             Ok(build) => build,
             Err(failure) => return Outcome::Failed(failure),
         };
-        for _ in 0..MOST_LOOKS {
-            match look(cx, &build).await {
-                Ok(Some(outcome)) => return outcome,
-                Ok(None) => {}
-                Err(failure) => cx.activity(self.id(), format!("Asking again: {failure}")),
-            }
-            cx.wait(POLL).await;
-        }
-        Outcome::Failed(Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours"))
+        let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours");
+        watch::watch(cx, self.id(), POLL, late, || look(cx, &build)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
-        Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
+        watch::goes_on()
     }
 
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
-    }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
     }
 }
 

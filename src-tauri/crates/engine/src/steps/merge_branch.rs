@@ -131,10 +131,6 @@ impl Step for MergeBranch {
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 /// Heads of the main branch and the release branch on the remote.

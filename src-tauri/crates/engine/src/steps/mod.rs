@@ -1,5 +1,5 @@
 //! The thirteen steps, one file each, in the order of the runbook. What two of them share stands in `job` (detached
-//! scripts) and `publish` (pushes).
+//! scripts), `publish` (pushes) and `watch` (the loop of those that only watch).
 
 mod await_deploy_phase;
 mod await_rollout;
@@ -16,6 +16,7 @@ mod push_tag;
 mod register_task_definition;
 mod run_migration;
 mod set_version;
+mod watch;
 
 use greenlight_types::{ErrorCode, Fact, FactKind, Failure, Profile, RunView, StepDefinition, StepId, Version};
 

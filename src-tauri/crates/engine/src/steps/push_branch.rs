@@ -100,10 +100,6 @@ impl Step for PushBranch {
             who: super::who_to_call(run, StepId::PushBranch),
         }
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 fn base(run: &RunView) -> Result<String, Failure> {

@@ -94,10 +94,6 @@ impl Step for PushTag {
             who: super::who_to_call(run, StepId::PushTag),
         }
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 fn tag(run: &RunView) -> Result<(String, String), Failure> {

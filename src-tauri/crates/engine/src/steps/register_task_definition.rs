@@ -161,10 +161,6 @@ impl Step for RegisterTaskDefinition {
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "Saved settings that nothing uses change nothing.".into() }
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 /// Refuses when the AWS key belongs to another account than the profile names (INV-E6).

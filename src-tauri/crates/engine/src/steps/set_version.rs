@@ -121,10 +121,6 @@ impl Step for SetVersion {
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
-
-    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        None
-    }
 }
 
 fn merge_commit(run: &RunView) -> Result<String, Failure> {
