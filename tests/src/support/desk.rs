@@ -81,13 +81,18 @@ impl Desk {
         self.judge_task_definition().await?;
         self.judge_database()?;
         let doors = &self.stage.doors;
-        ensure!(doors.passed("/dispatches") == 1, "{} builds were started", doors.passed("/dispatches"));
-        ensure!(doors.passed("AWS RegisterTaskDefinition") == 1, "more than one task definition was registered");
+        for asked_once in ["/dispatches", "AWS RegisterTaskDefinition"] {
+            ensure!(doors.reached(asked_once) == 1, "{asked_once} was asked {} times", doors.reached(asked_once));
+        }
         // The last old task may still be on its way out.
         let mut deadline = Deadline::after(Duration::from_secs(30));
         while self.stage.service.versions() != ["2.1.0.0", "2.1.0.0"] {
             deadline.pause("both tasks to run 2.1.0").await?;
         }
+        let newest = self.stage.moto.newest_task_definition(FAMILY).await?;
+        let newest = newest["taskDefinition"]["taskDefinitionArn"].as_str().context("no ARN")?.to_owned();
+        let running = self.stage.revisions_of_tasks().await?;
+        ensure!(running == [newest.clone(), newest], "the tasks run {running:?}");
         let shown = self.stage.site("/version").await?;
         ensure!(shown.trim() == "2.1.0.0-RELEASE", "the site shows {shown:?}");
         Ok(())

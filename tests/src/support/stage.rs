@@ -16,6 +16,7 @@ use greenlight_engine::profile;
 use greenlight_rehearsal::clock::{ClockState, VirtualClock, real_ms};
 use greenlight_rehearsal::process::rally::{Beside, CLUSTER, Pace, PretendRally, SERVICE, WORKFLOW};
 use greenlight_rehearsal::process::{Beginning, Production as _};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -25,7 +26,7 @@ use service::Service;
 
 use super::folder::open_folder;
 use super::git_server::{GitServer, TOKEN};
-use super::moto::{FAMILY, KEY_ID, Moto, SECRET_KEY};
+use super::moto::{Aws, FAMILY, KEY_ID, Moto, SECRET_KEY};
 use super::operator::SignIns;
 use super::postgres::Postgres;
 use super::ssh_host::{CONFIG, MIGRATE_FOLDER, SshHost};
@@ -50,6 +51,7 @@ pub struct Stage {
     pub doors: Doors,
     /// The service and its tasks.
     pub service: Arc<Service>,
+    aws: u16,
     site: u16,
     profile: PathBuf,
     key_file: PathBuf,
@@ -103,6 +105,7 @@ impl Stage {
             moto,
             doors,
             service,
+            aws: ports.aws,
             site: ports.site,
             profile,
             key_file,
@@ -141,6 +144,20 @@ impl Stage {
             ("the AWS secret", SECRET_KEY.into()),
             ("a line of the staging machine key", line.into()),
         ])
+    }
+
+    /// ARNs of the task definitions that the running tasks use, as AWS answers.
+    ///
+    /// # Errors
+    /// When AWS does not answer.
+    pub async fn revisions_of_tasks(&self) -> Result<Vec<String>> {
+        let aws = Moto::at(&format!("http://127.0.0.1:{}", self.aws));
+        let listed = aws.call(Aws::Ecs, "ListTasks", &json!({"cluster": CLUSTER, "serviceName": SERVICE})).await?;
+        let input = json!({"cluster": CLUSTER, "tasks": listed["taskArns"]});
+        let described = aws.call(Aws::Ecs, "DescribeTasks", &input).await?;
+        let tasks = described["tasks"].as_array().context("no list of tasks")?;
+        let running = tasks.iter().filter(|task| task["lastStatus"] == "RUNNING");
+        Ok(running.filter_map(|task| task["taskDefinitionArn"].as_str()).map(str::to_owned).collect())
     }
 
     /// What the site answers at this path.

@@ -89,6 +89,8 @@ impl Driver {
             ("WEBKIT_SKIA_ENABLE_CPU_RENDERING".to_owned(), "1".to_owned()),
             ("NO_AT_BRIDGE".to_owned(), "1".to_owned()),
             ("GTK_USE_PORTAL".to_owned(), "0".to_owned()),
+            // Without a bus of its own the window would start one, and an accessibility bus on it, that outlive it.
+            ("DBUS_SESSION_BUS_ADDRESS".to_owned(), format!("unix:path={}/no-bus", folder.path().display())),
         ];
         all.extend_from_slice(environment);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(90)).build()?;

@@ -15,7 +15,7 @@ const HELD_MAX: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug, Default)]
 pub struct Doors {
     armed: Arc<Mutex<Option<Armed>>>,
-    passed: Arc<Mutex<Vec<String>>>,
+    reached: Arc<Mutex<Vec<String>>>,
 }
 
 #[derive(Debug)]
@@ -45,16 +45,16 @@ impl Doors {
         HeldRequest { held: is_held, go }
     }
 
-    /// How many requests whose name holds `name` took effect.
+    /// How many requests whose name holds `name` reached their system, refused ones included.
     #[must_use]
-    pub fn passed(&self, name: &str) -> usize {
-        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        passed.iter().filter(|one| one.contains(name)).count()
+    pub fn reached(&self, name: &str) -> usize {
+        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.iter().filter(|one| one.contains(name)).count()
     }
 
-    /// A request took effect.
+    /// A request goes on to its system.
     pub(super) fn note(&self, name: &str) {
-        self.passed.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
     }
 
     /// Waits here when this request is to be held now.

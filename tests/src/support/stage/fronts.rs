@@ -128,10 +128,8 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     let name = front.name(&parts.method, parts.uri.path(), &parts.headers);
     let answered = tokio::spawn(async move {
         front.doors.pass(Moment::BeforeEffect, &name).await;
+        front.doors.note(&name);
         let response = front.ask(parts.method, &path, parts.headers, body).await;
-        if response.status().is_success() {
-            front.doors.note(&name);
-        }
         front.doors.pass(Moment::AfterEffect, &name).await;
         response
     });
