@@ -1,4 +1,4 @@
-import { render, screen, waitFor, within } from "@testing-library/svelte";
+import { cleanup, render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 import App from "../../App.svelte";
@@ -294,6 +294,39 @@ describe("the start of Deploy", () => {
       acceptedDifferences: ["master moved: 1 commit by Bo"],
     };
     expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);
+  });
+});
+
+describe("what production does now", () => {
+  const seen = (run: string) => ({
+    run,
+    at: "2026-11-23T13:00:00.000Z",
+    seen: {
+      kind: "servers" as const,
+      desired: 2,
+      newCount: 0,
+      servers: [{ task: "a", isNew: false, version: "rally-prod:142", state: "serving" }],
+      failedStarts: 1,
+      failedStartsAllowed: 3,
+      lastReason: "Essential container in task exited",
+      isExpected: true,
+    },
+  });
+
+  it("calls a failing start expected before the database is migrated, and not after", async () => {
+    const before = open(offered("RunMigration"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    await screen.findByTestId("run");
+    before.platform.emitLive(seen(before.view.id));
+    expect(await screen.findByText(/that is expected/)).toBeVisible();
+    expect(screen.getByText("1 of 3")).toBeVisible();
+    cleanup();
+
+    const migrated = upTo(released.events, (body) => body.kind === "stepSucceeded" && body.step === "RunMigration");
+    const after = open(migrated);
+    await screen.findByTestId("run");
+    after.platform.emitLive(seen(after.view.id));
+    expect(await screen.findByText(/Last failed start: Essential container/)).toBeVisible();
+    expect(screen.queryByText(/that is expected/)).toBeNull();
   });
 });
 
