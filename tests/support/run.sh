@@ -9,5 +9,4 @@ if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
 fi
 echo "This machine has no display. A release is played in a window on a virtual one, at 60 times the speed;"
 echo "its pictures and its record go to out/."
-rm -rf out
 exec "$2" "$1" out

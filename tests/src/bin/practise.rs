@@ -48,8 +48,21 @@ fn say(line: &str) {
     println!("{line}");
 }
 
+/// Removes what an earlier play left here: the app never writes over a record, and old pictures would pass for new ones.
+fn clear(out: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(out)? {
+        let path = entry?.path();
+        let is_picture = path.extension().is_some_and(|end| end == "png");
+        if is_picture || path.file_name().is_some_and(|name| name == "record.md") {
+            fs_err::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 async fn play(app: &Path, out: &Path) -> Result<()> {
     fs_err::create_dir_all(out)?;
+    clear(out)?;
     let data = tempfile::Builder::new().prefix("greenlight-practice-").tempdir()?;
     let too_long = || anyhow!("it did not end within {} minutes", WHOLE.as_secs() / 60);
     let ended = tokio::time::timeout(WHOLE, play_in(app, out, data.path())).await.unwrap_or_else(|_| Err(too_long()));
@@ -189,6 +202,11 @@ async fn one_step(operator: &Operator<'_>, album: &mut Album<'_>, step: StepId) 
     let is_offered = !is_watching(step) && operator.prepare_step(step).await?;
     operator.look_at(step).await?;
     album.titles.push(operator.read("step-title").await?);
+    if is_offered {
+        let is_open =
+            async || Ok(operator.attribute("step-button", "aria-disabled").await?.as_deref() == Some("false"));
+        operator.until("the button to open", PATIENCE, is_open).await?;
+    }
     album.keep(operator, step.name()).await?;
     if is_offered && step == StepId::RunMigration {
         operator.press_within("step-button", PATIENCE).await?;
