@@ -292,19 +292,6 @@ impl Operator<'_> {
         self.fill("deploy-version", version).await
     }
 
-    /// Ticks every difference that the page shows; answers how many. Nothing else does: a difference that nobody
-    /// expects keeps Deploy closed.
-    ///
-    /// # Errors
-    /// When one cannot be ticked.
-    pub async fn accept_differences(&self) -> Result<usize> {
-        let shown = self.all("difference-").await?;
-        for difference in &shown {
-            self.tick(difference).await?;
-        }
-        Ok(shown.len())
-    }
-
     /// Starts Deploy.
     ///
     /// # Errors
