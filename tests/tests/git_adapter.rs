@@ -139,6 +139,23 @@ async fn the_same_inputs_and_time_give_the_same_ids_in_another_clone() {
 }
 
 #[tokio::test]
+async fn a_lock_that_a_killed_app_left_is_removed_and_one_of_this_app_is_respected() {
+    let bench = bench().await;
+    let lock = bench.folder.path().join("clone").join(format!("{KEEP}.lock"));
+    std::fs::create_dir_all(lock.parent().expect("a folder")).expect("the folder of the refs");
+    std::fs::write(&lock, "").expect("a lock");
+    let base = bench.server.rev_parse(MASTER).expect("master");
+    let head = bench.server.rev_parse(BRANCH).expect("the branch");
+    let merge = async || bench.git.merge(&base, &head, "Merge", &by(), KEEP).await;
+    merge().await.expect_err("a lock of this process may be in use");
+    assert!(lock.exists(), "and stays");
+    let before = std::time::SystemTime::now() - Duration::from_secs(3_600);
+    std::fs::File::options().write(true).open(&lock).expect("the lock").set_modified(before).expect("an older time");
+    merge().await.expect("the step can be done again");
+    assert!(!lock.exists(), "nothing of the killed app is left");
+}
+
+#[tokio::test]
 async fn a_conflict_names_its_files_and_pushes_nothing() {
     let bench = bench().await;
     let path = bench.server.make_conflict().expect("a conflict");

@@ -15,6 +15,7 @@ use greenlight_engine::ports::{
 use greenlight_types::{CredentialKind, ErrorCode, Failure};
 use tokio::sync::{Mutex, Semaphore};
 
+mod leftovers;
 mod names;
 mod network;
 mod push;
@@ -63,6 +64,7 @@ impl GitAdapter {
     /// # Errors
     /// `BadProfile` when the address is not `https://…`, or `http://…` to this computer, or holds a user or password.
     pub fn new(url: &str, clone: PathBuf, secrets: Arc<dyn Secrets>) -> PortResult<Self> {
+        leftovers::note_start();
         let lines = Lines::new(Arc::new(Semaphore::new(LINES_AT_ONCE)));
         let address = Address::parse(url)?;
         Ok(Self { address, clone, secrets, limits: GitLimits::default(), lines, refreshing: Mutex::new(()) })

@@ -22,6 +22,7 @@ use greenlight_types::{Changed, ErrorCode, Failure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{
+    leftovers,
     names::Address,
     trouble::{self, TokenUse},
 };
@@ -145,6 +146,7 @@ impl Lines {
 /// settings (address rewriting, proxies, filters) reach into a release.
 pub(super) fn open(path: &Path) -> PortResult<Repository> {
     let summary = "open the app's copy of the repository";
+    leftovers::remove(path);
     let opened = match Repository::open_bare(path) {
         Err(error) if error.code() == GitCode::NotFound => Repository::init_bare(path),
         other => other,
