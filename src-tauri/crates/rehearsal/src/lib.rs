@@ -1,8 +1,17 @@
 //! A pretend production: one pure World, and thin fronts that serve it over the real protocols on loopback.
+//!
+//! Without the feature `fronts` only the World is built, and its ports in process: no network, no files.
 
+#[cfg(feature = "fronts")]
 pub mod clock;
+#[cfg(feature = "fronts")]
 mod files;
+#[cfg(feature = "fronts")]
 pub mod fronts;
+#[cfg(feature = "fronts")]
 pub mod handle;
+#[cfg(feature = "fronts")]
 pub mod host;
+#[cfg(feature = "fronts")]
 pub mod process;
+pub mod world;

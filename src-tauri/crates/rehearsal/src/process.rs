@@ -31,6 +31,7 @@ use crate::{
         Host,
         jobs::{ExitCodes, HostEvent, Mailbox},
     },
+    world::Start,
 };
 
 use state::StateFile;
@@ -95,6 +96,19 @@ pub struct Beginning {
     pub repository: String,
     /// The clock, for the times in answers.
     pub clock: Arc<VirtualClock>,
+}
+
+impl Beginning {
+    /// What a new World needs of it.
+    #[must_use]
+    pub fn start(&self) -> Start {
+        Start {
+            main: self.main.clone(),
+            version_value: self.version_value.clone(),
+            now_ms: self.now_ms,
+            repository: self.repository.clone(),
+        }
+    }
 }
 
 /// How to serve.

@@ -3,20 +3,16 @@
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, CLUSTER, CONTAINER, Definition, IMAGES, LOG_GROUP, REGION, Rally, SERVICE, definition, service};
-use service::{Deployment, Status, Task};
+use crate::world::{
+    ACCOUNT, CLUSTER, CONTAINER, Definition, FAMILY, IMAGES, LOG_GROUP, REGION, SERVICE, World, definition, seconds,
+    service::{self, Deployment, Status, Task},
+};
 
 /// Events on one page of a log group.
 const PAGE: usize = 500;
 
 /// What goes back: status and body, or an error type with its message.
 pub(super) type Answer = Result<Value, (u16, &'static str, String)>;
-
-/// A time as ECS writes it: seconds since 1970 with decimals.
-#[expect(clippy::cast_precision_loss, reason = "a time in ms is far below 2^53")]
-pub(super) fn seconds(ms: i64) -> Value {
-    json!(ms as f64 / 1_000.0)
-}
 
 /// The XML answer of `GetCallerIdentity`.
 pub(super) fn caller_identity() -> String {
@@ -28,7 +24,7 @@ pub(super) fn caller_identity() -> String {
     )
 }
 
-impl Rally {
+impl World {
     /// Answers one call.
     pub(super) fn aws(&mut self, target: &str, body: &Value) -> Answer {
         match target.rsplit('.').next().unwrap_or_default() {
@@ -182,7 +178,7 @@ impl Rally {
             .definitions
             .iter()
             .rev()
-            .find(|one| family == super::FAMILY && (revision.is_empty() || revision == one.revision.to_string()));
+            .find(|one| family == FAMILY && (revision.is_empty() || revision == one.revision.to_string()));
         match found {
             Some(found) => Ok(json!({ "taskDefinition": found.definition, "tags": found.tags })),
             None => Err((400, "ClientException", "Unable to describe task definition.".to_owned())),

@@ -5,11 +5,14 @@ use std::io;
 
 use serde_json::Value;
 
-use super::{
-    Definition, Pace, PretendRally, Rally, definition,
-    service::{Status, stop},
+use super::PretendRally;
+use crate::{
+    process::Beginning,
+    world::{
+        Definition, Pace, World, definition,
+        service::{Status, stop},
+    },
 };
-use crate::process::Beginning;
 
 /// What is different from practice.
 #[derive(Clone, Debug)]
@@ -43,7 +46,7 @@ impl PretendRally {
     /// # Errors
     /// When the task definition has no revision.
     pub fn beside(mut beginning: Beginning, beside: &Beside) -> io::Result<Self> {
-        let mut rally = Rally::new(&beginning);
+        let mut rally = World::new(&beginning.start());
         rally.pace = beside.pace;
         rally.ends_at_update = beside.ends_at_update;
         rally.has_real_tasks = true;
@@ -118,7 +121,7 @@ impl PretendRally {
     }
 }
 
-impl Rally {
+impl World {
     /// Takes over a task definition as it is described elsewhere; answers its revision.
     fn adopt(&mut self, described: &Value) -> Option<u32> {
         let definition = described.get("taskDefinition").unwrap_or(described).clone();

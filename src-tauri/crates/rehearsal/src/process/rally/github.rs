@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{BUILD_JOB, Build, Rally, WORKFLOW};
-use crate::clock::stamp;
+use crate::{
+    clock::stamp,
+    world::{BUILD_JOB, Build, WORKFLOW, World},
+};
 
 /// Login of the token.
 pub(super) const LOGIN: &str = "practice-person";
@@ -14,7 +16,7 @@ fn at(ms: i64) -> String {
     text.split('.').next().map_or(text.clone(), |whole| format!("{whole}Z"))
 }
 
-impl Rally {
+impl World {
     pub(super) fn user() -> Value {
         json!({ "login": LOGIN, "id": 583_231, "type": "User", "name": "Practice", "url": "https://api.github.com/user" })
     }

@@ -16,16 +16,17 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Rally, aws};
+use super::{aws, site};
 use crate::{
     host::jobs::HostEvent,
     process::{Beginning, Production},
+    world::World,
 };
 
 /// The pretend Rally behind its routes.
 #[derive(Clone, Debug)]
 pub struct PretendRally {
-    rally: Arc<Mutex<Rally>>,
+    rally: Arc<Mutex<World>>,
     repository: Arc<str>,
     github_token: Arc<str>,
     aws_key_id: Arc<str>,
@@ -40,7 +41,7 @@ impl PretendRally {
         let rally = match &beginning.state {
             Some(state) => serde_json::from_slice(state)
                 .map_err(|error| io::Error::other(format!("the state of the practice cannot be read: {error}")))?,
-            None => Rally::new(&beginning),
+            None => World::new(&beginning.start()),
         };
         Ok(Self {
             rally: Arc::new(Mutex::new(rally)),
@@ -50,7 +51,7 @@ impl PretendRally {
         })
     }
 
-    pub(super) fn rally(&self) -> MutexGuard<'_, Rally> {
+    pub(super) fn rally(&self) -> MutexGuard<'_, World> {
         self.rally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -59,7 +60,7 @@ impl Production for PretendRally {
     fn github(&self) -> Router {
         let base = format!("/repos/{}", self.repository);
         Router::new()
-            .route("/user", get(|| async { Json(Rally::user()) }))
+            .route("/user", get(|| async { Json(World::user()) }))
             .route(&base, get(repository))
             .route(&format!("{base}/actions/workflows/{{workflow}}"), get(workflow))
             .route(&format!("{base}/actions/workflows/{{workflow}}/dispatches"), post(dispatch))
@@ -210,7 +211,7 @@ fn sts(is_known: bool, body: &Bytes) -> Response {
 
 async fn site_page(State(site): State<PretendRally>) -> Response {
     match site.rally().serving_version() {
-        Some(version) => Html(Rally::page(&version)).into_response(),
+        Some(version) => Html(site::page(&version)).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "no server is healthy").into_response(),
     }
 }

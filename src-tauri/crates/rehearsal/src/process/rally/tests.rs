@@ -1,47 +1,43 @@
 //! A whole release against the rules alone.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::*;
-use crate::clock::{ClockState, VirtualClock};
+use crate::world::{
+    ACCOUNT, BUILD_JOB, CLUSTER, FAMILY, IMAGES, LOG_GROUP, MINUTE, REGION, SECOND, SERVICE, Start, WAIT_MAX_MS, World,
+    service,
+    work::{HostEvent, Work},
+};
 
 const START: i64 = 1_800_000_000_000;
 const OLD: &str = "1111111111111111111111111111111111111111";
 const NEW: &str = "2222222222222222222222222222222222222222";
 
-fn rally() -> Rally {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = VirtualClock::own(&folder.path().join("clock"), ClockState::new(START, START, 1)).unwrap();
-    Rally::new(&Beginning {
-        state: None,
+fn rally() -> World {
+    World::new(&Start {
         main: OLD.to_owned(),
         version_value: "2.0.1.11-RELEASE".to_owned(),
         now_ms: START,
-        github_token: String::new(),
-        aws_key_id: String::new(),
         repository: "rallyforresearch/rally".to_owned(),
-        clock: Arc::new(clock),
     })
 }
 
-fn after(rally: &mut Rally, ms: i64) {
+fn after(rally: &mut World, ms: i64) {
     let until = rally.now_ms + ms;
     rally.advance(until);
 }
 
-fn aws(rally: &mut Rally, target: &str, body: Value) -> Value {
+fn aws(rally: &mut World, target: &str, body: Value) -> Value {
     rally.aws(target, &body).unwrap()
 }
 
-fn service(rally: &mut Rally) -> Value {
+fn service(rally: &mut World) -> Value {
     let body = json!({ "cluster": CLUSTER, "services": [SERVICE] });
     aws(rally, "AmazonEC2ContainerServiceV20141113.DescribeServices", body)["services"][0].clone()
 }
 
 /// Registers the newest revision again with the image of 2.1.0, as the app does.
-fn register_new(rally: &mut Rally) -> u64 {
+fn register_new(rally: &mut World) -> u64 {
     let mut body =
         aws(rally, "x.DescribeTaskDefinition", json!({ "taskDefinition": FAMILY }))["taskDefinition"].clone();
     let object = body.as_object_mut().unwrap();
@@ -54,16 +50,16 @@ fn register_new(rally: &mut Rally) -> u64 {
     aws(rally, "x.RegisterTaskDefinition", body)["taskDefinition"]["revision"].as_u64().unwrap()
 }
 
-fn image(rally: &mut Rally) -> Result<Value, String> {
+fn image(rally: &mut World) -> Result<Value, String> {
     let body = json!({ "repositoryName": IMAGES, "imageIds": [{ "imageTag": "RALLY-V2_1_0_0-RELEASE" }] });
     rally.aws("x.DescribeImages", &body).map_err(|(_, kind, _)| kind.to_owned())
 }
 
-fn dispatched(rally: &mut Rally) -> String {
+fn dispatched(rally: &mut World) -> String {
     rally.start_build(&json!({ "ref": "refs/heads/master" })).unwrap()["workflow_run_id"].to_string()
 }
 
-fn task_arns(rally: &mut Rally, status: &str) -> Vec<Value> {
+fn task_arns(rally: &mut World, status: &str) -> Vec<Value> {
     aws(rally, "x.ListTasks", json!({ "cluster": CLUSTER, "desiredStatus": status }))["taskArns"]
         .as_array()
         .unwrap()
@@ -136,7 +132,7 @@ fn a_restart_in_the_middle_lives_the_same_seconds_again() {
     dispatched(&mut rally);
     let kept = serde_json::to_vec(&rally).unwrap();
     after(&mut rally, 30 * MINUTE);
-    let mut again: Rally = serde_json::from_slice(&kept).unwrap();
+    let mut again: World = serde_json::from_slice(&kept).unwrap();
     after(&mut again, 30 * MINUTE);
     assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&rally).unwrap());
 }
@@ -155,7 +151,7 @@ fn a_definition_with_fields_that_aws_adds_is_refused() {
 fn runs_are_found_by_commit_and_time() {
     let mut rally = rally();
     dispatched(&mut rally);
-    let find = |rally: &Rally, sha: &str, created: &str| {
+    let find = |rally: &World, sha: &str, created: &str| {
         let query = [("head_sha", sha), ("created", created)].map(|(name, value)| (name.to_owned(), value.to_owned()));
         rally.runs(&query)["total_count"].clone()
     };

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rally, SECOND, is_older};
+use super::{SECOND, World, is_older};
 
 /// Tasks that the service wants.
-pub(super) const DESIRED: usize = 2;
+pub(crate) const DESIRED: usize = 2;
 /// Wait of a new deployment before its first task.
 const FIRST_START_MS: i64 = 5 * SECOND;
 /// How long a stopped task is listed (TRAP-E9).
@@ -14,7 +14,7 @@ const LISTED_MS: i64 = 60 * 60 * SECOND;
 
 /// A task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Task {
+pub(crate) struct Task {
     pub id: String,
     pub revision: u32,
     pub deployment: String,
@@ -27,7 +27,7 @@ pub(super) struct Task {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Status {
+pub(crate) enum Status {
     Provisioning,
     Pending,
     Running,
@@ -44,7 +44,7 @@ impl Task {
 
 /// A deployment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Deployment {
+pub(crate) struct Deployment {
     pub id: String,
     pub revision: u32,
     pub created_ms: i64,
@@ -55,11 +55,11 @@ pub(super) struct Deployment {
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Service {
+pub(crate) struct Service {
     /// Newest last; the last one is in charge.
     pub deployments: Vec<Deployment>,
     pub tasks: Vec<Task>,
-    made: u32,
+    pub(crate) made: u32,
 }
 
 impl Service {
@@ -124,9 +124,9 @@ impl Service {
     }
 }
 
-impl Rally {
+impl World {
     /// One second of the service.
-    pub(super) fn live_service(&mut self) {
+    pub(crate) fn live_service(&mut self) {
         let now = self.now_ms;
         self.service.tasks.retain(|task| task.stopped_ms.is_none_or(|at| now - at < LISTED_MS));
         self.live_tasks();
@@ -185,7 +185,7 @@ impl Rally {
     }
 
     /// A task of this deployment ended before it served; the next one starts after a pause.
-    pub(super) fn count_failed(&mut self, deployment: &str) {
+    pub(crate) fn count_failed(&mut self, deployment: &str) {
         let next_start_ms = self.now_ms + self.pace.retry;
         if let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == deployment) {
             deployment.failed += 1;
@@ -239,7 +239,7 @@ impl Rally {
     }
 }
 
-pub(super) fn stop(task: &mut Task, now_ms: i64, exit: i32) {
+pub(crate) fn stop(task: &mut Task, now_ms: i64, exit: i32) {
     task.status = Status::Stopped;
     task.stopped_ms = Some(now_ms);
     task.exit = Some(exit);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{ACCOUNT, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION};
 
 /// First revision.
-pub(super) const FIRST: u32 = 142;
+pub(crate) const FIRST: u32 = 142;
 
 /// What AWS adds to a registered definition; a request must not have it.
 const ADDED: [&str; 8] = [
@@ -20,12 +20,12 @@ const ADDED: [&str; 8] = [
 ];
 
 /// ARN of a revision.
-pub(super) fn arn(revision: u32) -> String {
+pub(crate) fn arn(revision: u32) -> String {
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{FAMILY}:{revision}")
 }
 
 /// Address of the image of the profile's container.
-pub(super) fn image(definition: &Value) -> Option<&str> {
+pub(crate) fn image(definition: &Value) -> Option<&str> {
     let containers = definition.get("containerDefinitions")?.as_array()?;
     containers.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(CONTAINER))?.get("image")?.as_str()
 }
@@ -34,7 +34,7 @@ pub(super) fn image(definition: &Value) -> Option<&str> {
 ///
 /// # Errors
 /// AWS's words about what is wrong.
-pub(super) fn registered(request: &Value, revision: u32, at_ms: i64) -> Result<(Value, Value), String> {
+pub(crate) fn registered(request: &Value, revision: u32, at_ms: i64) -> Result<(Value, Value), String> {
     let Some(request) = request.as_object() else { return Err("the body is not an object".to_owned()) };
     if request.get("family").and_then(Value::as_str) != Some(FAMILY) {
         return Err("Family is not known to this account.".to_owned());
@@ -55,13 +55,13 @@ pub(super) fn registered(request: &Value, revision: u32, at_ms: i64) -> Result<(
         "requiresAttributes".to_owned(),
         json!([{ "name": "com.amazonaws.ecs.capability.logging-driver.awslogs" }, { "name": "ecs.capability.task-eni" }]),
     );
-    definition.insert("registeredAt".to_owned(), super::aws::seconds(at_ms));
+    definition.insert("registeredAt".to_owned(), super::seconds(at_ms));
     definition.insert("registeredBy".to_owned(), json!(format!("arn:aws:iam::{ACCOUNT}:user/practice")));
     Ok((Value::Object(definition), tags))
 }
 
 /// The revision that runs at the beginning.
-pub(super) fn first(tag: &str, at_ms: i64) -> Value {
+pub(crate) fn first(tag: &str, at_ms: i64) -> Value {
     let request = json!({
         "family": FAMILY,
         "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/rally-prod-task"),
@@ -106,6 +106,6 @@ pub(super) fn first(tag: &str, at_ms: i64) -> Value {
 }
 
 /// Tags of that revision.
-pub(super) fn tags() -> Value {
+pub(crate) fn tags() -> Value {
     json!([{ "key": "team", "value": "rally" }, { "key": "cost-center", "value": "4711" }])
 }

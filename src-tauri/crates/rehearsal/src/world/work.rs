@@ -1,0 +1,69 @@
+//! Work on the production database: how long it takes and what it prints. Runs nothing.
+
+use serde::{Deserialize, Serialize};
+
+/// A piece of work on the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Work {
+    /// `backupRallyPROD.sh`.
+    Backup,
+    /// `rally-migrate`.
+    Migration,
+}
+
+impl Work {
+    /// By the name that a script asks with.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "backup" => Some(Self::Backup),
+            "migration" => Some(Self::Migration),
+            _ => None,
+        }
+    }
+
+    /// How long it takes, in virtual ms: about 8 and 3 minutes (runbook).
+    #[must_use]
+    pub fn duration_ms(self) -> i64 {
+        match self {
+            Self::Backup => 8 * 60_000,
+            Self::Migration => 3 * 60_000,
+        }
+    }
+
+    /// Its output, each line with the part of the duration (in thousandths) after which it appears.
+    pub(crate) fn lines(self) -> &'static [(i64, &'static str)] {
+        match self {
+            Self::Backup => &[
+                (10, "pg_dump: reading schemas"),
+                (40, "pg_dump: reading user-defined tables"),
+                (80, "pg_dump: dumping contents of table \"public.app_user\""),
+                (160, "pg_dump: dumping contents of table \"public.study\""),
+                (300, "pg_dump: dumping contents of table \"public.study_site\""),
+                (450, "pg_dump: dumping contents of table \"public.participant\""),
+                (650, "pg_dump: dumping contents of table \"public.message\""),
+                (850, "pg_dump: dumping contents of table \"public.audit_log\""),
+                (980, "pg_dump: dumping indexes and constraints"),
+            ],
+            Self::Migration => &[
+                (10, "Waiting for changelog lock"),
+                (20, "Successfully acquired change log lock"),
+                (60, "Running Changeset: db/changelog-2.1.0.xml::2.1.0-1::lkosei - add study.recruitment_goal"),
+                (250, "Running Changeset: db/changelog-2.1.0.xml::2.1.0-2::lkosei - fill study.recruitment_goal"),
+                (500, "Running Changeset: db/changelog-2.1.0.xml::2.1.0-3::lkosei - split participant.name"),
+                (800, "Running Changeset: db/changelog-2.1.0.xml::2.1.0-4::lkosei - index message.sent_at"),
+                (950, "Liquibase: Update has been successful. Rows affected: 48211"),
+                (990, "Successfully released change log lock"),
+            ],
+        }
+    }
+}
+
+/// What the World learns of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostEvent {
+    /// A piece of work began. Told again after a restart of the process, with its first time.
+    Started(Work),
+    /// It ended with this exit code; 137 when its script was killed.
+    Ended(Work, i32),
+}
