@@ -3,8 +3,14 @@
 //!
 //! Pure: time is an argument, nothing is read or sent here.
 
+pub mod build;
 pub(crate) mod definition;
-pub(crate) mod service;
+pub mod git;
+pub mod host;
+pub mod logs;
+pub mod record;
+pub mod rules;
+pub mod service;
 pub mod work;
 
 use std::collections::VecDeque;
@@ -13,6 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use build::Build;
+use build::Head;
+use host::Host;
+use logs::LogLine;
+use record::{Actor, Op, Record};
+pub use rules::{Pace, Rules};
 use work::{HostEvent, Work};
 
 /// Account, region and names, as in the runbook; cluster, service and workflow are this pretend production's own.
@@ -38,74 +50,8 @@ pub const BUILD_JOB: &str = "build";
 
 pub(crate) const SECOND: i64 = 1_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
-/// How long the deploy job waits for the service.
-pub(crate) const WAIT_MAX_MS: i64 = 40 * MINUTE;
-/// Lines that are kept.
-const LOGS_MAX: usize = 3_000;
 /// Longest stretch that is lived second by second; the rest of a longer one is skipped.
 const STRETCH_MAX_MS: i64 = 6 * 60 * MINUTE;
-
-/// How long things take, in ms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pace {
-    /// When the build job starts after its dispatch.
-    pub(crate) queued: i64,
-    /// When the image is pushed after the dispatch.
-    pub(crate) image: i64,
-    /// When the build job ends after the dispatch.
-    pub(crate) built: i64,
-    /// When the deploy job sets the service after the dispatch.
-    pub(crate) set: i64,
-    /// Ages of a task at which it is pulled, runs, and is judged.
-    pub(crate) pending: i64,
-    pub(crate) running: i64,
-    pub(crate) judged: i64,
-    /// Wait after a failed task before the next one starts.
-    pub(crate) retry: i64,
-    /// How long an old task drains.
-    pub(crate) drain: i64,
-}
-
-impl Default for Pace {
-    /// As the runbook tells it: twenty minutes to the package, a minute for a server.
-    fn default() -> Self {
-        Self {
-            queued: 8 * SECOND,
-            image: 17 * MINUTE,
-            built: 17 * MINUTE + 20 * SECOND,
-            set: 18 * MINUTE,
-            pending: 6 * SECOND,
-            running: 18 * SECOND,
-            judged: 50 * SECOND,
-            retry: 20 * SECOND,
-            drain: 25 * SECOND,
-        }
-    }
-}
-
-impl Pace {
-    /// As [`Self::brisk`], with a build that leaves time to close the app while it goes on.
-    #[must_use]
-    pub fn unhurried() -> Self {
-        Self { image: 30 * SECOND, built: 35 * SECOND, set: 45 * SECOND, ..Self::brisk() }
-    }
-
-    /// A release within a minute, for tests in real time.
-    #[must_use]
-    pub fn brisk() -> Self {
-        Self {
-            queued: 2 * SECOND,
-            image: 5 * SECOND,
-            built: 6 * SECOND,
-            set: 8 * SECOND,
-            pending: SECOND,
-            running: 2 * SECOND,
-            judged: 6 * SECOND,
-            retry: 3 * SECOND,
-            drain: 2 * SECOND,
-        }
-    }
-}
 
 /// What a new World begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,67 +71,61 @@ pub struct Start {
 pub struct World {
     pub(crate) now_ms: i64,
     pub(crate) repository: String,
-    pub(crate) main: Commit,
+    pub(crate) main: Head,
     /// Version of the database's schema in numbers: `2.0.1.11`.
     pub(crate) schema: String,
+    /// A migration ended in the middle: no version starts on this database.
+    #[serde(default)]
+    pub(crate) is_half_migrated: bool,
     pub(crate) images: Vec<Image>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) builds: Vec<Build>,
-    pub(crate) service: service::Service,
+    /// The service.
+    pub service: service::Service,
     pub(crate) logs: VecDeque<LogLine>,
     pub(crate) log_count: u64,
     pub(crate) effects: u64,
+    /// How everything is set up.
     #[serde(default)]
-    pub(crate) pace: Pace,
-    /// The workflow ends at the service update instead of waiting for the service.
+    pub rules: Rules,
+    /// The repository, where no front serves a real one.
     #[serde(default)]
-    pub(crate) ends_at_update: bool,
-    /// Tasks are processes outside, whose readiness and end are told.
-    #[serde(default)]
-    pub(crate) has_real_tasks: bool,
+    pub git: git::Remote,
+    /// The staging machine, where no front serves a real one.
+    pub host: Host,
+    /// What happened.
+    #[serde(skip)]
+    pub record: Record,
+    /// When something happens by itself again, once that is known.
+    #[serde(skip)]
+    due_ms: Option<i64>,
 }
 
+/// An image of the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Commit {
-    pub(crate) id: String,
-    pub(crate) version_value: String,
+pub struct Image {
+    /// Tag.
+    pub tag: String,
+    /// `sha256:…`.
+    pub digest: String,
+    /// When it was pushed.
+    pub pushed_ms: i64,
+    /// Version of the program in it: `2.1.0.0`.
+    pub version: String,
+    /// Commit it was built from.
+    #[serde(default)]
+    pub commit: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Image {
-    pub(crate) tag: String,
-    pub(crate) digest: String,
-    pub(crate) pushed_ms: i64,
-    /// `2.1.0.0`.
-    pub(crate) version: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Definition {
-    pub(crate) revision: u32,
-    pub(crate) definition: Value,
-    pub(crate) tags: Value,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Build {
-    pub(crate) id: u64,
-    pub(crate) number: u32,
-    pub(crate) commit: Commit,
-    pub(crate) created_ms: i64,
-    pub(crate) inputs: Value,
-    pub(crate) image_is_pushed: bool,
-    /// Deployment that the deploy job waits for.
-    pub(crate) deployment: Option<String>,
-    pub(crate) ended: Option<(i64, bool)>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct LogLine {
-    pub(crate) id: String,
-    pub(crate) stream: String,
-    pub(crate) at_ms: i64,
-    pub(crate) message: String,
+/// A revision of the task definition, as it is described.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// Its number.
+    pub revision: u32,
+    /// `taskDefinition` as it is answered.
+    pub definition: Value,
+    /// `tags` beside it.
+    pub tags: Value,
 }
 
 impl World {
@@ -193,12 +133,14 @@ impl World {
     #[must_use]
     pub fn new(start: &Start) -> Self {
         let now_ms = start.now_ms;
+        let rules = Rules::default();
         let version = numbers(&start.version_value);
         let tag = image_tag(&version);
         let image = Image {
             digest: digest(&format!("{}{tag}", start.main)),
             pushed_ms: now_ms - 60 * 24 * 60 * MINUTE,
             version: version.clone(),
+            commit: start.main.clone(),
             tag,
         };
         let definition = Definition {
@@ -209,30 +151,63 @@ impl World {
         Self {
             now_ms,
             repository: start.repository.clone(),
-            main: Commit { id: start.main.clone(), version_value: start.version_value.clone() },
+            main: Head { id: start.main.clone(), version_value: start.version_value.clone() },
             schema: version,
-            service: service::Service::running(definition.revision, now_ms - 59 * 24 * 60 * MINUTE),
+            is_half_migrated: false,
+            service: service::Service::running(definition.revision, rules.desired, now_ms - 59 * 24 * 60 * MINUTE),
             images: vec![image],
             definitions: vec![definition],
             builds: Vec::new(),
             logs: VecDeque::new(),
             log_count: 0,
             effects: 0,
-            pace: Pace::default(),
-            ends_at_update: false,
-            has_real_tasks: false,
+            rules,
+            git: git::Remote::default(),
+            host: Host::prepared_for("", now_ms),
+            record: Record::default(),
+            due_ms: None,
         }
     }
 
-    /// Lives every second until this time.
+    /// Lives until this time, on a grid of whole seconds. Where nothing can happen, time is skipped.
     pub fn advance(&mut self, now_ms: i64) {
         self.now_ms = self.now_ms.max(now_ms - STRETCH_MAX_MS);
         while self.now_ms + SECOND <= now_ms {
-            self.now_ms += SECOND;
+            let due = self.due_ms.unwrap_or_else(|| self.next_due());
+            let wait = due.saturating_sub(self.now_ms).max(SECOND);
+            let wait = wait.checked_add(SECOND - 1).map_or(i64::MAX, |wait| wait / SECOND * SECOND);
+            if wait > now_ms - self.now_ms {
+                self.now_ms += (now_ms - self.now_ms) / SECOND * SECOND;
+                self.due_ms = Some(due);
+                return;
+            }
+            self.now_ms += wait;
+            self.live_host();
             self.live_builds();
             self.live_service();
             self.chatter();
+            self.due_ms = None;
         }
+    }
+
+    /// When something happens by itself, at the earliest.
+    fn next_due(&self) -> i64 {
+        if self.rules.chatters {
+            return self.now_ms + SECOND;
+        }
+        let due = [self.builds_due_ms(), self.service_due_ms(), self.host.due_ms()];
+        due.into_iter().flatten().min().unwrap_or(i64::MAX)
+    }
+
+    /// Something came from outside: what was expected next may be another thing now.
+    pub(crate) fn changed(&mut self) {
+        self.due_ms = None;
+    }
+
+    /// Now, in ms since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
     }
 
     /// How many effects came from outside.
@@ -244,72 +219,34 @@ impl World {
     /// The main branch moved.
     pub fn on_main(&mut self, commit: &str, version_value: &str) {
         self.effects += 1;
-        self.main = Commit { id: commit.to_owned(), version_value: version_value.to_owned() };
+        self.main = Head { id: commit.to_owned(), version_value: version_value.to_owned() };
     }
 
     /// The staging machine works on the database. Safe to be told twice.
     pub fn on_host(&mut self, event: HostEvent) {
         self.effects += 1;
+        self.changed();
         match event {
-            HostEvent::Ended(Work::Migration, 0) => self.schema = numbers(&self.main.version_value),
+            HostEvent::Ended(Work::Migration, 0) => {
+                let to = match self.host.migrates_to.as_str() {
+                    "" => numbers(&self.main.version_value),
+                    to => to.to_owned(),
+                };
+                let from = std::mem::replace(&mut self.schema, to.clone());
+                self.is_half_migrated = false;
+                self.record.by_itself(self.now_ms, Actor::Host, Op::SchemaChanged { from, to, complete: true });
+            }
             // Nothing of these shows in AWS, on GitHub or on the site.
             HostEvent::Started(Work::Backup | Work::Migration)
             | HostEvent::Ended(Work::Backup | Work::Migration, _) => {}
         }
     }
 
-    /// Starts the workflow on the main branch; returns the run's id.
-    pub(crate) fn dispatch(&mut self, inputs: Value) -> u64 {
-        self.effects += 1;
-        let number = 412 + u32::try_from(self.builds.len()).unwrap_or_default();
-        let id = 17_000_000_000 + u64::from(number) * 1_009;
-        self.builds.push(Build {
-            id,
-            number,
-            commit: self.main.clone(),
-            created_ms: self.now_ms,
-            inputs,
-            image_is_pushed: false,
-            deployment: None,
-            ended: None,
-        });
-        id
-    }
-
-    fn live_builds(&mut self) {
-        let now = self.now_ms;
-        for at in 0..self.builds.len() {
-            let Some(build) = self.builds.get(at).cloned().filter(|build| build.ended.is_none()) else { continue };
-            let age = now - build.created_ms;
-            if age >= self.pace.image && !build.image_is_pushed {
-                self.push_image(&build.commit);
-            }
-            let mut after = build.clone();
-            after.image_is_pushed |= age >= self.pace.image;
-            if age >= self.pace.set && build.deployment.is_none() {
-                let newest = self.definitions.last().map_or(definition::FIRST, |definition| definition.revision);
-                after.deployment = Some(self.service.set(newest, now));
-            }
-            if let Some(deployment) = &build.deployment {
-                match self.service.outcome(deployment) {
-                    _ if self.ends_at_update => after.ended = Some((now, true)),
-                    Some(is_good) => after.ended = Some((now, is_good)),
-                    None if age >= self.pace.set + WAIT_MAX_MS => after.ended = Some((now, false)),
-                    None => {}
-                }
-            }
-            if let Some(slot) = self.builds.get_mut(at) {
-                *slot = after;
-            }
-        }
-    }
-
-    fn push_image(&mut self, commit: &Commit) {
-        let version = numbers(&commit.version_value);
-        let tag = image_tag(&version);
-        let pushed = Image { digest: digest(&format!("{}{tag}", commit.id)), pushed_ms: self.now_ms, version, tag };
-        self.images.retain(|image| image.tag != pushed.tag);
-        self.images.push(pushed);
+    /// A migration stopped in the middle.
+    pub(crate) fn break_schema(&mut self) {
+        self.is_half_migrated = true;
+        let (from, to) = (self.schema.clone(), self.host.migrates_to.clone());
+        self.record.by_itself(self.now_ms, Actor::Host, Op::SchemaChanged { from, to, complete: false });
     }
 
     /// The image that a revision names, when the registry has it.
@@ -322,38 +259,9 @@ impl World {
     /// Version of the task that answers now; while two versions serve, they take turns. `None` when nothing serves.
     #[must_use]
     pub fn serving_version(&self) -> Option<String> {
-        let serving: Vec<u32> = self.service.healthy().map(|task| task.revision).collect();
+        let serving: Vec<&service::Task> = self.service.healthy().collect();
         let turn = usize::try_from(self.now_ms / 1_000).unwrap_or_default().checked_rem(serving.len())?;
-        let image = self.image_of(*serving.get(turn)?)?;
-        Some(format!("{}-RELEASE", image.version))
-    }
-
-    fn log(&mut self, stream: &str, message: String) {
-        self.log_count += 1;
-        self.logs.push_back(LogLine {
-            id: format!("{:056}", self.log_count),
-            stream: stream.to_owned(),
-            at_ms: self.now_ms,
-            message,
-        });
-        while self.logs.len() > LOGS_MAX {
-            self.logs.pop_front();
-        }
-    }
-
-    /// Each serving task writes a line about every twenty seconds.
-    fn chatter(&mut self) {
-        let second = self.now_ms / SECOND;
-        let serving: Vec<(usize, String)> = self.service.healthy().map(|task| task.stream()).enumerate().collect();
-        for (at, stream) in serving {
-            if (second + 7 * i64::try_from(at).unwrap_or_default()) % 20 == 0 {
-                let pages = ["/", "/studies", "/study/411", "/messages", "/profile"];
-                let page = usize::try_from(second / 20).unwrap_or_default() % pages.len();
-                let page = pages.get(page).copied().unwrap_or("/");
-                let took = 40 + second * 37 % 180;
-                self.log(&stream, format!("INFO  o.r.web.RequestLog - GET {page} 200 {took} ms"));
-            }
-        }
+        Some(format!("{}-RELEASE", self.version_of(serving.get(turn)?)?))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ACCOUNT, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION};
+use super::{ACCOUNT, CONTAINER, Definition, FAMILY, IMAGES, LOG_GROUP, REGION, World, record::Op};
 
 /// First revision.
 pub(crate) const FIRST: u32 = 142;
@@ -108,4 +108,25 @@ pub(crate) fn first(tag: &str, at_ms: i64) -> Value {
 /// Tags of that revision.
 pub(crate) fn tags() -> Value {
     json!([{ "key": "team", "value": "rally" }, { "key": "cost-center", "value": "4711" }])
+}
+
+impl World {
+    /// Registers a revision.
+    ///
+    /// # Errors
+    /// AWS's words about what is wrong.
+    pub fn register_definition(&mut self, body: &Value) -> Result<&Definition, String> {
+        let revision = self.definitions.last().map_or(FIRST, |last| last.revision + 1);
+        let made = registered(body, revision, self.now_ms);
+        if self.record.is_on() {
+            let arn = made.is_ok().then(|| arn(revision));
+            let op = Op::RegisterTaskDefinition { family: FAMILY.to_owned(), body: body.clone(), arn };
+            self.record.request(self.now_ms, made.as_ref().err().cloned(), op);
+        }
+        let (definition, tags) = made?;
+        self.effects += 1;
+        let at = self.definitions.len();
+        self.definitions.push(Definition { revision, definition, tags });
+        self.definitions.get(at).ok_or_else(|| "the revision is gone".to_owned())
+    }
 }

@@ -1,76 +1,177 @@
-//! The pretend ECS service: a rolling deployment that starts one new task at a time and stops an old one for each new
-//! one that is healthy.
+//! The pretend ECS service: a rolling deployment that keeps the promised share of tasks serving, starts a new task after a
+//! failed one, slows down when tasks never run, and gives up where the breaker is on.
 
 use serde::{Deserialize, Serialize};
 
-use super::{SECOND, World, is_older};
+use super::{
+    MINUTE, SECOND, World, definition, is_older,
+    record::{Actor, Op},
+    rules::Breaker,
+};
 
-/// Tasks that the service wants.
-pub(crate) const DESIRED: usize = 2;
 /// Wait of a new deployment before its first task.
 const FIRST_START_MS: i64 = 5 * SECOND;
 /// How long a stopped task is listed (TRAP-E9).
 const LISTED_MS: i64 = 60 * 60 * SECOND;
+/// Longest wait between two tries of tasks that never reach RUNNING (TRAP-E4).
+const BACK_OFF_MAX_MS: i64 = 27 * MINUTE;
+/// Stopped tasks that are kept, so that a crash loop of a day does not fill the memory.
+const STOPPED_MAX: usize = 200;
 
 /// A task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Task {
+pub struct Task {
+    /// The last part of its ARN.
     pub id: String,
+    /// Revision.
     pub revision: u32,
+    /// Deployment that started it.
     pub deployment: String,
+    /// When it was created.
     pub created_ms: i64,
+    /// State.
     pub status: Status,
+    /// When it ends, once it was told to.
     pub stops_at: Option<i64>,
+    /// When it ended.
     pub stopped_ms: Option<i64>,
+    /// Why, in AWS's words.
     pub reason: String,
+    /// Exit code of its container.
     pub exit: Option<i32>,
+    /// Digest of the image that it pulled.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Status {
+/// State of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// A place is looked for.
     Provisioning,
+    /// Its image is pulled.
     Pending,
+    /// Its program starts.
     Running,
+    /// It serves.
     Healthy,
+    /// It ended.
     Stopped,
 }
 
 impl Task {
     /// `prefix/container/taskId`.
+    #[must_use]
     pub fn stream(&self) -> String {
         format!("ecs/{}/{}", super::CONTAINER, self.id)
+    }
+
+    /// `lastStatus` and `healthStatus` in ECS's words. Without a health check ECS says `UNKNOWN` for ever.
+    #[must_use]
+    pub fn words(&self, has_health_check: bool) -> (&'static str, &'static str) {
+        match self.status {
+            Status::Provisioning => ("PROVISIONING", "UNKNOWN"),
+            Status::Pending => ("PENDING", "UNKNOWN"),
+            Status::Running => ("RUNNING", "UNKNOWN"),
+            Status::Healthy if has_health_check => ("RUNNING", "HEALTHY"),
+            Status::Healthy => ("RUNNING", "UNKNOWN"),
+            Status::Stopped => ("STOPPED", "UNKNOWN"),
+        }
+    }
+
+    /// Whether ECS counts it as running.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.status, Status::Running | Status::Healthy)
+    }
+
+    /// Whether ECS counts it as pending.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        matches!(self.status, Status::Provisioning | Status::Pending)
+    }
+}
+
+/// `rolloutState` of a deployment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rollout {
+    /// Under way.
+    #[default]
+    InProgress,
+    /// Every task is there and well.
+    Completed,
+    /// The breaker gave it up.
+    Failed,
+}
+
+impl Rollout {
+    /// ECS's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::InProgress => "IN_PROGRESS",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+        }
     }
 }
 
 /// A deployment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Deployment {
+pub struct Deployment {
+    /// `ecs-svc/…`.
     pub id: String,
+    /// Revision.
     pub revision: u32,
+    /// When it was created.
     pub created_ms: i64,
+    /// Failed tasks in all.
     pub failed: u32,
+    /// Failed tasks since the last healthy one: what the breaker counts.
+    #[serde(default)]
+    pub failed_in_a_row: u32,
+    /// Tasks since the last one that reached RUNNING: what the back-off counts.
+    #[serde(default)]
+    pub never_ran_in_a_row: u32,
+    /// Its next task starts then.
     pub next_start_ms: i64,
-    pub is_completed: bool,
+    /// How far it is.
+    #[serde(default)]
+    pub rollout: Rollout,
+    /// Why, in AWS's words.
+    #[serde(default)]
+    pub reason: String,
+    /// Digest that its tag led to when its first task was pulled (TRAP-T6).
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// The service.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Service {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Service {
     /// Newest last; the last one is in charge.
     pub deployments: Vec<Deployment>,
+    /// Its tasks, the stopped ones of an hour among them.
     pub tasks: Vec<Task>,
     pub(crate) made: u32,
+    /// Revision of the last deployment that completed: where a rollback leads.
+    #[serde(default)]
+    pub completed: u32,
+    /// Its events, newest last, at most 100.
+    #[serde(default)]
+    pub events: Vec<(i64, String)>,
 }
 
 impl Service {
-    /// The service with two healthy tasks.
-    pub fn running(revision: u32, at_ms: i64) -> Self {
-        let mut service = Self { deployments: Vec::new(), tasks: Vec::new(), made: 0 };
+    /// The service with its healthy tasks.
+    #[must_use]
+    pub fn running(revision: u32, desired: usize, at_ms: i64) -> Self {
+        let mut service = Self { completed: revision, ..Self::default() };
         let id = service.set(revision, at_ms);
         if let Some(deployment) = service.deployments.last_mut() {
-            deployment.is_completed = true;
+            deployment.rollout = Rollout::Completed;
         }
-        for _ in 0..DESIRED {
+        for _ in 0..desired {
             service.add_task(&id, revision, at_ms);
         }
         for task in &mut service.tasks {
@@ -88,16 +189,25 @@ impl Service {
             revision,
             created_ms: at_ms,
             failed: 0,
+            failed_in_a_row: 0,
+            never_ran_in_a_row: 0,
             next_start_ms: at_ms + FIRST_START_MS,
-            is_completed: false,
+            rollout: Rollout::InProgress,
+            reason: format!("ECS deployment {id} in progress."),
+            digest: None,
         });
         id
     }
 
     /// Whether a deployment ended well; `None` while it goes on. One that was superseded did not.
+    #[must_use]
     pub fn outcome(&self, id: &str) -> Option<bool> {
         match self.deployments.last() {
-            Some(primary) if primary.id == id => primary.is_completed.then_some(true),
+            Some(primary) if primary.id == id => match primary.rollout {
+                Rollout::InProgress => None,
+                Rollout::Completed => Some(true),
+                Rollout::Failed => Some(false),
+            },
             _ => Some(false),
         }
     }
@@ -105,6 +215,10 @@ impl Service {
     /// Tasks that serve.
     pub fn healthy(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter().filter(|task| task.status == Status::Healthy)
+    }
+
+    fn alive(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| task.status != Status::Stopped)
     }
 
     fn add_task(&mut self, deployment: &str, revision: u32, at_ms: i64) {
@@ -120,122 +234,283 @@ impl Service {
             stopped_ms: None,
             reason: String::new(),
             exit: None,
+            digest: None,
         });
+    }
+
+    fn tell(&mut self, at_ms: i64, text: String) {
+        self.events.push((at_ms, text));
+        let surplus = self.events.len().saturating_sub(100);
+        self.events.drain(..surplus);
     }
 }
 
 impl World {
-    /// One second of the service.
+    /// Sets the service to a revision, as UpdateService does; returns the deployment.
+    pub fn set_revision(&mut self, revision: u32, by: &str) -> String {
+        let now = self.now_ms;
+        let superseded = self.service.deployments.last().filter(|last| last.rollout == Rollout::InProgress);
+        if let Some(id) = superseded.map(|last| last.id.clone()) {
+            self.record.by_itself(now, Actor::Aws, Op::DeploymentEnded { id, result: "superseded" });
+        }
+        let id = self.service.set(revision, now);
+        let arn = definition::arn(revision);
+        self.record.by_itself(now, Actor::Aws, Op::DeploymentStarted { id: id.clone(), arn, by: by.to_owned() });
+        self.effects += 1;
+        self.changed();
+        id
+    }
+
+    /// When the next thing happens to the service, at the earliest.
+    pub(crate) fn service_due_ms(&self) -> Option<i64> {
+        let pace = &self.rules.pace;
+        let tasks = self.service.tasks.iter().filter_map(|task| {
+            let next = match task.status {
+                Status::Provisioning => Some(task.created_ms + pace.pending),
+                Status::Pending => Some(task.created_ms + pace.running),
+                Status::Running if !self.rules.has_real_tasks => Some(task.created_ms + pace.judged),
+                Status::Running | Status::Healthy => None,
+                Status::Stopped => task.stopped_ms.map(|at| at + LISTED_MS),
+            };
+            let stop = task.stops_at.filter(|_| task.status != Status::Stopped);
+            [next, stop].into_iter().flatten().min()
+        });
+        let start = self
+            .service
+            .deployments
+            .last()
+            .filter(|primary| primary.rollout == Rollout::InProgress)
+            .map(|primary| primary.next_start_ms)
+            .filter(|at| *at > self.now_ms);
+        tasks.chain(start).min()
+    }
+
+    /// What the service does at this moment.
     pub(crate) fn live_service(&mut self) {
         let now = self.now_ms;
         self.service.tasks.retain(|task| task.stopped_ms.is_none_or(|at| now - at < LISTED_MS));
         self.live_tasks();
         let Some(primary) = self.service.deployments.last().cloned() else { return };
-        if primary.is_completed {
+        self.trip_breaker(&primary);
+        let Some(primary) = self.service.deployments.last().cloned() else { return };
+        if primary.rollout != Rollout::InProgress {
             return;
         }
-        let of_primary = |task: &&Task| task.deployment == primary.id && task.status != Status::Stopped;
-        let new: Vec<Status> = self.service.tasks.iter().filter(of_primary).map(|task| task.status).collect();
+        let of_primary = |task: &&Task| task.deployment == primary.id && task.stops_at.is_none();
+        let new: Vec<Status> = self.service.alive().filter(of_primary).map(|task| task.status).collect();
         let healthy = new.iter().filter(|status| **status == Status::Healthy).count();
+        let desired = self.rules.desired;
+        let has_room = self.service.alive().count() < desired * self.rules.maximum_percent / 100;
+        // One new task at a time, as a small service does.
         let is_starting = healthy < new.len();
-        if new.len() < DESIRED && !is_starting && now >= primary.next_start_ms {
+        if new.len() < desired && !is_starting && has_room && now >= primary.next_start_ms {
             self.service.add_task(&primary.id, primary.revision, now);
         }
-        self.drain_old(&primary.id, DESIRED.saturating_sub(healthy));
-        let old_left =
-            self.service.tasks.iter().any(|task| task.deployment != primary.id && task.status != Status::Stopped);
-        if healthy >= DESIRED && !old_left {
-            self.service.deployments.retain(|deployment| deployment.id == primary.id);
-            if let Some(deployment) = self.service.deployments.last_mut() {
-                deployment.is_completed = true;
-            }
+        let wants_room = new.len() < desired && !is_starting && !has_room;
+        self.drain_old(&primary.id, wants_room);
+        let is_old_left = self.service.alive().any(|task| task.deployment != primary.id);
+        if healthy >= desired && !is_old_left {
+            self.complete(&primary);
         }
     }
 
-    fn drain_old(&mut self, primary: &str, keep: usize) {
+    fn complete(&mut self, primary: &Deployment) {
         let now = self.now_ms;
-        let mut kept = 0;
+        self.service.deployments.retain(|deployment| deployment.id == primary.id);
+        if let Some(deployment) = self.service.deployments.last_mut() {
+            deployment.rollout = Rollout::Completed;
+            deployment.reason = format!("ECS deployment {} completed.", deployment.id);
+        }
+        self.service.completed = primary.revision;
+        self.service.tell(now, format!("(service {}) has reached a steady state.", super::SERVICE));
+        let has_come_back = primary.reason.contains("rolling back");
+        let result = if has_come_back { "rolledBack" } else { "completed" };
+        self.record.by_itself(now, Actor::Aws, Op::DeploymentEnded { id: primary.id.clone(), result });
+    }
+
+    /// TRAP-E1: too many failed tasks in a row, and the deployment is given up.
+    fn trip_breaker(&mut self, primary: &Deployment) {
+        let Some(breaker) = self.rules.breaker else { return };
+        let threshold = u32::try_from(Breaker::threshold(self.rules.desired)).unwrap_or(u32::MAX);
+        if primary.rollout != Rollout::InProgress || primary.failed_in_a_row < threshold {
+            return;
+        }
+        let now = self.now_ms;
+        if let Some(deployment) = self.service.deployments.last_mut() {
+            deployment.rollout = Rollout::Failed;
+            deployment.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+        }
+        self.service.tell(now, format!("(service {}) deployment failed: tasks failed to start.", super::SERVICE));
+        if !breaker.rolls_back || self.service.completed == primary.revision {
+            return;
+        }
+        let back = self.service.completed;
+        self.record.by_itself(now, Actor::Aws, Op::DeploymentEnded { id: primary.id.clone(), result: "rolledBack" });
+        let id = self.service.set(back, now);
+        if let Some(deployment) = self.service.deployments.last_mut() {
+            deployment.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.");
+        }
+        // The tasks of the completed revision that still serve belong to the deployment that brings it back.
+        for task in self.service.tasks.iter_mut().filter(|task| task.revision == back && task.stops_at.is_none()) {
+            task.deployment.clone_from(&id);
+        }
+        let arn = definition::arn(back);
+        self.record.by_itself(now, Actor::Aws, Op::DeploymentStarted { id, arn, by: "circuit breaker".to_owned() });
+    }
+
+    /// Stops old tasks as far as the promised share keeps serving. When there is no room for a new task, an old one goes
+    /// first, if the share allows it (TRAP-E5).
+    fn drain_old(&mut self, primary: &str, wants_room: bool) {
+        let now = self.now_ms;
+        let desired = self.rules.desired;
+        let must_serve = (desired * self.rules.minimum_percent).div_ceil(100);
+        let (mut serving, mut new) = (0, 0);
+        for task in self.service.healthy().filter(|task| task.stops_at.is_none()) {
+            serving += 1;
+            new += usize::from(task.deployment == primary);
+        }
+        let old = serving - new;
+        let replaced = old.saturating_sub(desired.saturating_sub(new));
+        let for_room = usize::from(wants_room && old > 0);
+        let mut may_stop = replaced.max(for_room).min(serving.saturating_sub(must_serve));
+        let drain = self.rules.pace.drain;
         for task in self.service.tasks.iter_mut().filter(|task| task.deployment != primary) {
             if task.status == Status::Stopped || task.stops_at.is_some() {
                 continue;
             }
             // Only what serves is worth keeping; a task of a deployment that was given up stops at once.
-            if task.status == Status::Healthy && kept < keep {
-                kept += 1;
-            } else {
-                task.stops_at = Some(now + self.pace.drain);
-                task.reason = "Scaling activity initiated by a deployment".to_owned();
+            if task.status == Status::Healthy {
+                if may_stop == 0 {
+                    continue;
+                }
+                may_stop -= 1;
             }
+            task.stops_at = Some(now + drain);
+            "Scaling activity initiated by a deployment".clone_into(&mut task.reason);
         }
     }
 
     fn live_tasks(&mut self) {
         for at in 0..self.service.tasks.len() {
-            let Some(mut task) = self.service.tasks.get(at).cloned() else { return };
+            let Some(task) = self.service.tasks.get(at).filter(|task| task.status != Status::Stopped) else { continue };
+            let mut task = task.clone();
             let before = task.status;
             self.live_task(&mut task);
-            let has_failed = task.status == Status::Stopped && before != Status::Stopped && task.stops_at.is_none();
+            if task.status == before {
+                continue;
+            }
+            self.tell_task(&task);
+            let has_failed = task.status == Status::Stopped && task.stops_at.is_none();
             if has_failed {
-                self.count_failed(&task.deployment);
+                self.count_failed(&task.deployment, before == Status::Running);
+            }
+            if task.status == Status::Healthy
+                && let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == task.deployment)
+            {
+                deployment.failed_in_a_row = 0;
             }
             if let Some(slot) = self.service.tasks.get_mut(at) {
                 *slot = task;
             }
         }
+        let stopped = self.service.tasks.iter().filter(|task| task.status == Status::Stopped).count();
+        let mut surplus = stopped.saturating_sub(STOPPED_MAX);
+        self.service.tasks.retain(|task| {
+            let goes = surplus > 0 && task.status == Status::Stopped;
+            surplus -= usize::from(goes);
+            !goes
+        });
     }
 
-    /// A task of this deployment ended before it served; the next one starts after a pause.
-    pub(crate) fn count_failed(&mut self, deployment: &str) {
-        let next_start_ms = self.now_ms + self.pace.retry;
-        if let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == deployment) {
-            deployment.failed += 1;
-            deployment.next_start_ms = next_start_ms;
-        }
+    fn tell_task(&mut self, task: &Task) {
+        let arn = definition::arn(task.revision);
+        let op = match task.status {
+            Status::Healthy => {
+                Op::TaskBecameHealthy { task: task.id.clone(), arn, digest: task.digest.clone().unwrap_or_default() }
+            }
+            Status::Stopped => {
+                Op::TaskStopped { task: task.id.clone(), arn, reason: task.reason.clone(), exit: task.exit }
+            }
+            Status::Provisioning | Status::Pending | Status::Running => return,
+        };
+        self.record.by_itself(self.now_ms, Actor::Aws, op);
+    }
+
+    /// A task of this deployment ended before it served; the next one starts after a pause. Tasks that never ran are
+    /// tried ever more slowly (TRAP-E4).
+    pub(crate) fn count_failed(&mut self, deployment: &str, has_run: bool) {
+        let (now, retry) = (self.now_ms, self.rules.pace.retry);
+        let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == deployment) else { return };
+        deployment.failed += 1;
+        deployment.failed_in_a_row += 1;
+        deployment.never_ran_in_a_row = if has_run { 0 } else { deployment.never_ran_in_a_row + 1 };
+        let doublings = deployment.never_ran_in_a_row.saturating_sub(1).min(16);
+        let pause = retry.saturating_mul(1_i64 << doublings).min(BACK_OFF_MAX_MS);
+        deployment.next_start_ms = now + pause;
+        self.changed();
     }
 
     fn live_task(&mut self, task: &mut Task) {
         let now = self.now_ms;
         let age = now - task.created_ms;
-        if task.stops_at.is_some_and(|at| now >= at) && task.status != Status::Stopped {
+        let pace = self.rules.pace;
+        if task.stops_at.is_some_and(|at| now >= at) {
             self.log(&task.stream(), "INFO  o.r.RallyApplication - Shutting down".to_owned());
             stop(task, now, 143);
             return;
         }
         match task.status {
-            Status::Provisioning if age >= self.pace.pending => task.status = Status::Pending,
-            Status::Pending if age >= self.pace.running => self.start(task),
-            Status::Running if age >= self.pace.judged && !self.has_real_tasks => self.judge(task),
+            Status::Provisioning if age >= pace.pending => task.status = Status::Pending,
+            Status::Pending if age >= pace.running => self.start(task),
+            Status::Running if age >= pace.judged && !self.rules.has_real_tasks => self.judge(task),
             Status::Provisioning | Status::Pending | Status::Running | Status::Healthy | Status::Stopped => {}
         }
     }
 
     fn start(&mut self, task: &mut Task) {
-        let Some(version) = self.image_of(task.revision).map(|image| image.version.clone()) else {
-            task.reason = "CannotPullContainerError: the image was not found in the registry".to_owned();
+        // The tag leads to a digest once per deployment; a tag that is overwritten later is not picked up (TRAP-T6).
+        let known = self.service.deployments.iter().find(|one| one.id == task.deployment).and_then(|one| {
+            let digest = one.digest.as_ref()?;
+            self.images.iter().find(|image| &image.digest == digest)
+        });
+        let image =
+            known.or_else(|| self.image_of(task.revision)).map(|image| (image.version.clone(), image.digest.clone()));
+        let Some((version, digest)) = image else {
+            "CannotPullContainerError: the image was not found in the registry".clone_into(&mut task.reason);
             task.status = Status::Stopped;
             task.stopped_ms = Some(self.now_ms);
             return;
         };
+        if let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == task.deployment) {
+            deployment.digest.get_or_insert_with(|| digest.clone());
+        }
+        task.digest = Some(digest);
         task.status = Status::Running;
         self.log(&task.stream(), format!("INFO  o.r.RallyApplication - Starting Rally {version}-RELEASE"));
         self.log(&task.stream(), "INFO  o.r.db.Schema - Connected to rally-prod-db".to_owned());
     }
 
     fn judge(&mut self, task: &mut Task) {
-        let Some(version) = self.image_of(task.revision).map(|image| image.version.clone()) else { return };
-        if is_older(&self.schema, &version) {
+        let Some(version) = self.version_of(task) else { return };
+        if is_older(&self.schema, &version) || self.is_half_migrated {
             let schema = self.schema.clone();
             self.log(
                 &task.stream(),
                 format!("ERROR o.r.db.Schema - Rally {version} requires schema {version}, the database has {schema}"),
             );
             self.log(&task.stream(), "ERROR o.r.RallyApplication - Application run failed".to_owned());
-            task.reason = "Essential container in task exited".to_owned();
+            "Essential container in task exited".clone_into(&mut task.reason);
             stop(task, self.now_ms, 1);
             return;
         }
         task.status = Status::Healthy;
         self.log(&task.stream(), format!("INFO  o.r.RallyApplication - Rally {version}-RELEASE serves on port 8080"));
+    }
+
+    /// Version of the program in a task.
+    pub(crate) fn version_of(&self, task: &Task) -> Option<String> {
+        let pulled = task.digest.as_ref().and_then(|digest| self.images.iter().find(|image| &image.digest == digest));
+        pulled.or_else(|| self.image_of(task.revision)).map(|image| image.version.clone())
     }
 }
 

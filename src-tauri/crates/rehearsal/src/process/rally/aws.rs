@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::world::{
-    ACCOUNT, CLUSTER, CONTAINER, Definition, FAMILY, IMAGES, LOG_GROUP, REGION, SERVICE, World, definition, seconds,
-    service::{self, Deployment, Status, Task},
+    ACCOUNT, CLUSTER, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION, SERVICE, World, definition, seconds,
+    service::{Deployment, Status, Task},
 };
 
 /// Events on one page of a log group.
@@ -38,7 +38,7 @@ impl World {
                 "repositoryName": IMAGES,
                 "repositoryArn": format!("arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{IMAGES}"),
                 "registryId": ACCOUNT,
-                "imageTagMutability": "MUTABLE"
+                "imageTagMutability": if self.rules.has_immutable_tags { "IMMUTABLE" } else { "MUTABLE" }
             }] })),
             "FilterLogEvents" => self.log_events(body),
             other => Err((400, "UnknownOperationException", format!("the pretend production has no {other}"))),
@@ -54,50 +54,55 @@ impl World {
             return json!({ "services": [], "failures": failures });
         }
         let primary = self.service.deployments.last();
+        let events: Vec<Value> = (0..)
+            .zip(self.service.events.iter().rev())
+            .map(|(number, (at, text)): (u32, _)| {
+                json!({ "id": format!("event-{number}-{at}"), "createdAt": seconds(*at), "message": text })
+            })
+            .collect();
         let deployments: Vec<Value> = self.service.deployments.iter().rev().map(|one| self.deployment(one)).collect();
         json!({ "failures": [], "services": [{
             "serviceArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{SERVICE}"),
             "serviceName": SERVICE,
             "clusterArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"),
             "status": "ACTIVE",
-            "desiredCount": service::DESIRED,
-            "runningCount": self.service.tasks.iter().filter(|task| is_running(task)).count(),
-            "pendingCount": self.service.tasks.iter().filter(|task| is_pending(task)).count(),
+            "desiredCount": self.rules.desired,
+            "runningCount": self.service.tasks.iter().filter(|task| task.is_running()).count(),
+            "pendingCount": self.service.tasks.iter().filter(|task| task.is_pending()).count(),
             "launchType": "FARGATE",
             "taskDefinition": definition::arn(primary.map_or(definition::FIRST, |primary| primary.revision)),
             "deploymentConfiguration": {
-                "deploymentCircuitBreaker": { "enable": false, "rollback": false },
-                "maximumPercent": 200, "minimumHealthyPercent": 100
+                "deploymentCircuitBreaker": {
+                    "enable": self.rules.breaker.is_some(),
+                    "rollback": self.rules.breaker.is_some_and(|breaker| breaker.rolls_back)
+                },
+                "maximumPercent": self.rules.maximum_percent,
+                "minimumHealthyPercent": self.rules.minimum_percent
             },
             "deploymentController": { "type": "ECS" },
             "schedulingStrategy": "REPLICA",
             "deployments": deployments,
-            "events": []
+            "events": events
         }] })
     }
 
     fn deployment(&self, deployment: &Deployment) -> Value {
         let is_primary = self.service.deployments.last().is_some_and(|primary| primary.id == deployment.id);
-        let running = |task: &&Task| task.deployment == deployment.id && is_running(task);
-        let pending = |task: &&Task| task.deployment == deployment.id && is_pending(task);
-        let (state, reason) = if deployment.is_completed {
-            ("COMPLETED", format!("ECS deployment {} completed.", deployment.id))
-        } else {
-            ("IN_PROGRESS", format!("ECS deployment {} in progress.", deployment.id))
-        };
+        let running = |task: &&Task| task.deployment == deployment.id && task.is_running();
+        let pending = |task: &&Task| task.deployment == deployment.id && task.is_pending();
         json!({
             "id": deployment.id,
             "status": if is_primary { "PRIMARY" } else { "ACTIVE" },
             "taskDefinition": definition::arn(deployment.revision),
-            "desiredCount": service::DESIRED,
+            "desiredCount": self.rules.desired,
             "runningCount": self.service.tasks.iter().filter(running).count(),
             "pendingCount": self.service.tasks.iter().filter(pending).count(),
             "failedTasks": deployment.failed,
             "createdAt": seconds(deployment.created_ms),
             "updatedAt": seconds(self.now_ms),
             "launchType": "FARGATE",
-            "rolloutState": state,
-            "rolloutStateReason": reason
+            "rolloutState": deployment.rollout.word(),
+            "rolloutStateReason": deployment.reason
         })
     }
 
@@ -129,13 +134,7 @@ impl World {
     }
 
     fn task(&self, task: &Task) -> Value {
-        let (last, health) = match task.status {
-            Status::Provisioning => ("PROVISIONING", "UNKNOWN"),
-            Status::Pending => ("PENDING", "UNKNOWN"),
-            Status::Running => ("RUNNING", "UNKNOWN"),
-            Status::Healthy => ("RUNNING", "HEALTHY"),
-            Status::Stopped => ("STOPPED", "UNKNOWN"),
-        };
+        let (last, health) = task.words(self.rules.has_health_check);
         let is_ending = task.status == Status::Stopped || task.stops_at.is_some();
         let mut container = json!({
             "containerArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:container/{CLUSTER}/{}/web", task.id),
@@ -155,8 +154,9 @@ impl World {
             "healthStatus": health,
             "launchType": "FARGATE"
         });
-        if let Some(image) = self.image_of(task.revision) {
-            put(&mut container, "imageDigest", json!(image.digest));
+        let pulled = task.digest.clone().or_else(|| self.image_of(task.revision).map(|image| image.digest.clone()));
+        if let Some(digest) = pulled {
+            put(&mut container, "imageDigest", json!(digest));
         }
         if let Some(exit) = task.exit {
             put(&mut container, "exitCode", json!(exit));
@@ -186,13 +186,8 @@ impl World {
     }
 
     fn register(&mut self, body: &Value) -> Answer {
-        let revision = self.definitions.last().map_or(definition::FIRST, |last| last.revision + 1);
-        let (definition, tags) =
-            definition::registered(body, revision, self.now_ms).map_err(|why| (400, "ClientException", why))?;
-        let answer = json!({ "taskDefinition": definition, "tags": tags });
-        self.effects += 1;
-        self.definitions.push(Definition { revision, definition, tags });
-        Ok(answer)
+        let saved = self.register_definition(body).map_err(|why| (400, "ClientException", why))?;
+        Ok(json!({ "taskDefinition": saved.definition, "tags": saved.tags }))
     }
 
     fn describe_images(&self, body: &Value) -> Answer {
@@ -232,9 +227,8 @@ impl World {
         let from = body.get("startTime").and_then(Value::as_i64).unwrap_or(0);
         let skip = body.get("nextToken").and_then(Value::as_str).and_then(|token| token.strip_prefix("after-"));
         let after = skip.unwrap_or_default();
-        let mut matching = self.logs.iter().filter(|line| line.at_ms >= from && line.id.as_str() > after);
-        let page: Vec<_> = matching.by_ref().take(PAGE).collect();
-        let next = page.last().filter(|_| matching.next().is_some()).map(|last| format!("after-{}", last.id));
+        let (page, has_more) = self.log_page(from, after, PAGE);
+        let next = page.last().filter(|_| has_more).map(|last| format!("after-{}", last.id));
         let events: Vec<Value> = page
             .iter()
             .map(|line| {
@@ -242,7 +236,7 @@ impl World {
                     "eventId": line.id,
                     "logStreamName": line.stream,
                     "timestamp": line.at_ms,
-                    "ingestionTime": line.at_ms + 500,
+                    "ingestionTime": line.arrives_ms.max(line.at_ms + 500),
                     "message": line.message
                 })
             })
@@ -267,12 +261,4 @@ fn last_part(name: &Value) -> String {
 
 fn task_arn(task: &Task) -> String {
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/{CLUSTER}/{}", task.id)
-}
-
-fn is_running(task: &Task) -> bool {
-    matches!(task.status, Status::Running | Status::Healthy)
-}
-
-fn is_pending(task: &Task) -> bool {
-    matches!(task.status, Status::Provisioning | Status::Pending)
 }

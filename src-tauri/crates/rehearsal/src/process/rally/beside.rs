@@ -47,9 +47,9 @@ impl PretendRally {
     /// When the task definition has no revision.
     pub fn beside(mut beginning: Beginning, beside: &Beside) -> io::Result<Self> {
         let mut rally = World::new(&beginning.start());
-        rally.pace = beside.pace;
-        rally.ends_at_update = beside.ends_at_update;
-        rally.has_real_tasks = true;
+        rally.rules.pace = beside.pace;
+        rally.rules.ends_at_update = beside.ends_at_update;
+        rally.rules.has_real_tasks = true;
         rally.definitions.clear();
         let revision = rally.adopt(&beside.definition).ok_or_else(|| io::Error::other("not a task definition"))?;
         for deployment in &mut rally.service.deployments {
@@ -117,7 +117,7 @@ impl PretendRally {
         "Essential container in task exited".clone_into(&mut task.reason);
         stop(task, now_ms, exit);
         let deployment = task.deployment.clone();
-        rally.count_failed(&deployment);
+        rally.count_failed(&deployment, true);
     }
 }
 

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use crate::{
     clock::stamp,
-    world::{BUILD_JOB, Build, WORKFLOW, World},
+    world::{
+        BUILD_JOB, WORKFLOW, World,
+        build::{Build, Conclusion},
+    },
 };
 
 /// Login of the token.
@@ -51,7 +54,7 @@ impl World {
         if !["master", "refs/heads/master"].contains(&git_ref) {
             return Err(format!("No ref found for: {git_ref}"));
         }
-        let id = self.dispatch(body.get("inputs").cloned().unwrap_or_else(|| json!({})));
+        let id = self.dispatch(git_ref, body.get("inputs").cloned().unwrap_or_else(|| json!({})));
         let url = format!("https://api.github.com/repos/{}/actions/runs/{id}", self.repository);
         let page = format!("https://github.com/{}/actions/runs/{id}", self.repository);
         Ok(json!({ "workflow_run_id": id, "run_url": url, "html_url": page }))
@@ -91,8 +94,8 @@ impl World {
 
     fn run(&self, build: &Build) -> Value {
         let (status, conclusion) = match build.ended {
-            Some((_, is_good)) => ("completed", Some(if is_good { "success" } else { "failure" })),
-            None if self.now_ms - build.created_ms < self.pace.queued => ("queued", None),
+            Some((_, conclusion)) => ("completed", Some(conclusion.word())),
+            None if self.now_ms - build.created_ms < self.rules.pace.queued => ("queued", None),
             None => ("in_progress", None),
         };
         let person = json!({ "login": LOGIN, "id": 583_231, "type": "User" });
@@ -113,21 +116,25 @@ impl World {
         let build = self.build(id)?;
         let age = self.now_ms - build.created_ms;
         let mut jobs = Vec::new();
-        if age >= self.pace.queued {
-            let ended = (age >= self.pace.built).then_some((build.created_ms + self.pace.built, true));
-            let part = |percent: i64| self.pace.built * percent / 100;
+        if age >= self.rules.pace.queued {
+            let failed = build.ended.filter(|(at, _)| at - build.created_ms < self.rules.pace.built);
+            let built = build.created_ms + self.rules.pace.built;
+            let ended = failed.or((age >= self.rules.pace.built).then_some((built, Conclusion::Success)));
+            let part = |percent: i64| self.rules.pace.built * percent / 100;
             let steps = [
-                ("Check out", self.pace.queued, part(3)),
+                ("Check out", self.rules.pace.queued, part(3)),
                 ("Test", part(3), part(58)),
                 ("Package", part(58), part(86)),
-                ("Build and push image", part(86), self.pace.built),
+                ("Build and push image", part(86), self.rules.pace.built),
             ];
-            jobs.push(self.job(build, 1, BUILD_JOB, self.pace.queued, ended, &steps));
+            jobs.push(self.job(build, 1, BUILD_JOB, self.rules.pace.queued, ended, &steps));
         }
-        let starts = i64::midpoint(self.pace.built, self.pace.set);
-        if age >= starts {
+        let starts = i64::midpoint(self.rules.pace.built, self.rules.pace.set);
+        let is_built = build.ended.is_none_or(|(at, _)| at - build.created_ms >= starts);
+        if age >= starts && is_built {
             let end = build.ended.map_or(i64::MAX, |(at, _)| at - build.created_ms);
-            let steps = [("Set the service", starts, self.pace.set), ("Wait for the service", self.pace.set, end)];
+            let steps =
+                [("Set the service", starts, self.rules.pace.set), ("Wait for the service", self.rules.pace.set, end)];
             jobs.push(self.job(build, 2, "deploy", starts, build.ended, &steps));
         }
         Some(json!({ "total_count": jobs.len(), "jobs": jobs }))
@@ -139,11 +146,10 @@ impl World {
         number: u64,
         name: &str,
         start_ms: i64,
-        ended: Option<(i64, bool)>,
+        ended: Option<(i64, Conclusion)>,
         steps: &[(&str, i64, i64)],
     ) -> Value {
         let age = self.now_ms - build.created_ms;
-        let result = |is_good: bool| if is_good { "success" } else { "failure" };
         let steps: Vec<Value> = (1..)
             .zip(steps)
             .map(|(number, (name, from, to))| {
@@ -155,7 +161,7 @@ impl World {
                 } else {
                     "queued"
                 };
-                let conclusion = has_ended.then(|| result(ended.is_none_or(|(_, is_good)| is_good)));
+                let conclusion = has_ended.then(|| ended.map_or("success", |(_, conclusion)| conclusion.word()));
                 json!({ "name": name, "number": number, "status": status, "conclusion": conclusion })
             })
             .collect();
@@ -163,7 +169,7 @@ impl World {
         json!({
             "id": id, "run_id": build.id, "run_attempt": 1, "name": name, "head_sha": build.commit.id,
             "status": if ended.is_some() { "completed" } else { "in_progress" },
-            "conclusion": ended.map(|(_, is_good)| result(is_good)),
+            "conclusion": ended.map(|(_, conclusion)| conclusion.word()),
             "created_at": at(build.created_ms), "started_at": at(build.created_ms + start_ms),
             "completed_at": ended.map(|(ms, _)| at(ms)),
             "steps": steps, "labels": ["ubuntu-latest"], "workflow_name": "build-deploy", "head_branch": "master",

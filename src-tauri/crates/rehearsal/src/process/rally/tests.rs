@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::world::{
-    ACCOUNT, BUILD_JOB, CLUSTER, FAMILY, IMAGES, LOG_GROUP, MINUTE, REGION, SECOND, SERVICE, Start, WAIT_MAX_MS, World,
-    service,
+    ACCOUNT, BUILD_JOB, CLUSTER, FAMILY, IMAGES, LOG_GROUP, MINUTE, REGION, Rules, SECOND, SERVICE, Start, World,
     work::{HostEvent, Work},
 };
 
@@ -98,7 +97,7 @@ fn a_release_fails_to_start_until_the_migration_and_then_rolls_out_one_by_one() 
         after(&mut rally, SECOND);
         let new = rally.service.healthy().filter(|task| task.revision == 143).count();
         let old = rally.service.healthy().filter(|task| task.revision == 142).count();
-        assert!(new + old >= service::DESIRED, "the site is never without its servers");
+        assert!(new + old >= rally.rules.desired, "the site is never without its servers");
         if new == 1 {
             most_old_with_one_new = most_old_with_one_new.max(old);
         }
@@ -119,7 +118,7 @@ fn a_failed_migration_changes_nothing_and_the_workflow_ends_red() {
     register_new(&mut rally);
     let run = dispatched(&mut rally);
     rally.on_host(HostEvent::Ended(Work::Migration, 3));
-    after(&mut rally, Pace::default().set + WAIT_MAX_MS + MINUTE);
+    after(&mut rally, Pace::default().set + Rules::default().waits_max + MINUTE);
     assert_eq!(rally.run_of(&run).unwrap()["conclusion"], "failure");
     assert_eq!(rally.serving_version().unwrap(), "2.0.1.11-RELEASE");
 }

@@ -1,0 +1,225 @@
+//! The workflow on GitHub: runs that queue, build, push an image, set the service and wait for it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    FAMILY, WORKFLOW, World, definition, digest, image_tag, numbers,
+    record::{Actor, Op},
+    rules::{Concurrency, Deploys},
+};
+
+/// A commit on the main branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Full id.
+    pub id: String,
+    /// What its version file says: `2.1.0.0-RELEASE`.
+    pub version_value: String,
+}
+
+/// A run of the workflow.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Build {
+    /// Id.
+    pub id: u64,
+    /// Number as people see it.
+    pub number: u32,
+    /// What it builds.
+    pub commit: Head,
+    /// When it was started.
+    pub created_ms: i64,
+    /// Its inputs.
+    pub inputs: Value,
+    /// Whether the app started it.
+    #[serde(default)]
+    pub is_ours: bool,
+    /// Whether the image was pushed, or is lost.
+    pub image_is_pushed: bool,
+    /// Deployment that the deploy job waits for.
+    pub deployment: Option<String>,
+    /// When it ended, and how.
+    pub ended: Option<(i64, Conclusion)>,
+}
+
+/// How a run ended, in GitHub's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    /// Well.
+    Success,
+    /// Red.
+    Failure,
+    /// Cancelled by a newer run.
+    Cancelled,
+}
+
+impl Conclusion {
+    /// GitHub's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Build {
+    /// Whether it ended well; `None` while it goes on.
+    #[must_use]
+    pub fn is_good(&self) -> Option<bool> {
+        self.ended.map(|(_, conclusion)| conclusion == Conclusion::Success)
+    }
+}
+
+impl World {
+    /// Starts the workflow on the main branch; returns the run's id.
+    pub fn dispatch(&mut self, git_ref: &str, inputs: Value) -> u64 {
+        self.effects += 1;
+        let number = 412 + u32::try_from(self.builds.len()).unwrap_or_default();
+        let id = 17_000_000_000 + u64::from(number) * 1_009;
+        if self.rules.concurrency == Concurrency::CancelInProgress {
+            self.cancel_builds();
+        }
+        let op = Op::Dispatch {
+            workflow: WORKFLOW.to_owned(),
+            git_ref: git_ref.to_owned(),
+            head_sha: self.main.id.clone(),
+            run: Some(id.to_string()),
+            inputs: inputs.clone(),
+        };
+        self.record.done(self.now_ms, op);
+        self.builds.push(Build {
+            id,
+            number,
+            commit: self.main.clone(),
+            created_ms: self.now_ms,
+            inputs,
+            is_ours: self.record.caller().actor == Actor::App,
+            image_is_pushed: false,
+            deployment: None,
+            ended: None,
+        });
+        self.changed();
+        id
+    }
+
+    fn cancel_builds(&mut self) {
+        for at in 0..self.builds.len() {
+            if self.builds.get(at).is_some_and(|build| build.ended.is_none()) {
+                self.end_build(at, Conclusion::Cancelled);
+            }
+        }
+    }
+
+    fn end_build(&mut self, at: usize, conclusion: Conclusion) {
+        let now = self.now_ms;
+        let Some(build) = self.builds.get_mut(at) else { return };
+        build.ended = Some((now, conclusion));
+        let op = Op::RunEnded { run: build.id.to_string(), conclusion: conclusion.word().to_owned() };
+        self.record.by_itself(now, Actor::Github, op);
+    }
+
+    /// When the next thing happens to a run, at the earliest.
+    pub(crate) fn builds_due_ms(&self) -> Option<i64> {
+        let pace = &self.rules.pace;
+        let mut due: Option<i64> = None;
+        for build in self.builds.iter().filter(|build| build.ended.is_none()) {
+            let ages = [
+                (!build.image_is_pushed).then_some(pace.image),
+                self.rules.build_fails_at.filter(|_| !build.image_is_pushed),
+                build.deployment.is_none().then_some(pace.set),
+                // Once it waits for the service, the service's own times lead.
+                build.deployment.is_some().then_some(pace.set + self.rules.waits_max),
+            ];
+            due = ages.into_iter().flatten().map(|age| build.created_ms + age).chain(due).min();
+        }
+        due
+    }
+
+    pub(crate) fn live_builds(&mut self) {
+        let now = self.now_ms;
+        for at in 0..self.builds.len() {
+            let Some(build) = self.builds.get(at).filter(|build| build.ended.is_none()) else { continue };
+            let (age, has_image, is_set) = (now - build.created_ms, build.image_is_pushed, build.deployment.is_some());
+            let pace = self.rules.pace;
+            if !has_image && self.rules.build_fails_at.is_some_and(|fails| age >= fails) {
+                self.end_build(at, Conclusion::Failure);
+                continue;
+            }
+            if age >= pace.image && !has_image && !self.push_image(at) {
+                self.end_build(at, Conclusion::Failure);
+                continue;
+            }
+            if age >= pace.set && !is_set {
+                self.set_service(at);
+                continue;
+            }
+            let Some(deployment) = self.builds.get(at).and_then(|build| build.deployment.clone()) else { continue };
+            let is_late = age >= pace.set + self.rules.waits_max;
+            match self.service.outcome(&deployment) {
+                _ if self.rules.ends_at_update => self.end_build(at, Conclusion::Success),
+                Some(true) => self.end_build(at, Conclusion::Success),
+                Some(false) => self.end_build(at, Conclusion::Failure),
+                None if is_late => self.end_build(at, Conclusion::Failure),
+                None => {}
+            }
+        }
+    }
+
+    /// Pushes the image of a run; whether the registry took it (TRAP-T5: not over a tag that may not be overwritten).
+    fn push_image(&mut self, at: usize) -> bool {
+        let now = self.now_ms;
+        let Some(build) = self.builds.get_mut(at) else { return true };
+        build.image_is_pushed = true;
+        let (run, commit) = (build.id.to_string(), build.commit.clone());
+        if self.rules.loses_image {
+            return true;
+        }
+        let version = numbers(&commit.version_value);
+        let tag = image_tag(&version);
+        if self.rules.has_immutable_tags && self.images.iter().any(|image| image.tag == tag) {
+            return false;
+        }
+        let digest = digest(&format!("{}{tag}{run}", commit.id));
+        let op = Op::ImagePushed { tag: tag.clone(), digest: digest.clone(), commit: commit.id.clone(), run };
+        self.record.by_itself(now, Actor::Github, op);
+        let pushed = super::Image { digest, pushed_ms: now, version, commit: commit.id, tag };
+        self.images.retain(|image| image.tag != pushed.tag);
+        self.images.push(pushed);
+        true
+    }
+
+    /// The deploy job sets the service, to our revision or to another one (TRAP-T9).
+    fn set_service(&mut self, at: usize) {
+        let newest = self.definitions.last().map_or(definition::FIRST, |definition| definition.revision);
+        let running = self.service.deployments.last().map_or(newest, |deployment| deployment.revision);
+        let revision = match self.rules.deploys {
+            Deploys::Newest => newest,
+            Deploys::Running => running,
+            Deploys::ItsOwn => self.copy_newest(),
+        };
+        let id = self.set_revision(revision, "workflow");
+        if let Some(build) = self.builds.get_mut(at) {
+            build.deployment = Some(id);
+        }
+    }
+
+    /// A workflow that renders its own task definition: the newest one once more.
+    fn copy_newest(&mut self) -> u32 {
+        let revision = self.definitions.last().map_or(definition::FIRST, |last| last.revision + 1);
+        if let Some(newest) = self.definitions.last() {
+            let mut copy = newest.definition.clone();
+            if let Some(copy) = copy.as_object_mut() {
+                copy.insert("revision".to_owned(), revision.into());
+                copy.insert("taskDefinitionArn".to_owned(), definition::arn(revision).into());
+                copy.insert("family".to_owned(), FAMILY.into());
+            }
+            let tags = newest.tags.clone();
+            self.definitions.push(super::Definition { revision, definition: copy, tags });
+        }
+        revision
+    }
+}

@@ -1,0 +1,352 @@
+//! A repository as a graph of commits with small files: enough for merges, conflicts, tags and refused pushes. The fronts
+//! serve a real repository instead; this one is for thousands of releases in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The main branch.
+pub const MAIN: &str = "refs/heads/master";
+/// The file with the version.
+pub const VERSION_FILE: &str = "src/main/resources/version.properties";
+/// Commits that one walk looks at.
+const WALK_MAX: usize = 10_000;
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Full ids of its parents.
+    pub parents: Vec<String>,
+    /// Every file with its content.
+    pub files: BTreeMap<String, String>,
+    /// First line of the message.
+    pub summary: String,
+    /// Author's name.
+    pub author: String,
+    /// Author's time, in whole seconds since 1970.
+    pub at_s: i64,
+}
+
+impl Commit {
+    /// The id that follows from the content, as git makes it: the same content gives the same id.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let mut hash = Sha256::new();
+        for parent in &self.parents {
+            hash.update(parent);
+        }
+        for (path, text) in &self.files {
+            hash.update(path);
+            hash.update([0]);
+            hash.update(text);
+            hash.update([0]);
+        }
+        hash.update(&self.summary);
+        hash.update(&self.author);
+        hash.update(self.at_s.to_le_bytes());
+        hex40(&hash.finalize())
+    }
+
+    /// `2.1.0.0-RELEASE`, as the version file says.
+    #[must_use]
+    pub fn version_value(&self) -> &str {
+        let text = self.files.get(VERSION_FILE).map_or("", String::as_str);
+        text.lines().find_map(|line| line.strip_prefix("version=")).unwrap_or_default()
+    }
+}
+
+/// An annotated tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// Name: `v2.1.0`.
+    pub name: String,
+    /// The commit.
+    pub target: String,
+    /// Message with person and run.
+    pub message: String,
+    /// Tagger's time, in whole seconds since 1970.
+    pub at_s: i64,
+}
+
+impl Tag {
+    /// The id that follows from the content.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("tag\0{}\0{}\0{}\0{}", self.name, self.target, self.message, self.at_s));
+        hex40(&hash.finalize())
+    }
+}
+
+fn hex40(hash: &[u8]) -> String {
+    use std::fmt::Write as _;
+    hash.iter().take(20).fold(String::with_capacity(40), |mut text, byte| {
+        // Writing to a text never fails.
+        let _ok = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Objects: of the remote, or of a clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objects {
+    /// Commits by id.
+    pub commits: BTreeMap<String, Commit>,
+    /// Annotated tags by id.
+    pub tags: BTreeMap<String, Tag>,
+}
+
+/// A merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// The files of the merge commit.
+    Files(BTreeMap<String, String>),
+    /// Paths that both sides changed.
+    Conflict(Vec<String>),
+}
+
+impl Objects {
+    /// Keeps a commit and tells its id.
+    pub fn add(&mut self, commit: Commit) -> String {
+        let id = commit.id();
+        self.commits.insert(id.clone(), commit);
+        id
+    }
+
+    /// The commit behind an id.
+    #[must_use]
+    pub fn peel<'a>(&'a self, id: &'a str) -> &'a str {
+        self.tags.get(id).map_or(id, |tag| &tag.target)
+    }
+
+    /// Commits that can be reached, newest first as far as their times tell.
+    #[must_use]
+    pub fn reachable(&self, from: &str) -> BTreeSet<&str> {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(id) = open.pop() {
+            let Some((id, commit)) = self.commits.get_key_value(id) else { continue };
+            if seen.len() < WALK_MAX && seen.insert(id.as_str()) {
+                open.extend(commit.parents.iter().map(String::as_str));
+            }
+        }
+        seen
+    }
+
+    /// Takes over what is reachable from an object.
+    pub fn fetch(&mut self, from: &Self, id: &str) {
+        if let Some(tag) = from.tags.get(id) {
+            self.tags.insert(id.to_owned(), tag.clone());
+        }
+        let mut open = vec![from.peel(id)];
+        while let Some(id) = open.pop() {
+            if self.commits.contains_key(id) {
+                continue;
+            }
+            let Some(commit) = from.commits.get(id) else { continue };
+            self.commits.insert(id.to_owned(), commit.clone());
+            open.extend(commit.parents.iter().map(String::as_str));
+        }
+    }
+
+    /// Merges by file: a path that both sides changed differently is a conflict.
+    #[must_use]
+    pub fn merge(&self, base: &str, head: &str) -> Merge {
+        let empty = BTreeMap::new();
+        let files = |id: &str| self.commits.get(id).map_or(&empty, |commit| &commit.files);
+        let heads = self.reachable(head);
+        let common = self
+            .reachable(base)
+            .into_iter()
+            .filter(|id| heads.contains(id))
+            .max_by_key(|id| self.commits.get(*id).map_or(0, |commit| commit.at_s))
+            .unwrap_or_default();
+        let (old, ours, theirs) = (files(common), files(base), files(head));
+        let (mut merged, mut conflicts) = (BTreeMap::new(), Vec::new());
+        let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        for path in paths {
+            let (before, one, other) = (old.get(path), ours.get(path), theirs.get(path));
+            let chosen = if one == other || other == before { one } else { other };
+            if one != other && one != before && other != before {
+                conflicts.push(path.clone());
+            }
+            if let Some(text) = chosen {
+                merged.insert(path.clone(), text.clone());
+            }
+        }
+        if conflicts.is_empty() { Merge::Files(merged) } else { Merge::Conflict(conflicts) }
+    }
+
+    /// Paths that differ, sorted.
+    #[must_use]
+    pub fn changed(&self, from: &str, to: &str) -> Vec<String> {
+        let empty = BTreeMap::new();
+        let files = |id: &str| self.commits.get(id).map_or(&empty, |commit| &commit.files);
+        let (one, other) = (files(from), files(to));
+        let paths: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+        paths.into_iter().filter(|path| one.get(*path) != other.get(*path)).cloned().collect()
+    }
+}
+
+/// The repository on GitHub.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Its objects.
+    pub objects: Objects,
+    /// Refs by full name.
+    pub refs: BTreeMap<String, String>,
+    /// Whether the main branch takes only pull requests (TRAP-G5).
+    pub is_protected: bool,
+}
+
+/// What a server says to one ref of a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// The ref is set.
+    Ok,
+    /// Refused, in the server's words; nothing changed.
+    Refused(String),
+}
+
+impl Remote {
+    /// A repository with a main branch of a few commits and a finished release branch.
+    #[must_use]
+    pub fn seeded(released: &str, branch: &str, now_ms: i64) -> Self {
+        let mut remote = Self::default();
+        let at = now_ms / 1_000;
+        let file = |version: &str| (VERSION_FILE.to_owned(), format!("name=rally\nversion={version}\n"));
+        let source = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+        let commit = |parents: Vec<String>, files, summary: &str, at_s| Commit {
+            parents,
+            files,
+            summary: summary.to_owned(),
+            author: "L. Kosei".to_owned(),
+            at_s,
+        };
+        let files = BTreeMap::from([file(released), source("src/Study.java", "a"), source("src/Web.java", "a")]);
+        let root = remote.objects.add(commit(Vec::new(), files.clone(), "Release", at - 900_000));
+        let mut ahead = files.clone();
+        ahead.insert("src/Web.java".to_owned(), "b".to_owned());
+        let main = remote.objects.add(commit(vec![root.clone()], ahead, "Fix a page", at - 600_000));
+        let mut feature = files;
+        feature.insert("src/Study.java".to_owned(), "b".to_owned());
+        let head = remote.objects.add(commit(vec![root], feature, "Recruitment goals", at - 500_000));
+        remote.refs.insert(MAIN.to_owned(), main);
+        remote.refs.insert(format!("refs/heads/{branch}"), head);
+        remote
+    }
+
+    /// One ref of a push, as a server takes it: only when the ref still has `old` (TRAP-G3), never over a tag that is
+    /// there (TRAP-G9), and not into a protected branch (TRAP-G5). The objects come with it.
+    pub fn push(&mut self, name: &str, old: Option<&str>, new: &str, from: &Objects, is_admin: bool) -> Pushed {
+        let there = self.refs.get(name).map(String::as_str);
+        if there != old {
+            return Pushed::Refused("failed to update ref".to_owned());
+        }
+        if name.starts_with("refs/tags/") && there.is_some() {
+            return Pushed::Refused("already exists".to_owned());
+        }
+        if self.is_protected && name == MAIN && !is_admin {
+            return Pushed::Refused(
+                "GH006: Protected branch update failed for refs/heads/master. Changes must be made through a pull request."
+                    .to_owned(),
+            );
+        }
+        self.objects.fetch(from, new);
+        self.refs.insert(name.to_owned(), new.to_owned());
+        Pushed::Ok
+    }
+
+    /// A colleague commits on top of a branch.
+    pub fn commit_on(&mut self, name: &str, path: &str, text: &str, summary: &str, at_ms: i64) -> Option<String> {
+        let parent = self.refs.get(name)?.clone();
+        let mut files = self.objects.commits.get(&parent)?.files.clone();
+        files.insert(path.to_owned(), text.to_owned());
+        let id = self.objects.add(Commit {
+            parents: vec![parent],
+            files,
+            summary: summary.to_owned(),
+            author: "C. Colleague".to_owned(),
+            at_s: at_ms / 1_000,
+        });
+        self.refs.insert(name.to_owned(), id.clone());
+        Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000_000;
+
+    fn remote() -> Remote {
+        Remote::seeded("2.0.1.11-RELEASE", "v2.1.0", NOW)
+    }
+
+    #[test]
+    fn a_merge_takes_what_each_side_changed() {
+        let remote = remote();
+        let (base, head) = (&remote.refs[MAIN], &remote.refs["refs/heads/v2.1.0"]);
+        let Merge::Files(files) = remote.objects.merge(base, head) else { unreachable!("no conflict") };
+        assert_eq!((files["src/Study.java"].as_str(), files["src/Web.java"].as_str()), ("b", "b"));
+    }
+
+    #[test]
+    fn trap_g6_both_changed_the_same_file_is_a_conflict() {
+        let mut remote = remote();
+        remote.commit_on(MAIN, "src/Study.java", "c", "Also here", NOW);
+        let (base, head) = (&remote.refs[MAIN], &remote.refs["refs/heads/v2.1.0"]);
+        assert_eq!(remote.objects.merge(base, head), Merge::Conflict(vec!["src/Study.java".to_owned()]));
+    }
+
+    #[test]
+    fn trap_g3_a_push_over_a_ref_that_moved_is_refused_and_changes_nothing() {
+        let mut remote = remote();
+        let old = remote.refs[MAIN].clone();
+        remote.commit_on(MAIN, "src/Web.java", "c", "Hotfix", NOW);
+        let before = remote.clone();
+        let head = remote.refs["refs/heads/v2.1.0"].clone();
+        let objects = remote.objects.clone();
+        assert!(matches!(remote.push(MAIN, Some(&old), &head, &objects, false), Pushed::Refused(_)));
+        assert_eq!(remote, before);
+    }
+
+    #[test]
+    fn trap_g5_a_protected_branch_takes_no_push() {
+        let mut remote = remote();
+        remote.is_protected = true;
+        let (old, head) = (remote.refs[MAIN].clone(), remote.refs["refs/heads/v2.1.0"].clone());
+        let objects = remote.objects.clone();
+        let Pushed::Refused(why) = remote.push(MAIN, Some(&old), &head, &objects, false) else {
+            unreachable!("refused")
+        };
+        assert!(why.contains("GH006"));
+        assert_eq!(remote.refs[MAIN], old);
+    }
+
+    #[test]
+    fn trap_g9_a_tag_that_is_there_is_never_moved() {
+        let mut remote = remote();
+        let main = remote.refs[MAIN].clone();
+        let tag = |target: &str| Tag {
+            name: "v2.1.0".to_owned(),
+            target: target.to_owned(),
+            message: "m".to_owned(),
+            at_s: 1,
+        };
+        let mut objects = remote.objects.clone();
+        let (one, other) = (tag(&main), tag(&remote.refs["refs/heads/v2.1.0"]));
+        objects.tags.extend([(one.id(), one.clone()), (other.id(), other.clone())]);
+        assert_eq!(remote.push("refs/tags/v2.1.0", None, &one.id(), &objects, false), Pushed::Ok);
+        let again = remote.push("refs/tags/v2.1.0", Some(&one.id()), &other.id(), &objects, false);
+        assert_eq!(again, Pushed::Refused("already exists".to_owned()));
+        assert_eq!(remote.objects.peel(&remote.refs["refs/tags/v2.1.0"]), main);
+    }
+
+    #[test]
+    fn the_same_content_gives_the_same_id() {
+        assert_eq!(remote().refs, remote().refs);
+    }
+}

@@ -1,0 +1,280 @@
+//! The staging machine as rules: jobs with one start each, scripts that take their time, files of backups, a restart that
+//! loses what ran. The fronts run real scripts on a real shell instead; this one is for thousands of releases in memory.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    World,
+    record::{Actor, Op},
+    work::{HostEvent, Work},
+};
+
+/// Size of a good backup: 4.1 GB.
+pub const DUMP_BYTES: u64 = 4_100_000_000;
+
+/// How the machine behaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Jobs by id.
+    pub jobs: BTreeMap<String, Job>,
+    /// Backup files, oldest first.
+    pub dumps: Vec<Dump>,
+    /// Restarts so far.
+    pub boot: u32,
+    /// Whether it answers at all.
+    pub is_reachable: bool,
+    /// Whether the login user may run the backup as root (TRAP-S7).
+    pub may_back_up: bool,
+    /// How the next scripts end.
+    pub ends: Ends,
+    /// Schema that its migration brings: `2.1.0.0`.
+    pub migrates_to: String,
+    /// Hash over its migration folder; 64 characters.
+    pub folder_hash: String,
+    /// The fingerprint it presents.
+    pub fingerprint: String,
+}
+
+/// How scripts end, and how long they take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
+    /// Exit code of the backup.
+    pub backup: i32,
+    /// Whether the backup leaves an empty file although it ends with 0 (TRAP-M1).
+    pub leaves_empty_dump: bool,
+    /// Exit code of the migration.
+    pub migration: i32,
+    /// How long a backup takes, in ms.
+    pub backup_ms: i64,
+    /// How long a migration takes, in ms.
+    pub migration_ms: i64,
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its exact script.
+    pub script: String,
+    /// When its script began.
+    pub started_ms: Option<i64>,
+    /// When its script ends by itself.
+    pub ends_ms: i64,
+    /// When it ended, and its exit code.
+    pub ended: Option<(i64, i32)>,
+    /// The machine was restarted while it ran: nobody wrote a result (RELIABILITY.md 3.4, REBOOTED).
+    pub is_lost: bool,
+    /// How often its script began.
+    pub starts: u32,
+}
+
+/// A backup file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dump {
+    /// Job that wrote it; empty when somebody else did.
+    pub job: String,
+    /// Name.
+    pub file: String,
+    /// Size.
+    pub bytes: u64,
+    /// When it was written.
+    pub at_ms: i64,
+    /// Whether it can be read to its end.
+    pub is_good: bool,
+}
+
+impl Host {
+    /// A machine that was prepared for a version.
+    #[must_use]
+    pub fn prepared_for(version: &str, now_ms: i64) -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            dumps: vec![Dump {
+                job: String::new(),
+                file: "rally-yesterday.dump".to_owned(),
+                bytes: DUMP_BYTES - 7,
+                at_ms: now_ms - 86_400_000,
+                is_good: true,
+            }],
+            boot: 1,
+            is_reachable: true,
+            may_back_up: true,
+            ends: Ends {
+                backup: 0,
+                leaves_empty_dump: false,
+                migration: 0,
+                backup_ms: Work::Backup.duration_ms(),
+                migration_ms: Work::Migration.duration_ms(),
+            },
+            migrates_to: version.to_owned(),
+            folder_hash: super::digest(version).trim_start_matches("sha256:").to_owned(),
+            fingerprint: format!("SHA256:{}", super::digest(version).chars().skip(7).take(43).collect::<String>()),
+        }
+    }
+
+    /// When the next script ends.
+    pub(crate) fn due_ms(&self) -> Option<i64> {
+        self.jobs.values().filter(|job| job.is_running()).map(|job| job.ends_ms).min()
+    }
+
+    /// The newest file that a pattern of backups finds.
+    #[must_use]
+    pub fn newest_dump(&self) -> Option<&Dump> {
+        self.dumps.iter().max_by_key(|dump| dump.at_ms)
+    }
+}
+
+impl Job {
+    /// Whether its script runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.started_ms.is_some() && self.ended.is_none() && !self.is_lost
+    }
+
+    /// What it does, read from its script; `None` when it touches no database.
+    #[must_use]
+    pub fn work(&self) -> Option<Work> {
+        if self.script.contains("backupRally") {
+            Some(Work::Backup)
+        } else if self.script.contains("run.sh") {
+            Some(Work::Migration)
+        } else {
+            None
+        }
+    }
+
+    /// Everything it has printed by now.
+    #[must_use]
+    pub fn output(&self, now_ms: i64) -> String {
+        let (Some(started), Some(work)) = (self.started_ms, self.work()) else { return String::new() };
+        let length = (self.ends_ms - started).max(1);
+        let until = self.ended.map_or(now_ms, |(at, _)| at);
+        let part = (until - started).saturating_mul(1_000) / length;
+        let stop = self.ended.map_or(1_000, |(_, exit)| if exit == 0 { 1_000 } else { 500 });
+        let mut text: String = work
+            .lines()
+            .iter()
+            .filter(|(at, _)| *at <= part && *at < stop)
+            .map(|(_, line)| format!("{line}\n"))
+            .collect();
+        if self.ended.is_some_and(|(_, exit)| exit != 0) {
+            text.push_str("ERROR: stopped half-way\n");
+        }
+        text
+    }
+}
+
+/// Name of a piece of work in the record.
+fn name(work: Work) -> &'static str {
+    match work {
+        Work::Backup => "backup",
+        Work::Migration => "migration",
+    }
+}
+
+impl World {
+    /// Puts a job on the machine: `None` when it is new, else whether it is the same (the first submit wins).
+    pub fn submit(&mut self, id: &str, script: &str) -> Option<bool> {
+        let same = self.host.jobs.get(id).map(|job| job.script == script);
+        let refused = (same == Some(false)).then(|| "conflict".to_owned());
+        self.record.request(self.now_ms, refused, Op::SubmitJob { id: id.to_owned(), script: script.to_owned() });
+        if same.is_none() {
+            self.effects += 1;
+            let job =
+                Job { script: script.to_owned(), started_ms: None, ends_ms: 0, ended: None, is_lost: false, starts: 0 };
+            self.host.jobs.insert(id.to_owned(), job);
+        }
+        same
+    }
+
+    /// Starts a job unless it started before: one gate, however often it is asked (INV-D2).
+    pub fn launch(&mut self, id: &str) {
+        self.record.done(self.now_ms, Op::LaunchJob { id: id.to_owned() });
+        let (now, boot, ends) = (self.now_ms, self.host.boot, self.host.ends.clone());
+        let Some(job) = self.host.jobs.get_mut(id).filter(|job| job.started_ms.is_none()) else { return };
+        let length = match job.work() {
+            Some(Work::Backup) => ends.backup_ms,
+            Some(Work::Migration) => ends.migration_ms,
+            None => 1_000,
+        };
+        job.started_ms = Some(now);
+        job.ends_ms = now + length;
+        job.starts += 1;
+        self.effects += 1;
+        let work = job.work();
+        if let Some(work) = work {
+            let op = Op::PayloadStarted { job: id.to_owned(), work: name(work), boot };
+            self.record.by_itself(now, Actor::Host, op);
+            self.on_host(HostEvent::Started(work));
+        }
+    }
+
+    /// Restarts the machine: whatever ran has no result.
+    pub fn reboot(&mut self) {
+        self.host.boot += 1;
+        self.effects += 1;
+        let lost: Vec<(String, Option<Work>)> = self
+            .host
+            .jobs
+            .iter_mut()
+            .filter(|(_, job)| job.is_running())
+            .map(|(id, job)| {
+                job.is_lost = true;
+                (id.clone(), job.work())
+            })
+            .collect();
+        self.record.by_itself(self.now_ms, Actor::Host, Op::HostRebooted { boot: self.host.boot });
+        for (_, work) in lost {
+            if work == Some(Work::Migration) {
+                self.break_schema();
+            }
+        }
+    }
+
+    /// Ends the scripts that are due.
+    pub(crate) fn live_host(&mut self) {
+        let now = self.now_ms;
+        let due: Vec<String> = self
+            .host
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.is_running() && job.ends_ms <= now)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            self.end_job(&id);
+        }
+    }
+
+    fn end_job(&mut self, id: &str) {
+        let ends = self.host.ends.clone();
+        let Some(job) = self.host.jobs.get_mut(id) else { return };
+        let (at, work) = (job.ends_ms, job.work());
+        let exit = match work {
+            Some(Work::Backup) => ends.backup,
+            Some(Work::Migration) => ends.migration,
+            None => 0,
+        };
+        job.ended = Some((at, exit));
+        let Some(work) = work else { return };
+        if work == Work::Backup {
+            self.write_dump(id, at, exit == 0 && !ends.leaves_empty_dump);
+        }
+        let op = Op::PayloadEnded { job: id.to_owned(), work: name(work), exit };
+        self.record.by_itself(at, Actor::Host, op);
+        if work == Work::Migration && exit != 0 {
+            self.break_schema();
+        }
+        self.on_host(HostEvent::Ended(work, exit));
+    }
+
+    fn write_dump(&mut self, job: &str, at_ms: i64, is_good: bool) {
+        let file = format!("rally-{}.dump", self.host.dumps.len());
+        let bytes = if is_good { DUMP_BYTES } else { 0 };
+        let dump = Dump { job: job.to_owned(), file: file.clone(), bytes, at_ms, is_good };
+        self.host.dumps.push(dump);
+        let op = Op::DumpWritten { job: job.to_owned(), file, bytes, good: is_good };
+        self.record.by_itself(at_ms, Actor::Host, op);
+    }
+}

@@ -1,0 +1,80 @@
+//! The log group: events that may arrive late, pages that may be empty although more follow (TRAP-L2, TRAP-L4).
+
+use serde::{Deserialize, Serialize};
+
+use super::{SECOND, World};
+
+/// Lines that are kept.
+const KEPT_MAX: usize = 3_000;
+/// Time between two lines of a serving task.
+pub(crate) const CHATTER_MS: i64 = 20 * SECOND;
+
+/// An event of the log group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Id; sorts by arrival.
+    pub id: String,
+    /// Stream: `prefix/container/taskId`.
+    pub stream: String,
+    /// When it was written.
+    pub at_ms: i64,
+    /// When it can be read.
+    #[serde(default)]
+    pub arrives_ms: i64,
+    /// The text.
+    pub message: String,
+}
+
+impl World {
+    pub(crate) fn log(&mut self, stream: &str, message: String) {
+        self.log_count += 1;
+        // Every third event takes its time, each a different one.
+        let lag = if self.log_count.is_multiple_of(3) {
+            let steps = i64::try_from(self.log_count % 7).unwrap_or_default();
+            self.rules.log_lag * steps / 7
+        } else {
+            0
+        };
+        self.logs.push_back(LogLine {
+            id: format!("{:056}", self.log_count),
+            stream: stream.to_owned(),
+            at_ms: self.now_ms,
+            arrives_ms: self.now_ms + lag,
+            message,
+        });
+        while self.logs.len() > KEPT_MAX {
+            self.logs.pop_front();
+        }
+    }
+
+    /// Events written at or after `from_ms` that can be read now and stand behind `after`, at most `limit`, and whether
+    /// more follow.
+    #[must_use]
+    pub fn log_page(&self, from_ms: i64, after: &str, limit: usize) -> (Vec<&LogLine>, bool) {
+        let mut matching = self
+            .logs
+            .iter()
+            .filter(|line| line.at_ms >= from_ms && line.arrives_ms <= self.now_ms && line.id.as_str() > after);
+        let page: Vec<&LogLine> = matching.by_ref().take(limit).collect();
+        let has_more = matching.next().is_some();
+        (page, has_more)
+    }
+
+    /// Each serving task writes a line about every twenty seconds.
+    pub(crate) fn chatter(&mut self) {
+        let second = self.now_ms / SECOND;
+        if !self.rules.chatters {
+            return;
+        }
+        let serving: Vec<(usize, String)> = self.service.healthy().map(|task| task.stream()).enumerate().collect();
+        for (at, stream) in serving {
+            if (second + 7 * i64::try_from(at).unwrap_or_default()) % (CHATTER_MS / SECOND) == 0 {
+                let pages = ["/", "/studies", "/study/411", "/messages", "/profile"];
+                let page = usize::try_from(second / 20).unwrap_or_default() % pages.len();
+                let page = pages.get(page).copied().unwrap_or("/");
+                let took = 40 + second * 37 % 180;
+                self.log(&stream, format!("INFO  o.r.web.RequestLog - GET {page} 200 {took} ms"));
+            }
+        }
+    }
+}
