@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use greenlight_adapters::{data_lock::DataLock, journal_sqlite::SqliteJournal, spool::FileSpool};
+use greenlight_adapters::{data_lock::DataLock, ids::Uuids, journal_sqlite::SqliteJournal, spool::FileSpool};
 use greenlight_engine::{redact::Redactor, release::Parts};
 use greenlight_types::{ErrorCode, Failure, Profile, Realm};
 use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder};
@@ -83,6 +83,7 @@ pub async fn compose(options: &Options, handle: &AppHandle) -> Result<Arc<Contro
         screen: Arc::new(CleanScreen::new(window.clone(), Arc::clone(&redactor))),
         spool: Arc::new(CleanSpool::new(spool, Arc::clone(&redactor))),
         clock: world.clock(),
+        ids: Arc::new(Uuids),
     };
     if let Some(main) = handle.get_webview_window(MAIN)
         && let Err(error) = main.set_title(&title(options.realm, Some(world.profile())))

@@ -9,6 +9,7 @@ use greenlight_adapters::{
     ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
     git::GitAdapter,
     github::GithubAdapter,
+    ids::Uuids,
     journal_sqlite::SqliteJournal,
     keychain::MemorySecrets,
     logs::CloudWatchLogs,
@@ -90,6 +91,7 @@ impl Desk {
             screen: Arc::new(Silent),
             spool: Arc::new(FileSpool::new(&data.join("lines"))),
             clock: self.clock.clone(),
+            ids: Arc::new(Uuids),
         }
     }
 

@@ -626,6 +626,12 @@ pub trait Clock: Send + Sync {
     async fn sleep(&self, duration: Duration);
 }
 
+/// Identifiers that nobody has used before: of runs, and of one-use tokens that nobody can guess.
+pub trait Ids: Send + Sync {
+    /// A fresh one, 36 characters as a UUID is written; later ones sort behind earlier ones.
+    fn fresh(&self) -> String;
+}
+
 /// What the engine tells the screen. Both may be lost; the truth is pulled from the journal.
 pub trait Screen: Send + Sync {
     /// The journal of a run has events up to `seq`.

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     fold,
     journal::Journal,
-    ports::{Clock, Ports, Screen},
+    ports::{Clock, Ids, Ports, Screen},
     profile,
     runner::{self, Message},
     spool::Spool,
@@ -34,6 +34,8 @@ pub struct Parts {
     pub spool: Arc<dyn Spool>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Identifiers.
+    pub ids: Arc<dyn Ids>,
 }
 
 /// What a person can do with a run.
@@ -155,7 +157,7 @@ impl Release {
             .with("keys", keys.join(", "))
             .hint(format!("Enter and confirm: {}.", first.label)));
         }
-        let run = RunId(uuid::Uuid::now_v7().to_string());
+        let run = RunId(parts.ids.fresh());
         let body = EventBody::RunDrafted {
             version: version.clone(),
             profile: Box::new(profile.clone()),

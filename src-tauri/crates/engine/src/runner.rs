@@ -99,7 +99,9 @@ impl Runner {
             return;
         }
         loop {
+            // In this order, so that the same events always lead to the same run.
             let kept = tokio::select! {
+                biased;
                 message = self.messages.recv() => match message {
                     None | Some(Message::Close) => return,
                     Some(message) => self.hear(message).await,

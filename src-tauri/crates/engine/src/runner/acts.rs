@@ -88,7 +88,7 @@ impl Runner {
         if !plan.is_open() {
             return Err(not_open(plan));
         }
-        let token = uuid::Uuid::new_v4().to_string();
+        let token = self.parts.ids.fresh();
         self.tokens.retain(|_, (owner, _)| *owner != step);
         self.tokens.insert(token.clone(), (step, plan_hash.to_owned()));
         Ok(token)

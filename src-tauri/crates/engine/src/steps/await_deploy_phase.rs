@@ -57,7 +57,8 @@ impl Step for AwaitDeployPhase {
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
         let late = Failure::new(ErrorCode::TimedOut, "see AWS start the new version within six hours");
-        watch::watch(cx, self.id(), POLL, late, || look_while_it_builds(cx)).await
+        let expected = expected(&cx.run());
+        watch::watch(cx, self.id(), POLL, late, || look_while_it_builds(cx, &expected)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
@@ -81,8 +82,8 @@ pub(super) fn serving_before(run: &RunView) -> String {
 }
 
 /// As [`look`]; a build that failed ends the wait, whatever AWS answers.
-async fn look_while_it_builds(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
-    let looked = look(cx).await;
+async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
+    let looked = look(cx, expected).await;
     let has_failed = fold::step(&cx.run(), StepId::FollowBuild).is_some_and(|step| step.status == Status::Failed);
     if has_failed && !matches!(looked, Ok(Some(_))) {
         return Ok(Some(Outcome::Failed(
@@ -94,7 +95,7 @@ async fn look_while_it_builds(cx: &StepContext) -> Result<Option<Outcome>, Failu
     looked
 }
 
-async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
+async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
     let ours = saved_arn(&run)?;
     let previous = serving_before(&run);
@@ -102,8 +103,7 @@ async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
         return Err(super::register_task_definition::missing(&run.profile.aws.service));
     };
     let tasks = cx.ports.services.tasks().await?;
-    let expected = expected(&run);
-    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected: &expected };
+    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
     cx.sink.seen(Seen::Servers(seen.view));
     let began = |deployment: String| {

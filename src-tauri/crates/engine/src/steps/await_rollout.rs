@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use greenlight_types::{
     Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen, StepId, StepPlan, WayBack,
 };
+use regex::Regex;
 
 use super::{
     await_deploy_phase::{expected, serving_before},
@@ -53,7 +54,8 @@ impl Step for AwaitRollout {
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
         let late = rollout_failed("the servers were not ready within six hours");
-        watch::watch(cx, self.id(), POLL, late, || look(cx)).await
+        let expected = expected(&cx.run());
+        watch::watch(cx, self.id(), POLL, late, || look(cx, &expected)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
@@ -65,16 +67,15 @@ impl Step for AwaitRollout {
     }
 }
 
-async fn look(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
+async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
     let (ours, previous) = (saved_arn(&run)?, serving_before(&run));
     let Some(service) = cx.ports.services.describe().await? else {
         return Err(super::register_task_definition::missing(&run.profile.aws.service));
     };
     let tasks = cx.ports.services.tasks().await?;
-    let expected = expected(&run);
     let is_migrated = fold::newest(&run, FactKind::MigrationFinished).is_some();
-    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected: &expected };
+    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
     cx.sink.seen(Seen::Servers(seen.view));
     learn_new_servers(cx, &run, &seen.became_new, service.desired).await?;

@@ -71,6 +71,7 @@ impl Step for CheckSite {
             }
             // An answer changes the view at once; the clock only bounds the wait.
             tokio::select! {
+                biased;
                 _ = view.changed() => {}
                 () = cx.wait(POLL) => {}
             }
