@@ -12,6 +12,7 @@ pub mod fronts;
 pub mod handle;
 #[cfg(feature = "fronts")]
 pub mod host;
+pub mod ports;
 #[cfg(feature = "fronts")]
 pub mod process;
 pub mod world;

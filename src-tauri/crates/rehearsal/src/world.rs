@@ -99,6 +99,9 @@ pub struct World {
     /// When something happens by itself again, once that is known.
     #[serde(skip)]
     due_ms: Option<i64>,
+    /// How the service looked when it was written down last.
+    #[serde(skip)]
+    looked: u64,
 }
 
 /// An image of the registry.
@@ -166,6 +169,7 @@ impl World {
             host: Host::prepared_for("", now_ms),
             record: Record::default(),
             due_ms: None,
+            looked: 0,
         }
     }
 
@@ -208,6 +212,35 @@ impl World {
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.now_ms
+    }
+
+    /// Runs of the workflow, oldest first.
+    #[must_use]
+    pub fn builds(&self) -> &[Build] {
+        &self.builds
+    }
+
+    /// Images of the registry.
+    #[must_use]
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// Revisions of the family, oldest first.
+    #[must_use]
+    pub fn definitions(&self) -> &[Definition] {
+        &self.definitions
+    }
+
+    /// Version of the database's schema in numbers, and whether a migration broke off in it.
+    #[must_use]
+    pub fn schema(&self) -> (&str, bool) {
+        (&self.schema, self.is_half_migrated)
+    }
+
+    /// Whether a look differs from the last one.
+    pub(crate) fn looks_new(&mut self, look: u64) -> bool {
+        std::mem::replace(&mut self.looked, look) != look
     }
 
     /// How many effects came from outside.

@@ -13,7 +13,8 @@ pub enum Work {
 }
 
 impl Work {
-    /// By the name that a script asks with.
+    /// By the name that a script of the pretend machine asks with.
+    #[cfg(feature = "fronts")]
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "backup" => Some(Self::Backup),

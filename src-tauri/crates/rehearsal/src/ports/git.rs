@@ -1,0 +1,254 @@
+//! The repository: the app's clone and the remote of the World.
+
+use async_trait::async_trait;
+use greenlight_engine::{
+    ports::{ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature},
+    time,
+};
+use greenlight_types::{ErrorCode, Failure};
+use serde_json::{Map, Value, json};
+
+use super::{InProcess, github::refuse_expired, stamp};
+use crate::world::{
+    World,
+    git::{Commit, MAIN, Merge, Objects, Pushed, Tag},
+    record::Op,
+};
+
+/// Most that a listing of commits counts.
+const COUNT_MAX: usize = 10_000;
+
+#[async_trait]
+impl Git for InProcess {
+    async fn refresh(&self) -> PortResult<()> {
+        let remote = self
+            .read("git.refresh", |world| {
+                refuse_expired(world)?;
+                Ok(world.git.clone())
+            })
+            .await?;
+        let mut clone = self.clone_of_app();
+        for id in remote.refs.values() {
+            clone.fetch(&remote.objects, id);
+        }
+        Ok(())
+    }
+
+    async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
+        self.read("git.remote_refs", |world| {
+            refuse_expired(world)?;
+            let refs: Vec<RemoteRef> = world
+                .git
+                .refs
+                .iter()
+                .map(|(name, id)| {
+                    let peeled = world.git.objects.tags.get(id).map(|tag| tag.target.clone());
+                    RemoteRef { name: name.clone(), id: id.clone(), peeled }
+                })
+                .collect();
+            tell(world, &refs);
+            Ok(refs)
+        })
+        .await
+    }
+
+    async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>> {
+        Ok(self.here("git.commit", |clone| clone.commits.get(id).map(|commit| info(id, commit))).await)
+    }
+
+    async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)> {
+        Ok(self
+            .here("git.commits_between", |clone| {
+                let old = clone.reachable(base);
+                let mut fresh: Vec<CommitInfo> = clone
+                    .reachable(head)
+                    .into_iter()
+                    .filter(|id| !old.contains(id))
+                    .take(COUNT_MAX)
+                    .filter_map(|id| clone.commits.get(id).map(|commit| info(id, commit)))
+                    .collect();
+                fresh.sort_by(|one, other| (&other.at, &other.id).cmp(&(&one.at, &one.id)));
+                let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
+                fresh.truncate(limit);
+                (fresh, count)
+            })
+            .await)
+    }
+
+    async fn is_ancestor(&self, ancestor: &str, commit: &str) -> PortResult<bool> {
+        self.here("git.is_ancestor", |clone| {
+            for id in [ancestor, commit] {
+                if !clone.commits.contains_key(id) {
+                    return Err(missing(id));
+                }
+            }
+            Ok(clone.reachable(commit).contains(ancestor))
+        })
+        .await
+    }
+
+    async fn changed_paths(&self, from: &str, to: &str) -> PortResult<ChangedPaths> {
+        let paths = self.here("git.changed_paths", |clone| clone.changed(from, to)).await;
+        Ok(ChangedPaths { paths, lfs_pointers: Vec::new() })
+    }
+
+    async fn merge(
+        &self,
+        base: &str,
+        head: &str,
+        message: &str,
+        by: &Signature,
+        _keep: &str,
+    ) -> PortResult<MergeResult> {
+        Ok(self
+            .here("git.merge", |clone| match clone.merge(base, head) {
+                Merge::Conflict(files) => MergeResult::Conflict(files),
+                Merge::Files(files) => {
+                    let parents = vec![base.to_owned(), head.to_owned()];
+                    MergeResult::Merged(add(clone, parents, files, message, by))
+                }
+            })
+            .await)
+    }
+
+    async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
+        self.here("git.read_file", |clone| {
+            let commit = clone.commits.get(commit).ok_or_else(|| missing(commit))?;
+            Ok(commit.files.get(path).map(|text| text.clone().into_bytes()))
+        })
+        .await
+    }
+
+    async fn commit_file(
+        &self,
+        parent: &str,
+        path: &str,
+        bytes: &[u8],
+        message: &str,
+        by: &Signature,
+        _keep: &str,
+    ) -> PortResult<String> {
+        self.here("git.commit_file", |clone| {
+            let mut files = clone.commits.get(parent).ok_or_else(|| missing(parent))?.files.clone();
+            files.insert(path.to_owned(), String::from_utf8_lossy(bytes).into_owned());
+            Ok(add(clone, vec![parent.to_owned()], files, message, by))
+        })
+        .await
+    }
+
+    async fn make_tag(
+        &self,
+        commit: &str,
+        name: &str,
+        message: &str,
+        by: &Signature,
+        _keep: &str,
+    ) -> PortResult<String> {
+        let tag = Tag {
+            name: name.to_owned(),
+            target: commit.to_owned(),
+            message: format!("{message}\n{}", by.name),
+            at_s: seconds(by),
+        };
+        let id = tag.id();
+        Ok(self
+            .here("git.make_tag", |clone| {
+                clone.tags.insert(id.clone(), tag);
+                id
+            })
+            .await)
+    }
+
+    async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
+        let objects = self.clone_of_app().clone();
+        if !objects.commits.contains_key(objects.peel(&push.id)) {
+            return Err(missing(&push.id));
+        }
+        self.change("git.push", |world| {
+            refuse_expired(world)?;
+            let there = world.git.refs.get(&push.name).cloned();
+            if there.as_ref() == Some(&push.id) {
+                return Ok(PushResult::Accepted);
+            }
+            if there != push.expect {
+                return Ok(PushResult::Moved { now: there });
+            }
+            Ok(match world.push(&push.name, push.expect.as_deref(), &push.id, &objects) {
+                Pushed::Ok => PushResult::Accepted,
+                Pushed::Refused(reason) => PushResult::Refused { reason },
+            })
+        })
+        .await
+    }
+}
+
+impl World {
+    /// One ref of a push by whoever asks.
+    pub fn push(&mut self, name: &str, expected: Option<&str>, new: &str, objects: &Objects) -> Pushed {
+        let old = self.git.refs.get(name).cloned();
+        let answer = self.git.push(name, expected, new, objects, false);
+        let refused = match &answer {
+            Pushed::Ok => None,
+            Pushed::Refused(reason) => Some(reason.clone()),
+        };
+        let op = Op::PushRef {
+            name: name.to_owned(),
+            expected: expected.map(str::to_owned),
+            old,
+            new: new.to_owned(),
+            forced: false,
+        };
+        let at = self.now_ms();
+        self.record.request(at, refused, op);
+        if answer == Pushed::Ok && name == MAIN {
+            self.follow_main();
+        }
+        answer
+    }
+
+    /// Tells GitHub's workflow where the main branch is.
+    pub fn follow_main(&mut self) {
+        let Some(id) = self.git.refs.get(MAIN).cloned() else { return };
+        let value = self.git.objects.commits.get(&id).map(|commit| commit.version_value().to_owned());
+        self.on_main(&id, &value.unwrap_or_default());
+    }
+}
+
+fn tell(world: &mut World, refs: &[RemoteRef]) {
+    if !world.record.is_on() {
+        return;
+    }
+    let refs: Map<String, Value> =
+        refs.iter().map(|one| (one.name.clone(), json!({ "id": one.id, "peeled": one.peeled }))).collect();
+    let at = world.now_ms();
+    world.record.told(at, Op::Listing { refs: Value::Object(refs) });
+}
+
+fn add(
+    clone: &mut Objects,
+    parents: Vec<String>,
+    files: std::collections::BTreeMap<String, String>,
+    message: &str,
+    by: &Signature,
+) -> String {
+    let summary = message.lines().next().unwrap_or_default().to_owned();
+    clone.add(Commit { parents, files, summary, author: by.name.clone(), at_s: seconds(by) })
+}
+
+fn seconds(by: &Signature) -> i64 {
+    time::ms(&by.at).unwrap_or_default() / 1_000
+}
+
+fn info(id: &str, commit: &Commit) -> CommitInfo {
+    CommitInfo {
+        id: id.to_owned(),
+        parents: commit.parents.clone(),
+        summary: commit.summary.clone(),
+        author: commit.author.clone(),
+        at: stamp(commit.at_s * 1_000),
+    }
+}
+
+fn missing(id: &str) -> Failure {
+    Failure::new(ErrorCode::GitMissing, format!("find {id} in the app's copy of the repository"))
+}

@@ -1,0 +1,170 @@
+//! GitHub's workflows.
+
+use async_trait::async_trait;
+use greenlight_engine::{
+    ports::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PortResult},
+    time,
+};
+use greenlight_types::{ErrorCode, Failure, Stamp};
+use serde_json::json;
+
+use super::{InProcess, stamp};
+use crate::world::{BUILD_JOB, Build, WORKFLOW, World, git::MAIN, record::Op};
+
+/// Login of the token.
+const LOGIN: &str = "practice-person";
+
+/// Refuses a token that is not good any more.
+pub(super) fn refuse_expired(world: &World) -> PortResult<()> {
+    if world.rules.token_expires_at.is_none_or(|at| world.now_ms() < at) {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorCode::CredentialRefused, "use the GitHub token").because("Bad credentials"))
+}
+
+#[async_trait]
+impl Builds for InProcess {
+    async fn whoami(&self) -> PortResult<GithubIdentity> {
+        self.read("builds.whoami", |world| {
+            refuse_expired(world)?;
+            Ok(GithubIdentity { login: LOGIN.to_owned(), expires_at: world.rules.token_expires_at.map(stamp) })
+        })
+        .await
+    }
+
+    async fn workflow(&self, workflow: &str) -> PortResult<Option<String>> {
+        let is_known = workflow == WORKFLOW;
+        self.read("builds.workflow", |world| {
+            refuse_expired(world)?;
+            Ok(is_known.then(|| "build-deploy".to_owned()))
+        })
+        .await
+    }
+
+    async fn dispatch(&self, dispatch: &Dispatch) -> PortResult<Option<String>> {
+        let (git_ref, inputs) = (dispatch.git_ref.clone(), json!(dispatch.inputs));
+        self.change("builds.dispatch", |world| {
+            refuse_expired(world)?;
+            if git_ref != MAIN {
+                return Err(Failure::new(ErrorCode::GitMissing, format!("find {git_ref}")));
+            }
+            let id = world.dispatch(&git_ref, inputs);
+            Ok(world.rules.tells_run.then(|| id.to_string()))
+        })
+        .await
+    }
+
+    async fn dispatched_runs(&self, _workflow: &str, head_sha: &str, since: &Stamp) -> PortResult<Vec<BuildRun>> {
+        let since_ms = time::ms(since).unwrap_or_default();
+        self.read("builds.dispatched_runs", |world| {
+            refuse_expired(world)?;
+            let now = world.now_ms();
+            let shown: Vec<Build> = world
+                .builds()
+                .iter()
+                .rev()
+                .filter(|build| build.commit.id == head_sha && build.created_ms >= since_ms)
+                .filter(|build| now - build.created_ms >= world.rules.list_lag)
+                .cloned()
+                .collect();
+            Ok(shown.iter().map(|build| told(world, build)).collect())
+        })
+        .await
+    }
+
+    async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
+        self.read("builds.run", |world| {
+            refuse_expired(world)?;
+            let found = world.builds().iter().find(|build| build.id.to_string() == id).cloned();
+            Ok(found.map(|build| told(world, &build)))
+        })
+        .await
+    }
+
+    async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
+        self.read("builds.jobs", |world| {
+            refuse_expired(world)?;
+            let found = world.builds().iter().find(|build| build.id.to_string() == run);
+            Ok(found.map(|build| jobs(world, build)).unwrap_or_default())
+        })
+        .await
+    }
+}
+
+/// `queued`, `in_progress` or `completed`.
+fn status(world: &World, build: &Build) -> &'static str {
+    if build.ended.is_some() {
+        "completed"
+    } else if world.now_ms() - build.created_ms < world.rules.pace.queued {
+        "queued"
+    } else {
+        "in_progress"
+    }
+}
+
+fn told(world: &mut World, build: &Build) -> BuildRun {
+    let (at, status) = (world.now_ms(), status(world, build));
+    let conclusion = build.ended.map(|(_, conclusion)| conclusion.word().to_owned());
+    if world.record.is_on() {
+        let op = Op::RunSeen {
+            run: build.id.to_string(),
+            status: status.to_owned(),
+            conclusion: conclusion.clone(),
+            head_sha: build.commit.id.clone(),
+        };
+        world.record.told(at, op);
+    }
+    BuildRun {
+        id: build.id.to_string(),
+        number: build.number,
+        status: status.to_owned(),
+        conclusion,
+        head_sha: build.commit.id.clone(),
+        head_branch: "master".to_owned(),
+        event: "workflow_dispatch".to_owned(),
+        actor: if build.is_ours { LOGIN.to_owned() } else { "colleague".to_owned() },
+        // GitHub tells whole seconds.
+        created_at: stamp(build.created_ms / 1_000 * 1_000),
+        url: format!("https://github.invalid/actions/runs/{}", build.id),
+    }
+}
+
+fn jobs(world: &World, build: &Build) -> Vec<BuildJob> {
+    let pace = world.rules.pace;
+    let age = world.now_ms() - build.created_ms;
+    if age < pace.queued {
+        return Vec::new();
+    }
+    let failed_early = build.ended.filter(|(at, _)| at - build.created_ms < pace.built);
+    let (status, conclusion) = match failed_early {
+        Some((_, conclusion)) => ("completed", Some(conclusion.word())),
+        None if age >= pace.built => ("completed", Some("success")),
+        None => ("in_progress", None),
+    };
+    let step = |name: &str, conclusion: Option<&str>| BuildStep {
+        name: name.to_owned(),
+        status: status.to_owned(),
+        conclusion: conclusion.map(str::to_owned),
+    };
+    let completed = (status == "completed").then(|| stamp(build.created_ms + pace.built.min(age)));
+    let mut jobs = vec![BuildJob {
+        id: format!("{}1", build.id),
+        name: BUILD_JOB.to_owned(),
+        status: status.to_owned(),
+        conclusion: conclusion.map(str::to_owned),
+        completed_at: completed,
+        steps: vec![step("Build and push image", conclusion)],
+    }];
+    if build.deployment.is_some() {
+        let conclusion = build.ended.map(|(_, conclusion)| conclusion.word().to_owned());
+        jobs.push(BuildJob {
+            id: format!("{}2", build.id),
+            name: "deploy".to_owned(),
+            status: if conclusion.is_some() { "completed" } else { "in_progress" }.to_owned(),
+            conclusion,
+            completed_at: build.ended.map(|(at, _)| stamp(at)),
+            steps: Vec::new(),
+        });
+    }
+    jobs
+}
