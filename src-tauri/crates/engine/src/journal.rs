@@ -37,6 +37,12 @@ pub struct MemoryJournal {
 }
 
 impl MemoryJournal {
+    /// Every event of a run.
+    #[must_use]
+    pub fn all(&self, run: &RunId) -> Vec<Event> {
+        self.with(|runs| runs.get(run).cloned().unwrap_or_default())
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<RunId, Vec<Event>>) -> T) -> T {
         // A poisoned lock only says that another test thread panicked; the map itself is whole.
         let mut guard = self.runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -10,13 +10,14 @@ use std::{
 };
 
 use greenlight_engine::ports::{Credential, SecretText};
-use greenlight_types::{EndpointProfile, Profile, SiteCheck, Stamp, StepId};
+use greenlight_types::{EndpointProfile, Profile, Stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::VirtualClock,
     host::{Host, USER, is_alive},
     process::control,
+    profile::{fill, filled},
 };
 
 /// How long a process may take until it serves.
@@ -195,44 +196,19 @@ impl Handle {
     /// loopback or in the private folder, so that no button of a practice run leads to production.
     #[must_use]
     pub fn practice_profile(&self, rally: &Profile) -> Profile {
-        let mut profile = rally.clone();
+        let mut profile = filled(rally);
         let ports = self.file.ports;
         let site = format!("http://127.0.0.1:{}", ports.site);
         profile.product.environment = "practice".to_owned();
         profile.product.environment_name = "Practice".to_owned();
         profile.git.url = format!("http://127.0.0.1:{}/{}.git", ports.git, self.file.repository);
         profile.github.repository.clone_from(&self.file.repository);
-        fill(&mut profile.github.workflow, "build-deploy.yml");
-        fill(&mut profile.github.build_job, "build");
         profile.github.actions_page = format!("{site}/pages/actions");
-        let aws = &mut profile.aws;
-        fill(&mut aws.account, "676917001797");
-        fill(&mut aws.region, "us-east-1");
-        fill(&mut aws.cluster, "rally-prod");
-        fill(&mut aws.service, "rally-prod-webapp");
-        fill(&mut aws.family, "rally-prod");
-        fill(&mut aws.container, "rally-prod-webapp");
-        fill(&mut aws.image_repository, "rally-prod");
-        fill(&mut aws.log_group, "rally-prod-webapp");
-        aws.task_definitions_page = format!("{site}/pages/task-definitions");
+        profile.aws.task_definitions_page = format!("{site}/pages/task-definitions");
         self.rebase_host(&mut profile);
         profile.site.url = site.clone();
         profile.site.version_url = format!("{site}/about");
         profile.site.version_pattern = r"([0-9]+(?:\.[0-9]+){2,3}-RELEASE)".to_owned();
-        profile.site.checks = site_checks();
-        for step in [StepId::BackUp, StepId::DispatchBuild, StepId::RunMigration, StepId::CheckSite] {
-            let person = profile.who_to_call.entry(step).or_default();
-            fill(person, "your trainer (practice: nobody is called)");
-        }
-        fill(&mut profile.restore.procedure, "Practice: start the practice again from the beginning.");
-        fill(&mut profile.restore.who, "your trainer");
-        profile.restore.minutes = profile.restore.minutes.or(Some(45));
-        if profile.logs.expected_failures.is_empty() {
-            profile.logs.expected_failures = vec![
-                "requires schema [0-9.]+, the database has".to_owned(),
-                "Essential container in task exited".to_owned(),
-            ];
-        }
         profile.endpoints = Some(EndpointProfile {
             github: Some(format!("http://127.0.0.1:{}", ports.github)),
             aws: Some(format!("http://127.0.0.1:{}", ports.aws)),
@@ -263,23 +239,6 @@ impl Handle {
         migration.environment = BTreeMap::from([("CONFIG".to_owned(), spell(self.host.migration_config()))]);
         migration.probe = String::new();
     }
-}
-
-fn fill(value: &mut String, with: &str) {
-    if value.trim().is_empty() {
-        with.clone_into(value);
-    }
-}
-
-fn site_checks() -> Vec<SiteCheck> {
-    [
-        ("sign-in", "Open the site and sign in. You see the list of studies."),
-        ("study", "Open any study. Its page is complete and shows no error."),
-        ("footer", "Look at the version at the foot of the page. It is the one of this release."),
-    ]
-    .into_iter()
-    .map(|(id, text)| SiteCheck { id: id.to_owned(), text: text.to_owned() })
-    .collect()
 }
 
 /// Makes the private folder, closed to everybody else.

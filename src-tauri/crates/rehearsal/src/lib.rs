@@ -15,4 +15,5 @@ pub mod host;
 pub mod ports;
 #[cfg(feature = "fronts")]
 pub mod process;
+pub mod profile;
 pub mod world;

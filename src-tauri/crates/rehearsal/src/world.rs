@@ -11,6 +11,7 @@ pub mod logs;
 pub mod record;
 pub mod rules;
 pub mod service;
+mod told;
 pub mod work;
 
 use std::collections::VecDeque;
@@ -135,8 +136,13 @@ impl World {
     /// Rally as it runs: two healthy tasks, one image, one revision.
     #[must_use]
     pub fn new(start: &Start) -> Self {
+        Self::with_rules(start, Rules::default())
+    }
+
+    /// As [`Self::new`], set up in another way.
+    #[must_use]
+    pub fn with_rules(start: &Start, rules: Rules) -> Self {
         let now_ms = start.now_ms;
-        let rules = Rules::default();
         let version = numbers(&start.version_value);
         let tag = image_tag(&version);
         let image = Image {

@@ -192,6 +192,15 @@ impl World {
         true
     }
 
+    /// Puts an image of a version into the registry that no run of the workflow built.
+    pub fn put_image(&mut self, version: &str, commit: &str) {
+        let tag = image_tag(version);
+        let digest = digest(&format!("{commit}{tag}"));
+        self.images.retain(|image| image.tag != tag);
+        let (pushed_ms, version) = (self.now_ms, version.to_owned());
+        self.images.push(super::Image { tag, digest, pushed_ms, version, commit: commit.to_owned() });
+    }
+
     /// The deploy job sets the service, to our revision or to another one (TRAP-T9).
     fn set_service(&mut self, at: usize) {
         let newest = self.definitions.last().map_or(definition::FIRST, |definition| definition.revision);
@@ -207,8 +216,8 @@ impl World {
         }
     }
 
-    /// A workflow that renders its own task definition: the newest one once more.
-    fn copy_newest(&mut self) -> u32 {
+    /// The newest task definition once more, as a workflow that renders its own saves it, or a colleague.
+    pub fn copy_newest(&mut self) -> u32 {
         let revision = self.definitions.last().map_or(definition::FIRST, |last| last.revision + 1);
         if let Some(newest) = self.definitions.last() {
             let mut copy = newest.definition.clone();

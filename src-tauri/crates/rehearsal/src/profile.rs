@@ -1,0 +1,56 @@
+//! The open values of a profile, as the World answers to them. Addresses and paths are not here: they belong to whoever
+//! serves the World.
+
+use greenlight_types::{Profile, SiteCheck, StepId};
+
+use crate::world::{ACCOUNT, BUILD_JOB, CLUSTER, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION, SERVICE, WORKFLOW};
+
+/// A profile with every open name filled in; a value that stands there stays.
+#[must_use]
+pub fn filled(rally: &Profile) -> Profile {
+    let mut profile = rally.clone();
+    fill(&mut profile.github.workflow, WORKFLOW);
+    fill(&mut profile.github.build_job, BUILD_JOB);
+    let aws = &mut profile.aws;
+    fill(&mut aws.account, ACCOUNT);
+    fill(&mut aws.region, REGION);
+    fill(&mut aws.cluster, CLUSTER);
+    fill(&mut aws.service, SERVICE);
+    fill(&mut aws.family, FAMILY);
+    fill(&mut aws.container, CONTAINER);
+    fill(&mut aws.image_repository, IMAGES);
+    fill(&mut aws.log_group, LOG_GROUP);
+    profile.site.checks = site_checks();
+    for step in [StepId::BackUp, StepId::DispatchBuild, StepId::RunMigration, StepId::CheckSite] {
+        let person = profile.who_to_call.entry(step).or_default();
+        fill(person, "your trainer (practice: nobody is called)");
+    }
+    fill(&mut profile.restore.procedure, "Practice: start the practice again from the beginning.");
+    fill(&mut profile.restore.who, "your trainer");
+    profile.restore.minutes = profile.restore.minutes.or(Some(45));
+    if profile.logs.expected_failures.is_empty() {
+        profile.logs.expected_failures = vec![
+            "requires schema [0-9.]+, the database has".to_owned(),
+            "Essential container in task exited".to_owned(),
+        ];
+    }
+    profile
+}
+
+/// Puts a value where none stands.
+pub(crate) fn fill(value: &mut String, with: &str) {
+    if value.trim().is_empty() {
+        with.clone_into(value);
+    }
+}
+
+fn site_checks() -> Vec<SiteCheck> {
+    [
+        ("sign-in", "Open the site and sign in. You see the list of studies."),
+        ("study", "Open any study. Its page is complete and shows no error."),
+        ("footer", "Look at the version at the foot of the page. It is the one of this release."),
+    ]
+    .into_iter()
+    .map(|(id, text)| SiteCheck { id: id.to_owned(), text: text.to_owned() })
+    .collect()
+}

@@ -1,0 +1,39 @@
+//! Makes a found fault small: leaves out what it does not need.
+
+use crate::{judge::Judge, play, scenario::Scenario};
+
+/// Plays at most, for one scenario.
+const PLAYS_MAX: u32 = 2_000;
+
+/// The shortest list of faults, found by leaving out halves, then quarters, then single ones, that still breaks the
+/// same rule. `judge` makes a fresh reader.
+///
+/// # Errors
+/// When a release cannot be played.
+pub fn minimise(scenario: &Scenario, invariant: &str, judge: &dyn Fn() -> Box<dyn Judge>) -> anyhow::Result<Scenario> {
+    let mut best = scenario.clone();
+    let mut plays = 0;
+    let mut size = best.faults.len().div_ceil(2).max(1);
+    while plays < PLAYS_MAX {
+        let mut at = 0;
+        let mut shrank = false;
+        while at < best.faults.len() && plays < PLAYS_MAX {
+            let mut smaller = best.clone();
+            let end = (at + size).min(smaller.faults.len());
+            smaller.faults.drain(at..end);
+            plays += 1;
+            let played = play::play(&smaller, judge(), false)?;
+            if played.tape.violations.iter().any(|violation| violation.invariant == invariant) {
+                best = smaller;
+                shrank = true;
+            } else {
+                at += size;
+            }
+        }
+        if size == 1 && !shrank {
+            break;
+        }
+        size = size.div_ceil(2).max(1);
+    }
+    Ok(best)
+}

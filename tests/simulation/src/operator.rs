@@ -1,0 +1,267 @@
+//! The person at the app: presses what is enabled, answers what is asked, sometimes dawdles, sometimes errs, and at times
+//! presses anything at all.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use greenlight_engine::{
+    ports::Clock,
+    release::{Act, Answer, Release},
+};
+use greenlight_types::{
+    Actor, CheckAnswer, DeployRequest, FactKind, Failure, Retry, Role, RunResult, RunState, RunView, Status, StepId,
+    StepPlan, StepView,
+};
+
+use crate::{scenario::Person, tape::Tape, wire::VirtualClock};
+
+/// Acts of one start of the app.
+const ACTS_MAX: u32 = 600;
+/// Looks at a step in doubt before the person decides.
+const LOOKS_BEFORE_DECIDING: u32 = 6;
+/// Waits without any change after which nothing will come by itself any more.
+const STILL_MAX: u32 = 40;
+
+/// How a sitting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sitting {
+    /// The run has a result.
+    Ended,
+    /// The run goes on, and waits for somebody: nothing comes by itself.
+    Idle,
+    /// The engine does not answer any more: the app has to be opened again.
+    Closed,
+}
+
+/// A person.
+pub struct Operator<'a> {
+    pub release: &'a Release,
+    pub clock: VirtualClock,
+    pub tape: &'a Tape,
+    pub person: &'a Person,
+    pub by: Actor,
+    pub rng: Rng,
+    /// Fingerprint of the staging machine, as the person was told it.
+    pub fingerprint: String,
+    /// Looks at a step in doubt so far.
+    pub looks: u32,
+    /// The last plan that was shown, and the token that was given for it.
+    pub last: Option<(StepId, String, Option<String>)>,
+}
+
+impl Operator<'_> {
+    /// Sits at the app until the run has ended or nothing comes by itself any more.
+    pub async fn sit(mut self) -> Sitting {
+        let mut still = 0;
+        let mut seq = 0;
+        for _ in 0..ACTS_MAX {
+            let view = self.release.view();
+            self.tape.shown(&view);
+            if view.state == RunState::Ended {
+                return Sitting::Ended;
+            }
+            still = if view.seq == seq { still + 1 } else { 0 };
+            seq = view.seq;
+            if still > STILL_MAX {
+                return Sitting::Idle;
+            }
+            let acted = if self.rng.u8(..100) < self.person.mischief {
+                self.anything(&view).await
+            } else {
+                self.sensible(&view, still).await
+            };
+            if acted.is_err_and(|failure| failure.summary.contains("it is not open any more")) {
+                return Sitting::Closed;
+            }
+            self.pause(still).await;
+        }
+        Sitting::Idle
+    }
+
+    /// Waits for a change, or for a while.
+    async fn pause(&mut self, still: u32) {
+        let longest = self.person.dawdles_s.max(1);
+        // The longer nothing happens, the longer the person is away.
+        let wait = Duration::from_millis(self.rng.u64(200..=longest * 1_000) + u64::from(still) * 4_000);
+        let mut changes = self.release.watch();
+        changes.mark_unchanged();
+        tokio::select! {
+            biased;
+            _ = changes.changed() => self.clock.sleep(Duration::from_millis(self.rng.u64(50..2_000))).await,
+            () = self.clock.sleep(wait) => {}
+        }
+    }
+
+    async fn act(&self, act: Act) -> Result<Answer, Failure> {
+        self.release.act(self.by.clone(), act).await
+    }
+
+    /// What a careful person does now.
+    async fn sensible(&mut self, view: &RunView, still: u32) -> Result<(), Failure> {
+        match view.state {
+            RunState::Draft => {
+                let statement = "Testing of 2.1.0 is finished".to_owned();
+                self.act(Act::StartPrepare { statement }).await.map(drop)
+            }
+            RunState::Prepared => self.start_deploy(view).await,
+            RunState::Preparing | RunState::Deploying | RunState::Checking => self.next_step(view, still).await,
+            RunState::Ended => Ok(()),
+        }
+    }
+
+    async fn start_deploy(&mut self, view: &RunView) -> Result<(), Failure> {
+        let differences = self.release.deploy_differences().await?;
+        if !differences.is_empty() && self.rng.bool() {
+            let note = differences.join(" ");
+            return self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop);
+        }
+        let request = DeployRequest {
+            address: "192.0.2.10".to_owned(),
+            port: 22,
+            fingerprint: self.fingerprint.clone(),
+            told: "the support team".to_owned(),
+            typed_version: view.version.to_string(),
+            accepted_differences: differences,
+        };
+        self.act(Act::StartDeploy(request)).await.map(drop)
+    }
+
+    async fn next_step(&mut self, view: &RunView, still: u32) -> Result<(), Failure> {
+        if let Some(doubt) = view.steps.iter().find(|step| step.status == Status::InDoubt) {
+            return self.look_at(doubt).await;
+        }
+        let checking = view.state == RunState::Checking
+            && view.facts.iter().any(|learned| learned.fact.kind() == FactKind::SiteAnswered);
+        if checking && self.check_site(view).await? {
+            return Ok(());
+        }
+        let busy =
+            view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status == Status::Running);
+        let hopeless = view.steps.iter().find(|step| {
+            step.status == Status::Failed && step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No)
+                || step.status == Status::Failed && step.definition.role == Role::Watching
+        });
+        if let Some(step) = hopeless.filter(|_| !busy) {
+            if step.definition.id == StepId::RunMigration && self.rng.u8(..4) == 0 {
+                let note = "A developer finished it by hand".to_owned();
+                return self.act(Act::FinishedByHand { step: step.definition.id, note }).await.map(drop);
+            }
+            let note = format!("{} failed", step.definition.title);
+            return self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop);
+        }
+        let next = view
+            .steps
+            .iter()
+            .find(|step| step.status == Status::AwaitingOperator || step.status == Status::Failed && step.attempt < 6);
+        match next {
+            Some(step) if !busy => self.press(step.definition.id).await,
+            Some(_) | None if still > STILL_MAX / 2 && !busy => self.give_up(view).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Nothing has moved for long: the person ends the run where that is allowed.
+    async fn give_up(&mut self, view: &RunView) -> Result<(), Failure> {
+        let note = "Nothing goes on".to_owned();
+        let result = if view.steps.iter().all(|step| step.status.is_done()) {
+            RunResult::ReleasedWithFailedCheck
+        } else {
+            RunResult::Stopped
+        };
+        self.act(Act::End { result, note }).await.map(drop)
+    }
+
+    /// Reads the plan, answers its question, confirms, presses.
+    async fn press(&mut self, step: StepId) -> Result<(), Failure> {
+        let mut plan = self.release.plan(step).await?;
+        for _ in 0..4 {
+            let Some(question) = plan.question.clone() else { break };
+            let Some(option) = self.rng.choice(&question.options) else { break };
+            let (question, answer) = (question.id, option.id.clone());
+            self.act(Act::Answer { step, question, answer, note: "I looked".to_owned() }).await?;
+            plan = self.release.plan(step).await?;
+        }
+        self.start(&plan).await
+    }
+
+    async fn start(&mut self, plan: &StepPlan) -> Result<(), Failure> {
+        let (step, plan_hash) = (plan.step, plan.hash.clone());
+        let mut token = None;
+        if plan.irreversible && plan.already.is_none() {
+            if let Answer::Token(given) = self.act(Act::Confirm { step, plan_hash: plan_hash.clone() }).await? {
+                token = Some(given);
+            }
+        }
+        self.last = Some((step, plan_hash.clone(), token.clone()));
+        let pressed = self.act(Act::Run { step, plan_hash: plan_hash.clone(), token: token.clone() }).await;
+        if self.rng.u8(..10) == 0 {
+            // A double click.
+            let _refused = self.act(Act::Run { step, plan_hash, token }).await;
+        }
+        pressed.map(drop)
+    }
+
+    /// A step in doubt: asks the world, and after a while looks for herself.
+    async fn look_at(&mut self, step: &StepView) -> Result<(), Failure> {
+        self.looks += 1;
+        let id = step.definition.id;
+        if self.looks <= LOOKS_BEFORE_DECIDING {
+            return self.release.observe(self.by.clone(), id).await.map(drop);
+        }
+        self.looks = 0;
+        let errs = self.rng.u8(..100) < self.person.errs;
+        // Without evidence the person can only guess; a careful one stops here instead.
+        if !errs {
+            return Ok(());
+        }
+        let happened = self.rng.bool();
+        self.act(Act::SettleDoubt { step: id, happened, note: "I looked".to_owned() }).await.map(drop)
+    }
+
+    /// Answers the next open check, or ends a release with a failed one; whether anything was done.
+    async fn check_site(&mut self, view: &RunView) -> Result<bool, Failure> {
+        let open =
+            view.profile.site.checks.iter().find(|check| view.checks.iter().all(|known| known.check != check.id));
+        if let Some(check) = open {
+            let fails = self.rng.u8(..100) < self.person.fails_checks;
+            let answer = match (fails, self.rng.bool()) {
+                (false, _) => CheckAnswer::Passed,
+                (true, false) => CheckAnswer::Failed,
+                (true, true) => CheckAnswer::CouldNotCheck,
+            };
+            let note = if fails { "as seen".to_owned() } else { String::new() };
+            self.act(Act::AnswerCheck { check: check.id.clone(), answer, note }).await?;
+            return Ok(true);
+        }
+        if view.steps.iter().all(|step| step.status.is_done()) {
+            let note = "accepted".to_owned();
+            self.act(Act::End { result: RunResult::ReleasedWithFailedCheck, note }).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Any button at all, with old and wrong values too. A refusal is what is hoped for.
+    async fn anything(&mut self, view: &RunView) -> Result<(), Failure> {
+        let Some(step) = self.rng.choice(&view.steps).map(|step| step.definition.id) else { return Ok(()) };
+        let note = if self.rng.u8(..4) == 0 { String::new() } else { "as seen".to_owned() };
+        let act = match self.rng.u8(..12) {
+            0 => Act::StartPrepare { statement: note },
+            1 => match self.last.clone() {
+                Some((step, plan_hash, token)) => Act::Run { step, plan_hash, token },
+                None => return Ok(()),
+            },
+            2 => Act::Run { step, plan_hash: "0".repeat(64), token: None },
+            3 => Act::FinishedByHand { step, note },
+            4 if self.person.errs > 0 => Act::SettleDoubt { step, happened: self.rng.bool(), note },
+            5 => Act::AnswerCheck { check: "study".to_owned(), answer: CheckAnswer::Passed, note },
+            6 => Act::End { result: RunResult::Released, note },
+            7 => Act::End { result: RunResult::ReleasedWithFailedCheck, note },
+            8 if self.rng.u8(..8) == 0 => Act::End { result: RunResult::Stopped, note },
+            9 => Act::TakeOver { person: "Ben".to_owned() },
+            10 => return self.release.observe(self.by.clone(), step).await.map(drop),
+            _ => return self.press(step).await,
+        };
+        self.act(act).await.map(drop)
+    }
+}

@@ -1,0 +1,394 @@
+//! One release, from its draft to its end, over as many starts of the app as it takes.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use greenlight_engine::{
+    fold,
+    journal::{Journal, MemoryJournal},
+    ports::{Ids, Screen},
+    profile,
+    release::{Parts, Release},
+    spool::MemorySpool,
+};
+use greenlight_rehearsal::{
+    ports::InProcess,
+    profile::filled,
+    world::{
+        Start, World,
+        git::{self, MAIN, Objects},
+        host::Host,
+    },
+};
+use greenlight_types::{
+    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunState, RunView,
+    Stamp, Status, Version,
+};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::{
+    judge::Judge,
+    operator::{Operator, Sitting},
+    scenario::{Kind, Scenario},
+    tape::{Tape, TapeResult},
+    wire::{Faults, SimulatedWire, VirtualClock, version_file},
+};
+
+/// When every release begins: 2026-11-23, 09:00 UTC.
+const START_MS: i64 = 1_795_424_400_000;
+/// Starts of the app, at most.
+const STARTS_MAX: u32 = 60;
+/// Idle sittings after which the release is left as it is.
+const IDLE_MAX: u32 = 3;
+
+/// What came of a release.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Its number.
+    pub seed: u64,
+    /// The result, or the state in which it was left.
+    pub ending: String,
+    /// Faults that happened.
+    pub fired: BTreeMap<Kind, u32>,
+    /// Starts of the app.
+    pub starts: u32,
+    /// Virtual ms that passed.
+    pub lasted_ms: i64,
+    /// What the tape tells.
+    pub tape: TapeResult,
+}
+
+impl Played {
+    /// Whether a rule was broken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        !self.tape.violations.is_empty()
+    }
+}
+
+/// What stays when the app ends.
+struct Stage {
+    scenario: Scenario,
+    profile: Arc<Profile>,
+    version: Version,
+    world: Arc<Mutex<World>>,
+    clone: Arc<Mutex<Objects>>,
+    journal: Arc<MemoryJournal>,
+    spool: Arc<MemorySpool>,
+    faults: Arc<Mutex<Faults>>,
+    tape: Arc<Tape>,
+    ids: Arc<Counter>,
+    rng: Mutex<Rng>,
+}
+
+/// The profile of every simulated release.
+///
+/// # Errors
+/// When the built-in profile cannot be read.
+pub fn simulated_profile() -> Result<Profile, Failure> {
+    let mut profile = filled(&profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN)?);
+    profile.site.version_url = "https://rally.invalid/about".to_owned();
+    profile.site.version_pattern = "([0-9.]+-RELEASE)".to_owned();
+    profile.backup.artifact_directory = "/opt/backup/files".to_owned();
+    profile.backup.artifact_pattern = "rally-*.dump".to_owned();
+    profile.backup.artifact_probe = "gzip -t < {file}".to_owned();
+    Ok(profile)
+}
+
+/// Plays a release.
+///
+/// # Errors
+/// When the runtime or the profile cannot be made; never because of what happens in the release.
+pub fn play(scenario: &Scenario, judge: Box<dyn Judge>, keeps_lines: bool) -> anyhow::Result<Played> {
+    play_with(&Arc::new(simulated_profile()?), scenario, judge, keeps_lines)
+}
+
+/// As [`play`], with a profile that was read before.
+///
+/// # Errors
+/// As [`play`].
+pub fn play_with(
+    profile: &Arc<Profile>,
+    scenario: &Scenario,
+    judge: Box<dyn Judge>,
+    keeps_lines: bool,
+) -> anyhow::Result<Played> {
+    let stage = Stage::set(profile, scenario, judge, keeps_lines)?;
+    let (mut now_ms, mut starts, mut idle) = (START_MS, 0, 0);
+    let mut run: Option<RunId> = None;
+    for process in 1..=STARTS_MAX {
+        starts = process;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        let (sitting, clock_ms) = runtime.block_on(stage.session(process, now_ms, &mut run));
+        drop(runtime);
+        now_ms = clock_ms;
+        match sitting {
+            Some(Sitting::Ended) => break,
+            Some(Sitting::Idle) if idle + 1 >= IDLE_MAX => break,
+            Some(Sitting::Idle) => idle += 1,
+            Some(Sitting::Closed) | None => {}
+        }
+        // The lid is closed for a moment, or for a night.
+        let mut rng = stage.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        now_ms += if rng.u8(..8) == 0 { rng.i64(60_000..20_000_000) } else { rng.i64(1_000..120_000) };
+    }
+    Ok(stage.report(now_ms, starts, run.as_ref()))
+}
+
+impl Stage {
+    fn set(
+        profile: &Arc<Profile>,
+        scenario: &Scenario,
+        judge: Box<dyn Judge>,
+        keeps_lines: bool,
+    ) -> anyhow::Result<Self> {
+        let version = Version::parse("2.1.0")?;
+        Ok(Self {
+            world: Arc::new(Mutex::new(world(scenario))),
+            clone: Arc::default(),
+            journal: Arc::default(),
+            spool: Arc::default(),
+            faults: Arc::new(Mutex::new(Faults::new(&scenario.faults, START_MS, scenario.seed))),
+            tape: Arc::new(Tape::new(judge, keeps_lines)),
+            ids: Arc::default(),
+            rng: Mutex::new(Rng::with_seed(scenario.seed ^ 0xA11CE)),
+            profile: Arc::clone(profile),
+            scenario: scenario.clone(),
+            version,
+        })
+    }
+
+    /// One start of the app, until it ends or the person leaves. Returns when that was.
+    async fn session(&self, process: u32, now_ms: i64, run: &mut Option<RunId>) -> (Option<Sitting>, i64) {
+        let clock = VirtualClock::at(now_ms);
+        let wire = Arc::new(SimulatedWire {
+            clock,
+            world: Arc::clone(&self.world),
+            faults: Arc::clone(&self.faults),
+            tape: Arc::clone(&self.tape),
+            has_ended: AtomicBool::new(false),
+            ended: Notify::new(),
+        });
+        let sitting = tokio::select! {
+            biased;
+            () = wire.ended.notified() => None,
+            sitting = self.sit(process, &wire, run) => Some(sitting),
+        };
+        (sitting, clock.now_ms())
+    }
+
+    async fn sit(&self, process: u32, wire: &Arc<SimulatedWire>, run: &mut Option<RunId>) -> Sitting {
+        let parts = Parts {
+            journal: Arc::new(SimulatedJournal {
+                inner: Arc::clone(&self.journal),
+                wire: Arc::clone(wire),
+                tape: Arc::clone(&self.tape),
+            }),
+            screen: Arc::new(Dark),
+            spool: Arc::<MemorySpool>::clone(&self.spool),
+            clock: Arc::new(wire.clock),
+            ids: Arc::<Counter>::clone(&self.ids),
+        };
+        let by = Actor {
+            person: "Ann".to_owned(),
+            computer: "desk-7".to_owned(),
+            app_version: "0.1.0".to_owned(),
+            github_login: None,
+            aws_identity: None,
+        };
+        // A draft whose answer was lost stands in the journal all the same.
+        if run.is_none() {
+            *run = self.journal.runs().await.unwrap_or_default().pop();
+        }
+        if run.is_none() {
+            let drafted = Release::draft(&parts, &self.profile, Realm::Practice, &self.version, &by, None).await;
+            *run = drafted.ok();
+        }
+        let Some(id) = run.clone() else { return Sitting::Closed };
+        let ports = InProcess::new(
+            Arc::clone(&self.world),
+            Arc::clone(&self.clone),
+            Arc::new(wire.clock),
+            Arc::<SimulatedWire>::clone(wire),
+            process,
+        )
+        .ports();
+        let release = match Release::open(parts, ports, &id, by.clone()).await {
+            Ok(release) => release,
+            // It had ended, and the app did not live to show it.
+            Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Sitting::Ended,
+            Err(_) => return Sitting::Closed,
+        };
+        let rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let fingerprint = self.world.lock().unwrap_or_else(PoisonError::into_inner).host.fingerprint.clone();
+        let operator = Operator {
+            release: &release,
+            clock: wire.clock,
+            tape: &self.tape,
+            person: &self.scenario.person,
+            by,
+            rng,
+            fingerprint,
+            looks: 0,
+            last: None,
+        };
+        operator.sit().await
+    }
+
+    fn report(&self, now_ms: i64, starts: u32, run: Option<&RunId>) -> Played {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = run.and_then(|run| self.view(run));
+        let is_idle = view.as_ref().is_none_or(|view| view.steps.iter().all(|step| step.status != Status::Running));
+        self.tape.end(&json!({
+            "healedAt": faults.last_ms, "now": now_ms, "idle": true, "isIdle": is_idle, "world": world.told(),
+        }));
+        let ending = match view {
+            None => "never drafted".to_owned(),
+            Some(view) => match (view.state, view.result) {
+                (RunState::Ended, Some(result)) => format!("{result:?}"),
+                (state, _) => format!("left {state:?}"),
+            },
+        };
+        Played {
+            seed: self.scenario.seed,
+            ending,
+            fired: faults.fired.clone(),
+            starts,
+            lasted_ms: now_ms - START_MS,
+            tape: self.tape.result(),
+        }
+    }
+
+    fn view(&self, run: &RunId) -> Option<RunView> {
+        let events = self.journal.all(run);
+        fold::fold(&events).ok()
+    }
+}
+
+/// Production as a scenario sets it up.
+fn world(scenario: &Scenario) -> World {
+    let setting = &scenario.setting;
+    let released = "2.0.1.11-RELEASE";
+    let mut remote = git::Remote::seeded(released, "v2.1.0", START_MS);
+    let branch = "refs/heads/v2.1.0";
+    if setting.has_conflict {
+        remote.commit_on(MAIN, "src/Study.java", "c", "The same here", START_MS - 400_000);
+    }
+    if setting.is_set {
+        let (path, text) = version_file("2.1.0.0-RELEASE");
+        remote.commit_on(branch, &path, &text, "Set the version", START_MS - 300_000);
+    }
+    if setting.is_merged {
+        let head = remote.refs.get(branch).cloned().unwrap_or_default();
+        remote.refs.insert(MAIN.to_owned(), head);
+    }
+    if setting.has_tag_elsewhere {
+        let target = remote.refs.get(MAIN).cloned().unwrap_or_default();
+        let tag = git::Tag { name: "v2.1.0".to_owned(), target, message: "early".to_owned(), at_s: START_MS / 1_000 };
+        remote.refs.insert("refs/tags/v2.1.0".to_owned(), tag.id());
+        remote.objects.tags.insert(tag.id(), tag);
+    }
+    remote.is_protected = setting.is_protected;
+    let main = remote.refs.get(MAIN).cloned().unwrap_or_default();
+    let start = Start {
+        main,
+        version_value: released.to_owned(),
+        now_ms: START_MS,
+        repository: "rallyforresearch/rally".to_owned(),
+    };
+    let mut world = World::with_rules(&start, scenario.rules.clone());
+    world.git = remote;
+    world.follow_main();
+    world.host = Host::prepared_for("2.1.0.0", START_MS);
+    let ends = &mut world.host.ends;
+    ends.backup = setting.backup_exit;
+    ends.leaves_empty_dump = setting.empty_dump;
+    ends.migration = setting.migration_exit;
+    ends.backup_ms = setting.backup_s * 1_000;
+    ends.migration_ms = setting.migration_s * 1_000;
+    if setting.has_unused_revision {
+        world.copy_newest();
+    }
+    if setting.has_image {
+        world.put_image("2.1.0.0", "0000000000000000000000000000000000000000");
+    }
+    world.record.switch_on();
+    world
+}
+
+/// Ids in order, so that the same release has the same ones.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Ids for Counter {
+    fn fresh(&self) -> String {
+        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("01900000-0000-7000-8000-{number:012x}")
+    }
+}
+
+/// Nobody looks.
+struct Dark;
+
+impl Screen for Dark {
+    fn moved(&self, _run: &RunId, _seq: u32) {}
+    fn live(&self, _live: Live) {}
+    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
+}
+
+/// The journal of a computer whose app may end before or after a write.
+struct SimulatedJournal {
+    inner: Arc<MemoryJournal>,
+    wire: Arc<SimulatedWire>,
+    tape: Arc<Tape>,
+}
+
+impl SimulatedJournal {
+    async fn end_app<T>(&self) -> T {
+        greenlight_rehearsal::ports::Wire::end_app(&*self.wire);
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Journal for SimulatedJournal {
+    async fn append(
+        &self,
+        run: &RunId,
+        after: u32,
+        at: &Stamp,
+        by: &Actor,
+        bodies: Vec<EventBody>,
+    ) -> Result<Vec<Event>, Failure> {
+        if self.wire.is_over() {
+            return self.end_app().await;
+        }
+        let ends_after = match self.wire.write_fate() {
+            Some(false) => return self.end_app().await,
+            Some(true) => true,
+            None => false,
+        };
+        let events = self.inner.append(run, after, at, by, bodies).await?;
+        for event in &events {
+            self.tape.event(event);
+        }
+        if ends_after { self.end_app().await } else { Ok(events) }
+    }
+
+    async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure> {
+        self.inner.events(run, after).await
+    }
+
+    async fn runs(&self) -> Result<Vec<RunId>, Failure> {
+        self.inner.runs().await
+    }
+}

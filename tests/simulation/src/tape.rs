@@ -1,0 +1,194 @@
+//! Everything that happened in one release, in its true order: it goes to the judge, and into one number that two plays
+//! of the same release must share.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hasher},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use greenlight_engine::transition;
+use greenlight_rehearsal::{ports::Fate, world::World};
+use greenlight_types::{Event, EventBody, RunView, Status, StepId};
+use serde_json::{Value, json};
+
+use crate::judge::{Judge, Violation};
+
+/// The tape.
+pub struct Tape {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    judge: Box<dyn Judge>,
+    hasher: DefaultHasher,
+    calls: u32,
+    events: u32,
+    statuses: BTreeMap<StepId, Status>,
+    transitions: BTreeSet<(Status2, &'static str)>,
+    /// The whole tape, when somebody wants to read it.
+    lines: Option<Vec<String>>,
+    last_shown: u32,
+}
+
+/// A status as it is counted.
+type Status2 = String;
+
+impl Tape {
+    pub fn new(judge: Box<dyn Judge>, keeps_lines: bool) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                judge,
+                hasher: DefaultHasher::new(),
+                calls: 0,
+                events: 0,
+                statuses: BTreeMap::new(),
+                transitions: BTreeSet::new(),
+                lines: keeps_lines.then(Vec::new),
+                last_shown: 0,
+            }),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call of the app was decided upon.
+    pub fn called(&self, name: &'static str, fate: Fate) {
+        let mut inner = self.inner();
+        inner.calls += 1;
+        inner.hasher.write(name.as_bytes());
+        if fate != Fate::Calm
+            && let Some(lines) = &mut inner.lines
+        {
+            lines.push(format!("call {name}: {fate:?}"));
+        }
+    }
+
+    /// An event is on disk.
+    pub fn event(&self, event: &Event) {
+        let mut inner = self.inner();
+        inner.events += 1;
+        if let Some((step, name)) = named(&event.body) {
+            let before = inner.statuses.get(&step).copied().unwrap_or(Status::NotStarted);
+            if let Ok(after) = transition::next(before, &event.body) {
+                inner.statuses.insert(step, after);
+                inner.transitions.insert((format!("{before:?}"), name));
+            }
+        }
+        let told = serde_json::to_value(event).unwrap_or(Value::Null);
+        inner.judge.event(&told);
+        inner.note("event", &told);
+    }
+
+    /// Takes what the World wrote down.
+    pub fn requests(&self, world: &mut World) {
+        let entries = world.record.take();
+        if entries.is_empty() {
+            return;
+        }
+        let mut inner = self.inner();
+        for entry in entries {
+            let told = serde_json::to_value(&entry).unwrap_or(Value::Null);
+            inner.judge.request(&told);
+            inner.note("request", &told);
+        }
+    }
+
+    /// The screen shows a run.
+    pub fn shown(&self, view: &RunView) {
+        let mut inner = self.inner();
+        if inner.last_shown == view.seq {
+            return;
+        }
+        inner.last_shown = view.seq;
+        let steps: Vec<Value> = view
+            .steps
+            .iter()
+            .map(|step| {
+                let retry = step.failure.as_ref().map(|failure| failure.retry);
+                json!({ "id": step.definition.id, "status": step.status, "attempt": step.attempt, "retry": retry })
+            })
+            .collect();
+        let told = json!({
+            "run": view.id, "seq": view.seq, "state": view.state, "result": view.result, "steps": steps, "offers": [],
+        });
+        inner.judge.shown(&told);
+        inner.note("shown", &told);
+    }
+
+    /// The release is over.
+    pub fn end(&self, end: &Value) {
+        let mut inner = self.inner();
+        inner.judge.end(end);
+        inner.note("end", end);
+    }
+
+    /// What was found and counted.
+    pub fn result(&self) -> TapeResult {
+        let mut inner = self.inner();
+        TapeResult {
+            violations: inner.judge.violations(),
+            trace: inner.hasher.finish(),
+            calls: inner.calls,
+            events: inner.events,
+            transitions: std::mem::take(&mut inner.transitions),
+            lines: inner.lines.take().unwrap_or_default(),
+        }
+    }
+}
+
+/// What a tape tells.
+#[derive(Clone, Debug)]
+pub struct TapeResult {
+    /// Broken rules.
+    pub violations: Vec<Violation>,
+    /// The same for the same release.
+    pub trace: u64,
+    /// Calls of the app.
+    pub calls: u32,
+    /// Events of the journal.
+    pub events: u32,
+    /// Transitions that steps took: status before, and event.
+    pub transitions: BTreeSet<(String, &'static str)>,
+    /// The tape itself, when it was kept.
+    pub lines: Vec<String>,
+}
+
+impl Inner {
+    fn note(&mut self, what: &str, told: &Value) {
+        let text = told.to_string();
+        self.hasher.write(text.as_bytes());
+        if let Some(lines) = &mut self.lines {
+            lines.push(format!("{{\"{what}\":{text}}}"));
+        }
+    }
+}
+
+/// Step and name of an event that changes a step.
+fn named(body: &EventBody) -> Option<(StepId, &'static str)> {
+    let (step, name) = match body {
+        EventBody::StepOffered { step } => (step, "StepOffered"),
+        EventBody::StepStarted { step, .. } => (step, "StepStarted"),
+        EventBody::StepSucceeded { step, .. } => (step, "StepSucceeded"),
+        EventBody::StepWarned { step, .. } => (step, "StepWarned"),
+        EventBody::StepSkipped { step, .. } => (step, "StepSkipped"),
+        EventBody::StepFailed { step, .. } => (step, "StepFailed"),
+        EventBody::StepInDoubt { step, .. } => (step, "StepInDoubt"),
+        EventBody::StepResumed { step, .. } => (step, "StepResumed"),
+        EventBody::StepReset { step, .. } => (step, "StepReset"),
+        EventBody::StepStopped { step, .. } => (step, "StepStopped"),
+        EventBody::RunDrafted { .. }
+        | EventBody::PrepareStarted { .. }
+        | EventBody::RunPrepared
+        | EventBody::DeployStarted { .. }
+        | EventBody::CheckingStarted
+        | EventBody::RunEnded { .. }
+        | EventBody::TookOver { .. }
+        | EventBody::FactLearned { .. }
+        | EventBody::QuestionAnswered { .. }
+        | EventBody::CheckAnswered { .. } => return None,
+    };
+    Some((*step, name))
+}

@@ -1,0 +1,267 @@
+//! Between the app and the World: virtual time, and the faults of a scenario at their calls.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use greenlight_engine::{ports::Clock, time};
+use greenlight_rehearsal::{
+    ports::{Call, Fate, Wire},
+    world::{
+        World,
+        git::{MAIN, VERSION_FILE},
+        record::{Actor, Caller, Op},
+    },
+};
+use greenlight_types::Stamp;
+use tokio::sync::Notify;
+
+use crate::{
+    scenario::{At, Fault, Kind},
+    tape::Tape,
+};
+
+/// How long a lasting trouble lasts, in ms.
+const LASTS_MS: std::ops::Range<i64> = 5_000..90_000;
+/// How long a late call takes, in ms.
+const LATE_MS: std::ops::Range<u64> = 500..30_000;
+
+/// Virtual time: what the runtime's paused clock has passed, on top of where the last start of the app ended.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualClock {
+    base_ms: i64,
+    since: tokio::time::Instant,
+}
+
+impl VirtualClock {
+    /// Begins at a time; has to be made inside the runtime.
+    pub fn at(base_ms: i64) -> Self {
+        Self { base_ms, since: tokio::time::Instant::now() }
+    }
+
+    /// Now, in ms since 1970.
+    pub fn now_ms(&self) -> i64 {
+        let passed = tokio::time::Instant::now().duration_since(self.since).as_millis();
+        self.base_ms + i64::try_from(passed).unwrap_or(i64::MAX)
+    }
+}
+
+#[async_trait]
+impl Clock for VirtualClock {
+    fn now(&self) -> Stamp {
+        time::from_ms(self.now_ms()).unwrap_or_else(|| Stamp(String::new()))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// The faults of a release that are still to come; they stay when the app ends.
+#[derive(Debug)]
+pub struct Faults {
+    by_call: BTreeMap<u32, Kind>,
+    by_change: BTreeMap<u32, Kind>,
+    by_write: BTreeMap<u32, Kind>,
+    by_time: Vec<(i64, Kind)>,
+    /// Troubles that last, until when.
+    unreachable_until: i64,
+    token_until: i64,
+    /// Counted so far.
+    calls: u32,
+    changes: u32,
+    writes: u32,
+    /// What happened, for the report.
+    pub fired: BTreeMap<Kind, u32>,
+    /// When the last one happened.
+    pub last_ms: i64,
+    rng: Rng,
+}
+
+impl Faults {
+    /// All faults of a release that begins then.
+    pub fn new(faults: &[Fault], start_ms: i64, seed: u64) -> Self {
+        let mut all = Self {
+            by_call: BTreeMap::new(),
+            by_change: BTreeMap::new(),
+            by_write: BTreeMap::new(),
+            by_time: Vec::new(),
+            unreachable_until: 0,
+            token_until: 0,
+            calls: 0,
+            changes: 0,
+            writes: 0,
+            fired: BTreeMap::new(),
+            last_ms: start_ms,
+            rng: Rng::with_seed(seed ^ 0x5151),
+        };
+        for fault in faults {
+            match fault.at {
+                At::Call(at) => _ = all.by_call.insert(at, fault.kind),
+                At::Changing(at) => _ = all.by_change.insert(at, fault.kind),
+                At::Write(at) => _ = all.by_write.insert(at, fault.kind),
+                At::Time(at) => all.by_time.push((start_ms + at, fault.kind)),
+            }
+        }
+        all.by_time.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        all
+    }
+
+    fn fire(&mut self, kind: Kind, now_ms: i64) {
+        *self.fired.entry(kind).or_default() += 1;
+        self.last_ms = now_ms;
+    }
+
+    /// The fate of a call.
+    fn of(&mut self, call: Call, now_ms: i64) -> Fate {
+        let by_call = self.by_call.remove(&self.calls);
+        self.calls += 1;
+        let by_change = if call.is_changing {
+            self.changes += 1;
+            self.by_change.remove(&(self.changes - 1))
+        } else {
+            None
+        };
+        let Some(kind) = by_change.or(by_call) else { return Fate::Calm };
+        let fate = match kind {
+            Kind::EndsBefore => Fate::EndsBefore,
+            Kind::EndsAfter => Fate::EndsAfter,
+            _ if !call.is_remote => return Fate::Calm,
+            Kind::Unreached => Fate::Unreached,
+            Kind::Throttled => Fate::Throttled,
+            Kind::Lost => Fate::Lost,
+            Kind::Late => Fate::Late(Duration::from_millis(self.rng.u64(LATE_MS))),
+            Kind::Reboot
+            | Kind::Unreachable
+            | Kind::ColleaguePushes
+            | Kind::ColleagueBuilds
+            | Kind::ColleagueSaves
+            | Kind::ColleagueDeploys
+            | Kind::TokenEnds => return Fate::Calm,
+        };
+        self.fire(kind, now_ms);
+        fate
+    }
+
+    /// What happens to a write of the journal: `Some(true)` when the app ends after it.
+    fn of_write(&mut self, now_ms: i64) -> Option<bool> {
+        let kind = self.by_write.remove(&self.writes);
+        self.writes += 1;
+        let kind = kind.filter(|kind| matches!(kind, Kind::EndsBefore | Kind::EndsAfter))?;
+        self.fire(kind, now_ms);
+        Some(kind == Kind::EndsAfter)
+    }
+
+    /// Brings what happens by time upon the World.
+    fn live(&mut self, world: &mut World, now_ms: i64) {
+        while let Some((_, kind)) = self.by_time.pop_if(|(at, _)| *at <= now_ms) {
+            self.fire(kind, now_ms);
+            world.record.called_by(Caller::COLLEAGUE);
+            self.happen(kind, world, now_ms);
+        }
+        world.host.is_reachable = now_ms >= self.unreachable_until;
+        world.rules.token_expires_at = (now_ms < self.token_until).then_some(0);
+        if now_ms < self.unreachable_until.max(self.token_until) {
+            self.last_ms = self.last_ms.max(now_ms);
+        }
+    }
+
+    fn happen(&mut self, kind: Kind, world: &mut World, now_ms: i64) {
+        let until = now_ms + self.rng.i64(LASTS_MS);
+        match kind {
+            Kind::Reboot => world.reboot(),
+            Kind::Unreachable => self.unreachable_until = until,
+            Kind::TokenEnds => self.token_until = until,
+            Kind::ColleaguePushes => colleague_pushes(world, now_ms),
+            Kind::ColleagueBuilds => {
+                world.dispatch(MAIN, serde_json::json!({}));
+            }
+            Kind::ColleagueSaves => {
+                world.copy_newest();
+            }
+            Kind::ColleagueDeploys => {
+                let newest = world.definitions().last().map(|definition| definition.revision);
+                if let Some(newest) = newest {
+                    world.set_revision(newest, "colleague");
+                }
+            }
+            Kind::Unreached | Kind::Throttled | Kind::Lost | Kind::Late | Kind::EndsBefore | Kind::EndsAfter => {}
+        }
+    }
+}
+
+fn colleague_pushes(world: &mut World, now_ms: i64) {
+    let old = world.git.refs.get(MAIN).cloned();
+    let text = format!("hotfix at {now_ms}");
+    if let Some(new) = world.git.commit_on(MAIN, "src/Web.java", &text, "Hotfix", now_ms) {
+        let op = Op::PushRef { name: MAIN.to_owned(), expected: old.clone(), old, new, forced: false };
+        world.record.by_itself(now_ms, Actor::Colleague, op);
+        world.follow_main();
+    }
+}
+
+/// The version file as a colleague writes it.
+pub fn version_file(value: &str) -> (String, String) {
+    (VERSION_FILE.to_owned(), format!("name=rally\nversion={value}\n"))
+}
+
+/// One start of the app, and everything between it and the World.
+pub struct SimulatedWire {
+    pub clock: VirtualClock,
+    pub world: Arc<Mutex<World>>,
+    pub faults: Arc<Mutex<Faults>>,
+    pub tape: Arc<Tape>,
+    pub has_ended: AtomicBool,
+    pub ended: Notify,
+}
+
+impl SimulatedWire {
+    /// What happens to a write of the journal.
+    pub fn write_fate(&self) -> Option<bool> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).of_write(self.clock.now_ms())
+    }
+
+    /// Whether the app ended: nothing may leave it any more.
+    pub fn is_over(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
+}
+
+impl Wire for SimulatedWire {
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    fn fate(&self, call: Call) -> Fate {
+        if self.is_over() {
+            return Fate::EndsBefore;
+        }
+        let now_ms = self.clock.now_ms();
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+            world.advance(now_ms);
+            faults.live(&mut world, now_ms);
+            self.tape.requests(&mut world);
+        }
+        let fate = faults.of(call, now_ms);
+        self.tape.called(call.name, fate);
+        fate
+    }
+
+    fn end_app(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+        self.ended.notify_one();
+    }
+
+    fn passed(&self, world: &mut World) {
+        self.tape.requests(world);
+    }
+}
