@@ -8,5 +8,5 @@ pub mod minimise;
 mod operator;
 pub mod play;
 pub mod scenario;
-mod tape;
+pub mod tape;
 mod wire;

@@ -1,6 +1,8 @@
 //! Makes a found fault small: leaves out what it does not need.
 
-use crate::{judge::Judge, play, scenario::Scenario};
+use std::sync::Arc;
+
+use crate::{judge::Judge, play, scenario::Scenario, tape::Keep};
 
 /// Plays at most, for one scenario.
 const PLAYS_MAX: u32 = 2_000;
@@ -11,6 +13,7 @@ const PLAYS_MAX: u32 = 2_000;
 /// # Errors
 /// When a release cannot be played.
 pub fn minimise(scenario: &Scenario, invariant: &str, judge: &dyn Fn() -> Box<dyn Judge>) -> anyhow::Result<Scenario> {
+    let profile = Arc::new(play::simulated_profile()?);
     let mut best = scenario.clone();
     let mut plays = 0;
     let mut size = best.faults.len().div_ceil(2).max(1);
@@ -22,7 +25,7 @@ pub fn minimise(scenario: &Scenario, invariant: &str, judge: &dyn Fn() -> Box<dy
             let end = (at + size).min(smaller.faults.len());
             smaller.faults.drain(at..end);
             plays += 1;
-            let played = play::play(&smaller, judge(), false)?;
+            let played = play::play_with(&profile, &smaller, judge(), Keep::Counts)?;
             if played.tape.violations.iter().any(|violation| violation.invariant == invariant) {
                 best = smaller;
                 shrank = true;

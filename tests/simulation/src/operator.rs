@@ -20,7 +20,7 @@ const ACTS_MAX: u32 = 600;
 /// Looks at a step in doubt before the person decides.
 const LOOKS_BEFORE_DECIDING: u32 = 6;
 /// Waits without any change after which nothing will come by itself any more.
-const STILL_MAX: u32 = 40;
+const STILL_MAX: u32 = 24;
 
 /// How a sitting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +138,8 @@ impl Operator<'_> {
         let busy =
             view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status == Status::Running);
         let hopeless = view.steps.iter().find(|step| {
-            step.status == Status::Failed && step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No)
-                || step.status == Status::Failed && step.definition.role == Role::Watching
+            let is_final = step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No);
+            step.status == Status::Failed && (is_final || step.definition.role == Role::Watching)
         });
         if let Some(step) = hopeless.filter(|_| !busy) {
             if step.definition.id == StepId::RunMigration && self.rng.u8(..4) == 0 {
@@ -154,8 +154,8 @@ impl Operator<'_> {
             .iter()
             .find(|step| step.status == Status::AwaitingOperator || step.status == Status::Failed && step.attempt < 6);
         match next {
-            Some(step) if !busy => self.press(step.definition.id).await,
             Some(_) | None if still > STILL_MAX / 2 && !busy => self.give_up(view).await,
+            Some(step) if !busy => self.press(step.definition.id).await,
             Some(_) | None => Ok(()),
         }
     }
@@ -187,10 +187,11 @@ impl Operator<'_> {
     async fn start(&mut self, plan: &StepPlan) -> Result<(), Failure> {
         let (step, plan_hash) = (plan.step, plan.hash.clone());
         let mut token = None;
-        if plan.irreversible && plan.already.is_none() {
-            if let Answer::Token(given) = self.act(Act::Confirm { step, plan_hash: plan_hash.clone() }).await? {
-                token = Some(given);
-            }
+        if plan.irreversible
+            && plan.already.is_none()
+            && let Answer::Token(given) = self.act(Act::Confirm { step, plan_hash: plan_hash.clone() }).await?
+        {
+            token = Some(given);
         }
         self.last = Some((step, plan_hash.clone(), token.clone()));
         let pressed = self.act(Act::Run { step, plan_hash: plan_hash.clone(), token: token.clone() }).await;

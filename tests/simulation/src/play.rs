@@ -28,8 +28,8 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::{
-    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunState, RunView,
-    Stamp, Status, Version,
+    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunResult, RunState,
+    RunView, Stamp, Status, Version,
 };
 use serde_json::json;
 use tokio::sync::Notify;
@@ -38,7 +38,7 @@ use crate::{
     judge::Judge,
     operator::{Operator, Sitting},
     scenario::{Kind, Scenario},
-    tape::{Tape, TapeResult},
+    tape::{Keep, Tape, TapeResult},
     wire::{Faults, SimulatedWire, VirtualClock, version_file},
 };
 
@@ -107,8 +107,8 @@ pub fn simulated_profile() -> Result<Profile, Failure> {
 ///
 /// # Errors
 /// When the runtime or the profile cannot be made; never because of what happens in the release.
-pub fn play(scenario: &Scenario, judge: Box<dyn Judge>, keeps_lines: bool) -> anyhow::Result<Played> {
-    play_with(&Arc::new(simulated_profile()?), scenario, judge, keeps_lines)
+pub fn play(scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Played> {
+    play_with(&Arc::new(simulated_profile()?), scenario, judge, keep)
 }
 
 /// As [`play`], with a profile that was read before.
@@ -119,9 +119,9 @@ pub fn play_with(
     profile: &Arc<Profile>,
     scenario: &Scenario,
     judge: Box<dyn Judge>,
-    keeps_lines: bool,
+    keep: Keep,
 ) -> anyhow::Result<Played> {
-    let stage = Stage::set(profile, scenario, judge, keeps_lines)?;
+    let stage = Stage::set(profile, scenario, judge, keep)?;
     let (mut now_ms, mut starts, mut idle) = (START_MS, 0, 0);
     let mut run: Option<RunId> = None;
     for process in 1..=STARTS_MAX {
@@ -144,12 +144,7 @@ pub fn play_with(
 }
 
 impl Stage {
-    fn set(
-        profile: &Arc<Profile>,
-        scenario: &Scenario,
-        judge: Box<dyn Judge>,
-        keeps_lines: bool,
-    ) -> anyhow::Result<Self> {
+    fn set(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Self> {
         let version = Version::parse("2.1.0")?;
         Ok(Self {
             world: Arc::new(Mutex::new(world(scenario))),
@@ -157,7 +152,7 @@ impl Stage {
             journal: Arc::default(),
             spool: Arc::default(),
             faults: Arc::new(Mutex::new(Faults::new(&scenario.faults, START_MS, scenario.seed))),
-            tape: Arc::new(Tape::new(judge, keeps_lines)),
+            tape: Arc::new(Tape::new(judge, keep)),
             ids: Arc::default(),
             rng: Mutex::new(Rng::with_seed(scenario.seed ^ 0xA11CE)),
             profile: Arc::clone(profile),
@@ -254,8 +249,11 @@ impl Stage {
         let ending = match view {
             None => "never drafted".to_owned(),
             Some(view) => match (view.state, view.result) {
+                (RunState::Ended, Some(RunResult::Stopped)) => {
+                    format!("Stopped: {}; {}", cut(&view.end_note), open_steps(&view))
+                }
                 (RunState::Ended, Some(result)) => format!("{result:?}"),
-                (state, _) => format!("left {state:?}"),
+                (state, _) => format!("left {state:?}: {}", open_steps(&view)),
             },
         };
         Played {
@@ -272,6 +270,17 @@ impl Stage {
         let events = self.journal.all(run);
         fold::fold(&events).ok()
     }
+}
+
+/// The first words of a note.
+fn cut(note: &str) -> String {
+    note.chars().take(60).collect()
+}
+
+/// The steps that are not done, with their states.
+fn open_steps(view: &RunView) -> String {
+    let open = view.steps.iter().filter(|step| !step.status.is_done() && step.status != Status::NotStarted);
+    open.map(|step| format!("{} {:?}", step.definition.id.name(), step.status)).collect::<Vec<_>>().join(", ")
 }
 
 /// Production as a scenario sets it up.
@@ -310,8 +319,8 @@ fn world(scenario: &Scenario) -> World {
     world.follow_main();
     world.host = Host::prepared_for("2.1.0.0", START_MS);
     let ends = &mut world.host.ends;
+    ends.bad_backups = setting.bad_backups;
     ends.backup = setting.backup_exit;
-    ends.leaves_empty_dump = setting.empty_dump;
     ends.migration = setting.migration_exit;
     ends.backup_ms = setting.backup_s * 1_000;
     ends.migration_ms = setting.migration_s * 1_000;

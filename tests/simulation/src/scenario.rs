@@ -33,10 +33,10 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
-    /// Exit code of the backup.
+    /// How many backups go wrong before one goes well.
+    pub bad_backups: u32,
+    /// Exit code of those; with 0 they leave an empty file (TRAP-M1).
     pub backup_exit: i32,
-    /// Whether it leaves an empty file (TRAP-M1).
-    pub empty_dump: bool,
     /// Exit code of the migration.
     pub migration_exit: i32,
     /// Seconds of a backup.
@@ -182,7 +182,7 @@ fn rules(rng: &mut Rng) -> Rules {
         image: rng.i64(20..200) * SECOND,
         built: 0,
         set: 0,
-        retry: rng.i64(3..30) * SECOND,
+        retry: rng.i64(8..40) * SECOND,
         ..brisk
     };
     let built = pace.image + rng.i64(1..20) * SECOND;
@@ -217,8 +217,8 @@ fn rules(rng: &mut Rng) -> Rules {
 
 fn setting(rng: &mut Rng) -> Setting {
     Setting {
-        backup_exit: if one_in(rng, 15) { 1 } else { 0 },
-        empty_dump: one_in(rng, 20),
+        bad_backups: if one_in(rng, 6) { rng.u32(1..4) } else { 0 },
+        backup_exit: rng.i32(0..2),
         migration_exit: if one_in(rng, 10) { 3 } else { 0 },
         backup_s: rng.i64(5..120),
         migration_s: rng.i64(5..90),
@@ -237,8 +237,8 @@ fn faults(rng: &mut Rng, rules: &Rules) -> Vec<Fault> {
     // Some releases are calm, so that every ending is reached; the others make up for it.
     let storm = match rng.u8(..10) {
         0 => 0,
-        1..=3 => 1,
-        4..=7 => 2,
+        1..=2 => 1,
+        3..=6 => 2,
         _ => 4,
     };
     for _ in 0..storm * rng.u32(4..9) {

@@ -14,6 +14,17 @@ use serde_json::{Value, json};
 
 use crate::judge::{Judge, Violation};
 
+/// What is kept of a release besides what the judge finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Counts only.
+    Counts,
+    /// The number that two plays of the same release share.
+    Trace,
+    /// Every line of the tape, and its number.
+    Lines,
+}
+
 /// The tape.
 pub struct Tape {
     inner: Mutex<Inner>,
@@ -22,7 +33,8 @@ pub struct Tape {
 struct Inner {
     judge: Box<dyn Judge>,
     hasher: DefaultHasher,
-    calls: u32,
+    keep: Keep,
+    calls: BTreeMap<&'static str, u32>,
     events: u32,
     statuses: BTreeMap<StepId, Status>,
     transitions: BTreeSet<(Status2, &'static str)>,
@@ -35,16 +47,17 @@ struct Inner {
 type Status2 = String;
 
 impl Tape {
-    pub fn new(judge: Box<dyn Judge>, keeps_lines: bool) -> Self {
+    pub fn new(judge: Box<dyn Judge>, keep: Keep) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 judge,
                 hasher: DefaultHasher::new(),
-                calls: 0,
+                keep,
+                calls: BTreeMap::new(),
                 events: 0,
                 statuses: BTreeMap::new(),
                 transitions: BTreeSet::new(),
-                lines: keeps_lines.then(Vec::new),
+                lines: (keep == Keep::Lines).then(Vec::new),
                 last_shown: 0,
             }),
         }
@@ -57,7 +70,7 @@ impl Tape {
     /// A call of the app was decided upon.
     pub fn called(&self, name: &'static str, fate: Fate) {
         let mut inner = self.inner();
-        inner.calls += 1;
+        *inner.calls.entry(name).or_default() += 1;
         inner.hasher.write(name.as_bytes());
         if fate != Fate::Calm
             && let Some(lines) = &mut inner.lines
@@ -131,7 +144,7 @@ impl Tape {
         TapeResult {
             violations: inner.judge.violations(),
             trace: inner.hasher.finish(),
-            calls: inner.calls,
+            calls: std::mem::take(&mut inner.calls),
             events: inner.events,
             transitions: std::mem::take(&mut inner.transitions),
             lines: inner.lines.take().unwrap_or_default(),
@@ -146,8 +159,8 @@ pub struct TapeResult {
     pub violations: Vec<Violation>,
     /// The same for the same release.
     pub trace: u64,
-    /// Calls of the app.
-    pub calls: u32,
+    /// Calls of the app, by name.
+    pub calls: BTreeMap<&'static str, u32>,
     /// Events of the journal.
     pub events: u32,
     /// Transitions that steps took: status before, and event.
@@ -158,6 +171,9 @@ pub struct TapeResult {
 
 impl Inner {
     fn note(&mut self, what: &str, told: &Value) {
+        if self.keep == Keep::Counts {
+            return;
+        }
         let text = told.to_string();
         self.hasher.write(text.as_bytes());
         if let Some(lines) = &mut self.lines {

@@ -1,6 +1,6 @@
 //! What is asked again when Deploy starts, and what stays behind when a run ends early. Reads only.
 
-use greenlight_types::{Fact, FactKind, Failure, RunView};
+use greenlight_types::{Fact, FactKind, Failure, RunView, StepId};
 
 use crate::{fold, step::StepContext, time};
 
@@ -57,11 +57,12 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> R
         None => found.push(format!("The start-up settings {revision} are not on AWS any more.")),
     }
     if let Some(service) = cx.ports.services.describe().await? {
-        if &service.task_definition != base_arn && &service.task_definition != arn {
+        let ran = ran_at_prepare(run).unwrap_or_else(|| base_arn.clone());
+        if service.task_definition != ran && &service.task_definition != arn {
             found.push(format!(
                 "Production runs {} now; on the day of Prepare it was {}.",
                 last(&service.task_definition),
-                last(base_arn)
+                last(&ran)
             ));
         }
         if service.deployments.len() > 1 {
@@ -69,6 +70,12 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> R
         }
     }
     Ok(())
+}
+
+/// What production ran when the revision was saved: not always what the revision is based on (RELEASE.md 4).
+fn ran_at_prepare(run: &RunView) -> Option<String> {
+    let plan = fold::step(run, StepId::RegisterTaskDefinition)?.plan.as_ref()?;
+    Some(plan.input("running").to_owned()).filter(|arn| !arn.is_empty())
 }
 
 fn last(arn: &str) -> &str {

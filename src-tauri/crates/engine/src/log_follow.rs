@@ -29,14 +29,26 @@ pub struct Labels {
 }
 
 impl Labels {
+    /// Whether the task of a stream has a label.
+    #[must_use]
+    pub fn knows(&self, stream: &str) -> bool {
+        let task = task_of(stream);
+        self.new.contains(task) || self.old.contains(task)
+    }
+
     fn of(&self, stream: &str) -> LineLabel {
-        let task = stream.rsplit('/').next().unwrap_or_default();
+        let task = task_of(stream);
         match (self.new.contains(task), self.old.contains(task)) {
             (true, _) => LineLabel::New,
             (false, true) => LineLabel::Old,
             (false, false) => LineLabel::Unknown,
         }
     }
+}
+
+/// The last part of a stream's name.
+fn task_of(stream: &str) -> &str {
+    stream.rsplit('/').next().unwrap_or_default()
 }
 
 /// State of following one log group.

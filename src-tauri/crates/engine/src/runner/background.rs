@@ -58,25 +58,35 @@ async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: 
     let run = cx.run();
     let from = run.deploy_started_at.as_ref().and_then(time::ms).unwrap_or(0);
     let mut follow = if kept == 0 { LogFollow::starting(from) } else { LogFollow::resuming(from, tail, kept) };
+    let mut labels = Labels::default();
     for _ in 0..MOST_LOOKS {
         if !goes_on(cx) {
             return;
         }
-        if let Err(failure) = read_pages(cx, &mut follow).await {
+        if let Err(failure) = read_pages(cx, &mut follow, &mut labels).await {
             tracing::info!(%failure, "the production log does not answer; asking again");
         }
         cx.wait(LOG_PAUSE).await;
     }
 }
 
-async fn read_pages(cx: &StepContext, follow: &mut LogFollow) -> Result<(), greenlight_types::Failure> {
-    let labels = labels(cx).await;
+async fn read_pages(
+    cx: &StepContext,
+    follow: &mut LogFollow,
+    labels: &mut Labels,
+) -> Result<(), greenlight_types::Failure> {
+    let mut is_asked = false;
     let now = time::ms(&cx.ports.clock.now()).unwrap_or(0);
     let from = follow.next_query(now);
     let mut token: Option<String> = None;
     for _ in 0..MOST_PAGES {
         let page = cx.ports.logs.page(from, token.as_deref()).await?;
-        let lines = follow.take(&page, &labels, &mut str::to_owned);
+        // AWS's limits are shared with colleagues: its tasks are asked about only when a new one has written.
+        if !is_asked && page.events.iter().any(|event| !labels.knows(&event.stream)) {
+            *labels = ask_labels(cx).await;
+            is_asked = true;
+        }
+        let lines = follow.take(&page, labels, &mut str::to_owned);
         if !lines.is_empty() {
             cx.sink.lines(LineSource::Production, lines);
         }
@@ -89,7 +99,7 @@ async fn read_pages(cx: &StepContext, follow: &mut LogFollow) -> Result<(), gree
 }
 
 /// Tasks by version; empty while AWS cannot be asked.
-async fn labels(cx: &StepContext) -> Labels {
+async fn ask_labels(cx: &StepContext) -> Labels {
     let run = cx.run();
     let ours = steps::saved_revision(&run);
     let mut labels = Labels::default();

@@ -92,6 +92,7 @@ impl Step for RegisterTaskDefinition {
             .to_string();
         Ok(draft
             .input("base", base.arn.clone())
+            .input("running", running.arn.clone())
             .input("image", run.names.image.clone())
             .input("body", body.to_string())
             .line("Based on", name(base))

@@ -69,7 +69,15 @@ impl Services for InProcess {
         self.read("services.tasks", |world| {
             tell(world);
             let has_check = world.rules.has_health_check;
-            Ok(world.service.tasks.iter().map(|task| task_snapshot(task, has_check)).collect())
+            // Most tasks share a revision, and this is asked every few seconds.
+            let mut known = (0, String::new());
+            let tasks = world.service.tasks.iter().map(|task| {
+                if known.0 != task.revision {
+                    known = (task.revision, definition::arn(task.revision));
+                }
+                task_snapshot(task, &known.1, has_check)
+            });
+            Ok(tasks.collect())
         })
         .await
     }
@@ -105,11 +113,11 @@ fn status_of(world: &World, deployment: &service::Deployment) -> &'static str {
     if is_primary { "PRIMARY" } else { "ACTIVE" }
 }
 
-fn task_snapshot(task: &service::Task, has_health_check: bool) -> TaskSnapshot {
+fn task_snapshot(task: &service::Task, arn: &str, has_health_check: bool) -> TaskSnapshot {
     let (last, health) = task.words(has_health_check);
     TaskSnapshot {
         id: task.id.clone(),
-        task_definition: definition::arn(task.revision),
+        task_definition: arn.to_owned(),
         last_status: last.to_owned(),
         health: health.to_owned(),
         stopped_reason: task.reason.clone(),
@@ -126,7 +134,7 @@ fn tell(world: &mut World) {
     }
     let mut hasher = DefaultHasher::new();
     for task in &world.service.tasks {
-        (&task.id, task.status).hash(&mut hasher);
+        (task.created_ms, task.status).hash(&mut hasher);
     }
     for deployment in &world.service.deployments {
         (&deployment.id, deployment.rollout.word()).hash(&mut hasher);

@@ -127,7 +127,12 @@ impl World {
         let pace = &self.rules.pace;
         let mut due: Option<i64> = None;
         for build in self.builds.iter().filter(|build| build.ended.is_none()) {
+            let is_decided = build
+                .deployment
+                .as_ref()
+                .is_some_and(|id| self.rules.ends_at_update || self.service.outcome(id).is_some());
             let ages = [
+                is_decided.then_some(self.now_ms - build.created_ms),
                 (!build.image_is_pushed).then_some(pace.image),
                 self.rules.build_fails_at.filter(|_| !build.image_is_pushed),
                 build.deployment.is_none().then_some(pace.set),

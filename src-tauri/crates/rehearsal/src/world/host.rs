@@ -40,10 +40,10 @@ pub struct Host {
 /// How scripts end, and how long they take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ends {
-    /// Exit code of the backup.
+    /// How many of the next backups go wrong.
+    pub bad_backups: u32,
+    /// Exit code of a backup that goes wrong; with 0 it leaves an empty file (TRAP-M1).
     pub backup: i32,
-    /// Whether the backup leaves an empty file although it ends with 0 (TRAP-M1).
-    pub leaves_empty_dump: bool,
     /// Exit code of the migration.
     pub migration: i32,
     /// How long a backup takes, in ms.
@@ -101,8 +101,8 @@ impl Host {
             is_reachable: true,
             may_back_up: true,
             ends: Ends {
-                backup: 0,
-                leaves_empty_dump: false,
+                bad_backups: 0,
+                backup: 1,
                 migration: 0,
                 backup_ms: Work::Backup.duration_ms(),
                 migration_ms: Work::Migration.duration_ms(),
@@ -251,15 +251,17 @@ impl World {
         let ends = self.host.ends.clone();
         let Some(job) = self.host.jobs.get_mut(id) else { return };
         let (at, work) = (job.ends_ms, job.work());
+        let is_bad = work == Some(Work::Backup) && ends.bad_backups > 0;
         let exit = match work {
-            Some(Work::Backup) => ends.backup,
+            Some(Work::Backup) => ends.backup * i32::from(is_bad),
             Some(Work::Migration) => ends.migration,
             None => 0,
         };
         job.ended = Some((at, exit));
         let Some(work) = work else { return };
         if work == Work::Backup {
-            self.write_dump(id, at, exit == 0 && !ends.leaves_empty_dump);
+            self.host.ends.bad_backups = ends.bad_backups.saturating_sub(1);
+            self.write_dump(id, at, !is_bad);
         }
         let op = Op::PayloadEnded { job: id.to_owned(), work: name(work), exit };
         self.record.by_itself(at, Actor::Host, op);

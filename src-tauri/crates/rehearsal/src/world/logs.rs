@@ -36,7 +36,8 @@ impl World {
             0
         };
         self.logs.push_back(LogLine {
-            id: format!("{:056}", self.log_count),
+            // As long as AWS's, and in the order of arrival.
+            id: format!("{:020}{:036}", self.log_count, 0),
             stream: stream.to_owned(),
             at_ms: self.now_ms,
             arrives_ms: self.now_ms + lag,

@@ -16,7 +16,7 @@ const LISTED_MS: i64 = 60 * 60 * SECOND;
 /// Longest wait between two tries of tasks that never reach RUNNING (TRAP-E4).
 const BACK_OFF_MAX_MS: i64 = 27 * MINUTE;
 /// Stopped tasks that are kept, so that a crash loop of a day does not fill the memory.
-const STOPPED_MAX: usize = 200;
+const STOPPED_MAX: usize = 50;
 
 /// A task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
