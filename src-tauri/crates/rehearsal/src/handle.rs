@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::VirtualClock,
     host::{Host, USER, is_alive},
-    process::control,
+    process::{
+        control,
+        troubles::{Switch, Told},
+    },
     profile::{fill, filled},
 };
 
@@ -155,7 +158,24 @@ impl Handle {
     /// # Errors
     /// When the process does not answer.
     pub async fn set_speed(&self, speed: u32) -> io::Result<()> {
-        self.control("POST", "/speed", &format!("{{\"speed\":{speed}}}")).await
+        self.control("POST", "/speed", &format!("{{\"speed\":{speed}}}")).await.map(drop)
+    }
+
+    /// The troubles, and each time that one happened.
+    ///
+    /// # Errors
+    /// When the process does not answer, or not in words that are known.
+    pub async fn troubles(&self) -> io::Result<Told> {
+        Ok(serde_json::from_str(&self.control("GET", "/troubles", "").await?)?)
+    }
+
+    /// Switches a trouble; answers how all of them are then.
+    ///
+    /// # Errors
+    /// When the process does not answer, or not in words that are known.
+    pub async fn switch(&self, wanted: &Switch) -> io::Result<Told> {
+        let body = serde_json::to_string(wanted)?;
+        Ok(serde_json::from_str(&self.control("POST", "/trouble", &body).await?)?)
     }
 
     /// Tells the process that a client is there.
@@ -163,7 +183,7 @@ impl Handle {
     /// # Errors
     /// When it does not answer.
     pub async fn keep_alive(&self) -> io::Result<()> {
-        self.control("GET", "/alive", "").await
+        self.control("GET", "/alive", "").await.map(drop)
     }
 
     /// Ends the process and everything on the pretend host.
@@ -171,10 +191,10 @@ impl Handle {
     /// # Errors
     /// When it does not answer.
     pub async fn stop(&self) -> io::Result<()> {
-        self.control("POST", "/stop", "").await
+        self.control("POST", "/stop", "").await.map(drop)
     }
 
-    async fn control(&self, method: &str, path: &str, body: &str) -> io::Result<()> {
+    async fn control(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
         control::call(self.file.ports.control, &self.file.control_token, method, path, body).await
     }
 

@@ -4,13 +4,14 @@
 pub mod control;
 pub mod rally;
 mod state;
+pub mod troubles;
 
 use std::{
     fmt::Write as _,
     io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, MutexGuard},
     time::Duration,
 };
 
@@ -31,10 +32,11 @@ use crate::{
         Host,
         jobs::{ExitCodes, HostEvent, Mailbox},
     },
-    world::Start,
+    world::{Start, World},
 };
 
 use state::StateFile;
+use troubles::Desk;
 
 /// How long no client has to be heard of until the process ends itself.
 pub const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
@@ -67,6 +69,10 @@ pub trait Production: Send + Sync + 'static {
     /// The main branch is at this commit, whose version file says `2.1.0.0-RELEASE`. Told at the start and after
     /// every push.
     fn on_main(&self, at_ms: i64, commit: &str, version_value: &str);
+    /// The World behind it, where troubles can be practised.
+    fn world(&self) -> Option<MutexGuard<'_, World>> {
+        None
+    }
     /// How many effects it took from outside. When it grew, the state is on disk before anybody has an answer; between
     /// them, time alone leads from a kept state to the same future.
     fn effects(&self) -> u64;
@@ -250,6 +256,9 @@ struct Served<P> {
     production: Arc<P>,
     state: Arc<StateFile>,
     pulse: Pulse,
+    desk: Desk<P>,
+    /// Whether nobody reaches the staging machine.
+    cut: watch::Receiver<bool>,
 }
 
 impl<P: Production> Served<P> {
@@ -292,7 +301,10 @@ impl<P: Production> Served<P> {
             clock: Arc::clone(&place.clock),
         })?;
         production.on_main(place.clock.now_ms(), &main, &version_value);
-        let served = Self { handle, production: Arc::new(production), state, pulse: Pulse::default() };
+        let production = Arc::new(production);
+        let (cut, is_cut) = watch::channel(false);
+        let desk = Desk::new(&production, &state, &place.clock, &place.repo, cut);
+        let served = Self { handle, production, state, pulse: Pulse::default(), desk, cut: is_cut };
         served.state.keep(&*served.production, true)?;
         Ok(served)
     }
@@ -300,9 +312,9 @@ impl<P: Production> Served<P> {
     fn start(&self, listeners: Listeners, place: &Place, stop: watch::Sender<bool>) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
         let fronts = [
-            (listeners.github, self.production.github()),
+            (listeners.github, self.desk.github(self.production.github())),
             (listeners.aws, self.production.aws()),
-            (listeners.site, self.production.site()),
+            (listeners.site, self.desk.site(self.production.site())),
         ];
         for (listener, router) in fronts {
             let router = self.kept(router, &place.clock);
@@ -315,12 +327,15 @@ impl<P: Production> Served<P> {
             self.pushed(place),
             self.pulse.clone(),
         );
-        tasks.spawn(async move { axum::serve(listeners.git, git.router()).await });
+        let git = self.desk.git(git.router());
+        tasks.spawn(async move { axum::serve(listeners.git, git).await });
         let control =
             control::Control::new(&self.handle.control_token, Arc::clone(&place.clock), self.pulse.clone(), stop);
-        tasks.spawn(async move { axum::serve(listeners.control, control.router()).await });
+        let control = control.clone().router().merge(self.desk.clone().routes(control));
+        tasks.spawn(async move { axum::serve(listeners.control, control).await });
         let (host, keys, pulse) = (place.host.clone(), place.keys.clone(), self.pulse.clone());
-        tasks.spawn(async move { ssh::serve(listeners.ssh, host, &keys, pulse).await });
+        let cut = self.cut.clone();
+        tasks.spawn(async move { ssh::serve_until_cut(listeners.ssh, host, &keys, pulse, cut).await });
         tasks
     }
 
@@ -380,11 +395,13 @@ impl<P: Production> Served<P> {
                 }
             }
             let now = place.clock.now_ms();
-            let (events, is_busy) = mailbox.advance(now)?;
+            let fate = |work| self.production.world().and_then(|mut world| world.fate_of(work));
+            let (events, is_busy) = mailbox.advance_with(now, fate)?;
             for (at, event) in events {
                 self.production.on_host(at, event);
             }
             self.production.advance(now);
+            self.desk.tick();
             let is_due = count.is_multiple_of(KEEP_TICKS);
             self.state.keep(&*self.production, is_due)?;
             mailbox.release()?;

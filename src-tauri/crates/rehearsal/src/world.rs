@@ -12,6 +12,7 @@ pub mod record;
 pub mod rules;
 pub mod service;
 mod told;
+pub mod trouble;
 pub mod work;
 
 use std::collections::VecDeque;
@@ -94,6 +95,9 @@ pub struct World {
     pub git: git::Remote,
     /// The staging machine, where no front serves a real one.
     pub host: Host,
+    /// What is to go wrong.
+    #[serde(default)]
+    pub troubles: trouble::Troubles,
     /// What happened.
     #[serde(skip)]
     pub record: Record,
@@ -173,6 +177,7 @@ impl World {
             rules,
             git: git::Remote::default(),
             host: Host::prepared_for("", now_ms),
+            troubles: trouble::Troubles::default(),
             record: Record::default(),
             due_ms: None,
             looked: 0,
@@ -182,6 +187,7 @@ impl World {
     /// Lives until this time, on a grid of whole seconds. Where nothing can happen, time is skipped.
     pub fn advance(&mut self, now_ms: i64) {
         self.now_ms = self.now_ms.max(now_ms - STRETCH_MAX_MS);
+        self.live_troubles(self.now_ms);
         while self.now_ms + SECOND <= now_ms {
             let due = self.due_ms.unwrap_or_else(|| self.next_due());
             let wait = due.saturating_sub(self.now_ms).max(SECOND);
@@ -265,6 +271,7 @@ impl World {
     pub fn on_host(&mut self, event: HostEvent) {
         self.effects += 1;
         self.changed();
+        self.trouble_on_host(event);
         match event {
             HostEvent::Ended(Work::Migration, 0) => {
                 let to = match self.host.migrates_to.as_str() {

@@ -3,6 +3,7 @@
 //! Knows nothing of a release. It does not speak the dumb protocol and serves one repository.
 
 mod cgi;
+mod colleague;
 pub mod seed;
 
 use std::{

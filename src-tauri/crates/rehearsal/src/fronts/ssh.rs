@@ -18,7 +18,10 @@ use russh::{
     },
     server::{self, Auth, ChannelOpenHandle, Msg, Session, VerifiedPublicKey},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+};
 
 use super::ssh_exec;
 use crate::{
@@ -85,6 +88,22 @@ fn open_or_make(file: &Path, comment: &str) -> io::Result<PrivateKey> {
 /// # Errors
 /// When the listener breaks.
 pub async fn serve(listener: TcpListener, host: Host, keys: &Keys, pulse: Pulse) -> io::Result<()> {
+    let (_never, cut) = watch::channel(false);
+    serve_until_cut(listener, host, keys, pulse, cut).await
+}
+
+/// As [`serve`]; while `cut` says so, every connection breaks and no new one is served. What runs on the machine in a
+/// session of its own goes on.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve_until_cut(
+    listener: TcpListener,
+    host: Host,
+    keys: &Keys,
+    pulse: Pulse,
+    cut: watch::Receiver<bool>,
+) -> io::Result<()> {
     let config = Arc::new(server::Config {
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
         auth_rejection_time: Duration::from_millis(300),
@@ -99,6 +118,11 @@ pub async fn serve(listener: TcpListener, host: Host, keys: &Keys, pulse: Pulse)
     loop {
         let (stream, _) = listener.accept().await?;
         pulse.beat();
+        if *cut.borrow() {
+            drop(stream);
+            continue;
+        }
+        let Ok((stream, line)) = with_line(stream) else { continue };
         let handler = Client {
             host: host.clone(),
             key: keys.client.clone(),
@@ -108,16 +132,37 @@ pub async fn serve(listener: TcpListener, host: Host, keys: &Keys, pulse: Pulse)
             _connected: pulse.connected(),
         };
         let config = Arc::clone(&config);
+        let mut cut = cut.clone();
         tokio::spawn(async move {
-            match server::run_stream(config, stream, handler).await {
-                Ok(session) => {
-                    if let Err(error) = session.await {
-                        tracing::debug!(%error, "a session of the pretend host ended");
-                    }
+            let served = serve_one(config, stream, handler);
+            tokio::pin!(served);
+            tokio::select! {
+                () = &mut served => return,
+                // Without a sender nobody cuts it any more.
+                is_cut = cut.wait_for(|is_cut| *is_cut) => if is_cut.is_ok() {
+                    let _gone = line.shutdown(std::net::Shutdown::Both);
                 }
-                Err(error) => tracing::debug!(%error, "a client did not speak SSH to the pretend host"),
             }
+            served.await;
         });
+    }
+}
+
+/// A connection, and the line by which it can be broken.
+fn with_line(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let line = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, line))
+}
+
+async fn serve_one(config: Arc<server::Config>, stream: TcpStream, handler: Client) {
+    match server::run_stream(config, stream, handler).await {
+        Ok(session) => {
+            if let Err(error) = session.await {
+                tracing::debug!(%error, "a session of the pretend host ended");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "a client did not speak SSH to the pretend host"),
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::is_alive;
 use crate::files;
+use crate::world::trouble::Fate;
 pub use crate::world::work::{HostEvent, Work};
 
 /// Requests that are looked at in one round.
@@ -25,6 +26,9 @@ struct Request {
     lines: usize,
     /// When it ended, and its exit code.
     ended: Option<(i64, i32)>,
+    /// How it is to fail, decided when it began.
+    #[serde(default)]
+    fate: Option<Fate>,
 }
 
 /// The mailbox.
@@ -57,6 +61,18 @@ impl Mailbox {
     /// # Errors
     /// When the folder cannot be read or written; a later round repeats what is missing.
     pub fn advance(&mut self, now_ms: i64) -> io::Result<(Vec<(i64, HostEvent)>, bool)> {
+        self.advance_with(now_ms, |_| None)
+    }
+
+    /// As [`Self::advance`]; `fate` is asked once for each piece of work, when it begins.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn advance_with(
+        &mut self,
+        now_ms: i64,
+        fate: impl Fn(Work) -> Option<Fate>,
+    ) -> io::Result<(Vec<(i64, HostEvent)>, bool)> {
         let mut events = Vec::new();
         let mut is_busy = false;
         for ask in self.asks()? {
@@ -64,7 +80,7 @@ impl Mailbox {
             let (mut request, is_new) = match read_request(&record) {
                 Some(request) => (request, false),
                 None => match begin(&ask, now_ms)? {
-                    Some(request) => (request, true),
+                    Some(request) => (Request { fate: fate(request.work), ..request }, true),
                     None => continue,
                 },
             };
@@ -108,13 +124,18 @@ impl Mailbox {
             request.ended = Some((now_ms, 137));
             return Ok(());
         }
-        let code = match request.work {
-            Work::Backup => self.exit_codes.backup,
-            Work::Migration => self.exit_codes.migration,
+        let code = match (request.fate, request.work) {
+            (Some(fate), _) => fate.exit,
+            (None, Work::Backup) => self.exit_codes.backup,
+            (None, Work::Migration) => self.exit_codes.migration,
         };
-        // A failure shows half-way.
-        let stop = if code == 0 { 1_000 } else { 500 };
         let length = request.work.duration_ms();
+        // A failure shows half-way, unless it has a time of its own.
+        let stop = match request.fate {
+            Some(fate) => fate.after_ms.saturating_mul(1_000).checked_div(length).unwrap_or(500).clamp(1, 999),
+            None if code == 0 => 1_000,
+            None => 500,
+        };
         let passed = now_ms.saturating_sub(request.started_ms);
         let lines = request.work.lines();
         let wanted = lines.iter().take_while(|(part, _)| *part < stop && passed >= length * part / 1_000).count();
@@ -129,7 +150,7 @@ impl Mailbox {
             return Ok(());
         }
         if code != 0 {
-            writeln!(output(ask)?, "ERROR: stopped half-way (a practised failure)")?;
+            writeln!(output(ask)?, "{}", request.work.complaint(code))?;
         }
         request.ended = Some((request.started_ms + length * stop / 1_000, code));
         Ok(())
@@ -167,7 +188,7 @@ fn begin(ask: &Path, now_ms: i64) -> io::Result<Option<Request>> {
         fs_err::remove_file(ask)?;
         return Ok(None);
     };
-    Ok(Some(Request { work, pid, started_ms: now_ms, lines: 0, ended: None }))
+    Ok(Some(Request { work, pid, started_ms: now_ms, lines: 0, ended: None, fate: None }))
 }
 
 fn read_request(record: &Path) -> Option<Request> {

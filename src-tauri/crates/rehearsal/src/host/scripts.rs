@@ -145,8 +145,11 @@ part=$dumps/.$name.part
 echo "$(date '+%H:%M:%S') Backup of rally (PROD) starts"
 "@ROOT@/.world/ask" backup
 code=$?
+if [ "$code" -eq 1 ]; then
+  # A full disk: what was written before stays behind, and is no backup.
+  head -c $(( 3 * 1024 * 1024 )) /dev/urandom >"$part"
+fi
 if [ "$code" -ne 0 ]; then
-  rm -f "$part"
   echo "$(date '+%H:%M:%S') Backup FAILED with $code" >&2
   exit "$code"
 fi

@@ -49,7 +49,7 @@ impl Control {
             .with_state(self)
     }
 
-    fn admit(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
         let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         if sent.and_then(|sent| sent.strip_prefix("Bearer ")) != Some(&*self.token) {
             return Err(StatusCode::UNAUTHORIZED);
@@ -88,11 +88,11 @@ async fn stop(State(control): State<Control>, headers: HeaderMap) -> StatusCode 
     StatusCode::OK
 }
 
-/// One call of a control front.
+/// One call of a control front; answers its body.
 ///
 /// # Errors
 /// When nothing answers in time, or the answer is not 200.
-pub(crate) async fn call(port: u16, token: &str, method: &str, path: &str, body: &str) -> io::Result<()> {
+pub(crate) async fn call(port: u16, token: &str, method: &str, path: &str, body: &str) -> io::Result<String> {
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -110,7 +110,7 @@ pub(crate) async fn call(port: u16, token: &str, method: &str, path: &str, body:
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the pretend production does not answer"))??;
     let head = String::from_utf8_lossy(&answer);
     if head.starts_with("HTTP/1.1 200 ") {
-        return Ok(());
+        return Ok(head.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default());
     }
     let line = head.lines().next().unwrap_or("no answer").to_owned();
     Err(io::Error::other(format!("the pretend production answered: {line}")))

@@ -36,6 +36,12 @@ pub struct Build {
     pub is_ours: bool,
     /// Whether the image was pushed, or is lost.
     pub image_is_pushed: bool,
+    /// Age at which it fails, when that is practised.
+    #[serde(default)]
+    pub fails_at: Option<i64>,
+    /// The image did not arrive, so that the deploy job has nothing to do.
+    #[serde(default)]
+    pub is_without_image: bool,
     /// Deployment that the deploy job waits for.
     pub deployment: Option<String>,
     /// When it ended, and how.
@@ -91,6 +97,7 @@ impl World {
             inputs: inputs.clone(),
         };
         self.record.done(self.now_ms, op);
+        let fails_at = self.dooms_build();
         self.builds.push(Build {
             id,
             number,
@@ -99,6 +106,8 @@ impl World {
             inputs,
             is_ours: self.record.caller().actor == Actor::App,
             image_is_pushed: false,
+            fails_at,
+            is_without_image: false,
             deployment: None,
             ended: None,
         });
@@ -135,6 +144,8 @@ impl World {
                 is_decided.then_some(self.now_ms - build.created_ms),
                 (!build.image_is_pushed).then_some(pace.image),
                 self.rules.build_fails_at.filter(|_| !build.image_is_pushed),
+                build.fails_at,
+                build.is_without_image.then_some(pace.built),
                 build.deployment.is_none().then_some(pace.set),
                 // Once it waits for the service, the service's own times lead.
                 build.deployment.is_some().then_some(pace.set + self.rules.waits_max),
@@ -150,6 +161,19 @@ impl World {
             let Some(build) = self.builds.get(at).filter(|build| build.ended.is_none()) else { continue };
             let (age, has_image, is_set) = (now - build.created_ms, build.image_is_pushed, build.deployment.is_some());
             let pace = self.rules.pace;
+            if let Some(fails_at) = build.fails_at {
+                if age >= fails_at {
+                    self.end_build(at, Conclusion::Failure);
+                    self.build_has_failed();
+                }
+                continue;
+            }
+            if build.is_without_image {
+                if age >= pace.built {
+                    self.end_build(at, Conclusion::Success);
+                }
+                continue;
+            }
             if !has_image && self.rules.build_fails_at.is_some_and(|fails| age >= fails) {
                 self.end_build(at, Conclusion::Failure);
                 continue;
@@ -177,10 +201,12 @@ impl World {
     /// Pushes the image of a run; whether the registry took it (TRAP-T5: not over a tag that may not be overwritten).
     fn push_image(&mut self, at: usize) -> bool {
         let now = self.now_ms;
+        let is_lost = self.loses_this_image();
         let Some(build) = self.builds.get_mut(at) else { return true };
         build.image_is_pushed = true;
+        build.is_without_image = is_lost;
         let (run, commit) = (build.id.to_string(), build.commit.clone());
-        if self.rules.loses_image {
+        if self.rules.loses_image || is_lost {
             return true;
         }
         let version = numbers(&commit.version_value);

@@ -32,6 +32,19 @@ impl Work {
         }
     }
 
+    /// The last line of work that fails with this code (a disk that is full is 1, a statement that is refused 3).
+    #[must_use]
+    pub fn complaint(self, exit: i32) -> &'static str {
+        match (self, exit) {
+            (Self::Backup, 1) => "pg_dump: error: could not write to output file: No space left on device",
+            (Self::Migration, 3) => {
+                "ERROR: Changeset db/changelog-2.1.0.xml::2.1.0-3::lkosei failed: column \"family_name\" contains null \
+                 values. The changesets before it stay applied."
+            }
+            (Self::Backup | Self::Migration, _) => "ERROR: stopped half-way (a practised failure)",
+        }
+    }
+
     /// Its output, each line with the part of the duration (in thousandths) after which it appears.
     pub(crate) fn lines(self) -> &'static [(i64, &'static str)] {
         match self {

@@ -83,9 +83,9 @@ struct Written {
 }
 
 const SUSAN: (&str, &str) = ("Susan Fields", "sfields@rally.example");
-const DAVID: (&str, &str) = ("David Okafor", "dokafor@rally.example");
-const LIN: (&str, &str) = ("Lin Kosei", "lkosei@rally.example");
-const MARTA: (&str, &str) = ("Marta Ruiz", "mruiz@rally.example");
+pub(super) const DAVID: (&str, &str) = ("David Okafor", "dokafor@rally.example");
+pub(super) const LIN: (&str, &str) = ("Lin Kosei", "lkosei@rally.example");
+pub(super) const MARTA: (&str, &str) = ("Marta Ruiz", "mruiz@rally.example");
 
 const MASTER: [Written; 4] = [
     Written {
@@ -203,7 +203,7 @@ fn commit(repository: &Repository, parent: Option<Oid>, written: &Written) -> Re
     repository.commit(None, &by, &by, written.message, &tree, &parents)
 }
 
-fn entry(path: &str, id: Oid, length: usize) -> git2::IndexEntry {
+pub(super) fn entry(path: &str, id: Oid, length: usize) -> git2::IndexEntry {
     git2::IndexEntry {
         ctime: git2::IndexTime::new(0, 0),
         mtime: git2::IndexTime::new(0, 0),
@@ -267,6 +267,8 @@ copyright.year = 2025
 
 const POM: &str = "<project>\n  <artifactId>rally</artifactId>\n  <properties>\n    <spring-boot.version>3.3.9</spring-boot.version>\n  </properties>\n</project>\n";
 const POM_NEW: &str = "<project>\n  <artifactId>rally</artifactId>\n  <properties>\n    <spring-boot.version>3.4.5</spring-boot.version>\n  </properties>\n</project>\n";
+/// As a colleague changes it on the main branch: the same line as [`POM_NEW`].
+pub(super) const POM_FIX: &str = "<project>\n  <artifactId>rally</artifactId>\n  <properties>\n    <spring-boot.version>3.3.11</spring-boot.version>\n  </properties>\n</project>\n";
 const APPLICATION: &str = "package org.rally;\n\npublic class RallyApplication {\n    public static void main(String[] args) {\n        Server.start(args);\n    }\n}\n";
 const APPLICATION_NEW: &str = "package org.rally;\n\npublic class RallyApplication {\n    public static void main(String[] args) {\n        Schema.requireAtLeast(\"2.1.0\");\n        Server.start(args);\n    }\n}\n";
 const CHANGELOG: &str = "<databaseChangeLog>\n  <includeAll path=\"db/\"/>\n</databaseChangeLog>\n";

@@ -117,20 +117,21 @@ impl World {
         let age = self.now_ms - build.created_ms;
         let mut jobs = Vec::new();
         if age >= self.rules.pace.queued {
-            let failed = build.ended.filter(|(at, _)| at - build.created_ms < self.rules.pace.built);
-            let built = build.created_ms + self.rules.pace.built;
-            let ended = failed.or((age >= self.rules.pace.built).then_some((built, Conclusion::Success)));
-            let part = |percent: i64| self.rules.pace.built * percent / 100;
+            let whole = build.fails_at.unwrap_or(self.rules.pace.built);
+            let failed = build.ended.filter(|(at, _)| build.fails_at.is_some() || at - build.created_ms < whole);
+            let is_built = build.fails_at.is_none() && age >= whole;
+            let ended = failed.or(is_built.then_some((build.created_ms + whole, Conclusion::Success)));
+            let part = |percent: i64| whole * percent / 100;
             let steps = [
                 ("Check out", self.rules.pace.queued, part(3)),
                 ("Test", part(3), part(58)),
                 ("Package", part(58), part(86)),
-                ("Build and push image", part(86), self.rules.pace.built),
+                ("Build and push image", part(86), whole),
             ];
             jobs.push(self.job(build, 1, BUILD_JOB, self.rules.pace.queued, ended, &steps));
         }
         let starts = i64::midpoint(self.rules.pace.built, self.rules.pace.set);
-        let is_built = build.ended.is_none_or(|(at, _)| at - build.created_ms >= starts);
+        let is_built = build.fails_at.is_none() && build.ended.is_none_or(|(at, _)| at - build.created_ms >= starts);
         if age >= starts && is_built {
             let end = build.ended.map_or(i64::MAX, |(at, _)| at - build.created_ms);
             let steps =

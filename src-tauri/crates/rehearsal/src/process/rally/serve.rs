@@ -94,6 +94,10 @@ impl Production for PretendRally {
         self.rally().on_main(commit, version_value);
     }
 
+    fn world(&self) -> Option<MutexGuard<'_, World>> {
+        Some(self.rally())
+    }
+
     fn effects(&self) -> u64 {
         self.rally().effects()
     }

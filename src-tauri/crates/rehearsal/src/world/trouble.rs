@@ -1,0 +1,413 @@
+//! What can go wrong while somebody practises: a small state machine for each of the ten troubles. Each happens once after
+//! it was switched on, at the moment at which it would in life, and leaves a way to a right end.
+//!
+//! Pure: it says when something is to happen; the effects stand where the thing itself is (builds, host, fronts).
+
+use std::collections::BTreeMap;
+
+use greenlight_types::{Trouble, TroubleState};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MINUTE, SECOND, World, numbers,
+    record::{Actor, Op},
+    work::{HostEvent, Work},
+};
+
+/// When a doomed build ends, after its dispatch.
+const BUILD_FAILS_MS: i64 = 20 * MINUTE;
+/// How long nobody reaches the staging machine.
+const CUT_MS: i64 = MINUTE;
+/// When the connection is lost, after the migration began.
+const CUT_AFTER_MS: i64 = 10 * SECOND;
+/// How long GitHub refuses the token.
+const REFUSED_MS: i64 = 2 * MINUTE;
+/// How long a developer needs to resolve the conflict, and the people who are called to finish a migration.
+const RESOLVED_MS: i64 = 10 * MINUTE;
+const REPAIRED_MS: i64 = 15 * MINUTE;
+/// The shortest time, in real seconds, that something lasts which a person has to see, whatever the speed.
+const SEEN_S: i64 = 8;
+/// Real time between the start of the migration and the loss of the connection, at least.
+const BEFORE_CUT_S: i64 = 1;
+/// Spells that are kept.
+const SPELLS_MAX: usize = 100;
+/// A slow answer takes from 10 to 20 s of real time.
+const SLOW_MIN_S: u64 = 10;
+
+/// The troubles of a practice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Troubles {
+    entries: BTreeMap<Trouble, Entry>,
+    spells: Vec<Spell>,
+    /// A backup ended well and no build followed yet.
+    is_backed_up: bool,
+    /// Slow answers so far.
+    slow: u64,
+    /// Virtual seconds per second; 0 where nobody watches.
+    #[serde(skip)]
+    pub(crate) speed: u32,
+}
+
+/// One trouble that was switched on once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    state: TroubleState,
+    since_ms: i64,
+    /// Time into its step at which it is to happen, where a scenario says so.
+    after_ms: Option<i64>,
+    /// When it is to begin, once that is known.
+    begins_ms: Option<i64>,
+    /// When it is over, once that is known.
+    ends_ms: Option<i64>,
+    /// The piece of work that it will hit is under way.
+    is_bound: bool,
+    /// The one answer was lost.
+    has_lost: bool,
+}
+
+/// One time that a trouble happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spell {
+    /// Which.
+    pub trouble: Trouble,
+    /// When it began.
+    pub began_ms: i64,
+    /// When it was over.
+    pub ended_ms: Option<i64>,
+}
+
+/// How a piece of work on the host ends when a trouble hits it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fate {
+    /// Exit code.
+    pub exit: i32,
+    /// When, after its start, in ms.
+    pub after_ms: i64,
+}
+
+/// What GitHub does with one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answering {
+    /// It refuses the token.
+    pub is_refused: bool,
+    /// Real seconds until its answer.
+    pub after_s: u64,
+    /// The answer is lost after the request was taken.
+    pub is_lost: bool,
+}
+
+/// A request of GitHub's REST API, as far as a trouble cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The workflow is to be started.
+    Dispatch,
+    /// Its runs are listed.
+    Runs,
+    /// Anything else.
+    Other,
+}
+
+/// What a colleague does to the repository; done by whoever holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Pushes a commit to the main branch that conflicts with the release branch.
+    Conflict,
+    /// Merges the main branch into the release branch and resolves the conflict.
+    Resolve,
+    /// Pushes a commit to the main branch.
+    MoveOn,
+}
+
+impl Troubles {
+    /// Each trouble with its state, and since when.
+    pub fn states(&self) -> impl Iterator<Item = (Trouble, TroubleState, Option<i64>)> {
+        Trouble::ALL.into_iter().map(|trouble| match self.entries.get(&trouble) {
+            Some(entry) if entry.state != TroubleState::Off => (trouble, entry.state, Some(entry.since_ms)),
+            Some(_) | None => (trouble, TroubleState::Off, None),
+        })
+    }
+
+    /// Each time that one happened, oldest first.
+    #[must_use]
+    pub fn spells(&self) -> &[Spell] {
+        &self.spells
+    }
+
+    /// Whether it was never switched on and never happened.
+    #[must_use]
+    pub fn is_untouched(&self, trouble: Trouble) -> bool {
+        self.state(trouble) == TroubleState::Off && self.spells.iter().all(|spell| spell.trouble != trouble)
+    }
+
+    fn state(&self, trouble: Trouble) -> TroubleState {
+        self.entries.get(&trouble).map_or(TroubleState::Off, |entry| entry.state)
+    }
+
+    /// Whether it goes on.
+    #[must_use]
+    pub fn is_happening(&self, trouble: Trouble) -> bool {
+        self.state(trouble) == TroubleState::Happening
+    }
+
+    fn waiting(&mut self, trouble: Trouble) -> Option<&mut Entry> {
+        self.entries.get_mut(&trouble).filter(|entry| entry.state == TroubleState::Waiting)
+    }
+
+    /// Virtual time that lasts at least `real_s` seconds before a person's eyes.
+    fn seen(&self, virtual_ms: i64, real_s: i64) -> i64 {
+        virtual_ms.max(real_s * SECOND * i64::from(self.speed))
+    }
+
+    /// Whether a due time has come.
+    fn is_due(&self, trouble: Trouble, now: i64) -> bool {
+        let entry = self.entries.get(&trouble).filter(|entry| entry.state == TroubleState::Happening);
+        entry.and_then(|entry| entry.ends_ms).is_some_and(|at| now >= at)
+    }
+
+    fn begin(&mut self, trouble: Trouble, now: i64, lasts: Option<i64>) -> bool {
+        let Some(entry) = self.waiting(trouble) else { return false };
+        entry.state = TroubleState::Happening;
+        entry.since_ms = now;
+        entry.begins_ms = None;
+        entry.ends_ms = lasts.map(|lasts| now + lasts);
+        let surplus = (self.spells.len() + 1).saturating_sub(SPELLS_MAX);
+        self.spells.drain(..surplus);
+        self.spells.push(Spell { trouble, began_ms: now, ended_ms: None });
+        true
+    }
+
+    fn end(&mut self, trouble: Trouble, now: i64) -> bool {
+        let entry = self.entries.get_mut(&trouble).filter(|entry| entry.state == TroubleState::Happening);
+        let Some(entry) = entry else { return false };
+        *entry = Entry { state: TroubleState::Happened, since_ms: now, ..Entry::default() };
+        let spell = self.spells.iter_mut().rev().find(|spell| spell.trouble == trouble && spell.ended_ms.is_none());
+        if let Some(spell) = spell {
+            spell.ended_ms = Some(now);
+        }
+        true
+    }
+
+    /// Binds a waiting trouble to the work that begins now; answers its time into that work, or `otherwise`.
+    fn bind(&mut self, trouble: Trouble, otherwise: i64) -> Option<i64> {
+        let entry = self.waiting(trouble).filter(|entry| !entry.is_bound)?;
+        entry.is_bound = true;
+        Some(entry.after_ms.unwrap_or(otherwise))
+    }
+
+    /// The work that a trouble was bound to ended: it happened if `is_hit`, and waits for the next one otherwise.
+    fn unbind(&mut self, trouble: Trouble, is_hit: bool, now: i64, lasts: Option<i64>) -> bool {
+        let Some(entry) = self.waiting(trouble).filter(|entry| entry.is_bound) else { return false };
+        entry.is_bound = false;
+        is_hit && self.begin(trouble, now, lasts)
+    }
+}
+
+impl World {
+    /// Switches a trouble on, to happen once; or off, which ends one that goes on. `after_ms` is the time into its step.
+    /// Answers whether anything changed.
+    pub fn switch_trouble(&mut self, trouble: Trouble, is_on: bool, after_ms: Option<i64>) -> bool {
+        let now = self.now_ms;
+        let is_changed = match (self.troubles.state(trouble), is_on) {
+            (TroubleState::Off | TroubleState::Happened, true) => {
+                let fresh = Entry { state: TroubleState::Waiting, since_ms: now, after_ms, ..Entry::default() };
+                self.troubles.entries.insert(trouble, fresh);
+                true
+            }
+            (TroubleState::Waiting | TroubleState::Happened, false) => self.troubles.entries.remove(&trouble).is_some(),
+            (TroubleState::Happening, false) => {
+                if let Some(entry) = self.troubles.entries.get_mut(&trouble) {
+                    entry.ends_ms = Some(now);
+                }
+                self.live_troubles(now);
+                true
+            }
+            (TroubleState::Off, false) | (TroubleState::Waiting | TroubleState::Happening, true) => false,
+        };
+        self.effects += u64::from(is_changed);
+        self.changed();
+        is_changed
+    }
+
+    /// Begins and ends what is due.
+    pub(crate) fn live_troubles(&mut self, now: i64) {
+        if self.troubles.entries.is_empty() {
+            return;
+        }
+        let cut = Trouble::ConnectionLostInMigration;
+        let is_due = self.troubles.waiting(cut).and_then(|entry| entry.begins_ms).is_some_and(|at| now >= at);
+        if is_due {
+            let lasts = self.troubles.seen(CUT_MS, SEEN_S);
+            self.effects += u64::from(self.troubles.begin(cut, now, Some(lasts)));
+        }
+        if self.troubles.waiting(Trouble::SiteCheckFails).is_some() && self.has_switched() {
+            self.effects += u64::from(self.troubles.begin(Trouble::SiteCheckFails, now, None));
+        }
+        if self.troubles.is_due(Trouble::MigrationFailsHalfWay, now) {
+            self.finish_migration();
+        }
+        for trouble in Trouble::ALL {
+            // A conflict is over once it is resolved in the repository.
+            if trouble != Trouble::MergeConflict && self.troubles.is_due(trouble, now) {
+                self.effects += u64::from(self.troubles.end(trouble, now));
+            }
+        }
+    }
+
+    /// Every server that serves runs what was built from the main branch.
+    fn has_switched(&self) -> bool {
+        let new = numbers(&self.main.version_value);
+        let mut serving = self.service.healthy().peekable();
+        let is_built = self.builds.last().is_some_and(|build| build.commit.id == self.main.id);
+        is_built && serving.peek().is_some() && serving.all(|task| self.version_of(task).as_deref() == Some(&new))
+    }
+
+    /// The people who were called finish by hand what the migration left half done.
+    fn finish_migration(&mut self) {
+        if !std::mem::take(&mut self.is_half_migrated) {
+            return;
+        }
+        let to = numbers(&self.main.version_value);
+        let from = std::mem::replace(&mut self.schema, to.clone());
+        self.record.by_itself(self.now_ms, Actor::Colleague, Op::SchemaChanged { from, to, complete: true });
+    }
+
+    /// How a piece of work that begins now will end, when a trouble hits it.
+    pub fn fate_of(&mut self, work: Work) -> Option<Fate> {
+        let half = work.duration_ms() / 2;
+        let (trouble, exit) = match work {
+            Work::Backup => (Trouble::BackupDiskFull, 1),
+            Work::Migration => (Trouble::MigrationFailsHalfWay, 3),
+        };
+        let after_ms = self.troubles.bind(trouble, half)?;
+        self.effects += 1;
+        Some(Fate { exit, after_ms })
+    }
+
+    /// What happens on the staging machine, for the troubles that hit it. Safe to be told twice.
+    pub(crate) fn trouble_on_host(&mut self, event: HostEvent) {
+        let now = self.now_ms;
+        match event {
+            HostEvent::Started(Work::Migration) => {
+                let at = now + self.troubles.seen(CUT_AFTER_MS, BEFORE_CUT_S);
+                let entry = self.troubles.waiting(Trouble::ConnectionLostInMigration);
+                if let Some(entry) = entry.filter(|entry| entry.begins_ms.is_none()) {
+                    entry.begins_ms = Some(entry.after_ms.map_or(at, |after| now + after));
+                }
+            }
+            HostEvent::Ended(Work::Migration, exit) => {
+                let lasts = self.troubles.seen(REPAIRED_MS, SEEN_S);
+                if self.troubles.unbind(Trouble::MigrationFailsHalfWay, exit == 3, now, Some(lasts)) {
+                    self.is_half_migrated = true;
+                    let (from, to) = (self.schema.clone(), numbers(&self.main.version_value));
+                    self.record.by_itself(now, Actor::Host, Op::SchemaChanged { from, to, complete: false });
+                }
+            }
+            HostEvent::Ended(Work::Backup, exit) => {
+                self.troubles.unbind(Trouble::BackupDiskFull, exit == 1, now, None);
+                self.troubles.end(Trouble::BackupDiskFull, now);
+                self.troubles.is_backed_up = exit == 0;
+            }
+            HostEvent::Started(Work::Backup) => {}
+        }
+    }
+
+    /// When a build that is dispatched now is to fail, after its dispatch.
+    pub(crate) fn dooms_build(&mut self) -> Option<i64> {
+        self.troubles.is_backed_up = false;
+        self.troubles.bind(Trouble::BuildFails, BUILD_FAILS_MS)
+    }
+
+    /// A doomed build has failed.
+    pub(crate) fn build_has_failed(&mut self) {
+        let now = self.now_ms;
+        if self.troubles.unbind(Trouble::BuildFails, true, now, None) {
+            self.troubles.end(Trouble::BuildFails, now);
+            self.effects += 1;
+        }
+    }
+
+    /// Whether the image that is pushed now does not arrive.
+    pub(crate) fn loses_this_image(&mut self) -> bool {
+        let now = self.now_ms;
+        let is_lost = self.troubles.begin(Trouble::ImageMissing, now, None);
+        self.effects += u64::from(is_lost);
+        is_lost && self.troubles.end(Trouble::ImageMissing, now)
+    }
+
+    /// A request with GitHub's token arrives, over REST (`Some`) or by git.
+    pub fn github_asked(&mut self, asked: Option<Asked>) -> Answering {
+        if self.troubles.entries.is_empty() {
+            return Answering::default();
+        }
+        let now = self.now_ms;
+        let refused_for = self.troubles.seen(REFUSED_MS, SEEN_S);
+        self.effects += u64::from(self.troubles.begin(Trouble::TokenExpires, now, Some(refused_for)));
+        if self.troubles.is_happening(Trouble::TokenExpires) {
+            return Answering { is_refused: true, ..Answering::default() };
+        }
+        let late = Trouble::GithubAnswersLate;
+        let Some(asked) = asked else { return Answering::default() };
+        self.effects += u64::from(self.troubles.begin(late, now, None));
+        if !self.troubles.is_happening(late) {
+            return Answering::default();
+        }
+        self.troubles.slow += 1;
+        let after_s = SLOW_MIN_S + self.troubles.slow * 7 % 11;
+        let has_lost = self.troubles.entries.get(&late).is_some_and(|entry| entry.has_lost);
+        match asked {
+            Asked::Dispatch if !has_lost => {
+                if let Some(entry) = self.troubles.entries.get_mut(&late) {
+                    entry.has_lost = true;
+                    self.effects += 1;
+                }
+                Answering { is_refused: false, after_s, is_lost: true }
+            }
+            // The app finds its build in this list: from here on GitHub is itself again.
+            Asked::Runs if has_lost => {
+                self.effects += u64::from(self.troubles.end(late, now));
+                Answering { after_s, ..Answering::default() }
+            }
+            Asked::Dispatch | Asked::Runs | Asked::Other => Answering { after_s, ..Answering::default() },
+        }
+    }
+
+    /// What a colleague has to do to the repository now. `is_read` is the moment before the app reads it.
+    #[must_use]
+    pub fn deeds(&self, is_read: bool) -> Vec<Deed> {
+        let is_waiting = |trouble| self.troubles.state(trouble) == TroubleState::Waiting;
+        let mut deeds = Vec::new();
+        if is_read && is_waiting(Trouble::MergeConflict) {
+            deeds.push(Deed::Conflict);
+        }
+        if self.troubles.is_due(Trouble::MergeConflict, self.now_ms) {
+            deeds.push(Deed::Resolve);
+        }
+        if is_waiting(Trouble::MainMovedOn) && self.troubles.is_backed_up {
+            deeds.push(Deed::MoveOn);
+        }
+        deeds
+    }
+
+    /// A colleague has done it.
+    pub fn deed_done(&mut self, deed: Deed) {
+        let now = self.now_ms;
+        self.effects += 1;
+        match deed {
+            Deed::Conflict => {
+                let lasts = self.troubles.seen(RESOLVED_MS, SEEN_S);
+                self.troubles.begin(Trouble::MergeConflict, now, Some(lasts));
+            }
+            Deed::Resolve => {
+                self.troubles.end(Trouble::MergeConflict, now);
+            }
+            Deed::MoveOn => {
+                self.troubles.begin(Trouble::MainMovedOn, now, None);
+                self.troubles.end(Trouble::MainMovedOn, now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Each trouble by itself, on a World without fronts.
+
+use serde_json::json;
+
+use super::*;
+use crate::world::Start;
+
+const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+fn world() -> World {
+    let mut world = World::new(&Start {
+        main: "old".to_owned(),
+        version_value: "2.0.1.11-RELEASE".to_owned(),
+        now_ms: 0,
+        repository: "rallyforresearch/rally".to_owned(),
+    });
+    world.on_main(COMMIT, "2.1.0.0-RELEASE");
+    world
+}
+
+fn with(trouble: Trouble) -> World {
+    let mut world = world();
+    assert!(world.switch_trouble(trouble, true, None));
+    world
+}
+
+fn state(world: &World, trouble: Trouble) -> TroubleState {
+    world.troubles.states().find(|(one, ..)| *one == trouble).map(|(_, state, _)| state).unwrap()
+}
+
+fn to(world: &mut World, minutes: i64) {
+    world.advance(minutes * MINUTE);
+}
+
+#[test]
+fn nothing_goes_wrong_that_nobody_switched_on() {
+    let mut world = world();
+    world.dispatch("master", json!({}));
+    to(&mut world, 30);
+    assert_eq!(world.images.len(), 2);
+    assert_eq!(world.fate_of(Work::Backup), None);
+    assert_eq!(world.github_asked(Some(Asked::Dispatch)), Answering::default());
+    assert!(world.deeds(true).is_empty());
+    assert!(world.troubles.spells().is_empty());
+}
+
+#[test]
+fn a_doomed_build_ends_red_at_minute_20_and_leaves_no_image_and_the_next_one_is_well() {
+    let mut world = with(Trouble::BuildFails);
+    world.dispatch("master", json!({}));
+    to(&mut world, 19);
+    assert_eq!(world.builds[0].ended, None);
+    assert_eq!(state(&world, Trouble::BuildFails), TroubleState::Waiting);
+    to(&mut world, 21);
+    assert_eq!(world.builds[0].is_good(), Some(false));
+    assert_eq!(world.images.len(), 1, "no image was pushed");
+    assert_eq!(state(&world, Trouble::BuildFails), TroubleState::Happened);
+    world.dispatch("master", json!({}));
+    to(&mut world, 45);
+    assert_eq!(world.images.len(), 2);
+    assert_eq!(world.troubles.spells().len(), 1);
+}
+
+#[test]
+fn a_build_that_loses_its_image_ends_green_and_the_service_is_left_alone() {
+    let mut world = with(Trouble::ImageMissing);
+    world.dispatch("master", json!({}));
+    to(&mut world, 30);
+    assert_eq!(world.builds[0].is_good(), Some(true));
+    assert_eq!(world.images.len(), 1);
+    assert_eq!(world.service.deployments.len(), 1);
+    assert_eq!(state(&world, Trouble::ImageMissing), TroubleState::Happened);
+}
+
+#[test]
+fn a_full_disk_ends_one_backup_and_has_room_for_the_next() {
+    let mut world = with(Trouble::BackupDiskFull);
+    assert_eq!(world.fate_of(Work::Backup), Some(Fate { exit: 1, after_ms: 4 * MINUTE }));
+    world.on_host(HostEvent::Started(Work::Backup));
+    assert_eq!(state(&world, Trouble::BackupDiskFull), TroubleState::Waiting);
+    world.on_host(HostEvent::Ended(Work::Backup, 1));
+    world.on_host(HostEvent::Ended(Work::Backup, 1));
+    assert_eq!(state(&world, Trouble::BackupDiskFull), TroubleState::Happened);
+    assert_eq!(world.fate_of(Work::Backup), None);
+    assert_eq!(world.troubles.spells().len(), 1, "what is told twice happened once");
+}
+
+#[test]
+fn a_migration_that_failed_leaves_half_a_schema_until_the_people_who_are_called_finish_it() {
+    let mut world = with(Trouble::MigrationFailsHalfWay);
+    assert_eq!(world.fate_of(Work::Migration).map(|fate| fate.exit), Some(3));
+    world.on_host(HostEvent::Ended(Work::Migration, 3));
+    assert_eq!(world.schema(), ("2.0.1.11", true));
+    assert_eq!(state(&world, Trouble::MigrationFailsHalfWay), TroubleState::Happening);
+    to(&mut world, 16);
+    world.live_troubles(world.now_ms);
+    assert_eq!(world.schema(), ("2.1.0.0", false));
+    assert_eq!(state(&world, Trouble::MigrationFailsHalfWay), TroubleState::Happened);
+}
+
+#[test]
+fn the_connection_is_lost_after_the_migration_began_and_comes_back() {
+    let mut world = with(Trouble::ConnectionLostInMigration);
+    let is_cut = |world: &World| world.troubles.is_happening(Trouble::ConnectionLostInMigration);
+    world.on_host(HostEvent::Started(Work::Backup));
+    to(&mut world, 1);
+    assert!(!is_cut(&world), "only the migration is hit");
+    world.on_host(HostEvent::Started(Work::Migration));
+    assert!(!is_cut(&world));
+    world.live_troubles(MINUTE + CUT_AFTER_MS);
+    assert!(is_cut(&world));
+    world.live_troubles(MINUTE + CUT_AFTER_MS + CUT_MS);
+    assert!(!is_cut(&world));
+}
+
+#[test]
+fn what_a_person_has_to_see_lasts_some_seconds_at_every_speed() {
+    let mut world = with(Trouble::TokenExpires);
+    world.troubles.speed = 60;
+    assert!(world.github_asked(None).is_refused);
+    world.live_troubles(REFUSED_MS);
+    assert!(world.github_asked(Some(Asked::Other)).is_refused);
+    world.live_troubles(SEEN_S * SECOND * 60);
+    assert!(!world.github_asked(Some(Asked::Other)).is_refused);
+}
+
+#[test]
+fn a_renewed_sign_in_ends_the_refusals_at_once() {
+    let mut world = with(Trouble::TokenExpires);
+    assert!(world.github_asked(None).is_refused);
+    assert!(world.switch_trouble(Trouble::TokenExpires, false, None));
+    assert!(!world.github_asked(None).is_refused);
+    assert_eq!(state(&world, Trouble::TokenExpires), TroubleState::Happened);
+}
+
+#[test]
+fn one_answer_of_a_slow_github_is_lost_and_the_list_that_shows_the_build_ends_it() {
+    let mut world = with(Trouble::GithubAnswersLate);
+    let slow = world.github_asked(Some(Asked::Other));
+    assert!((10..=20).contains(&slow.after_s) && !slow.is_lost, "{slow:?}");
+    assert!(!world.github_asked(Some(Asked::Runs)).is_lost);
+    assert!(world.github_asked(Some(Asked::Dispatch)).is_lost);
+    assert!(!world.github_asked(Some(Asked::Dispatch)).is_lost, "only one answer is lost");
+    assert!(world.github_asked(Some(Asked::Runs)).after_s >= 10);
+    assert_eq!(world.github_asked(Some(Asked::Runs)), Answering::default());
+}
+
+#[test]
+fn a_conflict_is_pushed_before_the_app_reads_and_resolved_after_a_while() {
+    let mut world = with(Trouble::MergeConflict);
+    assert!(world.deeds(false).is_empty());
+    assert_eq!(world.deeds(true), [Deed::Conflict]);
+    world.deed_done(Deed::Conflict);
+    assert!(world.deeds(true).is_empty());
+    to(&mut world, 11);
+    assert_eq!(world.deeds(false), [Deed::Resolve]);
+    world.deed_done(Deed::Resolve);
+    assert!(world.deeds(true).is_empty());
+    assert_eq!(state(&world, Trouble::MergeConflict), TroubleState::Happened);
+}
+
+#[test]
+fn the_main_branch_moves_on_between_backup_and_build() {
+    let mut world = with(Trouble::MainMovedOn);
+    assert!(world.deeds(true).is_empty());
+    world.on_host(HostEvent::Ended(Work::Backup, 0));
+    assert_eq!(world.deeds(false), [Deed::MoveOn]);
+    world.deed_done(Deed::MoveOn);
+    assert!(world.deeds(false).is_empty());
+    assert_eq!(state(&world, Trouble::MainMovedOn), TroubleState::Happened);
+}
+
+#[test]
+fn the_site_shows_something_wrong_once_every_server_has_switched() {
+    let mut world = with(Trouble::SiteCheckFails);
+    let text = serde_json::to_string(&world.definitions[0]).unwrap();
+    let ours = text.replace("RALLY-V2_0_1_11-RELEASE", "RALLY-V2_1_0_0-RELEASE");
+    world.definitions.push(serde_json::from_str(&ours).unwrap());
+    world.definitions[1].revision += 1;
+    world.dispatch("master", json!({}));
+    to(&mut world, 20);
+    assert_eq!(state(&world, Trouble::SiteCheckFails), TroubleState::Waiting);
+    world.on_host(HostEvent::Ended(Work::Migration, 0));
+    to(&mut world, 60);
+    world.live_troubles(world.now_ms);
+    assert_eq!(state(&world, Trouble::SiteCheckFails), TroubleState::Happening);
+    world.switch_trouble(Trouble::SiteCheckFails, false, None);
+    assert_eq!(state(&world, Trouble::SiteCheckFails), TroubleState::Happened);
+}
+
+#[test]
+fn a_kept_state_remembers_every_trouble() {
+    let mut world = with(Trouble::TokenExpires);
+    world.switch_trouble(Trouble::BuildFails, true, Some(7 * MINUTE));
+    world.github_asked(None);
+    let kept: World = serde_json::from_slice(&serde_json::to_vec(&world).unwrap()).unwrap();
+    assert_eq!(kept.troubles, world.troubles);
+}
