@@ -6,7 +6,9 @@ use specta::Type;
 use tauri::{AppHandle, Wry, ipc::Invoke};
 use tauri_specta::{Builder, Event, collect_commands, collect_events};
 
-use crate::commands::{access, backup, build, git, history, logs, migrate, rollout, run, setup, site, task_definition};
+use crate::commands::{
+    access, backup, build, git, history, logs, migrate, practice, rollout, run, setup, site, task_definition,
+};
 
 /// The journal of a run has events up to `seq`. A hint that may be lost.
 #[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
@@ -100,6 +102,9 @@ fn builder() -> Builder<Wry> {
             logs::output_lines,
             logs::output_count,
             logs::follow_lines,
+            practice::practice_view,
+            practice::switch_trouble,
+            practice::debrief,
             history::export_markdown,
             history::save_markdown,
             access::list_credentials,

@@ -5,6 +5,7 @@ pub const COMMANDS: &[&str] = &[
     "app_info",
     "confirm_step",
     "confirm_value",
+    "debrief",
     "deploy_differences",
     "derive_names",
     "draft_run",
@@ -46,6 +47,7 @@ pub const COMMANDS: &[&str] = &[
     "plan_register_task_definition",
     "plan_run_migration",
     "plan_set_version",
+    "practice_view",
     "remove_credential",
     "run_await_deploy_phase",
     "run_await_rollout",
@@ -69,6 +71,7 @@ pub const COMMANDS: &[&str] = &[
     "settle_doubt",
     "start_deploy",
     "start_prepare",
+    "switch_trouble",
     "take_over",
     "test_credential",
 ];

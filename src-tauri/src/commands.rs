@@ -7,6 +7,7 @@ pub mod git;
 pub mod history;
 pub mod logs;
 pub mod migrate;
+pub mod practice;
 pub mod rollout;
 pub mod run;
 pub mod setup;

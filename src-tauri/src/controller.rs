@@ -15,9 +15,10 @@ use greenlight_engine::{
     redact::Redactor,
     release::{Act, Answer, Parts, Release},
 };
+use greenlight_rehearsal::debrief;
 use greenlight_types::{
-    Actor, DeployRequest, ErrorCode, Event, Failure, LineSource, Lines, LogLine, Names, Observation, Profile, Realm,
-    RunId, RunState, RunSummary, RunView, StepId, StepPlan, Version,
+    Actor, Debrief, DeployRequest, ErrorCode, Event, Failure, LineSource, Lines, LogLine, Names, Observation,
+    PracticeView, Profile, Realm, RunId, RunState, RunSummary, RunView, StepId, StepPlan, Trouble, Version,
 };
 use tauri::ipc::Channel;
 use tokio::sync::Mutex;
@@ -130,6 +131,21 @@ impl Controller {
 
     pub async fn set_speed(&self, speed: u32) -> Result<(), Failure> {
         self.world.set_speed(speed).await
+    }
+
+    pub async fn practice_view(&self) -> Result<PracticeView, Failure> {
+        self.world.practice_view().await
+    }
+
+    pub async fn switch_trouble(&self, trouble: Trouble, on: bool) -> Result<PracticeView, Failure> {
+        self.world.switch_trouble(trouble, on).await
+    }
+
+    pub async fn debrief(&self, run: &RunId) -> Result<Debrief, Failure> {
+        let spells = self.world.spells().await?;
+        let events = self.events(run, 0).await?;
+        let told = debrief::debrief(&fold::fold(&events)?, &events, &spells, &self.parts.clock.now());
+        Ok(self.redactor.value(told))
     }
 
     pub fn open_page(&self, url: &str) -> Result<(), Failure> {

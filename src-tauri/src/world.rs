@@ -27,12 +27,16 @@ use greenlight_engine::{
     profile,
     redact::Redactor,
 };
-use greenlight_types::{ErrorCode, Failure, Profile, Realm};
+use greenlight_rehearsal::process::troubles::{Switch, Told};
+use greenlight_types::{ErrorCode, Failure, PracticeView, Profile, Realm, Spell, Trouble};
 
 pub use practice::serve as serve_rehearsal;
 
 use crate::{args::Options, guard::KnownSecrets};
 use practice::Practice;
+
+/// The speeds that the panel of a practice offers: real time, and two that make it shorter.
+const SPEEDS: [u32; 3] = [1, 10, 60];
 
 /// Where releases act.
 pub struct World {
@@ -95,6 +99,30 @@ impl World {
         practice.set_speed(speed).await
     }
 
+    /// The speed, and every trouble as it is now.
+    pub async fn practice_view(&self) -> Result<PracticeView, Failure> {
+        let practice = self.practised("read what can go wrong")?;
+        Ok(practice_view(practice, practice.troubles().await?))
+    }
+
+    /// Switches a trouble.
+    pub async fn switch_trouble(&self, trouble: Trouble, on: bool) -> Result<PracticeView, Failure> {
+        let practice = self.practised("make something go wrong")?;
+        let wanted = Switch { trouble, on, after_ms: None, only_first: false };
+        Ok(practice_view(practice, practice.switch(&wanted).await?))
+    }
+
+    /// Each time that a trouble happened, by the pretend production's own record.
+    pub async fn spells(&self) -> Result<Vec<Spell>, Failure> {
+        Ok(self.practised("tell what went wrong")?.troubles().await?.spells)
+    }
+
+    fn practised(&self, what: &str) -> Result<&Practice, Failure> {
+        self.practice
+            .as_ref()
+            .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, what).because("this is production, not practice"))
+    }
+
     /// The adapters for a profile. Practice takes every address from the pretend production alone, whatever a profile
     /// says: no practice can reach a real system.
     pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
@@ -126,6 +154,10 @@ impl World {
     pub async fn read_key(&self, path: &str, passphrase: Option<&SecretText>) -> Result<String, Failure> {
         ssh::read_key(path, passphrase).await
     }
+}
+
+fn practice_view(practice: &Practice, told: Told) -> PracticeView {
+    PracticeView { speed: practice.speed(), speeds: SPEEDS.to_vec(), troubles: told.troubles }
 }
 
 fn read_profile(file: Option<&Path>) -> Result<Profile, Failure> {

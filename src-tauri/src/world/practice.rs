@@ -13,7 +13,11 @@ use greenlight_rehearsal::{
     clock::VirtualClock,
     handle::Handle,
     host::jobs::ExitCodes,
-    process::{self, IDLE_MAX, Options, rally::PretendRally},
+    process::{
+        self, IDLE_MAX, Options,
+        rally::PretendRally,
+        troubles::{Switch, Told},
+    },
 };
 use greenlight_types::{ErrorCode, Failure, Profile};
 
@@ -58,6 +62,14 @@ impl Practice {
 
     pub fn speed(&self) -> u32 {
         self.clock.state().speed
+    }
+
+    pub async fn troubles(&self) -> Result<Told, Failure> {
+        self.handle().troubles().await.map_err(|error| unreachable(&error))
+    }
+
+    pub async fn switch(&self, wanted: &Switch) -> Result<Told, Failure> {
+        self.handle().switch(wanted).await.map_err(|error| unreachable(&error))
     }
 
     pub async fn set_speed(&self, speed: u32) -> Result<(), Failure> {

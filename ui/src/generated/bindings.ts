@@ -133,6 +133,12 @@ export const commands = {
 	outputCount: (run: RunId, source: LineSource) => typedError<number, CommandError>(__TAURI_INVOKE("output_count", { run, source })),
 	/**  Sends lines of a run as they arrive, in batches; some may be left out, and their numbers show it. */
 	followLines: (run: RunId, channel: Channel<Lines>) => typedError<null, CommandError>(__TAURI_INVOKE("follow_lines", { run, channel })),
+	/**  The speed, and every trouble as it is now. */
+	practiceView: () => typedError<PracticeView, CommandError>(__TAURI_INVOKE("practice_view")),
+	/**  Switches a trouble on, to happen once; or off, which also ends one that goes on. */
+	switchTrouble: (trouble: Trouble, on: boolean) => typedError<PracticeView, CommandError>(__TAURI_INVOKE("switch_trouble", { trouble, on })),
+	/**  What went wrong in a practised release, what persons did, and how long it cost. */
+	debrief: (run: RunId) => typedError<Debrief, CommandError>(__TAURI_INVOKE("debrief", { run })),
 	/**  The run as Markdown. */
 	exportMarkdown: (run: RunId) => typedError<string, CommandError>(__TAURI_INVOKE("export_markdown", { run })),
 	/**  Writes that document to a new file whose name ends in `.md`; answers its full path. */
@@ -423,6 +429,59 @@ export type CredentialView = {
 	usedFor: string[],
 	/**  A problem with the place where it is kept. */
 	problem: Failure | null,
+};
+
+/**  What a practised release is told about afterwards. */
+export type Debrief = {
+	/**  What went wrong, oldest first; empty when nothing did. */
+	lines: DebriefLine[],
+	/**  How long all of it held the release up, in seconds of the practice clock; times that overlap count once. */
+	costSeconds: number,
+	/**  How long the release took in all, in seconds of the practice clock. */
+	wholeSeconds: number,
+};
+
+/**  Something that a person did. */
+export type DebriefAct = {
+	/**  When, by the practice clock. */
+	at: Stamp,
+	/**  Who. */
+	person: string,
+	/**  What. */
+	kind: DebriefKind,
+	/**  Short title of the step that it was about; empty for the run as a whole. */
+	about: string,
+	/**  What the person wrote. */
+	note: string,
+};
+
+/**  What a person can do. */
+export type DebriefKind = 
+/**  Pressed the button of a step. */
+"started" | 
+/**  Pressed it again. */
+"triedAgain" | 
+/**  Answered a question. */
+"answered" | 
+/**  Answered a check of the site. */
+"checked" | 
+/**  Said that a person did it, or finished it. */
+"saidDone" | 
+/**  Said that it did not happen. */
+"saidNotDone" | 
+/**  Started Deploy. */
+"startedDeploy" | 
+/**  Ended the run. */
+"ended";
+
+/**  One trouble of a release, and what a person did while it held the release up. */
+export type DebriefLine = {
+	/**  When. */
+	spell: Spell,
+	/**  How long it held the release up, in seconds of the practice clock. */
+	costSeconds: number,
+	/**  What persons did in that time, oldest first; the first twelve. */
+	acts: DebriefAct[],
 };
 
 /**  What a person gives to start Deploy. */
@@ -1078,6 +1137,16 @@ export type Phase =
 /**  Is it right? */
 "verify";
 
+/**  The practice as its panel shows it. */
+export type PracticeView = {
+	/**  Virtual seconds per second now. */
+	speed: number,
+	/**  The speeds that are offered. */
+	speeds: number[],
+	/**  Every trouble, in the order of a release. */
+	troubles: TroubleView[],
+};
+
 /**  What is released, and where to. */
 export type Product = {
 	/**  Short name for job ids: `rally`. */
@@ -1374,6 +1443,16 @@ export type SiteView = {
 	version: string | null,
 };
 
+/**  One time that a trouble happened, by the pretend production's own record. */
+export type Spell = {
+	/**  Which. */
+	trouble: Trouble,
+	/**  When it began, by the practice clock. */
+	began: Stamp,
+	/**  When it was over; `None` while it goes on. */
+	ended: Stamp | null,
+};
+
 /**  The staging machine of a run. */
 export type StagingMachine = {
 	/**  Its name. */
@@ -1525,6 +1604,50 @@ export type StepView = {
 	doubt: string | null,
 	/**  The plan of the last attempt. */
 	plan: StepPlan | null,
+};
+
+/**  Something that can go wrong, as it would in life. */
+export type Trouble = 
+/**  The staging machine cannot be reached while the migration runs on it. */
+"connectionLostInMigration" | 
+/**  The build on GitHub ends red before its package is stored. */
+"buildFails" | 
+/**  The migration ends with an error and leaves the database half changed. */
+"migrationFailsHalfWay" | 
+/**  The build ends green, and its package is not in the registry. */
+"imageMissing" | 
+/**  The disk of the staging machine is full during the backup. */
+"backupDiskFull" | 
+/**  GitHub refuses the token for a while. */
+"tokenExpires" | 
+/**  The main branch and the release branch changed the same lines. */
+"mergeConflict" | 
+/**  A colleague pushes to the main branch between its label and the build. */
+"mainMovedOn" | 
+/**  GitHub answers slowly, and one answer is lost after the request was taken. */
+"githubAnswersLate" | 
+/**  The site shows something wrong after the servers have switched. */
+"siteCheckFails";
+
+/**  Where a trouble is: each happens once after it was switched on. */
+export type TroubleState = 
+/**  Not asked for. */
+"off" | 
+/**  Will happen when its moment comes. */
+"waiting" | 
+/**  Going on. */
+"happening" | 
+/**  Over. */
+"happened";
+
+/**  One trouble as it is now. */
+export type TroubleView = {
+	/**  Which. */
+	trouble: Trouble,
+	/**  Where it is. */
+	state: TroubleState,
+	/**  Since when, by the practice clock; `None` while it is off. */
+	at: Stamp | null,
 };
 
 /**  A value that has to be confirmed by a person. */

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "fronts")]
 pub mod clock;
+pub mod debrief;
 #[cfg(feature = "fronts")]
 mod files;
 #[cfg(feature = "fronts")]

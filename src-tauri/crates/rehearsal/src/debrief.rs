@@ -1,0 +1,155 @@
+//! What is told after a practised release: made from the journal and the World's own record of what it did. Judges nobody.
+
+use greenlight_types::{
+    Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, How, RunView, Spell, Stamp, StepId, Trouble,
+};
+
+/// Acts of one trouble that are told.
+const ACTS_MAX: usize = 12;
+
+/// The debrief of a run. `now` is the end of one that goes on.
+#[must_use]
+pub fn debrief(view: &RunView, events: &[Event], spells: &[Spell], now: &Stamp) -> Debrief {
+    let whole = (ms(&view.drafted_at), view.ended_at.as_ref().map_or_else(|| ms(now), ms));
+    let mut held = Vec::new();
+    let mut lines = Vec::new();
+    for spell in spells {
+        let began = ms(&spell.began);
+        if began < whole.0 || began > whole.1 {
+            continue;
+        }
+        let until = until(spell, events).map_or(whole.1, |at| at.min(whole.1)).max(began);
+        held.push((began, until));
+        lines.push(DebriefLine {
+            spell: spell.clone(),
+            cost_seconds: seconds(until - began),
+            acts: events
+                .iter()
+                .filter(|event| (began..=until).contains(&ms(&event.at)))
+                .filter_map(|event| act(view, event))
+                .take(ACTS_MAX)
+                .collect(),
+        });
+    }
+    Debrief { lines, cost_seconds: seconds(union(held)), whole_seconds: seconds(whole.1 - whole.0) }
+}
+
+/// Until when a trouble held the release up: until the step that it hit was done; or, where it only came and went, until
+/// it was over. `None` when that never came.
+fn until(spell: &Spell, events: &[Event]) -> Option<i64> {
+    let began = ms(&spell.began);
+    let ended = || spell.ended.as_ref().map(ms);
+    let is_passing = matches!(
+        spell.trouble,
+        Trouble::ConnectionLostInMigration | Trouble::TokenExpires | Trouble::GithubAnswersLate
+    );
+    let Some(hit) = spell.trouble.step().filter(|_| !is_passing) else { return ended() };
+    events.iter().find(|event| ms(&event.at) >= began && is_done(&event.body, hit)).map(|event| ms(&event.at))
+}
+
+fn is_done(body: &EventBody, hit: StepId) -> bool {
+    match body {
+        EventBody::StepSucceeded { step, .. }
+        | EventBody::StepWarned { step, .. }
+        | EventBody::StepSkipped { step, .. } => *step == hit,
+        _ => false,
+    }
+}
+
+/// What a person did, if this is that.
+fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
+    let title = |id: StepId| {
+        let step = view.steps.iter().find(|step| step.definition.id == id);
+        step.map(|step| step.definition.short_title.clone()).unwrap_or_default()
+    };
+    let is_watching = |id: StepId| matches!(id, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout);
+    let (kind, about, note) = match &event.body {
+        EventBody::StepStarted { step, .. } if is_watching(*step) => return None,
+        EventBody::StepStarted { step, attempt: 1, .. } => (DebriefKind::Started, title(*step), String::new()),
+        EventBody::StepStarted { step, .. } => (DebriefKind::TriedAgain, title(*step), String::new()),
+        EventBody::QuestionAnswered { step, note, .. } => (DebriefKind::Answered, title(*step), note.clone()),
+        EventBody::CheckAnswered { check, note, .. } => {
+            let text = view.profile.site.checks.iter().find(|one| one.id == *check).map(|one| one.text.clone());
+            (DebriefKind::Checked, text.unwrap_or_else(|| check.clone()), note.clone())
+        }
+        EventBody::StepSucceeded { step, how: How::ByHand { note } | How::SaidBy { note }, .. } => {
+            (DebriefKind::SaidDone, title(*step), note.clone())
+        }
+        EventBody::StepReset { step, evidence, .. } if evidence.starts_with(&event.by.person) => {
+            (DebriefKind::SaidNotDone, title(*step), evidence.clone())
+        }
+        EventBody::DeployStarted { .. } => (DebriefKind::StartedDeploy, String::new(), String::new()),
+        EventBody::RunEnded { note, .. } if !note.is_empty() => (DebriefKind::Ended, String::new(), note.clone()),
+        _ => return None,
+    };
+    Some(DebriefAct { at: event.at.clone(), person: event.by.person.clone(), kind, about, note })
+}
+
+/// Length of what these stretches cover together, in ms.
+fn union(mut stretches: Vec<(i64, i64)>) -> i64 {
+    stretches.sort_unstable();
+    let mut covered = 0;
+    let mut reached = i64::MIN;
+    for (from, to) in stretches {
+        covered += (to - from.max(reached)).max(0);
+        reached = reached.max(to);
+    }
+    covered
+}
+
+fn ms(at: &Stamp) -> i64 {
+    greenlight_engine::time::ms(at).unwrap_or_default()
+}
+
+fn seconds(ms: i64) -> u32 {
+    u32::try_from(ms / 1_000).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::RunResult;
+
+    use super::*;
+
+    /// The record of a release whose migration failed and that was stopped then.
+    fn stopped() -> (RunView, Vec<Event>) {
+        let text = include_str!("../../../../tests/golden/fold/stopped-after-a-failed-migration.json");
+        let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+        let events: Vec<Event> = serde_json::from_value(golden["events"].clone()).unwrap();
+        (greenlight_engine::fold::fold(&events).unwrap(), events)
+    }
+
+    fn at_failure(events: &[Event]) -> Stamp {
+        let failed = |event: &&Event| matches!(event.body, EventBody::StepFailed { step: StepId::RunMigration, .. });
+        events.iter().find(failed).unwrap().at.clone()
+    }
+
+    #[test]
+    fn a_trouble_that_ended_the_release_cost_all_the_time_until_its_end_and_names_what_the_person_did() {
+        let (view, events) = stopped();
+        let began = at_failure(&events);
+        let spell = Spell { trouble: Trouble::MigrationFailsHalfWay, began: began.clone(), ended: None };
+        let told = debrief(&view, &events, &[spell], &began);
+        let [line] = told.lines.as_slice() else { panic!("{told:?}") };
+        assert_eq!(view.result, Some(RunResult::Stopped));
+        let ended = ms(view.ended_at.as_ref().unwrap());
+        assert_eq!(line.cost_seconds, seconds(ended - ms(&began)));
+        assert_eq!(line.acts.last().unwrap().kind, DebriefKind::Ended);
+        assert_eq!(told.cost_seconds, line.cost_seconds);
+        assert!(told.whole_seconds > told.cost_seconds);
+    }
+
+    #[test]
+    fn what_happened_before_this_release_or_not_at_all_is_not_told() {
+        let (view, events) = stopped();
+        let before = Stamp("2020-01-01T00:00:00.000Z".to_owned());
+        let spell = Spell { trouble: Trouble::BuildFails, began: before.clone(), ended: Some(before.clone()) };
+        assert!(debrief(&view, &events, &[spell], &before).lines.is_empty());
+        assert_eq!(debrief(&view, &events, &[], &before).cost_seconds, 0);
+    }
+
+    #[test]
+    fn times_that_overlap_count_once() {
+        assert_eq!(union(vec![(0, 10), (5, 20), (30, 31)]), 21);
+    }
+}
