@@ -105,6 +105,18 @@ describe("the list", () => {
     expect(screen.getByText("No release fits “bert”.")).toBeVisible();
   });
 
+  it("is filtered by production and practice, and says where the others are", async () => {
+    const { user } = open();
+    await row(released.view.id);
+    await user.click(screen.getByTestId("history-filter-production"));
+    expect(screen.queryAllByTestId(/^history-row-/)).toEqual([]);
+    await user.click(screen.getByTestId("history-filter-practice"));
+    expect(screen.queryAllByTestId(/^history-row-/)).toHaveLength(records.length);
+    expect(screen.getByTestId("history-filter-practice")).toHaveAttribute("aria-pressed", "true");
+    await user.click(screen.getByTestId("history-filter-all"));
+    expect(screen.queryAllByTestId(/^history-row-/)).toHaveLength(records.length);
+  });
+
   it("opens the newest run, or the one that was asked for", async () => {
     const first = open();
     expect(await detail()).toHaveAttribute("data-run", released.view.id);

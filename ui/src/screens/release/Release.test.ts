@@ -43,6 +43,7 @@ function open(events: Event[], scripted: Partial<Commands> = {}) {
     outputCount: () => ok(0),
     outputLines: () => ok([]),
     deployDifferences: () => ok([]),
+    debrief: () => ok({ lines: [], costSeconds: 0, wholeSeconds: 3_600 }),
     ...scripted,
   });
   const user = userEvent.setup();

@@ -1,0 +1,92 @@
+// The words of every trouble that can be practised. One entry per trouble; one without words does not compile.
+
+import type { DebriefKind, Trouble, TroubleState, TroubleView } from "../generated/bindings";
+import { clock } from "../run/time";
+
+/** How a trouble is told. */
+export interface TroubleWords {
+  title: string;
+  /** One sentence: what will happen. */
+  will: string;
+  /** What goes on while it happens; none where it is over in an instant. */
+  now?: string;
+  /** The button that ends it early. */
+  end?: string;
+}
+
+export const TROUBLES: Record<Trouble, TroubleWords> = {
+  mergeConflict: {
+    title: "Merge conflict",
+    will: "A colleague changes the same line on the main branch before you merge; a developer resolves it after about ten minutes.",
+    now: "Lin is resolving it on the release branch.",
+    end: "Have it resolved now",
+  },
+  tokenExpires: {
+    title: "The GitHub sign-in expires",
+    will: "From its next request on, GitHub refuses the token for two minutes, or until you renew it here.",
+    now: "GitHub refuses every request.",
+    end: "Renew the practice sign-in",
+  },
+  backupDiskFull: {
+    title: "The backup disk is full",
+    will: "The backup stops half-way for want of room; somebody makes room before the second try.",
+  },
+  mainMovedOn: {
+    title: "The main branch moved on",
+    will: "A colleague pushes to the main branch after your backup and before your build.",
+  },
+  githubAnswersLate: {
+    title: "GitHub answers late",
+    will: "Each answer takes 10 to 20 real seconds, and the answer to the start of the build is lost.",
+    now: "Every answer of GitHub is slow.",
+    end: "Make GitHub quick again",
+  },
+  buildFails: {
+    title: "The build fails",
+    will: "The build ends red in its 20th minute, before its package is stored.",
+  },
+  imageMissing: {
+    title: "The package is missing",
+    will: "The build ends green, and its package is not in the registry under its name.",
+  },
+  connectionLostInMigration: {
+    title: "Connection lost in the migration",
+    will: "Nobody reaches the staging machine for about a minute; the migration on it goes on.",
+    now: "The staging machine cannot be reached. What runs on it goes on.",
+    end: "Bring the connection back",
+  },
+  migrationFailsHalfWay: {
+    title: "The migration fails half-way",
+    will: "It ends with an error and a half changed database; the people you call finish it by hand after a quarter of an hour.",
+    now: "Lin and Susan are finishing the migration by hand.",
+    end: "Have it finished now",
+  },
+  siteCheckFails: {
+    title: "A check of the site fails",
+    will: "After the servers have switched, the page of a study shows an error.",
+    now: "The page of a study shows an error.",
+    end: "Repair the site",
+  },
+};
+
+const STATES: Record<TroubleState, (at: string) => string> = {
+  off: () => "Off",
+  waiting: () => "Will happen once, when its moment comes",
+  happening: (at) => `Going on since ${at}`,
+  happened: (at) => `Over since ${at}. Switch it on to have it once more`,
+};
+
+/** The state of a trouble in words. */
+export const stateWords = ({ state, at }: TroubleView) => STATES[state](at === null ? "" : clock(at));
+
+/** What a person did, as the debrief says it; `about` is a step or a check. */
+export const ACTS: Record<DebriefKind, (about: string) => string> = {
+  started: (about) => `started “${about}”`,
+  triedAgain: (about) => `started “${about}” again`,
+  answered: (about) => `answered the question of “${about}”`,
+  checked: (about) => `answered the check “${about}”`,
+  saidDone: (about) => `wrote down that “${about}” is done`,
+  saidNotDone: (about) => `wrote down that “${about}” did not happen`,
+  startedDeploy: () => "started Deploy",
+  ended: () => "ended the release",
+};
