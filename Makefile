@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-release test-release-kills test-release-engine lint
+.PHONY: help run setup test test-quick test-page test-practice test-release test-release-kills test-release-engine lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -37,6 +37,10 @@ test-release: ui/dist/index.html ## releases in the real window on real systems
 test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of the thirteen steps
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_kills
+
+test-practice: ui/dist/index.html ## the ten things that can go wrong, practised in the window; pictures in target/practised
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --test window_troubles
 
 test-release-engine: ## whole releases without a window against the pretend production
 	$(CARGO) test -p greenlight-tests --test release

@@ -5,6 +5,7 @@
 //! An element that was drawn anew between two calls of the driver is looked up again: that is a part of every wait.
 
 mod acts;
+mod troubles;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -15,7 +15,7 @@ const MOST_QUESTIONS: u32 = 4;
 const MOST_PRESSES: u32 = 4;
 
 /// States in which a step is done.
-const DONE: [&str; 3] = ["succeeded", "warned", "skipped"];
+pub(super) const DONE: [&str; 3] = ["succeeded", "warned", "skipped"];
 
 /// What became of a press.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,136 @@
+//! What a person does when something goes wrong in a practice: switches it on, reads what the window says, and leads the
+//! release to its end.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+use greenlight_types::{StepId, Trouble};
+
+use super::{LOOK, Operator, SOON};
+
+impl Operator<'_> {
+    /// Opens the panel of the practice, does something there, and closes it again.
+    async fn in_panel<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+        if !self.sees("practice-panel").await? {
+            self.press("practice-open").await?;
+        }
+        self.until("the panel of the practice", SOON, async || self.sees("trouble-buildFails").await).await?;
+        let done = work().await;
+        self.press("practice-close").await?;
+        done
+    }
+
+    /// Sets the speed of the practice clock.
+    ///
+    /// # Errors
+    /// When the panel does not show it then.
+    pub async fn set_speed(&self, speed: u32) -> Result<()> {
+        let button = format!("practice-speed-{speed}");
+        self.in_panel(async || {
+            self.press(&button).await?;
+            self.wait_for_attribute(&button, "aria-pressed", "true", SOON).await
+        })
+        .await
+    }
+
+    /// Switches a trouble on, to happen once.
+    ///
+    /// # Errors
+    /// When the panel does not show it then.
+    pub async fn switch_on(&self, trouble: Trouble) -> Result<()> {
+        let name = format!("trouble-{}", trouble.name());
+        self.in_panel(async || {
+            self.press(&format!("{name}-switch")).await?;
+            self.until(&format!("{name} to be on"), SOON, async || {
+                let state = self.attribute(&name, "data-state").await?;
+                Ok(state.is_some_and(|state| state != "off"))
+            })
+            .await
+        })
+        .await
+    }
+
+    /// Waits until the panel says that a trouble is over; ends it by its own button where `hurries`.
+    ///
+    /// # Errors
+    /// When it is not over within the patience.
+    pub async fn wait_over(&self, trouble: Trouble, hurries: bool) -> Result<()> {
+        let name = format!("trouble-{}", trouble.name());
+        self.in_panel(async || {
+            self.until(&format!("{name} to be over"), self.patience, async || {
+                let is_over = self.attribute(&name, "data-state").await?.as_deref() == Some("happened");
+                if !is_over && hurries {
+                    self.try_press(&format!("{name}-end")).await?;
+                }
+                Ok(is_over)
+            })
+            .await
+        })
+        .await
+    }
+
+    /// Waits until a step has failed and the window says why; answers the code.
+    ///
+    /// # Errors
+    /// When it does not fail within the patience.
+    pub async fn wait_failed(&self, step: StepId) -> Result<String> {
+        self.until(&format!("{} to fail", step.name()), self.patience, async || {
+            let status = self.status(step).await?;
+            ensure!(
+                !super::acts::DONE.contains(&status.as_str()),
+                "{} is {status}\n{}",
+                step.name(),
+                self.told().await
+            );
+            Ok(status == "failed")
+        })
+        .await?;
+        self.look_at(step).await?;
+        self.until("the window to say why", SOON, async || self.sees("failure").await).await?;
+        Ok(self.attribute("failure", "data-code").await?.unwrap_or_default())
+    }
+
+    /// Tries a step that failed again, until it is done.
+    ///
+    /// # Errors
+    /// When it is not within the patience.
+    pub async fn try_again(&self, step: StepId, version: &str) -> Result<()> {
+        let end = Instant::now() + self.patience;
+        loop {
+            let status = self.status(step).await?;
+            if super::acts::DONE.contains(&status.as_str()) {
+                return Ok(());
+            }
+            if self.sees("confirm-dialog").await? {
+                self.confirm(version).await?;
+            } else if status == "failed" {
+                self.look_at(step).await?;
+                self.try_press("try-again").await?;
+            }
+            if Instant::now() >= end {
+                bail!("{} is {status}\n{}", step.name(), self.told().await);
+            }
+            tokio::time::sleep(LOOK * 5).await;
+        }
+    }
+
+    /// Writes a note in the open dialog and confirms it.
+    ///
+    /// # Errors
+    /// When the dialog does not come or stays.
+    pub async fn note(&self, text: &str) -> Result<()> {
+        self.fill("note-text", text).await?;
+        self.press("note-yes").await?;
+        self.until("the dialog to close", SOON, async || Ok(!self.sees("note-dialog").await?)).await
+    }
+
+    /// Stops the release; answers the result that the window shows.
+    ///
+    /// # Errors
+    /// When the run does not end.
+    pub async fn stop_here(&self, why: &str) -> Result<String> {
+        self.press("stop-run").await?;
+        self.note(why).await?;
+        self.wait_for_end().await
+    }
+}

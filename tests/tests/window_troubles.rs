@@ -1,0 +1,322 @@
+//! The ten things that can go wrong, each practised through the real window to a right end: released, released with a
+//! failed check, or stopped with nothing half done and said so. A picture is kept of the moment when the person is told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use greenlight_rehearsal::handle::Handle;
+use greenlight_tests::support::desk::{VERSION, app};
+use greenlight_tests::support::folder::open_folder;
+use greenlight_tests::support::operator::Operator;
+use greenlight_tests::support::practice::stop_world;
+use greenlight_tests::support::webdriver::{Display, Driver, Session, WINDOW};
+use greenlight_types::{Phase, StepId, Trouble};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+const PATIENCE: Duration = Duration::from_secs(150);
+/// Virtual seconds per second.
+const SPEED: u32 = 60;
+
+/// One window at a time: each release is timed by real seconds in places.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A window in practice with a pretend production of its own.
+struct Desk {
+    session: Session,
+    data: PathBuf,
+    pictures: PathBuf,
+}
+
+impl Desk {
+    fn operator(&self) -> Operator<'_> {
+        Operator::new(&self.session, PATIENCE)
+    }
+
+    /// Keeps a picture of what the person is told.
+    async fn picture(&self, trouble: Trouble) -> Result<()> {
+        self.operator().picture(&self.pictures.join(format!("trouble-{}.png", trouble.name()))).await
+    }
+
+    async fn world(&self) -> Result<Handle> {
+        Handle::attach(&self.data.join("world")).await.context("the pretend production does not answer")
+    }
+
+    /// The pretend production's own state, and not what the app believes.
+    fn state(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&fs_err::read(self.data.join("world/world.json"))?)?)
+    }
+
+    /// Does all steps of Prepare from `first` on.
+    async fn prepare_from(&self, first: StepId) -> Result<()> {
+        let steps = StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare);
+        for step in steps.skip_while(|step| *step != first) {
+            self.operator().do_step(step, VERSION).await.with_context(|| step.name())?;
+        }
+        Ok(())
+    }
+
+    /// A release up to the start of Deploy.
+    async fn prepare(&self) -> Result<()> {
+        self.operator().draft_and_prepare(VERSION).await?;
+        self.prepare_from(StepId::MergeBranch).await?;
+        self.operator().deploy(VERSION, None).await
+    }
+
+    async fn stop(&self, why: &str) -> Result<()> {
+        let result = self.operator().stop_here(why).await?;
+        ensure!(result == "stopped", "the run ended as {result}");
+        self.ensure_nothing_half_done()
+    }
+
+    /// The database and what serves are as they were before the release.
+    fn ensure_nothing_half_done(&self) -> Result<()> {
+        let state = self.state()?;
+        ensure!(state["schema"] == "2.0.1.11", "the database is {}", state["schema"]);
+        ensure!(state["is_half_migrated"] == false, "the database is half migrated");
+        let deployments = state["service"]["deployments"].as_array().map(Vec::len);
+        ensure!(deployments == Some(1), "AWS has {deployments:?} deployments");
+        Ok(())
+    }
+
+    /// What the window says after the end, about exactly these troubles.
+    async fn ensure_debrief(&self, troubles: &[Trouble]) -> Result<()> {
+        let operator = self.operator();
+        operator.read("debrief").await?;
+        let told = operator.attribute("debrief", "data-lines").await?;
+        ensure!(told.as_deref() == Some(troubles.len().to_string().as_str()), "{told:?}\n{}", operator.told().await);
+        for trouble in troubles {
+            operator.read(&format!("debrief-{}", trouble.name())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens a window on a new pretend production, has somebody work at it, and closes both.
+async fn at_desk(name: &str, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<()> {
+    let _turn = TURN.lock().await;
+    let display = Display::start().await?;
+    let driver = Driver::start(&display, &[]).await?;
+    let folder = open_folder(name)?;
+    let data = folder.path().to_owned();
+    let session = driver.open(&app()?, &["--data-dir", data.to_str().context("a plain path")?]).await?;
+    session.set_window(WINDOW.0, WINDOW.1).await?;
+    let desk = Desk { session, data: data.clone(), pictures: pictures()? };
+    let worked = async {
+        desk.operator().introduce("Anna").await?;
+        desk.operator().set_speed(SPEED).await?;
+        work(&desk).await
+    };
+    let ended = worked.await;
+    if ended.is_err() {
+        let _kept = desk.operator().picture(&desk.pictures.join(format!("{name}-where-it-stopped.png"))).await;
+    }
+    drop(desk);
+    drop(driver);
+    stop_world(&data.join("world")).await?;
+    ended
+}
+
+/// `target/practised`, beside the binaries.
+fn pictures() -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let target = here.ancestors().find(|folder| folder.join("debug").is_dir() || folder.join("release").is_dir());
+    let folder = target.unwrap_or(Path::new("target")).join("practised");
+    fs_err::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+async fn conflict(desk: &Desk) -> Result<()> {
+    let operator = desk.operator();
+    operator.draft(VERSION).await?;
+    operator.switch_on(Trouble::MergeConflict).await?;
+    operator.start_prepare().await?;
+    ensure!(operator.prepare_step(StepId::MergeBranch).await?, "the merge is not offered");
+    operator.press_step(StepId::MergeBranch, VERSION).await?;
+    let code = operator.wait_failed(StepId::MergeBranch).await?;
+    ensure!(code == "mergeConflict", "{code}");
+    desk.picture(Trouble::MergeConflict).await?;
+    operator.wait_over(Trouble::MergeConflict, false).await?;
+    operator.try_again(StepId::MergeBranch, VERSION).await
+}
+
+async fn expired_token(desk: &Desk) -> Result<()> {
+    let operator = desk.operator();
+    ensure!(operator.prepare_step(StepId::PushTag).await?, "the label is not offered");
+    operator.switch_on(Trouble::TokenExpires).await?;
+    operator.press_step(StepId::PushTag, VERSION).await?;
+    let code = operator.wait_failed(StepId::PushTag).await?;
+    ensure!(code == "credentialRefused", "{code}");
+    desk.picture(Trouble::TokenExpires).await?;
+    operator.wait_over(Trouble::TokenExpires, true).await?;
+    operator.try_again(StepId::PushTag, VERSION).await
+}
+
+async fn full_disk(desk: &Desk) -> Result<()> {
+    let operator = desk.operator();
+    operator.switch_on(Trouble::BackupDiskFull).await?;
+    ensure!(operator.prepare_step(StepId::BackUp).await?, "the backup is not offered");
+    operator.press_step(StepId::BackUp, VERSION).await?;
+    let code = operator.wait_failed(StepId::BackUp).await?;
+    ensure!(code == "scriptFailed", "{code}");
+    desk.picture(Trouble::BackupDiskFull).await
+}
+
+async fn late_github(desk: &Desk) -> Result<()> {
+    let operator = desk.operator();
+    ensure!(operator.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
+    operator.press_step(StepId::DispatchBuild, VERSION).await?;
+    operator.look_at(StepId::DispatchBuild).await?;
+    // The answer was lost, and the app looks for the build: that search is as slow as everything.
+    operator
+        .until("the app to look for the build", PATIENCE, async || {
+            let is_begun = desk.state()?["builds"].as_array().is_some_and(|builds| !builds.is_empty());
+            Ok(is_begun && operator.sees("activity").await? && operator.read("activity").await?.contains("Looking"))
+        })
+        .await?;
+    desk.picture(Trouble::GithubAnswersLate).await?;
+    operator.wait_done(StepId::DispatchBuild).await?;
+    let builds = desk.state()?["builds"].as_array().map(Vec::len);
+    ensure!(builds == Some(1), "{builds:?} builds were started");
+    Ok(())
+}
+
+async fn lost_connection(desk: &Desk) -> Result<()> {
+    let operator = desk.operator();
+    operator.wait_done(StepId::AwaitDeployPhase).await?;
+    operator.switch_on(Trouble::ConnectionLostInMigration).await?;
+    ensure!(operator.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+    operator.press_step(StepId::RunMigration, VERSION).await?;
+    operator.look_at(StepId::RunMigration).await?;
+    let is_told = async || operator.sees("connection-lost").await;
+    operator.until("the window to say that the connection is lost", PATIENCE, is_told).await?;
+    desk.picture(Trouble::ConnectionLostInMigration).await?;
+    operator.wait_done(StepId::RunMigration).await
+}
+
+async fn failed_check(desk: &Desk) -> Result<()> {
+    let operator = desk.operator();
+    operator.switch_on(Trouble::SiteCheckFails).await?;
+    if operator.prepare_step(StepId::CheckSite).await? {
+        operator.press_step(StepId::CheckSite, VERSION).await?;
+    }
+    operator.look_at(StepId::CheckSite).await?;
+    operator.until("the checks", PATIENCE, async || operator.has_open_checks().await).await?;
+    let site = desk.world().await?.file().ports.site;
+    let page = reqwest::get(format!("http://127.0.0.1:{site}/study/411")).await?;
+    ensure!(page.status() == 500, "the page of a study is well: {}", page.status());
+    operator.press("check-sign-in-passed").await?;
+    operator.wait_for_attribute("check-sign-in", "data-answer", "passed", PATIENCE).await?;
+    operator.press("check-study-failed").await?;
+    operator.note("The page of study 411 says that something went wrong").await?;
+    operator.press("check-footer-passed").await?;
+    operator.press_within("accept-failed-check", PATIENCE).await?;
+    operator.press("note-no").await?;
+    desk.picture(Trouble::SiteCheckFails).await?;
+    operator.press("accept-failed-check").await?;
+    operator.note("A developer repairs the page of the study today").await?;
+    let result = operator.wait_for_end().await?;
+    ensure!(result == "releasedWithFailedCheck", "the run ended as {result}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn six_things_go_wrong_one_after_the_other_and_the_release_is_led_to_its_end() -> Result<()> {
+    at_desk("troubles-six", async |desk| {
+        conflict(desk).await.context("merge conflict")?;
+        for step in [StepId::SetVersion, StepId::CreateTag, StepId::PushBranch] {
+            desk.operator().do_step(step, VERSION).await?;
+        }
+        expired_token(desk).await.context("expired token")?;
+        desk.prepare_from(StepId::RegisterTaskDefinition).await?;
+        desk.operator().deploy(VERSION, None).await?;
+        full_disk(desk).await.context("full disk")?;
+        desk.operator().switch_on(Trouble::GithubAnswersLate).await?;
+        desk.operator().try_again(StepId::BackUp, VERSION).await?;
+        late_github(desk).await.context("late GitHub")?;
+        lost_connection(desk).await.context("lost connection")?;
+        failed_check(desk).await.context("failed check")?;
+        desk.ensure_debrief(&[
+            Trouble::MergeConflict,
+            Trouble::TokenExpires,
+            Trouble::BackupDiskFull,
+            Trouble::GithubAnswersLate,
+            Trouble::ConnectionLostInMigration,
+            Trouble::SiteCheckFails,
+        ])
+        .await?;
+        desk.operator().picture(&desk.pictures.join("debrief.png")).await?;
+        let state = desk.state()?;
+        ensure!(state["schema"] == "2.1.0.0" && state["is_half_migrated"] == false, "{}", state["schema"]);
+        Ok(())
+    })
+    .await
+}
+
+/// Starts the build of a run that is in Deploy, with a backup.
+async fn to_build(desk: &Desk) -> Result<()> {
+    for step in [StepId::BackUp, StepId::DispatchBuild] {
+        desk.operator().do_step(step, VERSION).await.with_context(|| step.name())?;
+    }
+    Ok(())
+}
+
+async fn build_without_package(desk: &Desk, trouble: Trouble) -> Result<()> {
+    desk.prepare().await?;
+    desk.operator().switch_on(trouble).await?;
+    to_build(desk).await?;
+    let code = desk.operator().wait_failed(StepId::FollowBuild).await?;
+    ensure!(code == "buildFailed", "{code}");
+    desk.picture(trouble).await?;
+    desk.stop("A developer looks at the build").await?;
+    desk.ensure_debrief(&[trouble]).await?;
+    desk.operator().press("new-release").await
+}
+
+#[tokio::test]
+async fn a_build_fails_and_the_next_loses_its_package_and_the_third_release_survives_a_failed_migration() -> Result<()>
+{
+    at_desk("troubles-builds", async |desk| {
+        build_without_package(desk, Trouble::BuildFails).await.context("failed build")?;
+        build_without_package(desk, Trouble::ImageMissing).await.context("missing image")?;
+        desk.prepare().await?;
+        let operator = desk.operator();
+        operator.switch_on(Trouble::MigrationFailsHalfWay).await?;
+        to_build(desk).await?;
+        operator.wait_done(StepId::AwaitDeployPhase).await?;
+        ensure!(operator.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+        operator.press_step(StepId::RunMigration, VERSION).await?;
+        let code = operator.wait_failed(StepId::RunMigration).await?;
+        ensure!(code == "scriptFailed", "{code}");
+        desk.picture(Trouble::MigrationFailsHalfWay).await?;
+        ensure!(!operator.sees("try-again").await?, "a migration that began is never started again");
+        operator.wait_over(Trouble::MigrationFailsHalfWay, true).await?;
+        operator.press("person-finished-it").await?;
+        operator.note("Lin finished the changesets by hand and looked at the tables").await?;
+        operator.check_site(VERSION).await?;
+        operator.wait_released().await?;
+        let state = desk.state()?;
+        ensure!(state["schema"] == "2.1.0.0" && state["is_half_migrated"] == false, "{}", state["schema"]);
+        desk.ensure_debrief(&[Trouble::MigrationFailsHalfWay]).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_main_branch_that_moved_on_stops_the_release_before_its_build() -> Result<()> {
+    at_desk("troubles-moved", async |desk| {
+        desk.prepare().await?;
+        let operator = desk.operator();
+        operator.switch_on(Trouble::MainMovedOn).await?;
+        operator.do_step(StepId::BackUp, VERSION).await?;
+        ensure!(operator.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
+        operator.wait_for_attribute("gate-mainIsTagged", "data-passed", "false", PATIENCE).await?;
+        desk.picture(Trouble::MainMovedOn).await?;
+        desk.stop("The next release takes the new commit with it").await?;
+        let builds = desk.state()?["builds"].as_array().map(Vec::len);
+        ensure!(builds == Some(0), "{builds:?} builds were started");
+        desk.ensure_debrief(&[Trouble::MainMovedOn]).await
+    })
+    .await
+}
