@@ -19,7 +19,7 @@ use crate::{
     record,
     startup::Startup,
     ui_port::Window,
-    world::World,
+    world::{self, World},
 };
 
 /// The window's label, as the capability file names it.
@@ -34,6 +34,12 @@ pub fn open(mut options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(file) = &options.scenario
+        && let Err(failure) = world::read_scenario(file)
+    {
+        complain(failure.params.get("problem").unwrap_or(&failure.to_string()));
+        return ExitCode::FAILURE;
+    }
     start_with_steady_webview();
     options.data_dir = Some(folder.clone());
     let _record = record::start(&folder);

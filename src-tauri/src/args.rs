@@ -28,6 +28,8 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Speed of the practice clock at the start.
     pub speed: u32,
+    /// A file that says what goes wrong in the practice.
+    pub scenario: Option<PathBuf>,
 }
 
 /// Fastest practice clock.
@@ -39,6 +41,7 @@ greenlight --production              release Rally for real
 greenlight --profile FILE            release what this profile describes, for real
   --data-dir DIR                     keep the record here
   --speed N                          speed of the practice clock, 1 to 600
+  --scenario FILE                    what goes wrong in the practice
   --help, --version
 ";
 
@@ -48,7 +51,7 @@ greenlight --profile FILE            release what this profile describes, for re
 /// A sentence naming the argument that is not understood.
 pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String> {
     let mut rest = arguments.into_iter();
-    let (mut profile, mut data_dir, mut speed) = (None, None, None);
+    let (mut profile, mut data_dir, mut speed, mut scenario) = (None, None, None, None);
     let (mut practice, mut production) = (false, false);
     while let Some(argument) = rest.next() {
         let name = argument.to_string_lossy().into_owned();
@@ -59,6 +62,7 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String
             "--rehearsal-world" => return Ok(Use::RehearsalWorld(value()?.into())),
             "--profile" => profile = Some(PathBuf::from(value()?)),
             "--data-dir" => data_dir = Some(PathBuf::from(value()?)),
+            "--scenario" => scenario = Some(PathBuf::from(value()?)),
             "--practice" => practice = true,
             "--production" => production = true,
             "--speed" => {
@@ -77,8 +81,11 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String
     if is_real && speed.is_some() {
         return Err("--speed is for practice only".to_owned());
     }
+    if is_real && scenario.is_some() {
+        return Err("--scenario is for practice only".to_owned());
+    }
     let realm = if is_real { Realm::Production } else { Realm::Practice };
-    Ok(Use::Window(Options { realm, profile, data_dir, speed: speed.unwrap_or(1) }))
+    Ok(Use::Window(Options { realm, profile, data_dir, speed: speed.unwrap_or(1), scenario }))
 }
 
 /// Where the record is kept when nobody says otherwise; `None` when this computer names no home.
@@ -121,7 +128,15 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_together_is_refused() {
-        for bad in ["--practice --production", "--profile", "--speed 0", "--speed 601", "--production --speed 2", "x"] {
+        for bad in [
+            "--practice --production",
+            "--profile",
+            "--speed 0",
+            "--speed 601",
+            "--production --speed 2",
+            "--production --scenario s",
+            "x",
+        ] {
             assert!(read_text(bad).is_err(), "{bad}");
         }
     }

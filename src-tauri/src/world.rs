@@ -2,7 +2,10 @@
 //!
 //! Makes adapters from a profile and hands over nothing else; an adapter never sees a profile.
 
+mod only_here;
 mod practice;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::{Path, PathBuf},
@@ -23,16 +26,20 @@ use greenlight_adapters::{
     sts::StsIdentity,
 };
 use greenlight_engine::{
-    ports::{Clock, Ports, SecretText, Secrets},
+    ports::{Clock, Ports, RemoteHost, SecretText, Secrets, Site},
     profile,
     redact::Redactor,
 };
-use greenlight_rehearsal::process::troubles::{Switch, Told};
+use greenlight_rehearsal::{
+    process::troubles::{Switch, Told},
+    scenario::{self, Planned},
+};
 use greenlight_types::{ErrorCode, Failure, PracticeView, Profile, Realm, Spell, Trouble};
 
 pub use practice::serve as serve_rehearsal;
 
 use crate::{args::Options, guard::KnownSecrets};
+use only_here::{OnlyMachine, OnlySite};
 use practice::Practice;
 
 /// The speeds that the panel of a practice offers: real time, and two that make it shorter.
@@ -61,7 +68,12 @@ impl World {
                 Ok(Self { profile, clock: Arc::new(SystemClock), secrets, folder, practice: None })
             }
             Realm::Practice => {
+                let scenario = options.scenario.as_deref().map(read_scenario).transpose()?;
                 let practice = Practice::attach(&folder.join("world"), options.speed).await?;
+                for planned in scenario.unwrap_or_default() {
+                    let Planned { trouble, after_ms } = planned;
+                    practice.switch(&Switch { trouble, on: true, after_ms, only_first: true }).await?;
+                }
                 let profile = practice.profile(&read_profile(None)?);
                 let secrets = Arc::new(KnownSecrets { inner: practice.secrets().await?, redactor });
                 Ok(Self { profile, clock: practice.clock(), secrets, folder, practice: Some(practice) })
@@ -123,29 +135,54 @@ impl World {
             .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, what).because("this is production, not practice"))
     }
 
-    /// The adapters for a profile. Practice takes every address from the pretend production alone, whatever a profile
-    /// says: no practice can reach a real system.
+    /// The adapters for a profile. Practice takes every address from the pretend production alone, whatever a profile, a
+    /// record or a person says: no practice can reach a real system.
     pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
-        let place = if self.practice.is_some() { &self.profile } else { profile };
+        let (host, site): (Arc<dyn RemoteHost>, Arc<dyn Site>) =
+            (Arc::new(SshHost::new(Arc::clone(&self.secrets))), Arc::new(SiteAdapter::new()?));
+        let Some(practice) = &self.practice else {
+            let custom = profile.endpoints.as_ref();
+            let places = Places {
+                git_url: &profile.git.url,
+                repository: &profile.github.repository,
+                github: custom.and_then(|custom| custom.github.as_deref()).unwrap_or(github::GITHUB),
+                aws: custom.and_then(|custom| custom.aws.as_deref()),
+            };
+            return self.adapters(profile, &places, host, site);
+        };
+        let doors = practice.doors();
+        let places = Places {
+            git_url: &doors.git_url,
+            repository: &doors.repository,
+            github: &doors.github,
+            aws: Some(&doors.aws),
+        };
+        let host = Arc::new(OnlyMachine { inner: host, port: doors.ssh });
+        let site = Arc::new(OnlySite { inner: site, origin: doors.site.clone() });
+        self.adapters(profile, &places, host, site)
+    }
+
+    fn adapters(
+        &self,
+        profile: &Profile,
+        places: &Places<'_>,
+        host: Arc<dyn RemoteHost>,
+        site: Arc<dyn Site>,
+    ) -> Result<Ports, Failure> {
         let secrets = || Arc::clone(&self.secrets);
-        let custom = place.endpoints.as_ref();
-        let aws = AwsAccess::new(&place.aws.region, custom.and_then(|custom| custom.aws.as_deref()), secrets())?;
-        let clone = self.folder.join("clone").join(format!("{}.git", place.product.id));
+        let aws = AwsAccess::new(&profile.aws.region, places.aws, secrets())?;
+        let clone = self.folder.join("clone").join(format!("{}.git", profile.product.id));
         let names = &profile.aws;
         Ok(Ports {
-            git: Arc::new(GitAdapter::new(&place.git.url, clone, secrets())?),
-            builds: Arc::new(GithubAdapter::new(
-                custom.and_then(|custom| custom.github.as_deref()).unwrap_or(github::GITHUB),
-                &place.github.repository,
-                secrets(),
-            )?),
+            git: Arc::new(GitAdapter::new(places.git_url, clone, secrets())?),
+            builds: Arc::new(GithubAdapter::new(places.github, places.repository, secrets())?),
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
             services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
             images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
             logs: Arc::new(CloudWatchLogs::new(aws.clone(), &names.log_group)),
             identity: Arc::new(StsIdentity::new(aws)),
-            host: Arc::new(SshHost::new(secrets())),
-            site: Arc::new(SiteAdapter::new()?),
+            host,
+            site,
             clock: self.clock(),
         })
     }
@@ -156,8 +193,30 @@ impl World {
     }
 }
 
+/// Addresses that adapters are made with.
+struct Places<'a> {
+    git_url: &'a str,
+    repository: &'a str,
+    github: &'a str,
+    /// `None` for AWS's own.
+    aws: Option<&'a str>,
+}
+
 fn practice_view(practice: &Practice, told: Told) -> PracticeView {
     PracticeView { speed: practice.speed(), speeds: SPEEDS.to_vec(), troubles: told.troubles }
+}
+
+/// Reads the file that says what goes wrong in a practice.
+///
+/// # Errors
+/// Why it is refused, with the line.
+pub fn read_scenario(file: &Path) -> Result<Vec<Planned>, Failure> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let failure = Failure::new(ErrorCode::BadInput, format!("read {name}")).because_of(&error);
+        failure.with("field", "scenario").with("problem", format!("{name}: {error}"))
+    })?;
+    Ok(scenario::parse(&name, &text)?)
 }
 
 fn read_profile(file: Option<&Path>) -> Result<Profile, Failure> {

@@ -312,6 +312,11 @@ async fn a_main_branch_that_moved_on_stops_the_release_before_its_build() -> Res
         operator.do_step(StepId::BackUp, VERSION).await?;
         ensure!(operator.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
         operator.wait_for_attribute("gate-mainIsTagged", "data-passed", "false", PATIENCE).await?;
+        let is_told = async || {
+            let why = operator.attribute("step-button", "title").await?;
+            Ok(why.is_some_and(|why| why.starts_with("Not yet")))
+        };
+        operator.until("the button to say why it is closed", PATIENCE, is_told).await?;
         desk.picture(Trouble::MainMovedOn).await?;
         desk.stop("The next release takes the new commit with it").await?;
         let builds = desk.state()?["builds"].as_array().map(Vec::len);

@@ -24,6 +24,34 @@ use greenlight_types::{ErrorCode, Failure, Profile};
 /// How often the process hears that the window is open; it ends itself after thirty minutes without.
 const ALIVE_EVERY: Duration = Duration::from_secs(60);
 
+/// Where the adapters of a practice act. Only a handle of a served pretend production makes one: no profile, no record
+/// and no person can name another place.
+pub struct Doors {
+    pub git_url: String,
+    pub repository: String,
+    pub github: String,
+    pub aws: String,
+    /// Origin of the site.
+    pub site: String,
+    /// Port of the staging machine.
+    pub ssh: u16,
+}
+
+impl From<&Handle> for Doors {
+    fn from(handle: &Handle) -> Self {
+        let file = handle.file();
+        let local = |port: u16| format!("http://127.0.0.1:{port}");
+        Self {
+            git_url: format!("{}/{}.git", local(file.ports.git), file.repository),
+            repository: file.repository.clone(),
+            github: local(file.ports.github),
+            aws: local(file.ports.aws),
+            site: local(file.ports.site),
+            ssh: file.ports.ssh,
+        }
+    }
+}
+
 /// The pretend production of this window.
 pub struct Practice {
     handle: Arc<RwLock<Handle>>,
@@ -32,15 +60,23 @@ pub struct Practice {
 
 impl Practice {
     pub async fn attach(folder: &Path, speed: u32) -> Result<Self, Failure> {
-        let handle = attach(folder, speed).await?;
+        let practice = Self::at(attach(folder, speed).await?)?;
+        tauri::async_runtime::spawn(keep_alive(folder.to_owned(), speed, Arc::downgrade(&practice.handle)));
+        Ok(practice)
+    }
+
+    /// A practice on a pretend production that is served; nothing else makes one.
+    pub fn at(handle: Handle) -> Result<Self, Failure> {
         let clock = Arc::new(handle.clock().map_err(|error| unreachable(&error))?);
-        let handle = Arc::new(RwLock::new(handle));
-        tauri::async_runtime::spawn(keep_alive(folder.to_owned(), speed, Arc::downgrade(&handle)));
-        Ok(Self { handle, clock })
+        Ok(Self { handle: Arc::new(RwLock::new(handle)), clock })
     }
 
     fn handle(&self) -> Handle {
         self.handle.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn doors(&self) -> Doors {
+        Doors::from(&self.handle())
     }
 
     pub fn profile(&self, rally: &Profile) -> Profile {

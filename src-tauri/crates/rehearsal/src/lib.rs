@@ -17,4 +17,6 @@ pub mod ports;
 #[cfg(feature = "fronts")]
 pub mod process;
 pub mod profile;
+#[cfg(feature = "fronts")]
+pub mod scenario;
 pub mod world;

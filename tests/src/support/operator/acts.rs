@@ -157,7 +157,7 @@ impl Operator<'_> {
             self.fill("question-note", "as agreed with the team").await?;
         }
         self.press("question-answer").await?;
-        self.until(&format!("the answer to {question} to be kept"), SOON, async || {
+        self.until(&format!("the answer to {question} to be kept"), self.patience, async || {
             Ok(self.attribute("question", "data-question").await?.as_deref() != Some(question))
         })
         .await

@@ -1,0 +1,149 @@
+//! No connection of a practice leaves this computer. The test runs itself once more in a network of its own that has
+//! nothing but loopback, where the system counts every packet that found no way out (`OutNoRoutes` of /proc/net/snmp).
+
+use std::{process::Command, time::Duration};
+
+use greenlight_engine::ports::HostAddress;
+use greenlight_rehearsal::{
+    handle::Handle,
+    host::jobs::ExitCodes,
+    process::{self, IDLE_MAX, Options as Serving, rally::PretendRally},
+};
+use greenlight_types::EndpointProfile;
+
+use super::*;
+
+/// Set in the run inside the closed network.
+const INSIDE: &str = "GREENLIGHT_TEST_INSIDE";
+/// An address that nobody has (RFC 5737).
+const NOBODY: &str = "192.0.2.1";
+
+fn out_no_routes() -> u64 {
+    let text = std::fs::read_to_string("/proc/net/snmp").expect("the counters of this network");
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Ip: "));
+    let names = lines.next().expect("names");
+    let at = names.split(' ').position(|name| name == "OutNoRoutes").expect("the counter");
+    lines.next().and_then(|values| values.split(' ').nth(at)).expect("a value").parse().expect("a number")
+}
+
+/// A profile in which every place is one of the real world.
+fn real_looking() -> Profile {
+    let mut profile = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN).expect("the built-in profile");
+    profile.git.url = "https://github.com/rallyforresearch/rally.git".to_owned();
+    profile.github.repository = "rallyforresearch/rally".to_owned();
+    profile.github.workflow = "build-deploy.yml".to_owned();
+    profile.aws.account = "676917001797".to_owned();
+    profile.aws.region = "us-east-1".to_owned();
+    profile.aws.cluster = "rally-prod".to_owned();
+    profile.aws.service = "rally-prod-webapp".to_owned();
+    profile.host.address = "ec2-3-80-1-2.compute-1.amazonaws.com".to_owned();
+    profile.site.url = "https://rally.example.org".to_owned();
+    profile.endpoints = Some(EndpointProfile {
+        github: Some("https://api.github.com".to_owned()),
+        aws: Some("https://ecs.us-east-1.amazonaws.com".to_owned()),
+    });
+    profile
+}
+
+async fn practising(folder: &Path) -> World {
+    let world = folder.join("world");
+    let serving =
+        Serving { private_dir: world.clone(), speed: 60, idle_max: IDLE_MAX, exit_codes: ExitCodes::default() };
+    tokio::spawn(process::serve(serving, PretendRally::make));
+    let handle = loop {
+        if let Some(handle) = Handle::attach(&world).await {
+            break handle;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let practice = Practice::at(handle).expect("a practice");
+    World {
+        profile: practice.profile(&real_looking()),
+        clock: practice.clock(),
+        secrets: practice.secrets().await.expect("credentials"),
+        folder: folder.to_owned(),
+        practice: Some(practice),
+    }
+}
+
+/// Calls every port with real-looking names; what is refused is refused here.
+async fn call_everything(world: &World) {
+    let ports = world.ports(&real_looking()).expect("ports");
+    ports.git.refresh().await.expect("the pretend repository");
+    assert!(!ports.git.remote_refs().await.expect("its refs").is_empty());
+    assert_eq!(ports.builds.whoami().await.expect("the pretend GitHub").login, "practice-person");
+    ports.builds.workflow("build-deploy.yml").await.expect("its workflow");
+    ports.identity.whoami().await.expect("the pretend AWS");
+    ports.services.describe().await.expect("its service");
+    ports.services.tasks().await.expect("its tasks");
+    let _absent = ports.task_definitions.describe("rally-prod").await;
+    let _absent = ports.images.find("RALLY-V2_1_0_0-RELEASE").await;
+    let _absent = ports.logs.page(0, None).await;
+    for (address, port) in [("ec2-3-80-1-2.compute-1.amazonaws.com", 22), (NOBODY, 22), ("127.0.0.1", 22)] {
+        let refused = ports.host.fingerprint(address, port).await.expect_err("another machine");
+        assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
+        let fingerprint = "SHA256:x".to_owned();
+        let host = HostAddress { address: address.to_owned(), port, user: "ec2-user".to_owned(), fingerprint };
+        let refused = ports.host.launch(&host, "rally.practice.migrate.2.1.0.a1").await.expect_err("another machine");
+        assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
+    }
+    let handle = Handle::attach(&world.folder.join("world")).await.expect("the handle");
+    let there = ports.host.fingerprint("127.0.0.1", handle.file().ports.ssh).await.expect("the pretend machine");
+    assert!(there.starts_with("SHA256:"));
+    for url in ["https://rally.example.org/about", &format!("http://{NOBODY}/"), "http://127.0.0.1:1/"] {
+        assert_eq!(ports.site.get(url).await.expect_err("another site").code, ErrorCode::BadInput, "{url}");
+    }
+    let site = world.profile().site.version_url.clone();
+    assert_eq!(ports.site.get(&site).await.expect("the pretend site").status, 200);
+}
+
+async fn inside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = practising(folder.path()).await;
+    let before = out_no_routes();
+    call_everything(&world).await;
+    assert_eq!(out_no_routes(), before, "a packet was on its way out of this computer");
+    let handle = Handle::attach(&folder.path().join("world")).await.expect("the handle");
+    handle.stop().await.expect("the end of the pretend production");
+    // The counter counts: without this the test could not fail.
+    let _refused = tokio::net::TcpStream::connect((NOBODY, 80)).await;
+    assert!(out_no_routes() > before, "the system does not count what finds no way out");
+}
+
+#[test]
+fn no_connection_of_a_practice_leaves_this_computer_whatever_a_profile_or_a_person_names() {
+    if std::env::var_os(INSIDE).is_some() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(inside());
+        return;
+    }
+    let me = std::env::current_exe().expect("this program");
+    let name = "world::tests::no_connection_of_a_practice_leaves_this_computer_whatever_a_profile_or_a_person_names";
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--net", "sh", "-c", "ip link set lo up && exec \"$0\" --exact \"$1\" --nocapture"])
+        .arg(me)
+        .arg(name)
+        .env(INSIDE, "1")
+        .output()
+        .expect("unshare of util-linux");
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+}
+
+#[tokio::test]
+async fn production_refuses_everything_that_belongs_to_practice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secrets: Arc<dyn Secrets> = Arc::new(greenlight_adapters::keychain::MemorySecrets::default());
+    let clock = Arc::new(SystemClock);
+    let folder = folder.path().to_owned();
+    let world = World { profile: real_looking(), clock, secrets, folder, practice: None };
+    let refusals = [
+        world.practice_view().await.map(drop),
+        world.switch_trouble(Trouble::BuildFails, true).await.map(drop),
+        world.spells().await.map(drop),
+        world.set_speed(60).await,
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.expect_err("production").code, ErrorCode::NotAllowedNow);
+    }
+}
