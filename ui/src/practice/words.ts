@@ -37,7 +37,7 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
   },
   githubAnswersLate: {
     title: "GitHub answers late",
-    will: "Each answer takes 10 to 20 real seconds, and the answer to the start of the build is lost.",
+    will: "Each answer takes many seconds, and the answer to the start of the build is lost.",
     now: "Every answer of GitHub is slow.",
     end: "Make GitHub quick again",
   },

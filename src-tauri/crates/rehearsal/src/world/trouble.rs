@@ -33,6 +33,9 @@ const BEFORE_CUT_S: i64 = 1;
 const SPELLS_MAX: usize = 100;
 /// A slow answer takes from 10 to 20 s of real time.
 const SLOW_MIN_S: u64 = 10;
+/// Where the clock runs faster than time, a slow answer takes a third of it: twenty seconds are twenty minutes at 60 times
+/// the speed, and the backup of the release would grow too old over a dozen of them.
+const HASTE: u64 = 3;
 
 /// The troubles of a practice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -353,7 +356,8 @@ impl World {
             return Answering::default();
         }
         self.troubles.slow += 1;
-        let after_s = SLOW_MIN_S + self.troubles.slow * 7 % 11;
+        let slow_s = SLOW_MIN_S + self.troubles.slow * 7 % 11;
+        let after_s = if self.troubles.speed > 1 { slow_s / HASTE } else { slow_s };
         let has_lost = self.troubles.entries.get(&late).is_some_and(|entry| entry.has_lost);
         match asked {
             Asked::Dispatch if !has_lost => {
