@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use greenlight_tests::support::operator::Operator;
@@ -80,11 +80,14 @@ async fn play_in(app: &Path, out: &Path, data: &Path) -> Result<()> {
     let mut album = Album { out, number: 1, titles: Vec::new() };
 
     say("Opening Greenlight on the pretend production.");
+    let begun = Instant::now();
     place.at_window(&light, async |operator| prepare(operator, &mut album).await).await?;
     say("Closing it between Prepare and Deploy, and opening it again: first in the dark.");
     place.at_window(&dark, async |operator| dark_release(operator, &album).await).await?;
     place.at_window(&light, async |operator| deploy(operator, &mut album).await).await?;
     place.at_window(&dark, async |operator| dark_screens(operator, &album).await).await?;
+    let took = begun.elapsed().as_secs();
+    say(&format!("The whole rehearsal took {} min {} s.", took / 60, took % 60));
     say(&format!("Rally {VERSION} was released. Pictures of every screen are in {}.", out.display()));
     Ok(())
 }
@@ -144,6 +147,10 @@ async fn prepare(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
     operator.introduce("Anna").await?;
     ensure!(operator.attribute("app", "data-realm").await?.as_deref() == Some("practice"), "this is not practice");
     album.keep(operator, "new-release").await?;
+    operator.press("practice-open").await?;
+    operator.read("trouble-siteCheckFails").await?;
+    album.keep(operator, "practice").await?;
+    operator.press("practice-close").await?;
     operator.press("nav-access").await?;
     operator.read("card-stagingKey").await?;
     album.keep(operator, "access").await?;
@@ -262,6 +269,10 @@ async fn dark_release(operator: &Operator<'_>, album: &Album<'_>) -> Result<()> 
 async fn dark_screens(operator: &Operator<'_>, album: &Album<'_>) -> Result<()> {
     operator.go_to_release().await?;
     operator.picture(&album.file("92-dark-new-release")).await?;
+    operator.press("practice-open").await?;
+    operator.read("trouble-siteCheckFails").await?;
+    operator.picture(&album.file("95-dark-practice")).await?;
+    operator.press("practice-close").await?;
     operator.press("nav-history").await?;
     operator.read("history-detail").await?;
     operator.picture(&album.file("93-dark-history")).await?;

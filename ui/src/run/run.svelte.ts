@@ -12,7 +12,7 @@ import type { Result } from "../platform/result";
 
 /** A hint that the run moved may be lost, so the record is asked now and then, in ms. */
 const PULL_EVERY = 3_000;
-/** How often a plan with a closed gate is made anew, in ms. */
+/** How often a plan with a closed gate, or of a step that failed, is made anew, in ms. */
 const LOOK_AGAIN = 4_000;
 
 export class OpenRun {
@@ -148,8 +148,11 @@ export class OpenRun {
   }
 
   #lookAgain() {
+    if (this.focus === null || this.view === null || this.isActing) return;
     const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
-    if (this.focus !== null && (isClosed || this.planState === "failed")) void this.makePlan(this.focus);
+    // What made a step fail may be put right meanwhile: "Try again" is for the world as it is now.
+    const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";
+    if (isClosed || hasFailed || this.planState === "failed") void this.makePlan(this.focus);
   }
 
   /** Does an act of the person; its refusal is shown. Answers whether it was taken. */
