@@ -17,7 +17,7 @@ export interface TroubleWords {
 export const TROUBLES: Record<Trouble, TroubleWords> = {
   mergeConflict: {
     title: "Merge conflict",
-    will: "A colleague changes the same line on the main branch before you merge; a developer resolves it after about ten minutes.",
+    will: "A colleague changes the same line before you merge; a developer resolves it after about ten minutes.",
     now: "Lin is resolving it on the release branch.",
     end: "Have it resolved now",
   },
@@ -57,7 +57,7 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
   },
   migrationFailsHalfWay: {
     title: "The migration fails half-way",
-    will: "It ends with an error and a half changed database; the people you call finish it by hand after a quarter of an hour.",
+    will: "It leaves a half changed database; the people you call finish it by hand after about 15 minutes.",
     now: "Lin and Susan are finishing the migration by hand.",
     end: "Have it finished now",
   },

@@ -48,12 +48,11 @@ fn until(spell: &Spell, events: &[Event]) -> Option<i64> {
 }
 
 fn is_done(body: &EventBody, hit: StepId) -> bool {
-    match body {
-        EventBody::StepSucceeded { step, .. }
-        | EventBody::StepWarned { step, .. }
-        | EventBody::StepSkipped { step, .. } => *step == hit,
-        _ => false,
-    }
+    matches!(
+        body,
+        EventBody::StepSucceeded { step, .. } | EventBody::StepWarned { step, .. } | EventBody::StepSkipped { step, .. }
+            if *step == hit
+    )
 }
 
 /// What a person did, if this is that.
@@ -80,7 +79,22 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         }
         EventBody::DeployStarted { .. } => (DebriefKind::StartedDeploy, String::new(), String::new()),
         EventBody::RunEnded { note, .. } if !note.is_empty() => (DebriefKind::Ended, String::new(), note.clone()),
-        _ => return None,
+        EventBody::RunEnded { .. }
+        | EventBody::RunDrafted { .. }
+        | EventBody::PrepareStarted { .. }
+        | EventBody::RunPrepared
+        | EventBody::CheckingStarted
+        | EventBody::TookOver { .. }
+        | EventBody::StepOffered { .. }
+        | EventBody::FactLearned { .. }
+        | EventBody::StepSucceeded { .. }
+        | EventBody::StepWarned { .. }
+        | EventBody::StepSkipped { .. }
+        | EventBody::StepFailed { .. }
+        | EventBody::StepInDoubt { .. }
+        | EventBody::StepResumed { .. }
+        | EventBody::StepReset { .. }
+        | EventBody::StepStopped { .. } => return None,
     };
     Some(DebriefAct { at: event.at.clone(), person: event.by.person.clone(), kind, about, note })
 }
