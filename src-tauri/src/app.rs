@@ -13,6 +13,7 @@ use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder};
 
 use crate::{
     args::{self, Options},
+    beside::Beside,
     bindings, complain,
     controller::{Controller, Made},
     guard::{CleanJournal, CleanScreen, CleanSpool},
@@ -41,6 +42,7 @@ pub fn open(mut options: Options) -> ExitCode {
         return ExitCode::FAILURE;
     }
     start_with_steady_webview();
+    options.beside = beside(&options);
     options.data_dir = Some(folder.clone());
     let _record = record::start(&folder);
     let context = tauri::generate_context!();
@@ -97,7 +99,8 @@ pub async fn compose(options: &Options, handle: &AppHandle) -> Result<Arc<Contro
         tracing::warn!(%error, "the title cannot be set");
     }
     tracing::info!(realm = ?options.realm, version = env!("CARGO_PKG_VERSION"), "ready");
-    Ok(Controller::new(Made { world, journal, parts, window, redactor, computer, lock }))
+    let beside = Beside::new(options.beside.as_deref());
+    Ok(Controller::new(Made { world, journal, beside, parts, window, redactor, computer, lock }))
 }
 
 fn main_window(handle: &AppHandle, realm: Realm, folder: &Path) -> tauri::Result<()> {
@@ -151,6 +154,16 @@ fn data_dir(options: &Options) -> Result<PathBuf, Failure> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(&folder).map_err(|error| cannot().because_of(&error).with("path", folder.display().to_string()))?;
     Ok(folder)
+}
+
+/// Where the other of production and practice keeps its record; nowhere for a window with a place of its own.
+fn beside(options: &Options) -> Option<PathBuf> {
+    let other = match options.realm {
+        Realm::Production => Realm::Practice,
+        Realm::Practice => Realm::Production,
+    };
+    let is_usual = options.data_dir.is_none();
+    is_usual.then(|| args::usual_data_dir(other, |name| std::env::var_os(name))).flatten()
 }
 
 fn computer() -> String {

@@ -30,6 +30,8 @@ pub struct Options {
     pub speed: u32,
     /// A file that says what goes wrong in the practice.
     pub scenario: Option<PathBuf>,
+    /// Where the record of the other of production and practice is kept, to be read beside this one.
+    pub beside: Option<PathBuf>,
 }
 
 /// Fastest practice clock.
@@ -85,7 +87,7 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String
         return Err("--scenario is for practice only".to_owned());
     }
     let realm = if is_real { Realm::Production } else { Realm::Practice };
-    Ok(Use::Window(Options { realm, profile, data_dir, speed: speed.unwrap_or(1), scenario }))
+    Ok(Use::Window(Options { realm, profile, data_dir, speed: speed.unwrap_or(1), scenario, beside: None }))
 }
 
 /// Where the record is kept when nobody says otherwise; `None` when this computer names no home.

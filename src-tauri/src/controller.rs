@@ -23,7 +23,7 @@ use greenlight_types::{
 use tauri::ipc::Channel;
 use tokio::sync::Mutex;
 
-use crate::{access::Access, commands::setup::AppInfo, ui_port::Window, world::World};
+use crate::{access::Access, beside::Beside, commands::setup::AppInfo, ui_port::Window, world::World};
 
 /// Lines given by one call at most.
 const MOST_LINES: u32 = 2_000;
@@ -36,6 +36,7 @@ const LONGEST_NAME: usize = 80;
 pub struct Controller {
     world: World,
     journal: Arc<SqliteJournal>,
+    beside: Beside,
     parts: Parts,
     window: Arc<Window>,
     redactor: Arc<Redactor>,
@@ -52,6 +53,7 @@ pub struct Controller {
 pub struct Made {
     pub world: World,
     pub journal: Arc<SqliteJournal>,
+    pub beside: Beside,
     pub parts: Parts,
     pub window: Arc<Window>,
     pub redactor: Arc<Redactor>,
@@ -61,10 +63,11 @@ pub struct Made {
 
 impl Controller {
     pub fn new(made: Made) -> Arc<Self> {
-        let Made { world, journal, parts, window, redactor, computer, lock } = made;
+        let Made { world, journal, beside, parts, window, redactor, computer, lock } = made;
         let controller = Arc::new(Self {
             world,
             journal,
+            beside,
             parts,
             window,
             redactor,
@@ -183,6 +186,9 @@ impl Controller {
                 }
             }
         }
+        found.extend(self.beside.list().await);
+        // Ids of runs sort by creation (UUID of version 7).
+        found.sort_by(|one, other| other.id.cmp(&one.id));
         Ok(found)
     }
 
@@ -198,6 +204,9 @@ impl Controller {
     }
 
     pub async fn events(&self, run: &RunId, seq: u32) -> Result<Vec<Event>, Failure> {
+        if self.beside.has(run) {
+            return self.beside.events(run, seq).await;
+        }
         self.parts.journal.events(run, seq).await
     }
 
@@ -265,10 +274,12 @@ impl Controller {
     // ---------------------------------------------------------------- lines and documents
 
     pub fn lines(&self, run: &RunId, source: LineSource, from: u32, count: u32) -> Result<Vec<LogLine>, Failure> {
+        self.beside.refuse_lines(run)?;
         self.parts.spool.read(run, source, from, count.min(MOST_LINES))
     }
 
     pub fn line_count(&self, run: &RunId, source: LineSource) -> Result<u32, Failure> {
+        self.beside.refuse_lines(run)?;
         self.parts.spool.count(run, source)
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod app;
 mod args;
+mod beside;
 mod bindings;
 mod command_error;
 mod commands;

@@ -94,13 +94,20 @@ impl Desk {
 }
 
 /// Opens a window on a new pretend production, has somebody work at it, and closes both.
-async fn at_desk(name: &str, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<()> {
+async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<()> {
     let _turn = TURN.lock().await;
     let display = Display::start().await?;
     let driver = Driver::start(&display, &[]).await?;
     let folder = open_folder(name)?;
     let data = folder.path().to_owned();
-    let session = driver.open(&app()?, &["--data-dir", data.to_str().context("a plain path")?]).await?;
+    let mut arguments = vec!["--data-dir".to_owned(), data.display().to_string()];
+    if let Some(text) = scenario {
+        let file = data.join("scenario.toml");
+        fs_err::write(&file, text)?;
+        arguments.extend(["--scenario".to_owned(), file.display().to_string()]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let session = driver.open(&app()?, &arguments).await?;
     session.set_window(WINDOW.0, WINDOW.1).await?;
     let desk = Desk { session, data: data.clone(), pictures: pictures()? };
     let worked = async {
@@ -223,7 +230,7 @@ async fn failed_check(desk: &Desk) -> Result<()> {
 
 #[tokio::test]
 async fn six_things_go_wrong_one_after_the_other_and_the_release_is_led_to_its_end() -> Result<()> {
-    at_desk("troubles-six", async |desk| {
+    at_desk("troubles-six", None, async |desk| {
         conflict(desk).await.context("merge conflict")?;
         for step in [StepId::SetVersion, StepId::CreateTag, StepId::PushBranch] {
             desk.operator().do_step(step, VERSION).await?;
@@ -277,7 +284,7 @@ async fn build_without_package(desk: &Desk, trouble: Trouble) -> Result<()> {
 #[tokio::test]
 async fn a_build_fails_and_the_next_loses_its_package_and_the_third_release_survives_a_failed_migration() -> Result<()>
 {
-    at_desk("troubles-builds", async |desk| {
+    at_desk("troubles-builds", None, async |desk| {
         build_without_package(desk, Trouble::BuildFails).await.context("failed build")?;
         build_without_package(desk, Trouble::ImageMissing).await.context("missing image")?;
         desk.prepare().await?;
@@ -304,11 +311,10 @@ async fn a_build_fails_and_the_next_loses_its_package_and_the_third_release_surv
 }
 
 #[tokio::test]
-async fn a_main_branch_that_moved_on_stops_the_release_before_its_build() -> Result<()> {
-    at_desk("troubles-moved", async |desk| {
+async fn a_main_branch_that_moved_on_as_a_scenario_says_stops_the_release_before_its_build() -> Result<()> {
+    at_desk("troubles-moved", Some("[[trouble]]\nkind = \"mainMovedOn\"\n"), async |desk| {
         desk.prepare().await?;
         let operator = desk.operator();
-        operator.switch_on(Trouble::MainMovedOn).await?;
         operator.do_step(StepId::BackUp, VERSION).await?;
         ensure!(operator.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
         operator.wait_for_attribute("gate-mainIsTagged", "data-passed", "false", PATIENCE).await?;
@@ -324,4 +330,19 @@ async fn a_main_branch_that_moved_on_stops_the_release_before_its_build() -> Res
         desk.ensure_debrief(&[Trouble::MainMovedOn]).await
     })
     .await
+}
+
+#[test]
+fn a_scenario_that_makes_no_sense_is_refused_with_its_line_before_a_window_opens() -> Result<()> {
+    let folder = open_folder("troubles-scenario")?;
+    let file = folder.path().join("training.toml");
+    fs_err::write(&file, "[[trouble]]\nkind = \"imageMissing\"\n\n[[trouble]]\nkind = \"buildFails\"\n")?;
+    let told = std::process::Command::new(app()?)
+        .args(["--data-dir", &folder.path().join("data").display().to_string()])
+        .args(["--scenario", &file.display().to_string()])
+        .output()?;
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    ensure!(!told.status.success(), "it was taken");
+    ensure!(said.contains("training.toml, line 5: imageMissing can never happen after buildFails"), "{said}");
+    Ok(())
 }

@@ -47,7 +47,12 @@ describe("the list", () => {
   it("keeps a run that a newer app wrote, and says that it cannot be read here", async () => {
     const [record] = records;
     if (record === undefined) throw new Error("no record");
-    const newer: RunSummary = { ...summaryOf(record), result: null, readOnly: "Greenlight 9.9.9 can continue it." };
+    const newer: RunSummary = {
+      ...summaryOf(record),
+      realm: "production",
+      result: null,
+      readOnly: "Greenlight 9.9.9 can continue it.",
+    };
     open({
       listRuns: () => ok([newer]),
       eventsSince: () =>
@@ -103,6 +108,21 @@ describe("the list", () => {
       expect(rows).toEqual(found.map((id) => `history-row-${id}`));
     }
     expect(screen.getByText("No release fits “bert”.")).toBeVisible();
+  });
+
+  it("shows a run that goes on in the other window as it is, and does not call it unreadable", async () => {
+    const [record] = records;
+    if (record === undefined) throw new Error("no record");
+    const goesOn: RunSummary = {
+      ...summaryOf(record),
+      state: "deploying",
+      result: null,
+      endedAt: null,
+      readOnly: "It goes on in the window of practice.",
+    };
+    open({ listRuns: () => ok([goesOn]) });
+    expect(await row(record.view.id)).not.toHaveTextContent("Cannot be read here");
+    expect(await detail()).toHaveAttribute("data-run", record.view.id);
   });
 
   it("is filtered by production and practice, and says where the others are", async () => {

@@ -27,6 +27,23 @@ impl SqliteJournal {
         Self::open_with(path, MIGRATIONS).await
     }
 
+    /// Opens the journal of another window to read only; `None` when there is none. Makes and changes nothing, and one
+    /// of an older app is read as it is.
+    ///
+    /// # Errors
+    /// `JournalFailed` when the file cannot be opened, is damaged, or is no journal.
+    pub async fn open_to_read(path: &Path) -> Result<Option<Self>, Failure> {
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let located = |failure: Failure| failure.with("file", path.display().to_string());
+        let options = settings(path).read_only(true);
+        let mut connection = options.connect().await.map_err(|error| located(failed(OPEN, &error)))?;
+        check(&mut connection).await.map_err(located)?;
+        let schema = number(&mut connection, "PRAGMA user_version").await.map_err(located)?;
+        Ok(Some(Self { connection: Mutex::new(connection), path: path.to_owned(), newer_schema: Some(schema) }))
+    }
+
     pub(super) async fn open_with(path: &Path, migrations: &[&'static str]) -> Result<Self, Failure> {
         let unusable = |error: std::io::Error| {
             Failure::new(ErrorCode::JournalFailed, OPEN)
@@ -59,21 +76,26 @@ impl SqliteJournal {
 }
 
 async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
+    settings(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
         // macOS: only these reach the platter (RELIABILITY.md 5, 32); elsewhere they do nothing.
         .pragma("fullfsync", "1")
         .pragma("checkpoint_fullfsync", "1")
+        .connect()
+        .await
+}
+
+/// What reading and writing share.
+fn settings(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
         .disable_statement_logging()
-        .connect()
-        .await
 }
 
 /// Is it ours, and is it whole?
