@@ -134,9 +134,12 @@ describe("a step that waits for its button", () => {
       planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }),
     });
     expect(await screen.findByTestId("gate-backupProved")).toHaveAttribute("data-passed", "false");
-    await waitFor(() => expect(screen.getByTestId("focus")).toHaveTextContent("Not yet: The backup is proved."), {
-      timeout: 3_000,
-    });
+    await waitFor(
+      () => expect(screen.getByTestId("focus")).toHaveTextContent("Not yet. This does not hold: The backup is proved."),
+      {
+        timeout: 3_000,
+      },
+    );
     await user.click(screen.getByTestId("step-button"));
     expect(screen.queryByTestId("confirm-dialog")).toBeNull();
     expect(platform.argsOf("confirmStep")).toEqual([]);
