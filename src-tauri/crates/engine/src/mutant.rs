@@ -1,8 +1,8 @@
 //! Seeded defects of the engine, so that the simulation can prove that its checker sees them (`make simulate-mutants`,
 //! TEST-T22). The feature `mutants` makes them switches of one test build.
 //!
-//! Never part of the app: the feature is off by default, the shell does not enable it, and without it [`is`] is a constant
-//! `false`, so the compiler removes every point. Nothing here repairs or decides anything.
+//! Never part of the app: the feature is off by default, the shell refuses to compile with it ([`ARE_COMPILED_IN`]), and
+//! without it [`is`] is a constant `false`, so the compiler removes every point. Nothing here repairs or decides anything.
 
 mod points;
 
@@ -93,7 +93,7 @@ mutants! {
     /// Takes the end of a push for its success, as libgit2 does, also when the server refused it.
     RefusedPushBelieved => "INV-J2", "INV-G4";
     /// Reads a ref that is as it was before as published.
-    UnchangedIsPublished => "INV-J2", "INV-G4";
+    UnchangedIsPublished => "INV-J2", "INV-G4", "INV-G1";
     /// Reads a main branch that somebody else has moved as published.
     MovedMainIsOurs => "INV-J2", "INV-G4";
     /// Compares a push with what is there, not with what was planned, so that a colleague's commits are dropped.
@@ -135,7 +135,7 @@ mutants! {
     /// Migrates however old the backup is.
     BackupAgeIgnored => "INV-D1";
     /// Treats the migration like a backup: what ran before gets the next number.
-    MigrationRepeats => "INV-D2";
+    MigrationRepeats => "INV-D2", "INV-U1";
     /// Reads every exit code of a job as 0.
     NonZeroIsSuccess => "INV-J2";
     /// Takes a job that was lost in a restart of the machine for one that ended well.
@@ -145,15 +145,15 @@ mutants! {
     /// Takes a job that runs for one that never started.
     RunningIsNotStarted => "INV-U1", "INV-J2", "INV-J3";
     /// Calls a job failed when the machine does not answer.
-    SilenceIsFailure => "INV-J2";
+    SilenceIsFailure => "INV-J2", "INV-U1";
     /// Calls a job not started when the answer of its launch was lost.
-    LaunchLostIsFailure => "INV-J2";
+    LaunchLostIsFailure => "INV-J2", "INV-U1";
 
     // The build.
     /// Sends the dispatch again when it was not answered.
     DispatchAgain => "INV-B1", "INV-J5";
     /// Starts the build although the main branch is not the labelled commit any more.
-    DispatchMovedMain => "INV-J1", "INV-B2";
+    DispatchMovedMain => "INV-J1", "INV-B1", "INV-B2";
     /// Records a build that GitHub accepted without naming it, and does not look for it.
     BuildNotSearched => "INV-J2";
     /// Takes a build that is not listed for one that was never started, at once.
@@ -175,6 +175,9 @@ mutants! {
     /// Records the version of the site without asking the site.
     SiteNotAsked => "INV-J2", "INV-E4";
 }
+
+/// Whether this build has the defects at all; the shell asserts that it has not.
+pub const ARE_COMPILED_IN: bool = cfg!(feature = "mutants");
 
 #[cfg(feature = "mutants")]
 thread_local! {

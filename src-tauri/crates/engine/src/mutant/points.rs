@@ -158,7 +158,7 @@ pub(crate) fn ignored_runs(jobs: &[JobStatus]) -> usize {
     if is(Mutant::MigrationRepeats) { jobs.len() } else { 0 }
 }
 
-/// Whether the app takes a plan's first event as written.
+/// Whether the start of a step is shown and not written.
 pub(crate) fn forgets_write(bodies: &[EventBody]) -> bool {
     let is_start = |body: &EventBody| matches!(body, EventBody::StepStarted { step, .. } if acts(*step));
     is(Mutant::SkipStartedWrite) && bodies.iter().any(is_start)
