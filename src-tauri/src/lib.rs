@@ -16,6 +16,9 @@ mod world;
 
 use std::{io::Write as _, process::ExitCode};
 
+/// An app never has the seeded defects of the engine, not even switched off.
+const _: () = assert!(!greenlight_engine::mutant::ARE_COMPILED_IN, "build the app without the feature mutants");
+
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
     match args::read(std::env::args_os().skip(1)) {

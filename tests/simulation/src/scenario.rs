@@ -278,7 +278,7 @@ fn faults(rng: &mut Rng, rules: &Rules) -> Vec<Fault> {
             12 => Kind::ColleagueDeploys,
             _ => Kind::TokenEnds,
         };
-        faults.push(Fault { at: At::Time(rng.i64(..length)), kind });
+        faults.push(Fault { at: At::Time(rng.i64(0..length)), kind });
     }
     faults
 }

@@ -8,6 +8,7 @@ pub mod export;
 pub mod fold;
 pub mod journal;
 pub mod log_follow;
+pub mod mutant;
 pub mod ports;
 pub mod profile;
 pub mod properties;

@@ -8,7 +8,10 @@ mod tests;
 use greenlight_types::{ServerView, ServersView};
 use regex::Regex;
 
-use crate::ports::{Deployment, ServiceSnapshot, TaskSnapshot};
+use crate::{
+    mutant::{self, Mutant},
+    ports::{Deployment, ServiceSnapshot, TaskSnapshot},
+};
 
 /// What a snapshot says about our revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +90,9 @@ pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted
 fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Verdict {
     let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
     let Some(primary) = service.primary() else { return Verdict::Waiting };
+    if let Some(verdict) = mutant::judge(service, wanted) {
+        return verdict;
+    }
     if primary.task_definition != wanted.ours {
         if let Some(ours) = ours.filter(|ours| ours.rollout_state == "FAILED") {
             return Verdict::RolledBack { reason: reason(ours, primary) };
@@ -141,7 +147,8 @@ fn is_alive(task: &TaskSnapshot) -> bool {
 fn is_new(task: &TaskSnapshot, wanted: &Wanted<'_>) -> bool {
     // Without a health check ECS says UNKNOWN for ever, also of a program that is about to find the old schema and end.
     let is_well = task.health == "HEALTHY" || task.health != "UNHEALTHY" && wanted.is_migrated;
-    task.task_definition == wanted.ours && task.last_status == "RUNNING" && is_well
+    let is_counted = task.last_status == "RUNNING" && is_well || mutant::is(Mutant::ServerCountedUnseen);
+    task.task_definition == wanted.ours && is_counted
 }
 
 fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, new_count: usize) -> ServersView {

@@ -5,6 +5,7 @@
 
 mod acts;
 mod background;
+mod mutated;
 mod open;
 mod sink;
 
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     fold,
+    mutant::{self, Mutant},
     release::{Act, Answer, Parts},
     step::{Entry, Outcome, StepContext},
     steps,
@@ -124,8 +126,11 @@ impl Runner {
             self.append(vec![EventBody::StepInDoubt { step, attempt, why }]).await?;
         }
         for (step, attempt) in self.steps_in(Status::InDoubt) {
-            self.ask_the_world(step, attempt);
+            if !self.reopen_blindly(step, attempt).await? {
+                self.ask_the_world(step, attempt);
+            }
         }
+        self.migrate_on_open();
         self.settle().await
     }
 
@@ -251,7 +256,7 @@ impl Runner {
                         break;
                     }
                 }
-                Done::Asked(step, attempt, seen)
+                Done::Asked(step, attempt, mutant::gives_up(seen))
             }
             .boxed(),
         );
@@ -321,6 +326,9 @@ impl Runner {
             if step.status != Status::NotStarted || !is_active(view.state, id.phase()) || !self.is_ready(id) {
                 continue;
             }
+            if let Some(bodies) = mutant::skip_backup(id, self.parts.clock.as_ref()) {
+                return Ok(Some(bodies));
+            }
             if step.definition.role == Role::Changing {
                 return Ok(Some(vec![EventBody::StepOffered { step: id }]));
             }
@@ -356,6 +364,12 @@ impl Runner {
             fold::apply(&mut view, &event)?;
         }
         let after = self.view.borrow().seq;
+        if mutant::forgets_write(&bodies) {
+            view.seq = after;
+            self.view.send_replace(Arc::new(view));
+            return Ok(());
+        }
+        self.show_first(&view).await;
         self.parts.journal.append(&view.id, after, &at, by, bodies).await?;
         let (run, seq) = (view.id.clone(), view.seq);
         self.view.send_replace(Arc::new(view));
@@ -375,7 +389,10 @@ fn next_state(view: &RunView) -> Option<EventBody> {
         RunState::Deploying if is_done(StepId::RunMigration) && is_done(StepId::AwaitRollout) => {
             Some(EventBody::CheckingStarted)
         }
-        RunState::Checking if view.steps.iter().all(|step| step.status.is_done()) && every_check_passed(view) => {
+        RunState::Checking
+            if view.steps.iter().all(|step| step.status.is_done()) && every_check_passed(view)
+                || mutant::is(Mutant::EndBeforeSiteCheck) =>
+        {
             Some(EventBody::RunEnded { result: RunResult::Released, note: String::new(), left_behind: Vec::new() })
         }
         RunState::Draft
@@ -389,11 +406,12 @@ fn next_state(view: &RunView) -> Option<EventBody> {
 
 /// Whether every check of the site was answered Passed.
 pub(crate) fn every_check_passed(view: &RunView) -> bool {
+    let passed = |answer| answer == CheckAnswer::Passed || mutant::is(Mutant::TickedBoxPasses);
     view.profile
         .site
         .checks
         .iter()
-        .all(|check| view.checks.iter().any(|answer| answer.check == check.id && answer.answer == CheckAnswer::Passed))
+        .all(|check| view.checks.iter().any(|answer| answer.check == check.id && passed(answer.answer)))
 }
 
 fn reply_with<T>(reply: oneshot::Sender<Result<T, Failure>>, answer: Result<T, Failure>) {

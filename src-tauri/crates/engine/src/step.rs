@@ -10,7 +10,10 @@ use greenlight_types::{
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use crate::ports::{HostAddress, Ports};
+use crate::{
+    mutant::{self, Mutant},
+    ports::{HostAddress, Ports},
+};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +51,8 @@ pub enum Outcome {
 impl From<Failure> for Outcome {
     /// A failure whose request may have been acted on is not a failed step, it is an unknown one (INV-J2).
     fn from(failure: Failure) -> Self {
-        if failure.is_lost_reply() { Self::Unknown(failure.to_string()) } else { Self::Failed(failure) }
+        let is_lost = failure.is_lost_reply() && !mutant::is(Mutant::LostReplyIsFailure);
+        if is_lost { Self::Unknown(failure.to_string()) } else { Self::Failed(failure) }
     }
 }
 

@@ -8,6 +8,7 @@ use greenlight_types::{
 use super::{Runner, every_check_passed, is_active, refuse};
 use crate::{
     deploy_check, fold,
+    mutant::{self, Mutant},
     release::{Act, Answer},
     step::Entry,
     steps,
@@ -127,8 +128,11 @@ impl Runner {
                     .hint("Press the button again and confirm what is shown."));
             }
         }
-        let attempt = step.attempt + 1;
+        let attempt = if mutant::is(Mutant::AttemptNotCounted) { step.attempt.max(1) } else { step.attempt + 1 };
         self.by = by.clone();
+        if mutant::starts_late(&plan) {
+            return self.start_late(&by, attempt, plan).await;
+        }
         self.append_by(&by, vec![EventBody::StepStarted { step: id, attempt, plan: Box::new(plan.clone()) }]).await?;
         self.shown.remove(&id);
         self.push(id, attempt, plan, Entry::Start);
@@ -242,7 +246,7 @@ impl Runner {
         let is_allowed = match result {
             RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
             RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
-            RunResult::Released => all_done && every_check_passed(&view),
+            RunResult::Released => all_done && every_check_passed(&view) || mutant::is(Mutant::ReleasedOnWord),
             RunResult::ReleasedWithFailedCheck => all_done && view.state == RunState::Checking,
             RunResult::RolledBack => false,
         };

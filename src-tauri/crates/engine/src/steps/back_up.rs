@@ -14,6 +14,7 @@ use super::{
     shell_quote,
 };
 use crate::{
+    mutant::{self, Mutant},
     ports::{HostAddress, JobSpec, JobState},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -95,11 +96,17 @@ impl Step for BackUp {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
         };
+        if entry == Entry::Start && mutant::is(Mutant::YesterdaysBackupCounts) {
+            let long_ago = Stamp("1970-01-01T00:00:00.000Z".into());
+            return prove(cx, &host, plan.input("job"), &long_ago, &cx.ports.clock.now()).await;
+        }
         let spec = JobSpec { id: plan.input("job").to_owned(), script: plan.input("script").to_owned() };
         match job::drive(cx, self.id(), LineSource::Backup, &host, &spec, entry).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
-            Ended::Finished { exit: 0, started_at, finished_at, .. } => {
+            Ended::Finished { exit, started_at, finished_at, .. }
+                if exit == 0 || mutant::is(Mutant::BackupExitIgnored) =>
+            {
                 prove(cx, &host, &spec.id, &started_at, &finished_at).await
             }
             Ended::Finished { exit, tail, .. } => Outcome::Failed(
@@ -181,6 +188,9 @@ async fn file(
     host: &HostAddress,
     started_at: &Stamp,
 ) -> Result<(String, String, String), Failure> {
+    if let Some(unseen) = mutant::unseen_file() {
+        return Ok(unseen);
+    }
     let backup = &run.profile.backup;
     // The pattern is left unquoted on purpose: the shell expands it.
     let list = format!(

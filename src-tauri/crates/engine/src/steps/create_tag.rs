@@ -6,7 +6,10 @@ use greenlight_types::{
 };
 
 use super::{find, planned_signature, short, signature, signed, tag_ref, version_commit};
-use crate::step::{Entry, Outcome, PlanDraft, Step, StepContext};
+use crate::{
+    mutant,
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
 
 /// See the file.
 pub struct CreateTag;
@@ -45,7 +48,7 @@ impl Step for CreateTag {
         .line("Label", tag.clone())
         .line("On commit", commit.clone());
         let refs = cx.ports.git.remote_refs().await?;
-        match find(&refs, &tag_ref(&run)) {
+        match find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit)) {
             None => Ok(signed(draft, &signature(cx)?)
                 .input(
                     "message",

@@ -8,6 +8,7 @@ use greenlight_types::{
 
 use super::shell_quote;
 use crate::{
+    mutant::{self, Mutant},
     ports::{HostAddress, JobSpec, JobState, JobStatus, Submitted},
     redact::{Redactor, Stream},
     step::{Entry, StepContext},
@@ -87,6 +88,7 @@ async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec
     cx.activity(step, "Starting the job");
     match cx.ports.host.launch(host, &job.id).await {
         Ok(()) => Ok(()),
+        Err(failure) if mutant::is(Mutant::LaunchLostIsFailure) => Err(Ended::NotStarted(failure)),
         // The launch may have arrived although its answer did not: only the host can tell.
         Err(failure) => Err(Ended::Unknown(failure.to_string())),
     }
@@ -105,7 +107,8 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
     let mut unstarted = 0_u32;
     for _ in 0..MOST_LOOKS {
         let status = match cx.ports.host.status(host, id).await {
-            Ok(status) => status,
+            Ok(status) => mutant::misread(status),
+            Err(failure) if mutant::is(Mutant::SilenceIsFailure) => return Ended::NotStarted(failure),
             Err(failure) => {
                 say_lost(cx, step, &mut lost_at, &failure);
                 cx.wait(RECONNECT).await;
@@ -209,7 +212,7 @@ impl Output {
 pub(crate) async fn observe(cx: &StepContext, job: &str) -> Observation {
     let asked = async {
         let host = cx.host()?;
-        cx.ports.host.status(&host, job).await
+        cx.ports.host.status(&host, job).await.map(mutant::misread)
     };
     match asked.await {
         Ok(JobStatus { state: JobState::Absent, .. }) => {

@@ -8,6 +8,7 @@ use greenlight_types::{
 
 use super::{find, main_ref, planned_signature, short, signature, signed};
 use crate::{
+    mutant::{self, Mutant},
     ports::{CommitInfo, MergeResult, RemoteRef},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -90,7 +91,8 @@ impl Step for MergeBranch {
         }
         let run = cx.run();
         let keep = format!("refs/greenlight/{}/merge", run.id);
-        let merged = cx.ports.git.merge(&base, &head, plan.input("message"), &planned_signature(plan), &keep).await;
+        let (ours, theirs) = if mutant::is(Mutant::MergeParentsSwapped) { (&head, &base) } else { (&base, &head) };
+        let merged = cx.ports.git.merge(ours, theirs, plan.input("message"), &planned_signature(plan), &keep).await;
         match merged {
             Ok(MergeResult::Merged(commit)) => Outcome::Succeeded {
                 evidence: vec![format!(

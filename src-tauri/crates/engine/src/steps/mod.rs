@@ -22,6 +22,7 @@ use greenlight_types::{ErrorCode, Fact, FactKind, Failure, Profile, RunView, Ste
 
 use crate::{
     fold,
+    mutant::{self, Mutant},
     ports::{RemoteRef, Signature},
     step::{Step, StepContext},
 };
@@ -109,6 +110,9 @@ fn need<T>(run: &RunView, kind: FactKind, pick: impl Fn(&Fact) -> Option<T>) -> 
 
 /// The version commit of this run.
 fn version_commit(run: &RunView) -> Result<String, Failure> {
+    if mutant::is(Mutant::TagsTheMerge) {
+        return set_version::merge_commit(run);
+    }
     need(run, FactKind::VersionSet, |fact| {
         if let Fact::VersionSet { commit, .. } = fact { Some(commit.clone()) } else { None }
     })

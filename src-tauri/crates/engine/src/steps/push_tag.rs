@@ -5,6 +5,7 @@ use greenlight_types::{Effect, Fact, FactKind, Failure, Observation, Role, RunVi
 
 use super::{find, main_ref, need, publish, short, tag_ref};
 use crate::{
+    mutant::{self, Mutant},
     ports::PushRef,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -24,7 +25,11 @@ impl Step for PushTag {
         Role::Changing
     }
     fn waits_for(&self) -> &'static [FactKind] {
-        &[FactKind::TagMade, FactKind::MainPublished]
+        if mutant::is(Mutant::TagBeforeBranch) {
+            &[FactKind::TagMade]
+        } else {
+            &[FactKind::TagMade, FactKind::MainPublished]
+        }
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
@@ -47,11 +52,11 @@ impl Step for PushTag {
         let main = find(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
         let draft = draft.gate(
             "mainPublished",
-            main == commit,
+            main == commit || mutant::is(Mutant::TagBeforeBranch),
             format!("GitHub's {} is the commit with this label", run.profile.git.main),
             short(&main),
         );
-        Ok(match find(&refs, &tag_ref(&run)) {
+        Ok(match find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit)) {
             None => draft.gate("tagFree", true, format!("The label {name} is free"), "asked GitHub just now").finish(),
             Some(there) if there.commit() == commit => {
                 draft.already(format!("GitHub has {name} at {} already.", short(&commit))).finish()

@@ -11,6 +11,7 @@ use greenlight_types::{
 use serde_json::Value;
 
 use crate::{
+    mutant::{self, Mutant},
     ports::TaskDefinition,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -121,7 +122,14 @@ impl Step for RegisterTaskDefinition {
         if let Err(failure) = check_account(cx, &run).await {
             return Outcome::Failed(failure);
         }
-        let saved = match cx.ports.task_definitions.register(&body).await {
+        let mut registered = cx.ports.task_definitions.register(&body).await;
+        if registered.is_err() && mutant::is(Mutant::RegisterAgain) {
+            registered = cx.ports.task_definitions.register(&body).await;
+        }
+        let saved = match registered {
+            Ok(saved) if mutant::is(Mutant::RevisionNotReadBack) => {
+                return judge(&run, &saved, &body, plan.input("base"));
+            }
             Ok(saved) => saved,
             Err(failure) => return failure.into(),
         };
@@ -301,6 +309,7 @@ fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
         .unwrap_or_default();
     if let [one] = named.as_mut_slice() {
         one["image"] = Value::String(run.names.image.clone());
+        mutant::spoil(&mut body, &run.names.image);
         return Ok(body);
     }
     Err(Failure::new(

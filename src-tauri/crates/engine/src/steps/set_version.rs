@@ -7,6 +7,7 @@ use greenlight_types::{
 
 use super::{main_ref, need, planned_signature, short, signature, signed};
 use crate::{
+    mutant::{self, Mutant},
     properties,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -49,7 +50,7 @@ impl Step for SetVersion {
         )
         .input("parent", parent)
         .input("previous", edit.previous.clone());
-        if before == edit.bytes {
+        if before == edit.bytes && !mutant::is(Mutant::EmptyVersionCommit) {
             return Ok(draft.already(format!("{file} says {value} already.")).finish());
         }
         let diff = similar::TextDiff::from_lines(
@@ -74,7 +75,10 @@ impl Step for SetVersion {
             return Outcome::Already { evidence: vec![evidence.clone()], facts };
         }
         let written = async {
-            let (_, edit) = edited(cx, &run, parent).await?;
+            let (_, mut edit) = edited(cx, &run, parent).await?;
+            if mutant::is(Mutant::VersionFileTouched) {
+                edit.bytes.extend_from_slice(b"# by Greenlight\n");
+            }
             let keep = format!("refs/greenlight/{}/version", run.id);
             let by = planned_signature(plan);
             let file = &run.profile.git.version_file;
@@ -123,8 +127,11 @@ impl Step for SetVersion {
     }
 }
 
-fn merge_commit(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::Merged, |fact| if let Fact::Merged { commit, .. } = fact { Some(commit.clone()) } else { None })
+pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
+    need(run, FactKind::Merged, |fact| {
+        let Fact::Merged { base, commit, .. } = fact else { return None };
+        Some(if mutant::is(Mutant::VersionOnWrongParent) { base.clone() } else { commit.clone() })
+    })
 }
 
 /// The version file at a commit, before and after.
