@@ -1,60 +1,91 @@
-//! `simulate SEEDS [FROM]`: plays releases, says what came of them, and ends with 1 when a rule was broken.
+//! `simulate SEEDS [FROM]`: plays releases, says what came of them, and ends with 1 when a rule was broken or a release
+//! that was played twice differed. With one seed it prints everything that happened.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
-use std::{collections::BTreeMap, process::ExitCode, time::Instant};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Instant};
 
 use greenlight_simulation::{
-    judge::{Judge, Violation},
-    play,
+    judge::FirstRules,
+    play::{self, Played},
     scenario::Scenario,
     tape::Keep,
 };
-use serde_json::Value;
+use greenlight_types::Profile;
+
+/// One release in so many is played twice.
+const TWICE: u64 = 100;
 
 /// A release is thousands of short-lived texts; the system's allocator took a third of the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-struct Nobody;
-impl Judge for Nobody {
-    fn event(&mut self, _: &Value) {}
-    fn request(&mut self, _: &Value) {}
-    fn shown(&mut self, _: &Value) {}
-    fn end(&mut self, _: &Value) {}
-    fn violations(&self) -> Vec<Violation> {
-        Vec::new()
+/// What came of all releases.
+#[derive(Default)]
+struct Sum {
+    endings: BTreeMap<String, u64>,
+    fired: BTreeMap<String, u64>,
+    transitions: BTreeMap<String, u64>,
+    starts: u64,
+    broken: Vec<String>,
+}
+
+impl Sum {
+    fn add(&mut self, played: Played) {
+        let ending = played.ending.split([':', ';']).next().unwrap_or_default().to_owned();
+        *self.endings.entry(ending).or_default() += 1;
+        for (kind, count) in played.fired {
+            *self.fired.entry(format!("{kind:?}")).or_default() += u64::from(count);
+        }
+        for (status, event) in played.tape.transitions {
+            *self.transitions.entry(format!("{status} {event}")).or_default() += 1;
+        }
+        self.starts += u64::from(played.starts);
+        for violation in played.tape.violations {
+            self.broken.push(format!("seed {}: {}: {}", played.seed, violation.invariant, violation.words));
+        }
     }
+
+    fn print(&self, title: &str, counts: &BTreeMap<String, u64>) {
+        println!("\n{title}");
+        for (name, count) in counts {
+            println!("{count:>10}  {name}");
+        }
+    }
+}
+
+fn play(profile: &Arc<Profile>, seed: u64, keep: Keep) -> anyhow::Result<Played> {
+    play::play_with(profile, &Scenario::of(seed), Box::new(FirstRules::default()), keep)
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let mut args = std::env::args().skip(1);
     let seeds: u64 = args.next().map_or(Ok(1_000), |text| text.parse())?;
     let from: u64 = args.next().map_or(Ok(0), |text| text.parse())?;
-    let profile = std::sync::Arc::new(play::simulated_profile()?);
-    let begun = Instant::now();
-    let mut endings: BTreeMap<String, u64> = BTreeMap::new();
-    let mut fired: BTreeMap<String, u64> = BTreeMap::new();
-    let mut calls: BTreeMap<&str, u32> = BTreeMap::new();
-    let (mut events, mut starts) = (0, 0);
-    for seed in from..from + seeds {
-        let keep = if seeds == 1 { Keep::Lines } else { Keep::Counts };
-        let played = play::play_with(&profile, &Scenario::of(seed), Box::new(Nobody), keep)?;
-        for line in &played.tape.lines {
-            println!("{}", line.chars().take(300).collect::<String>());
+    let profile = Arc::new(play::simulated_profile()?);
+    let (begun, mut sum, mut differing) = (Instant::now(), Sum::default(), 0);
+    for seed in from..from.saturating_add(seeds) {
+        if seeds == 1 {
+            for line in play(&profile, seed, Keep::Lines)?.tape.lines {
+                println!("{line}");
+            }
         }
-        *endings.entry(played.ending).or_default() += 1;
-        for (kind, count) in played.fired {
-            *fired.entry(format!("{kind:?}")).or_default() += u64::from(count);
+        if seed % TWICE == 0 {
+            let (one, other) = (play(&profile, seed, Keep::Trace)?, play(&profile, seed, Keep::Trace)?);
+            differing += u64::from(one.tape.trace != other.tape.trace);
         }
-        for (name, count) in &played.tape.calls {
-            *calls.entry(name).or_default() += count;
-        }
-        events += u64::from(played.tape.events);
-        starts += u64::from(played.starts);
+        sum.add(play(&profile, seed, Keep::Counts)?);
     }
-    let took = begun.elapsed().as_secs_f64();
-    println!("{seeds} releases in {took:.1} s ({:.0} a second)", seeds as f64 / took);
-    println!("calls {calls:#?} events {events} starts {starts}");
-    println!("{endings:#?}\n{fired:#?}");
-    Ok(ExitCode::SUCCESS)
+    let took = begun.elapsed();
+    sum.print("ended", &sum.endings);
+    sum.print("faults", &sum.fired);
+    sum.print("releases with this transition of a step", &sum.transitions);
+    println!(
+        "\n{seeds} releases in {took:.1?}, {} starts of the app, {differing} differed when played twice",
+        sum.starts
+    );
+    println!("{} broken rules", sum.broken.len());
+    for words in sum.broken.iter().take(20) {
+        println!("  {words}");
+    }
+    Ok(ExitCode::from(u8::from(differing > 0 || !sum.broken.is_empty())))
 }
