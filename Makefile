@@ -38,7 +38,7 @@ test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_kills
 
-test-practice: ui/dist/index.html ## the ten things that can go wrong, practised in the window; pictures in target/practised
+test-practice: ui/dist/index.html ## the ten things that can go wrong, practised in the window; pictures in target/troubles
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_troubles
 

@@ -125,11 +125,11 @@ async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Des
     ended
 }
 
-/// `target/practised`, beside the binaries.
+/// `target/troubles`, beside the binaries.
 fn pictures() -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.ancestors().find(|folder| folder.join("debug").is_dir() || folder.join("release").is_dir());
-    let folder = target.unwrap_or(Path::new("target")).join("practised");
+    let folder = target.unwrap_or(Path::new("target")).join("troubles");
     fs_err::create_dir_all(&folder)?;
     Ok(folder)
 }

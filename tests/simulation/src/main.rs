@@ -5,7 +5,8 @@
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Instant};
 
 use greenlight_simulation::{
-    judge::FirstRules,
+    judge::{FirstRules, Judge, Violation},
+    minimise::minimise,
     play::{self, Played},
     scenario::Scenario,
     tape::Keep,
@@ -26,7 +27,7 @@ struct Sum {
     fired: BTreeMap<String, u64>,
     transitions: BTreeMap<String, u64>,
     starts: u64,
-    broken: Vec<String>,
+    broken: Vec<(u64, Violation)>,
 }
 
 impl Sum {
@@ -36,25 +37,29 @@ impl Sum {
         for (kind, count) in played.fired {
             *self.fired.entry(format!("{kind:?}")).or_default() += u64::from(count);
         }
-        for (status, event) in played.tape.transitions {
-            *self.transitions.entry(format!("{status} {event}")).or_default() += 1;
+        for transition in played.tape.transitions {
+            *self.transitions.entry(transition).or_default() += 1;
         }
         self.starts += u64::from(played.starts);
         for violation in played.tape.violations {
-            self.broken.push(format!("seed {}: {}: {}", played.seed, violation.invariant, violation.words));
-        }
-    }
-
-    fn print(&self, title: &str, counts: &BTreeMap<String, u64>) {
-        println!("\n{title}");
-        for (name, count) in counts {
-            println!("{count:>10}  {name}");
+            self.broken.push((played.seed, violation));
         }
     }
 }
 
+fn print(title: &str, counts: &BTreeMap<String, u64>) {
+    println!("\n{title}");
+    for (name, count) in counts {
+        println!("{count:>10}  {name}");
+    }
+}
+
+fn reader() -> Box<dyn Judge> {
+    Box::new(FirstRules::default())
+}
+
 fn play(profile: &Arc<Profile>, seed: u64, keep: Keep) -> anyhow::Result<Played> {
-    play::play_with(profile, &Scenario::of(seed), Box::new(FirstRules::default()), keep)
+    play::play(profile, &Scenario::of(seed), reader(), keep)
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -76,16 +81,20 @@ fn main() -> anyhow::Result<ExitCode> {
         sum.add(play(&profile, seed, Keep::Counts)?);
     }
     let took = begun.elapsed();
-    sum.print("ended", &sum.endings);
-    sum.print("faults", &sum.fired);
-    sum.print("releases with this transition of a step", &sum.transitions);
+    print("ended", &sum.endings);
+    print("faults", &sum.fired);
+    print("releases with this transition of a step", &sum.transitions);
     println!(
         "\n{seeds} releases in {took:.1?}, {} starts of the app, {differing} differed when played twice",
         sum.starts
     );
     println!("{} broken rules", sum.broken.len());
-    for words in sum.broken.iter().take(20) {
-        println!("  {words}");
+    for (seed, violation) in sum.broken.iter().take(20) {
+        println!("  seed {seed}: {}: {}", violation.invariant, violation.words);
+    }
+    if let Some((seed, violation)) = sum.broken.first() {
+        let smallest = minimise(&Scenario::of(*seed), &violation.invariant, &reader)?;
+        println!("the first one, made small:\n{}", serde_json::to_string_pretty(&smallest)?);
     }
     Ok(ExitCode::from(u8::from(differing > 0 || !sum.broken.is_empty())))
 }

@@ -25,7 +25,7 @@ pub fn minimise(scenario: &Scenario, invariant: &str, judge: &dyn Fn() -> Box<dy
             let end = (at + size).min(smaller.faults.len());
             smaller.faults.drain(at..end);
             plays += 1;
-            let played = play::play_with(&profile, &smaller, judge(), Keep::Counts)?;
+            let played = play::play(&profile, &smaller, judge(), Keep::Counts)?;
             if played.tape.violations.iter().any(|violation| violation.invariant == invariant) {
                 best = smaller;
                 shrank = true;

@@ -103,24 +103,11 @@ pub fn simulated_profile() -> Result<Profile, Failure> {
     Ok(profile)
 }
 
-/// Plays a release.
+/// Plays a release with the profile of [`simulated_profile`].
 ///
 /// # Errors
-/// When the runtime or the profile cannot be made; never because of what happens in the release.
-pub fn play(scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Played> {
-    play_with(&Arc::new(simulated_profile()?), scenario, judge, keep)
-}
-
-/// As [`play`], with a profile that was read before.
-///
-/// # Errors
-/// As [`play`].
-pub fn play_with(
-    profile: &Arc<Profile>,
-    scenario: &Scenario,
-    judge: Box<dyn Judge>,
-    keep: Keep,
-) -> anyhow::Result<Played> {
+/// When the runtime cannot be made; never because of what happens in the release.
+pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Played> {
     let stage = Stage::set(profile, scenario, judge, keep)?;
     let (mut now_ms, mut starts, mut idle) = (START_MS, 0, 0);
     let mut run: Option<RunId> = None;
@@ -242,9 +229,8 @@ impl Stage {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let view = run.and_then(|run| self.view(run));
-        let is_idle = view.as_ref().is_none_or(|view| view.steps.iter().all(|step| step.status != Status::Running));
         self.tape.end(&json!({
-            "healedAt": faults.last_ms, "now": now_ms, "idle": true, "isIdle": is_idle, "world": world.told(),
+            "healedAt": faults.last_ms, "now": now_ms, "world": world.told(),
         }));
         let ending = match view {
             None => "never drafted".to_owned(),

@@ -126,25 +126,6 @@ pub enum Kind {
     TokenEnds,
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 13] = [
-        Self::Unreached,
-        Self::Throttled,
-        Self::Lost,
-        Self::Late,
-        Self::EndsBefore,
-        Self::EndsAfter,
-        Self::Reboot,
-        Self::Unreachable,
-        Self::ColleaguePushes,
-        Self::ColleagueBuilds,
-        Self::ColleagueSaves,
-        Self::ColleagueDeploys,
-        Self::TokenEnds,
-    ];
-}
-
 /// Calls of a release of which one is chosen: most have more.
 const CALLS: u32 = 360;
 /// Changing calls of a release.

@@ -9,7 +9,7 @@ use std::{
 
 use greenlight_engine::transition;
 use greenlight_rehearsal::{ports::Fate, world::World};
-use greenlight_types::{Event, EventBody, RunView, Status, StepId};
+use greenlight_types::{Event, RunView, Status};
 use serde_json::{Value, json};
 
 use crate::judge::{Judge, Violation};
@@ -36,15 +36,12 @@ struct Inner {
     keep: Keep,
     calls: BTreeMap<&'static str, u32>,
     events: u32,
-    statuses: BTreeMap<StepId, Status>,
-    transitions: BTreeSet<(Status2, &'static str)>,
+    statuses: BTreeMap<String, Status>,
+    transitions: BTreeSet<String>,
     /// The whole tape, when somebody wants to read it.
     lines: Option<Vec<String>>,
     last_shown: u32,
 }
-
-/// A status as it is counted.
-type Status2 = String;
 
 impl Tape {
     pub fn new(judge: Box<dyn Judge>, keep: Keep) -> Self {
@@ -83,14 +80,16 @@ impl Tape {
     pub fn event(&self, event: &Event) {
         let mut inner = self.inner();
         inner.events += 1;
-        if let Some((step, name)) = named(&event.body) {
+        let told = serde_json::to_value(event).unwrap_or(Value::Null);
+        let part = |name: &str| told.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (step, kind) = (part("/body/step"), part("/body/kind"));
+        if kind.starts_with("step") {
             let before = inner.statuses.get(&step).copied().unwrap_or(Status::NotStarted);
             if let Ok(after) = transition::next(before, &event.body) {
                 inner.statuses.insert(step, after);
-                inner.transitions.insert((format!("{before:?}"), name));
+                inner.transitions.insert(format!("{before:?} {kind}"));
             }
         }
-        let told = serde_json::to_value(event).unwrap_or(Value::Null);
         inner.judge.event(&told);
         inner.note("event", &told);
     }
@@ -164,7 +163,7 @@ pub struct TapeResult {
     /// Events of the journal.
     pub events: u32,
     /// Transitions that steps took: status before, and event.
-    pub transitions: BTreeSet<(String, &'static str)>,
+    pub transitions: BTreeSet<String>,
     /// The tape itself, when it was kept.
     pub lines: Vec<String>,
 }
@@ -180,31 +179,4 @@ impl Inner {
             lines.push(format!("{{\"{what}\":{text}}}"));
         }
     }
-}
-
-/// Step and name of an event that changes a step.
-fn named(body: &EventBody) -> Option<(StepId, &'static str)> {
-    let (step, name) = match body {
-        EventBody::StepOffered { step } => (step, "StepOffered"),
-        EventBody::StepStarted { step, .. } => (step, "StepStarted"),
-        EventBody::StepSucceeded { step, .. } => (step, "StepSucceeded"),
-        EventBody::StepWarned { step, .. } => (step, "StepWarned"),
-        EventBody::StepSkipped { step, .. } => (step, "StepSkipped"),
-        EventBody::StepFailed { step, .. } => (step, "StepFailed"),
-        EventBody::StepInDoubt { step, .. } => (step, "StepInDoubt"),
-        EventBody::StepResumed { step, .. } => (step, "StepResumed"),
-        EventBody::StepReset { step, .. } => (step, "StepReset"),
-        EventBody::StepStopped { step, .. } => (step, "StepStopped"),
-        EventBody::RunDrafted { .. }
-        | EventBody::PrepareStarted { .. }
-        | EventBody::RunPrepared
-        | EventBody::DeployStarted { .. }
-        | EventBody::CheckingStarted
-        | EventBody::RunEnded { .. }
-        | EventBody::TookOver { .. }
-        | EventBody::FactLearned { .. }
-        | EventBody::QuestionAnswered { .. }
-        | EventBody::CheckAnswered { .. } => return None,
-    };
-    Some((*step, name))
 }

@@ -2,16 +2,19 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use serde_json::Value;
+
 use greenlight_simulation::{
-    judge::FirstRules,
+    judge::{FirstRules, Judge, Violation},
+    minimise::minimise,
     play::{self, Played},
-    scenario::Scenario,
+    scenario::{At, Fault, Kind, Scenario},
     tape::Keep,
 };
 
 fn play(seed: u64, keep: Keep) -> Played {
     let profile = Arc::new(play::simulated_profile().expect("the built-in profile"));
-    play::play_with(&profile, &Scenario::of(seed), Box::new(FirstRules::default()), keep).expect("a release")
+    play::play(&profile, &Scenario::of(seed), Box::new(FirstRules::default()), keep).expect("a release")
 }
 
 #[test]
@@ -44,10 +47,38 @@ fn settings_based_on_a_newer_revision_than_runs_are_no_difference_at_deploy() {
         scenario.person.mischief = 0;
         scenario.setting.has_unused_revision = true;
         let judge = Box::new(FirstRules::default());
-        let played = play::play_with(&profile, &scenario, judge, Keep::Lines).expect("a release");
+        let played = play::play(&profile, &scenario, judge, Keep::Lines).expect("a release");
         let tape = played.tape.lines.join("\n");
         assert!(!tape.contains("on the day of Prepare it was"), "seed {seed}");
         deployed += u32::from(tape.contains("deployStarted"));
     }
     assert!(deployed > 4, "most of them reach Deploy");
+}
+
+/// Finds fault with every restart of the staging machine.
+#[derive(Default)]
+struct NoReboots(Vec<Violation>);
+
+impl Judge for NoReboots {
+    fn event(&mut self, _event: &Value) {}
+    fn request(&mut self, entry: &Value) {
+        if entry.pointer("/op/kind").and_then(Value::as_str) == Some("hostRebooted") {
+            self.0.push(Violation { invariant: "REBOOT".to_owned(), words: String::new() });
+        }
+    }
+    fn shown(&mut self, _shown: &Value) {}
+    fn end(&mut self, _end: &Value) {}
+    fn violations(&self) -> Vec<Violation> {
+        self.0.clone()
+    }
+}
+
+#[test]
+fn a_found_fault_is_made_small_to_what_it_needs() {
+    let mut scenario = Scenario::of(4);
+    let reboot = Fault { at: At::Time(1_000), kind: Kind::Reboot };
+    scenario.faults.insert(scenario.faults.len() / 2, reboot);
+    assert!(scenario.faults.len() > 4, "there is something to leave out");
+    let smallest = minimise(&scenario, "REBOOT", &|| Box::new(NoReboots::default())).expect("a smaller release");
+    assert!(smallest.faults.len() == 1 && smallest.faults[0].kind == Kind::Reboot, "{:?}", smallest.faults);
 }

@@ -1,5 +1,4 @@
-//! Seeded defects of the engine, so that the simulation can prove that its checker sees them (`make simulate-mutants`,
-//! TEST-T22). The feature `mutants` makes them switches of one test build.
+//! Seeded defects of the engine, with which the checker of the simulation is tried (TEST-T22). The feature `mutants` makes them switches of one test build.
 //!
 //! Never part of the app: the feature is off by default, the shell refuses to compile with it ([`ARE_COMPILED_IN`]), and
 //! without it [`is`] is a constant `false`, so the compiler removes every point. Nothing here repairs or decides anything.

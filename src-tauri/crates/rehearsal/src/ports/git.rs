@@ -186,7 +186,7 @@ impl World {
     /// One ref of a push by whoever asks.
     pub fn push(&mut self, name: &str, expected: Option<&str>, new: &str, objects: &Objects) -> Pushed {
         let old = self.git.refs.get(name).cloned();
-        let answer = self.git.push(name, expected, new, objects, false);
+        let answer = self.git.push(name, expected, new, objects);
         let refused = match &answer {
             Pushed::Ok => None,
             Pushed::Refused(reason) => Some(reason.clone()),

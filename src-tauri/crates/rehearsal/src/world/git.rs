@@ -239,7 +239,7 @@ impl Remote {
 
     /// One ref of a push, as a server takes it: only when the ref still has `old` (TRAP-G3), never over a tag that is
     /// there (TRAP-G9), and not into a protected branch (TRAP-G5). The objects come with it.
-    pub fn push(&mut self, name: &str, old: Option<&str>, new: &str, from: &Objects, is_admin: bool) -> Pushed {
+    pub fn push(&mut self, name: &str, old: Option<&str>, new: &str, from: &Objects) -> Pushed {
         let there = self.refs.get(name).map(String::as_str);
         if there != old {
             return Pushed::Refused("failed to update ref".to_owned());
@@ -247,7 +247,7 @@ impl Remote {
         if name.starts_with("refs/tags/") && there.is_some() {
             return Pushed::Refused("already exists".to_owned());
         }
-        if self.is_protected && name == MAIN && !is_admin {
+        if self.is_protected && name == MAIN {
             return Pushed::Refused(
                 "GH006: Protected branch update failed for refs/heads/master. Changes must be made through a pull request."
                     .to_owned(),
@@ -309,7 +309,7 @@ mod tests {
         let before = remote.clone();
         let head = remote.refs["refs/heads/v2.1.0"].clone();
         let objects = remote.objects.clone();
-        assert!(matches!(remote.push(MAIN, Some(&old), &head, &objects, false), Pushed::Refused(_)));
+        assert!(matches!(remote.push(MAIN, Some(&old), &head, &objects), Pushed::Refused(_)));
         assert_eq!(remote, before);
     }
 
@@ -319,9 +319,7 @@ mod tests {
         remote.is_protected = true;
         let (old, head) = (remote.refs[MAIN].clone(), remote.refs["refs/heads/v2.1.0"].clone());
         let objects = remote.objects.clone();
-        let Pushed::Refused(why) = remote.push(MAIN, Some(&old), &head, &objects, false) else {
-            unreachable!("refused")
-        };
+        let Pushed::Refused(why) = remote.push(MAIN, Some(&old), &head, &objects) else { unreachable!("refused") };
         assert!(why.contains("GH006"));
         assert_eq!(remote.refs[MAIN], old);
     }
@@ -339,8 +337,8 @@ mod tests {
         let mut objects = remote.objects.clone();
         let (one, other) = (tag(&main), tag(&remote.refs["refs/heads/v2.1.0"]));
         objects.tags.extend([(one.id(), one.clone()), (other.id(), other.clone())]);
-        assert_eq!(remote.push("refs/tags/v2.1.0", None, &one.id(), &objects, false), Pushed::Ok);
-        let again = remote.push("refs/tags/v2.1.0", Some(&one.id()), &other.id(), &objects, false);
+        assert_eq!(remote.push("refs/tags/v2.1.0", None, &one.id(), &objects), Pushed::Ok);
+        let again = remote.push("refs/tags/v2.1.0", Some(&one.id()), &other.id(), &objects);
         assert_eq!(again, Pushed::Refused("already exists".to_owned()));
         assert_eq!(remote.objects.peel(&remote.refs["refs/tags/v2.1.0"]), main);
     }

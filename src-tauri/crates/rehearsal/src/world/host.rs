@@ -214,21 +214,14 @@ impl World {
     pub fn reboot(&mut self) {
         self.host.boot += 1;
         self.effects += 1;
-        let lost: Vec<(String, Option<Work>)> = self
-            .host
-            .jobs
-            .iter_mut()
-            .filter(|(_, job)| job.is_running())
-            .map(|(id, job)| {
-                job.is_lost = true;
-                (id.clone(), job.work())
-            })
-            .collect();
+        let mut breaks_migration = false;
+        for job in self.host.jobs.values_mut().filter(|job| job.is_running()) {
+            job.is_lost = true;
+            breaks_migration |= job.work() == Some(Work::Migration);
+        }
         self.record.by_itself(self.now_ms, Actor::Host, Op::HostRebooted { boot: self.host.boot });
-        for (_, work) in lost {
-            if work == Some(Work::Migration) {
-                self.break_schema();
-            }
+        if breaks_migration {
+            self.break_schema();
         }
     }
 
