@@ -1,0 +1,76 @@
+//! The checker's own fold of a journal into the states of its steps (RELEASE.md 3). Written from the document, not from
+//! the engine's table.
+
+use crate::records::{Body, How, STEPS, Status, Step};
+
+/// One step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Folded {
+    pub status: Status,
+    pub attempt: u32,
+}
+
+/// All steps.
+pub type Steps = [Folded; STEPS];
+
+/// The step that an event moves, and the attempt it names.
+pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
+    match body {
+        Body::StepOffered { step } | Body::StepSkipped { step } => Some((*step, None)),
+        Body::StepStarted { step, attempt, .. }
+        | Body::StepSucceeded { step, attempt, .. }
+        | Body::StepWarned { step, attempt }
+        | Body::StepFailed { step, attempt, .. }
+        | Body::StepInDoubt { step, attempt }
+        | Body::StepResumed { step, attempt }
+        | Body::StepReset { step, attempt, .. }
+        | Body::StepStopped { step, attempt } => Some((*step, Some(*attempt))),
+        Body::RunDrafted { .. }
+        | Body::PrepareStarted
+        | Body::RunPrepared
+        | Body::DeployStarted
+        | Body::CheckingStarted
+        | Body::RunEnded { .. }
+        | Body::TookOver
+        | Body::FactLearned { .. }
+        | Body::QuestionAnswered
+        | Body::CheckAnswered { .. } => None,
+    }
+}
+
+/// The state after an event of that step; `None` when the event cannot follow.
+pub fn next(from: Status, body: &Body) -> Option<Status> {
+    use Status::{AwaitingOperator, Failed, InDoubt, NotStarted, Running, Skipped, Stopped, Succeeded, Warned};
+    let is_open = matches!(from, Running | InDoubt);
+    let is_waiting = matches!(from, NotStarted | AwaitingOperator | Failed | Stopped);
+    let (is_legal, to) = match body {
+        Body::StepOffered { .. } => (from == NotStarted, AwaitingOperator),
+        Body::StepStarted { .. } => (is_waiting, Running),
+        Body::StepSucceeded { how, .. } => {
+            let by_person = match how {
+                How::ByHand => is_waiting,
+                How::SaidBy => is_waiting || from == Warned,
+                How::Did | How::AlreadyDone | How::FoundDone => false,
+            };
+            (is_open || by_person, Succeeded)
+        }
+        Body::StepWarned { .. } => (is_open, Warned),
+        Body::StepFailed { .. } => (is_open, Failed),
+        Body::StepInDoubt { .. } => (from == Running, InDoubt),
+        Body::StepResumed { .. } => (from == InDoubt, Running),
+        Body::StepReset { .. } => (from == InDoubt, NotStarted),
+        Body::StepSkipped { .. } => (is_waiting, Skipped),
+        Body::StepStopped { .. } => (is_open || matches!(from, AwaitingOperator | Failed), Stopped),
+        Body::RunDrafted { .. }
+        | Body::PrepareStarted
+        | Body::RunPrepared
+        | Body::DeployStarted
+        | Body::CheckingStarted
+        | Body::RunEnded { .. }
+        | Body::TookOver
+        | Body::FactLearned { .. }
+        | Body::QuestionAnswered
+        | Body::CheckAnswered { .. } => (true, from),
+    };
+    is_legal.then_some(to)
+}

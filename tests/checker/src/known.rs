@@ -1,0 +1,330 @@
+//! Everything that is known of a release at a moment: the journal folded, and the newest answers and effects of the
+//! world, kept so that a rule finds what it needs without reading anything again.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::{
+    Found,
+    fold::{self, Folded, Steps},
+    records::{
+        Actor, Body, Deployment, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, Ref, Status, Step, Task, Work,
+    },
+};
+
+/// Looks at the service that are kept: two reads make one verdict, and others may come between.
+const LOOKS_KEPT: usize = 4;
+
+/// What is known.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Number of the newest durable event.
+    pub seq: u64,
+    pub has_ended: bool,
+    pub profile: Profile,
+    pub names: Names,
+    pub steps: Steps,
+    /// States after every event, by its number; the first is number 1.
+    pub history: Vec<[Status; 13]>,
+    pub attempts: BTreeMap<(Step, u32), Attempt>,
+    pub facts: Facts,
+    pub checks: BTreeMap<String, String>,
+    /// A migration that is called finished and that the machine has not confirmed: a person's word has to follow.
+    pub unproved_migration: Option<String>,
+    /// Whether a person's word ended the last doubt about the migration.
+    pub is_migration_reset_by_person: bool,
+    pub world: Seen,
+}
+
+/// An attempt of a step.
+#[derive(Debug, Default)]
+pub struct Attempt {
+    pub plan: Plan,
+    /// Effects that it had, by their names.
+    pub applied: Vec<&'static str>,
+    /// Whether an effect was not answered.
+    pub is_unanswered: bool,
+}
+
+/// The newest fact of each kind that a later judgement needs.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub merged: Option<Merged>,
+    pub version: Option<(String, bool)>,
+    pub tag: Option<String>,
+    pub main: Option<String>,
+    pub tag_published: Option<(String, String)>,
+    pub revisions: Vec<Revision>,
+    pub backup: Option<Backup>,
+    pub build: Option<String>,
+    pub is_migrated: bool,
+    pub rolled_out: Option<String>,
+    pub site: Option<String>,
+    /// Commits that were called published while the main branch showed another one: judged at the end, by the graph.
+    pub contained: Vec<(String, String)>,
+}
+
+/// See [`Fact::Merged`].
+#[derive(Clone, Debug)]
+pub struct Merged {
+    pub base: String,
+    pub head: String,
+    pub commit: String,
+    pub already: bool,
+}
+
+/// See [`Fact::RevisionSaved`].
+#[derive(Clone, Debug)]
+pub struct Revision {
+    pub arn: String,
+    pub base: String,
+    pub image: String,
+}
+
+/// See [`Fact::BackupProved`].
+#[derive(Clone, Debug)]
+pub struct Backup {
+    pub job: String,
+    pub finished_at: String,
+    pub is_confirmed: bool,
+}
+
+/// What the world showed and did.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub listing: BTreeMap<String, Ref>,
+    pub described: BTreeSet<String>,
+    pub looks: VecDeque<(Vec<Deployment>, Vec<Task>)>,
+    pub site: Option<String>,
+    pub jobs: BTreeMap<String, (JobState, Option<i32>)>,
+    pub runs: BTreeMap<String, RunSeen>,
+    pub images: BTreeMap<String, Option<String>>,
+    /// How often a script began, by its job.
+    pub payloads: BTreeMap<String, u32>,
+    pub migrations: u32,
+    /// Files that jobs wrote, and whether each can be read.
+    pub dumps: Vec<(String, String, bool)>,
+    pub exits: BTreeMap<String, i32>,
+    /// Runs that dispatches of the app were told.
+    pub told_runs: BTreeSet<String>,
+}
+
+/// A workflow run as it was told last.
+#[derive(Clone, Debug)]
+pub struct RunSeen {
+    pub status: String,
+    pub conclusion: Option<String>,
+    pub head_sha: String,
+}
+
+/// Milliseconds since 1970 of a moment of the journal.
+pub fn ms(at: &str) -> Option<i64> {
+    at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// The step that a job id belongs to: `<product>.<environment>.<kind>.<version>.a<k>` (RELIABILITY.md 3.1).
+pub fn step_of_job(id: &str) -> Option<Step> {
+    match id.split('.').nth(2)? {
+        "backup" => Some(Step::BackUp),
+        "migrate" => Some(Step::RunMigration),
+        _ => None,
+    }
+}
+
+/// The step that a request of the app belongs to, and the name of the request; `None` when it changes nothing.
+pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
+    match op {
+        Op::PushRef { name, .. } if name.starts_with("refs/tags/") => Some((Some(Step::PushTag), "push of a tag")),
+        Op::PushRef { .. } => Some((Some(Step::PushBranch), "push of a branch")),
+        Op::DeleteRef { .. } => Some((None, "deletion of a ref")),
+        Op::Dispatch { .. } => Some((Some(Step::DispatchBuild), "dispatch")),
+        Op::RegisterTaskDefinition { .. } => Some((Some(Step::RegisterTaskDefinition), "registration")),
+        Op::SubmitJob { id, .. } => Some((step_of_job(id), "job")),
+        Op::LaunchJob { id } => Some((step_of_job(id), "launch")),
+        Op::UpdateService => Some((None, "update of the service")),
+        Op::StopDeployment => Some((None, "stop of a deployment")),
+        Op::PayloadStarted { .. }
+        | Op::PayloadEnded { .. }
+        | Op::DumpWritten { .. }
+        | Op::SchemaChanged
+        | Op::HostRebooted
+        | Op::ImagePushed
+        | Op::RunEnded
+        | Op::DeploymentStarted
+        | Op::DeploymentEnded
+        | Op::TaskBecameHealthy
+        | Op::TaskStopped
+        | Op::Listing { .. }
+        | Op::Described { .. }
+        | Op::ServiceSeen { .. }
+        | Op::SiteAnswered { .. }
+        | Op::JobSeen { .. }
+        | Op::RunSeen { .. }
+        | Op::ImageSeen { .. } => None,
+    }
+}
+
+impl Known {
+    /// A step as the journal has it.
+    pub fn step(&self, step: Step) -> Folded {
+        self.steps.get(step as usize).copied().unwrap_or_default()
+    }
+
+    /// The newest attempt of a step.
+    pub fn attempt(&self, step: Step) -> Option<&Attempt> {
+        self.attempts.get(&(step, self.step(step).attempt))
+    }
+
+    /// Full name of the main branch.
+    pub fn main(&self) -> String {
+        format!("refs/heads/{}", self.profile.git.main)
+    }
+
+    /// Full name of the tag of this version.
+    pub fn tag(&self) -> String {
+        format!("refs/tags/{}", self.names.tag)
+    }
+
+    /// Folds a durable event in.
+    pub fn event(&mut self, event: Event, found: &mut Found) {
+        self.seq = event.seq;
+        if let Some((step, attempt)) = fold::moved(&event.body)
+            && let Some(folded) = self.steps.get_mut(step as usize)
+        {
+            match fold::next(folded.status, &event.body) {
+                Some(status) => folded.status = status,
+                None => {
+                    let words = format!("{step:?} was {:?} and cannot take event {}", folded.status, event.seq);
+                    found.add("INV-J5", words);
+                }
+            }
+            folded.attempt = attempt.unwrap_or(folded.attempt);
+        }
+        self.history.push(std::array::from_fn(|at| self.steps.get(at).copied().unwrap_or_default().status));
+        match event.body {
+            Body::RunDrafted { profile, names } => {
+                self.profile = *profile;
+                self.names = names;
+            }
+            Body::StepStarted { step, attempt, plan } => {
+                self.attempts.insert((step, attempt), Attempt { plan, ..Attempt::default() });
+            }
+            Body::StepReset { step: Step::RunMigration, evidence, .. } => {
+                self.is_migration_reset_by_person = evidence.starts_with(&event.by.person);
+            }
+            Body::StepSucceeded { step: Step::RunMigration, .. } => self.unproved_migration = None,
+            Body::FactLearned { fact } => self.learn(fact),
+            Body::CheckAnswered { check, answer } => _ = self.checks.insert(check, answer),
+            Body::RunEnded { .. } => self.has_ended = true,
+            Body::PrepareStarted
+            | Body::RunPrepared
+            | Body::DeployStarted
+            | Body::CheckingStarted
+            | Body::TookOver
+            | Body::StepOffered { .. }
+            | Body::StepSucceeded { .. }
+            | Body::StepWarned { .. }
+            | Body::StepSkipped { .. }
+            | Body::StepFailed { .. }
+            | Body::StepInDoubt { .. }
+            | Body::StepResumed { .. }
+            | Body::StepReset { .. }
+            | Body::StepStopped { .. }
+            | Body::QuestionAnswered => {}
+        }
+    }
+
+    fn learn(&mut self, fact: Fact) {
+        let facts = &mut self.facts;
+        match fact {
+            Fact::Merged { base, head, commit, already } => facts.merged = Some(Merged { base, head, commit, already }),
+            Fact::VersionSet { commit, already } => facts.version = Some((commit, already)),
+            Fact::TagMade { object, .. } => facts.tag = Some(object),
+            Fact::MainPublished { commit } => {
+                let main = format!("refs/heads/{}", self.profile.git.main);
+                let there = self.world.listing.get(&main).map(|one| one.id.clone()).unwrap_or_default();
+                if there != commit {
+                    facts.contained.push((commit.clone(), there));
+                }
+                facts.main = Some(commit);
+            }
+            Fact::TagPublished { object, commit } => facts.tag_published = Some((object, commit)),
+            Fact::RevisionSaved { arn, base_arn, image } => {
+                facts.revisions.push(Revision { arn, base: base_arn, image });
+            }
+            Fact::BackupProved { job, finished_at, confirmed_by, .. } => {
+                facts.backup = Some(Backup { job, finished_at, is_confirmed: confirmed_by.is_some() });
+            }
+            Fact::BuildStarted { build, .. } => facts.build = Some(build),
+            Fact::MigrationFinished { job } => {
+                facts.is_migrated = true;
+                let is_proved = self.world.jobs.get(&job) == Some(&(JobState::Finished, Some(0)));
+                self.unproved_migration = (!is_proved).then_some(job);
+            }
+            Fact::RolledOut { deployment, .. } => facts.rolled_out = Some(deployment),
+            Fact::SiteAnswered { version } => facts.site = Some(version),
+            Fact::PackageReady { .. }
+            | Fact::BuildEnded { .. }
+            | Fact::DeployPhaseBegan { .. }
+            | Fact::ServerBecameNew { .. } => {}
+        }
+    }
+
+    /// Takes in an entry of the world's record.
+    pub fn request(&mut self, entry: Entry) {
+        if entry.actor == Actor::App && entry.applied {
+            self.effect(&entry);
+        }
+        let world = &mut self.world;
+        match entry.op {
+            Op::Dispatch { run: Some(run), .. } if entry.actor == Actor::App && entry.answered => {
+                world.told_runs.insert(run);
+            }
+            Op::PayloadStarted { job, work } => {
+                *world.payloads.entry(job).or_default() += 1;
+                world.migrations += u32::from(work == Work::Migration);
+            }
+            Op::PayloadEnded { job, exit } => _ = world.exits.insert(job, exit),
+            Op::DumpWritten { job, file, good } => world.dumps.push((job, file, good)),
+            Op::Listing { refs } => world.listing = refs,
+            Op::Described { arn } => _ = world.described.insert(arn),
+            Op::ServiceSeen { deployments, tasks } => {
+                world.looks.push_back((deployments, tasks));
+                if world.looks.len() > LOOKS_KEPT {
+                    world.looks.pop_front();
+                }
+            }
+            Op::SiteAnswered { version } => world.site = version,
+            Op::JobSeen { id, state, exit } => _ = world.jobs.insert(id, (state, exit)),
+            Op::RunSeen { run, status, conclusion, head_sha } => {
+                world.runs.insert(run, RunSeen { status, conclusion, head_sha });
+            }
+            Op::ImageSeen { tag, digest } => _ = world.images.insert(tag, digest),
+            Op::PushRef { .. }
+            | Op::DeleteRef { .. }
+            | Op::Dispatch { .. }
+            | Op::RegisterTaskDefinition { .. }
+            | Op::SubmitJob { .. }
+            | Op::LaunchJob { .. }
+            | Op::SchemaChanged
+            | Op::HostRebooted
+            | Op::ImagePushed
+            | Op::RunEnded
+            | Op::DeploymentStarted
+            | Op::DeploymentEnded
+            | Op::TaskBecameHealthy
+            | Op::TaskStopped
+            | Op::UpdateService
+            | Op::StopDeployment => {}
+        }
+    }
+
+    /// Notes an effect of the app on the attempt it belongs to.
+    fn effect(&mut self, entry: &Entry) {
+        let Some((Some(step), name)) = owner(&entry.op) else { return };
+        let number = self.step(step).attempt;
+        if let Some(attempt) = self.attempts.get_mut(&(step, number)) {
+            attempt.applied.push(name);
+            attempt.is_unanswered |= !entry.answered;
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The shapes of what is fed. Unknown fields are left alone; a missing one is a violation of its own (`FORMAT`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A step, by the name it has in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum Step {
+    MergeBranch,
+    SetVersion,
+    CreateTag,
+    PushBranch,
+    PushTag,
+    RegisterTaskDefinition,
+    BackUp,
+    DispatchBuild,
+    FollowBuild,
+    AwaitDeployPhase,
+    RunMigration,
+    AwaitRollout,
+    CheckSite,
+}
+
+/// How many steps there are.
+pub const STEPS: usize = 13;
+
+/// State of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Status {
+    #[default]
+    NotStarted,
+    AwaitingOperator,
+    Running,
+    Succeeded,
+    Warned,
+    Skipped,
+    Failed,
+    Stopped,
+    InDoubt,
+}
+
+/// An event of the journal.
+#[derive(Debug, Deserialize)]
+pub struct Event {
+    pub seq: u64,
+    pub at: String,
+    pub by: By,
+    pub body: Body,
+}
+
+/// Who acted.
+#[derive(Debug, Deserialize)]
+pub struct By {
+    pub person: String,
+    pub computer: String,
+}
+
+/// What happened.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Body {
+    RunDrafted { profile: Box<Profile>, names: Names },
+    PrepareStarted,
+    RunPrepared,
+    DeployStarted,
+    CheckingStarted,
+    RunEnded { result: String, note: String },
+    TookOver,
+    StepOffered { step: Step },
+    StepStarted { step: Step, attempt: u32, plan: Plan },
+    FactLearned { fact: Fact },
+    StepSucceeded { step: Step, attempt: u32, how: How },
+    StepWarned { step: Step, attempt: u32 },
+    StepSkipped { step: Step },
+    StepFailed { step: Step, attempt: u32, failure: Failure },
+    StepInDoubt { step: Step, attempt: u32 },
+    StepResumed { step: Step, attempt: u32 },
+    StepReset { step: Step, attempt: u32, evidence: String },
+    StepStopped { step: Step, attempt: u32 },
+    QuestionAnswered,
+    CheckAnswered { check: String, answer: String },
+}
+
+/// The part of a profile that a judgement needs.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Profile {
+    pub git: ProfileGit,
+    pub aws: ProfileAws,
+    pub backup: ProfileBackup,
+    pub site: ProfileSite,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileGit {
+    pub main: String,
+    pub version_file: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ProfileAws {
+    pub container: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileBackup {
+    pub max_age_minutes: i64,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ProfileSite {
+    pub checks: Vec<ProfileCheck>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ProfileCheck {
+    pub id: String,
+}
+
+/// Names derived from the version.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Names {
+    pub tag: String,
+    pub version_value: String,
+    pub image: String,
+    pub image_tag: String,
+}
+
+/// The part of a plan that a judgement needs.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Plan {
+    pub inputs: BTreeMap<String, String>,
+    pub already: Option<String>,
+}
+
+impl Plan {
+    /// One value; empty when absent.
+    pub fn input(&self, key: &str) -> &str {
+        self.inputs.get(key).map_or("", String::as_str)
+    }
+}
+
+/// How a step came to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum How {
+    Did,
+    AlreadyDone,
+    FoundDone,
+    ByHand,
+    SaidBy,
+}
+
+/// The part of a failure that a judgement needs.
+#[derive(Debug, Deserialize)]
+pub struct Failure {
+    pub summary: String,
+}
+
+/// What a run has learned for certain.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Fact {
+    Merged { base: String, head: String, commit: String, already: bool },
+    VersionSet { commit: String, already: bool },
+    TagMade { object: String, commit: String },
+    MainPublished { commit: String },
+    TagPublished { object: String, commit: String },
+    RevisionSaved { arn: String, base_arn: String, image: String },
+    BackupProved { job: String, file: String, finished_at: String, confirmed_by: Option<String> },
+    BuildStarted { build: String, commit: String },
+    PackageReady { digest: String, commit: String },
+    BuildEnded { conclusion: String },
+    DeployPhaseBegan { deployment: String },
+    MigrationFinished { job: String },
+    ServerBecameNew { task: String },
+    RolledOut { deployment: String, servers: u32 },
+    SiteAnswered { version: String },
+}
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Actor {
+    App,
+    Colleague,
+    Github,
+    Aws,
+    Host,
+}
+
+/// An entry of the world's record.
+#[derive(Debug, Deserialize)]
+pub struct Entry {
+    pub at: i64,
+    pub actor: Actor,
+    pub applied: bool,
+    pub answered: bool,
+    pub op: Op,
+}
+
+/// What happened in the world.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Op {
+    PushRef { name: String, expected: Option<String>, old: Option<String>, new: String, forced: bool },
+    DeleteRef { name: String },
+    Dispatch { git_ref: String, head_sha: String, run: Option<String> },
+    RegisterTaskDefinition { body: Value },
+    SubmitJob { id: String, script: String },
+    LaunchJob { id: String },
+    PayloadStarted { job: String, work: Work },
+    PayloadEnded { job: String, exit: i32 },
+    DumpWritten { job: String, file: String, good: bool },
+    SchemaChanged,
+    HostRebooted,
+    ImagePushed,
+    RunEnded,
+    DeploymentStarted,
+    DeploymentEnded,
+    TaskBecameHealthy,
+    TaskStopped,
+    UpdateService,
+    StopDeployment,
+    Listing { refs: BTreeMap<String, Ref> },
+    Described { arn: String },
+    ServiceSeen { deployments: Vec<Deployment>, tasks: Vec<Task> },
+    SiteAnswered { version: Option<String> },
+    JobSeen { id: String, state: JobState, exit: Option<i32> },
+    RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String },
+    ImageSeen { tag: String, digest: Option<String> },
+}
+
+/// What a script does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Work {
+    Backup,
+    Migration,
+}
+
+/// State of a job as the host tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum JobState {
+    Absent,
+    NotStarted,
+    Running,
+    Finished,
+    Lost,
+}
+
+/// A ref of a listing.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ref {
+    pub id: String,
+    pub peeled: Option<String>,
+}
+
+/// A deployment of the service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployment {
+    pub id: String,
+    pub status: String,
+    pub arn: String,
+    pub rollout_state: String,
+    pub running: u32,
+    pub desired: u32,
+}
+
+/// A server of the service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    pub id: String,
+    pub arn: String,
+    pub last_status: String,
+    pub health: String,
+}
+
+/// What the screen shows.
+#[derive(Debug, Deserialize)]
+pub struct Shown {
+    pub seq: u64,
+    pub steps: Vec<ShownStep>,
+}
+
+/// A step on the screen.
+#[derive(Debug, Deserialize)]
+pub struct ShownStep {
+    pub id: Step,
+    pub status: Status,
+    /// `safe`, `afterObserve` or `no`, of the failure that is shown.
+    pub retry: Option<String>,
+}
+
+/// How everything stands at the end.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct End {
+    pub healed_at: i64,
+    pub now: i64,
+    /// Whether the person left because nothing came by itself any more, after looking for long.
+    pub idle: bool,
+    pub world: World,
+}
+
+/// The world's own account of itself.
+#[derive(Debug, Deserialize)]
+pub struct World {
+    pub git: WorldGit,
+    pub github: WorldGithub,
+    pub ecs: WorldEcs,
+    pub host: WorldHost,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WorldGit {
+    pub refs: BTreeMap<String, String>,
+    pub commits: BTreeMap<String, Commit>,
+    pub tags: BTreeMap<String, Tag>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Commit {
+    pub parents: Vec<String>,
+    pub version_value: String,
+    pub changed_files: Vec<String>,
+    pub changed_lines: u32,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Tag {
+    pub target: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WorldGithub {
+    pub runs: Vec<Run>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Run {
+    pub id: String,
+    pub status: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WorldEcs {
+    pub definitions: Vec<Definition>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Definition {
+    pub arn: String,
+    pub definition: Value,
+    pub tags: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WorldHost {
+    pub jobs: Vec<Job>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Job {
+    pub id: String,
+    pub state: JobState,
+}

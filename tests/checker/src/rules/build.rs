@@ -1,0 +1,39 @@
+//! INV-B1: at most one workflow run of a release; another only after a listing that shows none.
+
+use crate::{
+    Found,
+    known::Known,
+    records::{Actor, Body, Entry, Event, Fact, Op},
+};
+
+/// The build that is followed is one of our commit.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
+    if Some(commit.as_str()) != version {
+        found.add("INV-B1", format!("run {build} is said to build {commit}, and the version was set in {version:?}"));
+    }
+}
+
+/// INV-B1: no dispatch while a run of this commit is known, and none of another commit than the tagged one.
+pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    let Op::Dispatch { git_ref, head_sha, .. } = &entry.op else { return };
+    if entry.actor != Actor::App || !entry.applied {
+        return;
+    }
+    if *git_ref != known.main() {
+        found.add("INV-B1", format!("the build was started on {git_ref}"));
+    }
+    if let Some((run, _)) = known.world.runs.iter().find(|(_, run)| run.head_sha == *head_sha) {
+        found.add("INV-B1", format!("a build of {head_sha} was started, and run {run} of it was known"));
+    }
+    if let Some(build) = &known.facts.build {
+        found.add("INV-B1", format!("a build was started, and this release follows run {build} already"));
+    }
+    // Main may move between the last look and the dispatch; what was seen must have been the tagged commit.
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str()).unwrap_or_default();
+    let seen = known.world.listing.get(&known.main()).map(|one| one.id.as_str()).unwrap_or_default();
+    if seen != version {
+        found.add("INV-B1", format!("a build was started while main was seen at {seen} instead of {version}"));
+    }
+}

@@ -1,0 +1,68 @@
+//! INV-D1 and INV-D2: no migration without a proved backup of this run, and never a second start.
+
+use super::journal::is_job_of;
+use crate::{
+    Found,
+    known::{Known, ms},
+    records::{Body, Entry, Event, Fact, How, Op, Step, Work},
+};
+
+/// What may pass between the last look at the age of a backup and the script's first instruction: two slow calls and the
+/// rounding to whole minutes.
+const SLACK_MS: i64 = 5 * 60_000;
+
+/// INV-D1: a backup is called proved only when its job ended well and its own file can be read, or a person saw it.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::FactLearned { fact: Fact::BackupProved { job, file, confirmed_by: None, .. } } = &event.body {
+        let dump = known.world.dumps.iter().find(|(by, name, _)| by == job && !name.is_empty() && file.ends_with(name));
+        if !dump.is_some_and(|(_, _, is_good)| *is_good) || known.world.exits.get(job) != Some(&0) {
+            found.add("INV-D1", format!("the backup {job} is called proved by {file:?}, which is no good file of it"));
+        }
+        if known.world.jobs.get(job).is_none_or(|(_, exit)| *exit != Some(0)) {
+            found.add("INV-J2", format!("the backup {job} is called proved, and nobody saw it end well"));
+        }
+    }
+    // What follows a finished migration, and is not the person's word for it, shows that nobody gave one.
+    let is_word =
+        matches!(event.body, Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy | How::ByHand, .. });
+    if !is_word {
+        end(known, found);
+    }
+}
+
+/// INV-D2: the script of the migration begins at most once. INV-D1: and then a fresh proved backup is there.
+pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    let Op::PayloadStarted { job, work } = &entry.op else { return };
+    if known.world.payloads.contains_key(job) {
+        found.add("INV-D2", format!("the script of {job} began twice"));
+    }
+    if *work != Work::Migration {
+        return;
+    }
+    if known.world.migrations > 0 {
+        found.add("INV-D2", format!("{job} is start {} of the migration", known.world.migrations + 1));
+    }
+    if !is_job_of(Step::RunMigration, job) {
+        found.add("INV-D2", format!("{job} migrates and is no migration by its name"));
+    }
+    let Some(backup) = &known.facts.backup else {
+        found.add("INV-D1", format!("{job} began without a proved backup"));
+        return;
+    };
+    let is_good = known.world.dumps.iter().any(|(by, _, is_good)| *by == backup.job && *is_good);
+    if !backup.is_confirmed && !is_good {
+        found.add("INV-D1", format!("{job} began on the word of {}, which wrote no good file", backup.job));
+    }
+    let age = ms(&backup.finished_at).map(|at| entry.at - at);
+    let limit = known.profile.backup.max_age_minutes * 60_000 + SLACK_MS;
+    if age.is_none_or(|age| age > limit || age < 0) {
+        found.add("INV-D1", format!("{job} began when the backup was {age:?} ms old; {limit} is the limit"));
+    }
+}
+
+/// INV-J2: a finished migration is the machine's word, or a person's that follows at once.
+pub fn end(known: &Known, found: &mut Found) {
+    if let Some(job) = &known.unproved_migration {
+        found.add("INV-J2", format!("the migration {job} is called finished, and neither machine nor person said so"));
+    }
+}

@@ -1,0 +1,165 @@
+//! INV-E2 and INV-E4: saved settings differ only in the image, and "released" is true of every server.
+
+use serde_json::Value;
+
+use crate::{
+    Found,
+    known::Known,
+    records::{Body, Definition, Deployment, Event, Fact, Status, Step, Task, WorldEcs},
+};
+
+/// Keys that AWS adds to what was registered.
+const ADDED: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+];
+
+/// INV-E4 and what leads to it.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::FactLearned { fact } = &event.body {
+        learned(known, fact, found);
+    }
+    if let Body::RunEnded { result, note } = &event.body {
+        ended(known, result, note, found);
+    }
+}
+
+fn ours(known: &Known) -> &str {
+    known.facts.revisions.last().map_or("", |revision| revision.arn.as_str())
+}
+
+fn learned(known: &Known, fact: &Fact, found: &mut Found) {
+    let ours = ours(known);
+    let is_migrated = known.facts.is_migrated;
+    if let Fact::DeployPhaseBegan { deployment } = fact {
+        let is_seen = known.world.looks.iter().any(|(deployments, _)| {
+            deployments.iter().any(|one| one.id == *deployment && one.arn == ours && one.status == "PRIMARY")
+        });
+        if !is_seen {
+            found.add("INV-J2", format!("{deployment} is said to bring our settings, and AWS did not show that"));
+        }
+    } else if let Fact::ServerBecameNew { task } = fact {
+        let is_seen =
+            known.world.looks.iter().any(|(_, tasks)| {
+                tasks.iter().any(|one| one.id == *task && one.arn == ours && is_well(one, is_migrated))
+            });
+        if !is_seen {
+            found.add("INV-J2", format!("server {task} is called new, and AWS did not show it serving"));
+        }
+    } else if let Fact::RolledOut { deployment, servers } = fact {
+        let is_seen = known
+            .world
+            .looks
+            .iter()
+            .any(|(deployments, tasks)| is_rolled_out(deployments, tasks, deployment, ours, *servers, is_migrated));
+        if !is_seen {
+            found.add("INV-E4", format!("{deployment} is called complete, and AWS did not show that"));
+            found.add("INV-J2", format!("{deployment} is called complete without proof"));
+        }
+    }
+}
+
+/// Whether a server serves. Without a health check AWS says `UNKNOWN` for ever, also of one that cannot work before the
+/// migration (TRAP-E3).
+fn is_well(task: &Task, is_migrated: bool) -> bool {
+    task.last_status == "RUNNING" && (task.health == "HEALTHY" || task.health != "UNHEALTHY" && is_migrated)
+}
+
+/// INV-E4: the deployment of our settings is primary and completed, nothing else is left, every server runs them.
+fn is_rolled_out(
+    deployments: &[Deployment],
+    tasks: &[Task],
+    deployment: &str,
+    ours: &str,
+    servers: u32,
+    is_migrated: bool,
+) -> bool {
+    let [only] = deployments else { return false };
+    let is_ours = only.id == deployment && only.arn == ours && only.status == "PRIMARY";
+    let is_done = only.rollout_state == "COMPLETED" && only.running == only.desired && only.desired == servers;
+    let alive: Vec<&Task> = tasks.iter().filter(|task| !is_ending(task)).collect();
+    is_ours
+        && is_done
+        && u32::try_from(alive.len()) == Ok(servers)
+        && alive.iter().all(|task| task.arn == ours && is_well(task, is_migrated))
+}
+
+fn is_ending(task: &Task) -> bool {
+    matches!(task.last_status.as_str(), "DEACTIVATING" | "STOPPING" | "DEPROVISIONING" | "STOPPED" | "DELETED")
+}
+
+/// INV-E4: "released" rests on the servers, the migration, the site and every check.
+fn ended(known: &Known, result: &str, note: &str, found: &mut Found) {
+    if !matches!(result, "released" | "releasedWithFailedCheck") {
+        return;
+    }
+    let mut missing = Vec::new();
+    if known.facts.rolled_out.is_none() {
+        missing.push("the servers were not seen on it".to_owned());
+    }
+    if !matches!(known.step(Step::RunMigration).status, Status::Succeeded | Status::Warned | Status::Skipped) {
+        missing.push("the migration is not done".to_owned());
+    }
+    if result == "released" {
+        if known.facts.site.as_deref() != Some(known.names.version_value.as_str()) {
+            missing.push(format!("the site showed {:?}", known.facts.site));
+        }
+        for check in &known.profile.site.checks {
+            match known.checks.get(&check.id).map(String::as_str) {
+                Some("passed") => {}
+                other => missing.push(format!("check {} is {other:?}", check.id)),
+            }
+        }
+    } else if note.trim().is_empty() {
+        missing.push("nobody gave a reason for the failed check".to_owned());
+    }
+    if !missing.is_empty() {
+        found.add("INV-E4", format!("the run ended as {result}: {}", missing.join("; ")));
+    }
+}
+
+/// INV-E2: every revision that a release saved differs from its source only in the image of the named container.
+pub fn end(known: &Known, ecs: &WorldEcs, found: &mut Found) {
+    let find = |arn: &str| ecs.definitions.iter().find(|one| one.arn == arn);
+    for revision in &known.facts.revisions {
+        let (Some(saved), Some(base)) = (find(&revision.arn), find(&revision.base)) else {
+            found.add("INV-E2", format!("{} or its source {} is not there", revision.arn, revision.base));
+            continue;
+        };
+        let mut expected = content(base);
+        let containers = expected.pointer_mut("/containerDefinitions").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if container.get("name").and_then(Value::as_str) == Some(&known.profile.aws.container) {
+                container["image"] = Value::String(revision.image.clone());
+            }
+        }
+        if revision.image != known.names.image || content(saved) != expected || tags(saved) != tags(base) {
+            found.add("INV-E2", format!("{} differs from {} in more than the image", revision.arn, revision.base));
+        }
+    }
+}
+
+fn content(definition: &Definition) -> Value {
+    let mut content = definition.definition.clone();
+    if let Some(object) = content.as_object_mut() {
+        for key in ADDED {
+            object.remove(key);
+        }
+        object.remove("tags");
+    }
+    content
+}
+
+fn tags(definition: &Definition) -> Vec<String> {
+    let mut tags: Vec<String> =
+        definition.tags.as_array().map(|tags| tags.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    tags.sort();
+    tags
+}

@@ -1,0 +1,135 @@
+//! INV-G1 to INV-G4: the repository.
+
+use crate::{
+    Found,
+    known::Known,
+    records::{Actor, Body, Entry, Event, Fact, Op, WorldGit},
+};
+
+/// Commits that are walked at most, from a branch back.
+const WALK_MAX: usize = 10_000;
+
+/// INV-G4: published is what a listing after the push shows.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    let Body::FactLearned { fact } = &event.body else { return };
+    if let Fact::MainPublished { commit } = fact {
+        let there = known.world.listing.get(&known.main()).map(|one| one.id.as_str()).unwrap_or_default();
+        let base = known.facts.merged.as_ref().map(|merged| merged.base.as_str()).unwrap_or_default();
+        // Somebody may have pushed on top of it: the graph says at the end whether it is contained.
+        if there != commit && (there.is_empty() || there == base) {
+            found.add("INV-G4", format!("main is called published at {commit}, and the listing shows {there:?}"));
+            found.add("INV-J2", format!("main is called published at {commit} without proof"));
+        }
+    } else if let Fact::TagPublished { object, commit } = fact {
+        let there = known.world.listing.get(&known.tag());
+        if !there.is_some_and(|one| one.id == *object || one.peeled.as_deref() == Some(commit)) {
+            found.add("INV-G4", format!("the tag is called published at {commit}, and the listing shows {there:?}"));
+            found.add("INV-J2", format!("the tag is called published at {commit} without proof"));
+        }
+    } else if let Fact::TagMade { commit, .. } = fact
+        && known.facts.version.as_ref().map(|(version, _)| version) != Some(commit)
+    {
+        found.add("INV-G1", format!("the tag is made at {commit}, which does not set the version"));
+    }
+}
+
+/// INV-G3: never forced, never deleted, no tag moved, main first. INV-G2: main was what the merge was made on.
+pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    if entry.actor != Actor::App {
+        return;
+    }
+    if let Op::DeleteRef { name } = &entry.op {
+        found.add("INV-G3", format!("{name} was to be deleted"));
+    }
+    let Op::PushRef { name, expected, old, new, forced } = &entry.op else { return };
+    if *forced {
+        found.add("INV-G3", format!("{name} was to be forced"));
+    }
+    if *name == known.main() {
+        push_of_main(known, old.as_deref(), new, found);
+    } else if *name != known.tag() {
+        found.add("INV-G3", format!("{name} is none of the refs of a release"));
+    } else if expected.is_some() {
+        found.add("INV-G3", format!("{name} was to be moved"));
+    } else if known.facts.main.is_none() {
+        found.add("INV-G3", format!("{name} was to be pushed before main was confirmed"));
+    }
+}
+
+fn push_of_main(known: &Known, old: Option<&str>, new: &str, found: &mut Found) {
+    let base = known.facts.merged.as_ref().map(|merged| merged.base.as_str());
+    if old != base {
+        found.add("INV-G2", format!("main was pushed from {old:?}, and the merge was made on {base:?}"));
+    }
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
+    if Some(new) != version {
+        found.add("INV-G2", format!("main was pushed to {new}, and the version was set in {version:?}"));
+    }
+}
+
+/// INV-G1 and INV-G2, read from the repository itself.
+pub fn end(known: &Known, git: &WorldGit, found: &mut Found) {
+    let main = git.refs.get(&known.main()).cloned().unwrap_or_default();
+    for (commit, there) in &known.facts.contained {
+        if !contains(git, there, commit) {
+            found.add("INV-G4", format!("{commit} was called published while main was {there}, which has it not"));
+        }
+    }
+    let Some((version, version_was_set)) = &known.facts.version else { return };
+    if let Some((_, commit)) = &known.facts.tag_published {
+        let target = git.refs.get(&known.tag()).and_then(|object| git.tags.get(object)).map(|tag| tag.target.as_str());
+        if target != Some(version) || commit != version {
+            found.add("INV-G1", format!("the tag stands at {target:?}, and the version was set in {version}"));
+        }
+        if !contains(git, &main, version) {
+            found.add("INV-G1", format!("the tagged commit {version} is not on main"));
+        }
+        let value = git.commits.get(version).map(|commit| commit.version_value.as_str());
+        if value != Some(&known.names.version_value) {
+            found.add("INV-G1", format!("the tagged commit says {value:?}"));
+        }
+    }
+    if known.facts.main.is_none() || !git.commits.contains_key(version) {
+        return;
+    }
+    let Some(merged) = &known.facts.merged else { return };
+    let parents = |id: &str| git.commits.get(id).map(|commit| commit.parents.clone()).unwrap_or_default();
+    if merged.already {
+        if merged.commit != merged.base {
+            found.add("INV-G2", "a branch that was merged before was merged again");
+        }
+    } else if parents(&merged.commit) != [merged.base.clone(), merged.head.clone()] {
+        found.add("INV-G2", format!("the merge {} has the parents {:?}", merged.commit, parents(&merged.commit)));
+    }
+    if *version_was_set {
+        if *version != merged.commit {
+            found.add("INV-G2", "the version was set before, and not in the merge");
+        }
+        return;
+    }
+    if parents(version) != [merged.commit.clone()] {
+        found.add("INV-G2", format!("the version commit {version} has the parents {:?}", parents(version)));
+    }
+    let change = git.commits.get(version).map(|commit| (commit.changed_files.as_slice(), commit.changed_lines));
+    if change != Some((std::slice::from_ref(&known.profile.git.version_file), 1)) {
+        found.add("INV-G2", format!("the version commit {version} changes {change:?}"));
+    }
+}
+
+/// Whether a commit is reachable from another.
+fn contains(git: &WorldGit, from: &str, commit: &str) -> bool {
+    let mut open = vec![from];
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if id == commit {
+            return true;
+        }
+        if seen.len() < WALK_MAX
+            && seen.insert(id)
+            && let Some(known) = git.commits.get(id)
+        {
+            open.extend(known.parents.iter().map(String::as_str));
+        }
+    }
+    false
+}

@@ -1,0 +1,162 @@
+//! INV-J1, INV-J2, INV-J5: the journal comes first, invents nothing, and has every effect exactly once.
+
+use crate::{
+    Found, fold,
+    known::{Known, ms, owner, step_of_job},
+    records::{Actor, Body, Entry, Event, Fact, JobState, Op, Plan, Status, Step},
+};
+
+/// INV-J5: numbers without gaps, attempts counted, a name on every event. INV-J2: nothing is called failed or not done
+/// while the world shows otherwise.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    if event.seq != known.seq + 1 {
+        found.add("INV-J5", format!("event {} follows event {}", event.seq, known.seq));
+    }
+    if event.by.person.is_empty() || event.by.computer.is_empty() {
+        found.add("INV-J5", format!("event {} does not say who acted", event.seq));
+    }
+    if known.has_ended {
+        found.add("INV-J5", format!("event {} follows the end of the run", event.seq));
+    }
+    if let Some((step, Some(attempt))) = fold::moved(&event.body) {
+        let before = known.step(step).attempt;
+        let is_start = matches!(event.body, Body::StepStarted { .. });
+        if attempt != before + u32::from(is_start) {
+            found.add("INV-J5", format!("{step:?} has attempt {before}, and event {} is of {attempt}", event.seq));
+        }
+    }
+    if ms(&event.at).is_none() {
+        found.add("INV-J5", format!("event {} has no time: {:?}", event.seq, event.at));
+    }
+    if let Body::StepFailed { step, failure, .. } = &event.body {
+        failed(known, *step, &failure.summary, found);
+    }
+    if let Body::StepReset { step, evidence, .. } = &event.body
+        && !evidence.starts_with(&event.by.person)
+    {
+        reset(known, *step, found);
+    }
+    if let Body::FactLearned { fact } = &event.body {
+        proved(known, fact, found);
+    }
+}
+
+/// INV-J2: a lost answer is a doubt, never a failure; a script that runs has not failed.
+fn failed(known: &Known, step: Step, summary: &str, found: &mut Found) {
+    let Some(attempt) = known.attempt(step) else { return };
+    let job = attempt.plan.input("job");
+    let is_judged = known.world.jobs.get(job).is_some_and(|(state, _)| *state == JobState::Finished);
+    let began = known.world.payloads.contains_key(job) && attempt.applied.contains(&"launch");
+    if began && !is_judged {
+        found.add("INV-J2", format!("{step:?} is called failed ({summary}) and its script began; nobody saw its end"));
+    }
+    if attempt.is_unanswered && !is_judged {
+        found.add("INV-J2", format!("{step:?} is called failed ({summary}) and an answer was lost: that is a doubt"));
+    }
+}
+
+/// INV-J2, INV-J3: "it did not happen" is said by the app only when it did not.
+fn reset(known: &Known, step: Step, found: &mut Found) {
+    let Some(attempt) = known.attempt(step) else { return };
+    let ran = known.world.payloads.contains_key(attempt.plan.input("job")) && attempt.applied.contains(&"launch");
+    let changed = attempt.applied.iter().find(|name| !matches!(**name, "job" | "launch"));
+    if ran {
+        found.add("INV-J2", format!("{step:?} is called not done, and its script began"));
+    }
+    if let Some(name) = changed {
+        found.add("INV-J2", format!("{step:?} is called not done, and its {name} had its effect"));
+        if step == Step::DispatchBuild {
+            found.add("INV-B1", "the build is offered again although a dispatch started it");
+        }
+    }
+}
+
+/// INV-J2: a fact is learned only from an answer that shows it. Facts of the repository, the rollout and the backup have
+/// their own rules.
+fn proved(known: &Known, fact: &Fact, found: &mut Found) {
+    let world = &known.world;
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    if let Fact::RevisionSaved { arn, .. } = fact
+        && !world.described.contains(arn)
+    {
+        found.add("INV-J2", format!("{arn} is called saved and was never read back"));
+    } else if let Fact::BuildStarted { build, .. } = fact
+        && !world.runs.contains_key(build)
+        && !world.told_runs.contains(build)
+    {
+        found.add("INV-J2", format!("run {build:?} is called started, and GitHub never showed it"));
+    } else if let Fact::PackageReady { digest, commit } = fact
+        && (world.images.get(&known.names.image_tag).and_then(Option::as_ref) != Some(digest)
+            || version != Some(commit))
+    {
+        found.add("INV-J2", format!("the package {digest} of {commit} is called ready, and the registry shows it not"));
+    } else if let Fact::BuildEnded { conclusion } = fact {
+        let run = known.facts.build.as_ref().and_then(|build| world.runs.get(build));
+        if !run.is_some_and(|run| run.status == "completed" && run.conclusion.as_ref() == Some(conclusion)) {
+            found.add("INV-J2", format!("the build is called ended with {conclusion}, and GitHub did not say so"));
+        }
+    } else if let Fact::SiteAnswered { version } = fact
+        && world.site.as_ref() != Some(version)
+    {
+        found.add("INV-J2", format!("the site is said to show {version}, and it did not"));
+    } else if let Fact::MigrationFinished { job } = fact {
+        let seen = world.jobs.get(job);
+        // A person's word may stand for a migration that failed or was stopped; then it has to follow at once.
+        if known.step(Step::RunMigration).status == Status::Running && seen != Some(&(JobState::Finished, Some(0))) {
+            found.add("INV-J2", format!("the migration {job} is called finished, and the machine says {seen:?}"));
+        }
+    }
+}
+
+/// INV-J1: before a changing request leaves the app, its step stands started in the journal, with a plan that names what
+/// is sent. INV-J5: an attempt has each effect at most once.
+pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    if entry.actor != Actor::App {
+        return;
+    }
+    let Some((step, name)) = owner(&entry.op) else { return };
+    let Some(step) = step else {
+        found.add("INV-E1", format!("the app sent a {name}, which no step of a release does"));
+        return;
+    };
+    if !matches!(known.step(step).status, Status::Running | Status::InDoubt) {
+        found.add("INV-J1", format!("a {name} was sent while {step:?} was {:?}", known.step(step).status));
+        return;
+    }
+    let Some(attempt) = known.attempt(step) else { return };
+    if let Some(words) = differs(&entry.op, &attempt.plan) {
+        found.add("INV-J1", format!("a {name} was sent that is not the planned one: {words}"));
+    }
+    // A job may be put and started as often as one likes: the machine lets it begin once (INV-D2).
+    let is_repeatable = matches!(name, "job" | "launch");
+    if entry.applied && !is_repeatable && attempt.applied.contains(&name) {
+        found.add("INV-J5", format!("attempt {} of {step:?} had its {name} twice", known.step(step).attempt));
+    }
+}
+
+/// What a request sends that its plan does not name.
+fn differs(op: &Op, plan: &Plan) -> Option<String> {
+    let differs = |what: &str, sent: &str, planned: &str| {
+        (sent != planned).then(|| format!("{what} {sent:?} instead of {planned:?}"))
+    };
+    if let Op::PushRef { name, expected, new, .. } = op {
+        let is_tag = name.starts_with("refs/tags/");
+        let (what, old) = if is_tag { ("object", "") } else { ("commit", plan.input("base")) };
+        let expected = expected.as_deref().unwrap_or_default();
+        differs(what, new, plan.input(what)).or_else(|| differs("expected", expected, old))
+    } else if let Op::RegisterTaskDefinition { body } = op {
+        let planned = serde_json::from_str::<serde_json::Value>(plan.input("body")).ok();
+        (planned.as_ref() != Some(body)).then(|| "other settings".to_owned())
+    } else if let Op::SubmitJob { id, script } = op {
+        differs("job", id, plan.input("job")).or_else(|| differs("script", script, plan.input("script")))
+    } else if let Op::LaunchJob { id } = op {
+        differs("job", id, plan.input("job"))
+    } else {
+        plan.already.as_ref().map(|_| "the plan said that it is done already".to_owned())
+    }
+}
+
+/// The jobs of the app have names that say which step they are of.
+pub fn is_job_of(step: Step, job: &str) -> bool {
+    step_of_job(job) == Some(step)
+}
