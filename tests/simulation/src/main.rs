@@ -4,8 +4,9 @@
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Instant};
 
+use greenlight_checker::Checker;
 use greenlight_simulation::{
-    judge::{FirstRules, Judge, Violation},
+    judge::{Judge, Violation},
     minimise::minimise,
     play::{self, Played},
     scenario::Scenario,
@@ -55,7 +56,7 @@ fn print(title: &str, counts: &BTreeMap<String, u64>) {
 }
 
 fn reader() -> Box<dyn Judge> {
-    Box::new(FirstRules::default())
+    Box::new(Checker::new())
 }
 
 fn play(profile: &Arc<Profile>, seed: u64, keep: Keep) -> anyhow::Result<Played> {
@@ -93,7 +94,7 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("  seed {seed}: {}: {}", violation.invariant, violation.words);
     }
     if let Some((seed, violation)) = sum.broken.first() {
-        let smallest = minimise(&Scenario::of(*seed), &violation.invariant, &reader)?;
+        let smallest = minimise(&Scenario::of(*seed), violation.invariant, &reader)?;
         println!("the first one, made small:\n{}", serde_json::to_string_pretty(&smallest)?);
     }
     Ok(ExitCode::from(u8::from(differing > 0 || !sum.broken.is_empty())))

@@ -111,12 +111,14 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
     let stage = Stage::set(profile, scenario, judge, keep)?;
     let (mut now_ms, mut starts, mut idle) = (START_MS, 0, 0);
     let mut run: Option<RunId> = None;
+    let mut is_idle = false;
     for process in 1..=STARTS_MAX {
         starts = process;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
         let (sitting, clock_ms) = runtime.block_on(stage.session(process, now_ms, &mut run));
         drop(runtime);
         now_ms = clock_ms;
+        is_idle = sitting == Some(Sitting::Idle);
         match sitting {
             Some(Sitting::Ended) => break,
             Some(Sitting::Idle) if idle + 1 >= IDLE_MAX => break,
@@ -127,7 +129,7 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
         let mut rng = stage.rng.lock().unwrap_or_else(PoisonError::into_inner);
         now_ms += if rng.u8(..8) == 0 { rng.i64(60_000..20_000_000) } else { rng.i64(1_000..120_000) };
     }
-    Ok(stage.report(now_ms, starts, run.as_ref()))
+    Ok(stage.report(now_ms, starts, is_idle, run.as_ref()))
 }
 
 impl Stage {
@@ -225,12 +227,12 @@ impl Stage {
         operator.sit().await
     }
 
-    fn report(&self, now_ms: i64, starts: u32, run: Option<&RunId>) -> Played {
+    fn report(&self, now_ms: i64, starts: u32, is_idle: bool, run: Option<&RunId>) -> Played {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let view = run.and_then(|run| self.view(run));
         self.tape.end(&json!({
-            "healedAt": faults.last_ms, "now": now_ms, "world": world.told(),
+            "healedAt": faults.last_ms, "now": now_ms, "idle": is_idle, "world": world.told(),
         }));
         let ending = match view {
             None => "never drafted".to_owned(),

@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
+use greenlight_checker::Checker;
 use greenlight_simulation::{
-    judge::{FirstRules, Judge, Violation},
+    judge::{Judge, Violation},
     minimise::minimise,
     play::{self, Played},
     scenario::{At, Fault, Kind, Scenario},
@@ -14,7 +15,7 @@ use greenlight_simulation::{
 
 fn play(seed: u64, keep: Keep) -> Played {
     let profile = Arc::new(play::simulated_profile().expect("the built-in profile"));
-    play::play(&profile, &Scenario::of(seed), Box::new(FirstRules::default()), keep).expect("a release")
+    play::play(&profile, &Scenario::of(seed), Box::new(Checker::new()), keep).expect("a release")
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn settings_based_on_a_newer_revision_than_runs_are_no_difference_at_deploy() {
         scenario.faults.clear();
         scenario.person.mischief = 0;
         scenario.setting.has_unused_revision = true;
-        let judge = Box::new(FirstRules::default());
+        let judge = Box::new(Checker::new());
         let played = play::play(&profile, &scenario, judge, Keep::Lines).expect("a release");
         let tape = played.tape.lines.join("\n");
         assert!(!tape.contains("on the day of Prepare it was"), "seed {seed}");
@@ -63,7 +64,7 @@ impl Judge for NoReboots {
     fn event(&mut self, _event: &Value) {}
     fn request(&mut self, entry: &Value) {
         if entry.pointer("/op/kind").and_then(Value::as_str) == Some("hostRebooted") {
-            self.0.push(Violation { invariant: "REBOOT".to_owned(), words: String::new() });
+            self.0.push(Violation { invariant: "REBOOT", words: String::new(), at: 0 });
         }
     }
     fn shown(&mut self, _shown: &Value) {}

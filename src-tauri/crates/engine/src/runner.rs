@@ -110,6 +110,10 @@ impl Runner {
                 },
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.end(done).await,
             };
+            // What was under way has nothing to add to the record of a run that has ended.
+            if self.has_ended() {
+                self.work.clear();
+            }
             // Without a record nothing may go on: the steps under way are left, and are in doubt at the next opening.
             if let Err(failure) = kept {
                 tracing::error!(%failure, "the record cannot be written; the run stops here");
@@ -126,6 +130,7 @@ impl Runner {
             self.append(vec![EventBody::StepInDoubt { step, attempt, why }]).await?;
         }
         for (step, attempt) in self.steps_in(Status::InDoubt) {
+            self.context.doubts.begin(step, &self.parts.clock.now());
             if !self.reopen_blindly(step, attempt).await? {
                 self.ask_the_world(step, attempt);
             }
@@ -163,7 +168,9 @@ impl Runner {
             Message::Learn { step, fact, reply } => {
                 let kept = self.append(vec![EventBody::FactLearned { step, fact }]).await;
                 reply_with(reply, kept.clone());
-                kept?;
+                if !self.has_ended() {
+                    kept?;
+                }
             }
             Message::Close => {}
         }
@@ -183,6 +190,9 @@ impl Runner {
     async fn ended(&mut self, step: StepId, attempt: u32, outcome: Outcome) -> Result<(), Failure> {
         let learned = |facts: Vec<Fact>| facts.into_iter().map(move |fact| EventBody::FactLearned { step, fact });
         let is_doubt = matches!(outcome, Outcome::Unknown(_));
+        if is_doubt {
+            self.context.doubts.begin(step, &self.parts.clock.now());
+        }
         let bodies = match outcome {
             Outcome::Succeeded { evidence, facts } => {
                 learned(facts).chain([EventBody::StepSucceeded { step, attempt, how: How::Did, evidence }]).collect()
@@ -206,7 +216,7 @@ impl Runner {
     /// Records what the world says about a step in doubt. Says nothing about a step that is not.
     async fn observed(&mut self, by: Actor, step: StepId, attempt: u32, seen: &Observation) -> Result<(), Failure> {
         let (status, effect) = self.status(step);
-        if status != Status::InDoubt || self.attempt(step) != attempt {
+        if self.has_ended() || status != Status::InDoubt || self.attempt(step) != attempt {
             return Ok(());
         }
         if effect == Effect::None {
@@ -274,6 +284,10 @@ impl Runner {
         self.work.push(
             async move { Done::Attempt(step, attempt, steps::get(step).run(&context, &plan, entry).await) }.boxed(),
         );
+    }
+
+    fn has_ended(&self) -> bool {
+        self.view.borrow().state == RunState::Ended
     }
 
     fn status(&self, id: StepId) -> (Status, Effect) {
@@ -352,6 +366,9 @@ impl Runner {
     /// Checks events against the fold, makes them durable, then shows them. A refused event changes nothing.
     async fn append_by(&mut self, by: &Actor, bodies: Vec<EventBody>) -> Result<(), Failure> {
         let mut view = (**self.view.borrow()).clone();
+        if view.state == RunState::Ended {
+            return Err(refuse("write into the record of a run that has ended"));
+        }
         let at = self.parts.clock.now();
         for (seq, body) in (view.seq + 1..).zip(&bodies) {
             let event = greenlight_types::Event {

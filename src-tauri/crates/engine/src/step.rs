@@ -1,11 +1,15 @@
 //! The step contract: four functions, and what a step is given.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, Role, RunView, Seen, StepId,
-    StepPlan, WayBack,
+    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, Role, RunView, Seen, Stamp,
+    StepId, StepPlan, WayBack,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -89,6 +93,27 @@ pub struct StepContext {
     pub last_migration: Option<(String, String)>,
     /// Where to report.
     pub sink: Arc<dyn Sink>,
+    /// Since when steps are in doubt.
+    pub doubts: Arc<Doubts>,
+}
+
+/// Since when steps are in doubt, by this start of the app. A request of an attempt left before that moment, however
+/// long the attempt had waited before it sent one: "the world shows nothing" counts from there, never from the start of
+/// the attempt.
+#[derive(Debug, Default)]
+pub struct Doubts(Mutex<BTreeMap<StepId, Stamp>>);
+
+impl Doubts {
+    /// A step came into doubt, or was found in doubt when the app was opened.
+    pub fn begin(&self, step: StepId, at: &Stamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step, at.clone());
+    }
+
+    /// The moment after which no request of the attempt in doubt can have left.
+    #[must_use]
+    pub fn since(&self, step: StepId) -> Option<Stamp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&step).cloned()
+    }
 }
 
 impl StepContext {

@@ -30,7 +30,8 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
     let (view, watched) = watch::channel(Arc::new(view));
     let (messages, inbox) = mpsc::channel(QUEUE);
     let sink = Arc::new(RunnerSink::new(parts.clone(), run.clone(), messages.downgrade()));
-    let context = StepContext { view: watched.clone(), ports, by: by.clone(), last_migration, sink };
+    let doubts = Arc::default();
+    let context = StepContext { view: watched.clone(), ports, by: by.clone(), last_migration, sink, doubts };
     let runner = Runner {
         parts,
         context: context.clone(),

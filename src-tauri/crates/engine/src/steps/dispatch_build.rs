@@ -76,13 +76,17 @@ impl Step for DispatchBuild {
             body: format!("ref: {}\ninputs: {inputs}", main_ref(&run)),
         })
         .gates(gates(cx, &run).await?);
-        if let [one] = known.as_slice() {
+        if let Some(one) = ours(&run, &known) {
             return Ok(draft
                 .input("build", one.id.clone())
                 .input("url", one.url.clone())
                 .input("sent_at", one.created_at.0.clone())
                 .already(format!("GitHub run {} of this commit was started by {} already.", one.number, one.actor))
                 .finish());
+        }
+        let draft = draft.gates(vec![unstarted(&known)]);
+        if !known.is_empty() {
+            return Ok(draft.question(which_build(&known)).finish());
         }
         let open = match image_question(cx, &run).await? {
             Some(question) => Some(question),
@@ -104,7 +108,7 @@ impl Step for DispatchBuild {
         if entry == Entry::Attach {
             return Outcome::Unknown("starting a build is never followed, only asked about".into());
         }
-        match gates(cx, &run).await {
+        match asked_again(cx, &run, plan.input("commit")).await {
             Ok(gates) if gates.iter().all(|gate| gate.passed) => {}
             Ok(gates) => return Outcome::Failed(super::run_migration::closed(&StepPlan { gates, ..plan.clone() })),
             Err(failure) => return Outcome::Failed(failure),
@@ -148,7 +152,7 @@ impl Step for DispatchBuild {
                     evidence: vec![format!("GitHub run {} of this commit, started by {}.", one.number, one.actor)],
                     facts: vec![started(&one.id, &one.url, &one.created_at.0, &commit)],
                 },
-                [] => match started_at {
+                [] => match cx.doubts.since(self.id()).or(started_at) {
                     Some(at)
                         if crate::time::between(&at, &cx.ports.clock.now()) < VISIBLE_AFTER
                             && !mutant::is(Mutant::AbsentBuildIsNotStarted) =>
@@ -189,6 +193,62 @@ async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec
         return Ok(Vec::new());
     };
     cx.ports.builds.dispatched_runs(&run.profile.github.workflow, commit, &since).await
+}
+
+/// The build of this release among those that are known: the only one, or the one that a person chose.
+fn ours<'a>(run: &RunView, known: &'a [BuildRun]) -> Option<&'a BuildRun> {
+    match known {
+        [one] => Some(one),
+        several => {
+            let chosen = answered(run, &which_build_id(several))?;
+            several.iter().find(|one| one.id == chosen)
+        }
+    }
+}
+
+/// Closed as soon as any build of this commit is known: there is never a second one (INV-B1).
+fn unstarted(known: &[BuildRun]) -> Gate {
+    let detail = match known {
+        [] => "asked GitHub just now".to_owned(),
+        several => {
+            let numbers: Vec<String> = several.iter().map(|one| one.number.to_string()).collect();
+            format!("GitHub shows {}", numbers.join(", "))
+        }
+    };
+    Gate {
+        id: "notStarted".into(),
+        passed: known.is_empty(),
+        text: "No build of this commit was started".into(),
+        detail,
+    }
+}
+
+fn which_build_id(known: &[BuildRun]) -> String {
+    let mut ids: Vec<&str> = known.iter().map(|one| one.id.as_str()).collect();
+    ids.sort_unstable();
+    format!("build:{}", ids.join(":"))
+}
+
+/// Several builds of the same commit: only a person knows which one this release follows.
+fn which_build(known: &[BuildRun]) -> Question {
+    let option = |one: &BuildRun| Choice {
+        id: one.id.clone(),
+        label: format!("GitHub run {}", one.number),
+        detail: format!("Started by {} on {}. {}", one.actor, crate::time::in_words(&one.created_at), one.url),
+    };
+    Question {
+        id: which_build_id(known),
+        text: format!("GitHub shows {} builds of this commit. Which one does this release follow?", known.len()),
+        options: known.iter().map(option).collect(),
+        needs_note: true,
+    }
+}
+
+/// Every gate once more, at the moment of pressing.
+async fn asked_again(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<Gate>, Failure> {
+    let mut gates = gates(cx, run).await?;
+    gates.push(unstarted(&known_runs(cx, run, commit).await?));
+    Ok(gates)
 }
 
 async fn told(cx: &StepContext, plan: &StepPlan, build: &str, sent_at: &Stamp) -> Outcome {

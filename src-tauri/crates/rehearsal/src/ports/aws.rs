@@ -62,7 +62,11 @@ fn described(definition: &Definition) -> TaskDefinition {
 #[async_trait]
 impl Services for InProcess {
     async fn describe(&self) -> PortResult<Option<ServiceSnapshot>> {
-        self.read("services.describe", |world| Ok(Some(snapshot(world)))).await
+        self.read("services.describe", |world| {
+            tell(world);
+            Ok(Some(snapshot(world)))
+        })
+        .await
     }
 
     async fn tasks(&self) -> PortResult<Vec<TaskSnapshot>> {
