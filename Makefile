@@ -22,6 +22,8 @@ setup: ## install what build and tests need (sudo when not root)
 test: setup lint test-page ## every test: page, engine, adapters on real peers, whole releases, the window
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
+	$(MAKE) simulate SEEDS=10000
+	$(MAKE) simulate-mutants SEEDS=10000
 	$(TARGET)/debug/practise $(TARGET)/debug/greenlight $(TARGET)/practised
 
 test-quick: test-page ## engine, types and page only; needs no peer

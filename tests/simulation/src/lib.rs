@@ -7,6 +7,7 @@ pub mod judge;
 pub mod minimise;
 mod operator;
 pub mod play;
+pub mod report;
 pub mod scenario;
 pub mod tape;
 mod wire;

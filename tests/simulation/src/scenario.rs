@@ -222,7 +222,7 @@ fn faults(rng: &mut Rng, rules: &Rules) -> Vec<Fault> {
         3..=6 => 2,
         _ => 4,
     };
-    for _ in 0..storm * rng.u32(4..9) {
+    for _ in 0..storm * rng.u32(5..10) {
         let kind = match rng.u8(..20) {
             0..=6 => Kind::Unreached,
             7..=10 => Kind::Throttled,
@@ -251,8 +251,8 @@ fn faults(rng: &mut Rng, rules: &Rules) -> Vec<Fault> {
     let length = rules.pace.set + 6 * MINUTE;
     for _ in 0..rng.u32(..=storm) {
         let kind = match rng.u8(..16) {
-            0 => Kind::Reboot,
-            1..=6 => Kind::Unreachable,
+            0..=2 => Kind::Reboot,
+            3..=6 => Kind::Unreachable,
             7..=8 => Kind::ColleaguePushes,
             9..=10 => Kind::ColleagueBuilds,
             11 => Kind::ColleagueSaves,

@@ -1,0 +1,180 @@
+//! What came of many releases: how they ended, what went wrong in them, which transitions their steps took and which
+//! never, and which rules were broken.
+
+use std::{collections::BTreeMap, fmt};
+
+use greenlight_engine::transition;
+use greenlight_types::{ErrorCode, EventBody, Failure, How, Status, StepId, StepPlan, WayBack};
+
+use crate::{judge::Violation, play::Played};
+
+/// Broken rules that are printed.
+const PRINTED: usize = 20;
+
+/// Transitions that the state machine allows and no release takes today, each with its reason.
+const NEVER: [(&str, &str); 15] = [
+    ("AwaitingOperator stepSkipped", "no command skips a step yet"),
+    ("Failed stepSkipped", "no command skips a step yet"),
+    ("NotStarted stepSkipped", "no command skips a step yet"),
+    ("Stopped stepSkipped", "no command skips a step yet"),
+    ("AwaitingOperator stepStopped", "no command stops a step yet; a person ends the run instead"),
+    ("Failed stepStopped", "no command stops a step yet; a person ends the run instead"),
+    ("InDoubt stepStopped", "no command stops a step yet; a person ends the run instead"),
+    ("Running stepStopped", "no command stops a step yet; a person ends the run instead"),
+    ("Stopped stepStarted", "a step is never stopped yet"),
+    ("Stopped stepSucceeded", "a step is never stopped yet"),
+    ("InDoubt stepFailed", "a doubt ends as done, as not done, or by following; only what is followed can fail"),
+    ("InDoubt stepWarned", "a doubt ends as done, as not done, or by following; only what is followed can warn"),
+    ("NotStarted stepSucceeded", "by hand before its turn: the world shows it only when a colleague did just that"),
+    ("AwaitingOperator stepSucceeded", "by hand at its turn: the world shows it only when a colleague did just that"),
+    (
+        "Warned stepSucceeded",
+        "only a backup without a proof asks for a person's word, and no profile may leave that open",
+    ),
+];
+
+/// The sum of all releases.
+#[derive(Default)]
+pub struct Report {
+    releases: u64,
+    starts: u64,
+    endings: BTreeMap<String, u64>,
+    fired: BTreeMap<String, u64>,
+    transitions: BTreeMap<String, u64>,
+    broken: Vec<(u64, Violation)>,
+}
+
+impl Report {
+    /// Adds a release.
+    pub fn add(&mut self, played: Played) {
+        self.releases += 1;
+        self.starts += u64::from(played.starts);
+        let ending = played.ending.split([':', ';']).next().unwrap_or_default().to_owned();
+        *self.endings.entry(ending).or_default() += 1;
+        for (kind, count) in played.fired {
+            *self.fired.entry(format!("{kind:?}")).or_default() += u64::from(count);
+        }
+        for transition in played.tape.transitions {
+            *self.transitions.entry(transition).or_default() += 1;
+        }
+        for violation in played.tape.violations {
+            self.broken.push((played.seed, violation));
+        }
+    }
+
+    /// The first broken rule, and the number of its release.
+    #[must_use]
+    pub fn first_broken(&self) -> Option<&(u64, Violation)> {
+        self.broken.first()
+    }
+
+    /// Transitions that are legal and were not taken.
+    fn never(&self) -> impl Iterator<Item = String> {
+        legal().into_iter().filter(|one| !self.transitions.contains_key(one))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = |f: &mut fmt::Formatter<'_>, title: &str, counts: &BTreeMap<String, u64>| {
+            writeln!(f, "\n{title}")?;
+            counts.iter().try_for_each(|(name, count)| writeln!(f, "{count:>10}  {name}"))
+        };
+        counts(f, "ended", &self.endings)?;
+        counts(f, "faults", &self.fired)?;
+        counts(f, "releases with this transition of a step", &self.transitions)?;
+        writeln!(f, "\ntransitions that none took")?;
+        for one in self.never() {
+            let why = NEVER.iter().find(|(name, _)| *name == one).map_or("NOT EXPLAINED", |(_, why)| why);
+            writeln!(f, "            {one}: {why}")?;
+        }
+        let faults: u64 = self.fired.values().sum();
+        let mean = faults * 10 / self.releases.max(1);
+        writeln!(
+            f,
+            "\n{} releases, {} starts of the app, {}.{} faults a release",
+            self.releases,
+            self.starts,
+            mean / 10,
+            mean % 10
+        )?;
+        writeln!(f, "{} broken rules", self.broken.len())?;
+        for (seed, violation) in self.broken.iter().take(PRINTED) {
+            writeln!(f, "  seed {seed}: {}: {}", violation.invariant, violation.words)?;
+        }
+        Ok(())
+    }
+}
+
+/// Every transition that the state machine of a step allows: status before, and event.
+fn legal() -> Vec<String> {
+    let step = StepId::BackUp;
+    let (attempt, note) = (1, String::new());
+    let plan = StepPlan {
+        step,
+        hash: String::new(),
+        lede: String::new(),
+        button: String::new(),
+        changes: Vec::new(),
+        gates: Vec::new(),
+        question: None,
+        notices: Vec::new(),
+        already: None,
+        irreversible: false,
+        way_back: WayBack::NothingToUndo,
+        by_hand: greenlight_types::ByHand { lines: Vec::new(), page: None },
+        inputs: BTreeMap::new(),
+    };
+    let failure = Failure::new(ErrorCode::Internal, "");
+    let evidence = Vec::new();
+    let said = |how| EventBody::StepSucceeded { step, attempt, how, evidence: Vec::new() };
+    let bodies = [
+        ("stepOffered", EventBody::StepOffered { step }),
+        ("stepStarted", EventBody::StepStarted { step, attempt, plan: Box::new(plan) }),
+        ("stepSucceeded", said(How::Did)),
+        ("stepSucceeded", said(How::SaidBy { note: note.clone() })),
+        ("stepWarned", EventBody::StepWarned { step, attempt, evidence, warning: note.clone() }),
+        ("stepSkipped", EventBody::StepSkipped { step, note: note.clone() }),
+        ("stepFailed", EventBody::StepFailed { step, attempt, failure }),
+        ("stepInDoubt", EventBody::StepInDoubt { step, attempt, why: note.clone() }),
+        ("stepResumed", EventBody::StepResumed { step, attempt, evidence: note.clone() }),
+        ("stepReset", EventBody::StepReset { step, attempt, evidence: note.clone() }),
+        ("stepStopped", EventBody::StepStopped { step, attempt, note }),
+    ];
+    let statuses = [
+        Status::NotStarted,
+        Status::AwaitingOperator,
+        Status::Running,
+        Status::Succeeded,
+        Status::Warned,
+        Status::Skipped,
+        Status::Failed,
+        Status::Stopped,
+        Status::InDoubt,
+    ];
+    let mut legal: Vec<String> = statuses
+        .into_iter()
+        .flat_map(|status| {
+            bodies
+                .iter()
+                .filter(move |(_, body)| transition::next(status, body).is_ok())
+                .map(move |(name, _)| format!("{status:?} {name}"))
+        })
+        .collect();
+    legal.sort();
+    legal.dedup();
+    legal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_transition_that_is_said_never_to_be_taken_is_a_legal_one() {
+        let legal = legal();
+        for (name, _) in NEVER {
+            assert!(legal.iter().any(|one| one == name), "{name}");
+        }
+    }
+}
