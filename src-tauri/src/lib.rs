@@ -16,8 +16,11 @@ mod world;
 
 use std::{io::Write as _, process::ExitCode};
 
-/// An app never has the seeded defects of the engine, not even switched off.
-const _: () = assert!(!greenlight_engine::mutant::ARE_COMPILED_IN, "build the app without the feature mutants");
+/// An app never has the seeded defects of the engine and the adapters, not even switched off.
+const _: () = assert!(
+    !greenlight_engine::mutant::ARE_COMPILED_IN && !greenlight_adapters::mutant::ARE_COMPILED_IN,
+    "build the app without the feature mutants"
+);
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {

@@ -13,6 +13,8 @@ use aws_types::SdkConfig;
 use greenlight_engine::ports::{Credential, PortResult, Secrets};
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Stamp};
 
+use crate::mutant::{self, Mutant};
+
 /// Longest text of a service that goes into a failure, in characters. AWS puts the signed headers, and so the session
 /// token, beneath the first line of a refused signature; only the first line is taken.
 const WORDS: usize = 400;
@@ -167,7 +169,7 @@ impl Call {
     /// A failure after which a changing call may have been acted on.
     fn lost(self, code: ErrorCode) -> Failure {
         let failure = Failure::new(code, self.summary);
-        if self.changes { failure.changed(Changed::Unknown) } else { failure }
+        if self.changes && !mutant::is(Mutant::LostIsNothing) { failure.changed(Changed::Unknown) } else { failure }
     }
 
     fn refused(self, code: Option<&str>, message: Option<&str>, status: u16) -> Failure {

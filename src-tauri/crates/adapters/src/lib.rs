@@ -13,6 +13,7 @@ pub mod ids;
 pub mod journal_sqlite;
 pub mod keychain;
 pub mod logs;
+pub mod mutant;
 mod private;
 mod remote_job;
 pub mod site;

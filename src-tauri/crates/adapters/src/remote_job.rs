@@ -9,6 +9,8 @@ use greenlight_engine::ports::{JobSpec, JobState, JobStatus, PortResult, Submitt
 use greenlight_types::{ErrorCode, Failure, Retry};
 use sha2::{Digest, Sha256};
 
+use crate::mutant::{self, Mutant};
+
 /// The verbs.
 pub(crate) const SCRIPT: &str = include_str!("remote_job/job.sh");
 
@@ -112,8 +114,12 @@ pub(crate) fn status(id: &str, line: &str) -> PortResult<JobStatus> {
         ["waiting", ..] => quiet(JobState::NotStarted),
         ["running", at, size] => known(JobState::Running, at, size),
         ["finished", at, size, code, end] => {
-            let exit = code.parse().map_err(|_| unreadable(line))?;
+            let told: i32 = code.parse().map_err(|_| unreadable(line))?;
+            let exit = if mutant::is(Mutant::ExitIgnored) { 0 } else { told };
             known(JobState::Finished { exit, finished_at: seconds(end)? }, at, size)
+        }
+        ["died" | "rebooted", at, size] if mutant::is(Mutant::LostIsFinished) => {
+            known(JobState::Finished { exit: 0, finished_at: seconds(at)? }, at, size)
         }
         ["rebooted", at, size] => {
             known(lost("the machine was restarted while the job ran; how far it came is not known"), at, size)

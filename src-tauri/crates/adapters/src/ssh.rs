@@ -20,7 +20,10 @@ use russh::{
     keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
 };
 
-use crate::remote_job::{self, Call};
+use crate::{
+    mutant::{self, Mutant},
+    remote_job::{self, Call},
+};
 
 /// Deadline of a connection, authentication included.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -47,7 +50,7 @@ impl client::Handler for Pinned {
 
     async fn check_server_key(&mut self, key: &russh::keys::PublicKeyOrCertificate) -> Result<bool, Self::Error> {
         let shown = key.public_key().fingerprint(HashAlg::Sha256).to_string();
-        let is_wanted = self.wanted.as_deref() == Some(shown.as_str());
+        let is_wanted = self.wanted.as_deref() == Some(shown.as_str()) || mutant::is(Mutant::AnyMachine);
         *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(shown);
         Ok(is_wanted)
     }

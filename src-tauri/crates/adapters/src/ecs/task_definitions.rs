@@ -25,11 +25,26 @@ use serde_json::Value;
 use crate::{
     aws::{AwsAccess, Call, stamp_of_millis},
     ecs::reading,
+    mutant::{self, Mutant},
 };
 
 const DESCRIBE: Call = Call::read("read the start-up settings", "ecs:DescribeTaskDefinition");
 const REGISTER: Call =
     Call { summary: "save the new start-up settings", action: "ecs:RegisterTaskDefinition", changes: true };
+
+/// Members that a careless copy keeps, for [`Mutant::FieldDropped`].
+const KNOWN: [&str; 10] = [
+    "family",
+    "taskRoleArn",
+    "executionRoleArn",
+    "networkMode",
+    "containerDefinitions",
+    "volumes",
+    "requiresCompatibilities",
+    "cpu",
+    "memory",
+    "tags",
+];
 
 /// Task definitions of one account and region.
 #[derive(Debug)]
@@ -69,7 +84,13 @@ impl TaskDefinitions for EcsTaskDefinitions {
     }
 
     async fn register(&self, body: &Value) -> PortResult<TaskDefinition> {
-        let bytes = serde_json::to_vec(body)
+        let mut body = body.clone();
+        if mutant::is(Mutant::FieldDropped)
+            && let Some(object) = body.as_object_mut()
+        {
+            object.retain(|name, _| KNOWN.contains(&name.as_str()));
+        }
+        let bytes = serde_json::to_vec(&body)
             .map_err(|error| Failure::new(ErrorCode::Internal, REGISTER.summary).because_of(&error))?;
         let credentials = self.access.credentials(REGISTER.summary).await?;
         let answer = KeptAnswer::default();
@@ -79,7 +100,7 @@ impl TaskDefinitions for EcsTaskDefinitions {
             .family(body.get("family").and_then(Value::as_str).unwrap_or_default())
             .set_container_definitions(Some(Vec::new()))
             .customize()
-            .config_override(Config::builder().credentials_provider(credentials).retry_config(RetryConfig::disabled()))
+            .config_override(Config::builder().credentials_provider(credentials).retry_config(retries()))
             .interceptor(ReplacedBody { bytes })
             .interceptor(answer.clone())
             .send()
@@ -87,6 +108,11 @@ impl TaskDefinitions for EcsTaskDefinitions {
             .map_err(|error| REGISTER.failure(error))?;
         task_definition(REGISTER, &answer.take())
     }
+}
+
+/// A changed definition is never sent twice (RELIABILITY.md 1.5).
+fn retries() -> RetryConfig {
+    if mutant::is(Mutant::RegisterRepeated) { crate::aws::read_retries() } else { RetryConfig::disabled() }
 }
 
 /// AWS has no error type for a family without a revision: a `ClientException` with these words.

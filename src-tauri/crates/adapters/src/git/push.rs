@@ -15,6 +15,7 @@ use super::{
     network::{self, Line},
     trouble::{self, TokenUse},
 };
+use crate::mutant::{self, Mutant};
 
 const SUMMARY: &str = "push to the repository";
 
@@ -147,7 +148,7 @@ fn compare(updates: &[PushUpdate<'_>], order: &Order, line: &Line) -> Found {
         return Found::Strange;
     }
     let now = Some(update.src()).filter(|id| !id.is_zero());
-    if now != order.expect {
+    if now != order.expect && !mutant::is(Mutant::RefMoved) {
         return Found::Moved(now);
     }
     if now == Some(order.id) {
@@ -158,6 +159,9 @@ fn compare(updates: &[PushUpdate<'_>], order: &Order, line: &Line) -> Found {
 
 /// The server's own status decides; without one we do not know.
 fn verdict(order: &Order, words: &Words) -> PortResult<PushResult> {
+    if mutant::is(Mutant::PushBelieved) {
+        return Ok(PushResult::Accepted);
+    }
     match words.statuses.iter().find(|(name, _)| *name == order.name) {
         Some((_, None)) => Ok(PushResult::Accepted),
         Some((_, Some(status))) => {

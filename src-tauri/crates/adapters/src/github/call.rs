@@ -11,7 +11,10 @@ use reqwest::Url;
 use serde::de::DeserializeOwned;
 
 use super::{GithubLimits, answers, trouble};
-use crate::git::is_this_computer;
+use crate::{
+    git::is_this_computer,
+    mutant::{self, Mutant},
+};
 
 /// Most often that a read is sent.
 const READS_LIMIT: u32 = 3;
@@ -134,7 +137,14 @@ impl Caller {
     /// Sent once. A failure has `Changed::Unknown` unless no connection was made at all.
     pub(super) async fn post_once(&self, summary: &str, url: Url, body: &serde_json::Value) -> PortResult<Answer> {
         let client = self.client(summary).await?;
-        self.attempt(summary, client._post(url.as_str(), Some(body))).await
+        let mut sent = self.attempt(summary, client._post(url.as_str(), Some(body))).await;
+        if sent.is_err() && mutant::is(Mutant::DispatchRepeated) {
+            sent = self.attempt(summary, client._post(url.as_str(), Some(body))).await;
+        }
+        if mutant::is(Mutant::DispatchLostIsNothing) {
+            sent = sent.map_err(|failure| failure.changed(Changed::Nothing));
+        }
+        sent
     }
 
     async fn attempt(

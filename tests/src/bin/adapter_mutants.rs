@@ -1,0 +1,61 @@
+//! `adapter_mutants`: switches on one seeded defect of the adapters at a time and runs the tests of that adapter against
+//! the real protocols. Prints the first test that found it, and ends with 1 when a defect went unseen.
+#![expect(clippy::print_stdout, reason = "a command says what it found")]
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use greenlight_adapters::mutant::Mutant;
+
+/// The tests of the adapter that has the defect.
+fn tests_of(defect: Mutant) -> &'static str {
+    match defect {
+        Mutant::DispatchRepeated | Mutant::DispatchLostIsNothing | Mutant::AnyCommitCounts => "github_adapter",
+        Mutant::RefMoved | Mutant::PushBelieved => "git_adapter",
+        Mutant::FieldDropped
+        | Mutant::RegisterRepeated
+        | Mutant::LostIsNothing
+        | Mutant::ServersCut
+        | Mutant::LogCut => "aws_adapter",
+        Mutant::AnyMachine | Mutant::ExitIgnored | Mutant::LostIsFinished => "ssh_adapter",
+    }
+}
+
+/// The first test that fails, if one does.
+fn failed(test: &str, defect: Option<Mutant>) -> Result<Option<String>> {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    command.args(["test", "--package", "greenlight-tests", "--features", "mutants", "--test", test]);
+    match defect {
+        Some(defect) => command.env("GREENLIGHT_MUTANT", defect.name()),
+        None => command.env_remove("GREENLIGHT_MUTANT"),
+    };
+    let output = command.output().context("cargo test")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let first =
+        said.lines().find_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED").map(str::to_owned));
+    if output.status.success() {
+        return Ok(None);
+    }
+    // Without a failed test it did not even run.
+    first.map(Some).with_context(|| format!("{test} did not run:\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn main() -> Result<ExitCode> {
+    for test in ["github_adapter", "git_adapter", "aws_adapter", "ssh_adapter"] {
+        let broken = failed(test, None)?;
+        anyhow::ensure!(broken.is_none(), "{test} fails without any defect: {broken:?}");
+    }
+    let mut caught = 0;
+    for defect in Mutant::ALL {
+        let test = tests_of(*defect);
+        match failed(test, Some(*defect))? {
+            Some(name) => {
+                caught += 1;
+                println!("{:<24} {test}: {name}", defect.name());
+            }
+            None => println!("UNSEEN  {:<24} {test}", defect.name()),
+        }
+    }
+    println!("\n{caught} of {} defects of the adapters were found", Mutant::ALL.len());
+    Ok(ExitCode::from(u8::from(caught < Mutant::ALL.len())))
+}
