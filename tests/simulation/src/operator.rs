@@ -1,7 +1,7 @@
 //! The person at the app: presses what is enabled, answers what is asked, sometimes dawdles, sometimes errs, and at times
 //! presses anything at all.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use greenlight_engine::{
@@ -55,7 +55,8 @@ impl Operator<'_> {
         let mut still = 0;
         let mut seq = 0;
         for _ in 0..ACTS_MAX {
-            let view = self.release.view();
+            // Shared, not copied: a run is looked at hundreds of times.
+            let view = Arc::clone(&self.release.watch().borrow());
             self.tape.shown(&view);
             if view.state == RunState::Ended {
                 return Sitting::Ended;

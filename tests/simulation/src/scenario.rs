@@ -163,7 +163,7 @@ fn rules(rng: &mut Rng) -> Rules {
         image: rng.i64(20..200) * SECOND,
         built: 0,
         set: 0,
-        retry: rng.i64(8..40) * SECOND,
+        retry: rng.i64(15..60) * SECOND,
         ..brisk
     };
     let built = pace.image + rng.i64(1..20) * SECOND;

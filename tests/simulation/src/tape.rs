@@ -34,7 +34,6 @@ struct Inner {
     judge: Box<dyn Judge>,
     hasher: DefaultHasher,
     keep: Keep,
-    calls: BTreeMap<&'static str, u32>,
     events: u32,
     statuses: BTreeMap<String, Status>,
     transitions: BTreeSet<String>,
@@ -50,7 +49,6 @@ impl Tape {
                 judge,
                 hasher: DefaultHasher::new(),
                 keep,
-                calls: BTreeMap::new(),
                 events: 0,
                 statuses: BTreeMap::new(),
                 transitions: BTreeSet::new(),
@@ -67,7 +65,9 @@ impl Tape {
     /// A call of the app was decided upon.
     pub fn called(&self, name: &'static str, fate: Fate) {
         let mut inner = self.inner();
-        *inner.calls.entry(name).or_default() += 1;
+        if inner.keep == Keep::Counts {
+            return;
+        }
         inner.hasher.write(name.as_bytes());
         if fate != Fate::Calm
             && let Some(lines) = &mut inner.lines
@@ -143,7 +143,6 @@ impl Tape {
         TapeResult {
             violations: inner.judge.violations(),
             trace: inner.hasher.finish(),
-            calls: std::mem::take(&mut inner.calls),
             events: inner.events,
             transitions: std::mem::take(&mut inner.transitions),
             lines: inner.lines.take().unwrap_or_default(),
@@ -158,8 +157,6 @@ pub struct TapeResult {
     pub violations: Vec<Violation>,
     /// The same for the same release.
     pub trace: u64,
-    /// Calls of the app, by name.
-    pub calls: BTreeMap<&'static str, u32>,
     /// Events of the journal.
     pub events: u32,
     /// Transitions that steps took: status before, and event.

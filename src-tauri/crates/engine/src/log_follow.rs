@@ -126,12 +126,23 @@ impl LogFollow {
     }
 
     fn is_new(&mut self, event: &LogEvent) -> bool {
-        let is_new = event.at_ms >= self.floor_ms && self.seen.entry(event.at_ms).or_default().insert(event.id.clone());
-        self.seen_count += usize::from(is_new);
+        if event.at_ms < self.floor_ms {
+            return false;
+        }
+        let ids = self.seen.entry(event.at_ms).or_default();
+        // Two minutes of events come again with every look; an id is copied only when it is kept.
+        let is_new = !ids.contains(&event.id);
+        if is_new {
+            ids.insert(event.id.clone());
+            self.seen_count += 1;
+        }
         is_new
     }
 
     fn was_spooled(&mut self, at_ms: i64, text: &str) -> bool {
+        if self.spooled.is_empty() {
+            return false;
+        }
         let Some(count) = self.spooled.get_mut(&(at_ms, text.to_owned())).filter(|count| **count > 0) else {
             return false;
         };

@@ -92,16 +92,16 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
 
 /// Records each server once, with how many are new at that moment: one that ends and is replaced counts once.
 async fn learn_new_servers(cx: &StepContext, run: &RunView, healthy: &[String], of: u32) -> Result<(), Failure> {
-    let mut known: BTreeSet<String> = run
+    let mut known: BTreeSet<&str> = run
         .facts
         .iter()
         .filter_map(
-            |learned| if let Fact::ServerBecameNew { task, .. } = &learned.fact { Some(task.clone()) } else { None },
+            |learned| if let Fact::ServerBecameNew { task, .. } = &learned.fact { Some(task.as_str()) } else { None },
         )
         .collect();
-    let (unseen, seen): (Vec<&String>, Vec<&String>) = healthy.iter().partition(|task| !known.contains(*task));
+    let (unseen, seen): (Vec<&String>, Vec<&String>) = healthy.iter().partition(|task| !known.contains(task.as_str()));
     for (index, task) in unseen.into_iter().enumerate() {
-        if known.insert(task.clone()) {
+        if known.insert(task) {
             let count = u32::try_from(seen.len() + index + 1).unwrap_or(u32::MAX);
             cx.sink.learn(StepId::AwaitRollout, Fact::ServerBecameNew { task: task.clone(), count, of }).await?;
         }

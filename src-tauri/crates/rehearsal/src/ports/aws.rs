@@ -137,7 +137,8 @@ fn tell(world: &mut World) {
         return;
     }
     let mut hasher = DefaultHasher::new();
-    for task in &world.service.tasks {
+    // As in what is written: an ended task is none of the service's any more.
+    for task in world.service.tasks.iter().filter(|task| task.status != Status::Stopped) {
         (task.created_ms, task.status).hash(&mut hasher);
     }
     for deployment in &world.service.deployments {
