@@ -190,6 +190,7 @@ fn world(folder: &Path, git: &GitServer, beside: &Beside) -> Result<PretendRally
         now_ms: now,
         github_token: TOKEN.to_owned(),
         aws_key_id: KEY_ID.to_owned(),
+        aws_secret: SECRET_KEY.to_owned(),
         repository: REPOSITORY.to_owned(),
         clock: Arc::new(clock),
     };

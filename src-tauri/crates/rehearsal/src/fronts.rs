@@ -1,5 +1,6 @@
 //! Real protocols on loopback in front of the World.
 
+pub(crate) mod aws;
 pub mod git;
 pub mod ssh;
 mod ssh_exec;

@@ -98,6 +98,8 @@ pub struct Beginning {
     pub github_token: String,
     /// AWS key id.
     pub aws_key_id: String,
+    /// Its secret key, with which every call is signed.
+    pub aws_secret: String,
     /// `owner/name`.
     pub repository: String,
     /// The clock, for the times in answers.
@@ -297,6 +299,7 @@ impl<P: Production> Served<P> {
             now_ms: place.clock.now_ms(),
             github_token: handle.github_token.clone(),
             aws_key_id: handle.aws_key_id.clone(),
+            aws_secret: handle.aws_secret.clone(),
             repository: REPOSITORY.to_owned(),
             clock: Arc::clone(&place.clock),
         })?;

@@ -1,5 +1,5 @@
 //! The AWS JSON protocol in front of the rules: ECS, ECR, CloudWatch Logs by `X-Amz-Target`, and STS's form protocol.
-//! Checks the key id, not the signature.
+//! Whoever asks was let in by [`crate::fronts::aws`].
 
 use serde_json::{Value, json};
 

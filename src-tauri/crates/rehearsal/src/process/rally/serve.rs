@@ -9,7 +9,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::{aws, site};
 use crate::{
+    fronts::aws::{Asked, Door, answered, form_answered, refused},
     host::jobs::HostEvent,
     process::{Beginning, Production},
     world::World,
@@ -29,7 +30,7 @@ pub struct PretendRally {
     rally: Arc<Mutex<World>>,
     repository: Arc<str>,
     github_token: Arc<str>,
-    aws_key_id: Arc<str>,
+    aws_door: Arc<Door>,
 }
 
 impl PretendRally {
@@ -47,7 +48,7 @@ impl PretendRally {
             rally: Arc::new(Mutex::new(rally)),
             repository: beginning.repository.into(),
             github_token: beginning.github_token.into(),
-            aws_key_id: beginning.aws_key_id.into(),
+            aws_door: Arc::new(Door::new(beginning.aws_key_id, beginning.aws_secret)),
         })
     }
 
@@ -177,40 +178,15 @@ async fn attempt_jobs(State(site): State<PretendRally>, Path((id, _)): Path<(Str
     found(site.rally().jobs(&id))
 }
 
-async fn aws_call(State(site): State<PretendRally>, headers: HeaderMap, body: Bytes) -> Response {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let target = text("x-amz-target");
-    let is_known = text("authorization").contains(&format!("Credential={}/", site.aws_key_id));
-    if target.is_empty() {
-        return sts(is_known, &body);
+async fn aws_call(State(site): State<PretendRally>, request: Request) -> Response {
+    match site.aws_door.admit(request).await {
+        Ok(Asked::Operation(operation, body)) => match site.rally().aws(&operation, &body) {
+            Ok(answer) => answered(&answer),
+            Err((status, kind, message)) => refused(status, kind, &message),
+        },
+        Ok(Asked::Identity) => form_answered(aws::caller_identity()),
+        Err(denial) => denial.into_response(),
     }
-    let answer = if is_known {
-        let body = serde_json::from_slice(&body).unwrap_or_else(|_| json!({}));
-        site.rally().aws(&target, &body)
-    } else {
-        let why = "The security token included in the request is invalid.".to_owned();
-        Err((400, "UnrecognizedClientException", why))
-    };
-    let (status, body) = match answer {
-        Ok(body) => (StatusCode::OK, body),
-        Err((status, kind, message)) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-            (status, json!({ "__type": kind, "message": message }))
-        }
-    };
-    let kind = [(header::CONTENT_TYPE, "application/x-amz-json-1.1")];
-    (status, kind, body.to_string()).into_response()
-}
-
-fn sts(is_known: bool, body: &Bytes) -> Response {
-    let kind = [(header::CONTENT_TYPE, "text/xml")];
-    if is_known && String::from_utf8_lossy(body).contains("Action=GetCallerIdentity") {
-        return (StatusCode::OK, kind, aws::caller_identity()).into_response();
-    }
-    let error = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
-                 <Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.\
-                 </Message></Error><RequestId>practice</RequestId></ErrorResponse>";
-    (StatusCode::FORBIDDEN, kind, error).into_response()
 }
 
 async fn site_page(State(site): State<PretendRally>) -> Response {
