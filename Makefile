@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-practice test-release test-release-kills test-release-engine simulate simulate-mutants test-adapter-mutants lint
+.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine simulate simulate-mutants test-adapter-mutants lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -43,6 +43,11 @@ test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of
 test-practice: ui/dist/index.html ## the ten things that can go wrong, practised in the window; pictures in target/troubles
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_troubles
+
+test-fronts: ## foreign clients against the pretend production: boto3, aws, prism, ssh, git, curl; and moto compared
+	$(CARGO) build --workspace --bins
+	$(CARGO) test -p greenlight-rehearsal --test git_front --test ssh_front
+	$(CARGO) test -p greenlight-tests --test fronts_aws --test fronts -- --nocapture
 
 test-release-engine: ## whole releases without a window against the pretend production
 	$(CARGO) test -p greenlight-tests --test release

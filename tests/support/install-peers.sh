@@ -28,6 +28,7 @@ want() {
 want git "the repository and git's own http-backend"
 want nginx-light "the front of the git server"
 want fcgiwrap "runs git http-backend behind nginx"
+want curl "a foreign client of GitHub, AWS and the site"
 want openssl "hashes the git token for nginx"
 want openssh-server "the staging machine"
 want openssh-client "keys of the staging machine, and a foreign client"
@@ -63,4 +64,5 @@ if [ -n "$missing" ]; then
     [ "$status" = 0 ] || exit "$status"
 fi
 sh "$here/moto-venv.sh" "$peers"
+sh "$here/prism.sh" "$peers"
 echo "peers: everything is there"

@@ -12,6 +12,7 @@ pub mod operator;
 pub mod postgres;
 pub mod practice;
 pub mod process;
+pub mod production;
 pub mod ssh_host;
 pub mod stage;
 pub mod web_process;

@@ -12,7 +12,11 @@ use crate::world::{
 const PAGE: usize = 500;
 
 /// What goes back: status and body, or an error type with its message.
-pub(super) type Answer = Result<Value, (u16, &'static str, String)>;
+pub(super) type Answer = Result<Value, Refused>;
+/// Status, type and message of a service's error.
+type Refused = (u16, &'static str, String);
+/// Part of a list, and the token of the next part.
+type Page<'a, T> = (&'a [T], Option<String>);
 
 /// The XML answer of `GetCallerIdentity`.
 pub(super) fn caller_identity() -> String {
@@ -28,30 +32,31 @@ impl World {
     /// Answers one call.
     pub(super) fn aws(&mut self, target: &str, body: &Value) -> Answer {
         match target.rsplit('.').next().unwrap_or_default() {
-            "DescribeServices" => Ok(self.describe_services(body)),
+            "DescribeServices" => self.describe_services(body),
             "ListTasks" => self.list_tasks(body),
-            "DescribeTasks" => Ok(self.describe_tasks(body)),
+            "DescribeTasks" => self.describe_tasks(body),
             "DescribeTaskDefinition" => self.describe_definition(body),
             "RegisterTaskDefinition" => self.register(body),
             "DescribeImages" => self.describe_images(body),
-            "DescribeRepositories" => Ok(json!({ "repositories": [{
-                "repositoryName": IMAGES,
-                "repositoryArn": format!("arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{IMAGES}"),
-                "registryId": ACCOUNT,
-                "imageTagMutability": if self.rules.has_immutable_tags { "IMMUTABLE" } else { "MUTABLE" }
-            }] })),
+            "DescribeRepositories" => self.describe_repositories(body),
             "FilterLogEvents" => self.log_events(body),
             other => Err((400, "UnknownOperationException", format!("the pretend production has no {other}"))),
         }
     }
 
-    fn describe_services(&self, body: &Value) -> Value {
-        let asked = body.get("services").and_then(Value::as_array).cloned().unwrap_or_default();
-        let is_known = |name: &Value| last_part(name) == SERVICE;
-        let is_here = body.get("cluster").is_some_and(|cluster| last_part(cluster) == CLUSTER);
-        if !is_here || !asked.iter().any(is_known) {
-            let failures: Vec<Value> = asked.iter().map(|name| json!({ "arn": name, "reason": "MISSING" })).collect();
-            return json!({ "services": [], "failures": failures });
+    fn describe_services(&self, body: &Value) -> Answer {
+        in_cluster(body)?;
+        let asked = listed(body, "services", "Services", 10)?;
+        let failures: Vec<Value> = asked
+            .iter()
+            .filter(|name| last_part(name) != SERVICE)
+            .map(|name| {
+                let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{}", last_part(name));
+                json!({ "arn": arn, "reason": "MISSING" })
+            })
+            .collect();
+        if failures.len() == asked.len() {
+            return Ok(json!({ "services": [], "failures": failures }));
         }
         let primary = self.service.deployments.last();
         let events: Vec<Value> = (0..)
@@ -61,7 +66,7 @@ impl World {
             })
             .collect();
         let deployments: Vec<Value> = self.service.deployments.iter().rev().map(|one| self.deployment(one)).collect();
-        json!({ "failures": [], "services": [{
+        Ok(json!({ "failures": failures, "services": [{
             "serviceArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{SERVICE}"),
             "serviceName": SERVICE,
             "clusterArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"),
@@ -83,7 +88,7 @@ impl World {
             "schedulingStrategy": "REPLICA",
             "deployments": deployments,
             "events": events
-        }] })
+        }] }))
     }
 
     fn deployment(&self, deployment: &Deployment) -> Value {
@@ -107,8 +112,9 @@ impl World {
     }
 
     fn list_tasks(&self, body: &Value) -> Answer {
-        if body.get("cluster").is_none_or(|cluster| last_part(cluster) != CLUSTER) {
-            return Err((400, "ClusterNotFoundException", "Cluster not found.".to_owned()));
+        in_cluster(body)?;
+        if body.get("serviceName").is_some_and(|name| last_part(name) != SERVICE) {
+            return Err((400, "ServiceNotFoundException", "Service not found.".to_owned()));
         }
         let wants_stopped = body.get("desiredStatus").and_then(Value::as_str) == Some("STOPPED");
         let arns: Vec<String> = self
@@ -118,19 +124,28 @@ impl World {
             .filter(|task| (task.status == Status::Stopped || task.stops_at.is_some()) == wants_stopped)
             .map(task_arn)
             .collect();
-        Ok(json!({ "taskArns": arns }))
+        let (page, next) = page_of(&arns, body, 100)?;
+        let mut answer = json!({ "taskArns": page });
+        if let Some(next) = next {
+            put(&mut answer, "nextToken", json!(next));
+        }
+        Ok(answer)
     }
 
-    fn describe_tasks(&self, body: &Value) -> Value {
-        let asked = body.get("tasks").and_then(Value::as_array).cloned().unwrap_or_default();
+    fn describe_tasks(&self, body: &Value) -> Answer {
+        in_cluster(body)?;
+        let asked = listed(body, "tasks", "Tasks", 100)?;
         let (mut tasks, mut failures) = (Vec::new(), Vec::new());
-        for name in &asked {
+        for name in asked {
             match self.service.tasks.iter().find(|task| task.id == last_part(name)) {
                 Some(task) => tasks.push(self.task(task)),
-                None => failures.push(json!({ "arn": name, "reason": "MISSING" })),
+                None => {
+                    let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/{CLUSTER}/{}", last_part(name));
+                    failures.push(json!({ "arn": arn, "reason": "MISSING" }));
+                }
             }
         }
-        json!({ "tasks": tasks, "failures": failures })
+        Ok(json!({ "tasks": tasks, "failures": failures }))
     }
 
     fn task(&self, task: &Task) -> Value {
@@ -192,7 +207,8 @@ impl World {
 
     fn describe_images(&self, body: &Value) -> Answer {
         if body.get("repositoryName").and_then(Value::as_str) != Some(IMAGES) {
-            return Err((400, "RepositoryNotFoundException", "The repository does not exist.".to_owned()));
+            let name = body.get("repositoryName").unwrap_or(&Value::Null);
+            return Err((400, "RepositoryNotFoundException", no_repository(name)));
         }
         let asked: Vec<&Value> = body.get("imageIds").and_then(Value::as_array).into_iter().flatten().collect();
         let mut details = Vec::new();
@@ -208,14 +224,43 @@ impl World {
                     "imageDigest": image.digest,
                     "imageTags": [image.tag],
                     "imageSizeInBytes": 318_212_331,
+                    "imageManifestMediaType": "application/vnd.docker.distribution.manifest.v2+json",
                     "imagePushedAt": seconds(image.pushed_ms)
                 }));
             }
         }
         if details.is_empty() && !asked.is_empty() {
-            return Err((400, "ImageNotFoundException", "The image requested does not exist.".to_owned()));
+            let id = asked.first().map(|id| image_id(id)).unwrap_or_default();
+            let why = format!(
+                "The image with imageId {{{id}}} does not exist within the repository with name '{IMAGES}' in the registry \
+                 with id '{ACCOUNT}'"
+            );
+            return Err((400, "ImageNotFoundException", why));
         }
-        Ok(json!({ "imageDetails": details }))
+        let (page, next) = page_of(&details, body, 1_000)?;
+        let mut answer = json!({ "imageDetails": page });
+        if let Some(next) = next {
+            put(&mut answer, "nextToken", json!(next));
+        }
+        Ok(answer)
+    }
+
+    fn describe_repositories(&self, body: &Value) -> Answer {
+        let asked: Vec<&Value> = body.get("repositoryNames").and_then(Value::as_array).into_iter().flatten().collect();
+        if let Some(unknown) = asked.iter().find(|name| name.as_str() != Some(IMAGES)) {
+            return Err((400, "RepositoryNotFoundException", no_repository(unknown)));
+        }
+        Ok(json!({ "repositories": [{
+            "repositoryName": IMAGES,
+            "repositoryArn": format!("arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{IMAGES}"),
+            "registryId": ACCOUNT,
+            "repositoryUri": format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{IMAGES}"),
+            // 2021-03-01, as long as the product exists.
+            "createdAt": 1_614_556_800,
+            "imageScanningConfiguration": { "scanOnPush": false },
+            "encryptionConfiguration": { "encryptionType": "AES256" },
+            "imageTagMutability": if self.rules.has_immutable_tags { "IMMUTABLE" } else { "MUTABLE" }
+        }] }))
     }
 
     fn log_events(&self, body: &Value) -> Answer {
@@ -227,7 +272,17 @@ impl World {
         let from = body.get("startTime").and_then(Value::as_i64).unwrap_or(0);
         let skip = body.get("nextToken").and_then(Value::as_str).and_then(|token| token.strip_prefix("after-"));
         let after = skip.unwrap_or_default();
-        let (page, has_more) = self.log_page(from, after, PAGE);
+        let limit = body.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+        if limit.is_some_and(|limit| !(1..=10_000).contains(&limit)) {
+            let why = "1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value \
+                       between 1 and 10000";
+            return Err((400, "InvalidParameterException", why.to_owned()));
+        }
+        // A page without events and with a token is not the end (TRAP-L4).
+        if skip.is_none() && self.rules.has_empty_pages {
+            return Ok(json!({ "events": [], "searchedLogStreams": [], "nextToken": "after-" }));
+        }
+        let (page, has_more) = self.log_page(from, after, limit.unwrap_or(PAGE).min(PAGE));
         let next = page.last().filter(|_| has_more).map(|last| format!("after-{}", last.id));
         let events: Vec<Value> = page
             .iter()
@@ -247,6 +302,62 @@ impl World {
         }
         Ok(answer)
     }
+}
+
+/// What was asked about is in the cluster of the pretend production.
+fn in_cluster(body: &Value) -> Result<(), Refused> {
+    if body.get("cluster").is_some_and(|cluster| last_part(cluster) == CLUSTER) {
+        return Ok(());
+    }
+    Err((400, "ClusterNotFoundException", "Cluster not found.".to_owned()))
+}
+
+/// The names that a call has to give, at least one and at most `max`.
+fn listed<'a>(body: &'a Value, key: &str, what: &str, max: usize) -> Result<&'a [Value], Refused> {
+    let names = body.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let bad = |why: String| Err((400, "InvalidParameterException", why));
+    if names.is_empty() {
+        return bad(format!("{what} cannot be empty."));
+    }
+    if names.len() > max {
+        return bad(format!("{what} cannot have more than {max} elements."));
+    }
+    Ok(names)
+}
+
+/// A page of a list, and where the next one begins. The token is the place in the list; AWS's say nothing either.
+fn page_of<'a, T>(all: &'a [T], body: &Value, largest: usize) -> Result<Page<'a, T>, Refused> {
+    let bad = |why: &str| (400, "InvalidParameterException", why.to_owned());
+    let size = match body.get("maxResults") {
+        None | Some(Value::Null) => largest,
+        Some(size) => size
+            .as_u64()
+            .and_then(|size| usize::try_from(size).ok())
+            .filter(|size| (1..=largest).contains(size))
+            .ok_or_else(|| bad(&format!("maxResults must be between 1 and {largest}.")))?,
+    };
+    let from = match body.get("nextToken").and_then(Value::as_str) {
+        None => 0,
+        Some(token) => token
+            .strip_prefix("page-")
+            .and_then(|at| at.parse::<usize>().ok())
+            .filter(|at| *at <= all.len())
+            .ok_or_else(|| bad("Invalid token."))?,
+    };
+    let until = from.saturating_add(size).min(all.len());
+    let next = (until < all.len()).then(|| format!("page-{until}"));
+    Ok((all.get(from..until).unwrap_or_default(), next))
+}
+
+fn no_repository(name: &Value) -> String {
+    let name: String = name.as_str().unwrap_or_default().chars().take(100).collect();
+    format!("The repository with name '{name}' does not exist in the registry with id '{ACCOUNT}'")
+}
+
+/// An image id as ECR writes it into an error.
+fn image_id(id: &Value) -> String {
+    let part = |key: &str| id.get(key).and_then(Value::as_str).unwrap_or("null");
+    format!("imageDigest:'{}', imageTag:'{}'", part("imageDigest"), part("imageTag"))
 }
 
 fn put(object: &mut Value, key: &str, value: Value) {

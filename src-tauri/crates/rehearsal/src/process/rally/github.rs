@@ -1,7 +1,10 @@
 //! GitHub's REST answers about the workflow: the fields that a client reads, in GitHub's names.
 
+mod shapes;
+
 use serde_json::{Value, json};
 
+use self::shapes::API;
 use crate::{
     clock::stamp,
     world::{
@@ -21,14 +24,7 @@ fn at(ms: i64) -> String {
 
 impl World {
     pub(super) fn user() -> Value {
-        json!({ "login": LOGIN, "id": 583_231, "type": "User", "name": "Practice", "url": "https://api.github.com/user" })
-    }
-
-    pub(super) fn repository(&self) -> Value {
-        json!({
-            "id": 1_296_269, "full_name": self.repository, "private": true, "default_branch": "master",
-            "permissions": { "admin": false, "push": true, "pull": true }
-        })
+        shapes::user(LOGIN)
     }
 
     /// The workflow by file name or id.
@@ -38,7 +34,7 @@ impl World {
                 "id": 161_335, "node_id": "W_practice", "name": "build-deploy", "state": "active",
                 "path": format!(".github/workflows/{WORKFLOW}"),
                 "created_at": "2024-01-08T23:48:37.000-08:00", "updated_at": "2024-01-08T23:50:21.000-08:00",
-                "url": format!("https://api.github.com/repos/{}/actions/workflows/161335", self.repository),
+                "url": format!("{API}/repos/{}/actions/workflows/161335", self.repository),
                 "html_url": format!("https://github.com/{}/blob/master/.github/workflows/{WORKFLOW}", self.repository),
                 "badge_url": format!("https://github.com/{}/workflows/build-deploy/badge.svg", self.repository)
             })
@@ -50,12 +46,23 @@ impl World {
     /// # Errors
     /// GitHub's words for a 422.
     pub(super) fn start_build(&mut self, body: &Value) -> Result<Value, String> {
-        let git_ref = body.get("ref").and_then(Value::as_str).unwrap_or_default();
+        const KEYS: [&str; 3] = ["ref", "inputs", "return_run_details"];
+        let unknown = body.as_object().and_then(|body| body.keys().find(|key| !KEYS.contains(&key.as_str())));
+        if let Some(key) = unknown {
+            let key: String = key.chars().take(100).collect();
+            return Err(format!("Invalid request.\n\n\"{key}\" is not a permitted key."));
+        }
+        let Some(git_ref) = body.get("ref").and_then(Value::as_str) else {
+            return Err("Invalid request.\n\n\"ref\" wasn't supplied.".to_owned());
+        };
+        if body.get("inputs").is_some_and(|inputs| !inputs.is_object()) {
+            return Err("Invalid request.\n\nFor 'properties/inputs', the value is not an object.".to_owned());
+        }
         if !["master", "refs/heads/master"].contains(&git_ref) {
             return Err(format!("No ref found for: {git_ref}"));
         }
         let id = self.dispatch(git_ref, body.get("inputs").cloned().unwrap_or_else(|| json!({})));
-        let url = format!("https://api.github.com/repos/{}/actions/runs/{id}", self.repository);
+        let url = format!("{API}/repos/{}/actions/runs/{id}", self.repository);
         let page = format!("https://github.com/{}/actions/runs/{id}", self.repository);
         Ok(json!({ "workflow_run_id": id, "run_url": url, "html_url": page }))
     }
@@ -77,10 +84,13 @@ impl World {
                 from.and_then(|from| from.parse::<jiff::Timestamp>().ok())
                     .is_none_or(|from| build.created_ms / 1_000 >= from.as_second())
             })
-            .take(100)
             .map(|build| self.run(build))
             .collect();
-        json!({ "total_count": runs.len(), "workflow_runs": runs })
+        let number = |key: &str, usual: usize| wanted(key).and_then(|text| text.parse().ok()).unwrap_or(usual);
+        let (size, page) = (number("per_page", 30).clamp(1, 100), number("page", 1).max(1));
+        let from = (page - 1).saturating_mul(size).min(runs.len());
+        let shown: Vec<&Value> = runs.iter().skip(from).take(size).collect();
+        json!({ "total_count": runs.len(), "workflow_runs": shown })
     }
 
     /// One run by its id.
@@ -98,16 +108,28 @@ impl World {
             None if self.now_ms - build.created_ms < self.rules.pace.queued => ("queued", None),
             None => ("in_progress", None),
         };
-        let person = json!({ "login": LOGIN, "id": 583_231, "type": "User" });
+        let repository = shapes::repository(&self.repository);
+        let url = format!("{API}/repos/{}/actions/runs/{}", self.repository, build.id);
         json!({
-            "id": build.id, "name": "build-deploy", "run_number": build.number, "run_attempt": 1,
-            "event": "workflow_dispatch", "status": status, "conclusion": conclusion, "workflow_id": 161_335,
+            "id": build.id, "node_id": format!("WFR_{}", build.id), "name": "build-deploy", "run_number": build.number,
+            "run_attempt": 1, "event": "workflow_dispatch", "status": status, "conclusion": conclusion,
+            "workflow_id": 161_335, "workflow_url": format!("{API}/repos/{}/actions/workflows/161335", self.repository),
             "head_branch": "master", "head_sha": build.commit.id, "display_title": "build-deploy",
-            "path": format!(".github/workflows/{WORKFLOW}"),
+            "path": format!(".github/workflows/{WORKFLOW}"), "pull_requests": [],
             "created_at": at(build.created_ms), "run_started_at": at(build.created_ms), "updated_at": at(self.now_ms),
-            "actor": person, "triggering_actor": person,
-            "url": format!("https://api.github.com/repos/{}/actions/runs/{}", self.repository, build.id),
-            "html_url": format!("https://github.com/{}/actions/runs/{}", self.repository, build.id)
+            "actor": shapes::person(LOGIN), "triggering_actor": shapes::person(LOGIN),
+            "head_commit": {
+                "id": build.commit.id, "tree_id": build.commit.id, "message": "Set the version",
+                "timestamp": at(build.created_ms), "author": { "name": LOGIN, "email": "practice@rally.example" },
+                "committer": { "name": LOGIN, "email": "practice@rally.example" }
+            },
+            "repository": repository, "head_repository": repository,
+            "jobs_url": format!("{url}/jobs"), "logs_url": format!("{url}/logs"), "cancel_url": format!("{url}/cancel"),
+            "rerun_url": format!("{url}/rerun"), "artifacts_url": format!("{url}/artifacts"),
+            "check_suite_id": build.id + 1, "check_suite_node_id": format!("CS_{}", build.id + 1),
+            "check_suite_url": format!("{API}/repos/{}/check-suites/{}", self.repository, build.id + 1),
+            "html_url": format!("https://github.com/{}/actions/runs/{}", self.repository, build.id),
+            "url": url
         })
     }
 
@@ -168,13 +190,17 @@ impl World {
             .collect();
         let id = build.id * 10 + number;
         json!({
-            "id": id, "run_id": build.id, "run_attempt": 1, "name": name, "head_sha": build.commit.id,
+            "id": id, "node_id": format!("J_{id}"), "run_id": build.id, "run_attempt": 1,
+            "run_url": format!("{API}/repos/{}/actions/runs/{}", self.repository, build.id),
+            "check_run_url": format!("{API}/repos/{}/check-runs/{id}", self.repository),
+            "runner_id": 1, "runner_name": "GitHub Actions 1", "runner_group_id": 1, "runner_group_name": "GitHub Actions",
+            "name": name, "head_sha": build.commit.id,
             "status": if ended.is_some() { "completed" } else { "in_progress" },
             "conclusion": ended.map(|(_, conclusion)| conclusion.word()),
             "created_at": at(build.created_ms), "started_at": at(build.created_ms + start_ms),
             "completed_at": ended.map(|(ms, _)| at(ms)),
             "steps": steps, "labels": ["ubuntu-latest"], "workflow_name": "build-deploy", "head_branch": "master",
-            "url": format!("https://api.github.com/repos/{}/actions/jobs/{id}", self.repository),
+            "url": format!("{API}/repos/{}/actions/jobs/{id}", self.repository),
             "html_url": format!("https://github.com/{}/actions/runs/{}/job/{id}", self.repository, build.id)
         })
     }

@@ -2,14 +2,17 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, Query, Request, State},
-    http::{StatusCode, header},
+    extract::{DefaultBodyLimit, Path, Query, Request, State},
+    http::{Method, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -31,6 +34,8 @@ pub struct PretendRally {
     repository: Arc<str>,
     github_token: Arc<str>,
     aws_door: Arc<Door>,
+    /// Calls of GitHub so far.
+    asked: Arc<AtomicU32>,
 }
 
 impl PretendRally {
@@ -48,6 +53,7 @@ impl PretendRally {
             rally: Arc::new(Mutex::new(rally)),
             repository: beginning.repository.into(),
             github_token: beginning.github_token.into(),
+            asked: Arc::default(),
             aws_door: Arc::new(Door::new(beginning.aws_key_id, beginning.aws_secret)),
         })
     }
@@ -62,7 +68,6 @@ impl Production for PretendRally {
         let base = format!("/repos/{}", self.repository);
         Router::new()
             .route("/user", get(|| async { Json(World::user()) }))
-            .route(&base, get(repository))
             .route(&format!("{base}/actions/workflows/{{workflow}}"), get(workflow))
             .route(&format!("{base}/actions/workflows/{{workflow}}/dispatches"), post(dispatch))
             .route(&format!("{base}/actions/workflows/{{workflow}}/runs"), get(workflow_runs))
@@ -71,6 +76,7 @@ impl Production for PretendRally {
             .route(&format!("{base}/actions/runs/{{id}}/jobs"), get(jobs))
             .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
             .fallback(|| async { not_found() })
+            .layer(DefaultBodyLimit::max(BODY_MAX))
             .layer(axum::middleware::from_fn_with_state(self.clone(), admit))
             .with_state(self.clone())
     }
@@ -108,28 +114,78 @@ impl Production for PretendRally {
     }
 }
 
-async fn admit(State(site): State<PretendRally>, request: Request, next: Next) -> Response {
-    let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = sent.strip_prefix("Bearer ").or_else(|| sent.strip_prefix("token ")).unwrap_or_default();
-    if token == &*site.github_token {
-        return next.run(request).await;
+/// Largest body that GitHub's front reads, in bytes; nothing the app sends is larger.
+const BODY_MAX: usize = 1_048_576;
+/// Calls an hour, as GitHub allows a person's token.
+const RATE: u32 = 5_000;
+
+/// Why a call is not let in.
+fn refusal(token: &str, request: &Request) -> Option<Response> {
+    let header = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let sent = header(header::AUTHORIZATION).unwrap_or_default();
+    let given = sent.strip_prefix("Bearer ").or_else(|| sent.strip_prefix("token ")).unwrap_or_default();
+    let kind = header(header::CONTENT_TYPE).unwrap_or("application/json");
+    let length = header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok()).unwrap_or_default();
+    if given != token {
+        return Some(complaint(StatusCode::UNAUTHORIZED, "Bad credentials"));
     }
-    let body =
-        json!({ "message": "Bad credentials", "documentation_url": "https://docs.github.com/rest", "status": "401" });
-    (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+    if length > BODY_MAX {
+        return Some(complaint(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large"));
+    }
+    let is_json = kind.to_ascii_lowercase().contains("json");
+    (request.method() == Method::POST && !is_json)
+        .then(|| complaint(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"))
+}
+
+/// Lets a call in, and puts on its answer what every answer of GitHub carries.
+async fn admit(State(site): State<PretendRally>, request: Request, next: Next) -> Response {
+    let refused = refusal(&site.github_token, &request);
+    let mut answer = match refused {
+        Some(refused) => refused,
+        None => next.run(request).await,
+    };
+    let used = site.asked.fetch_add(1, Ordering::Relaxed).saturating_add(1).min(RATE);
+    let expires = site.rally().rules.token_expires_at;
+    let reset = crate::clock::real_ms() / 1_000 + 3_600;
+    let id: u64 = rand::random();
+    let told = [
+        ("x-github-request-id", format!("{id:016X}")),
+        ("x-github-api-version-selected", "2022-11-28".to_owned()),
+        ("x-ratelimit-limit", RATE.to_string()),
+        ("x-ratelimit-used", used.to_string()),
+        ("x-ratelimit-remaining", (RATE - used).to_string()),
+        ("x-ratelimit-reset", reset.to_string()),
+        ("x-ratelimit-resource", "core".to_owned()),
+    ];
+    let expiry = expires.map(|at| ("github-authentication-token-expiration", expiry(at)));
+    for (name, value) in told.into_iter().chain(expiry) {
+        if let Ok(value) = header::HeaderValue::from_str(&value) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    answer
+}
+
+/// `2026-11-23 09:00:00 UTC`, as GitHub writes the end of a token.
+fn expiry(ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// An error in GitHub's shape.
+fn complaint(status: StatusCode, message: &str) -> Response {
+    let body = json!({
+        "message": message, "documentation_url": "https://docs.github.com/rest", "status": status.as_u16().to_string(),
+    });
+    (status, Json(body)).into_response()
 }
 
 fn not_found() -> Response {
-    let body = json!({ "message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404" });
-    (StatusCode::NOT_FOUND, Json(body)).into_response()
+    complaint(StatusCode::NOT_FOUND, "Not Found")
 }
 
 fn found(body: Option<Value>) -> Response {
     body.map_or_else(not_found, |body| Json(body).into_response())
-}
-
-async fn repository(State(site): State<PretendRally>) -> Response {
-    Json(site.rally().repository()).into_response()
 }
 
 async fn workflow(State(site): State<PretendRally>, Path(name): Path<String>) -> Response {
@@ -137,8 +193,10 @@ async fn workflow(State(site): State<PretendRally>, Path(name): Path<String>) ->
 }
 
 async fn dispatch(State(site): State<PretendRally>, Path(name): Path<String>, body: Bytes) -> Response {
-    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
-        return (StatusCode::BAD_REQUEST, Json(json!({ "message": "Problems parsing JSON" }))).into_response();
+    let body = match serde_json::from_slice::<Value>(&body) {
+        Ok(body @ Value::Object(_)) => body,
+        Ok(_) => return complaint(StatusCode::BAD_REQUEST, "Body should be a JSON object"),
+        Err(_) => return complaint(StatusCode::BAD_REQUEST, "Problems parsing JSON"),
     };
     let mut rally = site.rally();
     if rally.workflow(&name).is_none() {
@@ -147,9 +205,7 @@ async fn dispatch(State(site): State<PretendRally>, Path(name): Path<String>, bo
     match rally.start_build(&body) {
         Ok(details) if body.get("return_run_details") == Some(&Value::Bool(true)) => Json(details).into_response(),
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
-        Err(why) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "message": why, "status": "422" }))).into_response()
-        }
+        Err(why) => complaint(StatusCode::UNPROCESSABLE_ENTITY, &why),
     }
 }
 

@@ -1,0 +1,73 @@
+//! The pretend production as practice serves it, inside this process: every front on loopback, for foreign clients.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use greenlight_rehearsal::{
+    handle::Handle,
+    host::jobs::ExitCodes,
+    process::{IDLE_MAX, Options, rally::PretendRally, serve},
+};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::{folder::open_folder, process::Deadline};
+
+/// A pretend production that is being served until this value is dropped.
+#[derive(Debug)]
+pub struct Served {
+    folder: TempDir,
+    handle: Handle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    /// Serves a new one; `speed` is virtual seconds per real second.
+    ///
+    /// # Errors
+    /// When it does not answer within 30 s.
+    pub async fn start(speed: u32) -> Result<Self> {
+        let folder = open_folder("production")?;
+        let options = Options {
+            private_dir: folder.path().to_owned(),
+            speed,
+            idle_max: IDLE_MAX,
+            exit_codes: ExitCodes::default(),
+        };
+        let task = tokio::spawn(serve(options, PretendRally::make));
+        let mut deadline = Deadline::after(Duration::from_secs(30));
+        loop {
+            if let Some(handle) = Handle::attach(folder.path()).await {
+                return Ok(Self { folder, handle, task });
+            }
+            if task.is_finished() {
+                return Err(anyhow!("the pretend production ended: {:?}", task.await));
+            }
+            deadline.pause("the pretend production to answer").await?;
+        }
+    }
+
+    /// Where everything is.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// A folder that lasts as long as it.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Address of a front.
+    #[must_use]
+    pub fn url(&self, port: u16) -> String {
+        format!("http://127.0.0.1:{port}")
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
