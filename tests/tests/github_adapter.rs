@@ -288,7 +288,7 @@ async fn garbage_is_an_unreadable_answer_and_never_a_panic() {
     for garbage in ["", "{", "null", "[]", "{\"workflow_runs\":[{}]}", "{\"workflow_runs\":3}", "\u{0}\u{1f}"] {
         let bench = bench(vec![Reply::Answer(200, Vec::new(), garbage.to_owned())]).await;
         let since = Stamp("2026-11-23T09:02:11.000Z".to_owned());
-        let failure = bench.github.dispatched_runs("release.yml", SHA, &since).await.expect_err(garbage);
+        let failure = bench.github.dispatched_runs("release.yml", Some(SHA), &since).await.expect_err(garbage);
         assert_eq!((failure.code, failure.changed), (ErrorCode::UnreadableAnswer, Changed::Nothing), "{garbage}");
     }
 }
@@ -304,7 +304,7 @@ async fn only_runs_of_this_commit_and_this_start_are_found_newest_first() {
     ] });
     let bench = bench(vec![says(200, &runs)]).await;
     let since = Stamp("2026-11-23T09:02:11.400Z".to_owned());
-    let found = bench.github.dispatched_runs("release.yml", SHA, &since).await.expect("runs");
+    let found = bench.github.dispatched_runs("release.yml", Some(SHA), &since).await.expect("runs");
     assert_eq!(found.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["2", "1"]);
     assert_eq!((found[0].actor.as_str(), found[0].created_at.0.as_str()), ("robin", "2026-11-23T09:02:30.000Z"));
     let line = &bench.lines()[0];

@@ -455,7 +455,8 @@ async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and
     let ports = desk.ports();
     let Some(Fact::VersionSet { commit, .. }) = fold::newest(&end, FactKind::VersionSet) else { panic!("a commit") };
     let since = end.deploy_started_at.as_ref().expect("Deploy started");
-    let builds = ports.builds.dispatched_runs(&desk.profile.github.workflow, commit, since).await.expect("a list");
+    let builds =
+        ports.builds.dispatched_runs(&desk.profile.github.workflow, Some(commit), since).await.expect("a list");
     assert_eq!(builds.len(), 1, "one build");
     let Some(Fact::RevisionSaved { revision, base_arn, .. }) = fold::newest(&end, FactKind::RevisionSaved) else {
         panic!("a revision")

@@ -143,7 +143,12 @@ impl Builds for GithubAdapter {
         }
     }
 
-    async fn dispatched_runs(&self, workflow: &str, head_sha: &str, since: &Stamp) -> PortResult<Vec<BuildRun>> {
+    async fn dispatched_runs(
+        &self,
+        workflow: &str,
+        head_sha: Option<&str>,
+        since: &Stamp,
+    ) -> PortResult<Vec<BuildRun>> {
         let summary = "look for the build that was started";
         let workflow = checked_workflow(workflow)?;
         // GitHub's times have no fraction of a second: a run of the same second would be missed.
@@ -151,13 +156,16 @@ impl Builds for GithubAdapter {
         let mut url = self.actions(&["workflows", workflow, "runs"]);
         url.query_pairs_mut()
             .append_pair("event", "workflow_dispatch")
-            .append_pair("head_sha", head_sha)
             .append_pair("created", &format!(">={second}Z"))
             .append_pair("per_page", "100");
+        if let Some(head_sha) = head_sha {
+            url.query_pairs_mut().append_pair("head_sha", head_sha);
+        }
         let found = self.caller.get(summary, url).await?.expect::<answers::Runs>(summary)?;
         let mut runs: Vec<BuildRun> = found.workflow_runs.into_iter().map(answers::Run::into_port).collect();
         runs.retain(|run| {
-            let is_ours = run.head_sha == head_sha || mutant::is(Mutant::AnyCommitCounts);
+            let is_ours =
+                head_sha.is_none_or(|head_sha| run.head_sha == head_sha) || mutant::is(Mutant::AnyCommitCounts);
             run.event == "workflow_dispatch" && is_ours && run.created_at.0.as_str() >= second
         });
         runs.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.number.cmp(&a.number)));

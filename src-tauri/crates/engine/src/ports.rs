@@ -258,9 +258,11 @@ pub trait Builds: Send + Sync {
     /// answered 204. A 422 "not a permitted key" is answered by one repeat without the flag (nothing was dispatched,
     /// TRAP-W1). A time-out or 5xx is a failure with `Changed::Unknown` (TRAP-W2).
     async fn dispatch(&self, dispatch: &Dispatch) -> PortResult<Option<String>>;
-    /// Runs of this workflow started by `workflow_dispatch` for this commit, created at or after `since`, newest first,
+    /// Runs of this workflow started by `workflow_dispatch`, of this commit where one is given, created at or after
+    /// `since`, newest first,
     /// at most 100.
-    async fn dispatched_runs(&self, workflow: &str, head_sha: &str, since: &Stamp) -> PortResult<Vec<BuildRun>>;
+    async fn dispatched_runs(&self, workflow: &str, head_sha: Option<&str>, since: &Stamp)
+    -> PortResult<Vec<BuildRun>>;
     /// One run; `None` when GitHub does not know it.
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>>;
     /// Jobs of the newest attempt of a run, at most 100.

@@ -146,8 +146,9 @@ impl Step for DispatchBuild {
         let Some(since) = since else {
             return Observation::NotDone { evidence: "Deploy has not started.".into() };
         };
-        match cx.ports.builds.dispatched_runs(&run.profile.github.workflow, &commit, &since).await {
-            Ok(runs) => match runs.as_slice() {
+        match cx.ports.builds.dispatched_runs(&run.profile.github.workflow, None, &since).await {
+            Ok(runs) => match runs.iter().filter(|one| one.head_sha == commit).collect::<Vec<_>>().as_slice() {
+                [] if !runs.is_empty() => Observation::Conflict { what: of_another_commit(&runs) },
                 [one] => Observation::Done {
                     evidence: vec![format!("GitHub run {} of this commit, started by {}.", one.number, one.actor)],
                     facts: vec![started(&one.id, &one.url, &one.created_at.0, &commit)],
@@ -187,12 +188,20 @@ fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> 
     run.profile.github.inputs.iter().map(|(key, template)| (key.clone(), run.version.spell(template))).collect()
 }
 
+/// A build that was started at that time, of something else: main may have moved between our last look and the start
+/// (TRAP-G4), so nobody may say that ours never started.
+fn of_another_commit(runs: &[BuildRun]) -> String {
+    let list: Vec<String> =
+        runs.iter().map(|one| format!("run {} of {} by {}", one.number, short(&one.head_sha), one.actor)).collect();
+    format!("GitHub shows a build of another commit: {}", list.join(", "))
+}
+
 /// Builds of this commit that were started since Deploy began: one means that it was started already.
 async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
     let Some(since) = run.deploy_started_at.as_ref().map(|at| crate::time::minus(at, SKEW)) else {
         return Ok(Vec::new());
     };
-    cx.ports.builds.dispatched_runs(&run.profile.github.workflow, commit, &since).await
+    cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &since).await
 }
 
 /// The build of this release among those that are known: the only one, or the one that a person chose.
@@ -271,7 +280,7 @@ async fn search(cx: &StepContext, run: &RunView, plan: &StepPlan, sent_at: &Stam
     let since = crate::time::minus(sent_at, SKEW);
     let commit = plan.input("commit");
     for _ in 0..SEARCHES {
-        if let Ok(runs) = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, commit, &since).await {
+        if let Ok(runs) = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &since).await {
             match runs.as_slice() {
                 [] => {}
                 [one] => {

@@ -102,17 +102,27 @@ impl Step for SetVersion {
         let run = cx.run();
         let asked = async {
             cx.ports.git.refresh().await?;
+            let parent = merge_commit(&run)?;
+            let (before, edit) = edited(cx, &run, &parent).await?;
+            if before == edit.bytes {
+                return Ok::<_, Failure>((Some((parent, true)), edit.previous));
+            }
             let refs = cx.ports.git.remote_refs().await?;
             let main = super::find(&refs, &main_ref(&run)).map(|main| main.id.clone()).unwrap_or_default();
-            let (before, edit) = edited(cx, &run, &main).await?;
-            Ok::<_, Failure>((main, edit.previous, before == edit.bytes))
+            // Only a commit right on top of our merge is the one that this step makes: main may have moved on.
+            let is_next = cx.ports.git.commit(&main).await?.is_some_and(|info| info.parents == [parent]);
+            if !is_next {
+                return Ok((None, edit.previous));
+            }
+            let (there, set) = edited(cx, &run, &main).await?;
+            Ok((Some((main, false)).filter(|_| there == set.bytes), set.previous))
         };
         match asked.await {
-            Ok((commit, previous, true)) => Observation::Done {
-                evidence: vec![format!("On GitHub the file says {previous} already.")],
-                facts: vec![Fact::VersionSet { commit, previous, already: true }],
+            Ok((Some((commit, already)), previous)) => Observation::Done {
+                evidence: vec![format!("At {} the file says {previous} already.", short(&commit))],
+                facts: vec![Fact::VersionSet { commit, previous, already }],
             },
-            Ok((_, previous, false)) => Observation::NotDone {
+            Ok((None, previous)) => Observation::NotDone {
                 evidence: format!(
                     "On GitHub the file says {previous}. On this computer the change can be made again and gives the \
                      same commit."

@@ -54,7 +54,12 @@ impl Builds for InProcess {
         .await
     }
 
-    async fn dispatched_runs(&self, _workflow: &str, head_sha: &str, since: &Stamp) -> PortResult<Vec<BuildRun>> {
+    async fn dispatched_runs(
+        &self,
+        _workflow: &str,
+        head_sha: Option<&str>,
+        since: &Stamp,
+    ) -> PortResult<Vec<BuildRun>> {
         let since_ms = time::ms(since).unwrap_or_default();
         self.read("builds.dispatched_runs", |world| {
             refuse_expired(world)?;
@@ -63,7 +68,9 @@ impl Builds for InProcess {
                 .builds()
                 .iter()
                 .rev()
-                .filter(|build| build.commit.id == head_sha && build.created_ms >= since_ms)
+                .filter(|build| {
+                    head_sha.is_none_or(|head_sha| build.commit.id == head_sha) && build.created_ms >= since_ms
+                })
                 .filter(|build| now - build.created_ms >= world.rules.list_lag)
                 .cloned()
                 .collect();
