@@ -12,6 +12,8 @@ pub mod record;
 pub mod rules;
 pub mod service;
 mod told;
+#[cfg(test)]
+mod traps;
 pub mod trouble;
 pub mod work;
 

@@ -63,7 +63,6 @@ impl Builds for InProcess {
         let since_ms = time::ms(since).unwrap_or_default();
         self.read("builds.dispatched_runs", |world| {
             refuse_expired(world)?;
-            let now = world.now_ms();
             let shown: Vec<Build> = world
                 .builds()
                 .iter()
@@ -71,7 +70,7 @@ impl Builds for InProcess {
                 .filter(|build| {
                     head_sha.is_none_or(|head_sha| build.commit.id == head_sha) && build.created_ms >= since_ms
                 })
-                .filter(|build| now - build.created_ms >= world.rules.list_lag)
+                .filter(|build| world.lists(build))
                 .cloned()
                 .collect();
             Ok(shown.iter().map(|build| told(world, build)).collect())

@@ -218,8 +218,7 @@ impl World {
         let op = Op::ImagePushed { tag: tag.clone(), digest: digest.clone(), commit: commit.id.clone(), run };
         self.record.by_itself(now, Actor::Github, op);
         let pushed = super::Image { digest, pushed_ms: now, version, commit: commit.id, tag };
-        self.images.retain(|image| image.tag != pushed.tag);
-        self.images.push(pushed);
+        self.name_image(pushed);
         true
     }
 
@@ -227,9 +226,23 @@ impl World {
     pub fn put_image(&mut self, version: &str, commit: &str) {
         let tag = image_tag(version);
         let digest = digest(&format!("{commit}{tag}"));
-        self.images.retain(|image| image.tag != tag);
         let (pushed_ms, version) = (self.now_ms, version.to_owned());
-        self.images.push(super::Image { tag, digest, pushed_ms, version, commit: commit.to_owned() });
+        self.name_image(super::Image { tag, digest, pushed_ms, version, commit: commit.to_owned() });
+    }
+
+    /// Takes an image in. One that had its tag stays, without a name: whoever knows its digest finds it (TRAP-T6).
+    fn name_image(&mut self, pushed: super::Image) {
+        self.images.retain(|image| image.digest != pushed.digest);
+        for before in self.images.iter_mut().filter(|image| image.tag == pushed.tag) {
+            before.tag.clear();
+        }
+        self.images.push(pushed);
+    }
+
+    /// Whether lists show a run by now (TRAP-W2).
+    #[must_use]
+    pub fn lists(&self, build: &Build) -> bool {
+        self.now_ms - build.created_ms >= self.rules.list_lag
     }
 
     /// The deploy job sets the service, to our revision or to another one (TRAP-T9).

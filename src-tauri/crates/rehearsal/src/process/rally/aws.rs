@@ -195,7 +195,9 @@ impl World {
             .rev()
             .find(|one| family == FAMILY && (revision.is_empty() || revision == one.revision.to_string()));
         match found {
-            Some(found) => Ok(json!({ "taskDefinition": found.definition, "tags": found.tags })),
+            // Tags come only when they are asked for (TRAP-T2).
+            Some(found) if asks_for_tags(body) => Ok(json!({ "taskDefinition": found.definition, "tags": found.tags })),
+            Some(found) => Ok(json!({ "taskDefinition": found.definition })),
             None => Err((400, "ClientException", "Unable to describe task definition.".to_owned())),
         }
     }
@@ -222,7 +224,7 @@ impl World {
                     "registryId": ACCOUNT,
                     "repositoryName": IMAGES,
                     "imageDigest": image.digest,
-                    "imageTags": [image.tag],
+                    "imageTags": if image.tag.is_empty() { vec![] } else { vec![&image.tag] },
                     "imageSizeInBytes": 318_212_331,
                     "imageManifestMediaType": "application/vnd.docker.distribution.manifest.v2+json",
                     "imagePushedAt": seconds(image.pushed_ms)
@@ -302,6 +304,11 @@ impl World {
         }
         Ok(answer)
     }
+}
+
+fn asks_for_tags(body: &Value) -> bool {
+    let include = body.get("include").and_then(Value::as_array);
+    include.into_iter().flatten().any(|one| one.as_str() == Some("TAGS"))
 }
 
 /// What was asked about is in the cluster of the pretend production.

@@ -78,7 +78,7 @@ impl World {
             .builds
             .iter()
             .rev()
-            .filter(|_| is_ours)
+            .filter(|build| is_ours && self.lists(build))
             .filter(|build| wanted("head_sha").is_none_or(|sha| sha == build.commit.id))
             .filter(|build| {
                 from.and_then(|from| from.parse::<jiff::Timestamp>().ok())

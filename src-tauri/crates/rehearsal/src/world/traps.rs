@@ -1,0 +1,394 @@
+//! A test for each trap of DOMAIN.md 2.2 to 2.4, 2.6 and 2.7 that a step of the release can meet here; those of the
+//! repository (TRAP-G3, G5, G6, G9) stand in `git.rs`, those of SSH itself (TRAP-S1 to S6, S8) in the tests of the SSH
+//! front and of the SSH adapter, those of the wire (TRAP-W1, L3, L4) in the tests of the fronts.
+//!
+//! No step of a release can meet these yet, so no rule plays them: T10 (the app deregisters nothing), T11 (needs IAM), W3
+//! (the workflow is where the profile says), W5 (the app reads no job logs), W6 (it reads no annotations), W7 (no
+//! environment with reviewers), W9 (the app re-runs nothing), E3, E8, E10 and E12 (it asks for no service deployments and
+//! rolls nothing back), M3 (the script is a black box), M6 (a rule of the engine).
+
+use serde_json::{Value, json};
+
+use super::{
+    definition::{self, FIRST},
+    host::Host,
+    record::{Actor, Caller},
+    rules::{Breaker, Concurrency, Deploys},
+    service::{Rollout, Status},
+    work::{HostEvent, Work},
+    *,
+};
+
+const NOW: i64 = 1_795_424_400_000;
+
+fn world(rules: Rules) -> World {
+    let start = Start {
+        main: "c1".to_owned(),
+        version_value: "2.0.1.11-RELEASE".to_owned(),
+        now_ms: NOW,
+        repository: "rallyforresearch/rally".to_owned(),
+    };
+    let mut world = World::with_rules(&start, Rules { chatters: false, ..rules });
+    world.host = Host::prepared_for("2.1.0.0", NOW);
+    world
+}
+
+fn brisk() -> Rules {
+    Rules { pace: Pace::brisk(), ..Rules::default() }
+}
+
+/// Registers what production will run, as a step does; its number.
+fn register(world: &mut World) -> u32 {
+    let mut body = request(&world.definitions()[0].definition);
+    body["containerDefinitions"][0]["image"] = json!(format!("registry/{IMAGES}:RALLY-V2_1_0_0-RELEASE"));
+    world.register_definition(&body).expect("a revision").revision
+}
+
+/// What a copy of a revision sends.
+fn request(described: &Value) -> Value {
+    let mut body = described.clone();
+    let added = [
+        "taskDefinitionArn",
+        "revision",
+        "status",
+        "requiresAttributes",
+        "compatibilities",
+        "registeredAt",
+        "registeredBy",
+    ];
+    for name in added {
+        assert!(body.as_object_mut().and_then(|body| body.remove(name)).is_some(), "{name} is a member of the answer");
+    }
+    body
+}
+
+/// The new version is built, and nothing is migrated.
+fn deploying(rules: Rules) -> World {
+    let mut world = world(rules);
+    register(&mut world);
+    world.on_main("c2", "2.1.0.0-RELEASE");
+    world.dispatch("master", json!({}));
+    pass(&mut world, 9);
+    world
+}
+
+fn pass(world: &mut World, seconds: i64) {
+    // Step by step, as the clock of a release goes.
+    for _ in 0..seconds {
+        world.advance(world.now_ms() + SECOND);
+    }
+}
+
+fn migrate(world: &mut World) {
+    world.on_host(HostEvent::Ended(Work::Migration, 0));
+}
+
+fn rollout(world: &World) -> (Rollout, u32) {
+    let primary = world.service.deployments.last().expect("a deployment");
+    (primary.rollout, primary.revision)
+}
+
+#[test]
+fn trap_t1_t3_what_is_registered_is_described_with_every_member_and_every_empty_value() {
+    let mut world = world(Rules::default());
+    let mut body = request(&world.definitions()[0].definition);
+    body["somethingOfNextYear"] = json!({ "deep": [1, ""] });
+    body["containerDefinitions"][0]["environment"] = json!([{ "name": "EMPTY", "value": "" }]);
+    let saved = world.register_definition(&body).expect("a revision").definition.clone();
+    assert_eq!(request(&saved), body);
+    assert_eq!((body["volumes"].clone(), body["enableFaultInjection"].clone()), (json!([]), json!(false)));
+}
+
+#[test]
+fn trap_t4_one_container_has_the_name_and_another_has_its_own_image() {
+    let definition = definition::first("RALLY-V2_0_1_11-RELEASE", NOW);
+    let containers = definition["containerDefinitions"].as_array().expect("containers");
+    assert_eq!(containers.iter().filter(|one| one["name"] == CONTAINER).count(), 1);
+    assert!(
+        containers
+            .iter()
+            .any(|one| one["name"] != CONTAINER && !one["image"].as_str().is_none_or(|image| image.contains("RALLY")))
+    );
+}
+
+#[test]
+fn trap_t5_an_image_that_is_not_there_does_not_keep_a_revision_from_being_saved() {
+    let mut world = world(brisk());
+    let revision = register(&mut world);
+    assert!(world.image_of(revision).is_none());
+    world.set_revision(revision, "workflow");
+    pass(&mut world, 20);
+    let failed: Vec<&str> =
+        world.service.tasks.iter().filter(|task| task.revision == revision).map(|task| task.reason.as_str()).collect();
+    assert!(!failed.is_empty() && failed.iter().any(|reason| reason.contains("CannotPullContainer")), "{failed:?}");
+}
+
+#[test]
+fn trap_t5_a_tag_that_may_not_be_overwritten_breaks_the_build() {
+    let mut world = world(Rules { has_immutable_tags: true, ..brisk() });
+    world.put_image("2.1.0.0", "earlier");
+    world.on_main("c2", "2.1.0.0-RELEASE");
+    world.dispatch("master", json!({}));
+    pass(&mut world, 10);
+    assert_eq!(world.builds()[0].ended.map(|(_, conclusion)| conclusion.word()), Some("failure"));
+    assert_eq!(
+        world.images().iter().find(|image| image.tag.contains("2_1_0_0")).map(|image| image.commit.as_str()),
+        Some("earlier")
+    );
+}
+
+#[test]
+fn trap_t6_a_tag_that_is_overwritten_during_a_deployment_is_not_picked_up() {
+    let mut world = deploying(brisk());
+    pass(&mut world, 10);
+    let first = world.service.deployments.last().and_then(|primary| primary.digest.clone()).expect("a digest");
+    world.put_image("2.1.0.0", "somebody else's");
+    migrate(&mut world);
+    pass(&mut world, 60);
+    assert_eq!(rollout(&world).0, Rollout::Completed);
+    let digests: Vec<Option<&str>> = world.service.healthy().map(|task| task.digest.as_deref()).collect();
+    assert_eq!(digests, [Some(first.as_str()); 2]);
+}
+
+#[test]
+fn trap_t7_a_revision_that_is_saved_is_not_the_one_that_runs() {
+    let mut world = world(brisk());
+    let newest = world.copy_newest();
+    pass(&mut world, 60);
+    assert_eq!((newest, rollout(&world)), (FIRST + 1, (Rollout::Completed, FIRST)));
+}
+
+#[test]
+fn trap_t8_the_same_registration_twice_makes_two_revisions() {
+    let mut world = world(Rules::default());
+    assert_eq!((register(&mut world), register(&mut world)), (FIRST + 1, FIRST + 2));
+}
+
+#[test]
+fn trap_t9_a_workflow_may_deploy_another_revision_than_ours() {
+    let deployed = |deploys| rollout(&deploying(Rules { deploys, ..brisk() })).1;
+    let ours = FIRST + 1;
+    assert_eq!(deployed(Deploys::Newest), ours);
+    assert_eq!(deployed(Deploys::Running), FIRST, "it only forces a new deployment");
+    assert_eq!(deployed(Deploys::ItsOwn), ours + 1, "it renders its own");
+}
+
+#[test]
+fn trap_g4_the_build_is_of_what_main_is_when_it_starts() {
+    let mut world = world(brisk());
+    world.on_main("ours", "2.1.0.0-RELEASE");
+    world.on_main("a colleague's", "2.1.0.0-RELEASE");
+    world.dispatch("master", json!({}));
+    assert_eq!(world.builds()[0].commit.id, "a colleague's");
+}
+
+#[test]
+fn trap_g8_the_tag_of_the_image_follows_from_the_version_file() {
+    let world = deploying(brisk());
+    assert!(world.images().iter().any(|image| image.tag == "RALLY-V2_1_0_0-RELEASE" && image.version == "2.1.0.0"));
+}
+
+#[test]
+fn trap_w2_a_run_shows_in_lists_only_after_a_while() {
+    let mut world = world(Rules { list_lag: 80 * SECOND, ..Rules::default() });
+    world.dispatch("master", json!({}));
+    pass(&mut world, 79);
+    assert!(!world.lists(&world.builds()[0]));
+    pass(&mut world, 1);
+    assert!(world.lists(&world.builds()[0]));
+}
+
+#[test]
+fn trap_w4_a_newer_run_may_cancel_the_one_that_goes_on() {
+    let twice = |concurrency| {
+        let mut world = world(Rules { concurrency, ..brisk() });
+        world.dispatch("master", json!({}));
+        world.dispatch("master", json!({}));
+        world.builds()[0].ended.map(|(_, conclusion)| conclusion.word())
+    };
+    assert_eq!(twice(Concurrency::CancelInProgress), Some("cancelled"));
+    assert_eq!(twice(Concurrency::None), None);
+}
+
+#[test]
+fn trap_w8_the_run_may_be_red_while_the_service_goes_on_and_ends_well() {
+    let mut world = deploying(Rules { waits_max: 30 * SECOND, ..brisk() });
+    pass(&mut world, 60);
+    assert_eq!(world.builds()[0].ended.map(|(_, conclusion)| conclusion.word()), Some("failure"));
+    assert_eq!(rollout(&world), (Rollout::InProgress, FIRST + 1));
+    migrate(&mut world);
+    pass(&mut world, 60);
+    assert_eq!(rollout(&world), (Rollout::Completed, FIRST + 1));
+}
+
+#[test]
+fn trap_e1_three_failed_starts_bring_the_old_version_back_when_the_breaker_is_on() {
+    let mut world = deploying(Rules { breaker: Some(Breaker { rolls_back: true }), ..brisk() });
+    pass(&mut world, 60);
+    assert_eq!(rollout(&world).1, FIRST, "before anybody could migrate");
+    migrate(&mut world);
+    pass(&mut world, 120);
+    assert_eq!(rollout(&world), (Rollout::Completed, FIRST), "and the migration runs under the old version");
+    assert_eq!([1, 2, 6, 7, 1_000].map(Breaker::threshold), [3, 3, 3, 4, 200]);
+}
+
+#[test]
+fn trap_e2_tasks_that_run_and_then_end_count_as_failed() {
+    let mut world = deploying(brisk());
+    pass(&mut world, 40);
+    let primary = world.service.deployments.last().expect("a deployment");
+    let ended = world.service.tasks.iter().filter(|task| task.exit == Some(1)).count();
+    assert!(ended > 1 && primary.failed as usize == ended, "{ended} and {}", primary.failed);
+}
+
+#[test]
+fn trap_e4_tasks_that_never_run_are_tried_ever_more_slowly_up_to_27_minutes() {
+    let mut world = world(brisk());
+    let revision = register(&mut world);
+    world.set_revision(revision, "workflow");
+    let mut starts: Vec<i64> = Vec::new();
+    for _ in 0..3 * 60 * 60 {
+        pass(&mut world, 1);
+        let newest =
+            world.service.tasks.iter().filter(|task| task.revision == revision).map(|task| task.created_ms).max();
+        if newest > starts.last().copied() {
+            starts.extend(newest);
+        }
+    }
+    let waits: Vec<i64> = starts.windows(2).map(|pair| (pair[1] - pair[0]) / SECOND).collect();
+    assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
+    let longest = waits.last().copied().unwrap_or_default();
+    assert!((27 * 60..28 * 60).contains(&longest), "{waits:?}");
+}
+
+#[test]
+fn trap_e4_tasks_that_ran_are_not_slowed_down() {
+    let mut world = deploying(brisk());
+    pass(&mut world, 300);
+    let failed = world.service.deployments.last().map_or(0, |primary| primary.failed);
+    assert!(failed > 20, "{failed} in five minutes");
+}
+
+#[test]
+fn trap_e5_the_percentages_say_whether_the_old_version_keeps_all_its_servers() {
+    let serving = |minimum_percent, maximum_percent| {
+        let mut world = deploying(Rules { minimum_percent, maximum_percent, ..brisk() });
+        pass(&mut world, 40);
+        world.service.healthy().filter(|task| task.revision == FIRST).count()
+    };
+    assert_eq!(serving(100, 200), 2);
+    assert_eq!(serving(100, 100), 2, "there is no room for a new one, and nothing moves");
+    assert_eq!(serving(50, 100), 1, "one goes first, and the failing phase runs at half");
+}
+
+#[test]
+fn trap_e6_a_new_server_that_runs_for_seconds_and_a_lone_deployment_after_a_rollback_are_no_success() {
+    let mut world = deploying(brisk());
+    let has_run = (0..40).any(|_| {
+        pass(&mut world, 1);
+        world.service.tasks.iter().any(|task| task.revision == FIRST + 1 && task.status == Status::Running)
+    });
+    assert!(has_run && rollout(&world).0 == Rollout::InProgress);
+    let mut world = deploying(Rules { breaker: Some(Breaker { rolls_back: true }), ..brisk() });
+    pass(&mut world, 120);
+    assert_eq!((world.service.deployments.len(), rollout(&world)), (1, (Rollout::Completed, FIRST)));
+}
+
+#[test]
+fn trap_e7_e11_a_second_actor_starts_another_deployment_and_ours_is_superseded() {
+    let mut world = deploying(brisk());
+    let ours = world.service.deployments.last().map(|one| one.id.clone()).expect("ours");
+    world.record.switch_on();
+    world.set_revision(FIRST, "a colleague");
+    pass(&mut world, 60);
+    assert_eq!(world.service.outcome(&ours), Some(false));
+    let told: Vec<Value> = world.record.take().into_iter().map(|entry| json!(entry)).collect();
+    assert!(told.iter().any(|entry| entry["op"]["result"] == "superseded" && entry["op"]["id"] == ours.as_str()));
+}
+
+#[test]
+fn trap_e9_a_stopped_task_and_its_reason_are_forgotten_after_an_hour() {
+    let mut world = deploying(brisk());
+    pass(&mut world, 20);
+    let failed = world.service.tasks.iter().find(|task| task.exit == Some(1)).map(|task| task.id.clone()).expect("one");
+    assert!(world.service.tasks.iter().any(|task| task.id == failed && !task.reason.is_empty()));
+    migrate(&mut world);
+    world.advance(world.now_ms() + 2 * 60 * MINUTE);
+    assert!(world.service.tasks.iter().all(|task| task.id != failed));
+}
+
+#[test]
+fn trap_l1_the_stream_of_a_line_names_its_task() {
+    let mut world = deploying(brisk());
+    pass(&mut world, 10);
+    let streams: Vec<String> = world.service.tasks.iter().map(service::Task::stream).collect();
+    assert!(!world.logs.is_empty() && world.logs.iter().all(|line| streams.contains(&line.stream)));
+}
+
+#[test]
+fn trap_l2_a_line_may_be_readable_only_after_newer_ones() {
+    let mut world = world(Rules { log_lag: 70 * SECOND, ..Rules::default() });
+    for number in 0..6 {
+        world.log("ecs/web/1", number.to_string());
+        pass(&mut world, 1);
+    }
+    let texts = |world: &World| -> Vec<String> {
+        world.log_page(0, "", 100).0.into_iter().map(|line| line.message.clone()).collect()
+    };
+    assert_eq!(texts(&world), ["0", "1", "3", "4"]);
+    pass(&mut world, 70);
+    assert_eq!(texts(&world), ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn trap_s3_m5_a_job_that_is_launched_again_starts_once_and_a_restart_leaves_no_result() {
+    let mut world = world(Rules::default());
+    let script = "cd /opt/rally && ./run.sh";
+    assert_eq!(world.submit("rally.prod.migrate.2.1.0.a1", script), None);
+    assert_eq!(world.submit("rally.prod.migrate.2.1.0.a1", script), Some(true));
+    assert_eq!(world.submit("rally.prod.migrate.2.1.0.a1", "another"), Some(false), "the first one stays");
+    for _ in 0..3 {
+        world.launch("rally.prod.migrate.2.1.0.a1");
+    }
+    world.reboot();
+    world.launch("rally.prod.migrate.2.1.0.a1");
+    pass(&mut world, 600);
+    let job = &world.host.jobs["rally.prod.migrate.2.1.0.a1"];
+    assert_eq!((job.starts, job.ended, job.is_lost), (1, None, true));
+    assert!(world.schema().1, "how far it came is not known");
+}
+
+#[test]
+fn trap_m1_a_backup_may_end_with_0_and_leave_an_empty_file() {
+    let mut world = world(Rules::default());
+    (world.host.ends.bad_backups, world.host.ends.backup) = (1, 0);
+    for job in ["a1", "a2"] {
+        world.submit(job, "./backupRallyPROD.sh");
+        world.launch(job);
+        pass(&mut world, 600);
+    }
+    let exits: Vec<Option<i32>> = world.host.jobs.values().map(|job| job.ended.map(|(_, exit)| exit)).collect();
+    assert_eq!(exits, [Some(0), Some(0)]);
+    let sizes: Vec<(u64, bool)> = world.host.dumps.iter().skip(1).map(|dump| (dump.bytes, dump.is_good)).collect();
+    assert!(matches!(sizes.as_slice(), [(0, false), (1_000_000.., true)]), "{sizes:?}");
+}
+
+#[test]
+fn trap_m4_the_old_version_serves_on_the_new_schema_until_its_last_server_is_gone() {
+    let mut world = deploying(brisk());
+    pass(&mut world, 20);
+    migrate(&mut world);
+    assert_eq!(world.schema(), ("2.1.0.0", false));
+    assert_eq!(world.service.healthy().filter(|task| task.revision == FIRST).count(), 2);
+    pass(&mut world, 90);
+    assert!(world.service.healthy().all(|task| task.revision == FIRST + 1));
+}
+
+#[test]
+fn a_colleague_is_told_apart_from_the_app_in_the_record() {
+    let mut world = world(Rules::default());
+    world.record.switch_on();
+    world.record.called_by(Caller::COLLEAGUE);
+    world.dispatch("master", json!({}));
+    assert_eq!(world.record.take().first().map(|entry| entry.actor), Some(Actor::Colleague));
+}
