@@ -1,0 +1,88 @@
+//! `bench_fronts [CALLS]`: how long a call of the app takes at each front of the pretend production, over loopback. The
+//! AWS calls are signed and checked and go through the app's own clients, so their own cost is in the figures too.
+#![expect(clippy::print_stdout, reason = "a command says what it measured")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use greenlight_adapters::{
+    aws::AwsAccess, ecr::EcrImages, ecs::EcsServices, git::GitAdapter, keychain::MemorySecrets, logs::CloudWatchLogs,
+    ssh::SshHost, sts::StsIdentity,
+};
+use greenlight_engine::ports::{CloudIdentity, Git, HostAddress, Images, Logs, RemoteHost, Secrets, Services};
+use greenlight_rehearsal::host::USER;
+use greenlight_tests::support::{
+    moto::{ACCOUNT, CONTAINER, FAMILY, REGION},
+    production::Served,
+};
+
+/// Calls that are not counted: connections are made in them.
+const WARM: usize = 5;
+
+/// Measures one kind of call; prints its median and the slowest of a hundred.
+async fn measure(name: &str, calls: usize, mut call: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    for _ in 0..WARM {
+        call().await.with_context(|| name.to_owned())?;
+    }
+    let mut took: Vec<Duration> = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        let begun = Instant::now();
+        call().await.with_context(|| name.to_owned())?;
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    let at = |share: usize| took.get((took.len() * share / 100).min(took.len().saturating_sub(1))).copied();
+    let ms = |took: Option<Duration>| took.unwrap_or_default().as_secs_f64() * 1_000.0;
+    println!("{name:<28} {:>8.2} ms {:>8.2} ms", ms(at(50)), ms(at(99)));
+    Ok(())
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<()> {
+    let calls: usize = std::env::args().nth(1).map_or(Ok(300), |text| text.parse())?;
+    let served = Served::start(1).await?;
+    let file = served.handle().file();
+    let memory = MemorySecrets::default();
+    for credential in served.handle().credentials() {
+        memory.set(&credential).await?;
+    }
+    let secrets: Arc<dyn Secrets> = Arc::new(memory);
+    let access = AwsAccess::new(REGION, Some(&served.url(file.ports.aws)), Arc::clone(&secrets))?;
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    println!("{:<28} {:>11} {:>11}   ({calls} calls each)", "call", "median", "99 of 100");
+    let get = async |url: String| -> Result<()> {
+        let answer = client.get(url).bearer_auth(&file.github_token).send().await?.error_for_status()?;
+        answer.bytes().await?;
+        Ok(())
+    };
+    measure("site, the version page", calls, async || get(format!("{}/about", served.url(file.ports.site))).await)
+        .await?;
+    let github = served.url(file.ports.github);
+    measure("GitHub, the user", calls, async || get(format!("{github}/user")).await).await?;
+    let runs = format!("{github}/repos/{}/actions/workflows/build-deploy.yml/runs", file.repository);
+    measure("GitHub, runs", calls, async || get(runs.clone()).await).await?;
+    let sts = StsIdentity::new(access.clone());
+    measure("STS, the identity", calls, async || Ok(drop(sts.whoami().await?))).await?;
+    let services = EcsServices::new(access.clone(), FAMILY, CONTAINER, CONTAINER);
+    measure("ECS, the service", calls, async || Ok(drop(services.describe().await?))).await?;
+    let images = EcrImages::new(access.clone(), ACCOUNT, FAMILY);
+    measure("ECR, an image", calls, async || Ok(drop(images.find("RALLY-V2_0_1_11-RELEASE").await?))).await?;
+    let logs = CloudWatchLogs::new(access, CONTAINER);
+    measure("Logs, a page", calls, async || Ok(drop(logs.page(0, None).await?))).await?;
+    let few = calls.div_ceil(10);
+    let url = format!("http://127.0.0.1:{}/{}.git", file.ports.git, file.repository);
+    let git = GitAdapter::new(&url, served.folder().join("clone.git"), Arc::clone(&secrets))?;
+    measure("git, a listing", few, async || Ok(drop(git.remote_refs().await?))).await?;
+    let ssh = SshHost::new(secrets);
+    let host = HostAddress {
+        address: "127.0.0.1".to_owned(),
+        port: file.ports.ssh,
+        user: USER.to_owned(),
+        fingerprint: file.fingerprint.clone(),
+    };
+    let read = async || Ok(drop(ssh.read(&host, "true", Duration::from_secs(20)).await?));
+    measure("ssh, a command", few, read).await
+}
