@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine simulate simulate-mutants test-adapter-mutants bench-fronts lint
+.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine simulate simulate-mutants test-adapter-mutants bench-fronts bench-memory lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -54,6 +54,10 @@ test-release-engine: ## whole releases without a window against the pretend prod
 
 simulate: ## releases by the thousand in memory, with faults at every call: make simulate SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --bin greenlight-simulation -- $(or $(SEEDS),10000)
+
+bench-memory: ui/dist/index.html ## memory of the app before and during a whole practised release
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/bench_memory $(TARGET)/debug/greenlight $(TARGET)/practised
 
 bench-fronts: ## how long a call takes at each front of the pretend production
 	$(CARGO) run -p greenlight-tests --bin bench_fronts
