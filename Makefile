@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine simulate simulate-mutants test-adapter-mutants bench-fronts bench-memory lint
+.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine simulate simulate-mutants test-adapter-mutants bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -61,6 +61,10 @@ bench-memory: ui/dist/index.html ## memory of the app before and during a whole 
 
 bench-fronts: ## how long a call takes at each front of the pretend production
 	$(CARGO) run -p greenlight-tests --bin bench_fronts
+
+fuzz-fronts: ## a minute of anything at all for the ECS and the GitHub front each; needs a nightly compiler and cargo-fuzz
+	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz ecs -- -max_total_time=60
+	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz github -- -max_total_time=60
 
 test-adapter-mutants: ## seeded defects of the adapters, each of which a test against the real protocols has to find
 	$(CARGO) run -p greenlight-tests --features mutants --bin adapter_mutants

@@ -3,6 +3,7 @@
 mod aws;
 mod beside;
 mod github;
+pub mod probe;
 mod serve;
 mod site;
 

@@ -58,6 +58,17 @@ impl PretendRally {
         })
     }
 
+    /// One that nobody serves.
+    pub(super) fn of(world: World, repository: &str, github_token: &str) -> Self {
+        Self {
+            rally: Arc::new(Mutex::new(world)),
+            repository: repository.into(),
+            github_token: github_token.into(),
+            asked: Arc::default(),
+            aws_door: Arc::new(Door::new("AKIAPROBE".to_owned(), "a secret that nobody has".to_owned())),
+        }
+    }
+
     pub(super) fn rally(&self) -> MutexGuard<'_, World> {
         self.rally.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,93 @@
+//! Anything at all as a request, answered without a socket: for property tests and fuzzing. Behind the door of the AWS
+//! front nothing is signed here; the door itself has its own tests.
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request, header},
+};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::serve::PretendRally;
+use crate::{
+    process::Production as _,
+    world::{Start, World},
+};
+
+const TOKEN: &str = "ghp_probe";
+const REPOSITORY: &str = "rallyforresearch/rally";
+
+/// Operations of the AWS front.
+pub const OPERATIONS: [&str; 8] = [
+    "DescribeServices",
+    "ListTasks",
+    "DescribeTasks",
+    "DescribeTaskDefinition",
+    "RegisterTaskDefinition",
+    "DescribeImages",
+    "DescribeRepositories",
+    "FilterLogEvents",
+];
+
+/// A pretend production that is asked directly.
+#[derive(Debug)]
+pub struct Probe {
+    rally: PretendRally,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Probe {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When no runtime can be made.
+    pub fn new() -> std::io::Result<Self> {
+        let start = Start {
+            main: "c1".to_owned(),
+            version_value: "2.0.1.11-RELEASE".to_owned(),
+            now_ms: 1_795_424_400_000,
+            repository: REPOSITORY.to_owned(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        Ok(Self { rally: PretendRally::of(World::new(&start), REPOSITORY, TOKEN), runtime })
+    }
+
+    /// Status of an operation of AWS that was let in.
+    #[must_use]
+    pub fn operation(&self, operation: &str, body: &Value) -> u16 {
+        self.rally.rally().aws(operation, body).map_or_else(|(status, _, _)| status, |_| 200)
+    }
+
+    /// Status of anything that is sent to the AWS front.
+    #[must_use]
+    pub fn aws(&self, target: &str, kind: &str, authorization: &str, body: Vec<u8>) -> u16 {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/")
+            .header("x-amz-target", target)
+            .header(header::CONTENT_TYPE, kind)
+            .header(header::AUTHORIZATION, authorization)
+            .body(Body::from(body));
+        self.status(self.rally.aws(), request)
+    }
+
+    /// Status of anything that is sent to GitHub's front with a good token; `rest` follows the repository's address.
+    #[must_use]
+    pub fn github(&self, posts: bool, rest: &str, kind: &str, body: Vec<u8>) -> u16 {
+        let request = Request::builder()
+            .method(if posts { Method::POST } else { Method::GET })
+            .uri(format!("/repos/{REPOSITORY}{rest}"))
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+            .header(header::CONTENT_TYPE, kind)
+            .body(Body::from(body));
+        self.status(self.rally.github(), request)
+    }
+
+    /// 400 for what is no request at all: a server would never see it.
+    fn status(&self, router: Router, request: axum::http::Result<Request<Body>>) -> u16 {
+        let Ok(request) = request else { return 400 };
+        let Ok(answer) = self.runtime.block_on(router.oneshot(request));
+        answer.status().as_u16()
+    }
+}

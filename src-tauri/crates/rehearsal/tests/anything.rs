@@ -1,0 +1,95 @@
+//! Whatever is sent to a front, it answers as its service does: with an answer or a refusal, never with a panic and
+//! never with an error of the server.
+use greenlight_rehearsal::process::rally::probe::{OPERATIONS, Probe};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Any JSON, three levels deep, with the names that the services know among its keys.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        "\\PC{0,12}".prop_map(Value::from),
+        known().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((known(), inner), 0..6).prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
+fn known() -> impl Strategy<Value = String> {
+    let names = [
+        "cluster",
+        "services",
+        "serviceName",
+        "tasks",
+        "taskDefinition",
+        "family",
+        "containerDefinitions",
+        "include",
+        "TAGS",
+        "tags",
+        "maxResults",
+        "nextToken",
+        "repositoryName",
+        "imageIds",
+        "imageTag",
+        "imageDigest",
+        "logGroupName",
+        "startTime",
+        "limit",
+        "page-1",
+        "after-1",
+        "ref",
+        "inputs",
+        "return_run_details",
+        "master",
+        "rally-prod",
+        "rally-prod-webapp",
+        "name",
+        "image",
+    ];
+    prop::sample::select(names.to_vec()).prop_map(str::to_owned)
+}
+
+fn is_answer(status: u16) -> bool {
+    (200..500).contains(&status)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_operation_with_any_json_is_answered_or_refused(at in 0..OPERATIONS.len(), body in any_json()) {
+        let probe = Probe::new().unwrap();
+        let status = probe.operation(OPERATIONS[at], &body);
+        prop_assert!(is_answer(status), "{} {body}: {status}", OPERATIONS[at]);
+    }
+
+    #[test]
+    fn whatever_comes_to_the_door_of_aws_is_refused(
+        target in "[ -~]{0,60}",
+        kind in "[ -~]{0,40}",
+        authorization in "[ -~]{0,120}",
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let status = Probe::new().unwrap().aws(&target, &kind, &authorization, body);
+        prop_assert!((400..500).contains(&status), "{status}");
+    }
+
+    #[test]
+    fn anything_that_github_is_asked_is_answered_or_refused(
+        posts in any::<bool>(),
+        rest in "(/actions/(workflows/(build-deploy\\.yml|[a-z%0-9]{0,8})/(dispatches|runs)|runs(/[0-9a-z]{0,12}(/jobs)?)?)|/[!-~]{0,30})(\\?[a-z_]{1,10}=[!-~]{0,12})?",
+        kind in "(application/json|[ -~]{0,20})",
+        body in prop_oneof![any_json().prop_map(|json| json.to_string().into_bytes()), prop::collection::vec(any::<u8>(), 0..100)],
+    ) {
+        let status = Probe::new().unwrap().github(posts, &rest, &kind, body);
+        prop_assert!(is_answer(status), "{posts} {rest}: {status}");
+    }
+}
