@@ -65,17 +65,37 @@ async fn main() -> Result<()> {
     let runs = format!("{github}/repos/{}/actions/workflows/build-deploy.yml/runs", file.repository);
     measure("GitHub, runs", calls, async || get(runs.clone()).await).await?;
     let sts = StsIdentity::new(access.clone());
-    measure("STS, the identity", calls, async || Ok(drop(sts.whoami().await?))).await?;
+    measure("STS, the identity", calls, async || {
+        sts.whoami().await?;
+        Ok(())
+    })
+    .await?;
     let services = EcsServices::new(access.clone(), FAMILY, CONTAINER, CONTAINER);
-    measure("ECS, the service", calls, async || Ok(drop(services.describe().await?))).await?;
+    measure("ECS, the service", calls, async || {
+        services.describe().await?;
+        Ok(())
+    })
+    .await?;
     let images = EcrImages::new(access.clone(), ACCOUNT, FAMILY);
-    measure("ECR, an image", calls, async || Ok(drop(images.find("RALLY-V2_0_1_11-RELEASE").await?))).await?;
+    measure("ECR, an image", calls, async || {
+        images.find("RALLY-V2_0_1_11-RELEASE").await?;
+        Ok(())
+    })
+    .await?;
     let logs = CloudWatchLogs::new(access, CONTAINER);
-    measure("Logs, a page", calls, async || Ok(drop(logs.page(0, None).await?))).await?;
+    measure("Logs, a page", calls, async || {
+        logs.page(0, None).await?;
+        Ok(())
+    })
+    .await?;
     let few = calls.div_ceil(10);
     let url = format!("http://127.0.0.1:{}/{}.git", file.ports.git, file.repository);
     let git = GitAdapter::new(&url, served.folder().join("clone.git"), Arc::clone(&secrets))?;
-    measure("git, a listing", few, async || Ok(drop(git.remote_refs().await?))).await?;
+    measure("git, a listing", few, async || {
+        git.remote_refs().await?;
+        Ok(())
+    })
+    .await?;
     let ssh = SshHost::new(secrets);
     let host = HostAddress {
         address: "127.0.0.1".to_owned(),
@@ -83,6 +103,9 @@ async fn main() -> Result<()> {
         user: USER.to_owned(),
         fingerprint: file.fingerprint.clone(),
     };
-    let read = async || Ok(drop(ssh.read(&host, "true", Duration::from_secs(20)).await?));
+    let read = async || {
+        ssh.read(&host, "true", Duration::from_secs(20)).await?;
+        Ok(())
+    };
     measure("ssh, a command", few, read).await
 }

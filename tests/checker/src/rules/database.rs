@@ -1,9 +1,8 @@
 //! INV-D1 and INV-D2: no migration without a proved backup of this run, and never a second start.
 
-use super::journal::is_job_of;
 use crate::{
     Found,
-    known::{Known, ms},
+    known::{Known, ms, step_of_job},
     records::{Body, Entry, Event, Fact, How, Op, Step, Work},
 };
 
@@ -42,7 +41,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if known.world.migrations > 0 {
         found.add("INV-D2", format!("{job} is start {} of the migration", known.world.migrations + 1));
     }
-    if !is_job_of(Step::RunMigration, job) {
+    if step_of_job(job) != Some(Step::RunMigration) {
         found.add("INV-D2", format!("{job} migrates and is no migration by its name"));
     }
     let Some(backup) = &known.facts.backup else {

@@ -2,7 +2,7 @@
 
 use crate::{
     Found, fold,
-    known::{Known, ms, owner, step_of_job},
+    known::{Known, ms, owner},
     records::{Actor, Body, Entry, Event, Fact, JobState, Op, Plan, Status, Step},
 };
 
@@ -154,9 +154,4 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
     } else {
         plan.already.as_ref().map(|_| "the plan said that it is done already".to_owned())
     }
-}
-
-/// The jobs of the app have names that say which step they are of.
-pub fn is_job_of(step: Step, job: &str) -> bool {
-    step_of_job(job) == Some(step)
 }
