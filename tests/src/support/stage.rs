@@ -16,7 +16,7 @@ use greenlight_engine::profile;
 use greenlight_rehearsal::clock::{ClockState, VirtualClock, real_ms};
 use greenlight_rehearsal::process::rally::{Beside, CLUSTER, Pace, PretendRally, SERVICE, WORKFLOW};
 use greenlight_rehearsal::process::{Beginning, Production as _};
-use serde_json::json;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -26,9 +26,10 @@ use service::Service;
 
 use super::folder::open_folder;
 use super::git_server::{GitServer, TOKEN};
-use super::moto::{Aws, FAMILY, KEY_ID, Moto, SECRET_KEY};
+use super::moto::{FAMILY, KEY_ID, Moto, REGION, SECRET_KEY, peers_folder};
 use super::operator::SignIns;
 use super::postgres::Postgres;
+use super::process::{clean_command, run};
 use super::ssh_host::{CONFIG, MIGRATE_FOLDER, SshHost};
 
 /// Repository as GitHub names it.
@@ -151,13 +152,25 @@ impl Stage {
     /// # Errors
     /// When AWS does not answer.
     pub async fn revisions_of_tasks(&self) -> Result<Vec<String>> {
-        let aws = Moto::at(&format!("http://127.0.0.1:{}", self.aws));
-        let listed = aws.call(Aws::Ecs, "ListTasks", &json!({"cluster": CLUSTER, "serviceName": SERVICE})).await?;
-        let input = json!({"cluster": CLUSTER, "tasks": listed["taskArns"]});
-        let described = aws.call(Aws::Ecs, "DescribeTasks", &input).await?;
+        let listed = self.ask_aws(&["list-tasks", "--cluster", CLUSTER, "--service-name", SERVICE]).await?;
+        let arns = listed["taskArns"].as_array().context("no list of ARNs")?;
+        let words = ["describe-tasks", "--cluster", CLUSTER, "--tasks"];
+        let words: Vec<&str> = words.into_iter().chain(arns.iter().filter_map(Value::as_str)).collect();
+        let described = self.ask_aws(&words).await?;
         let tasks = described["tasks"].as_array().context("no list of tasks")?;
         let running = tasks.iter().filter(|task| task["lastStatus"] == "RUNNING");
         Ok(running.filter_map(|task| task["taskDefinitionArn"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// Asks ECS with AWS's own program, which signs as the service wants it.
+    async fn ask_aws(&self, words: &[&str]) -> Result<Value> {
+        let bin = peers_folder().join("moto/bin");
+        let mut command = clean_command(bin.join("python3"), self.folder.path());
+        command.arg(bin.join("aws")).args(["--endpoint-url", &format!("http://127.0.0.1:{}", self.aws)]);
+        command.args(["--region", REGION, "--output", "json", "ecs"]).args(words);
+        command.env("AWS_ACCESS_KEY_ID", KEY_ID).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        let said = tokio::task::spawn_blocking(move || run(&mut command)).await??;
+        Ok(serde_json::from_str(&said)?)
     }
 
     /// What the site answers at this path.
