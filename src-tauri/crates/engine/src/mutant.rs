@@ -150,7 +150,7 @@ mutants! {
 
     // The build.
     /// Sends the dispatch again when it was not answered.
-    DispatchAgain => "INV-B1", "INV-J5";
+    DispatchAgain => "INV-B1", "INV-J5", "INV-J2";
     /// Starts the build although the main branch is not the labelled commit any more.
     DispatchMovedMain => "INV-J1", "INV-B1", "INV-B2";
     /// Records a build that GitHub accepted without naming it, and does not look for it.
