@@ -92,4 +92,32 @@ proptest! {
         let status = Probe::new().unwrap().github(posts, &rest, &kind, body);
         prop_assert!(is_answer(status), "{posts} {rest}: {status}");
     }
+
+    #[test]
+    fn every_refusal_of_github_is_in_its_own_words(
+        method in prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD2"]),
+        rest in "/actions/(workflows/(build-deploy\\.yml|%[8-f][0-9a-f])/(dispatches|runs)|runs/(1|%f[0-9a-f])(/jobs)?)(\\?%[8-f]f=%ff)?",
+        body in prop_oneof![
+            any_json().prop_map(|json| json.to_string().into_bytes()),
+            Just(vec![b' '; (1 << 20) + 1]),
+        ],
+    ) {
+        let Some((status, said)) = Probe::new().unwrap().github_answer(method, &rest, body) else { return Ok(()) };
+        prop_assert!(is_answer(status), "{method} {rest}: {status}");
+        let words: Value = serde_json::from_slice(&said).unwrap_or_default();
+        let is_complaint = words["message"].is_string() && words["status"] == json!(status.to_string());
+        prop_assert!(status < 400 || is_complaint, "{method} {rest}: {status} {}", String::from_utf8_lossy(&said));
+    }
+
+    #[test]
+    fn a_dispatch_that_is_refused_starts_no_build(told in any_json()) {
+        let probe = Probe::new().unwrap();
+        let dispatch = json!({ "ref": "master", "return_run_details": told }).to_string().into_bytes();
+        let (status, _) = probe.github_answer("POST", "/actions/workflows/build-deploy.yml/dispatches", dispatch).unwrap();
+        let wanted = told.as_bool().map_or(422, |told| if told { 200 } else { 204 });
+        prop_assert_eq!(status, wanted);
+        let (_, runs) = probe.github_answer("GET", "/actions/runs", Vec::new()).unwrap();
+        let runs: Value = serde_json::from_slice(&runs).unwrap();
+        prop_assert_eq!(runs["total_count"].as_u64(), Some(u64::from(wanted != 422)));
+    }
 }

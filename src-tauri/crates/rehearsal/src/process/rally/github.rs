@@ -1,5 +1,6 @@
 //! GitHub's REST answers about the workflow: the fields that a client reads, in GitHub's names.
 
+pub(super) mod pages;
 mod shapes;
 
 use serde_json::{Value, json};
@@ -58,6 +59,11 @@ impl World {
         if body.get("inputs").is_some_and(|inputs| !inputs.is_object()) {
             return Err("Invalid request.\n\nFor 'properties/inputs', the value is not an object.".to_owned());
         }
+        if body.get("return_run_details").is_some_and(|told| !told.is_boolean()) {
+            return Err(
+                "Invalid request.\n\nFor 'properties/return_run_details', the value is not a boolean.".to_owned()
+            );
+        }
         if !["master", "refs/heads/master"].contains(&git_ref) {
             return Err(format!("No ref found for: {git_ref}"));
         }
@@ -86,10 +92,7 @@ impl World {
             })
             .map(|build| self.run(build))
             .collect();
-        let number = |key: &str, usual: usize| wanted(key).and_then(|text| text.parse().ok()).unwrap_or(usual);
-        let (size, page) = (number("per_page", 30).clamp(1, 100), number("page", 1).max(1));
-        let from = (page - 1).saturating_mul(size).min(runs.len());
-        let shown: Vec<&Value> = runs.iter().skip(from).take(size).collect();
+        let shown = pages::Page::of(query).part_of(&runs);
         json!({ "total_count": runs.len(), "workflow_runs": shown })
     }
 

@@ -16,6 +16,8 @@ use crate::{
 };
 
 const TOKEN: &str = "ghp_probe";
+/// Largest answer that is read, in bytes.
+const ANSWER_MAX: usize = 16 << 20;
 const REPOSITORY: &str = "rallyforresearch/rally";
 
 /// Operations of the AWS front.
@@ -82,6 +84,22 @@ impl Probe {
             .header(header::CONTENT_TYPE, kind)
             .body(Body::from(body));
         self.status(self.rally.github(), request)
+    }
+
+    /// Status and body of anything that is sent to GitHub's front with a good token; `None` for what is no request.
+    #[must_use]
+    pub fn github_answer(&self, method: &str, rest: &str, body: Vec<u8>) -> Option<(u16, Vec<u8>)> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/repos/{REPOSITORY}{rest}"))
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body))
+            .ok()?;
+        let Ok(answer) = self.runtime.block_on(self.rally.github().oneshot(request));
+        let status = answer.status().as_u16();
+        let body = self.runtime.block_on(axum::body::to_bytes(answer.into_body(), ANSWER_MAX)).ok()?;
+        Some((status, body.to_vec()))
     }
 
     /// 400 for what is no request at all: a server would never see it.

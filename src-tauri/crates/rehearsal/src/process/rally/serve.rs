@@ -11,15 +11,15 @@ use std::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, Request, State},
-    http::{Method, StatusCode, header},
+    extract::{DefaultBodyLimit, OriginalUri, Path, Query, Request, State},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 
-use super::{aws, site};
+use super::{aws, github::pages, site};
 use crate::{
     fronts::aws::{Asked, Door, answered, form_answered, refused},
     host::jobs::HostEvent,
@@ -148,12 +148,25 @@ fn refusal(token: &str, request: &Request) -> Option<Response> {
         .then(|| complaint(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"))
 }
 
+/// What the router refuses by itself, as GitHub does: it knows no other method and no path that is not UTF-8.
+fn in_its_words(answer: Response) -> Response {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+        return answer;
+    }
+    match answer.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => complaint(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large"),
+        StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED => not_found(),
+        _ => answer,
+    }
+}
+
 /// Lets a call in, and puts on its answer what every answer of GitHub carries.
 async fn admit(State(site): State<PretendRally>, request: Request, next: Next) -> Response {
     let refused = refusal(&site.github_token, &request);
     let mut answer = match refused {
         Some(refused) => refused,
-        None => next.run(request).await,
+        None => in_its_words(next.run(request).await),
     };
     let used = site.asked.fetch_add(1, Ordering::Relaxed).saturating_add(1).min(RATE);
     let expires = site.rally().rules.token_expires_at;
@@ -224,13 +237,30 @@ async fn workflow_runs(
     State(site): State<PretendRally>,
     Path(name): Path<String>,
     Query(query): Query<Vec<(String, String)>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
 ) -> Response {
     let rally = site.rally();
-    found(rally.workflow(&name).map(|_| rally.runs(&query)))
+    rally.workflow(&name).map_or_else(not_found, |_| listed(&headers, &uri, &query, rally.runs(&query)))
 }
 
-async fn runs(State(site): State<PretendRally>, Query(query): Query<Vec<(String, String)>>) -> Response {
-    Json(site.rally().runs(&query)).into_response()
+async fn runs(
+    State(site): State<PretendRally>,
+    Query(query): Query<Vec<(String, String)>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    listed(&headers, &uri, &query, site.rally().runs(&query))
+}
+
+/// A page of a list, and in its `Link` header where the others are: at the server that was asked, on this computer.
+fn listed(headers: &HeaderMap, uri: &Uri, query: &[(String, String)], body: Value) -> Response {
+    let total = body.get("total_count").and_then(Value::as_u64).unwrap_or_default();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
+    let address = format!("http://{host}{}", uri.path());
+    let links = pages::Page::of(query).links(&address, uri.query().unwrap_or_default(), total);
+    let links = links.and_then(|links| header::HeaderValue::from_str(&links).ok());
+    (links.map(|links| [(header::LINK, links)]), Json(body)).into_response()
 }
 
 async fn run(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
