@@ -114,7 +114,66 @@ async fn every_answer_of_the_github_front_is_as_github_describes_it() -> Result<
             deadline.pause("the jobs of the run").await?;
         }
     }
+    for line in refusals_in_githubs_shape(&served, &client, &base).await? {
+        println!("{line}");
+    }
     Ok(())
+}
+
+/// What prism says of a status that the description does not list. It lists no refusal of the Actions endpoints at all
+/// (a known wrong spot: GitHub answers 404 and 422 there), so beside the status the shape is compared here, with the
+/// description's own `basic-error`: `message`, `documentation_url`, `status`.
+const NOT_LISTED: &str = "Unable to match the returned status code with those defined in the document";
+
+async fn refusals_in_githubs_shape(served: &Served, client: &reqwest::Client, base: &str) -> Result<Vec<String>> {
+    let mut agreed = Vec::new();
+    let file = served.handle().file();
+    let actions = format!("{base}/repos/{}/actions", file.repository);
+    let dispatches = format!("{actions}/workflows/build-deploy.yml/dispatches");
+    let nowhere = json!({ "ref": "nowhere" });
+    let unknown = json!({ "ref": "master", "force": true });
+    let right = json!({ "ref": "master" });
+    let cases = [
+        ("nobody's token", "nobody", format!("{base}/user"), None, 401),
+        ("a workflow that is not there", &file.github_token, format!("{actions}/workflows/other.yml"), None, 404),
+        ("runs of no workflow", &file.github_token, format!("{actions}/workflows/other.yml/runs"), None, 404),
+        ("a run that is not there", &file.github_token, format!("{actions}/runs/1"), None, 404),
+        ("jobs of no run", &file.github_token, format!("{actions}/runs/1/jobs"), None, 404),
+        ("a ref that is not there", &file.github_token, dispatches.clone(), Some(nowhere), 422),
+        ("a key that is not permitted", &file.github_token, dispatches.clone(), Some(unknown), 422),
+        (
+            "a dispatch of no workflow",
+            &file.github_token,
+            format!("{actions}/workflows/other.yml/dispatches"),
+            Some(right),
+            404,
+        ),
+    ];
+    for (what, token, url, body, status) in cases {
+        let request = match &body {
+            Some(body) => client.post(&url).json(body),
+            None => client.get(&url),
+        };
+        let request = request.bearer_auth(token).header("accept", "application/vnd.github+json");
+        let answer = request.header("user-agent", "greenlight-tests").send().await?;
+        let seen = answer.status().as_u16();
+        let violations = answer.headers().get("sl-violations").cloned();
+        let said: Value = serde_json::from_str(&answer.text().await?).with_context(|| what.to_owned())?;
+        let violations: Vec<Value> = match &violations {
+            Some(violations) => serde_json::from_slice(violations.as_bytes())?,
+            None => Vec::new(),
+        };
+        let is_known = |violation: &Value| violation["message"].as_str().is_some_and(|it| it.starts_with(NOT_LISTED));
+        ensure!(violations.iter().all(is_known), "{what}: {violations:?}");
+        ensure!(seen == status, "{what}: {seen} instead of {status}: {said}");
+        let has = |key: &str| said.get(key).is_some_and(Value::is_string);
+        ensure!(
+            has("message") && has("documentation_url") && said["status"] == json!(status.to_string()),
+            "{what}: {said}"
+        );
+        agreed.push(format!("agreed  {status}  {what}"));
+    }
+    Ok(agreed)
 }
 
 /// What curl got: status, headers and body.
@@ -196,29 +255,150 @@ async fn what_no_client_would_send_gets_the_error_of_the_service() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn git_and_ssh_of_the_system_work_with_the_other_fronts() -> Result<()> {
+async fn what_the_router_refuses_is_in_githubs_words_and_a_list_names_its_pages() -> Result<()> {
     let served = Served::start(60).await?;
     let file = served.handle().file();
-    let git = |token: &str, words: &[&str]| {
+    let github = served.url(file.ports.github);
+    let dispatch = format!("{github}/repos/{}/actions/workflows/build-deploy.yml/dispatches", file.repository);
+    let token = format!("Authorization: Bearer {}", file.github_token);
+    let json_type = "Content-Type: application/json";
+    let large = served.folder().join("large");
+    fs_err::File::create(&large)?.set_len(50 << 20)?;
+    let large = format!("@{}", large.display());
+    let cases: Vec<(&str, u16, &str, Vec<&str>)> = vec![
+        (
+            "50 MB to GitHub that do not say how long they are",
+            413,
+            "Payload Too Large",
+            vec![
+                "-H",
+                &token,
+                "-H",
+                json_type,
+                "-H",
+                "Expect:",
+                "-H",
+                "Transfer-Encoding: chunked",
+                "--data-binary",
+                &large,
+                &dispatch,
+            ],
+        ),
+        (
+            "run details that are neither wanted nor not",
+            422,
+            "is not a boolean",
+            vec!["-H", &token, "-H", json_type, "-d", "{\"ref\":\"master\",\"return_run_details\":\"yes\"}", &dispatch],
+        ),
+        ("another method", 404, "\"message\":\"Not Found\"", vec!["-H", &token, "-X", "DELETE", &dispatch]),
+    ];
+    for (what, status, words, arguments) in &cases {
+        let (seen, said) = curl(&served, arguments).with_context(|| (*what).to_owned())?;
+        ensure!(seen == *status && said.contains(words), "{what}: {said}");
+        println!("agreed  {status}  {what}");
+    }
+    for _ in 0..3 {
+        let (status, said) = curl(&served, &["-H", &token, "-H", json_type, "-d", "{\"ref\":\"master\"}", &dispatch])?;
+        ensure!(status == 204, "{said}");
+    }
+    let runs = format!("{github}/repos/{}/actions/runs?per_page=1&page=2", file.repository);
+    let (status, said) = curl(&served, &["-H", &token, &runs])?;
+    let at = |page: u8, rel: &str| format!("<{}{page}>; rel=\"{rel}\"", runs.trim_end_matches('2'));
+    let link = format!("link: {}, {}, {}, {}", at(1, "prev"), at(3, "next"), at(3, "last"), at(1, "first"));
+    ensure!(status == 200 && said.contains(&link), "{link} in {said}");
+    println!("agreed  200  a page of a list, and where the others are");
+    Ok(())
+}
+
+/// What a program of the system said and whether it ended well.
+fn tried(command: &mut Command) -> Result<(Option<i32>, String)> {
+    let ended = command.stdin(std::process::Stdio::null()).output()?;
+    let said = [ended.stdout, ended.stderr].concat();
+    Ok((ended.status.code(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn git_of_the_system_pushes_and_is_refused_as_at_github() -> Result<()> {
+    let served = Served::start(60).await?;
+    let file = served.handle().file();
+    let url =
+        |token: &str| format!("http://x-access-token:{token}@127.0.0.1:{}/{}.git", file.ports.git, file.repository);
+    let (ours, nobodys) = (url(&file.github_token), url("nobody"));
+    let clone = served.folder().join("clone");
+    let git = |words: &[&str]| {
         let mut command = clean_command("git", served.folder());
-        let url = format!("http://x-access-token:{token}@127.0.0.1:{}/{}.git", file.ports.git, file.repository);
-        command.env("GIT_TERMINAL_PROMPT", "0").current_dir(served.folder());
-        command.args(words.iter().map(|word| if *word == "URL" { url.as_str() } else { *word }));
-        run(&mut command)
+        command.env("GIT_TERMINAL_PROMPT", "0").current_dir(if clone.exists() { &clone } else { served.folder() });
+        command.args(["-c", "user.name=Practice", "-c", "user.email=practice@rally.example"]).args(words);
+        tried(&mut command)
     };
-    let listed = git(&file.github_token, &["ls-remote", "URL"])?;
+    let done = |words: &[&str]| -> Result<String> {
+        let (code, said) = git(words)?;
+        ensure!(code == Some(0), "{words:?}: {said}");
+        Ok(said)
+    };
+    let listed = done(&["ls-remote", &ours])?;
     ensure!(listed.contains("refs/heads/master") && listed.contains("refs/heads/v2.1.0"), "{listed}");
-    ensure!(git("nobody", &["ls-remote", "URL"]).is_err(), "a wrong token is refused");
-    git(&file.github_token, &["clone", "--quiet", "URL", "clone"])?;
+    let (code, said) = git(&["ls-remote", &nobodys])?;
+    ensure!(code == Some(128) && said.contains("Authentication failed"), "{said}");
+    done(&["clone", "--quiet", &ours, "clone"])?;
     println!("agreed  git  a listing, a clone, a refused token");
-    let ended = clean_command("ssh", served.folder())
-        .args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"])
-        .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
-        .args(["-p", &file.ports.ssh.to_string(), "-i"])
-        .arg(&file.staging_key)
-        .args([&format!("{USER}@127.0.0.1"), "echo here; exit 3"])
-        .output()?;
-    ensure!(ended.status.code() == Some(3) && ended.stdout == b"here\n", "{ended:?}");
-    println!("agreed  ssh  a command and its exit code");
+    done(&["commit", "--quiet", "--allow-empty", "-m", "a change"])?;
+    let (code, said) = git(&["push", &nobodys, "HEAD:refs/heads/topic"])?;
+    ensure!(code == Some(128) && said.contains("Authentication failed"), "{said}");
+    let same = done(&["ls-remote", &ours])?;
+    ensure!(same == listed, "a refused push changes nothing: {same}");
+    done(&["push", "--quiet", &ours, "HEAD:refs/heads/topic"])?;
+    done(&["tag", "-a", "v9.9.9", "-m", "a version"])?;
+    println!("agreed  git  a push, and one with a wrong token");
+    // The base of master is no commit that follows it.
+    let (code, said) = git(&["push", "--atomic", &ours, "+HEAD~2:refs/heads/master", "v9.9.9"])?;
+    ensure!(code == Some(1) && said.contains("GH006: Protected branch update failed"), "{said}");
+    let refs = done(&["ls-remote", &ours])?;
+    ensure!(!refs.contains("v9.9.9") && refs.contains("refs/heads/topic"), "all or nothing (TRAP-G3): {refs}");
+    let master = |refs: &str| refs.lines().find(|line| line.ends_with("\trefs/heads/master")).map(str::to_owned);
+    ensure!(master(&refs) == master(&listed), "the protected branch stays: {refs}");
+    done(&["push", "--quiet", "--atomic", &ours, "HEAD:refs/heads/master", "v9.9.9"])?;
+    let refs = done(&["ls-remote", &ours])?;
+    ensure!(refs.contains("refs/tags/v9.9.9^{}") && master(&refs) != master(&listed), "both arrive: {refs}");
+    println!("agreed  git  a protected branch, --atomic refused and done");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ssh_of_the_system_is_let_in_with_the_right_key_to_the_right_host_only() -> Result<()> {
+    let served = Served::start(60).await?;
+    let file = served.handle().file();
+    let folder = served.folder();
+    let port = file.ports.ssh.to_string();
+    let scanned = run(clean_command("ssh-keyscan", folder).args(["-T", "20", "-p", &port, "127.0.0.1"]))?;
+    let known = folder.join("known");
+    fs_err::write(&known, scanned)?;
+    let print = run(clean_command("ssh-keygen", folder).arg("-lf").arg(&known))?;
+    ensure!(print.contains(&file.fingerprint), "the key that the profile names: {print}");
+    let other = folder.join("other");
+    run(clean_command("ssh-keygen", folder).args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&other))?;
+    let ssh = |known: &std::path::Path, key: &std::path::Path, words: &str| {
+        let mut command = clean_command("ssh", folder);
+        command.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"]);
+        command.args(["-o", "StrictHostKeyChecking=yes", "-o"]);
+        command.arg(format!("UserKnownHostsFile={}", known.display())).args(["-p", &port, "-i"]).arg(key);
+        command.stdin(std::process::Stdio::null()).args([&format!("{USER}@127.0.0.1"), words]).output()
+    };
+    let ended = ssh(&known, &file.staging_key, "echo here; echo there >&2; exit 3")?;
+    ensure!(ended.status.code() == Some(3) && ended.stdout == b"here\n" && ended.stderr == b"there\n", "{ended:?}");
+    println!("agreed  ssh  a command, its exit code, what it said on each stream");
+    let refusals = [
+        ("another key", known.as_path(), other.as_path(), "Permission denied"),
+        ("an unknown host key", std::path::Path::new("/dev/null"), &file.staging_key, "Host key verification failed"),
+    ];
+    for (what, known, key, words) in refusals {
+        let ended = ssh(known, key, "echo here")?;
+        let said = String::from_utf8_lossy(&ended.stderr);
+        ensure!(
+            ended.status.code() == Some(255) && ended.stdout.is_empty() && said.contains(words),
+            "{what}: {ended:?}"
+        );
+        println!("agreed  ssh  {what} is refused");
+    }
     Ok(())
 }
