@@ -179,3 +179,27 @@ fn every_line_of_the_log_group_is_read_once_page_by_page() {
     let unique: std::collections::BTreeSet<_> = ids.iter().collect();
     assert_eq!((ids.len(), unique.len()), (rally.logs.len(), rally.logs.len()));
 }
+
+#[test]
+fn a_token_that_is_over_is_refused_and_its_end_is_told_before() {
+    use tower::ServiceExt as _;
+
+    use crate::process::Production as _;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let asked = |expires_at| {
+        let mut world = rally();
+        world.rules.token_expires_at = Some(expires_at);
+        let request = axum::extract::Request::builder()
+            .uri("/user")
+            .header("authorization", "Bearer ghp_one")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let site = PretendRally::of(world, "rallyforresearch/rally", "ghp_one");
+        let answer = runtime.block_on(site.github().oneshot(request)).unwrap();
+        let told = answer.headers()["github-authentication-token-expiration"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), told)
+    };
+    assert_eq!(asked(START + MINUTE), (200, "2027-01-15 08:01:00 UTC".to_owned()));
+    assert_eq!(asked(START).0, 401);
+}
