@@ -46,8 +46,7 @@ test-practice: ui/dist/index.html ## the ten things that can go wrong, practised
 
 test-fronts: ## foreign clients against the pretend production: boto3, aws, prism, ssh, git, curl; and moto compared
 	$(CARGO) build --workspace --bins
-	$(CARGO) test -p greenlight-rehearsal --test git_front --test ssh_front
-	$(CARGO) test -p greenlight-tests --test fronts_aws --test fronts -- --nocapture
+	$(CARGO) test --workspace --test git_front --test ssh_front --test fronts_aws --test fronts -- --nocapture
 
 test-release-engine: ## whole releases without a window against the pretend production
 	$(CARGO) test -p greenlight-tests --test release
