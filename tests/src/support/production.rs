@@ -6,7 +6,8 @@ use anyhow::{Result, anyhow};
 use greenlight_rehearsal::{
     handle::Handle,
     host::jobs::ExitCodes,
-    process::{IDLE_MAX, Options, rally::PretendRally, serve},
+    process::{IDLE_MAX, Options, Production as _, rally::PretendRally, serve},
+    world::Rules,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -27,6 +28,14 @@ impl Served {
     /// # Errors
     /// When it does not answer within 30 s.
     pub async fn start(speed: u32) -> Result<Self> {
+        Self::start_with(speed, |_| {}).await
+    }
+
+    /// Serves a new one whose rules are not the usual ones.
+    ///
+    /// # Errors
+    /// When it does not answer within 30 s.
+    pub async fn start_with(speed: u32, change: fn(&mut Rules)) -> Result<Self> {
         let folder = open_folder("production")?;
         let options = Options {
             private_dir: folder.path().to_owned(),
@@ -34,7 +43,14 @@ impl Served {
             idle_max: IDLE_MAX,
             exit_codes: ExitCodes::default(),
         };
-        let task = tokio::spawn(serve(options, PretendRally::make));
+        let make = move |beginning| {
+            let made = PretendRally::make(beginning)?;
+            if let Some(mut world) = made.world() {
+                change(&mut world.rules);
+            }
+            Ok(made)
+        };
+        let task = tokio::spawn(serve(options, make));
         let mut deadline = Deadline::after(Duration::from_secs(30));
         loop {
             if let Some(handle) = Handle::attach(folder.path()).await {

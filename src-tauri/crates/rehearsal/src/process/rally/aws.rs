@@ -1,6 +1,8 @@
 //! The AWS JSON protocol in front of the rules: ECS, ECR, CloudWatch Logs by `X-Amz-Target`, and STS's form protocol.
 //! Whoever asks was let in by [`crate::fronts::aws`].
 
+mod members;
+
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -31,6 +33,7 @@ pub(super) fn caller_identity() -> String {
 impl World {
     /// Answers one call.
     pub(super) fn aws(&mut self, target: &str, body: &Value) -> Answer {
+        members::check(body)?;
         match target.rsplit('.').next().unwrap_or_default() {
             "DescribeServices" => self.describe_services(body),
             "ListTasks" => self.list_tasks(body),
@@ -51,7 +54,8 @@ impl World {
             .iter()
             .filter(|name| last_part(name) != SERVICE)
             .map(|name| {
-                let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{}", last_part(name));
+                // Without the cluster (<https://github.com/aws-actions/amazon-ecs-deploy-task-definition/issues/369>).
+                let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{}", last_part(name));
                 json!({ "arn": arn, "reason": "MISSING" })
             })
             .collect();
@@ -208,9 +212,12 @@ impl World {
     }
 
     fn describe_images(&self, body: &Value) -> Answer {
-        if body.get("repositoryName").and_then(Value::as_str) != Some(IMAGES) {
-            let name = body.get("repositoryName").unwrap_or(&Value::Null);
-            return Err((400, "RepositoryNotFoundException", no_repository(name)));
+        match body.get("repositoryName") {
+            None | Some(Value::Null) => return Err(members::absent("repositoryName")),
+            Some(name) if name.as_str() != Some(IMAGES) => {
+                return Err((400, "RepositoryNotFoundException", no_repository(name)));
+            }
+            Some(_) => {}
         }
         let asked: Vec<&Value> = body.get("imageIds").and_then(Value::as_array).into_iter().flatten().collect();
         let mut details = Vec::new();
@@ -266,13 +273,21 @@ impl World {
     }
 
     fn log_events(&self, body: &Value) -> Answer {
-        let group = body.get("logGroupName").or_else(|| body.get("logGroupIdentifier"));
+        let group =
+            body.get("logGroupName").or_else(|| body.get("logGroupIdentifier")).filter(|group| !group.is_null());
+        if group.is_none() {
+            return Err(members::absent("logGroupName"));
+        }
         if group.and_then(Value::as_str) != Some(LOG_GROUP) {
             let why = "The specified log group does not exist.".to_owned();
             return Err((400, "ResourceNotFoundException", why));
         }
         let from = body.get("startTime").and_then(Value::as_i64).unwrap_or(0);
-        let skip = body.get("nextToken").and_then(Value::as_str).and_then(|token| token.strip_prefix("after-"));
+        let token = body.get("nextToken").and_then(Value::as_str);
+        let skip = token.and_then(|token| token.strip_prefix("after-"));
+        if token.is_some() && skip.is_none() {
+            return Err((400, "InvalidParameterException", "The specified nextToken is invalid.".to_owned()));
+        }
         let after = skip.unwrap_or_default();
         let limit = body.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
         if limit.is_some_and(|limit| !(1..=10_000).contains(&limit)) {
