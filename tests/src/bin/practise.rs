@@ -75,8 +75,11 @@ async fn play_in(app: &Path, out: &Path, data: &Path) -> Result<()> {
     let display = Display::start().await?;
     let folder = data.display().to_string();
     let place = Place { app, arguments: ["--speed", SPEED, "--data-dir", &folder], out };
-    let light = Driver::start(&display, &[]).await?;
-    let dark = Driver::start(&display, &[("GTK_THEME".to_owned(), "Adwaita:dark".to_owned())]).await?;
+    let plain =
+        if takes_pictures() { Vec::new() } else { vec![("WEBKIT_DISABLE_DMABUF_RENDERER".to_owned(), "1".to_owned())] };
+    let light = Driver::start(&display, &plain).await?;
+    let dark =
+        Driver::start(&display, &[plain, vec![("GTK_THEME".to_owned(), "Adwaita:dark".to_owned())]].concat()).await?;
     let mut album = Album { out, number: 1, titles: Vec::new() };
 
     say("Opening Greenlight on the pretend production.");
@@ -140,9 +143,14 @@ impl Album<'_> {
     }
 }
 
-/// Takes a picture, unless the environment says not to: where memory is measured, the pictures would be measured too.
+/// Whether pictures are taken. Where memory is measured they are not: they would be measured too, and the web view has to
+/// draw as it does for a person (`start_with_steady_webview` of the app), in which way a driver never gets a picture.
+fn takes_pictures() -> bool {
+    std::env::var_os("GREENLIGHT_NO_PICTURES").is_none()
+}
+
 async fn taken(operator: &Operator<'_>, file: &Path) -> Result<()> {
-    if std::env::var_os("GREENLIGHT_NO_PICTURES").is_some() { Ok(()) } else { operator.picture(file).await }
+    if takes_pictures() { operator.picture(file).await } else { Ok(()) }
 }
 
 async fn prepare(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
