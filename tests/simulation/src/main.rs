@@ -1,11 +1,17 @@
 //! `simulate SEEDS [FROM]`: plays releases, says what came of them, and ends with 1 when a rule was broken or a release
-//! that was played twice differed. With one seed it prints everything that happened.
+//! that was played twice differed. With one seed it prints everything that happened. Plays on every core, or on as many
+//! as `RAYON_NUM_THREADS` says; what it reports does not depend on how many.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
-use std::{process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use greenlight_checker::Checker;
 use greenlight_simulation::{
+    batch::in_order,
     judge::Judge,
     minimise::minimise,
     play::{self, Played},
@@ -30,27 +36,36 @@ fn play(profile: &Arc<Profile>, seed: u64, keep: Keep) -> anyhow::Result<Played>
     play::play(profile, &Scenario::of(seed), reader(), keep)
 }
 
+/// Whether a release is another one when it is played again; asked of one in [`TWICE`].
+fn differs(profile: &Arc<Profile>, seed: u64) -> anyhow::Result<bool> {
+    Ok(seed.is_multiple_of(TWICE)
+        && play(profile, seed, Keep::Trace)?.tape.trace != play(profile, seed, Keep::Trace)?.tape.trace)
+}
+
 fn main() -> anyhow::Result<ExitCode> {
     let mut args = std::env::args().skip(1);
     let seeds: u64 = args.next().map_or(Ok(1_000), |text| text.parse())?;
     let from: u64 = args.next().map_or(Ok(0), |text| text.parse())?;
     let profile = Arc::new(play::simulated_profile()?);
-    let (begun, mut sum, mut differing) = (Instant::now(), Report::default(), 0);
-    for seed in from..from.saturating_add(seeds) {
-        if seeds == 1 {
-            for line in play(&profile, seed, Keep::Lines)?.tape.lines {
-                println!("{line}");
-            }
+    if seeds == 1 {
+        for line in play(&profile, from, Keep::Lines)?.tape.lines {
+            println!("{line}");
         }
-        if seed % TWICE == 0 {
-            let (one, other) = (play(&profile, seed, Keep::Trace)?, play(&profile, seed, Keep::Trace)?);
-            differing += u64::from(one.tape.trace != other.tape.trace);
-        }
-        sum.add(play(&profile, seed, Keep::Counts)?);
     }
+    let (begun, mut sum, mut differing) = (Instant::now(), Report::default(), 0);
+    in_order(
+        from..from.saturating_add(seeds),
+        |seed| Ok((play(&profile, seed, Keep::Counts)?, differs(&profile, seed)?)),
+        |(played, differs)| {
+            differing += u64::from(differs);
+            sum.add(played);
+        },
+    )?;
     let took = begun.elapsed();
     println!("{sum}");
     println!("played in {took:.1?}; {differing} differed when played twice");
+    let (rate, cores) = (Duration::from_secs(seeds).div_duration_f64(took), rayon::current_num_threads());
+    println!("{rate:.0} releases a second, {:.0} on each of {cores} cores", rate / f64::from(u32::try_from(cores)?));
     if let Some((seed, violation)) = sum.first_broken() {
         let smallest = minimise(&Scenario::of(*seed), violation.invariant, &reader)?;
         println!("the first one, made small:\n{}", serde_json::to_string_pretty(&smallest)?);
