@@ -44,9 +44,9 @@ test-practice: ui/dist/index.html ## the ten things that can go wrong, practised
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_troubles
 
-test-fronts: ## foreign clients against the pretend production: boto3, aws, prism, ssh, git, curl; and moto compared
+test-fronts: ## clients against the pretend production: boto3, aws, prism, ssh, git, curl, the app's own; and moto compared
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test git_front --test ssh_front --test fronts_aws --test fronts -- --nocapture
+	$(CARGO) test --workspace --test git_front --test ssh_front --test fronts_aws --test fronts --test fronts_own -- --nocapture
 
 test-release-engine: ## whole releases without a window against the pretend production
 	$(CARGO) test -p greenlight-tests --test release

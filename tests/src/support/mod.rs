@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod practice;
 pub mod process;
 pub mod production;
+pub mod relay;
 pub mod ssh_host;
 pub mod stage;
 pub mod web_process;

@@ -1,0 +1,265 @@
+//! One more client of the pretend production: the app's own adapters, over the same protocols. Answers are lost on the
+//! way, refs move, scripts end badly: what the adapter says has to be what really happened.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use greenlight_adapters::{
+    aws::AwsAccess,
+    ecs::task_definitions::EcsTaskDefinitions,
+    git::GitAdapter,
+    github::{GithubAdapter, GithubLimits},
+    keychain::MemorySecrets,
+    logs::CloudWatchLogs,
+    ssh::SshHost,
+};
+use greenlight_engine::{
+    ports::{
+        Builds as _, Dispatch, Git as _, HostAddress, JobSpec, JobState, Logs as _, PushRef, PushResult,
+        RemoteHost as _, Secrets, Signature, TaskDefinitions as _,
+    },
+    profile,
+};
+use greenlight_rehearsal::world::Rules;
+use greenlight_tests::support::{process::Deadline, production::Served, relay::Relay};
+use greenlight_types::{Changed, ErrorCode, Failure, Profile, Stamp};
+use serde_json::{Value, json};
+
+const MASTER: &str = "refs/heads/master";
+const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
+/// Longest wait for something on the pretend host, in real time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pretend production, and what the app has to reach it.
+struct Bench {
+    served: Served,
+    profile: Profile,
+    secrets: Arc<dyn Secrets>,
+}
+
+impl Bench {
+    async fn start() -> Result<Self> {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: fn(&mut Rules)) -> Result<Self> {
+        let served = Served::start_with(60, change).await?;
+        let rally = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN)?;
+        let secrets = MemorySecrets::default();
+        for credential in served.handle().credentials() {
+            secrets.set(&credential).await?;
+        }
+        Ok(Self { profile: served.handle().practice_profile(&rally), served, secrets: Arc::new(secrets) })
+    }
+
+    fn github(&self, url: &str) -> Result<GithubAdapter> {
+        let limit = Duration::from_secs(5);
+        let limits = GithubLimits { connect: limit, read: limit, whole: limit, pause: Duration::from_millis(1) };
+        Ok(GithubAdapter::new(url, &self.profile.github.repository, self.secrets.clone())?.with_limits(limits))
+    }
+
+    fn github_url(&self) -> String {
+        self.served.url(self.served.handle().file().ports.github)
+    }
+
+    fn aws(&self, url: &str) -> Result<AwsAccess> {
+        Ok(AwsAccess::new(&self.profile.aws.region, Some(url), self.secrets.clone())?)
+    }
+
+    fn aws_url(&self) -> String {
+        self.served.url(self.served.handle().file().ports.aws)
+    }
+
+    fn definitions(&self, url: &str) -> Result<EcsTaskDefinitions> {
+        Ok(EcsTaskDefinitions::new(self.aws(url)?))
+    }
+
+    /// The newest revision, and the body that would register the same again.
+    async fn newest(&self) -> Result<(u32, Value)> {
+        let family = &self.profile.aws.family;
+        let found = self.definitions(&self.aws_url())?.describe(family).await?.context("a revision")?;
+        let mut body = found.definition;
+        let object = body.as_object_mut().context("an object")?;
+        for added in [
+            "taskDefinitionArn",
+            "revision",
+            "status",
+            "requiresAttributes",
+            "compatibilities",
+            "registeredAt",
+            "registeredBy",
+        ] {
+            object.remove(added);
+        }
+        object.insert("tags".to_owned(), found.tags);
+        Ok((found.revision, body))
+    }
+
+    async fn git(&self) -> Result<GitAdapter> {
+        let git = GitAdapter::new(&self.profile.git.url, self.served.folder().join("clone.git"), self.secrets.clone())?;
+        git.refresh().await?;
+        Ok(git)
+    }
+
+    fn host(&self) -> (SshHost, HostAddress) {
+        let host = &self.profile.host;
+        let address = HostAddress {
+            address: host.address.clone(),
+            port: host.port,
+            user: host.user.clone(),
+            fingerprint: host.fingerprint.clone(),
+        };
+        (SshHost::new(self.secrets.clone()), address)
+    }
+
+    fn dispatch(&self) -> Dispatch {
+        Dispatch { workflow: self.profile.github.workflow.clone(), git_ref: MASTER.to_owned(), inputs: BTreeMap::new() }
+    }
+}
+
+/// A failure after which nobody knows whether the change was made.
+fn is_open<T: std::fmt::Debug>(answer: Result<T, Failure>) -> Result<()> {
+    let failure = answer.err().context("the answer was lost")?;
+    ensure!(failure.changed == Changed::Unknown, "{failure:?}");
+    Ok(())
+}
+
+async fn id_of(git: &GitAdapter, name: &str) -> Result<Option<String>> {
+    Ok(git.remote_refs().await?.into_iter().find(|entry| entry.name == name).map(|entry| entry.id))
+}
+
+fn by() -> Signature {
+    Signature { name: "Anna".into(), email: "anna@rally.example".into(), at: Stamp("2026-11-23T09:00:00.000Z".into()) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dispatch_whose_answer_is_lost_is_sent_once_and_called_unknown() -> Result<()> {
+    let bench = Bench::start().await?;
+    let relay = Relay::start(bench.served.handle().file().ports.github, "/dispatches").await?;
+    is_open(bench.github(&relay.url())?.dispatch(&bench.dispatch()).await)?;
+    ensure!(relay.lost() == 1, "it was sent {} times", relay.lost());
+    let since = Stamp(LONG_AGO.to_owned());
+    let runs = bench.github(&bench.github_url())?.dispatched_runs(&bench.dispatch().workflow, None, &since).await?;
+    ensure!(runs.len() == 1, "{runs:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_whose_answer_is_lost_is_sent_once_and_called_unknown() -> Result<()> {
+    let bench = Bench::start().await?;
+    let (before, body) = bench.newest().await?;
+    let relay = Relay::start(bench.served.handle().file().ports.aws, "RegisterTaskDefinition").await?;
+    is_open(bench.definitions(&relay.url())?.register(&body).await)?;
+    ensure!(relay.lost() == 1, "it was sent {} times", relay.lost());
+    ensure!(bench.newest().await?.0 == before + 1, "one new revision");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registered_definition_has_every_member_that_it_was_sent_with() -> Result<()> {
+    let bench = Bench::start().await?;
+    let (before, mut body) = bench.newest().await?;
+    body["containerDefinitions"][0]["image"] = json!("012345678901.dkr.ecr.us-east-1.amazonaws.com/rally:new");
+    bench.definitions(&bench.aws_url())?.register(&body).await?;
+    let (after, registered) = bench.newest().await?;
+    ensure!(after == before + 1 && registered == body, "sent {body}\ngot {registered}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_that_is_there_is_never_moved() -> Result<()> {
+    let bench = Bench::start().await?;
+    let git = bench.git().await?;
+    let main = id_of(&git, MASTER).await?.context("a main branch")?;
+    let first = git.commit(&main).await?.and_then(|commit| commit.parents.first().cloned()).context("a parent")?;
+    let push = |id: &str, expect: Option<&str>| PushRef {
+        id: id.to_owned(),
+        name: "refs/tags/v9.9.9".to_owned(),
+        expect: expect.map(str::to_owned),
+    };
+    ensure!(git.push(&push(&first, None)).await? == PushResult::Accepted);
+    let moved = git.push(&push(&main, None)).await?;
+    ensure!(moved == PushResult::Moved { now: Some(first.clone()) }, "{moved:?}");
+    ensure!(id_of(&git, "refs/tags/v9.9.9").await?.as_deref() == Some(first.as_str()), "the tag was moved");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_that_the_server_refuses_is_no_success() -> Result<()> {
+    let bench = Bench::start().await?;
+    let git = bench.git().await?;
+    let main = id_of(&git, MASTER).await?.context("a main branch")?;
+    let file = &bench.profile.git.version_file;
+    let bytes = git.read_file(&main, file).await?.context("the version file")?;
+    let keep = "refs/greenlight/test/version";
+    let next = git.commit_file(&main, file, &[&bytes[..], b"# next\n"].concat(), "next", &by(), keep).await?;
+    let hook = bench.served.folder().join("git").join(format!("{}.git/hooks/update", bench.profile.github.repository));
+    fs_err::write(&hook, "#!/bin/sh\necho 'error: GH006: Protected branch update failed.' >&2\nexit 1\n")?;
+    fs_err::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let push = PushRef { id: next, name: MASTER.to_owned(), expect: Some(main.clone()) };
+    let refused = git.push(&push).await?;
+    ensure!(matches!(&refused, PushResult::Refused { .. }), "{refused:?}");
+    ensure!(id_of(&git, MASTER).await? == Some(main), "main moved");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_page_of_the_log_is_not_its_end() -> Result<()> {
+    let bench = Bench::start_with(|rules| rules.has_empty_pages = true).await?;
+    let logs = CloudWatchLogs::new(bench.aws(&bench.aws_url())?, &bench.profile.aws.log_group);
+    let mut deadline = Deadline::after(PATIENCE);
+    loop {
+        let first = logs.page(0, None).await?;
+        ensure!(first.events.is_empty(), "the first page has lines");
+        let token = first.next.context("a page without a line, and no next one")?;
+        if !logs.page(0, Some(&token)).await?.events.is_empty() {
+            return Ok(());
+        }
+        deadline.pause("a line of the log").await?;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_with_another_fingerprint_is_given_nothing() -> Result<()> {
+    let bench = Bench::start().await?;
+    let (ssh, mut address) = bench.host();
+    address.fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned();
+    let job = JobSpec { id: "rally.practice.backup.9.9.9.a1".into(), script: "true\n".into() };
+    let failure = ssh.submit(&address, &job).await.err().context("another machine")?;
+    ensure!(failure.code == ErrorCode::HostChanged, "{failure:?}");
+    let (ssh, address) = bench.host();
+    ensure!(ssh.status(&address, &job.id).await?.state == JobState::Absent, "the job is there");
+    Ok(())
+}
+
+/// A job that ended on the pretend host, as the adapter tells it.
+async fn ended(bench: &Bench, script: &str) -> Result<JobState> {
+    let (ssh, address) = bench.host();
+    let job = JobSpec { id: "rally.practice.backup.9.9.9.a1".into(), script: script.into() };
+    ssh.submit(&address, &job).await?;
+    ssh.launch(&address, &job.id).await?;
+    let mut deadline = Deadline::after(PATIENCE);
+    loop {
+        match ssh.status(&address, &job.id).await?.state {
+            JobState::NotStarted | JobState::Running => deadline.pause("the job to end").await?,
+            state @ (JobState::Absent | JobState::Finished { .. } | JobState::Lost { .. }) => return Ok(state),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_ends_with_an_error_has_its_code() -> Result<()> {
+    let bench = Bench::start().await?;
+    let state = ended(&bench, "exit 7\n").await?;
+    ensure!(matches!(state, JobState::Finished { exit: 7, .. }), "{state:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_supervisor_was_killed_is_lost_and_not_finished() -> Result<()> {
+    let bench = Bench::start().await?;
+    // The script's parent is the process that would write the result.
+    let state = ended(&bench, "kill -9 $PPID\n").await?;
+    ensure!(matches!(state, JobState::Lost { .. }), "{state:?}");
+    Ok(())
+}
