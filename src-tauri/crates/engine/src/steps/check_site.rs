@@ -149,9 +149,10 @@ fn answers(run: &RunView, version: &str) -> Option<Outcome> {
         }
         evidence.push(format!("{}: {word}, said {}.", check.text, answer.person));
     }
-    Some(if unwell == 0 {
-        Outcome::Succeeded { evidence, facts: Vec::new() }
-    } else {
-        Outcome::Warned { evidence, facts: Vec::new(), warning: format!("{unwell} checks did not pass.") }
-    })
+    let warning = match unwell {
+        0 => return Some(Outcome::Succeeded { evidence, facts: Vec::new() }),
+        1 => "One check did not pass.".to_owned(),
+        several => format!("{several} checks did not pass."),
+    };
+    Some(Outcome::Warned { evidence, facts: Vec::new(), warning })
 }
