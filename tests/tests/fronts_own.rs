@@ -224,7 +224,7 @@ async fn a_machine_with_another_fingerprint_is_given_nothing() -> Result<()> {
     let bench = Bench::start().await?;
     let (ssh, mut address) = bench.host();
     address.fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned();
-    let job = JobSpec { id: "rally.practice.backup.9.9.9.a1".into(), script: "true\n".into() };
+    let job = job("true\n");
     let failure = ssh.submit(&address, &job).await.err().context("another machine")?;
     ensure!(failure.code == ErrorCode::HostChanged, "{failure:?}");
     let (ssh, address) = bench.host();
@@ -232,18 +232,28 @@ async fn a_machine_with_another_fingerprint_is_given_nothing() -> Result<()> {
     Ok(())
 }
 
+fn job(script: &str) -> JobSpec {
+    JobSpec {
+        id: "rally.practice.backup.9.9.9.a1".into(),
+        script: script.into(),
+        mutex: "rally.practice-db".into(),
+        starts_within: Duration::from_secs(3_600),
+    }
+}
+
 /// A job that ended on the pretend host, as the adapter tells it.
 async fn ended(bench: &Bench, script: &str) -> Result<JobState> {
     let (ssh, address) = bench.host();
-    let job = JobSpec { id: "rally.practice.backup.9.9.9.a1".into(), script: script.into() };
+    let job = job(script);
     ssh.submit(&address, &job).await?;
     ssh.launch(&address, &job.id).await?;
     let mut deadline = Deadline::after(PATIENCE);
     loop {
-        match ssh.status(&address, &job.id).await?.state {
-            JobState::NotStarted | JobState::Running => deadline.pause("the job to end").await?,
-            state @ (JobState::Absent | JobState::Finished { .. } | JobState::Lost { .. }) => return Ok(state),
+        let state = ssh.status(&address, &job.id).await?.state;
+        if matches!(state, JobState::Finished { .. } | JobState::Lost { .. }) {
+            return Ok(state);
         }
+        deadline.pause("the job to end").await?;
     }
 }
 
@@ -259,7 +269,7 @@ async fn a_script_that_ends_with_an_error_has_its_code() -> Result<()> {
 async fn a_job_whose_supervisor_was_killed_is_lost_and_not_finished() -> Result<()> {
     let bench = Bench::start().await?;
     // The script's parent is the process that would write the result.
-    let state = ended(&bench, "kill -9 $PPID\n").await?;
+    let state = ended(&bench, "kill -9 $PPID; sleep 0.2\n").await?;
     ensure!(matches!(state, JobState::Lost { .. }), "{state:?}");
     Ok(())
 }

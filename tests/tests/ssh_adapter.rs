@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use greenlight_adapters::{keychain::MemorySecrets, ssh::SshHost as Adapter};
 use greenlight_engine::ports::{
-    Credential, HostAddress, JobSpec, JobState, JobStatus, RemoteHost, SecretText, Secrets, Submitted,
+    Credential, HostAddress, JobSpec, JobState, JobStatus, RemoteHost, Revoked, SecretText, Secrets, Submitted, Why,
 };
 use greenlight_tests::support::{
     hold::Moment,
@@ -53,7 +53,12 @@ impl Bench {
 }
 
 fn job(id: &str, script: &str) -> JobSpec {
-    JobSpec { id: id.into(), script: script.into() }
+    JobSpec {
+        id: id.into(),
+        script: script.into(),
+        mutex: "rally.prod-db".into(),
+        starts_within: Duration::from_secs(600),
+    }
 }
 
 async fn until(adapter: &Adapter, host: &HostAddress, id: &str, is_so: impl Fn(&JobState) -> bool) -> JobStatus {
@@ -142,6 +147,56 @@ async fn a_migration_launched_many_times_at_once_starts_once() {
 }
 
 #[tokio::test]
+async fn a_gate_that_was_closed_stays_closed_for_every_computer() {
+    let bench = Bench::new().await;
+    let (one, other, host) = (bench.usual().await, bench.usual().await, bench.host());
+    let (first, second) = (job("rally.prod.migrate.2.1.0.a1", MIGRATE), job("rally.prod.migrate.2.1.0.a2", MIGRATE));
+    assert_eq!(one.submit(&host, &first).await.expect("submitted"), Submitted::New);
+    assert_eq!(
+        one.submit(&host, &second).await.expect("an answer"),
+        Submitted::Unfinished,
+        "the first may still start"
+    );
+    for adapter in [&one, &other] {
+        assert_eq!(adapter.revoke(&host, &first.id, Why::Outside).await.expect("an answer"), Revoked::Won);
+    }
+    assert_eq!(other.submit(&host, &first).await.expect("an answer"), Submitted::Revoked);
+    other.launch(&host, &first.id).await.expect("a launch may arrive late");
+    assert_eq!(other.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(Why::Outside));
+    assert_eq!(other.submit(&host, &second).await.expect("submitted"), Submitted::New);
+    other.launch(&host, &second.id).await.expect("launched");
+    until(&other, &host, &second.id, is_over).await;
+    assert_eq!(one.revoke(&host, &second.id, Why::Outside).await.expect("an answer"), Revoked::Lost);
+    assert_eq!(one.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(Why::Outside));
+    assert_eq!(bench.machine.starts(Script::Migration).len(), 1, "only the second attempt started");
+}
+
+#[tokio::test]
+async fn a_job_does_not_start_beside_another_of_its_mutex_nor_after_its_time() {
+    let bench = Bench::new().await;
+    let (adapter, host) = (bench.usual().await, bench.host());
+    let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
+    let first = job("rally.prod.migrate.2.0.0.a1", MIGRATE);
+    adapter.submit(&host, &first).await.expect("submitted");
+    adapter.launch(&host, &first.id).await.expect("launched");
+    hold.wait_until_held(PATIENCE).await.expect("the script runs");
+    let late = JobSpec { starts_within: Duration::ZERO, ..job("rally.prod.migrate.2.1.0.a1", "touch ~/late\n") };
+    adapter.submit(&host, &late).await.expect("submitted");
+    assert!(adapter.status(&host, &late.id).await.expect("a status").state.never_started());
+    until(&adapter, &host, &late.id, |state| *state == JobState::Expired).await;
+    adapter.launch(&host, &late.id).await.expect("an order that arrives late");
+    let busy = job("rally.prod.backup.2.1.0.a1", "touch ~/beside\n");
+    adapter.submit(&host, &busy).await.expect("submitted");
+    assert_eq!(adapter.status(&host, &busy.id).await.expect("a status").state, JobState::Busy);
+    drop(hold);
+    until(&adapter, &host, &first.id, is_over).await;
+    adapter.launch(&host, &busy.id).await.expect("launched");
+    until(&adapter, &host, &busy.id, is_over).await;
+    let files = bench.machine.inside_as_user("ls ~").expect("a look");
+    assert!(files.contains("beside") && !files.contains("late"), "{files}");
+}
+
+#[tokio::test]
 async fn a_job_goes_on_when_every_session_is_killed_and_is_found_again() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
@@ -199,14 +254,14 @@ async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_ag
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
     // The supervisor alone: its payload still holds the lock, so the job still runs.
     let supervisors =
-        "for p in /proc/[0-9]*; do grep -qa sup.sh $p/cmdline 2>/dev/null && echo ${p#/proc/}; done; true";
+        "for p in /proc/[0-9]*; do grep -qa supervise $p/cmdline 2>/dev/null && echo ${p#/proc/}; done; true";
     let pids = bench.machine.inside(supervisors).expect("a look");
     let pid = pids.split_whitespace().last().expect("a supervisor").to_owned();
     bench
         .machine
         .inside(&format!("for p in {}; do kill -9 $p 2>/dev/null; done; true", pids.replace('\n', " ")))
         .expect("killed");
-    assert_eq!(adapter.status(&host, &spec.id).await.expect("a status").state, JobState::Running, "supervisor {pid}");
+    assert_eq!(adapter.status(&host, &spec.id).await.expect("a status").state, JobState::Orphaned, "supervisor {pid}");
     drop(hold);
     let end = until(&adapter, &host, &spec.id, is_over).await;
     assert!(matches!(end.state, JobState::Lost { .. }), "{end:?}");

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    HostAddress, JobSpec, JobStatus, PortResult, ReadOutput, RemoteHost, Site, SiteAnswer, Submitted,
+    HostAddress, JobSpec, JobStatus, PortResult, ReadOutput, RemoteHost, Revoked, Site, SiteAnswer, Submitted, Why,
 };
 use greenlight_types::{ErrorCode, Failure};
 
@@ -57,6 +57,10 @@ impl RemoteHost for OnlyMachine {
 
     async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()> {
         self.at(host)?.launch(host, id).await
+    }
+
+    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+        self.at(host)?.revoke(host, id, why).await
     }
 
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {

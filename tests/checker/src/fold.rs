@@ -33,6 +33,7 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
+        | Body::GateClosing { .. }
         | Body::QuestionAnswered
         | Body::CheckAnswered { .. } => None,
     }
@@ -69,6 +70,7 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
+        | Body::GateClosing { .. }
         | Body::QuestionAnswered
         | Body::CheckAnswered { .. } => (true, from),
     };

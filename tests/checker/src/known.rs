@@ -7,7 +7,8 @@ use crate::{
     Found,
     fold::{self, Folded, Steps},
     records::{
-        Actor, Body, Deployment, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, Ref, Status, Step, Task, Work,
+        Actor, Body, Deployment, Entry, Event, Fact, How, JobState, Names, Op, Plan, Profile, Ref, Status, Step, Task,
+        Work,
     },
 };
 
@@ -30,6 +31,10 @@ pub struct Known {
     pub checks: BTreeMap<String, String>,
     /// A migration that is called finished and that the machine has not confirmed: a person's word has to follow.
     pub unproved_migration: Option<String>,
+    /// Jobs whose gate a person wanted closed, by the journal.
+    pub closing: BTreeSet<String>,
+    /// Whether the migration is done by a person's word.
+    pub is_migrated_by_word: bool,
     /// Whether a person's word ended the last doubt about the migration.
     pub is_migration_reset_by_person: bool,
     pub world: Seen,
@@ -98,6 +103,10 @@ pub struct Seen {
     pub jobs: BTreeMap<String, (JobState, Option<i32>)>,
     pub runs: BTreeMap<String, RunSeen>,
     pub images: BTreeMap<String, Option<String>>,
+    /// Jobs whose gate was closed before they started.
+    pub revoked: BTreeSet<String>,
+    /// Scripts that began and have not ended.
+    pub running: BTreeSet<String>,
     /// How often a script began, by its job.
     pub payloads: BTreeMap<String, u32>,
     pub migrations: u32,
@@ -140,6 +149,7 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
         Op::RegisterTaskDefinition { .. } => Some((Some(Step::RegisterTaskDefinition), "registration")),
         Op::SubmitJob { id, .. } => Some((step_of_job(id), "job")),
         Op::LaunchJob { id } => Some((step_of_job(id), "launch")),
+        Op::RevokeJob { id } => Some((step_of_job(id), "revoke")),
         Op::UpdateService => Some((None, "update of the service")),
         Op::StopDeployment => Some((None, "stop of a deployment")),
         Op::PayloadStarted { .. }
@@ -211,7 +221,11 @@ impl Known {
             Body::StepReset { step: Step::RunMigration, evidence, .. } => {
                 self.is_migration_reset_by_person = evidence.starts_with(&event.by.person);
             }
-            Body::StepSucceeded { step: Step::RunMigration, .. } => self.unproved_migration = None,
+            Body::StepSucceeded { step: Step::RunMigration, how, .. } => {
+                self.unproved_migration = None;
+                self.is_migrated_by_word = matches!(how, How::SaidBy | How::ByHand);
+            }
+            Body::GateClosing { job } => _ = self.closing.insert(job),
             Body::FactLearned { fact } => self.learn(fact),
             Body::CheckAnswered { check, answer } => _ = self.checks.insert(check, answer),
             Body::RunEnded { .. } => self.has_ended = true,
@@ -280,10 +294,16 @@ impl Known {
                 world.told_runs.insert(run);
             }
             Op::PayloadStarted { job, work } => {
-                *world.payloads.entry(job).or_default() += 1;
+                *world.payloads.entry(job.clone()).or_default() += 1;
+                world.running.insert(job);
                 world.migrations += u32::from(work == Work::Migration);
             }
-            Op::PayloadEnded { job, exit } => _ = world.exits.insert(job, exit),
+            Op::PayloadEnded { job, exit } => {
+                world.running.remove(&job);
+                world.exits.insert(job, exit);
+            }
+            Op::HostRebooted => world.running.clear(),
+            Op::RevokeJob { id } if entry.applied => _ = world.revoked.insert(id),
             Op::DumpWritten { job, file, good } => world.dumps.push((job, file, good)),
             Op::Listing { refs } => world.listing = refs,
             Op::Described { arn } => _ = world.described.insert(arn),
@@ -305,8 +325,8 @@ impl Known {
             | Op::RegisterTaskDefinition { .. }
             | Op::SubmitJob { .. }
             | Op::LaunchJob { .. }
+            | Op::RevokeJob { .. }
             | Op::SchemaChanged
-            | Op::HostRebooted
             | Op::ImagePushed
             | Op::RunEnded
             | Op::DeploymentStarted
@@ -320,7 +340,8 @@ impl Known {
 
     /// Notes an effect of the app on the attempt it belongs to.
     fn effect(&mut self, entry: &Entry) {
-        let Some((Some(step), name)) = owner(&entry.op) else { return };
+        // A closed gate is the absence of an effect.
+        let Some((Some(step), name)) = owner(&entry.op).filter(|(_, name)| *name != "revoke") else { return };
         let number = self.step(step).attempt;
         if let Some(attempt) = self.attempts.get_mut(&(step, number)) {
             attempt.applied.push(name);

@@ -80,6 +80,7 @@ pub enum Body {
     StepResumed { step: Step, attempt: u32 },
     StepReset { step: Step, attempt: u32, evidence: String },
     StepStopped { step: Step, attempt: u32 },
+    GateClosing { job: String },
     QuestionAnswered,
     CheckAnswered { check: String, answer: String },
 }
@@ -214,6 +215,7 @@ pub enum Op {
     RegisterTaskDefinition { body: Value },
     SubmitJob { id: String, script: String },
     LaunchJob { id: String },
+    RevokeJob { id: String },
     PayloadStarted { job: String, work: Work },
     PayloadEnded { job: String, exit: i32 },
     DumpWritten { job: String, file: String, good: bool },
@@ -250,6 +252,7 @@ pub enum Work {
 pub enum JobState {
     Absent,
     NotStarted,
+    Revoked,
     Running,
     Finished,
     Lost,

@@ -298,7 +298,34 @@ fn a_second_start_of_the_migration_is_found_whoever_started_it() {
     let is_start =
         |told: &Value| kind(told) == "payloadStarted" && told.pointer("/op/work") == Some(&json!("migration"));
     let records = doubled(is_start, |told| set(told, "/op/job", json!("rally.prod.migrate.2.1.0.a2")));
-    assert_eq!(broken(&records), BTreeSet::from(["INV-D2"]));
+    assert_eq!(broken(&records), BTreeSet::from(["INV-D2", "INV-D4"]), "and beside the first one");
+}
+
+/// An entry of the world's record about the staging machine, at the time of the first start of a migration.
+fn at_the_migration(entries: &[Value]) -> Vec<Record> {
+    let mut records = released();
+    let is_start =
+        |told: &Value| kind(told) == "payloadStarted" && told.pointer("/op/work") == Some(&json!("migration"));
+    let at = records.iter().position(|(_, told)| is_start(told)).expect("a migration");
+    for op in entries.iter().rev() {
+        let mut entry = records[at].clone();
+        set(&mut entry.1, "/op", op.clone());
+        records.insert(at, entry);
+    }
+    records
+}
+
+#[test]
+fn a_job_that_starts_after_its_gate_was_closed_is_found() {
+    let closed = json!({ "kind": "revokeJob", "id": "rally.prod.migrate.2.1.0.a1", "why": "outside" });
+    let records = at_the_migration(&[closed]);
+    assert!(broken(&records).contains("INV-D5"), "{:?}", broken(&records));
+}
+
+#[test]
+fn a_migration_beside_another_job_at_the_database_is_found() {
+    let other = json!({ "kind": "payloadStarted", "job": "rally.prod.backup.2.0.0.a1", "work": "backup", "boot": 1 });
+    assert_eq!(broken(&at_the_migration(&[other])), BTreeSet::from(["INV-D4"]));
 }
 
 #[test]

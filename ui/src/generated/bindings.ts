@@ -759,6 +759,17 @@ step: StepId;
 attempt: number; 
 /**  Why. */
 note: string } | 
+/**
+ *  A named person says that the work of a job was done outside the app: before that is taken, its gate on the machine
+ *  is closed, so that the app can never start it afterwards (RELEASE.md 5).
+ */
+{ kind: "gateClosing"; 
+/**  Which step. */
+step: StepId; 
+/**  Id of the job. */
+job: string; 
+/**  What the person wrote. */
+note: string } | 
 /**  A person answered a question of a plan. */
 { kind: "questionAnswered"; 
 /**  Which step. */

@@ -88,6 +88,7 @@ function isStepEvent(body: EventBody): body is StepEvent {
     case "runEnded":
     case "tookOver":
     case "factLearned":
+    case "gateClosing":
     case "questionAnswered":
     case "checkAnswered":
       return false;
@@ -177,6 +178,7 @@ function runChange(view: RunView, event: Event): Partial<RunView> {
       return { checks: [...others, { check, answer, note, person: event.by.person, at }] };
     }
     case "tookOver":
+    case "gateClosing":
     case "stepOffered":
     case "stepStarted":
     case "stepSucceeded":

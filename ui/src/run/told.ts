@@ -100,6 +100,8 @@ export function told(event: Event, view: RunView): Told | null {
       return say(`“${title(body.step)}” had not happened: ${body.evidence}`, "careful");
     case "stepStopped":
       return say(`Stopped “${title(body.step)}”: ${body.note}`, "careful");
+    case "gateClosing":
+      return say(`Closed “${title(body.step)}” on the staging machine, so that the app never starts it.`, "careful");
     case "questionAnswered":
       return say(`Answered “${body.text}”: ${choiceWords(body.answer)}${body.note === "" ? "" : `, “${body.note}”`}`);
     case "checkAnswered": {

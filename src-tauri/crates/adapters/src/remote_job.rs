@@ -1,11 +1,13 @@
-//! Jobs on the staging machine: one small shell script with verbs, sent with each call, and the reading of its frames.
+//! Jobs on the staging machine: one small shell script with verbs, put there once and called by its hash, and the reading
+//! of its frames.
 //!
-//! Every verb may be repeated blindly. One rename decides who starts a job (`started`), a kernel lock says whether it
-//! lives, and absence of a result is a state, never a failure (RELIABILITY.md 3). Fencing, revoking and the mutex of an
-//! environment are not here yet.
+//! Every verb may be repeated blindly. One rename decides who starts a job (`started`) or closes its gate, kernel locks
+//! say whether it lives, and absence of a result is a state, never a failure (RELIABILITY.md 3).
+
+use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use greenlight_engine::ports::{JobSpec, JobState, JobStatus, PortResult, Submitted};
+use greenlight_engine::ports::{JobSpec, JobState, JobStatus, PortResult, Revoked, Submitted, Why};
 use greenlight_types::{ErrorCode, Failure, Retry};
 use sha2::{Digest, Sha256};
 
@@ -14,40 +16,71 @@ use crate::mutant::{self, Mutant};
 /// The verbs.
 pub(crate) const SCRIPT: &str = include_str!("remote_job/job.sh");
 
-/// Largest job script: it travels as one argument.
+/// Its hash, which is its name on the machine: an app never runs the verbs of another one.
+static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| hex(&Sha256::digest(SCRIPT)));
+
+/// Largest job script.
 const SCRIPT_MAX: usize = 64 * 1024;
 
-/// A call of the script: the command for `exec`, its standard input is [`SCRIPT`].
+/// A call of the script: the command for `exec`, and its standard input.
 pub(crate) struct Call {
-    /// Command line.
+    /// Command line, for any login shell: one word of it is quoted, and has no quote in it.
     pub command: String,
+    /// Standard input.
+    pub input: String,
     nonce: String,
 }
 
 impl Call {
     fn new(verb: &str, id: &str, more: &[&str]) -> PortResult<Self> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if id.is_empty() || id.len() > 100 || !id.chars().all(is_plain) || id.starts_with(['.', '-']) {
-            return Err(Failure::new(
-                ErrorCode::BadInput,
-                format!("name a job {id:?}: letters, digits, dots and dashes only"),
-            ));
+        for word in [id].iter().chain(more) {
+            if word.is_empty() || word.len() > 100 || !word.chars().all(is_plain) || word.starts_with(['.', '-']) {
+                return Err(Failure::new(
+                    ErrorCode::BadInput,
+                    format!("name a job {word:?}: letters, digits, dots and dashes only"),
+                ));
+            }
         }
         let nonce = format!("{:032x}", rand::random::<u128>());
         let arguments: String = more.iter().map(|one| format!(" {one}")).collect();
-        Ok(Self { command: format!("sh -s -- {nonce} {verb} {id}{arguments}"), nonce })
+        let hash = &*SCRIPT_HASH;
+        let command = format!(
+            "sh -c 'h=$HOME/.greenlight/helper/{hash}.sh; \
+             [ \"$(sha256sum < \"$h\" 2>/dev/null | cut -c1-64)\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id}{arguments}; \
+             echo; echo \"<<<JOB:{nonce}\"; echo nohelper; echo \"JOB:{nonce}>>>\"'"
+        );
+        Ok(Self { command, input: String::new(), nonce })
+    }
+
+    /// Puts the verbs on the machine. What was damaged on the way is never put in place.
+    pub(crate) fn upload() -> Self {
+        let (hash, nonce) = (&*SCRIPT_HASH, format!("{:032x}", rand::random::<u128>()));
+        let command = format!(
+            "sh -c 'umask 077; d=$HOME/.greenlight/helper; mkdir -p \"$d\" && t=$(mktemp \"$d/new.XXXXXXXX\") && \
+             cat > \"$t\" && [ \"$(sha256sum < \"$t\" | cut -c1-64)\" = {hash} ] && sync \"$t\" && \
+             mv -T \"$t\" \"$d/{hash}.sh\" && sync \"$d\" && s=uploaded; rm -f \"$t\"; \
+             echo; echo \"<<<JOB:{nonce}\"; echo \"${{s:-damaged}}\"; echo \"JOB:{nonce}>>>\"'"
+        );
+        Self { command, input: SCRIPT.to_owned(), nonce }
     }
 
     pub(crate) fn submit(job: &JobSpec) -> PortResult<Self> {
         if job.script.is_empty() || job.script.len() > SCRIPT_MAX {
             return Err(Failure::new(ErrorCode::BadInput, "put an empty or too large script on the machine"));
         }
-        let (sha, body) = (hex(&Sha256::digest(&job.script)), STANDARD.encode(&job.script));
-        Self::new("submit", &job.id, &[&sha, &body])
+        let (sha, seconds) = (hex(&Sha256::digest(&job.script)), job.starts_within.as_secs().to_string());
+        // No job of a release is ended by the app (INV-D6).
+        let call = Self::new("submit", &job.id, &[&sha, &seconds, &job.mutex, "no"])?;
+        Ok(Self { input: job.script.clone(), ..call })
     }
 
     pub(crate) fn launch(id: &str) -> PortResult<Self> {
         Self::new("launch", id, &[])
+    }
+
+    pub(crate) fn revoke(id: &str, why: Why) -> PortResult<Self> {
+        Self::new("revoke", id, &[word(why)])
     }
 
     pub(crate) fn status(id: &str) -> PortResult<Self> {
@@ -62,20 +95,41 @@ impl Call {
         Self::new("output", id, &[&offset.to_string(), &max.to_string()])
     }
 
-    /// The frame in what the machine printed.
-    pub(crate) fn frame(&self, printed: &str) -> PortResult<String> {
+    /// The frame in what the machine printed; `None` when the verbs are not on the machine yet.
+    pub(crate) fn frame(&self, printed: &str) -> PortResult<Option<String>> {
         let (open, close) = (format!("<<<JOB:{}\n", self.nonce), format!("\nJOB:{}>>>", self.nonce));
         let frame =
             printed.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map(|(frame, _)| frame.trim());
         match frame {
-            Some("noflock") => {
-                Err(Failure::new(ErrorCode::Internal, "run jobs on the staging machine: flock or setsid is missing")
-                    .hint("Ask a developer to install util-linux on the staging machine.")
+            Some("nohelper") => Ok(None),
+            Some("remotefs") => Err(Failure::new(
+                ErrorCode::Internal,
+                "run jobs on the staging machine: its home folder is on another computer (NFS or SMB)",
+            )
+            .hint("Ask a developer to give the login user a home folder on a disk of that machine.")
+            .retry(Retry::Safe)),
+            Some("damaged") => {
+                Err(Failure::new(ErrorCode::Unreachable, "send a script to the staging machine whole")
                     .retry(Retry::Safe))
             }
-            Some(frame) => Ok(frame.to_owned()),
+            Some(frame) => match frame.strip_prefix("without ") {
+                Some(program) => {
+                    Err(Failure::new(ErrorCode::Internal, "run jobs on the staging machine: a program is missing")
+                        .because(program)
+                        .hint("Ask a developer to install util-linux and coreutils on the staging machine.")
+                        .retry(Retry::Safe))
+                }
+                None => Ok(Some(frame.to_owned())),
+            },
             None => Err(unreadable(printed)),
         }
+    }
+}
+
+fn word(why: Why) -> &'static str {
+    match why {
+        Why::Expired => "expired",
+        Why::Outside => "outside",
     }
 }
 
@@ -90,41 +144,60 @@ pub(crate) fn submitted(frame: &str) -> PortResult<Submitted> {
         "new" => Ok(Submitted::New),
         "same" => Ok(Submitted::Same),
         "conflict" => Ok(Submitted::Conflict),
+        "revoked" => Ok(Submitted::Revoked),
+        "unfinished" => Ok(Submitted::Unfinished),
         other => Err(unreadable(other)),
     }
 }
 
-/// Reads one state line.
+/// Reads the answer of revoke.
+pub(crate) fn revoked(frame: &str) -> PortResult<Revoked> {
+    match frame {
+        "won" => Ok(Revoked::Won),
+        "lost" => Ok(Revoked::Lost),
+        other => Err(unreadable(other)),
+    }
+}
+
+/// Reads one state line: `name=value` between spaces.
 pub(crate) fn status(id: &str, line: &str) -> PortResult<JobStatus> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    let seconds = |text: &str| {
-        text.parse::<i64>()
-            .ok()
-            .and_then(|s| greenlight_engine::time::from_ms(s.saturating_mul(1000)))
+    let value = |name: &str| {
+        line.split_whitespace()
+            .find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
             .ok_or_else(|| unreadable(line))
     };
-    let bytes = |text: &str| text.parse::<u64>().map_err(|_| unreadable(line));
-    let known = |state, at: &str, size: &str| {
-        Ok(JobStatus { id: id.to_owned(), state, started_at: Some(seconds(at)?), output_bytes: bytes(size)? })
+    let seconds = |name: &str| {
+        let at =
+            value(name)?.parse::<i64>().ok().and_then(|s| greenlight_engine::time::from_ms(s.saturating_mul(1000)));
+        at.ok_or_else(|| unreadable(line))
+    };
+    let known = |state| {
+        let output_bytes = value("bytes")?.parse().map_err(|_| unreadable(line))?;
+        Ok(JobStatus { id: id.to_owned(), state, started_at: Some(seconds("at")?), output_bytes })
     };
     let quiet = |state| Ok(JobStatus { id: id.to_owned(), state, started_at: None, output_bytes: 0 });
-    let lost = |why: &str| JobState::Lost { why: why.to_owned() };
-    match fields.as_slice() {
-        ["absent"] => quiet(JobState::Absent),
-        ["waiting", ..] => quiet(JobState::NotStarted),
-        ["running", at, size] => known(JobState::Running, at, size),
-        ["finished", at, size, code, end] => {
-            let told: i32 = code.parse().map_err(|_| unreadable(line))?;
-            let exit = if mutant::is(Mutant::ExitIgnored) { 0 } else { told };
-            known(JobState::Finished { exit, finished_at: seconds(end)? }, at, size)
+    let finished = |exit| seconds("end").map(|finished_at| JobState::Finished { exit, finished_at });
+    let lost = |why: &str| JobState::Lost { why: format!("{why}; how far it came is not known") };
+    match value("state")? {
+        "absent" => quiet(JobState::Absent),
+        "waiting" => quiet(JobState::NotStarted),
+        "busy" => quiet(JobState::Busy),
+        "expired" => quiet(JobState::Expired),
+        "revoked" => match value("why")? {
+            "expired" => quiet(JobState::Revoked(Why::Expired)),
+            "outside" => quiet(JobState::Revoked(Why::Outside)),
+            _ => Err(unreadable(line)),
+        },
+        "running" => known(JobState::Running),
+        "orphaned" => known(JobState::Orphaned),
+        "finished" if mutant::is(Mutant::ExitIgnored) => known(finished(0)?),
+        "finished" => known(finished(value("exit")?.parse().map_err(|_| unreadable(line))?)?),
+        "died" | "rebooted" | "moved" if mutant::is(Mutant::LostIsFinished) => {
+            known(JobState::Finished { exit: 0, finished_at: seconds("at")? })
         }
-        ["died" | "rebooted", at, size] if mutant::is(Mutant::LostIsFinished) => {
-            known(JobState::Finished { exit: 0, finished_at: seconds(at)? }, at, size)
-        }
-        ["rebooted", at, size] => {
-            known(lost("the machine was restarted while the job ran; how far it came is not known"), at, size)
-        }
-        ["died", at, size] => known(lost("the job ended without a result; how far it came is not known"), at, size),
+        "rebooted" => known(lost("the machine was restarted while the job ran")),
+        "moved" => known(lost("the job began on another machine, of which this one has a copy")),
+        "died" => known(lost("the job ended without a result")),
         _ => Err(unreadable(line)),
     }
 }
@@ -165,22 +238,45 @@ mod tests {
     #[test]
     fn noise_of_a_login_is_told_apart_from_the_answer() {
         let call = Call::status("rally.prod.migrate.2.1.0.a1").expect("a call");
-        let printed = format!("Welcome!\n<<<JOB:other\nfinished\n\n<<<JOB:{0}\nabsent\nJOB:{0}>>>\nbye", call.nonce);
-        assert_eq!(call.frame(&printed).expect("a frame"), "absent");
+        let printed =
+            format!("Welcome!\n<<<JOB:other\nfinished\n\n<<<JOB:{0}\nstate=absent\nJOB:{0}>>>\nbye", call.nonce);
+        assert_eq!(call.frame(&printed).expect("a frame").as_deref(), Some("state=absent"));
         assert!(call.frame("Welcome!").is_err(), "an answer without a frame proves nothing");
     }
 
     #[test]
     fn a_job_name_that_a_shell_could_read_otherwise_is_refused() {
-        for id in ["", "a b", "$(reboot)", "-x", "../x", "a;b"] {
+        for id in ["", "a b", "$(reboot)", "-x", "../x", "a;b", "a'b"] {
             assert!(Call::status(id).is_err(), "{id}");
+            let job = JobSpec {
+                id: "a".into(),
+                script: "true".into(),
+                mutex: id.into(),
+                starts_within: std::time::Duration::from_secs(1),
+            };
+            assert!(Call::submit(&job).is_err(), "{id} as a mutex");
+        }
+    }
+
+    #[test]
+    fn a_command_quotes_one_word_for_whatever_shell_the_user_has() {
+        for call in [Call::status("a").expect("a call"), Call::upload()] {
+            assert_eq!(call.command.matches('\'').count(), 2, "{}", call.command);
         }
     }
 
     #[test]
     fn a_job_without_a_result_is_lost_and_never_failed() {
-        let seen = status("a", "died 1700000000 12").expect("a status");
-        assert!(matches!(seen.state, JobState::Lost { .. }));
-        assert!(status("a", "finished soon").is_err());
+        for state in ["died", "rebooted", "moved"] {
+            let seen = status("a", &format!("state={state} at=1700000000 bytes=12")).expect("a status");
+            assert!(matches!(seen.state, JobState::Lost { .. }), "{state}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_whole_is_no_answer() {
+        for line in ["", "finished soon", "state=finished at=1 bytes=2", "state=running at=x bytes=1", "state=new"] {
+            assert!(status("a", line).is_err(), "{line}");
+        }
     }
 }

@@ -12,7 +12,8 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    Credential, HostAddress, JobSpec, JobStatus, PortResult, ReadOutput, RemoteHost, SecretText, Secrets, Submitted,
+    Credential, HostAddress, JobSpec, JobStatus, PortResult, ReadOutput, RemoteHost, Revoked, SecretText, Secrets,
+    Submitted, Why,
 };
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry};
 use russh::{
@@ -144,9 +145,20 @@ impl SshHost {
         Ok(output)
     }
 
-    /// One job verb and its frame.
+    /// One job verb and its frame. A machine that does not have the verbs yet gets them and is asked once more.
     async fn verb(&self, host: &HostAddress, call: &Call) -> PortResult<String> {
-        let output = self.exec(host, &call.command, remote_job::SCRIPT, VERB).await?;
+        if let Some(frame) = self.framed(host, call).await? {
+            return Ok(frame);
+        }
+        // Without the verbs nothing was done, and putting them there starts nothing.
+        let uploaded = self.framed(host, &Call::upload()).await.map_err(as_read)?;
+        let missing = || Failure::new(ErrorCode::UnreadableAnswer, "put the job verbs on the staging machine");
+        uploaded.ok_or_else(missing)?;
+        self.framed(host, call).await?.ok_or_else(missing)
+    }
+
+    async fn framed(&self, host: &HostAddress, call: &Call) -> PortResult<Option<String>> {
+        let output = self.exec(host, &call.command, &call.input, VERB).await?;
         call.frame(&output.out).map_err(|failure| failure.because(output.err.trim()).changed(Changed::Unknown))
     }
 }
@@ -308,6 +320,10 @@ impl RemoteHost for SshHost {
             "launched" => Ok(()),
             other => Err(Failure::new(ErrorCode::JobConflict, "start the job").because(other)),
         }
+    }
+
+    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+        remote_job::revoked(&self.verb(host, &Call::revoke(id, why)?).await?)
     }
 
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {

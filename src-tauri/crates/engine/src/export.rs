@@ -289,6 +289,9 @@ fn what(body: &EventBody) -> String {
             format!("{}: found not to have happened: {evidence}", step.name())
         }
         EventBody::StepStopped { step, note, .. } => format!("{}: stopped: {note}", step.name()),
+        EventBody::GateClosing { step, job, note } => {
+            format!("{}: closing the gate of {job}, so that the app never starts it: {note}", step.name())
+        }
         EventBody::QuestionAnswered { step, answer, .. } => format!("{}: answered {answer}", step.name()),
         EventBody::CheckAnswered { check, answer, .. } => format!("check {check}: {}", answer_words(*answer)),
     }

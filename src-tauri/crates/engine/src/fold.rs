@@ -116,6 +116,7 @@ fn step_of(body: &EventBody) -> Option<StepId> {
         | EventBody::RunEnded { .. }
         | EventBody::TookOver { .. }
         | EventBody::FactLearned { .. }
+        | EventBody::GateClosing { .. }
         | EventBody::QuestionAnswered { .. }
         | EventBody::CheckAnswered { .. } => None,
     }
@@ -180,6 +181,7 @@ fn apply_to_step(view: &mut RunView, id: StepId, event: &Event) -> Result<(), Fa
         | EventBody::RunEnded { .. }
         | EventBody::TookOver { .. }
         | EventBody::FactLearned { .. }
+        | EventBody::GateClosing { .. }
         | EventBody::QuestionAnswered { .. }
         | EventBody::CheckAnswered { .. } => {}
     }
@@ -235,6 +237,7 @@ fn apply_to_run(view: &mut RunView, event: &Event) -> Result<(), Failure> {
             });
         }
         EventBody::TookOver { .. }
+        | EventBody::GateClosing { .. }
         | EventBody::StepOffered { .. }
         | EventBody::StepStarted { .. }
         | EventBody::StepSucceeded { .. }

@@ -135,6 +135,10 @@ mutants! {
     BackupAgeIgnored => "INV-D1";
     /// Treats the migration like a backup: what ran before gets the next number.
     MigrationRepeats => "INV-D2", "INV-U1";
+    /// Takes a person's word for the migration and leaves its gate on the machine open.
+    GateLeftOpen => "INV-D2";
+    /// Closes a gate on the machine that the record does not name.
+    GateClosedUnsaid => "INV-J1";
     /// Reads every exit code of a job as 0.
     NonZeroIsSuccess => "INV-J2";
     /// Takes a job that was lost in a restart of the machine for one that ended well.

@@ -11,6 +11,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use greenlight_types::{CredentialKind, Failure, LogLine, Stamp};
 
+mod host;
+
+pub use host::{HostAddress, JobSpec, JobState, JobStatus, ReadOutput, RemoteHost, Revoked, Submitted, Why};
+
 /// Everything a run reaches the outside with.
 #[derive(Clone)]
 pub struct Ports {
@@ -433,107 +437,6 @@ pub struct AwsIdentity {
 pub trait CloudIdentity: Send + Sync {
     /// `GetCallerIdentity`.
     async fn whoami(&self) -> PortResult<AwsIdentity>;
-}
-
-// ---------------------------------------------------------------- staging machine
-
-/// Where the staging machine is, and which one it has to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostAddress {
-    /// Name or address.
-    pub address: String,
-    /// SSH port.
-    pub port: u16,
-    /// Login user.
-    pub user: String,
-    /// Confirmed fingerprint `SHA256:…`; nothing is sent to a host with another one (INV-S1).
-    pub fingerprint: String,
-}
-
-/// A script to run detached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobSpec {
-    /// `<product>.<environment>.<step>.<version>.a<k>`; characters `[A-Za-z0-9._-]`, at most 100.
-    pub id: String,
-    /// The exact script (POSIX sh). It holds directory, environment, login shell and sudo.
-    pub script: String,
-}
-
-/// What the host says about a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JobState {
-    /// No such job.
-    Absent,
-    /// Submitted, never started.
-    NotStarted,
-    /// Its script runs.
-    Running,
-    /// Its script ended.
-    Finished {
-        /// Exit code.
-        exit: i32,
-        /// When, by the host's clock.
-        finished_at: Stamp,
-    },
-    /// It started, and nothing runs, and there is no result: killed, or the host was restarted. Outcome unknown.
-    Lost {
-        /// What the host shows.
-        why: String,
-    },
-}
-
-/// A job as the host knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobStatus {
-    /// Its id.
-    pub id: String,
-    /// Its state.
-    pub state: JobState,
-    /// When it started, by the host's clock.
-    pub started_at: Option<Stamp>,
-    /// Bytes of output so far.
-    pub output_bytes: u64,
-}
-
-/// Result of a submit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Submitted {
-    /// The job is on the host now.
-    New,
-    /// It was there before, with the same content.
-    Same,
-    /// A job of this id with other content is there; nothing was changed.
-    Conflict,
-}
-
-/// Output of a command that only reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadOutput {
-    /// Exit code; `None` when the session ended without one (then nothing may be concluded).
-    pub exit: Option<i32>,
-    /// Standard output, at most 256 KiB.
-    pub out: String,
-    /// Standard error, at most 64 KiB.
-    pub err: String,
-}
-
-/// The staging machine. Jobs live in `~/.greenlight/jobs/<id>` of the login user.
-#[async_trait]
-pub trait RemoteHost: Send + Sync {
-    /// The fingerprint that the host presents, without sending any authentication.
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String>;
-    /// Runs a command that only reads, in a plain `sh`, with a deadline.
-    async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput>;
-    /// Puts a job on the host. Repeatable: the first submit of an id wins.
-    async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted>;
-    /// Starts a submitted job, detached from the connection, unless it started before. Repeatable: one start at most.
-    async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()>;
-    /// What the host knows of a job.
-    async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus>;
-    /// Jobs whose id starts with `prefix`, sorted.
-    async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>>;
-    /// At most `max` bytes of output from `offset`.
-    async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>>;
 }
 
 // ---------------------------------------------------------------- site, secrets, time, screen

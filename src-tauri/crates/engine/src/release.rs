@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     fold,
     journal::Journal,
-    ports::{Clock, Ids, Ports, Screen},
+    mutant::{self, Mutant},
+    ports::{Clock, Ids, Ports, Screen, Why},
     profile,
     runner::{self, Message},
     spool::Spool,
@@ -206,12 +207,17 @@ impl Release {
     pub async fn act(&self, by: Actor, act: Act) -> Result<Answer, Failure> {
         match act {
             Act::FinishedByHand { step, note } => self.finished_by_hand(by, step, note).await,
+            Act::SettleDoubt { step, happened, note } => {
+                if happened && !note.trim().is_empty() {
+                    self.close_gates(&by, step, &note).await?;
+                }
+                self.ask(|reply| Message::Act { by, act: Act::SettleDoubt { step, happened, note }, reply }).await
+            }
             Act::StartDeploy(request) => self.start_deploy(by, request).await,
             Act::StartPrepare { .. }
             | Act::Confirm { .. }
             | Act::Run { .. }
             | Act::Answer { .. }
-            | Act::SettleDoubt { .. }
             | Act::AnswerCheck { .. }
             | Act::End { .. }
             | Act::TakeOver { .. } => self.ask(|reply| Message::Act { by, act, reply }).await,
@@ -300,11 +306,37 @@ impl Release {
         let status = fold::step(&self.view.borrow(), step).map(|step| step.status);
         let rests_on_word = matches!(
             (step, status),
-            (StepId::RunMigration, Some(Status::Failed | Status::Stopped)) | (StepId::BackUp, Some(Status::Warned))
+            (StepId::RunMigration, Some(Status::AwaitingOperator | Status::Failed | Status::Stopped))
+                | (StepId::BackUp, Some(Status::Warned))
         );
-        let seen =
-            if rests_on_word { None } else { Some(steps::get(step).observe(&self.context, plan.as_ref()).await) };
+        let seen = if rests_on_word {
+            self.close_gates(&by, step, &note).await?;
+            None
+        } else {
+            Some(steps::get(step).observe(&self.context, plan.as_ref()).await)
+        };
         self.ask(|reply| Message::ByHand { by, step, note, seen, reply }).await
+    }
+
+    /// Closes the gate of every job of a step that could still start, before a person's word is taken that it was done
+    /// outside the app. What is to be closed stands in the record first (INV-J1). A gate that a start has passed is as
+    /// good: neither can start again.
+    async fn close_gates(&self, by: &Actor, step: StepId, note: &str) -> Result<(), Failure> {
+        let unclosed = |failure: Failure| {
+            failure.hint("Your word is taken once the app has made sure on the staging machine that it never starts this itself.")
+        };
+        if mutant::is(Mutant::GateLeftOpen) {
+            return Ok(());
+        }
+        for job in steps::get(step).gates_to_close(&self.context).await.map_err(unclosed)? {
+            let (by, note, id) = (by.clone(), note.to_owned(), job.clone());
+            if !mutant::is(Mutant::GateClosedUnsaid) {
+                self.ask(|reply| Message::Closing { by, step, job: id, note, reply }).await?;
+            }
+            let host = self.context.host()?;
+            self.context.ports.host.revoke(&host, &job, Why::Outside).await.map_err(unclosed)?;
+        }
+        Ok(())
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<Result<T, Failure>>) -> Message) -> Result<T, Failure> {

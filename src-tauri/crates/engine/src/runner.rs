@@ -49,6 +49,8 @@ pub(crate) enum Message {
         seen: Option<Observation>,
         reply: oneshot::Sender<Result<Answer, Failure>>,
     },
+    /// The gate of a job is about to be closed, because a person did its work outside the app.
+    Closing { by: Actor, step: StepId, job: String, note: String, reply: oneshot::Sender<Result<(), Failure>> },
     /// A step learned something.
     Learn { step: StepId, fact: Fact, reply: oneshot::Sender<Result<(), Failure>> },
     /// Stop driving.
@@ -163,6 +165,10 @@ impl Runner {
             }
             Message::ByHand { by, step, note, seen, reply } => {
                 let answer = self.by_hand(by, step, note, seen).await;
+                reply_with(reply, answer);
+            }
+            Message::Closing { by, step, job, note, reply } => {
+                let answer = self.closing(&by, step, job, note).await;
                 reply_with(reply, answer);
             }
             Message::Learn { step, fact, reply } => {

@@ -177,6 +177,15 @@ pub trait Step: Send + Sync {
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation;
     /// How to undo it, or why not.
     fn roll_back(&self, run: &RunView) -> WayBack;
+    /// Jobs that could still start on the staging machine, and whose gates are closed before a named person's word is taken
+    /// that their work was done outside the app. Reads only.
+    ///
+    /// # Errors
+    /// When the machine cannot be asked.
+    async fn gates_to_close(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
+        let _has_no_job = cx;
+        Ok(Vec::new())
+    }
     /// The facts that follow when a named person says that it happened and the app cannot see it. `None` when the app
     /// cannot go on without seeing it itself, as most steps cannot.
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, person: &str, note: &str) -> Option<Vec<Fact>> {

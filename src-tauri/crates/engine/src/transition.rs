@@ -80,6 +80,7 @@ pub fn next(from: Status, event: &EventBody) -> Result<Status, IllegalTransition
         | EventBody::RunEnded { .. }
         | EventBody::TookOver { .. }
         | EventBody::FactLearned { .. }
+        | EventBody::GateClosing { .. }
         | EventBody::QuestionAnswered { .. }
         | EventBody::CheckAnswered { .. } => Ok(from),
     }

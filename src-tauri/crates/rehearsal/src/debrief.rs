@@ -85,6 +85,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::RunPrepared
         | EventBody::CheckingStarted
         | EventBody::TookOver { .. }
+        | EventBody::GateClosing { .. }
         | EventBody::StepOffered { .. }
         | EventBody::FactLearned { .. }
         | EventBody::StepSucceeded { .. }

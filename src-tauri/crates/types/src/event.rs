@@ -169,6 +169,16 @@ pub enum EventBody {
         /// Why.
         note: String,
     },
+    /// A named person says that the work of a job was done outside the app: before that is taken, its gate on the machine
+    /// is closed, so that the app can never start it afterwards (RELEASE.md 5).
+    GateClosing {
+        /// Which step.
+        step: StepId,
+        /// Id of the job.
+        job: String,
+        /// What the person wrote.
+        note: String,
+    },
     /// A person answered a question of a plan.
     QuestionAnswered {
         /// Which step.

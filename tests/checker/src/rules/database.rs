@@ -1,4 +1,5 @@
-//! INV-D1 and INV-D2: no migration without a proved backup of this run, and never a second start.
+//! INV-D1, INV-D2, INV-D4 and INV-D5: no migration without a proved backup of this run, never a second start, never two
+//! scripts at once, and none whose gate was closed.
 
 use crate::{
     Found,
@@ -21,6 +22,13 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
             found.add("INV-J2", format!("the backup {job} is called proved, and nobody saw it end well"));
         }
     }
+    if let Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy, .. } = &event.body
+        && known.world.revoked.is_empty()
+        && known.world.migrations == 0
+    {
+        let words = "a person's word was taken for the migration while the app could still start it";
+        found.add("INV-D2", words.to_owned());
+    }
     // What follows a finished migration, and is not the person's word for it, shows that nobody gave one.
     let is_word =
         matches!(event.body, Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy | How::ByHand, .. });
@@ -32,11 +40,20 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
 /// INV-D2: the script of the migration begins at most once. INV-D1: and then a fresh proved backup is there.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     let Op::PayloadStarted { job, work } = &entry.op else { return };
+    if known.world.revoked.contains(job) {
+        found.add("INV-D5", format!("{job} began after its gate was closed"));
+    }
+    if let Some(other) = known.world.running.iter().next() {
+        found.add("INV-D4", format!("{job} began while {other} ran"));
+    }
     if known.world.payloads.contains_key(job) {
         found.add("INV-D2", format!("the script of {job} began twice"));
     }
     if *work != Work::Migration {
         return;
+    }
+    if known.is_migrated_by_word {
+        found.add("INV-D2", format!("{job} began after a person said that it was done outside the app"));
     }
     if known.world.migrations > 0 {
         found.add("INV-D2", format!("{job} is start {} of the migration", known.world.migrations + 1));

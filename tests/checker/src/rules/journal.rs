@@ -119,6 +119,14 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         found.add("INV-E1", format!("the app sent a {name}, which no step of a release does"));
         return;
     };
+    if let Op::RevokeJob { id } = &entry.op {
+        // A person's word, or an attempt that takes the place of one that came too late.
+        let is_planned = known.attempt(step).is_some_and(|attempt| attempt.plan.input("late") == id);
+        if !is_planned && !known.closing.contains(id) {
+            found.add("INV-J1", format!("the gate of {id} was closed, and no event says so"));
+        }
+        return;
+    }
     if !matches!(known.step(step).status, Status::Running | Status::InDoubt) {
         found.add("INV-J1", format!("a {name} was sent while {step:?} was {:?}", known.step(step).status));
         return;

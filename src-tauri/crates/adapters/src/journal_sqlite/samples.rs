@@ -35,6 +35,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::StepStopped { .. } => 18,
         EventBody::QuestionAnswered { .. } => 19,
         EventBody::CheckAnswered { .. } => 20,
+        EventBody::GateClosing { .. } => 21,
     }
 }
 
@@ -70,6 +71,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         EventBody::StepReset { step, attempt, evidence: t() },
         EventBody::StepStopped { step, attempt, note: t() },
         EventBody::QuestionAnswered { step, question: t(), text: t(), answer: t(), note: t() },
+        EventBody::GateClosing { step, job: t(), note: t() },
         EventBody::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() },
     ];
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::FactLearned { step, fact }));

@@ -1,90 +1,277 @@
-# Greenlight job verbs. POSIX sh; needs util-linux flock, setsid, coreutils. One frame is printed between two marks,
-# so that banners and noise of a login are told apart from the answer.
+# Greenlight job verbs: sh THIS NONCE VERB ID [ARGUMENTS]. POSIX sh (dash, bash, busybox as shell); needs flock and setsid
+# of util-linux, and coreutils. Each verb may be repeated blindly. It prints one frame between two marks, so that
+# banners and noise of a login are told apart from the answer. One statement stands on a line: the tests stop it at each.
 set -eu
 # Our own files are private. What the payload writes gets the mode that it gets when a person types the command.
 mask=$(umask)
 umask 077
-nonce=$1 verb=$2 id=$3
+nonce=$1
+verb=$2
+id=$3
 root=$HOME/.greenlight
 jobs=$root/jobs
 job=$jobs/$id
 say() { printf '\n<<<JOB:%s\n%s\nJOB:%s>>>\n' "$nonce" "$1" "$nonce"; }
 hash_of() { sha256sum < "$1" | cut -c1-64; }
-# The order of reading is part of the protocol: started, lock, result, size. A free lock seen after started proves that
-# nothing runs any more, and a result read after that is final.
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+machine_id() { cat /etc/machine-id; }
+# The value of a name in a file of one line of name=value.
+value() { tr ' ' '\n' < "$2" | sed -n "s|^$1=||p"; }
+# Whether nobody holds a lock. Asked with a shared one, for which whoever wants to hold it waits.
+is_free() { flock -n -s "$1" true; }
+
+# The one gate of a job: whoever moves the directory `started` into place decides its fate, once and durably. Fails when
+# somebody else did.
+gate() {
+  new=$(mktemp -d "$job/gate.XXXXXXXX") || return 1
+  note="kind=$1 why=$2 boot=$(boot_id) machine=$(machine_id) at=$(date +%s)"
+  echo "$note" > "$new/info" || return 1
+  sync "$new/info" "$new" || return 1
+  if ! mv -T "$new" "$job/started" 2> /dev/null; then
+    rm -rf "$new"
+    return 1
+  fi
+  settle
+}
+
+# Everything that leads to the job is on disk.
+settle() { sync "$job" "$jobs" "$root" "$HOME"; }
+
+# The order of reading is part of the protocol: started, locks, result, size. The lock of the supervisor is taken before
+# `started` is there and let go at its end, so a free lock that is seen after `started` proves that it ended, and a
+# result that is read after that is final.
 state_of() {
   j=$1
-  if [ ! -d "$j" ]; then printf 'absent'; return; fi
-  if [ ! -d "$j/started" ]; then printf 'waiting 0 0'; return; fi
-  read -r boot at < "$j/started/info"
-  free=yes
-  flock -n -s "$j/lock" true || free=no
+  facts="machine=$(machine_id) boot=$(boot_id) now=$(date +%s)"
+  if [ ! -d "$j" ]; then
+    echo "state=absent $facts"
+    return
+  fi
+  if [ ! -d "$j/started" ]; then
+    state=waiting
+    if ! is_free "$root/mutex/$(value mutex "$j/spec")"; then
+      # Held by its own supervisor on the way to the gate, it is not busy.
+      is_free "$j/lock.sup" && state=busy
+    fi
+    [ "$(date +%s)" -le "$(value not_after "$j/spec")" ] || state=expired
+    echo "state=$state $facts"
+    return
+  fi
+  at=$(value at "$j/started/info")
+  if [ "$(value kind "$j/started/info")" = revoked ]; then
+    echo "state=revoked at=$at why=$(value why "$j/started/info") $facts"
+    return
+  fi
+  supervisor=free
+  is_free "$j/lock.sup" || supervisor=held
+  tree=free
+  is_free "$j/lock.tree" || tree=held
+  ended=
   if [ -f "$j/result" ]; then
-    read -r code end < "$j/result"
-    printf 'finished %s %s %s %s' "$at" "$(stat -c %s "$j/log")" "$code" "$end"
-  elif [ "$free" = no ]; then
-    printf 'running %s %s' "$at" "$(stat -c %s "$j/log")"
-  elif [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
-    printf 'rebooted %s %s' "$at" "$(stat -c %s "$j/log")"
+    state=finished
+    ended="exit=$(value exit "$j/result") end=$(value at "$j/result") "
+  elif [ "$supervisor" = held ]; then
+    state=running
+  elif [ "$tree" = held ]; then
+    state=orphaned
+  elif [ "$(value machine "$j/started/info")" != "$(machine_id)" ]; then
+    state=moved
+  elif [ "$(value boot "$j/started/info")" != "$(boot_id)" ]; then
+    state=rebooted
   else
-    printf 'died %s %s' "$at" "$(stat -c %s "$j/log")"
+    state=died
+  fi
+  echo "state=$state at=$at bytes=$(stat -c %s "$j/log") $ended$facts"
+}
+
+# Moves a filled directory of `staging` into place. Fails when the job is there already.
+place() {
+  sync "$1"/* "$1" || return 1
+  if ! mv -T "$1" "$job" 2> /dev/null; then
+    rm -rf "$1"
+    return 1
+  fi
+  settle
+}
+
+spec() {
+  printf 'v=1 id=%s sha256=%s not_after=%s mutex=%s may_cancel=%s\n' "$id" "$1" "$2" "$3" "$4"
+}
+
+# An attempt follows one that is over: the next number is not handed out while the one before may still start.
+is_next() {
+  number=${id##*.a}
+  case $number in
+    '' | 0 | 1 | *[!0-9]*) return 0 ;;
+  esac
+  before=$(state_of "$jobs/${id%.a*}.a$((number - 1))")
+  case $before in
+    state=finished* | state=revoked* | state=died* | state=rebooted* | state=moved*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# SHA256 SECONDS MUTEX MAY_CANCEL: SECONDS from now on it may start; the script is the standard input.
+submit() {
+  mkdir -p "$root/staging" "$root/mutex" "$jobs"
+  case $(stat -f -c %T "$root") in
+    nfs* | cifs | smb*)
+      say remotefs
+      return
+      ;;
+  esac
+  # What a connection that was cut left behind.
+  find "$root/staging" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} +
+  if [ ! -d "$job" ]; then
+    filled=$(mktemp -d "$root/staging/$id.XXXXXXXX")
+    cat > "$filled/cmd.sh"
+    if [ "$(hash_of "$filled/cmd.sh")" != "$1" ]; then
+      rm -rf "$filled"
+      say damaged
+      return
+    fi
+    spec "$1" $(($(date +%s) + $2)) "$3" "$4" > "$filled/spec"
+    : > "$filled/log"
+    : > "$filled/lock.sup"
+    : > "$filled/lock.tree"
+    : >> "$root/mutex/$3"
+    exec 6>> "$root/jobs.lock"
+    flock -w 10 6 || exit 1
+    if ! is_next; then
+      rm -rf "$filled"
+      say unfinished
+      return
+    fi
+    if place "$filled"; then
+      say new
+      return
+    fi
+  fi
+  if [ "$(value kind "$job/started/info" 2> /dev/null)" = revoked ]; then
+    say revoked
+  elif [ "$(value sha256 "$job/spec")" = "$1" ]; then
+    say same
+  else
+    say conflict
   fi
 }
-command -v flock >/dev/null 2>&1 || { say 'noflock'; exit 0; }
-command -v setsid >/dev/null 2>&1 || { say 'noflock'; exit 0; }
-case $verb in
-submit)
-  sha=$4
-  mkdir -p "$root/staging" "$jobs"
+
+# Runs the job, detached from every connection. Only one supervisor passes the gate.
+supervise() {
+  cd "$job"
+  [ ! -d started ] || exit 0
+  exec 8>> lock.sup
+  flock -w 5 8 || exit 0
+  [ ! -d started ] || exit 0
+  [ "$(date +%s)" -le "$(value not_after spec)" ] || exit 0
+  exec 7>> "$root/mutex/$(value mutex spec)"
+  flock -w 5 7 || exit 0
+  # Taken before the gate: whoever sees `started` finds it held or the payload ended.
+  exec 9>> lock.tree
+  flock -w 5 9 || exit 0
+  gate run launched || exit 0
+  cd "$HOME"
+  (umask "$1" && exec setsid sh "$job/cmd.sh" 8>&-) >> "$job/log" 2>&1 < /dev/null &
+  payload=$!
+  exec 9>&-
+  echo "$payload" > "$job/group"
+  code=0
+  wait "$payload" || code=$?
+  sync "$job/log"
+  size=$(stat -c %s "$job/log")
+  printf 'exit=%s bytes=%s at=%s boot=%s\n' "$code" "$size" "$(date +%s)" "$(boot_id)" > "$job/result.tmp"
+  sync "$job/result.tmp"
+  mv -T "$job/result.tmp" "$job/result"
+  sync "$job"
+}
+
+launch() {
   if [ ! -d "$job" ]; then
-    new=$(mktemp -d "$root/staging/$id.XXXXXXXX")
-    printf %s "$5" | base64 -d > "$new/cmd.sh"
-    [ "$(hash_of "$new/cmd.sh")" = "$sha" ] || { rm -rf "$new"; say 'damaged'; exit 0; }
-    : > "$new/lock"
-    : > "$new/log"
-    cat > "$new/sup.sh" <<'SUPERVISE'
-umask 077
-cd "$1" || exit 1
-[ -d started ] && exit 0
-exec 9>>lock
-flock -w 5 9 || exit 0
-[ -d started ] && exit 0
-gate=$(mktemp -d gate.XXXXXXXX) || exit 1
-printf '%s %s\n' "$(cat /proc/sys/kernel/random/boot_id)" "$(date +%s)" > "$gate/info" || exit 1
-sync "$gate/info" "$gate" || exit 1
-mv -T "$gate" started || exit 0
-sync . || exit 1
-cd "$HOME" || exit 1
-( umask "${2:-022}"; exec sh "$1/cmd.sh" ) >> "$1/log" 2>&1 < /dev/null
-code=$?
-cd "$1" || exit 1
-sync log
-printf '%s %s\n' "$code" "$(date +%s)" > result.tmp && sync result.tmp && mv -T result.tmp result && sync .
-SUPERVISE
-    sync "$new/cmd.sh" "$new/sup.sh" "$new"
-    if mv -T "$new" "$job" 2>/dev/null; then sync "$jobs"; say 'new'; exit 0; fi
-    rm -rf "$new"
+    say absent
+    return
   fi
-  if [ "$(hash_of "$job/cmd.sh")" = "$sha" ]; then say 'same'; else say 'conflict'; fi
-  ;;
-launch)
-  [ -d "$job" ] || { say 'absent'; exit 0; }
-  setsid sh "$job/sup.sh" "$job" "$mask" </dev/null >/dev/null 2>>"$job/sup.err" &
-  say 'launched'
-  ;;
-status) say "$(state_of "$job")" ;;
-list)
+  setsid sh "$0" "$nonce" supervise "$id" "$mask" < /dev/null > /dev/null 2>> "$job/sup.err" &
+  say launched
+}
+
+# Closes the gate for ever, for a reason in one word, also of a job whose packets are still under way.
+revoke() {
+  mkdir -p "$root/staging" "$root/mutex" "$jobs"
+  if [ ! -d "$job" ]; then
+    filled=$(mktemp -d "$root/staging/$id.XXXXXXXX")
+    spec none 0 none no > "$filled/spec"
+    place "$filled" || true
+  fi
+  if gate revoked "$1"; then
+    say won
+    return
+  fi
+  if [ "$(value kind "$job/started/info")" = revoked ]; then
+    # Whoever closed it may have been stopped before it was durable.
+    settle
+    say won
+  else
+    say lost
+  fi
+}
+
+cancel() {
+  case $(state_of "$job") in
+    state=running* | state=orphaned*) ;;
+    *)
+      say over
+      return
+      ;;
+  esac
+  if [ "$(value may_cancel "$job/spec")" != yes ]; then
+    say refused
+    return
+  fi
+  if [ ! -f "$job/group" ]; then
+    say early
+    return
+  fi
+  kill -TERM -- "-$(cat "$job/group")" 2> /dev/null || true
+  say cancelled
+}
+
+output() {
+  size=$(stat -c %s "$job/log")
+  if [ "$1" -gt "$size" ]; then
+    say past
+    return
+  fi
+  piece=$(mktemp "$root/staging/piece.XXXXXXXX")
+  tail -c "+$(($1 + 1))" "$job/log" | head -c "$2" > "$piece"
+  say "$1 $(hash_of "$piece") $(base64 -w 0 < "$piece")"
+  rm -f "$piece"
+}
+
+list() {
   found=
-  for j in "$jobs/$id"*; do
-    [ -d "$j" ] || continue
-    found="$found$(basename "$j") $(state_of "$j")
+  for one in "$jobs/$id"*; do
+    [ -d "$one" ] || continue
+    found="$found$(basename "$one") $(state_of "$one")
 "
   done
   say "$found"
-  ;;
-output)
-  body=$(tail -c "+$(($4 + 1))" "$job/log" | head -c "$5" | base64 -w 0)
-  say "$4 $(printf %s "$body" | base64 -d | sha256sum | cut -c1-64) $body"
-  ;;
-*) say 'unknown' ;;
+}
+
+for program in flock setsid sha256sum base64; do
+  command -v "$program" > /dev/null || {
+    say "without $program"
+    exit 0
+  }
+done
+shift 3
+case $verb in
+  submit) submit "$@" ;;
+  launch) launch ;;
+  supervise) supervise "$@" ;;
+  status) say "$(state_of "$job")" ;;
+  list) list ;;
+  output) output "$@" ;;
+  revoke) revoke "$@" ;;
+  cancel) cancel ;;
+  *) say unknown ;;
 esac

@@ -75,17 +75,19 @@ pub(crate) fn misread(mut status: JobStatus) -> JobStatus {
         exit: 0,
         finished_at: finished_at.unwrap_or_else(|| Stamp(String::new())),
     };
-    status.state = match status.state {
-        JobState::Finished { finished_at, .. } if is(Mutant::NonZeroIsSuccess) => well(Some(finished_at)),
-        JobState::Lost { .. } if is(Mutant::LostIsFinished) => well(status.started_at.clone()),
-        JobState::Running if is(Mutant::RunningIsFinished) => well(status.started_at.clone()),
-        JobState::Running if is(Mutant::RunningIsNotStarted) => JobState::NotStarted,
-        as_told @ (JobState::Absent
+    let misread = match &status.state {
+        JobState::Finished { finished_at, .. } => is(Mutant::NonZeroIsSuccess).then(|| well(Some(finished_at.clone()))),
+        JobState::Lost { .. } => is(Mutant::LostIsFinished).then(|| well(status.started_at.clone())),
+        JobState::Running if is(Mutant::RunningIsFinished) => Some(well(status.started_at.clone())),
+        JobState::Running => is(Mutant::RunningIsNotStarted).then_some(JobState::NotStarted),
+        JobState::Absent
         | JobState::NotStarted
-        | JobState::Running
-        | JobState::Finished { .. }
-        | JobState::Lost { .. }) => as_told,
+        | JobState::Busy
+        | JobState::Expired
+        | JobState::Revoked(_)
+        | JobState::Orphaned => None,
     };
+    status.state = misread.unwrap_or(status.state);
     status
 }
 

@@ -183,6 +183,16 @@ impl Runner {
         .await
     }
 
+    /// Records which gate is about to be closed.
+    pub(super) async fn closing(&mut self, by: &Actor, id: StepId, job: String, note: String) -> Result<(), Failure> {
+        let view = self.view.borrow().clone();
+        let step = fold::step(&view, id).ok_or_else(|| refuse("record this step: the run does not have it"))?;
+        if !is_active(view.state, id.phase()) || step.status.is_done() || step.status == Status::Running {
+            return Err(refuse("record this step as done by hand now"));
+        }
+        self.append_by(by, vec![EventBody::GateClosing { step: id, job, note }]).await
+    }
+
     /// "I did it by hand": `seen` is what the world shows, absent where a person's word has to do.
     pub(super) async fn by_hand(
         &mut self,

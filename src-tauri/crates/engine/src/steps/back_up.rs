@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     mutant::{self, Mutant},
-    ports::{HostAddress, JobSpec, JobState},
+    ports::HostAddress,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -49,9 +49,8 @@ impl Step for BackUp {
         cx.activity(self.id(), "Asking the staging machine");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        let newest = jobs.iter().map(|one| job::number(&one.id, &prefix)).max().unwrap_or(0);
-        let is_running = jobs.iter().any(|one| matches!(one.state, JobState::Running));
-        let id = format!("{prefix}{}", newest + 1);
+        let is_running = jobs.iter().any(|one| one.state.is_alive());
+        let (id, late) = job::attempt(&jobs, &prefix);
         let inner = inner(&run);
         let draft = PlanDraft::new(
             self,
@@ -73,6 +72,7 @@ impl Step for BackUp {
             None,
         )
         .input("job", id.clone())
+        .input("late", late)
         .input("script", job::script(&run, &inner))
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
@@ -100,17 +100,17 @@ impl Step for BackUp {
             let long_ago = Stamp("1970-01-01T00:00:00.000Z".into());
             return prove(cx, &host, plan.input("job"), &long_ago, &cx.ports.clock.now()).await;
         }
-        let spec = JobSpec { id: plan.input("job").to_owned(), script: plan.input("script").to_owned() };
-        match job::drive(cx, self.id(), LineSource::Backup, &host, &spec, entry).await {
+        let job = plan.input("job").to_owned();
+        match job::drive(cx, self.id(), LineSource::Backup, &host, plan, entry).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit, started_at, finished_at, .. }
                 if exit == 0 || mutant::is(Mutant::BackupExitIgnored) =>
             {
-                prove(cx, &host, &spec.id, &started_at, &finished_at).await
+                prove(cx, &host, &job, &started_at, &finished_at).await
             }
             Ended::Finished { exit, tail, .. } => Outcome::Failed(
-                job::script_failed("backup", &spec.id, exit, &tail)
+                job::script_failed("backup", &job, exit, &tail)
                     .hint("The database was not changed. Look at the output, then take the backup again."),
             ),
         }

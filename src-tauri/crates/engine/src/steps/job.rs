@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use greenlight_types::{
-    ErrorCode, Failure, LineLabel, LineSource, LogLine, Observation, Retry, RunView, Seen, Stamp, StepId,
+    Changed, ErrorCode, Failure, LineLabel, LineSource, LogLine, Observation, Retry, RunView, Seen, Stamp, StepId,
+    StepPlan,
 };
 
 use super::shell_quote;
 use crate::{
     mutant::{self, Mutant},
-    ports::{HostAddress, JobSpec, JobState, JobStatus, Submitted},
+    ports::{HostAddress, JobSpec, JobState, JobStatus, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
     step::{Entry, StepContext},
 };
@@ -20,6 +21,8 @@ const POLL: Duration = Duration::from_secs(2);
 const RECONNECT: Duration = Duration::from_secs(5);
 /// Looks before a job is left in doubt: at least twelve hours.
 const MOST_LOOKS: u32 = 21_600;
+/// An order to start a job that arrives later than this after the job was put there starts nothing (INV-D5).
+const STARTS_WITHIN: Duration = Duration::from_secs(1_800);
 /// Bytes of output fetched at once.
 const CHUNK: u32 = 64 * 1024;
 
@@ -48,6 +51,33 @@ pub(crate) fn prefix(run: &RunView, kind: &str) -> String {
     format!("{}.{}.{kind}.{}.a", product.id, product.environment, run.version)
 }
 
+/// The word that lets one job at a time at the database of an environment, over all versions and computers (INV-D4).
+fn mutex(run: &RunView) -> String {
+    let product = &run.profile.product;
+    format!("{}.{}-db", product.id, product.environment)
+}
+
+/// A job as its plan says it.
+fn spec(run: &RunView, plan: &StepPlan) -> JobSpec {
+    JobSpec {
+        id: plan.input("job").to_owned(),
+        script: plan.input("script").to_owned(),
+        mutex: mutex(run),
+        starts_within: STARTS_WITHIN,
+    }
+}
+
+/// The job of the next attempt, and one that came too late and is closed before it, or nothing. A job that may still start
+/// is the attempt: it never gets a second name.
+pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, String) {
+    if let Some(one) = jobs.iter().find(|one| matches!(one.state, JobState::NotStarted | JobState::Busy)) {
+        return (one.id.clone(), String::new());
+    }
+    let newest = jobs.iter().map(|one| number(&one.id, prefix)).max().unwrap_or(0);
+    let late = jobs.iter().find(|one| one.state == JobState::Expired).map(|one| one.id.clone()).unwrap_or_default();
+    (format!("{prefix}{}", newest + 1), late)
+}
+
 /// Number of an attempt in a job id.
 pub(crate) fn number(id: &str, prefix: &str) -> u32 {
     id.strip_prefix(prefix).and_then(|k| k.parse().ok()).unwrap_or(0)
@@ -66,15 +96,39 @@ pub(crate) async fn drive(
     step: StepId,
     source: LineSource,
     host: &HostAddress,
-    job: &JobSpec,
+    plan: &StepPlan,
     entry: Entry,
 ) -> Ended {
-    if entry == Entry::Start
-        && let Err(ended) = start(cx, step, host, job).await
-    {
-        return ended;
+    let job = spec(&cx.run(), plan);
+    if entry == Entry::Start {
+        let started = async {
+            close_late(cx, host, plan.input("late")).await?;
+            start(cx, step, host, &job).await
+        };
+        if let Err(ended) = started.await {
+            return ended;
+        }
     }
     follow(cx, step, source, host, &job.id).await
+}
+
+/// Closes the gate of the attempt before, which was not started in time. Whatever is still on its way to the machine, of
+/// the two only the new one can start (INV-D5).
+async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<(), Ended> {
+    if late.is_empty() {
+        return Ok(());
+    }
+    match cx.ports.host.revoke(host, late, Why::Expired).await {
+        Ok(Revoked::Won) => Ok(()),
+        Ok(Revoked::Lost) => Err(Ended::NotStarted(
+            Failure::new(ErrorCode::JobConflict, format!("close {late}: it started after all"))
+                .with("job", late)
+                .hint("Nothing else was started. Ask the world again.")
+                .retry(Retry::Safe),
+        )),
+        // A gate that may be closed starts nothing.
+        Err(failure) => Err(Ended::NotStarted(failure.changed(Changed::Nothing).retry(Retry::Safe))),
+    }
 }
 
 async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec) -> Result<(), Ended> {
@@ -82,6 +136,8 @@ async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec
     match cx.ports.host.submit(host, job).await {
         Ok(Submitted::New | Submitted::Same) => {}
         Ok(Submitted::Conflict) => return Err(Ended::NotStarted(conflict(&job.id))),
+        Ok(Submitted::Revoked) => return Err(Ended::NotStarted(gate_closed(&job.id))),
+        Ok(Submitted::Unfinished) => return Err(Ended::NotStarted(unfinished(&job.id))),
         Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
         Err(failure) => return Err(Ended::NotStarted(failure)),
     }
@@ -99,6 +155,20 @@ fn conflict(id: &str) -> Failure {
         .with("job", id)
         .hint("Look at the history: somebody may have started this release before.")
         .retry(Retry::No)
+}
+
+fn gate_closed(id: &str) -> Failure {
+    Failure::new(ErrorCode::JobConflict, format!("start {id}: somebody closed its gate, and it never starts"))
+        .with("job", id)
+        .hint("Look at the history: somebody may have done this outside the app.")
+        .retry(Retry::No)
+}
+
+fn unfinished(id: &str) -> Failure {
+    Failure::new(ErrorCode::JobConflict, format!("start {id}: the attempt before it is not over"))
+        .with("job", id)
+        .hint("Nothing was started. Ask again once the attempt before has ended.")
+        .retry(Retry::Safe)
 }
 
 async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostAddress, id: &str) -> Ended {
@@ -123,6 +193,9 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
         let is_complete = output.fetch(cx, host, id, status.output_bytes).await;
         match status.state {
             JobState::Running => cx.activity(step, "The script is running on the staging machine"),
+            JobState::Orphaned => {
+                cx.activity(step, "The script runs on. What was to write its result down on the machine has ended.");
+            }
             JobState::Finished { .. } if !is_complete => {}
             JobState::Finished { exit, finished_at } => {
                 output.finish(cx);
@@ -131,7 +204,11 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
             }
             JobState::Lost { why } => return Ended::Unknown(why),
             JobState::Absent => return Ended::Unknown("the staging machine has no such job".into()),
-            JobState::NotStarted => {
+            JobState::Revoked(_) => return Ended::NotStarted(gate_closed(id)),
+            JobState::NotStarted | JobState::Busy | JobState::Expired => {
+                if status.state == JobState::Busy {
+                    cx.activity(step, "Another job at this database runs on the staging machine");
+                }
                 unstarted += 1;
                 if unstarted > 15 {
                     return Ended::Unknown("the job is on the staging machine and has not started".into());
@@ -221,7 +298,16 @@ pub(crate) async fn observe(cx: &StepContext, job: &str) -> Observation {
         Ok(JobStatus { state: JobState::NotStarted, .. }) => {
             Observation::NotDone { evidence: format!("Job {job} is on the staging machine and never started.") }
         }
-        Ok(JobStatus { state: JobState::Running, .. }) => {
+        Ok(JobStatus { state: JobState::Busy, .. }) => Observation::NotDone {
+            evidence: format!("Job {job} never started: another job at this database runs on the staging machine."),
+        },
+        Ok(JobStatus { state: JobState::Expired, .. }) => Observation::NotDone {
+            evidence: format!("Job {job} is on the staging machine, never started, and is too old to be started now."),
+        },
+        Ok(JobStatus { state: JobState::Revoked(_), .. }) => Observation::NotDone {
+            evidence: format!("The gate of job {job} is closed: it never started and never will."),
+        },
+        Ok(JobStatus { state: JobState::Running | JobState::Orphaned, .. }) => {
             Observation::InProgress { evidence: format!("Job {job} is running on the staging machine.") }
         }
         Ok(JobStatus { state: JobState::Finished { exit, .. }, .. }) => Observation::InProgress {

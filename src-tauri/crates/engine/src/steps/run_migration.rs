@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     mutant::{self, Mutant},
-    ports::{HostAddress, JobSpec, JobState, JobStatus},
+    ports::{HostAddress, JobState, JobStatus, Why},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -48,10 +48,7 @@ impl Step for RunMigration {
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
         let hash = folder_hash(cx, &run, &host).await?;
         let gates = gates(cx, &run, &jobs, &hash).await?;
-        let id = jobs
-            .iter()
-            .find(|one| one.state == JobState::NotStarted)
-            .map_or_else(|| format!("{prefix}{}", 1 + mutant::ignored_runs(&jobs)), |one| one.id.clone());
+        let (id, late) = job::attempt(&jobs, &prefix);
         let inner = inner(&run);
         let migration = &run.profile.migration;
         Ok(PlanDraft::new(
@@ -78,6 +75,7 @@ impl Step for RunMigration {
         )
         .irreversible()
         .input("job", id.clone())
+        .input("late", late)
         .input("script", job::script(&run, &inner))
         .input("folder_hash", hash)
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
@@ -99,20 +97,20 @@ impl Step for RunMigration {
                 Err(failure) => return Outcome::Failed(failure),
             }
         }
-        let spec = JobSpec { id: plan.input("job").to_owned(), script: plan.input("script").to_owned() };
-        match job::drive(cx, self.id(), LineSource::Migration, &host, &spec, entry).await {
+        let job = plan.input("job").to_owned();
+        match job::drive(cx, self.id(), LineSource::Migration, &host, plan, entry).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit: 0, started_at, finished_at, .. } => Outcome::Succeeded {
                 evidence: vec![format!(
                     "The migration finished without error after {} ({}).",
                     crate::time::span_in_words(crate::time::between(&started_at, &finished_at)),
-                    spec.id
+                    job
                 )],
-                facts: vec![Fact::MigrationFinished { job: spec.id, started_at, finished_at }],
+                facts: vec![Fact::MigrationFinished { job, started_at, finished_at }],
             },
             Ended::Finished { exit, tail, .. } => Outcome::Failed(
-                job::script_failed("migration", &spec.id, exit, &tail)
+                job::script_failed("migration", &job, exit, &tail)
                     .hint("Do not start it again. Call the people named for this step.")
                     .hint("When a person has finished or undone it by hand, write that down here.")
                     .changed(Changed::Unknown)
@@ -140,6 +138,18 @@ impl Step for RunMigration {
                 restore.who.clone()
             },
         }
+    }
+
+    async fn gates_to_close(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
+        let prefix = job::prefix(&cx.run(), KIND);
+        let jobs = cx.ports.host.jobs(&cx.host()?, &prefix).await?;
+        let mut open: Vec<String> =
+            jobs.iter().filter(|one| one.state.never_started()).map(|one| one.id.clone()).collect();
+        if jobs.is_empty() {
+            // The name that any computer would give the first attempt.
+            open.push(format!("{prefix}1"));
+        }
+        Ok(open)
     }
 
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
@@ -204,12 +214,29 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         "The version that served before still serves",
         format!("{old} of {wanted} servers"),
     ));
-    let ran = jobs.iter().skip(mutant::ignored_runs(jobs)).find(|one| one.state != JobState::NotStarted);
+    let stands = jobs.iter().skip(mutant::ignored_runs(jobs)).find(|one| match one.state {
+        JobState::Revoked(why) => why != Why::Expired,
+        JobState::Absent | JobState::NotStarted | JobState::Busy | JobState::Expired => false,
+        JobState::Running | JobState::Orphaned | JobState::Finished { .. } | JobState::Lost { .. } => true,
+    });
     gates.push(gate(
         "neverRan",
-        ran.is_none(),
+        stands.is_none(),
         &format!("No migration of {} has run", run.version),
-        ran.map_or_else(|| "asked the host just now".into(), |one| format!("{} ran before", one.id)),
+        stands.map_or_else(
+            || "asked the host just now".into(),
+            |one| match one.state.never_started() {
+                true => format!("somebody said that it was done outside the app ({})", one.id),
+                false => format!("{} ran before", one.id),
+            },
+        ),
+    ));
+    let busy = jobs.iter().find(|one| one.state == JobState::Busy);
+    gates.push(gate(
+        "databaseIsFree",
+        busy.is_none(),
+        "No other job at this database runs on the staging machine",
+        busy.map_or_else(|| "asked the host just now".into(), |one| format!("{} waits for it", one.id)),
     ));
     let repeated = cx.last_migration.as_ref().filter(|(_, old)| old == hash);
     gates.push(gate(

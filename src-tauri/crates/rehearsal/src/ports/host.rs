@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    HostAddress, JobSpec, JobState, JobStatus, PortResult, ReadOutput, RemoteHost, Submitted,
+    HostAddress, JobSpec, JobState, JobStatus, PortResult, ReadOutput, RemoteHost, Revoked, Submitted, Why,
 };
 use greenlight_types::{ErrorCode, Failure};
 
 use super::{InProcess, stamp};
 use crate::world::{
     World,
-    host::{Dump, Job},
+    host::{Dump, Job, Put},
     record::Op,
 };
 
@@ -38,11 +38,21 @@ impl RemoteHost for InProcess {
 
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
         self.at(host, "host.submit", true, |world| {
-            Ok(match world.submit(&job.id, &job.script) {
-                None => Submitted::New,
-                Some(true) => Submitted::Same,
-                Some(false) => Submitted::Conflict,
+            let within = i64::try_from(job.starts_within.as_millis()).unwrap_or(i64::MAX);
+            Ok(match world.submit(&job.id, &job.script, &job.mutex, within) {
+                Put::New => Submitted::New,
+                Put::Same => Submitted::Same,
+                Put::Conflict => Submitted::Conflict,
+                Put::Revoked => Submitted::Revoked,
+                Put::Unfinished => Submitted::Unfinished,
             })
+        })
+        .await
+    }
+
+    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+        self.at(host, "host.revoke", true, |world| {
+            Ok(if world.revoke(id, word(why)) { Revoked::Won } else { Revoked::Lost })
         })
         .await
     }
@@ -104,15 +114,16 @@ fn told(world: &mut World, id: &str) -> JobStatus {
         None => JobStatus { id: id.to_owned(), state: JobState::Absent, started_at: None, output_bytes: 0 },
         Some(job) => JobStatus {
             id: id.to_owned(),
-            state: state(job),
+            state: state(world, id, job),
             started_at: job.started_ms.map(stamp),
             output_bytes: job.output(at).len() as u64,
         },
     };
     let (name, exit) = match &status.state {
         JobState::Absent => ("absent", None),
-        JobState::NotStarted => ("notStarted", None),
-        JobState::Running => ("running", None),
+        JobState::NotStarted | JobState::Busy | JobState::Expired => ("notStarted", None),
+        JobState::Revoked(_) => ("revoked", None),
+        JobState::Running | JobState::Orphaned => ("running", None),
         JobState::Finished { exit, .. } => ("finished", Some(*exit)),
         JobState::Lost { .. } => ("lost", None),
     };
@@ -120,8 +131,20 @@ fn told(world: &mut World, id: &str) -> JobStatus {
     status
 }
 
-fn state(job: &Job) -> JobState {
+fn word(why: Why) -> &'static str {
+    match why {
+        Why::Expired => "expired",
+        Why::Outside => "outside",
+    }
+}
+
+fn state(world: &World, id: &str, job: &Job) -> JobState {
+    if let Some(why) = &job.revoked {
+        return JobState::Revoked(if why == "expired" { Why::Expired } else { Why::Outside });
+    }
     match (job.started_ms, job.ended, job.is_lost) {
+        (None, _, _) if world.now_ms() > job.not_after_ms => JobState::Expired,
+        (None, _, _) if world.host.is_busy(id) => JobState::Busy,
         (None, _, _) => JobState::NotStarted,
         (Some(_), Some((at, exit)), _) => JobState::Finished { exit, finished_at: stamp(at) },
         (Some(_), None, true) => JobState::Lost { why: "the machine was restarted while the job ran".to_owned() },

@@ -53,10 +53,16 @@ pub struct Ends {
 }
 
 /// A job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its exact script.
     pub script: String,
+    /// Of all jobs with this word, one runs at a time.
+    pub mutex: String,
+    /// After this it is not started any more.
+    pub not_after_ms: i64,
+    /// Why its gate was closed before it started: `expired` or `outside`.
+    pub revoked: Option<String>,
     /// When its script began.
     pub started_ms: Option<i64>,
     /// When its script ends by itself.
@@ -67,6 +73,21 @@ pub struct Job {
     pub is_lost: bool,
     /// How often its script began.
     pub starts: u32,
+}
+
+/// What became of putting a job on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is there now.
+    New,
+    /// It was there.
+    Same,
+    /// Another one of this name is there.
+    Conflict,
+    /// The gate of this name was closed.
+    Revoked,
+    /// The attempt before may still start, or runs.
+    Unfinished,
 }
 
 /// A backup file.
@@ -111,6 +132,21 @@ impl Host {
             folder_hash: super::digest(version).trim_start_matches("sha256:").to_owned(),
             fingerprint: format!("SHA256:{}", super::digest(version).chars().skip(7).take(43).collect::<String>()),
         }
+    }
+
+    /// Whether the attempt before this one is over.
+    fn is_next(&self, id: &str) -> bool {
+        let Some((name, number)) = id.rsplit_once(".a") else { return true };
+        let Ok(number @ 2..) = number.parse::<u32>() else { return true };
+        let before = self.jobs.get(&format!("{name}.a{}", number - 1));
+        before.is_some_and(|job| job.revoked.is_some() || job.started_ms.is_some() && !job.is_running())
+    }
+
+    /// Whether another job with the same mutex runs.
+    #[must_use]
+    pub fn is_busy(&self, id: &str) -> bool {
+        let mutex = self.jobs.get(id).map(|job| job.mutex.as_str()).unwrap_or_default();
+        !mutex.is_empty() && self.jobs.iter().any(|(other, job)| other != id && job.mutex == mutex && job.is_running())
     }
 
     /// When the next script ends.
@@ -175,24 +211,54 @@ fn name(work: Work) -> &'static str {
 
 impl World {
     /// Puts a job on the machine: `None` when it is new, else whether it is the same (the first submit wins).
-    pub fn submit(&mut self, id: &str, script: &str) -> Option<bool> {
-        let same = self.host.jobs.get(id).map(|job| job.script == script);
-        let refused = (same == Some(false)).then(|| "conflict".to_owned());
+    pub fn submit(&mut self, id: &str, script: &str, mutex: &str, starts_within_ms: i64) -> Put {
+        let put = match self.host.jobs.get(id) {
+            Some(job) if job.revoked.is_some() => Put::Revoked,
+            Some(job) if job.script == script => Put::Same,
+            Some(_) => Put::Conflict,
+            None if !self.host.is_next(id) => Put::Unfinished,
+            None => Put::New,
+        };
+        let refused = match put {
+            Put::New | Put::Same => None,
+            Put::Conflict => Some("conflict".to_owned()),
+            Put::Revoked => Some("revoked".to_owned()),
+            Put::Unfinished => Some("unfinished".to_owned()),
+        };
         self.record.request(self.now_ms, refused, Op::SubmitJob { id: id.to_owned(), script: script.to_owned() });
-        if same.is_none() {
+        if put == Put::New {
             self.effects += 1;
-            let job =
-                Job { script: script.to_owned(), started_ms: None, ends_ms: 0, ended: None, is_lost: false, starts: 0 };
+            let job = Job {
+                script: script.to_owned(),
+                mutex: mutex.to_owned(),
+                not_after_ms: self.now_ms.saturating_add(starts_within_ms),
+                ..Job::default()
+            };
             self.host.jobs.insert(id.to_owned(), job);
         }
-        same
+        put
+    }
+
+    /// Closes the gate of a job for ever; whether it had not started before.
+    pub fn revoke(&mut self, id: &str, why: &str) -> bool {
+        let job = self.host.jobs.entry(id.to_owned()).or_default();
+        let is_won = job.started_ms.is_none();
+        if is_won && job.revoked.is_none() {
+            job.revoked = Some(why.to_owned());
+            self.effects += 1;
+        }
+        let refused = (!is_won).then(|| "lost".to_owned());
+        self.record.request(self.now_ms, refused, Op::RevokeJob { id: id.to_owned(), why: why.to_owned() });
+        is_won
     }
 
     /// Starts a job unless it started before: one gate, however often it is asked (INV-D2).
     pub fn launch(&mut self, id: &str) {
         self.record.done(self.now_ms, Op::LaunchJob { id: id.to_owned() });
         let (now, boot, ends) = (self.now_ms, self.host.boot, self.host.ends.clone());
-        let Some(job) = self.host.jobs.get_mut(id).filter(|job| job.started_ms.is_none()) else { return };
+        let is_busy = self.host.is_busy(id);
+        let may_start = |job: &&mut Job| job.started_ms.is_none() && job.revoked.is_none() && now <= job.not_after_ms;
+        let Some(job) = self.host.jobs.get_mut(id).filter(may_start).filter(|_| !is_busy) else { return };
         let length = match job.work() {
             Some(Work::Backup) => ends.backup_ms,
             Some(Work::Migration) => ends.migration_ms,

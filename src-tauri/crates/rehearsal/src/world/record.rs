@@ -77,6 +77,8 @@ pub enum Op {
     SubmitJob { id: String, script: String },
     /// A job was told to start.
     LaunchJob { id: String },
+    /// The gate of a job was to be closed.
+    RevokeJob { id: String, why: String },
     /// A script began: the moment that must come at most once for a migration.
     PayloadStarted { job: String, work: &'static str, boot: u32 },
     /// It ended.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     definition::{self, FIRST},
-    host::Host,
+    host::{Host, Put},
     record::{Actor, Caller},
     rules::{Breaker, Concurrency, Deploys},
     service::{Rollout, Status},
@@ -344,18 +344,54 @@ fn trap_l2_a_line_may_be_readable_only_after_newer_ones() {
 fn trap_s3_m5_a_job_that_is_launched_again_starts_once_and_a_restart_leaves_no_result() {
     let mut world = world(Rules::default());
     let script = "cd /opt/rally && ./run.sh";
-    assert_eq!(world.submit("rally.prod.migrate.2.1.0.a1", script), None);
-    assert_eq!(world.submit("rally.prod.migrate.2.1.0.a1", script), Some(true));
-    assert_eq!(world.submit("rally.prod.migrate.2.1.0.a1", "another"), Some(false), "the first one stays");
+    assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR), Put::New);
+    assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR), Put::Same);
+    assert_eq!(world.submit(FIRST_JOB, "another", "db", HOUR), Put::Conflict, "the first one stays");
     for _ in 0..3 {
-        world.launch("rally.prod.migrate.2.1.0.a1");
+        world.launch(FIRST_JOB);
     }
     world.reboot();
-    world.launch("rally.prod.migrate.2.1.0.a1");
+    world.launch(FIRST_JOB);
     pass(&mut world, 600);
     let job = &world.host.jobs["rally.prod.migrate.2.1.0.a1"];
     assert_eq!((job.starts, job.ended, job.is_lost), (1, None, true));
     assert!(world.schema().1, "how far it came is not known");
+}
+
+const FIRST_JOB: &str = "rally.prod.migrate.2.1.0.a1";
+const SECOND_JOB: &str = "rally.prod.migrate.2.1.0.a2";
+const HOUR: i64 = 60 * MINUTE;
+
+#[test]
+fn a_closed_gate_stays_closed_whatever_arrives_late_and_the_next_attempt_may_follow() {
+    let mut world = world(Rules::default());
+    assert!(world.revoke(FIRST_JOB, "outside"), "also of a job that is not there yet");
+    assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR), Put::Revoked);
+    world.launch(FIRST_JOB);
+    assert_eq!(world.host.jobs[FIRST_JOB].starts, 0);
+    assert_eq!(world.submit(SECOND_JOB, "./run.sh", "db", HOUR), Put::New);
+    world.launch(SECOND_JOB);
+    assert!(!world.revoke(SECOND_JOB, "outside"), "it had started");
+}
+
+#[test]
+fn a_job_is_not_started_after_its_time_nor_beside_another_one_of_its_mutex() {
+    let mut world = world(Rules::default());
+    world.submit(FIRST_JOB, "./run.sh", "db", MINUTE);
+    assert_eq!(world.submit(SECOND_JOB, "./run.sh", "db", HOUR), Put::Unfinished, "the first may still start");
+    pass(&mut world, 61);
+    world.launch(FIRST_JOB);
+    assert_eq!(world.host.jobs[FIRST_JOB].starts, 0);
+    let backup = "rally.prod.backup.2.1.0.a1";
+    world.submit(backup, "./backupRallyPROD.sh", "db", HOUR);
+    world.launch(backup);
+    assert!(world.revoke(FIRST_JOB, "expired"));
+    world.submit(SECOND_JOB, "./run.sh", "db", HOUR);
+    world.launch(SECOND_JOB);
+    assert_eq!(world.host.jobs[SECOND_JOB].starts, 0, "a backup runs");
+    pass(&mut world, 3_600);
+    world.launch(SECOND_JOB);
+    assert_eq!(world.host.jobs[SECOND_JOB].starts, 1);
 }
 
 #[test]
@@ -363,7 +399,7 @@ fn trap_m1_a_backup_may_end_with_0_and_leave_an_empty_file() {
     let mut world = world(Rules::default());
     (world.host.ends.bad_backups, world.host.ends.backup) = (1, 0);
     for job in ["a1", "a2"] {
-        world.submit(job, "./backupRallyPROD.sh");
+        world.submit(job, "./backupRallyPROD.sh", "db", HOUR);
         world.launch(job);
         pass(&mut world, 600);
     }

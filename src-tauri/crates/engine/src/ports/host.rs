@@ -1,0 +1,158 @@
+//! The staging machine as the engine needs it: commands that only read, and jobs that start at most once.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use greenlight_types::Stamp;
+
+use super::PortResult;
+
+/// Where the staging machine is, and which one it has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAddress {
+    /// Name or address.
+    pub address: String,
+    /// SSH port.
+    pub port: u16,
+    /// Login user.
+    pub user: String,
+    /// Confirmed fingerprint `SHA256:…`; nothing is sent to a host with another one (INV-S1).
+    pub fingerprint: String,
+}
+
+/// A script to run detached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// `<product>.<environment>.<step>.<version>.a<k>`; characters `[A-Za-z0-9._-]`, at most 100.
+    pub id: String,
+    /// The exact script (POSIX sh). It holds directory, environment, login shell and sudo.
+    pub script: String,
+    /// Of all jobs of the machine with the same word here, one runs at a time (INV-D4). Characters as in the id.
+    pub mutex: String,
+    /// It never starts later than this after it was put there, however late the order to start it arrives (INV-D5).
+    pub starts_within: Duration,
+}
+
+/// What the host says about a job (RELIABILITY.md 3.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// No such job.
+    Absent,
+    /// Put there, never started; it may start.
+    NotStarted,
+    /// Put there, never started: another job with the same mutex runs.
+    Busy,
+    /// Put there, never started, and it is too late to start it now.
+    Expired,
+    /// Its gate was closed before it started: it never starts.
+    Revoked(Why),
+    /// Its script runs.
+    Running,
+    /// Its script runs on; what was to write its result down has ended.
+    Orphaned,
+    /// Its script ended.
+    Finished {
+        /// Exit code.
+        exit: i32,
+        /// When, by the host's clock.
+        finished_at: Stamp,
+    },
+    /// It started, and nothing runs, and there is no result: killed, or the host was restarted or replaced. Outcome
+    /// unknown.
+    Lost {
+        /// What the host shows.
+        why: String,
+    },
+}
+
+impl JobState {
+    /// It never started, and whether it still may is another question.
+    #[must_use]
+    pub const fn never_started(&self) -> bool {
+        matches!(self, Self::Absent | Self::NotStarted | Self::Busy | Self::Expired | Self::Revoked(_))
+    }
+
+    /// Its script runs now.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        matches!(self, Self::Running | Self::Orphaned)
+    }
+}
+
+/// A job as the host knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobStatus {
+    /// Its id.
+    pub id: String,
+    /// Its state.
+    pub state: JobState,
+    /// When it started, by the host's clock.
+    pub started_at: Option<Stamp>,
+    /// Bytes of output so far.
+    pub output_bytes: u64,
+}
+
+/// Result of a submit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// The job is on the host now.
+    New,
+    /// It was there before, with the same content.
+    Same,
+    /// A job of this id with other content is there; nothing was changed.
+    Conflict,
+    /// The gate of this id was closed: it never starts.
+    Revoked,
+    /// The attempt before this one is not over; nothing was changed.
+    Unfinished,
+}
+
+/// Why the gate of a job was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It was not started in time, and another attempt takes its place.
+    Expired,
+    /// A named person said that its work was done outside the app.
+    Outside,
+}
+
+/// Result of closing the gate of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// It never started and never will, whatever is still on its way to the machine.
+    Won,
+    /// It had started before.
+    Lost,
+}
+
+/// Output of a command that only reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOutput {
+    /// Exit code; `None` when the session ended without one (then nothing may be concluded).
+    pub exit: Option<i32>,
+    /// Standard output, at most 256 KiB.
+    pub out: String,
+    /// Standard error, at most 64 KiB.
+    pub err: String,
+}
+
+/// The staging machine. Jobs live in `~/.greenlight/jobs/<id>` of the login user.
+#[async_trait]
+pub trait RemoteHost: Send + Sync {
+    /// The fingerprint that the host presents, without sending any authentication.
+    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String>;
+    /// Runs a command that only reads, in a plain `sh`, with a deadline.
+    async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput>;
+    /// Puts a job on the host. Repeatable: the first submit of an id wins.
+    async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted>;
+    /// Starts a submitted job, detached from the connection, unless it started before. Repeatable: one start at most.
+    async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()>;
+    /// Closes the gate of a job for ever, also of one that is not there yet. Repeatable.
+    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked>;
+    /// What the host knows of a job.
+    async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus>;
+    /// Jobs whose id starts with `prefix`, sorted.
+    async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>>;
+    /// At most `max` bytes of output from `offset`.
+    async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>>;
+}
