@@ -20,7 +20,7 @@ use greenlight_adapters::{
 };
 use greenlight_engine::{
     export, fold,
-    ports::{Clock, Ports, Screen, Secrets},
+    ports::{Clock, HostAddress, JobSpec, JobState, Ports, Screen, Secrets, Submitted, Why},
     profile,
     release::{Act, Answer, Parts, Release},
     time,
@@ -31,8 +31,8 @@ use greenlight_rehearsal::{
     process::{self, Options, rally::PretendRally},
 };
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, Fact, FactKind, LineSource, Live, LogLine, Profile, Realm, RunId,
-    RunResult, RunState, RunView, Status, StepId, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, LineSource, Live, LogLine, Profile, Realm,
+    RunId, RunResult, RunState, RunView, Status, StepId, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
@@ -133,7 +133,10 @@ fn jobs(folder: &Path, kind: &str) -> usize {
         .map(|entry| {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            let is_start = name == "started" && path.to_string_lossy().contains(&format!(".{kind}."));
+            // A gate that was closed lies at the same place as one that a start passed.
+            let is_start = name == "started"
+                && path.to_string_lossy().contains(&format!(".{kind}."))
+                && std::fs::read_to_string(path.join("info")).is_ok_and(|info| info.starts_with("kind=run "));
             usize::from(is_start) + if path.is_dir() { jobs(&path, kind) } else { 0 }
         })
         .sum()
@@ -318,6 +321,48 @@ async fn outside_world(desk: &Desk, end: &RunView) {
     assert!(running.iter().all(|task| &task.task_definition == arn), "both run the new revision");
     let site = ports.site.get(&desk.profile.site.version_url).await.expect("the site answers");
     assert!(site.body.contains("2.1.0.0-RELEASE"), "{}", site.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_it() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let release = prepare(&desk).await;
+    deploy(&release, &desk).await;
+    press_and_see(&release, StepId::BackUp).await;
+    press_and_see(&release, StepId::DispatchBuild).await;
+    let id = StepId::RunMigration;
+    until(&release, "the migration's button", |view| status(view, id) == Status::AwaitingOperator).await;
+    let plan = release.plan(id).await.expect("a plan");
+    let note = "The database team ran it from their own machine".to_owned();
+    release.act(anna(), Act::FinishedByHand { step: id, note }).await.expect("the word is taken");
+    let view = until(&release, "the word", |view| status(view, id) == Status::Succeeded).await;
+    let job = plan.input("job").to_owned();
+    let events = desk.parts().await.journal.events(&view.id, 0).await.expect("the events");
+    assert!(
+        events.iter().any(|event| matches!(&event.body, EventBody::GateClosing { job: closed, .. } if *closed == job)),
+        "the record says which gate was closed"
+    );
+
+    // Another computer with an empty record gives the same job the same name.
+    let (ports, staging) = (desk.ports(), view.staging.clone().expect("the staging machine"));
+    let host = HostAddress {
+        address: staging.address,
+        port: staging.port,
+        user: staging.user,
+        fingerprint: staging.fingerprint,
+    };
+    let spec = JobSpec {
+        id: job.clone(),
+        script: plan.input("script").to_owned(),
+        mutex: "rally.practice-db".into(),
+        starts_within: Duration::from_secs(3_600),
+    };
+    assert_eq!(ports.host.submit(&host, &spec).await, Ok(Submitted::Revoked));
+    ports.host.launch(&host, &job).await.expect("an order that arrives late");
+    let state = ports.host.status(&host, &job).await.expect("a status").state;
+    assert_eq!(state, JobState::Revoked(Why::Outside));
+    assert_eq!(desk.starts("migrate"), 0);
+    let _ = desk.handle.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -154,6 +154,17 @@ impl StepContext {
     }
 }
 
+/// What a named person says.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<'a> {
+    /// Who.
+    pub person: &'a str,
+    /// What was written down.
+    pub note: &'a str,
+    /// When it was said.
+    pub at: &'a Stamp,
+}
+
 /// A step of the release. One file each under `steps/`.
 #[async_trait]
 pub trait Step: Send + Sync {
@@ -188,8 +199,8 @@ pub trait Step: Send + Sync {
     }
     /// The facts that follow when a named person says that it happened and the app cannot see it. `None` when the app
     /// cannot go on without seeing it itself, as most steps cannot.
-    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, person: &str, note: &str) -> Option<Vec<Fact>> {
-        let _nothing_follows = (run, plan, person, note);
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
+        let _nothing_follows = (run, plan, word);
         None
     }
 }

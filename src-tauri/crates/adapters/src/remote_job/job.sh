@@ -231,7 +231,7 @@ cancel() {
     say early
     return
   fi
-  kill -TERM -- "-$(cat "$job/group")" 2> /dev/null || true
+  kill -TERM "-$(cat "$job/group")" 2> /dev/null || true
   say cancelled
 }
 

@@ -10,7 +10,7 @@ use crate::{
     deploy_check, fold,
     mutant::{self, Mutant},
     release::{Act, Answer},
-    step::Entry,
+    step::{Entry, Word},
     steps,
 };
 
@@ -175,7 +175,8 @@ impl Runner {
             let evidence = format!("{} looked: it did not happen. {note}", by.person);
             return self.append_by(by, vec![EventBody::StepReset { step: id, attempt, evidence }]).await;
         }
-        let facts = steps::get(id).claim(&view, step.plan.as_ref(), &by.person, &note).ok_or_else(cannot_claim)?;
+        let word = Word { person: &by.person, note: &note, at: &self.parts.clock.now() };
+        let facts = steps::get(id).claim(&view, step.plan.as_ref(), &word).ok_or_else(cannot_claim)?;
         self.append_by(
             by,
             said(id, attempt, facts, How::SaidBy { note: note.clone() }, format!("{}: {note}", by.person)),
@@ -209,8 +210,8 @@ impl Runner {
         let (facts, how, evidence) = match seen {
             Some(Observation::Done { evidence, facts }) => (facts, How::ByHand { note }, evidence.join(" ")),
             None => {
-                let facts =
-                    steps::get(id).claim(&view, step.plan.as_ref(), &by.person, &note).ok_or_else(cannot_claim)?;
+                let word = Word { person: &by.person, note: &note, at: &self.parts.clock.now() };
+                let facts = steps::get(id).claim(&view, step.plan.as_ref(), &word).ok_or_else(cannot_claim)?;
                 let evidence = format!("{}: {note}", by.person);
                 (facts, How::SaidBy { note }, evidence)
             }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     mutant::{self, Mutant},
     ports::HostAddress,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
 
 /// See the file.
@@ -129,7 +129,8 @@ impl Step for BackUp {
         WayBack::Harmless { why: "A backup is one more file; it changes nothing.".into() }
     }
 
-    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, person: &str, note: &str) -> Option<Vec<Fact>> {
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
+        let Word { person, note, .. } = *word;
         let step = crate::fold::step(run, self.id())?;
         let finished_at = step.ended_at.clone().or_else(|| step.started_at.clone())?;
         Some(vec![Fact::BackupProved {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     mutant::{self, Mutant},
     ports::{HostAddress, JobState, JobStatus, Why},
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
 
 /// See the file.
@@ -152,8 +152,9 @@ impl Step for RunMigration {
         Ok(open)
     }
 
-    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, _person: &str, _note: &str) -> Option<Vec<Fact>> {
-        let started_at = crate::fold::step(run, self.id())?.started_at.clone()?;
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
+        // Of one that somebody ran elsewhere only the time of the word is known.
+        let started_at = crate::fold::step(run, self.id())?.started_at.clone().unwrap_or_else(|| word.at.clone());
         Some(vec![Fact::MigrationFinished {
             job: plan.map(|plan| plan.input("job").to_owned()).unwrap_or_default(),
             finished_at: started_at.clone(),

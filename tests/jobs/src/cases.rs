@@ -1,0 +1,505 @@
+//! The cases, and what has to hold in each.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use anyhow::{Result, ensure};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::{
+    machine::{How, JOB, Machine, Shell, Stop, state_of},
+    steps::Steps,
+};
+
+/// One case of the table.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its row.
+    pub kind: Kind,
+    /// Which shell.
+    pub shell: Shell,
+    /// Line of the stop.
+    pub line: usize,
+    /// Function that the line stands in.
+    pub function: String,
+}
+
+/// The rows of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `submit` is killed, and sent again.
+    SubmitKilled,
+    /// `launch` is killed, and sent again.
+    LaunchKilled,
+    /// The supervisor is killed, and the job launched again.
+    SupervisorKilledThenLaunched,
+    /// The supervisor is killed, and the gate closed.
+    SupervisorKilledThenRevoked,
+    /// `revoke` is killed, and sent again.
+    RevokeKilled,
+    /// `revoke` of a job that is not there is killed, and the job submitted.
+    EarlyRevokeKilled,
+    /// The supervisor is held, and the status asked.
+    SupervisorHeldWhileAsked,
+    /// The supervisor is held, and the job launched.
+    SupervisorHeldWhileLaunched,
+    /// The supervisor is held, and the gate closed.
+    SupervisorHeldWhileRevoked,
+    /// `status` is held while the job begins and ends.
+    StatusHeldOverAWholeJob,
+    /// `status` is held while the job begins.
+    StatusHeldOverAStart,
+    /// `status` is held while a running job ends.
+    StatusHeldOverAnEnd,
+    /// `revoke` is held while the job is launched.
+    RevokeHeldWhileLaunched,
+}
+
+/// Every row.
+pub const KINDS: [Kind; 13] = [
+    Kind::SubmitKilled,
+    Kind::LaunchKilled,
+    Kind::SupervisorKilledThenLaunched,
+    Kind::SupervisorKilledThenRevoked,
+    Kind::RevokeKilled,
+    Kind::EarlyRevokeKilled,
+    Kind::SupervisorHeldWhileAsked,
+    Kind::SupervisorHeldWhileLaunched,
+    Kind::SupervisorHeldWhileRevoked,
+    Kind::StatusHeldOverAWholeJob,
+    Kind::StatusHeldOverAStart,
+    Kind::StatusHeldOverAnEnd,
+    Kind::RevokeHeldWhileLaunched,
+];
+
+impl Kind {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::SubmitKilled => "submit",
+            Self::LaunchKilled => "launch",
+            Self::SupervisorKilledThenLaunched
+            | Self::SupervisorKilledThenRevoked
+            | Self::SupervisorHeldWhileAsked
+            | Self::SupervisorHeldWhileLaunched
+            | Self::SupervisorHeldWhileRevoked => "supervise",
+            Self::RevokeKilled | Self::EarlyRevokeKilled | Self::RevokeHeldWhileLaunched => "revoke",
+            Self::StatusHeldOverAWholeJob | Self::StatusHeldOverAStart | Self::StatusHeldOverAnEnd => "status",
+        }
+    }
+
+    fn how(self) -> How {
+        match self {
+            Self::SubmitKilled
+            | Self::LaunchKilled
+            | Self::SupervisorKilledThenLaunched
+            | Self::SupervisorKilledThenRevoked
+            | Self::RevokeKilled
+            | Self::EarlyRevokeKilled => How::Kill,
+            Self::SupervisorHeldWhileAsked
+            | Self::SupervisorHeldWhileLaunched
+            | Self::SupervisorHeldWhileRevoked
+            | Self::StatusHeldOverAWholeJob
+            | Self::StatusHeldOverAStart
+            | Self::StatusHeldOverAnEnd
+            | Self::RevokeHeldWhileLaunched => How::Pause,
+        }
+    }
+}
+
+/// What came of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// The verb never passes there in this row.
+    NotReached,
+    /// Everything held.
+    Held,
+}
+
+/// Functions that a verb passes through; it is not stopped in any other.
+fn passes(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "submit" => &["main", "settle", "state_of", "place", "is_next", "submit"],
+        "launch" => &["main", "launch"],
+        "supervise" => &["main", "gate", "settle", "supervise"],
+        "revoke" => &["main", "gate", "settle", "place", "revoke"],
+        "status" => &["main", "state_of"],
+        _ => &[],
+    }
+}
+
+/// Every case on these shells.
+#[must_use]
+pub fn all(steps: &Steps, shells: &[Shell]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shell, kind) in shells.iter().flat_map(|shell| KINDS.map(|kind| (*shell, kind))) {
+        for (function, line) in &steps.stops {
+            if passes(kind.verb()).contains(&function.as_str()) {
+                cases.push(Case { kind, shell, line: *line, function: function.clone() });
+            }
+        }
+    }
+    cases
+}
+
+/// Plays a case.
+///
+/// # Errors
+/// What did not hold.
+pub fn play(case: &Case, verbs: &str) -> Result<Came> {
+    let mut machine = Machine::new(case.shell, verbs)?;
+    let stop = Stop { verb: case.kind.verb(), line: case.line, how: case.kind.how() };
+    let is_held = matches!(case.kind, Kind::StatusHeldOverAStart | Kind::StatusHeldOverAnEnd);
+    machine.payload(is_held)?;
+    if !matches!(case.kind, Kind::SubmitKilled | Kind::EarlyRevokeKilled) {
+        ensure!(machine.submit()? == "new", "the job is not put there");
+    }
+    let came = match case.kind {
+        Kind::SubmitKilled => submit_killed(&mut machine, &stop),
+        Kind::LaunchKilled => launch_killed(&mut machine, &stop),
+        Kind::SupervisorKilledThenLaunched => supervisor_killed(&mut machine, &stop, false),
+        Kind::SupervisorKilledThenRevoked => supervisor_killed(&mut machine, &stop, true),
+        Kind::RevokeKilled | Kind::EarlyRevokeKilled => revoke_killed(&mut machine, &stop),
+        Kind::SupervisorHeldWhileAsked => held_while_asked(&mut machine, &stop),
+        Kind::SupervisorHeldWhileLaunched => held_while_launched(&mut machine, &stop),
+        Kind::SupervisorHeldWhileRevoked => held_while_revoked(&mut machine, &stop),
+        Kind::StatusHeldOverAWholeJob => status_held(&mut machine, &stop, &["waiting", "busy", "running", "finished"]),
+        Kind::StatusHeldOverAStart => status_held(&mut machine, &stop, &["waiting", "busy", "running"]),
+        Kind::StatusHeldOverAnEnd => status_held(&mut machine, &stop, &["running", "finished"]),
+        Kind::RevokeHeldWhileLaunched => revoke_held(&mut machine, &stop),
+    }?;
+    // Whatever happened: one start at most, each of them durable, and none that is denied.
+    ensure!(machine.starts() <= 1, "the payload began {} times", machine.starts());
+    durable(&machine)?;
+    Ok(came)
+}
+
+/// INV-D3: before the payload's first instruction the gate is on disk, and everything that leads to it.
+fn durable(machine: &Machine) -> Result<()> {
+    let Ok(text) = fs_err::read_to_string(machine.path("home/durable")) else { return Ok(()) };
+    let has = |line: &str, words: &[&str]| words.iter().all(|word| line.contains(word));
+    let at = |words: &[&str]| text.lines().position(|line| has(line, words));
+    let (root, job) = (".greenlight", format!("/jobs/{JOB}"));
+    let filled = at(&["sync ", "/gate.", "/info"]);
+    let moved = text.lines().position(|line| line.starts_with("mv ") && line.ends_with(&format!("{job}/started")));
+    let settled = text.lines().enumerate().position(|(number, line)| {
+        Some(number) > moved && line.starts_with("sync ") && has(line, &[&job, &format!("{root}/jobs "), "/home"])
+    });
+    let placed = at(&["sync ", "/staging/", "/cmd.sh"]);
+    ensure!(placed.is_some(), "the script was not on disk before its start:\n{text}");
+    ensure!(filled.is_some() && filled < moved, "the gate was not on disk before it was moved into place:\n{text}");
+    ensure!(settled.is_some(), "the way to the gate was not on disk before the payload began:\n{text}");
+    Ok(())
+}
+
+fn finishes(machine: &Machine) -> Result<()> {
+    machine.ask("launch", &[JOB])?;
+    machine.rest()?;
+    let state = machine.state()?;
+    ensure!(state == "finished", "it ended as {state}");
+    ensure!(machine.starts() == 1, "{} starts", machine.starts());
+    whole_output(machine)
+}
+
+/// The output in pieces, each with its offset and hash, is what the payload printed.
+fn whole_output(machine: &Machine) -> Result<()> {
+    let frame = machine.ask("output", &[JOB, "0", "3"])?;
+    ensure!(frame.starts_with("0 ") && frame.ends_with(" ZG9u"), "the first piece is {frame}");
+    let frame = machine.ask("output", &[JOB, "3", "100"])?;
+    ensure!(frame.starts_with("3 ") && frame.ends_with(" ZQo="), "the second piece is {frame}");
+    let past = machine.ask("output", &[JOB, "99", "100"])?;
+    ensure!(past == "past", "behind the end: {past}");
+    Ok(())
+}
+
+fn submit_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
+    let arguments = machine.submit_arguments();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut stopped = machine.begin("submit", &arguments, stop)?;
+    let is_reached = stopped.wait(machine)?;
+    machine.rest()?;
+    if !is_reached {
+        return Ok(Came::NotReached);
+    }
+    ensure!(machine.starts() == 0, "submit started it");
+    let again = machine.submit()?;
+    ensure!(matches!(again.as_str(), "new" | "same"), "sent again: {again}");
+    finishes(machine)?;
+    Ok(Came::Held)
+}
+
+fn launch_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
+    let is_reached = machine.begin("launch", &[JOB], stop)?.wait(machine)?;
+    machine.rest()?;
+    finishes(machine)?;
+    Ok(if is_reached { Came::Held } else { Came::NotReached })
+}
+
+fn supervisor_killed(machine: &mut Machine, stop: &Stop, then_revoke: bool) -> Result<Came> {
+    let is_reached = machine.begin("launch", &[JOB], stop)?.wait(machine)?;
+    machine.rest()?;
+    if !is_reached {
+        return Ok(Came::NotReached);
+    }
+    let (state, starts) = (machine.state()?, machine.starts());
+    ensure!(matches!(state.as_str(), "waiting" | "died" | "finished"), "after the kill: {state}");
+    ensure!(state != "waiting" || starts == 0, "it is called not started, and began");
+    if then_revoke {
+        let answer = machine.ask("revoke", &[JOB, "outside"])?;
+        let expected = if state == "waiting" { "won" } else { "lost" };
+        ensure!(answer == expected, "closing the gate of one that is {state}: {answer}");
+        machine.ask("launch", &[JOB])?;
+        machine.rest()?;
+        let after = machine.state()?;
+        ensure!(after == if answer == "won" { "revoked" } else { &state }, "{state} became {after}");
+        ensure!(machine.starts() == starts, "it began after the answer {answer}");
+        return Ok(Came::Held);
+    }
+    if state == "waiting" {
+        finishes(machine)?;
+    } else {
+        machine.ask("launch", &[JOB])?;
+        machine.rest()?;
+        ensure!(machine.state()? == state && machine.starts() == starts, "{state} is not final");
+    }
+    Ok(Came::Held)
+}
+
+fn revoke_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
+    let is_reached = machine.begin("revoke", &[JOB, "outside"], stop)?.wait(machine)?;
+    machine.rest()?;
+    if !is_reached {
+        return Ok(Came::NotReached);
+    }
+    // Also after one that was stopped in its middle, the next one wins, and nothing can start.
+    let again = machine.ask("revoke", &[JOB, "outside"])?;
+    ensure!(again == "won", "closed again: {again}");
+    let late = machine.submit()?;
+    ensure!(late == "revoked", "submitted late: {late}");
+    machine.ask("launch", &[JOB])?;
+    machine.rest()?;
+    ensure!(machine.starts() == 0 && machine.state()? == "revoked", "it began after its gate was closed");
+    Ok(Came::Held)
+}
+
+fn held_while_asked(machine: &mut Machine, stop: &Stop) -> Result<Came> {
+    let mut stopped = machine.begin("launch", &[JOB], stop)?;
+    if !stopped.wait(machine)? {
+        return Ok(Came::NotReached);
+    }
+    let state = machine.state()?;
+    let is_true = match state.as_str() {
+        "waiting" | "busy" => machine.starts() == 0,
+        "running" => true,
+        "finished" => machine.starts() == 1,
+        _ => false,
+    };
+    ensure!(is_true, "a job whose supervisor lives is called {state}");
+    stopped.go()?;
+    machine.rest()?;
+    ensure!(machine.state()? == "finished" && machine.starts() == 1, "it ended as {}", machine.state()?);
+    Ok(Came::Held)
+}
+
+fn held_while_launched(machine: &mut Machine, stop: &Stop) -> Result<Came> {
+    let mut stopped = machine.begin("launch", &[JOB], stop)?;
+    if !stopped.wait(machine)? {
+        return Ok(Came::NotReached);
+    }
+    machine.ask("launch", &[JOB])?;
+    stopped.go()?;
+    machine.rest()?;
+    ensure!(machine.state()? == "finished" && machine.starts() == 1, "it ended as {}", machine.state()?);
+    Ok(Came::Held)
+}
+
+fn held_while_revoked(machine: &mut Machine, stop: &Stop) -> Result<Came> {
+    let mut stopped = machine.begin("launch", &[JOB], stop)?;
+    if !stopped.wait(machine)? {
+        return Ok(Came::NotReached);
+    }
+    let answer = machine.ask("revoke", &[JOB, "outside"])?;
+    stopped.go()?;
+    machine.rest()?;
+    let expected = match answer.as_str() {
+        "won" => ("revoked", 0),
+        "lost" => ("finished", 1),
+        other => anyhow::bail!("closing its gate answered {other:?}"),
+    };
+    let seen = (machine.state()?, machine.starts());
+    ensure!((seen.0.as_str(), seen.1) == expected, "answered {answer}, and then {seen:?}");
+    Ok(Came::Held)
+}
+
+fn status_held(machine: &mut Machine, stop: &Stop, possible: &[&str]) -> Result<Came> {
+    if possible.first() == Some(&"running") {
+        machine.ask("launch", &[JOB])?;
+        machine.until("the payload to begin", || machine.starts() == 1)?;
+    }
+    let mut stopped = machine.begin("status", &[JOB], stop)?;
+    if !stopped.is_held()? {
+        return Ok(Came::NotReached);
+    }
+    let result = machine.path(&format!("home/.greenlight/jobs/{JOB}/result"));
+    if possible.first() == Some(&"running") {
+        machine.let_payload_go()?;
+    } else {
+        machine.ask("launch", &[JOB])?;
+        machine.until("the payload to begin", || machine.starts() == 1)?;
+    }
+    if possible.ends_with(&["finished"]) {
+        machine.until("the result", || result.exists())?;
+    }
+    let frame = stopped.go()?;
+    let state = state_of(&frame).unwrap_or_default();
+    ensure!(possible.contains(&state.as_str()), "a status that was held over it tells {frame:?}");
+    machine.let_payload_go()?;
+    machine.rest()?;
+    Ok(Came::Held)
+}
+
+fn revoke_held(machine: &mut Machine, stop: &Stop) -> Result<Came> {
+    let mut stopped = machine.begin("revoke", &[JOB, "outside"], stop)?;
+    if !stopped.is_held()? {
+        return Ok(Came::NotReached);
+    }
+    machine.ask("launch", &[JOB])?;
+    // What is left is the one that is held, and the pause that it is in.
+    machine.until("the launch to be over", || machine.living().len() <= 2)?;
+    let answer = stopped.go()?;
+    machine.rest()?;
+    let expected = if answer == "won" { ("revoked", 0) } else { ("finished", 1) };
+    let seen = (machine.state()?, machine.starts());
+    ensure!((seen.0.as_str(), seen.1) == expected, "answered {answer}, and then {seen:?}");
+    Ok(Came::Held)
+}
+
+/// What each verb answers when nothing stops it.
+///
+/// # Errors
+/// What did not hold.
+pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    machine.payload(true)?;
+    let (backup, second) = ("rally.prod.backup.2.1.0.a1", "rally.prod.migrate.2.1.0.a2");
+    let is = |what: &str, got: String, wanted: &str| {
+        ensure!(got == wanted, "{what}: {got:?} instead of {wanted:?}");
+        Ok(())
+    };
+    is("nothing is there", machine.state()?, "absent")?;
+    is("a start of nothing", machine.ask("launch", &[JOB])?, "absent")?;
+    is("a script that was cut", machine.send(&machine.submit_arguments(), b"echo start")?, "damaged")?;
+    is("and left nothing", machine.state()?, "absent")?;
+    is("a first submit", machine.submit()?, "new")?;
+    is("a second one", machine.submit()?, "same")?;
+    is("its state", machine.state()?, "waiting")?;
+    is("the attempt behind one that may still start", machine.submit_another(second, 60, "no")?, "unfinished")?;
+    is("a start", machine.ask("launch", &[JOB])?, "launched")?;
+    machine.until("the payload to begin", || machine.starts() == 1)?;
+    is("its state", machine.state()?, "running")?;
+    is("the attempt behind one that runs", machine.submit_another(second, 60, "no")?, "unfinished")?;
+    is("a job at the same database", machine.submit_another(backup, 60, "yes")?, "new")?;
+    is("its state", machine.state_of(backup)?, "busy")?;
+    is("an end that nobody may order", machine.ask("cancel", &[JOB])?, "refused")?;
+    is("a gate that was passed", machine.ask("revoke", &[JOB, "outside"])?, "lost")?;
+    machine.let_payload_go()?;
+    machine.rest()?;
+    is("its state", machine.state()?, "finished")?;
+    let frame = machine.ask("status", &[JOB])?;
+    ensure!(frame.contains(" exit=3 ") && frame.contains(" bytes=5 "), "it ended with 3: {frame}");
+    whole_output(&machine)?;
+    fs_err::remove_file(machine.path("home/go"))?;
+    is("a start", machine.ask("launch", &[backup])?, "launched")?;
+    machine.until("the payload to begin", || machine.starts() == 2)?;
+    machine.until("what can be ended", || machine.path(&format!("home/.greenlight/jobs/{backup}/group")).exists())?;
+    is("an end that may be ordered", machine.ask("cancel", &[backup])?, "cancelled")?;
+    machine.rest()?;
+    let frame = machine.ask("status", &[backup])?;
+    ensure!(frame.contains("state=finished") && frame.contains(" exit=143 "), "it was ended: {frame}");
+    is("an end of one that is over", machine.ask("cancel", &[backup])?, "over")?;
+    is("the attempt behind one that is over", machine.submit_another(second, 0, "no")?, "new")?;
+    machine.until("its time to be over", || machine.state_of(second).is_ok_and(|state| state == "expired"))?;
+    machine.ask("launch", &[second])?;
+    machine.rest()?;
+    is("a start after its time", machine.state_of(second)?, "expired")?;
+    is("its gate", machine.ask("revoke", &[second, "expired"])?, "won")?;
+    is("its state", machine.state_of(second)?, "revoked")?;
+    let listed = machine.ask("list", &["rally.prod.migrate.2.1.0.a"])?;
+    ensure!(listed.lines().count() == 2 && listed.contains(" why=expired "), "the list is {listed}");
+    ensure!(machine.starts() == 2, "{} starts of two jobs", machine.starts());
+    Ok(())
+}
+
+/// Many launches of a job at once, with questions between them, and in one of three its gate closed.
+///
+/// # Errors
+/// What did not hold.
+pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    machine.payload(false)?;
+    ensure!(machine.submit()? == "new", "the job is not put there");
+    let (mut rng, mut acts) = (fastrand::Rng::with_seed(seed), vec!["launch"; launches]);
+    acts.extend(["status"; 3]);
+    if rng.u8(..3) == 0 {
+        acts.push("revoke");
+    }
+    rng.shuffle(&mut acts);
+    let told: Mutex<Vec<(&str, String)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for act in &acts {
+            let (machine, told) = (&machine, &told);
+            scope.spawn(move || {
+                let more: &[&str] = if *act == "revoke" { &[JOB, "outside"] } else { &[JOB] };
+                let frame = machine.ask(act, more).unwrap_or_default();
+                told.lock().unwrap_or_else(PoisonError::into_inner).push((act, frame));
+            });
+        }
+    });
+    machine.rest()?;
+    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let won = told.iter().any(|(act, frame)| *act == "revoke" && frame == "won");
+    let seen = (machine.state()?, machine.starts());
+    let expected = if won { ("revoked", 0) } else { ("finished", 1) };
+    ensure!((seen.0.as_str(), seen.1) == expected, "seed {seed}: {seen:?} after {told:?}");
+    for (act, frame) in &told {
+        let state = state_of(frame).unwrap_or_default();
+        let is_false = *act == "status" && matches!(state.as_str(), "died" | "orphaned" | "rebooted" | "moved" | "");
+        ensure!(!is_false, "seed {seed}: a status told {frame:?}");
+    }
+    Ok(())
+}
+
+/// What came of one row.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// Cases in which the verb passed the stop.
+    pub cases: u32,
+    /// What did not hold, with its case.
+    pub violations: Vec<String>,
+}
+
+/// Plays cases side by side, and adds them up by row.
+#[must_use]
+pub fn table(cases: Vec<Case>, text: &str) -> BTreeMap<Kind, Row> {
+    let came: Vec<(Case, Result<Came>)> = cases
+        .into_par_iter()
+        .map(|case| {
+            let came = play(&case, text);
+            (case, came)
+        })
+        .collect();
+    let mut rows: BTreeMap<Kind, Row> = BTreeMap::new();
+    for (case, came) in came {
+        let row = rows.entry(case.kind).or_default();
+        match came {
+            Ok(Came::NotReached) => {}
+            Ok(Came::Held) => row.cases += 1,
+            Err(error) => {
+                row.cases += 1;
+                row.violations.push(format!("{:?} line {} ({}): {error:#}", case.shell, case.line + 1, case.function));
+            }
+        }
+    }
+    rows
+}

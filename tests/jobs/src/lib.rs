@@ -1,0 +1,11 @@
+//! The job verbs of the staging machine (`adapters/src/remote_job/job.sh`) under every fault that a process can meet:
+//! killed at each statement, paused at each statement while another verb runs, and started many times at once. A payload
+//! counts its own starts; what the verbs said is compared with that (RELIABILITY.md 3).
+
+pub mod cases;
+pub mod machine;
+pub mod mutants;
+pub mod steps;
+
+/// The verbs as the app sends them.
+pub const VERBS: &str = include_str!("../../../src-tauri/crates/adapters/src/remote_job/job.sh");
