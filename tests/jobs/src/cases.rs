@@ -1,9 +1,6 @@
 //! The cases, and what has to hold in each.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -203,7 +200,7 @@ fn finishes(machine: &Machine) -> Result<()> {
 }
 
 /// The output in pieces, each with its offset and hash, is what the payload printed.
-fn whole_output(machine: &Machine) -> Result<()> {
+pub(crate) fn whole_output(machine: &Machine) -> Result<()> {
     let frame = machine.ask("output", &[JOB, "0", "3"])?;
     ensure!(frame.starts_with("0 ") && frame.ends_with(" ZG9u"), "the first piece is {frame}");
     let frame = machine.ask("output", &[JOB, "3", "100"])?;
@@ -365,109 +362,14 @@ fn revoke_held(machine: &mut Machine, stop: &Stop) -> Result<Came> {
         return Ok(Came::NotReached);
     }
     machine.ask("launch", &[JOB])?;
-    // What is left is the one that is held, and the pause that it is in.
-    machine.until("the launch to be over", || machine.living().len() <= 2)?;
+    // It passed the gate or stands before it: whatever it waits for, the one that is held has no part in it.
+    machine.until("the launch to be over", || machine.is_asked_over())?;
     let answer = stopped.go()?;
     machine.rest()?;
     let expected = if answer == "won" { ("revoked", 0) } else { ("finished", 1) };
     let seen = (machine.state()?, machine.starts());
     ensure!((seen.0.as_str(), seen.1) == expected, "answered {answer}, and then {seen:?}");
     Ok(Came::Held)
-}
-
-/// What each verb answers when nothing stops it.
-///
-/// # Errors
-/// What did not hold.
-pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
-    let machine = Machine::new(shell, verbs)?;
-    machine.payload(true)?;
-    let (backup, second) = ("rally.prod.backup.2.1.0.a1", "rally.prod.migrate.2.1.0.a2");
-    let is = |what: &str, got: String, wanted: &str| {
-        ensure!(got == wanted, "{what}: {got:?} instead of {wanted:?}");
-        Ok(())
-    };
-    is("nothing is there", machine.state()?, "absent")?;
-    is("a start of nothing", machine.ask("launch", &[JOB])?, "absent")?;
-    is("a script that was cut", machine.send(&machine.submit_arguments(), b"echo start")?, "damaged")?;
-    is("and left nothing", machine.state()?, "absent")?;
-    is("a first submit", machine.submit()?, "new")?;
-    is("a second one", machine.submit()?, "same")?;
-    is("its state", machine.state()?, "waiting")?;
-    is("the attempt behind one that may still start", machine.submit_another(second, 60, "no")?, "unfinished")?;
-    is("a start", machine.ask("launch", &[JOB])?, "launched")?;
-    machine.until("the payload to begin", || machine.starts() == 1)?;
-    is("its state", machine.state()?, "running")?;
-    is("the attempt behind one that runs", machine.submit_another(second, 60, "no")?, "unfinished")?;
-    is("a job at the same database", machine.submit_another(backup, 60, "yes")?, "new")?;
-    is("its state", machine.state_of(backup)?, "busy")?;
-    is("an end that nobody may order", machine.ask("cancel", &[JOB])?, "refused")?;
-    is("a gate that was passed", machine.ask("revoke", &[JOB, "outside"])?, "lost")?;
-    machine.let_payload_go()?;
-    machine.rest()?;
-    is("its state", machine.state()?, "finished")?;
-    let frame = machine.ask("status", &[JOB])?;
-    ensure!(frame.contains(" exit=3 ") && frame.contains(" bytes=5 "), "it ended with 3: {frame}");
-    whole_output(&machine)?;
-    fs_err::remove_file(machine.path("home/go"))?;
-    is("a start", machine.ask("launch", &[backup])?, "launched")?;
-    machine.until("the payload to begin", || machine.starts() == 2)?;
-    machine.until("what can be ended", || machine.path(&format!("home/.greenlight/jobs/{backup}/group")).exists())?;
-    is("an end that may be ordered", machine.ask("cancel", &[backup])?, "cancelled")?;
-    machine.rest()?;
-    let frame = machine.ask("status", &[backup])?;
-    ensure!(frame.contains("state=finished") && frame.contains(" exit=143 "), "it was ended: {frame}");
-    is("an end of one that is over", machine.ask("cancel", &[backup])?, "over")?;
-    is("the attempt behind one that is over", machine.submit_another(second, 0, "no")?, "new")?;
-    machine.until("its time to be over", || machine.state_of(second).is_ok_and(|state| state == "expired"))?;
-    machine.ask("launch", &[second])?;
-    machine.rest()?;
-    is("a start after its time", machine.state_of(second)?, "expired")?;
-    is("its gate", machine.ask("revoke", &[second, "expired"])?, "won")?;
-    is("its state", machine.state_of(second)?, "revoked")?;
-    let listed = machine.ask("list", &["rally.prod.migrate.2.1.0.a"])?;
-    ensure!(listed.lines().count() == 2 && listed.contains(" why=expired "), "the list is {listed}");
-    ensure!(machine.starts() == 2, "{} starts of two jobs", machine.starts());
-    Ok(())
-}
-
-/// Many launches of a job at once, with questions between them, and in one of three its gate closed.
-///
-/// # Errors
-/// What did not hold.
-pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<()> {
-    let machine = Machine::new(shell, verbs)?;
-    machine.payload(false)?;
-    ensure!(machine.submit()? == "new", "the job is not put there");
-    let (mut rng, mut acts) = (fastrand::Rng::with_seed(seed), vec!["launch"; launches]);
-    acts.extend(["status"; 3]);
-    if rng.u8(..3) == 0 {
-        acts.push("revoke");
-    }
-    rng.shuffle(&mut acts);
-    let told: Mutex<Vec<(&str, String)>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for act in &acts {
-            let (machine, told) = (&machine, &told);
-            scope.spawn(move || {
-                let more: &[&str] = if *act == "revoke" { &[JOB, "outside"] } else { &[JOB] };
-                let frame = machine.ask(act, more).unwrap_or_default();
-                told.lock().unwrap_or_else(PoisonError::into_inner).push((act, frame));
-            });
-        }
-    });
-    machine.rest()?;
-    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let won = told.iter().any(|(act, frame)| *act == "revoke" && frame == "won");
-    let seen = (machine.state()?, machine.starts());
-    let expected = if won { ("revoked", 0) } else { ("finished", 1) };
-    ensure!((seen.0.as_str(), seen.1) == expected, "seed {seed}: {seen:?} after {told:?}");
-    for (act, frame) in &told {
-        let state = state_of(frame).unwrap_or_default();
-        let is_false = *act == "status" && matches!(state.as_str(), "died" | "orphaned" | "rebooted" | "moved" | "");
-        ensure!(!is_false, "seed {seed}: a status told {frame:?}");
-    }
-    Ok(())
 }
 
 /// What came of one row.

@@ -2,6 +2,7 @@
 //! killed at each statement, paused at each statement while another verb runs, and started many times at once. A payload
 //! counts its own starts; what the verbs said is compared with that (RELIABILITY.md 3).
 
+pub mod alone;
 pub mod cases;
 pub mod machine;
 pub mod mutants;

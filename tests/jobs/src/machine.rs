@@ -34,11 +34,12 @@ impl Shell {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Dash, Self::Bash, Self::Busybox];
 
-    fn program(self) -> &'static str {
+    /// Folder of the programs in which it is called `sh`.
+    fn folder(self) -> &'static str {
         match self {
-            Self::Dash => "#!/bin/dash\nexec /bin/dash \"$@\"\n",
-            Self::Bash => "#!/bin/dash\nexec /bin/bash --posix \"$@\"\n",
-            Self::Busybox => "#!/bin/dash\nexec /usr/bin/busybox sh \"$@\"\n",
+            Self::Dash => "dash",
+            Self::Bash => "bash",
+            Self::Busybox => "busybox",
         }
     }
 }
@@ -66,6 +67,7 @@ pub struct Stop {
 /// The machine.
 pub struct Machine {
     folder: TempDir,
+    shell: Shell,
     stops: u32,
 }
 
@@ -78,25 +80,13 @@ impl Machine {
         // In memory where there is such a place: nothing here is about the disk itself.
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
-        let machine = Self { folder, stops: 0 };
-        for name in ["bin", "home", "stops"] {
+        let machine = Self { folder, shell, stops: 0 };
+        for name in ["home", "stops"] {
             fs_err::create_dir(machine.path(name))?;
         }
-        machine.program("sh", shell.program())?;
-        // What is made durable, and what is moved into place, in its order.
-        for name in ["sync", "mv"] {
-            let log = machine.path("durable");
-            let text = format!("#!/bin/dash\n/bin/{name} \"$@\" && echo {name} \"$@\" >> {}\n", log.display());
-            machine.program(name, &text)?;
-        }
         fs_err::write(machine.path("verbs.sh"), verbs)?;
+        fs_err::write(machine.path("living"), "")?;
         Ok(machine)
-    }
-
-    fn program(&self, name: &str, text: &str) -> Result<()> {
-        let file = self.path("bin").join(name);
-        fs_err::write(&file, text)?;
-        Ok(fs_err::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))?)
     }
 
     /// A place in its folder.
@@ -105,10 +95,17 @@ impl Machine {
         self.folder.path().join(name)
     }
 
+    /// Everything that the verb starts inherits a lock on the file `living`: a kernel fact, where a list of processes is
+    /// a guess.
     fn command(&self, verb: &str, arguments: &[&str], stop: Option<(&Stop, &Path)>) -> Command {
-        let mut command = Command::new(self.path("bin").join("sh"));
-        let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
+        let mut command = Command::new("/bin/dash");
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("machine");
+        let of = |name: &str| programs.join(name).display().to_string();
+        let path = format!("{}:{}:/usr/bin:/bin", of(self.shell.folder()), of("recorded"));
+        let living = stop.map_or_else(|| self.path("living"), |(_, folder)| folder.join("living"));
         command
+            .args(["-c", "exec 3>> \"$0\"; flock -s 3; exec sh \"$@\""])
+            .arg(living)
             .arg(self.path("verbs.sh"))
             .args(["N", verb])
             .args(arguments)
@@ -144,6 +141,7 @@ impl Machine {
         self.stops += 1;
         let folder = self.path("stops").join(self.stops.to_string());
         fs_err::create_dir(&folder)?;
+        fs_err::write(folder.join("living"), "")?;
         let mut command = self.command(verb, arguments, Some((stop, &folder)));
         if verb == "submit" {
             command.stdin(fs_err::File::open(self.path("payload"))?.into_file());
@@ -174,7 +172,10 @@ impl Machine {
             ""
         };
         let durable = self.path("durable");
-        let text = format!("echo start >> ~/starts\ncp {} ~/durable\n{hold}echo done\nexit 3\n", durable.display());
+        let text = format!(
+            "cp {} ~/durable\necho $PPID > ~/supervisor\necho start >> ~/starts\n{hold}echo done\nexit 3\n",
+            durable.display()
+        );
         Ok(fs_err::write(self.path("payload"), text)?)
     }
 
@@ -240,9 +241,21 @@ impl Machine {
         Ok(fs_err::write(self.path("home/go"), "")?)
     }
 
-    /// Processes of this machine that live, by their home folder.
+    /// Whether nothing lives of all the verbs that were asked; those that were begun to be stopped are not counted.
     #[must_use]
-    pub fn living(&self) -> Vec<u32> {
+    pub fn is_asked_over(&self) -> bool {
+        is_free(&self.path("living"))
+    }
+
+    /// Whether nothing lives.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_asked_over()
+            && (1..=self.stops).all(|stop| is_free(&self.path("stops").join(stop.to_string()).join("living")))
+    }
+
+    /// Processes of this machine that live, by their home folder: enough to end what is left.
+    fn living(&self) -> Vec<u32> {
         let mark = format!("HOME={}", self.path("home").display());
         let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
         processes
@@ -255,12 +268,30 @@ impl Machine {
             .collect()
     }
 
+    /// Ends the process that watches the payload.
+    ///
+    /// # Errors
+    /// When the payload did not say which one that is.
+    pub fn kill_supervisor(&self) -> Result<()> {
+        let pid = fs_err::read_to_string(self.path("home/supervisor"))?;
+        Command::new("/bin/kill").args(["-9", pid.trim()]).status()?;
+        Ok(())
+    }
+
+    /// Ends every process, as a restart of the machine does.
+    pub fn kill_all(&self) {
+        for pid in self.living() {
+            // By its number; one that is gone needs no end.
+            let _gone = Command::new("/bin/kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
+        }
+    }
+
     /// Waits until nothing of this machine runs.
     ///
     /// # Errors
     /// When something still does after the limit.
     pub fn rest(&self) -> Result<()> {
-        self.until("everything to end", || self.living().is_empty())
+        self.until("everything to end", || self.is_over())
     }
 
     /// Waits for something.
@@ -279,10 +310,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        for pid in self.living() {
-            // By its number; one that is gone needs no end.
-            let _gone = Command::new("/bin/kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
-        }
+        self.kill_all();
     }
 }
 
@@ -310,7 +338,7 @@ impl Stopped {
             if self.is_reached() {
                 return Ok(true);
             }
-            if has_ended && machine.living().is_empty() {
+            if has_ended && machine.is_over() {
                 return Ok(self.is_reached());
             }
             if begun.elapsed() > PATIENCE {
@@ -344,6 +372,11 @@ impl Stopped {
         fs_err::write(self.folder.join("go"), "")?;
         Ok(framed(&self.child.wait_with_output()?.stdout))
     }
+}
+
+fn is_free(lock: &Path) -> bool {
+    let asked = Command::new("flock").args(["-n", "-x"]).arg(lock).arg("true").status();
+    asked.is_ok_and(|status| status.success())
 }
 
 fn framed(printed: &[u8]) -> String {

@@ -6,6 +6,7 @@ use std::{process::ExitCode, time::Instant};
 
 use greenlight_jobs::{
     VERBS,
+    alone::{self, ALONE},
     cases::{self, Row},
     machine::Shell,
     mutants,
@@ -30,17 +31,19 @@ fn main() -> ExitCode {
     for (kind, row) in cases::table(cases::all(&steps, &Shell::ALL), &steps.text) {
         violations += say(&format!("{kind:?}"), &row);
     }
-    let mut plain = Row { cases: 3, violations: Vec::new() };
-    for shell in Shell::ALL {
-        plain.violations.extend(cases::plain(shell, VERBS).err().map(|error| format!("{shell:?}: {error:#}")));
+    for (name, check) in ALONE {
+        let mut row = Row { cases: 3, violations: Vec::new() };
+        for shell in Shell::ALL {
+            row.violations.extend(check(shell, VERBS).err().map(|error| format!("{shell:?}: {error:#}")));
+        }
+        violations += say(name, &row);
     }
-    violations += say("Plain", &plain);
     let mut row = Row { cases: u32::try_from(jobs).unwrap_or(u32::MAX), violations: Vec::new() };
     let came: Vec<Option<String>> = (0..jobs)
         .into_par_iter()
         .map(|seed| {
             let shell = Shell::ALL[usize::try_from(seed % 3).unwrap_or(0)];
-            cases::at_once(shell, VERBS, LAUNCHES, seed).err().map(|error| format!("{shell:?}: {error:#}"))
+            alone::at_once(shell, VERBS, LAUNCHES, seed).err().map(|error| format!("{shell:?}: {error:#}"))
         })
         .collect();
     row.violations.extend(came.into_iter().flatten());

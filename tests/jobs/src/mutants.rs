@@ -8,7 +8,8 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::{
     VERBS,
-    cases::{self, all, play},
+    alone::ALONE,
+    cases::{all, play},
     machine::Shell,
     steps::with_stops,
 };
@@ -22,16 +23,18 @@ pub struct Defect {
     pub right: &'static str,
     /// What they say instead.
     pub wrong: &'static str,
+    /// A second place that it changes, or nothing.
+    pub and: (&'static str, &'static str),
     /// Why no case shows it when it is alone; empty when one has to.
     pub hidden: &'static str,
 }
 
 const fn defect(words: &'static str, right: &'static str, wrong: &'static str) -> Defect {
-    Defect { words, right, wrong, hidden: "" }
+    Defect { words, right, wrong, and: ("", ""), hidden: "" }
 }
 
 const fn hidden(words: &'static str, right: &'static str, wrong: &'static str, why: &'static str) -> Defect {
-    Defect { words, right, wrong, hidden: why }
+    Defect { words, right, wrong, and: ("", ""), hidden: why }
 }
 
 /// All of them.
@@ -70,11 +73,18 @@ pub const DEFECTS: [Defect; 18] = [
         "    return 1\n  fi\n}\n\n# Everything",
     ),
     defect("the script is not on disk before it is in place", "  sync \"$1\"/* \"$1\" || return 1\n", ""),
-    defect(
-        "the locks are read before the gate",
-        "  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
-        "  early=free\n  is_free \"$j/lock.sup\" || early=held\n  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
-    ),
+    Defect {
+        words: "the locks are read before the gate",
+        right: "  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
+        wrong: "  supervisor=free\n  is_free \"$j/lock.sup\" || supervisor=held\n  tree=free\n  \
+                is_free \"$j/lock.tree\" || tree=held\n  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
+        and: (
+            "  supervisor=free\n  is_free \"$j/lock.sup\" || supervisor=held\n  tree=free\n  \
+             is_free \"$j/lock.tree\" || tree=held\n  ended=",
+            "  ended=",
+        ),
+        hidden: "",
+    },
     defect("the payload does not hold its lock", "8>&-) >> \"$job/log\"", "8>&- 9>&-) >> \"$job/log\""),
     defect("the result is not moved into place", "  mv -T \"$job/result.tmp\" \"$job/result\"\n", ""),
     defect("every script ended well", "wait \"$payload\" || code=$?", "wait \"$payload\" || code=0"),
@@ -93,15 +103,21 @@ pub const DEFECTS: [Defect; 18] = [
 impl Defect {
     /// The verbs with the defect; `None` when another one took its place away.
     fn put_into(&self, verbs: &str) -> Option<String> {
-        verbs.contains(self.right).then(|| verbs.replacen(self.right, self.wrong, 1))
+        let (right, wrong) = self.and;
+        let is_there = verbs.contains(self.right) && verbs.contains(right);
+        is_there.then(|| verbs.replacen(right, wrong, 1).replacen(self.right, self.wrong, 1))
     }
 }
 
 /// The case that shows that these verbs are wrong, if one does.
 #[must_use]
 pub fn shown_by(verbs: &str) -> Option<String> {
-    if let Err(error) = cases::plain(Shell::Dash, verbs) {
-        return Some(format!("Plain: {error:#}"));
+    let found = ALONE.into_par_iter().find_map_any(|(name, check)| {
+        let error = check(Shell::Dash, verbs).err()?;
+        Some(format!("{name}: {error:#}"))
+    });
+    if found.is_some() {
+        return found;
     }
     let steps = with_stops(verbs);
     all(&steps, &[Shell::Dash]).into_par_iter().find_map_any(|case| {

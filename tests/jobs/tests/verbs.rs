@@ -2,6 +2,7 @@
 
 use greenlight_jobs::{
     VERBS,
+    alone::{self, ALONE},
     cases::{self, Case},
     machine::Shell,
     steps::with_stops,
@@ -12,8 +13,10 @@ const EVERY: usize = 5;
 
 #[test]
 fn each_verb_answers_alike_on_every_shell() {
-    for shell in Shell::ALL {
-        cases::plain(shell, VERBS).unwrap_or_else(|error| panic!("{shell:?}: {error:#}"));
+    for (name, check) in ALONE {
+        for shell in Shell::ALL {
+            check(shell, VERBS).unwrap_or_else(|error| panic!("{name} on {shell:?}: {error:#}"));
+        }
     }
 }
 
@@ -30,6 +33,6 @@ fn a_job_that_is_stopped_anywhere_starts_at_most_once_and_is_never_called_what_i
 fn of_many_launches_at_once_one_starts() {
     for seed in 0..6 {
         let shell = Shell::ALL[seed as usize % 3];
-        cases::at_once(shell, VERBS, 10, seed).unwrap_or_else(|error| panic!("{shell:?}: {error:#}"));
+        alone::at_once(shell, VERBS, 10, seed).unwrap_or_else(|error| panic!("{shell:?}: {error:#}"));
     }
 }

@@ -1,0 +1,200 @@
+//! What holds without a stop: what each verb answers, what a killed supervisor and a restarted machine leave, what a question
+//! asked at the wrong moment does, and many launches at once.
+
+use std::{
+    process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
+};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    cases::whole_output,
+    machine::{JOB, Machine, Shell, state_of},
+};
+
+/// All of them but the launches at once, by their names.
+pub const ALONE: [(&str, Check); 4] =
+    [("Plain", plain), ("Orphaned", orphaned), ("Restarted", restarted), ("AskedAtTheWrongMoment", probed)];
+
+/// One of them.
+pub type Check = fn(Shell, &str) -> Result<()>;
+
+/// What each verb answers when nothing stops it.
+///
+/// # Errors
+/// What did not hold.
+pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    machine.payload(true)?;
+    let (backup, second) = ("rally.prod.backup.2.1.0.a1", "rally.prod.migrate.2.1.0.a2");
+    let is = |what: &str, got: String, wanted: &str| {
+        ensure!(got == wanted, "{what}: {got:?} instead of {wanted:?}");
+        Ok(())
+    };
+    is("nothing is there", machine.state()?, "absent")?;
+    is("a start of nothing", machine.ask("launch", &[JOB])?, "absent")?;
+    is("a script that was cut", machine.send(&machine.submit_arguments(), b"echo start")?, "damaged")?;
+    is("and left nothing", machine.state()?, "absent")?;
+    is("a first submit", machine.submit()?, "new")?;
+    is("a second one", machine.submit()?, "same")?;
+    is("its state", machine.state()?, "waiting")?;
+    is("the attempt behind one that may still start", machine.submit_another(second, 60, "no")?, "unfinished")?;
+    is("a start", machine.ask("launch", &[JOB])?, "launched")?;
+    machine.until("the payload to begin", || machine.starts() == 1)?;
+    is("its state", machine.state()?, "running")?;
+    is("the attempt behind one that runs", machine.submit_another(second, 60, "no")?, "unfinished")?;
+    is("a job at the same database", machine.submit_another(backup, 60, "yes")?, "new")?;
+    is("its state", machine.state_of(backup)?, "busy")?;
+    is("an end that nobody may order", machine.ask("cancel", &[JOB])?, "refused")?;
+    is("a gate that was passed", machine.ask("revoke", &[JOB, "outside"])?, "lost")?;
+    machine.let_payload_go()?;
+    machine.rest()?;
+    is("its state", machine.state()?, "finished")?;
+    let frame = machine.ask("status", &[JOB])?;
+    ensure!(frame.contains(" exit=3 ") && frame.contains(" bytes=5 "), "it ended with 3: {frame}");
+    whole_output(&machine)?;
+    fs_err::remove_file(machine.path("home/go"))?;
+    is("a start", machine.ask("launch", &[backup])?, "launched")?;
+    machine.until("the payload to begin", || machine.starts() == 2)?;
+    machine.until("what can be ended", || machine.path(&format!("home/.greenlight/jobs/{backup}/group")).exists())?;
+    is("an end that may be ordered", machine.ask("cancel", &[backup])?, "cancelled")?;
+    machine.rest()?;
+    let frame = machine.ask("status", &[backup])?;
+    ensure!(frame.contains("state=finished") && frame.contains(" exit=143 "), "it was ended: {frame}");
+    is("an end of one that is over", machine.ask("cancel", &[backup])?, "over")?;
+    is("the attempt behind one that is over", machine.submit_another(second, 0, "no")?, "new")?;
+    machine.until("its time to be over", || machine.state_of(second).is_ok_and(|state| state == "expired"))?;
+    machine.ask("launch", &[second])?;
+    machine.rest()?;
+    is("a start after its time", machine.state_of(second)?, "expired")?;
+    is("its gate", machine.ask("revoke", &[second, "expired"])?, "won")?;
+    is("its state", machine.state_of(second)?, "revoked")?;
+    let listed = machine.ask("list", &["rally.prod.migrate.2.1.0.a"])?;
+    ensure!(listed.lines().count() == 2 && listed.contains(" why=expired "), "the list is {listed}");
+    ensure!(machine.starts() == 2, "{} starts of two jobs", machine.starts());
+    Ok(())
+}
+
+/// Many launches of a job at once, with questions between them, and in one of three its gate closed.
+///
+/// # Errors
+/// What did not hold.
+pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    machine.payload(false)?;
+    ensure!(machine.submit()? == "new", "the job is not put there");
+    let (mut rng, mut acts) = (fastrand::Rng::with_seed(seed), vec!["launch"; launches]);
+    acts.extend(["status"; 3]);
+    if rng.u8(..3) == 0 {
+        acts.push("revoke");
+    }
+    rng.shuffle(&mut acts);
+    let told: Mutex<Vec<(&str, String)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for act in &acts {
+            let (machine, told) = (&machine, &told);
+            scope.spawn(move || {
+                let more: &[&str] = if *act == "revoke" { &[JOB, "outside"] } else { &[JOB] };
+                let frame = machine.ask(act, more).unwrap_or_default();
+                told.lock().unwrap_or_else(PoisonError::into_inner).push((act, frame));
+            });
+        }
+    });
+    machine.rest()?;
+    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let won = told.iter().any(|(act, frame)| *act == "revoke" && frame == "won");
+    let seen = (machine.state()?, machine.starts());
+    let expected = if won { ("revoked", 0) } else { ("finished", 1) };
+    ensure!((seen.0.as_str(), seen.1) == expected, "seed {seed}: {seen:?} after {told:?}");
+    for (act, frame) in &told {
+        let state = state_of(frame).unwrap_or_default();
+        let is_false = *act == "status" && matches!(state.as_str(), "died" | "orphaned" | "rebooted" | "moved" | "");
+        ensure!(!is_false, "seed {seed}: a status told {frame:?}");
+    }
+    Ok(())
+}
+
+/// A supervisor that was killed does not end its payload, and what its payload holds stays held.
+///
+/// # Errors
+/// What did not hold.
+pub fn orphaned(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = running(shell, verbs)?;
+    let backup = "rally.prod.backup.2.1.0.a1";
+    machine.kill_supervisor()?;
+    machine.until("the supervisor to be gone", || machine.state().is_ok_and(|state| state != "running"))?;
+    let state = machine.state()?;
+    ensure!(state == "orphaned", "a payload whose supervisor was killed is called {state}");
+    ensure!(machine.submit_another(backup, 60, "no")? == "new", "another job is put there");
+    let beside = machine.state_of(backup)?;
+    ensure!(beside == "busy", "a job beside it is called {beside}");
+    machine.ask("launch", &[JOB])?;
+    machine.let_payload_go()?;
+    machine.rest()?;
+    let state = machine.state()?;
+    ensure!(state == "died" && machine.starts() == 1, "then it is {state}, with {} starts", machine.starts());
+    Ok(())
+}
+
+/// What runs while the machine is restarted has no result, and says so; on a copy of the machine it says that.
+///
+/// # Errors
+/// What did not hold.
+pub fn restarted(shell: Shell, verbs: &str) -> Result<()> {
+    let verbs = verbs
+        .replace("cat /proc/sys/kernel/random/boot_id", "cat \"$HOME/../boot\"")
+        .replace("cat /etc/machine-id", "cat \"$HOME/../machine\"");
+    let machine = running(shell, &verbs)?;
+    machine.kill_all();
+    machine.rest()?;
+    for (file, expected) in [("none", "died"), ("boot", "rebooted"), ("machine", "moved")] {
+        fs_err::write(machine.path(file), "another\n")?;
+        let state = machine.state()?;
+        ensure!(state == expected, "it is called {state} instead of {expected}");
+        machine.ask("launch", &[JOB])?;
+        machine.rest()?;
+        let answer = machine.ask("revoke", &[JOB, "outside"])?;
+        ensure!(machine.starts() == 1 && answer == "lost", "{} starts, and its gate: {answer}", machine.starts());
+    }
+    Ok(())
+}
+
+/// A question holds a lock for a moment: whoever takes it to start a job waits, and the job is neither lost nor late.
+///
+/// # Errors
+/// What did not hold.
+pub fn probed(shell: Shell, verbs: &str) -> Result<()> {
+    for lock in [format!("jobs/{JOB}/lock.sup"), format!("jobs/{JOB}/lock.tree"), "mutex/rally.prod-db".to_owned()] {
+        let machine = Machine::new(shell, verbs)?;
+        machine.payload(false)?;
+        ensure!(machine.submit()? == "new", "the job is not put there");
+        let held = machine.path(&format!("home/.greenlight/{lock}"));
+        let mut question = Command::new("flock")
+            .arg("-s")
+            .arg(&held)
+            .args(["sh", "-c", "echo; sleep 0.4"])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut ready = [0];
+        std::io::Read::read_exact(&mut question.stdout.take().expect("a pipe"), &mut ready)?;
+        machine.ask("launch", &[JOB])?;
+        question.wait()?;
+        machine.rest()?;
+        let state = machine.state()?;
+        ensure!(state == "finished" && machine.starts() == 1, "asked while {lock} was wanted: {state}");
+    }
+    Ok(())
+}
+
+/// A job whose payload runs and is held.
+fn running(shell: Shell, verbs: &str) -> Result<Machine> {
+    let machine = Machine::new(shell, verbs)?;
+    fs_err::write(machine.path("boot"), "first\n")?;
+    fs_err::write(machine.path("machine"), "first\n")?;
+    machine.payload(true)?;
+    ensure!(machine.submit()? == "new", "the job is not put there");
+    machine.ask("launch", &[JOB])?;
+    machine.until("the payload to begin", || machine.path("home/supervisor").exists() && machine.starts() == 1)?;
+    Ok(machine)
+}
