@@ -2,11 +2,13 @@
 //! follows the same files.
 //!
 //! New ones are written by `GREENLIGHT_WRITE_GOLDEN=1 cargo test -p greenlight-tests --test release`; a file that stands
-//! here is never written again.
+//! here is never written again. `golden/journal` holds whole files of the journal, one for each earlier schema, as the
+//! last commit with that schema wrote them.
 
 use std::path::{Path, PathBuf};
 
-use greenlight_engine::fold;
+use greenlight_adapters::journal_sqlite::SqliteJournal;
+use greenlight_engine::{fold, journal::Journal as _};
 use greenlight_types::{Event, RunView};
 use serde::Deserialize;
 
@@ -58,5 +60,27 @@ fn a_journal_with_a_missing_or_repeated_event_is_refused() {
             twice.insert(at, twice[at].clone());
             assert!(fold::fold(&twice).is_err(), "{} with {at} twice", path.display());
         }
+    }
+}
+
+/// Both golden runs as the file of schema 1 holds them: the one that failed to its end, of the other the first 40 events.
+const IN_SCHEMA_1: [(&str, usize); 2] = [("stopped-after-a-failed-migration.json", 50), ("released.json", 40)];
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_opens_and_tells_the_same_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("journal.sqlite");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/journal/schema-1.sqlite");
+    std::fs::copy(kept, &file).expect("a copy");
+    let journal = SqliteJournal::open(&file).await.expect("the file opens");
+    assert!(!journal.is_read_only(), "the runs can be continued");
+    assert_eq!(journal.runs().await.expect("its runs").len(), IN_SCHEMA_1.len());
+    for (path, golden) in golden() {
+        let Some((_, length)) = IN_SCHEMA_1.iter().find(|(name, _)| path.ends_with(name)) else { continue };
+        let events = journal.events(&golden.events[0].run, 0).await.expect("its events");
+        assert_eq!(events, golden.events[..*length], "{}", path.display());
+        let view = fold::fold(&events).expect("a run");
+        assert_eq!(view, fold::fold(&golden.events[..*length]).expect("a run"), "{}", path.display());
+        assert!(*length < golden.events.len() || view == golden.view, "{}", path.display());
     }
 }
