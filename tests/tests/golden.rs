@@ -74,6 +74,7 @@ async fn a_file_of_the_first_schema_opens_and_tells_the_same_runs() {
     std::fs::copy(kept, &file).expect("a copy");
     let journal = SqliteJournal::open(&file).await.expect("the file opens");
     assert!(!journal.is_read_only(), "the runs can be continued");
+    assert!(folder.path().join("journal.sqlite.schema-1.bak").is_file(), "it was copied before its shape changed");
     assert_eq!(journal.runs().await.expect("its runs").len(), IN_SCHEMA_1.len());
     for (path, golden) in golden() {
         let Some((_, length)) = IN_SCHEMA_1.iter().find(|(name, _)| path.ends_with(name)) else { continue };

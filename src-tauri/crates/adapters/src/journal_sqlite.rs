@@ -2,25 +2,34 @@
 //!
 //! An append is on disk when it returns (WAL, `synchronous=FULL`, RELIABILITY.md 6.5). One connection reads and writes;
 //! a second copy of the app is kept away by [`crate::data_lock`]. Folds nothing and decides nothing.
+//!
+//! Events of a run are chained ([`chain`]); whatever is read is checked, and nothing is added to a run that was altered or
+//! that this app does not know to its end.
 
+mod chain;
+#[cfg(test)]
+mod chain_tests;
+mod entry;
 mod open;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf, sync::PoisonError};
 
 use async_trait::async_trait;
 use greenlight_engine::journal::Journal;
 use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Stamp};
-use serde_json::Value;
-use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
+use self::{chain::Linked, entry::Entry};
 pub use settings::Setting;
 
+const OPEN: &str = "open the record";
 const WRITE: &str = "write the record";
 const READ: &str = "read the record";
 
@@ -31,6 +40,10 @@ pub struct SqliteJournal {
     path: PathBuf,
     /// Set when the file has the schema of a newer app; then it is only read.
     newer_schema: Option<i64>,
+    /// Whether events have hashes that this app knows how to check.
+    is_chained: bool,
+    /// Hash of the newest entry of every run that was read to its end, found unaltered and understood.
+    checked: std::sync::Mutex<BTreeMap<RunId, Vec<u8>>>,
 }
 
 impl SqliteJournal {
@@ -40,7 +53,7 @@ impl SqliteJournal {
         self.newer_schema.is_some()
     }
 
-    /// The first entry of a run alone: what may still be told of a run whose later entries a newer app wrote.
+    /// The first entry of a run alone, whatever became of it: what may still be told of a run that cannot be read.
     ///
     /// # Errors
     /// `JournalFailed` when there is none; `JournalNewer` when not even that one is known here.
@@ -51,7 +64,93 @@ impl SqliteJournal {
             .fetch_one(&mut *connection)
             .await
             .map_err(|error| self.failed(READ, &error))?;
-        event_of(run, &row)
+        Entry::from_row(&row)?.event(run)
+    }
+
+    /// Entries above number `after`, unaltered and understood, and the hash of the newest of them.
+    async fn read(
+        &self,
+        connection: &mut SqliteConnection,
+        run: &RunId,
+        after: u32,
+    ) -> Result<(Vec<Event>, Option<Vec<u8>>), Failure> {
+        let sql = if self.is_chained {
+            "SELECT seq, at, actor, app_version, kind, body, chain FROM events WHERE run = ? AND seq >= ? ORDER BY seq"
+        } else {
+            "SELECT seq, at, actor, app_version, kind, body, x'' AS chain FROM events WHERE run = ? AND seq >= ? ORDER BY seq"
+        };
+        let rows = sqlx::query(sql)
+            .bind(&run.0)
+            .bind(after)
+            .fetch_all(connection)
+            .await
+            .map_err(|error| self.failed(READ, &error))?;
+        let entries = rows.iter().map(Linked::from_row).collect::<Result<Vec<_>, _>>()?;
+        let newest = entries.last().map(|linked| linked.chain.clone());
+        let entries = chain::unaltered(run, after, self.is_chained, entries)?;
+        let events = entries.iter().map(|entry| entry.event(run)).collect::<Result<Vec<_>, _>>()?;
+        Ok((events, newest))
+    }
+
+    /// Refuses a run that was altered, or of which this app does not know every entry. It is read once: what follows is
+    /// our own, and another writer's entry has another hash.
+    async fn check_before_adding(
+        &self,
+        connection: &mut SqliteConnection,
+        run: &RunId,
+        newest: Option<&[u8]>,
+    ) -> Result<(), Failure> {
+        let is_checked = self.with_checked(|checked| checked.get(run).map(Vec::as_slice) == newest);
+        if newest.is_some() && !is_checked {
+            self.read(connection, run, 0).await?;
+        }
+        Ok(())
+    }
+
+    fn with_checked<T>(&self, work: impl FnOnce(&mut BTreeMap<RunId, Vec<u8>>) -> T) -> T {
+        // A poisoned lock only says that another task panicked; the map itself is whole.
+        work(&mut self.checked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn insert(&self, run: &RunId, after: u32, entries: Vec<Entry>) -> Result<(), Failure> {
+        let refused = |error: sqlx::Error| self.failed(WRITE, &error);
+        let mut connection = self.connection.lock().await;
+        // A transaction that is dropped rolls back.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(refused)?;
+        let newest: Option<(u32, Vec<u8>)> =
+            sqlx::query_as("SELECT seq, chain FROM events WHERE run = ? ORDER BY seq DESC LIMIT 1")
+                .bind(&run.0)
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(refused)?;
+        let (seq, newest) = newest.map_or((0, None), |(seq, chain)| (seq, Some(chain)));
+        if seq != after {
+            return Err(Failure::new(ErrorCode::JournalFailed, WRITE)
+                .because(format!("the newest entry is {seq}, not {after}")));
+        }
+        self.check_before_adding(&mut transaction, run, newest.as_deref()).await?;
+        let linked = chain::chain(run, newest.as_deref(), entries);
+        for Linked { entry, chain } in &linked {
+            sqlx::query(
+                "INSERT INTO events (run, seq, at, actor, app_version, kind, body, chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(&run.0)
+            .bind(entry.seq)
+            .bind(&entry.at)
+            .bind(&entry.actor)
+            .bind(&entry.app_version)
+            .bind(&entry.kind)
+            .bind(&entry.body)
+            .bind(chain)
+            .execute(&mut *transaction)
+            .await
+            .map_err(refused)?;
+        }
+        transaction.commit().await.map_err(refused)?;
+        if let Some(newest) = linked.into_iter().next_back() {
+            self.with_checked(|checked| checked.insert(run.clone(), newest.chain));
+        }
+        Ok(())
     }
 
     fn writable(&self) -> Result<(), Failure> {
@@ -84,34 +183,16 @@ impl Journal for SqliteJournal {
             .zip(bodies)
             .map(|(seq, body)| Event { run: run.clone(), seq, at: at.clone(), by: by.clone(), body })
             .collect();
-        let rows = events.iter().map(NewRow::of).collect::<Result<Vec<_>, _>>()?;
-        let mut connection = self.connection.lock().await;
-        insert(&mut connection, run, after, &rows).await.map_err(|problem| match problem {
-            Problem::Moved(newest) => Failure::new(ErrorCode::JournalFailed, WRITE)
-                .because(format!("the newest entry is {newest}, not {after}")),
-            Problem::Sql(error) => self.failed(WRITE, &error),
-        })?;
+        let entries = events.iter().map(Entry::of).collect::<Result<Vec<_>, _>>()?;
+        self.insert(run, after, entries).await?;
         Ok(events)
     }
 
     async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure> {
         let mut connection = self.connection.lock().await;
-        let rows = sqlx::query(
-            "SELECT seq, at, actor, app_version, kind, body FROM events WHERE run = ? AND seq > ? ORDER BY seq",
-        )
-        .bind(&run.0)
-        .bind(after)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(|error| self.failed(READ, &error))?;
-        let mut events = Vec::with_capacity(rows.len());
-        for (expected, row) in (after + 1..).zip(&rows) {
-            let event = event_of(run, row)?;
-            if event.seq != expected {
-                return Err(Failure::new(ErrorCode::JournalFailed, READ)
-                    .because(format!("entry {expected} of this run is missing")));
-            }
-            events.push(event);
+        let (events, newest) = self.read(&mut connection, run, after).await?;
+        if let (0, Some(newest)) = (after, newest) {
+            self.with_checked(|checked| checked.insert(run.clone(), newest));
         }
         Ok(events)
     }
@@ -125,81 +206,6 @@ impl Journal for SqliteJournal {
             .map_err(|error| self.failed(READ, &error))?;
         Ok(rows.into_iter().map(RunId).collect())
     }
-}
-
-enum Problem {
-    Moved(u32),
-    Sql(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Problem {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sql(error)
-    }
-}
-
-async fn insert(
-    connection: &mut SqliteConnection,
-    run: &RunId,
-    after: u32,
-    rows: &[NewRow<'_>],
-) -> Result<(), Problem> {
-    // A transaction that is dropped rolls back.
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let newest: u32 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events WHERE run = ?")
-        .bind(&run.0)
-        .fetch_one(&mut *transaction)
-        .await?;
-    if newest != after {
-        transaction.rollback().await?;
-        return Err(Problem::Moved(newest));
-    }
-    for row in rows {
-        sqlx::query("INSERT INTO events (run, seq, at, actor, app_version, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?)")
-            .bind(&run.0)
-            .bind(row.event.seq)
-            .bind(&row.event.at.0)
-            .bind(&row.actor)
-            .bind(&row.event.by.app_version)
-            .bind(&row.kind)
-            .bind(&row.body)
-            .execute(&mut *transaction)
-            .await?;
-    }
-    transaction.commit().await?;
-    Ok(())
-}
-
-/// An event spelled for its columns.
-struct NewRow<'a> {
-    event: &'a Event,
-    actor: String,
-    kind: String,
-    body: String,
-}
-
-impl<'a> NewRow<'a> {
-    fn of(event: &'a Event) -> Result<Self, Failure> {
-        let spelled = || -> Result<Self, serde_json::Error> {
-            let body = serde_json::to_value(&event.body)?;
-            let kind = body.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-            Ok(Self { event, actor: serde_json::to_string(&event.by)?, kind, body: body.to_string() })
-        };
-        spelled().map_err(|error| Failure::new(ErrorCode::Internal, WRITE).because_of(&error))
-    }
-}
-
-fn event_of(run: &RunId, row: &SqliteRow) -> Result<Event, Failure> {
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(|error| failed(READ, &error));
-    let seq: u32 = row.try_get("seq").map_err(|error| failed(READ, &error))?;
-    let version = text("app_version")?;
-    let strange = |what: &str, error: &serde_json::Error| {
-        newer(READ, &version).because(format!("entry {seq}, {what}")).because_of(error)
-    };
-    let by: Actor = serde_json::from_str(&text("actor")?).map_err(|error| strange("its author", &error))?;
-    let kind = text("kind")?;
-    let body: EventBody = serde_json::from_str(&text("body")?).map_err(|error| strange(&kind, &error))?;
-    Ok(Event { run: run.clone(), seq, at: Stamp(text("at")?), by, body })
 }
 
 fn newer(summary: &str, version: &str) -> Failure {

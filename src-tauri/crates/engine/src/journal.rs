@@ -11,8 +11,8 @@ pub trait Journal: Send + Sync {
     /// Appends events of one run in one transaction: all or none, numbered from `after + 1`.
     ///
     /// # Errors
-    /// When the newest event of the run is not number `after` (somebody else wrote), or nothing could be stored. Then
-    /// nothing was appended.
+    /// When the newest event of the run is not number `after` (somebody else wrote), when the run is one that [`Self::events`]
+    /// refuses, or when nothing could be stored. Then nothing was appended.
     async fn append(
         &self,
         run: &RunId,
@@ -25,6 +25,8 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// `JournalNewer` when an event cannot be read by this app; its param `version` names the app that wrote it.
+    /// `JournalFailed` when one is missing or was altered; its param `entry` is the number. Nothing is given then, so that no
+    /// run is ever folded in part.
     async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure>;
     /// Ids of all runs, newest first.
     async fn runs(&self) -> Result<Vec<RunId>, Failure>;

@@ -1,21 +1,21 @@
-//! Opens the file of the journal: rights, settings of SQLite, check, and migration of the schema.
+//! Opens the file of the journal: rights, settings of SQLite, and the check that it is ours and whole.
+//!
+//! No chain is checked here: one altered run must not close the others, and a refusal belongs to the run that is read. The
+//! list of runs, which reads each of them, is the first thing that a person sees.
 
 use std::{path::Path, time::Duration};
 
 use greenlight_types::{ErrorCode, Failure};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
+    ConnectOptions, Connection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::Mutex;
 
-use super::{SqliteJournal, failed};
-
-/// Marks a file as ours: "GRNL".
-const APPLICATION_ID: i64 = 0x4752_4e4c;
-/// Each takes the schema one version further; `user_version` says how many were made.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/1.sql")];
-const OPEN: &str = "open the record";
+use super::{
+    OPEN, SqliteJournal, failed,
+    schema::{APPLICATION_ID, CHAINED, KNOWN, MIGRATIONS, Migration, migrate, number, run},
+};
 
 impl SqliteJournal {
     /// Opens the journal, makes it when it is not there, and brings its schema up to date after a backup beside it.
@@ -41,10 +41,16 @@ impl SqliteJournal {
         let mut connection = options.connect().await.map_err(|error| located(failed(OPEN, &error)))?;
         check(&mut connection).await.map_err(located)?;
         let schema = number(&mut connection, "PRAGMA user_version").await.map_err(located)?;
-        Ok(Some(Self { connection: Mutex::new(connection), path: path.to_owned(), newer_schema: Some(schema) }))
+        Ok(Some(Self {
+            connection: Mutex::new(connection),
+            path: path.to_owned(),
+            newer_schema: Some(schema),
+            is_chained: (CHAINED..=KNOWN).contains(&schema),
+            checked: std::sync::Mutex::default(),
+        }))
     }
 
-    pub(super) async fn open_with(path: &Path, migrations: &[&'static str]) -> Result<Self, Failure> {
+    pub(super) async fn open_with(path: &Path, migrations: &[Migration]) -> Result<Self, Failure> {
         let unusable = |error: std::io::Error| {
             Failure::new(ErrorCode::JournalFailed, OPEN)
                 .with("file", path.display().to_string())
@@ -63,7 +69,14 @@ impl SqliteJournal {
         } else {
             migrate(&mut connection, path, schema, migrations).await.map_err(located)?;
         }
-        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), newer_schema })
+        Ok(Self {
+            connection: Mutex::new(connection),
+            path: path.to_owned(),
+            newer_schema,
+            // A newer app may chain in another way, so its chain is not judged.
+            is_chained: newer_schema.is_none(),
+            checked: std::sync::Mutex::default(),
+        })
     }
 
     /// Closes the file in good order; a process that is killed instead loses nothing.
@@ -117,61 +130,9 @@ async fn check(connection: &mut SqliteConnection) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn migrate(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    schema: i64,
-    migrations: &[&'static str],
-) -> Result<(), Failure> {
-    let made = usize::try_from(schema).unwrap_or(0);
-    if made > 0 && made < migrations.len() {
-        back_up(connection, path, schema).await?;
-    }
-    for (index, sql) in migrations.iter().enumerate().skip(made) {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| failed(OPEN, &error))?;
-        run(&mut transaction, sql).await?;
-        run(&mut transaction, &format!("PRAGMA application_id={APPLICATION_ID}")).await?;
-        // The version is part of the transaction, so a migration is made completely or not at all.
-        run(&mut transaction, &format!("PRAGMA user_version={}", index + 1)).await?;
-        transaction.commit().await.map_err(|error| failed(OPEN, &error))?;
-    }
-    Ok(())
-}
-
-/// Copies the whole record beside itself: `journal.db.schema-1.bak`. A copy that is there stays the older one.
-async fn back_up(connection: &mut SqliteConnection, path: &Path, schema: i64) -> Result<(), Failure> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".schema-{schema}.bak"));
-    let copy = std::path::PathBuf::from(name);
-    let unusable = |error: std::io::Error| {
-        Failure::new(ErrorCode::JournalFailed, "copy the record before changing its shape").because_of(&error)
-    };
-    if copy.metadata().is_ok_and(|found| found.len() > 0) {
-        return Ok(());
-    }
-    // VACUUM INTO accepts an empty file; made by us first, it has the right rights from the start.
-    private_file(&copy).map_err(unusable)?;
-    sqlx::query("VACUUM INTO ?")
-        .bind(copy.display().to_string())
-        .execute(connection)
-        .await
-        .map_err(|error| failed("copy the record before changing its shape", &error))?;
-    Ok(())
-}
-
-async fn run(connection: &mut SqliteConnection, sql: &str) -> Result<(), Failure> {
-    // Only texts of this file and of `migrations/` come here, never a value from outside.
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map_err(|error| failed(OPEN, &error))?;
-    Ok(())
-}
-
-async fn number(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64, Failure> {
-    sqlx::query_scalar(sql).fetch_one(connection).await.map_err(|error| failed(OPEN, &error))
-}
-
 /// Makes folder and file if they are missing, for this person only: 0700 and 0600. SQLite gives its `-wal` and `-shm`
 /// files the rights of the main one.
-fn private_file(path: &Path) -> std::io::Result<()> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         crate::private::folder(folder)?;
     }

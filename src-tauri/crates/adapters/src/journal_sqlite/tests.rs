@@ -7,9 +7,13 @@ use proptest::prelude::*;
 use sqlx::{AssertSqlSafe, ConnectOptions, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use super::{samples::every_body, *};
+use super::{
+    samples::every_body,
+    schema::{MIGRATIONS, Migration},
+    *,
+};
 
-fn actor(app_version: &str) -> Actor {
+pub(super) fn actor(app_version: &str) -> Actor {
     Actor {
         person: "Lena".to_owned(),
         computer: "lena-mbp".to_owned(),
@@ -19,39 +23,75 @@ fn actor(app_version: &str) -> Actor {
     }
 }
 
-fn now() -> Stamp {
+pub(super) fn now() -> Stamp {
     Stamp("2026-11-23T09:02:11.000Z".to_owned())
 }
 
-fn ended(note: &str) -> EventBody {
+pub(super) fn ended(note: &str) -> EventBody {
     EventBody::RunEnded { result: RunResult::Stopped, note: note.to_owned(), left_behind: vec![] }
 }
 
-fn run_id(name: &str) -> RunId {
+pub(super) fn run_id(name: &str) -> RunId {
     RunId(name.to_owned())
 }
 
-async fn append(journal: &SqliteJournal, run: &str, after: u32, notes: &[&str]) -> Result<Vec<Event>, Failure> {
+pub(super) async fn append(
+    journal: &SqliteJournal,
+    run: &str,
+    after: u32,
+    notes: &[&str],
+) -> Result<Vec<Event>, Failure> {
     let bodies = notes.iter().map(|note| ended(note)).collect();
     journal.append(&run_id(run), after, &now(), &actor("0.1.0"), bodies).await
 }
 
-async fn fresh() -> (TempDir, SqliteJournal) {
+pub(super) async fn fresh() -> (TempDir, SqliteJournal) {
     let directory = tempfile::tempdir().expect("a directory");
     let journal = SqliteJournal::open(&directory.path().join("journal.db")).await.expect("a journal");
     (directory, journal)
 }
 
-async fn again(directory: &TempDir, journal: SqliteJournal) -> SqliteJournal {
+pub(super) async fn again(directory: &TempDir, journal: SqliteJournal) -> SqliteJournal {
     journal.close().await;
     SqliteJournal::open(&directory.path().join("journal.db")).await.expect("the same journal")
 }
 
 /// Runs SQL on the file beside the journal, as another program would.
-async fn tamper(path: &Path, sql: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn tamper(path: &Path, sql: &str) -> Result<(), sqlx::Error> {
     let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
     connection.close().await
+}
+
+/// Adds an entry to the file as an app would that knows other events.
+pub(super) async fn add_foreign(path: &Path, run: &str, seq: u32, app_version: &str, body: &str) {
+    let mut connection = SqliteConnectOptions::new().filename(path).connect().await.expect("the file");
+    let before: Option<Vec<u8>> = sqlx::query_scalar("SELECT chain FROM events WHERE run = ? AND seq = ?")
+        .bind(run)
+        .bind(i64::from(seq) - 1)
+        .fetch_optional(&mut connection)
+        .await
+        .expect("the entry before");
+    let (at, kind) = (now().0, "x".to_owned());
+    let by = serde_json::to_string(&actor(app_version)).expect("json");
+    let entry = Entry { seq, at, actor: by, app_version: app_version.to_owned(), kind, body: body.to_owned() };
+    for Linked { entry, chain } in chain::chain(&run_id(run), before.as_deref(), vec![entry]) {
+        sqlx::query(
+            "INSERT INTO events (run, seq, at, actor, app_version, kind, body, chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(run)
+        .bind(entry.seq)
+        .bind(&entry.at)
+        .bind(&entry.actor)
+        .bind(&entry.app_version)
+        .bind(&entry.kind)
+        .bind(&entry.body)
+        .bind(chain)
+        .execute(&mut connection)
+        .await
+        .expect("added");
+    }
+    connection.close().await.expect("closed");
 }
 
 #[tokio::test]
@@ -119,23 +159,34 @@ async fn nobody_can_change_remove_or_skip_an_event_in_the_file() {
 async fn an_event_of_a_newer_app_is_named_with_the_version_that_wrote_it() {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
-    let insert = "INSERT INTO events (run, seq, at, actor, app_version, kind, body) VALUES ";
-    let actor = serde_json::to_string(&actor("9.9.9")).expect("json");
     let path = directory.path().join("journal.db");
-    for (seq, body) in [(2, r#"{"kind":"moonPhaseSeen","phase":3}"#), (3, r#"{"kind":"runEnded","result":"exploded"}"#)]
+    for (run, body) in
+        [("r2", r#"{"kind":"moonPhaseSeen","phase":3}"#), ("r3", r#"{"kind":"runEnded","result":"exploded"}"#)]
     {
-        let kind = "x";
-        tamper(&path, &format!("{insert} ('r{seq}', 1, 'x', '{actor}', '9.9.9', '{kind}', '{body}')"))
-            .await
-            .expect("put");
-        let failure = journal.events(&run_id(&format!("r{seq}")), 0).await.expect_err("newer");
+        add_foreign(&path, run, 1, "9.9.9", body).await;
+        let failure = journal.events(&run_id(run), 0).await.expect_err("newer");
         assert_eq!((failure.code, failure.params["version"].as_str()), (ErrorCode::JournalNewer, "9.9.9"));
     }
     assert_eq!(journal.events(&run_id("r"), 0).await.expect("the old run is readable").len(), 1);
-    let later = format!("{insert} ('r', 2, 'x', '{actor}', '9.9.9', 'x', '{{\"kind\":\"moonPhaseSeen\"}}')");
-    tamper(&path, &later).await.expect("put");
+    add_foreign(&path, "r", 2, "9.9.9", r#"{"kind":"moonPhaseSeen"}"#).await;
     journal.events(&run_id("r"), 0).await.expect_err("a later entry is newer");
     assert_eq!(journal.first(&run_id("r")).await.expect("its first entry is still told").seq, 1);
+}
+
+#[tokio::test]
+async fn nothing_is_added_to_a_run_with_an_event_of_a_newer_app() {
+    let (directory, journal) = fresh().await;
+    append(&journal, "r", 0, &["one"]).await.expect("appended");
+    let path = directory.path().join("journal.db");
+    add_foreign(&path, "r", 2, "9.9.9", r#"{"kind":"moonPhaseSeen"}"#).await;
+    let known = serde_json::to_string(&ended("three")).expect("json");
+    add_foreign(&path, "r", 3, "9.9.9", &known).await;
+    for journal in [&journal, &SqliteJournal::open(&path).await.expect("the same journal")] {
+        let refused = append(journal, "r", 3, &["four"]).await.expect_err("an entry is not known here");
+        assert_eq!((refused.code, refused.params["version"].as_str()), (ErrorCode::JournalNewer, "9.9.9"));
+        append(journal, "r", 2, &["four"]).await.expect_err("not the newest");
+    }
+    append(&journal, "other", 0, &["one"]).await.expect("another run goes on");
 }
 
 #[tokio::test]
@@ -164,12 +215,12 @@ async fn the_record_is_copied_before_its_shape_changes() {
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     journal.close().await;
     let path = directory.path().join("journal.db");
-    let first = include_str!("../../migrations/1.sql");
-    let broken = SqliteJournal::open_with(&path, &[first, "CREATE TABLE a (b); CREATE TABLE a (b)"]).await;
+    let next = |sql| [MIGRATIONS, &[Migration { sql, needs_chains: false }]].concat();
+    let broken = SqliteJournal::open_with(&path, &next("CREATE TABLE a (b); CREATE TABLE a (b)")).await;
     assert_eq!(broken.expect_err("a migration that fails").code, ErrorCode::JournalFailed);
-    let journal = SqliteJournal::open_with(&path, &[first, "CREATE TABLE a (b)"]).await.expect("migrated");
+    let journal = SqliteJournal::open_with(&path, &next("CREATE TABLE a (b)")).await.expect("migrated");
     assert_eq!(journal.events(&run_id("r"), 0).await.expect("events").len(), 1);
-    let copy = SqliteJournal::open(&directory.path().join("journal.db.schema-1.bak")).await.expect("the copy");
+    let copy = SqliteJournal::open(&directory.path().join("journal.db.schema-2.bak")).await.expect("the copy");
     assert!(!copy.is_read_only());
     assert_eq!(copy.events(&run_id("r"), 0).await.expect("events").len(), 1);
 }

@@ -1,0 +1,59 @@
+//! An event as its columns hold it: spelled for the file, read from it, and understood. Knows nothing of its neighbours.
+
+use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Stamp};
+use serde_json::Value;
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{READ, WRITE, failed, newer};
+
+/// The text of every column, exactly as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub seq: u32,
+    pub at: String,
+    pub actor: String,
+    pub app_version: String,
+    pub kind: String,
+    pub body: String,
+}
+
+impl Entry {
+    /// An event spelled for its columns.
+    pub fn of(event: &Event) -> Result<Self, Failure> {
+        let spelled = || -> Result<Self, serde_json::Error> {
+            let body = serde_json::to_value(&event.body)?;
+            Ok(Self {
+                seq: event.seq,
+                at: event.at.0.clone(),
+                actor: serde_json::to_string(&event.by)?,
+                app_version: event.by.app_version.clone(),
+                kind: body.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                body: body.to_string(),
+            })
+        };
+        spelled().map_err(|error| Failure::new(ErrorCode::Internal, WRITE).because_of(&error))
+    }
+
+    /// The columns of a row.
+    pub fn from_row(row: &SqliteRow) -> Result<Self, Failure> {
+        let text = |column: &str| row.try_get::<String, _>(column).map_err(|error| failed(READ, &error));
+        Ok(Self {
+            seq: row.try_get("seq").map_err(|error| failed(READ, &error))?,
+            at: text("at")?,
+            actor: text("actor")?,
+            app_version: text("app_version")?,
+            kind: text("kind")?,
+            body: text("body")?,
+        })
+    }
+
+    /// What it says; `JournalNewer` when this app does not know such an event.
+    pub fn event(&self, run: &RunId) -> Result<Event, Failure> {
+        let strange = |what: &str, error: &serde_json::Error| {
+            newer(READ, &self.app_version).because(format!("entry {}, {what}", self.seq)).because_of(error)
+        };
+        let by: Actor = serde_json::from_str(&self.actor).map_err(|error| strange("its author", &error))?;
+        let body: EventBody = serde_json::from_str(&self.body).map_err(|error| strange(&self.kind, &error))?;
+        Ok(Event { run: run.clone(), seq: self.seq, at: Stamp(self.at.clone()), by, body })
+    }
+}

@@ -1,0 +1,114 @@
+//! The schema of the journal and its migrations: each is made completely or not at all, after a copy of the whole record.
+
+use std::path::{Path, PathBuf};
+
+use greenlight_types::{ErrorCode, Failure, RunId};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+
+use super::{OPEN, chain, entry::Entry, failed, open::private_file};
+
+/// Marks a file as ours: "GRNL".
+pub(super) const APPLICATION_ID: i64 = 0x4752_4e4c;
+/// The schema since which events are chained.
+pub(super) const CHAINED: i64 = 2;
+/// The newest schema that this app knows.
+pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
+/// Each takes the schema one version further; `user_version` says how many were made.
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { sql: include_str!("../../migrations/1.sql"), needs_chains: false },
+    Migration { sql: include_str!("../../migrations/2.sql"), needs_chains: true },
+];
+
+const COPY: &str = "copy the record before changing its shape";
+
+/// One step of the schema.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Migration {
+    pub sql: &'static str,
+    /// Whether the SQL finds the hashes of the events in a table `chains`, which SQLite cannot compute.
+    pub needs_chains: bool,
+}
+
+/// Brings the schema up to date.
+pub(super) async fn migrate(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    schema: i64,
+    migrations: &[Migration],
+) -> Result<(), Failure> {
+    let made = usize::try_from(schema).unwrap_or(0);
+    if made > 0 && made < migrations.len() {
+        back_up(connection, path, schema).await?;
+    }
+    for (index, migration) in migrations.iter().enumerate().skip(made) {
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| failed(OPEN, &error))?;
+        if migration.needs_chains {
+            fill_chains(&mut transaction).await?;
+        }
+        run(&mut transaction, migration.sql).await?;
+        run(&mut transaction, &format!("PRAGMA application_id={APPLICATION_ID}")).await?;
+        // The version is part of the transaction, so a migration is made completely or not at all.
+        run(&mut transaction, &format!("PRAGMA user_version={}", index + 1)).await?;
+        transaction.commit().await.map_err(|error| failed(OPEN, &error))?;
+    }
+    Ok(())
+}
+
+/// Puts the hash of every event that is there into a new table `chains`, one run at a time. What was altered before
+/// this moment cannot be known.
+async fn fill_chains(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    run(
+        connection,
+        "CREATE TABLE chains (run TEXT NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL, PRIMARY KEY (run, seq)) STRICT",
+    )
+    .await?;
+    let refused = |error: sqlx::Error| failed(OPEN, &error);
+    let runs = sqlx::query_scalar::<_, String>("SELECT DISTINCT run FROM events").fetch_all(&mut *connection).await;
+    for run in runs.map_err(refused)?.into_iter().map(RunId) {
+        let rows = sqlx::query("SELECT seq, at, actor, app_version, kind, body FROM events WHERE run = ? ORDER BY seq")
+            .bind(&run.0)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(refused)?;
+        let entries = rows.iter().map(Entry::from_row).collect::<Result<Vec<_>, _>>()?;
+        for linked in chain::chain(&run, None, entries) {
+            sqlx::query("INSERT INTO chains (run, seq, chain) VALUES (?, ?, ?)")
+                .bind(&run.0)
+                .bind(linked.entry.seq)
+                .bind(linked.chain)
+                .execute(&mut *connection)
+                .await
+                .map_err(refused)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the whole record beside itself: `journal.db.schema-1.bak`. A copy that is there stays the older one.
+async fn back_up(connection: &mut SqliteConnection, path: &Path, schema: i64) -> Result<(), Failure> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".schema-{schema}.bak"));
+    let copy = PathBuf::from(name);
+    let unusable = |error: std::io::Error| Failure::new(ErrorCode::JournalFailed, COPY).because_of(&error);
+    if copy.metadata().is_ok_and(|found| found.len() > 0) {
+        return Ok(());
+    }
+    // VACUUM INTO accepts an empty file; made by us first, it has the right rights from the start.
+    private_file(&copy).map_err(unusable)?;
+    sqlx::query("VACUUM INTO ?")
+        .bind(copy.display().to_string())
+        .execute(connection)
+        .await
+        .map_err(|error| failed(COPY, &error))?;
+    Ok(())
+}
+
+pub(super) async fn run(connection: &mut SqliteConnection, sql: &str) -> Result<(), Failure> {
+    // Only texts of this module and of `migrations/` come here, never a value from outside.
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map_err(|error| failed(OPEN, &error))?;
+    Ok(())
+}
+
+pub(super) async fn number(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64, Failure> {
+    sqlx::query_scalar(sql).fetch_one(connection).await.map_err(|error| failed(OPEN, &error))
+}
