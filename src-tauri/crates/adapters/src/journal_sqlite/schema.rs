@@ -1,6 +1,9 @@
 //! The schema of the journal and its migrations: each is made completely or not at all, after a copy of the whole record.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use greenlight_types::{ErrorCode, Failure, RunId};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
@@ -84,23 +87,47 @@ async fn fill_chains(connection: &mut SqliteConnection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Copies the whole record beside itself: `journal.db.schema-1.bak`. A copy that is there stays the older one.
+/// Copies the whole record beside itself: `journal.db.schema-1.bak`. A copy that is there stays the older one. It has its
+/// name only once it is whole, so that half a copy is never taken for one.
 async fn back_up(connection: &mut SqliteConnection, path: &Path, schema: i64) -> Result<(), Failure> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".schema-{schema}.bak"));
-    let copy = PathBuf::from(name);
-    let unusable = |error: std::io::Error| Failure::new(ErrorCode::JournalFailed, COPY).because_of(&error);
-    if copy.metadata().is_ok_and(|found| found.len() > 0) {
+    let beside = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".schema-{schema}.bak{end}"));
+        PathBuf::from(name)
+    };
+    let unusable = |error: std::io::Error| {
+        Failure::new(ErrorCode::JournalFailed, COPY)
+            .because_of(&error)
+            .hint("Check the rights of the folder that holds the record, and the space on the disk.")
+    };
+    let (copy, part) = (beside(""), beside(".part"));
+    if copy.try_exists().map_err(unusable)? {
         return Ok(());
     }
+    // What an earlier try left; SQLite would play its journal back into the new file.
+    for left in [&part, &beside(".part-journal")] {
+        match fs_err::remove_file(left) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(unusable(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
     // VACUUM INTO accepts an empty file; made by us first, it has the right rights from the start.
-    private_file(&copy).map_err(unusable)?;
+    private_file(&part).map_err(unusable)?;
     sqlx::query("VACUUM INTO ?")
-        .bind(copy.display().to_string())
+        .bind(part.display().to_string())
         .execute(connection)
         .await
         .map_err(|error| failed(COPY, &error))?;
-    Ok(())
+    fs_err::rename(&part, &copy).map_err(unusable)?;
+    sync_folder(&copy).map_err(unusable)
+}
+
+/// A new name is on disk once its folder is; Windows has no such call.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => fs_err::File::open(folder)?.sync_all(),
+        Some(_) | None => Ok(()),
+    }
 }
 
 pub(super) async fn run(connection: &mut SqliteConnection, sql: &str) -> Result<(), Failure> {
