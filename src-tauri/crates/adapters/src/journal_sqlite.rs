@@ -18,13 +18,20 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::PoisonError};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use greenlight_engine::journal::Journal;
 use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Stamp};
-use sqlx::{Connection, SqliteConnection};
-use tokio::sync::Mutex;
+use sqlx::SqliteConnection;
+use tokio::sync::{Mutex, MutexGuard};
 
 use self::{chain::Linked, entry::Entry};
 pub use settings::Setting;
@@ -44,6 +51,8 @@ pub struct SqliteJournal {
     is_chained: bool,
     /// Hash of the newest entry of every run that was read to its end, found unaltered and understood.
     checked: std::sync::Mutex<BTreeMap<RunId, Vec<u8>>>,
+    /// Whether an append began and has not said how it ended: it goes on, failed, or was given up.
+    is_midway: AtomicBool,
 }
 
 impl SqliteJournal {
@@ -58,7 +67,7 @@ impl SqliteJournal {
     /// # Errors
     /// `JournalFailed` when there is none; `JournalNewer` when not even that one is known here.
     pub async fn first(&self, run: &RunId) -> Result<Event, Failure> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connection().await;
         let row = sqlx::query("SELECT seq, at, actor, app_version, kind, body FROM events WHERE run = ? AND seq = 1")
             .bind(&run.0)
             .fetch_one(&mut *connection)
@@ -112,15 +121,55 @@ impl SqliteJournal {
         work(&mut self.checked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn insert(&self, run: &RunId, after: u32, entries: Vec<Entry>) -> Result<(), Failure> {
-        let refused = |error: sqlx::Error| self.failed(WRITE, &error);
+    /// The connection, outside of any transaction.
+    async fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
         let mut connection = self.connection.lock().await;
-        // A transaction that is dropped rolls back.
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(refused)?;
+        self.undo(&mut connection).await;
+        connection
+    }
+
+    /// Undoes what an append left midway. Transactions are not counted by sqlx: it takes one for open for ever that SQLite
+    /// itself has undone, as it does on a full disk or an I/O error (sqlite.org/lang_transaction.html), and then refuses
+    /// every later one.
+    async fn undo(&self, connection: &mut SqliteConnection) {
+        if !self.is_midway.load(Ordering::SeqCst) {
+            return;
+        }
+        if let Err(error) = sqlx::raw_sql("ROLLBACK").execute(connection).await {
+            tracing::debug!(%error, "the append was undone already");
+        }
+        self.is_midway.store(false, Ordering::SeqCst);
+    }
+
+    async fn insert(&self, run: &RunId, after: u32, entries: Vec<Entry>) -> Result<(), Failure> {
+        let mut connection = self.connection().await;
+        self.is_midway.store(true, Ordering::SeqCst);
+        let newest = self.insert_midway(&mut connection, run, after, entries).await;
+        if newest.is_ok() {
+            self.is_midway.store(false, Ordering::SeqCst);
+        } else {
+            self.undo(&mut connection).await;
+        }
+        if let Some(newest) = newest? {
+            self.with_checked(|checked| checked.insert(run.clone(), newest));
+        }
+        Ok(())
+    }
+
+    /// From BEGIN to COMMIT; gives the hash of the newest entry that was added.
+    async fn insert_midway(
+        &self,
+        connection: &mut SqliteConnection,
+        run: &RunId,
+        after: u32,
+        entries: Vec<Entry>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let refused = |error: sqlx::Error| self.failed(WRITE, &error);
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(refused)?;
         let newest: Option<(u32, Vec<u8>)> =
             sqlx::query_as("SELECT seq, chain FROM events WHERE run = ? ORDER BY seq DESC LIMIT 1")
                 .bind(&run.0)
-                .fetch_optional(&mut *transaction)
+                .fetch_optional(&mut *connection)
                 .await
                 .map_err(refused)?;
         let (seq, newest) = newest.map_or((0, None), |(seq, chain)| (seq, Some(chain)));
@@ -128,7 +177,7 @@ impl SqliteJournal {
             return Err(Failure::new(ErrorCode::JournalFailed, WRITE)
                 .because(format!("the newest entry is {seq}, not {after}")));
         }
-        self.check_before_adding(&mut transaction, run, newest.as_deref()).await?;
+        self.check_before_adding(connection, run, newest.as_deref()).await?;
         let linked = chain::chain(run, newest.as_deref(), entries);
         for Linked { entry, chain } in &linked {
             sqlx::query(
@@ -142,15 +191,12 @@ impl SqliteJournal {
             .bind(&entry.kind)
             .bind(&entry.body)
             .bind(chain)
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await
             .map_err(refused)?;
         }
-        transaction.commit().await.map_err(refused)?;
-        if let Some(newest) = linked.into_iter().next_back() {
-            self.with_checked(|checked| checked.insert(run.clone(), newest.chain));
-        }
-        Ok(())
+        sqlx::raw_sql("COMMIT").execute(&mut *connection).await.map_err(refused)?;
+        Ok(linked.into_iter().next_back().map(|newest| newest.chain))
     }
 
     fn writable(&self) -> Result<(), Failure> {
@@ -189,7 +235,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connection().await;
         let (events, newest) = self.read(&mut connection, run, after).await?;
         if let (0, Some(newest)) = (after, newest) {
             self.with_checked(|checked| checked.insert(run.clone(), newest));
@@ -198,7 +244,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn runs(&self) -> Result<Vec<RunId>, Failure> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connection().await;
         // Ids of runs sort by creation (UUID of version 7).
         let rows = sqlx::query_scalar::<_, String>("SELECT DISTINCT run FROM events ORDER BY run DESC")
             .fetch_all(&mut *connection)

@@ -12,7 +12,8 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// When the newest event of the run is not number `after` (somebody else wrote), when the run is one that [`Self::events`]
-    /// refuses, or when nothing could be stored. Then nothing was appended.
+    /// refuses, or when nothing could be stored. Then nothing was appended; only where the disk failed at the very end and
+    /// stays broken, all of it may be found at the next opening.
     async fn append(
         &self,
         run: &RunId,

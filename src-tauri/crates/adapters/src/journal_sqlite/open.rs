@@ -3,7 +3,7 @@
 //! No chain is checked here: one altered run must not close the others, and a refusal belongs to the run that is read. The
 //! list of runs, which reads each of them, is the first thing that a person sees.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::atomic::AtomicBool, time::Duration};
 
 use greenlight_types::{ErrorCode, Failure};
 use sqlx::{
@@ -47,6 +47,7 @@ impl SqliteJournal {
             newer_schema: Some(schema),
             is_chained: (CHAINED..=KNOWN).contains(&schema),
             checked: std::sync::Mutex::default(),
+            is_midway: AtomicBool::default(),
         }))
     }
 
@@ -76,6 +77,7 @@ impl SqliteJournal {
             // A newer app may chain in another way, so its chain is not judged.
             is_chained: newer_schema.is_none(),
             checked: std::sync::Mutex::default(),
+            is_midway: AtomicBool::default(),
         })
     }
 

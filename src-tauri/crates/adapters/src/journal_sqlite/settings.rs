@@ -27,7 +27,7 @@ impl SqliteJournal {
     /// # Errors
     /// `JournalFailed` when the record cannot be read.
     pub async fn setting(&self, key: &str) -> Result<Option<Setting>, Failure> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connection().await;
         let row = sqlx::query("SELECT key, value, at, \"by\" FROM settings WHERE key = ?")
             .bind(key)
             .fetch_optional(&mut *connection)
@@ -41,7 +41,7 @@ impl SqliteJournal {
     /// # Errors
     /// `JournalFailed` when the record cannot be read.
     pub async fn settings(&self, prefix: &str) -> Result<Vec<Setting>, Failure> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connection().await;
         let rows = sqlx::query(
             "SELECT key, value, at, \"by\" FROM settings WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",
         )
@@ -58,7 +58,7 @@ impl SqliteJournal {
     /// `JournalFailed` or `JournalNewer`; then the older value stands.
     pub async fn set_setting(&self, setting: &Setting) -> Result<(), Failure> {
         self.writable()?;
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connection().await;
         sqlx::query(
             "INSERT INTO settings (key, value, at, \"by\") VALUES (?, ?, ?, ?) \
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at, \"by\" = excluded.\"by\"",
@@ -79,7 +79,7 @@ impl SqliteJournal {
     /// `JournalFailed` or `JournalNewer`; then the setting stands.
     pub async fn remove_setting(&self, key: &str) -> Result<(), Failure> {
         self.writable()?;
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connection().await;
         sqlx::query("DELETE FROM settings WHERE key = ?")
             .bind(key)
             .execute(&mut *connection)

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use greenlight_types::RunResult;
 use proptest::prelude::*;
-use sqlx::{AssertSqlSafe, ConnectOptions, sqlite::SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use super::{
@@ -223,6 +223,43 @@ async fn the_record_is_copied_before_its_shape_changes() {
     let copy = SqliteJournal::open(&directory.path().join("journal.db.schema-2.bak")).await.expect("the copy");
     assert!(!copy.is_read_only());
     assert_eq!(copy.events(&run_id("r"), 0).await.expect("events").len(), 1);
+}
+
+#[tokio::test]
+async fn half_a_copy_of_an_earlier_try_is_never_taken_for_one() {
+    let (directory, journal) = fresh().await;
+    append(&journal, "r", 0, &["one"]).await.expect("appended");
+    journal.close().await;
+    let beside = |end: &str| directory.path().join(format!("journal.db.schema-2.bak{end}"));
+    for end in [".part", ".part-journal"] {
+        fs::write(beside(end), "half of it").expect("written");
+    }
+    let next = [MIGRATIONS, &[Migration { sql: "CREATE TABLE a (b)", needs_chains: false }]].concat();
+    SqliteJournal::open_with(&directory.path().join("journal.db"), &next).await.expect("migrated");
+    let copy = SqliteJournal::open(&beside("")).await.expect("the copy");
+    assert_eq!(copy.events(&run_id("r"), 0).await.expect("events").len(), 1);
+    assert!(!beside(".part").exists() && !beside(".part-journal").exists(), "nothing else is left");
+}
+
+#[tokio::test]
+async fn an_append_that_is_given_up_midway_is_there_whole_or_not_at_all() {
+    let (_directory, journal) = fresh().await;
+    let mut newest = 0;
+    for polls in 0..40_u32 {
+        {
+            let mut given_up = std::pin::pin!(append(&journal, "r", newest, &["one", "two", "three"]));
+            for _ in 0..polls {
+                if futures::poll!(given_up.as_mut()).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        let events = journal.events(&run_id("r"), 0).await.expect("events");
+        let found = u32::try_from(events.len()).expect("few");
+        assert!(found == newest || found == newest + 3, "{found} after {newest}");
+        newest = append(&journal, "r", found, &["next"]).await.expect("the next one is stored")[0].seq;
+    }
 }
 
 #[tokio::test]
