@@ -1,0 +1,93 @@
+//! `journal_child FILE`: opens a journal, adds to it, reads it, closes it, and does it all again, and says each time what
+//! came of it. `tests/tests/journal_faults.rs` lets calls of this process fail and holds the file against what it said.
+//!
+//! Lines: `doing OPERATION` before each, then `appended BATCH FIRST LAST` or `failed BATCH WORDS`, `shown SEQ NOTE` for
+//! each entry that a reading gave, and `failed OPERATION WORDS`. A failure ends nothing: an app is not closed by one.
+#![expect(clippy::print_stdout, reason = "a command says what it did")]
+
+use std::path::Path;
+
+use greenlight_adapters::journal_sqlite::SqliteJournal;
+use greenlight_engine::journal::Journal as _;
+use greenlight_types::{Actor, EventBody, RunId, Stamp};
+
+/// Entries of each append, and how much text is in each: within a page of the file, over several pages, and many pages.
+const BATCHES: [(u32, usize); 4] = [(1, 10), (3, 700), (2, 9_000), (1, 0)];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let Some(file) = std::env::args_os().nth(1) else {
+        println!("failed usage: journal_child FILE");
+        return;
+    };
+    let file = Path::new(&file);
+    let run = RunId("01b00000-0000-7000-8000-000000000000".to_owned());
+    if let Some(journal) = open("open", file).await {
+        let mut after = 0;
+        for (batch, (count, padding)) in (1..).zip(BATCHES) {
+            after = append(&journal, &run, after, batch, count, padding).await;
+        }
+        show(&journal, &run).await;
+        close(journal).await;
+    }
+    if let Some(journal) = open("open-again", file).await {
+        let after = show(&journal, &run).await.unwrap_or(0);
+        append(&journal, &run, after, 5, 2, 100).await;
+        show(&journal, &run).await;
+        close(journal).await;
+    }
+}
+
+async fn open(operation: &str, file: &Path) -> Option<SqliteJournal> {
+    println!("doing {operation}");
+    SqliteJournal::open(file).await.inspect_err(|failure| println!("failed {operation} {failure}")).ok()
+}
+
+/// Gives the number of the newest entry, as far as it can be known.
+async fn append(journal: &SqliteJournal, run: &RunId, after: u32, batch: u32, count: u32, padding: usize) -> u32 {
+    println!("doing append");
+    let by = Actor {
+        person: "Anna".to_owned(),
+        computer: "test".to_owned(),
+        app_version: env!("CARGO_PKG_VERSION").to_owned(),
+        github_login: None,
+        aws_identity: None,
+    };
+    let note = |index: u32| format!("{batch}/{index}/{count} {}", "x".repeat(padding));
+    let bodies = (1..=count).map(|index| EventBody::TookOver { from: note(index) }).collect();
+    match journal.append(run, after, &Stamp("2026-11-23T09:02:11.000Z".to_owned()), &by, bodies).await {
+        Ok(events) => {
+            let last = events.last().map_or(after, |event| event.seq);
+            println!("appended {batch} {} {last}", after + 1);
+            last
+        }
+        Err(failure) => {
+            println!("failed {batch} {failure}");
+            show(journal, run).await.unwrap_or(after)
+        }
+    }
+}
+
+/// Reads the run and gives the number of its newest entry.
+async fn show(journal: &SqliteJournal, run: &RunId) -> Option<u32> {
+    println!("doing read");
+    match journal.events(run, 0).await {
+        Ok(events) => {
+            for event in &events {
+                if let EventBody::TookOver { from } = &event.body {
+                    println!("shown {} {}", event.seq, from.split(' ').next().unwrap_or_default());
+                }
+            }
+            Some(events.last().map_or(0, |event| event.seq))
+        }
+        Err(failure) => {
+            println!("failed read {failure}");
+            None
+        }
+    }
+}
+
+async fn close(journal: SqliteJournal) {
+    println!("doing close");
+    journal.close().await;
+}
