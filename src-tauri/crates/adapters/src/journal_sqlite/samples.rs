@@ -10,7 +10,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// How many kinds of events there are; [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 20;
+pub const KINDS: usize = 21;
 
 /// Number of the kind.
 pub fn kind(body: &EventBody) -> u32 {
