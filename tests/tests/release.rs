@@ -1,146 +1,28 @@
 //! Whole releases without a window: the engine, the real adapters and the journal on disk, against the pretend production
 //! served over its real protocols.
 
-use std::{path::Path, sync::Arc, time::Duration};
+#[path = "release/desk.rs"]
+mod desk;
 
-use greenlight_adapters::{
-    aws::AwsAccess,
-    ecr::EcrImages,
-    ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
-    git::GitAdapter,
-    github::GithubAdapter,
-    ids::Uuids,
-    journal_sqlite::SqliteJournal,
-    keychain::MemorySecrets,
-    logs::CloudWatchLogs,
-    site::SiteAdapter,
-    spool::FileSpool,
-    ssh::SshHost,
-    sts::StsIdentity,
-};
+use std::{path::Path, time::Duration};
+
+use desk::Desk;
 use greenlight_engine::{
     export, fold,
-    ports::{Clock, HostAddress, JobSpec, JobState, Ports, Screen, Secrets, Submitted, Why},
-    profile,
-    release::{Act, Answer, Parts, Release},
+    ports::{HostAddress, JobSpec, JobState, Submitted, Why},
+    release::{Act, Answer, Release},
     time,
 };
-use greenlight_rehearsal::{
-    handle::Handle,
-    host::jobs::ExitCodes,
-    process::{self, Options, rally::PretendRally},
-};
+use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, LineSource, Live, LogLine, Profile, Realm,
-    RunId, RunResult, RunState, RunView, Status, StepId, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, Realm, RunResult, RunState,
+    RunView, Status, StepId, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
 const SPEED: u32 = 120;
 /// Longest wait for anything in a release, in real time.
 const PATIENCE: Duration = Duration::from_secs(180);
-
-struct Silent;
-
-impl Screen for Silent {
-    fn moved(&self, _run: &RunId, _seq: u32) {}
-    fn live(&self, _live: Live) {}
-    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
-}
-
-/// A pretend production, a data folder, and what a person at the app has.
-struct Desk {
-    folder: tempfile::TempDir,
-    handle: Handle,
-    profile: Profile,
-    secrets: Arc<dyn Secrets>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Desk {
-    async fn new(exit_codes: ExitCodes) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let world = folder.path().join("world");
-        let options =
-            Options { private_dir: world.clone(), speed: SPEED, idle_max: Duration::from_secs(600), exit_codes };
-        tokio::spawn(process::serve(options, PretendRally::make));
-        let handle = tokio::time::timeout(PATIENCE, async {
-            loop {
-                if let Some(handle) = Handle::attach(&world).await {
-                    return handle;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        })
-        .await
-        .expect("the pretend production starts");
-        let rally = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN).expect("the built-in profile");
-        let secrets = MemorySecrets::default();
-        for credential in handle.credentials() {
-            secrets.set(&credential).await.expect("kept in memory");
-        }
-        let clock: Arc<dyn Clock> = Arc::new(handle.clock().expect("a clock"));
-        Self { profile: handle.practice_profile(&rally), folder, handle, secrets: Arc::new(secrets), clock }
-    }
-
-    async fn parts(&self) -> Parts {
-        let data = self.folder.path().join("data");
-        let journal = SqliteJournal::open(&data.join("journal.sqlite")).await.expect("a journal");
-        Parts {
-            journal: Arc::new(journal),
-            screen: Arc::new(Silent),
-            spool: Arc::new(FileSpool::new(&data.join("lines"))),
-            clock: self.clock.clone(),
-            ids: Arc::new(Uuids),
-        }
-    }
-
-    fn ports(&self) -> Ports {
-        let (profile, secrets) = (&self.profile, || self.secrets.clone());
-        let endpoints = profile.endpoints.as_ref().expect("practice has its own endpoints");
-        let (names, clone) = (&profile.aws, self.folder.path().join("data/clone.git"));
-        let aws = AwsAccess::new(&names.region, endpoints.aws.as_deref(), secrets()).expect("AWS settings");
-        let github = endpoints.github.as_deref().expect("a GitHub address");
-        Ports {
-            git: Arc::new(GitAdapter::new(&profile.git.url, clone, secrets()).expect("a git address")),
-            builds: Arc::new(GithubAdapter::new(github, &profile.github.repository, secrets()).expect("GitHub")),
-            task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
-            services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
-            images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
-            logs: Arc::new(CloudWatchLogs::new(aws.clone(), &names.log_group)),
-            identity: Arc::new(StsIdentity::new(aws)),
-            host: Arc::new(SshHost::new(secrets())),
-            site: Arc::new(SiteAdapter::new().expect("a site client")),
-            clock: self.clock.clone(),
-        }
-    }
-
-    async fn open(&self, run: &RunId) -> Release {
-        Release::open(self.parts().await, self.ports(), run, anna()).await.expect("the run opens")
-    }
-
-    /// Starts outside of anybody's journal: lines that the scripts of the pretend host left.
-    fn starts(&self, kind: &str) -> usize {
-        jobs(&self.folder.path().join("world"), kind)
-    }
-}
-
-/// Jobs of a kind that ever started on the pretend host.
-fn jobs(folder: &Path, kind: &str) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    entries
-        .flatten()
-        .map(|entry| {
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // A gate that was closed lies at the same place as one that a start passed.
-            let is_start = name == "started"
-                && path.to_string_lossy().contains(&format!(".{kind}."))
-                && std::fs::read_to_string(path.join("info")).is_ok_and(|info| info.starts_with("kind=run "));
-            usize::from(is_start) + if path.is_dir() { jobs(&path, kind) } else { 0 }
-        })
-        .sum()
-}
 
 fn anna() -> Actor {
     Actor {
@@ -323,45 +205,78 @@ async fn outside_world(desk: &Desk, end: &RunView) {
     assert!(site.body.contains("2.1.0.0-RELEASE"), "{}", site.body);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_it() {
-    let desk = Desk::new(ExitCodes::default()).await;
-    let release = prepare(&desk).await;
-    deploy(&release, &desk).await;
+/// A release whose migration waits for its button, the job that it would be, and the machine as another computer has it.
+async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
+    let release = prepare(desk).await;
+    deploy(&release, desk).await;
     press_and_see(&release, StepId::BackUp).await;
     press_and_see(&release, StepId::DispatchBuild).await;
     let id = StepId::RunMigration;
-    until(&release, "the migration's button", |view| status(view, id) == Status::AwaitingOperator).await;
+    let view = until(&release, "the migration's button", |view| status(view, id) == Status::AwaitingOperator).await;
     let plan = release.plan(id).await.expect("a plan");
-    let note = "The database team ran it from their own machine".to_owned();
-    release.act(anna(), Act::FinishedByHand { step: id, note }).await.expect("the word is taken");
-    let view = until(&release, "the word", |view| status(view, id) == Status::Succeeded).await;
-    let job = plan.input("job").to_owned();
-    let events = desk.parts().await.journal.events(&view.id, 0).await.expect("the events");
-    assert!(
-        events.iter().any(|event| matches!(&event.body, EventBody::GateClosing { job: closed, .. } if *closed == job)),
-        "the record says which gate was closed"
-    );
-
-    // Another computer with an empty record gives the same job the same name.
-    let (ports, staging) = (desk.ports(), view.staging.clone().expect("the staging machine"));
+    let staging = view.staging.clone().expect("the staging machine");
     let host = HostAddress {
         address: staging.address,
         port: staging.port,
         user: staging.user,
         fingerprint: staging.fingerprint,
     };
+    // Another computer with an empty record gives the same job the same name.
     let spec = JobSpec {
-        id: job.clone(),
+        id: plan.input("job").to_owned(),
         script: plan.input("script").to_owned(),
         mutex: "rally.practice-db".into(),
         starts_within: Duration::from_secs(3_600),
     };
-    assert_eq!(ports.host.submit(&host, &spec).await, Ok(Submitted::Revoked));
-    ports.host.launch(&host, &job).await.expect("an order that arrives late");
-    let state = ports.host.status(&host, &job).await.expect("a status").state;
+    (release, spec, host)
+}
+
+async fn say_it_was_done(release: &Release) -> Result<Answer, Failure> {
+    let note = "The database team ran it from their own machine".to_owned();
+    release.act(anna(), Act::FinishedByHand { step: StepId::RunMigration, note }).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_it() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let (release, spec, host) = before_the_migration(&desk).await;
+    say_it_was_done(&release).await.expect("the word is taken");
+    let id = StepId::RunMigration;
+    let view = until(&release, "the word", |view| status(view, id) == Status::Succeeded).await;
+    let events = desk.parts().await.journal.events(&view.id, 0).await.expect("the events");
+    assert!(
+        events.iter().any(|event| matches!(&event.body, EventBody::GateClosing { job, .. } if *job == spec.id)),
+        "the record says which gate was closed"
+    );
+    let machine = desk.ports().host;
+    assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::Revoked));
+    machine.launch(&host, &spec.id).await.expect("an order that arrives late");
+    let state = machine.status(&host, &spec.id).await.expect("a status").state;
     assert_eq!(state, JobState::Revoked(Why::Outside));
     assert_eq!(desk.starts("migrate"), 0);
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_migration_that_another_computer_runs_is_not_done_on_a_persons_word() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let (release, spec, host) = before_the_migration(&desk).await;
+    let machine = desk.ports().host;
+    assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::New));
+    machine.launch(&host, &spec.id).await.expect("it starts there");
+    tokio::time::timeout(PATIENCE, async {
+        while !machine.status(&host, &spec.id).await.is_ok_and(|status| status.state.is_alive()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("it runs");
+    let refused = say_it_was_done(&release).await.expect_err("it runs right now");
+    assert!(refused.code == ErrorCode::NotAllowedNow && refused.params["job"] == spec.id, "{refused:?}");
+    let plan = release.plan(StepId::RunMigration).await.expect("a plan");
+    assert!(!plan.is_open(), "and it is not started beside the other one");
+    assert_eq!(status(&release.view(), StepId::RunMigration), Status::AwaitingOperator);
+    assert_eq!(desk.starts("migrate"), 1);
     let _ = desk.handle.stop().await;
 }
 

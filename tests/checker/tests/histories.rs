@@ -323,6 +323,21 @@ fn a_job_that_starts_after_its_gate_was_closed_is_found() {
 }
 
 #[test]
+fn a_persons_word_for_a_migration_that_runs_is_found() {
+    let records: Vec<Record> = released()
+        .into_iter()
+        .filter(|(_, told)| kind(told) != "payloadEnded" || told.pointer("/op/work") != Some(&json!("migration")))
+        .map(|(what, mut told)| {
+            if kind(&told) == "stepSucceeded" && told.pointer("/body/step") == Some(&json!("RunMigration")) {
+                set(&mut told, "/body/how", json!({ "kind": "saidBy", "note": "done" }));
+            }
+            (what, told)
+        })
+        .collect();
+    assert!(broken(&records).contains("INV-D2"), "{:?}", broken(&records));
+}
+
+#[test]
 fn a_migration_beside_another_job_at_the_database_is_found() {
     let other = json!({ "kind": "payloadStarted", "job": "rally.prod.backup.2.0.0.a1", "work": "backup", "boot": 1 });
     assert_eq!(broken(&at_the_migration(&[other])), BTreeSet::from(["INV-D4"]));

@@ -29,6 +29,11 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
         let words = "a person's word was taken for the migration while the app could still start it";
         found.add("INV-D2", words.to_owned());
     }
+    if let Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy | How::ByHand, .. } = &event.body
+        && let Some(job) = known.world.running.iter().find(|job| step_of_job(job) == Some(Step::RunMigration))
+    {
+        found.add("INV-D2", format!("a person's word was taken for the migration while {job} ran"));
+    }
     // What follows a finished migration, and is not the person's word for it, shows that nobody gave one.
     let is_word =
         matches!(event.body, Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy | How::ByHand, .. });

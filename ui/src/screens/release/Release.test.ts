@@ -145,6 +145,22 @@ describe("a step that waits for its button", () => {
     expect(platform.argsOf("confirmStep")).toEqual([]);
   });
 
+  it("says that the app closes its gate before a person's word is taken that the migration was run elsewhere", async () => {
+    const { platform, user, view } = open(offered("RunMigration"), {
+      planRunMigration: () => ok(planOf("RunMigration")),
+      finishedByHand: () => ok(null),
+    });
+    await openButton();
+    await user.click(screen.getByTestId("by-hand-toggle"));
+    await user.click(screen.getByTestId("finished-by-hand"));
+    expect(screen.getByTestId("note-dialog")).toHaveTextContent("it never starts the migration itself");
+    await user.type(screen.getByTestId("note-text"), "The database team ran it");
+    await user.click(screen.getByTestId("note-yes"));
+    await waitFor(() =>
+      expect(platform.argsOf("finishedByHand")).toEqual([[view.id, "RunMigration", "The database team ran it"]]),
+    );
+  });
+
   it("asks its question without a default, and keeps the answer with its note", async () => {
     const question = {
       id: "stay",

@@ -143,13 +143,21 @@ impl Step for RunMigration {
     async fn gates_to_close(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
         let prefix = job::prefix(&cx.run(), KIND);
         let jobs = cx.ports.host.jobs(&cx.host()?, &prefix).await?;
-        let mut open: Vec<String> =
-            jobs.iter().filter(|one| one.state.never_started()).map(|one| one.id.clone()).collect();
-        if jobs.is_empty() {
-            // The name that any computer would give the first attempt.
-            open.push(format!("{prefix}1"));
+        if let Some(alive) = jobs.iter().find(|one| one.state.is_alive()) {
+            return Err(Failure::new(
+                ErrorCode::NotAllowedNow,
+                format!("take your word for the migration: {} runs on the staging machine right now", alive.id),
+            )
+            .with("job", alive.id.clone())
+            .hint("Wait for its end; the app follows it."));
         }
-        Ok(open)
+        // One that ran before stands in the way of every other one.
+        if jobs.iter().any(|one| !one.state.never_started()) {
+            return Ok(Vec::new());
+        }
+        // The name that any computer would give the next attempt, and one that came too late.
+        let (next, late) = job::attempt(&jobs, &prefix);
+        Ok([late, next].into_iter().filter(|id| !id.is_empty()).collect())
     }
 
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {

@@ -1,0 +1,134 @@
+//! The desk of a whole release: a pretend production, a data folder, and what a person at the app has.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use greenlight_adapters::{
+    aws::AwsAccess,
+    ecr::EcrImages,
+    ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
+    git::GitAdapter,
+    github::GithubAdapter,
+    ids::Uuids,
+    journal_sqlite::SqliteJournal,
+    keychain::MemorySecrets,
+    logs::CloudWatchLogs,
+    site::SiteAdapter,
+    spool::FileSpool,
+    ssh::SshHost,
+    sts::StsIdentity,
+};
+use greenlight_engine::{
+    ports::{Clock, Ports, Screen, Secrets},
+    profile,
+    release::{Parts, Release},
+};
+use greenlight_rehearsal::{
+    handle::Handle,
+    host::jobs::ExitCodes,
+    process::{self, Options, rally::PretendRally},
+};
+use greenlight_types::{LineSource, Live, LogLine, Profile, RunId};
+
+use super::{PATIENCE, SPEED, anna};
+
+struct Silent;
+
+impl Screen for Silent {
+    fn moved(&self, _run: &RunId, _seq: u32) {}
+    fn live(&self, _live: Live) {}
+    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
+}
+
+/// A pretend production, a data folder, and what a person at the app has.
+pub struct Desk {
+    pub folder: tempfile::TempDir,
+    pub handle: Handle,
+    pub profile: Profile,
+    secrets: Arc<dyn Secrets>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Desk {
+    pub async fn new(exit_codes: ExitCodes) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = folder.path().join("world");
+        let options =
+            Options { private_dir: world.clone(), speed: SPEED, idle_max: Duration::from_secs(600), exit_codes };
+        tokio::spawn(process::serve(options, PretendRally::make));
+        let handle = tokio::time::timeout(PATIENCE, async {
+            loop {
+                if let Some(handle) = Handle::attach(&world).await {
+                    return handle;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await
+        .expect("the pretend production starts");
+        let rally = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN).expect("the built-in profile");
+        let secrets = MemorySecrets::default();
+        for credential in handle.credentials() {
+            secrets.set(&credential).await.expect("kept in memory");
+        }
+        let clock: Arc<dyn Clock> = Arc::new(handle.clock().expect("a clock"));
+        Self { profile: handle.practice_profile(&rally), folder, handle, secrets: Arc::new(secrets), clock }
+    }
+
+    pub async fn parts(&self) -> Parts {
+        let data = self.folder.path().join("data");
+        let journal = SqliteJournal::open(&data.join("journal.sqlite")).await.expect("a journal");
+        Parts {
+            journal: Arc::new(journal),
+            screen: Arc::new(Silent),
+            spool: Arc::new(FileSpool::new(&data.join("lines"))),
+            clock: self.clock.clone(),
+            ids: Arc::new(Uuids),
+        }
+    }
+
+    pub fn ports(&self) -> Ports {
+        let (profile, secrets) = (&self.profile, || self.secrets.clone());
+        let endpoints = profile.endpoints.as_ref().expect("practice has its own endpoints");
+        let (names, clone) = (&profile.aws, self.folder.path().join("data/clone.git"));
+        let aws = AwsAccess::new(&names.region, endpoints.aws.as_deref(), secrets()).expect("AWS settings");
+        let github = endpoints.github.as_deref().expect("a GitHub address");
+        Ports {
+            git: Arc::new(GitAdapter::new(&profile.git.url, clone, secrets()).expect("a git address")),
+            builds: Arc::new(GithubAdapter::new(github, &profile.github.repository, secrets()).expect("GitHub")),
+            task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
+            services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
+            images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
+            logs: Arc::new(CloudWatchLogs::new(aws.clone(), &names.log_group)),
+            identity: Arc::new(StsIdentity::new(aws)),
+            host: Arc::new(SshHost::new(secrets())),
+            site: Arc::new(SiteAdapter::new().expect("a site client")),
+            clock: self.clock.clone(),
+        }
+    }
+
+    pub async fn open(&self, run: &RunId) -> Release {
+        Release::open(self.parts().await, self.ports(), run, anna()).await.expect("the run opens")
+    }
+
+    /// Starts outside of anybody's journal: lines that the scripts of the pretend host left.
+    pub fn starts(&self, kind: &str) -> usize {
+        jobs(&self.folder.path().join("world"), kind)
+    }
+}
+
+/// Jobs of a kind that ever started on the pretend host.
+fn jobs(folder: &Path, kind: &str) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // A gate that was closed lies at the same place as one that a start passed.
+            let is_start = name == "started"
+                && path.to_string_lossy().contains(&format!(".{kind}."))
+                && std::fs::read_to_string(path.join("info")).is_ok_and(|info| info.starts_with("kind=run "));
+            usize::from(is_start) + if path.is_dir() { jobs(&path, kind) } else { 0 }
+        })
+        .sum()
+}
