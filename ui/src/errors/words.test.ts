@@ -28,6 +28,12 @@ describe("the words of a failure", () => {
     expect(means).not.toContain("do not know");
   });
 
+  it("say which entry of a record was altered", () => {
+    const altered = inWords(failure({ code: "journalFailed", params: { entry: "4" } }));
+    expect(altered.happened).toContain("altered this record: entry 4");
+    expect(inWords(failure({ code: "journalFailed" })).happened).not.toContain("altered");
+  });
+
   it("take what the app suggests before what is true of every such failure", () => {
     expect(inWords(failure({ hints: ["Look at GitHub."] })).todo).toEqual(["Look at GitHub."]);
     expect(inWords(failure({})).todo).not.toEqual([]);

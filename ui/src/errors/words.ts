@@ -198,7 +198,10 @@ const WORDS: Record<ErrorCode, Entry> = {
   throttled: { happened: () => "The service asks us to slow down.", todo: ["Wait a minute, then try again."] },
   unreadableAnswer: { happened: () => "The service answered in a way that the app cannot read.", todo: [CALL] },
   journalFailed: {
-    happened: () => "The app's own record could not be read or written.",
+    happened: (p) =>
+      p["entry"] === undefined
+        ? "The app's own record could not be read or written."
+        : `Somebody has altered this record: entry ${p["entry"]} is not as the app wrote it.`,
     means: "Without its record the app does nothing.",
     todo: ["Check that the disk is not full, then open the app again."],
   },
