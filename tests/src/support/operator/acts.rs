@@ -279,7 +279,8 @@ impl Operator<'_> {
     /// When the machine shows no fingerprint.
     pub async fn fill_deploy(&self, version: &str, machine: Option<(&str, u16)>) -> Result<()> {
         self.come_back().await?;
-        self.until("the start of Deploy", SOON, async || self.sees("deploy-panel").await).await?;
+        // What is below moves while the world is asked what changed, and a press would land beside its button.
+        self.wait_for_attribute("deploy-panel", "data-asking", "false", SOON).await?;
         if let Some((address, port)) = machine {
             self.fill("deploy-address", address).await?;
             self.fill("deploy-port", &port.to_string()).await?;
