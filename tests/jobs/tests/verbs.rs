@@ -26,6 +26,7 @@ fn a_job_that_is_stopped_anywhere_starts_at_most_once_and_is_never_called_what_i
     let some: Vec<Case> = cases::all(&steps, &[Shell::Dash]).into_iter().step_by(EVERY).collect();
     for (kind, row) in cases::table(some, &steps.text) {
         assert!(row.violations.is_empty(), "{kind:?}: {:#?}", row.violations);
+        assert!(row.cases > 0, "{kind:?}: the verb was never stopped");
     }
 }
 
