@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-journal simulate simulate-mutants test-adapter-mutants bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-journal simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -63,6 +63,9 @@ simulate: ## releases by the thousand in memory, with faults at every call: make
 bench-memory: ui/dist/index.html ## memory of the app before and during a whole practised release
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/bench_memory $(TARGET)/debug/greenlight $(TARGET)/practised
+
+bench-engine: ## what engine, journal and a look at a job cost by themselves
+	$(CARGO) run -p greenlight-tests --bin bench_engine
 
 bench-fronts: ## how long a call takes at each front of the pretend production
 	$(CARGO) run -p greenlight-tests --bin bench_fronts

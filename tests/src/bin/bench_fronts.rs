@@ -2,10 +2,7 @@
 //! AWS calls are signed and checked and go through the app's own clients, so their own cost is in the figures too.
 #![expect(clippy::print_stdout, reason = "a command says what it measured")]
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use greenlight_adapters::{
@@ -17,26 +14,13 @@ use greenlight_rehearsal::host::USER;
 use greenlight_tests::support::{
     moto::{ACCOUNT, CONTAINER, FAMILY, REGION},
     production::Served,
+    took::Took,
 };
 
-/// Calls that are not counted: connections are made in them.
-const WARM: usize = 5;
-
 /// Measures one kind of call; prints its median and the slowest of a hundred.
-async fn measure(name: &str, calls: usize, mut call: impl AsyncFnMut() -> Result<()>) -> Result<()> {
-    for _ in 0..WARM {
-        call().await.with_context(|| name.to_owned())?;
-    }
-    let mut took: Vec<Duration> = Vec::with_capacity(calls);
-    for _ in 0..calls {
-        let begun = Instant::now();
-        call().await.with_context(|| name.to_owned())?;
-        took.push(begun.elapsed());
-    }
-    took.sort();
-    let at = |share: usize| took.get((took.len() * share / 100).min(took.len().saturating_sub(1))).copied();
-    let ms = |took: Option<Duration>| took.unwrap_or_default().as_secs_f64() * 1_000.0;
-    println!("{name:<28} {:>8.2} ms {:>8.2} ms", ms(at(50)), ms(at(99)));
+async fn measure(name: &str, calls: usize, call: impl AsyncFnMut() -> Result<()>) -> Result<()> {
+    let took = Took::of(calls, call).await.with_context(|| name.to_owned())?;
+    println!("{name:<28} {:>8.2} ms {:>8.2} ms", took.median(), took.slowest_of_a_hundred());
     Ok(())
 }
 

@@ -16,5 +16,6 @@ pub mod production;
 pub mod relay;
 pub mod ssh_host;
 pub mod stage;
+pub mod took;
 pub mod web_process;
 pub mod webdriver;
