@@ -1,8 +1,15 @@
 //! The staging machine adapter against a real OpenSSH server with sudo, login environments and a real database behind it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use greenlight_adapters::{keychain::MemorySecrets, ssh::SshHost as Adapter};
+use greenlight_adapters::{keychain::MemorySecrets, slept::Moment as Clocks, ssh::SshHost as Adapter};
 use greenlight_engine::ports::{
     Credential, HostAddress, JobSpec, JobState, JobStatus, RemoteHost, Revoked, SecretText, Secrets, Submitted, Why,
 };
@@ -30,12 +37,28 @@ impl Bench {
         Self { database, machine }
     }
 
-    async fn adapter(&self, key: PathBuf, passphrase: Option<&str>) -> Adapter {
+    async fn secrets(key: PathBuf, passphrase: Option<&str>) -> Arc<dyn Secrets> {
         let secrets = MemorySecrets::default();
         let path = key.display().to_string();
         let credential = Credential::StagingKey { path, passphrase: passphrase.map(SecretText::new) };
         secrets.set(&credential).await.expect("kept in memory");
-        Adapter::new(Arc::new(secrets))
+        Arc::new(secrets)
+    }
+
+    async fn adapter(&self, key: PathBuf, passphrase: Option<&str>) -> Adapter {
+        Adapter::new(Self::secrets(key, passphrase).await)
+    }
+
+    /// An adapter on a computer that sleeps for as many seconds as the number is raised by.
+    async fn sleeper(&self) -> (Adapter, Arc<AtomicU64>) {
+        let asleep = Arc::new(AtomicU64::new(0));
+        let seconds = Arc::clone(&asleep);
+        let clocks = move || {
+            let now = Clocks::now();
+            Clocks { wall: now.wall + Duration::from_secs(seconds.load(Ordering::Acquire)), ..now }
+        };
+        let secrets = Self::secrets(self.machine.rsa_pem_key(), None).await;
+        (Adapter::with_clocks(secrets, Arc::new(clocks)), asleep)
     }
 
     async fn usual(&self) -> Adapter {
@@ -214,6 +237,40 @@ async fn a_job_goes_on_when_every_session_is_killed_and_is_found_again() {
     assert!(matches!(end.state, JobState::Finished { exit: 0, .. }), "{end:?}");
     assert_eq!(bench.machine.starts(Script::Backup).len(), 1);
     assert!(bench.machine.starts(Script::Backup)[0].ends_with("root"), "the backup becomes root");
+}
+
+#[tokio::test]
+async fn after_a_sleep_the_first_question_is_asked_over_a_new_connection() {
+    let bench = Bench::new().await;
+    let ((adapter, asleep), host) = (bench.sleeper().await, bench.host());
+    let id = "rally.prod.migrate.2.1.0.a1";
+    assert_eq!(adapter.status(&host, id).await.expect("a status").state, JobState::Absent);
+    // As a network does that forgot the connection in the meantime: nothing answers and nothing closes.
+    bench.machine.freeze_sessions(true).expect("frozen");
+    asleep.fetch_add(8 * 3_600, Ordering::AcqRel);
+    let status = adapter.status(&host, id).await;
+    bench.machine.freeze_sessions(false).expect("they go on");
+    assert_eq!(status.expect("a status over a new connection").state, JobState::Absent);
+}
+
+#[tokio::test]
+async fn a_question_that_was_under_way_when_the_computer_slept_ends_and_is_answered_when_asked_again() {
+    let bench = Bench::new().await;
+    let ((adapter, asleep), host) = (bench.sleeper().await, bench.host());
+    let id = "rally.prod.migrate.2.1.0.a1";
+    assert_eq!(adapter.status(&host, id).await.expect("a status").state, JobState::Absent);
+    bench.machine.freeze_sessions(true).expect("frozen");
+    let (asked, ()) = tokio::join!(adapter.status(&host, id), async {
+        // The question has read its clocks once it waits for the frozen session.
+        tokio::task::yield_now().await;
+        asleep.fetch_add(60, Ordering::AcqRel);
+    });
+    let again = adapter.status(&host, id).await;
+    bench.machine.freeze_sessions(false).expect("they go on");
+    let failure = asked.expect_err("nobody answered");
+    assert_eq!(failure.code, ErrorCode::Unreachable);
+    assert!(failure.to_string().contains("this computer slept"), "{failure}");
+    assert_eq!(again.expect("a status over a new connection").state, JobState::Absent);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ pub mod mutant;
 mod private;
 mod remote_job;
 pub mod site;
+pub mod slept;
 pub mod spool;
 pub mod ssh;
 pub mod sts;

@@ -50,6 +50,8 @@ mutants! {
     LogCut,
     /// Signs in to any machine, whatever its fingerprint.
     AnyMachine,
+    /// Keeps its connections over a sleep of this computer.
+    SleepIgnored,
     /// Reads every exit code of a script as 0.
     ExitIgnored,
     /// Takes a job that ended without a result for one that ended well.

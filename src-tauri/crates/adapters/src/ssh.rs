@@ -24,6 +24,7 @@ use russh::{
 use crate::{
     mutant::{self, Mutant},
     remote_job::{self, Call},
+    slept::{Clocks, Moment, slept},
 };
 
 /// Deadline of a connection, authentication included.
@@ -36,8 +37,17 @@ const ERR_MAX: usize = 64 * 1024;
 /// See the file.
 pub struct SshHost {
     secrets: Arc<dyn Secrets>,
+    clocks: Clocks,
     /// One connection, made again when the machine, or the connection itself, is another one.
-    open: tokio::sync::Mutex<Option<(HostAddress, Arc<client::Handle<Pinned>>)>>,
+    open: tokio::sync::Mutex<Option<Open>>,
+}
+
+/// An open connection.
+struct Open {
+    to: HostAddress,
+    session: Arc<client::Handle<Pinned>>,
+    /// When it was last used. After a sleep of this computer nobody knows whether the other end still holds it.
+    used: Moment,
 }
 
 /// Accepts one fingerprint only, and remembers what was presented.
@@ -61,17 +71,26 @@ impl SshHost {
     /// Reads the staging machine key from these secrets at each connection.
     #[must_use]
     pub fn new(secrets: Arc<dyn Secrets>) -> Self {
-        Self { secrets, open: tokio::sync::Mutex::default() }
+        Self::with_clocks(secrets, Arc::new(Moment::now))
+    }
+
+    /// The same with other clocks.
+    #[must_use]
+    pub fn with_clocks(secrets: Arc<dyn Secrets>, clocks: Clocks) -> Self {
+        Self { secrets, clocks, open: tokio::sync::Mutex::default() }
     }
 
     /// A session on the machine: the open one, or a new one.
     async fn session(&self, host: &HostAddress) -> PortResult<Arc<client::Handle<Pinned>>> {
         let mut open = self.open.lock().await;
-        if let Some((of, session)) = open.as_ref()
-            && of == host
-            && !session.is_closed()
+        let now = (self.clocks)();
+        if let Some(open) = open.as_mut()
+            && open.to == *host
+            && !open.session.is_closed()
+            && (!open.used.slept_until(&now) || mutant::is(Mutant::SleepIgnored))
         {
-            return Ok(session.clone());
+            open.used = now;
+            return Ok(open.session.clone());
         }
         let credential = self.secrets.get(CredentialKind::StagingKey).await?;
         let Some(Credential::StagingKey { path, passphrase }) = credential else {
@@ -83,7 +102,7 @@ impl SshHost {
             .await
             .map_err(|_| unreachable(host, "no answer within 15 s"))??;
         let session = Arc::new(session);
-        *open = Some((host.clone(), session.clone()));
+        *open = Some(Open { to: host.clone(), session: session.clone(), used: (self.clocks)() });
         Ok(session)
     }
 
@@ -94,11 +113,17 @@ impl SshHost {
     /// Runs one command. What fails before the command was sent changed nothing; what fails after it may have.
     async fn exec(&self, host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
         let sent = std::sync::atomic::AtomicBool::new(false);
-        let talked = tokio::time::timeout(deadline, self.talk(host, command, input, &sent)).await;
-        let failure = match talked {
-            Ok(Ok(output)) => return Ok(output),
-            Ok(Err(failure)) => failure,
-            Err(_) => Failure::new(ErrorCode::TimedOut, "hear from the staging machine in time"),
+        let failure = tokio::select! {
+            talked = tokio::time::timeout(deadline, self.talk(host, command, input, &sent)) => match talked {
+                Ok(Ok(output)) => return Ok(output),
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::new(ErrorCode::TimedOut, "hear from the staging machine in time"),
+            },
+            // The deadline did not go on while the computer slept; whoever asked asks again at once.
+            () = slept(&self.clocks), if !mutant::is(Mutant::SleepIgnored) => {
+                Failure::new(ErrorCode::Unreachable, "talk to the staging machine")
+                    .because("this computer slept, or its clock was set: the connection is made again")
+            }
         };
         self.forget().await;
         let changed = if sent.into_inner() { Changed::Unknown } else { Changed::Nothing };
