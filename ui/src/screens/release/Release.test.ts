@@ -271,6 +271,18 @@ describe("a step in doubt", () => {
     expect(platform.argsOf("observePushBranch")).toEqual([[view.id]]);
   });
 
+  it("says what was asked for, who can tell, and what is safe now", async () => {
+    const answer: Observation = { kind: "conflict", what: "another commit" };
+    const { user } = open(events, { observePushBranch: () => ok(answer) });
+    const doubt = await screen.findByTestId("doubt");
+    expect(doubt).toHaveTextContent("We do not know yet whether this happened");
+    expect(doubt).toHaveTextContent("GitHub, the main branch");
+    expect(screen.getByTestId("doubt-safe")).toHaveTextContent("Asking changes nothing");
+    await user.click(screen.getByTestId("ask-again"));
+    await waitFor(() => expect(screen.getByTestId("doubt-answer")).toHaveTextContent("another commit"));
+    expect(screen.getByTestId("doubt-safe")).toHaveTextContent("Do not start anything");
+  });
+
   it("is settled by a person only with a note", async () => {
     const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
     await user.click(await screen.findByTestId("did-not-happen"));

@@ -1,0 +1,59 @@
+// Who can say whether a step in doubt happened, where a person looks, and what is safe to do meanwhile.
+
+import type { Observation, StepId } from "../generated/bindings";
+
+interface Asked {
+  /** Who is asked. */
+  who: string;
+  /** What a person looks at to find out without the app. */
+  look: string;
+}
+
+const CLONE: Asked = { who: "The app's own copy of the repository", look: "This changes nothing outside the app." };
+const AWS: Asked = {
+  who: "AWS, the list of saved start-up settings",
+  look: "Look in the AWS console whether newer start-up settings were saved.",
+};
+const SERVERS: Asked = { who: "AWS, the servers", look: "Look at the servers in the AWS console." };
+const BUILD: Asked = { who: "GitHub, the builds of this workflow", look: "Look on GitHub whether the build is there." };
+
+/** By step. */
+export const ASKED_OF: Record<StepId, Asked> = {
+  MergeBranch: CLONE,
+  SetVersion: CLONE,
+  CreateTag: CLONE,
+  PushBranch: {
+    who: "GitHub, the main branch",
+    look: "Look on GitHub whether the version commit is the newest of the main branch.",
+  },
+  PushTag: { who: "GitHub, the label of this version", look: "Look on GitHub whether the label is there." },
+  RegisterTaskDefinition: AWS,
+  BackUp: {
+    who: "The staging machine, the job of this backup",
+    look: "Ask a developer to look on the staging machine whether the backup ran and ended.",
+  },
+  DispatchBuild: BUILD,
+  FollowBuild: BUILD,
+  AwaitDeployPhase: SERVERS,
+  RunMigration: {
+    who: "The staging machine, the job of this migration",
+    look: "Ask a developer to look at the database and on the staging machine whether the migration ran and ended.",
+  },
+  AwaitRollout: SERVERS,
+  CheckSite: { who: "The site", look: "Open the site and look which version it shows." },
+};
+
+/** The safe next act, after what the world said last. */
+export function settles(seen: Observation | null, look: string): string {
+  if (seen === null) return "Ask again. Asking changes nothing.";
+  switch (seen.kind) {
+    case "done":
+    case "notDone":
+    case "inProgress":
+      return "Nothing to do: the answer is being recorded.";
+    case "conflict":
+      return `Do not start anything. ${look}`;
+    case "unknown":
+      return `Ask again, asking changes nothing. If there is still no answer: ${look} Then say what was seen.`;
+  }
+}
