@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use greenlight_adapters::{keychain::MemorySecrets, slept::Moment as Clocks, ssh::SshHost as Adapter};
+use greenlight_adapters::{keychain::MemorySecrets, slept::BothClocks, ssh::SshHost as Adapter};
 use greenlight_engine::ports::{
     Credential, HostAddress, JobSpec, JobState, JobStatus, RemoteHost, Revoked, SecretText, Secrets, Submitted, Why,
 };
@@ -24,6 +24,8 @@ use greenlight_types::ErrorCode;
 const PATIENCE: Duration = Duration::from_secs(60);
 const BACK_UP: &str = "exec bash -lc 'cd /opt/backup/bin && sudo -n ./backupRallyPROD.sh'\n";
 const MIGRATE: &str = "exec bash -lc 'cd /home/ec2-user/migrate && export CONFIG=/home/ec2-user/migrate/application-prod.properties && ./run.sh'\n";
+/// Id of the first attempt of the migration.
+const MIGRATION: &str = "rally.prod.migrate.2.1.0.a1";
 
 struct Bench {
     database: Postgres,
@@ -49,16 +51,20 @@ impl Bench {
         Adapter::new(Self::secrets(key, passphrase).await)
     }
 
-    /// An adapter on a computer that sleeps for as many seconds as the number is raised by.
-    async fn sleeper(&self) -> (Adapter, Arc<AtomicU64>) {
+    /// An adapter that asked once and whose connection then went silent, as a network does that forgot it: nothing
+    /// answers and nothing closes. Its computer sleeps for as many seconds as the number is raised by.
+    async fn silent(&self) -> (Adapter, Arc<AtomicU64>) {
         let asleep = Arc::new(AtomicU64::new(0));
         let seconds = Arc::clone(&asleep);
-        let clocks = move || {
-            let now = Clocks::now();
-            Clocks { wall: now.wall + Duration::from_secs(seconds.load(Ordering::Acquire)), ..now }
+        let read_clocks = move || {
+            let now = BothClocks::now();
+            BothClocks { wall: now.wall + Duration::from_secs(seconds.load(Ordering::Acquire)), ..now }
         };
         let secrets = Self::secrets(self.machine.rsa_pem_key(), None).await;
-        (Adapter::with_clocks(secrets, Arc::new(clocks)), asleep)
+        let adapter = Adapter::with_clocks(secrets, Arc::new(read_clocks));
+        adapter.status(&self.host(), MIGRATION).await.expect("a status");
+        self.machine.freeze_sessions(true).expect("frozen");
+        (adapter, asleep)
     }
 
     async fn usual(&self) -> Adapter {
@@ -144,7 +150,7 @@ async fn a_machine_with_another_fingerprint_gets_no_authentication() {
 async fn a_migration_launched_many_times_at_once_starts_once() {
     let bench = Bench::new().await;
     let (one, other, host) = (bench.usual().await, bench.usual().await, bench.host());
-    let spec = job("rally.prod.migrate.2.1.0.a1", MIGRATE);
+    let spec = job(MIGRATION, MIGRATE);
     assert_eq!(one.status(&host, &spec.id).await.expect("a status").state, JobState::Absent);
     assert_eq!(one.submit(&host, &spec).await.expect("submitted"), Submitted::New);
     assert_eq!(other.submit(&host, &spec).await.expect("submitted"), Submitted::Same);
@@ -173,7 +179,7 @@ async fn a_migration_launched_many_times_at_once_starts_once() {
 async fn a_gate_that_was_closed_stays_closed_for_every_computer() {
     let bench = Bench::new().await;
     let (one, other, host) = (bench.usual().await, bench.usual().await, bench.host());
-    let (first, second) = (job("rally.prod.migrate.2.1.0.a1", MIGRATE), job("rally.prod.migrate.2.1.0.a2", MIGRATE));
+    let (first, second) = (job(MIGRATION, MIGRATE), job("rally.prod.migrate.2.1.0.a2", MIGRATE));
     assert_eq!(one.submit(&host, &first).await.expect("submitted"), Submitted::New);
     assert_eq!(
         one.submit(&host, &second).await.expect("an answer"),
@@ -203,7 +209,7 @@ async fn a_job_does_not_start_beside_another_of_its_mutex_nor_after_its_time() {
     adapter.submit(&host, &first).await.expect("submitted");
     adapter.launch(&host, &first.id).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
-    let late = JobSpec { starts_within: Duration::ZERO, ..job("rally.prod.migrate.2.1.0.a1", "touch ~/late\n") };
+    let late = JobSpec { starts_within: Duration::ZERO, ..job(MIGRATION, "touch ~/late\n") };
     adapter.submit(&host, &late).await.expect("submitted");
     assert!(adapter.status(&host, &late.id).await.expect("a status").state.never_started());
     until(&adapter, &host, &late.id, |state| *state == JobState::Expired).await;
@@ -242,13 +248,9 @@ async fn a_job_goes_on_when_every_session_is_killed_and_is_found_again() {
 #[tokio::test]
 async fn after_a_sleep_the_first_question_is_asked_over_a_new_connection() {
     let bench = Bench::new().await;
-    let ((adapter, asleep), host) = (bench.sleeper().await, bench.host());
-    let id = "rally.prod.migrate.2.1.0.a1";
-    assert_eq!(adapter.status(&host, id).await.expect("a status").state, JobState::Absent);
-    // As a network does that forgot the connection in the meantime: nothing answers and nothing closes.
-    bench.machine.freeze_sessions(true).expect("frozen");
+    let (adapter, asleep) = bench.silent().await;
     asleep.fetch_add(8 * 3_600, Ordering::AcqRel);
-    let status = adapter.status(&host, id).await;
+    let status = adapter.status(&bench.host(), MIGRATION).await;
     bench.machine.freeze_sessions(false).expect("they go on");
     assert_eq!(status.expect("a status over a new connection").state, JobState::Absent);
 }
@@ -256,16 +258,13 @@ async fn after_a_sleep_the_first_question_is_asked_over_a_new_connection() {
 #[tokio::test]
 async fn a_question_that_was_under_way_when_the_computer_slept_ends_and_is_answered_when_asked_again() {
     let bench = Bench::new().await;
-    let ((adapter, asleep), host) = (bench.sleeper().await, bench.host());
-    let id = "rally.prod.migrate.2.1.0.a1";
-    assert_eq!(adapter.status(&host, id).await.expect("a status").state, JobState::Absent);
-    bench.machine.freeze_sessions(true).expect("frozen");
-    let (asked, ()) = tokio::join!(adapter.status(&host, id), async {
-        // The question has read its clocks once it waits for the frozen session.
+    let ((adapter, asleep), host) = (bench.silent().await, bench.host());
+    let (asked, ()) = tokio::join!(adapter.status(&host, MIGRATION), async {
+        // The question has read its clocks once it waits for an answer.
         tokio::task::yield_now().await;
         asleep.fetch_add(60, Ordering::AcqRel);
     });
-    let again = adapter.status(&host, id).await;
+    let again = adapter.status(&host, MIGRATION).await;
     bench.machine.freeze_sessions(false).expect("they go on");
     let failure = asked.expect_err("nobody answered");
     assert_eq!(failure.code, ErrorCode::Unreachable);
@@ -278,7 +277,7 @@ async fn a_script_that_ends_with_3_is_told_with_its_code_and_output() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     bench.machine.fail(Script::Migration, true).expect("it will fail");
-    let spec = job("rally.prod.migrate.2.1.0.a1", MIGRATE);
+    let spec = job(MIGRATION, MIGRATE);
     adapter.submit(&host, &spec).await.expect("submitted");
     adapter.launch(&host, &spec.id).await.expect("launched");
     let end = until(&adapter, &host, &spec.id, is_over).await;
@@ -305,7 +304,7 @@ async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_ag
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
-    let spec = job("rally.prod.migrate.2.1.0.a1", MIGRATE);
+    let spec = job(MIGRATION, MIGRATE);
     adapter.submit(&host, &spec).await.expect("submitted");
     adapter.launch(&host, &spec.id).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");

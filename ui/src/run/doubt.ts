@@ -9,7 +9,10 @@ interface Asked {
   look: string;
 }
 
-const CLONE: Asked = { who: "The app's own copy of the repository", look: "This changes nothing outside the app." };
+const CLONE: Asked = {
+  who: "The app's own copy of the repository",
+  look: "Show this to a developer; it changes nothing outside the app.",
+};
 const AWS: Asked = {
   who: "AWS, the list of saved start-up settings",
   look: "Look in the AWS console whether newer start-up settings were saved.",
@@ -44,7 +47,7 @@ export const ASKED_OF: Record<StepId, Asked> = {
 };
 
 /** The safe next act, after what the world said last. */
-export function settles(seen: Observation | null, look: string): string {
+export function safeNow(seen: Observation | null, look: string): string {
   if (seen === null) return "Ask again. Asking changes nothing.";
   switch (seen.kind) {
     case "done":
@@ -54,6 +57,6 @@ export function settles(seen: Observation | null, look: string): string {
     case "conflict":
       return `Do not start anything. ${look}`;
     case "unknown":
-      return `Ask again, asking changes nothing. If there is still no answer: ${look} Then say what was seen.`;
+      return `Ask again, asking changes nothing. Still no answer? ${look} Then say what was seen.`;
   }
 }

@@ -16,14 +16,14 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Both clocks at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct BothClocks {
     /// What a watch on the wall shows.
     pub wall: SystemTime,
     /// What passed while the computer was awake.
     pub awake: Instant,
 }
 
-impl Moment {
+impl BothClocks {
     /// Now.
     #[must_use]
     pub fn now() -> Self {
@@ -42,12 +42,12 @@ impl Moment {
 }
 
 /// Reads both clocks; a test has its own.
-pub type Clocks = Arc<dyn Fn() -> Moment + Send + Sync>;
+pub type ReadClocks = Arc<dyn Fn() -> BothClocks + Send + Sync>;
 
 /// Ends when the computer slept since it was called, at most a second after it woke.
-pub async fn slept(clocks: &Clocks) {
-    let begun = clocks();
-    while !begun.slept_until(&clocks()) {
+pub async fn slept(read: &ReadClocks) {
+    let begun = read();
+    while !begun.slept_until(&read()) {
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -57,9 +57,9 @@ mod tests {
     use super::*;
 
     fn later(wall: u64, awake: u64) -> bool {
-        let begun = Moment::now();
+        let begun = BothClocks::now();
         let (wall, awake) = (begun.wall + Duration::from_secs(wall), begun.awake + Duration::from_secs(awake));
-        begun.slept_until(&Moment { wall, awake })
+        begun.slept_until(&BothClocks { wall, awake })
     }
 
     #[test]
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn a_wall_clock_that_was_set_back_is_taken_for_a_sleep() {
-        let begun = Moment::now();
-        let back = Moment { wall: begun.wall - Duration::from_secs(3_600), awake: begun.awake };
+        let begun = BothClocks::now();
+        let back = BothClocks { wall: begun.wall - Duration::from_secs(3_600), awake: begun.awake };
         assert!(begun.slept_until(&back));
     }
 }

@@ -24,7 +24,7 @@ use russh::{
 use crate::{
     mutant::{self, Mutant},
     remote_job::{self, Call},
-    slept::{Clocks, Moment, slept},
+    slept::{BothClocks, ReadClocks, slept},
 };
 
 /// Deadline of a connection, authentication included.
@@ -37,7 +37,7 @@ const ERR_MAX: usize = 64 * 1024;
 /// See the file.
 pub struct SshHost {
     secrets: Arc<dyn Secrets>,
-    clocks: Clocks,
+    read_clocks: ReadClocks,
     /// One connection, made again when the machine, or the connection itself, is another one.
     open: tokio::sync::Mutex<Option<Open>>,
 }
@@ -47,7 +47,7 @@ struct Open {
     to: HostAddress,
     session: Arc<client::Handle<Pinned>>,
     /// When it was last used. After a sleep of this computer nobody knows whether the other end still holds it.
-    used: Moment,
+    used: BothClocks,
 }
 
 /// Accepts one fingerprint only, and remembers what was presented.
@@ -71,19 +71,19 @@ impl SshHost {
     /// Reads the staging machine key from these secrets at each connection.
     #[must_use]
     pub fn new(secrets: Arc<dyn Secrets>) -> Self {
-        Self::with_clocks(secrets, Arc::new(Moment::now))
+        Self::with_clocks(secrets, Arc::new(BothClocks::now))
     }
 
     /// The same with other clocks.
     #[must_use]
-    pub fn with_clocks(secrets: Arc<dyn Secrets>, clocks: Clocks) -> Self {
-        Self { secrets, clocks, open: tokio::sync::Mutex::default() }
+    pub fn with_clocks(secrets: Arc<dyn Secrets>, read_clocks: ReadClocks) -> Self {
+        Self { secrets, read_clocks, open: tokio::sync::Mutex::default() }
     }
 
     /// A session on the machine: the open one, or a new one.
     async fn session(&self, host: &HostAddress) -> PortResult<Arc<client::Handle<Pinned>>> {
         let mut open = self.open.lock().await;
-        let now = (self.clocks)();
+        let now = (self.read_clocks)();
         if let Some(open) = open.as_mut()
             && open.to == *host
             && !open.session.is_closed()
@@ -102,7 +102,7 @@ impl SshHost {
             .await
             .map_err(|_| unreachable(host, "no answer within 15 s"))??;
         let session = Arc::new(session);
-        *open = Some(Open { to: host.clone(), session: session.clone(), used: (self.clocks)() });
+        *open = Some(Open { to: host.clone(), session: session.clone(), used: (self.read_clocks)() });
         Ok(session)
     }
 
@@ -120,7 +120,7 @@ impl SshHost {
                 Err(_) => Failure::new(ErrorCode::TimedOut, "hear from the staging machine in time"),
             },
             // The deadline did not go on while the computer slept; whoever asked asks again at once.
-            () = slept(&self.clocks), if !mutant::is(Mutant::SleepIgnored) => {
+            () = slept(&self.read_clocks), if !mutant::is(Mutant::SleepIgnored) => {
                 Failure::new(ErrorCode::Unreachable, "talk to the staging machine")
                     .because("this computer slept, or its clock was set: the connection is made again")
             }
