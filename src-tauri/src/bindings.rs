@@ -59,6 +59,7 @@ fn builder() -> Builder<Wry> {
             run::answer_check,
             run::end_run,
             run::left_behind,
+            run::take_environment,
             run::take_over,
             git::plan_merge_branch,
             git::run_merge_branch,

@@ -72,6 +72,7 @@ pub const COMMANDS: &[&str] = &[
     "start_deploy",
     "start_prepare",
     "switch_trouble",
+    "take_environment",
     "take_over",
     "test_credential",
 ];

@@ -15,14 +15,14 @@ use greenlight_adapters::{
 };
 use greenlight_engine::{
     ports::{
-        Builds as _, Dispatch, Git as _, HostAddress, JobSpec, JobState, Logs as _, PushRef, PushResult,
-        RemoteHost as _, Secrets, Signature, TaskDefinitions as _,
+        Builds as _, Dispatch, Git as _, Held, Hold, HostAddress, JobSpec, JobState, Logs as _, PushRef, PushResult,
+        RemoteHost as _, Secrets, Signature, Taker, TaskDefinitions as _,
     },
     profile,
 };
 use greenlight_rehearsal::world::Rules;
 use greenlight_tests::support::{process::Deadline, production::Served, relay::Relay};
-use greenlight_types::{Changed, ErrorCode, Failure, Profile, Stamp};
+use greenlight_types::{Changed, ErrorCode, Failure, Profile, RunId, Stamp};
 use serde_json::{Value, json};
 
 const MASTER: &str = "refs/heads/master";
@@ -108,6 +108,7 @@ impl Bench {
             port: host.port,
             user: host.user.clone(),
             fingerprint: host.fingerprint.clone(),
+            machine_id: String::new(),
         };
         (SshHost::new(self.secrets.clone()), address)
     }
@@ -237,6 +238,7 @@ fn job(script: &str) -> JobSpec {
         id: "rally.practice.backup.9.9.9.a1".into(),
         script: script.into(),
         mutex: "rally.practice-db".into(),
+        hold: Hold { environment: "rally.practice".into(), run: RunId("run-1".into()) },
         starts_within: Duration::from_secs(3_600),
     }
 }
@@ -245,8 +247,10 @@ fn job(script: &str) -> JobSpec {
 async fn ended(bench: &Bench, script: &str) -> Result<JobState> {
     let (ssh, address) = bench.host();
     let job = job(script);
+    let taker = Taker { person: "Anna".into(), computer: "desk".into(), version: "9.9.9".into(), reason: "".into() };
+    ensure!(ssh.hold(&address, &job.hold, &taker, None).await? == Held::Ours, "the environment is free");
     ssh.submit(&address, &job).await?;
-    ssh.launch(&address, &job.id).await?;
+    ssh.launch(&address, &job.id, &job.hold).await?;
     let mut deadline = Deadline::after(PATIENCE);
     loop {
         let state = ssh.status(&address, &job.id).await?.state;

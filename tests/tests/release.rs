@@ -9,14 +9,14 @@ use std::{path::Path, time::Duration};
 use desk::Desk;
 use greenlight_engine::{
     export, fold,
-    ports::{HostAddress, JobSpec, JobState, Submitted, Why},
+    ports::{Held, Hold, HostAddress, JobSpec, JobState, Submitted, Taker, Why},
     release::{Act, Answer, Release},
     time,
 };
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, Realm, RunResult, RunState,
-    RunView, Status, StepId, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, Realm, RunId, RunResult,
+    RunState, RunView, Status, StepId, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
@@ -112,6 +112,7 @@ async fn deploy(release: &Release, desk: &Desk) {
         told: "Everyone".into(),
         typed_version: " 2.1.0 ".into(),
         accepted_differences: Vec::new(),
+        take_over: None,
     };
     release.act(anna(), Act::StartDeploy(request)).await.expect("Deploy starts");
 }
@@ -214,21 +215,27 @@ async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
     let id = StepId::RunMigration;
     let view = until(&release, "the migration's button", |view| status(view, id) == Status::AwaitingOperator).await;
     let plan = release.plan(id).await.expect("a plan");
-    let staging = view.staging.clone().expect("the staging machine");
-    let host = HostAddress {
-        address: staging.address,
-        port: staging.port,
-        user: staging.user,
-        fingerprint: staging.fingerprint,
-    };
+    let host = HostAddress::of(&view.staging.clone().expect("the staging machine"));
     // Another computer with an empty record gives the same job the same name.
     let spec = JobSpec {
+        hold: Hold { environment: "rally.practice".into(), run: RunId("another-computer".into()) },
         id: plan.input("job").to_owned(),
         script: plan.input("script").to_owned(),
         mutex: "rally.practice-db".into(),
         starts_within: Duration::from_secs(3_600),
     };
     (release, spec, host)
+}
+
+/// Another computer takes the environment over.
+async fn take_over(desk: &Desk, host: &HostAddress, spec: &JobSpec, from: &RunId) {
+    let taker = Taker {
+        person: "Maria".into(),
+        computer: "desk-3".into(),
+        version: "2.1.0".into(),
+        reason: "Anna's computer does not start".into(),
+    };
+    assert_eq!(desk.ports().host.hold(host, &spec.hold, &taker, Some(from)).await, Ok(Held::Ours));
 }
 
 async fn say_it_was_done(release: &Release) -> Result<Answer, Failure> {
@@ -249,8 +256,9 @@ async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_i
         "the record says which gate was closed"
     );
     let machine = desk.ports().host;
+    take_over(&desk, &host, &spec, &view.id).await;
     assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::Revoked));
-    machine.launch(&host, &spec.id).await.expect("an order that arrives late");
+    machine.launch(&host, &spec.id, &spec.hold).await.expect("an order that arrives late");
     let state = machine.status(&host, &spec.id).await.expect("a status").state;
     assert_eq!(state, JobState::Revoked(Why::Outside));
     assert_eq!(desk.starts("migrate"), 0);
@@ -262,8 +270,9 @@ async fn a_migration_that_another_computer_runs_is_not_done_on_a_persons_word() 
     let desk = Desk::new(ExitCodes::default()).await;
     let (release, spec, host) = before_the_migration(&desk).await;
     let machine = desk.ports().host;
+    take_over(&desk, &host, &spec, &release.view().id).await;
     assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::New));
-    machine.launch(&host, &spec.id).await.expect("it starts there");
+    machine.launch(&host, &spec.id, &spec.hold).await.expect("it starts there");
     tokio::time::timeout(PATIENCE, async {
         while !machine.status(&host, &spec.id).await.is_ok_and(|status| status.state.is_alive()) {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -11,7 +11,8 @@ use std::{
 
 use greenlight_adapters::{keychain::MemorySecrets, slept::BothClocks, ssh::SshHost as Adapter};
 use greenlight_engine::ports::{
-    Credential, HostAddress, JobSpec, JobState, JobStatus, RemoteHost, Revoked, SecretText, Secrets, Submitted, Why,
+    Credential, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, RemoteHost, Revoked, SecretText,
+    Secrets, Submitted, Taker, Why,
 };
 use greenlight_tests::support::{
     hold::Moment,
@@ -19,11 +20,13 @@ use greenlight_tests::support::{
     process::Deadline,
     ssh_host::{PASSPHRASE, Script, SshHost, USER},
 };
-use greenlight_types::ErrorCode;
+use greenlight_types::{ErrorCode, RunId};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const BACK_UP: &str = "exec bash -lc 'cd /opt/backup/bin && sudo -n ./backupRallyPROD.sh'\n";
 const MIGRATE: &str = "exec bash -lc 'cd /home/ec2-user/migrate && export CONFIG=/home/ec2-user/migrate/application-prod.properties && ./run.sh'\n";
+/// The run that holds the environment.
+const RUN: &str = "run-1";
 /// Id of the first attempt of the migration.
 const MIGRATION: &str = "rally.prod.migrate.2.1.0.a1";
 
@@ -67,8 +70,12 @@ impl Bench {
         (adapter, asleep)
     }
 
+    /// An adapter of the run that holds the environment.
     async fn usual(&self) -> Adapter {
-        self.adapter(self.machine.rsa_pem_key(), None).await
+        let adapter = self.adapter(self.machine.rsa_pem_key(), None).await;
+        let held = adapter.hold(&self.host(), &hold(RUN), &taker("Anna", ""), None).await;
+        assert_eq!(held, Ok(Held::Ours));
+        adapter
     }
 
     fn host(&self) -> HostAddress {
@@ -77,8 +84,17 @@ impl Bench {
             port: self.machine.port(),
             user: USER.into(),
             fingerprint: self.machine.fingerprint().expect("a fingerprint"),
+            machine_id: String::new(),
         }
     }
+}
+
+fn hold(run: &str) -> Hold {
+    Hold { environment: "rally.prod".into(), run: RunId(run.into()) }
+}
+
+fn taker(person: &str, reason: &str) -> Taker {
+    Taker { person: person.into(), computer: "desk-7".into(), version: "2.1.0".into(), reason: reason.into() }
 }
 
 fn job(id: &str, script: &str) -> JobSpec {
@@ -86,6 +102,7 @@ fn job(id: &str, script: &str) -> JobSpec {
         id: id.into(),
         script: script.into(),
         mutex: "rally.prod-db".into(),
+        hold: hold(RUN),
         starts_within: Duration::from_secs(600),
     }
 }
@@ -156,12 +173,12 @@ async fn a_migration_launched_many_times_at_once_starts_once() {
     assert_eq!(other.submit(&host, &spec).await.expect("submitted"), Submitted::Same);
     assert_eq!(other.submit(&host, &job(&spec.id, "true\n")).await.expect("an answer"), Submitted::Conflict);
     assert_eq!(one.status(&host, &spec.id).await.expect("a status").state, JobState::NotStarted);
-    let launches = (0..10).map(|n| if n % 2 == 0 { &one } else { &other }.launch(&host, &spec.id));
+    let launches = (0..10).map(|n| if n % 2 == 0 { &one } else { &other }.launch(&host, &spec.id, &spec.hold));
     for launched in futures::future::join_all(launches).await {
         launched.expect("a launch may be repeated");
     }
     let status = until(&one, &host, &spec.id, is_over).await;
-    one.launch(&host, &spec.id).await.expect("a launch may be repeated after the end");
+    one.launch(&host, &spec.id, &spec.hold).await.expect("a launch may be repeated after the end");
     assert!(
         matches!(status.state, JobState::Finished { exit: 0, .. }),
         "{status:?}: {}",
@@ -190,14 +207,60 @@ async fn a_gate_that_was_closed_stays_closed_for_every_computer() {
         assert_eq!(adapter.revoke(&host, &first.id, Why::Outside).await.expect("an answer"), Revoked::Won);
     }
     assert_eq!(other.submit(&host, &first).await.expect("an answer"), Submitted::Revoked);
-    other.launch(&host, &first.id).await.expect("a launch may arrive late");
+    other.launch(&host, &first.id, &first.hold).await.expect("a launch may arrive late");
     assert_eq!(other.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(Why::Outside));
     assert_eq!(other.submit(&host, &second).await.expect("submitted"), Submitted::New);
-    other.launch(&host, &second.id).await.expect("launched");
+    other.launch(&host, &second.id, &second.hold).await.expect("launched");
     until(&other, &host, &second.id, is_over).await;
     assert_eq!(one.revoke(&host, &second.id, Why::Outside).await.expect("an answer"), Revoked::Lost);
     assert_eq!(one.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(Why::Outside));
     assert_eq!(bench.machine.starts(Script::Migration).len(), 1, "only the second attempt started");
+}
+
+#[tokio::test]
+async fn one_run_holds_the_environment_and_another_is_told_who_it_is() {
+    let bench = Bench::new().await;
+    let (anna, maria, host) = (bench.usual().await, bench.usual().await, bench.host());
+    let spec = job(MIGRATION, MIGRATE);
+    let theirs = JobSpec { hold: hold("run-2"), ..spec.clone() };
+    let refused = maria.hold(&host, &theirs.hold, &taker("Maria", ""), None).await.expect("an answer");
+    let Held::NotOurs(Some(holder)) = refused else { panic!("{refused:?}") };
+    assert_eq!((holder.run.0.as_str(), holder.person.as_str(), holder.computer.as_str()), (RUN, "Anna", "desk-7"));
+    assert!(matches!(maria.submit(&host, &theirs).await, Ok(Submitted::NotHeld(Some(_)))));
+    assert_eq!(anna.submit(&host, &spec).await, Ok(Submitted::New));
+    let taken = maria.hold(&host, &theirs.hold, &taker("Maria", "Anna is ill"), Some(&RunId(RUN.into()))).await;
+    assert_eq!(taken, Ok(Held::Ours));
+    let late = anna.launch(&host, &spec.id, &spec.hold).await.expect("an answer");
+    let Launched::NotHeld(Some(holder)) = late else { panic!("{late:?}") };
+    assert_eq!((holder.person.as_str(), holder.reason.as_str()), ("Maria", "Anna is ill"));
+    assert!(matches!(anna.still_holds(&host, &spec.hold).await, Ok(Held::NotOurs(Some(_)))));
+    anna.leave(&host, &spec.hold).await.expect("nothing of theirs is given back");
+    assert_eq!(maria.still_holds(&host, &theirs.hold).await, Ok(Held::Ours));
+    maria.launch(&host, &spec.id, &theirs.hold).await.expect("launched");
+    until(&maria, &host, &spec.id, is_over).await;
+    assert_eq!(bench.machine.starts(Script::Migration).len(), 1);
+    maria.leave(&host, &theirs.hold).await.expect("given back");
+    assert_eq!(anna.environment(&host, "rally.prod").await.expect("an answer").holder, None);
+}
+
+#[tokio::test]
+async fn another_machine_at_the_address_is_asked_nothing_and_believed_nothing() {
+    let bench = Bench::new().await;
+    let (adapter, host) = (bench.usual().await, bench.host());
+    let found = adapter.environment(&host, "rally.prod").await.expect("an answer");
+    assert!(found.machine_id.len() == 32 && !found.boot_id.is_empty(), "{found:?}");
+    let same = HostAddress { machine_id: found.machine_id, ..host.clone() };
+    let spec = job(MIGRATION, MIGRATE);
+    assert_eq!(adapter.submit(&same, &spec).await, Ok(Submitted::New));
+    let other = HostAddress { machine_id: "0".repeat(32), ..host };
+    let refused = [
+        adapter.status(&other, &spec.id).await.expect_err("another machine").code,
+        adapter.launch(&other, &spec.id, &spec.hold).await.expect_err("another machine").code,
+        adapter.revoke(&other, &spec.id, Why::Outside).await.expect_err("another machine").code,
+        adapter.jobs(&other, "rally.").await.expect_err("another machine").code,
+    ];
+    assert_eq!(refused, [ErrorCode::HostReplaced; 4]);
+    assert_eq!(adapter.status(&same, &spec.id).await.expect("a status").state, JobState::NotStarted);
 }
 
 #[tokio::test]
@@ -207,19 +270,19 @@ async fn a_job_does_not_start_beside_another_of_its_mutex_nor_after_its_time() {
     let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
     let first = job("rally.prod.migrate.2.0.0.a1", MIGRATE);
     adapter.submit(&host, &first).await.expect("submitted");
-    adapter.launch(&host, &first.id).await.expect("launched");
+    adapter.launch(&host, &first.id, &first.hold).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
     let late = JobSpec { starts_within: Duration::ZERO, ..job(MIGRATION, "touch ~/late\n") };
     adapter.submit(&host, &late).await.expect("submitted");
     assert!(adapter.status(&host, &late.id).await.expect("a status").state.never_started());
     until(&adapter, &host, &late.id, |state| *state == JobState::Expired).await;
-    adapter.launch(&host, &late.id).await.expect("an order that arrives late");
+    adapter.launch(&host, &late.id, &late.hold).await.expect("an order that arrives late");
     let busy = job("rally.prod.backup.2.1.0.a1", "touch ~/beside\n");
     adapter.submit(&host, &busy).await.expect("submitted");
     assert_eq!(adapter.status(&host, &busy.id).await.expect("a status").state, JobState::Busy);
     drop(hold);
     until(&adapter, &host, &first.id, is_over).await;
-    adapter.launch(&host, &busy.id).await.expect("launched");
+    adapter.launch(&host, &busy.id, &busy.hold).await.expect("launched");
     until(&adapter, &host, &busy.id, is_over).await;
     let files = bench.machine.inside_as_user("ls ~").expect("a look");
     assert!(files.contains("beside") && !files.contains("late"), "{files}");
@@ -232,7 +295,7 @@ async fn a_job_goes_on_when_every_session_is_killed_and_is_found_again() {
     let hold = bench.machine.hold(Script::Backup, Moment::BeforeEffect).expect("a hold");
     let spec = job("rally.prod.backup.2.1.0.a1", BACK_UP);
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
     bench.machine.kill_sessions().expect("sessions end");
     let status = until(&adapter, &host, &spec.id, |state| *state == JobState::Running).await;
@@ -279,7 +342,7 @@ async fn a_script_that_ends_with_3_is_told_with_its_code_and_output() {
     bench.machine.fail(Script::Migration, true).expect("it will fail");
     let spec = job(MIGRATION, MIGRATE);
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
     let end = until(&adapter, &host, &spec.id, is_over).await;
     assert!(matches!(end.state, JobState::Finished { exit: 3, .. }), "{end:?}");
     assert!(!output(&adapter, &host, &end).await.is_empty(), "its output is there");
@@ -292,7 +355,7 @@ async fn a_job_writes_files_with_the_mode_of_a_typed_command_and_keeps_its_own_p
     let typed = adapter.read(&host, "umask", PATIENCE).await.expect("an answer").out;
     let spec = job("rally.prod.backup.2.1.0.a1", "umask\n");
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
     let status = until(&adapter, &host, &spec.id, is_over).await;
     assert_eq!(output(&adapter, &host, &status).await.trim(), typed.trim());
     let own = bench.machine.inside("stat -c %a /home/ec2-user/.greenlight/jobs/rally.prod.backup.2.1.0.a1/log");
@@ -306,7 +369,7 @@ async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_ag
     let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
     let spec = job(MIGRATION, MIGRATE);
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
     // The supervisor alone: its payload still holds the lock, so the job still runs.
     let supervisors =
@@ -321,7 +384,7 @@ async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_ag
     drop(hold);
     let end = until(&adapter, &host, &spec.id, is_over).await;
     assert!(matches!(end.state, JobState::Lost { .. }), "{end:?}");
-    adapter.launch(&host, &spec.id).await.expect("a launch may be repeated");
+    adapter.launch(&host, &spec.id, &spec.hold).await.expect("a launch may be repeated");
     let still = until(&adapter, &host, &spec.id, is_over).await;
     assert!(matches!(still.state, JobState::Lost { .. }), "{still:?}");
     assert_eq!(bench.machine.starts(Script::Migration).len(), 1);

@@ -1,7 +1,7 @@
 //! A run as a whole: making it, starting its two parts, answering it, ending it.
 
 use greenlight_engine::release::Act;
-use greenlight_types::{CheckAnswer, DeployRequest, Event, RunId, RunResult, RunSummary, StepId};
+use greenlight_types::{CheckAnswer, DeployRequest, Event, RunId, RunResult, RunSummary, StepId, TakeOver};
 use tauri::State;
 
 use crate::{command_error::CommandResult, startup::Startup};
@@ -131,6 +131,14 @@ pub async fn end_run(app: State<'_, Startup>, run: RunId, result: RunResult, not
 #[specta::specta]
 pub async fn left_behind(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<String>> {
     Ok(app.ready().await?.left_behind(&run).await?)
+}
+
+/// Takes the environment back for a run, from whoever holds it by now.
+#[tauri::command]
+#[specta::specta]
+pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<TakeOver>) -> CommandResult<()> {
+    app.ready().await?.act(&run, Act::TakeEnvironment { over }).await?;
+    Ok(())
 }
 
 /// Somebody else takes over on this computer.

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    HostAddress, JobSpec, JobStatus, PortResult, ReadOutput, RemoteHost, Revoked, Site, SiteAnswer, Submitted, Why,
+    Environment, Held, Hold, HostAddress, JobSpec, JobStatus, Launched, PortResult, ReadOutput, RemoteHost, Revoked,
+    Site, SiteAnswer, Submitted, Taker, Why,
 };
-use greenlight_types::{ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure, RunId};
 
 fn refuse(what: &str, named: &str, there_is: &str) -> Failure {
     Failure::new(ErrorCode::BadInput, format!("reach {what} in practice"))
@@ -55,8 +56,24 @@ impl RemoteHost for OnlyMachine {
         self.at(host)?.submit(host, job).await
     }
 
-    async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()> {
-        self.at(host)?.launch(host, id).await
+    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
+        self.at(host)?.launch(host, id, hold).await
+    }
+
+    async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
+        self.at(host)?.environment(host, environment).await
+    }
+
+    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
+        self.at(host)?.hold(host, hold, taker, from).await
+    }
+
+    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
+        self.at(host)?.still_holds(host, hold).await
+    }
+
+    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
+        self.at(host)?.leave(host, hold).await
     }
 
     async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {

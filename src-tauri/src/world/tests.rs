@@ -3,13 +3,13 @@
 
 use std::{process::Command, time::Duration};
 
-use greenlight_engine::ports::HostAddress;
+use greenlight_engine::ports::{Hold, HostAddress};
 use greenlight_rehearsal::{
     handle::Handle,
     host::jobs::ExitCodes,
     process::{self, IDLE_MAX, Options as Serving, rally::PretendRally},
 };
-use greenlight_types::EndpointProfile;
+use greenlight_types::{EndpointProfile, RunId};
 
 use super::*;
 
@@ -83,8 +83,11 @@ async fn call_everything(world: &World) {
         let refused = ports.host.fingerprint(address, port).await.expect_err("another machine");
         assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
         let fingerprint = "SHA256:x".to_owned();
-        let host = HostAddress { address: address.to_owned(), port, user: "ec2-user".to_owned(), fingerprint };
-        let refused = ports.host.launch(&host, "rally.practice.migrate.2.1.0.a1").await.expect_err("another machine");
+        let (user, machine_id) = ("ec2-user".to_owned(), String::new());
+        let host = HostAddress { address: address.to_owned(), port, user, fingerprint, machine_id };
+        let hold = Hold { environment: "rally.practice".to_owned(), run: RunId("r".to_owned()) };
+        let refused =
+            ports.host.launch(&host, "rally.practice.migrate.2.1.0.a1", &hold).await.expect_err("another machine");
         assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
     }
     let handle = Handle::attach(&world.folder.join("world")).await.expect("the handle");

@@ -28,12 +28,13 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         Body::RunDrafted { .. }
         | Body::PrepareStarted
         | Body::RunPrepared
-        | Body::DeployStarted
+        | Body::DeployStarted { .. }
         | Body::CheckingStarted
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
         | Body::GateClosing { .. }
+        | Body::EnvironmentTaking { .. }
         | Body::QuestionAnswered
         | Body::CheckAnswered { .. } => None,
     }
@@ -65,12 +66,13 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         Body::RunDrafted { .. }
         | Body::PrepareStarted
         | Body::RunPrepared
-        | Body::DeployStarted
+        | Body::DeployStarted { .. }
         | Body::CheckingStarted
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
         | Body::GateClosing { .. }
+        | Body::EnvironmentTaking { .. }
         | Body::QuestionAnswered
         | Body::CheckAnswered { .. } => (true, from),
     };

@@ -31,8 +31,16 @@ pub struct Known {
     pub checks: BTreeMap<String, String>,
     /// A migration that is called finished and that the machine has not confirmed: a person's word has to follow.
     pub unproved_migration: Option<String>,
-    /// Jobs whose gate a person wanted closed, by the journal.
+    /// Jobs of attempts that the app called not done.
+    pub called_not_done: BTreeSet<String>,
+    /// Jobs whose gate was to be closed, by the journal.
     pub closing: BTreeSet<String>,
+    /// The run.
+    pub run: String,
+    /// The machine that Deploy started on, by the journal.
+    pub machine: Option<String>,
+    /// From whom the run is about to take the environment, by the journal; `Some(None)` from nobody.
+    pub taking: Option<Option<String>>,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
     /// Whether a person's word ended the last doubt about the migration.
@@ -115,6 +123,10 @@ pub struct Seen {
     pub exits: BTreeMap<String, i32>,
     /// Runs that dispatches of the app were told.
     pub told_runs: BTreeSet<String>,
+    /// The run that holds the environment, and since when.
+    pub holder: (Option<String>, i64),
+    /// The machine that answers, once another one took the place of the first.
+    pub machine: Option<String>,
 }
 
 /// A workflow run as it was told last.
@@ -152,7 +164,11 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
         Op::RevokeJob { id } => Some((step_of_job(id), "revoke")),
         Op::UpdateService => Some((None, "update of the service")),
         Op::StopDeployment => Some((None, "stop of a deployment")),
-        Op::PayloadStarted { .. }
+        // They belong to the run, not to a step: `rules/host.rs` judges them.
+        Op::EnvironmentTaken { .. }
+        | Op::EnvironmentLeft { .. }
+        | Op::HostReplaced { .. }
+        | Op::PayloadStarted { .. }
         | Op::PayloadEnded { .. }
         | Op::DumpWritten { .. }
         | Op::SchemaChanged
@@ -197,6 +213,7 @@ impl Known {
     /// Folds a durable event in.
     pub fn event(&mut self, event: Event, found: &mut Found) {
         self.seq = event.seq;
+        self.run = event.run;
         if let Some((step, attempt)) = fold::moved(&event.body)
             && let Some(folded) = self.steps.get_mut(step as usize)
         {
@@ -216,22 +233,31 @@ impl Known {
                 self.names = names;
             }
             Body::StepStarted { step, attempt, plan } => {
+                self.called_not_done.remove(plan.input("job"));
                 self.attempts.insert((step, attempt), Attempt { plan, ..Attempt::default() });
             }
-            Body::StepReset { step: Step::RunMigration, evidence, .. } => {
-                self.is_migration_reset_by_person = evidence.starts_with(&event.by.person);
+            Body::StepReset { step, attempt, evidence } => {
+                let is_by_person = evidence.starts_with(&event.by.person);
+                if step == Step::RunMigration {
+                    self.is_migration_reset_by_person = is_by_person;
+                }
+                let job = self.attempts.get(&(step, attempt)).map(|attempt| attempt.plan.input("job").to_owned());
+                if !is_by_person && let Some(job) = job.filter(|job| !job.is_empty()) {
+                    self.called_not_done.insert(job);
+                }
             }
             Body::StepSucceeded { step: Step::RunMigration, how, .. } => {
                 self.unproved_migration = None;
                 self.is_migrated_by_word = matches!(how, How::SaidBy | How::ByHand);
             }
             Body::GateClosing { job } => _ = self.closing.insert(job),
+            Body::EnvironmentTaking { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
+            Body::DeployStarted { staging } => self.machine = Some(staging.machine_id),
             Body::FactLearned { fact } => self.learn(fact),
             Body::CheckAnswered { check, answer } => _ = self.checks.insert(check, answer),
             Body::RunEnded { .. } => self.has_ended = true,
             Body::PrepareStarted
             | Body::RunPrepared
-            | Body::DeployStarted
             | Body::CheckingStarted
             | Body::TookOver
             | Body::StepOffered { .. }
@@ -241,7 +267,6 @@ impl Known {
             | Body::StepFailed { .. }
             | Body::StepInDoubt { .. }
             | Body::StepResumed { .. }
-            | Body::StepReset { .. }
             | Body::StepStopped { .. }
             | Body::QuestionAnswered => {}
         }
@@ -285,7 +310,7 @@ impl Known {
 
     /// Takes in an entry of the world's record.
     pub fn request(&mut self, entry: Entry) {
-        if entry.actor == Actor::App && entry.applied {
+        if entry.actor == Actor::App && entry.applied && !entry.late {
             self.effect(&entry);
         }
         let world = &mut self.world;
@@ -301,6 +326,19 @@ impl Known {
             Op::PayloadEnded { job, exit } => {
                 world.running.remove(&job);
                 world.exits.insert(job, exit);
+            }
+            Op::EnvironmentTaken { run, .. } if entry.applied => {
+                // A repeat by who holds it changes nothing.
+                if world.holder.0.as_ref() != Some(&run) {
+                    world.holder = (Some(run), entry.at);
+                }
+            }
+            Op::EnvironmentLeft { .. } if entry.applied => world.holder = (None, entry.at),
+            Op::HostReplaced { machine } => {
+                world.machine = Some(machine);
+                world.holder = (None, entry.at);
+                // What ran there is gone, and what it was asked is not known to the new one.
+                world.jobs.clear();
             }
             Op::HostRebooted => world.running.clear(),
             Op::RevokeJob { id } if entry.applied => _ = world.revoked.insert(id),
@@ -326,6 +364,8 @@ impl Known {
             | Op::SubmitJob { .. }
             | Op::LaunchJob { .. }
             | Op::RevokeJob { .. }
+            | Op::EnvironmentTaken { .. }
+            | Op::EnvironmentLeft { .. }
             | Op::SchemaChanged
             | Op::ImagePushed
             | Op::RunEnded

@@ -45,6 +45,7 @@ pub enum Status {
 /// An event of the journal.
 #[derive(Debug, Deserialize)]
 pub struct Event {
+    pub run: String,
     pub seq: u64,
     pub at: String,
     pub by: By,
@@ -65,7 +66,7 @@ pub enum Body {
     RunDrafted { profile: Box<Profile>, names: Names },
     PrepareStarted,
     RunPrepared,
-    DeployStarted,
+    DeployStarted { staging: Staging },
     CheckingStarted,
     RunEnded { result: String, note: String },
     TookOver,
@@ -81,8 +82,23 @@ pub enum Body {
     StepReset { step: Step, attempt: u32, evidence: String },
     StepStopped { step: Step, attempt: u32 },
     GateClosing { job: String },
+    EnvironmentTaking { from: Option<Holder>, reason: String },
     QuestionAnswered,
     CheckAnswered { check: String, answer: String },
+}
+
+/// The staging machine of a run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Staging {
+    #[serde(default)]
+    pub machine_id: String,
+}
+
+/// Who held the environment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Holder {
+    pub run: String,
 }
 
 /// The part of a profile that a judgement needs.
@@ -202,6 +218,9 @@ pub struct Entry {
     pub actor: Actor,
     pub applied: bool,
     pub answered: bool,
+    /// Whether it left the app long before it arrived.
+    #[serde(default)]
+    pub late: bool,
     pub op: Op,
 }
 
@@ -216,6 +235,9 @@ pub enum Op {
     SubmitJob { id: String, script: String },
     LaunchJob { id: String },
     RevokeJob { id: String },
+    EnvironmentTaken { run: String, from: Option<String> },
+    EnvironmentLeft { run: String },
+    HostReplaced { machine: String },
     PayloadStarted { job: String, work: Work },
     PayloadEnded { job: String, exit: i32 },
     DumpWritten { job: String, file: String, good: bool },

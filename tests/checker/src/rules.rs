@@ -5,6 +5,7 @@ mod build;
 mod database;
 mod ecs;
 mod git;
+mod host;
 mod journal;
 mod screen;
 
@@ -20,6 +21,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     git::event(known, event, found);
     build::event(known, event, found);
     database::event(known, event, found);
+    host::event(known, event, found);
     ecs::event(known, event, found);
 }
 
@@ -29,6 +31,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     git::request(known, entry, found);
     build::request(known, entry, found);
     database::request(known, entry, found);
+    host::request(known, entry, found);
 }
 
 /// What the screen shows.

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 
 use crate::{
     cases::whole_output,
-    machine::{JOB, Machine, Shell, state_of},
+    machine::{ENVIRONMENT, JOB, Machine, RUN, Shell, state_of},
 };
 
 /// All of them but the launches at once, by their names.
@@ -33,14 +33,20 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
         Ok(())
     };
     is("nothing is there", machine.state()?, "absent")?;
-    is("a start of nothing", machine.ask("launch", &[JOB])?, "absent")?;
+    is("a start of nothing", machine.launch(JOB)?, "absent")?;
     is("a script that was cut", machine.send(&machine.submit_arguments(), b"echo start")?, "damaged")?;
     is("and left nothing", machine.state()?, "absent")?;
+    let nobodys = machine.submit()?;
+    ensure!(nobodys.starts_with("other run=nobody "), "a submit while nobody holds the environment: {nobodys}");
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours run=run-1 "), "the environment is free");
+    ensure!(machine.hold("run-2", "nobody")?.starts_with("other run=run-1 "), "the environment is held");
+    ensure!(machine.ask("still", &[ENVIRONMENT, RUN])?.starts_with("ours "), "it is still held");
+    is("another machine", machine.ask_of("status", JOB, "another")?, &format!("replaced {}", machine.id()?))?;
     is("a first submit", machine.submit()?, "new")?;
     is("a second one", machine.submit()?, "same")?;
     is("its state", machine.state()?, "waiting")?;
     is("the attempt behind one that may still start", machine.submit_another(second, 60, "no")?, "unfinished")?;
-    is("a start", machine.ask("launch", &[JOB])?, "launched")?;
+    is("a start", machine.launch(JOB)?, "launched")?;
     machine.until("the payload to begin", || machine.starts() == 1)?;
     is("its state", machine.state()?, "running")?;
     is("the attempt behind one that runs", machine.submit_another(second, 60, "no")?, "unfinished")?;
@@ -55,7 +61,7 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     ensure!(frame.contains(" exit=3 ") && frame.contains(" bytes=5 "), "it ended with 3: {frame}");
     whole_output(&machine)?;
     fs_err::remove_file(machine.path("home/go"))?;
-    is("a start", machine.ask("launch", &[backup])?, "launched")?;
+    is("a start", machine.launch(backup)?, "launched")?;
     machine.until("the payload to begin", || machine.starts() == 2)?;
     machine.until("what can be ended", || machine.path(&format!("home/.greenlight/jobs/{backup}/group")).exists())?;
     is("an end that may be ordered", machine.ask("cancel", &[backup])?, "cancelled")?;
@@ -65,7 +71,7 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     is("an end of one that is over", machine.ask("cancel", &[backup])?, "over")?;
     is("the attempt behind one that is over", machine.submit_another(second, 0, "no")?, "new")?;
     machine.until("its time to be over", || machine.state_of(second).is_ok_and(|state| state == "expired"))?;
-    machine.ask("launch", &[second])?;
+    machine.launch(second)?;
     machine.rest()?;
     is("a start after its time", machine.state_of(second)?, "expired")?;
     is("its gate", machine.ask("revoke", &[second, "expired"])?, "won")?;
@@ -83,6 +89,7 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
 pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<()> {
     let machine = Machine::new(shell, verbs)?;
     machine.payload(false)?;
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
     ensure!(machine.submit()? == "new", "the job is not put there");
     let (mut rng, mut acts) = (fastrand::Rng::with_seed(seed), vec!["launch"; launches]);
     acts.extend(["status"; 3]);
@@ -95,7 +102,11 @@ pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<
         for act in &acts {
             let (machine, told) = (&machine, &told);
             scope.spawn(move || {
-                let more: &[&str] = if *act == "revoke" { &[JOB, "outside"] } else { &[JOB] };
+                let more: &[&str] = match *act {
+                    "revoke" => &[JOB, "outside"],
+                    "launch" => &[JOB, ENVIRONMENT, RUN],
+                    _ => &[JOB],
+                };
                 let frame = machine.ask(act, more).unwrap_or_default();
                 told.lock().unwrap_or_else(PoisonError::into_inner).push((act, frame));
             });
@@ -129,7 +140,7 @@ pub fn orphaned(shell: Shell, verbs: &str) -> Result<()> {
     ensure!(machine.submit_another(backup, 60, "no")? == "new", "another job is put there");
     let beside = machine.state_of(backup)?;
     ensure!(beside == "busy", "a job beside it is called {beside}");
-    machine.ask("launch", &[JOB])?;
+    machine.launch(JOB)?;
     machine.let_payload_go()?;
     machine.rest()?;
     let state = machine.state()?;
@@ -152,7 +163,7 @@ pub fn restarted(shell: Shell, verbs: &str) -> Result<()> {
         fs_err::write(machine.path(file), "another\n")?;
         let state = machine.state()?;
         ensure!(state == expected, "it is called {state} instead of {expected}");
-        machine.ask("launch", &[JOB])?;
+        machine.launch(JOB)?;
         machine.rest()?;
         let answer = machine.ask("revoke", &[JOB, "outside"])?;
         ensure!(machine.starts() == 1 && answer == "lost", "{} starts, and its gate: {answer}", machine.starts());
@@ -168,6 +179,7 @@ pub fn probed(shell: Shell, verbs: &str) -> Result<()> {
     for lock in [format!("jobs/{JOB}/lock.sup"), format!("jobs/{JOB}/lock.tree"), "mutex/rally.prod-db".to_owned()] {
         let machine = Machine::new(shell, verbs)?;
         machine.payload(false)?;
+        ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
         ensure!(machine.submit()? == "new", "the job is not put there");
         let held = machine.path(&format!("home/.greenlight/{lock}"));
         let mut question = Command::new("flock")
@@ -178,7 +190,7 @@ pub fn probed(shell: Shell, verbs: &str) -> Result<()> {
             .spawn()?;
         let mut ready = [0];
         std::io::Read::read_exact(&mut question.stdout.take().expect("a pipe"), &mut ready)?;
-        machine.ask("launch", &[JOB])?;
+        machine.launch(JOB)?;
         question.wait()?;
         machine.rest()?;
         let state = machine.state()?;
@@ -193,8 +205,9 @@ fn running(shell: Shell, verbs: &str) -> Result<Machine> {
     fs_err::write(machine.path("boot"), "first\n")?;
     fs_err::write(machine.path("machine"), "first\n")?;
     machine.payload(true)?;
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
     ensure!(machine.submit()? == "new", "the job is not put there");
-    machine.ask("launch", &[JOB])?;
+    machine.launch(JOB)?;
     machine.until("the payload to begin", || machine.path("home/supervisor").exists() && machine.starts() == 1)?;
     Ok(machine)
 }

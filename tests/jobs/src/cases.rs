@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::{
-    machine::{How, JOB, Machine, Shell, Stop, state_of},
+    holders,
+    machine::{ENVIRONMENT, How, JOB, Machine, RUN, Shell, Stop, state_of},
     steps::Steps,
 };
 
@@ -52,10 +53,16 @@ pub enum Kind {
     StatusHeldOverAnEnd,
     /// `revoke` is held while the job is launched.
     RevokeHeldWhileLaunched,
+    /// `hold` is killed, and sent again.
+    HoldKilled,
+    /// `leave` is killed, and sent again.
+    LeaveKilled,
+    /// The supervisor is held, and another run takes the environment.
+    SupervisorHeldWhileTakenOver,
 }
 
 /// Every row.
-pub const KINDS: [Kind; 13] = [
+pub const KINDS: [Kind; 16] = [
     Kind::SubmitKilled,
     Kind::LaunchKilled,
     Kind::SupervisorKilledThenLaunched,
@@ -69,6 +76,9 @@ pub const KINDS: [Kind; 13] = [
     Kind::StatusHeldOverAStart,
     Kind::StatusHeldOverAnEnd,
     Kind::RevokeHeldWhileLaunched,
+    Kind::HoldKilled,
+    Kind::LeaveKilled,
+    Kind::SupervisorHeldWhileTakenOver,
 ];
 
 impl Kind {
@@ -80,7 +90,10 @@ impl Kind {
             | Self::SupervisorKilledThenRevoked
             | Self::SupervisorHeldWhileAsked
             | Self::SupervisorHeldWhileLaunched
-            | Self::SupervisorHeldWhileRevoked => "supervise",
+            | Self::SupervisorHeldWhileRevoked
+            | Self::SupervisorHeldWhileTakenOver => "supervise",
+            Self::HoldKilled => "hold",
+            Self::LeaveKilled => "leave",
             Self::RevokeKilled | Self::EarlyRevokeKilled | Self::RevokeHeldWhileLaunched => "revoke",
             Self::StatusHeldOverAWholeJob | Self::StatusHeldOverAStart | Self::StatusHeldOverAnEnd => "status",
         }
@@ -93,14 +106,17 @@ impl Kind {
             | Self::SupervisorKilledThenLaunched
             | Self::SupervisorKilledThenRevoked
             | Self::RevokeKilled
-            | Self::EarlyRevokeKilled => How::Kill,
+            | Self::EarlyRevokeKilled
+            | Self::HoldKilled
+            | Self::LeaveKilled => How::Kill,
             Self::SupervisorHeldWhileAsked
             | Self::SupervisorHeldWhileLaunched
             | Self::SupervisorHeldWhileRevoked
             | Self::StatusHeldOverAWholeJob
             | Self::StatusHeldOverAStart
             | Self::StatusHeldOverAnEnd
-            | Self::RevokeHeldWhileLaunched => How::Pause,
+            | Self::RevokeHeldWhileLaunched
+            | Self::SupervisorHeldWhileTakenOver => How::Pause,
         }
     }
 }
@@ -117,9 +133,11 @@ pub enum Came {
 /// Functions that a verb passes through; it is not stopped in any other.
 fn passes(verb: &str) -> &'static [&'static str] {
     match verb {
-        "submit" => &["main", "settle", "state_of", "place", "is_next", "submit"],
+        "submit" => &["main", "settle", "state_of", "place", "is_next", "keep_holder", "submit"],
         "launch" => &["main", "launch"],
-        "supervise" => &["main", "gate", "settle", "supervise"],
+        "supervise" => &["main", "gate", "settle", "keep_holder", "supervise"],
+        "hold" => &["main", "keep_holder", "note_seen", "hold"],
+        "leave" => &["main", "keep_holder", "leave"],
         "revoke" => &["main", "gate", "settle", "place", "revoke"],
         "status" => &["main", "state_of"],
         _ => &[],
@@ -149,6 +167,7 @@ pub fn play(case: &Case, verbs: &str) -> Result<Came> {
     let stop = Stop { verb: case.kind.verb(), line: case.line, how: case.kind.how() };
     let is_held = matches!(case.kind, Kind::StatusHeldOverAStart | Kind::StatusHeldOverAnEnd);
     machine.payload(is_held)?;
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
     if !matches!(case.kind, Kind::SubmitKilled | Kind::EarlyRevokeKilled) {
         ensure!(machine.submit()? == "new", "the job is not put there");
     }
@@ -165,6 +184,9 @@ pub fn play(case: &Case, verbs: &str) -> Result<Came> {
         Kind::StatusHeldOverAStart => status_held(&mut machine, &stop, &["waiting", "busy", "running"]),
         Kind::StatusHeldOverAnEnd => status_held(&mut machine, &stop, &["running", "finished"]),
         Kind::RevokeHeldWhileLaunched => revoke_held(&mut machine, &stop),
+        Kind::HoldKilled => holders::hold_killed(&mut machine, &stop),
+        Kind::LeaveKilled => holders::leave_killed(&mut machine, &stop),
+        Kind::SupervisorHeldWhileTakenOver => holders::supervisor_held_while_taken(&mut machine, &stop),
     }?;
     // Whatever happened: one start at most, each of them durable, and none that is denied.
     ensure!(machine.starts() <= 1, "the payload began {} times", machine.starts());
@@ -191,7 +213,7 @@ fn durable(machine: &Machine) -> Result<()> {
 }
 
 fn finishes(machine: &Machine) -> Result<()> {
-    machine.ask("launch", &[JOB])?;
+    machine.launch(JOB)?;
     machine.rest()?;
     let state = machine.state()?;
     ensure!(state == "finished", "it ended as {state}");
@@ -227,14 +249,14 @@ fn submit_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
 }
 
 fn launch_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
-    let is_reached = machine.begin("launch", &[JOB], stop)?.wait(machine)?;
+    let is_reached = machine.begin("launch", &[JOB, ENVIRONMENT, RUN], stop)?.wait(machine)?;
     machine.rest()?;
     finishes(machine)?;
     Ok(if is_reached { Came::Held } else { Came::NotReached })
 }
 
 fn supervisor_killed(machine: &mut Machine, stop: &Stop, then_revoke: bool) -> Result<Came> {
-    let is_reached = machine.begin("launch", &[JOB], stop)?.wait(machine)?;
+    let is_reached = machine.begin("launch", &[JOB, ENVIRONMENT, RUN], stop)?.wait(machine)?;
     machine.rest()?;
     if !is_reached {
         return Ok(Came::NotReached);
@@ -246,7 +268,7 @@ fn supervisor_killed(machine: &mut Machine, stop: &Stop, then_revoke: bool) -> R
         let answer = machine.ask("revoke", &[JOB, "outside"])?;
         let expected = if state == "waiting" { "won" } else { "lost" };
         ensure!(answer == expected, "closing the gate of one that is {state}: {answer}");
-        machine.ask("launch", &[JOB])?;
+        machine.launch(JOB)?;
         machine.rest()?;
         let after = machine.state()?;
         ensure!(after == if answer == "won" { "revoked" } else { &state }, "{state} became {after}");
@@ -256,7 +278,7 @@ fn supervisor_killed(machine: &mut Machine, stop: &Stop, then_revoke: bool) -> R
     if state == "waiting" {
         finishes(machine)?;
     } else {
-        machine.ask("launch", &[JOB])?;
+        machine.launch(JOB)?;
         machine.rest()?;
         ensure!(machine.state()? == state && machine.starts() == starts, "{state} is not final");
     }
@@ -274,14 +296,14 @@ fn revoke_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     ensure!(again == "won", "closed again: {again}");
     let late = machine.submit()?;
     ensure!(late == "revoked", "submitted late: {late}");
-    machine.ask("launch", &[JOB])?;
+    machine.launch(JOB)?;
     machine.rest()?;
     ensure!(machine.starts() == 0 && machine.state()? == "revoked", "it began after its gate was closed");
     Ok(Came::Held)
 }
 
 fn held_while_asked(machine: &mut Machine, stop: &Stop) -> Result<Came> {
-    let mut stopped = machine.begin("launch", &[JOB], stop)?;
+    let mut stopped = machine.begin("launch", &[JOB, ENVIRONMENT, RUN], stop)?;
     if !stopped.wait(machine)? {
         return Ok(Came::NotReached);
     }
@@ -300,11 +322,11 @@ fn held_while_asked(machine: &mut Machine, stop: &Stop) -> Result<Came> {
 }
 
 fn held_while_launched(machine: &mut Machine, stop: &Stop) -> Result<Came> {
-    let mut stopped = machine.begin("launch", &[JOB], stop)?;
+    let mut stopped = machine.begin("launch", &[JOB, ENVIRONMENT, RUN], stop)?;
     if !stopped.wait(machine)? {
         return Ok(Came::NotReached);
     }
-    machine.ask("launch", &[JOB])?;
+    machine.launch(JOB)?;
     stopped.go()?;
     machine.rest()?;
     ensure!(machine.state()? == "finished" && machine.starts() == 1, "it ended as {}", machine.state()?);
@@ -312,7 +334,7 @@ fn held_while_launched(machine: &mut Machine, stop: &Stop) -> Result<Came> {
 }
 
 fn held_while_revoked(machine: &mut Machine, stop: &Stop) -> Result<Came> {
-    let mut stopped = machine.begin("launch", &[JOB], stop)?;
+    let mut stopped = machine.begin("launch", &[JOB, ENVIRONMENT, RUN], stop)?;
     if !stopped.wait(machine)? {
         return Ok(Came::NotReached);
     }
@@ -331,7 +353,7 @@ fn held_while_revoked(machine: &mut Machine, stop: &Stop) -> Result<Came> {
 
 fn status_held(machine: &mut Machine, stop: &Stop, possible: &[&str]) -> Result<Came> {
     if possible.first() == Some(&"running") {
-        machine.ask("launch", &[JOB])?;
+        machine.launch(JOB)?;
         machine.until("the payload to begin", || machine.starts() == 1)?;
     }
     let mut stopped = machine.begin("status", &[JOB], stop)?;
@@ -342,7 +364,7 @@ fn status_held(machine: &mut Machine, stop: &Stop, possible: &[&str]) -> Result<
     if possible.first() == Some(&"running") {
         machine.let_payload_go()?;
     } else {
-        machine.ask("launch", &[JOB])?;
+        machine.launch(JOB)?;
         machine.until("the payload to begin", || machine.starts() == 1)?;
     }
     if possible.ends_with(&["finished"]) {
@@ -361,7 +383,7 @@ fn revoke_held(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     if !stopped.is_held()? {
         return Ok(Came::NotReached);
     }
-    machine.ask("launch", &[JOB])?;
+    machine.launch(JOB)?;
     // It passed the gate or stands before it: whatever it waits for, the one that is held has no part in it.
     machine.until("the launch to be over", || machine.is_asked_over())?;
     let answer = stopped.go()?;

@@ -4,6 +4,7 @@
 
 pub mod alone;
 pub mod cases;
+mod holders;
 pub mod machine;
 pub mod mutants;
 pub mod steps;

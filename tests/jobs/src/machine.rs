@@ -18,6 +18,12 @@ const PAUSE: Duration = Duration::from_millis(4);
 
 /// The job of every case.
 pub const JOB: &str = "rally.prod.migrate.2.1.0.a1";
+/// The environment of every case.
+pub const ENVIRONMENT: &str = "rally.prod";
+/// The run that holds it.
+pub const RUN: &str = "run-1";
+/// Who takes it.
+const WHO: &[u8] = b"{\"person\":\"Anna\"}";
 
 /// A shell that stands for `sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +92,7 @@ impl Machine {
         }
         fs_err::write(machine.path("verbs.sh"), verbs)?;
         fs_err::write(machine.path("living"), "")?;
+        fs_err::write(machine.path("who"), WHO)?;
         Ok(machine)
     }
 
@@ -108,7 +115,9 @@ impl Machine {
             .arg(living)
             .arg(self.path("verbs.sh"))
             .args(["N", verb])
-            .args(arguments)
+            .args(arguments.first())
+            .arg("any")
+            .args(arguments.get(1..).unwrap_or_default())
             .env_clear()
             .envs([("PATH", path), ("HOME", self.path("home").display().to_string()), ("LC_ALL", "C".into())])
             .stdin(Stdio::null())
@@ -133,6 +142,29 @@ impl Machine {
         Ok(framed(&self.command(verb, arguments, None).output()?.stdout))
     }
 
+    /// Asks as if another machine were meant.
+    ///
+    /// # Errors
+    /// When the verb cannot be started.
+    pub fn ask_of(&self, verb: &str, id: &str, machine: &str) -> Result<String> {
+        let command = self.command(verb, &[id], None);
+        let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
+        let mut other = Command::new(command.get_program());
+        for argument in arguments {
+            other.arg(if argument == "any" { machine.into() } else { argument });
+        }
+        other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Ok(framed(&other.stdin(Stdio::null()).output()?.stdout))
+    }
+
+    /// The id of this machine.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn id(&self) -> Result<String> {
+        Ok(fs_err::read_to_string("/etc/machine-id")?.trim().to_owned())
+    }
+
     /// Starts a verb that is to be stopped.
     ///
     /// # Errors
@@ -146,6 +178,9 @@ impl Machine {
         if verb == "submit" {
             command.stdin(fs_err::File::open(self.path("payload"))?.into_file());
         }
+        if verb == "hold" {
+            command.stdin(fs_err::File::open(self.path("who"))?.into_file());
+        }
         Ok(Stopped { child: command.spawn()?, folder })
     }
 
@@ -158,7 +193,47 @@ impl Machine {
     fn arguments_of(&self, id: &str, seconds: u32, may_cancel: &str) -> Vec<String> {
         let payload = fs_err::read(self.path("payload")).unwrap_or_default();
         let sha: String = Sha256::digest(payload).iter().map(|byte| format!("{byte:02x}")).collect();
-        vec![id.to_owned(), sha, seconds.to_string(), "rally.prod-db".to_owned(), may_cancel.to_owned()]
+        let (seconds, mutex) = (seconds.to_string(), "rally.prod-db".to_owned());
+        vec![id.to_owned(), sha, seconds, mutex, may_cancel.to_owned(), ENVIRONMENT.to_owned(), RUN.to_owned()]
+    }
+
+    /// Starts a job for the run that holds the environment.
+    ///
+    /// # Errors
+    /// When the verb cannot be started.
+    pub fn launch(&self, id: &str) -> Result<String> {
+        self.ask("launch", &[id, ENVIRONMENT, RUN])
+    }
+
+    /// Takes the environment for a run, from one or from nobody.
+    ///
+    /// # Errors
+    /// When the verb cannot be started.
+    pub fn hold(&self, run: &str, from: &str) -> Result<String> {
+        self.give("hold", &self.hold_arguments(run, from), WHO)
+    }
+
+    /// What `hold` is given.
+    #[must_use]
+    pub fn hold_arguments(&self, run: &str, from: &str) -> Vec<String> {
+        let sha: String = Sha256::digest(WHO).iter().map(|byte| format!("{byte:02x}")).collect();
+        [ENVIRONMENT, run, from, &sha].map(str::to_owned).to_vec()
+    }
+
+    /// Whether somebody passed the gate of the job.
+    #[must_use]
+    pub fn has_gate(&self) -> bool {
+        self.path(&format!("home/.greenlight/jobs/{JOB}/started")).exists()
+    }
+
+    /// The run that holds the environment, as the machine tells it.
+    ///
+    /// # Errors
+    /// When the verb gives no such line.
+    pub fn holder(&self) -> Result<String> {
+        let frame = self.ask("holder", &[ENVIRONMENT])?;
+        let run = frame.split_whitespace().find_map(|field| field.strip_prefix("run="));
+        run.map(str::to_owned).with_context(|| format!("no holder in {frame:?}"))
     }
 
     /// Writes the payload: it counts its start, keeps what was durable by then, and waits while it is held.
@@ -202,8 +277,12 @@ impl Machine {
     /// # Errors
     /// When it cannot be started.
     pub fn send(&self, arguments: &[String], payload: &[u8]) -> Result<String> {
+        self.give("submit", arguments, payload)
+    }
+
+    fn give(&self, verb: &str, arguments: &[String], payload: &[u8]) -> Result<String> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut command = self.command("submit", &arguments, None);
+        let mut command = self.command(verb, &arguments, None);
         let mut child = command.stdin(Stdio::piped()).spawn()?;
         // One that has its answer already does not read it.
         let _closed = child.stdin.take().context("a pipe")?.write_all(payload);

@@ -38,7 +38,7 @@ const fn hidden(words: &'static str, right: &'static str, wrong: &'static str, w
 }
 
 /// All of them.
-pub const DEFECTS: [Defect; 18] = [
+pub const DEFECTS: [Defect; 23] = [
     defect(
         "the gate is made, whoever was there before",
         "if ! mv -T \"$new\" \"$job/started\" 2> /dev/null; then",
@@ -97,6 +97,28 @@ pub const DEFECTS: [Defect; 18] = [
         "    if false; then",
     ),
     defect("a piece of output begins one byte too early", "tail -c \"+$(($1 + 1))\"", "tail -c \"+$1\""),
+    defect(
+        "the supervisor does not ask who holds the environment",
+        "  [ \"$(run_of \"$2\")\" = \"$3\" ] || exit 0\n",
+        "",
+    ),
+    defect("another run may take the environment while a job passes its gate", "  keep_holder \"$2\" || exit 0\n", ""),
+    hidden(
+        "whoever orders a start is not asked whether he holds the environment",
+        "  if [ \"$(run_of \"$1\")\" != \"$2\" ]; then\n    say \"other $(holder_of \"$1\")\"\n    return\n  fi\n  setsid",
+        "  setsid",
+        "the supervisor says the same, and only the answer is missing",
+    ),
+    defect(
+        "the environment is taken whoever holds it",
+        "    if [ \"$(run_of \"$id\")\" != \"$2\" ]; then",
+        "    if false; then",
+    ),
+    defect(
+        "a job is put there for who does not hold the environment",
+        "    if [ \"$(run_of \"$5\")\" != \"$6\" ]; then",
+        "    if false; then",
+    ),
     defect("the second attempt does not wait for the first", "    if ! is_next; then", "    if false; then"),
 ];
 

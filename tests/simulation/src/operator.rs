@@ -9,8 +9,8 @@ use greenlight_engine::{
     release::{Act, Answer, Release},
 };
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, FactKind, Failure, Retry, Role, RunResult, RunState, RunView, Status, StepId,
-    StepPlan, StepView,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, FactKind, Failure, Retry, Role, RunId, RunResult, RunState, RunView,
+    Status, StepId, StepPlan, StepView, TakeOver,
 };
 
 use crate::{scenario::Person, tape::Tape, wire::VirtualClock};
@@ -123,8 +123,23 @@ impl Operator<'_> {
             told: "the support team".to_owned(),
             typed_version: view.version.to_string(),
             accepted_differences: differences,
+            take_over: None,
         };
-        self.act(Act::StartDeploy(request)).await.map(drop)
+        match self.act(Act::StartDeploy(request.clone())).await {
+            Err(failure) if failure.code == ErrorCode::EnvironmentHeld && self.rng.bool() => {
+                let request = DeployRequest { take_over: over(&failure), ..request };
+                self.act(Act::StartDeploy(request)).await.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Speaks with whoever holds the environment, and takes it back, or waits.
+    async fn take_back(&mut self, failure: &Failure) -> Result<(), Failure> {
+        if self.rng.bool() {
+            return Ok(());
+        }
+        self.act(Act::TakeEnvironment { over: over(failure) }).await.map(drop)
     }
 
     async fn next_step(&mut self, view: &RunView, still: u32) -> Result<(), Failure> {
@@ -200,7 +215,10 @@ impl Operator<'_> {
             // A double click.
             let _refused = self.act(Act::Run { step, plan_hash, token }).await;
         }
-        pressed.map(drop)
+        match pressed {
+            Err(failure) if failure.code == ErrorCode::EnvironmentHeld => self.take_back(&failure).await,
+            other => other.map(drop),
+        }
     }
 
     /// A step in doubt: asks the world, and after a while looks for herself.
@@ -247,7 +265,7 @@ impl Operator<'_> {
     async fn anything(&mut self, view: &RunView) -> Result<(), Failure> {
         let Some(step) = self.rng.choice(&view.steps).map(|step| step.definition.id) else { return Ok(()) };
         let note = if self.rng.u8(..4) == 0 { String::new() } else { "as seen".to_owned() };
-        let act = match self.rng.u8(..12) {
+        let act = match self.rng.u8(..13) {
             0 => Act::StartPrepare { statement: note },
             1 => match self.last.clone() {
                 Some((step, plan_hash, token)) => Act::Run { step, plan_hash, token },
@@ -262,8 +280,15 @@ impl Operator<'_> {
             8 if self.rng.u8(..8) == 0 => Act::End { result: RunResult::Stopped, note },
             9 => Act::TakeOver { person: "Ben".to_owned() },
             10 => return self.release.observe(self.by.clone(), step).await.map(drop),
+            11 => Act::TakeEnvironment { over: None },
             _ => return self.press(step).await,
         };
         self.act(act).await.map(drop)
     }
+}
+
+/// The order to take over from the holder that a refusal names; none when nobody holds it.
+fn over(failure: &Failure) -> Option<TakeOver> {
+    let from = RunId(failure.params.get("run")?.clone());
+    Some(TakeOver { from, reason: "we spoke on the phone".to_owned() })
 }

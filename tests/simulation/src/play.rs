@@ -154,7 +154,7 @@ impl Stage {
     async fn session(&self, process: u32, now_ms: i64, run: &mut Option<RunId>) -> (Option<Sitting>, i64) {
         let clock = VirtualClock::at(now_ms);
         let wire = Arc::new(SimulatedWire {
-            clock,
+            clock: clock.clone(),
             world: Arc::clone(&self.world),
             faults: Arc::clone(&self.faults),
             tape: Arc::clone(&self.tape),
@@ -178,7 +178,7 @@ impl Stage {
             }),
             screen: Arc::new(Dark),
             spool: Arc::<MemorySpool>::clone(&self.spool),
-            clock: Arc::new(wire.clock),
+            clock: Arc::new(wire.clock.clone()),
             ids: Arc::<Counter>::clone(&self.ids),
         };
         let by = Actor {
@@ -200,7 +200,7 @@ impl Stage {
         let ports = InProcess::new(
             Arc::clone(&self.world),
             Arc::clone(&self.clone),
-            Arc::new(wire.clock),
+            Arc::new(wire.clock.clone()),
             Arc::<SimulatedWire>::clone(wire),
             process,
         )
@@ -215,7 +215,7 @@ impl Stage {
         let fingerprint = self.world.lock().unwrap_or_else(PoisonError::into_inner).host.fingerprint.clone();
         let operator = Operator {
             release: &release,
-            clock: wire.clock,
+            clock: wire.clock.clone(),
             tape: &self.tape,
             person: &self.scenario.person,
             by,

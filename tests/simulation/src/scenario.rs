@@ -124,12 +124,22 @@ pub enum Kind {
     ColleagueDeploys,
     /// GitHub's token ends, for a while.
     TokenEnds,
+    /// Nobody answers, and an order for the staging machine arrives much later.
+    Delayed,
+    /// This computer sleeps: time passes, and no timer does.
+    Sleeps,
+    /// Another operator takes the environment, from whoever holds it.
+    OtherTakes,
+    /// The other operator gives it back.
+    OtherLeaves,
+    /// The staging machine is replaced by a copy that knows of no job.
+    Replaced,
 }
 
 /// Calls of a release of which one is chosen: most have more.
 const CALLS: u32 = 360;
 /// Changing calls of a release.
-const CHANGES: u32 = 9;
+const CHANGES: u32 = 12;
 /// Writes of the journal.
 const WRITES: u32 = 60;
 
@@ -234,12 +244,13 @@ fn faults(rng: &mut Rng, rules: &Rules) -> Vec<Fault> {
         faults.push(Fault { at: At::Call(rng.u32(..CALLS)), kind });
     }
     for _ in 0..storm {
-        let kind = match rng.u8(..10) {
+        let kind = match rng.u8(..11) {
             0 => Kind::Unreached,
             1..=4 => Kind::Lost,
             5 => Kind::Late,
             6 => Kind::EndsBefore,
             7..=8 => Kind::EndsAfter,
+            9 => Kind::Delayed,
             _ => Kind::Throttled,
         };
         faults.push(Fault { at: At::Changing(rng.u32(..CHANGES)), kind });
@@ -250,14 +261,18 @@ fn faults(rng: &mut Rng, rules: &Rules) -> Vec<Fault> {
     }
     let length = rules.pace.set + 6 * MINUTE;
     for _ in 0..rng.u32(..=storm) {
-        let kind = match rng.u8(..16) {
+        let kind = match rng.u8(..26) {
             0..=2 => Kind::Reboot,
             3..=6 => Kind::Unreachable,
             7..=8 => Kind::ColleaguePushes,
             9..=10 => Kind::ColleagueBuilds,
             11 => Kind::ColleagueSaves,
             12 => Kind::ColleagueDeploys,
-            _ => Kind::TokenEnds,
+            13..=15 => Kind::TokenEnds,
+            16..=18 => Kind::Sleeps,
+            19..=21 => Kind::OtherTakes,
+            22..=23 => Kind::OtherLeaves,
+            _ => Kind::Replaced,
         };
         faults.push(Fault { at: At::Time(rng.i64(0..length)), kind });
     }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +20,7 @@ use greenlight_rehearsal::{
         record::{Actor, Caller, Op},
     },
 };
-use greenlight_types::Stamp;
+use greenlight_types::{Holder, RunId, Stamp};
 use tokio::sync::Notify;
 
 use crate::{
@@ -30,26 +30,38 @@ use crate::{
 
 /// How long a lasting trouble lasts, in ms.
 const LASTS_MS: std::ops::Range<i64> = 5_000..90_000;
+/// How long this computer sleeps, in ms.
+const SLEEPS_MS: std::ops::Range<i64> = 20_000..9 * 3_600_000;
+/// How long an order is under way whose connection was given up, in ms.
+const DELAYED_MS: std::ops::Range<u64> = 2_000..3_000_000;
+/// Run of the other operator.
+const OTHER_RUN: &str = "01900000-0000-7000-8000-0000000b0b00";
 /// How long a late call takes, in ms.
 const LATE_MS: std::ops::Range<u64> = 500..30_000;
 
 /// Virtual time: what the runtime's paused clock has passed, on top of where the last start of the app ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct VirtualClock {
     base_ms: i64,
     since: tokio::time::Instant,
+    /// How long this computer has slept meanwhile, in ms: the clock on the wall goes on, and no timer does.
+    slept_ms: Arc<AtomicI64>,
 }
 
 impl VirtualClock {
     /// Begins at a time; has to be made inside the runtime.
     pub fn at(base_ms: i64) -> Self {
-        Self { base_ms, since: tokio::time::Instant::now() }
+        Self { base_ms, since: tokio::time::Instant::now(), slept_ms: Arc::default() }
+    }
+
+    fn oversleep(&self, ms: i64) {
+        self.slept_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// Now, in ms since 1970.
     pub fn now_ms(&self) -> i64 {
         let passed = tokio::time::Instant::now().duration_since(self.since).as_millis();
-        self.base_ms + i64::try_from(passed).unwrap_or(i64::MAX)
+        self.base_ms + self.slept_ms.load(Ordering::Relaxed) + i64::try_from(passed).unwrap_or(i64::MAX)
     }
 }
 
@@ -138,13 +150,18 @@ impl Faults {
             Kind::Throttled => Fate::Throttled,
             Kind::Lost => Fate::Lost,
             Kind::Late => Fate::Late(Duration::from_millis(self.rng.u64(LATE_MS))),
+            Kind::Delayed => Fate::Delayed(Duration::from_millis(self.rng.u64(DELAYED_MS))),
             Kind::Reboot
             | Kind::Unreachable
             | Kind::ColleaguePushes
             | Kind::ColleagueBuilds
             | Kind::ColleagueSaves
             | Kind::ColleagueDeploys
-            | Kind::TokenEnds => return Fate::Calm,
+            | Kind::TokenEnds
+            | Kind::Sleeps
+            | Kind::OtherTakes
+            | Kind::OtherLeaves
+            | Kind::Replaced => return Fate::Calm,
         };
         self.fire(kind, now_ms);
         fate
@@ -159,18 +176,23 @@ impl Faults {
         Some(kind == Kind::EndsAfter)
     }
 
-    /// Brings what happens by time upon the World.
-    fn live(&mut self, world: &mut World, now_ms: i64) {
+    /// Brings what happens by time upon the World; how long this computer sleeps now, in ms.
+    fn live(&mut self, world: &mut World, now_ms: i64) -> i64 {
+        let mut slept_ms = 0;
         while let Some((_, kind)) = self.by_time.pop_if(|(at, _)| *at <= now_ms) {
             self.fire(kind, now_ms);
             world.record.called_by(Caller::COLLEAGUE);
             self.happen(kind, world, now_ms);
+            if kind == Kind::Sleeps {
+                slept_ms += self.rng.i64(SLEEPS_MS);
+            }
         }
         world.host.is_reachable = now_ms >= self.unreachable_until;
         world.rules.token_expires_at = (now_ms < self.token_until).then_some(0);
         if now_ms < self.unreachable_until.max(self.token_until) {
             self.last_ms = self.last_ms.max(now_ms);
         }
+        slept_ms
     }
 
     fn happen(&mut self, kind: Kind, world: &mut World, now_ms: i64) {
@@ -192,9 +214,34 @@ impl Faults {
                     world.set_revision(newest, "colleague");
                 }
             }
-            Kind::Unreached | Kind::Throttled | Kind::Lost | Kind::Late | Kind::EndsBefore | Kind::EndsAfter => {}
+            Kind::OtherTakes => other_takes(world),
+            Kind::OtherLeaves => world.leave(OTHER_RUN),
+            Kind::Replaced => world.replace_host(),
+            Kind::Unreached
+            | Kind::Throttled
+            | Kind::Lost
+            | Kind::Late
+            | Kind::Delayed
+            | Kind::Sleeps
+            | Kind::EndsBefore
+            | Kind::EndsAfter => {}
         }
     }
+}
+
+/// Another operator at another computer, who takes over from whoever holds the environment.
+fn other_takes(world: &mut World) {
+    let from = world.host.holder.as_ref().map(|holder| holder.run.0.clone());
+    let other = Holder {
+        run: RunId(OTHER_RUN.to_owned()),
+        person: "Bob".to_owned(),
+        computer: "desk-9".to_owned(),
+        version: "2.0.1.12".to_owned(),
+        reason: "a hotfix cannot wait".to_owned(),
+        since: time::from_ms(world.now_ms()).unwrap_or_else(|| Stamp(String::new())),
+        seen: None,
+    };
+    world.hold(&other, from.as_deref());
 }
 
 fn colleague_pushes(world: &mut World, now_ms: i64) {
@@ -245,13 +292,16 @@ impl Wire for SimulatedWire {
         }
         let now_ms = self.clock.now_ms();
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        {
+        let slept_ms = {
             let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
             world.advance(now_ms);
-            faults.live(&mut world, now_ms);
+            let slept_ms = faults.live(&mut world, now_ms);
             self.tape.requests(&mut world);
-        }
-        let fate = faults.of(call, now_ms);
+            slept_ms
+        };
+        self.clock.oversleep(slept_ms);
+        // No connection outlives a sleep.
+        let fate = if slept_ms > 0 && call.is_remote { Fate::Lost } else { faults.of(call, now_ms) };
         self.tape.called(call.name, fate);
         fate
     }

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use greenlight_adapters::{journal_sqlite::SqliteJournal, keychain::MemorySecrets, ssh::SshHost};
 use greenlight_engine::{
     journal::Journal as _,
-    ports::{HostAddress, JobSpec, RemoteHost as _, Secrets},
+    ports::{Hold, HostAddress, JobSpec, RemoteHost as _, Secrets, Taker},
 };
 use greenlight_rehearsal::host::USER;
 use greenlight_simulation::{
@@ -27,7 +27,7 @@ use greenlight_simulation::{
     tape::Keep,
 };
 use greenlight_tests::support::{production::Served, took::Took};
-use greenlight_types::Event;
+use greenlight_types::{Event, RunId};
 use serde_json::Value;
 
 /// Longest median of an append, in ms.
@@ -157,6 +157,11 @@ async fn bare_write(writes: usize) -> Result<Took> {
     .await
 }
 
+fn taker() -> Taker {
+    let text = || "bench".to_owned();
+    Taker { person: text(), computer: text(), version: text(), reason: String::new() }
+}
+
 /// A command that does nothing, and the state of a job that ended, over the app's own client.
 async fn status(looks: usize) -> Result<(Took, Took)> {
     let served = Served::start(60).await?;
@@ -171,13 +176,16 @@ async fn status(looks: usize) -> Result<(Took, Took)> {
         port: file.ports.ssh,
         user: USER.to_owned(),
         fingerprint: file.fingerprint.clone(),
+        machine_id: String::new(),
     };
     let job = JobSpec {
         id: "bench.prod.migrate.2.1.0.a1".to_owned(),
         script: "true\n".to_owned(),
         mutex: "bench.prod-db".to_owned(),
+        hold: Hold { environment: "bench.prod".to_owned(), run: RunId("bench".to_owned()) },
         starts_within: Duration::from_secs(60),
     };
+    ssh.hold(&host, &job.hold, &taker(), None).await?;
     ssh.submit(&host, &job).await?;
     let nothing = Took::of(looks, async || {
         let read = ssh.read(&host, "true", Duration::from_secs(20)).await?;

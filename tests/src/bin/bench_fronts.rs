@@ -86,6 +86,7 @@ async fn main() -> Result<()> {
         port: file.ports.ssh,
         user: USER.to_owned(),
         fingerprint: file.fingerprint.clone(),
+        machine_id: String::new(),
     };
     let read = async || {
         ssh.read(&host, "true", Duration::from_secs(20)).await?;

@@ -163,6 +163,22 @@ const WORDS: Record<ErrorCode, Entry> = {
     means: "Nothing was sent to it, no key and no command.",
     todo: ["Do not go on. Call whoever runs the staging machine."],
   },
+  hostReplaced: {
+    happened: () => "Another machine answers where the staging machine of this release was.",
+    means: "Nothing was asked of it. It cannot know what the first machine did, so its answers count for nothing here.",
+    todo: [
+      "Do not go on. Call whoever runs the staging machine, and find out what ran on the first one.",
+      "Then stop this release, and start one on the new machine.",
+    ],
+  },
+  environmentHeld: {
+    happened: (p) =>
+      p["run"] === undefined
+        ? "This release does not hold production any more."
+        : `${named(p, "person", "Somebody")} is releasing ${named(p, "version", "another version")} right now.`,
+    means: "One release at a time changes production. Nothing was started.",
+    todo: ["Speak with them before you take over."],
+  },
   hostRefused: {
     happened: () => "The staging machine did not accept the staging machine key.",
     todo: ["Open Access and choose the right key file."],

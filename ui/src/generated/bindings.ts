@@ -47,6 +47,8 @@ export const commands = {
 	endRun: (run: RunId, result: RunResult, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("end_run", { run, result, note })),
 	/**  What stays behind when the run is stopped now. */
 	leftBehind: (run: RunId) => typedError<string[], CommandError>(__TAURI_INVOKE("left_behind", { run })),
+	/**  Takes the environment back for a run, from whoever holds it by now. */
+	takeEnvironment: (run: RunId, over: TakeOver | null) => typedError<null, CommandError>(__TAURI_INVOKE("take_environment", { run, over })),
 	/**  Somebody else takes over on this computer. */
 	takeOver: (run: RunId, person: string) => typedError<null, CommandError>(__TAURI_INVOKE("take_over", { run, person })),
 	/**  What the step would change now. */
@@ -498,6 +500,8 @@ export type DeployRequest = {
 	typedVersion: string,
 	/**  Differences from the day of Prepare that the person accepts, each as it was shown. */
 	acceptedDifferences: string[],
+	/**  Set when the person takes the environment from the release that holds it. */
+	takeOver: TakeOver | null,
 };
 
 /**  What a step does to the world, and so what may be done after a crash. */
@@ -588,6 +592,10 @@ export type ErrorCode =
 "hostUnknown" | 
 /**  The host presents another key than the confirmed one. */
 "hostChanged" | 
+/**  Another machine answers at the address of the staging machine than the one that Deploy started on. */
+"hostReplaced" | 
+/**  Another release holds the environment, or this one does not hold it any more. */
+"environmentHeld" | 
 /**  The host refuses the staging machine key. */
 "hostRefused" | 
 /**  A job of this name already exists on the host with other content, or ran before. */
@@ -770,6 +778,14 @@ step: StepId;
 job: string; 
 /**  What the person wrote. */
 note: string } | 
+/**  The environment is about to be taken for this run, on its staging machine. */
+{ kind: "environmentTaking"; 
+/**  The staging machine. */
+staging: StagingMachine; 
+/**  The release that held it, when one did. */
+from: Holder | null; 
+/**  Why it is taken from that one. */
+reason: string } | 
 /**  A person answered a question of a plan. */
 { kind: "questionAnswered"; 
 /**  Which step. */
@@ -978,6 +994,27 @@ export type GithubProfile = {
 	inputs: { [key in string]: string },
 	/**  Page where a person starts the workflow. */
 	actionsPage: string,
+};
+
+/**
+ *  The release that holds an environment, as its staging machine tells it. It ends when that release ends or when a named
+ *  person takes over; never by time.
+ */
+export type Holder = {
+	/**  Which run. */
+	run: RunId,
+	/**  Who took it; empty when it cannot be read. */
+	person: string,
+	/**  On which computer. */
+	computer: string,
+	/**  The version that is released. */
+	version: string,
+	/**  Why it was taken from another one; empty when nobody held it. */
+	reason: string,
+	/**  Since when, by the machine's clock. */
+	since: Stamp,
+	/**  When it was last heard of, by the machine's clock. For people to read; nothing is decided by it. */
+	seen: Stamp | null,
 };
 
 /**  The staging machine. It belongs to the run: name and address are confirmed at Deploy. */
@@ -1349,7 +1386,7 @@ export type RunView = {
 	deployStartedAt: Stamp | null,
 	/**  When it ended. */
 	endedAt: Stamp | null,
-	/**  The staging machine, from Deploy on. */
+	/**  The staging machine, from the moment that its environment was to be taken. */
 	staging: StagingMachine | null,
 	/**  Everyone who acted, in order of first appearance. */
 	people: string[],
@@ -1476,6 +1513,10 @@ export type StagingMachine = {
 	user: string,
 	/**  Confirmed fingerprint, `SHA256:…`. */
 	fingerprint: string,
+	/**  Its `/etc/machine-id`; empty in runs of earlier apps. Another one at the same address is another machine (INV-S2). */
+	machineId?: string,
+	/**  Its boot id (`/proc/sys/kernel/random/boot_id`) when Deploy started; empty in runs of earlier apps. */
+	bootId?: string,
 };
 
 /**
@@ -1615,6 +1656,14 @@ export type StepView = {
 	doubt: string | null,
 	/**  The plan of the last attempt. */
 	plan: StepPlan | null,
+};
+
+/**  An order to take an environment from the release that holds it. */
+export type TakeOver = {
+	/**  The run that was shown as its holder. When another one holds it by now, nothing is taken. */
+	from: RunId,
+	/**  Why, as the person wrote it. */
+	reason: string,
 };
 
 /**  Something that can go wrong, as it would in life. */

@@ -89,6 +89,7 @@ function isStepEvent(body: EventBody): body is StepEvent {
     case "tookOver":
     case "factLearned":
     case "gateClosing":
+    case "environmentTaking":
     case "questionAnswered":
     case "checkAnswered":
       return false;
@@ -162,6 +163,8 @@ function runChange(view: RunView, event: Event): Partial<RunView> {
       return { state: "prepared", preparedAt: at };
     case "deployStarted":
       return { state: "deploying", deployStartedAt: at, staging: body.staging };
+    case "environmentTaking":
+      return { staging: body.staging };
     case "checkingStarted":
       return { state: "checking" };
     case "runEnded":

@@ -6,7 +6,17 @@ import { current, stepOf } from "./focus";
 import { LineList } from "./lines.svelte";
 import { LiveState } from "./live.svelte";
 import { stepCommands } from "./commands";
-import type { Event, Failure, LineSource, RunId, RunView, StepId, StepPlan } from "../generated/bindings";
+import type {
+  DeployRequest,
+  Event,
+  Failure,
+  LineSource,
+  RunId,
+  RunView,
+  StepId,
+  StepPlan,
+  TakeOver,
+} from "../generated/bindings";
 import type { Platform, Stop } from "../platform/platform";
 import type { Result } from "../platform/result";
 
@@ -40,6 +50,8 @@ export class OpenRun {
   #planned = "";
   #planNumber = 0;
   #isClosed = false;
+  /** What Deploy was last to be started with. */
+  #deploy: DeployRequest | null = null;
 
   constructor(platform: Platform, id: RunId) {
     this.#platform = platform;
@@ -76,6 +88,21 @@ export class OpenRun {
   #keep(stop: Stop) {
     if (this.#isClosed) stop();
     else this.#stops.push(stop);
+  }
+
+  /** Starts Deploy; what was asked for is kept, for a person who takes the environment over first. */
+  async startDeploy(request: DeployRequest): Promise<boolean> {
+    this.#deploy = request;
+    return this.act(() => this.#platform.commands.startDeploy(this.id, request));
+  }
+
+  /** Takes the environment from the run that holds it, and goes on where that stood in the way. */
+  async takeEnvironment(over: TakeOver | null): Promise<boolean> {
+    const { commands } = this.#platform;
+    if (this.view?.state === "prepared" && this.#deploy !== null) {
+      return this.startDeploy({ ...this.#deploy, takeOver: over });
+    }
+    return this.act(() => commands.takeEnvironment(this.id, over));
   }
 
   /** Asks for the events that are not known yet. */

@@ -43,6 +43,7 @@ export function told(event: Event, view: RunView): Told | null {
   });
   const step = (id: StepId) => view.steps.find((one) => one.definition.id === id);
   const title = (id: StepId) => step(id)?.definition.title ?? id;
+  const environment = view.profile.product.environmentName;
   switch (body.kind) {
     case "runDrafted":
       return say(`Opened the release of ${view.profile.product.name} ${body.version}`);
@@ -101,7 +102,16 @@ export function told(event: Event, view: RunView): Told | null {
     case "stepStopped":
       return say(`Stopped “${title(body.step)}”: ${body.note}`, "careful");
     case "gateClosing":
-      return say(`Closed “${title(body.step)}” on the staging machine, so that the app never starts it.`, "careful");
+      return body.note === ""
+        ? say(`Made sure that no order still on its way starts “${title(body.step)}”.`, "plain", null)
+        : say(`Closed “${title(body.step)}” on the staging machine, so that the app never starts it.`, "careful");
+    case "environmentTaking":
+      return body.from === null
+        ? say(`Took ${environment} for this release, so that nobody else changes it meanwhile.`)
+        : say(
+            `Took ${environment} over from ${body.from.person} on ${body.from.computer}, who was releasing ${body.from.version}: “${body.reason}”`,
+            "careful",
+          );
     case "questionAnswered":
       return say(`Answered “${body.text}”: ${choiceWords(body.answer)}${body.note === "" ? "" : `, “${body.note}”`}`);
     case "checkAnswered": {

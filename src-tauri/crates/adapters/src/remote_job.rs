@@ -4,13 +4,18 @@
 //! Every verb may be repeated blindly. One rename decides who starts a job (`started`) or closes its gate, kernel locks
 //! say whether it lives, and absence of a result is a state, never a failure (RELIABILITY.md 3).
 
+mod held;
+
 use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use greenlight_engine::ports::{JobSpec, JobState, JobStatus, PortResult, Revoked, Submitted, Why};
-use greenlight_types::{ErrorCode, Failure, Retry};
+use greenlight_engine::ports::{
+    Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, PortResult, Revoked, Submitted, Taker, Why,
+};
+use greenlight_types::{ErrorCode, Failure, Retry, RunId};
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::held::environment;
 use crate::mutant::{self, Mutant};
 
 /// The verbs.
@@ -32,9 +37,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn new(verb: &str, id: &str, more: &[&str]) -> PortResult<Self> {
+    fn new(at: &HostAddress, verb: &str, id: &str, more: &[&str]) -> PortResult<Self> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        for word in [id].iter().chain(more) {
+        let machine = if at.machine_id.is_empty() { "any" } else { &at.machine_id };
+        for word in [id, machine].iter().chain(more) {
             if word.is_empty() || word.len() > 100 || !word.chars().all(is_plain) || word.starts_with(['.', '-']) {
                 return Err(Failure::new(
                     ErrorCode::BadInput,
@@ -47,7 +53,7 @@ impl Call {
         let hash = &*SCRIPT_HASH;
         let command = format!(
             "sh -c 'h=$HOME/.greenlight/helper/{hash}.sh; \
-             [ \"$(sha256sum < \"$h\" 2>/dev/null | cut -c1-64)\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id}{arguments}; \
+             [ \"$(sha256sum < \"$h\" 2>/dev/null | cut -c1-64)\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id} {machine}{arguments}; \
              echo; echo \"<<<JOB:{nonce}\"; echo nohelper; echo \"JOB:{nonce}>>>\"'"
         );
         Ok(Self { command, input: String::new(), nonce })
@@ -65,34 +71,53 @@ impl Call {
         Self { command, input: SCRIPT.to_owned(), nonce }
     }
 
-    pub(crate) fn submit(job: &JobSpec) -> PortResult<Self> {
+    pub(crate) fn submit(at: &HostAddress, job: &JobSpec) -> PortResult<Self> {
         if job.script.is_empty() || job.script.len() > SCRIPT_MAX {
             return Err(Failure::new(ErrorCode::BadInput, "put an empty or too large script on the machine"));
         }
         let (sha, seconds) = (hex(&Sha256::digest(&job.script)), job.starts_within.as_secs().to_string());
         // No job of a release is ended by the app (INV-D6).
-        let call = Self::new("submit", &job.id, &[&sha, &seconds, &job.mutex, "no"])?;
-        Ok(Self { input: job.script.clone(), ..call })
+        let words = [sha.as_str(), &seconds, &job.mutex, "no", &job.hold.environment, &job.hold.run.0];
+        Ok(Self { input: job.script.clone(), ..Self::new(at, "submit", &job.id, &words)? })
     }
 
-    pub(crate) fn launch(id: &str) -> PortResult<Self> {
-        Self::new("launch", id, &[])
+    pub(crate) fn launch(at: &HostAddress, id: &str, hold: &Hold) -> PortResult<Self> {
+        Self::new(at, "launch", id, &[&hold.environment, &hold.run.0])
     }
 
-    pub(crate) fn revoke(id: &str, why: Why) -> PortResult<Self> {
-        Self::new("revoke", id, &[word(why)])
+    pub(crate) fn revoke(at: &HostAddress, id: &str, why: Why) -> PortResult<Self> {
+        Self::new(at, "revoke", id, &[word(why)])
     }
 
-    pub(crate) fn status(id: &str) -> PortResult<Self> {
-        Self::new("status", id, &[])
+    pub(crate) fn status(at: &HostAddress, id: &str) -> PortResult<Self> {
+        Self::new(at, "status", id, &[])
     }
 
-    pub(crate) fn list(prefix: &str) -> PortResult<Self> {
-        Self::new("list", prefix, &[])
+    pub(crate) fn list(at: &HostAddress, prefix: &str) -> PortResult<Self> {
+        Self::new(at, "list", prefix, &[])
     }
 
-    pub(crate) fn output(id: &str, offset: u64, max: u32) -> PortResult<Self> {
-        Self::new("output", id, &[&offset.to_string(), &max.to_string()])
+    pub(crate) fn output(at: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Self> {
+        Self::new(at, "output", id, &[&offset.to_string(), &max.to_string()])
+    }
+
+    pub(crate) fn holder(at: &HostAddress, environment: &str) -> PortResult<Self> {
+        Self::new(at, "holder", environment, &[])
+    }
+
+    pub(crate) fn hold(at: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Self> {
+        let who = held::who(taker)?;
+        let (sha, from) = (hex(&Sha256::digest(&who)), from.map_or(held::NOBODY, |run| &run.0));
+        let call = Self::new(at, "hold", &hold.environment, &[&hold.run.0, from, &sha])?;
+        Ok(Self { input: who, ..call })
+    }
+
+    pub(crate) fn still(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
+        Self::new(at, "still", &hold.environment, &[&hold.run.0])
+    }
+
+    pub(crate) fn leave(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
+        Self::new(at, "leave", &hold.environment, &[&hold.run.0])
     }
 
     /// The frame in what the machine printed; `None` when the verbs are not on the machine yet.
@@ -112,18 +137,31 @@ impl Call {
                 Err(Failure::new(ErrorCode::Unreachable, "send a script to the staging machine whole")
                     .retry(Retry::Safe))
             }
-            Some(frame) => match frame.strip_prefix("without ") {
-                Some(program) => {
+            Some(frame) => match frame.split_once(' ') {
+                Some(("without", program)) => {
                     Err(Failure::new(ErrorCode::Internal, "run jobs on the staging machine: a program is missing")
                         .because(program)
                         .hint("Ask a developer to install util-linux and coreutils on the staging machine.")
                         .retry(Retry::Safe))
                 }
-                None => Ok(Some(frame.to_owned())),
+                Some(("replaced", by)) => Err(replaced(by)),
+                Some(_) | None => Ok(Some(frame.to_owned())),
             },
             None => Err(unreadable(printed)),
         }
     }
+}
+
+/// Nothing was done, and nothing may be concluded: what that machine does not know, the other one may have done.
+fn replaced(by: &str) -> Failure {
+    Failure::new(
+        ErrorCode::HostReplaced,
+        "find the staging machine that Deploy started on: another machine answers at its address",
+    )
+    .with("machine", by)
+    .hint("Nothing was asked of it. Ask a developer what became of the first machine, and of what ran there.")
+    .hint("Then end this release here, and start one that names the new machine.")
+    .retry(Retry::No)
 }
 
 fn word(why: Why) -> &'static str {
@@ -146,7 +184,24 @@ pub(crate) fn submitted(frame: &str) -> PortResult<Submitted> {
         "conflict" => Ok(Submitted::Conflict),
         "revoked" => Ok(Submitted::Revoked),
         "unfinished" => Ok(Submitted::Unfinished),
-        other => Err(unreadable(other)),
+        other => held::other(other).map(Submitted::NotHeld),
+    }
+}
+
+/// Reads the answer of launch.
+pub(crate) fn launched(frame: &str) -> PortResult<Launched> {
+    match frame {
+        "launched" => Ok(Launched::Ordered),
+        "absent" => Err(Failure::new(ErrorCode::JobConflict, "start the job: it is not on the staging machine")),
+        other => held::other(other).map(Launched::NotHeld),
+    }
+}
+
+/// Reads the answer of hold and still.
+pub(crate) fn held(frame: &str) -> PortResult<Held> {
+    match frame.split_once(' ') {
+        Some(("ours", _)) => Ok(Held::Ours),
+        Some(_) | None => held::other(frame).map(Held::NotOurs),
     }
 }
 
@@ -235,9 +290,27 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn at() -> HostAddress {
+        HostAddress {
+            address: "192.0.2.10".into(),
+            port: 22,
+            user: "ec2-user".into(),
+            fingerprint: String::new(),
+            machine_id: String::new(),
+        }
+    }
+
+    #[test]
+    fn another_machine_at_the_same_address_is_not_believed() {
+        let call = Call::status(&HostAddress { machine_id: "one".into(), ..at() }, "a").expect("a call");
+        assert!(call.command.contains(" status a one;"), "{}", call.command);
+        let printed = format!("<<<JOB:{0}\nreplaced two\nJOB:{0}>>>", call.nonce);
+        assert_eq!(call.frame(&printed).expect_err("another one").code, ErrorCode::HostReplaced);
+    }
+
     #[test]
     fn noise_of_a_login_is_told_apart_from_the_answer() {
-        let call = Call::status("rally.prod.migrate.2.1.0.a1").expect("a call");
+        let call = Call::status(&at(), "rally.prod.migrate.2.1.0.a1").expect("a call");
         let printed =
             format!("Welcome!\n<<<JOB:other\nfinished\n\n<<<JOB:{0}\nstate=absent\nJOB:{0}>>>\nbye", call.nonce);
         assert_eq!(call.frame(&printed).expect("a frame").as_deref(), Some("state=absent"));
@@ -247,20 +320,21 @@ mod tests {
     #[test]
     fn a_job_name_that_a_shell_could_read_otherwise_is_refused() {
         for id in ["", "a b", "$(reboot)", "-x", "../x", "a;b", "a'b"] {
-            assert!(Call::status(id).is_err(), "{id}");
+            assert!(Call::status(&at(), id).is_err(), "{id}");
             let job = JobSpec {
                 id: "a".into(),
                 script: "true".into(),
                 mutex: id.into(),
+                hold: Hold { environment: "rally.prod".into(), run: RunId("r".into()) },
                 starts_within: std::time::Duration::from_secs(1),
             };
-            assert!(Call::submit(&job).is_err(), "{id} as a mutex");
+            assert!(Call::submit(&at(), &job).is_err(), "{id} as a mutex");
         }
     }
 
     #[test]
     fn a_command_quotes_one_word_for_whatever_shell_the_user_has() {
-        for call in [Call::status("a").expect("a call"), Call::upload()] {
+        for call in [Call::status(&at(), "a").expect("a call"), Call::upload()] {
             assert_eq!(call.command.matches('\'').count(), 2, "{}", call.command);
         }
     }

@@ -12,10 +12,10 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    Credential, HostAddress, JobSpec, JobStatus, PortResult, ReadOutput, RemoteHost, Revoked, SecretText, Secrets,
-    Submitted, Why,
+    Credential, Environment, Held, Hold, HostAddress, JobSpec, JobStatus, Launched, PortResult, ReadOutput, RemoteHost,
+    Revoked, SecretText, Secrets, Submitted, Taker, Why,
 };
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, RunId};
 use russh::{
     ChannelMsg, Preferred, client,
     keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
@@ -184,7 +184,11 @@ impl SshHost {
 
     async fn framed(&self, host: &HostAddress, call: &Call) -> PortResult<Option<String>> {
         let output = self.exec(host, &call.command, &call.input, VERB).await?;
-        call.frame(&output.out).map_err(|failure| failure.because(output.err.trim()).changed(Changed::Unknown))
+        call.frame(&output.out).map_err(|failure| {
+            // Another machine says so before the verb: nothing was done.
+            let is_certain = failure.code == ErrorCode::HostReplaced;
+            if is_certain { failure } else { failure.because(output.err.trim()).changed(Changed::Unknown) }
+        })
     }
 }
 
@@ -321,8 +325,13 @@ impl RemoteHost for SshHost {
         let ended = tokio::time::timeout(CONNECT, client::connect(settings(), (address, port), pinned)).await;
         let shown = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         shown.ok_or_else(|| {
-            let host =
-                HostAddress { address: address.to_owned(), port, user: String::new(), fingerprint: String::new() };
+            let host = HostAddress {
+                address: address.to_owned(),
+                port,
+                user: String::new(),
+                fingerprint: String::new(),
+                machine_id: String::new(),
+            };
             match ended {
                 Ok(Err(error)) => unreachable(&host, error),
                 Ok(Ok(_)) | Err(_) => unreachable(&host, "no answer within 15 s"),
@@ -337,32 +346,47 @@ impl RemoteHost for SshHost {
     }
 
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
-        remote_job::submitted(&self.verb(host, &Call::submit(job)?).await?)
+        remote_job::submitted(&self.verb(host, &Call::submit(host, job)?).await?)
     }
 
-    async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()> {
-        match self.verb(host, &Call::launch(id)?).await?.as_str() {
-            "launched" => Ok(()),
-            other => Err(Failure::new(ErrorCode::JobConflict, "start the job").because(other)),
-        }
+    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
+        remote_job::launched(&self.verb(host, &Call::launch(host, id, hold)?).await?)
     }
 
     async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
-        remote_job::revoked(&self.verb(host, &Call::revoke(id, why)?).await?)
+        remote_job::revoked(&self.verb(host, &Call::revoke(host, id, why)?).await?)
+    }
+
+    async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
+        let frame = self.verb(host, &Call::holder(host, environment)?).await.map_err(as_read)?;
+        remote_job::environment(&frame)
+    }
+
+    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
+        remote_job::held(&self.verb(host, &Call::hold(host, hold, taker, from)?).await?)
+    }
+
+    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
+        remote_job::held(&self.verb(host, &Call::still(host, hold)?).await.map_err(as_read)?)
+    }
+
+    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
+        self.verb(host, &Call::leave(host, hold)?).await.map(drop)
     }
 
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {
-        let frame = self.verb(host, &Call::status(id)?).await.map_err(as_read)?;
+        let frame = self.verb(host, &Call::status(host, id)?).await.map_err(as_read)?;
         remote_job::status(id, &frame)
     }
 
     async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>> {
-        let frame = self.verb(host, &Call::list(prefix)?).await.map_err(as_read)?;
+        let frame = self.verb(host, &Call::list(host, prefix)?).await.map_err(as_read)?;
         remote_job::statuses(&frame)
     }
 
     async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>> {
-        let frame = self.verb(host, &Call::output(id, offset, max.min(128 * 1024))?).await.map_err(as_read)?;
+        let call = Call::output(host, id, offset, max.min(128 * 1024))?;
+        let frame = self.verb(host, &call).await.map_err(as_read)?;
         remote_job::output(&frame, offset)
     }
 }

@@ -289,9 +289,19 @@ fn what(body: &EventBody) -> String {
             format!("{}: found not to have happened: {evidence}", step.name())
         }
         EventBody::StepStopped { step, note, .. } => format!("{}: stopped: {note}", step.name()),
+        EventBody::GateClosing { step, job, note } if note.is_empty() => {
+            format!("{}: closing the gate of {job}, so that no order still on its way starts it", step.name())
+        }
         EventBody::GateClosing { step, job, note } => {
             format!("{}: closing the gate of {job}, so that the app never starts it: {note}", step.name())
         }
+        EventBody::EnvironmentTaking { staging, from: None, .. } => {
+            format!("taking the environment on {}", staging.address)
+        }
+        EventBody::EnvironmentTaking { staging, from: Some(from), reason } => format!(
+            "taking the environment on {} over from {} on {} ({}, held since {}): {reason}",
+            staging.address, from.person, from.computer, from.version, from.since.0
+        ),
         EventBody::QuestionAnswered { step, answer, .. } => format!("{}: answered {answer}", step.name()),
         EventBody::CheckAnswered { check, answer, .. } => format!("check {check}: {}", answer_words(*answer)),
     }

@@ -117,6 +117,7 @@ fn step_of(body: &EventBody) -> Option<StepId> {
         | EventBody::TookOver { .. }
         | EventBody::FactLearned { .. }
         | EventBody::GateClosing { .. }
+        | EventBody::EnvironmentTaking { .. }
         | EventBody::QuestionAnswered { .. }
         | EventBody::CheckAnswered { .. } => None,
     }
@@ -182,6 +183,7 @@ fn apply_to_step(view: &mut RunView, id: StepId, event: &Event) -> Result<(), Fa
         | EventBody::TookOver { .. }
         | EventBody::FactLearned { .. }
         | EventBody::GateClosing { .. }
+        | EventBody::EnvironmentTaking { .. }
         | EventBody::QuestionAnswered { .. }
         | EventBody::CheckAnswered { .. } => {}
     }
@@ -209,6 +211,7 @@ fn apply_to_run(view: &mut RunView, event: &Event) -> Result<(), Failure> {
             view.deploy_started_at = Some(at);
             view.staging = Some(staging.clone());
         }
+        EventBody::EnvironmentTaking { staging, .. } => view.staging = Some(staging.clone()),
         EventBody::CheckingStarted => view.state = RunState::Checking,
         EventBody::RunEnded { result, note, left_behind } => {
             view.state = RunState::Ended;

@@ -4,6 +4,8 @@
 #![warn(missing_docs)]
 
 pub mod deploy_check;
+mod doubt;
+mod environment;
 pub mod export;
 pub mod fold;
 pub mod journal;

@@ -65,6 +65,8 @@ mutants! {
     ResetOnReopen => "INV-U1", "INV-B1", "INV-J3";
     /// Goes on with an attempt by starting it once more.
     RunAgainOnReopen => "INV-B1", "INV-J5", "INV-J2";
+    /// Takes a job for not started while the order to start it may still be on its way.
+    DoubtUnfenced => "INV-J3", "INV-U1";
     /// Takes a step for not done when the world has not answered for three minutes.
     DoubtEndsByTimer => "INV-U1", "INV-J3", "INV-B1";
     /// Starts a migration that waits for its button when the app is opened.
@@ -123,6 +125,12 @@ mutants! {
     FieldDropped => "INV-E2";
     /// Records a revision without reading it back.
     RevisionNotReadBack => "INV-J2";
+
+    // Who may act.
+    /// Starts a build without asking whether another release holds the environment by now.
+    HolderIgnored => "ONE-OPERATOR";
+    /// Does not compare the machine with the one that Deploy started on.
+    MachineIgnored => "INV-S2";
 
     // Backup and migration.
     /// Takes a backup script that ended with 0 for a backup.

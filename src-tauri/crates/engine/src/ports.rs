@@ -13,7 +13,10 @@ use greenlight_types::{CredentialKind, Failure, LogLine, Stamp};
 
 mod host;
 
-pub use host::{HostAddress, JobSpec, JobState, JobStatus, ReadOutput, RemoteHost, Revoked, Submitted, Why};
+pub use host::{
+    Environment, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, ReadOutput, RemoteHost, Revoked,
+    Submitted, Taker, Why,
+};
 
 /// Everything a run reaches the outside with.
 #[derive(Clone)]

@@ -7,16 +7,16 @@ mod earlier;
 use std::sync::Arc;
 
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Failure, Observation, Profile, Realm, RunId, RunResult,
-    RunView, Status, StepId, StepPlan, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Failure, Observation, Phase, Profile, Realm, Retry, RunId,
+    RunResult, RunView, StagingMachine, Status, StepId, StepPlan, TakeOver, Version,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    fold,
+    doubt, environment, fold,
     journal::Journal,
     mutant::{self, Mutant},
-    ports::{Clock, Ids, Ports, Screen, Why},
+    ports::{Clock, Held, Hold, HostAddress, Ids, Ports, Screen, Taker, Why},
     profile,
     runner::{self, Message},
     spool::Spool,
@@ -108,6 +108,11 @@ pub enum Act {
         /// What the person wrote.
         note: String,
     },
+    /// Take the environment back for this run.
+    TakeEnvironment {
+        /// From whom and why; absent when nobody holds it.
+        over: Option<TakeOver>,
+    },
     /// "Someone else takes over".
     TakeOver {
         /// Who.
@@ -131,6 +136,7 @@ pub struct Release {
     messages: mpsc::Sender<Message>,
     view: watch::Receiver<Arc<RunView>>,
     context: StepContext,
+    journal: Arc<dyn Journal>,
 }
 
 impl Release {
@@ -182,8 +188,9 @@ impl Release {
     /// # Errors
     /// `JournalFailed`, `JournalNewer`, or `NotAllowedNow` when it has ended.
     pub async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> Result<Self, Failure> {
+        let journal = parts.journal.clone();
         let opened = runner::open(parts, ports, run, by).await?;
-        let release = Self { messages: opened.messages, view: opened.view, context: opened.context };
+        let release = Self { messages: opened.messages, view: opened.view, context: opened.context, journal };
         tokio::spawn(opened.runner.drive());
         Ok(release)
     }
@@ -207,16 +214,27 @@ impl Release {
     pub async fn act(&self, by: Actor, act: Act) -> Result<Answer, Failure> {
         match act {
             Act::FinishedByHand { step, note } => self.finished_by_hand(by, step, note).await,
-            Act::SettleDoubt { step, happened, note } => {
-                if happened && !note.trim().is_empty() {
-                    self.close_gates(&by, step, &note).await?;
+            Act::SettleDoubt { step, happened, mut note } => {
+                if !note.trim().is_empty() && self.status(step) == Some(Status::InDoubt) {
+                    if happened {
+                        self.close_gates(&by, step, &note).await?;
+                    } else {
+                        let (_, plan) = self.attempt(step);
+                        note.push_str(&doubt::fence_for_word(&self.context, step, plan.as_ref()).await?);
+                    }
                 }
                 self.ask(|reply| Message::Act { by, act: Act::SettleDoubt { step, happened, note }, reply }).await
             }
             Act::StartDeploy(request) => self.start_deploy(by, request).await,
+            Act::TakeEnvironment { over } => self.take_back(&by, over).await,
+            Act::Run { step, .. } => {
+                if step.phase() == Phase::Deploy {
+                    environment::still_held(&self.context).await?;
+                }
+                self.ask(|reply| Message::Act { by, act, reply }).await
+            }
             Act::StartPrepare { .. }
             | Act::Confirm { .. }
-            | Act::Run { .. }
             | Act::Answer { .. }
             | Act::AnswerCheck { .. }
             | Act::End { .. }
@@ -249,7 +267,7 @@ impl Release {
     /// `JournalFailed` when the answer could not be recorded.
     pub async fn observe(&self, by: Actor, step: StepId) -> Result<Observation, Failure> {
         let (attempt, plan) = self.attempt(step);
-        let seen = steps::get(step).observe(&self.context, plan.as_ref()).await;
+        let seen = doubt::ask(&self.context, step, plan.as_ref()).await;
         let told = seen.clone();
         self.ask(|reply| Message::Observed { by, step, attempt, seen: told, reply: Some(reply) }).await?;
         Ok(seen)
@@ -260,7 +278,9 @@ impl Release {
     /// # Errors
     /// Whatever kept us from looking.
     pub async fn deploy_differences(&self) -> Result<Vec<String>, Failure> {
-        crate::deploy_check::differences(&self.context).await
+        let mut found = crate::deploy_check::differences(&self.context).await?;
+        found.extend(environment::ask_known_machines(&self.context, self.journal.as_ref()).await?);
+        Ok(found)
     }
 
     /// What stays behind when the run is ended now.
@@ -274,6 +294,10 @@ impl Release {
         // A runner that is gone already is closed.
         let _ = self.messages.send(Message::Close).await;
         self.messages.closed().await;
+    }
+
+    fn status(&self, step: StepId) -> Option<Status> {
+        fold::step(&self.view.borrow(), step).map(|step| step.status)
     }
 
     fn attempt(&self, step: StepId) -> (u32, Option<StepPlan>) {
@@ -293,7 +317,39 @@ impl Release {
             .because(list)
             .hint("Read each difference, and accept it or stop here."));
         }
+        // Whatever is wrong with the request is said before anything is taken.
+        let staging = runner::staging_of(&self.view(), &request)?;
+        self.take(&by, staging, request.take_over.clone()).await?;
         self.ask(|reply| Message::Act { by, act: Act::StartDeploy(request), reply }).await
+    }
+
+    async fn take_back(&self, by: &Actor, over: Option<TakeOver>) -> Result<Answer, Failure> {
+        let view = self.view();
+        let staging = view.staging.filter(|_| runner::is_active(view.state, Phase::Deploy)).ok_or_else(|| {
+            Failure::new(ErrorCode::NotAllowedNow, "take the environment before Deploy has started, or after its end")
+        })?;
+        self.take(by, staging, over).await.map(|()| Answer::Done)
+    }
+
+    /// Takes the environment for this run. That it is about to be taken stands in the record first (INV-J1).
+    async fn take(&self, by: &Actor, staging: StagingMachine, over: Option<TakeOver>) -> Result<(), Failure> {
+        let taking = environment::look(&self.context, self.journal.as_ref(), staging, over).await?;
+        let host = HostAddress::of(&taking.staging);
+        let view = self.view();
+        let taker = Taker {
+            person: by.person.clone(),
+            computer: by.computer.clone(),
+            version: view.version.to_string(),
+            reason: taking.reason.clone(),
+        };
+        let from = taking.from.as_ref().map(|holder| holder.run.clone());
+        let by = by.clone();
+        self.ask(|reply| Message::Taking { by, taking: Box::new(taking), reply }).await?;
+        let held = self.context.ports.host.hold(&host, &Hold::of(&view), &taker, from.as_ref()).await;
+        match held.map_err(|failure| failure.retry(Retry::Safe))? {
+            Held::Ours => Ok(()),
+            Held::NotOurs(holder) => Err(environment::not_held(holder.as_ref())),
+        }
     }
 
     /// "I did it by hand": the world has to show it. Only a failed migration and a backup that no probe can prove rest on
@@ -303,7 +359,7 @@ impl Release {
             return Err(Failure::new(ErrorCode::BadInput, "record this without a note: say what was done and seen"));
         }
         let (_, plan) = self.attempt(step);
-        let status = fold::step(&self.view.borrow(), step).map(|step| step.status);
+        let status = self.status(step);
         let rests_on_word = matches!(
             (step, status),
             (StepId::RunMigration, Some(Status::AwaitingOperator | Status::Failed | Status::Stopped))
@@ -331,7 +387,7 @@ impl Release {
         for job in steps::get(step).gates_to_close(&self.context).await.map_err(unclosed)? {
             let (by, note, id) = (by.clone(), note.to_owned(), job.clone());
             if !mutant::is(Mutant::GateClosedUnsaid) {
-                self.ask(|reply| Message::Closing { by, step, job: id, note, reply }).await?;
+                self.ask(|reply| Message::Closing { by: Some(by), step, job: id, note, reply }).await?;
             }
             let host = self.context.host()?;
             self.context.ports.host.revoke(&host, &job, Why::Outside).await.map_err(unclosed)?;

@@ -11,6 +11,7 @@ mod sink;
 
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
+pub(crate) use acts::staging_of;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use greenlight_types::{
     Actor, CheckAnswer, Effect, ErrorCode, EventBody, Fact, Failure, How, Observation, Phase, Role, RunResult,
@@ -20,8 +21,11 @@ pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
+    doubt,
+    environment::Taking,
     fold,
     mutant::{self, Mutant},
+    ports::Hold,
     release::{Act, Answer, Parts},
     step::{Entry, Outcome, StepContext},
     steps,
@@ -49,8 +53,11 @@ pub(crate) enum Message {
         seen: Option<Observation>,
         reply: oneshot::Sender<Result<Answer, Failure>>,
     },
-    /// The gate of a job is about to be closed, because a person did its work outside the app.
-    Closing { by: Actor, step: StepId, job: String, note: String, reply: oneshot::Sender<Result<(), Failure>> },
+    /// The gate of a job is about to be closed: because a person did its work outside the app, or, with no person and no
+    /// note, because an order to start it may still be on its way.
+    Closing { by: Option<Actor>, step: StepId, job: String, note: String, reply: oneshot::Sender<Result<(), Failure>> },
+    /// The environment is about to be taken.
+    Taking { by: Actor, taking: Box<Taking>, reply: oneshot::Sender<Result<(), Failure>> },
     /// A step learned something.
     Learn { step: StepId, fact: Fact, reply: oneshot::Sender<Result<(), Failure>> },
     /// Stop driving.
@@ -84,6 +91,8 @@ pub(crate) struct Runner {
     by: Actor,
     /// Set once the background watchers run.
     watches: bool,
+    /// Set once the run has ended and gives its environment back.
+    has_left: bool,
 }
 
 /// Whether steps of a phase may act in a state of the run.
@@ -113,8 +122,10 @@ impl Runner {
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.end(done).await,
             };
             // What was under way has nothing to add to the record of a run that has ended.
-            if self.has_ended() {
+            if self.has_ended() && !self.has_left {
+                self.has_left = true;
                 self.work.clear();
+                self.leave_environment();
             }
             // Without a record nothing may go on: the steps under way are left, and are in doubt at the next opening.
             if let Err(failure) = kept {
@@ -168,7 +179,12 @@ impl Runner {
                 reply_with(reply, answer);
             }
             Message::Closing { by, step, job, note, reply } => {
+                let by = by.unwrap_or_else(|| self.by.clone());
                 let answer = self.closing(&by, step, job, note).await;
+                reply_with(reply, answer);
+            }
+            Message::Taking { by, taking, reply } => {
+                let answer = self.taking(&by, *taking).await;
                 reply_with(reply, answer);
             }
             Message::Learn { step, fact, reply } => {
@@ -267,7 +283,7 @@ impl Runner {
                 for pause in std::iter::once(0).chain(DOUBT_PAUSES) {
                     context.wait(Duration::from_secs(pause)).await;
                     context.activity(step, "Asking whether this happened");
-                    seen = steps::get(step).observe(&context, plan.as_ref()).await;
+                    seen = doubt::ask(&context, step, plan.as_ref()).await;
                     if !matches!(seen, Observation::Unknown { .. }) {
                         break;
                     }
@@ -290,6 +306,21 @@ impl Runner {
         self.work.push(
             async move { Done::Attempt(step, attempt, steps::get(step).run(&context, &plan, entry).await) }.boxed(),
         );
+    }
+
+    /// Gives the environment of a run that has ended back. One that cannot be reached now is taken by the next release
+    /// on this computer without a question, and shows a person elsewhere who had it.
+    fn leave_environment(&self) {
+        let context = self.context.clone();
+        let leave = async move {
+            if let Ok(host) = context.host()
+                && let Err(failure) = context.ports.host.leave(&host, &Hold::of(&context.run())).await
+            {
+                tracing::warn!(%failure, "the environment was not given back");
+            }
+            Done::Background
+        };
+        self.work.push(leave.boxed());
     }
 
     fn has_ended(&self) -> bool {

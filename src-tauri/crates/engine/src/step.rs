@@ -1,7 +1,7 @@
 //! The step contract: four functions, and what a step is given.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -74,6 +74,9 @@ pub enum Entry {
 pub trait Sink: Send + Sync {
     /// Records a fact; durable when it returns.
     async fn learn(&self, step: StepId, fact: Fact) -> Result<(), Failure>;
+    /// Records that the gate of a job is about to be closed, because an order to start it may still be on its way;
+    /// durable when it returns.
+    async fn closing(&self, step: StepId, job: &str) -> Result<(), Failure>;
     /// Shows something seen just now; may be lost.
     fn seen(&self, seen: Seen);
     /// Keeps and shows lines.
@@ -101,18 +104,32 @@ pub struct StepContext {
 /// long the attempt had waited before it sent one: "the world shows nothing" counts from there, never from the start of
 /// the attempt.
 #[derive(Debug, Default)]
-pub struct Doubts(Mutex<BTreeMap<StepId, Stamp>>);
+pub struct Doubts {
+    since: Mutex<BTreeMap<StepId, Stamp>>,
+    /// Jobs whose gates are to be closed, as the record says.
+    announced: Mutex<BTreeSet<String>>,
+}
 
 impl Doubts {
     /// A step came into doubt, or was found in doubt when the app was opened.
     pub fn begin(&self, step: StepId, at: &Stamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step, at.clone());
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).insert(step, at.clone());
+    }
+
+    /// The record says that the gate of a job is about to be closed.
+    pub(crate) fn announce(&self, job: &str) {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).insert(job.to_owned());
+    }
+
+    /// Whether the record says so already.
+    pub(crate) fn was_announced(&self, job: &str) -> bool {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).contains(job)
     }
 
     /// The moment after which no request of the attempt in doubt can have left.
     #[must_use]
     pub fn since(&self, step: StepId) -> Option<Stamp> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&step).cloned()
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).get(&step).cloned()
     }
 }
 
@@ -145,12 +162,7 @@ impl StepContext {
                 "reach the staging machine: it is confirmed when Deploy starts",
             )
         })?;
-        Ok(HostAddress {
-            address: staging.address.clone(),
-            port: staging.port,
-            user: staging.user.clone(),
-            fingerprint: staging.fingerprint.clone(),
-        })
+        Ok(HostAddress::of(staging))
     }
 }
 
@@ -188,6 +200,12 @@ pub trait Step: Send + Sync {
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation;
     /// How to undo it, or why not.
     fn roll_back(&self, run: &RunView) -> WayBack;
+    /// The job of the last attempt, which an order that is still on its way could start. `None` for what no machine takes up
+    /// by itself.
+    fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
+        let _starts_no_job = plan;
+        None
+    }
     /// Jobs that could still start on the staging machine, and whose gates are closed before a named person's word is taken
     /// that their work was done outside the app. Reads only.
     ///

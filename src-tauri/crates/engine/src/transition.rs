@@ -81,6 +81,7 @@ pub fn next(from: Status, event: &EventBody) -> Result<Status, IllegalTransition
         | EventBody::TookOver { .. }
         | EventBody::FactLearned { .. }
         | EventBody::GateClosing { .. }
+        | EventBody::EnvironmentTaking { .. }
         | EventBody::QuestionAnswered { .. }
         | EventBody::CheckAnswered { .. } => Ok(from),
     }

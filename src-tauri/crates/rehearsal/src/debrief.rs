@@ -86,6 +86,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::CheckingStarted
         | EventBody::TookOver { .. }
         | EventBody::GateClosing { .. }
+        | EventBody::EnvironmentTaking { .. }
         | EventBody::StepOffered { .. }
         | EventBody::FactLearned { .. }
         | EventBody::StepSucceeded { .. }

@@ -22,6 +22,7 @@ use greenlight_types::{Changed, ErrorCode, Failure, Stamp};
 use crate::world::{
     World,
     git::Objects,
+    host::Packet,
     record::{Actor, Caller, Op},
 };
 
@@ -38,6 +39,8 @@ pub enum Fate {
     Lost,
     /// It arrives after that time.
     Late(Duration),
+    /// Nobody answers, and an order for the staging machine arrives after that time.
+    Delayed(Duration),
     /// The app ends before it leaves.
     EndsBefore,
     /// The app ends after it had its effect.
@@ -135,7 +138,7 @@ impl InProcess {
                 work(&mut self.clone_of_app());
                 self.end().await
             }
-            Fate::Calm | Fate::Unreached | Fate::Throttled | Fate::Lost | Fate::Late(_) => {
+            Fate::Calm | Fate::Unreached | Fate::Throttled | Fate::Lost | Fate::Late(_) | Fate::Delayed(_) => {
                 work(&mut self.clone_of_app())
             }
         }
@@ -143,6 +146,27 @@ impl InProcess {
 
     async fn call<T>(&self, call: Call, work: impl FnOnce(&mut World) -> PortResult<T>) -> PortResult<T> {
         let fate = self.wire.fate(call);
+        self.bring(fate, call, work).await
+    }
+
+    /// An order for the staging machine, which may arrive long after its connection was given up.
+    async fn order<T>(
+        &self,
+        name: &'static str,
+        machine_id: &str,
+        packet: Packet,
+        work: impl FnOnce(&mut World) -> PortResult<T>,
+    ) -> PortResult<T> {
+        let call = Call { name, is_changing: true, is_remote: true };
+        let fate = self.wire.fate(call);
+        if let Fate::Delayed(pause) = fate {
+            let due_ms = self.wire.now_ms().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+            self.world().delay(packet, machine_id, due_ms);
+        }
+        self.bring(fate, call, work).await
+    }
+
+    async fn bring<T>(&self, fate: Fate, call: Call, work: impl FnOnce(&mut World) -> PortResult<T>) -> PortResult<T> {
         match fate {
             Fate::Unreached => {
                 return Err(Failure::new(ErrorCode::Unreachable, summary(call)).because("connection refused"));
@@ -150,15 +174,14 @@ impl InProcess {
             Fate::Throttled => return Err(Failure::new(ErrorCode::Throttled, summary(call)).because("slow down")),
             Fate::EndsBefore => return self.end().await,
             Fate::Late(pause) => self.clock.sleep(pause).await,
+            // Only an order that a machine takes by itself is still under way when its connection is given up.
+            Fate::Delayed(_) => return Err(lost(call)),
             Fate::Calm | Fate::Lost | Fate::EndsAfter => {}
         }
         let answer = self.visit(matches!(fate, Fate::Calm | Fate::Late(_)), work);
         match fate {
             Fate::EndsAfter => self.end().await,
-            Fate::Lost => {
-                let changed = if call.is_changing { Changed::Unknown } else { Changed::Nothing };
-                Err(Failure::new(ErrorCode::TimedOut, summary(call)).because("no answer in time").changed(changed))
-            }
+            Fate::Lost | Fate::Delayed(_) => Err(lost(call)),
             Fate::Calm | Fate::Late(_) | Fate::Unreached | Fate::Throttled | Fate::EndsBefore => answer,
         }
     }
@@ -167,7 +190,7 @@ impl InProcess {
     fn visit<T>(&self, is_answered: bool, work: impl FnOnce(&mut World) -> PortResult<T>) -> PortResult<T> {
         let mut world = self.world();
         world.advance(self.wire.now_ms());
-        world.record.called_by(Caller { actor: Actor::App, process: self.process, is_answered });
+        world.record.called_by(Caller { actor: Actor::App, process: self.process, is_answered, is_late: false });
         let answer = work(&mut world);
         self.wire.passed(&mut world);
         answer
@@ -177,6 +200,12 @@ impl InProcess {
         self.wire.end_app();
         pending().await
     }
+}
+
+/// No answer came: of a changing call nobody knows whether it was acted on.
+fn lost(call: Call) -> Failure {
+    let changed = if call.is_changing { Changed::Unknown } else { Changed::Nothing };
+    Failure::new(ErrorCode::TimedOut, summary(call)).because("no answer in time").changed(changed)
 }
 
 fn summary(call: Call) -> String {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    Actor, Fact, Failure, How, Names, Profile, Realm, RunId, Stamp, StepDefinition, StepId, StepPlan, Version,
+    Actor, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, Stamp, StepDefinition, StepId, StepPlan, Version,
 };
 
 /// One event as it stands in the journal.
@@ -179,6 +179,15 @@ pub enum EventBody {
         /// What the person wrote.
         note: String,
     },
+    /// The environment is about to be taken for this run, on its staging machine.
+    EnvironmentTaking {
+        /// The staging machine.
+        staging: StagingMachine,
+        /// The release that held it, when one did.
+        from: Option<Holder>,
+        /// Why it is taken from that one.
+        reason: String,
+    },
     /// A person answered a question of a plan.
     QuestionAnswered {
         /// Which step.
@@ -217,6 +226,12 @@ pub struct StagingMachine {
     pub user: String,
     /// Confirmed fingerprint, `SHA256:…`.
     pub fingerprint: String,
+    /// Its `/etc/machine-id`; empty in runs of earlier apps. Another one at the same address is another machine (INV-S2).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine_id: String,
+    /// Its boot id (`/proc/sys/kernel/random/boot_id`) when Deploy started; empty in runs of earlier apps.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub boot_id: String,
 }
 
 /// How a run ended.

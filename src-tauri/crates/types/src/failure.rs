@@ -76,6 +76,10 @@ pub enum ErrorCode {
     HostUnknown,
     /// The host presents another key than the confirmed one.
     HostChanged,
+    /// Another machine answers at the address of the staging machine than the one that Deploy started on.
+    HostReplaced,
+    /// Another release holds the environment, or this one does not hold it any more.
+    EnvironmentHeld,
     /// The host refuses the staging machine key.
     HostRefused,
     /// A job of this name already exists on the host with other content, or ran before.

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod environment;
 pub mod event;
 pub mod fact;
 pub mod failure;
@@ -19,6 +20,7 @@ pub mod version;
 pub mod view;
 
 pub use access::*;
+pub use environment::*;
 pub use event::*;
 pub use fact::*;
 pub use failure::*;

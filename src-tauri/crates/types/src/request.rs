@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
+use crate::TakeOver;
+
 /// What a person gives to start Deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
@@ -19,4 +21,6 @@ pub struct DeployRequest {
     pub typed_version: String,
     /// Differences from the day of Prepare that the person accepts, each as it was shown.
     pub accepted_differences: Vec<String>,
+    /// Set when the person takes the environment from the release that holds it.
+    pub take_over: Option<TakeOver>,
 }

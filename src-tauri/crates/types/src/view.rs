@@ -63,7 +63,7 @@ pub struct RunView {
     pub deploy_started_at: Option<Stamp>,
     /// When it ended.
     pub ended_at: Option<Stamp>,
-    /// The staging machine, from Deploy on.
+    /// The staging machine, from the moment that its environment was to be taken.
     pub staging: Option<StagingMachine>,
     /// Everyone who acted, in order of first appearance.
     pub people: Vec<String>,

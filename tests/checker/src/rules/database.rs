@@ -48,6 +48,9 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if known.world.revoked.contains(job) {
         found.add("INV-D5", format!("{job} began after its gate was closed"));
     }
+    if known.called_not_done.contains(job) {
+        found.add("INV-J3", format!("{job} began after the app had called it not done"));
+    }
     if let Some(other) = known.world.running.iter().next() {
         found.add("INV-D4", format!("{job} began while {other} ran"));
     }

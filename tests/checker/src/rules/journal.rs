@@ -111,7 +111,8 @@ fn proved(known: &Known, fact: &Fact, found: &mut Found) {
 /// INV-J1: before a changing request leaves the app, its step stands started in the journal, with a plan that names what
 /// is sent. INV-J5: an attempt has each effect at most once.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
-    if entry.actor != Actor::App {
+    // What arrives late was judged by what it does, not by when it left.
+    if entry.actor != Actor::App || entry.late {
         return;
     }
     let Some((step, name)) = owner(&entry.op) else { return };
@@ -120,7 +121,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         return;
     };
     if let Op::RevokeJob { id } = &entry.op {
-        // A person's word, or an attempt that takes the place of one that came too late.
+        // A person's word, a doubt, or an attempt that takes the place of one that came too late.
         let is_planned = known.attempt(step).is_some_and(|attempt| attempt.plan.input("late") == id);
         if !is_planned && !known.closing.contains(id) {
             found.add("INV-J1", format!("the gate of {id} was closed, and no event says so"));

@@ -324,6 +324,7 @@ describe("the start of Deploy", () => {
       told: "Support",
       typedVersion: "2.1.0",
       acceptedDifferences: ["master moved: 1 commit by Bo"],
+      takeOver: null,
     };
     expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);
   });

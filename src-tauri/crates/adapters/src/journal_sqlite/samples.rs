@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use greenlight_types::{
-    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Effect, ErrorCode, EventBody, Fact, Failure, Gate, How,
-    Phase, Profile, Question, Realm, Retry, Role, RunResult, StagingMachine, Stamp, StepDefinition, StepId, StepPlan,
-    Version, WayBack,
+    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Effect, ErrorCode, EventBody, Fact, Failure, Gate,
+    Holder, How, Phase, Profile, Question, Realm, Retry, Role, RunId, RunResult, StagingMachine, Stamp, StepDefinition,
+    StepId, StepPlan, Version, WayBack,
 };
 use serde_json::json;
 
 /// How many kinds of events there are; [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 21;
+pub const KINDS: usize = 22;
 
 /// Number of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -36,6 +36,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::QuestionAnswered { .. } => 19,
         EventBody::CheckAnswered { .. } => 20,
         EventBody::GateClosing { .. } => 21,
+        EventBody::EnvironmentTaking { .. } => 22,
     }
 }
 
@@ -72,6 +73,8 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         EventBody::StepStopped { step, attempt, note: t() },
         EventBody::QuestionAnswered { step, question: t(), text: t(), answer: t(), note: t() },
         EventBody::GateClosing { step, job: t(), note: t() },
+        EventBody::EnvironmentTaking { staging: staging(text), from: None, reason: t() },
+        EventBody::EnvironmentTaking { staging: staging(text), from: Some(holder(text)), reason: t() },
         EventBody::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() },
     ];
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::FactLearned { step, fact }));
@@ -88,7 +91,13 @@ fn stamp() -> Stamp {
 
 fn staging(text: &str) -> StagingMachine {
     let t = || text.to_owned();
-    StagingMachine { name: t(), address: t(), port: 65_535, user: t(), fingerprint: t() }
+    StagingMachine { name: t(), address: t(), port: 65_535, user: t(), fingerprint: t(), machine_id: t(), boot_id: t() }
+}
+
+fn holder(text: &str) -> Holder {
+    let t = || text.to_owned();
+    let (run, since, seen) = (RunId(t()), stamp(), Some(stamp()));
+    Holder { run, person: t(), computer: t(), version: t(), reason: t(), since, seen }
 }
 
 fn definition(text: &str, number: u32) -> StepDefinition {

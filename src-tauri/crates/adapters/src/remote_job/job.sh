@@ -1,4 +1,4 @@
-# Greenlight job verbs: sh THIS NONCE VERB ID [ARGUMENTS]. POSIX sh (dash, bash, busybox as shell); needs flock and setsid
+# Greenlight job verbs: sh THIS NONCE VERB ID MACHINE [ARGUMENTS]. POSIX sh (dash, bash, busybox as shell); needs flock and setsid
 # of util-linux, and coreutils. Each verb may be repeated blindly. It prints one frame between two marks, so that
 # banners and noise of a login are told apart from the answer. One statement stands on a line: the tests stop it at each.
 set -eu
@@ -8,9 +8,12 @@ umask 077
 nonce=$1
 verb=$2
 id=$3
+# The machine that is meant, by its id, or `any` before anybody knows it.
+wanted=$4
 root=$HOME/.greenlight
 jobs=$root/jobs
 job=$jobs/$id
+environments=$root/environments
 say() { printf '\n<<<JOB:%s\n%s\nJOB:%s>>>\n' "$nonce" "$1" "$nonce"; }
 hash_of() { sha256sum < "$1" | cut -c1-64; }
 boot_id() { cat /proc/sys/kernel/random/boot_id; }
@@ -111,7 +114,74 @@ is_next() {
   esac
 }
 
-# SHA256 SECONDS MUTEX MAY_CANCEL: SECONDS from now on it may start; the script is the standard input.
+# Who holds an environment, as one line; `run=nobody` when nobody does. A file is replaced whole, so it is read without a lock.
+holder_of() {
+  line=$(cat "$environments/$1/holder" 2> /dev/null) || line=run=nobody
+  echo "$line seen=$(cat "$environments/$1/seen" 2> /dev/null || echo 0) machine=$(machine_id) boot=$(boot_id)"
+}
+# The run that holds an environment.
+run_of() { holder_of "$1" | tr ' ' '\n' | sed -n 's|^run=||p'; }
+# Whoever wants to change who holds an environment waits until this process is done.
+keep_holder() {
+  mkdir -p "$environments/$1"
+  exec 5>> "$environments/$1/lock"
+  flock -w 10 5
+}
+# A time for people to read. Nothing is decided by it.
+note_seen() {
+  date +%s > "$environments/$1/seen.tmp"
+  mv -T "$environments/$1/seen.tmp" "$environments/$1/seen"
+}
+
+# RUN FROM SHA256: takes the environment for RUN when FROM, or `nobody`, still holds it; who takes it is the standard input.
+hold() {
+  mkdir -p "$root"
+  keep_holder "$id" || exit 1
+  if [ "$(run_of "$id")" != "$1" ]; then
+    if [ "$(run_of "$id")" != "$2" ]; then
+      say "other $(holder_of "$id")"
+      return
+    fi
+    cat > "$environments/$id/who"
+    if [ "$(hash_of "$environments/$id/who")" != "$3" ]; then
+      say damaged
+      return
+    fi
+    echo "run=$1 at=$(date +%s) who=$(base64 -w 0 < "$environments/$id/who")" > "$environments/$id/holder.tmp"
+    sync "$environments/$id/holder.tmp"
+    mv -T "$environments/$id/holder.tmp" "$environments/$id/holder"
+  fi
+  # Also when whoever moved it into place was stopped before it was durable.
+  sync "$environments/$id" "$environments" "$root" "$HOME"
+  note_seen "$id"
+  say "ours $(holder_of "$id")"
+}
+
+# RUN: whether it still holds the environment.
+still() {
+  keep_holder "$id" || exit 1
+  if [ "$(run_of "$id")" != "$1" ]; then
+    say "other $(holder_of "$id")"
+    return
+  fi
+  note_seen "$id"
+  say "ours $(holder_of "$id")"
+}
+
+# RUN: gives the environment back.
+leave() {
+  keep_holder "$id" || exit 1
+  if [ "$(run_of "$id")" != "$1" ]; then
+    say "other $(holder_of "$id")"
+    return
+  fi
+  rm "$environments/$id/holder"
+  sync "$environments/$id"
+  say left
+}
+
+# SHA256 SECONDS MUTEX MAY_CANCEL ENVIRONMENT RUN: SECONDS from now on it may start, when RUN holds ENVIRONMENT; the script
+# is the standard input.
 submit() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
   case $(stat -f -c %T "$root") in
@@ -137,6 +207,12 @@ submit() {
     : >> "$root/mutex/$3"
     exec 6>> "$root/jobs.lock"
     flock -w 10 6 || exit 1
+    keep_holder "$5" || exit 1
+    if [ "$(run_of "$5")" != "$6" ]; then
+      rm -rf "$filled"
+      say "other $(holder_of "$5")"
+      return
+    fi
     if ! is_next; then
       rm -rf "$filled"
       say unfinished
@@ -156,7 +232,8 @@ submit() {
   fi
 }
 
-# Runs the job, detached from every connection. Only one supervisor passes the gate.
+# MASK ENVIRONMENT RUN: runs the job, detached from every connection. Only one supervisor passes the gate, and only while RUN
+# holds ENVIRONMENT.
 supervise() {
   cd "$job"
   [ ! -d started ] || exit 0
@@ -169,7 +246,10 @@ supervise() {
   # Taken before the gate: whoever sees `started` finds it held or the payload ended.
   exec 9>> lock.tree
   flock -w 5 9 || exit 0
+  keep_holder "$2" || exit 0
+  [ "$(run_of "$2")" = "$3" ] || exit 0
   gate run launched || exit 0
+  exec 5>&-
   cd "$HOME"
   (umask "$1" && exec setsid sh "$job/cmd.sh" 8>&-) >> "$job/log" 2>&1 < /dev/null &
   payload=$!
@@ -185,12 +265,17 @@ supervise() {
   sync "$job"
 }
 
+# ENVIRONMENT RUN
 launch() {
   if [ ! -d "$job" ]; then
     say absent
     return
   fi
-  setsid sh "$0" "$nonce" supervise "$id" "$mask" < /dev/null > /dev/null 2>> "$job/sup.err" &
+  if [ "$(run_of "$1")" != "$2" ]; then
+    say "other $(holder_of "$1")"
+    return
+  fi
+  setsid sh "$0" "$nonce" supervise "$id" "$wanted" "$mask" "$1" "$2" < /dev/null > /dev/null 2>> "$job/sup.err" &
   say launched
 }
 
@@ -262,15 +347,24 @@ for program in flock setsid sha256sum base64; do
     exit 0
   }
 done
-shift 3
+# Another machine knows nothing of what this one did: it may neither act nor answer in its place (INV-S2).
+if [ "$wanted" != any ] && [ "$wanted" != "$(machine_id)" ]; then
+  say "replaced $(machine_id)"
+  exit 0
+fi
+shift 4
 case $verb in
   submit) submit "$@" ;;
-  launch) launch ;;
+  launch) launch "$@" ;;
   supervise) supervise "$@" ;;
   status) say "$(state_of "$job")" ;;
   list) list ;;
   output) output "$@" ;;
   revoke) revoke "$@" ;;
   cancel) cancel ;;
+  holder) say "$(holder_of "$id")" ;;
+  hold) hold "$@" ;;
+  still) still "$@" ;;
+  leave) leave "$@" ;;
   *) say unknown ;;
 esac

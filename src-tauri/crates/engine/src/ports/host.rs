@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use greenlight_types::Stamp;
+use greenlight_types::{Holder, RunId, RunView, StagingMachine, Stamp};
 
 use super::PortResult;
+use crate::mutant::{self, Mutant};
 
 /// Where the staging machine is, and which one it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,74 @@ pub struct HostAddress {
     pub user: String,
     /// Confirmed fingerprint `SHA256:…`; nothing is sent to a host with another one (INV-S1).
     pub fingerprint: String,
+    /// Its machine id, as Deploy recorded it; empty when nobody has asked yet. A job verb at a machine with another one is
+    /// refused with `HostReplaced`, also when it only reads: a replaced machine knows of no job (INV-S2).
+    pub machine_id: String,
+}
+
+impl HostAddress {
+    /// The address of a run's staging machine.
+    #[must_use]
+    pub fn of(staging: &StagingMachine) -> Self {
+        Self {
+            address: staging.address.clone(),
+            port: staging.port,
+            user: staging.user.clone(),
+            fingerprint: staging.fingerprint.clone(),
+            machine_id: if mutant::is(Mutant::MachineIgnored) { String::new() } else { staging.machine_id.clone() },
+        }
+    }
+}
+
+/// The right of a run to change an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// `<product>.<environment>`; characters as in a job id.
+    pub environment: String,
+    /// The run.
+    pub run: RunId,
+}
+
+impl Hold {
+    /// The environment of a run's product.
+    #[must_use]
+    pub fn of(run: &RunView) -> Self {
+        let product = &run.profile.product;
+        Self { environment: format!("{}.{}", product.id, product.environment), run: run.id.clone() }
+    }
+}
+
+/// Who takes an environment, for whoever finds it taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taker {
+    /// Person.
+    pub person: String,
+    /// Computer.
+    pub computer: String,
+    /// The version that is released.
+    pub version: String,
+    /// Why it is taken from another run; empty when nobody holds it.
+    pub reason: String,
+}
+
+/// What a machine says of itself and of an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// `/etc/machine-id` of the machine.
+    pub machine_id: String,
+    /// Its boot id.
+    pub boot_id: String,
+    /// Who holds the environment.
+    pub holder: Option<Holder>,
+}
+
+/// Whether a run holds an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It does.
+    Ours,
+    /// Another one does, or nobody; nothing was changed.
+    NotOurs(Option<Holder>),
 }
 
 /// A script to run detached.
@@ -29,6 +98,8 @@ pub struct JobSpec {
     pub script: String,
     /// Of all jobs of the machine with the same word here, one runs at a time (INV-D4). Characters as in the id.
     pub mutex: String,
+    /// It is put there, and starts, only while this run holds the environment.
+    pub hold: Hold,
     /// It never starts later than this after it was put there, however late the order to start it arrives (INV-D5).
     pub starts_within: Duration,
 }
@@ -105,6 +176,17 @@ pub enum Submitted {
     Revoked,
     /// The attempt before this one is not over; nothing was changed.
     Unfinished,
+    /// The run does not hold the environment; nothing was changed.
+    NotHeld(Option<Holder>),
+}
+
+/// Result of the order to start a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Launched {
+    /// It was given. Whether the job starts, its status tells.
+    Ordered,
+    /// The run does not hold the environment; nothing was started.
+    NotHeld(Option<Holder>),
 }
 
 /// Why the gate of a job was closed.
@@ -146,9 +228,18 @@ pub trait RemoteHost: Send + Sync {
     /// Puts a job on the host. Repeatable: the first submit of an id wins.
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted>;
     /// Starts a submitted job, detached from the connection, unless it started before. Repeatable: one start at most.
-    async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()>;
+    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched>;
     /// Closes the gate of a job for ever, also of one that is not there yet. Repeatable.
     async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked>;
+    /// Which machine this is, and who holds an environment.
+    async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment>;
+    /// Takes an environment for a run, from `from` or from nobody, and only when that is still so (compare and swap).
+    /// Repeatable: a run that holds it already keeps it.
+    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held>;
+    /// Whether a run still holds its environment; when it does, it is noted as seen.
+    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held>;
+    /// Gives an environment back. Repeatable; of another holder nothing is changed.
+    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()>;
     /// What the host knows of a job.
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus>;
     /// Jobs whose id starts with `prefix`, sorted.

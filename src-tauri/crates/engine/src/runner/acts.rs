@@ -2,12 +2,14 @@
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, How, Observation, Retry, Role,
-    RunResult, RunState, StagingMachine, Status, StepId, StepView,
+    RunResult, RunState, RunView, StagingMachine, Status, StepId, StepView,
 };
 
 use super::{Runner, every_check_passed, is_active, refuse};
 use crate::{
-    deploy_check, fold,
+    deploy_check,
+    environment::Taking,
+    fold,
     mutant::{self, Mutant},
     release::{Act, Answer},
     step::{Entry, Word},
@@ -27,6 +29,7 @@ impl Runner {
             Act::End { result, note } => self.end_run(&by, result, note).await?,
             Act::TakeOver { person } => self.take_over(by, person).await?,
             Act::FinishedByHand { .. } => return Err(refuse("record this without asking the world first")),
+            Act::TakeEnvironment { .. } => return Err(refuse("take the environment without asking the machine first")),
         }
         Ok(Answer::Done)
     }
@@ -48,37 +51,15 @@ impl Runner {
         if view.state != RunState::Prepared {
             return Err(refuse("start Deploy: Prepare is not done, or Deploy has started already"));
         }
-        let bad = |what: &str| Failure::new(ErrorCode::BadInput, format!("start Deploy: {what}"));
-        if request.typed_version.trim() != view.version.to_string() {
-            return Err(
-                bad("the typed version is not the version of this release").with("expected", view.version.to_string())
-            );
-        }
-        if request.told.trim().is_empty() {
-            return Err(bad("write down who was told that some pages may fail for about a minute"));
-        }
-        if request.address.trim().is_empty() || request.port == 0 {
-            return Err(bad("the address of the staging machine is missing"));
-        }
-        if !request.fingerprint.starts_with("SHA256:") {
-            return Err(Failure::new(ErrorCode::HostUnknown, "start Deploy: nobody confirmed the staging machine"));
-        }
-        let pinned = &view.profile.host.fingerprint;
-        if !pinned.is_empty() && pinned != &request.fingerprint {
-            return Err(Failure::new(
-                ErrorCode::HostChanged,
-                "start Deploy: this is not the machine that the profile names",
-            )
-            .with("expected", pinned.clone())
-            .with("seen", request.fingerprint));
-        }
-        let staging = StagingMachine {
-            name: view.names.staging_machine.clone(),
-            address: request.address.trim().to_owned(),
-            port: request.port,
-            user: view.profile.host.user.clone(),
-            fingerprint: request.fingerprint,
-        };
+        // With the ids that the machine was found with when the environment was taken.
+        let asked = staging_of(&view, &request)?;
+        let staging = view
+            .staging
+            .clone()
+            .filter(|taken| {
+                (&taken.address, taken.port, &taken.fingerprint) == (&asked.address, asked.port, &asked.fingerprint)
+            })
+            .ok_or_else(|| refuse("start Deploy before the environment was taken on that machine"))?;
         let differences = request.accepted_differences;
         self.append_by(by, vec![EventBody::DeployStarted { staging, told: request.told, differences }]).await
     }
@@ -184,6 +165,15 @@ impl Runner {
         .await
     }
 
+    /// Records that the environment is about to be taken.
+    pub(super) async fn taking(&mut self, by: &Actor, taking: Taking) -> Result<(), Failure> {
+        if !matches!(self.view.borrow().state, RunState::Prepared | RunState::Deploying | RunState::Checking) {
+            return Err(refuse("take the environment now"));
+        }
+        let Taking { staging, from, reason } = taking;
+        self.append_by(by, vec![EventBody::EnvironmentTaking { staging, from, reason }]).await
+    }
+
     /// Records which gate is about to be closed.
     pub(super) async fn closing(&mut self, by: &Actor, id: StepId, job: String, note: String) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
@@ -281,6 +271,49 @@ impl Runner {
         self.by = by;
         Ok(())
     }
+}
+
+/// The staging machine of a request to start Deploy, not asked yet.
+///
+/// # Errors
+/// What is wrong with the request; nothing was changed.
+pub(crate) fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine, Failure> {
+    if view.state != RunState::Prepared {
+        return Err(refuse("start Deploy: Prepare is not done, or Deploy has started already"));
+    }
+    let bad = |what: &str| Failure::new(ErrorCode::BadInput, format!("start Deploy: {what}"));
+    if request.typed_version.trim() != view.version.to_string() {
+        return Err(
+            bad("the typed version is not the version of this release").with("expected", view.version.to_string())
+        );
+    }
+    if request.told.trim().is_empty() {
+        return Err(bad("write down who was told that some pages may fail for about a minute"));
+    }
+    if request.address.trim().is_empty() || request.port == 0 {
+        return Err(bad("the address of the staging machine is missing"));
+    }
+    if !request.fingerprint.starts_with("SHA256:") {
+        return Err(Failure::new(ErrorCode::HostUnknown, "start Deploy: nobody confirmed the staging machine"));
+    }
+    let pinned = &view.profile.host.fingerprint;
+    if !pinned.is_empty() && pinned != &request.fingerprint {
+        return Err(Failure::new(
+            ErrorCode::HostChanged,
+            "start Deploy: this is not the machine that the profile names",
+        )
+        .with("expected", pinned.clone())
+        .with("seen", request.fingerprint.clone()));
+    }
+    Ok(StagingMachine {
+        name: view.names.staging_machine.clone(),
+        address: request.address.trim().to_owned(),
+        port: request.port,
+        user: view.profile.host.user.clone(),
+        fingerprint: request.fingerprint.clone(),
+        machine_id: String::new(),
+        boot_id: String::new(),
+    })
 }
 
 /// Whether a step may be started now. A step that must happen at most once is started again only when nothing of it

@@ -42,6 +42,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         tokens: BTreeMap::new(),
         by,
         watches: false,
+        has_left: false,
     };
     Ok(Opened { messages, view: watched, context, runner })
 }

@@ -34,6 +34,15 @@ impl Sink for RunnerSink {
         answer.await.map_err(|_| closed())?
     }
 
+    async fn closing(&self, step: StepId, job: &str) -> Result<(), Failure> {
+        let closed = || Failure::new(ErrorCode::NotAllowedNow, "close a gate: the run is not open any more");
+        let (reply, answer) = oneshot::channel();
+        let messages = self.messages.upgrade().ok_or_else(closed)?;
+        let (by, job, note) = (None, job.to_owned(), String::new());
+        messages.send(Message::Closing { by, step, job, note, reply }).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
     fn seen(&self, seen: Seen) {
         self.parts.screen.live(Live { run: self.run.clone(), at: self.parts.clock.now(), seen });
     }

@@ -125,6 +125,10 @@ impl Step for BackUp {
         }
     }
 
+    fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
+        plan.map(|plan| plan.input("job").to_owned()).filter(|job| !job.is_empty())
+    }
+
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "A backup is one more file; it changes nothing.".into() }
     }

@@ -9,8 +9,9 @@ use greenlight_types::{
 
 use super::shell_quote;
 use crate::{
+    environment,
     mutant::{self, Mutant},
-    ports::{HostAddress, JobSpec, JobState, JobStatus, Revoked, Submitted, Why},
+    ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
     step::{Entry, StepContext},
 };
@@ -51,18 +52,15 @@ pub(crate) fn prefix(run: &RunView, kind: &str) -> String {
     format!("{}.{}.{kind}.{}.a", product.id, product.environment, run.version)
 }
 
-/// The word that lets one job at a time at the database of an environment, over all versions and computers (INV-D4).
-fn mutex(run: &RunView) -> String {
-    let product = &run.profile.product;
-    format!("{}.{}-db", product.id, product.environment)
-}
-
 /// A job as its plan says it.
 fn spec(run: &RunView, plan: &StepPlan) -> JobSpec {
+    let hold = Hold::of(run);
     JobSpec {
         id: plan.input("job").to_owned(),
         script: plan.input("script").to_owned(),
-        mutex: mutex(run),
+        // One job at a time at the database of an environment, over all versions and computers (INV-D4).
+        mutex: format!("{}-db", hold.environment),
+        hold,
         starts_within: STARTS_WITHIN,
     }
 }
@@ -138,12 +136,14 @@ async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec
         Ok(Submitted::Conflict) => return Err(Ended::NotStarted(conflict(&job.id))),
         Ok(Submitted::Revoked) => return Err(Ended::NotStarted(gate_closed(&job.id))),
         Ok(Submitted::Unfinished) => return Err(Ended::NotStarted(unfinished(&job.id))),
+        Ok(Submitted::NotHeld(holder)) => return Err(Ended::NotStarted(environment::not_held(holder.as_ref()))),
         Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
         Err(failure) => return Err(Ended::NotStarted(failure)),
     }
     cx.activity(step, "Starting the job");
-    match cx.ports.host.launch(host, &job.id).await {
-        Ok(()) => Ok(()),
+    match cx.ports.host.launch(host, &job.id, &job.hold).await {
+        Ok(Launched::Ordered) => Ok(()),
+        Ok(Launched::NotHeld(holder)) => Err(Ended::NotStarted(environment::not_held(holder.as_ref()))),
         Err(failure) if mutant::is(Mutant::LaunchLostIsFailure) => Err(Ended::NotStarted(failure)),
         // The launch may have arrived although its answer did not: only the host can tell.
         Err(failure) => Err(Ended::Unknown(failure.to_string())),
@@ -179,6 +179,10 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
         let status = match cx.ports.host.status(host, id).await {
             Ok(status) => mutant::misread(status),
             Err(failure) if mutant::is(Mutant::SilenceIsFailure) => return Ended::NotStarted(failure),
+            // Not a silence: another machine answers, and it cannot tell.
+            Err(failure) if matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostChanged) => {
+                return Ended::Unknown(failure.to_string());
+            }
             Err(failure) => {
                 say_lost(cx, step, &mut lost_at, &failure);
                 cx.wait(RECONNECT).await;

@@ -125,6 +125,10 @@ impl Step for RunMigration {
         job::observe(cx, &job).await
     }
 
+    fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
+        plan.map(|plan| plan.input("job").to_owned()).filter(|job| !job.is_empty())
+    }
+
     fn roll_back(&self, run: &RunView) -> WayBack {
         let restore = &run.profile.restore;
         let backup =

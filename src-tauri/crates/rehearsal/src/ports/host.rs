@@ -4,16 +4,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    HostAddress, JobSpec, JobState, JobStatus, PortResult, ReadOutput, RemoteHost, Revoked, Submitted, Why,
+    Environment, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, PortResult, ReadOutput, RemoteHost,
+    Revoked, Submitted, Taker, Why,
 };
-use greenlight_types::{ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure, Holder, RunId};
 
 use super::{InProcess, stamp};
 use crate::world::{
     World,
-    host::{Dump, Job, Put},
+    host::{Dump, Job, Packet, Put},
     record::Op,
 };
+
+/// The machine answers only to whoever knows it (INV-S1, INV-S2).
+fn refuse(world: &World, host: &HostAddress) -> PortResult<()> {
+    refuse_unreachable(world)?;
+    if world.host.fingerprint != host.fingerprint {
+        return Err(Failure::new(ErrorCode::HostChanged, "reach the staging machine: it is another one"));
+    }
+    if !host.machine_id.is_empty() && world.host.machine_id != host.machine_id {
+        return Err(Failure::new(ErrorCode::HostReplaced, "find the staging machine that Deploy started on"));
+    }
+    Ok(())
+}
 
 fn refuse_unreachable(world: &World) -> PortResult<()> {
     if world.host.is_reachable {
@@ -37,14 +50,23 @@ impl RemoteHost for InProcess {
     }
 
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
-        self.at(host, "host.submit", true, |world| {
-            let within = i64::try_from(job.starts_within.as_millis()).unwrap_or(i64::MAX);
-            Ok(match world.submit(&job.id, &job.script, &job.mutex, within) {
+        let within = i64::try_from(job.starts_within.as_millis()).unwrap_or(i64::MAX);
+        let packet = Packet::Submit {
+            id: job.id.clone(),
+            script: job.script.clone(),
+            mutex: job.mutex.clone(),
+            within,
+            run: job.hold.run.0.clone(),
+        };
+        self.order("host.submit", &host.machine_id, packet, |world| {
+            refuse(world, host)?;
+            Ok(match world.submit(&job.id, &job.script, &job.mutex, within, &job.hold.run.0) {
                 Put::New => Submitted::New,
                 Put::Same => Submitted::Same,
                 Put::Conflict => Submitted::Conflict,
                 Put::Revoked => Submitted::Revoked,
                 Put::Unfinished => Submitted::Unfinished,
+                Put::NotHeld => Submitted::NotHeld(world.host.holder.clone()),
             })
         })
         .await
@@ -57,9 +79,44 @@ impl RemoteHost for InProcess {
         .await
     }
 
-    async fn launch(&self, host: &HostAddress, id: &str) -> PortResult<()> {
-        self.at(host, "host.launch", true, |world| {
-            world.launch(id);
+    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
+        let packet = Packet::Launch { id: id.to_owned(), run: hold.run.0.clone() };
+        self.order("host.launch", &host.machine_id, packet, |world| {
+            refuse(world, host)?;
+            let is_held = world.launch(id, &hold.run.0);
+            Ok(if is_held { Launched::Ordered } else { Launched::NotHeld(world.host.holder.clone()) })
+        })
+        .await
+    }
+
+    async fn environment(&self, host: &HostAddress, _environment: &str) -> PortResult<Environment> {
+        self.at(host, "host.environment", false, |world| {
+            Ok(Environment {
+                machine_id: world.host.machine_id.clone(),
+                boot_id: format!("boot-{}", world.host.boot),
+                holder: world.host.holder.clone(),
+            })
+        })
+        .await
+    }
+
+    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
+        let Taker { person, computer, version, reason } = taker.clone();
+        self.at(host, "host.hold", true, |world| {
+            let (run, since) = (hold.run.clone(), stamp(world.now_ms()));
+            let taken = Holder { run, person, computer, version, reason, since, seen: None };
+            Ok(held(world.hold(&taken, from.map(|run| run.0.as_str())), world))
+        })
+        .await
+    }
+
+    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
+        self.at(host, "host.still", false, |world| Ok(held(world.host.is_held_by(&hold.run.0), world))).await
+    }
+
+    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
+        self.at(host, "host.leave", true, |world| {
+            world.leave(&hold.run.0);
             Ok(())
         })
         .await
@@ -89,7 +146,7 @@ impl RemoteHost for InProcess {
 }
 
 impl InProcess {
-    /// A call to the machine, which answers only to whoever knows it (INV-S1).
+    /// A call to the machine.
     async fn at<T>(
         &self,
         host: &HostAddress,
@@ -98,14 +155,15 @@ impl InProcess {
         work: impl FnOnce(&mut World) -> PortResult<T>,
     ) -> PortResult<T> {
         let guarded = |world: &mut World| {
-            refuse_unreachable(world)?;
-            if world.host.fingerprint != host.fingerprint {
-                return Err(Failure::new(ErrorCode::HostChanged, "reach the staging machine: it is another one"));
-            }
+            refuse(world, host)?;
             work(world)
         };
         if is_changing { self.change(name, guarded).await } else { Self::read(self, name, guarded).await }
     }
+}
+
+fn held(is_ours: bool, world: &World) -> Held {
+    if is_ours { Held::Ours } else { Held::NotOurs(world.host.holder.clone()) }
 }
 
 fn told(world: &mut World, id: &str) -> JobStatus {

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use greenlight_types::Holder;
 use serde::{Deserialize, Serialize};
 
 use super::{
     World,
-    record::{Actor, Op},
+    record::{Actor, Caller, Op},
     work::{HostEvent, Work},
 };
 
@@ -35,6 +36,41 @@ pub struct Host {
     pub folder_hash: String,
     /// The fingerprint it presents.
     pub fingerprint: String,
+    /// Its machine id.
+    #[serde(default)]
+    pub machine_id: String,
+    /// Who holds the environment.
+    #[serde(default)]
+    pub holder: Option<Holder>,
+    /// Orders under way: when each arrives, and the machine that it is meant for.
+    #[serde(default)]
+    pub under_way: Vec<(i64, String, Packet)>,
+}
+
+/// An order for the machine that is still under way when its connection is given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Packet {
+    /// A job to put there.
+    Submit {
+        /// Its id.
+        id: String,
+        /// Its script.
+        script: String,
+        /// Its mutex.
+        mutex: String,
+        /// How long it may be started, in ms.
+        within: i64,
+        /// The run that holds the environment.
+        run: String,
+    },
+    /// A job to start.
+    Launch {
+        /// Its id.
+        id: String,
+        /// The run that holds the environment.
+        run: String,
+    },
 }
 
 /// How scripts end, and how long they take.
@@ -88,6 +124,8 @@ pub enum Put {
     Revoked,
     /// The attempt before may still start, or runs.
     Unfinished,
+    /// Another run holds the environment, or nobody.
+    NotHeld,
 }
 
 /// A backup file.
@@ -131,7 +169,16 @@ impl Host {
             migrates_to: version.to_owned(),
             folder_hash: super::digest(version).trim_start_matches("sha256:").to_owned(),
             fingerprint: format!("SHA256:{}", super::digest(version).chars().skip(7).take(43).collect::<String>()),
+            machine_id: "machine-1".to_owned(),
+            holder: None,
+            under_way: Vec::new(),
         }
+    }
+
+    /// Whether a run holds the environment.
+    #[must_use]
+    pub fn is_held_by(&self, run: &str) -> bool {
+        self.holder.as_ref().is_some_and(|holder| holder.run.0 == run)
     }
 
     /// Whether the attempt before this one is over.
@@ -151,7 +198,8 @@ impl Host {
 
     /// When the next script ends.
     pub(crate) fn due_ms(&self) -> Option<i64> {
-        self.jobs.values().filter(|job| job.is_running()).map(|job| job.ends_ms).min()
+        let ends = self.jobs.values().filter(|job| job.is_running()).map(|job| job.ends_ms);
+        ends.chain(self.under_way.iter().map(|(at, _, _)| *at)).min()
     }
 
     /// The newest file that a pattern of backups finds.
@@ -211,11 +259,12 @@ fn name(work: Work) -> &'static str {
 
 impl World {
     /// Puts a job on the machine: `None` when it is new, else whether it is the same (the first submit wins).
-    pub fn submit(&mut self, id: &str, script: &str, mutex: &str, starts_within_ms: i64) -> Put {
+    pub fn submit(&mut self, id: &str, script: &str, mutex: &str, starts_within_ms: i64, run: &str) -> Put {
         let put = match self.host.jobs.get(id) {
             Some(job) if job.revoked.is_some() => Put::Revoked,
             Some(job) if job.script == script => Put::Same,
             Some(_) => Put::Conflict,
+            None if !self.host.is_held_by(run) => Put::NotHeld,
             None if !self.host.is_next(id) => Put::Unfinished,
             None => Put::New,
         };
@@ -224,6 +273,7 @@ impl World {
             Put::Conflict => Some("conflict".to_owned()),
             Put::Revoked => Some("revoked".to_owned()),
             Put::Unfinished => Some("unfinished".to_owned()),
+            Put::NotHeld => Some("not held".to_owned()),
         };
         self.record.request(self.now_ms, refused, Op::SubmitJob { id: id.to_owned(), script: script.to_owned() });
         if put == Put::New {
@@ -252,9 +302,56 @@ impl World {
         is_won
     }
 
-    /// Starts a job unless it started before: one gate, however often it is asked (INV-D2).
-    pub fn launch(&mut self, id: &str) {
-        self.record.done(self.now_ms, Op::LaunchJob { id: id.to_owned() });
+    /// Takes the environment for a run when `from` still holds it; whether the run holds it afterwards.
+    pub fn hold(&mut self, taken: &Holder, from: Option<&str>) -> bool {
+        let now = self.host.holder.as_ref().map(|holder| holder.run.0.as_str());
+        let is_ours = now == Some(taken.run.0.as_str());
+        let is_won = is_ours || now == from;
+        let op = Op::EnvironmentTaken { run: taken.run.0.clone(), from: from.map(str::to_owned) };
+        self.record.request(self.now_ms, (!is_won).then(|| "not held".to_owned()), op);
+        if is_won && !is_ours {
+            self.effects += 1;
+            self.host.holder = Some(taken.clone());
+        }
+        is_won
+    }
+
+    /// Gives the environment back, when that run holds it.
+    pub fn leave(&mut self, run: &str) {
+        let is_held = self.host.is_held_by(run);
+        let refused = (!is_held).then(|| "not held".to_owned());
+        self.record.request(self.now_ms, refused, Op::EnvironmentLeft { run: run.to_owned() });
+        if is_held {
+            self.effects += 1;
+            self.host.holder = None;
+        }
+    }
+
+    /// Puts another machine at the same address, with the same host key, as a copy of an image has it: it knows of no job.
+    pub fn replace_host(&mut self) {
+        self.reboot();
+        let fresh = Host::prepared_for(&self.host.migrates_to, self.now_ms);
+        self.host.machine_id = format!("machine-{}", self.host.boot);
+        self.host.jobs.clear();
+        self.host.holder = None;
+        self.host.dumps = fresh.dumps;
+        let op = Op::HostReplaced { machine: self.host.machine_id.clone() };
+        self.record.by_itself(self.now_ms, Actor::Host, op);
+    }
+
+    /// Starts a job unless it started before, while that run holds the environment: one gate, however often it is asked
+    /// (INV-D2). Whether it was held.
+    pub fn launch(&mut self, id: &str, run: &str) -> bool {
+        let is_held = self.host.is_held_by(run);
+        let refused = (!is_held).then(|| "not held".to_owned());
+        self.record.request(self.now_ms, refused, Op::LaunchJob { id: id.to_owned() });
+        if is_held {
+            self.begin(id);
+        }
+        is_held
+    }
+
+    fn begin(&mut self, id: &str) {
         let (now, boot, ends) = (self.now_ms, self.host.boot, self.host.ends.clone());
         let is_busy = self.host.is_busy(id);
         let may_start = |job: &&mut Job| job.started_ms.is_none() && job.revoked.is_none() && now <= job.not_after_ms;
@@ -291,8 +388,35 @@ impl World {
         }
     }
 
-    /// Ends the scripts that are due.
+    /// An order that arrives at that time, whoever answers there by then.
+    pub fn delay(&mut self, packet: Packet, machine_id: &str, at_ms: i64) {
+        self.host.under_way.push((at_ms, machine_id.to_owned(), packet));
+        self.changed();
+    }
+
+    fn deliver(&mut self) {
+        let (now, before) = (self.now_ms, self.record.caller());
+        self.record.called_by(Caller { actor: Actor::App, process: 0, is_answered: false, is_late: true });
+        let (due, later) = std::mem::take(&mut self.host.under_way).into_iter().partition(|(at, _, _)| *at <= now);
+        self.host.under_way = later;
+        let due: Vec<(i64, String, Packet)> = due;
+        for (_, machine, packet) in due {
+            if !machine.is_empty() && machine != self.host.machine_id {
+                continue;
+            }
+            match packet {
+                Packet::Submit { id, script, mutex, within, run } => {
+                    self.submit(&id, &script, &mutex, within, &run);
+                }
+                Packet::Launch { id, run } => _ = self.launch(&id, &run),
+            }
+        }
+        self.record.called_by(before);
+    }
+
+    /// Delivers the orders and ends the scripts that are due.
     pub(crate) fn live_host(&mut self) {
+        self.deliver();
         let now = self.now_ms;
         let due: Vec<String> = self
             .host

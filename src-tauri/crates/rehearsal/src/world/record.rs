@@ -34,11 +34,13 @@ pub struct Caller {
     pub process: u32,
     /// Whether the answer will reach it.
     pub is_answered: bool,
+    /// Whether it left long ago.
+    pub is_late: bool,
 }
 
 impl Caller {
     /// A colleague.
-    pub const COLLEAGUE: Self = Self { actor: Actor::Colleague, process: 0, is_answered: true };
+    pub const COLLEAGUE: Self = Self { actor: Actor::Colleague, process: 0, is_answered: true, is_late: false };
 }
 
 /// One entry.
@@ -57,6 +59,8 @@ pub struct Entry {
     pub applied: bool,
     /// Whether the answer reached who asked.
     pub answered: bool,
+    /// Whether it was under way for long after its connection was given up.
+    pub late: bool,
     /// Words of a refusal.
     pub refused: Option<String>,
     /// What.
@@ -79,6 +83,12 @@ pub enum Op {
     LaunchJob { id: String },
     /// The gate of a job was to be closed.
     RevokeJob { id: String, why: String },
+    /// The environment was to be taken for a run.
+    EnvironmentTaken { run: String, from: Option<String> },
+    /// The environment was to be given back by a run.
+    EnvironmentLeft { run: String },
+    /// Another machine stands at the address of the staging machine.
+    HostReplaced { machine: String },
     /// A script began: the moment that must come at most once for a migration.
     PayloadStarted { job: String, work: &'static str, boot: u32 },
     /// It ended.
@@ -174,7 +184,7 @@ impl Record {
 
     /// Something that happened by itself.
     pub fn by_itself(&mut self, at: i64, actor: Actor, op: Op) {
-        self.write(at, Caller { actor, process: 0, is_answered: true }, None, op);
+        self.write(at, Caller { actor, process: 0, is_answered: true, is_late: false }, None, op);
     }
 
     fn write(&mut self, at: i64, caller: Caller, refused: Option<String>, op: Op) {
@@ -189,6 +199,7 @@ impl Record {
             process: caller.process,
             applied: refused.is_none(),
             answered: caller.is_answered,
+            late: caller.is_late,
             refused,
             op,
         });

@@ -7,11 +7,12 @@
 //! environment with reviewers), W9 (the app re-runs nothing), E3, E8, E10 and E12 (it asks for no service deployments and
 //! rolls nothing back), M3 (the script is a black box), M6 (a rule of the engine).
 
+use greenlight_types::{Holder, RunId, Stamp};
 use serde_json::{Value, json};
 
 use super::{
     definition::{self, FIRST},
-    host::{Host, Put},
+    host::{Host, Packet, Put},
     record::{Actor, Caller},
     rules::{Breaker, Concurrency, Deploys},
     service::{Rollout, Status},
@@ -342,20 +343,64 @@ fn trap_l2_a_line_may_be_readable_only_after_newer_ones() {
 
 #[test]
 fn trap_s3_m5_a_job_that_is_launched_again_starts_once_and_a_restart_leaves_no_result() {
-    let mut world = world(Rules::default());
+    let mut world = held_world(Rules::default());
     let script = "cd /opt/rally && ./run.sh";
-    assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR), Put::New);
-    assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR), Put::Same);
-    assert_eq!(world.submit(FIRST_JOB, "another", "db", HOUR), Put::Conflict, "the first one stays");
+    assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR, RUN), Put::New);
+    assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR, RUN), Put::Same);
+    assert_eq!(world.submit(FIRST_JOB, "another", "db", HOUR, RUN), Put::Conflict, "the first one stays");
     for _ in 0..3 {
-        world.launch(FIRST_JOB);
+        world.launch(FIRST_JOB, RUN);
     }
     world.reboot();
-    world.launch(FIRST_JOB);
+    world.launch(FIRST_JOB, RUN);
     pass(&mut world, 600);
     let job = &world.host.jobs["rally.prod.migrate.2.1.0.a1"];
     assert_eq!((job.starts, job.ended, job.is_lost), (1, None, true));
     assert!(world.schema().1, "how far it came is not known");
+}
+
+const RUN: &str = "run-1";
+
+fn holder(run: &str) -> Holder {
+    let since = Stamp("2026-11-23T09:00:00.000Z".to_owned());
+    let text = || "x".to_owned();
+    let run = RunId(run.to_owned());
+    Holder { run, person: text(), computer: text(), version: text(), reason: text(), since, seen: None }
+}
+
+/// A world whose environment is held by [`RUN`].
+fn held_world(rules: Rules) -> World {
+    let mut world = world(rules);
+    assert!(world.hold(&holder(RUN), None));
+    world
+}
+
+#[test]
+fn one_run_holds_the_environment_and_only_its_jobs_start() {
+    let mut world = held_world(Rules::default());
+    assert!(world.hold(&holder(RUN), None), "a repeat keeps it");
+    assert!(!world.hold(&holder("run-2"), None), "it is held");
+    assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR, "run-2"), Put::NotHeld);
+    assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR, RUN), Put::New);
+    assert!(world.hold(&holder("run-2"), Some(RUN)), "a person takes it over");
+    assert!(!world.launch(FIRST_JOB, RUN), "an order that comes late");
+    assert_eq!(world.host.jobs[FIRST_JOB].starts, 0);
+    world.leave(RUN);
+    assert!(world.host.is_held_by("run-2"), "only its holder gives it back");
+    assert!(world.launch(FIRST_JOB, "run-2"));
+    assert_eq!(world.host.jobs[FIRST_JOB].starts, 1);
+}
+
+#[test]
+fn an_order_that_was_under_way_for_long_starts_nothing_after_its_time_nor_for_who_holds_no_more() {
+    let mut world = held_world(Rules::default());
+    world.submit(FIRST_JOB, "./run.sh", "db", 10 * MINUTE, RUN);
+    let machine = world.host.machine_id.clone();
+    let order = || Packet::Launch { id: FIRST_JOB.to_owned(), run: RUN.to_owned() };
+    world.delay(order(), &machine, world.now_ms() + 11 * MINUTE);
+    world.delay(order(), "another machine", world.now_ms() + MINUTE);
+    pass(&mut world, 700);
+    assert_eq!(world.host.jobs[FIRST_JOB].starts, 0);
 }
 
 const FIRST_JOB: &str = "rally.prod.migrate.2.1.0.a1";
@@ -364,43 +409,43 @@ const HOUR: i64 = 60 * MINUTE;
 
 #[test]
 fn a_closed_gate_stays_closed_whatever_arrives_late_and_the_next_attempt_may_follow() {
-    let mut world = world(Rules::default());
+    let mut world = held_world(Rules::default());
     assert!(world.revoke(FIRST_JOB, "outside"), "also of a job that is not there yet");
-    assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR), Put::Revoked);
-    world.launch(FIRST_JOB);
+    assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR, RUN), Put::Revoked);
+    world.launch(FIRST_JOB, RUN);
     assert_eq!(world.host.jobs[FIRST_JOB].starts, 0);
-    assert_eq!(world.submit(SECOND_JOB, "./run.sh", "db", HOUR), Put::New);
-    world.launch(SECOND_JOB);
+    assert_eq!(world.submit(SECOND_JOB, "./run.sh", "db", HOUR, RUN), Put::New);
+    world.launch(SECOND_JOB, RUN);
     assert!(!world.revoke(SECOND_JOB, "outside"), "it had started");
 }
 
 #[test]
 fn a_job_is_not_started_after_its_time_nor_beside_another_one_of_its_mutex() {
-    let mut world = world(Rules::default());
-    world.submit(FIRST_JOB, "./run.sh", "db", MINUTE);
-    assert_eq!(world.submit(SECOND_JOB, "./run.sh", "db", HOUR), Put::Unfinished, "the first may still start");
+    let mut world = held_world(Rules::default());
+    world.submit(FIRST_JOB, "./run.sh", "db", MINUTE, RUN);
+    assert_eq!(world.submit(SECOND_JOB, "./run.sh", "db", HOUR, RUN), Put::Unfinished, "the first may still start");
     pass(&mut world, 61);
-    world.launch(FIRST_JOB);
+    world.launch(FIRST_JOB, RUN);
     assert_eq!(world.host.jobs[FIRST_JOB].starts, 0);
     let backup = "rally.prod.backup.2.1.0.a1";
-    world.submit(backup, "./backupRallyPROD.sh", "db", HOUR);
-    world.launch(backup);
+    world.submit(backup, "./backupRallyPROD.sh", "db", HOUR, RUN);
+    world.launch(backup, RUN);
     assert!(world.revoke(FIRST_JOB, "expired"));
-    world.submit(SECOND_JOB, "./run.sh", "db", HOUR);
-    world.launch(SECOND_JOB);
+    world.submit(SECOND_JOB, "./run.sh", "db", HOUR, RUN);
+    world.launch(SECOND_JOB, RUN);
     assert_eq!(world.host.jobs[SECOND_JOB].starts, 0, "a backup runs");
     pass(&mut world, 3_600);
-    world.launch(SECOND_JOB);
+    world.launch(SECOND_JOB, RUN);
     assert_eq!(world.host.jobs[SECOND_JOB].starts, 1);
 }
 
 #[test]
 fn trap_m1_a_backup_may_end_with_0_and_leave_an_empty_file() {
-    let mut world = world(Rules::default());
+    let mut world = held_world(Rules::default());
     (world.host.ends.bad_backups, world.host.ends.backup) = (1, 0);
     for job in ["a1", "a2"] {
-        world.submit(job, "./backupRallyPROD.sh", "db", HOUR);
-        world.launch(job);
+        world.submit(job, "./backupRallyPROD.sh", "db", HOUR, RUN);
+        world.launch(job, RUN);
         pass(&mut world, 600);
     }
     let exits: Vec<Option<i32>> = world.host.jobs.values().map(|job| job.ended.map(|(_, exit)| exit)).collect();

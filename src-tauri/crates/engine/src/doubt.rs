@@ -1,0 +1,60 @@
+//! Asks the world about a step in doubt. "It did not start" is no answer while an order to start it may still be on its way:
+//! the gate of its job is closed first, and then it is (INV-J3, INV-D5).
+
+use greenlight_types::{ErrorCode, Failure, Observation, Status, StepId, StepPlan};
+
+use crate::{
+    fold,
+    mutant::{self, Mutant},
+    ports::{Revoked, Why},
+    step::StepContext,
+    steps,
+};
+
+/// What the world says of a step; of one in doubt, for good.
+pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Observation {
+    let seen = steps::get(step).observe(cx, plan).await;
+    let is_doubted = fold::step(&cx.run(), step).is_some_and(|step| step.status == Status::InDoubt);
+    match (seen, steps::get(step).could_start(plan)) {
+        (Observation::NotDone { evidence }, Some(job)) if is_doubted && !mutant::is(Mutant::DoubtUnfenced) => {
+            match fence(cx, step, &job).await {
+                Ok(Revoked::Won) => Observation::NotDone {
+                    evidence: format!("{evidence} Its gate is closed now: an order still on its way starts nothing."),
+                },
+                // An order was faster: what it started is found.
+                Ok(Revoked::Lost) => steps::get(step).observe(cx, plan).await,
+                Err(failure) => Observation::Unknown { why: failure.to_string() },
+            }
+        }
+        (seen, _) => seen,
+    }
+}
+
+/// Closes the gate of a job that never started. That it is about to be closed stands in the record first (INV-J1).
+async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Failure> {
+    if !cx.doubts.was_announced(job) {
+        cx.sink.closing(step, job).await?;
+        cx.doubts.announce(job);
+    }
+    cx.ports.host.revoke(&cx.host()?, job, Why::Expired).await
+}
+
+/// Closes the gate of what a person says did not happen; what is to be added to their word. A machine that does not answer,
+/// or is another one by now, does not keep a person from saying what they saw.
+///
+/// # Errors
+/// `NotAllowedNow` when it started after all.
+pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Result<String, Failure> {
+    let Some(job) = steps::get(step).could_start(plan) else { return Ok(String::new()) };
+    match fence(cx, step, &job).await {
+        Ok(Revoked::Won) => Ok(" Its gate is closed now.".to_owned()),
+        Ok(Revoked::Lost) => Err(Failure::new(
+            ErrorCode::NotAllowedNow,
+            format!("take your word that it did not happen: {job} started on the staging machine"),
+        )
+        .with("job", job)
+        .hint("Ask the world again; the app follows it.")),
+        Err(failure) if failure.code == ErrorCode::JournalFailed => Err(failure),
+        Err(failure) => Ok(format!(" The staging machine could not be asked ({failure}).")),
+    }
+}

@@ -1,0 +1,100 @@
+//! INV-S2 and one operator at a time: nothing is asked of another machine than the one that Deploy started on, and whoever
+//! changes production holds it.
+
+use crate::{
+    Found,
+    known::Known,
+    records::{Actor, Body, Entry, Event, Op, Step},
+};
+
+/// What may pass between the answer that an environment is still held and the start that follows it: one slow answer.
+const SLACK_MS: i64 = 60_000;
+
+/// A changing step of Deploy starts only while its run holds the environment; taking it from another run has a reason.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::EnvironmentTaking { from: Some(holder), reason, .. } = &event.body {
+        if reason.trim().is_empty() {
+            found.add("ONE-OPERATOR", "the environment is taken from another run without a reason");
+        }
+        if holder.run == event.run {
+            found.add("ONE-OPERATOR", "a run takes the environment from itself");
+        }
+    }
+    if let Body::DeployStarted { staging } = &event.body {
+        if staging.machine_id.is_empty() {
+            found.add("INV-S2", "Deploy starts on a machine that nobody asked for its id");
+        }
+        if known.world.holder.0.as_ref() != Some(&event.run) && !is_fresh(known, &event.at) {
+            found.add("ONE-OPERATOR", "Deploy starts without the environment");
+        }
+    }
+    if let Body::StepStarted { step: step @ (Step::BackUp | Step::DispatchBuild | Step::RunMigration), .. } =
+        &event.body
+        && known.world.holder.0.as_ref() != Some(&event.run)
+        && !is_fresh(known, &event.at)
+    {
+        let holder = known.world.holder.0.as_deref().unwrap_or("nobody");
+        found.add("ONE-OPERATOR", format!("{step:?} starts while {holder} holds the environment"));
+    }
+}
+
+/// Whether the environment was lost only just now, so that the app cannot have seen it.
+fn is_fresh(known: &Known, at: &str) -> bool {
+    crate::known::ms(at).is_some_and(|at| at - known.world.holder.1 < SLACK_MS)
+}
+
+/// What the app asks of the machine.
+pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    if entry.actor != Actor::App {
+        return;
+    }
+    let is_of_host = match &entry.op {
+        Op::EnvironmentTaken { run, from } => {
+            if known.taking.as_ref() != Some(from) || *run != known.run {
+                found.add("INV-J1", format!("the environment was taken from {from:?} for {run}, and no event says so"));
+            }
+            true
+        }
+        Op::EnvironmentLeft { run } => {
+            if !known.has_ended || *run != known.run {
+                found.add("INV-J1", format!("the environment of {run} was given back before the end of the run"));
+            }
+            true
+        }
+        Op::SubmitJob { .. } | Op::LaunchJob { .. } | Op::RevokeJob { .. } | Op::JobSeen { .. } => true,
+        Op::PushRef { .. }
+        | Op::DeleteRef { .. }
+        | Op::Dispatch { .. }
+        | Op::RegisterTaskDefinition { .. }
+        | Op::HostReplaced { .. }
+        | Op::PayloadStarted { .. }
+        | Op::PayloadEnded { .. }
+        | Op::DumpWritten { .. }
+        | Op::SchemaChanged
+        | Op::HostRebooted
+        | Op::ImagePushed
+        | Op::RunEnded
+        | Op::DeploymentStarted
+        | Op::DeploymentEnded
+        | Op::TaskBecameHealthy
+        | Op::TaskStopped
+        | Op::UpdateService
+        | Op::StopDeployment
+        | Op::Listing { .. }
+        | Op::Described { .. }
+        | Op::ServiceSeen { .. }
+        | Op::SiteAnswered { .. }
+        | Op::RunSeen { .. }
+        | Op::ImageSeen { .. } => false,
+    };
+    let answers = known.world.machine.as_ref();
+    if is_of_host && known.machine.is_some() && answers.is_some() && known.machine.as_ref() != answers {
+        found.add("INV-S2", format!("{:?} answered in place of the machine that Deploy started on", answers));
+    }
+    if matches!(entry.op, Op::SubmitJob { .. } | Op::LaunchJob { .. })
+        && entry.applied
+        && known.world.holder.0.as_ref() != Some(&known.run)
+    {
+        found.add("ONE-OPERATOR", "a job was put or started by a run that does not hold the environment");
+    }
+}
