@@ -343,6 +343,62 @@ fn a_migration_beside_another_job_at_the_database_is_found() {
     assert_eq!(broken(&at_the_migration(&[other])), BTreeSet::from(["INV-D4"]));
 }
 
+/// The world's record of a change at the staging machine an hour before a step was started.
+fn before_the_start_of(step: &str, op: &Value) -> Vec<Record> {
+    let mut records = released();
+    let start = place(&records, |told| is_step(told, "stepStarted", step));
+    let entry = json!({ "at": 0, "actor": "colleague", "applied": true, "answered": true, "op": op });
+    records.insert(start, ("request".to_owned(), entry));
+    records
+}
+
+#[test]
+fn a_build_that_starts_while_another_run_holds_the_environment_is_found() {
+    let taken = json!({ "kind": "environmentTaken", "run": "run-9", "from": null });
+    assert!(broken(&before_the_start_of("DispatchBuild", &taken)).contains("ONE-OPERATOR"));
+}
+
+#[test]
+fn an_environment_that_is_taken_without_a_reason_or_unsaid_is_found() {
+    let holder = json!({ "run": "run-9" });
+    let is_taking = |told: &Value| kind(told) == "environmentTaking";
+    let records = changed(is_taking, |told| set(told, "/body/from", holder.clone()));
+    assert_eq!(broken(&records), BTreeSet::from(["ONE-OPERATOR", "INV-J1"]));
+    let from = |told: &mut Value| set(told, "/op/from", json!("run-9"));
+    assert_eq!(broken(&changed(|told| kind(told) == "environmentTaken", from)), BTreeSet::from(["INV-J1"]));
+}
+
+#[test]
+fn a_replaced_machine_that_is_asked_is_found() {
+    let replaced = json!({ "kind": "hostReplaced", "machine": "machine-2" });
+    assert!(broken(&before_the_start_of("RunMigration", &replaced)).contains("INV-S2"));
+    let is_start = |told: &Value| kind(told) == "deployStarted";
+    let unasked = changed(is_start, |told| set(told, "/body/staging/machineId", json!("")));
+    assert_eq!(broken(&unasked), BTreeSet::from(["INV-S2"]));
+}
+
+#[test]
+fn a_job_that_begins_after_the_app_called_it_not_done_is_found() {
+    let mut records = released();
+    let launch = place(&records, |told| kind(told) == "payloadStarted" && told["op"]["work"] == "migration");
+    let before = &records[..launch];
+    let seq =
+        before.iter().rev().find(|(what, _)| what == "event").map_or(0, |(_, told)| told["seq"].as_u64().unwrap_or(0));
+    let event = |number: u64, body: Value| {
+        let by = json!({ "person": "Ann", "computer": "desk-7" });
+        (
+            "event".to_owned(),
+            json!({ "run": "r", "seq": seq + number, "at": "2026-11-23T11:00:00Z", "by": by, "body": body }),
+        )
+    };
+    let doubt = json!({ "kind": "stepInDoubt", "step": "RunMigration", "attempt": 1, "why": "lost" });
+    let reset = json!({ "kind": "stepReset", "step": "RunMigration", "attempt": 1, "evidence": "It never started." });
+    records.truncate(launch + 1);
+    records.insert(launch, event(2, reset));
+    records.insert(launch, event(1, doubt));
+    assert!(broken(&records).contains("INV-J3"), "{:?}", broken(&records));
+}
+
 #[test]
 fn saved_settings_that_differ_in_more_than_the_image_are_found() {
     let mut records = released();
