@@ -15,7 +15,7 @@ pub mod keychain;
 pub mod logs;
 pub mod mutant;
 mod private;
-mod remote_job;
+pub mod remote_job;
 pub mod site;
 pub mod slept;
 pub mod spool;

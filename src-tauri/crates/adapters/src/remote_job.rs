@@ -5,6 +5,7 @@
 //! say whether it lives, and absence of a result is a state, never a failure (RELIABILITY.md 3).
 
 mod held;
+mod verbs;
 
 use std::sync::LazyLock;
 
@@ -15,11 +16,12 @@ use greenlight_engine::ports::{
 use greenlight_types::{ErrorCode, Failure, Retry, RunId};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::held::environment;
+use self::held::environment;
+pub use self::verbs::{JobHost, Shell};
 use crate::mutant::{self, Mutant};
 
 /// The verbs.
-pub(crate) const SCRIPT: &str = include_str!("remote_job/job.sh");
+const SCRIPT: &str = include_str!("remote_job/job.sh");
 
 /// Its hash, which is its name on the machine: an app never runs the verbs of another one.
 static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| hex(&Sha256::digest(SCRIPT)));
@@ -28,7 +30,7 @@ static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| hex(&Sha256::digest(SCRI
 const SCRIPT_MAX: usize = 64 * 1024;
 
 /// A call of the script: the command for `exec`, and its standard input.
-pub(crate) struct Call {
+struct Call {
     /// Command line, for any login shell: one word of it is quoted, and has no quote in it.
     pub command: String,
     /// Standard input.
@@ -60,7 +62,7 @@ impl Call {
     }
 
     /// Puts the verbs on the machine. What was damaged on the way is never put in place.
-    pub(crate) fn upload() -> Self {
+    fn upload() -> Self {
         let (hash, nonce) = (&*SCRIPT_HASH, format!("{:032x}", rand::random::<u128>()));
         let command = format!(
             "sh -c 'umask 077; d=$HOME/.greenlight/helper; mkdir -p \"$d\" && t=$(mktemp \"$d/new.XXXXXXXX\") && \
@@ -71,7 +73,7 @@ impl Call {
         Self { command, input: SCRIPT.to_owned(), nonce }
     }
 
-    pub(crate) fn submit(at: &HostAddress, job: &JobSpec) -> PortResult<Self> {
+    fn submit(at: &HostAddress, job: &JobSpec) -> PortResult<Self> {
         if job.script.is_empty() || job.script.len() > SCRIPT_MAX {
             return Err(Failure::new(ErrorCode::BadInput, "put an empty or too large script on the machine"));
         }
@@ -81,47 +83,47 @@ impl Call {
         Ok(Self { input: job.script.clone(), ..Self::new(at, "submit", &job.id, &words)? })
     }
 
-    pub(crate) fn launch(at: &HostAddress, id: &str, hold: &Hold) -> PortResult<Self> {
+    fn launch(at: &HostAddress, id: &str, hold: &Hold) -> PortResult<Self> {
         Self::new(at, "launch", id, &[&hold.environment, &hold.run.0])
     }
 
-    pub(crate) fn revoke(at: &HostAddress, id: &str, why: Why) -> PortResult<Self> {
+    fn revoke(at: &HostAddress, id: &str, why: Why) -> PortResult<Self> {
         Self::new(at, "revoke", id, &[word(why)])
     }
 
-    pub(crate) fn status(at: &HostAddress, id: &str) -> PortResult<Self> {
+    fn status(at: &HostAddress, id: &str) -> PortResult<Self> {
         Self::new(at, "status", id, &[])
     }
 
-    pub(crate) fn list(at: &HostAddress, prefix: &str) -> PortResult<Self> {
+    fn list(at: &HostAddress, prefix: &str) -> PortResult<Self> {
         Self::new(at, "list", prefix, &[])
     }
 
-    pub(crate) fn output(at: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Self> {
+    fn output(at: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Self> {
         Self::new(at, "output", id, &[&offset.to_string(), &max.to_string()])
     }
 
-    pub(crate) fn holder(at: &HostAddress, environment: &str) -> PortResult<Self> {
+    fn holder(at: &HostAddress, environment: &str) -> PortResult<Self> {
         Self::new(at, "holder", environment, &[])
     }
 
-    pub(crate) fn hold(at: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Self> {
+    fn hold(at: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Self> {
         let who = held::who(taker)?;
         let (sha, from) = (hex(&Sha256::digest(&who)), from.map_or(held::NOBODY, |run| &run.0));
         let call = Self::new(at, "hold", &hold.environment, &[&hold.run.0, from, &sha])?;
         Ok(Self { input: who, ..call })
     }
 
-    pub(crate) fn still(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
+    fn still(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
         Self::new(at, "still", &hold.environment, &[&hold.run.0])
     }
 
-    pub(crate) fn leave(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
+    fn leave(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
         Self::new(at, "leave", &hold.environment, &[&hold.run.0])
     }
 
     /// The frame in what the machine printed; `None` when the verbs are not on the machine yet.
-    pub(crate) fn frame(&self, printed: &str) -> PortResult<Option<String>> {
+    fn frame(&self, printed: &str) -> PortResult<Option<String>> {
         let (open, close) = (format!("<<<JOB:{}\n", self.nonce), format!("\nJOB:{}>>>", self.nonce));
         let frame =
             printed.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map(|(frame, _)| frame.trim());
@@ -177,7 +179,7 @@ fn unreadable(printed: &str) -> Failure {
 }
 
 /// Reads the answer of submit.
-pub(crate) fn submitted(frame: &str) -> PortResult<Submitted> {
+fn submitted(frame: &str) -> PortResult<Submitted> {
     match frame {
         "new" => Ok(Submitted::New),
         "same" => Ok(Submitted::Same),
@@ -189,7 +191,7 @@ pub(crate) fn submitted(frame: &str) -> PortResult<Submitted> {
 }
 
 /// Reads the answer of launch.
-pub(crate) fn launched(frame: &str) -> PortResult<Launched> {
+fn launched(frame: &str) -> PortResult<Launched> {
     match frame {
         "launched" => Ok(Launched::Ordered),
         "absent" => Err(Failure::new(ErrorCode::JobConflict, "start the job: it is not on the staging machine")),
@@ -198,7 +200,7 @@ pub(crate) fn launched(frame: &str) -> PortResult<Launched> {
 }
 
 /// Reads the answer of hold and still.
-pub(crate) fn held(frame: &str) -> PortResult<Held> {
+fn held(frame: &str) -> PortResult<Held> {
     match frame.split_once(' ') {
         Some(("ours", _)) => Ok(Held::Ours),
         Some(_) | None => held::other(frame).map(Held::NotOurs),
@@ -206,7 +208,7 @@ pub(crate) fn held(frame: &str) -> PortResult<Held> {
 }
 
 /// Reads the answer of revoke.
-pub(crate) fn revoked(frame: &str) -> PortResult<Revoked> {
+fn revoked(frame: &str) -> PortResult<Revoked> {
     match frame {
         "won" => Ok(Revoked::Won),
         "lost" => Ok(Revoked::Lost),
@@ -215,7 +217,7 @@ pub(crate) fn revoked(frame: &str) -> PortResult<Revoked> {
 }
 
 /// Reads one state line: `name=value` between spaces.
-pub(crate) fn status(id: &str, line: &str) -> PortResult<JobStatus> {
+fn status(id: &str, line: &str) -> PortResult<JobStatus> {
     let value = |name: &str| {
         line.split_whitespace()
             .find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
@@ -258,7 +260,7 @@ pub(crate) fn status(id: &str, line: &str) -> PortResult<JobStatus> {
 }
 
 /// Reads the list, sorted by id.
-pub(crate) fn statuses(frame: &str) -> PortResult<Vec<JobStatus>> {
+fn statuses(frame: &str) -> PortResult<Vec<JobStatus>> {
     let mut found = frame
         .lines()
         .filter(|line| !line.trim().is_empty())
@@ -272,7 +274,7 @@ pub(crate) fn statuses(frame: &str) -> PortResult<Vec<JobStatus>> {
 }
 
 /// Reads a piece of output: offset and hash must match.
-pub(crate) fn output(frame: &str, offset: u64) -> PortResult<Vec<u8>> {
+fn output(frame: &str, offset: u64) -> PortResult<Vec<u8>> {
     let mut fields = frame.split_whitespace();
     let (at, sha, body) = (fields.next(), fields.next(), fields.next().unwrap_or_default());
     let bytes = STANDARD.decode(body).map_err(|_| unreadable(frame))?;

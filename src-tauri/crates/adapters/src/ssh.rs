@@ -11,11 +11,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use greenlight_engine::ports::{
-    Credential, Environment, Held, Hold, HostAddress, JobSpec, JobStatus, Launched, PortResult, ReadOutput, RemoteHost,
-    Revoked, SecretText, Secrets, Submitted, Taker, Why,
-};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, RunId};
+use greenlight_engine::ports::{Credential, HostAddress, PortResult, ReadOutput, SecretText, Secrets};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry};
 use russh::{
     ChannelMsg, Preferred, client,
     keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
@@ -23,19 +20,20 @@ use russh::{
 
 use crate::{
     mutant::{self, Mutant},
-    remote_job::{self, Call},
+    remote_job::{JobHost, Shell},
     slept::{BothClocks, ReadClocks, slept},
 };
 
 /// Deadline of a connection, authentication included.
 const CONNECT: Duration = Duration::from_secs(15);
-/// Deadline of one job verb.
-const VERB: Duration = Duration::from_secs(20);
 const OUT_MAX: usize = 256 * 1024;
 const ERR_MAX: usize = 64 * 1024;
 
+/// The staging machine over SSH.
+pub type SshHost = JobHost<Ssh>;
+
 /// See the file.
-pub struct SshHost {
+pub struct Ssh {
     secrets: Arc<dyn Secrets>,
     read_clocks: ReadClocks,
     /// One connection, made again when the machine, or the connection itself, is another one.
@@ -77,9 +75,11 @@ impl SshHost {
     /// The same with other clocks.
     #[must_use]
     pub fn with_clocks(secrets: Arc<dyn Secrets>, read_clocks: ReadClocks) -> Self {
-        Self { secrets, read_clocks, open: tokio::sync::Mutex::default() }
+        Self::over(Ssh { secrets, read_clocks, open: tokio::sync::Mutex::default() })
     }
+}
 
+impl Ssh {
     /// A session on the machine: the open one, or a new one.
     async fn session(&self, host: &HostAddress) -> PortResult<Arc<client::Handle<Pinned>>> {
         let mut open = self.open.lock().await;
@@ -110,7 +110,7 @@ impl SshHost {
         *self.open.lock().await = None;
     }
 
-    /// Runs one command. What fails before the command was sent changed nothing; what fails after it may have.
+    /// One command, with everything that may go wrong on the way.
     async fn exec(&self, host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
         let sent = std::sync::atomic::AtomicBool::new(false);
         let failure = tokio::select! {
@@ -168,27 +168,6 @@ impl SshHost {
         output.out = String::from_utf8_lossy(&out).into_owned();
         output.err = String::from_utf8_lossy(&err).into_owned();
         Ok(output)
-    }
-
-    /// One job verb and its frame. A machine that does not have the verbs yet gets them and is asked once more.
-    async fn verb(&self, host: &HostAddress, call: &Call) -> PortResult<String> {
-        if let Some(frame) = self.framed(host, call).await? {
-            return Ok(frame);
-        }
-        // Without the verbs nothing was done, and putting them there starts nothing.
-        let uploaded = self.framed(host, &Call::upload()).await.map_err(as_read)?;
-        let missing = || Failure::new(ErrorCode::UnreadableAnswer, "put the job verbs on the staging machine");
-        uploaded.ok_or_else(missing)?;
-        self.framed(host, call).await?.ok_or_else(missing)
-    }
-
-    async fn framed(&self, host: &HostAddress, call: &Call) -> PortResult<Option<String>> {
-        let output = self.exec(host, &call.command, &call.input, VERB).await?;
-        call.frame(&output.out).map_err(|failure| {
-            // Another machine says so before the verb: nothing was done.
-            let is_certain = failure.code == ErrorCode::HostReplaced;
-            if is_certain { failure } else { failure.because(output.err.trim()).changed(Changed::Unknown) }
-        })
     }
 }
 
@@ -317,7 +296,7 @@ fn expanded(path: &str) -> PathBuf {
 }
 
 #[async_trait]
-impl RemoteHost for SshHost {
+impl Shell for Ssh {
     async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
         let seen = Arc::new(Mutex::new(None));
         let pinned = Pinned { wanted: None, seen: seen.clone() };
@@ -339,59 +318,7 @@ impl RemoteHost for SshHost {
         })
     }
 
-    async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
-        self.exec(host, command, "", deadline)
-            .await
-            .map_err(|failure| failure.changed(Changed::Nothing).retry(Retry::Safe))
+    async fn run(&self, host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
+        self.exec(host, command, input, deadline).await
     }
-
-    async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
-        remote_job::submitted(&self.verb(host, &Call::submit(host, job)?).await?)
-    }
-
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        remote_job::launched(&self.verb(host, &Call::launch(host, id, hold)?).await?)
-    }
-
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
-        remote_job::revoked(&self.verb(host, &Call::revoke(host, id, why)?).await?)
-    }
-
-    async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
-        let frame = self.verb(host, &Call::holder(host, environment)?).await.map_err(as_read)?;
-        remote_job::environment(&frame)
-    }
-
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        remote_job::held(&self.verb(host, &Call::hold(host, hold, taker, from)?).await?)
-    }
-
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        remote_job::held(&self.verb(host, &Call::still(host, hold)?).await.map_err(as_read)?)
-    }
-
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
-        self.verb(host, &Call::leave(host, hold)?).await.map(drop)
-    }
-
-    async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {
-        let frame = self.verb(host, &Call::status(host, id)?).await.map_err(as_read)?;
-        remote_job::status(id, &frame)
-    }
-
-    async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>> {
-        let frame = self.verb(host, &Call::list(host, prefix)?).await.map_err(as_read)?;
-        remote_job::statuses(&frame)
-    }
-
-    async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>> {
-        let call = Call::output(host, id, offset, max.min(128 * 1024))?;
-        let frame = self.verb(host, &call).await.map_err(as_read)?;
-        remote_job::output(&frame, offset)
-    }
-}
-
-/// A verb that only reads changed nothing, whatever became of its answer.
-fn as_read(failure: Failure) -> Failure {
-    Failure { changed: Changed::Nothing, retry: Retry::Safe, ..failure }
 }
