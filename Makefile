@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-journal simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-journal test-race simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -56,6 +56,9 @@ test-jobs: ## the job verbs of the staging machine, stopped at every statement, 
 
 test-journal: ## every call of the journal on a file fails once, in nine ways, in two minutes; and the kept records open
 	GREENLIGHT_WHOLE=1 $(CARGO) test -p greenlight-tests --test golden --test journal_faults -- --nocapture
+
+test-race: ## two computers with two records at one staging machine, a thousand times: one migration, and the other is told
+	$(CARGO) run -p greenlight-race
 
 simulate: ## releases by the thousand in memory, with faults at every call: make simulate SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --bin greenlight-simulation -- $(or $(SEEDS),10000)

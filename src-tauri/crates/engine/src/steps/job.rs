@@ -81,11 +81,12 @@ pub(crate) fn number(id: &str, prefix: &str) -> u32 {
     id.strip_prefix(prefix).and_then(|k| k.parse().ok()).unwrap_or(0)
 }
 
-/// The script of a job: the command in its directory, through the login shell of its user.
+/// The script of a job: the command in its directory, through the login shell of its user. It names no run: another computer
+/// that goes on with this release puts the same job there, and finds it there.
 pub(crate) fn script(run: &RunView, inner: &str) -> String {
     let login = run.profile.host.login_shell.trim();
     let command = if login.is_empty() { inner.to_owned() } else { format!("exec {login} {}", shell_quote(inner)) };
-    format!("# Greenlight run {}\n{command}\n", run.id)
+    format!("{command}\n")
 }
 
 /// Starts a job, or only follows it, until it ends.

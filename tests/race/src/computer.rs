@@ -1,0 +1,107 @@
+//! A computer with its own data folder and its own record of the release.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, Result};
+use greenlight_adapters::{ids::Uuids, journal_sqlite::SqliteJournal, spool::FileSpool};
+use greenlight_engine::{
+    fold,
+    journal::Journal as _,
+    ports::Ports,
+    release::{Act, Parts, Release},
+};
+use greenlight_rehearsal::{ports::InProcess, world::World};
+use greenlight_types::{Actor, ErrorCode, EventBody, Failure, RunId, Status, StepId, TakeOver};
+use tempfile::TempDir;
+
+use crate::{
+    machine::Machine,
+    scene::{Calm, Dark, Pace, Scene, person, press},
+};
+
+/// See the file.
+pub struct Computer {
+    /// Who sits there.
+    pub by: Actor,
+    /// Its run of the release.
+    pub run: RunId,
+    release: Release,
+    _data: TempDir,
+}
+
+impl Computer {
+    /// Opens the app with its own record up to the migration; nobody holds the environment yet.
+    ///
+    /// # Errors
+    /// When the record cannot be written or opened.
+    pub async fn open(
+        scene: &Scene,
+        machine: &Machine,
+        world: &Arc<Mutex<World>>,
+        name: &str,
+        speed: u32,
+    ) -> Result<Self> {
+        let (by, run) = (person(name, &format!("{name}-desk")), RunId(format!("run-of-{name}")));
+        let data = tempfile::tempdir()?;
+        let journal = SqliteJournal::open(&data.path().join("journal.sqlite")).await?;
+        let kept = scene.events.iter().filter(|event| !matches!(event.body, EventBody::EnvironmentTaking { .. }));
+        let bodies: Vec<EventBody> = kept.map(|event| event.body.clone()).collect();
+        let at = &scene.events.last().context("a release that has begun")?.at.clone();
+        journal.append(&run, 0, at, &by, bodies).await?;
+        let pace = Arc::new(Pace::at(scene.now_ms, speed));
+        let parts = Parts {
+            journal: Arc::new(journal),
+            screen: Arc::new(Dark),
+            spool: Arc::new(FileSpool::new(&data.path().join("lines"))),
+            clock: pace.clone(),
+            ids: Arc::new(Uuids),
+        };
+        let wire = Arc::new(Calm { clock: Err(scene.now_ms) });
+        let clone = Arc::new(Mutex::new(scene.clone.clone()));
+        let rest = InProcess::new(world.clone(), clone, pace, wire, 1).ports();
+        let ports = Ports { host: Arc::new(machine.host()), ..rest };
+        let release = Release::open(parts, ports, &run, by.clone()).await?;
+        Ok(Self { by, run, release, _data: data })
+    }
+
+    /// Takes the environment, from the holder that a refusal named or from nobody.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn take(&self, refusal: Option<&Failure>) -> Result<(), Failure> {
+        let from = refusal.and_then(|refusal| refusal.params.get("run")).cloned();
+        let over = from.map(|from| TakeOver { from: RunId(from), reason: "we spoke".to_owned() });
+        self.release.act(self.by.clone(), Act::TakeEnvironment { over }).await.map(drop)
+    }
+
+    /// Presses the button of the migration.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        press(&self.release, &self.by, StepId::RunMigration).await
+    }
+
+    /// State of the migration on this computer.
+    #[must_use]
+    pub fn migration(&self) -> Status {
+        fold::step(&self.release.view(), StepId::RunMigration).map_or(Status::NotStarted, |step| step.status)
+    }
+
+    /// Why the last attempt of the migration failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        fold::step(&self.release.view(), StepId::RunMigration).and_then(|step| step.failure.clone())
+    }
+
+    /// Closes the app.
+    pub async fn close(self) {
+        self.release.close().await;
+    }
+}
+
+/// Whether a refusal says that another run holds the environment, and names its person.
+#[must_use]
+pub fn names(refusal: &Failure, person: &str) -> bool {
+    refusal.code == ErrorCode::EnvironmentHeld && refusal.params.get("person").is_some_and(|named| named == person)
+}

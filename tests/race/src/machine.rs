@@ -1,0 +1,97 @@
+//! The staging machine as a folder: the app's real job verbs on a real shell whose home it is. It knows no network.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use greenlight_adapters::remote_job::{JobHost, Shell};
+use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput};
+use greenlight_types::{Changed, ErrorCode, Failure};
+use tempfile::TempDir;
+use tokio::{io::AsyncWriteExt as _, process::Command};
+
+/// The migration: it counts its start, takes a moment, and ends well.
+const MIGRATION: &str = "echo start >> ~/starts\nsleep 0.1\necho done >> ~/ends\n";
+
+/// The machine.
+pub struct Machine {
+    folder: TempDir,
+}
+
+impl Machine {
+    /// A new one with the migration of this version.
+    ///
+    /// # Errors
+    /// When its folder cannot be made.
+    pub fn new() -> Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+        fs_err::create_dir(folder.path().join("migrate"))?;
+        fs_err::write(folder.path().join("migrate/run.sh"), MIGRATION)?;
+        Ok(Self { folder })
+    }
+
+    /// A way to it, for one computer.
+    #[must_use]
+    pub fn host(&self) -> JobHost<AtHome> {
+        JobHost::over(AtHome { home: self.folder.path().to_owned() })
+    }
+
+    /// How often the migration began.
+    #[must_use]
+    pub fn starts(&self) -> usize {
+        self.lines("starts")
+    }
+
+    /// How often it came to its end.
+    #[must_use]
+    pub fn ends(&self) -> usize {
+        self.lines("ends")
+    }
+
+    fn lines(&self, name: &str) -> usize {
+        fs_err::read_to_string(self.folder.path().join(name)).unwrap_or_default().lines().count()
+    }
+}
+
+/// A shell at home on the machine.
+pub struct AtHome {
+    home: PathBuf,
+}
+
+#[async_trait]
+impl Shell for AtHome {
+    async fn fingerprint(&self, _address: &str, _port: u16) -> PortResult<String> {
+        Ok("SHA256:the-one-machine".to_owned())
+    }
+
+    async fn run(&self, _host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
+        let lost = |error: &dyn std::fmt::Display| {
+            Failure::new(ErrorCode::Unreachable, "run a command").because(error).changed(Changed::Unknown)
+        };
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", command]).env_clear().env("HOME", &self.home).env("PATH", "/usr/bin:/bin");
+        shell.current_dir(&self.home).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ran = async {
+            let mut child = shell.spawn()?;
+            if let Some(mut stdin) = child.stdin.take() {
+                // A command that has its answer already does not read it.
+                let _closed = stdin.write_all(input.as_bytes()).await;
+            }
+            child.wait_with_output().await
+        };
+        match tokio::time::timeout(deadline, ran).await {
+            Ok(Ok(output)) => Ok(ReadOutput {
+                exit: output.status.code(),
+                out: String::from_utf8_lossy(&output.stdout).into_owned(),
+                err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            }),
+            Ok(Err(error)) => Err(lost(&error)),
+            Err(error) => Err(lost(&error)),
+        }
+    }
+}
