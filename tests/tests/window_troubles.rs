@@ -1,13 +1,13 @@
 //! The ten things that can go wrong, each practised through the real window to a right end: released, released with a
 //! failed check, or stopped with nothing half done and said so. A picture is kept of the moment when the person is told.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use greenlight_rehearsal::handle::Handle;
 use greenlight_tests::support::desk::{VERSION, app};
-use greenlight_tests::support::folder::open_folder;
+use greenlight_tests::support::folder::{open_folder, picture_folder};
 use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::practice::stop_world;
 use greenlight_tests::support::webdriver::{Display, Driver, Session, WINDOW};
@@ -111,7 +111,7 @@ async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Des
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let session = driver.open(&app()?, &arguments).await?;
     session.set_window(WINDOW.0, WINDOW.1).await?;
-    let desk = Desk { session, data: data.clone(), pictures: pictures()? };
+    let desk = Desk { session, data: data.clone(), pictures: picture_folder()? };
     let worked = async {
         desk.operator().introduce("Anna").await?;
         desk.operator().set_speed(SPEED).await?;
@@ -125,15 +125,6 @@ async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Des
     drop(driver);
     stop_world(&data.join("world")).await?;
     ended
-}
-
-/// `target/troubles`, beside the binaries.
-fn pictures() -> Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let target = here.ancestors().find(|folder| folder.join("debug").is_dir() || folder.join("release").is_dir());
-    let folder = target.unwrap_or(Path::new("target")).join("troubles");
-    fs_err::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 async fn conflict(desk: &Desk) -> Result<()> {

@@ -69,7 +69,7 @@ async fn run(machine: &Machine, ann: &Computer, bob: &Computer, kind: Kind, seed
     let (holder, other, refusal) = both_take(ann, bob, rng.u64(..30)).await?;
     match kind {
         Kind::BothTake => {
-            let (pressed, refused) = join(press_on(holder), other.migrate()).await;
+            let (pressed, refused) = join(press_on(machine, holder), other.migrate()).await;
             pressed?;
             let refused = refused.err().context("the other one's button worked")?;
             ensure!(names(&refused, &holder.by.person), "the other one is told {refused:?}");
@@ -79,7 +79,7 @@ async fn run(machine: &Machine, ann: &Computer, bob: &Computer, kind: Kind, seed
                 tokio::time::sleep(Duration::from_millis(rng.u64(..600))).await;
                 other.take(Some(&refusal)).await?;
                 // From here on it is theirs: they follow what began, or begin it.
-                press_on(other).await
+                press_on(machine, other).await
             };
             let (_holder, taken) = join(press_until(machine, holder), taken).await;
             taken?;
@@ -113,15 +113,14 @@ async fn both_take<'a>(
 }
 
 /// Presses until the attempt is under way, whatever is refused at first for a moment.
-async fn press_on(computer: &Computer) -> Result<()> {
-    for _ in 0..200 {
-        if !may_press(computer.migration()) {
+async fn press_on(machine: &Machine, computer: &Computer) -> Result<()> {
+    for _ in 0..400 {
+        // Once the job of the one who held it before runs, or ran, nothing is left to press.
+        if !may_press(computer.migration()) || machine.starts() > 0 {
             return Ok(());
         }
         match computer.migrate().await {
             Ok(()) => return Ok(()),
-            // The job of the one who held it before runs, or ran: nothing is left to press.
-            Err(refusal) if matches!(refusal.code, ErrorCode::GateClosed | ErrorCode::NotAllowedNow) => return Ok(()),
             Err(refusal) if refusal.code == ErrorCode::EnvironmentHeld => return Err(refusal.into()),
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

@@ -53,3 +53,15 @@ pub fn lines_of(path: &Path) -> Vec<String> {
     let bytes = fs_err::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
+
+/// Where tests of the window keep pictures to look at: `target/troubles`, beside the binaries.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn picture_folder() -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let target = here.ancestors().find(|folder| folder.join("debug").is_dir() || folder.join("release").is_dir());
+    let folder = target.unwrap_or(Path::new("target")).join("troubles");
+    fs_err::create_dir_all(&folder)?;
+    Ok(folder)
+}

@@ -93,7 +93,7 @@ export class OpenRun {
   /** Starts Deploy; what was asked for is kept, for a person who takes the environment over first. */
   async startDeploy(request: DeployRequest): Promise<boolean> {
     this.#deploy = request;
-    return this.act(() => this.#platform.commands.startDeploy(this.id, request));
+    return this.act(() => this.#platform.commands.startDeploy(this.id, request), request.takeOver !== null);
   }
 
   /** Takes the environment from the run that holds it, and goes on where that stood in the way. */
@@ -102,7 +102,8 @@ export class OpenRun {
     if (this.view?.state === "prepared" && this.#deploy !== null) {
       return this.startDeploy({ ...this.#deploy, takeOver: over });
     }
-    return this.act(() => commands.takeEnvironment(this.id, over));
+    // Who holds it stays on the screen until that is settled.
+    return this.act(() => commands.takeEnvironment(this.id, over), true);
   }
 
   /** Asks for the events that are not known yet. */
@@ -183,12 +184,13 @@ export class OpenRun {
   }
 
   /** Does an act of the person; its refusal is shown. Answers whether it was taken. */
-  async act<T>(what: () => Promise<Result<T>>): Promise<boolean> {
+  async act<T>(what: () => Promise<Result<T>>, keepsFailure = false): Promise<boolean> {
     if (this.isActing) return false;
     this.isActing = true;
-    this.failure = null;
+    if (!keepsFailure) this.failure = null;
     try {
       const done = await what();
+      this.failure = null;
       if (done.status === "error") {
         this.failure = done.error;
         if (done.error.code === "planChanged" && this.focus !== null) await this.makePlan(this.focus);
