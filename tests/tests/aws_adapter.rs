@@ -104,7 +104,8 @@ async fn settings_that_no_sdk_knows_are_read_and_sent_untouched() -> Result<()> 
     let body = copy(&base, "new");
     definitions.register(&body).await?;
 
-    let sent = &recorder.requests()[1];
+    let [described, sent] = &recorder.requests()[..] else { anyhow::bail!("not two requests") };
+    assert_ne!(described.from, sent.from, "a changing call goes over a connection that was never idle");
     assert_eq!(sent.operation(), "RegisterTaskDefinition");
     assert_eq!(sent.body, serde_json::to_vec(&body)?, "the bytes that were given are the bytes that were sent");
     assert_eq!(sent.json()["quantumMode"], definition["quantumMode"]);

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use async_trait::async_trait;
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::HeaderMap,
     response::Response,
 };
@@ -36,6 +37,8 @@ enum Reply {
 }
 
 struct Asked {
+    /// Where the connection comes from: each has a port of its own.
+    from: SocketAddr,
     line: String,
     headers: HeaderMap,
     body: Value,
@@ -77,12 +80,16 @@ impl Secrets for Keys {
     }
 }
 
-async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+async fn answer(
+    State(desk): State<Arc<Desk>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
     let line = format!("{} {}", parts.method, parts.uri);
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    desk.asked.lock().expect("a lock").push(Asked { line, headers: parts.headers, body });
+    desk.asked.lock().expect("a lock").push(Asked { from, line, headers: parts.headers, body });
     let reply = desk.replies.lock().expect("a lock").pop_front();
     match reply {
         Some(Reply::Answer(status, headers, text)) => {
@@ -109,7 +116,8 @@ async fn bench(replies: Vec<Reply>) -> Bench {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}/api/v3", listener.local_addr().expect("an address"));
     let router = Router::new().fallback(answer).with_state(Arc::clone(&desk));
-    let listening = tokio::spawn(async move { axum::serve(listener, router).await.expect("a listener") });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let listening = tokio::spawn(async move { axum::serve(listener, service).await.expect("a listener") });
     let github = GithubAdapter::new(&base, "rally/rally", Arc::new(Keys(Some(TOKEN)))).expect("an adapter");
     Bench { desk, github: github.with_limits(quick()), listening }
 }
@@ -159,6 +167,19 @@ async fn a_dispatch_asks_for_the_run_and_names_the_branch_in_full() {
         |name: &str| asked[0].headers.get_all(name).iter().map(|v| v.to_str().expect("text")).collect::<Vec<_>>();
     assert_eq!(header("authorization"), [format!("Bearer {TOKEN}")]);
     assert_eq!(header("x-github-api-version"), ["2022-11-28"]);
+}
+
+#[tokio::test]
+async fn a_dispatch_is_sent_over_a_connection_that_was_never_idle() {
+    let garbage = || says(200, &json!({}));
+    let bench = bench(vec![garbage(), garbage(), says(204, &Value::Null)]).await;
+    for _ in 0..2 {
+        let _unread = bench.github.workflow("release.yml").await;
+    }
+    bench.dispatch().await.expect("accepted");
+    let from: Vec<SocketAddr> = bench.desk.asked.lock().expect("a lock").iter().map(|asked| asked.from).collect();
+    assert_eq!(from[0], from[1], "reads share a connection");
+    assert!(from[2..].iter().all(|one| *one != from[0]), "{from:?}");
 }
 
 #[tokio::test]

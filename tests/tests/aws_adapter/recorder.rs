@@ -1,11 +1,15 @@
 //! A listener that keeps every request as it arrived and answers as it is told: for what moto does not do (unknown
 //! fields, refusals, empty pages, lost answers). Judges nothing.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
     body::Bytes,
+    extract::ConnectInfo,
     http::{HeaderMap, StatusCode},
 };
 use greenlight_adapters::aws::AwsAccess;
@@ -48,6 +52,8 @@ pub fn access(endpoint: &str) -> AwsAccess {
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Where its connection comes from: each has a port of its own.
+    pub from: SocketAddr,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -79,8 +85,8 @@ impl Recorder {
     pub async fn start(answer: impl Fn(usize, &Request) -> (u16, String) + Clone + Send + Sync + 'static) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&requests);
-        let app = Router::new().fallback(move |headers: HeaderMap, body: Bytes| {
-            let request = Request { headers, body };
+        let app = Router::new().fallback(move |ConnectInfo(from), headers: HeaderMap, body: Bytes| {
+            let request = Request { from, headers, body };
             let number = {
                 let mut kept = kept.lock().expect("lock");
                 kept.push(request.clone());
@@ -91,7 +97,9 @@ impl Recorder {
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("served") });
+        let server = tokio::spawn(async move {
+            axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.expect("served")
+        });
         Self { url, requests, server }
     }
 

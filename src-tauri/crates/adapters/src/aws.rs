@@ -7,7 +7,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
 use aws_smithy_http_client::tls;
-use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_runtime_api::{
+    client::{http::SharedHttpClient, result::SdkError},
+    http::Response,
+};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
 use greenlight_engine::ports::{Credential, PortResult, Secrets};
@@ -42,12 +45,8 @@ impl AwsAccess {
             .connect_timeout(Duration::from_secs(5))
             .operation_timeout(Duration::from_secs(20))
             .build();
-        // The SDK's own client would take a proxy from the environment.
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .build_https();
         let mut sdk = SdkConfig::builder()
-            .http_client(http)
+            .http_client(fresh_connections())
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .timeout_config(timeouts)
@@ -82,6 +81,15 @@ impl AwsAccess {
             }
         }
     }
+}
+
+/// Connections of their own. A changing call takes no other ones: one that was idle may have died meanwhile, in a sleep of
+/// this computer for example, and a lost answer would be a doubt.
+pub(crate) fn fresh_connections() -> SharedHttpClient {
+    // The SDK's own client would take a proxy from the environment.
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https()
 }
 
 /// Retries of a call that only reads: two more, within the 20 seconds of the call.

@@ -23,7 +23,7 @@ use greenlight_types::{ErrorCode, Failure};
 use serde_json::Value;
 
 use crate::{
-    aws::{AwsAccess, Call, stamp_of_millis},
+    aws::{AwsAccess, Call, fresh_connections, stamp_of_millis},
     ecs::reading,
     mutant::{self, Mutant},
 };
@@ -100,7 +100,12 @@ impl TaskDefinitions for EcsTaskDefinitions {
             .family(body.get("family").and_then(Value::as_str).unwrap_or_default())
             .set_container_definitions(Some(Vec::new()))
             .customize()
-            .config_override(Config::builder().credentials_provider(credentials).retry_config(retries()))
+            .config_override(
+                Config::builder()
+                    .credentials_provider(credentials)
+                    .retry_config(retries())
+                    .http_client(fresh_connections()),
+            )
             .interceptor(ReplacedBody { bytes })
             .interceptor(answer.clone())
             .send()

@@ -134,9 +134,10 @@ impl Caller {
         self.attempt(summary, client._get(url.as_str())).await.map_err(unchanged)
     }
 
-    /// Sent once. A failure has `Changed::Unknown` unless no connection was made at all.
+    /// Sent once, over a connection of its own: one that was idle may have died meanwhile, in a sleep of this computer for
+    /// example, and a lost answer would be a doubt. A failure has `Changed::Unknown` unless no connection was made at all.
     pub(super) async fn post_once(&self, summary: &str, url: Url, body: &serde_json::Value) -> PortResult<Answer> {
-        let client = self.client(summary).await?;
+        let client = self.fresh(summary, &self.token(summary).await?)?;
         let mut sent = self.attempt(summary, client._post(url.as_str(), Some(body))).await;
         if sent.is_err() && mutant::is(Mutant::DispatchRepeated) {
             sent = self.attempt(summary, client._post(url.as_str(), Some(body))).await;
@@ -161,25 +162,36 @@ impl Caller {
         })
     }
 
+    async fn token(&self, summary: &str) -> PortResult<SecretText> {
+        match self.secrets.get(CredentialKind::Github).await? {
+            Some(Credential::Github { token }) => Ok(token),
+            Some(Credential::Aws { .. } | Credential::StagingKey { .. }) | None => {
+                Err(Failure::new(ErrorCode::CredentialMissing, summary)
+                    .because("no GitHub token is saved on this computer")
+                    .hint("Open Access and save a GitHub token."))
+            }
+        }
+    }
+
     async fn client(&self, summary: &str) -> PortResult<Octocrab> {
-        let Some(Credential::Github { token }) = self.secrets.get(CredentialKind::Github).await? else {
-            return Err(Failure::new(ErrorCode::CredentialMissing, summary)
-                .because("no GitHub token is saved on this computer")
-                .hint("Open Access and save a GitHub token."));
-        };
+        let token = self.token(summary).await?;
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, client)) = kept.as_ref()
             && *of == token
         {
             return Ok(client.clone());
         }
-        let client = self.build(&token).map_err(|error| {
+        let client = self.fresh(summary, &token)?;
+        *kept = Some((token, client.clone()));
+        Ok(client)
+    }
+
+    fn fresh(&self, summary: &str, token: &SecretText) -> PortResult<Octocrab> {
+        self.build(token).map_err(|error| {
             Failure::new(ErrorCode::Internal, summary)
                 .because(error)
                 .hint("The GitHub token may hold a character that no token has. Save it again on Access.")
-        })?;
-        *kept = Some((token, client.clone()));
-        Ok(client)
+        })
     }
 
     fn build(&self, token: &SecretText) -> Result<Octocrab, String> {
