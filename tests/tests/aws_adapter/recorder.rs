@@ -98,7 +98,7 @@ impl Recorder {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let server = tokio::spawn(async move {
-            axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.expect("served")
+            axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.expect("served");
         });
         Self { url, requests, server }
     }

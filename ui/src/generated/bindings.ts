@@ -1419,15 +1419,21 @@ export type Seen =
 /**  Which step. */
 step: StepId; 
 /**  In plain words: "Asking GitHub whether the push arrived". */
-text: string }) & { lost?: never } | 
+text: string }) & { lost?: never; what?: never } | 
+/**  What the world said of a step in doubt. */
+({ kind: "heard"; 
+/**  Which step. */
+step: StepId; 
+/**  What it said. */
+what: Observation }) & { lost?: never; text?: never } | 
 /**  A connection is lost or back. */
-{ kind: "connection"; 
+({ kind: "connection"; 
 /**  Which step noticed it. */
 step: StepId; 
 /**  Whether it is lost. */
 lost: boolean; 
 /**  In plain words. */
-text: string };
+text: string }) & { what?: never };
 
 /**  One server. */
 export type ServerView = {

@@ -1,6 +1,6 @@
 // What is seen just now. Lossy by design: shown with its age, never a basis for a verdict.
 
-import type { BuildView, Live, RunId, ServersView, SiteView, Stamp, StepId } from "../generated/bindings";
+import type { BuildView, Live, Observation, RunId, ServersView, SiteView, Stamp, StepId } from "../generated/bindings";
 
 /** Something that was seen, and when. */
 export interface SeenAt<T> {
@@ -17,6 +17,8 @@ export class LiveState {
   site = $state.raw<SeenAt<SiteView> | null>(null);
   beats = $state.raw<SiteView[]>([]);
   activity = $state.raw<Partial<Record<StepId, string>>>({});
+  /** What the world said last of a step in doubt, asked by the app or by a person. */
+  heard = $state.raw<Partial<Record<StepId, SeenAt<Observation>>>>({});
   lost = $state.raw<Partial<Record<StepId, string | undefined>>>({});
 
   readonly #run: RunId;
@@ -41,6 +43,9 @@ export class LiveState {
         break;
       case "activity":
         this.activity = { ...this.activity, [seen.step]: seen.text };
+        break;
+      case "heard":
+        this.heard = { ...this.heard, [seen.step]: { what: seen.what, at } };
         break;
       case "connection": {
         this.lost = { ...this.lost, [seen.step]: seen.lost ? seen.text : undefined };

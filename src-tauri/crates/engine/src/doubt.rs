@@ -1,7 +1,7 @@
 //! Asks the world about a step in doubt. "It did not start" is no answer while an order to start it may still be on its way:
 //! the gate of its job is closed first, and then it is (INV-J3, INV-D5).
 
-use greenlight_types::{ErrorCode, Failure, Observation, Status, StepId, StepPlan};
+use greenlight_types::{ErrorCode, Failure, Observation, Seen, Status, StepId, StepPlan};
 
 use crate::{
     fold,
@@ -15,8 +15,18 @@ use crate::{
 pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Observation {
     let seen = steps::get(step).observe(cx, plan).await;
     let is_doubted = fold::step(&cx.run(), step).is_some_and(|step| step.status == Status::InDoubt);
+    if !is_doubted {
+        return seen;
+    }
+    let heard = fenced(cx, step, plan, seen).await;
+    cx.sink.seen(Seen::Heard { step, what: heard.clone() });
+    heard
+}
+
+/// An answer that no order under way can turn into another one.
+async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: Observation) -> Observation {
     match (seen, steps::get(step).could_start(plan)) {
-        (Observation::NotDone { evidence }, Some(job)) if is_doubted && !mutant::is(Mutant::DoubtUnfenced) => {
+        (Observation::NotDone { evidence }, Some(job)) if !mutant::is(Mutant::DoubtUnfenced) => {
             match fence(cx, step, &job).await {
                 Ok(Revoked::Won) => Observation::NotDone {
                     evidence: format!("{evidence} Its gate is closed now: an order still on its way starts nothing."),

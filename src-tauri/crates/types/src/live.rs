@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{RunId, Stamp, StepId};
+use crate::{Observation, RunId, Stamp, StepId};
 
 /// One thing seen just now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
@@ -33,6 +33,13 @@ pub enum Seen {
         step: StepId,
         /// In plain words: "Asking GitHub whether the push arrived".
         text: String,
+    },
+    /// What the world said of a step in doubt.
+    Heard {
+        /// Which step.
+        step: StepId,
+        /// What it said.
+        what: Observation,
     },
     /// A connection is lost or back.
     Connection {

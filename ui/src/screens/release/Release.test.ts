@@ -283,6 +283,18 @@ describe("a step in doubt", () => {
     expect(screen.getByTestId("doubt-safe")).toHaveTextContent("Do not start anything");
   });
 
+  it("shows what the app heard when it asked by itself", async () => {
+    const { platform, view } = open(events);
+    await screen.findByTestId("doubt");
+    const what: Observation = { kind: "unknown", why: "GitHub answers 503" };
+    platform.emitLive({
+      run: view.id,
+      at: "2026-11-23T09:30:00.000Z",
+      seen: { kind: "heard", step: "PushBranch", what },
+    });
+    await waitFor(() => expect(screen.getByTestId("doubt-answer")).toHaveTextContent("GitHub answers 503"));
+  });
+
   it("is settled by a person only with a note", async () => {
     const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
     await user.click(await screen.findByTestId("did-not-happen"));
