@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-journal test-race simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -53,6 +53,10 @@ test-release-engine: ## whole releases without a window against the pretend prod
 
 test-jobs: ## the job verbs of the staging machine, stopped at every statement, on three shells, with seeded defects
 	$(CARGO) run -p greenlight-jobs
+
+test-ssh: ## jobs on OpenSSH whose network, session or app is cut at 60 points in five ways, ten at a time (needs root)
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/greenlight-cuts
 
 test-journal: ## every call of the journal on a file fails once, in nine ways, in two minutes; and the kept records open
 	GREENLIGHT_WHOLE=1 $(CARGO) test -p greenlight-tests --test golden --test journal_faults -- --nocapture

@@ -336,6 +336,30 @@ async fn a_question_that_was_under_way_when_the_computer_slept_ends_and_is_answe
 }
 
 #[tokio::test]
+async fn a_question_over_a_connection_that_went_silent_is_soon_answered_over_a_new_one() {
+    let bench = Bench::new().await;
+    let ((adapter, _awake), host) = (bench.silent().await, bench.host());
+    let asked = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            if let Ok(status) = adapter.status(&host, MIGRATION).await {
+                return status;
+            }
+        }
+    });
+    let asked = asked.await;
+    bench.machine.freeze_sessions(false).expect("they go on");
+    assert_eq!(asked.expect("an answer long before the deadline of a verb").state, JobState::Absent);
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_long_over_a_living_connection_is_waited_for() {
+    let bench = Bench::new().await;
+    let adapter = bench.usual().await;
+    let read = adapter.read(&bench.host(), "sleep 7; echo here", PATIENCE).await.expect("an answer");
+    assert_eq!((read.exit, read.out.trim()), (Some(0), "here"));
+}
+
+#[tokio::test]
 async fn a_script_that_ends_with_3_is_told_with_its_code_and_output() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());

@@ -103,11 +103,10 @@ pub const DEFECTS: [Defect; 23] = [
         "",
     ),
     defect("another run may take the environment while a job passes its gate", "  keep_holder \"$2\" || exit 0\n", ""),
-    hidden(
+    defect(
         "whoever orders a start is not asked whether he holds the environment",
         "  if [ \"$(run_of \"$1\")\" != \"$2\" ]; then\n    say \"other $(holder_of \"$1\")\"\n    return\n  fi\n  setsid",
         "  setsid",
-        "the supervisor says the same, and only the answer is missing",
     ),
     defect(
         "the environment is taken whoever holds it",

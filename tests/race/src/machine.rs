@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use async_trait::async_trait;
-use greenlight_adapters::remote_job::{JobHost, Shell};
+use greenlight_adapters::remote_job::{Does, JobHost, Shell};
 use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput};
 use greenlight_types::{Changed, ErrorCode, Failure};
 use tempfile::TempDir;
@@ -69,7 +69,14 @@ impl Shell for AtHome {
         Ok("SHA256:the-one-machine".to_owned())
     }
 
-    async fn run(&self, _host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
+    async fn run(
+        &self,
+        _host: &HostAddress,
+        _does: Does,
+        command: &str,
+        input: &str,
+        deadline: Duration,
+    ) -> PortResult<ReadOutput> {
         let lost = |error: &dyn std::fmt::Display| {
             Failure::new(ErrorCode::Unreachable, "run a command").because(error).changed(Changed::Unknown)
         };

@@ -20,4 +20,5 @@ pub mod site;
 pub mod slept;
 pub mod spool;
 pub mod ssh;
+mod ssh_link;
 pub mod sts;

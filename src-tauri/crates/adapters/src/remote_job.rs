@@ -17,7 +17,7 @@ use greenlight_types::{ErrorCode, Failure, Retry, RunId};
 use sha2::{Digest, Sha256};
 
 use self::held::environment;
-pub use self::verbs::{JobHost, Shell};
+pub use self::verbs::{Does, JobHost, Shell};
 use crate::mutant::{self, Mutant};
 
 /// The verbs.
@@ -35,6 +35,8 @@ struct Call {
     pub command: String,
     /// Standard input.
     pub input: String,
+    /// Whether the verb only reads.
+    pub does: Does,
     nonce: String,
 }
 
@@ -58,7 +60,11 @@ impl Call {
              [ \"$(sha256sum < \"$h\" 2>/dev/null | cut -c1-64)\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id} {machine}{arguments}; \
              echo; echo \"<<<JOB:{nonce}\"; echo nohelper; echo \"JOB:{nonce}>>>\"'"
         );
-        Ok(Self { command, input: String::new(), nonce })
+        let does = match verb {
+            "status" | "list" | "output" | "holder" | "still" => Does::Read,
+            _ => Does::Change,
+        };
+        Ok(Self { command, input: String::new(), does, nonce })
     }
 
     /// Puts the verbs on the machine. What was damaged on the way is never put in place.
@@ -70,7 +76,8 @@ impl Call {
              mv -T \"$t\" \"$d/{hash}.sh\" && sync \"$d\" && s=uploaded; rm -f \"$t\"; \
              echo; echo \"<<<JOB:{nonce}\"; echo \"${{s:-damaged}}\"; echo \"JOB:{nonce}>>>\"'"
         );
-        Self { command, input: SCRIPT.to_owned(), nonce }
+        // The file that it leaves is named by its hash: putting it there again changes nothing.
+        Self { command, input: SCRIPT.to_owned(), does: Does::Read, nonce }
     }
 
     fn submit(at: &HostAddress, job: &JobSpec) -> PortResult<Self> {

@@ -6,26 +6,40 @@
 use std::{
     borrow::Cow,
     path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use greenlight_engine::ports::{Credential, HostAddress, PortResult, ReadOutput, SecretText, Secrets};
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry};
 use russh::{
-    ChannelMsg, Preferred, client,
+    Channel, ChannelMsg, Preferred,
+    client::{self, Msg},
     keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
 };
+use tokio::net::TcpStream;
 
 use crate::{
     mutant::{self, Mutant},
-    remote_job::{JobHost, Shell},
+    remote_job::{Does, JobHost, Shell},
     slept::{BothClocks, ReadClocks, slept},
+    ssh_link::{Heard, KEEPALIVE, Told, silence_after},
 };
 
 /// Deadline of a connection, authentication included.
 const CONNECT: Duration = Duration::from_secs(15);
+/// A connection that is not made after this long may have been begun while the network was away: another one is begun
+/// beside it, so that the return of the network is seen soon and a slow network still has its time.
+const BESIDE: Duration = Duration::from_secs(2);
+/// Connections that are begun beside each other at most. OpenSSH begins to refuse at ten.
+const BESIDE_MAX: usize = 6;
+/// A connection over which nothing comes for so long ends by itself, also one that nobody waits for any more.
+const DEAD: Duration = Duration::from_secs(20);
 const OUT_MAX: usize = 256 * 1024;
 const ERR_MAX: usize = 64 * 1024;
 
@@ -43,9 +57,27 @@ pub struct Ssh {
 /// An open connection.
 struct Open {
     to: HostAddress,
-    session: Arc<client::Handle<Pinned>>,
+    link: Arc<Link>,
     /// When it was last used. After a sleep of this computer nobody knows whether the other end still holds it.
     used: BothClocks,
+}
+
+/// A session, and whether the other end is heard.
+struct Link {
+    session: client::Handle<Pinned>,
+    heard: Arc<Heard>,
+    silence: Duration,
+}
+
+impl Link {
+    /// Does something over it, unless the other end falls silent.
+    async fn while_heard<T>(&self, work: impl Future<Output = Result<T, russh::Error>>) -> PortResult<T> {
+        tokio::select! {
+            done = work => done.map_err(|error| lost(&error)),
+            () = self.heard.silence(self.silence) => Err(Failure::new(ErrorCode::TimedOut, "hear from the staging machine")
+                .because("nothing came over the connection any more: the next question is asked over a new one")),
+        }
+    }
 }
 
 /// Accepts one fingerprint only, and remembers what was presented.
@@ -81,16 +113,17 @@ impl SshHost {
 
 impl Ssh {
     /// A session on the machine: the open one, or a new one.
-    async fn session(&self, host: &HostAddress) -> PortResult<Arc<client::Handle<Pinned>>> {
+    async fn link(&self, host: &HostAddress) -> PortResult<Arc<Link>> {
         let mut open = self.open.lock().await;
         let now = (self.read_clocks)();
         if let Some(open) = open.as_mut()
             && open.to == *host
-            && !open.session.is_closed()
+            && !open.link.session.is_closed()
+            && !open.link.heard.is_silent(open.link.silence)
             && (!open.used.slept_until(&now) || mutant::is(Mutant::SleepIgnored))
         {
             open.used = now;
-            return Ok(open.session.clone());
+            return Ok(open.link.clone());
         }
         let credential = self.secrets.get(CredentialKind::StagingKey).await?;
         let Some(Credential::StagingKey { path, passphrase }) = credential else {
@@ -98,12 +131,12 @@ impl Ssh {
                 .hint("Open Access and choose the staging machine key."));
         };
         let key = load(&path, passphrase.as_ref()).await?;
-        let session = tokio::time::timeout(CONNECT, connect(host, Arc::new(key)))
+        let link = tokio::time::timeout(CONNECT, reach(host, Arc::new(key)))
             .await
             .map_err(|_| unreachable(host, "no answer within 15 s"))??;
-        let session = Arc::new(session);
-        *open = Some(Open { to: host.clone(), session: session.clone(), used: (self.read_clocks)() });
-        Ok(session)
+        let link = Arc::new(link);
+        *open = Some(Open { to: host.clone(), link: link.clone(), used: (self.read_clocks)() });
+        Ok(link)
     }
 
     async fn forget(&self) {
@@ -111,10 +144,10 @@ impl Ssh {
     }
 
     /// One command, with everything that may go wrong on the way.
-    async fn exec(&self, host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
-        let sent = std::sync::atomic::AtomicBool::new(false);
+    async fn exec(&self, host: &HostAddress, command: &Command<'_>) -> PortResult<ReadOutput> {
+        let sent = AtomicBool::new(false);
         let failure = tokio::select! {
-            talked = tokio::time::timeout(deadline, self.talk(host, command, input, &sent)) => match talked {
+            talked = tokio::time::timeout(command.deadline, self.talk(host, command, &sent)) => match talked {
                 Ok(Ok(output)) => return Ok(output),
                 Ok(Err(failure)) => failure,
                 Err(_) => Failure::new(ErrorCode::TimedOut, "hear from the staging machine in time"),
@@ -130,45 +163,61 @@ impl Ssh {
         Err(failure.changed(changed))
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "other messages of a channel carry nothing that is used")]
-    async fn talk(
-        &self,
-        host: &HostAddress,
-        command: &str,
-        input: &str,
-        sent: &std::sync::atomic::AtomicBool,
-    ) -> PortResult<ReadOutput> {
-        let lost = |error: russh::Error| {
-            Failure::new(ErrorCode::Unreachable, "talk to the staging machine").because_of(&error)
-        };
-        let mut channel = match self.session(host).await?.channel_open_session().await {
-            Ok(channel) => channel,
+    async fn talk(&self, host: &HostAddress, command: &Command<'_>, sent: &AtomicBool) -> PortResult<ReadOutput> {
+        let link = self.link(host).await?;
+        let (link, channel) = match link.while_heard(link.session.channel_open_session()).await {
+            Ok(channel) => (link, channel),
             // A session that died while it was idle shows only here; nothing was sent on it.
             Err(_) => {
                 self.forget().await;
-                self.session(host).await?.channel_open_session().await.map_err(lost)?
+                let link = self.link(host).await?;
+                let channel = link.while_heard(link.session.channel_open_session()).await?;
+                (link, channel)
             }
         };
-        sent.store(true, std::sync::atomic::Ordering::Release);
-        channel.exec(true, command).await.map_err(lost)?;
-        if !input.is_empty() {
-            channel.data(input.as_bytes()).await.map_err(lost)?;
+        sent.store(true, Ordering::Release);
+        let answer = answer(channel, command);
+        match command.does {
+            // It is asked again over another connection, as often as it takes.
+            Does::Read => link.while_heard(answer).await,
+            // What was sent may still arrive, and so may its answer, for as long as the deadline lasts.
+            Does::Change => answer.await.map_err(|error| lost(&error)),
         }
-        channel.eof().await.map_err(lost)?;
-        let mut output = ReadOutput { exit: None, out: String::new(), err: String::new() };
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        while let Some(message) = channel.wait().await {
-            match message {
-                ChannelMsg::Data { data } => keep(&mut out, &data, OUT_MAX),
-                ChannelMsg::ExtendedData { data, .. } => keep(&mut err, &data, ERR_MAX),
-                ChannelMsg::ExitStatus { exit_status } => output.exit = i32::try_from(exit_status).ok(),
-                _ => {}
-            }
-        }
-        output.out = String::from_utf8_lossy(&out).into_owned();
-        output.err = String::from_utf8_lossy(&err).into_owned();
-        Ok(output)
     }
+}
+
+/// One command for the machine.
+struct Command<'a> {
+    text: &'a str,
+    input: &'a str,
+    deadline: Duration,
+    does: Does,
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "other messages of a channel carry nothing that is used")]
+async fn answer(mut channel: Channel<Msg>, command: &Command<'_>) -> Result<ReadOutput, russh::Error> {
+    channel.exec(true, command.text).await?;
+    if !command.input.is_empty() {
+        channel.data(command.input.as_bytes()).await?;
+    }
+    channel.eof().await?;
+    let mut output = ReadOutput { exit: None, out: String::new(), err: String::new() };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } => keep(&mut out, &data, OUT_MAX),
+            ChannelMsg::ExtendedData { data, .. } => keep(&mut err, &data, ERR_MAX),
+            ChannelMsg::ExitStatus { exit_status } => output.exit = i32::try_from(exit_status).ok(),
+            _ => {}
+        }
+    }
+    output.out = String::from_utf8_lossy(&out).into_owned();
+    output.err = String::from_utf8_lossy(&err).into_owned();
+    Ok(output)
+}
+
+fn lost(error: &russh::Error) -> Failure {
+    Failure::new(ErrorCode::Unreachable, "talk to the staging machine").because_of(error)
 }
 
 fn keep(into: &mut Vec<u8>, data: &[u8], most: usize) {
@@ -185,8 +234,10 @@ fn settings() -> Arc<client::Config> {
         .cloned()
         .collect();
     Arc::new(client::Config {
-        keepalive_interval: Some(Duration::from_secs(5)),
-        keepalive_max: 3,
+        inactivity_timeout: Some(DEAD),
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: usize::try_from(DEAD.as_secs()).unwrap_or(usize::MAX),
+        nodelay: true,
         preferred: Preferred { key: Cow::Owned(keys), ..Preferred::default() },
         ..client::Config::default()
     })
@@ -199,7 +250,20 @@ fn unreachable(host: &HostAddress, why: impl std::fmt::Display) -> Failure {
         .hint("Check the address and your network (VPN), then try again.")
 }
 
-async fn connect(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<client::Handle<Pinned>> {
+/// The first connection that is made, of a few begun after each other.
+async fn reach(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
+    let mut begun = FuturesUnordered::new();
+    loop {
+        begun.push(connect(host, key.clone()));
+        let more = begun.len() < BESIDE_MAX;
+        tokio::select! {
+            Some(made) = begun.next() => return made,
+            () = tokio::time::sleep(BESIDE), if more => {}
+        }
+    }
+}
+
+async fn connect(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
     if !host.fingerprint.starts_with("SHA256:") {
         return Err(Failure::new(
             ErrorCode::HostUnknown,
@@ -208,25 +272,30 @@ async fn connect(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<client:
     }
     let seen = Arc::new(Mutex::new(None));
     let pinned = Pinned { wanted: Some(host.fingerprint.clone()), seen: seen.clone() };
-    let mut session =
-        client::connect(settings(), (host.address.as_str(), host.port), pinned).await.map_err(|error| {
-            let shown = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            match shown {
-                Some(shown) if shown != host.fingerprint => changed(host, &shown),
-                Some(_) | None => unreachable(host, error),
-            }
-        })?;
+    let (settings, heard) = (settings(), Heard::new());
+    let stream =
+        TcpStream::connect((host.address.as_str(), host.port)).await.map_err(|error| unreachable(host, error))?;
+    stream.set_nodelay(settings.nodelay).map_err(|error| unreachable(host, error))?;
+    let stream = Told { stream, heard: heard.clone() };
+    let mut session = client::connect_stream(settings, stream, pinned).await.map_err(|error| {
+        let shown = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        match shown {
+            Some(shown) if shown != host.fingerprint => changed(host, &shown),
+            Some(_) | None => unreachable(host, error),
+        }
+    })?;
     // RSA signs with SHA-512, then with SHA-256, never with SHA-1 (OpenSSH 8.8 refuses that).
     let hashes: &[Option<HashAlg>] =
         if key.algorithm().is_rsa() { &[Some(HashAlg::Sha512), Some(HashAlg::Sha256)] } else { &[None] };
     for hash in hashes {
+        let begun = Instant::now();
         let offered = PrivateKeyWithHashAlg::new(key.clone(), *hash);
         let answer = session
             .authenticate_publickey(host.user.clone(), offered)
             .await
             .map_err(|error| unreachable(host, error))?;
         if answer.success() {
-            return Ok(session);
+            return Ok(Link { session, heard, silence: silence_after(begun.elapsed()) });
         }
     }
     Err(Failure::new(
@@ -318,7 +387,14 @@ impl Shell for Ssh {
         })
     }
 
-    async fn run(&self, host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput> {
-        self.exec(host, command, input, deadline).await
+    async fn run(
+        &self,
+        host: &HostAddress,
+        does: Does,
+        text: &str,
+        input: &str,
+        deadline: Duration,
+    ) -> PortResult<ReadOutput> {
+        self.exec(host, &Command { text, input, deadline, does }).await
     }
 }

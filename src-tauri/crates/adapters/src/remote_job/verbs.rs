@@ -14,6 +14,15 @@ use super::{self as read, Call};
 /// Deadline of one job verb.
 const VERB: Duration = Duration::from_secs(20);
 
+/// What a command does to the machine, and so what may be done when nothing is heard of it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// It may be asked again at once, over another connection.
+    Read,
+    /// Its answer is waited for as long as its deadline lasts.
+    Change,
+}
+
 /// Runs commands on the staging machine.
 #[async_trait]
 pub trait Shell: Send + Sync {
@@ -21,7 +30,14 @@ pub trait Shell: Send + Sync {
     async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String>;
     /// Runs one command with this standard input. What fails before the command was sent changed nothing; what fails after
     /// it may have (`Changed::Unknown`).
-    async fn run(&self, host: &HostAddress, command: &str, input: &str, deadline: Duration) -> PortResult<ReadOutput>;
+    async fn run(
+        &self,
+        host: &HostAddress,
+        does: Does,
+        command: &str,
+        input: &str,
+        deadline: Duration,
+    ) -> PortResult<ReadOutput>;
 }
 
 /// A machine with the job verbs.
@@ -49,7 +65,7 @@ impl<S: Shell> JobHost<S> {
     }
 
     async fn framed(&self, host: &HostAddress, call: &Call) -> PortResult<Option<String>> {
-        let output = self.shell.run(host, &call.command, &call.input, VERB).await?;
+        let output = self.shell.run(host, call.does, &call.command, &call.input, VERB).await?;
         call.frame(&output.out).map_err(|failure| {
             // Another machine says so before the verb: nothing was done.
             let is_certain = failure.code == ErrorCode::HostReplaced;
@@ -65,7 +81,7 @@ impl<S: Shell> RemoteHost for JobHost<S> {
     }
 
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
-        self.shell.run(host, command, "", deadline).await.map_err(as_read)
+        self.shell.run(host, Does::Read, command, "", deadline).await.map_err(as_read)
     }
 
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {

@@ -18,10 +18,14 @@ use crate::{
 
 /// Time between two looks at a job.
 const POLL: Duration = Duration::from_secs(2);
-/// Time between two tries while the machine cannot be reached.
-const RECONNECT: Duration = Duration::from_secs(5);
+/// Time between two tries while nobody answers, and between two times that this is said.
+const RECONNECT: Duration = Duration::from_secs(1);
+/// Time between two tries at a machine that refuses us: machines shut out who knocks too often.
+const REFUSED: Duration = Duration::from_secs(5);
 /// Looks before a job is left in doubt: at least twelve hours.
-const MOST_LOOKS: u32 = 21_600;
+const MOST_LOOKS: u32 = 43_200;
+/// Times that one look says for how long the connection has been lost. The look itself has a deadline of its own.
+const MOST_WORDS: u32 = 120;
 /// An order to start a job that arrives later than this after the job was put there starts nothing (INV-D5).
 const STARTS_WITHIN: Duration = Duration::from_secs(1_800);
 /// Bytes of output fetched at once.
@@ -177,7 +181,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
     let mut lost_at: Option<Stamp> = None;
     let mut unstarted = 0_u32;
     for _ in 0..MOST_LOOKS {
-        let status = match cx.ports.host.status(host, id).await {
+        let status = match look(cx, step, host, id, lost_at.as_ref()).await {
             Ok(status) => mutant::misread(status),
             Err(failure) if mutant::is(Mutant::SilenceIsFailure) => return Ended::NotStarted(failure),
             // Not a silence: another machine answers, and it cannot tell.
@@ -185,8 +189,9 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
                 return Ended::Unknown(failure.to_string());
             }
             Err(failure) => {
-                say_lost(cx, step, &mut lost_at, &failure);
-                cx.wait(RECONNECT).await;
+                tracing::info!(%failure, "the staging machine does not answer");
+                say_lost(cx, step, lost_at.get_or_insert_with(|| cx.ports.clock.now()));
+                cx.wait(if is_refused(&failure) { REFUSED } else { RECONNECT }).await;
                 continue;
             }
         };
@@ -225,12 +230,37 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
     Ended::Unknown("the job did not end within twelve hours".into())
 }
 
-fn say_lost(cx: &StepContext, step: StepId, lost_at: &mut Option<Stamp>, failure: &Failure) {
-    let now = cx.ports.clock.now();
-    let since = lost_at.get_or_insert_with(|| now.clone());
-    let seconds = crate::time::between(since, &now).as_secs();
+/// Asks the machine. While its connection is lost, says for how long: a try may take a while.
+async fn look(
+    cx: &StepContext,
+    step: StepId,
+    host: &HostAddress,
+    id: &str,
+    lost_at: Option<&Stamp>,
+) -> Result<JobStatus, Failure> {
+    let mut asked = cx.ports.host.status(host, id);
+    if let Some(since) = lost_at {
+        for _ in 0..MOST_WORDS {
+            tokio::select! {
+                biased;
+                told = &mut asked => return told,
+                () = cx.wait(RECONNECT) => say_lost(cx, step, since),
+            }
+        }
+    }
+    asked.await
+}
+
+fn is_refused(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        ErrorCode::HostRefused | ErrorCode::HostUnknown | ErrorCode::CredentialMissing | ErrorCode::KeyFileUnreadable
+    )
+}
+
+fn say_lost(cx: &StepContext, step: StepId, since: &Stamp) {
+    let seconds = crate::time::between(since, &cx.ports.clock.now()).as_secs();
     let text = format!("Connection lost {seconds} s ago. The job keeps running on the host. Trying again.");
-    tracing::info!(%failure, "the staging machine does not answer");
     cx.sink.seen(Seen::Connection { step, lost: true, text });
 }
 
