@@ -3,6 +3,8 @@
 
 #[path = "release/desk.rs"]
 mod desk;
+#[path = "release/holder.rs"]
+mod holder;
 
 use std::{path::Path, time::Duration};
 
@@ -16,7 +18,7 @@ use greenlight_engine::{
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, Realm, RunId, RunResult,
-    RunState, RunView, Status, StepId, TakeOver, Version,
+    RunState, RunView, Status, StepId, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
@@ -262,40 +264,6 @@ async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_i
     let state = machine.status(&host, &spec.id).await.expect("a status").state;
     assert_eq!(state, JobState::Revoked(Why::Outside));
     assert_eq!(desk.starts("migrate"), 0);
-    let _ = desk.handle.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_that_lost_its_environment_starts_nothing_until_a_person_takes_it_back() {
-    let desk = Desk::new(ExitCodes::default()).await;
-    let (release, spec, host) = before_the_migration(&desk).await;
-    take_over(&desk, &host, &spec, &release.view().id).await;
-    let id = StepId::RunMigration;
-    let plan = release.plan(id).await.expect("a plan");
-    let run = Act::Run { step: id, plan_hash: plan.hash, token: None };
-    let refused = release.act(anna(), run).await.expect_err("another computer holds it");
-    assert!(refused.code == ErrorCode::EnvironmentHeld && refused.params["person"] == "Maria", "{refused:?}");
-    let take = |from: &str, reason: &str| {
-        let over = TakeOver { from: RunId(from.to_owned()), reason: reason.to_owned() };
-        Act::TakeEnvironment { over: Some(over) }
-    };
-    for (act, code) in [
-        (Act::TakeEnvironment { over: None }, ErrorCode::EnvironmentHeld),
-        (take("somebody else", "we spoke"), ErrorCode::EnvironmentHeld),
-        (take("another-computer", " "), ErrorCode::BadInput),
-    ] {
-        assert_eq!(release.act(anna(), act).await.expect_err("not like this").code, code);
-    }
-    release.act(anna(), take("another-computer", "Maria went home; we spoke")).await.expect("it is taken back");
-    assert_eq!(status(&press_and_see(&release, id).await, id), Status::Succeeded);
-    let events = desk.parts().await.journal.events(&release.view().id, 0).await.expect("the events");
-    let reasons: Vec<&str> = events
-        .iter()
-        .filter_map(
-            |event| if let EventBody::EnvironmentTaking { reason, .. } = &event.body { Some(&**reason) } else { None },
-        )
-        .collect();
-    assert_eq!(reasons, ["", "Maria went home; we spoke"], "each taking stands in the record");
     let _ = desk.handle.stop().await;
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::join_all;
 use greenlight_types::{ErrorCode, Failure, Holder, Retry, RunId, RunState, RunView, StagingMachine, TakeOver};
 
 use crate::{
@@ -109,8 +110,11 @@ pub(crate) fn not_held(holder: Option<&Holder>) -> Failure {
 /// `GateClosed` when a job runs on one of them; `JournalFailed`.
 pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) -> Result<Vec<String>, Failure> {
     let (run, mut found) = (cx.run(), Vec::new());
-    for (earlier, staging) in known_machines(journal, &run).await? {
-        match ask_machine(&*cx.ports.host, &run, &staging).await {
+    let known = known_machines(journal, &run).await?;
+    // At once: a machine that is gone takes as long as a connection may take.
+    let asked = join_all(known.iter().map(|(_, staging)| ask_machine(&*cx.ports.host, &run, staging))).await;
+    for ((earlier, staging), told) in known.into_iter().zip(asked) {
+        match told {
             Ok(None) => {}
             Ok(Some(job)) => {
                 return Err(Failure::new(
@@ -120,10 +124,16 @@ pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) 
                 .with("job", job)
                 .hint("Wait for its end, or ask the people who started it."));
             }
-            Err(failure) => found.push(format!(
-                "The staging machine of {} ({}) cannot be asked whether one of its jobs still runs: {failure}.",
-                earlier.version, staging.address
-            )),
+            Err(failure) => {
+                tracing::info!(%failure, "an earlier staging machine cannot be asked");
+                // The same words each time: a person accepts exactly this sentence.
+                let is_another = matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostChanged);
+                let why = if is_another { "is another machine by now" } else { "does not answer" };
+                found.push(format!(
+                    "The staging machine of {} ({}) {why}: nobody can see whether one of its jobs still runs.",
+                    earlier.version, staging.address
+                ));
+            }
         }
     }
     Ok(found)

@@ -1,0 +1,89 @@
+//! Who may change production: what is asked of the machines of earlier releases, and what a release does that lost its
+//! environment.
+
+use greenlight_types::{StagingMachine, TakeOver};
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_staging_machine_of_an_earlier_release_that_does_not_answer_is_accepted_by_a_person_before_deploy() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let release = prepare(&desk).await;
+    let parts = desk.parts().await;
+    let version = Version::parse("2.0.9").expect("a version");
+    let earlier =
+        Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna(), None).await.expect("an earlier run");
+    let staging = StagingMachine {
+        name: "Rally 2.0.9 AWS EC2 staging instance".into(),
+        address: "127.0.0.1".into(),
+        port: 1,
+        user: "ec2-user".into(),
+        fingerprint: "SHA256:gone".into(),
+        machine_id: String::new(),
+        boot_id: String::new(),
+    };
+    let started = EventBody::DeployStarted { staging, told: "Everyone".into(), differences: Vec::new() };
+    parts.journal.append(&earlier, 1, &desk.clock.now(), &anna(), vec![started]).await.expect("kept");
+    let found = release.deploy_differences().await.expect("the world answers");
+    assert!(matches!(&found[..], [one] if one.contains("2.0.9 (127.0.0.1) does not answer")), "{found:?}");
+    let host = &desk.profile.host;
+    let request = DeployRequest {
+        address: host.address.clone(),
+        port: host.port,
+        fingerprint: desk.ports().host.fingerprint(&host.address, host.port).await.expect("a fingerprint"),
+        told: "Everyone".into(),
+        typed_version: "2.1.0".into(),
+        accepted_differences: Vec::new(),
+        take_over: None,
+    };
+    let refused = release.act(anna(), Act::StartDeploy(request.clone())).await.expect_err("nobody accepted it");
+    assert_eq!(refused.code, ErrorCode::PlanChanged);
+    let accepted = DeployRequest { accepted_differences: found, ..request };
+    release.act(anna(), Act::StartDeploy(accepted)).await.expect("Deploy starts");
+    let end = Act::End { result: RunResult::Stopped, note: "That is enough".into() };
+    release.act(anna(), end).await.expect("it ends");
+    let machine = HostAddress::of(&release.view().staging.expect("a machine"));
+    tokio::time::timeout(PATIENCE, async {
+        let holder = async || desk.ports().host.environment(&machine, "rally.practice").await.map(|found| found.holder);
+        while holder().await != Ok(None) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the environment is given back at the end");
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_release_that_lost_its_environment_starts_nothing_until_a_person_takes_it_back() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let (release, spec, host) = before_the_migration(&desk).await;
+    take_over(&desk, &host, &spec, &release.view().id).await;
+    let id = StepId::RunMigration;
+    let plan = release.plan(id).await.expect("a plan");
+    let run = Act::Run { step: id, plan_hash: plan.hash, token: None };
+    let refused = release.act(anna(), run).await.expect_err("another computer holds it");
+    assert!(refused.code == ErrorCode::EnvironmentHeld && refused.params["person"] == "Maria", "{refused:?}");
+    let take = |from: &str, reason: &str| {
+        let over = TakeOver { from: RunId(from.to_owned()), reason: reason.to_owned() };
+        Act::TakeEnvironment { over: Some(over) }
+    };
+    for (act, code) in [
+        (Act::TakeEnvironment { over: None }, ErrorCode::EnvironmentHeld),
+        (take("somebody else", "we spoke"), ErrorCode::EnvironmentHeld),
+        (take("another-computer", " "), ErrorCode::BadInput),
+    ] {
+        assert_eq!(release.act(anna(), act).await.expect_err("not like this").code, code);
+    }
+    release.act(anna(), take("another-computer", "Maria went home; we spoke")).await.expect("it is taken back");
+    assert_eq!(status(&press_and_see(&release, id).await, id), Status::Succeeded);
+    let events = desk.parts().await.journal.events(&release.view().id, 0).await.expect("the events");
+    let reasons: Vec<&str> = events
+        .iter()
+        .filter_map(
+            |event| if let EventBody::EnvironmentTaking { reason, .. } = &event.body { Some(&**reason) } else { None },
+        )
+        .collect();
+    assert_eq!(reasons, ["", "Maria went home; we spoke"], "each taking stands in the record");
+    let _ = desk.handle.stop().await;
+}
