@@ -355,7 +355,7 @@ fn before_the_start_of(step: &str, op: &Value) -> Vec<Record> {
 #[test]
 fn a_build_that_starts_while_another_run_holds_the_environment_is_found() {
     let taken = json!({ "kind": "environmentTaken", "run": "run-9", "from": null });
-    assert!(broken(&before_the_start_of("DispatchBuild", &taken)).contains("ONE-OPERATOR"));
+    assert!(broken(&before_the_start_of("DispatchBuild", &taken)).contains("INV-O1"));
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn an_environment_that_is_taken_without_a_reason_or_unsaid_is_found() {
     let holder = json!({ "run": "run-9" });
     let is_taking = |told: &Value| kind(told) == "environmentTaking";
     let records = changed(is_taking, |told| set(told, "/body/from", holder.clone()));
-    assert_eq!(broken(&records), BTreeSet::from(["ONE-OPERATOR", "INV-J1"]));
+    assert_eq!(broken(&records), BTreeSet::from(["INV-O1", "INV-J1"]));
     let from = |told: &mut Value| set(told, "/op/from", json!("run-9"));
     assert_eq!(broken(&changed(|told| kind(told) == "environmentTaken", from)), BTreeSet::from(["INV-J1"]));
 }

@@ -1,6 +1,8 @@
 //! Cases about who holds the environment: a verb of it is stopped, or another run takes it while a job is on its way to its
 //! gate.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 
 use crate::{
@@ -10,8 +12,11 @@ use crate::{
 
 /// The run at another computer.
 const OTHER: &str = "run-2";
-/// How long a take-over may wait for whoever is stopped, before that one goes on: it then had its chance.
-const CHANCE: std::time::Duration = std::time::Duration::from_millis(120);
+/// How long a take-over waits for a supervisor that is stopped while it keeps the holder, before that one goes on.
+const CHANCE: Duration = Duration::from_millis(120);
+/// Longest wait for a take-over that nobody keeps waiting.
+const PATIENCE: Duration = Duration::from_secs(8);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Stopped at any point, the environment has its old or its new holder, and asking again gives it to who asks.
 pub(crate) fn hold_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
@@ -53,20 +58,18 @@ pub(crate) fn supervisor_held_while_taken(machine: &mut Machine, stop: &Stop) ->
     }
     let answer = std::thread::scope(|scope| {
         let machine = &*machine;
+        let is_kept = machine.is_holder_kept();
         let taking = scope.spawn(|| machine.hold(OTHER, RUN));
-        let begun = std::time::Instant::now();
-        while !taking.is_finished() && begun.elapsed() < CHANCE {
-            std::thread::sleep(std::time::Duration::from_millis(2));
+        let limit = if is_kept { CHANCE } else { PATIENCE };
+        let begun = Instant::now();
+        while !taking.is_finished() && begun.elapsed() < limit {
+            std::thread::sleep(PAUSE);
         }
-        // What the take-over saw is what counts: the gate as it stood when the answer came.
-        if taking.is_finished() {
-            let taken = taking.join().unwrap_or_else(|_| anyhow::bail!("the take-over panicked"));
-            let has_passed = machine.has_gate();
-            stopped.go()?;
-            return taken.map(|taken| (taken, Some(has_passed)));
-        }
+        // The gate as it stood when the answer came is what counts.
+        let has_passed = taking.is_finished().then(|| machine.has_gate());
         stopped.go()?;
-        taking.join().unwrap_or_else(|_| anyhow::bail!("the take-over panicked")).map(|taken| (taken, None))
+        let taken = taking.join().unwrap_or_else(|_| anyhow::bail!("the take-over panicked"));
+        taken.map(|taken| (taken, has_passed))
     });
     let (taken, has_passed) = answer?;
     ensure!(taken.starts_with("ours "), "taken over: {taken}");

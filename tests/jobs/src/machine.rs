@@ -220,6 +220,12 @@ impl Machine {
         [ENVIRONMENT, run, from, &sha].map(str::to_owned).to_vec()
     }
 
+    /// Whether somebody keeps the holder of the environment from being changed.
+    #[must_use]
+    pub fn is_holder_kept(&self) -> bool {
+        !is_free(&self.path(&format!("home/.greenlight/environments/{ENVIRONMENT}/lock")))
+    }
+
     /// Whether somebody passed the gate of the job.
     #[must_use]
     pub fn has_gate(&self) -> bool {

@@ -63,8 +63,8 @@ pub const DEFECTS: [Defect; 23] = [
     ),
     defect(
         "the lock of the payload is taken after the gate",
-        "  flock -w 5 9 || exit 0\n  gate run launched || exit 0",
-        "  gate run launched || exit 0\n  flock -n 9 || exit 0",
+        "  flock -w 5 9 || exit 0\n  keep_holder \"$2\" || exit 0\n  [ \"$(run_of \"$2\")\" = \"$3\" ] || exit 0\n  gate run launched || exit 0",
+        "  keep_holder \"$2\" || exit 0\n  [ \"$(run_of \"$2\")\" = \"$3\" ] || exit 0\n  gate run launched || exit 0\n  flock -n 9 || exit 0",
     ),
     defect("the gate is not on disk before it is in place", "  sync \"$new/info\" \"$new\" || return 1\n", ""),
     defect(

@@ -128,7 +128,7 @@ mutants! {
 
     // Who may act.
     /// Starts a build without asking whether another release holds the environment by now.
-    HolderIgnored => "ONE-OPERATOR";
+    HolderIgnored => "INV-O1";
     /// Does not compare the machine with the one that Deploy started on.
     MachineIgnored => "INV-S2";
 

@@ -1,4 +1,4 @@
-//! INV-S2 and one operator at a time: nothing is asked of another machine than the one that Deploy started on, and whoever
+//! INV-S2 and INV-O1 (one operator at a time): nothing is asked of another machine than the one that Deploy started on, and whoever
 //! changes production holds it.
 
 use crate::{
@@ -14,10 +14,10 @@ const SLACK_MS: i64 = 60_000;
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::EnvironmentTaking { from: Some(holder), reason, .. } = &event.body {
         if reason.trim().is_empty() {
-            found.add("ONE-OPERATOR", "the environment is taken from another run without a reason");
+            found.add("INV-O1", "the environment is taken from another run without a reason");
         }
         if holder.run == event.run {
-            found.add("ONE-OPERATOR", "a run takes the environment from itself");
+            found.add("INV-O1", "a run takes the environment from itself");
         }
     }
     if let Body::DeployStarted { staging } = &event.body {
@@ -25,7 +25,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
             found.add("INV-S2", "Deploy starts on a machine that nobody asked for its id");
         }
         if known.world.holder.0.as_ref() != Some(&event.run) && !is_fresh(known, &event.at) {
-            found.add("ONE-OPERATOR", "Deploy starts without the environment");
+            found.add("INV-O1", "Deploy starts without the environment");
         }
     }
     if let Body::StepStarted { step: step @ (Step::BackUp | Step::DispatchBuild | Step::RunMigration), .. } =
@@ -34,7 +34,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
         && !is_fresh(known, &event.at)
     {
         let holder = known.world.holder.0.as_deref().unwrap_or("nobody");
-        found.add("ONE-OPERATOR", format!("{step:?} starts while {holder} holds the environment"));
+        found.add("INV-O1", format!("{step:?} starts while {holder} holds the environment"));
     }
 }
 
@@ -95,6 +95,6 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         && entry.applied
         && known.world.holder.0.as_ref() != Some(&known.run)
     {
-        found.add("ONE-OPERATOR", "a job was put or started by a run that does not hold the environment");
+        found.add("INV-O1", "a job was put or started by a run that does not hold the environment");
     }
 }
