@@ -100,7 +100,10 @@ fn started(world: &Path, kind: &str) -> Result<usize> {
     let jobs = world.join("host/home/ec2-user/.greenlight/jobs");
     let of_kind = |name: &str| name.contains(&format!(".{kind}."));
     let entries = fs_err::read_dir(jobs)?.flatten();
-    Ok(entries.filter(|job| of_kind(&job.file_name().to_string_lossy()) && job.path().join("started").exists()).count())
+    // A gate that was closed lies at the same place as one that a start passed.
+    let has_begun =
+        |job: &Path| fs_err::read_to_string(job.join("started/info")).is_ok_and(|info| info.starts_with("kind=run "));
+    Ok(entries.filter(|job| of_kind(&job.file_name().to_string_lossy()) && has_begun(&job.path())).count())
 }
 
 /// Asks the pretend production's own files, and not the app.
