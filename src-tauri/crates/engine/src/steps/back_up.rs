@@ -92,6 +92,7 @@ impl Step for BackUp {
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let asked_at = cx.ports.clock.now();
         let host = match cx.host() {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
@@ -101,7 +102,7 @@ impl Step for BackUp {
             return prove(cx, &host, plan.input("job"), &long_ago, &cx.ports.clock.now()).await;
         }
         let job = plan.input("job").to_owned();
-        match job::drive(cx, self.id(), LineSource::Backup, &host, plan, entry).await {
+        match job::drive(cx, self.id(), LineSource::Backup, &host, plan, entry, &asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit, started_at, finished_at, .. }

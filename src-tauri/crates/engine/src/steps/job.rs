@@ -27,7 +27,10 @@ const MOST_LOOKS: u32 = 43_200;
 /// Times that one look says for how long the connection has been lost. The look itself has a deadline of its own.
 const MOST_WORDS: u32 = 120;
 /// An order to start a job that arrives later than this after the job was put there starts nothing (INV-D5).
-const STARTS_WITHIN: Duration = Duration::from_secs(1_800);
+const STARTS_WITHIN: Duration = Duration::from_secs(240);
+/// What was asked before a start counts for so long. A computer that slept in between has nobody who stays, and its answers
+/// are of the day before.
+const ASKED_WITHIN: Duration = Duration::from_secs(120);
 /// Bytes of output fetched at once.
 const CHUNK: u32 = 64 * 1024;
 
@@ -93,7 +96,7 @@ pub(crate) fn script(run: &RunView, inner: &str) -> String {
     format!("{command}\n")
 }
 
-/// Starts a job, or only follows it, until it ends.
+/// Starts a job, or only follows it, until it ends. `asked_at` is when the world began to be asked whether it may start.
 pub(crate) async fn drive(
     cx: &StepContext,
     step: StepId,
@@ -101,12 +104,13 @@ pub(crate) async fn drive(
     host: &HostAddress,
     plan: &StepPlan,
     entry: Entry,
+    asked_at: &Stamp,
 ) -> Ended {
     let job = spec(&cx.run(), plan);
     if entry == Entry::Start {
         let started = async {
             close_late(cx, host, plan.input("late")).await?;
-            start(cx, step, host, &job).await
+            start(cx, step, host, &job, asked_at).await
         };
         if let Err(ended) = started.await {
             return ended;
@@ -134,7 +138,13 @@ async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<
     }
 }
 
-async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec) -> Result<(), Ended> {
+async fn start(
+    cx: &StepContext,
+    step: StepId,
+    host: &HostAddress,
+    job: &JobSpec,
+    asked_at: &Stamp,
+) -> Result<(), Ended> {
     cx.activity(step, "Putting the job on the staging machine");
     match cx.ports.host.submit(host, job).await {
         Ok(Submitted::New | Submitted::Same) => {}
@@ -145,6 +155,10 @@ async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec
         Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
         Err(failure) => return Err(Ended::NotStarted(failure)),
     }
+    // Putting it there may have taken a night.
+    if crate::time::between(asked_at, &cx.ports.clock.now()) > ASKED_WITHIN {
+        return Err(Ended::NotStarted(too_late(&job.id)));
+    }
     cx.activity(step, "Starting the job");
     match cx.ports.host.launch(host, &job.id, &job.hold).await {
         Ok(Launched::Ordered) => Ok(()),
@@ -153,6 +167,14 @@ async fn start(cx: &StepContext, step: StepId, host: &HostAddress, job: &JobSpec
         // The launch may have arrived although its answer did not: only the host can tell.
         Err(failure) => Err(Ended::Unknown(failure.to_string())),
     }
+}
+
+fn too_late(id: &str) -> Failure {
+    Failure::new(ErrorCode::GateClosed, format!("start {id}: too long passed since everything was asked"))
+        .with("job", id)
+        .because("this computer slept, or the staging machine took very long to answer")
+        .hint("Nothing was started. Look at the plan once more, and press the button again.")
+        .retry(Retry::Safe)
 }
 
 fn conflict(id: &str) -> Failure {

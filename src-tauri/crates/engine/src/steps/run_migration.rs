@@ -85,6 +85,7 @@ impl Step for RunMigration {
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let asked_at = cx.ports.clock.now();
         let host = match cx.host() {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
@@ -98,7 +99,7 @@ impl Step for RunMigration {
             }
         }
         let job = plan.input("job").to_owned();
-        match job::drive(cx, self.id(), LineSource::Migration, &host, plan, entry).await {
+        match job::drive(cx, self.id(), LineSource::Migration, &host, plan, entry, &asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit: 0, started_at, finished_at, .. } => Outcome::Succeeded {
