@@ -35,7 +35,7 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::FactLearned { .. }
         | Body::GateClosing { .. }
         | Body::EnvironmentTaking { .. }
-        | Body::QuestionAnswered
+        | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => None,
     }
 }
@@ -73,7 +73,7 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::FactLearned { .. }
         | Body::GateClosing { .. }
         | Body::EnvironmentTaking { .. }
-        | Body::QuestionAnswered
+        | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => (true, from),
     };
     is_legal.then_some(to)

@@ -45,6 +45,8 @@ pub struct Known {
     pub is_migrated_by_word: bool,
     /// Whether a person's word ended the last doubt about the migration.
     pub is_migration_reset_by_person: bool,
+    /// Whether a person went on where nobody can ask the database.
+    pub goes_on_unasked: bool,
     pub world: Seen,
 }
 
@@ -125,6 +127,12 @@ pub struct Seen {
     pub told_runs: BTreeSet<String>,
     /// The run that holds the environment, and since when.
     pub holder: (Option<String>, i64),
+    /// What the database said of itself last.
+    pub database: Option<String>,
+    /// What it had said when the migration began.
+    pub database_before: Option<String>,
+    /// The newest start of the app that asked anything.
+    pub process: u32,
     /// The machine that answers, once another one took the place of the first.
     pub machine: Option<String>,
 }
@@ -185,7 +193,8 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
         | Op::SiteAnswered { .. }
         | Op::JobSeen { .. }
         | Op::RunSeen { .. }
-        | Op::ImageSeen { .. } => None,
+        | Op::ImageSeen { .. }
+        | Op::DatabaseSeen { .. } => None,
     }
 }
 
@@ -250,6 +259,7 @@ impl Known {
                 self.unproved_migration = None;
                 self.is_migrated_by_word = matches!(how, How::SaidBy | How::ByHand);
             }
+            Body::QuestionAnswered { question } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
             Body::GateClosing { job } => _ = self.closing.insert(job),
             Body::EnvironmentTaking { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
             Body::DeployStarted { staging } => self.machine = Some(staging.machine_id),
@@ -268,7 +278,7 @@ impl Known {
             | Body::StepInDoubt { .. }
             | Body::StepResumed { .. }
             | Body::StepStopped { .. }
-            | Body::QuestionAnswered => {}
+            | Body::QuestionAnswered { .. } => {}
         }
     }
 
@@ -310,8 +320,8 @@ impl Known {
 
     /// Takes in an entry of the world's record.
     pub fn request(&mut self, entry: Entry) {
-        if entry.actor == Actor::App && entry.applied && !entry.late {
-            self.effect(&entry);
+        if entry.actor == Actor::App && !entry.late {
+            self.acted(&entry);
         }
         let world = &mut self.world;
         match entry.op {
@@ -321,6 +331,9 @@ impl Known {
             Op::PayloadStarted { job, work } => {
                 *world.payloads.entry(job.clone()).or_default() += 1;
                 world.running.insert(job);
+                if work == Work::Migration {
+                    world.database_before.clone_from(&world.database);
+                }
                 world.migrations += u32::from(work == Work::Migration);
             }
             Op::PayloadEnded { job, exit } => {
@@ -356,6 +369,7 @@ impl Known {
             Op::RunSeen { run, status, conclusion, head_sha } => {
                 world.runs.insert(run, RunSeen { status, conclusion, head_sha });
             }
+            Op::DatabaseSeen { version } => world.database = version,
             Op::ImageSeen { tag, digest } => _ = world.images.insert(tag, digest),
             Op::PushRef { .. }
             | Op::DeleteRef { .. }
@@ -379,7 +393,11 @@ impl Known {
     }
 
     /// Notes an effect of the app on the attempt it belongs to.
-    fn effect(&mut self, entry: &Entry) {
+    fn acted(&mut self, entry: &Entry) {
+        self.world.process = self.world.process.max(entry.process);
+        if !entry.applied {
+            return;
+        }
         // A closed gate is the absence of an effect.
         let Some((Some(step), name)) = owner(&entry.op).filter(|(_, name)| *name != "revoke") else { return };
         let number = self.step(step).attempt;

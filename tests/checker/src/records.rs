@@ -83,7 +83,7 @@ pub enum Body {
     StepStopped { step: Step, attempt: u32 },
     GateClosing { job: String },
     EnvironmentTaking { from: Option<Holder>, reason: String },
-    QuestionAnswered,
+    QuestionAnswered { question: String },
     CheckAnswered { check: String, answer: String },
 }
 
@@ -107,6 +107,7 @@ pub struct Profile {
     pub git: ProfileGit,
     pub aws: ProfileAws,
     pub backup: ProfileBackup,
+    pub migration: ProfileMigration,
     pub site: ProfileSite,
 }
 
@@ -126,6 +127,11 @@ pub struct ProfileAws {
 #[serde(rename_all = "camelCase")]
 pub struct ProfileBackup {
     pub max_age_minutes: i64,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ProfileMigration {
+    pub probe: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -221,6 +227,9 @@ pub struct Entry {
     /// Whether it left the app long before it arrived.
     #[serde(default)]
     pub late: bool,
+    /// Which start of the app.
+    #[serde(default)]
+    pub process: u32,
     pub op: Op,
 }
 
@@ -258,6 +267,7 @@ pub enum Op {
     JobSeen { id: String, state: JobState, exit: Option<i32> },
     RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String },
     ImageSeen { tag: String, digest: Option<String> },
+    DatabaseSeen { version: Option<String> },
 }
 
 /// What a script does.

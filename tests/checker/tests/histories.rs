@@ -469,3 +469,37 @@ fn a_step_that_hangs_without_a_reason_is_found() {
     assert_eq!(cut_at(true, 3_600_000), BTreeSet::from(["INV-L1"]));
     assert_eq!(cut_at(false, 3_600_000), BTreeSet::new(), "somebody was still at it");
 }
+
+#[test]
+fn a_migration_that_is_called_done_by_its_exit_code_alone_is_found() {
+    let is_after = |told: &Value| told.pointer("/op/version") == Some(&json!("2.1.0.0 7412"));
+    assert!(broken(&without(is_after)).contains("INV-D7"));
+}
+
+#[test]
+fn a_migration_that_began_before_the_database_was_asked_is_found() {
+    let is_before = |told: &Value| told.pointer("/op/version") == Some(&json!("2.0.1.11 7412"));
+    assert!(broken(&without(is_before)).contains("INV-D7"));
+}
+
+#[test]
+fn a_migration_of_a_database_that_nobody_can_ask_needs_a_person_who_accepts_that() {
+    let records =
+        changed(|told| kind(told) == "runDrafted", |told| set(told, "/body/profile/migration/probe", json!("")));
+    assert!(broken(&records).contains("INV-D7"));
+}
+
+#[test]
+fn a_migration_of_another_database_than_the_one_that_was_backed_up_is_found() {
+    let mut records = released();
+    for (_, told) in records.iter_mut().filter(|(_, told)| is_step(told, "stepStarted", "BackUp")) {
+        told["body"]["plan"]["inputs"]["database"] = json!("2.0.1.11 9999");
+    }
+    assert!(broken(&records).contains("INV-D1"));
+}
+
+#[test]
+fn an_earlier_start_of_the_app_that_still_acts_is_found() {
+    let records = changed(|told| kind(told) == "launchJob", |told| set(told, "/process", json!(1)));
+    assert!(broken(&records).contains("INV-J6"));
+}

@@ -135,6 +135,10 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
 impl Stage {
     fn set(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Self> {
         let version = Version::parse("2.1.0")?;
+        let mut profile = Profile::clone(profile);
+        if scenario.setting.can_ask_database {
+            "rally-schema".clone_into(&mut profile.migration.probe);
+        }
         Ok(Self {
             world: Arc::new(Mutex::new(world(scenario))),
             clone: Arc::default(),
@@ -144,7 +148,7 @@ impl Stage {
             tape: Arc::new(Tape::new(judge, keep)),
             ids: Arc::default(),
             rng: Mutex::new(Rng::with_seed(scenario.seed ^ 0xA11CE)),
-            profile: Arc::clone(profile),
+            profile: Arc::new(profile),
             scenario: scenario.clone(),
             version,
         })
@@ -312,6 +316,7 @@ fn world(scenario: &Scenario) -> World {
     ends.migration = setting.migration_exit;
     ends.backup_ms = setting.backup_s * 1_000;
     ends.migration_ms = setting.migration_s * 1_000;
+    ends.changes_nothing = setting.migrates_nothing;
     if setting.has_unused_revision {
         world.copy_newest();
     }

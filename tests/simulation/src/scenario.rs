@@ -57,6 +57,12 @@ pub struct Setting {
     pub has_image: bool,
     /// Whether the tag stands at another commit.
     pub has_tag_elsewhere: bool,
+    /// Whether the database can be asked for its version.
+    #[serde(default)]
+    pub can_ask_database: bool,
+    /// Whether the migration leaves the database as it was, however it ends.
+    #[serde(default)]
+    pub migrates_nothing: bool,
 }
 
 /// How the person behaves.
@@ -220,6 +226,8 @@ fn setting(rng: &mut Rng) -> Setting {
         has_unused_revision: one_in(rng, 6),
         has_image: one_in(rng, 12),
         has_tag_elsewhere: one_in(rng, 40),
+        can_ask_database: !one_in(rng, 4),
+        migrates_nothing: one_in(rng, 20),
     }
 }
 

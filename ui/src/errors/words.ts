@@ -189,9 +189,17 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: [CALL],
   },
   scriptFailed: {
-    happened: (p) => `The script on the staging machine ended with an error (${named(p, "exit", "unknown code")}).`,
+    happened: (p) => {
+      const ended = `The script on the staging machine ended with an error (${named(p, "exit", "unknown code")}).`;
+      return p["database"] === undefined ? ended : `${ended} The database: ${p["database"]}.`;
+    },
     means: "What it changed until then is in its output. It is not started again by itself.",
     todo: ["Read its output below and call the person named for this step."],
+  },
+  databaseUnchanged: {
+    happened: () => "The migration ended without error, and the database says the same as before.",
+    means: "Whether it did anything is for a person to find out. It is not started again by itself.",
+    todo: [CALL],
   },
   backupUnproved: {
     happened: () => "The backup could not be proved complete.",

@@ -602,6 +602,8 @@ export type ErrorCode =
 "jobConflict" | 
 /**  The script ended with an error. */
 "scriptFailed" | 
+/**  The migration ended without error, and the database says the same as before. */
+"databaseUnchanged" | 
 /**  The backup could not be proved. */
 "backupUnproved" | 
 /**  The site does not answer as expected. */
@@ -1131,7 +1133,11 @@ export type MigrationProfile = {
 	command: string,
 	/**  Environment of the command; values must not be empty. */
 	environment: { [key in string]: string },
-	/**  Command that prints the schema version; empty when there is none. */
+	/**
+	 *  Command that prints one line: the schema version and, after a space, what names the database itself where it can be
+	 *  asked (PostgreSQL `system_identifier`, MySQL `server_uuid`). It runs as the migration does and changes nothing. Empty
+	 *  when there is none; a person accepts that.
+	 */
 	probe: string,
 };
 

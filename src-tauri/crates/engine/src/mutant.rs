@@ -147,6 +147,8 @@ mutants! {
     GateLeftOpen => "INV-D2";
     /// Closes a gate on the machine that the record does not name.
     GateClosedUnsaid => "INV-J1";
+    /// Calls the migration done by its exit code alone, without asking the database.
+    DatabaseNotAsked => "INV-D7";
     /// Reads every exit code of a job as 0.
     NonZeroIsSuccess => "INV-J2";
     /// Takes a job that was lost in a restart of the machine for one that ended well.

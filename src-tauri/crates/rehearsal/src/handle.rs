@@ -257,7 +257,7 @@ impl Handle {
         migration.directory = spell(self.host.migration_folder());
         migration.command = "./run.sh".to_owned();
         migration.environment = BTreeMap::from([("CONFIG".to_owned(), spell(self.host.migration_config()))]);
-        migration.probe = String::new();
+        migration.probe = "rally-schema".to_owned();
     }
 }
 

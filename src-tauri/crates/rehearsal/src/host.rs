@@ -112,6 +112,12 @@ impl Host {
         self.root.join(".world/clock")
     }
 
+    /// What the database says of itself, for who asks on this machine.
+    #[must_use]
+    pub fn database_file(&self) -> PathBuf {
+        self.root.join(".world/database")
+    }
+
     /// File with the process id of the World's process.
     #[must_use]
     pub fn pid_file(&self) -> PathBuf {

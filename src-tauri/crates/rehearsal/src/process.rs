@@ -386,6 +386,7 @@ impl<P: Production> Served<P> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut count: u32 = 0;
+        let mut said = String::new();
         let asked_to_end = end_signal()?;
         tokio::pin!(asked_to_end);
         loop {
@@ -407,6 +408,11 @@ impl<P: Production> Served<P> {
             self.desk.tick();
             let is_due = count.is_multiple_of(KEEP_TICKS);
             self.state.keep(&*self.production, is_due)?;
+            let line = self.production.world().map(|world| world.database()).unwrap_or_default();
+            if line != said {
+                files::write(&place.host.database_file(), format!("{line}\n").as_bytes())?;
+                said = line;
+            }
             mailbox.release()?;
             if is_due {
                 files::write(&place.clock_kept, clock::real_ms().to_string().as_bytes())?;

@@ -43,6 +43,8 @@ pub const SERVICE: &str = "rally-prod-webapp";
 pub const FAMILY: &str = "rally-prod";
 /// Container whose image is replaced.
 pub const CONTAINER: &str = "rally-prod-webapp";
+/// Name of the database, as PostgreSQL names itself (`system_identifier`).
+pub const DATABASE: &str = "7412345678901234567";
 /// Image repository.
 pub const IMAGES: &str = "rally-prod";
 /// Log group.
@@ -252,6 +254,21 @@ impl World {
         (&self.schema, self.is_half_migrated)
     }
 
+    /// The line that the database prints about itself: its version and its name.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let half = if self.is_half_migrated { "+half" } else { "" };
+        format!("{}{half} {DATABASE}", self.schema)
+    }
+
+    /// What the database says when it is asked; nothing while it is being migrated.
+    pub fn ask_database(&mut self) -> Option<String> {
+        let is_locked = self.host.jobs.values().any(|job| job.is_running() && job.work() == Some(Work::Migration));
+        let said = (!is_locked).then(|| self.database());
+        self.record.told(self.now_ms, Op::DatabaseSeen { version: said.clone() });
+        said
+    }
+
     /// Whether a look differs from the last one.
     pub(crate) fn looks_new(&mut self, look: u64) -> bool {
         std::mem::replace(&mut self.looked, look) != look
@@ -275,7 +292,7 @@ impl World {
         self.changed();
         self.trouble_on_host(event);
         match event {
-            HostEvent::Ended(Work::Migration, 0) => {
+            HostEvent::Ended(Work::Migration, 0) if !self.host.ends.changes_nothing => {
                 let to = match self.host.migrates_to.as_str() {
                     "" => numbers(&self.main.version_value),
                     to => to.to_owned(),

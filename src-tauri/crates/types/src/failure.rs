@@ -86,6 +86,8 @@ pub enum ErrorCode {
     JobConflict,
     /// The script ended with an error.
     ScriptFailed,
+    /// The migration ended without error, and the database says the same as before.
+    DatabaseUnchanged,
     /// The backup could not be proved.
     BackupUnproved,
     /// The site does not answer as expected.

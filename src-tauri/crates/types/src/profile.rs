@@ -170,7 +170,9 @@ pub struct MigrationProfile {
     pub command: String,
     /// Environment of the command; values must not be empty.
     pub environment: BTreeMap<String, String>,
-    /// Command that prints the schema version; empty when there is none.
+    /// Command that prints one line: the schema version and, after a space, what names the database itself where it can be
+    /// asked (PostgreSQL `system_identifier`, MySQL `server_uuid`). It runs as the migration does and changes nothing. Empty
+    /// when there is none; a person accepts that.
     pub probe: String,
 }
 

@@ -1,5 +1,5 @@
-//! INV-D1, INV-D2, INV-D4 and INV-D5: no migration without a proved backup of this run, never a second start, never two
-//! scripts at once, and none whose gate was closed.
+//! INV-D1, INV-D2, INV-D4, INV-D5 and INV-D7: no migration without a proved backup of this run, never a second start, never
+//! two scripts at once, none whose gate was closed, and none called done that the database does not show.
 
 use crate::{
     Found,
@@ -33,6 +33,11 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
         && let Some(job) = known.world.running.iter().find(|job| step_of_job(job) == Some(Step::RunMigration))
     {
         found.add("INV-D2", format!("a person's word was taken for the migration while {job} ran"));
+    }
+    if let Body::StepSucceeded { step: Step::RunMigration, how, .. } = &event.body
+        && !matches!(how, How::SaidBy | How::ByHand)
+    {
+        done(known, found);
     }
     // What follows a finished migration, and is not the person's word for it, shows that nobody gave one.
     let is_word =
@@ -69,6 +74,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if step_of_job(job) != Some(Step::RunMigration) {
         found.add("INV-D2", format!("{job} migrates and is no migration by its name"));
     }
+    asked(known, job, found);
     let Some(backup) = &known.facts.backup else {
         found.add("INV-D1", format!("{job} began without a proved backup"));
         return;
@@ -81,6 +87,35 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     let limit = known.profile.backup.max_age_minutes * 60_000 + SLACK_MS;
     if age.is_none_or(|age| age > limit || age < 0) {
         found.add("INV-D1", format!("{job} began when the backup was {age:?} ms old; {limit} is the limit"));
+    }
+}
+
+/// INV-D7: where the database can be asked, it was asked before the start; where it cannot, a person went on without.
+/// INV-D1: and it says what it said at the backup.
+fn asked(known: &Known, job: &str, found: &mut Found) {
+    if known.profile.migration.probe.is_empty() {
+        if !known.goes_on_unasked {
+            found.add("INV-D7", format!("{job} began where nobody can ask the database, and nobody accepted that"));
+        }
+        return;
+    }
+    let Some(said) = &known.world.database else {
+        found.add("INV-D7", format!("{job} began before the database was asked"));
+        return;
+    };
+    let at_backup = known.attempt(Step::BackUp).map(|attempt| attempt.plan.input("database")).unwrap_or_default();
+    if !at_backup.is_empty() && at_backup != said {
+        found.add("INV-D1", format!("{job} began on a database that said {said}, and {at_backup} at the backup"));
+    }
+}
+
+/// INV-D7: a migration is done when the database says something else than before it, not by an exit code alone.
+fn done(known: &Known, found: &mut Found) {
+    let world = &known.world;
+    if !known.profile.migration.probe.is_empty()
+        && (world.database.is_none() || world.database == world.database_before)
+    {
+        found.add("INV-D7", format!("the migration is called done, and the database said {:?}", world.database));
     }
 }
 

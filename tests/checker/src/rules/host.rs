@@ -85,7 +85,8 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::ServiceSeen { .. }
         | Op::SiteAnswered { .. }
         | Op::RunSeen { .. }
-        | Op::ImageSeen { .. } => false,
+        | Op::ImageSeen { .. }
+        | Op::DatabaseSeen { .. } => false,
     };
     let answers = known.world.machine.as_ref();
     if is_of_host && known.machine.is_some() && answers.is_some() && known.machine.as_ref() != answers {

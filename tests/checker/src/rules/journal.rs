@@ -111,6 +111,11 @@ fn proved(known: &Known, fact: &Fact, found: &mut Found) {
 /// INV-J1: before a changing request leaves the app, its step stands started in the journal, with a plan that names what
 /// is sent. INV-J5: an attempt has each effect at most once.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    // INV-J6: once another start of the app has acted, an earlier one never acts again.
+    if entry.actor == Actor::App && !entry.late && entry.process < known.world.process {
+        let words = format!("start {} of the app acted after start {}", entry.process, known.world.process);
+        found.add("INV-J6", words);
+    }
     // What arrives late was judged by what it does, not by when it left.
     if entry.actor != Actor::App || entry.late {
         return;

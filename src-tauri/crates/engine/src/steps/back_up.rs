@@ -10,6 +10,7 @@ use greenlight_types::{
 };
 
 use super::{
+    database,
     job::{self, Ended},
     shell_quote,
 };
@@ -52,6 +53,7 @@ impl Step for BackUp {
         let is_running = jobs.iter().any(|one| one.state.is_alive());
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = inner(&run);
+        let said = database::ask(cx, &host).await?;
         let draft = PlanDraft::new(
             self,
             &run,
@@ -77,6 +79,7 @@ impl Step for BackUp {
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
         .gate("noBackupRunning", !is_running, "No other backup of this version is running", "asked the host just now");
+        let draft = database::note_at_backup(draft, &said);
         if !backup.become_root.trim_start().starts_with("sudo") {
             return Ok(draft.finish());
         }

@@ -342,13 +342,23 @@ impl Output {
     }
 }
 
+/// Asks the host about the job of an attempt.
+///
+/// # Errors
+/// When it cannot be asked.
+pub(crate) async fn ask(cx: &StepContext, job: &str) -> Result<JobStatus, Failure> {
+    let host = cx.host()?;
+    cx.ports.host.status(&host, job).await.map(mutant::misread)
+}
+
 /// What the host says about the job of an attempt.
 pub(crate) async fn observe(cx: &StepContext, job: &str) -> Observation {
-    let asked = async {
-        let host = cx.host()?;
-        cx.ports.host.status(&host, job).await.map(mutant::misread)
-    };
-    match asked.await {
+    told(job, ask(cx, job).await)
+}
+
+/// An answer of the host, in words.
+pub(crate) fn told(job: &str, asked: Result<JobStatus, Failure>) -> Observation {
+    match asked {
         Ok(JobStatus { state: JobState::Absent, .. }) => {
             Observation::NotDone { evidence: format!("The staging machine has no job {job}.") }
         }

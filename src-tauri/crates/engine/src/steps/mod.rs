@@ -1,11 +1,13 @@
 //! The thirteen steps, one file each, in the order of the runbook. What two of them share stands in `job` (detached
-//! scripts), `publish` (pushes) and `watch` (the loop of those that only watch).
+//! scripts), `database` (what it says before and after), `publish` (pushes) and `watch` (the loop of those that only
+//! watch).
 
 mod await_deploy_phase;
 mod await_rollout;
 mod back_up;
 mod check_site;
 mod create_tag;
+mod database;
 mod dispatch_build;
 mod follow_build;
 pub(crate) mod job;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Retry, Role, RunView,
-    StepId, StepPlan, WayBack,
+    Change, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Role, RunView, StepId, StepPlan,
+    WayBack,
 };
 
 use super::{
+    database,
     job::{self, Ended},
     need, shell_quote,
 };
@@ -48,10 +49,11 @@ impl Step for RunMigration {
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
         let hash = folder_hash(cx, &run, &host).await?;
         let gates = gates(cx, &run, &jobs, &hash).await?;
+        let said = database::ask(cx, &host).await?;
         let (id, late) = job::attempt(&jobs, &prefix);
-        let inner = inner(&run);
+        let inner = in_its_folder(&run, &run.profile.migration.command);
         let migration = &run.profile.migration;
-        Ok(PlanDraft::new(
+        let draft = PlanDraft::new(
             self,
             &run,
             "Run the migration",
@@ -80,8 +82,8 @@ impl Step for RunMigration {
         .input("folder_hash", hash)
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
-        .gates(gates)
-        .finish())
+        .gates(gates);
+        Ok(database::guard(draft, &run, &said).finish())
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
@@ -102,28 +104,21 @@ impl Step for RunMigration {
         match job::drive(cx, self.id(), LineSource::Migration, &host, plan, entry, &asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
-            Ended::Finished { exit: 0, started_at, finished_at, .. } => Outcome::Succeeded {
-                evidence: vec![format!(
-                    "The migration finished without error after {} ({}).",
-                    crate::time::span_in_words(crate::time::between(&started_at, &finished_at)),
-                    job
-                )],
-                facts: vec![Fact::MigrationFinished { job, started_at, finished_at }],
-            },
-            Ended::Finished { exit, tail, .. } => Outcome::Failed(
-                job::script_failed("migration", &job, exit, &tail)
-                    .hint("Do not start it again. Call the people named for this step.")
-                    .hint("When a person has finished or undone it by hand, write that down here.")
-                    .changed(Changed::Unknown)
-                    .retry(if mutant::is(Mutant::MigrationRepeats) { Retry::Safe } else { Retry::No }),
-            ),
+            Ended::Finished { exit, started_at, finished_at, tail } => {
+                let ended = database::Ended { job: &job, exit, started_at, finished_at, tail: &tail };
+                database::judge(cx, &host, plan, ended).await
+            }
         }
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
         let job = plan.map_or_else(|| format!("{}1", job::prefix(&run, KIND)), |plan| plan.input("job").to_owned());
-        job::observe(cx, &job).await
+        let asked = job::ask(cx, &job).await;
+        let is_over = asked.as_ref().is_ok_and(|one| matches!(one.state, JobState::Finished { .. }));
+        let seen = job::told(&job, asked);
+        // Its end says little without the database.
+        if is_over { database::observe(cx, plan, seen).await } else { seen }
     }
 
     fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
@@ -183,12 +178,12 @@ fn backup_time(run: &RunView) -> Option<String> {
     }
 }
 
-/// The command as it is typed in the login shell.
-fn inner(run: &RunView) -> String {
+/// A command as it is typed in the login shell, in the folder and the environment of the migration.
+pub(super) fn in_its_folder(run: &RunView, command: &str) -> String {
     let migration = &run.profile.migration;
     let exports: String =
         migration.environment.iter().map(|(key, value)| format!("export {key}={} && ", shell_quote(value))).collect();
-    format!("cd {} && {exports}{}", shell_quote(&migration.directory), migration.command)
+    format!("cd {} && {exports}{command}", shell_quote(&migration.directory))
 }
 
 /// Hash over the migration folder, so that the last release's migration is recognised (RELEASE.md 4).

@@ -2,7 +2,7 @@
 //! folder. Only text; `host.rs` writes it.
 
 /// Programs: place below the root, text.
-pub const PROGRAMS: [(&str, &str); 11] = [
+pub const PROGRAMS: [(&str, &str); 12] = [
     ("shims/date", DATE),
     ("shims/hostname", HOSTNAME),
     ("shims/whoami", WHOAMI),
@@ -14,6 +14,7 @@ pub const PROGRAMS: [(&str, &str); 11] = [
     ("opt/backup/bin/backupRallyPROD.sh", BACKUP),
     ("home/ec2-user/migrate/run.sh", RUN),
     ("home/ec2-user/tools/bin/rally-migrate", RALLY_MIGRATE),
+    ("home/ec2-user/tools/bin/rally-schema", RALLY_SCHEMA),
 ];
 
 /// Other files: place below the root, text.
@@ -189,6 +190,12 @@ const RALLY_MIGRATE: &str = r#"#!/bin/sh
 grep -q '^spring.datasource.url=' "$2" || { echo "rally-migrate: no spring.datasource.url in $2" >&2; exit 65; }
 echo "Database $(sed -n 's/^spring.datasource.url=//p' "$2")"
 exec "@ROOT@/.world/ask" migration
+"#;
+
+/// Prints the version of the database and its name, and changes nothing.
+const RALLY_SCHEMA: &str = r#"#!/bin/sh
+[ -n "${CONFIG:-}" ] || { echo 'rally-schema: CONFIG is not set' >&2; exit 64; }
+exec cat "@ROOT@/.world/database"
 "#;
 
 /// `rally-migrate` is on PATH only here: a plain channel does not find it, a login shell does.

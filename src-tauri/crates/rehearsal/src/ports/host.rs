@@ -211,13 +211,19 @@ fn state(world: &World, id: &str, job: &Job) -> JobState {
 }
 
 /// What the commands that only read print on this machine.
-fn answer(world: &World, command: &str) -> ReadOutput {
+fn answer(world: &mut World, command: &str) -> ReadOutput {
     let said = |exit: i32, out: String, err: &str| ReadOutput { exit: Some(exit), out, err: err.to_owned() };
     if command.starts_with("sudo -n -l") {
         return if world.host.may_back_up {
             said(0, "/opt/backup/bin/backupRallyPROD.sh\n".to_owned(), "")
         } else {
             said(1, String::new(), "sudo: a password is required")
+        };
+    }
+    if command.contains("rally-schema") {
+        return match world.ask_database() {
+            Some(line) => said(0, format!("{line}\n"), ""),
+            None => said(1, String::new(), "rally-schema: the database is locked by a migration"),
         };
     }
     if command.contains("sha256sum") {

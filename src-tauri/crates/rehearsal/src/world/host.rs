@@ -86,6 +86,9 @@ pub struct Ends {
     pub backup_ms: i64,
     /// How long a migration takes, in ms.
     pub migration_ms: i64,
+    /// Whether the migration leaves the database as it was, however it ends.
+    #[serde(default)]
+    pub changes_nothing: bool,
 }
 
 /// A job.
@@ -165,6 +168,7 @@ impl Host {
                 migration: 0,
                 backup_ms: Work::Backup.duration_ms(),
                 migration_ms: Work::Migration.duration_ms(),
+                changes_nothing: false,
             },
             migrates_to: version.to_owned(),
             folder_hash: super::digest(version).trim_start_matches("sha256:").to_owned(),
@@ -448,7 +452,7 @@ impl World {
         }
         let op = Op::PayloadEnded { job: id.to_owned(), work: name(work), exit };
         self.record.by_itself(at, Actor::Host, op);
-        if work == Work::Migration && exit != 0 {
+        if work == Work::Migration && exit != 0 && !ends.changes_nothing {
             self.break_schema();
         }
         self.on_host(HostEvent::Ended(work, exit));

@@ -121,6 +121,8 @@ pub enum Op {
     SiteAnswered { version: Option<String> },
     /// What the host said of a job.
     JobSeen { id: String, state: &'static str, exit: Option<i32> },
+    /// What the database said of itself; nothing when it did not answer.
+    DatabaseSeen { version: Option<String> },
     /// What GitHub said of a run, told when it differs from what was told last.
     RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String },
     /// What the registry said of a tag, told when it differs from what was told last.

@@ -1,0 +1,354 @@
+//! The second guard of the migration, in the database itself: what it says about itself before the start and after the end,
+//! and what follows from that together with the exit code (INV-D1, INV-D7). It is only asked, never changed.
+
+use std::time::Duration;
+
+use greenlight_types::{
+    Changed, Choice, ErrorCode, Fact, Failure, Gate, Observation, Question, Retry, RunView, Stamp, StepId, StepPlan,
+};
+
+use super::job;
+use crate::{
+    fold,
+    mutant::{self, Mutant},
+    ports::HostAddress,
+    step::{Outcome, PlanDraft, StepContext},
+    time,
+};
+
+/// Input of a plan: what the database said when the plan was made.
+const SAID: &str = "database";
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Longest answer that is believed to be one, in characters.
+const LONGEST: usize = 200;
+/// Id of the question whether to go on where nobody can ask; the checker of the simulation knows it too.
+const NOBODY_CAN_ASK: &str = "noDatabaseVersion";
+const GO_ON: &str = "goOn";
+/// Asked so often after the end of the script, with a pause between, before the step is left in doubt.
+const ASKS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// What the database says about itself: its schema version and, in what follows it on the line, what names the database
+/// (PostgreSQL `system_identifier`, MySQL `server_uuid`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Database {
+    version: String,
+    identity: String,
+}
+
+impl Database {
+    fn read(line: &str) -> Option<Self> {
+        let line = line.trim();
+        let is_one = line.chars().count() <= LONGEST && !line.chars().any(char::is_control);
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let version = words.next().filter(|_| is_one)?;
+        Some(Self { version, identity: words.collect::<Vec<_>>().join(" ") })
+    }
+
+    fn line(&self) -> String {
+        format!("{} {}", self.version, self.identity).trim_end().to_owned()
+    }
+}
+
+/// An answer, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The profile names no way to ask.
+    NobodyCanAsk,
+    /// It said this.
+    Said(Database),
+    /// It was asked and did not say, and why.
+    Silent(String),
+}
+
+/// What exit code and database say together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It ended well and the database changed, or nobody can ask.
+    Succeeded,
+    /// It ended well and the database says what it said before: a person must look.
+    NothingHappened,
+    /// It failed, and the database says what it said before.
+    FailedUnchanged,
+    /// It failed and the database changed: half-way.
+    FailedHalfway,
+    /// It failed, and nobody can ask.
+    Failed,
+    /// The database did not say, before or now, or it is another one.
+    Unknown,
+}
+
+/// One function for every way to come to an end: following it, and coming back to it.
+fn verdict(exit: i32, before: &Answer, after: &Answer) -> Verdict {
+    match (before, after) {
+        (Answer::NobodyCanAsk, _) if exit == 0 => Verdict::Succeeded,
+        (Answer::NobodyCanAsk, _) => Verdict::Failed,
+        (Answer::Said(before), Answer::Said(after)) if before.identity == after.identity => {
+            match (exit == 0, before.version == after.version) {
+                (true, true) => Verdict::NothingHappened,
+                (true, false) => Verdict::Succeeded,
+                (false, true) => Verdict::FailedUnchanged,
+                (false, false) => Verdict::FailedHalfway,
+            }
+        }
+        (Answer::Said(_) | Answer::Silent(_), _) => Verdict::Unknown,
+    }
+}
+
+/// Asks the database as the migration would reach it: its user, its folder, its environment.
+///
+/// # Errors
+/// When the staging machine cannot be asked.
+pub(super) async fn ask(cx: &StepContext, host: &HostAddress) -> Result<Answer, Failure> {
+    let run = cx.run();
+    let probe = run.profile.migration.probe.trim();
+    if probe.is_empty() {
+        return Ok(Answer::NobodyCanAsk);
+    }
+    let command = job::script(&run, &super::run_migration::in_its_folder(&run, probe));
+    let answer = cx.ports.host.read(host, command.trim_end(), DEADLINE).await?;
+    // What is printed and is no answer is not repeated: nobody knows what it holds.
+    Ok(match (answer.exit, Database::read(&answer.out)) {
+        (Some(0), Some(said)) => Answer::Said(said),
+        (Some(0), None) => Answer::Silent(format!("the answer is not one line of at most {LONGEST} characters")),
+        (Some(code), _) => Answer::Silent(format!("the question ended with code {code}")),
+        (None, _) => Answer::Silent("the connection ended before the answer was complete".into()),
+    })
+}
+
+/// What a plan was made on. A plan that says nothing was made where nobody can ask, or by an earlier app.
+fn before(plan: &StepPlan) -> Answer {
+    match plan.inputs.get(SAID).map(|line| Database::read(line)) {
+        None => Answer::NobodyCanAsk,
+        Some(None) => Answer::Silent("it did not say its version before the start".into()),
+        Some(Some(said)) => Answer::Said(said),
+    }
+}
+
+/// Puts the answer into the plan of the backup. A backup is harmless, and goes on where the database does not say.
+pub(super) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
+    match now {
+        Answer::Said(said) => draft.input(SAID, said.line()).line("Database version", said.line()),
+        Answer::NobodyCanAsk | Answer::Silent(_) => draft,
+    }
+}
+
+/// Puts the answer into the plan of the migration; where nobody can ask, a named person accepts that.
+pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft {
+    let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
+    match now {
+        Answer::Said(said) => {
+            let mut gates = vec![gate("databaseSays", true, "The database says which version it has", said.line())];
+            gates.extend(at_backup(run).map(|then| {
+                let detail = format!("{} at the backup, {} now", then.line(), said.line());
+                gate("databaseAsBackedUp", then == *said, "The database is the one that was backed up", detail)
+            }));
+            draft.input(SAID, said.line()).line("Database version now", said.line()).gates(gates)
+        }
+        Answer::Silent(why) => draft.input(SAID, "").gates(vec![gate(
+            "databaseSays",
+            false,
+            "The database says which version it has",
+            why.clone(),
+        )]),
+        Answer::NobodyCanAsk => {
+            let draft = draft.line("Database version", "nobody can ask this database");
+            let is_accepted = run.answers.iter().any(|one| one.question == NOBODY_CAN_ASK && one.answer == GO_ON);
+            if is_accepted { draft } else { draft.question(without_asking()) }
+        }
+    }
+}
+
+fn at_backup(run: &RunView) -> Option<Database> {
+    Database::read(fold::step(run, StepId::BackUp)?.plan.as_ref()?.inputs.get(SAID)?)
+}
+
+fn without_asking() -> Question {
+    Question {
+        id: NOBODY_CAN_ASK.into(),
+        text: "Nobody can ask this database which version it has. Whether the migration changed it will be known only \
+               from the end of its script. Go on?"
+            .into(),
+        options: vec![Choice {
+            id: GO_ON.into(),
+            label: "Go on without asking the database".into(),
+            detail: "Your name is kept with this answer.".into(),
+        }],
+        needs_note: false,
+    }
+}
+
+/// A job that ended.
+pub(super) struct Ended<'a> {
+    /// Its name.
+    pub job: &'a str,
+    /// Exit code.
+    pub exit: i32,
+    /// When it started.
+    pub started_at: Stamp,
+    /// When it ended.
+    pub finished_at: Stamp,
+    /// Last lines of its output.
+    pub tail: &'a [String],
+}
+
+/// What an ended migration came to. The database is asked only where the plan has an answer to compare with.
+pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan, ended: Ended<'_>) -> Outcome {
+    let before = before(plan);
+    if before == Answer::NobodyCanAsk || mutant::is(Mutant::DatabaseNotAsked) {
+        return outcome(ended, &Answer::NobodyCanAsk, &Answer::NobodyCanAsk);
+    }
+    let mut after = Answer::NobodyCanAsk;
+    for asked in 0..ASKS {
+        if asked > 0 {
+            cx.wait(PAUSE).await;
+        }
+        cx.activity(StepId::RunMigration, "Asking the database which version it has now");
+        after = ask(cx, host).await.unwrap_or_else(|failure| Answer::Silent(failure.to_string()));
+        if matches!(after, Answer::Said(_)) {
+            break;
+        }
+    }
+    outcome(ended, &before, &after)
+}
+
+/// What is known of a migration whose script has ended, as the machine says.
+pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Observation) -> Observation {
+    let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else { return seen };
+    let Observation::InProgress { evidence } = &seen else { return seen };
+    let asked = match cx.host() {
+        Ok(host) => ask(cx, &host).await,
+        Err(failure) => Err(failure),
+    };
+    let after = asked.unwrap_or_else(|failure| Answer::Silent(failure.to_string()));
+    match (&before, &after) {
+        (Answer::Said(then), Answer::Said(now)) if then.identity == now.identity => seen,
+        (before, after) => Observation::Unknown { why: format!("{evidence} The database: {}.", shown(before, after)) },
+    }
+}
+
+fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
+    let Ended { job, exit, started_at, finished_at, tail } = ended;
+    let failed = || {
+        job::script_failed("migration", job, exit, tail)
+            .hint("Do not start it again. Call the people named for this step.")
+            .hint("When a person has finished or undone it by hand, write that down here.")
+            .changed(Changed::Unknown)
+            .retry(if mutant::is(Mutant::MigrationRepeats) { Retry::Safe } else { Retry::No })
+    };
+    match verdict(exit, before, after) {
+        Verdict::Succeeded => {
+            let took = time::span_in_words(time::between(&started_at, &finished_at));
+            let database = match (before, after) {
+                (Answer::Said(before), Answer::Said(after)) => {
+                    format!("The database changed from {} to {}.", before.version, after.version)
+                }
+                _ => "Nobody can ask the database which version it has.".to_owned(),
+            };
+            Outcome::Succeeded {
+                evidence: vec![format!("The migration finished without error after {took} ({job})."), database],
+                facts: vec![Fact::MigrationFinished { job: job.to_owned(), started_at, finished_at }],
+            }
+        }
+        Verdict::NothingHappened => Outcome::Failed(
+            Failure::new(
+                ErrorCode::DatabaseUnchanged,
+                "call the migration done: it finished without error, and the database says the same as before",
+            )
+            .with("job", job)
+            .with("exit", exit.to_string())
+            .with("output", tail.join("\n"))
+            .because(shown(before, after))
+            .hint("Do not start it again. Ask the people named for this step what this means.")
+            .hint("When a person has looked and it is right, write that down here.")
+            .changed(Changed::Unknown)
+            .retry(Retry::No),
+        ),
+        Verdict::FailedUnchanged => Outcome::Failed(failed().with("database", shown(before, after)).hint(
+            "The database says the same version as before. A change that has no version of its own does not show in it.",
+        )),
+        Verdict::FailedHalfway => Outcome::Failed(
+            failed()
+                .with("database", shown(before, after))
+                .hint(format!("The database is changed half-way: {}.", shown(before, after)))
+                .hint("First stop the rollout, so that the new version cannot start on it.")
+                .changed(Changed::Partly),
+        ),
+        Verdict::Failed => Outcome::Failed(failed()),
+        Verdict::Unknown => Outcome::Unknown(format!(
+            "the script of the migration ended with code {exit} ({job}), and the database does not say what became of it: {}",
+            shown(before, after)
+        )),
+    }
+}
+
+fn shown(before: &Answer, after: &Answer) -> String {
+    let words = |answer: &Answer| match answer {
+        Answer::Said(said) => said.line(),
+        Answer::Silent(why) => format!("unknown ({why})"),
+        Answer::NobodyCanAsk => "not asked".to_owned(),
+    };
+    format!("version {} before, {} after", words(before), words(after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> Answer {
+        Answer::Said(Database::read(line).unwrap())
+    }
+
+    fn silent() -> Answer {
+        Answer::Silent("no answer".to_owned())
+    }
+
+    #[test]
+    fn the_verdict_needs_exit_code_and_database() {
+        let nobody = || Answer::NobodyCanAsk;
+        for (exit, before, after, wanted) in [
+            (0, said("41"), said("42"), Verdict::Succeeded),
+            (0, said("41 db7"), said("42 db7"), Verdict::Succeeded),
+            (0, said("41 db7"), said("42 db8"), Verdict::Unknown),
+            (0, said("41"), said("41"), Verdict::NothingHappened),
+            (3, said("41"), said("41"), Verdict::FailedUnchanged),
+            (3, said("41"), said("42"), Verdict::FailedHalfway),
+            (0, said("41"), silent(), Verdict::Unknown),
+            (3, said("41"), silent(), Verdict::Unknown),
+            (0, said("41"), nobody(), Verdict::Unknown),
+            (3, said("41"), nobody(), Verdict::Unknown),
+            (0, silent(), said("42"), Verdict::Unknown),
+            (3, silent(), said("42"), Verdict::Unknown),
+            (0, silent(), silent(), Verdict::Unknown),
+            (0, nobody(), nobody(), Verdict::Succeeded),
+            (3, nobody(), nobody(), Verdict::Failed),
+        ] {
+            assert_eq!(verdict(exit, &before, &after), wanted, "{exit} {before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn no_migration_that_ran_may_be_started_again_by_a_button() {
+        for (exit, after, code, changed) in [
+            (0, "41", ErrorCode::DatabaseUnchanged, Changed::Unknown),
+            (3, "41", ErrorCode::ScriptFailed, Changed::Unknown),
+            (3, "42", ErrorCode::ScriptFailed, Changed::Partly),
+        ] {
+            let at = Stamp("2026-01-01T00:00:00.000Z".into());
+            let ended = Ended { job: "a1", exit, started_at: at.clone(), finished_at: at, tail: &[] };
+            let Outcome::Failed(failure) = outcome(ended, &said("41"), &said(after)) else {
+                panic!("{exit} and {after} is not a failure");
+            };
+            assert_eq!((failure.code, failure.changed, failure.retry), (code, changed, Retry::No));
+        }
+    }
+
+    #[test]
+    fn an_answer_is_one_bounded_line_of_a_version_and_a_name() {
+        assert_eq!(said("42\n"), Answer::Said(Database { version: "42".into(), identity: String::new() }));
+        assert_eq!(said(" 42  a b\n"), Answer::Said(Database { version: "42".into(), identity: "a b".into() }));
+        for line in ["", " \n", "42\n43\n", "4\u{7}2", &"4".repeat(LONGEST + 1)] {
+            assert_eq!(Database::read(line), None, "{line:?}");
+        }
+    }
+}
