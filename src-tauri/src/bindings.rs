@@ -49,6 +49,8 @@ fn builder() -> Builder<Wry> {
             run::list_runs,
             run::events_since,
             run::start_prepare,
+            run::begun_elsewhere,
+            run::continue_here,
             run::deploy_differences,
             run::host_fingerprint,
             run::start_deploy,

@@ -17,8 +17,9 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::debrief;
 use greenlight_types::{
-    Actor, Debrief, DeployRequest, ErrorCode, Event, Failure, LineSource, Lines, LogLine, Names, Observation,
-    PracticeView, Profile, Realm, RunId, RunState, RunSummary, RunView, StepId, StepPlan, Trouble, Version,
+    Actor, BegunElsewhere, Debrief, DeployRequest, ErrorCode, Event, Failure, LineSource, Lines, LogLine, Names,
+    Observation, PracticeView, Profile, Realm, RunId, RunState, RunSummary, RunView, StepId, StepPlan, Trouble,
+    Version,
 };
 use tauri::ipc::Channel;
 use tokio::sync::Mutex;
@@ -251,6 +252,24 @@ impl Controller {
         }
         self.ask_identity(run).await;
         self.act(run, Act::StartDeploy(request)).await.map(|_| ())
+    }
+
+    /// Who began this version on another computer, while this run is a draft.
+    ///
+    /// # Errors
+    /// See [`Release::begun_elsewhere`].
+    pub async fn begun_elsewhere(&self, run: &RunId) -> Result<Option<BegunElsewhere>, Failure> {
+        self.release(run).await?.begun_elsewhere().await.map_err(|failure| self.redactor.failure(failure))
+    }
+
+    /// "Continue this release here".
+    ///
+    /// # Errors
+    /// See [`Release::continue_here`].
+    pub async fn continue_here(&self, run: &RunId) -> Result<(), Failure> {
+        self.ask_identity(run).await;
+        let by = self.actor().await?;
+        self.release(run).await?.continue_here(by).await.map_err(|failure| self.redactor.failure(failure))
     }
 
     pub async fn deploy_differences(&self, run: &RunId) -> Result<Vec<String>, Failure> {

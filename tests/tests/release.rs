@@ -1,6 +1,8 @@
 //! Whole releases without a window: the engine, the real adapters and the journal on disk, against the pretend production
 //! served over its real protocols.
 
+#[path = "release/continued.rs"]
+mod continued;
 #[path = "release/desk.rs"]
 mod desk;
 #[path = "release/holder.rs"]
@@ -18,7 +20,7 @@ use greenlight_engine::{
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, Realm, RunId, RunResult,
-    RunState, RunView, Status, StepId, Version,
+    RunState, RunView, Status, StepId, TakeOver, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
@@ -104,17 +106,22 @@ async fn prepare(desk: &Desk) -> Release {
 }
 
 async fn deploy(release: &Release, desk: &Desk) {
+    deploy_from(release, desk, &[], None).await;
+}
+
+async fn deploy_from(release: &Release, desk: &Desk, differences: &[&str], take_over: Option<TakeOver>) {
     let host = &desk.profile.host;
     let fingerprint = desk.ports().host.fingerprint(&host.address, host.port).await.expect("a fingerprint");
-    assert_eq!(release.deploy_differences().await.expect("the world answers"), Vec::<String>::new());
+    let accepted_differences = release.deploy_differences().await.expect("the world answers");
+    assert_eq!(accepted_differences, differences);
     let request = DeployRequest {
         address: host.address.clone(),
         port: host.port,
         fingerprint,
         told: "Everyone".into(),
         typed_version: " 2.1.0 ".into(),
-        accepted_differences: Vec::new(),
-        take_over: None,
+        accepted_differences,
+        take_over,
     };
     release.act(anna(), Act::StartDeploy(request)).await.expect("Deploy starts");
 }
@@ -285,7 +292,7 @@ async fn a_migration_that_another_computer_runs_is_not_done_on_a_persons_word() 
     let refused = say_it_was_done(&release).await.expect_err("it runs right now");
     assert!(refused.code == ErrorCode::NotAllowedNow && refused.params["job"] == spec.id, "{refused:?}");
     let plan = release.plan(StepId::RunMigration).await.expect("a plan");
-    assert!(!plan.is_open(), "and it is not started beside the other one");
+    assert!(plan.already.is_some(), "it can be followed, and is not started beside the other one");
     assert_eq!(status(&release.view(), StepId::RunMigration), Status::AwaitingOperator);
     assert_eq!(desk.starts("migrate"), 1);
     let _ = desk.handle.stop().await;

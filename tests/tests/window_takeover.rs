@@ -1,5 +1,6 @@
 //! The real window on the pretend production while a colleague at another computer holds production: the person is told who,
-//! takes over with a reason, and is told again when it is taken from her in the middle of Deploy.
+//! takes over with a reason, and is told again when it is taken from her in the middle of Deploy. And a release whose record
+//! is gone is continued on a computer that has none.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -100,6 +101,77 @@ async fn taken_over(session: &Session, world: &Path) -> Result<()> {
     operator.until("production to be ours", PATIENCE, async || Ok(!operator.sees("held").await?)).await?;
     ensure!(maria.holder().await? != Some(maria.hold.run.clone()), "Maria still holds it");
     operator.do_step(StepId::BackUp, VERSION).await
+}
+
+/// The files of the app's own record; the pretend production beside it stays.
+const RECORD: [&str; 3] = ["journal.sqlite", "clone", "lines"];
+
+/// Prepares a release up to the label, and loses the computer.
+async fn begun(session: Session) -> Result<()> {
+    let operator = Operator::new(&session, PATIENCE);
+    operator.introduce("Maria").await?;
+    operator.set_speed(SPEED).await?;
+    operator.draft_and_prepare(VERSION).await?;
+    for step in StepId::ALL.into_iter().take(5) {
+        operator.do_step(step, VERSION).await?;
+    }
+    session.kill_app().await
+}
+
+async fn continued(session: &Session) -> Result<()> {
+    let operator = Operator::new(session, PATIENCE);
+    let picture = async |name: &str| operator.picture(&picture_folder()?.join(format!("{name}.png"))).await;
+    operator.introduce("Anna").await?;
+    operator.draft(VERSION).await?;
+    operator.until("who began it", PATIENCE, async || operator.sees("elsewhere").await).await?;
+    let told = operator.read("elsewhere").await?;
+    ensure!(told.contains("Begun by") && told.contains("unknown"), "{told}");
+    picture("continue-here").await?;
+    operator.press("continue-here").await?;
+    // The start-up settings were not saved yet: from there on every step has its button.
+    let step = StepId::RegisterTaskDefinition;
+    ensure!(operator.prepare_step(step).await?, "the first step that is open has no button");
+    picture("continued-here").await?;
+    for done in StepId::ALL.into_iter().take(5) {
+        ensure!(operator.status(done).await? == "succeeded", "{done:?} is not recorded as done");
+    }
+    operator.do_step(step, VERSION).await?;
+    operator.wait_for_state(&["prepared"]).await
+}
+
+#[tokio::test]
+async fn a_release_is_continued_on_a_computer_whose_record_is_empty() -> Result<()> {
+    let display = Display::start().await?;
+    let folder = open_folder("window-continued")?;
+    let data = folder.path().to_owned();
+    let theme = std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme));
+    let mut driver = Driver::start(&display, theme.as_slice()).await?;
+    let args = ["--data-dir", data.to_str().context("a plain path")?];
+    let session = driver.open(&app()?, &args).await?;
+    session.set_window(WINDOW.0, WINDOW.1).await?;
+    let world = data.join("world");
+    begun(session).await?;
+    for entry in fs_err::read_dir(&data)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match RECORD.iter().any(|one| name.starts_with(one)) {
+            true if path.is_dir() => fs_err::remove_dir_all(&path)?,
+            true => fs_err::remove_file(&path)?,
+            false => {}
+        }
+    }
+    driver.restart().await?;
+    let session = driver.open(&app()?, &args).await?;
+    session.set_window(WINDOW.0, WINDOW.1).await?;
+    let ended = continued(&session).await;
+    if ended.is_err() {
+        let operator = Operator::new(&session, PATIENCE);
+        let _kept = operator.picture(&picture_folder()?.join("continued-where-it-stopped.png")).await;
+    }
+    drop(session);
+    drop(driver);
+    stop_world(&world).await?;
+    ended
 }
 
 #[tokio::test]

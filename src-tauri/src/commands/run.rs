@@ -1,7 +1,9 @@
 //! A run as a whole: making it, starting its two parts, answering it, ending it.
 
 use greenlight_engine::release::Act;
-use greenlight_types::{CheckAnswer, DeployRequest, Event, RunId, RunResult, RunSummary, StepId, TakeOver};
+use greenlight_types::{
+    BegunElsewhere, CheckAnswer, DeployRequest, Event, RunId, RunResult, RunSummary, StepId, TakeOver,
+};
 use tauri::State;
 
 use crate::{command_error::CommandResult, startup::Startup};
@@ -32,6 +34,20 @@ pub async fn events_since(app: State<'_, Startup>, run: RunId, seq: u32) -> Comm
 #[specta::specta]
 pub async fn start_prepare(app: State<'_, Startup>, run: RunId, statement: String) -> CommandResult<()> {
     Ok(app.ready().await?.start_prepare(&run, statement).await?)
+}
+
+/// Who began this version on another computer.
+#[tauri::command]
+#[specta::specta]
+pub async fn begun_elsewhere(app: State<'_, Startup>, run: RunId) -> CommandResult<Option<BegunElsewhere>> {
+    Ok(app.ready().await?.begun_elsewhere(&run).await?)
+}
+
+/// "Continue this release here".
+#[tauri::command]
+#[specta::specta]
+pub async fn continue_here(app: State<'_, Startup>, run: RunId) -> CommandResult<()> {
+    Ok(app.ready().await?.continue_here(&run).await?)
 }
 
 /// What differs from the day of Prepare.

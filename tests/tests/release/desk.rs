@@ -1,6 +1,10 @@
 //! The desk of a whole release: a pretend production, a data folder, and what a person at the app has.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use greenlight_adapters::{
     aws::AwsAccess,
@@ -46,6 +50,8 @@ pub struct Desk {
     pub profile: Profile,
     secrets: Arc<dyn Secrets>,
     pub clock: Arc<dyn Clock>,
+    /// Data folder of this computer.
+    data: PathBuf,
 }
 
 impl Desk {
@@ -71,11 +77,17 @@ impl Desk {
             secrets.set(&credential).await.expect("kept in memory");
         }
         let clock: Arc<dyn Clock> = Arc::new(handle.clock().expect("a clock"));
-        Self { profile: handle.practice_profile(&rally), folder, handle, secrets: Arc::new(secrets), clock }
+        let (profile, data) = (handle.practice_profile(&rally), folder.path().join("data"));
+        Self { profile, folder, handle, secrets: Arc::new(secrets), clock, data }
+    }
+
+    /// From here on the person sits at another computer, whose record is empty.
+    pub fn move_to_another_computer(&mut self) {
+        self.data = self.folder.path().join("another-computer");
     }
 
     pub async fn parts(&self) -> Parts {
-        let data = self.folder.path().join("data");
+        let data = &self.data;
         let journal = SqliteJournal::open(&data.join("journal.sqlite")).await.expect("a journal");
         Parts {
             journal: Arc::new(journal),
@@ -89,7 +101,7 @@ impl Desk {
     pub fn ports(&self) -> Ports {
         let (profile, secrets) = (&self.profile, || self.secrets.clone());
         let endpoints = profile.endpoints.as_ref().expect("practice has its own endpoints");
-        let (names, clone) = (&profile.aws, self.folder.path().join("data/clone.git"));
+        let (names, clone) = (&profile.aws, self.data.join("clone.git"));
         let aws = AwsAccess::new(&names.region, endpoints.aws.as_deref(), secrets()).expect("AWS settings");
         let github = endpoints.github.as_deref().expect("a GitHub address");
         Ports {

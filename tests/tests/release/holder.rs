@@ -1,7 +1,7 @@
 //! Who may change production: what is asked of the machines of earlier releases, and what a release does that lost its
 //! environment.
 
-use greenlight_types::{StagingMachine, TakeOver};
+use greenlight_types::StagingMachine;
 
 use super::*;
 

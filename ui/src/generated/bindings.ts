@@ -27,6 +27,10 @@ export const commands = {
 	eventsSince: (run: RunId, seq: number) => typedError<Event[], CommandError>(__TAURI_INVOKE("events_since", { run, seq })),
 	/**  Starts Prepare. */
 	startPrepare: (run: RunId, statement: string) => typedError<null, CommandError>(__TAURI_INVOKE("start_prepare", { run, statement })),
+	/**  Who began this version on another computer. */
+	begunElsewhere: (run: RunId) => typedError<BegunElsewhere | null, CommandError>(__TAURI_INVOKE("begun_elsewhere", { run })),
+	/**  "Continue this release here". */
+	continueHere: (run: RunId) => typedError<null, CommandError>(__TAURI_INVOKE("continue_here", { run })),
 	/**  What differs from the day of Prepare. */
 	deployDifferences: (run: RunId) => typedError<string[], CommandError>(__TAURI_INVOKE("deploy_differences", { run })),
 	/**  The fingerprint that a machine presents; nothing is sent to it. */
@@ -266,6 +270,18 @@ export type BackupProfile = {
 	artifactProbe: string,
 	/**  Oldest backup allowed at the migration, in minutes. */
 	maxAgeMinutes: number,
+};
+
+/**  What the label of a version on GitHub says about who began its release. */
+export type BegunElsewhere = {
+	/**  The run of the other record; none when the label was not made by this app. */
+	run: RunId | null,
+	/**  Who made the label. */
+	person: string,
+	/**  When. */
+	at: Stamp,
+	/**  The commit that it stands at. */
+	commit: string,
 };
 
 /**  One job of the build. */

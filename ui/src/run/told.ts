@@ -72,7 +72,10 @@ export function told(event: Event, view: RunView): Told | null {
     case "stepStarted": {
       if (step(body.step)?.definition.role === "watching" || isToldByItsEnd(step(body.step), body.attempt)) return null;
       const again = body.attempt > 1 ? ` (attempt ${body.attempt})` : "";
-      return say(`Pressed “${body.plan.button}”${again}`);
+      // "Continue this release here" records several of these with one press.
+      return say(
+        body.plan.already === null ? `Pressed “${body.plan.button}”${again}` : "Looked at what is there already",
+      );
     }
     case "factLearned": {
       const known = fact(body.fact, view);

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use git2::Repository;
 use greenlight_engine::ports::{
     ChangedPaths, CommitInfo, Credential, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, SecretText,
-    Secrets, Signature,
+    Secrets, Signature, TagInfo,
 };
 use greenlight_types::{CredentialKind, ErrorCode, Failure};
 use tokio::sync::{Mutex, Semaphore};
@@ -125,6 +125,11 @@ impl Git for GitAdapter {
     async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>> {
         let id = id.to_owned();
         self.local(move |repo| read::commit(repo, &id)).await
+    }
+
+    async fn tag(&self, id: &str) -> PortResult<Option<TagInfo>> {
+        let id = id.to_owned();
+        self.local(move |repo| read::tag(repo, &id)).await
     }
 
     async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)> {

@@ -5,6 +5,7 @@
 
 pub mod deploy_check;
 mod doubt;
+mod elsewhere;
 mod environment;
 pub mod export;
 pub mod fold;

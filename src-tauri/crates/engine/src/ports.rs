@@ -82,6 +82,17 @@ pub struct CommitInfo {
     pub at: Stamp,
 }
 
+/// An annotated tag of our clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagInfo {
+    /// Its whole message.
+    pub message: String,
+    /// Tagger's name; empty when it has none.
+    pub tagger: String,
+    /// Tagger's time.
+    pub at: Stamp,
+}
+
 /// Author and committer of what the app writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -140,6 +151,8 @@ pub trait Git: Send + Sync {
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>>;
     /// One commit of our clone; `None` when the clone does not have it.
     async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>>;
+    /// One annotated tag of our clone, by its object; `None` when the clone does not have it or it is no such tag.
+    async fn tag(&self, id: &str) -> PortResult<Option<TagInfo>>;
     /// Commits reachable from `head` and not from `base`, newest first, at most `limit`, with the total (capped at 10,000).
     async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)>;
     /// Whether `ancestor` is reachable from `commit`.

@@ -4,16 +4,16 @@
 
 mod earlier;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Failure, Observation, Phase, Profile, Realm, Retry, RunId,
-    RunResult, RunView, StagingMachine, Status, StepId, StepPlan, TakeOver, Version,
+    Actor, BegunElsewhere, CheckAnswer, DeployRequest, ErrorCode, EventBody, Failure, Observation, Phase, Profile,
+    Realm, Retry, RunId, RunResult, RunView, StagingMachine, Status, StepId, StepPlan, TakeOver, Version,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    doubt, environment, fold,
+    doubt, elsewhere, environment, fold,
     journal::Journal,
     mutant::{self, Mutant},
     ports::{Clock, Held, Hold, HostAddress, Ids, Ports, Screen, Taker, Why},
@@ -23,6 +23,9 @@ use crate::{
     step::StepContext,
     steps,
 };
+
+/// Longest time that a step takes to record what the world shows.
+const SETTLES_WITHIN: Duration = Duration::from_secs(300);
 
 /// What a run needs besides its ports.
 #[derive(Clone)]
@@ -281,6 +284,58 @@ impl Release {
         let mut found = crate::deploy_check::differences(&self.context).await?;
         found.extend(environment::ask_known_machines(&self.context, self.journal.as_ref()).await?);
         Ok(found)
+    }
+
+    /// Who began this version on another computer, while this run is a draft.
+    ///
+    /// # Errors
+    /// Whatever kept us from looking.
+    pub async fn begun_elsewhere(&self) -> Result<Option<BegunElsewhere>, Failure> {
+        elsewhere::begun(&self.context).await
+    }
+
+    /// "Continue this release here": starts Prepare on what the world shows, and records each step that is done already,
+    /// with its evidence, up to the first one that is not. Changes nothing outside.
+    ///
+    /// # Errors
+    /// `NotAllowedNow` when nobody began it elsewhere; whatever kept a step from looking. What is recorded by then stays,
+    /// and the rest waits for its buttons.
+    pub async fn continue_here(&self, by: Actor) -> Result<(), Failure> {
+        let begun = self.begun_elsewhere().await?.ok_or_else(|| {
+            Failure::new(ErrorCode::NotAllowedNow, "continue this release here: nobody began it on another computer")
+        })?;
+        self.act(by.clone(), Act::StartPrepare { statement: elsewhere::statement(&begun) }).await?;
+        for step in elsewhere::steps() {
+            if self.settled(step).await? != Status::AwaitingOperator {
+                return Ok(());
+            }
+            let plan = self.plan(step).await?;
+            if plan.already.is_none() {
+                return Ok(());
+            }
+            self.act(by.clone(), Act::Run { step, plan_hash: plan.hash, token: None }).await?;
+            if !self.settled(step).await?.is_done() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// State of a step once it neither runs nor waits for another one.
+    async fn settled(&self, step: StepId) -> Result<Status, Failure> {
+        let status = |view: &RunView| fold::step(view, step).map_or(Status::NotStarted, |step| step.status);
+        let mut view = self.view.clone();
+        let wait = view.wait_for(|view| elsewhere::is_settled(status(view)));
+        tokio::select! {
+            biased;
+            settled = wait => settled.map(|view| status(&view)).map_err(|_| {
+                Failure::new(ErrorCode::NotAllowedNow, "reach this run: it is not open any more")
+            }),
+            () = self.context.wait(SETTLES_WITHIN) => Err(Failure::new(
+                ErrorCode::TimedOut,
+                "record what the world shows: a step did not come to its end",
+            )),
+        }
     }
 
     /// What stays behind when the run is ended now.

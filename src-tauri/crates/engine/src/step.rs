@@ -312,6 +312,13 @@ impl PlanDraft {
         self
     }
 
+    /// Names the button.
+    #[must_use]
+    pub fn button(mut self, button: &str) -> Self {
+        button.clone_into(&mut self.plan.button);
+        self
+    }
+
     /// Marks it as something that cannot be taken back.
     #[must_use]
     pub fn irreversible(mut self) -> Self {

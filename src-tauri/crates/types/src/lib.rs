@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod elsewhere;
 pub mod environment;
 pub mod event;
 pub mod fact;
@@ -20,6 +21,7 @@ pub mod version;
 pub mod view;
 
 pub use access::*;
+pub use elsewhere::*;
 pub use environment::*;
 pub use event::*;
 pub use fact::*;

@@ -43,6 +43,7 @@ function open(events: Event[], scripted: Partial<Commands> = {}) {
     outputCount: () => ok(0),
     outputLines: () => ok([]),
     deployDifferences: () => ok([]),
+    begunElsewhere: () => ok(null),
     debrief: () => ok({ lines: [], costSeconds: 0, wholeSeconds: 3_600 }),
     ...scripted,
   });
@@ -303,6 +304,38 @@ describe("a step in doubt", () => {
     await user.type(screen.getByTestId("note-text"), "looked at GitHub");
     await user.click(screen.getByTestId("note-yes"));
     expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "PushBranch", false, "looked at GitHub"]]);
+  });
+});
+
+describe("a release that was begun on another computer", () => {
+  const drafted = upTo(released.events, (body) => body.kind === "runDrafted");
+
+  it("is continued on what the world shows, and says what nobody here can know", async () => {
+    const begun = { run: "0190-lost", person: "Maria", at: "2026-11-23T09:00:00.000Z", commit: "0123456789abcdef" };
+    const { platform, user, view } = open(drafted, {
+      begunElsewhere: () => ok(begun),
+      continueHere: () => ok(null),
+    });
+    const panel = await screen.findByTestId("elsewhere");
+    for (const words of ["Maria", "0190-lost", "0123456789ab", "Unknown here"]) expect(panel).toHaveTextContent(words);
+    expect(screen.queryByTestId("start-prepare")).toBeNull();
+    await user.click(await openButton("continue-here"));
+    expect(platform.argsOf("continueHere")).toEqual([[view.id]]);
+  });
+
+  it("is not offered when nobody began it, or GitHub cannot be asked", async () => {
+    const unreachable: Failure = {
+      code: "unreachable",
+      params: {},
+      summary: "list the repository",
+      causes: [],
+      hints: [],
+      changed: "nothing",
+      retry: "safe",
+    };
+    open(drafted, { begunElsewhere: () => Promise.resolve({ status: "error", error: unreachable }) });
+    expect(await screen.findByTestId("start-prepare")).toBeInTheDocument();
+    expect(screen.queryByTestId("elsewhere")).toBeNull();
   });
 });
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use git2::{Commit, FileMode, ObjectType, Oid, Repository, Sort, Tree, TreeEntry};
-use greenlight_engine::ports::{ChangedPaths, CommitInfo, PortResult};
+use greenlight_engine::ports::{ChangedPaths, CommitInfo, PortResult, TagInfo};
 use greenlight_types::{ErrorCode, Failure, Stamp};
 
 use super::{names, trouble};
@@ -22,6 +22,20 @@ pub(super) fn commit(repo: &Repository, id: &str) -> PortResult<Option<CommitInf
         Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
         Err(error) => Err(trouble::local("look up a commit", &error)),
     }
+}
+
+pub(super) fn tag(repo: &Repository, id: &str) -> PortResult<Option<TagInfo>> {
+    let tag = match repo.find_tag(names::object_id(id)?) {
+        Ok(tag) => tag,
+        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(trouble::local("look up a tag", &error)),
+    };
+    let tagger = tag.tagger();
+    Ok(Some(TagInfo {
+        message: String::from_utf8_lossy(tag.message_bytes().unwrap_or_default()).into_owned(),
+        tagger: tagger.as_ref().map(|one| String::from_utf8_lossy(one.name_bytes()).into_owned()).unwrap_or_default(),
+        at: tagger.map_or_else(|| Stamp(String::new()), |one| stamp(one.when().seconds())),
+    }))
 }
 
 pub(super) fn commits_between(

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     mutant::{self, Mutant},
-    ports::HostAddress,
+    ports::{HostAddress, JobState, JobStatus},
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
 
@@ -50,6 +50,9 @@ impl Step for BackUp {
         cx.activity(self.id(), "Asking the staging machine");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
+        if let Some(one) = before_the_migration(cx, &run, &host, &jobs).await? {
+            return Ok(adopt(self, &run, &one));
+        }
         let is_running = jobs.iter().any(|one| one.state.is_alive());
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = inner(&run);
@@ -100,6 +103,9 @@ impl Step for BackUp {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
         };
+        if plan.already.is_some() {
+            return prove_adopted(cx, &host, plan.input("job")).await;
+        }
         if entry == Entry::Start && mutant::is(Mutant::YesterdaysBackupCounts) {
             let long_ago = Stamp("1970-01-01T00:00:00.000Z".into());
             return prove(cx, &host, plan.input("job"), &long_ago, &cx.ports.clock.now()).await;
@@ -149,6 +155,52 @@ impl Step for BackUp {
             proof: format!("{person} saw the file"),
             confirmed_by: Some(person.to_owned()),
         }])
+    }
+}
+
+/// Once the migration has started, on another computer, the backup before it is the one that counts: none that is made
+/// after it could bring the old database back.
+async fn before_the_migration(
+    cx: &StepContext,
+    run: &RunView,
+    host: &HostAddress,
+    jobs: &[JobStatus],
+) -> Result<Option<JobStatus>, Failure> {
+    let Some(backup) = job::of_another(run, StepId::BackUp, jobs) else { return Ok(None) };
+    let prefix = job::prefix(run, super::run_migration::KIND);
+    let migrations = cx.ports.host.jobs(host, &prefix).await?;
+    let is_after = |one: &JobStatus| match (&backup.state, &one.started_at) {
+        (JobState::Finished { exit: 0, finished_at }, Some(started_at)) => {
+            crate::time::ms(finished_at) <= crate::time::ms(started_at)
+        }
+        _ => false,
+    };
+    let migration = job::of_another(run, StepId::RunMigration, &migrations);
+    Ok(migration.filter(|one| is_after(one)).map(|_| backup.clone()))
+}
+
+fn adopt(step: &BackUp, run: &RunView, one: &JobStatus) -> StepPlan {
+    let lede = format!(
+        "The migration of {} has started already, on another computer. The backup before it is the one that counts; it is \
+         looked at and proved here, and none is made.",
+        run.version
+    );
+    PlanDraft::new(step, run, "", lede)
+        .input("job", one.id.clone())
+        .line("Job", one.id.clone())
+        .already(format!("{} ended before the migration started.", one.id))
+        .button("Prove that backup")
+        .finish()
+}
+
+async fn prove_adopted(cx: &StepContext, host: &HostAddress, job: &str) -> Outcome {
+    match job::ask(cx, job).await {
+        Ok(JobStatus { state: JobState::Finished { exit: 0, finished_at }, started_at, .. }) => {
+            let started_at = started_at.unwrap_or_else(|| finished_at.clone());
+            prove(cx, host, job, &started_at, &finished_at).await
+        }
+        Ok(_) => Outcome::Failed(unproved("the job did not end well", job)),
+        Err(failure) => Outcome::Failed(failure.retry(Retry::Safe)),
     }
 }
 

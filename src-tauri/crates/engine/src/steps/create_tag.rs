@@ -7,7 +7,7 @@ use greenlight_types::{
 
 use super::{find, planned_signature, short, signature, signed, tag_ref, version_commit};
 use crate::{
-    mutant,
+    elsewhere, mutant,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -53,8 +53,13 @@ impl Step for CreateTag {
                 .input(
                     "message",
                     format!(
-                        "{} {}\n\nGreenlight-Run: {}\nReleased-By: {}\n",
-                        run.profile.product.name, run.version, run.id, cx.by.person
+                        "{} {}\n\n{}{}\n{}{}\n",
+                        run.profile.product.name,
+                        run.version,
+                        elsewhere::RUN,
+                        run.id,
+                        elsewhere::PERSON,
+                        cx.by.person
                     ),
                 )
                 .gate("tagFree", true, format!("The label {tag} is free"), "asked GitHub just now")

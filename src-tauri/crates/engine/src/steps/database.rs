@@ -120,7 +120,7 @@ pub(super) async fn ask(cx: &StepContext, host: &HostAddress) -> Result<Answer, 
 fn before(plan: &StepPlan) -> Answer {
     match plan.inputs.get(SAID).map(|line| Database::read(line)) {
         None => Answer::NobodyCanAsk,
-        Some(None) => Answer::Silent("it did not say its version before the start".into()),
+        Some(None) => Answer::Silent("this computer did not ask it before the start".into()),
         Some(Some(said)) => Answer::Said(said),
     }
 }
@@ -157,6 +157,11 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft 
             if is_accepted { draft } else { draft.question(without_asking()) }
         }
     }
+}
+
+/// The plan of a migration that another computer started: what the database said before, only that one knows.
+pub(super) fn unasked_before(draft: PlanDraft, run: &RunView) -> PlanDraft {
+    if run.profile.migration.probe.trim().is_empty() { draft } else { draft.input(SAID, "") }
 }
 
 fn at_backup(run: &RunView) -> Option<Database> {

@@ -9,7 +9,7 @@ use greenlight_types::{
 
 use super::shell_quote;
 use crate::{
-    environment,
+    environment, fold,
     mutant::{self, Mutant},
     ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
@@ -81,6 +81,13 @@ pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, String) {
     let newest = jobs.iter().map(|one| number(&one.id, prefix)).max().unwrap_or(0);
     let late = jobs.iter().find(|one| one.state == JobState::Expired).map(|one| one.id.clone()).unwrap_or_default();
     (format!("{prefix}{}", newest + 1), late)
+}
+
+/// A job that started and is not of the last attempt here: another computer started it.
+pub(crate) fn of_another<'a>(run: &RunView, step: StepId, jobs: &'a [JobStatus]) -> Option<&'a JobStatus> {
+    let ours = fold::step(run, step).and_then(|step| step.plan.as_ref()).map(|plan| plan.input("job"));
+    let attempt = |one: &&JobStatus| one.id.rsplit_once(".a").and_then(|(_, k)| k.parse::<u32>().ok());
+    jobs.iter().filter(|one| !one.state.never_started() && Some(one.id.as_str()) != ours).max_by_key(attempt)
 }
 
 /// Number of an attempt in a job id.

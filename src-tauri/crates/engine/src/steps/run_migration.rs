@@ -23,7 +23,7 @@ use crate::{
 /// See the file.
 pub struct RunMigration;
 
-const KIND: &str = "migrate";
+pub(super) const KIND: &str = "migrate";
 const READ_DEADLINE: Duration = Duration::from_secs(20);
 
 #[async_trait]
@@ -47,6 +47,9 @@ impl Step for RunMigration {
         cx.activity(self.id(), "Asking the staging machine, AWS and the package registry");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
+        if let Some(one) = job::of_another(&run, self.id(), &jobs) {
+            return Ok(follow(self, &run, one));
+        }
         let hash = folder_hash(cx, &run, &host).await?;
         let gates = gates(cx, &run, &jobs, &hash).await?;
         let said = database::ask(cx, &host).await?;
@@ -92,6 +95,8 @@ impl Step for RunMigration {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
         };
+        // What another computer started is followed, never started.
+        let entry = if plan.already.is_some() { Entry::Attach } else { entry };
         if entry == Entry::Start {
             // Between the plan and this moment the world may have moved: everything is asked once more.
             match self.plan(cx).await {
@@ -169,6 +174,31 @@ impl Step for RunMigration {
             started_at,
         }])
     }
+}
+
+/// The plan for a migration that another computer started.
+fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
+    let since = one.started_at.as_ref().map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
+    let (state, button) = match one.state {
+        JobState::Finished { exit, .. } => (format!("has ended with code {exit}"), "Record its end"),
+        JobState::Lost { .. } => ("was lost in a restart of the machine".to_owned(), "Record what is known"),
+        JobState::Absent
+        | JobState::NotStarted
+        | JobState::Busy
+        | JobState::Expired
+        | JobState::Revoked(_)
+        | JobState::Running
+        | JobState::Orphaned => ("runs".to_owned(), "Follow the migration"),
+    };
+    let lede = format!(
+        "The migration of {} was started on another computer ({since}), and {state}. It is followed here: nothing is started.",
+        run.version
+    );
+    let draft = PlanDraft::new(step, run, button, lede).input("job", one.id.clone()).line("Job", one.id.clone());
+    database::unasked_before(draft, run)
+        .already(format!("{} was started {since} on another computer.", one.id))
+        .button(button)
+        .finish()
 }
 
 fn backup_time(run: &RunView) -> Option<String> {

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use greenlight_engine::{
-    ports::{ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature},
+    ports::{
+        ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature, TagInfo,
+    },
     time,
 };
 use greenlight_types::{ErrorCode, Failure};
@@ -54,6 +56,15 @@ impl Git for InProcess {
 
     async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>> {
         Ok(self.here("git.commit", |clone| clone.commits.get(id).map(|commit| info(id, commit))).await)
+    }
+
+    async fn tag(&self, id: &str) -> PortResult<Option<TagInfo>> {
+        let told = |tag: &Tag| TagInfo {
+            message: tag.message.clone(),
+            tagger: tag.tagger().to_owned(),
+            at: stamp(tag.at_s * 1_000),
+        };
+        Ok(self.here("git.tag", |clone| clone.tags.get(id).map(told)).await)
     }
 
     async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)> {

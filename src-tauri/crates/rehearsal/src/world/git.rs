@@ -70,6 +70,12 @@ pub struct Tag {
 }
 
 impl Tag {
+    /// Who made it, as its message says.
+    #[must_use]
+    pub fn tagger(&self) -> &str {
+        self.message.lines().find_map(|line| line.strip_prefix("Released-By: ")).unwrap_or_default()
+    }
+
     /// The id that follows from the content.
     #[must_use]
     pub fn id(&self) -> String {

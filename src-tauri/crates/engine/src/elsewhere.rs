@@ -1,0 +1,70 @@
+//! "Continue this release here": a computer whose record is empty rebuilds a run from what the world shows. Every step of
+//! Prepare that the world shows as done is recorded with that evidence; whatever only the other record knows stays unknown.
+
+use greenlight_types::{BegunElsewhere, ErrorCode, Failure, Phase, RunId, RunState, Status, StepId};
+
+use crate::{ports::RemoteRef, step::StepContext};
+
+/// Lines of the label's message (RELEASE.md 3).
+pub(crate) const RUN: &str = "Greenlight-Run: ";
+pub(crate) const PERSON: &str = "Released-By: ";
+/// Longest name that is shown, in characters.
+const LONGEST: usize = 100;
+
+/// What the label of this version says, when it is on GitHub and not of this run.
+pub(crate) async fn begun(cx: &StepContext) -> Result<Option<BegunElsewhere>, Failure> {
+    let run = cx.run();
+    if run.state != RunState::Draft {
+        return Ok(None);
+    }
+    let name = format!("refs/tags/{}", run.names.tag);
+    let refs = cx.ports.git.remote_refs().await?;
+    let Some(there) = refs.iter().find(|one| one.name == name) else { return Ok(None) };
+    cx.ports.git.refresh().await?;
+    let told = told(cx, there).await?;
+    Ok(Some(told).filter(|told| told.run.as_ref() != Some(&run.id)))
+}
+
+async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Failure> {
+    let commit = there.commit().to_owned();
+    if let Some(tag) = cx.ports.git.tag(&there.id).await? {
+        let line = |start: &str| tag.message.lines().find_map(|line| line.strip_prefix(start)).map(short);
+        return Ok(BegunElsewhere {
+            run: line(RUN).filter(|run| !run.is_empty()).map(RunId),
+            person: line(PERSON).filter(|person| !person.is_empty()).unwrap_or_else(|| short(&tag.tagger)),
+            at: tag.at,
+            commit,
+        });
+    }
+    // A lightweight label says nothing of itself; its commit does.
+    let made =
+        cx.ports.git.commit(&commit).await?.ok_or_else(|| {
+            Failure::new(ErrorCode::GitMissing, "read who made the label").with("commit", commit.clone())
+        })?;
+    Ok(BegunElsewhere { run: None, person: short(&made.author), at: made.at, commit })
+}
+
+fn short(text: &str) -> String {
+    text.trim().chars().filter(|one| !one.is_control()).take(LONGEST).collect()
+}
+
+/// What stands in this record in place of "testing is finished": nobody here knows who said so.
+pub(crate) fn statement(begun: &BegunElsewhere) -> String {
+    let record = begun.run.as_ref().map_or_else(String::new, |run| format!(" Its own record is {run}."));
+    format!(
+        "Continued here. {} began this release on another computer on {}.{record} Who said that testing is finished is \
+         unknown here.",
+        begun.person,
+        crate::time::in_words(&begun.at)
+    )
+}
+
+/// The steps that may be recorded from the world by themselves.
+pub(crate) fn steps() -> impl Iterator<Item = StepId> {
+    StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare)
+}
+
+/// Whether a step waits for somebody.
+pub(crate) const fn is_settled(status: Status) -> bool {
+    !matches!(status, Status::NotStarted | Status::Running)
+}
