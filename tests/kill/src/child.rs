@@ -1,0 +1,284 @@
+//! The app without a window, as a process of its own: the engine with the app's own journal, kept lines and lock of the
+//! data folder. What it reaches is at the other end of a [`Link`].
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use async_trait::async_trait;
+use greenlight_adapters::{data_lock::DataLock, ids::Uuids, journal_sqlite::SqliteJournal, spool::FileSpool};
+use greenlight_engine::{
+    journal::Journal,
+    ports::{Clock, Screen},
+    release::{Parts, Release},
+    time,
+};
+use greenlight_simulation::play::simulated_profile;
+use greenlight_types::{
+    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Realm, RunId, Stamp, Version,
+};
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use crate::{
+    link::Link,
+    operator::{Operator, Sitting},
+    point::Moment,
+    remote::Remote,
+};
+
+/// Virtual seconds per second where moments are random and everything goes on at once.
+const BUSY_SPEED: u32 = 200;
+
+/// How the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tempo {
+    /// On virtual time, one thing at a time: the same release comes to the same points.
+    Exact,
+    /// On a clock that is two hundred times too fast, on several threads.
+    Busy,
+}
+
+impl Tempo {
+    /// As a word of the command line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// What is wrong with the app, where the test itself is tried.
+pub const WRITE_BEHIND: &str = "WriteBehind";
+
+/// What the process is told.
+pub struct Orders {
+    /// Its data folder.
+    pub data: PathBuf,
+    /// Where the pretend production listens.
+    pub socket: PathBuf,
+    /// The time at which it starts, in ms since 1970.
+    pub now_ms: i64,
+    /// How it lives.
+    pub tempo: Tempo,
+    /// Its defect, if any.
+    pub defect: String,
+}
+
+impl Orders {
+    /// Reads `DATA SOCKET NOW TEMPO [DEFECT]`.
+    ///
+    /// # Errors
+    /// When a word is missing or is none of these.
+    pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self> {
+        let mut word = |name: &'static str| words.next().with_context(|| format!("{name} is missing"));
+        let (data, socket) = (PathBuf::from(word("DATA")?), PathBuf::from(word("SOCKET")?));
+        let now_ms = word("NOW")?.parse()?;
+        let tempo = match word("TEMPO")?.as_str() {
+            "exact" => Tempo::Exact,
+            "busy" => Tempo::Busy,
+            other => bail!("{other} is no tempo"),
+        };
+        Ok(Self { data, socket, now_ms, tempo, defect: words.next().unwrap_or_default() })
+    }
+
+    /// Lives until the release has ended or nothing comes by itself any more.
+    ///
+    /// # Errors
+    /// When the app cannot be opened.
+    pub fn live(self) -> Result<Sitting> {
+        defects(&self.defect)?;
+        let mut builder = match self.tempo {
+            Tempo::Exact => tokio::runtime::Builder::new_current_thread(),
+            Tempo::Busy => tokio::runtime::Builder::new_multi_thread(),
+        };
+        builder.worker_threads(2).enable_all();
+        if self.tempo == Tempo::Exact {
+            builder.start_paused(true);
+        }
+        // The journal has a runtime of its own: paused time would pass while a write is waited for.
+        let aside = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        builder.build()?.block_on(self.open(aside.handle().clone()))
+    }
+
+    async fn open(self, runtime: Handle) -> Result<Sitting> {
+        let _lock = DataLock::take(&self.data, "desk-7").map_err(|failure| anyhow!("{failure:?}"))?;
+        let speed = if self.tempo == Tempo::Exact { 1 } else { BUSY_SPEED };
+        let clock: Arc<dyn Clock> = Arc::new(Pace { base_ms: self.now_ms, since: tokio::time::Instant::now(), speed });
+        let link = Arc::new(Link::new(self.socket.clone(), clock.clone(), self.tempo == Tempo::Exact)?);
+        let journal = Arc::new(Told::open(&self, link.clone(), runtime)?);
+        let parts = Parts {
+            journal: journal.clone(),
+            screen: Arc::new(Dark),
+            spool: Arc::new(FileSpool::new(&self.data.join("lines"))),
+            clock: clock.clone(),
+            ids: Arc::new(Uuids),
+        };
+        let by = Actor {
+            person: "Ann".to_owned(),
+            computer: "desk-7".to_owned(),
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            github_login: None,
+            aws_identity: None,
+        };
+        let run = match journal.runs().await?.pop() {
+            Some(run) => run,
+            None => {
+                let (profile, version) = (simulated_profile()?, Version::parse("2.1.0")?);
+                Release::draft(&parts, &profile, Realm::Practice, &version, &by, None).await?
+            }
+        };
+        let ports = Remote(link.clone()).ports(clock.clone());
+        let release = match Release::open(parts, ports, &run, by.clone()).await {
+            Ok(release) => release,
+            // It had ended, and the app did not live to show it.
+            Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Ok(Sitting::Ended),
+            Err(failure) => bail!("{failure:?}"),
+        };
+        let sitting = Operator { release: &release, clock, link: &link, by }.sit().await;
+        Ok(sitting)
+    }
+}
+
+#[cfg(feature = "mutants")]
+fn defects(name: &str) -> Result<()> {
+    use greenlight_engine::mutant::{Mutant, set};
+    let found = Mutant::ALL.iter().copied().find(|mutant| mutant.name() == name);
+    anyhow::ensure!(found.is_some() || name.is_empty() || name == WRITE_BEHIND, "there is no defect {name}");
+    set(found);
+    Ok(())
+}
+
+#[cfg(not(feature = "mutants"))]
+fn defects(name: &str) -> Result<()> {
+    anyhow::ensure!(name.is_empty() || name == WRITE_BEHIND, "there is no defect {name} in this build");
+    Ok(())
+}
+
+/// Time that passes as fast as it is told to, or, in a paused runtime, as fast as nobody needs it.
+#[derive(Debug)]
+struct Pace {
+    base_ms: i64,
+    since: tokio::time::Instant,
+    speed: u32,
+}
+
+#[async_trait]
+impl Clock for Pace {
+    fn now(&self) -> Stamp {
+        let passed = self.since.elapsed().saturating_mul(self.speed).as_millis();
+        let now_ms = self.base_ms + i64::try_from(passed).unwrap_or(i64::MAX);
+        time::from_ms(now_ms).unwrap_or_else(|| Stamp(String::new()))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration / self.speed).await;
+    }
+}
+
+/// Nobody looks but the person, who reads the run itself.
+struct Dark;
+
+impl Screen for Dark {
+    fn moved(&self, _run: &RunId, _seq: u32) {}
+    fn live(&self, _live: Live) {}
+    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
+}
+
+/// The app's own journal, which says of every entry when it is on disk.
+struct Told {
+    inner: SqliteJournal,
+    runtime: Handle,
+    link: Arc<Link>,
+    /// With the defect, what was called written and is not.
+    behind: Option<Mutex<Vec<Event>>>,
+}
+
+impl Told {
+    fn open(orders: &Orders, link: Arc<Link>, runtime: Handle) -> Result<Self> {
+        let file = orders.data.join("journal.sqlite");
+        let inner = aside(&runtime, || async { SqliteJournal::open(&file).await })?;
+        let behind = (orders.defect == WRITE_BEHIND).then(Mutex::default);
+        Ok(Self { inner, runtime, link, behind })
+    }
+
+    fn write(
+        &self,
+        run: &RunId,
+        after: u32,
+        at: &Stamp,
+        by: &Actor,
+        bodies: Vec<EventBody>,
+    ) -> Result<Vec<Event>, Failure> {
+        self.link.point(Moment::BeforeAppend, "append");
+        let events = aside(&self.runtime, || self.inner.append(run, after, at, by, bodies))?;
+        self.link.point(Moment::AfterAppend, "append");
+        self.link.tell(&json!({ "kind": "events", "events": &events }));
+        Ok(events)
+    }
+
+    /// The defect: an entry is written when the next one comes.
+    fn write_behind(&self, held: &mut Vec<Event>, fresh: Vec<Event>) -> Result<Vec<Event>, Failure> {
+        for event in std::mem::replace(held, fresh.clone()) {
+            self.write(&event.run, event.seq - 1, &event.at, &event.by, vec![event.body])?;
+        }
+        Ok(fresh)
+    }
+
+    fn held(&self) -> Vec<Event> {
+        let held = self.behind.as_ref().map(|held| held.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        held.unwrap_or_default()
+    }
+}
+
+/// Does something on another runtime while this thread waits.
+fn aside<T: Send, F: Future<Output = T>>(runtime: &Handle, work: impl FnOnce() -> F + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(|| runtime.block_on(work())).join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+#[async_trait]
+impl Journal for Told {
+    async fn append(
+        &self,
+        run: &RunId,
+        after: u32,
+        at: &Stamp,
+        by: &Actor,
+        bodies: Vec<EventBody>,
+    ) -> Result<Vec<Event>, Failure> {
+        if let Some(held) = &self.behind {
+            let fresh = (after + 1..)
+                .zip(bodies)
+                .map(|(seq, body)| Event { run: run.clone(), seq, at: at.clone(), by: by.clone(), body })
+                .collect();
+            return self.write_behind(&mut held.lock().unwrap_or_else(PoisonError::into_inner), fresh);
+        }
+        if self.link.is_exact() {
+            return self.write(run, after, at, by, bodies);
+        }
+        let events = self.inner.append(run, after, at, by, bodies).await?;
+        self.link.tell(&json!({ "kind": "events", "events": &events }));
+        Ok(events)
+    }
+
+    async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure> {
+        let mut events = aside(&self.runtime, || self.inner.events(run, after))?;
+        events.extend(self.held().into_iter().filter(|event| event.seq > after));
+        Ok(events)
+    }
+
+    async fn runs(&self) -> Result<Vec<RunId>, Failure> {
+        let mut runs = aside(&self.runtime, || self.inner.runs())?;
+        let held = self.held().pop().map(|event| event.run);
+        runs.extend(held.filter(|held| !runs.contains(held)));
+        Ok(runs)
+    }
+}

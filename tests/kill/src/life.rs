@@ -1,0 +1,288 @@
+//! One process of the app, from its start to its end: by itself, or by SIGKILL.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::{
+        net::{UnixListener, UnixStream},
+        process::ExitStatusExt as _,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use greenlight_engine::ports::Ports;
+use serde_json::Value;
+
+use crate::{
+    child::Tempo,
+    frame,
+    point::{Kill, Killed, Moment, Point, is_own_work},
+    production::Production,
+};
+
+/// Longest life of a process, and longest wait for an answer to arrive at it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How a process is started.
+pub struct Setting<'a> {
+    /// The program.
+    pub program: &'a Path,
+    /// The shim that counts calls on files, and kills before one of them.
+    pub shim: &'a Path,
+    /// A folder of the release, with `data` in it.
+    pub folder: &'a Path,
+    /// How it lives.
+    pub tempo: Tempo,
+    /// Its defect, if any.
+    pub defect: &'a str,
+    /// Whether its calls on files are counted.
+    pub counts_files: bool,
+}
+
+/// What came of a process.
+pub struct Lived {
+    /// How it was killed; none when it ended by itself.
+    pub killed: Option<Killed>,
+    /// The code with which it ended by itself.
+    pub code: Option<i32>,
+    /// The points that it came to.
+    pub points: Vec<Point>,
+    /// Its calls on files, when it ended by itself and they were counted.
+    pub file_calls: Option<u32>,
+    /// What it said when it could not go on.
+    pub words: String,
+}
+
+/// What the connections of a process share.
+struct Shared {
+    production: Arc<Production>,
+    ports: Ports,
+    kill: Kill,
+    child: Mutex<Child>,
+    met: Mutex<Met>,
+    answered: Condvar,
+    is_over: AtomicBool,
+}
+
+/// The points so far.
+#[derive(Default)]
+struct Met {
+    points: Vec<Point>,
+    /// Calls that came to their answer.
+    answers: u32,
+    sends: u32,
+    swallows_next: bool,
+    killed: Option<Point>,
+}
+
+/// Starts a process and stays until it is gone, and everything that it sent has arrived.
+///
+/// # Errors
+/// When it cannot be started, or does not end.
+pub fn live(setting: &Setting<'_>, production: &Arc<Production>, process: u32, kill: Kill) -> Result<Lived> {
+    let socket = setting.folder.join(format!("socket-{process}"));
+    let listener = UnixListener::bind(&socket)?;
+    let log = setting.folder.join("app.log");
+    let mut child = start(setting, production, &socket, &log, kill)?;
+    let out = child.stdout.take().context("the app has no output")?;
+    let shared = Arc::new(Shared {
+        production: Arc::clone(production),
+        ports: production.ports(process),
+        kill,
+        child: Mutex::new(child),
+        met: Mutex::default(),
+        answered: Condvar::new(),
+        is_over: AtomicBool::new(false),
+    });
+    let accepts = {
+        let shared = Arc::clone(&shared);
+        std::thread::spawn(move || accept(&listener, &shared))
+    };
+    let ended = until_gone(&shared, out);
+    shared.is_over.store(true, Ordering::SeqCst);
+    // Wakes the listener, which then takes nobody any more.
+    drop(UnixStream::connect(&socket));
+    if accepts.join().is_err() {
+        bail!("a connection of the app failed");
+    }
+    let (status, told, was_late) = ended?;
+    let words = fs_err::read_to_string(&log).unwrap_or_default();
+    if was_late {
+        bail!("the app did not end within {PATIENCE:?}: {words}");
+    }
+    let mut met = std::mem::take(&mut *lock(&shared.met));
+    let fault = told.iter().find_map(|line| line.strip_prefix("fault "));
+    let calls = told.iter().find_map(|line| line.strip_prefix("calls ")?.split(' ').next()?.parse().ok());
+    let killed = match (status.signal(), met.killed.take(), kill, fault) {
+        (Some(9), Some(point), _, _) => Some(Killed::At(point)),
+        (Some(9), None, Kill::AtFileCall(number), Some(call)) => Some(Killed::AtFileCall(number, call.to_owned())),
+        (Some(9), None, Kill::After(_), _) => Some(Killed::Anywhere),
+        (Some(signal), _, _, _) => bail!("the app ended by signal {signal}: {words}"),
+        (None, _, _, _) => None,
+    };
+    Ok(Lived { killed, code: status.code(), points: met.points, file_calls: calls, words })
+}
+
+fn start(setting: &Setting<'_>, production: &Production, socket: &Path, log: &Path, kill: Kill) -> Result<Child> {
+    let data: PathBuf = setting.folder.join("data");
+    let mut command = Command::new(setting.program);
+    command.arg(&data).arg(socket).arg(production.now_ms().to_string()).arg(setting.tempo.word());
+    if !setting.defect.is_empty() {
+        command.arg(setting.defect);
+    }
+    let number = match kill {
+        Kill::AtFileCall(number) => Some(number),
+        Kill::Never | Kill::At(..) | Kill::After(_) => setting.counts_files.then_some(0),
+    };
+    if let Some(number) = number {
+        command.env("LD_PRELOAD", setting.shim).env("IO_FAULT", "killed").env("IO_FAULT_AT", number.to_string());
+        command.env("IO_FAULT_FOLDER", &data);
+    }
+    let log = fs_err::File::create(log)?.into_parts().0;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+    command.spawn().context("the app does not start")
+}
+
+/// Kills the process at its time, and gives how it ended, what it printed, and whether it had to be ended.
+fn until_gone(shared: &Shared, out: std::process::ChildStdout) -> Result<(ExitStatus, Vec<String>, bool)> {
+    let (said, heard) = mpsc::channel();
+    // Ends with the app.
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(std::result::Result::ok) {
+            if said.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let begun = Instant::now();
+    let limit = match shared.kill {
+        Kill::After(delay) => delay,
+        Kill::Never | Kill::At(..) | Kill::AtFileCall(_) => PATIENCE,
+    };
+    let (mut told, mut was_late) = (Vec::new(), false);
+    loop {
+        match heard.recv_timeout(limit.saturating_sub(begun.elapsed())) {
+            Ok(line) => told.push(line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                was_late = !matches!(shared.kill, Kill::After(_));
+                lock(&shared.child).kill()?;
+                break;
+            }
+        }
+    }
+    let status = lock(&shared.child).wait()?;
+    if reader.join().is_err() {
+        bail!("what the app printed could not be read");
+    }
+    told.extend(heard.try_iter());
+    Ok((status, told, was_late))
+}
+
+fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
+    let mut connections = Vec::new();
+    // Once the app is gone, whoever is in the queue is taken, and nobody else.
+    while let Ok((stream, _)) = listener.accept() {
+        let shared_by_it = Arc::clone(shared);
+        connections.push(std::thread::spawn(move || serve(&stream, &shared_by_it)));
+        if shared.is_over.load(Ordering::SeqCst) && listener.set_nonblocking(true).is_err() {
+            break;
+        }
+    }
+    for connection in connections {
+        drop(connection.join());
+    }
+}
+
+/// Serves one connection until its end.
+fn serve(stream: &UnixStream, shared: &Shared) {
+    while let Ok(message) = frame::read(stream) {
+        let production = &shared.production;
+        let went = match message["kind"].as_str() {
+            Some("got") => {
+                production.got(message["call"].as_u64().unwrap_or(u64::MAX));
+                Ok(())
+            }
+            Some("events") => {
+                production.written(message["events"].as_array().map(Vec::as_slice).unwrap_or_default());
+                frame::write(stream, &Value::Null)
+            }
+            Some("shown") => {
+                production.shown(&message["shown"]);
+                frame::write(stream, &Value::Null)
+            }
+            Some("call") => call(stream, shared, &message),
+            Some("point") => point(stream, shared, &message),
+            Some(_) | None => return,
+        };
+        if went.is_err() {
+            // The app is gone; what it sent before is still read.
+            continue;
+        }
+    }
+}
+
+fn call(stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::Result<()> {
+    let is_swallowed = std::mem::take(&mut lock(&shared.met).swallows_next);
+    let answer = shared.production.call(&shared.ports, message, is_swallowed);
+    if is_swallowed {
+        let mut met = lock(&shared.met);
+        met.killed = met.points.iter().rev().find(|point| point.moment == Moment::AfterSend).cloned();
+        shared.answered.notify_all();
+        return lock(&shared.child).kill();
+    }
+    let sent = frame::write(stream, &answer.unwrap_or_default());
+    lock(&shared.met).answers += 1;
+    shared.answered.notify_all();
+    sent
+}
+
+/// The app came to a point: it goes on, or it is killed.
+fn point(mut stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::Result<()> {
+    let name = message["name"].as_str().unwrap_or_default();
+    let Some(moment) = message["moment"].as_str().and_then(Moment::of) else { return Ok(()) };
+    let mut met = lock(&shared.met);
+    if moment == Moment::BeforeReceive {
+        let wanted = met.sends;
+        let is_early = |met: &mut Met| met.answers < wanted && met.killed.is_none();
+        met = shared.answered.wait_timeout_while(met, PATIENCE, is_early).unwrap_or_else(PoisonError::into_inner).0;
+    }
+    if met.killed.is_some() {
+        return Ok(());
+    }
+    if met.come_to(moment, name, shared.kill) {
+        met.killed = met.points.last().cloned();
+        return lock(&shared.child).kill();
+    }
+    if matches!(moment, Moment::BeforeSend | Moment::BeforeWork) {
+        met.sends += 1;
+    }
+    if moment == Moment::BeforeSend {
+        // The request that follows is the one that has no answer.
+        met.swallows_next = met.come_to(Moment::AfterSend, name, shared.kill);
+    }
+    drop(met);
+    stream.write_all(&[1])
+}
+
+impl Met {
+    /// Notes a point; whether the app is killed there.
+    fn come_to(&mut self, moment: Moment, name: &str, kill: Kill) -> bool {
+        let before = self.points.iter().filter(|point| point.moment == moment).count();
+        let index = u32::try_from(before).unwrap_or(u32::MAX);
+        debug_assert!(matches!(moment, Moment::BeforeWork | Moment::AfterWork) == is_own_work(name));
+        self.points.push(Point { moment, index, name: name.to_owned() });
+        kill == Kill::At(moment, index)
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,119 @@
+//! The app's end of the way to the pretend production, over a socket: requests with their answers, what is on disk and
+//! what is shown, and, where the moments are exact, the points that the app comes to.
+
+use std::{
+    io::{Error, Read as _, Result, Write as _},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use greenlight_engine::{ports::Clock, ports::PortResult, time};
+use greenlight_types::{ErrorCode, Failure};
+use serde_json::{Value, json};
+
+use crate::{
+    frame,
+    point::{Moment, is_own_work},
+    wired::Wired,
+};
+
+/// The link of one process.
+pub struct Link {
+    socket: PathBuf,
+    clock: Arc<dyn Clock>,
+    /// Connections that nobody uses now.
+    idle: Mutex<Vec<UnixStream>>,
+    /// Where points are told; none where moments are not exact.
+    points: Option<Mutex<UnixStream>>,
+    calls: AtomicU64,
+}
+
+impl Link {
+    /// Connects. With `is_exact` every point is told, and each call and each write keeps the whole process waiting, so
+    /// that the same release comes to the same points.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn new(socket: PathBuf, clock: Arc<dyn Clock>, is_exact: bool) -> Result<Self> {
+        let points = if is_exact { Some(Mutex::new(UnixStream::connect(&socket)?)) } else { None };
+        Ok(Self { socket, clock, idle: Mutex::default(), points, calls: AtomicU64::new(0) })
+    }
+
+    /// Whether the whole process waits for each call and each write.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        self.points.is_some()
+    }
+
+    /// Comes to a point; never returns when the app is killed there.
+    pub fn point(&self, moment: Moment, name: &str) {
+        let Some(stream) = &self.points else { return };
+        let stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = frame::write(&*stream, &json!({ "kind": "point", "moment": moment.words(), "name": name }));
+        let mut go_on = [0];
+        if let Err(error) = told.and_then(|()| (&*stream).read_exact(&mut go_on)) {
+            alone(&error);
+        }
+    }
+
+    /// Says something and waits until it is known.
+    pub fn tell(&self, message: &Value) {
+        self.exchange(message).map_or_else(|error| alone(&error), |(stream, _)| self.give_back(stream));
+    }
+
+    /// One call of a port.
+    ///
+    /// # Errors
+    /// What the port answered.
+    pub async fn ask<T: Wired>(self: &Arc<Self>, name: &'static str, args: Value) -> PortResult<T> {
+        let now_ms = time::ms(&self.clock.now()).unwrap_or_default();
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let message = json!({ "kind": "call", "call": call, "name": name, "now": now_ms, "args": args });
+        let own = is_own_work(name);
+        let came = if self.is_exact() {
+            self.point(if own { Moment::BeforeWork } else { Moment::BeforeSend }, name);
+            self.exchange(&message)
+        } else {
+            let link = Arc::clone(self);
+            // A connection that is given up with its call is closed, and the call counts as not answered.
+            tokio::task::spawn_blocking(move || link.exchange(&message))
+                .await
+                .unwrap_or_else(|error| Err(Error::other(error)))
+        };
+        let (stream, answer) = came.unwrap_or_else(|error| alone(&error));
+        self.point(if own { Moment::AfterWork } else { Moment::AfterReceive }, name);
+        if let Err(error) = frame::write(&stream, &json!({ "kind": "got", "call": call })) {
+            alone(&error);
+        }
+        self.give_back(stream);
+        let unreadable = || Failure::new(ErrorCode::Internal, format!("read the answer to {name}"));
+        <PortResult<T> as Wired>::take(answer).unwrap_or_else(|| Err(unreadable()))
+    }
+
+    /// One message and its answer.
+    fn exchange(&self, message: &Value) -> Result<(UnixStream, Value)> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let stream = idle.map_or_else(|| UnixStream::connect(&self.socket), Ok)?;
+        frame::write(&stream, message)?;
+        let name = message["name"].as_str().unwrap_or_default();
+        if message["kind"] == "call" && !is_own_work(name) {
+            self.point(Moment::BeforeReceive, name);
+        }
+        let answer = frame::read(&stream)?;
+        Ok((stream, answer))
+    }
+
+    fn give_back(&self, stream: UnixStream) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+    }
+}
+
+/// Without the other end there is nothing left to test, and nobody may stay behind.
+fn alone(error: &Error) -> ! {
+    let _nobody_reads = writeln!(std::io::stderr(), "the pretend production is gone: {error}");
+    std::process::exit(4)
+}

@@ -1,0 +1,40 @@
+//! `greenlight-kill [EVERY] [KILLS]`: releases with SIGKILL at every point (or every so manieth one), and so many at random
+//! moments. Prints a table of kills and violations, and ends with 1 when there is one or a row has no case.
+#![expect(clippy::print_stdout, reason = "a command says what it found")]
+
+use std::{process::ExitCode, time::Instant};
+
+use greenlight_kill::{
+    child::Tempo,
+    report::{Row, table},
+    rows::Bench,
+};
+
+fn main() -> anyhow::Result<ExitCode> {
+    let number = |place: usize, usual: usize| {
+        std::env::args().nth(place).map_or(Ok(usual), |text| text.parse()).unwrap_or(usual).max(1)
+    };
+    let (every, kills) = (number(1, 1), number(2, 2_000));
+    let begun = Instant::now();
+    let bench = Bench::set_up()?;
+    let calm = bench.calm()?;
+    println!(
+        "an undisturbed release comes to {} points and makes {} calls on files; {:.0?}",
+        calm.points.len(),
+        calm.file_calls,
+        begun.elapsed()
+    );
+    let points: Vec<_> = calm.points.into_iter().step_by(every).collect();
+    let files: Vec<u32> = (1..=calm.file_calls).step_by(every).collect();
+    let mut rows = bench.at_points(&points, "");
+    println!("every point: {:.0?}", begun.elapsed());
+    rows.extend(bench.at_file_calls(&files));
+    println!("every call on a file: {:.0?}", begun.elapsed());
+    rows.push(bench.anywhere(Tempo::Exact, kills / 2));
+    println!("any moment: {:.0?}", begun.elapsed());
+    rows.push(bench.anywhere(Tempo::Busy, kills - kills / 2));
+    println!("\n{}", table(&rows));
+    let violations: usize = rows.iter().map(|row| row.violations.len()).sum();
+    println!("{violations} violations in {:.0?}", begun.elapsed());
+    Ok(if rows.iter().all(Row::is_kept) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,262 @@
+//! What survives the app: the pretend production, the app's own copy of the repository, and what the checker is told of
+//! both, in its true order.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use futures::FutureExt as _;
+use greenlight_checker::Checker;
+use greenlight_engine::{
+    ports::{Clock, Ports},
+    time,
+};
+use greenlight_rehearsal::{
+    ports::{Call, Fate, InProcess, Wire},
+    world::{
+        Start, World,
+        git::{self, MAIN},
+        host::Host,
+        rules::{Pace, Rules},
+    },
+};
+use greenlight_types::Stamp;
+use serde_json::{Value, json};
+
+use crate::serve;
+
+/// When every release begins: 2026-11-23, 09:00 UTC.
+pub const START_MS: i64 = 1_795_424_400_000;
+
+/// Fingerprint of the staging machine, as a person is told it.
+#[must_use]
+pub fn fingerprint() -> String {
+    Host::prepared_for("2.1.0.0", START_MS).fingerprint
+}
+
+/// One line of what happened in the life of a process.
+enum Line {
+    Event(Value),
+    Shown(Value),
+    /// With the call that was under way.
+    Request(Value, Option<u64>),
+}
+
+/// What is told to the checker, and what is counted beside it.
+#[derive(Default)]
+struct Tape {
+    checker: Checker,
+    lines: Vec<Line>,
+    /// Calls whose answer was read.
+    got: BTreeSet<u64>,
+    events: Vec<Value>,
+    migrations: u32,
+}
+
+/// Between the app and the World: time as the app tells it, and whether its answer is read.
+#[derive(Default)]
+struct Road {
+    now_ms: AtomicI64,
+    is_swallowed: AtomicBool,
+    entries: Mutex<Vec<Value>>,
+}
+
+impl Wire for Road {
+    fn now_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::SeqCst)
+    }
+
+    fn fate(&self, _call: Call) -> Fate {
+        if self.is_swallowed.load(Ordering::SeqCst) { Fate::EndsAfter } else { Fate::Calm }
+    }
+
+    fn end_app(&self) {}
+
+    fn passed(&self, world: &mut World) {
+        let entries = world.record.take();
+        let told = entries.iter().map(|entry| serde_json::to_value(entry).unwrap_or_default());
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).extend(told);
+    }
+}
+
+#[async_trait]
+impl Clock for Road {
+    fn now(&self) -> Stamp {
+        time::from_ms(Wire::now_ms(self)).unwrap_or_else(|| Stamp(String::new()))
+    }
+
+    async fn sleep(&self, _duration: std::time::Duration) {}
+}
+
+/// Production of one release.
+pub struct Production {
+    world: Arc<Mutex<World>>,
+    clone: Arc<Mutex<git::Objects>>,
+    road: Arc<Road>,
+    tape: Mutex<Tape>,
+}
+
+impl Production {
+    /// As it stands before the release of a number; number 0 is the plainest one.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let road = Road::default();
+        road.now_ms.store(START_MS, Ordering::SeqCst);
+        Self {
+            world: Arc::new(Mutex::new(world(seed))),
+            clone: Arc::default(),
+            road: Arc::new(road),
+            tape: Mutex::default(),
+        }
+    }
+
+    /// The ports of one start of the app.
+    pub fn ports(&self, process: u32) -> Ports {
+        let (world, clone) = (Arc::clone(&self.world), Arc::clone(&self.clone));
+        let clock: Arc<dyn Clock> = Arc::<Road>::clone(&self.road);
+        InProcess::new(world, clone, clock, Arc::<Road>::clone(&self.road), process).ports()
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Now, in ms since 1970.
+    pub fn now_ms(&self) -> i64 {
+        Wire::now_ms(&*self.road)
+    }
+
+    /// Nobody is at the app for a while.
+    pub fn pass(&self, ms: i64) {
+        self.road.now_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// A request arrives. One that is swallowed has its effect and no answer.
+    pub fn call(&self, ports: &Ports, message: &Value, is_swallowed: bool) -> Option<Value> {
+        // One at a time: what is written down is in the order in which it happened.
+        let mut tape = self.tape();
+        let now_ms = message["now"].as_i64().unwrap_or_default();
+        self.road.now_ms.fetch_max(now_ms, Ordering::SeqCst);
+        self.road.is_swallowed.store(is_swallowed, Ordering::SeqCst);
+        let name = message["name"].as_str().unwrap_or_default();
+        // Nothing in process is waited for; a swallowed call never comes back.
+        let answer = serve::answer(ports, name, message["args"].clone()).now_or_never().flatten();
+        let entries = std::mem::take(&mut *self.road.entries.lock().unwrap_or_else(PoisonError::into_inner));
+        let call = message["call"].as_u64();
+        for entry in entries {
+            let is_start = entry.pointer("/op/kind").and_then(Value::as_str) == Some("payloadStarted");
+            let is_migration = entry.pointer("/op/work").and_then(Value::as_str) == Some("migration");
+            tape.migrations += u32::from(is_start && is_migration);
+            tape.lines.push(Line::Request(entry, call));
+        }
+        answer
+    }
+
+    /// The answer of a call was read.
+    pub fn got(&self, call: u64) {
+        self.tape().got.insert(call);
+    }
+
+    /// Entries are on disk.
+    pub fn written(&self, events: &[Value]) {
+        let mut tape = self.tape();
+        tape.events.extend_from_slice(events);
+        tape.lines.extend(events.iter().cloned().map(Line::Event));
+    }
+
+    /// The screen shows something.
+    pub fn shown(&self, shown: &Value) {
+        self.tape().lines.push(Line::Shown(shown.clone()));
+    }
+
+    /// The app has ended, and this is on disk: everything that was said to be, and at most what one append adds.
+    pub fn ended(&self, on_disk: &[Value]) -> Result<(), String> {
+        let mut tape = self.tape();
+        let said = tape.events.len();
+        let is_kept = on_disk.get(..said) == Some(tape.events.as_slice());
+        let rest = on_disk.get(said..).unwrap_or_default().to_vec();
+        tape.lines.extend(rest.iter().cloned().map(Line::Event));
+        tape.events.extend(rest);
+        let (lines, got) = (std::mem::take(&mut tape.lines), std::mem::take(&mut tape.got));
+        for line in lines {
+            match line {
+                Line::Event(event) => tape.checker.event(&event),
+                Line::Shown(shown) => tape.checker.shown(&shown),
+                Line::Request(mut entry, call) => {
+                    if entry["actor"] == "app" && call.is_some_and(|call| !got.contains(&call)) {
+                        entry["answered"] = json!(false);
+                    }
+                    tape.checker.request(&entry);
+                }
+            }
+        }
+        if is_kept { Ok(()) } else { Err(format!("{said} entries were on disk, and now {} are", on_disk.len())) }
+    }
+
+    /// The release is over: the rules that were broken.
+    pub fn judge(&self, healed_ms: i64, is_idle: bool) -> Vec<String> {
+        let told = self.world.lock().unwrap_or_else(PoisonError::into_inner).told();
+        let now_ms = self.now_ms();
+        let mut tape = self.tape();
+        tape.checker.end(&json!({ "healedAt": healed_ms, "now": now_ms, "idle": is_idle, "world": told }));
+        tape.checker.violations().iter().map(|found| format!("{}: {}", found.invariant, found.words)).collect()
+    }
+
+    /// How often a migration began.
+    pub fn migrations(&self) -> u32 {
+        self.tape().migrations
+    }
+
+    /// The result of the release by its record on disk, with the person's note; none while it goes on.
+    pub fn result(&self) -> Option<(String, String)> {
+        let tape = self.tape();
+        let ended = tape.events.iter().rev().find(|event| event["body"]["kind"] == "runEnded")?;
+        let word = |key: &str| ended["body"][key].as_str().unwrap_or_default().to_owned();
+        Some((word("result"), word("note")))
+    }
+
+    /// Entries of the journal.
+    pub fn entries(&self) -> usize {
+        self.tape().events.len()
+    }
+}
+
+fn world(seed: u64) -> World {
+    let released = "2.0.1.11-RELEASE";
+    let remote = git::Remote::seeded(released, "v2.1.0", START_MS);
+    let start = Start {
+        main: remote.refs.get(MAIN).cloned().unwrap_or_default(),
+        version_value: released.to_owned(),
+        now_ms: START_MS,
+        repository: "rallyforresearch/rally".to_owned(),
+    };
+    let mut rng = Rng::with_seed(seed);
+    let plain = Rules { breaker: None, chatters: false, pace: Pace::brisk(), ..Rules::default() };
+    let is_plain = seed == 0;
+    let rules = Rules {
+        desired: if is_plain { plain.desired } else { rng.usize(1..4) },
+        tells_run: is_plain || rng.bool(),
+        list_lag: if is_plain || rng.bool() { 0 } else { rng.i64(1_000..20_000) },
+        has_empty_pages: !is_plain && rng.bool(),
+        pace: if is_plain || rng.bool() { Pace::brisk() } else { Pace::unhurried() },
+        ..plain
+    };
+    let mut world = World::with_rules(&start, rules);
+    world.git = remote;
+    world.follow_main();
+    world.host = Host::prepared_for("2.1.0.0", START_MS);
+    if is_plain {
+        (world.host.ends.backup_ms, world.host.ends.migration_ms) = (15_000, 15_000);
+    } else {
+        world.host.ends.backup_ms = rng.i64(2_000..60_000);
+        world.host.ends.migration_ms = rng.i64(2_000..60_000);
+    }
+    world.record.switch_on();
+    world
+}

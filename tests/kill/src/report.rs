@@ -1,0 +1,103 @@
+//! The table.
+
+use std::fmt::Write as _;
+
+use crate::release::Played;
+
+/// Violations of a row that are told in words.
+const TOLD_MAX: usize = 10;
+
+/// One line of the table.
+#[derive(Default)]
+pub struct Row {
+    /// What is killed, and where.
+    pub name: String,
+    /// Points that there are, and how many of them were reached; none where moments are random.
+    pub points: Option<(usize, usize)>,
+    /// Kills.
+    pub kills: usize,
+    /// Releases.
+    pub releases: usize,
+    /// Starts of the app.
+    pub starts: u32,
+    /// Releases that were released.
+    pub released: usize,
+    /// Releases that a person stopped.
+    pub stopped: usize,
+    /// Promises that were broken.
+    pub violations: Vec<String>,
+}
+
+impl Row {
+    /// An empty row.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Counts a release.
+    pub fn count(&mut self, what: &str, played: &Played) {
+        self.kills += played.kills.len();
+        self.releases += 1;
+        self.starts += played.starts;
+        let result = played.ending.as_ref().map(|(result, _)| result.as_str());
+        self.released += usize::from(result == Some("released"));
+        self.stopped += usize::from(result == Some("stopped"));
+        self.violations.extend(played.violations.iter().map(|words| format!("{what}: {words}")));
+    }
+
+    /// Whether nothing was broken, every point was reached, and there was something to break.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.violations.is_empty() && self.kills > 0 && self.points.is_none_or(|(all, reached)| all == reached)
+    }
+}
+
+/// All rows, and their violations in words.
+#[must_use]
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "{:<42} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8} {:>8} {:>10}\n",
+        "SIGKILL", "points", "reached", "kills", "releases", "starts", "released", "stopped", "violations"
+    );
+    for row in rows {
+        let shown = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        // Writing into a text cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<42} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8} {:>8} {:>10}",
+            row.name,
+            shown(row.points.map(|(all, _)| all)),
+            shown(row.points.map(|(_, reached)| reached)),
+            row.kills,
+            row.releases,
+            row.starts,
+            row.released,
+            row.stopped,
+            row.violations.len()
+        );
+        for words in row.violations.iter().take(TOLD_MAX) {
+            let _ = writeln!(text, "    {words}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(points: Option<(usize, usize)>, kills: usize, violations: &[&str]) -> Row {
+        let violations = violations.iter().map(|&words| words.to_owned()).collect();
+        Row { points, kills, violations, ..Row::new("a row") }
+    }
+
+    #[test]
+    fn a_row_without_a_case_or_with_a_point_that_was_never_reached_is_no_proof() {
+        assert!(row(None, 3, &[]).is_kept() && row(Some((3, 3)), 3, &[]).is_kept());
+        assert!(!row(None, 0, &[]).is_kept());
+        assert!(!row(Some((3, 2)), 2, &[]).is_kept());
+        assert!(!row(Some((3, 3)), 3, &["INV-D2"]).is_kept());
+        assert!(table(&[row(Some((3, 3)), 3, &["INV-D2"])]).contains("INV-D2"));
+    }
+}

@@ -1,0 +1,203 @@
+//! The rows of the table: every point of a release, every call on a file, any moment.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use fastrand::Rng;
+
+use crate::{
+    child::Tempo,
+    point::{Kill, Killed, Moment, Point},
+    release::{Played, Stage},
+    report::Row,
+};
+
+/// Kills of one release at random moments, at most.
+const KILLS_MAX: u32 = 12;
+
+/// Where everything is.
+pub struct Bench {
+    /// The app without a window.
+    pub program: PathBuf,
+    /// The shim that kills before a call on a file.
+    pub shim: PathBuf,
+    /// Releases that are played at once.
+    pub lanes: usize,
+    _folder: tempfile::TempDir,
+}
+
+/// A release that nobody disturbs: the points that it comes to, and its calls on files.
+pub struct Calm {
+    /// Its points, in their order.
+    pub points: Vec<Point>,
+    /// Its calls on files.
+    pub file_calls: u32,
+}
+
+impl Bench {
+    /// Compiles the shim and finds the program beside this one.
+    ///
+    /// # Errors
+    /// When there is no C compiler, or the program is not built.
+    pub fn set_up() -> Result<Self> {
+        let own = std::env::current_exe()?;
+        let found = own.ancestors().skip(1).take(2).map(|folder| folder.join("kill_child")).find(|file| file.is_file());
+        let program = found.context("kill_child is not built: run `cargo build --workspace --bins` first")?;
+        let folder = tempfile::tempdir()?;
+        let shim = folder.path().join("io_faults.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../support/io_faults.c");
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).arg("-ldl");
+        let compiled = compile.output().context("a C compiler is needed: cc")?;
+        ensure!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+        let lanes = 1 + std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        Ok(Self { program, shim, lanes, _folder: folder })
+    }
+
+    fn stage<'a>(&'a self, tempo: Tempo, defect: &'a str) -> Stage<'a> {
+        Stage { program: &self.program, shim: &self.shim, tempo, defect }
+    }
+
+    /// Plays the release that nobody disturbs, twice: both come to the same points.
+    ///
+    /// # Errors
+    /// When it is not released, breaks a rule, or does not come to the same points.
+    pub fn calm(&self) -> Result<Calm> {
+        let once = || -> Result<Calm> {
+            let played = self.stage(Tempo::Exact, "").play(0, true, |_| Kill::Never);
+            ensure!(played.violations.is_empty(), "undisturbed: {:?}", played.violations);
+            ensure!(played.ending.as_ref().is_some_and(|(result, _)| result == "released"), "{:?}", played.ending);
+            let first = played.first.context("no process")?;
+            let file_calls = first.file_calls.context("the calls on files were not counted")?;
+            Ok(Calm { points: first.points, file_calls })
+        };
+        let (one, other) = (once()?, once()?);
+        let differs = one.points.iter().zip(&other.points).find(|(one, other)| one != other);
+        ensure!(differs.is_none(), "two undisturbed releases differ: {differs:?}");
+        ensure!(one.points.len() == other.points.len() && one.file_calls == other.file_calls, "they differ in length");
+        Ok(one)
+    }
+
+    /// Kills at these points, each in a release of its own, and once more while that one recovers. With a defect the
+    /// rows are expected to tell it.
+    #[must_use]
+    pub fn at_points(&self, points: &[Point], defect: &str) -> Vec<Row> {
+        let stage = self.stage(Tempo::Exact, defect);
+        let cases: Vec<(u64, &Point)> = (1..).zip(points).collect();
+        let played = self.all(&cases, |(number, point)| {
+            let mut rng = Rng::with_seed(*number);
+            let again = Kill::At(Moment::ALL[rng.usize(..Moment::ALL.len())], rng.u32(..40));
+            stage.play(0, false, |process| match process {
+                1 => Kill::At(point.moment, point.index),
+                2 => again,
+                _ => Kill::Never,
+            })
+        });
+        let mut rows: BTreeMap<Moment, Row> = BTreeMap::new();
+        let mut reached = BTreeSet::new();
+        let mut recovering = Row::new("any of these, while a release recovers");
+        for ((_, point), mut played) in cases.iter().zip(played) {
+            let row = rows.entry(point.moment).or_insert_with(|| Row::new(point.moment.words()));
+            let again = played.kills.split_off(played.kills.len().min(1));
+            let is_there = played.kills.first() == Some(&Killed::At((*point).clone()));
+            let what = format!("{} {} {}", point.moment.words(), point.index, point.name);
+            if is_there {
+                reached.insert((*point).clone());
+            } else {
+                row.violations.push(format!("{what}: not reached, but {:?}", played.kills));
+            }
+            row.count(&what, &played);
+            if !again.is_empty() {
+                recovering.count(&what, &Played { kills: again, violations: Vec::new(), ..played });
+            }
+        }
+        for (moment, row) in &mut rows {
+            let of_moment =
+                |points: &mut dyn Iterator<Item = &Point>| points.filter(|point| point.moment == *moment).count();
+            row.points = Some((of_moment(&mut points.iter()), of_moment(&mut reached.iter())));
+        }
+        rows.into_values().chain([recovering]).collect()
+    }
+
+    /// Kills before these calls on a file of the data folder, each in a release of its own.
+    #[must_use]
+    pub fn at_file_calls(&self, numbers: &[u32]) -> Vec<Row> {
+        let stage = self.stage(Tempo::Exact, "");
+        let played = self.all(numbers, |number| {
+            stage.play(0, true, |process| if process == 1 { Kill::AtFileCall(*number) } else { Kill::Never })
+        });
+        let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+        for (number, played) in numbers.iter().zip(played) {
+            let (call, is_there) = match played.kills.first() {
+                Some(Killed::AtFileCall(at, call)) if at == number => (call.clone(), true),
+                Some(_) | None => ("a call".to_owned(), false),
+            };
+            let row = rows.entry(call.clone()).or_insert_with(|| Row::new(format!("files: before {call}")));
+            let (all, reached) = row.points.unwrap_or_default();
+            row.points = Some((all + 1, reached + usize::from(is_there)));
+            row.count(&format!("before file call {number}, {call}"), &played);
+        }
+        rows.into_values().collect()
+    }
+
+    /// Kills at random moments, until there are so many.
+    #[must_use]
+    pub fn anywhere(&self, tempo: Tempo, kills: usize) -> Row {
+        let name = match tempo {
+            Tempo::Exact => "any moment, one thing at a time",
+            Tempo::Busy => "any moment, everything at once",
+        };
+        // Some kills come while the app starts, and most while it works.
+        let longest_ms = match tempo {
+            Tempo::Exact => 150,
+            Tempo::Busy => 600,
+        };
+        let (stage, row) = (self.stage(tempo, ""), Mutex::new(Row::new(name)));
+        let lock = || row.lock().unwrap_or_else(PoisonError::into_inner);
+        let seeds: Vec<u64> = (1..=u64::try_from(kills).unwrap_or(u64::MAX)).collect();
+        self.all(&seeds, |seed| {
+            if lock().kills >= kills {
+                return;
+            }
+            let mut rng = Rng::with_seed(*seed);
+            let played = stage.play(*seed, false, |process| {
+                if process > KILLS_MAX {
+                    return Kill::Never;
+                }
+                Kill::After(Duration::from_micros(rng.u64(..longest_ms * 1_000)))
+            });
+            lock().count(&format!("seed {seed}"), &played);
+        });
+        row.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on every case, so many at once, and gives what came of them in their order.
+    fn all<C: Sync, T: Send>(&self, cases: &[C], work: impl Fn(&C) -> T + Sync) -> Vec<T> {
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::with_capacity(cases.len()));
+        std::thread::scope(|scope| {
+            for _ in 0..self.lanes {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::SeqCst);
+                        let Some(case) = cases.get(number) else { return };
+                        let came = work(case);
+                        done.lock().unwrap_or_else(PoisonError::into_inner).push((number, came));
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(number, _)| *number);
+        done.into_iter().map(|(_, came)| came).collect()
+    }
+}
