@@ -141,6 +141,11 @@ impl Orders {
             Err(failure) => bail!("{failure:?}"),
         };
         let sitting = Operator { release: &release, clock, link: &link, by }.sit().await;
+        release.close().await;
+        // Closed here, and not somewhere while the process ends: that is work on files too.
+        if let Some(Told { inner, runtime, .. }) = Arc::into_inner(journal) {
+            aside(&runtime, || inner.close());
+        }
         Ok(sitting)
     }
 }

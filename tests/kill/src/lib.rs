@@ -6,6 +6,8 @@
 #[cfg(unix)]
 pub mod child;
 #[cfg(unix)]
+pub mod desktop;
+#[cfg(unix)]
 mod frame;
 #[cfg(unix)]
 pub mod life;

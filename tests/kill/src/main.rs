@@ -1,20 +1,25 @@
-//! `greenlight-kill [EVERY] [KILLS]`: releases with SIGKILL at every point (or every so manieth one), and so many at random
-//! moments. Prints a table of kills and violations, and ends with 1 when there is one or a row has no case.
+//! `greenlight-kill [EVERY] [KILLS] [REHEARSALS]`: releases with SIGKILL at every point (or every so manieth one), so many
+//! at random moments, and so many rehearsals in the window with ten kills each. Prints a table of kills and violations,
+//! and ends with 1 when there is one, a point was not reached or a row has no case.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::{process::ExitCode, time::Instant};
 
 use greenlight_kill::{
     child::Tempo,
+    desktop,
     report::{Row, table},
     rows::Bench,
 };
 
+/// Kills of one rehearsal in the window.
+const KILLS_EACH: usize = 10;
+
 fn main() -> anyhow::Result<ExitCode> {
     let number = |place: usize, usual: usize| {
-        std::env::args().nth(place).map_or(Ok(usual), |text| text.parse()).unwrap_or(usual).max(1)
+        std::env::args().nth(place).map_or(Ok(usual), |text| text.parse()).unwrap_or(usual)
     };
-    let (every, kills) = (number(1, 1), number(2, 2_000));
+    let (every, kills, rehearsals) = (number(1, 1).max(1), number(2, 2_000), number(3, 10));
     let begun = Instant::now();
     let bench = Bench::set_up()?;
     let calm = bench.calm()?;
@@ -33,6 +38,10 @@ fn main() -> anyhow::Result<ExitCode> {
     rows.push(bench.anywhere(Tempo::Exact, kills / 2));
     println!("any moment: {:.0?}", begun.elapsed());
     rows.push(bench.anywhere(Tempo::Busy, kills - kills / 2));
+    if rehearsals > 0 {
+        println!("everything at once: {:.0?}", begun.elapsed());
+        rows.push(desktop::rehearsals(u64::try_from(rehearsals)?, KILLS_EACH)?);
+    }
     println!("\n{}", table(&rows));
     let violations: usize = rows.iter().map(|row| row.violations.len()).sum();
     println!("{violations} violations in {:.0?}", begun.elapsed());

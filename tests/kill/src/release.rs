@@ -131,7 +131,7 @@ impl Stage<'_> {
 }
 
 /// What is on disk, read from a copy of the file: the app itself has to open the file as it was left.
-fn read(folder: &Path) -> Result<Vec<Value>> {
+pub(crate) fn read(folder: &Path) -> Result<Vec<Value>> {
     let (data, copy) = (folder.join("data"), folder.join("copy"));
     if !data.join("journal.sqlite").exists() {
         return Ok(Vec::new());

@@ -1,0 +1,218 @@
+//! The app itself, with its window: whole rehearsals on the pretend production that it starts, each with kills at random
+//! moments, from the moment when the window is asked for.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use fastrand::Rng;
+use futures::{StreamExt as _, stream};
+use greenlight_tests::support::{
+    desk::{VERSION, app},
+    folder::open_folder,
+    operator::Operator,
+    practice::stop_world,
+    process::{Signal, signal, wait_gone},
+    webdriver::{Display, Driver},
+};
+use greenlight_types::StepId;
+use serde_json::Value;
+
+use crate::{
+    point::Killed,
+    release::{Played, read},
+    report::Row,
+};
+
+/// Virtual seconds per second.
+const SPEED: &str = "60";
+/// Longest wait for one step, in real time.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// Longest time for a rehearsal.
+const WHOLE: Duration = Duration::from_secs(600);
+/// How long after it was asked for a window is killed, in ms.
+const LIVES_MS: std::ops::Range<u64> = 200..5_500;
+/// Windows of one rehearsal for each kill, at most: a window that was killed before it was there does not count.
+const WINDOWS_PER_KILL: u32 = 3;
+
+/// Plays so many rehearsals, two at once, each with so many kills.
+///
+/// # Errors
+/// When the runtime cannot be made.
+pub fn rehearsals(count: u64, kills: usize) -> Result<Row> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut row = Row::new("desktop: any moment of a rehearsal");
+    let played: Vec<(u64, Played)> = runtime.block_on(
+        stream::iter(1..=count)
+            .map(|seed| async move { (seed, rehearse(seed, kills).await) })
+            .buffer_unordered(2)
+            .collect(),
+    );
+    for (seed, mut played) in played {
+        if played.kills.len() < kills {
+            let words = format!("the rehearsal ended after {} of {kills} kills", played.kills.len());
+            played.violations.push(words);
+        }
+        row.count(&format!("rehearsal {seed}"), &played);
+    }
+    Ok(row)
+}
+
+async fn rehearse(seed: u64, kills: usize) -> Played {
+    let mut played = Played::default();
+    let whole = tokio::time::timeout(WHOLE, rehearse_into(&mut played, seed, kills)).await;
+    let ended = whole.unwrap_or_else(|_| Err(anyhow::anyhow!("it did not end within {} s", WHOLE.as_secs())));
+    if let Err(error) = ended {
+        let words: String = format!("{error:#}").chars().take(600).collect();
+        played.violations.push(words);
+    }
+    played
+}
+
+async fn rehearse_into(played: &mut Played, seed: u64, kills: usize) -> Result<()> {
+    let folder = open_folder("kill-desktop")?;
+    let display = Display::start().await?;
+    let mut desk = Desk { driver: Driver::start(&display, &[]).await?, app: app()?, folder: folder.path().to_owned() };
+    let ended = desk.until_released(played, &mut Rng::with_seed(seed), kills).await;
+    let world = desk.data().join("world");
+    drop(desk);
+    stop_world(&world).await?;
+    ended?;
+    ensure_nothing_twice(&world)
+}
+
+/// A person's desk, at which the window comes and goes.
+struct Desk {
+    driver: Driver,
+    app: PathBuf,
+    folder: PathBuf,
+}
+
+impl Desk {
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    async fn until_released(&mut self, played: &mut Played, rng: &mut Rng, kills: usize) -> Result<()> {
+        let windows = WINDOWS_PER_KILL * u32::try_from(kills).unwrap_or(u32::MAX / WINDOWS_PER_KILL) + 1;
+        for _ in 0..windows {
+            played.starts += 1;
+            let life = Duration::from_millis(rng.u64(LIVES_MS));
+            let is_last = played.kills.len() >= kills;
+            let worked = tokio::select! {
+                worked = self.work() => Some(worked),
+                () = tokio::time::sleep(life), if !is_last => None,
+            };
+            if let Some(worked) = worked {
+                worked?;
+            } else if self.kill().await? {
+                played.kills.push(Killed::Anywhere);
+            }
+            played.ending = self.ending().await?;
+            if let Some((result, note)) = &played.ending {
+                ensure!(result == "released", "it ended as {result}: {note}");
+                return Ok(());
+            }
+        }
+        anyhow::bail!("it did not end with {windows} windows")
+    }
+
+    /// Opens the window and does what is left of the release.
+    async fn work(&self) -> Result<()> {
+        let data = self.data();
+        let arguments = ["--speed", SPEED, "--data-dir", data.to_str().context("a plain path")?];
+        let session = self.driver.open(&self.app, &arguments).await?;
+        let operator = Operator::new(&session, PATIENCE);
+        operator.introduce("Anna").await?;
+        operator.draft_and_prepare(VERSION).await?;
+        for step in StepId::ALL {
+            if step == StepId::BackUp {
+                operator.deploy(VERSION, None).await?;
+            }
+            match step {
+                // Their ends come while later steps go on.
+                StepId::FollowBuild | StepId::AwaitRollout => Ok(()),
+                StepId::AwaitDeployPhase => operator.wait_done(step).await,
+                StepId::CheckSite => operator.check_site(VERSION).await,
+                StepId::MergeBranch
+                | StepId::SetVersion
+                | StepId::CreateTag
+                | StepId::PushBranch
+                | StepId::PushTag
+                | StepId::RegisterTaskDefinition
+                | StepId::BackUp
+                | StepId::DispatchBuild
+                | StepId::RunMigration => operator.do_step(step, VERSION).await,
+            }
+            .with_context(|| step.name())?;
+        }
+        operator.wait_released().await?;
+        let app = session.app_pid();
+        session.end().await?;
+        if let Some(app) = app { wait_gone(app, "the window to close").await } else { Ok(()) }
+    }
+
+    /// Kills the app, where it is there, and makes the driver ready for the next window.
+    async fn kill(&mut self) -> Result<bool> {
+        let app = self.driver.app_pid(&self.app);
+        if let Some(app) = app {
+            signal(app, Signal::Kill)?;
+            wait_gone(app, "the app to be gone").await?;
+        }
+        self.driver.restart().await?;
+        Ok(app.is_some())
+    }
+
+    /// The result and the note, by what is on disk.
+    async fn ending(&self) -> Result<Option<(String, String)>> {
+        let folder = self.folder.clone();
+        let events = tokio::task::spawn_blocking(move || read(&folder)).await??;
+        let Some(ended) = events.iter().find(|event| event["body"]["kind"] == "runEnded") else { return Ok(None) };
+        let word = |key: &str| ended["body"][key].as_str().unwrap_or_default().to_owned();
+        ensure!(events.last() == Some(ended), "the record goes on after its end");
+        Ok(Some((word("result"), word("note"))))
+    }
+}
+
+/// Jobs of a kind that ever started on the pretend staging machine: their scripts leave a mark.
+fn started(world: &Path, kind: &str) -> Result<usize> {
+    let jobs = world.join("host/home/ec2-user/.greenlight/jobs");
+    let of_kind = |name: &str| name.contains(&format!(".{kind}."));
+    // A gate that was closed lies at the same place as one that a start passed.
+    let has_begun =
+        |job: &Path| fs_err::read_to_string(job.join("started/info")).is_ok_and(|info| info.starts_with("kind=run "));
+    let entries = fs_err::read_dir(jobs)?.flatten();
+    Ok(entries.filter(|job| of_kind(&job.file_name().to_string_lossy()) && has_begun(&job.path())).count())
+}
+
+/// Asks the pretend production's own files, and not the app.
+fn ensure_nothing_twice(world: &Path) -> Result<()> {
+    for kind in ["backup", "migrate"] {
+        let times = started(world, kind)?;
+        ensure!(times == 1, "{kind} started {times} times");
+    }
+    let state: Value = serde_json::from_slice(&fs_err::read(world.join("world.json"))?)?;
+    ensure!(state["schema"] == "2.1.0.0", "the database is {}", state["schema"]);
+    // The old package, revision and ours; one build.
+    for (what, expected) in [("builds", 1), ("images", 2), ("definitions", 2)] {
+        let count = state[what].as_array().map(Vec::len);
+        ensure!(count == Some(expected), "{what}: {count:?}");
+    }
+    let repository = git2::Repository::open_bare(world.join("git/rallyforresearch/rally.git"))?;
+    let head = repository.refname_to_id("refs/heads/master")?;
+    let tag = repository.find_reference("refs/tags/v2.1.0")?.peel_to_commit()?;
+    ensure!(tag.id() == head, "the label is not on master");
+    let mut walk = repository.revwalk()?;
+    walk.push(head)?;
+    let mut times = [0, 0];
+    for id in walk {
+        let commit = repository.find_commit(id?)?;
+        let summary = commit.summary()?.unwrap_or_default();
+        times[0] += i32::from(summary == "Set version to 2.1.0.0-RELEASE");
+        times[1] += i32::from(summary == "Merge branch 'v2.1.0' into master");
+    }
+    ensure!(times == [1, 1], "version and merge were committed {times:?} times");
+    Ok(())
+}

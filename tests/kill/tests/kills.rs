@@ -1,0 +1,34 @@
+//! The short form of `make test-kill`, and that it finds what is wrong.
+#![cfg(target_os = "linux")]
+
+use greenlight_kill::{
+    child::{Tempo, WRITE_BEHIND},
+    report::{Row, table},
+    rows::Bench,
+};
+
+fn broken(rows: &[Row]) -> Vec<&str> {
+    rows.iter().flat_map(|row| &row.violations).map(String::as_str).collect()
+}
+
+#[test]
+fn an_app_that_is_killed_at_points_of_a_release_and_at_any_moment_ends_it_and_breaks_no_rule() {
+    let bench = Bench::set_up().expect("the app and the shim");
+    let calm = bench.calm().expect("a release that nobody disturbs");
+    // Not a multiple of how the points of a call follow each other, so that every kind of point is among them.
+    let points: Vec<_> = calm.points.into_iter().step_by(11).collect();
+    let files: Vec<u32> = (1..=calm.file_calls).step_by(23).collect();
+    let mut rows = bench.at_points(&points, "");
+    rows.extend(bench.at_file_calls(&files));
+    rows.extend([bench.anywhere(Tempo::Exact, 20), bench.anywhere(Tempo::Busy, 20)]);
+    assert!(rows.len() > 8 && rows.iter().all(Row::is_kept), "{}", table(&rows));
+}
+
+#[test]
+fn an_app_that_acts_before_its_entry_is_on_disk_is_found() {
+    let bench = Bench::set_up().expect("the app and the shim");
+    let calm = bench.calm().expect("a release that nobody disturbs");
+    let points: Vec<_> = calm.points.into_iter().skip(200).step_by(97).take(2).collect();
+    let rows = bench.at_points(&points, WRITE_BEHIND);
+    assert!(broken(&rows).iter().any(|words| words.contains("INV-J1")), "{}", table(&rows));
+}
