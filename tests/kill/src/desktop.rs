@@ -22,6 +22,7 @@ use serde_json::Value;
 
 use crate::{
     point::Killed,
+    production::place,
     release::{Played, read},
     report::Row,
 };
@@ -105,12 +106,16 @@ impl Desk {
                 worked = self.work() => Some(worked),
                 () = tokio::time::sleep(life), if !is_last => None,
             };
-            if let Some(worked) = worked {
-                worked?;
-            } else if self.kill().await? {
+            let is_over = worked.is_some();
+            worked.transpose()?;
+            let is_killed = !is_over && self.kill().await?;
+            let folder = self.folder.clone();
+            let events = tokio::task::spawn_blocking(move || read(&folder)).await??;
+            if is_killed {
                 played.kills.push(Killed::Anywhere);
+                played.places.push(place(&events));
             }
-            played.ending = self.ending().await?;
+            played.ending = ending(&events)?;
             if let Some((result, note)) = &played.ending {
                 ensure!(result == "released", "it ended as {result}: {note}");
                 return Ok(());
@@ -164,16 +169,14 @@ impl Desk {
         self.driver.restart().await?;
         Ok(app.is_some())
     }
+}
 
-    /// The result and the note, by what is on disk.
-    async fn ending(&self) -> Result<Option<(String, String)>> {
-        let folder = self.folder.clone();
-        let events = tokio::task::spawn_blocking(move || read(&folder)).await??;
-        let Some(ended) = events.iter().find(|event| event["body"]["kind"] == "runEnded") else { return Ok(None) };
-        let word = |key: &str| ended["body"][key].as_str().unwrap_or_default().to_owned();
-        ensure!(events.last() == Some(ended), "the record goes on after its end");
-        Ok(Some((word("result"), word("note"))))
-    }
+/// The result and the note, by what is on disk.
+fn ending(events: &[Value]) -> Result<Option<(String, String)>> {
+    let Some(ended) = events.iter().find(|event| event["body"]["kind"] == "runEnded") else { return Ok(None) };
+    let word = |key: &str| ended["body"][key].as_str().unwrap_or_default().to_owned();
+    ensure!(events.last() == Some(ended), "the record goes on after its end");
+    Ok(Some((word("result"), word("note"))))
 }
 
 /// Jobs of a kind that ever started on the pretend staging machine: their scripts leave a mark.

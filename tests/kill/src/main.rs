@@ -9,9 +9,13 @@ use greenlight_kill::{
     child::Tempo,
     desktop,
     report::{Row, table},
-    rows::Bench,
+    rows::{Bench, Case},
 };
 
+/// The release in which everything goes as it should.
+const PLAIN: u64 = 0;
+/// The release in which GitHub does not name the build that it starts, and lists it late.
+const SLOW: u64 = 1;
 /// Kills of one rehearsal in the window.
 const KILLS_EACH: usize = 10;
 
@@ -22,16 +26,14 @@ fn main() -> anyhow::Result<ExitCode> {
     let (every, kills, rehearsals) = (number(1, 1).max(1), number(2, 2_000), number(3, 10));
     let begun = Instant::now();
     let bench = Bench::set_up()?;
-    let calm = bench.calm()?;
-    println!(
-        "an undisturbed release comes to {} points and makes {} calls on files; {:.0?}",
-        calm.points.len(),
-        calm.file_calls,
-        begun.elapsed()
-    );
-    let points: Vec<_> = calm.points.into_iter().step_by(every).collect();
+    let (calm, slow) = (bench.calm(PLAIN)?, bench.calm(SLOW)?);
+    for one in [&calm, &slow] {
+        let (points, calls) = (one.points.len(), one.file_calls);
+        println!("release {}, undisturbed, comes to {points} points and makes {calls} calls on files", one.seed);
+    }
+    let cases: Vec<Case> = calm.cases().into_iter().chain(slow.cases()).step_by(every).collect();
     let files: Vec<u32> = (1..=calm.file_calls).step_by(every).collect();
-    let mut rows = bench.at_points(&points, "");
+    let mut rows = bench.at_points(&cases, "");
     println!("every point: {:.0?}", begun.elapsed());
     rows.extend(bench.at_file_calls(&files));
     println!("every call on a file: {:.0?}", begun.elapsed());

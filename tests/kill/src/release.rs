@@ -39,6 +39,8 @@ pub struct Stage<'a> {
 pub struct Played {
     /// Its kills, in their order.
     pub kills: Vec<Killed>,
+    /// The newest step at each kill.
+    pub places: Vec<String>,
     /// Processes.
     pub starts: u32,
     /// Its result, and the person's note; none when it did not end.
@@ -97,6 +99,7 @@ impl Stage<'_> {
             match (killed, code) {
                 (Some(killed), _) => {
                     played.kills.push(killed);
+                    played.places.push(production.place());
                     production.pass(rng.i64(1_000..60_000));
                     healed_ms = production.now_ms();
                     continue;

@@ -1,6 +1,6 @@
 //! The table.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::release::Played;
 
@@ -26,6 +26,8 @@ pub struct Row {
     pub stopped: usize,
     /// Promises that were broken.
     pub violations: Vec<String>,
+    /// Kills by the newest step, where moments are random.
+    pub places: BTreeMap<String, usize>,
 }
 
 impl Row {
@@ -38,6 +40,9 @@ impl Row {
     /// Counts a release.
     pub fn count(&mut self, what: &str, played: &Played) {
         self.kills += played.kills.len();
+        for place in &played.places {
+            *self.places.entry(place.clone()).or_default() += 1;
+        }
         self.releases += 1;
         self.starts += played.starts;
         let result = played.ending.as_ref().map(|(result, _)| result.as_str());
@@ -76,6 +81,10 @@ pub fn table(rows: &[Row]) -> String {
             row.stopped,
             row.violations.len()
         );
+        if row.points.is_none() {
+            let places: Vec<String> = row.places.iter().map(|(place, kills)| format!("{place} {kills}")).collect();
+            let _ = writeln!(text, "    newest step: {}", places.join(", "));
+        }
         for words in row.violations.iter().take(TOLD_MAX) {
             let _ = writeln!(text, "    {words}");
         }

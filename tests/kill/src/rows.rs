@@ -35,12 +35,25 @@ pub struct Bench {
     _folder: tempfile::TempDir,
 }
 
+/// A release, by its number, and the point at which the app is killed in it.
+pub type Case = (u64, Point);
+
 /// A release that nobody disturbs: the points that it comes to, and its calls on files.
 pub struct Calm {
+    /// Its number.
+    pub seed: u64,
     /// Its points, in their order.
     pub points: Vec<Point>,
     /// Its calls on files.
     pub file_calls: u32,
+}
+
+impl Calm {
+    /// A kill at every point.
+    #[must_use]
+    pub fn cases(&self) -> Vec<Case> {
+        self.points.iter().map(|point| (self.seed, point.clone())).collect()
+    }
 }
 
 impl Bench {
@@ -67,18 +80,18 @@ impl Bench {
         Stage { program: &self.program, shim: &self.shim, tempo, defect }
     }
 
-    /// Plays the release that nobody disturbs, twice: both come to the same points.
+    /// Plays the release of a number that nobody disturbs, twice: both come to the same points.
     ///
     /// # Errors
     /// When it is not released, breaks a rule, or does not come to the same points.
-    pub fn calm(&self) -> Result<Calm> {
+    pub fn calm(&self, seed: u64) -> Result<Calm> {
         let once = || -> Result<Calm> {
-            let played = self.stage(Tempo::Exact, "").play(0, true, |_| Kill::Never);
+            let played = self.stage(Tempo::Exact, "").play(seed, true, |_| Kill::Never);
             ensure!(played.violations.is_empty(), "undisturbed: {:?}", played.violations);
             ensure!(played.ending.as_ref().is_some_and(|(result, _)| result == "released"), "{:?}", played.ending);
             let first = played.first.context("no process")?;
             let file_calls = first.file_calls.context("the calls on files were not counted")?;
-            Ok(Calm { points: first.points, file_calls })
+            Ok(Calm { seed, points: first.points, file_calls })
         };
         let (one, other) = (once()?, once()?);
         let differs = one.points.iter().zip(&other.points).find(|(one, other)| one != other);
@@ -90,13 +103,12 @@ impl Bench {
     /// Kills at these points, each in a release of its own, and once more while that one recovers. With a defect the
     /// rows are expected to tell it.
     #[must_use]
-    pub fn at_points(&self, points: &[Point], defect: &str) -> Vec<Row> {
+    pub fn at_points(&self, cases: &[Case], defect: &str) -> Vec<Row> {
         let stage = self.stage(Tempo::Exact, defect);
-        let cases: Vec<(u64, &Point)> = (1..).zip(points).collect();
-        let played = self.all(&cases, |(number, point)| {
-            let mut rng = Rng::with_seed(*number);
+        let played = self.all(cases, |(seed, point)| {
+            let mut rng = Rng::with_seed(seed ^ (u64::from(point.index) << 8) ^ point.moment as u64);
             let again = Kill::At(Moment::ALL[rng.usize(..Moment::ALL.len())], rng.u32(..40));
-            stage.play(0, false, |process| match process {
+            stage.play(*seed, false, |process| match process {
                 1 => Kill::At(point.moment, point.index),
                 2 => again,
                 _ => Kill::Never,
@@ -105,25 +117,26 @@ impl Bench {
         let mut rows: BTreeMap<Moment, Row> = BTreeMap::new();
         let mut reached = BTreeSet::new();
         let mut recovering = Row::new("any of these, while a release recovers");
-        for ((_, point), mut played) in cases.iter().zip(played) {
+        for (case @ (seed, point), mut played) in cases.iter().zip(played) {
             let row = rows.entry(point.moment).or_insert_with(|| Row::new(point.moment.words()));
             let again = played.kills.split_off(played.kills.len().min(1));
-            let is_there = played.kills.first() == Some(&Killed::At((*point).clone()));
-            let what = format!("{} {} {}", point.moment.words(), point.index, point.name);
+            let is_there = played.kills.first() == Some(&Killed::At(point.clone()));
+            let what = format!("release {seed}, {} {} {}", point.moment.words(), point.index, point.name);
             if is_there {
-                reached.insert((*point).clone());
+                reached.insert(case.clone());
             } else {
                 row.violations.push(format!("{what}: not reached, but {:?}", played.kills));
             }
             row.count(&what, &played);
             if !again.is_empty() {
-                recovering.count(&what, &Played { kills: again, violations: Vec::new(), ..played });
+                let places = played.places.split_off(1);
+                recovering.count(&what, &Played { kills: again, places, violations: Vec::new(), ..played });
             }
         }
         for (moment, row) in &mut rows {
             let of_moment =
-                |points: &mut dyn Iterator<Item = &Point>| points.filter(|point| point.moment == *moment).count();
-            row.points = Some((of_moment(&mut points.iter()), of_moment(&mut reached.iter())));
+                |cases: &mut dyn Iterator<Item = &Case>| cases.filter(|case| case.1.moment == *moment).count();
+            row.points = Some((of_moment(&mut cases.iter()), of_moment(&mut reached.iter())));
         }
         rows.into_values().chain([recovering]).collect()
     }

@@ -14,9 +14,9 @@ fn broken(rows: &[Row]) -> Vec<&str> {
 #[test]
 fn an_app_that_is_killed_at_points_of_a_release_and_at_any_moment_ends_it_and_breaks_no_rule() {
     let bench = Bench::set_up().expect("the app and the shim");
-    let calm = bench.calm().expect("a release that nobody disturbs");
+    let calm = bench.calm(0).expect("a release that nobody disturbs");
     // Not a multiple of how the points of a call follow each other, so that every kind of point is among them.
-    let points: Vec<_> = calm.points.into_iter().step_by(11).collect();
+    let points: Vec<_> = calm.cases().into_iter().step_by(11).collect();
     let files: Vec<u32> = (1..=calm.file_calls).step_by(23).collect();
     let mut rows = bench.at_points(&points, "");
     rows.extend(bench.at_file_calls(&files));
@@ -27,8 +27,8 @@ fn an_app_that_is_killed_at_points_of_a_release_and_at_any_moment_ends_it_and_br
 #[test]
 fn an_app_that_acts_before_its_entry_is_on_disk_is_found() {
     let bench = Bench::set_up().expect("the app and the shim");
-    let calm = bench.calm().expect("a release that nobody disturbs");
-    let points: Vec<_> = calm.points.into_iter().skip(200).step_by(97).take(2).collect();
+    let calm = bench.calm(0).expect("a release that nobody disturbs");
+    let points: Vec<_> = calm.cases().into_iter().skip(200).step_by(97).take(2).collect();
     let rows = bench.at_points(&points, WRITE_BEHIND);
     assert!(broken(&rows).iter().any(|words| words.contains("INV-J1")), "{}", table(&rows));
 }

@@ -1,0 +1,46 @@
+//! `kill_mutants [NAME...]`: switches on one seeded defect of the engine at a time and kills the app at points of its
+//! releases until the checker finds it. Ends with 1 when one of the named defects, or of those that an app which ends and
+//! is opened again has to show, went unseen.
+#![expect(clippy::print_stdout, reason = "a command says what it found")]
+
+use std::process::ExitCode;
+
+use greenlight_engine::mutant::Mutant;
+use greenlight_kill::rows::{Bench, Case};
+
+/// Defects that show when an app ends and is opened again.
+const REQUIRED: [Mutant; 4] =
+    [Mutant::SkipStartedWrite, Mutant::ResetOnReopen, Mutant::RunAgainOnReopen, Mutant::MigrateOnOpen];
+/// Releases that are played before it is looked whether the defect was found.
+const CHUNK: usize = 12;
+/// One of so many points is tried.
+const EVERY: usize = 3;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let is_chosen = |mutant: &Mutant| named.iter().any(|name| name == mutant.name() || name == "all");
+    let mut chosen: Vec<Mutant> = Mutant::ALL.iter().copied().filter(is_chosen).collect();
+    if named.is_empty() {
+        chosen.extend(REQUIRED);
+    }
+    anyhow::ensure!(!chosen.is_empty(), "there is no defect of that name");
+    let bench = Bench::set_up()?;
+    let cases: Vec<Case> = bench.calm(0)?.cases().into_iter().step_by(EVERY).collect();
+    let mut unseen = 0;
+    for mutant in chosen {
+        let found = cases.chunks(CHUNK).zip(1..).find_map(|(cases, chunk)| {
+            let rows = bench.at_points(cases, mutant.name());
+            let words = rows.into_iter().flat_map(|row| row.violations).find(|words| words.contains("INV-"))?;
+            Some((chunk * CHUNK, words))
+        });
+        match found {
+            Some((releases, words)) => println!("{:<22} within {releases:>3} releases: {words}", mutant.name()),
+            None => {
+                unseen += 1;
+                println!("{:<22} UNSEEN", mutant.name());
+            }
+        }
+    }
+    println!("{unseen} defects were not found");
+    Ok(ExitCode::from(u8::from(unseen > 0)))
+}
