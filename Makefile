@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill test-kill-mutants simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -63,6 +63,14 @@ test-journal: ## every call of the journal on a file fails once, in nine ways, i
 
 test-race: ## two computers with two records at one staging machine, a thousand times: one migration, and the other is told
 	$(CARGO) run -p greenlight-race
+
+test-kill: ui/dist/index.html ## SIGKILL at every point of a release, 2,000 at any moment, 100 of the window; a quarter of an hour
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/greenlight-kill
+
+test-kill-mutants: ## seeded defects of the engine that show when the app is killed and opened again, each of which has to be found
+	$(CARGO) build -p greenlight-kill --features mutants --bins
+	$(TARGET)/debug/kill_mutants
 
 simulate: ## releases by the thousand in memory, with faults at every call: make simulate SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --bin greenlight-simulation -- $(or $(SEEDS),10000)

@@ -2,6 +2,7 @@
 //! moments, from the moment when the window is asked for.
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -33,8 +34,12 @@ const SPEED: &str = "60";
 const PATIENCE: Duration = Duration::from_secs(150);
 /// Longest time for a rehearsal.
 const WHOLE: Duration = Duration::from_secs(600);
-/// How long after it was asked for a window is killed, in ms.
-const LIVES_MS: std::ops::Range<u64> = 200..5_500;
+/// How long after it was asked for a window is killed, in ms, in every other rehearsal.
+const LIVES_MS: Range<u64> = 200..5_500;
+/// The same where the first window lives for longer, so that the end of a release has its kills too.
+const LATE_LIVES_MS: Range<u64> = 200..4_500;
+/// How long that first window lives, in ms.
+const FIRST_LIFE_MS: Range<u64> = 10_000..24_000;
 /// Windows of one rehearsal for each kill, at most: a window that was killed before it was there does not count.
 const WINDOWS_PER_KILL: u32 = 3;
 
@@ -98,9 +103,15 @@ impl Desk {
 
     async fn until_released(&mut self, played: &mut Played, rng: &mut Rng, kills: usize) -> Result<()> {
         let windows = WINDOWS_PER_KILL * u32::try_from(kills).unwrap_or(u32::MAX / WINDOWS_PER_KILL) + 1;
+        let is_late = rng.bool();
         for _ in 0..windows {
             played.starts += 1;
-            let life = Duration::from_millis(rng.u64(LIVES_MS));
+            let life = match (is_late, played.starts) {
+                (false, _) => LIVES_MS,
+                (true, 1) => FIRST_LIFE_MS,
+                (true, _) => LATE_LIVES_MS,
+            };
+            let life = Duration::from_millis(rng.u64(life));
             let is_last = played.kills.len() >= kills;
             let worked = tokio::select! {
                 worked = self.work() => Some(worked),

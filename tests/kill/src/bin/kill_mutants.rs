@@ -9,8 +9,15 @@ use greenlight_engine::mutant::Mutant;
 use greenlight_kill::rows::{Bench, Case};
 
 /// Defects that show when an app ends and is opened again.
-const REQUIRED: [Mutant; 4] =
-    [Mutant::SkipStartedWrite, Mutant::ResetOnReopen, Mutant::RunAgainOnReopen, Mutant::MigrateOnOpen];
+const REQUIRED: [Mutant; 7] = [
+    Mutant::SkipStartedWrite,
+    Mutant::StartedAfterEffect,
+    Mutant::ShowBeforeDurable,
+    Mutant::AttemptNotCounted,
+    Mutant::ResetOnReopen,
+    Mutant::RunAgainOnReopen,
+    Mutant::MigrateOnOpen,
+];
 /// Releases that are played before it is looked whether the defect was found.
 const CHUNK: usize = 12;
 /// One of so many points is tried.
