@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::{
     child::Tempo,
     frame,
-    point::{Kill, Killed, Moment, Point, is_own_work},
+    point::{Kill, Killed, Moment, Point},
     production::Production,
 };
 
@@ -277,7 +277,6 @@ impl Met {
     fn come_to(&mut self, moment: Moment, name: &str, kill: Kill) -> bool {
         let before = self.points.iter().filter(|point| point.moment == moment).count();
         let index = u32::try_from(before).unwrap_or(u32::MAX);
-        debug_assert!(matches!(moment, Moment::BeforeWork | Moment::AfterWork) == is_own_work(name));
         self.points.push(Point { moment, index, name: name.to_owned() });
         kill == Kill::At(moment, index)
     }

@@ -182,6 +182,8 @@ impl Production {
         let said = tape.events.len();
         let is_kept = on_disk.get(..said) == Some(tape.events.as_slice());
         let rest = on_disk.get(said..).unwrap_or_default().to_vec();
+        // One append has one time.
+        let is_one = rest.iter().all(|event| event["at"] == rest[0]["at"]);
         tape.lines.extend(rest.iter().cloned().map(Line::Event));
         tape.events.extend(rest);
         let (lines, got) = (std::mem::take(&mut tape.lines), std::mem::take(&mut tape.got));
@@ -197,7 +199,11 @@ impl Production {
                 }
             }
         }
-        if is_kept { Ok(()) } else { Err(format!("{said} entries were on disk, and now {} are", on_disk.len())) }
+        if is_kept && is_one {
+            Ok(())
+        } else {
+            Err(format!("{said} entries were on disk, and now {} are; of one append: {is_one}", on_disk.len()))
+        }
     }
 
     /// The release is over: the rules that were broken.
