@@ -46,6 +46,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     println!("\n{}", table(&rows));
     let violations: usize = rows.iter().map(|row| row.violations.len()).sum();
-    println!("{violations} violations in {:.0?}", begun.elapsed());
+    let (all, reached) =
+        rows.iter().filter_map(|row| row.points).fold((0, 0), |(all, reached), row| (all + row.0, reached + row.1));
+    let killed: usize = rows.iter().map(|row| row.kills).sum();
+    println!("{reached} of {all} points, {killed} kills, {violations} violations in {:.0?}", begun.elapsed());
     Ok(if rows.iter().all(Row::is_kept) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
