@@ -193,7 +193,11 @@ impl Bench {
             });
             lock().count(&format!("seed {seed}"), &played);
         });
-        row.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let mut row = row.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if row.kills < kills {
+            row.violations.push(format!("only {} of {kills} kills", row.kills));
+        }
+        row
     }
 
     /// Works on every case, so many at once, and gives what came of them in their order.
