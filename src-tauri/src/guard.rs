@@ -12,7 +12,7 @@ use greenlight_engine::{
     journal::Journal,
     ports::{Credential, PortResult, Screen, SecretText, Secrets},
     redact::{self, Redactor},
-    spool::Spool,
+    spool::{Reached, Spool},
 };
 use greenlight_types::{Actor, CredentialKind, Event, EventBody, Failure, LineSource, Live, LogLine, RunId, Stamp};
 
@@ -73,6 +73,14 @@ impl CleanSpool {
 impl Spool for CleanSpool {
     fn append(&self, run: &RunId, source: LineSource, lines: &[LogLine]) -> PortResult<()> {
         self.inner.append(run, source, &self.sources.clean(&self.redactor, run, source, lines))
+    }
+
+    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()> {
+        self.inner.append_to(run, source, &self.sources.clean(&self.redactor, run, source, lines), reached)
+    }
+
+    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>> {
+        self.inner.reached(run, source)
     }
 
     fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32> {

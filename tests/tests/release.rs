@@ -19,8 +19,8 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, Realm, RunId, RunResult,
-    RunState, RunView, Status, StepId, TakeOver, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, LineSource, Realm, RunId,
+    RunResult, RunState, RunView, Status, StepId, TakeOver, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
@@ -443,5 +443,25 @@ async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and
     let main = ports.git.commit(commit).await.expect("a read").expect("the version commit");
     let merge = ports.git.commit(&main.parents[0]).await.expect("a read").expect("the merge commit");
     assert_eq!((main.parents.len(), merge.parents.len()), (1, 2), "one merge, then one version commit");
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_output_of_each_backup_of_a_release_is_kept_whole() {
+    let desk = Desk::new(ExitCodes { backup: 1, ..ExitCodes::default() }).await;
+    let release = prepare(&desk).await;
+    deploy(&release, &desk).await;
+    let id = StepId::BackUp;
+    press(&release, id).await;
+    until(&release, "the first failure", |view| status(view, id) == Status::Failed).await;
+    let plan = release.plan(id).await.expect("a plan");
+    release.act(anna(), Act::Run { step: id, plan_hash: plan.hash, token: None }).await.expect("it starts again");
+    let second = |view: &RunView| fold::step(view, id).is_some_and(|step| step.attempt == 2);
+    let view = until(&release, "the second failure", |view| second(view) && status(view, id) == Status::Failed).await;
+    let lines = desk.parts().await.spool.read(&view.id, LineSource::Backup, 0, 1_000).expect("the kept lines");
+    let ended = lines.iter().filter(|line| line.text.contains("Backup FAILED with 1")).count();
+    assert_eq!(ended, 2, "{lines:?}");
+    let numbers: Vec<u32> = lines.iter().map(|line| line.number).collect();
+    assert_eq!(numbers, (0..u32::try_from(lines.len()).expect("a count")).collect::<Vec<_>>());
     let _ = desk.handle.stop().await;
 }

@@ -1,4 +1,6 @@
-//! Lines of runs on disk: one file of JSON lines per run and source, with the place of every line in memory.
+//! Lines of runs on disk: one file of JSON lines per run and source, with the place of every line in memory. After the lines
+//! of a job stands a line `#{…}` that says how far they reach in its output; it is written together with them, and what
+//! has none behind it after a crash is dropped.
 //!
 //! Not forced to the platter: after a power loss the last lines may be missing. They are evidence to read, and their
 //! sources can be read again; nothing is concluded from them.
@@ -11,7 +13,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use greenlight_engine::{ports::PortResult, spool::Spool};
+use greenlight_engine::{
+    ports::PortResult,
+    spool::{Reached, Spool},
+};
 use greenlight_types::{ErrorCode, Failure, LineSource, LogLine, RunId};
 
 use crate::private;
@@ -20,6 +25,8 @@ use crate::private;
 const TEXT: usize = 16 * 1024;
 /// Lines of one source at most: 40 MB of places in memory.
 const LINES: usize = 5_000_000;
+/// First byte of a line that says how far the lines before it reach; no line of JSON begins with it.
+const MARK: u8 = b'#';
 /// Lines given by one read at most.
 const READ: u32 = 10_000;
 
@@ -36,6 +43,9 @@ struct Kept {
     path: PathBuf,
     file: File,
     ends: Vec<u64>,
+    /// Where the next line goes.
+    end: u64,
+    reached: Option<Reached>,
 }
 
 impl FileSpool {
@@ -100,9 +110,20 @@ impl Spool for FileSpool {
             return Ok(());
         }
         self.with(run, source, true, |kept| {
-            kept.append(lines).map_err(|error| failed("keep output", &kept.path, &error))
+            kept.append(lines, None).map_err(|error| failed("keep output", &kept.path, &error))
         })?;
         Ok(())
+    }
+
+    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()> {
+        self.with(run, source, true, |kept| {
+            kept.append(lines, Some(reached)).map_err(|error| failed("keep output", &kept.path, &error))
+        })?;
+        Ok(())
+    }
+
+    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>> {
+        Ok(self.with(run, source, false, |kept| Ok(kept.reached.clone()))?.flatten())
     }
 
     fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32> {
@@ -126,17 +147,17 @@ impl Kept {
             private::folder(folder)?;
         }
         let file = private::file(path)?;
-        let ends = line_ends(&file)?;
-        // A line that a crash cut off is dropped; whoever resumes asks for the count and reads it again.
-        file.set_len(ends.last().copied().unwrap_or(0))?;
-        Ok(Self { path: path.to_owned(), file, ends })
+        let (ends, end, reached) = scan(&file)?;
+        // What a crash cut off is dropped; whoever resumes asks how far the rest reaches and reads it again.
+        file.set_len(end)?;
+        Ok(Self { path: path.to_owned(), file, ends, end, reached })
     }
 
-    fn append(&mut self, lines: &[LogLine]) -> io::Result<()> {
+    fn append(&mut self, lines: &[LogLine], reached: Option<&Reached>) -> io::Result<()> {
         if self.ends.len() + lines.len() > LINES {
             return Err(io::Error::other("there are too many lines"));
         }
-        let before = self.ends.last().copied().unwrap_or(0);
+        let before = self.end;
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(lines.len()));
         for (place, line) in (self.ends.len()..).zip(lines) {
             let number = u32::try_from(place).map_err(io::Error::other)?;
@@ -145,6 +166,11 @@ impl Kept {
             bytes.push(b'\n');
             ends.push(before + bytes.len() as u64);
         }
+        if let Some(reached) = reached {
+            bytes.push(MARK);
+            serde_json::to_writer(&mut bytes, reached)?;
+            bytes.push(b'\n');
+        }
         self.file.seek(SeekFrom::Start(before))?;
         if let Err(error) = self.file.write_all(&bytes) {
             // A part may be written: without it, the next append would start in the middle of a line.
@@ -152,6 +178,8 @@ impl Kept {
             return Err(error);
         }
         self.ends.extend(ends);
+        self.end = before + bytes.len() as u64;
+        self.reached = reached.cloned().or(self.reached.take());
         Ok(())
     }
 
@@ -164,24 +192,38 @@ impl Kept {
         self.file.seek(SeekFrom::Start(start))?;
         let mut bytes = Vec::new();
         (&self.file).take(self.ends[to - 1] - start).read_to_end(&mut bytes)?;
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && line.first() != Some(&MARK));
         lines.map(|line| serde_json::from_slice(line).map_err(io::Error::from)).collect()
     }
 }
 
-fn line_ends(file: &File) -> io::Result<Vec<u64>> {
+/// Where each line ends, where the next one goes, and how far the lines reach.
+fn scan(file: &File) -> io::Result<(Vec<u64>, u64, Option<Reached>)> {
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(0))?;
     let (mut ends, mut end, mut line) = (Vec::new(), 0_u64, Vec::new());
+    let mut whole: Option<(usize, u64, Reached)> = None;
     while ends.len() < LINES {
         line.clear();
-        end += reader.read_until(b'\n', &mut line)? as u64;
+        let size = reader.read_until(b'\n', &mut line)? as u64;
         if line.last() != Some(&b'\n') {
             break;
         }
-        ends.push(end);
+        end += size;
+        match line.split_first() {
+            Some((&MARK, mark)) => {
+                whole = serde_json::from_slice(mark).ok().map(|reached| (ends.len(), end, reached)).or(whole);
+            }
+            _ => ends.push(end),
+        }
     }
-    Ok(ends)
+    Ok(match whole {
+        Some((count, end, reached)) => {
+            ends.truncate(count);
+            (ends, end, Some(reached))
+        }
+        None => (ends, end, None),
+    })
 }
 
 fn bounded(text: &str) -> String {
@@ -246,6 +288,34 @@ mod tests {
         assert_eq!(spool.count(&run, LineSource::Migration).expect("a count"), 1);
         spool.append(&run, LineSource::Migration, &[line("three")]).expect("kept");
         assert_eq!(texts(&spool, &run, 0, 9), [(0, "one".to_owned()), (1, "three".to_owned())]);
+    }
+
+    #[test]
+    fn lines_of_a_job_are_kept_together_with_how_far_they_reach_wherever_a_crash_cuts() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let run = RunId("r".to_owned());
+        let reached = |offset| Reached { job: "migrate.a1".to_owned(), offset, is_in_key: false };
+        let spool = FileSpool::new(directory.path());
+        spool.append_to(&run, LineSource::Migration, &[line("one"), line("two")], &reached(8)).expect("kept");
+        let path = directory.path().join("r/migration.jsonl");
+        let first = fs::read(&path).expect("the file").len();
+        spool.append_to(&run, LineSource::Migration, &[line("three")], &reached(14)).expect("kept");
+        drop(spool);
+        let bytes = fs::read(&path).expect("the file");
+        for length in first..=bytes.len() {
+            fs::write(&path, &bytes[..length]).expect("cut");
+            let spool = FileSpool::new(directory.path());
+            let kept = spool.reached(&run, LineSource::Migration).expect("a place");
+            let whole = length == bytes.len();
+            assert_eq!(kept, Some(reached(if whole { 14 } else { 8 })), "{length}");
+            assert_eq!(texts(&spool, &run, 0, 9).len(), if whole { 3 } else { 2 }, "{length}");
+            if !whole {
+                spool.append_to(&run, LineSource::Migration, &[line("three")], &reached(14)).expect("kept");
+            }
+            let all: Vec<String> = texts(&spool, &run, 0, 9).into_iter().map(|(_, text)| text).collect();
+            assert_eq!(all, ["one", "two", "three"], "{length}");
+            assert_eq!(texts(&spool, &run, 2, 1), [(2, "three".to_owned())], "{length}");
+        }
     }
 
     #[test]

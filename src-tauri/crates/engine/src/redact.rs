@@ -127,6 +127,24 @@ pub struct Stream {
 const LONGEST_LINE: usize = 64 * 1024;
 
 impl Stream {
+    /// Goes on at the beginning of a line; `is_in_key` as [`Self::is_in_key`] said it there.
+    #[must_use]
+    pub fn resumed(is_in_key: bool) -> Self {
+        Self { rest: Vec::new(), lines: Lines { is_in_key } }
+    }
+
+    /// Bytes that were taken and are no whole line yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Whether the last whole line stands inside a private key.
+    #[must_use]
+    pub fn is_in_key(&self) -> bool {
+        self.lines.is_in_key
+    }
+
     /// Takes bytes, gives the whole lines in them.
     pub fn push(&mut self, redactor: &Redactor, bytes: &[u8]) -> Vec<String> {
         self.rest.extend_from_slice(bytes);

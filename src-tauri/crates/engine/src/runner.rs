@@ -8,6 +8,7 @@ mod background;
 mod mutated;
 mod open;
 mod sink;
+pub(crate) use sink::TAIL;
 
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 

@@ -5,8 +5,20 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use greenlight_types::{LineSource, LogLine, RunId};
+use serde::{Deserialize, Serialize};
 
 use crate::ports::PortResult;
+
+/// How far the output of a job is kept: at the beginning of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// The job.
+    pub job: String,
+    /// Bytes of its output up to there.
+    pub offset: u64,
+    /// Whether that place is inside a private key, which is not kept.
+    pub is_in_key: bool,
+}
 
 /// Lines of runs, per source, in the order in which they were appended.
 ///
@@ -18,6 +30,16 @@ pub trait Spool: Send + Sync {
     /// # Errors
     /// `JournalFailed` when they could not be stored.
     fn append(&self, run: &RunId, source: LineSource, lines: &[LogLine]) -> PortResult<()>;
+    /// Keeps lines of a job after those that are there, together with how far they reach: both are kept or neither is.
+    ///
+    /// # Errors
+    /// `JournalFailed` when they could not be stored.
+    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()>;
+    /// How far the output of the job that was kept last reaches; `None` when no line came with such a place.
+    ///
+    /// # Errors
+    /// `JournalFailed` when the spool could not be read.
+    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>>;
     /// How many lines are kept.
     ///
     /// # Errors
@@ -34,6 +56,7 @@ pub trait Spool: Send + Sync {
 #[derive(Default)]
 pub struct MemorySpool {
     lines: Mutex<BTreeMap<(RunId, LineSource), Vec<LogLine>>>,
+    reached: Mutex<BTreeMap<(RunId, LineSource), Reached>>,
 }
 
 impl MemorySpool {
@@ -53,6 +76,18 @@ impl Spool for MemorySpool {
             }
         });
         Ok(())
+    }
+
+    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()> {
+        self.append(run, source, lines)?;
+        let mut all = self.reached.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.insert((run.clone(), source), reached.clone());
+        Ok(())
+    }
+
+    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>> {
+        let all = self.reached.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(all.get(&(run.clone(), source)).cloned())
     }
 
     fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32> {

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::{
     mutant::{self, Mutant},
     ports::{HostAddress, Ports},
+    spool::Reached,
 };
 
 /// How an attempt ended.
@@ -69,6 +70,17 @@ pub enum Entry {
     Attach,
 }
 
+/// What is kept of the output of a job.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// How far it reaches; `None` when nothing of this job is kept.
+    pub reached: Option<Reached>,
+    /// Lines that an earlier app kept without saying of which job: the first ones that come again.
+    pub unnamed: u32,
+    /// The last lines.
+    pub tail: Vec<String>,
+}
+
 /// Where a step reports while it runs.
 #[async_trait]
 pub trait Sink: Send + Sync {
@@ -81,6 +93,10 @@ pub trait Sink: Send + Sync {
     fn seen(&self, seen: Seen);
     /// Keeps and shows lines.
     fn lines(&self, source: LineSource, lines: Vec<LogLine>);
+    /// Keeps and shows lines of a job, and how far they reach; whether they are kept.
+    fn job_lines(&self, source: LineSource, lines: Vec<LogLine>, reached: Reached) -> bool;
+    /// What is kept of the output of this job already.
+    fn kept(&self, source: LineSource, job: &str) -> Kept;
 }
 
 /// What a step is given.

@@ -7,7 +7,14 @@ use greenlight_types::{ErrorCode, Fact, Failure, LineSource, Live, LogLine, RunI
 use tokio::sync::{mpsc, oneshot};
 
 use super::Message;
-use crate::{release::Parts, step::Sink};
+use crate::{
+    release::Parts,
+    spool::Reached,
+    step::{Kept, Sink},
+};
+
+/// Lines that a failed script is told with.
+pub(crate) const TAIL: u32 = 12;
 
 /// See the file.
 pub(super) struct RunnerSink {
@@ -60,5 +67,35 @@ impl Sink for RunnerSink {
         }
         drop(kept);
         self.parts.screen.lines(&self.run, source, &fresh);
+    }
+
+    fn job_lines(&self, source: LineSource, mut lines: Vec<LogLine>, reached: Reached) -> bool {
+        let spool = &self.parts.spool;
+        let kept = spool.count(&self.run, source).and_then(|count| {
+            for (number, line) in (count..).zip(&mut lines) {
+                line.number = number;
+            }
+            spool.append_to(&self.run, source, &lines, &reached)
+        });
+        if let Err(failure) = kept {
+            tracing::warn!(%failure, "output of a job could not be kept and is fetched again");
+            return false;
+        }
+        self.parts.screen.lines(&self.run, source, &lines);
+        true
+    }
+
+    fn kept(&self, source: LineSource, job: &str) -> Kept {
+        let spool = &self.parts.spool;
+        let count = spool.count(&self.run, source).unwrap_or(0);
+        match spool.reached(&self.run, source) {
+            Ok(Some(reached)) if reached.job == job => {
+                let last = spool.read(&self.run, source, count.saturating_sub(TAIL), TAIL).unwrap_or_default();
+                let tail = last.into_iter().map(|line| line.text).collect();
+                Kept { reached: Some(reached), unnamed: 0, tail }
+            }
+            Ok(Some(_)) | Err(_) => Kept::default(),
+            Ok(None) => Kept { unnamed: count, ..Kept::default() },
+        }
     }
 }

@@ -13,6 +13,8 @@ use crate::{
     mutant::{self, Mutant},
     ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
+    runner::TAIL,
+    spool::Reached,
     step::{Entry, StepContext},
 };
 
@@ -31,6 +33,8 @@ const STARTS_WITHIN: Duration = Duration::from_secs(240);
 /// What was asked before a start counts for so long. A computer that slept in between has nobody who stays, and its answers
 /// are of the day before.
 const ASKED_WITHIN: Duration = Duration::from_secs(120);
+/// Looks at a job whose output cannot be kept here, before its result counts without it.
+const MOST_UNKEPT: u32 = 30;
 /// Bytes of output fetched at once.
 const CHUNK: u32 = 64 * 1024;
 
@@ -206,7 +210,7 @@ fn unfinished(id: &str) -> Failure {
 }
 
 async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostAddress, id: &str) -> Ended {
-    let mut output = Output::new(source);
+    let mut output = Output::new(cx, source, id);
     let mut lost_at: Option<Stamp> = None;
     let mut unstarted = 0_u32;
     for _ in 0..MOST_LOOKS {
@@ -229,13 +233,13 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
             cx.sink.seen(Seen::Connection { step, lost: false, text });
         }
         // The output is read after the status, so a finished job's output is complete.
-        let is_complete = output.fetch(cx, host, id, status.output_bytes).await;
+        let is_complete = output.fetch(cx, host, status.output_bytes).await;
         match status.state {
             JobState::Running => cx.activity(step, "The script is running on the staging machine"),
             JobState::Orphaned => {
                 cx.activity(step, "The script runs on. What was to write its result down on the machine has ended.");
             }
-            JobState::Finished { .. } if !is_complete => {}
+            JobState::Finished { .. } if !is_complete && output.may_wait() => {}
             JobState::Finished { exit, finished_at } => {
                 output.finish(cx);
                 let started_at = status.started_at.unwrap_or_else(|| finished_at.clone());
@@ -293,36 +297,50 @@ fn say_lost(cx: &StepContext, step: StepId, since: &Stamp) {
     cx.sink.seen(Seen::Connection { step, lost: true, text });
 }
 
-/// Output of a job, fetched from the beginning; the sink drops what it has already.
+/// Output of a job, fetched from where the kept lines of it end. Lines are kept together with that place.
 struct Output {
     source: LineSource,
+    job: String,
     offset: u64,
-    number: u32,
     stream: Stream,
     redactor: Redactor,
     tail: Vec<String>,
+    /// Lines that come again and are kept.
+    known: u32,
+    /// Times that lines could not be kept.
+    unkept: u32,
 }
 
 impl Output {
-    fn new(source: LineSource) -> Self {
-        let (stream, redactor) = (Stream::default(), Redactor::default());
-        Self { source, offset: 0, number: 0, stream, redactor, tail: Vec::new() }
+    fn new(cx: &StepContext, source: LineSource, job: &str) -> Self {
+        let kept = cx.sink.kept(source, job);
+        let (offset, is_in_key) = kept.reached.map_or((0, false), |reached| (reached.offset, reached.is_in_key));
+        let (stream, redactor) = (Stream::resumed(is_in_key), Redactor::default());
+        let (job, tail, known) = (job.to_owned(), kept.tail, kept.unnamed);
+        Self { source, job, offset, stream, redactor, tail, known, unkept: 0 }
+    }
+
+    /// Whether it is worth to wait until lines can be kept again. A result is never held back for long by a full disk here.
+    fn may_wait(&self) -> bool {
+        self.unkept < MOST_UNKEPT
     }
 
     /// Fetches up to `size` bytes in all; whether everything is here.
-    async fn fetch(&mut self, cx: &StepContext, host: &HostAddress, id: &str, size: u64) -> bool {
+    async fn fetch(&mut self, cx: &StepContext, host: &HostAddress, size: u64) -> bool {
         // One status is followed by at most 64 chunks (4 MiB), so that a chatty script cannot starve the next look.
         for _ in 0..64 {
             if self.offset >= size {
                 return true;
             }
-            let Ok(bytes) = cx.ports.host.output(host, id, self.offset, CHUNK).await else { return false };
+            let Ok(bytes) = cx.ports.host.output(host, &self.job, self.offset, CHUNK).await else { return false };
             if bytes.is_empty() {
                 return false;
             }
             self.offset += bytes.len() as u64;
             let lines = self.stream.push(&self.redactor, &bytes);
-            self.show(cx, lines);
+            if !self.show(cx, lines) {
+                return false;
+            }
         }
         self.offset >= size
     }
@@ -332,20 +350,29 @@ impl Output {
         self.show(cx, last.into_iter().collect());
     }
 
-    fn show(&mut self, cx: &StepContext, texts: Vec<String>) {
-        let lines: Vec<LogLine> = texts
-            .into_iter()
-            .map(|text| {
-                self.tail.push(text.clone());
-                self.number += 1;
-                LogLine { number: self.number - 1, at: None, label: LineLabel::Script, text }
-            })
-            .collect();
-        let surplus = self.tail.len().saturating_sub(12);
-        self.tail.drain(..surplus);
-        if !lines.is_empty() {
-            cx.sink.lines(self.source, lines);
+    /// Whether the lines are kept. Those that are not are fetched again from the last place that is.
+    fn show(&mut self, cx: &StepContext, mut texts: Vec<String>) -> bool {
+        let known = texts.len().min(self.known as usize);
+        self.known -= u32::try_from(known).unwrap_or(self.known);
+        self.tail.extend(texts.drain(..known));
+        if texts.is_empty() {
+            return true;
         }
+        let reached = Reached {
+            job: self.job.clone(),
+            offset: self.offset.saturating_sub(self.stream.pending() as u64),
+            is_in_key: self.stream.is_in_key(),
+        };
+        let lines = texts.iter().cloned();
+        let lines = lines.map(|text| LogLine { number: 0, at: None, label: LineLabel::Script, text }).collect();
+        if !cx.sink.job_lines(self.source, lines, reached) {
+            *self = Self { unkept: self.unkept + 1, ..Self::new(cx, self.source, &self.job) };
+            return false;
+        }
+        self.tail.extend(texts);
+        let surplus = self.tail.len().saturating_sub(TAIL as usize);
+        self.tail.drain(..surplus);
+        true
     }
 }
 
