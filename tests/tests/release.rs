@@ -7,6 +7,8 @@ mod continued;
 mod desk;
 #[path = "release/holder.rs"]
 mod holder;
+#[path = "release/offline.rs"]
+mod offline;
 
 use std::{path::Path, time::Duration};
 

@@ -68,7 +68,7 @@ mutants! {
     /// Takes a job for not started while the order to start it may still be on its way.
     DoubtUnfenced => "INV-J3", "INV-U1";
     /// Takes a step for not done when the world has not answered for three minutes.
-    DoubtEndsByTimer => "INV-U1", "INV-J3", "INV-B1";
+    DoubtEndsByTimer => "INV-J2", "INV-U1", "INV-J3", "INV-B1";
     /// Starts a migration that waits for its button when the app is opened.
     MigrateOnOpen => "INV-J1", "INV-D2";
     /// Records a backup as there without taking one.

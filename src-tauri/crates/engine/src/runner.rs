@@ -67,6 +67,17 @@ pub(crate) enum Message {
 
 /// Waits between asking the world about a step in doubt; after the last one a person has to ask.
 const DOUBT_PAUSES: [u64; 6] = [2, 5, 15, 30, 60, 60];
+/// The staging machine is ours alone to ask: every 3 s for twenty minutes, so that whoever comes back to the network sees
+/// within 5 s what happened, then every 30 s for an hour and every 5 min for eleven more.
+const JOB_DOUBT_PAUSES: [(u64, usize); 3] = [(3, 400), (30, 120), (300, 132)];
+
+fn doubt_pauses(is_job: bool) -> Box<dyn Iterator<Item = u64> + Send> {
+    if is_job {
+        Box::new(JOB_DOUBT_PAUSES.into_iter().flat_map(|(pause, times)| std::iter::repeat_n(pause, times)))
+    } else {
+        Box::new(DOUBT_PAUSES.into_iter())
+    }
+}
 
 enum Done {
     Attempt(StepId, u32, Outcome),
@@ -281,15 +292,18 @@ impl Runner {
             async move {
                 let plan = fold::step(&context.run(), step).and_then(|step| step.plan.clone());
                 let mut seen = Observation::Unknown { why: "the world was not asked".into() };
-                for pause in std::iter::once(0).chain(DOUBT_PAUSES) {
+                let is_job = steps::get(step).could_start(plan.as_ref()).is_some();
+                let mut waited = 0;
+                for pause in std::iter::once(0).chain(doubt_pauses(is_job)) {
                     context.wait(Duration::from_secs(pause)).await;
+                    waited += pause;
                     context.activity(step, "Asking whether this happened");
-                    seen = doubt::ask(&context, step, plan.as_ref()).await;
+                    seen = mutant::gives_up(doubt::ask(&context, step, plan.as_ref()).await, waited);
                     if !matches!(seen, Observation::Unknown { .. }) {
                         break;
                     }
                 }
-                Done::Asked(step, attempt, mutant::gives_up(seen))
+                Done::Asked(step, attempt, seen)
             }
             .boxed(),
         );

@@ -122,9 +122,11 @@ pub(crate) async fn migrate_unasked(cx: &StepContext) {
 }
 
 /// What is concluded when the world has not answered for long.
-pub(crate) fn gives_up(seen: Observation) -> Observation {
+pub(crate) fn gives_up(seen: Observation, waited_s: u64) -> Observation {
     match seen {
-        Observation::Unknown { why } if is(Mutant::DoubtEndsByTimer) => Observation::NotDone { evidence: why },
+        Observation::Unknown { why } if waited_s > 170 && is(Mutant::DoubtEndsByTimer) => {
+            Observation::NotDone { evidence: why }
+        }
         Observation::Done { .. }
         | Observation::NotDone { .. }
         | Observation::InProgress { .. }

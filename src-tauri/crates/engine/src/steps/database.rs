@@ -234,8 +234,10 @@ pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Obs
 
 fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
     let Ended { job, exit, started_at, finished_at, tail } = ended;
-    let failed = || {
-        job::script_failed("migration", job, exit, tail)
+    let failed = |first: Option<&str>| {
+        let failure = job::script_failed("migration", job, exit, tail);
+        let failure = if let Some(first) = first { failure.hint(first) } else { failure };
+        failure
             .hint("Do not start it again. Call the people named for this step.")
             .hint("When a person has finished or undone it by hand, write that down here.")
             .changed(Changed::Unknown)
@@ -269,17 +271,15 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
             .changed(Changed::Unknown)
             .retry(Retry::No),
         ),
-        Verdict::FailedUnchanged => Outcome::Failed(failed().with("database", shown(before, after)).hint(
+        Verdict::FailedUnchanged => Outcome::Failed(failed(None).with("database", shown(before, after)).hint(
             "The database says the same version as before. A change that has no version of its own does not show in it.",
         )),
         Verdict::FailedHalfway => Outcome::Failed(
-            failed()
+            failed(Some("First stop the rollout, so that the new version cannot start on a half-changed database."))
                 .with("database", shown(before, after))
-                .hint(format!("The database is changed half-way: {}.", shown(before, after)))
-                .hint("First stop the rollout, so that the new version cannot start on it.")
                 .changed(Changed::Partly),
         ),
-        Verdict::Failed => Outcome::Failed(failed()),
+        Verdict::Failed => Outcome::Failed(failed(None)),
         Verdict::Unknown => Outcome::Unknown(format!(
             "the script of the migration ended with code {exit} ({job}), and the database does not say what became of it: {}",
             shown(before, after)
@@ -288,7 +288,10 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
 }
 
 fn shown(before: &Answer, after: &Answer) -> String {
+    // The name of the database says something only where it is another one.
+    let is_same = matches!((before, after), (Answer::Said(one), Answer::Said(other)) if one.identity == other.identity);
     let words = |answer: &Answer| match answer {
+        Answer::Said(said) if is_same => said.version.clone(),
         Answer::Said(said) => said.line(),
         Answer::Silent(why) => format!("unknown ({why})"),
         Answer::NobodyCanAsk => "not asked".to_owned(),
