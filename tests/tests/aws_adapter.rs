@@ -7,7 +7,10 @@ mod refusals;
 #[path = "aws_adapter/signature.rs"]
 mod signature;
 
-use std::{process::Command, sync::Arc};
+use std::{
+    process::Command,
+    sync::{Arc, atomic::Ordering},
+};
 
 use anyhow::{Context, Result};
 use greenlight_adapters::{
@@ -20,7 +23,10 @@ use greenlight_adapters::{
 use greenlight_engine::ports::{
     CloudIdentity, Images, LogEvent, Logs, PortResult, Services, TaskDefinition, TaskDefinitions,
 };
-use greenlight_tests::support::moto::{ACCOUNT, Aws, CONTAINER, FAMILY, Moto};
+use greenlight_tests::support::{
+    moto::{ACCOUNT, Aws, CONTAINER, FAMILY, Moto},
+    sleeping::sleeping,
+};
 use greenlight_types::ErrorCode;
 use recorder::{KEY_ID, Keychain, Recorder, SESSION, access};
 use serde_json::{Value, json};
@@ -113,6 +119,21 @@ async fn settings_that_no_sdk_knows_are_read_and_sent_untouched() -> Result<()> 
     assert_eq!(signature::found(sent), signature::expected(sent, "us-east-1", "ecs"), "signed after the replacement");
     let described = &recorder.requests()[0].json();
     assert_eq!(described, &json!({"taskDefinition": "rally-prod", "include": ["TAGS"]}));
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_sleep_aws_is_asked_over_a_new_connection() -> Result<()> {
+    let recorder = Recorder::with_error(400, "ClientException", "Unable to describe task definition.").await;
+    let (read_clocks, asleep) = sleeping();
+    let definitions = EcsTaskDefinitions::new(access(&recorder.url).with_clocks(read_clocks));
+    for _ in 0..2 {
+        assert_eq!(definitions.describe(FAMILY).await?, None);
+    }
+    asleep.fetch_add(8 * 3_600, Ordering::AcqRel);
+    assert_eq!(definitions.describe(FAMILY).await?, None);
+    let from: Vec<_> = recorder.requests().iter().map(|request| request.from).collect();
+    assert!(from.len() == 3 && from[0] == from[1] && from[1] != from[2], "{from:?}");
     Ok(())
 }
 

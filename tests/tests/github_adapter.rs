@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
@@ -18,8 +18,12 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use greenlight_adapters::github::{GithubAdapter, GithubLimits};
+use greenlight_adapters::{
+    github::{GithubAdapter, GithubLimits},
+    slept::{BothClocks, ReadClocks},
+};
 use greenlight_engine::ports::{Builds, Credential, Dispatch, PortResult, SecretText, Secrets};
+use greenlight_tests::support::{process::Deadline, sleeping::sleeping};
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Stamp};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -112,6 +116,10 @@ fn quick() -> GithubLimits {
 }
 
 async fn bench(replies: Vec<Reply>) -> Bench {
+    bench_of(replies, quick(), Arc::new(BothClocks::now)).await
+}
+
+async fn bench_of(replies: Vec<Reply>, limits: GithubLimits, read_clocks: ReadClocks) -> Bench {
     let desk = Arc::new(Desk { replies: Mutex::new(replies.into()), asked: Mutex::default() });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}/api/v3", listener.local_addr().expect("an address"));
@@ -119,7 +127,7 @@ async fn bench(replies: Vec<Reply>) -> Bench {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listening = tokio::spawn(async move { axum::serve(listener, service).await.expect("a listener") });
     let github = GithubAdapter::new(&base, "rally/rally", Arc::new(Keys(Some(TOKEN)))).expect("an adapter");
-    Bench { desk, github: github.with_limits(quick()), listening }
+    Bench { desk, github: github.with_limits(limits).with_clocks(read_clocks), listening }
 }
 
 impl Bench {
@@ -180,6 +188,34 @@ async fn a_dispatch_is_sent_over_a_connection_that_was_never_idle() {
     let from: Vec<SocketAddr> = bench.desk.asked.lock().expect("a lock").iter().map(|asked| asked.from).collect();
     assert_eq!(from[0], from[1], "reads share a connection");
     assert!(from[2..].iter().all(|one| *one != from[0]), "{from:?}");
+}
+
+#[tokio::test]
+async fn after_a_sleep_github_is_asked_over_a_new_connection() {
+    let (read_clocks, asleep) = sleeping();
+    let bench = bench_of(vec![says(200, &json!({})), says(200, &json!({}))], quick(), read_clocks).await;
+    let _unread = bench.github.workflow("release.yml").await;
+    asleep.fetch_add(8 * 3_600, Ordering::AcqRel);
+    let _unread = bench.github.workflow("release.yml").await;
+    let from: Vec<SocketAddr> = bench.desk.asked.lock().expect("a lock").iter().map(|asked| asked.from).collect();
+    assert!(from.len() == 2 && from[0] != from[1], "{from:?}");
+}
+
+#[tokio::test]
+async fn a_question_to_github_that_was_under_way_in_a_sleep_is_asked_again_at_once() {
+    let (read_clocks, asleep) = sleeping();
+    let limits = GithubLimits { read: Duration::from_secs(600), whole: Duration::from_secs(600), ..quick() };
+    let replies = vec![Reply::Silence, says(404, &json!({ "message": "Not Found" }))];
+    let bench = bench_of(replies, limits, read_clocks).await;
+    let mut deadline = Deadline::after(Duration::from_secs(30));
+    let asked = async {
+        while bench.lines().is_empty() {
+            deadline.pause("the first question").await.expect("it is asked");
+        }
+        asleep.fetch_add(60, Ordering::AcqRel);
+    };
+    let (answer, ()) = tokio::join!(bench.github.workflow("release.yml"), asked);
+    assert_eq!((answer.ok().flatten(), bench.lines().len()), (None, 2), "it is not there");
 }
 
 #[tokio::test]

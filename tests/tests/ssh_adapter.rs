@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use greenlight_adapters::{keychain::MemorySecrets, slept::BothClocks, ssh::SshHost as Adapter};
+use greenlight_adapters::{keychain::MemorySecrets, ssh::SshHost as Adapter};
 use greenlight_engine::ports::{
     Credential, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, RemoteHost, Revoked, SecretText,
     Secrets, Submitted, Taker, Why,
@@ -18,6 +18,7 @@ use greenlight_tests::support::{
     hold::Moment,
     postgres::Postgres,
     process::Deadline,
+    sleeping::sleeping,
     ssh_host::{PASSPHRASE, Script, SshHost, USER},
 };
 use greenlight_types::{ErrorCode, RunId};
@@ -57,14 +58,9 @@ impl Bench {
     /// An adapter that asked once and whose connection then went silent, as a network does that forgot it: nothing
     /// answers and nothing closes. Its computer sleeps for as many seconds as the number is raised by.
     async fn silent(&self) -> (Adapter, Arc<AtomicU64>) {
-        let asleep = Arc::new(AtomicU64::new(0));
-        let seconds = Arc::clone(&asleep);
-        let read_clocks = move || {
-            let now = BothClocks::now();
-            BothClocks { wall: now.wall + Duration::from_secs(seconds.load(Ordering::Acquire)), ..now }
-        };
+        let (read_clocks, asleep) = sleeping();
         let secrets = Self::secrets(self.machine.rsa_pem_key(), None).await;
-        let adapter = Adapter::with_clocks(secrets, Arc::new(read_clocks));
+        let adapter = Adapter::with_clocks(secrets, read_clocks);
         adapter.status(&self.host(), MIGRATION).await.expect("a status");
         self.machine.freeze_sessions(true).expect("frozen");
         (adapter, asleep)

@@ -14,6 +14,7 @@ pub mod practice;
 pub mod process;
 pub mod production;
 pub mod relay;
+pub mod sleeping;
 pub mod ssh_host;
 pub mod stage;
 pub mod took;

@@ -3,20 +3,24 @@
 //! Nothing is read from the environment, from `~/.aws` or from an instance: a stray profile or endpoint variable must
 //! not lead a release somewhere else. No request is retried unless a read asks for it; no answer is interpreted here.
 
+mod connections;
+
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
-use aws_smithy_http_client::tls;
-use aws_smithy_runtime_api::{
-    client::{http::SharedHttpClient, result::SdkError},
-    http::Response,
-};
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
 use greenlight_engine::ports::{Credential, PortResult, Secrets};
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Stamp};
 
-use crate::mutant::{self, Mutant};
+use connections::AwakeConnections;
+pub(crate) use connections::fresh_connections;
+
+use crate::{
+    mutant::{self, Mutant},
+    slept::{BothClocks, ReadClocks},
+};
 
 /// Longest text of a service that goes into a failure, in characters. AWS puts the signed headers, and so the session
 /// token, beneath the first line of a refused signature; only the first line is taken.
@@ -46,7 +50,7 @@ impl AwsAccess {
             .operation_timeout(Duration::from_secs(20))
             .build();
         let mut sdk = SdkConfig::builder()
-            .http_client(fresh_connections())
+            .http_client(AwakeConnections::new(Arc::new(BothClocks::now)))
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .timeout_config(timeouts)
@@ -56,6 +60,13 @@ impl AwsAccess {
             sdk = sdk.endpoint_url(checked_endpoint(endpoint)?);
         }
         Ok(Self { sdk: sdk.build(), secrets })
+    }
+
+    /// The same with other clocks.
+    #[must_use]
+    pub fn with_clocks(self, read_clocks: ReadClocks) -> Self {
+        let sdk = self.sdk.into_builder().http_client(AwakeConnections::new(read_clocks)).build();
+        Self { sdk, ..self }
     }
 
     /// The settings, without a credential and with retries off.
@@ -81,15 +92,6 @@ impl AwsAccess {
             }
         }
     }
-}
-
-/// Connections of their own. A changing call takes no other ones: one that was idle may have died meanwhile, in a sleep of
-/// this computer for example, and a lost answer would be a doubt.
-pub(crate) fn fresh_connections() -> SharedHttpClient {
-    // The SDK's own client would take a proxy from the environment.
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-        .build_https()
 }
 
 /// Retries of a call that only reads: two more, within the 20 seconds of the call.

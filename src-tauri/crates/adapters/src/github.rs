@@ -11,7 +11,10 @@ use greenlight_engine::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdent
 use greenlight_types::{Changed, ErrorCode, Failure, Stamp};
 use reqwest::Url;
 
-use crate::mutant::{self, Mutant};
+use crate::{
+    mutant::{self, Mutant},
+    slept::ReadClocks,
+};
 
 mod answers;
 mod call;
@@ -76,6 +79,13 @@ impl GithubAdapter {
     #[must_use]
     pub fn with_limits(mut self, limits: GithubLimits) -> Self {
         self.caller = self.caller.with_limits(limits);
+        self
+    }
+
+    /// The same with other clocks.
+    #[must_use]
+    pub fn with_clocks(mut self, read_clocks: ReadClocks) -> Self {
+        self.caller = self.caller.with_clocks(read_clocks);
         self
     }
 

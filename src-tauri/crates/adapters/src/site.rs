@@ -18,7 +18,8 @@ pub struct SiteAdapter {
 }
 
 impl SiteAdapter {
-    /// A client that waits 10 seconds in all and follows 5 redirects. Proxies of the environment are not used.
+    /// A client that waits 10 seconds in all and follows 5 redirects. Proxies of the environment are not used, and no connection
+    /// is kept: an idle one may die in a sleep of this computer, and a visitor of the site has none.
     ///
     /// # Errors
     /// `Internal` when this computer's TLS cannot be set up.
@@ -29,6 +30,7 @@ impl SiteAdapter {
             .redirect(redirect::Policy::limited(5))
             .user_agent(concat!("greenlight/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
+            .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| Failure::new(ErrorCode::Internal, SUMMARY).because_of(&error))?;
         Ok(Self { client })

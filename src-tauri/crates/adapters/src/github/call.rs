@@ -14,6 +14,7 @@ use super::{GithubLimits, answers, trouble};
 use crate::{
     git::is_this_computer,
     mutant::{self, Mutant},
+    slept::{BothClocks, ReadClocks, slept},
 };
 
 /// Most often that a read is sent.
@@ -84,8 +85,16 @@ pub(super) struct Caller {
     base: Url,
     secrets: Arc<dyn Secrets>,
     limits: GithubLimits,
+    read_clocks: ReadClocks,
     /// The client of the token in use: making one reads all root certificates.
-    client: Mutex<Option<(SecretText, Octocrab)>>,
+    client: Mutex<Option<Kept>>,
+}
+
+/// A client and its connections, which do not outlive a sleep of this computer.
+struct Kept {
+    of: SecretText,
+    client: Octocrab,
+    used: BothClocks,
 }
 
 impl Caller {
@@ -103,11 +112,15 @@ impl Caller {
         if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
             return Err(bad("only a server and a path are expected".to_owned()));
         }
-        Ok(Self { base, secrets, limits, client: Mutex::new(None) })
+        Ok(Self { base, secrets, limits, read_clocks: Arc::new(BothClocks::now), client: Mutex::new(None) })
     }
 
     pub(super) fn with_limits(self, limits: GithubLimits) -> Self {
         Self { limits, client: Mutex::new(None), ..self }
+    }
+
+    pub(super) fn with_clocks(self, read_clocks: ReadClocks) -> Self {
+        Self { read_clocks, ..self }
     }
 
     /// Address of a resource; every part is encoded.
@@ -121,16 +134,17 @@ impl Caller {
 
     /// Sent at most [`READS_LIMIT`] times: again after no answer or a 5xx, never after a refusal.
     pub(super) async fn get(&self, summary: &str, url: Url) -> PortResult<Answer> {
-        let client = self.client(summary).await?;
         let unchanged = |failure: Failure| Failure { changed: Changed::Nothing, retry: Retry::Safe, ..failure };
         let mut pause = self.limits.pause;
         for _ in 1..READS_LIMIT {
+            let client = self.client(summary).await?;
             match self.attempt(summary, client._get(url.as_str())).await {
                 Ok(answer) if answer.status < 500 => return Ok(answer),
                 Ok(_) | Err(_) => tokio::time::sleep(pause).await,
             }
             pause *= 2;
         }
+        let client = self.client(summary).await?;
         self.attempt(summary, client._get(url.as_str())).await.map_err(unchanged)
     }
 
@@ -154,12 +168,18 @@ impl Caller {
         request: impl Future<Output = octocrab::Result<Response>>,
     ) -> PortResult<Answer> {
         let whole = async { read(summary, request.await.map_err(|error| trouble::lost(summary, &error))?).await };
-        tokio::time::timeout(self.limits.whole, whole).await.unwrap_or_else(|_| {
-            Err(Failure::new(ErrorCode::TimedOut, summary)
-                .because(format!("no whole answer within {} s", self.limits.whole.as_secs()))
-                .hint("Check the network connection.")
-                .changed(Changed::Unknown))
-        })
+        let silent = |why: String| {
+            let failure = Failure::new(ErrorCode::TimedOut, summary).because(why);
+            Err(failure.hint("Check the network connection.").changed(Changed::Unknown))
+        };
+        tokio::select! {
+            biased;
+            answer = tokio::time::timeout(self.limits.whole, whole) => answer.unwrap_or_else(|_| {
+                silent(format!("no whole answer within {} s", self.limits.whole.as_secs()))
+            }),
+            // The deadline did not go on while the computer slept.
+            () = slept(&self.read_clocks) => silent("this computer slept, or its clock was set".to_owned()),
+        }
     }
 
     async fn token(&self, summary: &str) -> PortResult<SecretText> {
@@ -174,15 +194,14 @@ impl Caller {
     }
 
     async fn client(&self, summary: &str) -> PortResult<Octocrab> {
-        let token = self.token(summary).await?;
+        let (token, now) = (self.token(summary).await?, (self.read_clocks)());
         let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, client)) = kept.as_ref()
-            && *of == token
-        {
-            return Ok(client.clone());
+        if let Some(kept) = kept.as_mut().filter(|kept| kept.of == token && !kept.used.slept_until(&now)) {
+            kept.used = now;
+            return Ok(kept.client.clone());
         }
         let client = self.fresh(summary, &token)?;
-        *kept = Some((token, client.clone()));
+        *kept = Some(Kept { of: token, client: client.clone(), used: now });
         Ok(client)
     }
 
