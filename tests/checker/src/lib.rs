@@ -2,8 +2,9 @@
 //! showed, in their true order, and says which invariant of RELIABILITY.md section 2 was broken.
 //!
 //! It shares no code with the engine on purpose: it has its own fold, its own shapes and its own idea of what a proof
-//! is, so that a mistake has to be made twice to go unseen. It checks J1 to J5, G1 to G4, B1, D1, D2, D4, D5, E2, E4,
-//! S2, U1, L1 and O1, that one operator at a time changes production; where RELEASE.md differs, that holds. It decides nothing about how a release should go on.
+//! is, so that a mistake has to be made twice to go unseen. It checks J1 to J6, G1 to G4, B1, D1 to D7, E2, E4, S2, U1, L1
+//! and O1, that one operator at a time changes production; where RELEASE.md differs, that holds. It decides nothing about
+//! how a release should go on.
 
 mod fold;
 mod known;

@@ -503,3 +503,26 @@ fn an_earlier_start_of_the_app_that_still_acts_is_found() {
     let records = changed(|told| kind(told) == "launchJob", |told| set(told, "/process", json!(1)));
     assert!(broken(&records).contains("INV-J6"));
 }
+
+#[test]
+fn a_machine_that_says_that_a_job_did_not_start_whose_script_had_begun_is_found() {
+    for state in ["absent", "notStarted", "revoked"] {
+        let is_of_migration = |told: &Value| {
+            kind(told) == "jobSeen"
+                && told.pointer("/op/state") == Some(&json!("running"))
+                && told.pointer("/op/id").and_then(Value::as_str).is_some_and(|id| id.contains("migrate"))
+        };
+        let records = changed(is_of_migration, |told| set(told, "/op/state", json!(state)));
+        assert!(broken(&records).contains("INV-D3"), "{state}: {:?}", broken(&records));
+    }
+}
+
+#[test]
+fn a_migration_that_ended_with_the_connection_of_the_app_is_found() {
+    let is_end = |told: &Value| kind(told) == "payloadEnded" && told.pointer("/op/work") == Some(&json!("migration"));
+    for exit in [129, 130, 141, 143] {
+        let records = changed(is_end, |told| set(told, "/op/exit", json!(exit)));
+        assert!(broken(&records).contains("INV-D6"), "{exit}: {:?}", broken(&records));
+    }
+    assert!(!broken(&changed(is_end, |told| set(told, "/op/exit", json!(137)))).contains("INV-D6"), "no memory");
+}

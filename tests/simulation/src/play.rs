@@ -118,6 +118,7 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
         let (sitting, clock_ms) = runtime.block_on(stage.session(process, now_ms, &mut run));
         drop(runtime);
         now_ms = clock_ms;
+        stage.world.lock().unwrap_or_else(PoisonError::into_inner).app_ended();
         is_idle = sitting == Some(Sitting::Idle);
         match sitting {
             Some(Sitting::Ended) => break,
@@ -317,6 +318,8 @@ fn world(scenario: &Scenario) -> World {
     ends.backup_ms = setting.backup_s * 1_000;
     ends.migration_ms = setting.migration_s * 1_000;
     ends.changes_nothing = setting.migrates_nothing;
+    world.host.forgets_gates = setting.forgets_gates;
+    world.host.hangs_up = setting.hangs_up;
     if setting.has_unused_revision {
         world.copy_newest();
     }

@@ -63,6 +63,13 @@ pub struct Setting {
     /// Whether the migration leaves the database as it was, however it ends.
     #[serde(default)]
     pub migrates_nothing: bool,
+    /// Whether a restart of the machine loses the gate of a job that has begun. No number makes such a machine: the checker
+    /// is tried with it.
+    #[serde(default)]
+    pub forgets_gates: bool,
+    /// Whether scripts on the machine end when the app does; the checker is tried with that too.
+    #[serde(default)]
+    pub hangs_up: bool,
 }
 
 /// How the person behaves.
@@ -228,6 +235,8 @@ fn setting(rng: &mut Rng) -> Setting {
         has_tag_elsewhere: one_in(rng, 40),
         can_ask_database: !one_in(rng, 4),
         migrates_nothing: one_in(rng, 20),
+        forgets_gates: false,
+        hangs_up: false,
     }
 }
 

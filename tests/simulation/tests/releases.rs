@@ -83,3 +83,29 @@ fn a_found_fault_is_made_small_to_what_it_needs() {
     let smallest = minimise(&scenario, "REBOOT", &|| Box::new(NoReboots::default())).expect("a smaller release");
     assert!(smallest.faults.len() == 1 && smallest.faults[0].kind == Kind::Reboot, "{:?}", smallest.faults);
 }
+
+/// Plays releases on a machine that is not as it should be, until a rule is seen broken.
+fn breaks(rule: &str, spoil: impl Fn(&mut Scenario)) -> bool {
+    let profile = Arc::new(play::simulated_profile().expect("the built-in profile"));
+    (0..200).any(|seed| {
+        let mut scenario = Scenario::of(seed);
+        scenario.person.mischief = 0;
+        spoil(&mut scenario);
+        let judge = Box::new(Checker::new());
+        let played = play::play(&profile, &scenario, judge, Keep::Counts).expect("a release");
+        played.tape.violations.iter().any(|one| one.invariant == rule)
+    })
+}
+
+#[test]
+fn a_machine_whose_gates_are_not_on_disk_before_a_script_begins_is_seen_at_a_restart() {
+    assert!(breaks("INV-D3", |scenario| {
+        scenario.setting.forgets_gates = true;
+        scenario.faults.extend((0..40).map(|n| Fault { at: At::Time(n * 30_000), kind: Kind::Reboot }));
+    }));
+}
+
+#[test]
+fn a_machine_whose_scripts_end_with_the_app_is_seen_when_the_lid_is_closed() {
+    assert!(breaks("INV-D6", |scenario| scenario.setting.hangs_up = true));
+}

@@ -1,15 +1,19 @@
-//! INV-D1, INV-D2, INV-D4, INV-D5 and INV-D7: no migration without a proved backup of this run, never a second start, never
-//! two scripts at once, none whose gate was closed, and none called done that the database does not show.
+//! INV-D1 to INV-D7: no migration without a proved backup of this run, never a second start, never two scripts at once, none
+//! whose gate was closed or is forgotten, none ended by the app, and none called done that the database does not show.
 
 use crate::{
     Found,
     known::{Known, ms, step_of_job},
-    records::{Body, Entry, Event, Fact, How, Op, Step, Work},
+    records::{Body, Entry, Event, Fact, How, JobState, Op, Step, Work},
 };
 
 /// What may pass between the last look at the age of a backup and the script's first instruction: two slow calls and the
 /// rounding to whole minutes.
 const SLACK_MS: i64 = 5 * 60_000;
+
+/// What a shell tells of a script that was ended by SIGHUP, SIGINT, SIGPIPE or SIGTERM: the signals that come with the end of
+/// an app or of its connection. SIGKILL is not among them, which a machine without memory sends by itself.
+const ENDED_BY_THE_APP: [i32; 4] = [129, 130, 141, 143];
 
 /// INV-D1: a backup is called proved only when its job ended well and its own file can be read, or a person saw it.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
@@ -49,6 +53,12 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
 
 /// INV-D2: the script of the migration begins at most once. INV-D1: and then a fresh proved backup is there.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    if let Op::JobSeen { id, state, .. } = &entry.op {
+        remembered(known, id, *state, found);
+    }
+    if let Op::PayloadEnded { job, exit } = &entry.op {
+        untouched(job, *exit, found);
+    }
     let Op::PayloadStarted { job, work } = &entry.op else { return };
     if known.world.revoked.contains(job) {
         found.add("INV-D5", format!("{job} began after its gate was closed"));
@@ -87,6 +97,23 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     let limit = known.profile.backup.max_age_minutes * 60_000 + SLACK_MS;
     if age.is_none_or(|age| age > limit || age < 0) {
         found.add("INV-D1", format!("{job} began when the backup was {age:?} ms old; {limit} is the limit"));
+    }
+}
+
+/// INV-D3: a machine whose job has begun never says that it did not, whatever happened to the machine; another one at its
+/// address knows nothing.
+fn remembered(known: &Known, job: &str, state: JobState, found: &mut Found) {
+    let is_denied = matches!(state, JobState::Absent | JobState::NotStarted | JobState::Revoked);
+    if is_denied && known.world.machine.is_none() && known.world.payloads.contains_key(job) {
+        found.add("INV-D3", format!("the script of {job} has begun, and the machine says {state:?}"));
+    }
+}
+
+/// INV-D6: no migration ends by a signal that comes with the end of the app or of its connection. No event of the journal can
+/// order one, so none is allowed.
+fn untouched(job: &str, exit: i32, found: &mut Found) {
+    if step_of_job(job) == Some(Step::RunMigration) && ENDED_BY_THE_APP.contains(&exit) {
+        found.add("INV-D6", format!("{job} was ended by a signal: its script ended with {exit}"));
     }
 }
 

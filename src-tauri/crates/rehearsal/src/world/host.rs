@@ -15,6 +15,9 @@ use super::{
 /// Size of a good backup: 4.1 GB.
 pub const DUMP_BYTES: u64 = 4_100_000_000;
 
+/// Exit code that a shell tells of a script that SIGHUP ended.
+const SIGHUP: i32 = 129;
+
 /// How the machine behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
@@ -42,6 +45,13 @@ pub struct Host {
     /// Who holds the environment.
     #[serde(default)]
     pub holder: Option<Holder>,
+    /// Whether a restart loses the gate of a job whose script has begun, as on a machine where it was not on disk before
+    /// (INV-D3).
+    #[serde(default)]
+    pub forgets_gates: bool,
+    /// Whether scripts end when the app does, as they do over a plain SSH channel (TRAP-S1).
+    #[serde(default)]
+    pub hangs_up: bool,
     /// Orders under way: when each arrives, and the machine that it is meant for.
     #[serde(default)]
     pub under_way: Vec<(i64, String, Packet)>,
@@ -175,6 +185,8 @@ impl Host {
             fingerprint: format!("SHA256:{}", super::digest(version).chars().skip(7).take(43).collect::<String>()),
             machine_id: "machine-1".to_owned(),
             holder: None,
+            forgets_gates: false,
+            hangs_up: false,
             under_way: Vec::new(),
         }
     }
@@ -381,12 +393,31 @@ impl World {
     pub fn reboot(&mut self) {
         self.host.boot += 1;
         self.effects += 1;
-        let mut breaks_migration = false;
+        let (mut breaks_migration, forgets_gates) = (false, self.host.forgets_gates);
         for job in self.host.jobs.values_mut().filter(|job| job.is_running()) {
-            job.is_lost = true;
+            job.is_lost = !forgets_gates;
+            job.started_ms = job.started_ms.filter(|_| !forgets_gates);
             breaks_migration |= job.work() == Some(Work::Migration);
         }
         self.record.by_itself(self.now_ms, Actor::Host, Op::HostRebooted { boot: self.host.boot });
+        if breaks_migration {
+            self.break_schema();
+        }
+    }
+
+    /// The app has ended. Only a machine that hangs up takes note of it: what ran there ends by SIGHUP.
+    pub fn app_ended(&mut self) {
+        if !self.host.hangs_up {
+            return;
+        }
+        let (now, mut breaks_migration) = (self.now_ms, false);
+        for (id, job) in self.host.jobs.iter_mut().filter(|(_, job)| job.is_running()) {
+            job.ended = Some((now, SIGHUP));
+            let Some(work) = job.work() else { continue };
+            breaks_migration |= work == Work::Migration;
+            let op = Op::PayloadEnded { job: id.clone(), work: name(work), exit: SIGHUP };
+            self.record.by_itself(now, Actor::Host, op);
+        }
         if breaks_migration {
             self.break_schema();
         }
