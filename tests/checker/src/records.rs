@@ -182,6 +182,8 @@ pub enum How {
 /// The part of a failure that a judgement needs.
 #[derive(Debug, Deserialize)]
 pub struct Failure {
+    #[serde(default)]
+    pub code: String,
     pub summary: String,
 }
 

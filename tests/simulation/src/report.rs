@@ -120,6 +120,7 @@ fn legal() -> Vec<String> {
         question: None,
         notices: Vec::new(),
         already: None,
+        follows: false,
         irreversible: false,
         way_back: WayBack::NothingToUndo,
         by_hand: greenlight_types::ByHand { lines: Vec::new(), page: None },

@@ -1,6 +1,6 @@
 //! "Continue this release here": a computer with an empty record takes a release over from one that is gone.
 
-use greenlight_types::How;
+use greenlight_types::{How, Retry, Stamp};
 
 use super::*;
 
@@ -13,6 +13,38 @@ async fn draft_elsewhere(desk: &mut Desk) -> Release {
     desk.open(&run).await
 }
 
+/// A release whose computer is lost while its migration runs; its run.
+async fn lost_in_its_migration(desk: &Desk) -> RunId {
+    let (lost, _, _) = before_the_migration(desk).await;
+    press(&lost, StepId::RunMigration).await;
+    until(&lost, "the migration", |view| status(view, StepId::RunMigration) == Status::Running).await;
+    while desk.starts("migrate") == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let run = lost.view().id;
+    lost.close().await;
+    run
+}
+
+/// What Deploy is told about the deployment that goes on meanwhile.
+const UNDER_WAY: &str = "Another deployment is under way on AWS right now.";
+
+fn over(from: RunId) -> TakeOver {
+    TakeOver { from, reason: "Anna's computer was stolen".to_owned() }
+}
+
+/// Builds that anybody ever started of this release.
+async fn builds(desk: &Desk, release: &Release) -> usize {
+    let commit = match fold::newest(&release.view(), FactKind::VersionSet) {
+        Some(Fact::VersionSet { commit, .. }) => commit.clone(),
+        other => panic!("no version: {other:?}"),
+    };
+    let long_ago = Stamp("2020-01-01T00:00:00.000Z".into());
+    let workflow = &desk.profile.github.workflow;
+    let runs = desk.ports().builds.dispatched_runs(workflow, Some(&commit), &long_ago).await.expect("GitHub answers");
+    runs.len()
+}
+
 fn how(view: &RunView, id: StepId) -> Option<How> {
     fold::step(view, id).and_then(|step| step.how.clone())
 }
@@ -20,14 +52,7 @@ fn how(view: &RunView, id: StepId) -> Option<How> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_with_an_empty_record() {
     let mut desk = Desk::new(ExitCodes::default()).await;
-    let (lost, _, _) = before_the_migration(&desk).await;
-    press(&lost, StepId::RunMigration).await;
-    until(&lost, "the migration", |view| status(view, StepId::RunMigration) == Status::Running).await;
-    while desk.starts("migrate") == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let first = lost.view().id;
-    lost.close().await;
+    let first = lost_in_its_migration(&desk).await;
 
     let release = draft_elsewhere(&mut desk).await;
     let begun = release.begun_elsewhere().await.expect("GitHub answers").expect("its label is there");
@@ -44,11 +69,12 @@ async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_
         "the record says what it does not know"
     );
     assert_eq!(release.begun_elsewhere().await, Ok(None), "it is continued already");
-    let over = TakeOver { from: first, reason: "Anna's computer was stolen".to_owned() };
-    deploy_from(&release, &desk, &["Another deployment is under way on AWS right now."], Some(over)).await;
+    deploy_from(&release, &desk, &[UNDER_WAY], Some(over(first))).await;
 
     press_and_see(&release, StepId::BackUp).await;
-    press_and_see(&release, StepId::DispatchBuild).await;
+    let view = press_and_see(&release, StepId::DispatchBuild).await;
+    assert_eq!(how(&view, StepId::DispatchBuild), Some(How::AlreadyDone), "the build of the other computer is ours");
+    assert_eq!(builds(&desk, &release).await, 1, "and nobody started a second one");
     let id = StepId::RunMigration;
     press(&release, id).await;
     // What the database said before the start stands only in the record that was lost.
@@ -66,6 +92,15 @@ async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_
         release.act(anna(), act).await.expect("the answer is taken");
     }
     let end = until(&release, "the end", |view| view.state == RunState::Ended).await;
+    let Some(Fact::MigrationFinished { started_at, finished_at, .. }) = fold::newest(&end, FactKind::MigrationFinished)
+    else {
+        panic!("the migration is not recorded")
+    };
+    let pressed = fold::step(&end, id).and_then(|step| step.started_at.clone()).expect("a press");
+    assert!(
+        started_at < finished_at && *started_at < pressed,
+        "{started_at:?} to {finished_at:?}, pressed {pressed:?}"
+    );
     assert_eq!(end.result, Some(RunResult::Released), "{}", told(&end));
     assert_eq!((desk.starts("migrate"), desk.starts("backup")), (1, 1), "each job started once, over both computers");
     let _ = desk.handle.stop().await;
@@ -79,5 +114,109 @@ async fn nobody_is_offered_to_continue_what_nobody_began() {
     let refused = release.continue_here(anna()).await.expect_err("there is nothing to continue");
     assert_eq!(refused.code, ErrorCode::NotAllowedNow);
     assert_eq!(release.view().state, RunState::Draft);
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_this_computer_began_itself_was_not_begun_elsewhere() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let first = prepare(&desk).await;
+    let end = Act::End { result: RunResult::Abandoned, note: "a second try".to_owned() };
+    first.act(anna(), end).await.expect("it ends");
+    first.close().await;
+    let version = Version::parse("2.1.0").expect("a version");
+    let parts = desk.parts().await;
+    let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna(), None).await.expect("a draft");
+    let second = desk.open(&run).await;
+    assert_eq!(second.begun_elsewhere().await, Ok(None), "the label on GitHub is of this computer's first run");
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_migration_that_failed_on_the_lost_computer_is_a_failure_on_the_next_one() {
+    let mut desk = Desk::new(ExitCodes { backup: 0, migration: 3 }).await;
+    let first = lost_in_its_migration(&desk).await;
+    let release = draft_elsewhere(&mut desk).await;
+    release.continue_here(anna()).await.expect("what the world shows is recorded");
+    deploy_from(&release, &desk, &[UNDER_WAY], Some(over(first))).await;
+    press_and_see(&release, StepId::BackUp).await;
+    press_and_see(&release, StepId::DispatchBuild).await;
+    let id = StepId::RunMigration;
+    press(&release, id).await;
+    let over = |view: &RunView| !matches!(status(view, id), Status::Running | Status::AwaitingOperator);
+    let view = until(&release, "the end of the migration", over).await;
+    assert_eq!(status(&view, id), Status::Failed, "{}", told(&view));
+    let failure = fold::step(&view, id).and_then(|step| step.failure.clone()).expect("a failure");
+    assert_eq!((failure.code, failure.retry), (ErrorCode::ScriptFailed, Retry::No), "{failure:?}");
+    let end = Act::End { result: RunResult::Stopped, note: "the database is half migrated".to_owned() };
+    release.act(anna(), end).await.expect("there is a way on");
+    assert_eq!(desk.starts("migrate"), 1, "it started once");
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_backup_before_the_migration_counts_and_no_later_file() {
+    let mut desk = Desk::new(ExitCodes::default()).await;
+    let first = lost_in_its_migration(&desk).await;
+    let release = draft_elsewhere(&mut desk).await;
+    release.continue_here(anna()).await.expect("what the world shows is recorded");
+    deploy_from(&release, &desk, &[UNDER_WAY], Some(over(first))).await;
+    let dumps = desk.folder.path().join("world/host/opt/backup/dumps");
+    let later = dumps.join("rally-9999.dump");
+    std::fs::write(&later, vec![b'x'; 64 * 1024 * 1024]).expect("somebody's file");
+    let now_ms = u64::try_from(time::ms(&desk.clock.now()).expect("a time")).expect("after 1970");
+    let modified = std::time::UNIX_EPOCH + Duration::from_millis(now_ms + 60_000);
+    let file = std::fs::File::options().write(true).open(&later).expect("that file");
+    file.set_modified(modified).expect("its time");
+
+    let plan = release.plan(StepId::BackUp).await.expect("a plan");
+    assert!(plan.follows && plan.input("job").ends_with(".a1"), "{plan:?}");
+    let view = press_and_see(&release, StepId::BackUp).await;
+    let Some(Fact::BackupProved { file, .. }) = fold::newest(&view, FactKind::BackupProved) else {
+        panic!("no backup is proved")
+    };
+    assert!(!file.ends_with("rally-9999.dump"), "{file}");
+    assert_eq!(desk.starts("backup"), 1, "none was made of the migrated database");
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_release_is_continued_from_its_label_although_main_moved_on_and_its_branch_is_gone() {
+    let mut desk = Desk::new(ExitCodes::default()).await;
+    let first = prepare(&desk).await;
+    first.close().await;
+    let repository = git2::Repository::open_bare(desk.folder.path().join("world/git/rallyforresearch/rally.git"));
+    let repository = repository.expect("the pretend repository");
+    let main = repository.find_reference("refs/heads/master").and_then(|main| main.peel_to_commit()).expect("main");
+    let by = git2::Signature::now("Maria", "maria@example.invalid").expect("a signature");
+    let tree = main.tree().expect("its tree");
+    repository.commit(Some("refs/heads/master"), &by, &by, "A fix", &tree, &[&main]).expect("a commit");
+    repository.find_reference("refs/heads/v2.1.0").and_then(|mut branch| branch.delete()).expect("deleted");
+
+    let release = draft_elsewhere(&mut desk).await;
+    release.continue_here(anna()).await.expect("what the world shows is recorded");
+    let view = until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
+    let Some(Fact::VersionSet { commit, .. }) = fold::newest(&view, FactKind::VersionSet) else { panic!("no version") };
+    assert_eq!(*commit, main.id().to_string(), "what the label stands at, not what came after it");
+    let differences = release.deploy_differences().await.expect("the world answers");
+    assert!(differences.iter().any(|one| one.contains("A fix")), "{differences:?}");
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_release_that_is_not_continued_makes_its_own_backup() {
+    let mut desk = Desk::new(ExitCodes::default()).await;
+    let first = lost_in_its_migration(&desk).await;
+    let release = draft_elsewhere(&mut desk).await;
+    let statement = "Testing of 2.1.0 is finished".to_owned();
+    release.act(anna(), Act::StartPrepare { statement }).await.expect("Prepare starts");
+    for id in StepId::ALL.into_iter().take(6) {
+        press_and_see(&release, id).await;
+    }
+    until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
+    deploy_from(&release, &desk, &[UNDER_WAY], Some(over(first))).await;
+    until(&release, "its button", |view| status(view, StepId::BackUp) == Status::AwaitingOperator).await;
+    let plan = release.plan(StepId::BackUp).await.expect("a plan");
+    assert!(plan.already.is_none() && plan.input("job").ends_with(".a2"), "{plan:?}");
     let _ = desk.handle.stop().await;
 }

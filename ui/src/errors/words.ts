@@ -201,6 +201,17 @@ const WORDS: Record<ErrorCode, Entry> = {
     means: "Whether it did anything is for a person to find out. It is not started again by itself.",
     todo: [CALL],
   },
+  hostUnfit: {
+    happened: (p) =>
+      `Jobs cannot be run on the staging machine as they have to be: ${named(p, "what", "unknown why")}.`,
+    means: "Nothing was started.",
+    todo: ["Show this to whoever runs the staging machine.", "Then try again."],
+  },
+  saidFailed: {
+    happened: (p) => `${named(p, "person", "A person")} looked: it did not come to its end. “${named(p, "note", "")}”`,
+    means: "The app does not know how far it came.",
+    todo: [CALL],
+  },
   backupUnproved: {
     happened: () => "The backup could not be proved complete.",
     means: "Without a proved backup the migration stays closed.",

@@ -282,6 +282,8 @@ export type BegunElsewhere = {
 	at: Stamp,
 	/**  The commit that it stands at. */
 	commit: string,
+	/**  Whether production runs this version already, and nothing else; none when AWS could not be asked. */
+	isServing: boolean | null,
 };
 
 /**  One job of the build. */
@@ -620,6 +622,10 @@ export type ErrorCode =
 "scriptFailed" | 
 /**  The migration ended without error, and the database says the same as before. */
 "databaseUnchanged" | 
+/**  The staging machine cannot run jobs as they have to be run: no room, a program is missing, a home folder elsewhere. */
+"hostUnfit" | 
+/**  A person looked at what a script left that started and is over, and says that it did not come to its end. */
+"saidFailed" | 
 /**  The backup could not be proved. */
 "backupUnproved" | 
 /**  The site does not answer as expected. */
@@ -676,7 +682,9 @@ realm: Realm } |
 /**  "Testing of 2.1.0 is finished", as the person said it. */
 statement: string; 
 /**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
-commitTime: Stamp } | 
+commitTime: Stamp; 
+/**  Who began this release on another computer, when it is continued here. */
+begun?: BegunElsewhere | null } | 
 /**  Every step of Prepare is done; nothing is held. */
 { kind: "runPrepared" } | 
 /**  A person started Deploy. */
@@ -1402,6 +1410,8 @@ export type RunView = {
 	prepareStartedAt: Stamp | null,
 	/**  Time of every commit and tag of this run. */
 	commitTime: Stamp | null,
+	/**  Who began this release on another computer, when it is continued here. */
+	begun?: BegunElsewhere | null,
 	/**  When it was prepared. */
 	preparedAt: Stamp | null,
 	/**  When Deploy started. */
@@ -1646,6 +1656,11 @@ export type StepPlan = {
 	notices: string[],
 	/**  Set when it is already true: the evidence. Running then changes nothing and records "Already done". */
 	already: string | null,
+	/**
+	 *  Whether it was begun before, as a rule on another computer, and its end is still to be seen: running then changes
+	 *  nothing and follows it.
+	 */
+	follows?: boolean,
 	/**  Whether it cannot be taken back, and so asks for a confirmation. */
 	irreversible: boolean,
 	/**  How to undo it, or why not. */

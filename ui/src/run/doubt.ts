@@ -7,6 +7,8 @@ interface Asked {
   who: string;
   /** What a person looks at to find out without the app. */
   look: string;
+  /** Whether the app asks by itself for half a day: a job on the staging machine runs on without it. */
+  isPatient?: boolean;
 }
 
 const CLONE: Asked = {
@@ -34,6 +36,7 @@ export const ASKED_OF: Record<StepId, Asked> = {
   BackUp: {
     who: "The staging machine, the job of this backup",
     look: "Ask a developer to look on the staging machine whether the backup ran and ended.",
+    isPatient: true,
   },
   DispatchBuild: BUILD,
   FollowBuild: BUILD,
@@ -41,6 +44,7 @@ export const ASKED_OF: Record<StepId, Asked> = {
   RunMigration: {
     who: "The staging machine, the job of this migration",
     look: "Ask a developer to look at the database and on the staging machine whether the migration ran and ended.",
+    isPatient: true,
   },
   AwaitRollout: SERVERS,
   CheckSite: { who: "The site", look: "Open the site and look which version it shows." },

@@ -158,7 +158,12 @@ function runChange(view: RunView, event: Event): Partial<RunView> {
     case "runDrafted":
       throw new BrokenRecord("the run was drafted twice");
     case "prepareStarted":
-      return { state: "preparing", prepareStartedAt: at, commitTime: body.commitTime };
+      return {
+        state: "preparing",
+        prepareStartedAt: at,
+        commitTime: body.commitTime,
+        ...(body.begun == null ? {} : { begun: body.begun }),
+      };
     case "runPrepared":
       return { state: "prepared", preparedAt: at };
     case "deployStarted":

@@ -74,7 +74,9 @@ export function told(event: Event, view: RunView): Told | null {
       const again = body.attempt > 1 ? ` (attempt ${body.attempt})` : "";
       // "Continue this release here" records several of these with one press.
       return say(
-        body.plan.already === null ? `Pressed “${body.plan.button}”${again}` : "Looked at what is there already",
+        body.plan.already === null || body.plan.follows === true
+          ? `Pressed “${body.plan.button}”${again}`
+          : "Looked at what is there already",
       );
     }
     case "factLearned": {

@@ -32,7 +32,12 @@ async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: O
                     evidence: format!("{evidence} Its gate is closed now: an order still on its way starts nothing."),
                 },
                 // An order was faster: what it started is found.
-                Ok(Revoked::Lost) => steps::get(step).observe(cx, plan).await,
+                Ok(Revoked::Lost) => match steps::get(step).observe(cx, plan).await {
+                    Observation::NotDone { evidence } => Observation::Unknown {
+                        why: format!("{evidence} But its gate could not be closed: something has passed it."),
+                    },
+                    seen => seen,
+                },
                 Err(failure) => Observation::Unknown { why: failure.to_string() },
             }
         }
@@ -49,22 +54,39 @@ async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Fai
     cx.ports.host.revoke(&cx.host()?, job, Why::Expired).await
 }
 
-/// Closes the gate of what a person says did not happen; what is to be added to their word. A machine that does not answer,
-/// or is another one by now, does not keep a person from saying what they saw.
+/// What is known of the job of a step that a person says did not happen.
+pub(crate) enum Fenced {
+    /// It never starts; what is to be added to the person's word.
+    Never(String),
+    /// It started and is over: it failed, by that word.
+    Over,
+}
+
+/// Closes the gate of what a person says did not happen. A machine that does not answer, or is another one by now, does not
+/// keep a person from saying what they saw.
 ///
 /// # Errors
-/// `NotAllowedNow` when it started after all.
-pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Result<String, Failure> {
-    let Some(job) = steps::get(step).could_start(plan) else { return Ok(String::new()) };
+/// `NotAllowedNow` when it runs.
+pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Result<Fenced, Failure> {
+    let Some(job) = steps::get(step).could_start(plan) else { return Ok(Fenced::Never(String::new())) };
     match fence(cx, step, &job).await {
-        Ok(Revoked::Won) => Ok(" Its gate is closed now.".to_owned()),
-        Ok(Revoked::Lost) => Err(Failure::new(
-            ErrorCode::NotAllowedNow,
-            format!("take your word that it did not happen: {job} started on the staging machine"),
-        )
-        .with("job", job)
-        .hint("Ask the world again; the app follows it.")),
+        Ok(Revoked::Won) => Ok(Fenced::Never(" Its gate is closed now.".to_owned())),
+        Ok(Revoked::Lost) => match cx.ports.host.status(&cx.host()?, &job).await {
+            Ok(status) if !status.state.is_alive() => Ok(Fenced::Over),
+            Ok(_) => Err(runs(job)),
+            Err(failure) => Err(runs(job).because(failure.to_string())),
+        },
         Err(failure) if failure.code == ErrorCode::JournalFailed => Err(failure),
-        Err(failure) => Ok(format!(" The staging machine could not be asked ({failure}).")),
+        Err(failure) => Ok(Fenced::Never(format!(" The staging machine could not be asked ({failure})."))),
     }
+}
+
+/// A job that started stands in the way of a person's word.
+pub(crate) fn runs(job: String) -> Failure {
+    Failure::new(
+        ErrorCode::NotAllowedNow,
+        format!("take your word: {job} started on the staging machine, and may still run"),
+    )
+    .with("job", job)
+    .hint("Ask the world again; the app follows it.")
 }

@@ -2,6 +2,7 @@
 //! Prepare that the world shows as done is recorded with that evidence; whatever only the other record knows stays unknown.
 
 use greenlight_types::{BegunElsewhere, ErrorCode, Failure, Phase, RunId, RunState, Status, StepId};
+use serde_json::Value;
 
 use crate::{ports::RemoteRef, step::StepContext};
 
@@ -11,7 +12,7 @@ pub(crate) const PERSON: &str = "Released-By: ";
 /// Longest name that is shown, in characters.
 const LONGEST: usize = 100;
 
-/// What the label of this version says, when it is on GitHub and not of this run.
+/// What the label of this version says, when it is on GitHub, while this run is a draft.
 pub(crate) async fn begun(cx: &StepContext) -> Result<Option<BegunElsewhere>, Failure> {
     let run = cx.run();
     if run.state != RunState::Draft {
@@ -21,12 +22,11 @@ pub(crate) async fn begun(cx: &StepContext) -> Result<Option<BegunElsewhere>, Fa
     let refs = cx.ports.git.remote_refs().await?;
     let Some(there) = refs.iter().find(|one| one.name == name) else { return Ok(None) };
     cx.ports.git.refresh().await?;
-    let told = told(cx, there).await?;
-    Ok(Some(told).filter(|told| told.run.as_ref() != Some(&run.id)))
+    told(cx, there).await.map(Some)
 }
 
 async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Failure> {
-    let commit = there.commit().to_owned();
+    let (commit, is_serving) = (there.commit().to_owned(), is_serving(cx).await);
     if let Some(tag) = cx.ports.git.tag(&there.id).await? {
         let line = |start: &str| tag.message.lines().find_map(|line| line.strip_prefix(start)).map(short);
         return Ok(BegunElsewhere {
@@ -34,6 +34,7 @@ async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Fai
             person: line(PERSON).filter(|person| !person.is_empty()).unwrap_or_else(|| short(&tag.tagger)),
             at: tag.at,
             commit,
+            is_serving,
         });
     }
     // A lightweight label says nothing of itself; its commit does.
@@ -41,7 +42,20 @@ async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Fai
         cx.ports.git.commit(&commit).await?.ok_or_else(|| {
             Failure::new(ErrorCode::GitMissing, "read who made the label").with("commit", commit.clone())
         })?;
-    Ok(BegunElsewhere { run: None, person: short(&made.author), at: made.at, commit })
+    Ok(BegunElsewhere { run: None, person: short(&made.author), at: made.at, commit, is_serving })
+}
+
+/// Whether the one deployment that is left runs the package of this version.
+async fn is_serving(cx: &StepContext) -> Option<bool> {
+    let service = cx.ports.services.describe().await.ok()??;
+    let [one] = service.deployments.as_slice() else { return Some(false) };
+    let definition = cx.ports.task_definitions.describe(&one.task_definition).await.ok()??.definition;
+    let run = cx.run();
+    let containers = definition.get("containerDefinitions").and_then(Value::as_array)?;
+    let is_named =
+        |container: &&Value| container.get("name").and_then(Value::as_str) == Some(&run.profile.aws.container);
+    let image = containers.iter().find(is_named)?.get("image").and_then(Value::as_str)?;
+    Some(image == run.names.image && one.rollout_state != "IN_PROGRESS")
 }
 
 fn short(text: &str) -> String {

@@ -47,6 +47,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         drafted_at: event.at.clone(),
         prepare_started_at: None,
         commit_time: None,
+        begun: None,
         prepared_at: None,
         deploy_started_at: None,
         ended_at: None,
@@ -197,10 +198,11 @@ fn apply_to_run(view: &mut RunView, event: &Event) -> Result<(), Failure> {
     let at = event.at.clone();
     match &event.body {
         EventBody::RunDrafted { .. } => return Err(broken("the run was drafted twice")),
-        EventBody::PrepareStarted { commit_time, .. } => {
+        EventBody::PrepareStarted { commit_time, begun, .. } => {
             view.state = RunState::Preparing;
             view.prepare_started_at = Some(at);
             view.commit_time = Some(commit_time.clone());
+            view.begun.clone_from(begun);
         }
         EventBody::RunPrepared => {
             view.state = RunState::Prepared;

@@ -13,10 +13,11 @@ use greenlight_types::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    doubt, elsewhere, environment, fold,
+    doubt::{self, Fenced},
+    elsewhere, environment, fold,
     journal::Journal,
     mutant::{self, Mutant},
-    ports::{Clock, Held, Hold, HostAddress, Ids, Ports, Screen, Taker, Why},
+    ports::{Clock, Held, Hold, HostAddress, Ids, Ports, Revoked, Screen, Taker, Why},
     profile,
     runner::{self, Message},
     spool::Spool,
@@ -50,6 +51,8 @@ pub enum Act {
         /// "Testing of 2.1.0 is finished".
         statement: String,
     },
+    /// "Continue this release here": start Prepare on what was begun on another computer.
+    ContinueHere(BegunElsewhere),
     /// Start Deploy.
     StartDeploy(DeployRequest),
     /// Ask for the one-use token of an irreversible step, for the plan that was shown.
@@ -92,6 +95,13 @@ pub enum Act {
         step: StepId,
         /// What the person saw.
         happened: bool,
+        /// What the person wrote.
+        note: String,
+    },
+    /// "I looked: it did not happen", of a script that started and is over.
+    CallFailed {
+        /// Which step.
+        step: StepId,
         /// What the person wrote.
         note: String,
     },
@@ -223,7 +233,13 @@ impl Release {
                         self.close_gates(&by, step, &note).await?;
                     } else {
                         let (_, plan) = self.attempt(step);
-                        note.push_str(&doubt::fence_for_word(&self.context, step, plan.as_ref()).await?);
+                        match doubt::fence_for_word(&self.context, step, plan.as_ref()).await? {
+                            Fenced::Never(known) => note.push_str(&known),
+                            Fenced::Over => {
+                                let act = Act::CallFailed { step, note };
+                                return self.ask(|reply| Message::Act { by, act, reply }).await;
+                            }
+                        }
                     }
                 }
                 self.ask(|reply| Message::Act { by, act: Act::SettleDoubt { step, happened, note }, reply }).await
@@ -237,8 +253,10 @@ impl Release {
                 self.ask(|reply| Message::Act { by, act, reply }).await
             }
             Act::StartPrepare { .. }
+            | Act::ContinueHere(_)
             | Act::Confirm { .. }
             | Act::Answer { .. }
+            | Act::CallFailed { .. }
             | Act::AnswerCheck { .. }
             | Act::End { .. }
             | Act::TakeOver { .. } => self.ask(|reply| Message::Act { by, act, reply }).await,
@@ -286,12 +304,15 @@ impl Release {
         Ok(found)
     }
 
-    /// Who began this version on another computer, while this run is a draft.
+    /// Who began this version on another computer, while this run is a draft. What stands in this computer's own record was
+    /// begun here.
     ///
     /// # Errors
     /// Whatever kept us from looking.
     pub async fn begun_elsewhere(&self) -> Result<Option<BegunElsewhere>, Failure> {
-        elsewhere::begun(&self.context).await
+        let Some(begun) = elsewhere::begun(&self.context).await? else { return Ok(None) };
+        let ours = self.journal.runs().await?;
+        Ok(Some(begun).filter(|begun| begun.run.as_ref().is_none_or(|run| !ours.contains(run))))
     }
 
     /// "Continue this release here": starts Prepare on what the world shows, and records each step that is done already,
@@ -304,7 +325,7 @@ impl Release {
         let begun = self.begun_elsewhere().await?.ok_or_else(|| {
             Failure::new(ErrorCode::NotAllowedNow, "continue this release here: nobody began it on another computer")
         })?;
-        self.act(by.clone(), Act::StartPrepare { statement: elsewhere::statement(&begun) }).await?;
+        self.act(by.clone(), Act::ContinueHere(begun)).await?;
         for step in elsewhere::steps() {
             if self.settled(step).await? != Status::AwaitingOperator {
                 return Ok(());
@@ -430,8 +451,10 @@ impl Release {
     }
 
     /// Closes the gate of every job of a step that could still start, before a person's word is taken that it was done
-    /// outside the app. What is to be closed stands in the record first (INV-J1). A gate that a start has passed is as
-    /// good: neither can start again.
+    /// outside the app. What is to be closed stands in the record first (INV-J1).
+    ///
+    /// # Errors
+    /// `NotAllowedNow` when one of them was just started.
     async fn close_gates(&self, by: &Actor, step: StepId, note: &str) -> Result<(), Failure> {
         let unclosed = |failure: Failure| {
             failure.hint("Your word is taken once the app has made sure on the staging machine that it never starts this itself.")
@@ -445,7 +468,10 @@ impl Release {
                 self.ask(|reply| Message::Closing { by: Some(by), step, job: id, note, reply }).await?;
             }
             let host = self.context.host()?;
-            self.context.ports.host.revoke(&host, &job, Why::Outside).await.map_err(unclosed)?;
+            match self.context.ports.host.revoke(&host, &job, Why::Outside).await.map_err(unclosed)? {
+                Revoked::Won => {}
+                Revoked::Lost => return Err(doubt::runs(job)),
+            }
         }
         Ok(())
     }

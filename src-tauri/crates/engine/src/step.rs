@@ -259,6 +259,7 @@ impl PlanDraft {
                 question: None,
                 notices: Vec::new(),
                 already: None,
+                follows: false,
                 irreversible: false,
                 way_back: step.roll_back(run),
                 by_hand: ByHand { lines: Vec::new(), page: None },
@@ -324,13 +325,15 @@ impl PlanDraft {
     #[must_use]
     pub fn already(mut self, evidence: impl Into<String>) -> Self {
         self.plan.already = Some(evidence.into());
-        "Record as done".clone_into(&mut self.plan.button);
+        "Record it as done".clone_into(&mut self.plan.button);
         self
     }
 
-    /// Names the button.
+    /// Marks it as begun before, with its end still to be seen by this button.
     #[must_use]
-    pub fn button(mut self, button: &str) -> Self {
+    pub fn follows(mut self, evidence: impl Into<String>, button: &str) -> Self {
+        self.plan.already = Some(evidence.into());
+        self.plan.follows = true;
         button.clone_into(&mut self.plan.button);
         self
     }

@@ -17,4 +17,6 @@ pub struct BegunElsewhere {
     pub at: Stamp,
     /// The commit that it stands at.
     pub commit: String,
+    /// Whether production runs this version already, and nothing else; none when AWS could not be asked.
+    pub is_serving: Option<bool>,
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    Actor, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, Stamp, StepDefinition, StepId, StepPlan, Version,
+    Actor, BegunElsewhere, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, Stamp, StepDefinition, StepId,
+    StepPlan, Version,
 };
 
 /// One event as it stands in the journal.
@@ -46,6 +47,9 @@ pub enum EventBody {
         statement: String,
         /// Time of every commit and tag of this run, so that a repeat gives the same ids.
         commit_time: Stamp,
+        /// Who began this release on another computer, when it is continued here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        begun: Option<BegunElsewhere>,
     },
     /// Every step of Prepare is done; nothing is held.
     RunPrepared,

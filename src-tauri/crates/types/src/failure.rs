@@ -88,6 +88,10 @@ pub enum ErrorCode {
     ScriptFailed,
     /// The migration ended without error, and the database says the same as before.
     DatabaseUnchanged,
+    /// The staging machine cannot run jobs as they have to be run: no room, a program is missing, a home folder elsewhere.
+    HostUnfit,
+    /// A person looked at what a script left that started and is over, and says that it did not come to its end.
+    SaidFailed,
     /// The backup could not be proved.
     BackupUnproved,
     /// The site does not answer as expected.

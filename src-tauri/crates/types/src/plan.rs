@@ -30,6 +30,10 @@ pub struct StepPlan {
     pub notices: Vec<String>,
     /// Set when it is already true: the evidence. Running then changes nothing and records "Already done".
     pub already: Option<String>,
+    /// Whether it was begun before, as a rule on another computer, and its end is still to be seen: running then changes
+    /// nothing and follows it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows: bool,
     /// Whether it cannot be taken back, and so asks for a confirmation.
     pub irreversible: bool,
     /// How to undo it, or why not.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    CheckAnswer, Fact, Failure, How, Names, Profile, Realm, RunId, RunResult, StagingMachine, Stamp, Status,
-    StepDefinition, StepPlan, Version,
+    BegunElsewhere, CheckAnswer, Fact, Failure, How, Names, Profile, Realm, RunId, RunResult, StagingMachine, Stamp,
+    Status, StepDefinition, StepPlan, Version,
 };
 
 /// State of a run.
@@ -57,6 +57,9 @@ pub struct RunView {
     pub prepare_started_at: Option<Stamp>,
     /// Time of every commit and tag of this run.
     pub commit_time: Option<Stamp>,
+    /// Who began this release on another computer, when it is continued here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<BegunElsewhere>,
     /// When it was prepared.
     pub prepared_at: Option<Stamp>,
     /// When Deploy started.

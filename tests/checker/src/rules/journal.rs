@@ -3,7 +3,7 @@
 use crate::{
     Found, fold,
     known::{Known, ms, owner},
-    records::{Actor, Body, Entry, Event, Fact, JobState, Op, Plan, Status, Step},
+    records::{Actor, Body, Entry, Event, Fact, Failure, JobState, Op, Plan, Status, Step},
 };
 
 /// INV-J5: numbers without gaps, attempts counted, a name on every event. INV-J2: nothing is called failed or not done
@@ -28,7 +28,9 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if ms(&event.at).is_none() {
         found.add("INV-J5", format!("event {} has no time: {:?}", event.seq, event.at));
     }
-    if let Body::StepFailed { step, failure, .. } = &event.body {
+    if let Body::StepFailed { step, failure, .. } = &event.body
+        && !said_failed(known, *step, failure, found)
+    {
         failed(known, *step, &failure.summary, found);
     }
     if let Body::StepReset { step, evidence, .. } = &event.body
@@ -39,6 +41,16 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::FactLearned { fact } = &event.body {
         proved(known, fact, found);
     }
+}
+
+/// A person may say of a doubt that a script which began is over and did not come to its end. INV-J2: not while it runs.
+fn said_failed(known: &Known, step: Step, failure: &Failure, found: &mut Found) -> bool {
+    let is_said = failure.code == "saidFailed" && known.step(step).status == Status::InDoubt;
+    let job = known.attempt(step).map(|attempt| attempt.plan.input("job")).unwrap_or_default();
+    if is_said && known.world.running.contains(job) {
+        found.add("INV-J2", format!("{step:?} is called failed by a person while {job} runs"));
+    }
+    is_said
 }
 
 /// INV-J2: a lost answer is a doubt, never a failure; a script that runs has not failed.

@@ -131,7 +131,8 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
     staging.machine_id = found.machine_id;
     staging.boot_id = found.boot_id;
     let now = parts.clock.now();
-    let mut bodies = vec![EventBody::PrepareStarted { statement: "tested".into(), commit_time: now.clone() }];
+    let mut bodies =
+        vec![EventBody::PrepareStarted { statement: "tested".into(), commit_time: now.clone(), begun: None }];
     for step in StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare) {
         bodies.push(EventBody::StepSkipped { step, note: "done on an earlier day".into() });
     }

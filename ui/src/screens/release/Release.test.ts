@@ -247,6 +247,26 @@ describe("the migration", () => {
     expect(screen.getByTestId("band")).toHaveTextContent("PRODUCTION");
   });
 
+  it("that another computer started is followed by a button that says so, and is not called done", async () => {
+    const plan = { ...planOf("RunMigration"), already: "a1 was started at 10:00 and runs.", follows: true };
+    open(offered("RunMigration"), { planRunMigration: () => ok({ ...plan, button: "Follow the migration" }) });
+    expect(await openButton()).toHaveTextContent("Follow the migration");
+    expect(screen.getByTestId("already")).toHaveTextContent("Pressing the button starts nothing");
+    expect(screen.queryByText("Already done")).toBeNull();
+  });
+
+  it("of which nobody knows the end may be called failed, and never gets a second start by that", async () => {
+    const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "RunMigration");
+    const why = "the machine was restarted while the job ran";
+    const events = then(started, { kind: "stepInDoubt", step: "RunMigration", attempt: 1, why });
+    const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
+    await user.click(await screen.findByRole("button", { name: "I looked: it did not, or not to its end" }));
+    expect(screen.getByText(/recorded as failed with your name, and it is never started again/)).toBeVisible();
+    await user.type(screen.getByTestId("note-text"), "half of the tables are there");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "RunMigration", false, "half of the tables are there"]]);
+  });
+
   it("offers no second start once it failed", async () => {
     const events = upTo(stopped.events, (body) => body.kind === "stepFailed" && body.step === "RunMigration");
     open(events, { observeRunMigration: () => ok({ kind: "notDone", evidence: "" }) });
@@ -311,13 +331,20 @@ describe("a release that was begun on another computer", () => {
   const drafted = upTo(released.events, (body) => body.kind === "runDrafted");
 
   it("is continued on what the world shows, and says what nobody here can know", async () => {
-    const begun = { run: "0190-lost", person: "Maria", at: "2026-11-23T09:00:00.000Z", commit: "0123456789abcdef" };
+    const begun = {
+      run: "0190-lost",
+      person: "Maria",
+      at: "2026-11-23T09:00:00.000Z",
+      commit: "0123456789abcdef",
+      isServing: false,
+    };
     const { platform, user, view } = open(drafted, {
       begunElsewhere: () => ok(begun),
       continueHere: () => ok(null),
     });
     const panel = await screen.findByTestId("elsewhere");
-    for (const words of ["Maria", "0190-lost", "0123456789ab", "Unknown here"]) expect(panel).toHaveTextContent(words);
+    for (const words of ["Maria", "0190-lost", "0123456789ab", "Unknown here", "not yet"])
+      expect(panel).toHaveTextContent(words);
     expect(screen.queryByTestId("start-prepare")).toBeNull();
     await user.click(await openButton("continue-here"));
     expect(platform.argsOf("continueHere")).toEqual([[view.id]]);

@@ -1,13 +1,13 @@
 //! What a person may do, and when. A refusal says why and changes nothing.
 
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, How, Observation, Retry, Role,
-    RunResult, RunState, RunView, StagingMachine, Status, StepId, StepView,
+    Actor, BegunElsewhere, Changed, CheckAnswer, DeployRequest, Effect, ErrorCode, EventBody, Fact, FactKind, Failure,
+    How, Observation, Retry, Role, RunResult, RunState, RunView, StagingMachine, Status, StepId, StepView,
 };
 
 use super::{Runner, every_check_passed, is_active, refuse};
 use crate::{
-    deploy_check,
+    deploy_check, elsewhere,
     environment::Taking,
     fold,
     mutant::{self, Mutant},
@@ -19,12 +19,16 @@ use crate::{
 impl Runner {
     pub(super) async fn act(&mut self, by: Actor, act: Act) -> Result<Answer, Failure> {
         match act {
-            Act::StartPrepare { statement } => self.start_prepare(&by, statement).await?,
+            Act::StartPrepare { statement } => self.start_prepare(&by, statement, None).await?,
+            Act::ContinueHere(begun) => {
+                self.start_prepare(&by, elsewhere::statement(&begun), Some(begun)).await?;
+            }
             Act::StartDeploy(request) => self.start_deploy(&by, request).await?,
             Act::Confirm { step, plan_hash } => return self.confirm(step, &plan_hash).map(Answer::Token),
             Act::Run { step, plan_hash, token } => self.start(by, step, &plan_hash, token.as_deref()).await?,
             Act::Answer { step, question, answer, note } => self.answer(&by, step, question, answer, note).await?,
             Act::SettleDoubt { step, happened, note } => self.settle_doubt(&by, step, happened, note).await?,
+            Act::CallFailed { step, note } => self.call_failed(&by, step, &note).await?,
             Act::AnswerCheck { check, answer, note } => self.answer_check(&by, check, answer, note).await?,
             Act::End { result, note } => self.end_run(&by, result, note).await?,
             Act::TakeOver { person } => self.take_over(by, person).await?,
@@ -34,7 +38,12 @@ impl Runner {
         Ok(Answer::Done)
     }
 
-    async fn start_prepare(&mut self, by: &Actor, statement: String) -> Result<(), Failure> {
+    async fn start_prepare(
+        &mut self,
+        by: &Actor,
+        statement: String,
+        begun: Option<BegunElsewhere>,
+    ) -> Result<(), Failure> {
         if self.view.borrow().state != RunState::Draft {
             return Err(refuse("start Prepare: it has started already"));
         }
@@ -43,7 +52,7 @@ impl Runner {
         }
         // Git keeps whole seconds.
         let commit_time = crate::time::whole_seconds(&self.parts.clock.now());
-        self.append_by(by, vec![EventBody::PrepareStarted { statement, commit_time }]).await
+        self.append_by(by, vec![EventBody::PrepareStarted { statement, commit_time, begun }]).await
     }
 
     async fn start_deploy(&mut self, by: &Actor, request: DeployRequest) -> Result<(), Failure> {
@@ -163,6 +172,21 @@ impl Runner {
             said(id, attempt, facts, How::SaidBy { note: note.clone() }, format!("{}: {note}", by.person)),
         )
         .await
+    }
+
+    /// "I looked: it did not happen", of a script that started, is over, and of whose end nobody else knows.
+    async fn call_failed(&mut self, by: &Actor, id: StepId, note: &str) -> Result<(), Failure> {
+        let view = self.view.borrow().clone();
+        let step = fold::step(&view, id).filter(|step| step.status == Status::InDoubt);
+        let Some(step) = step else { return Err(refuse("settle this step: it is not in doubt")) };
+        let is_at_most_once = step.definition.effect == Effect::AtMostOnce;
+        let failure = Failure::new(ErrorCode::SaidFailed, format!("see its end: {} looked, {note}", by.person))
+            .with("person", by.person.clone())
+            .with("note", note)
+            .hint("Call the people named for this step.")
+            .changed(Changed::Unknown)
+            .retry(if is_at_most_once { Retry::No } else { Retry::Safe });
+        self.append_by(by, vec![EventBody::StepFailed { step: id, attempt: step.attempt, failure }]).await
     }
 
     /// Records that the environment is about to be taken.

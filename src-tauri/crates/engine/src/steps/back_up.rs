@@ -25,6 +25,8 @@ pub struct BackUp;
 
 const KIND: &str = "backup";
 const READ_DEADLINE: Duration = Duration::from_secs(20);
+/// Newest files that are looked at.
+const FILES: u32 = 50;
 /// A proof may have to read the whole file.
 const PROOF_DEADLINE: Duration = Duration::from_secs(900);
 
@@ -56,7 +58,7 @@ impl Step for BackUp {
         let is_running = jobs.iter().any(|one| one.state.is_alive());
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = inner(&run);
-        let said = database::ask(cx, &host).await?;
+        let said = database::ask(cx, &host).await;
         let draft = PlanDraft::new(
             self,
             &run,
@@ -158,25 +160,37 @@ impl Step for BackUp {
     }
 }
 
-/// Once the migration has started, on another computer, the backup before it is the one that counts: none that is made
-/// after it could bring the old database back.
+/// Once the migration of a release that is continued here has started, the backup before it is the one that counts: none that
+/// is made after it could bring the old database back. In any other release each run makes its own (RELEASE.md 5).
 async fn before_the_migration(
     cx: &StepContext,
     run: &RunView,
     host: &HostAddress,
-    jobs: &[JobStatus],
+    backups: &[JobStatus],
 ) -> Result<Option<JobStatus>, Failure> {
-    let Some(backup) = job::of_another(run, StepId::BackUp, jobs) else { return Ok(None) };
+    if run.begun.is_none() {
+        return Ok(None);
+    }
     let prefix = job::prefix(run, super::run_migration::KIND);
     let migrations = cx.ports.host.jobs(host, &prefix).await?;
-    let is_after = |one: &JobStatus| match (&backup.state, &one.started_at) {
-        (JobState::Finished { exit: 0, finished_at }, Some(started_at)) => {
-            crate::time::ms(finished_at) <= crate::time::ms(started_at)
-        }
-        _ => false,
+    let Some(began) = job::newest_start(&migrations, &prefix).and_then(|one| one.started_at.as_ref()) else {
+        return Ok(None);
     };
-    let migration = job::of_another(run, StepId::RunMigration, &migrations);
-    Ok(migration.filter(|one| is_after(one)).map(|_| backup.clone()))
+    let ended = |one: &JobStatus| match &one.state {
+        JobState::Finished { exit: 0, finished_at } => crate::time::ms(finished_at),
+        JobState::Finished { .. }
+        | JobState::Absent
+        | JobState::NotStarted
+        | JobState::Busy
+        | JobState::Expired
+        | JobState::Revoked(_)
+        | JobState::Running
+        | JobState::Orphaned
+        | JobState::Lost { .. } => None,
+    };
+    let before = backups.iter().filter_map(|one| Some((ended(one)?, one)));
+    let newest = before.filter(|(at, _)| Some(*at) <= crate::time::ms(began)).max_by_key(|(at, _)| *at);
+    Ok(newest.map(|(_, one)| one.clone()))
 }
 
 fn adopt(step: &BackUp, run: &RunView, one: &JobStatus) -> StepPlan {
@@ -188,8 +202,7 @@ fn adopt(step: &BackUp, run: &RunView, one: &JobStatus) -> StepPlan {
     PlanDraft::new(step, run, "", lede)
         .input("job", one.id.clone())
         .line("Job", one.id.clone())
-        .already(format!("{} ended before the migration started.", one.id))
-        .button("Prove that backup")
+        .follows(format!("{} ended before the migration started.", one.id), "Prove that backup")
         .finish()
 }
 
@@ -212,7 +225,7 @@ fn inner(run: &RunView) -> String {
     format!("cd {} && {root}{space}{}", shell_quote(&backup.directory), backup.command)
 }
 
-/// Looks at the newest file, its size and time, and runs the profile's proof on it.
+/// Looks at the newest file that was written by the end of the job, its size and time, and runs the profile's proof on it.
 async fn prove(cx: &StepContext, host: &HostAddress, job: &str, started_at: &Stamp, finished_at: &Stamp) -> Outcome {
     let run = cx.run();
     let backup = &run.profile.backup;
@@ -225,7 +238,7 @@ async fn prove(cx: &StepContext, host: &HostAddress, job: &str, started_at: &Sta
         };
     }
     cx.activity(StepId::BackUp, "Looking at the backup file");
-    match file(cx, &run, host, started_at).await {
+    match file(cx, &run, host, started_at, finished_at).await {
         Ok((file, size, proof)) => Outcome::Succeeded {
             evidence: vec![ended, format!("{file}, {size}. {proof}")],
             facts: vec![Fact::BackupProved {
@@ -248,6 +261,7 @@ async fn file(
     run: &RunView,
     host: &HostAddress,
     started_at: &Stamp,
+    finished_at: &Stamp,
 ) -> Result<(String, String, String), Failure> {
     if let Some(unseen) = mutant::unseen_file() {
         return Ok(unseen);
@@ -255,17 +269,22 @@ async fn file(
     let backup = &run.profile.backup;
     // The pattern is left unquoted on purpose: the shell expands it.
     let list = format!(
-        "cd {} && f=$(ls -1t -- {} 2>/dev/null | head -n 1) && [ -n \"$f\" ] && stat -c '%n|%s|%Y' -- \"$f\"",
+        "cd {} && ls -1t -- {} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do stat -c '%n|%s|%Y' -- \"$f\"; done",
         shell_quote(&backup.artifact_directory),
         backup.artifact_pattern
     );
     let answer = cx.ports.host.read(host, &list, READ_DEADLINE).await?;
-    let fields: Vec<&str> = answer.out.trim().split('|').collect();
+    let seconds = |at: &Stamp| crate::time::ms(at).map(|ms| ms / 1000);
+    // A file that was written after the end of the job is a later backup, or somebody else's.
+    let ended = seconds(finished_at).unwrap_or(i64::MAX);
+    let written_by_then = |line: &&str| written_at(line).is_some_and(|at| at <= ended + 1);
+    let line = answer.out.lines().map(str::trim).find(written_by_then);
+    let fields: Vec<&str> = line.unwrap_or_default().split('|').collect();
     let [name, size, written] = fields.as_slice() else {
         return Err(unproved("there is no backup file", &answer.err));
     };
     let (size, written): (u64, i64) = (size.parse().unwrap_or(0), written.parse().unwrap_or(0));
-    let started = crate::time::ms(started_at).unwrap_or(i64::MAX) / 1000;
+    let started = seconds(started_at).unwrap_or(i64::MAX);
     if written + 1 < started {
         return Err(unproved("the newest file is older than this backup", name));
     }
@@ -283,6 +302,11 @@ async fn file(
         Some(code) => Err(unproved(&format!("the proof ended with code {code}"), proof.err.trim())),
         None => Err(Failure::new(ErrorCode::Unreachable, "prove the backup: the connection ended early")),
     }
+}
+
+/// When a file was written, in seconds, as the last field of its line says.
+fn written_at(line: &str) -> Option<i64> {
+    line.rsplit('|').next()?.parse().ok()
 }
 
 fn unproved(what: &str, detail: &str) -> Failure {

@@ -72,9 +72,9 @@ enum Verdict {
     FailedUnchanged,
     /// It failed and the database changed: half-way.
     FailedHalfway,
-    /// It failed, and nobody can ask.
+    /// It failed, and nobody can ask, or the database did not say.
     Failed,
-    /// The database did not say, before or now, or it is another one.
+    /// It ended well, and the database did not say, before or now, or it is another one.
     Unknown,
 }
 
@@ -91,29 +91,31 @@ fn verdict(exit: i32, before: &Answer, after: &Answer) -> Verdict {
                 (false, false) => Verdict::FailedHalfway,
             }
         }
-        (Answer::Said(_) | Answer::Silent(_), _) => Verdict::Unknown,
+        (Answer::Said(_) | Answer::Silent(_), _) if exit == 0 => Verdict::Unknown,
+        // That the script failed is known; how far it came, a person has to find out.
+        (Answer::Said(_) | Answer::Silent(_), _) => Verdict::Failed,
     }
 }
 
 /// Asks the database as the migration would reach it: its user, its folder, its environment.
-///
-/// # Errors
-/// When the staging machine cannot be asked.
-pub(super) async fn ask(cx: &StepContext, host: &HostAddress) -> Result<Answer, Failure> {
+pub(super) async fn ask(cx: &StepContext, host: &HostAddress) -> Answer {
     let run = cx.run();
     let probe = run.profile.migration.probe.trim();
     if probe.is_empty() {
-        return Ok(Answer::NobodyCanAsk);
+        return Answer::NobodyCanAsk;
     }
     let command = job::script(&run, &super::run_migration::in_its_folder(&run, probe));
-    let answer = cx.ports.host.read(host, command.trim_end(), DEADLINE).await?;
+    let answer = match cx.ports.host.read(host, command.trim_end(), DEADLINE).await {
+        Ok(answer) => answer,
+        Err(failure) => return Answer::Silent(failure.to_string()),
+    };
     // What is printed and is no answer is not repeated: nobody knows what it holds.
-    Ok(match (answer.exit, Database::read(&answer.out)) {
+    match (answer.exit, Database::read(&answer.out)) {
         (Some(0), Some(said)) => Answer::Said(said),
         (Some(0), None) => Answer::Silent(format!("the answer is not one line of at most {LONGEST} characters")),
         (Some(code), _) => Answer::Silent(format!("the question ended with code {code}")),
         (None, _) => Answer::Silent("the connection ended before the answer was complete".into()),
-    })
+    }
 }
 
 /// What a plan was made on. A plan that says nothing was made where nobody can ask, or by an earlier app.
@@ -129,28 +131,41 @@ fn before(plan: &StepPlan) -> Answer {
 pub(super) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
     match now {
         Answer::Said(said) => draft.input(SAID, said.line()).line("Database version", said.line()),
-        Answer::NobodyCanAsk | Answer::Silent(_) => draft,
+        Answer::Silent(why) => draft.notice(format!(
+            "The database does not say which version it has ({why}). Ask a developer now: the build is not started, and \
+             nothing is migrated, before it does."
+        )),
+        Answer::NobodyCanAsk => draft,
     }
+}
+
+/// Whether the question that the migration will need has an answer, asked before a build is started that needs the migration.
+pub(super) async fn answers(cx: &StepContext) -> Result<Option<Gate>, Failure> {
+    Ok(match ask(cx, &cx.host()?).await {
+        Answer::NobodyCanAsk => None,
+        Answer::Said(said) => Some(says(true, said.line())),
+        Answer::Silent(why) => Some(says(false, why)),
+    })
+}
+
+fn says(passed: bool, detail: String) -> Gate {
+    Gate { id: "databaseSays".into(), passed, text: "The database says which version it has".into(), detail }
 }
 
 /// Puts the answer into the plan of the migration; where nobody can ask, a named person accepts that.
 pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft {
-    let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
     match now {
         Answer::Said(said) => {
-            let mut gates = vec![gate("databaseSays", true, "The database says which version it has", said.line())];
-            gates.extend(at_backup(run).map(|then| {
-                let detail = format!("{} at the backup, {} now", then.line(), said.line());
-                gate("databaseAsBackedUp", then == *said, "The database is the one that was backed up", detail)
+            let mut gates = vec![says(true, said.line())];
+            gates.extend(at_backup(run).map(|then| Gate {
+                id: "databaseAsBackedUp".into(),
+                passed: then == *said,
+                text: "The database is the one that was backed up".into(),
+                detail: format!("{} at the backup, {} now", then.line(), said.line()),
             }));
             draft.input(SAID, said.line()).line("Database version now", said.line()).gates(gates)
         }
-        Answer::Silent(why) => draft.input(SAID, "").gates(vec![gate(
-            "databaseSays",
-            false,
-            "The database says which version it has",
-            why.clone(),
-        )]),
+        Answer::Silent(why) => draft.input(SAID, "").gates(vec![says(false, why.clone())]),
         Answer::NobodyCanAsk => {
             let draft = draft.line("Database version", "nobody can ask this database");
             let is_accepted = run.answers.iter().any(|one| one.question == NOBODY_CAN_ASK && one.answer == GO_ON);
@@ -209,7 +224,7 @@ pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan,
             cx.wait(PAUSE).await;
         }
         cx.activity(StepId::RunMigration, "Asking the database which version it has now");
-        after = ask(cx, host).await.unwrap_or_else(|failure| Answer::Silent(failure.to_string()));
+        after = ask(cx, host).await;
         if matches!(after, Answer::Said(_)) {
             break;
         }
@@ -217,15 +232,17 @@ pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan,
     outcome(ended, &before, &after)
 }
 
-/// What is known of a migration whose script has ended, as the machine says.
+/// What is known of a migration whose script has ended well, as the machine says: its end is read once the database says what
+/// became of it, and not before.
 pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Observation) -> Observation {
     let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else { return seen };
     let Observation::InProgress { evidence } = &seen else { return seen };
-    let asked = match cx.host() {
-        Ok(host) => ask(cx, &host).await,
-        Err(failure) => Err(failure),
+    let after = match (&before, cx.host()) {
+        // No answer of today settles what was never asked.
+        (Answer::Silent(_), _) => Answer::NobodyCanAsk,
+        (_, Ok(host)) => ask(cx, &host).await,
+        (_, Err(failure)) => Answer::Silent(failure.to_string()),
     };
-    let after = asked.unwrap_or_else(|failure| Answer::Silent(failure.to_string()));
     match (&before, &after) {
         (Answer::Said(then), Answer::Said(now)) if then.identity == now.identity => seen,
         (before, after) => Observation::Unknown { why: format!("{evidence} The database: {}.", shown(before, after)) },
@@ -279,7 +296,13 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
                 .with("database", shown(before, after))
                 .changed(Changed::Partly),
         ),
-        Verdict::Failed => Outcome::Failed(failed(None)),
+        Verdict::Failed => Outcome::Failed(match (before, after) {
+            (Answer::NobodyCanAsk, _) => failed(None),
+            _ => failed(Some(
+                "First stop the rollout: the database may be half changed, and does not say what became of it.",
+            ))
+            .with("database", shown(before, after)),
+        }),
         Verdict::Unknown => Outcome::Unknown(format!(
             "the script of the migration ended with code {exit} ({job}), and the database does not say what became of it: {}",
             shown(before, after)
@@ -322,11 +345,12 @@ mod tests {
             (3, said("41"), said("41"), Verdict::FailedUnchanged),
             (3, said("41"), said("42"), Verdict::FailedHalfway),
             (0, said("41"), silent(), Verdict::Unknown),
-            (3, said("41"), silent(), Verdict::Unknown),
+            (3, said("41"), silent(), Verdict::Failed),
             (0, said("41"), nobody(), Verdict::Unknown),
-            (3, said("41"), nobody(), Verdict::Unknown),
+            (3, said("41"), nobody(), Verdict::Failed),
             (0, silent(), said("42"), Verdict::Unknown),
-            (3, silent(), said("42"), Verdict::Unknown),
+            (3, silent(), said("42"), Verdict::Failed),
+            (3, said("41 db7"), said("42 db8"), Verdict::Failed),
             (0, silent(), silent(), Verdict::Unknown),
             (0, nobody(), nobody(), Verdict::Succeeded),
             (3, nobody(), nobody(), Verdict::Failed),

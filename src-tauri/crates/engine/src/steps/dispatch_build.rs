@@ -9,10 +9,10 @@ use greenlight_types::{
     StepId, StepPlan, WayBack,
 };
 
-use super::{find, main_ref, need, short, tag_ref, version_commit};
+use super::{database, find, main_ref, need, short, tag_ref, version_commit};
 use crate::{
     mutant::{self, Mutant},
-    ports::{BuildRun, Dispatch},
+    ports::{BuildRun, Dispatch, ServiceSnapshot},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -50,7 +50,7 @@ impl Step for DispatchBuild {
         let known = known_runs(cx, &run, &commit).await?;
         let service = cx.ports.services.describe().await?;
         let before = service.as_ref().and_then(|one| one.primary()).map(|one| one.id.clone()).unwrap_or_default();
-        let serving = service.as_ref().map(|one| one.task_definition.clone()).unwrap_or_default();
+        let serving = service.as_ref().map(|one| serving(&run, one)).unwrap_or_default();
         let draft = PlanDraft::new(
             self,
             &run,
@@ -142,8 +142,7 @@ impl Step for DispatchBuild {
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
         let started_at = crate::fold::step(&run, self.id()).and_then(|step| step.started_at.clone());
-        let since = started_at.as_ref().or(run.deploy_started_at.as_ref()).map(|at| crate::time::minus(at, SKEW));
-        let Some(since) = since else {
+        let Some(since) = started_at.as_ref().or(known_since(&run)).map(|at| crate::time::minus(at, SKEW)) else {
             return Observation::NotDone { evidence: "Deploy has not started.".into() };
         };
         match cx.ports.builds.dispatched_runs(&run.profile.github.workflow, None, &since).await {
@@ -196,9 +195,23 @@ fn of_another_commit(runs: &[BuildRun]) -> String {
     format!("GitHub shows a build of another commit: {}", list.join(", "))
 }
 
-/// Builds of this commit that were started since Deploy began: one means that it was started already.
+/// What served before ours: what the service is set to, or what a deployment of ours is replacing.
+fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
+    let ours = super::saved_revision(run);
+    let deployed = service.deployments.iter().map(|one| &one.task_definition);
+    let mut all = std::iter::once(&service.task_definition).chain(deployed);
+    all.find(|arn| Some(*arn) != ours.as_ref()).cloned().unwrap_or_default()
+}
+
+/// From when on a build of this commit is one of this release: since Deploy began, or, of a release that another computer
+/// began, since its label was made.
+fn known_since(run: &RunView) -> Option<&Stamp> {
+    run.begun.as_ref().map(|begun| &begun.at).or(run.deploy_started_at.as_ref())
+}
+
+/// Builds of this commit that are known: one means that it was started already.
 async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
-    let Some(since) = run.deploy_started_at.as_ref().map(|at| crate::time::minus(at, SKEW)) else {
+    let Some(since) = known_since(run).map(|at| crate::time::minus(at, SKEW)) else {
         return Ok(Vec::new());
     };
     cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &since).await
@@ -309,6 +322,7 @@ fn started(build: &str, url: &str, sent_at: &str, commit: &str) -> Fact {
 /// No build unless main is still the tagged commit, and the backup is proved.
 async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
     let commit = version_commit(run)?;
+    let database = database::answers(cx).await?;
     let gate = |id: &str, passed, text: String, detail: String| Gate { id: id.into(), passed, text, detail };
     let refs = cx.ports.git.remote_refs().await?;
     let main = find(&refs, &main_ref(run)).map(|one| one.id.clone()).unwrap_or_default();
@@ -345,7 +359,10 @@ async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
             "GitHub knows the build".into(),
             workflow.unwrap_or_else(|| format!("{} was not found", run.profile.github.workflow)),
         ),
-    ])
+    ]
+    .into_iter()
+    .chain(database)
+    .collect())
 }
 
 fn answered<'a>(run: &'a RunView, id: &str) -> Option<&'a str> {

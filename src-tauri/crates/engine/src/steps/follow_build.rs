@@ -107,7 +107,7 @@ async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failur
     match (conclusion == "success", is_ready) {
         (true, true) => Ok(Some(Outcome::Succeeded { evidence, facts: vec![ended] })),
         (true, false) | (false, false) => Ok(Some(Outcome::Failed(no_package(&seen, &jobs, &conclusion)))),
-        (false, true) => Ok(judged_by_aws(&run, evidence, ended, &conclusion)),
+        (false, true) => judged_by_aws(cx, &run, evidence, ended, &conclusion).await,
     }
 }
 
@@ -136,22 +136,36 @@ async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJo
 }
 
 /// A red end after the package was built: AWS decides whether the release stands.
-fn judged_by_aws(run: &RunView, evidence: Vec<String>, ended: Fact, conclusion: &str) -> Option<Outcome> {
-    let rollout = fold::step(run, StepId::AwaitRollout)?.status;
-    let has_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_some();
+async fn judged_by_aws(
+    cx: &StepContext,
+    run: &RunView,
+    evidence: Vec<String>,
+    ended: Fact,
+    conclusion: &str,
+) -> Result<Option<Outcome>, Failure> {
+    let rollout = fold::step(run, StepId::AwaitRollout).map(|step| step.status);
     if fold::newest(run, FactKind::RolledOut).is_some() {
         let warning = format!("GitHub says {conclusion}, but AWS runs the new version on every server.");
-        return Some(Outcome::Warned { evidence, facts: vec![ended], warning });
+        return Ok(Some(Outcome::Warned { evidence, facts: vec![ended], warning }));
     }
-    if rollout == Status::Failed || !has_begun {
-        return Some(Outcome::Failed(
+    // Whoever looks for the first time at a build that has ended may see that before what AWS began.
+    let has_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_some() || is_put_in_place(cx, run).await?;
+    if rollout == Some(Status::Failed) || !has_begun {
+        return Ok(Some(Outcome::Failed(
             Failure::new(ErrorCode::BuildFailed, format!("finish the build: GitHub says {conclusion}"))
                 .with("conclusion", conclusion)
                 .hint("The package was built, but AWS does not run it. Ask a developer to look at the build.")
                 .retry(Retry::No),
-        ));
+        )));
     }
-    None
+    Ok(None)
+}
+
+/// Whether a deployment with our start-up settings is there.
+async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
+    let (ours, service) = (super::saved_revision(run), cx.ports.services.describe().await?);
+    let deployments = service.map(|one| one.deployments).unwrap_or_default();
+    Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
 }
 
 fn wrong_commit(seen: &BuildRun, build: &Build) -> Failure {

@@ -9,7 +9,7 @@ use greenlight_types::{
 
 use super::shell_quote;
 use crate::{
-    environment, fold,
+    environment,
     mutant::{self, Mutant},
     ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
@@ -87,11 +87,9 @@ pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, String) {
     (format!("{prefix}{}", newest + 1), late)
 }
 
-/// A job that started and is not of the last attempt here: another computer started it.
-pub(crate) fn of_another<'a>(run: &RunView, step: StepId, jobs: &'a [JobStatus]) -> Option<&'a JobStatus> {
-    let ours = fold::step(run, step).and_then(|step| step.plan.as_ref()).map(|plan| plan.input("job"));
-    let attempt = |one: &&JobStatus| one.id.rsplit_once(".a").and_then(|(_, k)| k.parse::<u32>().ok());
-    jobs.iter().filter(|one| !one.state.never_started() && Some(one.id.as_str()) != ours).max_by_key(attempt)
+/// The job with the highest number that ever started, whoever started it.
+pub(crate) fn newest_start<'a>(jobs: &'a [JobStatus], prefix: &str) -> Option<&'a JobStatus> {
+    jobs.iter().filter(|one| !one.state.never_started()).max_by_key(|one| number(&one.id, prefix))
 }
 
 /// Number of an attempt in a job id.

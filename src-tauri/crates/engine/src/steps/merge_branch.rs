@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, StepId,
-    StepPlan, WayBack,
+    BegunElsewhere, Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView,
+    StepId, StepPlan, WayBack,
 };
 
 use super::{find, main_ref, planned_signature, short, signature, signed};
@@ -37,6 +37,9 @@ impl Step for MergeBranch {
         let run = cx.run();
         cx.activity(self.id(), "Reading the repository");
         cx.ports.git.refresh().await?;
+        if let Some(begun) = &run.begun {
+            return Ok(of_label(self, &run, begun));
+        }
         let refs = cx.ports.git.remote_refs().await?;
         let (base, head) = ends(&run, &refs)?;
         let (branch, main) = (&run.names.branch, &run.profile.git.main);
@@ -133,6 +136,17 @@ impl Step for MergeBranch {
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
+}
+
+/// A release that is continued here is what its label says, whatever was pushed to either branch since.
+fn of_label(step: &MergeBranch, run: &RunView, begun: &BegunElsewhere) -> StepPlan {
+    let (tag, branch) = (&run.names.tag, &run.names.branch);
+    let lede = format!("Takes what {begun_by} labelled as {tag} for the merge of {branch}.", begun_by = begun.person);
+    PlanDraft::new(step, run, "", lede)
+        .input("base", begun.commit.clone())
+        .input("head", begun.commit.clone())
+        .already(format!("The label {tag} on GitHub stands at {}: it was merged before that.", short(&begun.commit)))
+        .finish()
 }
 
 /// Heads of the main branch and the release branch on the remote.

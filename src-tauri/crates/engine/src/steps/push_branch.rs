@@ -53,6 +53,10 @@ impl Step for PushBranch {
         if now == commit {
             return Ok(draft.already(format!("GitHub's {main} is {} already.", short(&commit))).finish());
         }
+        // Of a release that is continued here, main may have moved on since; the build asks for that.
+        if run.begun.is_some() && cx.ports.git.is_ancestor(&commit, &now).await? {
+            return Ok(draft.already(format!("GitHub's {main} contains {} already.", short(&commit))).finish());
+        }
         let (commits, total) = cx.ports.git.commits_between(&base, &commit, 50).await?;
         Ok(draft
             .line(format!("{main} on GitHub now"), base.clone())

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Role, RunView, StepId, StepPlan,
-    WayBack,
+    Change, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Retry, Role, RunView, Stamp,
+    StepId, StepPlan, WayBack,
 };
 
 use super::{
@@ -47,12 +47,13 @@ impl Step for RunMigration {
         cx.activity(self.id(), "Asking the staging machine, AWS and the package registry");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        if let Some(one) = job::of_another(&run, self.id(), &jobs) {
+        let started = job::newest_start(&jobs, &prefix).filter(|_| !mutant::is(Mutant::MigrationRepeats));
+        if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
             return Ok(follow(self, &run, one));
         }
         let hash = folder_hash(cx, &run, &host).await?;
         let gates = gates(cx, &run, &jobs, &hash).await?;
-        let said = database::ask(cx, &host).await?;
+        let said = database::ask(cx, &host).await;
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = in_its_folder(&run, &run.profile.migration.command);
         let migration = &run.profile.migration;
@@ -95,7 +96,7 @@ impl Step for RunMigration {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
         };
-        // What another computer started is followed, never started.
+        // What was started before is followed, never started.
         let entry = if plan.already.is_some() { Entry::Attach } else { entry };
         if entry == Entry::Start {
             // Between the plan and this moment the world may have moved: everything is asked once more.
@@ -120,7 +121,7 @@ impl Step for RunMigration {
         let run = cx.run();
         let job = plan.map_or_else(|| format!("{}1", job::prefix(&run, KIND)), |plan| plan.input("job").to_owned());
         let asked = job::ask(cx, &job).await;
-        let is_over = asked.as_ref().is_ok_and(|one| matches!(one.state, JobState::Finished { .. }));
+        let is_over = asked.as_ref().is_ok_and(|one| matches!(one.state, JobState::Finished { exit: 0, .. }));
         let seen = job::told(&job, asked);
         // Its end says little without the database.
         if is_over { database::observe(cx, plan, seen).await } else { seen }
@@ -166,17 +167,26 @@ impl Step for RunMigration {
     }
 
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
+        let planned = |key: &str| plan.map(|plan| plan.input(key)).unwrap_or_default().to_owned();
+        let known = |key: &str| Some(Stamp(planned(key))).filter(|at| !at.0.is_empty());
         // Of one that somebody ran elsewhere only the time of the word is known.
-        let started_at = crate::fold::step(run, self.id())?.started_at.clone().unwrap_or_else(|| word.at.clone());
-        Some(vec![Fact::MigrationFinished {
-            job: plan.map(|plan| plan.input("job").to_owned()).unwrap_or_default(),
-            finished_at: started_at.clone(),
-            started_at,
-        }])
+        let started_at = known("started_at")
+            .or_else(|| crate::fold::step(run, self.id())?.started_at.clone())
+            .unwrap_or_else(|| word.at.clone());
+        let finished_at = known("finished_at").unwrap_or_else(|| started_at.clone());
+        Some(vec![Fact::MigrationFinished { job: planned("job"), started_at, finished_at }])
     }
 }
 
-/// The plan for a migration that another computer started.
+/// Whether this run saw that job fail: nothing is left to follow, and every gate stays shut.
+fn is_judged(run: &RunView, job: &str) -> bool {
+    crate::fold::step(run, StepId::RunMigration).is_some_and(|step| {
+        step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No)
+            && step.plan.as_ref().is_some_and(|plan| plan.input("job") == job)
+    })
+}
+
+/// The plan for a migration that was started before, by another computer as a rule.
 fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
     let since = one.started_at.as_ref().map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
     let (state, button) = match one.state {
@@ -191,13 +201,27 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
         | JobState::Orphaned => ("runs".to_owned(), "Follow the migration"),
     };
     let lede = format!(
-        "The migration of {} was started on another computer ({since}), and {state}. It is followed here: nothing is started.",
+        "The migration of {} was started already ({since}), and {state}. It is followed here: nothing is started.",
         run.version
     );
-    let draft = PlanDraft::new(step, run, button, lede).input("job", one.id.clone()).line("Job", one.id.clone());
+    let finished_at = match &one.state {
+        JobState::Finished { finished_at, .. } => finished_at.0.clone(),
+        JobState::Absent
+        | JobState::NotStarted
+        | JobState::Busy
+        | JobState::Expired
+        | JobState::Revoked(_)
+        | JobState::Running
+        | JobState::Orphaned
+        | JobState::Lost { .. } => String::new(),
+    };
+    let draft = PlanDraft::new(step, run, button, lede)
+        .input("job", one.id.clone())
+        .input("started_at", one.started_at.as_ref().map(|at| at.0.clone()).unwrap_or_default())
+        .input("finished_at", finished_at)
+        .line("Job", one.id.clone());
     database::unasked_before(draft, run)
-        .already(format!("{} was started {since} on another computer.", one.id))
-        .button(button)
+        .follows(format!("{} was started {since} and {state}.", one.id), button)
         .finish()
 }
 
@@ -283,6 +307,7 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         repeated.is_none(),
         &match repeated {
             Some((version, _)) => format!("This machine still holds the migration of {version}"),
+            None if cx.last_migration.is_none() => "No earlier migration is known on this computer".to_owned(),
             None => "The machine does not hold the last release's migration".to_owned(),
         },
         hash.chars().take(12).collect(),
