@@ -14,8 +14,16 @@ use crate::{
 };
 
 /// All of them but the launches at once, by their names.
-pub const ALONE: [(&str, Check); 4] =
-    [("Plain", plain), ("Orphaned", orphaned), ("Restarted", restarted), ("AskedAtTheWrongMoment", probed)];
+pub const ALONE: [(&str, Check); 8] = [
+    ("Plain", plain),
+    ("Orphaned", orphaned),
+    ("Restarted", restarted),
+    ("AskedAtTheWrongMoment", probed),
+    ("KeptWaitingPastItsTime", late),
+    ("HomeEmptied", emptied),
+    ("TakenByWhoNeverSpeaks", stalled),
+    ("LogIsRemoved", unlogged),
+];
 
 /// One of them.
 pub type Check = fn(Shell, &str) -> Result<()>;
@@ -41,7 +49,7 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     ensure!(machine.hold(RUN, "nobody")?.starts_with("ours run=run-1 "), "the environment is free");
     ensure!(machine.hold("run-2", "nobody")?.starts_with("other run=run-1 "), "the environment is held");
     ensure!(machine.ask("still", &[ENVIRONMENT, RUN])?.starts_with("ours "), "it is still held");
-    is("another machine", machine.ask_of("status", JOB, "another")?, &format!("replaced {}", machine.id()?))?;
+    is("another machine", machine.ask_of("status", &[JOB], "another")?, &format!("replaced {}", machine.id()?))?;
     is("a first submit", machine.submit()?, "new")?;
     is("a second one", machine.submit()?, "same")?;
     is("its state", machine.state()?, "waiting")?;
@@ -196,6 +204,93 @@ pub fn probed(shell: Shell, verbs: &str) -> Result<()> {
         let state = machine.state()?;
         ensure!(state == "finished" && machine.starts() == 1, "asked while {lock} was wanted: {state}");
     }
+    Ok(())
+}
+
+/// A supervisor that was kept waiting begins nothing once the time of its job is over.
+///
+/// # Errors
+/// What did not hold.
+pub fn late(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    machine.payload(false)?;
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
+    ensure!(machine.submit_another(JOB, 1, "no")? == "new", "the job is not put there");
+    let kept = machine.path(&format!("home/.greenlight/environments/{ENVIRONMENT}/lock"));
+    let mut keeper = Command::new("flock")
+        .arg("-x")
+        .arg(&kept)
+        .args(["sh", "-c", "echo; read -r _"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut ready = [0];
+    std::io::Read::read_exact(&mut keeper.stdout.take().expect("a pipe"), &mut ready)?;
+    machine.launch(JOB)?;
+    machine.until("its time to be over", || machine.state().is_ok_and(|state| state == "expired"))?;
+    drop(keeper.stdin.take());
+    keeper.wait()?;
+    machine.rest()?;
+    let seen = (machine.state()?, machine.starts());
+    ensure!(seen == ("expired".to_owned(), 0), "it is {seen:?}");
+    Ok(())
+}
+
+/// A home folder that is empty, after a restart without its disk for example, knows nothing, and says that.
+///
+/// # Errors
+/// What did not hold.
+pub fn emptied(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = running(shell, verbs)?;
+    machine.let_payload_go()?;
+    machine.rest()?;
+    let id = machine.id()?;
+    let state = machine.ask_of("status", &[JOB], &id)?;
+    ensure!(state.starts_with("state=finished "), "it ended as {state}");
+    fs_err::remove_dir_all(machine.path("home/.greenlight"))?;
+    for (verb, more) in
+        [("status", [JOB].as_slice()), ("launch", &[JOB, ENVIRONMENT, RUN]), ("revoke", &[JOB, "expired"])]
+    {
+        let answer = machine.ask_of(verb, more, &id)?;
+        ensure!(answer.starts_with("replaced "), "{verb} of a home that is empty: {answer:?}");
+    }
+    let other = machine.id()?;
+    ensure!(other != id && machine.ask_of("status", &[JOB], &id)?.starts_with("replaced "), "{other} is {id}");
+    Ok(())
+}
+
+/// Whoever takes the environment over a connection that stalls keeps nobody waiting.
+///
+/// # Errors
+/// What did not hold.
+pub fn stalled(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    machine.payload(false)?;
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
+    let arguments = machine.hold_arguments("run-2", RUN);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut silent = machine.command("hold", &arguments, None).stdin(Stdio::piped()).spawn()?;
+    let staging = machine.path("home/.greenlight/staging");
+    machine.until("it to read", || std::fs::read_dir(&staging).is_ok_and(|entries| entries.count() > 0))?;
+    let still = machine.ask("still", &[ENVIRONMENT, RUN])?;
+    ensure!(still.starts_with("ours "), "asked meanwhile: {still:?}");
+    drop(silent.stdin.take());
+    silent.wait()?;
+    ensure!(machine.holder()? == RUN, "{} holds it", machine.holder()?);
+    Ok(())
+}
+
+/// The end of a script is written down also when its output is not there any more.
+///
+/// # Errors
+/// What did not hold.
+pub fn unlogged(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = running(shell, verbs)?;
+    fs_err::remove_file(machine.path(&format!("home/.greenlight/jobs/{JOB}/log")))?;
+    machine.let_payload_go()?;
+    machine.rest()?;
+    let result = fs_err::read_to_string(machine.path(&format!("home/.greenlight/jobs/{JOB}/result")))?;
+    ensure!(result.starts_with("exit=3 bytes=0 "), "{result:?}");
     Ok(())
 }
 

@@ -133,13 +133,13 @@ pub enum Came {
 /// Functions that a verb passes through; it is not stopped in any other.
 fn passes(verb: &str) -> &'static [&'static str] {
     match verb {
-        "submit" => &["main", "settle", "state_of", "place", "is_next", "keep_holder", "submit"],
+        "submit" => &["main", "settle", "state_of", "place", "is_next", "keep_holder", "has_room", "submit"],
         "launch" => &["main", "launch"],
-        "supervise" => &["main", "gate", "settle", "keep_holder", "supervise"],
-        "hold" => &["main", "keep_holder", "note_seen", "hold"],
-        "leave" => &["main", "keep_holder", "leave"],
+        "supervise" => &["main", "in_time", "gate", "settle", "keep_holder", "supervise"],
+        "hold" => &["main", "keep_holder", "holder_of", "note_seen", "hold"],
+        "leave" => &["main", "keep_holder", "holder_of", "leave"],
         "revoke" => &["main", "gate", "settle", "place", "revoke"],
-        "status" => &["main", "state_of"],
+        "status" => &["main", "in_time", "state_of"],
         _ => &[],
     }
 }

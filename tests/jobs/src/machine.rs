@@ -104,7 +104,7 @@ impl Machine {
 
     /// Everything that the verb starts inherits a lock on the file `living`: a kernel fact, where a list of processes is
     /// a guess.
-    fn command(&self, verb: &str, arguments: &[&str], stop: Option<(&Stop, &Path)>) -> Command {
+    pub(crate) fn command(&self, verb: &str, arguments: &[&str], stop: Option<(&Stop, &Path)>) -> Command {
         let mut command = Command::new("/bin/dash");
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("machine");
         let of = |name: &str| programs.join(name).display().to_string();
@@ -146,8 +146,8 @@ impl Machine {
     ///
     /// # Errors
     /// When the verb cannot be started.
-    pub fn ask_of(&self, verb: &str, id: &str, machine: &str) -> Result<String> {
-        let command = self.command(verb, &[id], None);
+    pub fn ask_of(&self, verb: &str, arguments: &[&str], machine: &str) -> Result<String> {
+        let command = self.command(verb, arguments, None);
         let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
         let mut other = Command::new(command.get_program());
         for argument in arguments {
@@ -157,12 +157,14 @@ impl Machine {
         Ok(framed(&other.stdin(Stdio::null()).output()?.stdout))
     }
 
-    /// The id of this machine.
+    /// The id of this machine, with the place where it keeps its gates.
     ///
     /// # Errors
-    /// When it has none.
+    /// When the verb gives no such line.
     pub fn id(&self) -> Result<String> {
-        Ok(fs_err::read_to_string("/etc/machine-id")?.trim().to_owned())
+        let frame = self.ask("holder", &[ENVIRONMENT])?;
+        let id = frame.split_whitespace().find_map(|field| field.strip_prefix("machine="));
+        id.map(str::to_owned).with_context(|| format!("no machine in {frame:?}"))
     }
 
     /// Starts a verb that is to be stopped.
@@ -464,7 +466,7 @@ fn is_free(lock: &Path) -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-fn framed(printed: &[u8]) -> String {
+pub(crate) fn framed(printed: &[u8]) -> String {
     let text = String::from_utf8_lossy(printed);
     let frame = text.split_once("<<<JOB:N\n").and_then(|(_, rest)| rest.split_once("\nJOB:N>>>"));
     frame.map(|(frame, _)| frame.to_owned()).unwrap_or_default()

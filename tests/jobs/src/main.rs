@@ -8,12 +8,15 @@ use greenlight_jobs::{
     VERBS,
     alone::{self, ALONE},
     cases::{self, Row},
+    failing,
     machine::Shell,
     mutants,
     steps::with_stops,
 };
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
+/// Lanes in which the calls of one verb fail side by side.
+const LANES: u32 = 4;
 /// Launches at once of one job.
 const LAUNCHES: usize = 10;
 
@@ -37,6 +40,9 @@ fn main() -> ExitCode {
             row.violations.extend(check(shell, VERBS).err().map(|error| format!("{shell:?}: {error:#}")));
         }
         violations += say(name, &row);
+    }
+    for (verb, row) in failing::table(&Shell::ALL, VERBS, LANES) {
+        violations += say(&format!("SomethingFailsIn{verb:?}"), &row);
     }
     let mut row = Row { cases: u32::try_from(jobs).unwrap_or(u32::MAX), violations: Vec::new() };
     let came: Vec<Option<String>> = (0..jobs)

@@ -75,7 +75,8 @@ mod tests {
         for changing in [
             "settle",
             "mv -T \"$job/result.tmp\" \"$job/result\"",
-            "sync \"$job/log\"",
+            "sync \"$job/log\" || true",
+            "rm -f \"$who\"",
             "new=$(mktemp -d \"$job/gate.XXXXXXXX\") || return 1",
             "if ! mv -T \"$new\" \"$job/started\" 2> /dev/null; then",
             "cat > \"$filled/cmd.sh\"",

@@ -1,15 +1,20 @@
 //! A short form of `make test-jobs`: on one shell a part of the cases, on all of them what each verb answers.
 
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
 use greenlight_jobs::{
     VERBS,
     alone::{self, ALONE},
     cases::{self, Case},
+    failing,
     machine::Shell,
     steps::with_stops,
 };
 
 /// Of the cases, every so-many-th is played.
 const EVERY: usize = 5;
+/// Calls of a verb that are looked at.
+const CALLS: u32 = 60;
 
 #[test]
 fn each_verb_answers_alike_on_every_shell() {
@@ -28,6 +33,18 @@ fn a_job_that_is_stopped_anywhere_starts_at_most_once_and_is_never_called_what_i
         assert!(row.violations.is_empty(), "{kind:?}: {:#?}", row.violations);
         assert!(row.cases > 0, "{kind:?}: the verb was never stopped");
     }
+}
+
+#[test]
+fn a_verb_in_which_something_fails_may_have_no_answer_and_never_has_a_false_one() {
+    let calls = failing::Verb::ALL.into_iter().flat_map(|verb| (1..=CALLS).step_by(9).map(move |at| (verb, at)));
+    let calls: Vec<(failing::Verb, u32)> = calls.collect();
+    calls.into_par_iter().for_each(|(verb, at)| {
+        for how in failing::HOW {
+            let came = failing::play(Shell::Dash, VERBS, verb, at, how);
+            came.unwrap_or_else(|error| panic!("{verb:?}, call {at} fails {how} its work: {error:#}"));
+        }
+    });
 }
 
 #[test]

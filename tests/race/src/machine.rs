@@ -17,6 +17,9 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 /// The migration: it counts its start, takes a moment, and ends well.
 const MIGRATION: &str = "echo start >> ~/starts\nsleep 0.1\necho done >> ~/ends\n";
 
+/// Name of the place where it keeps its gates.
+pub const STORE: &str = "races";
+
 /// The machine.
 pub struct Machine {
     folder: TempDir,
@@ -30,7 +33,10 @@ impl Machine {
     pub fn new() -> Result<Self> {
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
-        fs_err::create_dir(folder.path().join("migrate"))?;
+        for name in ["migrate", ".greenlight"] {
+            fs_err::create_dir(folder.path().join(name))?;
+        }
+        fs_err::write(folder.path().join(".greenlight/store"), STORE)?;
         fs_err::write(folder.path().join("migrate/run.sh"), MIGRATION)?;
         Ok(Self { folder })
     }

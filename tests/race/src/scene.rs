@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use crate::machine::STORE;
 use anyhow::{Context, Result, anyhow, bail};
 use async_trait::async_trait;
 use greenlight_engine::{
@@ -192,7 +193,7 @@ async fn play() -> Result<Scene> {
     release.close().await;
     let world = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let clone = clone.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let machine = fs_err::read_to_string("/etc/machine-id")?.trim().to_owned();
+    let machine = format!("{}.{STORE}", fs_err::read_to_string("/etc/machine-id")?.trim());
     let events = journal.all(&run).into_iter().map(|event| at_machine(event, &machine)).collect();
     Ok(Scene { events, world, clone, now_ms })
 }

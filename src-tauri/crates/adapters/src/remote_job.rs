@@ -136,23 +136,17 @@ impl Call {
             printed.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map(|(frame, _)| frame.trim());
         match frame {
             Some("nohelper") => Ok(None),
-            Some("remotefs") => Err(Failure::new(
-                ErrorCode::Internal,
-                "run jobs on the staging machine: its home folder is on another computer (NFS or SMB)",
-            )
-            .hint("Ask a developer to give the login user a home folder on a disk of that machine.")
-            .retry(Retry::Safe)),
+            Some("remotefs") => Err(unfit("its home folder is on another computer (NFS or SMB)")
+                .hint("Ask a developer to give the login user a home folder on a disk of that machine.")),
+            Some("full") => Err(unfit("less than 1 GiB or 10,000 files are free in its home folder")
+                .hint("Ask a developer to make room on the staging machine.")),
             Some("damaged") => {
                 Err(Failure::new(ErrorCode::Unreachable, "send a script to the staging machine whole")
                     .retry(Retry::Safe))
             }
             Some(frame) => match frame.split_once(' ') {
-                Some(("without", program)) => {
-                    Err(Failure::new(ErrorCode::Internal, "run jobs on the staging machine: a program is missing")
-                        .because(program)
-                        .hint("Ask a developer to install util-linux and coreutils on the staging machine.")
-                        .retry(Retry::Safe))
-                }
+                Some(("without", program)) => Err(unfit(&format!("{program} is missing"))
+                    .hint("Ask a developer to install util-linux and coreutils on the staging machine.")),
                 Some(("replaced", by)) => Err(replaced(by)),
                 Some(_) | None => Ok(Some(frame.to_owned())),
             },
@@ -171,6 +165,13 @@ fn replaced(by: &str) -> Failure {
     .hint("Nothing was asked of it. Ask a developer what became of the first machine, and of what ran there.")
     .hint("Then end this release here, and start one that names the new machine.")
     .retry(Retry::No)
+}
+
+/// Nothing was done: jobs cannot be run there as they have to be.
+fn unfit(what: &str) -> Failure {
+    Failure::new(ErrorCode::HostUnfit, format!("run jobs on the staging machine: {what}"))
+        .with("what", what)
+        .retry(Retry::Safe)
 }
 
 fn word(why: Why) -> &'static str {

@@ -2,6 +2,8 @@
 # of util-linux, and coreutils. Each verb may be repeated blindly. It prints one frame between two marks, so that
 # banners and noise of a login are told apart from the answer. One statement stands on a line: the tests stop it at each.
 set -eu
+# A login environment may forbid to write over a file.
+set +C
 # Our own files are private. What the payload writes gets the mode that it gets when a person types the command.
 mask=$(umask)
 umask 077
@@ -17,11 +19,32 @@ environments=$root/environments
 say() { printf '\n<<<JOB:%s\n%s\nJOB:%s>>>\n' "$nonce" "$1" "$nonce"; }
 hash_of() { sha256sum < "$1" | cut -c1-64; }
 boot_id() { cat /proc/sys/kernel/random/boot_id; }
-machine_id() { cat /etc/machine-id; }
+# Seconds that the machine has been up: no clock that somebody sets.
+up() { cut -d. -f1 /proc/uptime; }
+# The machine together with the place where it keeps its gates: a home folder that is empty, or another one, knows nothing of
+# what this machine did.
+machine_id() { echo "$(cat /etc/machine-id).$(cat "$root/store" 2> /dev/null || echo none)"; }
+# Gives that place its name, once. Only whoever does not know the machine yet does this.
+name_store() {
+  mkdir -p "$root"
+  new=$(mktemp "$root/store.XXXXXXXX")
+  tr -d - < /proc/sys/kernel/random/uuid > "$new"
+  sync "$new"
+  # The first one wins.
+  ln "$new" "$root/store" 2> /dev/null || true
+  rm -f "$new"
+  sync "$root" "$HOME"
+}
 # The value of a name in a file of one line of name=value.
 value() { tr ' ' '\n' < "$2" | sed -n "s|^$1=||p"; }
 # Whether nobody holds a lock. Asked with a shared one, for which whoever wants to hold it waits.
 is_free() { flock -n -s "$1" true; }
+
+# Whether a job may still begin, by the clock and, for as long as the machine was not restarted, without one.
+in_time() {
+  [ "$(date +%s)" -le "$(value not_after "$1/spec")" ] || return 1
+  [ "$(boot_id)" != "$(value boot "$1/spec")" ] || [ "$(up)" -le "$(value until "$1/spec")" ]
+}
 
 # The one gate of a job: whoever moves the directory `started` into place decides its fate, once and durably. Fails when
 # somebody else did.
@@ -30,6 +53,11 @@ gate() {
   note="kind=$1 why=$2 boot=$(boot_id) machine=$(machine_id) at=$(date +%s)"
   echo "$note" > "$new/info" || return 1
   sync "$new/info" "$new" || return 1
+  # Asked last: whoever waited for a lock, or stood still with the machine, begins nothing after its time.
+  if [ "$1" = run ] && ! in_time "$job"; then
+    rm -rf "$new"
+    return 1
+  fi
   if ! mv -T "$new" "$job/started" 2> /dev/null; then
     rm -rf "$new"
     return 1
@@ -56,7 +84,7 @@ state_of() {
       # Held by its own supervisor on the way to the gate, it is not busy.
       is_free "$j/lock.sup" && state=busy
     fi
-    [ "$(date +%s)" -le "$(value not_after "$j/spec")" ] || state=expired
+    in_time "$j" || state=expired
     echo "state=$state $facts"
     return
   fi
@@ -97,8 +125,9 @@ place() {
   settle
 }
 
+# SHA256 NOT_AFTER UNTIL MUTEX MAY_CANCEL
 spec() {
-  printf 'v=1 id=%s sha256=%s not_after=%s mutex=%s may_cancel=%s\n' "$id" "$1" "$2" "$3" "$4"
+  printf 'v=1 id=%s sha256=%s not_after=%s boot=%s until=%s mutex=%s may_cancel=%s\n' "$id" "$1" "$2" "$(boot_id)" "$3" "$4" "$5"
 }
 
 # An attempt follows one that is over: the next number is not handed out while the one before may still start.
@@ -109,17 +138,23 @@ is_next() {
   esac
   before=$(state_of "$jobs/${id%.a*}.a$((number - 1))")
   case $before in
-    state=finished* | state=revoked* | state=died* | state=rebooted* | state=moved*) return 0 ;;
+    state=finished* | state=revoked* | state=died* | state=rebooted*) return 0 ;;
     *) return 1 ;;
   esac
 }
 
 # Who holds an environment, as one line; `run=nobody` when nobody does. A file is replaced whole, so it is read without a lock.
+# One that is there and cannot be read is not nobody: then this fails.
 holder_of() {
-  line=$(cat "$environments/$1/holder" 2> /dev/null) || line=run=nobody
-  echo "$line seen=$(cat "$environments/$1/seen" 2> /dev/null || echo 0) machine=$(machine_id) boot=$(boot_id)"
+  line=run=nobody
+  if [ -e "$environments/$1/holder" ]; then
+    line=$(cat "$environments/$1/holder") || return 1
+    [ -n "$line" ] || return 1
+  fi
+  seen=$(cat "$environments/$1/seen" 2> /dev/null) || seen=0
+  echo "$line seen=${seen:-0} machine=$(machine_id) boot=$(boot_id)"
 }
-# The run that holds an environment.
+# The run that holds an environment; nothing, which is no run, when that cannot be read.
 run_of() { holder_of "$1" | tr ' ' '\n' | sed -n 's|^run=||p'; }
 # Whoever wants to change who holds an environment waits until this process is done.
 keep_holder() {
@@ -127,32 +162,36 @@ keep_holder() {
   exec 5>> "$environments/$1/lock"
   flock -w 10 5
 }
-# A time for people to read. Nothing is decided by it.
+# A time for people to read. Nothing is decided by it, also not by its failure.
 note_seen() {
-  date +%s > "$environments/$1/seen.tmp"
-  mv -T "$environments/$1/seen.tmp" "$environments/$1/seen"
+  { date +%s > "$environments/$1/seen.tmp" && mv -T "$environments/$1/seen.tmp" "$environments/$1/seen"; } || true
 }
 
 # RUN FROM SHA256: takes the environment for RUN when FROM, or `nobody`, still holds it; who takes it is the standard input.
 hold() {
-  mkdir -p "$root"
+  mkdir -p "$root/staging"
+  # Read before the lock is taken: a connection that stalls keeps nobody waiting.
+  who=$(mktemp "$root/staging/who.XXXXXXXX")
+  cat > "$who"
+  if [ "$(hash_of "$who")" != "$3" ]; then
+    rm -f "$who"
+    say damaged
+    return
+  fi
   keep_holder "$id" || exit 1
   if [ "$(run_of "$id")" != "$1" ]; then
     if [ "$(run_of "$id")" != "$2" ]; then
+      rm -f "$who"
       say "other $(holder_of "$id")"
       return
     fi
-    cat > "$environments/$id/who"
-    if [ "$(hash_of "$environments/$id/who")" != "$3" ]; then
-      say damaged
-      return
-    fi
-    echo "run=$1 at=$(date +%s) who=$(base64 -w 0 < "$environments/$id/who")" > "$environments/$id/holder.tmp"
+    echo "run=$1 at=$(date +%s) who=$(base64 -w 0 < "$who")" > "$environments/$id/holder.tmp"
     sync "$environments/$id/holder.tmp"
     mv -T "$environments/$id/holder.tmp" "$environments/$id/holder"
   fi
   # Also when whoever moved it into place was stopped before it was durable.
   sync "$environments/$id" "$environments" "$root" "$HOME"
+  rm -f "$who"
   note_seen "$id"
   say "ours $(holder_of "$id")"
 }
@@ -182,6 +221,16 @@ leave() {
 
 # SHA256 SECONDS MUTEX MAY_CANCEL ENVIRONMENT RUN: SECONDS from now on it may start, when RUN holds ENVIRONMENT; the script
 # is the standard input.
+# Whether the output and the result of a job find room: 1 GiB and 10,000 files. A disk that does not count files has room.
+has_room() {
+  room=$(stat -f -c 'blocks=%a size=%S all=%c files=%d' "$root") || return 1
+  for part in $room; do
+    eval "room_${part%%=*}=\${part#*=}"
+  done
+  [ $((room_blocks * (room_size / 512) / 2048)) -ge 1024 ] || return 1
+  [ "$room_all" -eq 0 ] || [ "$room_files" -ge 10000 ]
+}
+
 submit() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
   case $(stat -f -c %T "$root") in
@@ -190,8 +239,10 @@ submit() {
       return
       ;;
   esac
-  # What a connection that was cut left behind.
-  find "$root/staging" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} +
+  if ! has_room; then
+    say full
+    return
+  fi
   if [ ! -d "$job" ]; then
     filled=$(mktemp -d "$root/staging/$id.XXXXXXXX")
     cat > "$filled/cmd.sh"
@@ -200,7 +251,9 @@ submit() {
       say damaged
       return
     fi
-    spec "$1" $(($(date +%s) + $2)) "$3" "$4" > "$filled/spec"
+    now=$(date +%s)
+    since=$(up)
+    spec "$1" $((now + $2)) $((since + $2)) "$3" "$4" > "$filled/spec"
     : > "$filled/log"
     : > "$filled/lock.sup"
     : > "$filled/lock.tree"
@@ -218,12 +271,17 @@ submit() {
       say unfinished
       return
     fi
+    # What connections that were cut left behind.
+    find "$root/staging" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} + || true
     if place "$filled"; then
       say new
       return
     fi
+    # Somebody else put it there, or nobody did.
+    [ -d "$job" ] || exit 1
   fi
-  if [ "$(value kind "$job/started/info" 2> /dev/null)" = revoked ]; then
+  # One of which nothing but the name is there is being closed.
+  if [ "$(value kind "$job/started/info" 2> /dev/null)" = revoked ] || [ "$(value sha256 "$job/spec")" = none ]; then
     say revoked
   elif [ "$(value sha256 "$job/spec")" = "$1" ]; then
     say same
@@ -240,7 +298,9 @@ supervise() {
   exec 8>> lock.sup
   flock -w 5 8 || exit 0
   [ ! -d started ] || exit 0
-  [ "$(date +%s)" -le "$(value not_after spec)" ] || exit 0
+  in_time "$job" || exit 0
+  # What runs is what arrived.
+  [ "$(hash_of cmd.sh)" = "$(value sha256 spec)" ] || exit 0
   exec 7>> "$root/mutex/$(value mutex spec)"
   flock -w 5 7 || exit 0
   # Taken before the gate: whoever sees `started` finds it held or the payload ended.
@@ -248,18 +308,22 @@ supervise() {
   flock -w 5 9 || exit 0
   keep_holder "$2" || exit 0
   [ "$(run_of "$2")" = "$3" ] || exit 0
+  # The place of the result is kept free: it is written over, so a log that fills the disk does not cost it.
+  printf '%255s\n' '' > "$job/result.tmp"
+  sync "$job/result.tmp"
   gate run launched || exit 0
   exec 5>&-
   cd "$HOME"
   (umask "$1" && exec setsid sh "$job/cmd.sh" 8>&-) >> "$job/log" 2>&1 < /dev/null &
   payload=$!
   exec 9>&-
-  echo "$payload" > "$job/group"
+  # Whatever fails besides, its end is written down.
+  echo "$payload" > "$job/group" || true
   code=0
   wait "$payload" || code=$?
-  sync "$job/log"
-  size=$(stat -c %s "$job/log")
-  printf 'exit=%s bytes=%s at=%s boot=%s\n' "$code" "$size" "$(date +%s)" "$(boot_id)" > "$job/result.tmp"
+  sync "$job/log" || true
+  size=$(stat -c %s "$job/log") || size=0
+  printf '%-255s\n' "exit=$code bytes=$size at=$(date +%s) boot=$(boot_id)" 1<> "$job/result.tmp"
   sync "$job/result.tmp"
   mv -T "$job/result.tmp" "$job/result"
   sync "$job"
@@ -284,20 +348,23 @@ revoke() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
   if [ ! -d "$job" ]; then
     filled=$(mktemp -d "$root/staging/$id.XXXXXXXX")
-    spec none 0 none no > "$filled/spec"
+    spec none 0 0 none no > "$filled/spec"
     place "$filled" || true
   fi
   if gate revoked "$1"; then
     say won
     return
   fi
-  if [ "$(value kind "$job/started/info")" = revoked ]; then
-    # Whoever closed it may have been stopped before it was durable.
-    settle
-    say won
-  else
-    say lost
-  fi
+  case $(value kind "$job/started/info") in
+    revoked)
+      # Whoever closed it may have been stopped before it was durable.
+      settle
+      say won
+      ;;
+    run) say lost ;;
+    # Neither: this machine could not close it, on a full disk for example, and it may still start.
+    *) exit 1 ;;
+  esac
 }
 
 cancel() {
@@ -347,6 +414,22 @@ for program in flock setsid sha256sum base64; do
     exit 0
   }
 done
+# Locks are those of the kernel, and a rename replaces nothing.
+case $verb in
+  submit | hold | revoke)
+    flock --version 2> /dev/null | grep -q util-linux || {
+      say 'without flock of util-linux'
+      exit 0
+    }
+    mv --version 2> /dev/null | grep -q 'GNU coreutils' || {
+      say 'without mv of GNU coreutils'
+      exit 0
+    }
+    ;;
+esac
+if [ "$wanted" = any ] && [ ! -s "$root/store" ]; then
+  name_store
+fi
 # Another machine knows nothing of what this one did: it may neither act nor answer in its place (INV-S2).
 if [ "$wanted" != any ] && [ "$wanted" != "$(machine_id)" ]; then
   say "replaced $(machine_id)"

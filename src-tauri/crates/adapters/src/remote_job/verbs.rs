@@ -67,8 +67,8 @@ impl<S: Shell> JobHost<S> {
     async fn framed(&self, host: &HostAddress, call: &Call) -> PortResult<Option<String>> {
         let output = self.shell.run(host, call.does, &call.command, &call.input, VERB).await?;
         call.frame(&output.out).map_err(|failure| {
-            // Another machine says so before the verb: nothing was done.
-            let is_certain = failure.code == ErrorCode::HostReplaced;
+            // Both are said before the verb acts: nothing was done.
+            let is_certain = matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostUnfit);
             if is_certain { failure } else { failure.because(output.err.trim()).changed(Changed::Unknown) }
         })
     }
