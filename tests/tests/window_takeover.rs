@@ -1,8 +1,13 @@
 //! The real window on the pretend production while a colleague at another computer holds production: the person is told who,
-//! takes over with a reason, and is told again when it is taken from her in the middle of Deploy. And a release whose record
-//! is gone is continued on a computer that has none.
+//! takes over with a reason, and is told again when it is taken from her in the middle of Deploy. A release whose record is
+//! gone is continued on a computer that has none. And a computer that dies in its migration, and is opened without a network,
+//! says that it does not know, until it does.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use greenlight_adapters::{keychain::MemorySecrets, ssh::SshHost};
@@ -15,11 +20,56 @@ use greenlight_tests::support::{
     practice::stop_world,
     webdriver::{Display, Driver, Session, WINDOW},
 };
-use greenlight_types::{RunId, StepId};
+use greenlight_types::{RunId, StepId, Trouble};
+use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Virtual seconds per second.
 const SPEED: u32 = 60;
+
+/// A data folder, and a display on which the window comes and goes.
+struct Desk {
+    driver: Driver,
+    data: PathBuf,
+    _display: Display,
+    _folder: TempDir,
+}
+
+impl Desk {
+    async fn new(name: &str) -> Result<Self> {
+        let (display, folder) = (Display::start().await?, open_folder(name)?);
+        // A theme of whoever runs the tests: the pictures are looked at in light and in dark.
+        let theme = std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme));
+        let driver = Driver::start(&display, theme.as_slice()).await?;
+        Ok(Self { driver, data: folder.path().to_owned(), _display: display, _folder: folder })
+    }
+
+    fn world(&self) -> PathBuf {
+        self.data.join("world")
+    }
+
+    async fn open(&self) -> Result<Session> {
+        let session = self.driver.open(&app()?, &["--data-dir", self.data.to_str().context("a plain path")?]).await?;
+        session.set_window(WINDOW.0, WINDOW.1).await?;
+        Ok(session)
+    }
+
+    /// Works at the window to a right end, and closes everything.
+    async fn end(self, session: Session, name: &str, worked: Result<()>) -> Result<()> {
+        if worked.is_err() {
+            let _kept = picture(&session, &format!("{name}-where-it-stopped")).await;
+        }
+        let world = self.world();
+        drop(session);
+        drop(self);
+        stop_world(&world).await?;
+        worked
+    }
+}
+
+async fn picture(session: &Session, name: &str) -> Result<()> {
+    Operator::new(session, PATIENCE).picture(&picture_folder()?.join(format!("{name}.png"))).await
+}
 
 /// The colleague's own way to the staging machine.
 struct Colleague {
@@ -67,7 +117,6 @@ impl Colleague {
 
 async fn taken_over(session: &Session, world: &Path) -> Result<()> {
     let operator = Operator::new(session, PATIENCE);
-    let picture = async |name: &str| operator.picture(&picture_folder()?.join(format!("{name}.png"))).await;
     operator.introduce("Anna").await?;
     operator.set_speed(SPEED).await?;
     let world = Handle::attach(world).await.context("the pretend production does not answer")?;
@@ -83,7 +132,7 @@ async fn taken_over(session: &Session, world: &Path) -> Result<()> {
     let told = operator.read("held").await?;
     ensure!(told.contains("Maria is releasing 2.0.1.12") && told.contains("desk-3"), "{told}");
     ensure!(operator.state().await? == "prepared", "Deploy started while somebody else holds production");
-    picture("takeover-at-deploy").await?;
+    picture(session, "takeover-at-deploy").await?;
     operator.fill("take-reason", "Maria finished her hotfix and forgot to end it; we spoke").await?;
     operator.press("take-environment").await?;
     operator.wait_for_state(&["deploying"]).await?;
@@ -94,7 +143,7 @@ async fn taken_over(session: &Session, world: &Path) -> Result<()> {
     operator.press_within("step-button", PATIENCE).await?;
     let told = operator.read("held").await?;
     ensure!(told.contains("a second hotfix cannot wait"), "{told}");
-    picture("takeover-in-deploy").await?;
+    picture(session, "takeover-in-deploy").await?;
     ensure!(operator.status(StepId::BackUp).await? == "awaitingOperator", "a step began without production");
     operator.fill("take-reason", "Maria's hotfix is out; we spoke").await?;
     operator.press("take-environment").await?;
@@ -120,18 +169,17 @@ async fn begun(session: Session) -> Result<()> {
 
 async fn continued(session: &Session) -> Result<()> {
     let operator = Operator::new(session, PATIENCE);
-    let picture = async |name: &str| operator.picture(&picture_folder()?.join(format!("{name}.png"))).await;
     operator.introduce("Anna").await?;
     operator.draft(VERSION).await?;
     operator.until("who began it", PATIENCE, async || operator.sees("elsewhere").await).await?;
     let told = operator.read("elsewhere").await?;
     ensure!(told.contains("Begun by") && told.contains("unknown"), "{told}");
-    picture("continue-here").await?;
+    picture(session, "continue-here").await?;
     operator.press("continue-here").await?;
     // The start-up settings were not saved yet: from there on every step has its button.
     let step = StepId::RegisterTaskDefinition;
     ensure!(operator.prepare_step(step).await?, "the first step that is open has no button");
-    picture("continued-here").await?;
+    picture(session, "continued-here").await?;
     for done in StepId::ALL.into_iter().take(5) {
         ensure!(operator.status(done).await? == "succeeded", "{done:?} is not recorded as done");
     }
@@ -139,19 +187,63 @@ async fn continued(session: &Session) -> Result<()> {
     operator.wait_for_state(&["prepared"]).await
 }
 
+/// Prepares and deploys up to the migration, and loses computer and network while it runs.
+async fn dies_in_its_migration(session: Session) -> Result<()> {
+    let operator = Operator::new(&session, PATIENCE);
+    operator.introduce("Anna").await?;
+    operator.set_speed(SPEED).await?;
+    operator.draft_and_prepare(VERSION).await?;
+    for step in StepId::ALL.into_iter().take(6) {
+        operator.do_step(step, VERSION).await?;
+    }
+    operator.deploy(VERSION, None).await?;
+    for step in [StepId::BackUp, StepId::DispatchBuild] {
+        operator.do_step(step, VERSION).await?;
+    }
+    operator.wait_done(StepId::AwaitDeployPhase).await?;
+    operator.switch_on(Trouble::ConnectionLostInMigration).await?;
+    ensure!(operator.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+    // From here on slowly: the network stays away for a minute.
+    operator.set_speed(1).await?;
+    operator.press_step(StepId::RunMigration, VERSION).await?;
+    operator.look_at(StepId::RunMigration).await?;
+    operator.until("the lost connection", PATIENCE, async || operator.sees("connection-lost").await).await?;
+    picture(&session, "connection-lost").await?;
+    session.kill_app().await
+}
+
+async fn finds_out(session: &Session) -> Result<()> {
+    let (operator, step) = (Operator::new(session, PATIENCE), StepId::RunMigration);
+    operator.go_to_release().await?;
+    let in_doubt = async || Ok(operator.status(step).await? == "inDoubt");
+    operator.until("the doubt", PATIENCE, in_doubt).await?;
+    operator.look_at(step).await?;
+    let answer = async || Ok(operator.read("doubt-answer").await?.contains("asked at"));
+    operator.until("what the app hears", PATIENCE, answer).await?;
+    ensure!(!operator.sees("step-button").await? && !operator.sees("try-again").await?, "a second start is offered");
+    picture(session, "doubt-without-a-network").await?;
+    operator.press("did-not-happen").await?;
+    picture(session, "doubt-said-by-a-person").await?;
+    operator.press("note-no").await?;
+    operator.set_speed(SPEED).await?;
+    operator.wait_done(step).await
+}
+
+#[tokio::test]
+async fn a_computer_that_died_in_its_migration_says_that_it_does_not_know_until_the_network_is_back() -> Result<()> {
+    let mut desk = Desk::new("window-doubt").await?;
+    dies_in_its_migration(desk.open().await?).await?;
+    desk.driver.restart().await?;
+    let session = desk.open().await?;
+    let ended = finds_out(&session).await;
+    desk.end(session, "doubt", ended).await
+}
+
 #[tokio::test]
 async fn a_release_is_continued_on_a_computer_whose_record_is_empty() -> Result<()> {
-    let display = Display::start().await?;
-    let folder = open_folder("window-continued")?;
-    let data = folder.path().to_owned();
-    let theme = std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme));
-    let mut driver = Driver::start(&display, theme.as_slice()).await?;
-    let args = ["--data-dir", data.to_str().context("a plain path")?];
-    let session = driver.open(&app()?, &args).await?;
-    session.set_window(WINDOW.0, WINDOW.1).await?;
-    let world = data.join("world");
-    begun(session).await?;
-    for entry in fs_err::read_dir(&data)? {
+    let mut desk = Desk::new("window-continued").await?;
+    begun(desk.open().await?).await?;
+    for entry in fs_err::read_dir(&desk.data)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match RECORD.iter().any(|one| name.starts_with(one)) {
@@ -160,37 +252,16 @@ async fn a_release_is_continued_on_a_computer_whose_record_is_empty() -> Result<
             false => {}
         }
     }
-    driver.restart().await?;
-    let session = driver.open(&app()?, &args).await?;
-    session.set_window(WINDOW.0, WINDOW.1).await?;
+    desk.driver.restart().await?;
+    let session = desk.open().await?;
     let ended = continued(&session).await;
-    if ended.is_err() {
-        let operator = Operator::new(&session, PATIENCE);
-        let _kept = operator.picture(&picture_folder()?.join("continued-where-it-stopped.png")).await;
-    }
-    drop(session);
-    drop(driver);
-    stop_world(&world).await?;
-    ended
+    desk.end(session, "continued", ended).await
 }
 
 #[tokio::test]
 async fn a_person_is_told_who_holds_production_and_takes_over_with_a_reason() -> Result<()> {
-    let display = Display::start().await?;
-    let folder = open_folder("window-takeover")?;
-    let data = folder.path().to_owned();
-    let theme = std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme));
-    let driver = Driver::start(&display, theme.as_slice()).await?;
-    let session = driver.open(&app()?, &["--data-dir", data.to_str().context("a plain path")?]).await?;
-    session.set_window(WINDOW.0, WINDOW.1).await?;
-    let world = data.join("world");
-    let ended = taken_over(&session, &world).await;
-    if ended.is_err() {
-        let operator = Operator::new(&session, PATIENCE);
-        let _kept = operator.picture(&picture_folder()?.join("takeover-where-it-stopped.png")).await;
-    }
-    drop(session);
-    drop(driver);
-    stop_world(&world).await?;
-    ended
+    let desk = Desk::new("window-takeover").await?;
+    let session = desk.open().await?;
+    let ended = taken_over(&session, &desk.world()).await;
+    desk.end(session, "takeover", ended).await
 }

@@ -37,7 +37,7 @@ name=${0##*/}
 PATH=${PATH#*/failing:}
 turn=1
 set -C
-while ! { : > "$FAIL_DIR/$turn"; } 2> /dev/null; do turn=$((turn + 1)); done
+while ! { true > "$FAIL_DIR/$turn"; } 2> /dev/null; do turn=$((turn + 1)); done
 [ "$turn" = "$FAIL_AT" ] || exec "$name" "$@"
 [ "$FAIL_HOW" = before ] || "$name" "$@"
 exit 1
