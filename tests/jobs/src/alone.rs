@@ -162,8 +162,8 @@ pub fn orphaned(shell: Shell, verbs: &str) -> Result<()> {
 /// What did not hold.
 pub fn restarted(shell: Shell, verbs: &str) -> Result<()> {
     let verbs = verbs
-        .replace("cat /proc/sys/kernel/random/boot_id", "cat \"$HOME/../boot\"")
-        .replace("cat /etc/machine-id", "cat \"$HOME/../machine\"");
+        .replace("line_of /proc/sys/kernel/random/boot_id", "line_of \"$HOME/../boot\"")
+        .replace("line_of /etc/machine-id", "line_of \"$HOME/../machine\"");
     let machine = running(shell, &verbs)?;
     machine.kill_all();
     machine.rest()?;
@@ -291,6 +291,8 @@ pub fn unlogged(shell: Shell, verbs: &str) -> Result<()> {
     machine.rest()?;
     let result = fs_err::read_to_string(machine.path(&format!("home/.greenlight/jobs/{JOB}/result")))?;
     ensure!(result.starts_with("exit=3 bytes=0 "), "{result:?}");
+    let frame = machine.ask("status", &[JOB])?;
+    ensure!(frame.contains("state=finished ") && frame.contains(" bytes=0 exit=3 "), "{frame}");
     Ok(())
 }
 

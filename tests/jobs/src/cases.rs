@@ -1,6 +1,6 @@
 //! The cases, and what has to hold in each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -144,18 +144,29 @@ fn passes(verb: &str) -> &'static [&'static str] {
     }
 }
 
-/// Every case on these shells.
+/// Every case on these shells: in each row a stop wherever the verb passes when nobody stops it.
 #[must_use]
 pub fn all(steps: &Steps, shells: &[Shell]) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (shell, kind) in shells.iter().flat_map(|shell| KINDS.map(|kind| (*shell, kind))) {
-        for (function, line) in &steps.stops {
-            if passes(kind.verb()).contains(&function.as_str()) {
-                cases.push(Case { kind, shell, line: *line, function: function.clone() });
-            }
-        }
-    }
-    cases
+    let rows: Vec<(Shell, Kind)> = shells.iter().flat_map(|shell| KINDS.map(|kind| (*shell, kind))).collect();
+    let cases: Vec<Vec<Case>> = rows
+        .into_par_iter()
+        .map(|(shell, kind)| {
+            // A row in which the verb is wrong before it is stopped has every stop.
+            let passed = trace(shell, kind, &steps.text).unwrap_or_default();
+            let of_verb = steps.stops.iter().filter(|(function, line)| {
+                passes(kind.verb()).contains(&function.as_str()) && (passed.is_empty() || passed.contains(line))
+            });
+            of_verb.map(|(function, line)| Case { kind, shell, line: *line, function: function.clone() }).collect()
+        })
+        .collect();
+    cases.into_iter().flatten().collect()
+}
+
+/// Where the verb of a row passes.
+fn trace(shell: Shell, kind: Kind, verbs: &str) -> Result<BTreeSet<usize>> {
+    let mut machine = Machine::new(shell, verbs)?;
+    run(&mut machine, kind, &Stop { verb: kind.verb(), line: usize::MAX, how: How::Trace })?;
+    Ok(machine.passed())
 }
 
 /// Plays a case.
@@ -165,33 +176,36 @@ pub fn all(steps: &Steps, shells: &[Shell]) -> Vec<Case> {
 pub fn play(case: &Case, verbs: &str) -> Result<Came> {
     let mut machine = Machine::new(case.shell, verbs)?;
     let stop = Stop { verb: case.kind.verb(), line: case.line, how: case.kind.how() };
-    let is_held = matches!(case.kind, Kind::StatusHeldOverAStart | Kind::StatusHeldOverAnEnd);
-    machine.payload(is_held)?;
-    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
-    if !matches!(case.kind, Kind::SubmitKilled | Kind::EarlyRevokeKilled) {
-        ensure!(machine.submit()? == "new", "the job is not put there");
-    }
-    let came = match case.kind {
-        Kind::SubmitKilled => submit_killed(&mut machine, &stop),
-        Kind::LaunchKilled => launch_killed(&mut machine, &stop),
-        Kind::SupervisorKilledThenLaunched => supervisor_killed(&mut machine, &stop, false),
-        Kind::SupervisorKilledThenRevoked => supervisor_killed(&mut machine, &stop, true),
-        Kind::RevokeKilled | Kind::EarlyRevokeKilled => revoke_killed(&mut machine, &stop),
-        Kind::SupervisorHeldWhileAsked => held_while_asked(&mut machine, &stop),
-        Kind::SupervisorHeldWhileLaunched => held_while_launched(&mut machine, &stop),
-        Kind::SupervisorHeldWhileRevoked => held_while_revoked(&mut machine, &stop),
-        Kind::StatusHeldOverAWholeJob => status_held(&mut machine, &stop, &["waiting", "busy", "running", "finished"]),
-        Kind::StatusHeldOverAStart => status_held(&mut machine, &stop, &["waiting", "busy", "running"]),
-        Kind::StatusHeldOverAnEnd => status_held(&mut machine, &stop, &["running", "finished"]),
-        Kind::RevokeHeldWhileLaunched => revoke_held(&mut machine, &stop),
-        Kind::HoldKilled => holders::hold_killed(&mut machine, &stop),
-        Kind::LeaveKilled => holders::leave_killed(&mut machine, &stop),
-        Kind::SupervisorHeldWhileTakenOver => holders::supervisor_held_while_taken(&mut machine, &stop),
-    }?;
+    let came = run(&mut machine, case.kind, &stop)?;
     // Whatever happened: one start at most, each of them durable, and none that is denied.
     ensure!(machine.starts() <= 1, "the payload began {} times", machine.starts());
     durable(&machine)?;
     Ok(came)
+}
+
+fn run(machine: &mut Machine, kind: Kind, stop: &Stop) -> Result<Came> {
+    machine.payload(matches!(kind, Kind::StatusHeldOverAStart | Kind::StatusHeldOverAnEnd))?;
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
+    if !matches!(kind, Kind::SubmitKilled | Kind::EarlyRevokeKilled) {
+        ensure!(machine.submit()? == "new", "the job is not put there");
+    }
+    match kind {
+        Kind::SubmitKilled => submit_killed(machine, stop),
+        Kind::LaunchKilled => launch_killed(machine, stop),
+        Kind::SupervisorKilledThenLaunched => supervisor_killed(machine, stop, false),
+        Kind::SupervisorKilledThenRevoked => supervisor_killed(machine, stop, true),
+        Kind::RevokeKilled | Kind::EarlyRevokeKilled => revoke_killed(machine, stop),
+        Kind::SupervisorHeldWhileAsked => held_while_asked(machine, stop),
+        Kind::SupervisorHeldWhileLaunched => held_while_launched(machine, stop),
+        Kind::SupervisorHeldWhileRevoked => held_while_revoked(machine, stop),
+        Kind::StatusHeldOverAWholeJob => status_held(machine, stop, &["waiting", "busy", "running", "finished"]),
+        Kind::StatusHeldOverAStart => status_held(machine, stop, &["waiting", "busy", "running"]),
+        Kind::StatusHeldOverAnEnd => status_held(machine, stop, &["running", "finished"]),
+        Kind::RevokeHeldWhileLaunched => revoke_held(machine, stop),
+        Kind::HoldKilled => holders::hold_killed(machine, stop),
+        Kind::LeaveKilled => holders::leave_killed(machine, stop),
+        Kind::SupervisorHeldWhileTakenOver => holders::supervisor_held_while_taken(machine, stop),
+    }
 }
 
 /// INV-D3: before the payload's first instruction the gate is on disk, and everything that leads to it.

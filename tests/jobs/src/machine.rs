@@ -1,6 +1,7 @@
 //! A staging machine of one case: a home folder, a shell under the name `sh`, and the verbs.
 
 use std::{
+    collections::BTreeSet,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -57,6 +58,8 @@ pub enum How {
     Kill,
     /// Held until it is let go.
     Pause,
+    /// Not stopped: where it passes is written down.
+    Trace,
 }
 
 /// Where a verb is to be stopped.
@@ -111,7 +114,7 @@ impl Machine {
         let path = format!("{}:{}:/usr/bin:/bin", of(self.shell.folder()), of("recorded"));
         let living = stop.map_or_else(|| self.path("living"), |(_, folder)| folder.join("living"));
         command
-            .args(["-c", "exec 3>> \"$0\"; flock -s 3; exec sh \"$@\""])
+            .args(["-c", "exec 3>> \"$0\"; /usr/bin/flock -s 3; exec sh \"$@\""])
             .arg(living)
             .arg(self.path("verbs.sh"))
             .args(["N", verb])
@@ -124,7 +127,11 @@ impl Machine {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         if let Some((stop, folder)) = stop {
-            let how = if stop.how == How::Kill { "kill" } else { "pause" };
+            let how = match stop.how {
+                How::Kill => "kill",
+                How::Pause => "pause",
+                How::Trace => "trace",
+            };
             command
                 .env("STOP_AT", stop.line.to_string())
                 .env("STOP_VERB", stop.verb)
@@ -328,6 +335,13 @@ impl Machine {
         Ok(fs_err::write(self.path("home/go"), "")?)
     }
 
+    /// Where the first verb that was begun to be traced passed.
+    #[must_use]
+    pub fn passed(&self) -> BTreeSet<usize> {
+        let text = fs_err::read_to_string(self.path("stops/1/passed")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
     /// Whether nothing lives of all the verbs that were asked; those that were begun to be stopped are not counted.
     #[must_use]
     pub fn is_asked_over(&self) -> bool {
@@ -461,9 +475,9 @@ impl Stopped {
     }
 }
 
+/// The lock of `flock`, asked without a process; it is let go at once.
 fn is_free(lock: &Path) -> bool {
-    let asked = Command::new("flock").args(["-n", "-x"]).arg(lock).arg("true").status();
-    asked.is_ok_and(|status| status.success())
+    std::fs::File::open(lock).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 pub(crate) fn framed(printed: &[u8]) -> String {

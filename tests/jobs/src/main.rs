@@ -15,8 +15,6 @@ use greenlight_jobs::{
 };
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-/// Lanes in which the calls of one verb fail side by side.
-const LANES: u32 = 4;
 /// Launches at once of one job.
 const LAUNCHES: usize = 10;
 
@@ -41,7 +39,7 @@ fn main() -> ExitCode {
         }
         violations += say(name, &row);
     }
-    for (verb, row) in failing::table(&Shell::ALL, VERBS, LANES) {
+    for (verb, row) in failing::table(VERBS) {
         violations += say(&format!("SomethingFailsIn{verb:?}"), &row);
     }
     let mut row = Row { cases: u32::try_from(jobs).unwrap_or(u32::MAX), violations: Vec::new() };

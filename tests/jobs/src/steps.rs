@@ -1,11 +1,13 @@
 //! Finds the statements of the verbs, and puts a stop before each.
 
-/// Where a stop takes its orders from: the environment of the process. It happens once, at the first pass.
+/// Where a stop takes its orders from: the environment of the process. It happens once, at the first pass; a trace writes every
+/// pass down instead.
 const STOP: &str = r#"
 __stop() {
+  if [ "${STOP_HOW-}" = trace ] && [ "${STOP_VERB-}" = "$verb" ]; then echo "$1" >> "$STOP_DIR/passed"; fi
   [ "${STOP_AT-}" = "$1" ] && [ "${STOP_VERB-}" = "$verb" ] && [ ! -e "$STOP_DIR/reached" ] || return 0
   : > "$STOP_DIR/reached"
-  if [ "$STOP_HOW" = kill ]; then kill -9 $$; fi
+  if [ "$STOP_HOW" = kill ]; then kill -9 $$; exit; fi
   __n=0
   while [ ! -e "$STOP_DIR/go" ] && [ "$__n" -lt 2000 ]; do
     sleep 0.005

@@ -36,7 +36,10 @@ async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: O
                     Observation::NotDone { evidence } => Observation::Unknown {
                         why: format!("{evidence} But its gate could not be closed: something has passed it."),
                     },
-                    seen => seen,
+                    seen @ (Observation::Done { .. }
+                    | Observation::InProgress { .. }
+                    | Observation::Conflict { .. }
+                    | Observation::Unknown { .. }) => seen,
                 },
                 Err(failure) => Observation::Unknown { why: failure.to_string() },
             }

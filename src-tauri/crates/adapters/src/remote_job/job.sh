@@ -18,12 +18,20 @@ job=$jobs/$id
 environments=$root/environments
 say() { printf '\n<<<JOB:%s\n%s\nJOB:%s>>>\n' "$nonce" "$1" "$nonce"; }
 hash_of() { sha256sum < "$1" | cut -c1-64; }
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
+# The first line of a file, without a process of its own; fails when there is none. Its end may be missing.
+line_of() {
+  first=
+  read -r first < "$1" || [ -n "$first" ] || return 1
+  echo "$first"
+}
 # Seconds that the machine has been up: no clock that somebody sets.
-up() { cut -d. -f1 /proc/uptime; }
+up() {
+  passed=$(line_of /proc/uptime)
+  echo "${passed%%.*}"
+}
 # The machine together with the place where it keeps its gates: a home folder that is empty, or another one, knows nothing of
 # what this machine did.
-machine_id() { echo "$(cat /etc/machine-id).$(cat "$root/store" 2> /dev/null || echo none)"; }
+machine_id() { echo "$(line_of /etc/machine-id).$(line_of "$root/store" 2> /dev/null || echo none)"; }
 # Gives that place its name, once. Only whoever does not know the machine yet does this.
 name_store() {
   mkdir -p "$root"
@@ -35,22 +43,33 @@ name_store() {
   rm -f "$new"
   sync "$root" "$HOME"
 }
-# The value of a name in a file of one line of name=value.
-value() { tr ' ' '\n' < "$2" | sed -n "s|^$1=||p"; }
+# The value of a name in a line of name=value; nothing when it has none.
+field() {
+  for one in $2; do
+    case $one in
+      "$1="*)
+        echo "${one#*=}"
+        return
+        ;;
+    esac
+  done
+}
+# The same in the one line of a file.
+value() { field "$1" "$(line_of "$2")"; }
 # Whether nobody holds a lock. Asked with a shared one, for which whoever wants to hold it waits.
-is_free() { flock -n -s "$1" true; }
+is_free() { (flock -n -s 4) 4< "$1"; }
 
 # Whether a job may still begin, by the clock and, for as long as the machine was not restarted, without one.
 in_time() {
   [ "$(date +%s)" -le "$(value not_after "$1/spec")" ] || return 1
-  [ "$(boot_id)" != "$(value boot "$1/spec")" ] || [ "$(up)" -le "$(value until "$1/spec")" ]
+  [ "$boot" != "$(value boot "$1/spec")" ] || [ "$(up)" -le "$(value until "$1/spec")" ]
 }
 
 # The one gate of a job: whoever moves the directory `started` into place decides its fate, once and durably. Fails when
 # somebody else did.
 gate() {
   new=$(mktemp -d "$job/gate.XXXXXXXX") || return 1
-  note="kind=$1 why=$2 boot=$(boot_id) machine=$(machine_id) at=$(date +%s)"
+  note="kind=$1 why=$2 boot=$boot machine=$here at=$(date +%s)"
   echo "$note" > "$new/info" || return 1
   sync "$new/info" "$new" || return 1
   # Asked last: whoever waited for a lock, or stood still with the machine, begins nothing after its time.
@@ -73,7 +92,7 @@ settle() { sync "$job" "$jobs" "$root" "$HOME"; }
 # result that is read after that is final.
 state_of() {
   j=$1
-  facts="machine=$(machine_id) boot=$(boot_id) now=$(date +%s)"
+  facts="machine=$here boot=$boot now=$(date +%s)"
   if [ ! -d "$j" ]; then
     echo "state=absent $facts"
     return
@@ -88,9 +107,10 @@ state_of() {
     echo "state=$state $facts"
     return
   fi
-  at=$(value at "$j/started/info")
-  if [ "$(value kind "$j/started/info")" = revoked ]; then
-    echo "state=revoked at=$at why=$(value why "$j/started/info") $facts"
+  info=$(line_of "$j/started/info") || info=
+  at=$(field at "$info")
+  if [ "$(field kind "$info")" = revoked ]; then
+    echo "state=revoked at=$at why=$(field why "$info") $facts"
     return
   fi
   supervisor=free
@@ -105,14 +125,14 @@ state_of() {
     state=running
   elif [ "$tree" = held ]; then
     state=orphaned
-  elif [ "$(value machine "$j/started/info")" != "$(machine_id)" ]; then
+  elif [ "$(field machine "$info")" != "$here" ]; then
     state=moved
-  elif [ "$(value boot "$j/started/info")" != "$(boot_id)" ]; then
+  elif [ "$(field boot "$info")" != "$boot" ]; then
     state=rebooted
   else
     state=died
   fi
-  echo "state=$state at=$at bytes=$(stat -c %s "$j/log") $ended$facts"
+  echo "state=$state at=$at bytes=$(stat -c %s "$j/log" 2> /dev/null || echo 0) $ended$facts"
 }
 
 # Moves a filled directory of `staging` into place. Fails when the job is there already.
@@ -127,7 +147,7 @@ place() {
 
 # SHA256 NOT_AFTER UNTIL MUTEX MAY_CANCEL
 spec() {
-  printf 'v=1 id=%s sha256=%s not_after=%s boot=%s until=%s mutex=%s may_cancel=%s\n' "$id" "$1" "$2" "$(boot_id)" "$3" "$4" "$5"
+  printf 'v=1 id=%s sha256=%s not_after=%s boot=%s until=%s mutex=%s may_cancel=%s\n' "$id" "$1" "$2" "$boot" "$3" "$4" "$5"
 }
 
 # An attempt follows one that is over: the next number is not handed out while the one before may still start.
@@ -148,14 +168,13 @@ is_next() {
 holder_of() {
   line=run=nobody
   if [ -e "$environments/$1/holder" ]; then
-    line=$(cat "$environments/$1/holder") || return 1
-    [ -n "$line" ] || return 1
+    line=$(line_of "$environments/$1/holder") || return 1
   fi
-  seen=$(cat "$environments/$1/seen" 2> /dev/null) || seen=0
-  echo "$line seen=${seen:-0} machine=$(machine_id) boot=$(boot_id)"
+  seen=$(line_of "$environments/$1/seen" 2> /dev/null) || seen=0
+  echo "$line seen=$seen machine=$here boot=$boot"
 }
 # The run that holds an environment; nothing, which is no run, when that cannot be read.
-run_of() { holder_of "$1" | tr ' ' '\n' | sed -n 's|^run=||p'; }
+run_of() { field run "$(holder_of "$1")"; }
 # Whoever wants to change who holds an environment waits until this process is done.
 keep_holder() {
   mkdir -p "$environments/$1"
@@ -219,8 +238,6 @@ leave() {
   say left
 }
 
-# SHA256 SECONDS MUTEX MAY_CANCEL ENVIRONMENT RUN: SECONDS from now on it may start, when RUN holds ENVIRONMENT; the script
-# is the standard input.
 # Whether the output and the result of a job find room: 1 GiB and 10,000 files. A disk that does not count files has room.
 has_room() {
   room=$(stat -f -c 'blocks=%a size=%S all=%c files=%d' "$root") || return 1
@@ -231,6 +248,8 @@ has_room() {
   [ "$room_all" -eq 0 ] || [ "$room_files" -ge 10000 ]
 }
 
+# SHA256 SECONDS MUTEX MAY_CANCEL ENVIRONMENT RUN: SECONDS from now on it may start, when RUN holds ENVIRONMENT; the script
+# is the standard input.
 submit() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
   case $(stat -f -c %T "$root") in
@@ -323,8 +342,8 @@ supervise() {
   wait "$payload" || code=$?
   sync "$job/log" || true
   size=$(stat -c %s "$job/log") || size=0
-  printf '%-255s\n' "exit=$code bytes=$size at=$(date +%s) boot=$(boot_id)" 1<> "$job/result.tmp"
-  sync "$job/result.tmp"
+  printf '%-255s\n' "exit=$code bytes=$size at=$(date +%s) boot=$boot" 1<> "$job/result.tmp"
+  sync "$job/result.tmp" || true
   mv -T "$job/result.tmp" "$job/result"
   sync "$job"
 }
@@ -414,25 +433,25 @@ for program in flock setsid sha256sum base64; do
     exit 0
   }
 done
-# Locks are those of the kernel, and a rename replaces nothing.
-case $verb in
-  submit | hold | revoke)
-    flock --version 2> /dev/null | grep -q util-linux || {
-      say 'without flock of util-linux'
-      exit 0
-    }
-    mv --version 2> /dev/null | grep -q 'GNU coreutils' || {
-      say 'without mv of GNU coreutils'
-      exit 0
-    }
-    ;;
-esac
+# Locks are those of the kernel, and a rename replaces nothing. Asked by the verb that comes before any job.
+if [ "$verb" = hold ]; then
+  flock --version 2> /dev/null | grep -q util-linux || {
+    say 'without flock of util-linux'
+    exit 0
+  }
+  mv --version 2> /dev/null | grep -q 'GNU coreutils' || {
+    say 'without mv of GNU coreutils'
+    exit 0
+  }
+fi
 if [ "$wanted" = any ] && [ ! -s "$root/store" ]; then
   name_store
 fi
 # Another machine knows nothing of what this one did: it may neither act nor answer in its place (INV-S2).
-if [ "$wanted" != any ] && [ "$wanted" != "$(machine_id)" ]; then
-  say "replaced $(machine_id)"
+here=$(machine_id)
+boot=$(line_of /proc/sys/kernel/random/boot_id)
+if [ "$wanted" != any ] && [ "$wanted" != "$here" ]; then
+  say "replaced $here"
   exit 0
 fi
 shift 4
