@@ -14,7 +14,7 @@ use greenlight_jobs::{
 /// Of the cases, every so-many-th is played.
 const EVERY: usize = 5;
 /// Calls of a verb that are looked at.
-const CALLS: u32 = 60;
+const CALLS: u32 = 24;
 
 #[test]
 fn each_verb_answers_alike_on_every_shell() {
@@ -37,7 +37,7 @@ fn a_job_that_is_stopped_anywhere_starts_at_most_once_and_is_never_called_what_i
 
 #[test]
 fn a_verb_in_which_something_fails_may_have_no_answer_and_never_has_a_false_one() {
-    let calls = failing::Verb::ALL.into_iter().flat_map(|verb| (1..=CALLS).step_by(9).map(move |at| (verb, at)));
+    let calls = failing::Verb::ALL.into_iter().flat_map(|verb| (1..=CALLS).step_by(3).map(move |at| (verb, at)));
     let calls: Vec<(failing::Verb, u32)> = calls.collect();
     let reached: usize = calls
         .into_par_iter()
@@ -49,7 +49,7 @@ fn a_verb_in_which_something_fails_may_have_no_answer_and_never_has_a_false_one(
             failing::HOW.map(fails).into_iter().sum::<usize>()
         })
         .sum();
-    assert!(reached > 40, "only {reached} calls failed");
+    assert!(reached > 60, "only {reached} calls failed");
 }
 
 #[test]
