@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// All of them but the launches at once, by their names.
-pub const ALONE: [(&str, Check); 8] = [
+pub const ALONE: [(&str, Check); 9] = [
     ("Plain", plain),
     ("Orphaned", orphaned),
     ("Restarted", restarted),
@@ -23,6 +23,7 @@ pub const ALONE: [(&str, Check); 8] = [
     ("HomeEmptied", emptied),
     ("TakenByWhoNeverSpeaks", stalled),
     ("LogIsRemoved", unlogged),
+    ("HolderCannotBeRead", unheld),
 ];
 
 /// One of them.
@@ -293,6 +294,21 @@ pub fn unlogged(shell: Shell, verbs: &str) -> Result<()> {
     ensure!(result.starts_with("exit=3 bytes=0 "), "{result:?}");
     let frame = machine.ask("status", &[JOB])?;
     ensure!(frame.contains("state=finished ") && frame.contains(" bytes=0 exit=3 "), "{frame}");
+    Ok(())
+}
+
+/// A holder that is there and cannot be read is somebody: nobody takes the environment from nobody.
+///
+/// # Errors
+/// What did not hold.
+pub fn unheld(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    machine.payload(false)?;
+    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
+    let holder = machine.path(&format!("home/.greenlight/environments/{ENVIRONMENT}/holder"));
+    fs_err::write(&holder, "")?;
+    let taken = machine.hold("run-2", "nobody")?;
+    ensure!(!taken.starts_with("ours ") && fs_err::read(&holder)?.is_empty(), "taken from somebody: {taken:?}");
     Ok(())
 }
 
