@@ -143,6 +143,22 @@ impl JobState {
         matches!(self, Self::Absent | Self::NotStarted | Self::Busy | Self::Expired | Self::Revoked(_))
     }
 
+    /// Exit code and time of the end of its script, once it has ended with a result.
+    #[must_use]
+    pub const fn end(&self) -> Option<(i32, &Stamp)> {
+        match self {
+            Self::Finished { exit, finished_at } => Some((*exit, finished_at)),
+            Self::Absent
+            | Self::NotStarted
+            | Self::Busy
+            | Self::Expired
+            | Self::Revoked(_)
+            | Self::Running
+            | Self::Orphaned
+            | Self::Lost { .. } => None,
+        }
+    }
+
     /// Its script runs now.
     #[must_use]
     pub const fn is_alive(&self) -> bool {

@@ -176,18 +176,8 @@ async fn before_the_migration(
     let Some(began) = job::newest_start(&migrations, &prefix).and_then(|one| one.started_at.as_ref()) else {
         return Ok(None);
     };
-    let ended = |one: &JobStatus| match &one.state {
-        JobState::Finished { exit: 0, finished_at } => crate::time::ms(finished_at),
-        JobState::Finished { .. }
-        | JobState::Absent
-        | JobState::NotStarted
-        | JobState::Busy
-        | JobState::Expired
-        | JobState::Revoked(_)
-        | JobState::Running
-        | JobState::Orphaned
-        | JobState::Lost { .. } => None,
-    };
+    let ended =
+        |one: &JobStatus| one.state.end().filter(|(exit, _)| *exit == 0).and_then(|(_, at)| crate::time::ms(at));
     let before = backups.iter().filter_map(|one| Some((ended(one)?, one)));
     let newest = before.filter(|(at, _)| Some(*at) <= crate::time::ms(began)).max_by_key(|(at, _)| *at);
     Ok(newest.map(|(_, one)| one.clone()))

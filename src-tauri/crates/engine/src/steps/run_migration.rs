@@ -204,17 +204,7 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
         "The migration of {} was started already ({since}), and {state}. It is followed here: nothing is started.",
         run.version
     );
-    let finished_at = match &one.state {
-        JobState::Finished { finished_at, .. } => finished_at.0.clone(),
-        JobState::Absent
-        | JobState::NotStarted
-        | JobState::Busy
-        | JobState::Expired
-        | JobState::Revoked(_)
-        | JobState::Running
-        | JobState::Orphaned
-        | JobState::Lost { .. } => String::new(),
-    };
+    let finished_at = one.state.end().map(|(_, at)| at.0.clone()).unwrap_or_default();
     let draft = PlanDraft::new(step, run, button, lede)
         .input("job", one.id.clone())
         .input("started_at", one.started_at.as_ref().map(|at| at.0.clone()).unwrap_or_default())
