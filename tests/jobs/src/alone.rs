@@ -11,6 +11,7 @@ use anyhow::{Result, ensure};
 use crate::{
     cases::whole_output,
     machine::{ENVIRONMENT, JOB, Machine, RUN, Shell, state_of},
+    ready::{self, Led},
 };
 
 /// All of them but the launches at once, by their names.
@@ -96,10 +97,7 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
 /// # Errors
 /// What did not hold.
 pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<()> {
-    let machine = Machine::new(shell, verbs)?;
-    machine.payload(false)?;
-    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
-    ensure!(machine.submit()? == "new", "the job is not put there");
+    let machine = ready::machine(shell, verbs, false, Led::Submitted)?;
     let (mut rng, mut acts) = (fastrand::Rng::with_seed(seed), vec!["launch"; launches]);
     acts.extend(["status"; 3]);
     if rng.u8(..3) == 0 {
@@ -186,10 +184,7 @@ pub fn restarted(shell: Shell, verbs: &str) -> Result<()> {
 /// What did not hold.
 pub fn probed(shell: Shell, verbs: &str) -> Result<()> {
     for lock in [format!("jobs/{JOB}/lock.sup"), format!("jobs/{JOB}/lock.tree"), "mutex/rally.prod-db".to_owned()] {
-        let machine = Machine::new(shell, verbs)?;
-        machine.payload(false)?;
-        ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
-        ensure!(machine.submit()? == "new", "the job is not put there");
+        let machine = ready::machine(shell, verbs, false, Led::Submitted)?;
         let held = machine.path(&format!("home/.greenlight/{lock}"));
         let mut question = Command::new("flock")
             .arg("-s")

@@ -8,6 +8,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use crate::{
     holders,
     machine::{ENVIRONMENT, How, JOB, Machine, RUN, Shell, Stop, state_of},
+    ready::{self, Led},
     steps::Steps,
 };
 
@@ -164,7 +165,7 @@ pub fn all(steps: &Steps, shells: &[Shell]) -> Vec<Case> {
 
 /// Where the verb of a row passes.
 fn trace(shell: Shell, kind: Kind, verbs: &str) -> Result<BTreeSet<usize>> {
-    let mut machine = Machine::new(shell, verbs)?;
+    let mut machine = set_up(shell, kind, verbs)?;
     run(&mut machine, kind, &Stop { verb: kind.verb(), line: usize::MAX, how: How::Trace })?;
     Ok(machine.passed())
 }
@@ -174,7 +175,7 @@ fn trace(shell: Shell, kind: Kind, verbs: &str) -> Result<BTreeSet<usize>> {
 /// # Errors
 /// What did not hold.
 pub fn play(case: &Case, verbs: &str) -> Result<Came> {
-    let mut machine = Machine::new(case.shell, verbs)?;
+    let mut machine = set_up(case.shell, case.kind, verbs)?;
     let stop = Stop { verb: case.kind.verb(), line: case.line, how: case.kind.how() };
     let came = run(&mut machine, case.kind, &stop)?;
     // Whatever happened: one start at most, each of them durable, and none that is denied.
@@ -183,12 +184,13 @@ pub fn play(case: &Case, verbs: &str) -> Result<Came> {
     Ok(came)
 }
 
+fn set_up(shell: Shell, kind: Kind, verbs: &str) -> Result<Machine> {
+    let is_held = matches!(kind, Kind::StatusHeldOverAStart | Kind::StatusHeldOverAnEnd);
+    let is_early = matches!(kind, Kind::SubmitKilled | Kind::EarlyRevokeKilled);
+    ready::machine(shell, verbs, is_held, if is_early { Led::Held } else { Led::Submitted })
+}
+
 fn run(machine: &mut Machine, kind: Kind, stop: &Stop) -> Result<Came> {
-    machine.payload(matches!(kind, Kind::StatusHeldOverAStart | Kind::StatusHeldOverAnEnd))?;
-    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
-    if !matches!(kind, Kind::SubmitKilled | Kind::EarlyRevokeKilled) {
-        ensure!(machine.submit()? == "new", "the job is not put there");
-    }
     match kind {
         Kind::SubmitKilled => submit_killed(machine, stop),
         Kind::LaunchKilled => launch_killed(machine, stop),

@@ -9,6 +9,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use crate::{
     cases::Row,
     machine::{ENVIRONMENT, JOB, Machine, RUN, Shell, framed},
+    ready::{self, Led},
 };
 
 /// Programs that fail when it is their turn.
@@ -118,12 +119,8 @@ pub fn table(verbs: &str) -> Vec<(Verb, Row)> {
 /// # Errors
 /// What did not hold.
 pub fn play(shell: Shell, verbs: &str, verb: Verb, at: u32, how: &str) -> Result<bool> {
-    let machine = Machine::new(shell, verbs)?;
-    machine.payload(false)?;
-    ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
-    if !matches!(verb, Verb::Submit | Verb::EarlyRevoke) {
-        ensure!(machine.submit()? == "new", "the job is not put there");
-    }
+    let is_early = matches!(verb, Verb::Submit | Verb::EarlyRevoke);
+    let machine = ready::machine(shell, verbs, false, if is_early { Led::Held } else { Led::Submitted })?;
     let take = |from: &str| machine.hold_arguments(OTHER, from);
     let (name, arguments) = match verb {
         Verb::Submit => ("submit", machine.submit_arguments()),

@@ -9,6 +9,7 @@ pub mod failing;
 mod holders;
 pub mod machine;
 pub mod mutants;
+pub mod ready;
 pub mod steps;
 
 /// The verbs as the app sends them.

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    io::Write as _,
+    io::{Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -26,8 +27,11 @@ pub const RUN: &str = "run-1";
 /// Who takes it.
 const WHO: &[u8] = b"{\"person\":\"Anna\"}";
 
+/// The first line of the verbs here: it and everything that it starts holds the pipe.
+const HOLDS: &str = "exec 3<> \"$LIVING\"\n";
+
 /// A shell that stands for `sh`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shell {
     /// Debian's.
     Dash,
@@ -93,8 +97,8 @@ impl Machine {
         for name in ["home", "stops"] {
             fs_err::create_dir(machine.path(name))?;
         }
-        fs_err::write(machine.path("verbs.sh"), verbs)?;
-        fs_err::write(machine.path("living"), "")?;
+        fs_err::write(machine.path("verbs.sh"), format!("{HOLDS}{verbs}"))?;
+        pipe(&machine.path("living"))?;
         fs_err::write(machine.path("who"), WHO)?;
         Ok(machine)
     }
@@ -105,24 +109,27 @@ impl Machine {
         self.folder.path().join(name)
     }
 
-    /// Everything that the verb starts inherits a lock on the file `living`: a kernel fact, where a list of processes is
-    /// a guess.
+    /// Everything that the verb starts inherits an end of the pipe `living`: a kernel fact, where a list of processes is a
+    /// guess.
     pub(crate) fn command(&self, verb: &str, arguments: &[&str], stop: Option<(&Stop, &Path)>) -> Command {
-        let mut command = Command::new("/bin/dash");
+        self.command_of("any", verb, arguments, stop)
+    }
+
+    fn command_of(&self, machine: &str, verb: &str, arguments: &[&str], stop: Option<(&Stop, &Path)>) -> Command {
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("machine");
         let of = |name: &str| programs.join(name).display().to_string();
         let path = format!("{}:{}:/usr/bin:/bin", of(self.shell.folder()), of("recorded"));
         let living = stop.map_or_else(|| self.path("living"), |(_, folder)| folder.join("living"));
+        let mut command = Command::new(programs.join(self.shell.folder()).join("sh"));
         command
-            .args(["-c", "exec 3>> \"$0\"; /usr/bin/flock -s 3; exec sh \"$@\""])
-            .arg(living)
             .arg(self.path("verbs.sh"))
             .args(["N", verb])
             .args(arguments.first())
-            .arg("any")
+            .arg(machine)
             .args(arguments.get(1..).unwrap_or_default())
             .env_clear()
             .envs([("PATH", path), ("HOME", self.path("home").display().to_string()), ("LC_ALL", "C".into())])
+            .env("LIVING", living)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -154,14 +161,7 @@ impl Machine {
     /// # Errors
     /// When the verb cannot be started.
     pub fn ask_of(&self, verb: &str, arguments: &[&str], machine: &str) -> Result<String> {
-        let command = self.command(verb, arguments, None);
-        let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
-        let mut other = Command::new(command.get_program());
-        for argument in arguments {
-            other.arg(if argument == "any" { machine.into() } else { argument });
-        }
-        other.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Ok(framed(&other.stdin(Stdio::null()).output()?.stdout))
+        Ok(framed(&self.command_of(machine, verb, arguments, None).output()?.stdout))
     }
 
     /// The id of this machine, with the place where it keeps its gates.
@@ -182,7 +182,7 @@ impl Machine {
         self.stops += 1;
         let folder = self.path("stops").join(self.stops.to_string());
         fs_err::create_dir(&folder)?;
-        fs_err::write(folder.join("living"), "")?;
+        pipe(&folder.join("living"))?;
         let mut command = self.command(verb, arguments, Some((stop, &folder)));
         if verb == "submit" {
             command.stdin(fs_err::File::open(self.path("payload"))?.into_file());
@@ -257,14 +257,12 @@ impl Machine {
     /// When it cannot be written.
     pub fn payload(&self, is_held: bool) -> Result<()> {
         let hold = if is_held {
-            "n=0; while [ ! -e ~/go ] && [ $n -lt 3000 ]; do sleep 0.005; n=$((n + 1)); done\n"
+            "n=0; while [ ! -e ~/go ] && [ $n -lt 1000 ]; do sleep 0.02; n=$((n + 1)); done\n"
         } else {
             ""
         };
-        let durable = self.path("durable");
         let text = format!(
-            "cp {} ~/durable\necho $PPID > ~/supervisor\necho start >> ~/starts\n{hold}echo done\nexit 3\n",
-            durable.display()
+            "cp ~/../durable ~/durable\necho $PPID > ~/supervisor\necho start >> ~/starts\n{hold}echo done\nexit 3\n"
         );
         Ok(fs_err::write(self.path("payload"), text)?)
     }
@@ -345,14 +343,14 @@ impl Machine {
     /// Whether nothing lives of all the verbs that were asked; those that were begun to be stopped are not counted.
     #[must_use]
     pub fn is_asked_over(&self) -> bool {
-        is_free(&self.path("living"))
+        is_closed(&self.path("living"))
     }
 
     /// Whether nothing lives.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_asked_over()
-            && (1..=self.stops).all(|stop| is_free(&self.path("stops").join(stop.to_string()).join("living")))
+            && (1..=self.stops).all(|stop| is_closed(&self.path("stops").join(stop.to_string()).join("living")))
     }
 
     /// Processes of this machine that live, by their home folder: enough to end what is left.
@@ -473,6 +471,19 @@ impl Stopped {
         fs_err::write(self.folder.join("go"), "")?;
         Ok(framed(&self.child.wait_with_output()?.stdout))
     }
+}
+
+fn pipe(path: &Path) -> Result<()> {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)
+        .with_context(|| format!("make a pipe at {}", path.display()))
+}
+
+/// Whether nobody holds an end of the pipe: only then a read that waits for nothing finds its end.
+fn is_closed(pipe: &Path) -> bool {
+    let waits_not = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let open = std::fs::OpenOptions::new().read(true).custom_flags(waits_not).open(pipe);
+    open.and_then(|mut pipe| pipe.read(&mut [0])).is_ok_and(|length| length == 0)
 }
 
 /// The lock of `flock`, asked without a process; it is let go at once.

@@ -20,7 +20,7 @@ const LAUNCHES: usize = 10;
 
 fn main() -> ExitCode {
     // A case waits more than it works.
-    let threads = 3 * std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let threads = 4 * std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
         return ExitCode::from(2);
     }

@@ -28,10 +28,26 @@ pub struct Defect {
     pub and: (&'static str, &'static str),
     /// Why no case shows it when it is alone; empty when one has to.
     pub hidden: &'static str,
+    /// Where it is sought first, when it shows in none of the early cases.
+    sought: Sought,
+}
+
+/// Where to look first; everywhere follows.
+#[derive(Clone, Copy, Debug)]
+enum Sought {
+    Anywhere,
+    /// In this row.
+    In(Kind),
+    /// Where a call of this verb fails.
+    Failing(Verb),
 }
 
 const fn defect(words: &'static str, right: &'static str, wrong: &'static str) -> Defect {
-    Defect { words, right, wrong, and: ("", ""), hidden: "" }
+    Defect { words, right, wrong, and: ("", ""), hidden: "", sought: Sought::Anywhere }
+}
+
+const fn sought(sought: Sought, defect: Defect) -> Defect {
+    Defect { sought, ..defect }
 }
 
 /// A defect in two places.
@@ -41,11 +57,11 @@ const fn twice(
     wrong: &'static str,
     and: (&'static str, &'static str),
 ) -> Defect {
-    Defect { words, right, wrong, and, hidden: "" }
+    Defect { and, ..defect(words, right, wrong) }
 }
 
 const fn hidden(words: &'static str, right: &'static str, wrong: &'static str, why: &'static str) -> Defect {
-    Defect { words, right, wrong, and: ("", ""), hidden: why }
+    Defect { hidden: why, ..defect(words, right, wrong) }
 }
 
 /// All of them.
@@ -78,32 +94,47 @@ pub const DEFECTS: [Defect; 30] = [
         "",
         ("  gate run launched || exit 0\n", "  gate run launched || exit 0\n  flock -n 9 || exit 0\n"),
     ),
-    defect("the gate is not on disk before it is in place", "  sync \"$new/info\" \"$new\" || return 1\n", ""),
-    defect(
-        "the way to the gate is not on disk before the payload",
-        "    return 1\n  fi\n  settle\n}\n\n# Everything",
-        "    return 1\n  fi\n}\n\n# Everything",
+    sought(
+        Sought::In(Kind::SubmitKilled),
+        defect("the gate is not on disk before it is in place", "  sync \"$new/info\" \"$new\" || return 1\n", ""),
     ),
-    defect("the script is not on disk before it is in place", "  sync \"$1\"/* \"$1\" || return 1\n", ""),
-    twice(
-        "the locks are read before the gate",
-        "  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
-        "  supervisor=free\n  is_free \"$j/lock.sup\" || supervisor=held\n  tree=free\n  \
-                is_free \"$j/lock.tree\" || tree=held\n  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
-        (
+    sought(
+        Sought::In(Kind::SubmitKilled),
+        defect(
+            "the way to the gate is not on disk before the payload",
+            "    return 1\n  fi\n  settle\n}\n\n# Everything",
+            "    return 1\n  fi\n}\n\n# Everything",
+        ),
+    ),
+    sought(
+        Sought::In(Kind::SubmitKilled),
+        defect("the script is not on disk before it is in place", "  sync \"$1\"/* \"$1\" || return 1\n", ""),
+    ),
+    sought(
+        Sought::In(Kind::StatusHeldOverAStart),
+        twice(
+            "the locks are read before the gate",
+            "  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
             "  supervisor=free\n  is_free \"$j/lock.sup\" || supervisor=held\n  tree=free\n  \
+                is_free \"$j/lock.tree\" || tree=held\n  if [ ! -d \"$j/started\" ]; then\n    state=waiting",
+            (
+                "  supervisor=free\n  is_free \"$j/lock.sup\" || supervisor=held\n  tree=free\n  \
              is_free \"$j/lock.tree\" || tree=held\n  ended=",
-            "  ended=",
+                "  ended=",
+            ),
         ),
     ),
     defect("the payload does not hold its lock", "8>&-) >> \"$job/log\"", "8>&- 9>&-) >> \"$job/log\""),
     defect("the result is not moved into place", "  mv -T \"$job/result.tmp\" \"$job/result\"\n", ""),
     defect("every script ended well", "wait \"$payload\" || code=$?", "wait \"$payload\" || code=0"),
     defect("closing a gate always succeeds", "    run) say lost ;;", "    run) say won ;;"),
-    defect(
-        "a gate that could not be closed is called passed",
-        "it may still start.\n    *) exit 1 ;;",
-        "it may still start.\n    *) say lost ;;",
+    sought(
+        Sought::Failing(Verb::Revoke),
+        defect(
+            "a gate that could not be closed is called passed",
+            "it may still start.\n    *) exit 1 ;;",
+            "it may still start.\n    *) say lost ;;",
+        ),
     ),
     defect(
         "whether it is too late is asked only before the waits",
@@ -127,24 +158,33 @@ pub const DEFECTS: [Defect; 30] = [
         "  who=$(mktemp \"$root/staging/who.XXXXXXXX\")\n  cat > \"$who\"\n",
         "  who=$(mktemp \"$root/staging/who.XXXXXXXX\")\n  keep_holder \"$id\" || exit 1\n  cat > \"$who\"\n",
     ),
-    defect("a closed gate is not told to who submits", "    say revoked\n  elif", "    say same\n  elif"),
-    defect("no tombstone is made", "    place \"$filled\" || true\n", ""),
+    sought(
+        Sought::In(Kind::RevokeKilled),
+        defect("a closed gate is not told to who submits", "    say revoked\n  elif", "    say same\n  elif"),
+    ),
+    sought(Sought::In(Kind::EarlyRevokeKilled), defect("no tombstone is made", "    place \"$filled\" || true\n", "")),
     defect(
         "what was damaged on the way is taken",
         "    if [ \"$(hash_of \"$filled/cmd.sh\")\" != \"$1\" ]; then",
         "    if false; then",
     ),
     defect("a piece of output begins one byte too early", "tail -c \"+$(($1 + 1))\"", "tail -c \"+$1\""),
-    defect(
-        "the supervisor does not ask who holds the environment",
-        "  [ \"$(run_of \"$2\")\" = \"$3\" ] || exit 0\n",
-        "",
+    sought(
+        Sought::In(Kind::SupervisorHeldWhileTakenOver),
+        defect(
+            "the supervisor does not ask who holds the environment",
+            "  [ \"$(run_of \"$2\")\" = \"$3\" ] || exit 0\n",
+            "",
+        ),
     ),
     defect("another run may take the environment while a job passes its gate", "  keep_holder \"$2\" || exit 0\n", ""),
-    defect(
-        "whoever orders a start is not asked whether he holds the environment",
-        "  if [ \"$(run_of \"$1\")\" != \"$2\" ]; then\n    say \"other $(holder_of \"$1\")\"\n    return\n  fi\n  setsid",
-        "  setsid",
+    sought(
+        Sought::In(Kind::SupervisorHeldWhileTakenOver),
+        defect(
+            "whoever orders a start is not asked whether he holds the environment",
+            "  if [ \"$(run_of \"$1\")\" != \"$2\" ]; then\n    say \"other $(holder_of \"$1\")\"\n    return\n  fi\n  setsid",
+            "  setsid",
+        ),
     ),
     defect(
         "the environment is taken whoever holds it",
@@ -192,9 +232,20 @@ enum Place {
 
 /// The case that shows that these verbs are wrong, if one does. What showed a part of it is tried first.
 #[must_use]
-fn shown_by(verbs: &str, before: &[Place]) -> Option<Shown> {
+fn shown_by(verbs: &str, first: Sought, before: &[Place]) -> Option<Shown> {
     let steps = with_stops(verbs);
     let cases = all(&steps, &[Shell::Dash]);
+    let calls_of = |verb: Verb| (1..=CALLS).flat_map(move |at| HOW.map(|how| (verb, at, how)));
+    let failing = |calls: Vec<(Verb, u32, &'static str)>| {
+        calls.into_par_iter().find_map_any(|(verb, at, how)| fails(verbs, verb, at, how))
+    };
+    let sought = || match first {
+        Sought::Anywhere => None,
+        Sought::In(row) => {
+            stopped(verbs, &steps, &cases, |place| matches!(place, Place::Stopped { kind, .. } if *kind == row))
+        }
+        Sought::Failing(verb) => failing(calls_of(verb).collect()),
+    };
     before
         .iter()
         .find_map(|place| match place {
@@ -202,14 +253,10 @@ fn shown_by(verbs: &str, before: &[Place]) -> Option<Shown> {
             Place::Stopped { .. } => stopped(verbs, &steps, &cases, |one| one == place),
             Place::Failing { verb, at, how } => fails(verbs, *verb, *at, how),
         })
+        .or_else(sought)
         .or_else(|| alone(verbs, |_| true))
         .or_else(|| stopped(verbs, &steps, &cases, |_| true))
-        .or_else(|| {
-            let calls =
-                Verb::ALL.into_iter().flat_map(|verb| (1..=CALLS).flat_map(move |at| HOW.map(|how| (verb, at, how))));
-            let calls: Vec<(Verb, u32, &'static str)> = calls.collect();
-            calls.into_par_iter().find_map_any(|(verb, at, how)| fails(verbs, verb, at, how))
-        })
+        .or_else(|| failing(Verb::ALL.into_iter().flat_map(calls_of).collect()))
 }
 
 fn fails(verbs: &str, verb: Verb, at: u32, how: &'static str) -> Option<Shown> {
@@ -244,7 +291,7 @@ pub fn unseen() -> usize {
         let verbs = defect.put_into(VERBS);
         // What another layer hides is named, and has to show together with whatever opens that layer.
         let is_sought = defect.hidden.is_empty();
-        let shown = verbs.as_ref().filter(|_| is_sought).and_then(|verbs| shown_by(verbs, &[]));
+        let shown = verbs.as_ref().filter(|_| is_sought).and_then(|verbs| shown_by(verbs, defect.sought, &[]));
         match &shown {
             _ if verbs.is_none() => {
                 println!("NO PLACE  {}", defect.words);
@@ -268,7 +315,7 @@ pub fn unseen() -> usize {
                 return true;
             }
             let before: Vec<Place> = [*one, *other].into_iter().filter_map(|at| places[at].clone()).collect();
-            shown_by(verbs, &before).is_none()
+            shown_by(verbs, Sought::Anywhere, &before).is_none()
         })
         .map(|(one, other, _)| (*one, *other))
         .collect();

@@ -9,8 +9,8 @@ __stop() {
   : > "$STOP_DIR/reached"
   if [ "$STOP_HOW" = kill ]; then kill -9 $$; exit; fi
   __n=0
-  while [ ! -e "$STOP_DIR/go" ] && [ "$__n" -lt 2000 ]; do
-    sleep 0.005
+  while [ ! -e "$STOP_DIR/go" ] && [ "$__n" -lt 1000 ]; do
+    sleep 0.01
     __n=$((__n + 1))
   done
 }
