@@ -1,6 +1,8 @@
 //! Whole releases without a window: the engine, the real adapters and the journal on disk, against the pretend production
 //! served over its real protocols.
 
+#[path = "release/backup_again.rs"]
+mod backup_again;
 #[path = "release/continued.rs"]
 mod continued;
 #[path = "release/desk.rs"]

@@ -47,6 +47,8 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
     let is_waiting = matches!(from, NotStarted | AwaitingOperator | Failed | Stopped);
     let (is_legal, to) = match body {
         Body::StepOffered { .. } => (from == NotStarted, AwaitingOperator),
+        // A backup may be taken again (RELEASE.md 6).
+        Body::StepStarted { step: Step::BackUp, .. } => (is_waiting || matches!(from, Succeeded | Warned), Running),
         Body::StepStarted { .. } => (is_waiting, Running),
         Body::StepSucceeded { how, .. } => {
             let by_person = match how {

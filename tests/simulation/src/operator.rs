@@ -169,6 +169,19 @@ impl Operator<'_> {
             .steps
             .iter()
             .find(|step| step.status == Status::AwaitingOperator || step.status == Status::Failed && step.attempt < 6);
+        let waiting =
+            next.filter(|step| step.status == Status::AwaitingOperator && !busy).map(|step| step.definition.id);
+        if waiting == Some(StepId::RunMigration) {
+            match self.rng.u8(..100) {
+                // Somebody did not trust the backup, or ran the migration at another computer.
+                0..3 => return self.press(StepId::BackUp).await,
+                3..5 => {
+                    let note = "A developer ran it by hand".to_owned();
+                    return self.act(Act::FinishedByHand { step: StepId::RunMigration, note }).await.map(drop);
+                }
+                _ => {}
+            }
+        }
         match next {
             Some(_) | None if still > STILL_MAX / 2 && !busy => self.give_up(view).await,
             Some(step) if !busy => self.press(step.definition.id).await,
@@ -196,6 +209,9 @@ impl Operator<'_> {
             let (question, answer) = (question.id, option.id.clone());
             self.act(Act::Answer { step, question, answer, note: "I looked".to_owned() }).await?;
             plan = self.release.plan(step).await?;
+        }
+        if plan.gates.iter().any(|gate| gate.id == "backupProved" && !gate.passed) {
+            plan = self.release.plan(StepId::BackUp).await?;
         }
         self.start(&plan).await
     }

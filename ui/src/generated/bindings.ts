@@ -896,7 +896,9 @@ finishedAt: Stamp;
 /**  What proved it. */
 proof: string; 
 /**  Who confirmed it, where no probe could. */
-confirmedBy: string | null } | 
+confirmedBy: string | null; 
+/**  What the database said of itself before this backup; empty where nobody asked it, and in records of earlier apps. */
+database?: string } | 
 /**  GitHub runs the build of our commit. */
 { kind: "buildStarted"; 
 /**  Workflow run id. */

@@ -56,6 +56,16 @@ export function mayTryAgain(step: StepView): boolean {
   return step.status === "failed" && step.failure?.retry !== "no";
 }
 
+/** Whether a backup that is done may be taken again: until the migration starts. The engine decides again. */
+export function mayRepeat(view: RunView, step: StepView): boolean {
+  const migration = stepOf(view, "RunMigration");
+  const isBefore =
+    migration !== undefined &&
+    (migration.status === "notStarted" || migration.status === "awaitingOperator" || mayTryAgain(migration));
+  const isDone = step.status === "succeeded" || step.status === "warned";
+  return step.definition.id === "BackUp" && isDone && isBefore && view.state === "deploying";
+}
+
 /** What a step waits for, in words, while it cannot start. */
 export const WAITS_FOR: Record<StepId, string> = {
   MergeBranch: "It can start as soon as Prepare is started.",

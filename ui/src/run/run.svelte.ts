@@ -2,7 +2,7 @@
 // Nothing here is decided: the engine refuses what may not be done, and the page shows its words.
 
 import { BrokenRecord, apply, fold } from "./fold";
-import { current, stepOf } from "./focus";
+import { current, mayRepeat, stepOf } from "./focus";
 import { LineList } from "./lines.svelte";
 import { LiveState } from "./live.svelte";
 import { stepCommands } from "./commands";
@@ -15,6 +15,7 @@ import type {
   RunView,
   StepId,
   StepPlan,
+  StepView,
   TakeOver,
 } from "../generated/bindings";
 import type { Platform, Stop } from "../platform/platform";
@@ -32,6 +33,8 @@ export class OpenRun {
   failure = $state.raw<Failure | null>(null);
   /** The step that the person chose to look at; none follows the run. */
   chosen = $state<StepId | null>(null);
+  /** The step that is done and that a person is about to do again. */
+  repeating = $state<StepId | null>(null);
   plan = $state.raw<StepPlan | null>(null);
   planState = $state<"none" | "loading" | "ready" | "failed">("none");
   planFailure = $state.raw<Failure | null>(null);
@@ -160,7 +163,11 @@ export class OpenRun {
   follow(step: StepId | null) {
     const view = this.view;
     const one = view && step ? stepOf(view, step) : undefined;
-    const wants = one !== undefined && wantsPlan(view, one.status, one.failure, one.definition.role);
+    if (this.repeating !== null && (view === null || one === undefined || !this.#isRepeated(view, one))) {
+      this.repeating = null;
+    }
+    const wants =
+      one !== undefined && (this.repeating === step || wantsPlan(view, one.status, one.failure, one.definition.role));
     if (!wants || step === null) {
       this.#planned = "";
       this.#planNumber += 1;
@@ -173,6 +180,16 @@ export class OpenRun {
     if (key === this.#planned) return;
     this.#planned = key;
     void this.makePlan(step);
+  }
+
+  /** Shows what doing a step again would change. */
+  repeat(step: StepId) {
+    this.chosen = step;
+    this.repeating = step;
+  }
+
+  #isRepeated(view: RunView, one: StepView): boolean {
+    return this.repeating === one.definition.id && mayRepeat(view, one);
   }
 
   #lookAgain() {
@@ -213,7 +230,9 @@ export class OpenRun {
       if (token.status === "error") return token;
       return stepCommands(commands, plan.step).run(this.id, plan.hash, token.data);
     });
-    if (started) this.chosen = null;
+    if (!started) return;
+    this.chosen = null;
+    this.repeating = null;
   }
 }
 

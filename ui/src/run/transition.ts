@@ -42,6 +42,8 @@ const BY_PERSON: readonly Status[] = ["notStarted", "awaitingOperator", "failed"
 export function next(from: Status, event: StepEvent): Status {
   const { from: allowed, to } = RULES[event.kind];
   if (allowed.includes(from)) return to;
+  // A backup may be taken again while the build runs (RELEASE.md 6).
+  if (event.kind === "stepStarted" && event.step === "BackUp" && (from === "succeeded" || from === "warned")) return to;
   if (event.kind === "stepSucceeded") {
     const { kind } = event.how;
     if ((kind === "byHand" || kind === "saidBy") && BY_PERSON.includes(from)) return to;

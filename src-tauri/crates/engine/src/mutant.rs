@@ -6,8 +6,8 @@
 mod points;
 
 pub(crate) use points::{
-    before_push, believes_push, believes_ref, forgets_write, gives_up, ignored_runs, judge, migrate_unasked, misread,
-    overlooks, skip_backup, spoil, starts_late, unseen_file, unseen_image,
+    before_push, believes_push, believes_ref, forgets_write, gives_up, ignored_runs, judge, last_attempt,
+    migrate_unasked, misread, overlooks, skip_backup, spoil, starts_late, unseen_file, unseen_image,
 };
 
 /// Declares the defects: the sentence says what each does wrong, the list which rules of RELIABILITY.md section 2 it
@@ -141,6 +141,8 @@ mutants! {
     YesterdaysBackupCounts => "INV-D1", "INV-J2";
     /// Migrates however old the backup is.
     BackupAgeIgnored => "INV-D1";
+    /// Takes a backup that was to be taken again, and was not, for a fresh one.
+    BackupAgeOfLastAttempt => "INV-D1";
     /// Treats the migration like a backup: what ran before gets the next number.
     MigrationRepeats => "INV-D2", "INV-U1";
     /// Takes a person's word for the migration and leaves its gate on the machine open.

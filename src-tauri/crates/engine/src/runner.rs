@@ -12,6 +12,7 @@ pub(crate) use sink::TAIL;
 
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
+use acts::came_to_nothing;
 pub(crate) use acts::staging_of;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use greenlight_types::{
@@ -237,7 +238,9 @@ impl Runner {
             Outcome::Warned { evidence, facts, warning } => {
                 learned(facts).chain([EventBody::StepWarned { step, attempt, evidence, warning }]).collect()
             }
-            Outcome::Failed(failure) => vec![EventBody::StepFailed { step, attempt, failure }],
+            Outcome::Failed(failure) => {
+                vec![came_to_nothing(&self.view.borrow(), EventBody::StepFailed { step, attempt, failure })]
+            }
             Outcome::Unknown(why) => vec![EventBody::StepInDoubt { step, attempt, why }],
         };
         self.append(bodies).await?;
@@ -272,8 +275,9 @@ impl Runner {
                 self.append_by(&by, bodies).await
             }
             Observation::NotDone { evidence } => {
-                let evidence = evidence.clone();
-                self.append_by(&by, vec![EventBody::StepReset { step, attempt, evidence }]).await
+                let reset = EventBody::StepReset { step, attempt, evidence: evidence.clone() };
+                let body = came_to_nothing(&self.view.borrow(), reset);
+                self.append_by(&by, vec![body]).await
             }
             Observation::InProgress { evidence } => {
                 let evidence = evidence.clone();

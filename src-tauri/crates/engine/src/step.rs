@@ -216,6 +216,16 @@ pub trait Step: Send + Sync {
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation;
     /// How to undo it, or why not.
     fn roll_back(&self, run: &RunView) -> WayBack;
+    /// Whether it may be done once more although it is done.
+    fn may_repeat(&self, run: &RunView) -> bool {
+        let _never = run;
+        false
+    }
+    /// What still counts of an earlier attempt when one that repeats it comes to nothing, in plain words.
+    fn still_counts(&self, run: &RunView) -> Option<String> {
+        let _nothing = run;
+        None
+    }
     /// The job of the last attempt, which an order that is still on its way could start. `None` for what no machine takes up
     /// by itself.
     fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The whole state machine of a step: every legal transition stands in [`next`], and nowhere else.
 
-use greenlight_types::{EventBody, How, Status};
+use greenlight_types::{EventBody, How, Status, StepId};
 
 /// An event that does not fit the state of its step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +26,10 @@ pub fn next(from: Status, event: &EventBody) -> Result<Status, IllegalTransition
                 refuse("StepOffered")
             }
         },
-        EventBody::StepStarted { .. } => match from {
+        EventBody::StepStarted { step, .. } => match from {
             NotStarted | AwaitingOperator | Failed | Stopped => Ok(Running),
+            // It may be taken again while the build runs (RELEASE.md 6).
+            Succeeded | Warned if *step == StepId::BackUp => Ok(Running),
             Running | Succeeded | Warned | Skipped | InDoubt => refuse("StepStarted"),
         },
         EventBody::StepSucceeded { how, .. } => match (from, how) {

@@ -77,6 +77,9 @@ pub enum Fact {
         proof: String,
         /// Who confirmed it, where no probe could.
         confirmed_by: Option<String>,
+        /// What the database said of itself before this backup; empty where nobody asked it, and in records of earlier apps.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        database: String,
     },
     /// GitHub runs the build of our commit.
     BuildStarted {

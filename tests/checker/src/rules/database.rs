@@ -4,7 +4,7 @@
 use crate::{
     Found,
     known::{Known, ms, step_of_job},
-    records::{Body, Entry, Event, Fact, How, JobState, Op, Step, Work},
+    records::{Body, Entry, Event, Fact, How, JobState, Op, Plan, Step, Work},
 };
 
 /// What may pass between the last look at the age of a backup and the script's first instruction: two slow calls and the
@@ -130,7 +130,10 @@ fn asked(known: &Known, job: &str, found: &mut Found) {
         found.add("INV-D7", format!("{job} began before the database was asked"));
         return;
     };
-    let at_backup = known.attempt(Step::BackUp).map(|attempt| attempt.plan.input("database")).unwrap_or_default();
+    // The backup that counts is not always the newest attempt of one.
+    let counts = |plan: &Plan| known.facts.backup.as_ref().is_some_and(|backup| backup.job == plan.input("job"));
+    let mut plans = known.attempts.iter().filter(|((step, _), _)| *step == Step::BackUp).map(|(_, one)| &one.plan);
+    let at_backup = plans.rfind(|plan| counts(plan)).map(|plan| plan.input("database")).unwrap_or_default();
     if !at_backup.is_empty() && at_backup != said {
         found.add("INV-D1", format!("{job} began on a database that said {said}, and {at_backup} at the backup"));
     }

@@ -1,63 +1,10 @@
-import { cleanup, render, screen, waitFor, within } from "@testing-library/svelte";
-import userEvent from "@testing-library/user-event";
+import { cleanup, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
-import App from "../../App.svelte";
-import type { Event, EventBody, Failure, Observation, StepPlan } from "../../generated/bindings";
+import type { Event, Failure, Observation } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
-import { fake, ok } from "../../platform/fake";
+import { ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
-import { appInfo, golden, summaryOf } from "../../platform/samples";
-import { fold } from "../../run/fold";
-
-const released = golden("released");
-const stopped = golden("stopped-after-a-failed-migration");
-
-/** The record up to the first event that fits, that one included. */
-function upTo(events: Event[], fits: (body: EventBody) => boolean): Event[] {
-  return events.slice(0, events.findIndex((event) => fits(event.body)) + 1);
-}
-
-const offered = (step: string) => upTo(released.events, (body) => body.kind === "stepOffered" && body.step === step);
-
-/** The plan that a step was started with. */
-function planOf(step: string): StepPlan {
-  for (const { body } of released.events) if (body.kind === "stepStarted" && body.step === step) return body.plan;
-  throw new Error(`the record starts no ${step}`);
-}
-
-/** One more event at the end of a record. */
-function then(events: Event[], body: EventBody): Event[] {
-  const last = events.at(-1);
-  if (last === undefined) throw new Error("an empty record");
-  return [...events, { ...last, seq: last.seq + 1, body }];
-}
-
-/** The page on a run whose record stands here; commands are answered as scripted. */
-function open(events: Event[], scripted: Partial<Commands> = {}) {
-  const record = [...events];
-  const view = fold(record);
-  const platform = fake({
-    appInfo: () => ok(appInfo({ realm: view.realm })),
-    listRuns: () => ok([summaryOf({ events: record, view })]),
-    eventsSince: (_run, seq) => ok(record.filter((event) => event.seq > seq)),
-    outputCount: () => ok(0),
-    outputLines: () => ok([]),
-    deployDifferences: () => ok([]),
-    begunElsewhere: () => ok(null),
-    debrief: () => ok({ lines: [], costSeconds: 0, wholeSeconds: 3_600 }),
-    ...scripted,
-  });
-  const user = userEvent.setup();
-  render(App, { platform });
-  return { platform, user, record, view };
-}
-
-/** The one button of the step, once it is open. */
-async function openButton(testid = "step-button") {
-  const button = await screen.findByTestId(testid);
-  await waitFor(() => expect(button).toHaveAttribute("aria-disabled", "false"), { timeout: 3_000 });
-  return button;
-}
+import { offered, open, openButton, planOf, released, stopped, followedBy, upTo } from "./stage";
 
 describe("a new release", () => {
   const names = released.view.names;
@@ -258,7 +205,7 @@ describe("the migration", () => {
   it("of which nobody knows the end may be called failed, and never gets a second start by that", async () => {
     const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "RunMigration");
     const why = "the machine was restarted while the job ran";
-    const events = then(started, { kind: "stepInDoubt", step: "RunMigration", attempt: 1, why });
+    const events = followedBy(started, { kind: "stepInDoubt", step: "RunMigration", attempt: 1, why });
     const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
     await user.click(await screen.findByRole("button", { name: "I looked: it did not, or not to its end" }));
     expect(screen.getByText(/recorded as failed with your name, and it is never started again/)).toBeVisible();
@@ -280,7 +227,12 @@ describe("the migration", () => {
 
 describe("a step in doubt", () => {
   const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "PushBranch");
-  const events = then(started, { kind: "stepInDoubt", step: "PushBranch", attempt: 1, why: "the answer was lost" });
+  const events = followedBy(started, {
+    kind: "stepInDoubt",
+    step: "PushBranch",
+    attempt: 1,
+    why: "the answer was lost",
+  });
 
   it("offers asking the world and saying what was seen, and no start", async () => {
     const answer: Observation = { kind: "unknown", why: "GitHub does not answer" };
@@ -463,60 +415,5 @@ describe("no accessibility findings", () => {
     open(events, scripted);
     await screen.findByTestId("run");
     expect(await accessibilityFindings(document.body)).toEqual([]);
-  });
-});
-
-describe("an environment that another release holds", () => {
-  const refusal = (params: Failure["params"]): Failure => ({
-    code: "environmentHeld",
-    params,
-    summary: "go on",
-    causes: [],
-    hints: [],
-    changed: "nothing",
-    retry: "safe",
-  });
-  const maria = {
-    run: "run-9",
-    person: "Maria",
-    computer: "desk-3",
-    version: "2.0.1.12",
-    since: "2026-11-23T08:12:00.000Z",
-    seen: "2026-11-23T09:00:00.000Z",
-    reason: "",
-  };
-  const waiting = offered("BackUp");
-  const started = { planBackUp: () => ok(planOf("BackUp")) };
-
-  it("says who holds it, and is taken over only with a reason", async () => {
-    const { platform, user, view } = open(waiting, {
-      ...started,
-      runBackUp: () => Promise.resolve({ status: "error", error: refusal(maria) }),
-      takeEnvironment: () => ok(null),
-    });
-    await user.click(await openButton());
-    const held = await screen.findByTestId("held");
-    expect(held).toHaveTextContent("Maria is releasing 2.0.1.12 right now");
-    expect(held).toHaveTextContent("Maria on desk-3");
-    expect(held).not.toHaveTextContent("Took it because");
-    expect(await accessibilityFindings(held)).toEqual([]);
-    await user.click(screen.getByTestId("take-environment"));
-    expect(platform.argsOf("takeEnvironment")).toEqual([]);
-    await user.type(screen.getByTestId("take-reason"), "Maria is ill");
-    await user.click(screen.getByTestId("take-environment"));
-    expect(platform.argsOf("takeEnvironment")).toEqual([[view.id, { from: "run-9", reason: "Maria is ill" }]]);
-    await waitFor(() => expect(screen.queryByTestId("held")).toBeNull());
-  });
-
-  it("that nobody holds any more is taken again without a reason", async () => {
-    const { platform, user, view } = open(waiting, {
-      ...started,
-      runBackUp: () => Promise.resolve({ status: "error", error: refusal({}) }),
-      takeEnvironment: () => ok(null),
-    });
-    await user.click(await openButton());
-    expect(await screen.findByTestId("held")).toHaveTextContent("does not hold");
-    await user.click(screen.getByTestId("take-environment"));
-    expect(platform.argsOf("takeEnvironment")).toEqual([[view.id, null]]);
   });
 });

@@ -170,6 +170,7 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
             finished_at: stamp(),
             proof: t(),
             confirmed_by: Some(t()),
+            database: t(),
         },
         Fact::BuildStarted { build: t(), url: t(), sent_at: stamp(), commit: t() },
         Fact::PackageReady { image: t(), digest: t(), pushed_at: stamp(), commit: t() },

@@ -1,6 +1,6 @@
 //! What seeded defects do where one line in a step would not do. Each function changes nothing while its defects are off.
 
-use greenlight_types::{EventBody, Fact, Observation, Stamp, StepId, StepPlan};
+use greenlight_types::{EventBody, Fact, Observation, RunView, Stamp, StepId, StepPlan};
 use serde_json::Value;
 
 use super::{Mutant, is};
@@ -97,6 +97,12 @@ pub(crate) fn unseen_file() -> Option<(String, String, String)> {
     is_unseen.then(|| ("newest".into(), "unknown".into(), "The script has ended.".into()))
 }
 
+/// The end of the newest attempt of a backup, whatever became of it.
+pub(crate) fn last_attempt(run: &RunView) -> Option<Stamp> {
+    let ended_at = || crate::fold::step(run, StepId::BackUp)?.ended_at.clone();
+    is(Mutant::BackupAgeOfLastAttempt).then(ended_at).flatten()
+}
+
 /// A backup that nobody took.
 pub(crate) fn skip_backup(step: StepId, clock: &dyn Clock) -> Option<Vec<EventBody>> {
     (step == StepId::BackUp && is(Mutant::BackupSkipped)).then(|| {
@@ -107,6 +113,7 @@ pub(crate) fn skip_backup(step: StepId, clock: &dyn Clock) -> Option<Vec<EventBo
             finished_at: clock.now(),
             proof: "There will be one.".into(),
             confirmed_by: None,
+            database: String::new(),
         };
         vec![EventBody::FactLearned { step, fact }, EventBody::StepSkipped { step, note: "Not needed.".into() }]
     })

@@ -92,7 +92,7 @@ impl Runner {
         if !is_active(view.state, id.phase()) {
             return Err(refuse("run this step before its part of the run has started"));
         }
-        may_start(step)?;
+        may_start(&view, step)?;
         let other = view.steps.iter().find(|other| {
             other.definition.role == Role::Changing
                 && other.status.is_open()
@@ -163,7 +163,8 @@ impl Runner {
         let attempt = step.attempt;
         if !happened {
             let evidence = format!("{} looked: it did not happen. {note}", by.person);
-            return self.append_by(by, vec![EventBody::StepReset { step: id, attempt, evidence }]).await;
+            let reset = EventBody::StepReset { step: id, attempt, evidence };
+            return self.append_by(by, vec![came_to_nothing(&view, reset)]).await;
         }
         let word = Word { person: &by.person, note: &note, at: &self.parts.clock.now() };
         let facts = steps::get(id).claim(&view, step.plan.as_ref(), &word).ok_or_else(cannot_claim)?;
@@ -186,7 +187,8 @@ impl Runner {
             .hint("Call the people named for this step.")
             .changed(Changed::Unknown)
             .retry(if is_at_most_once { Retry::No } else { Retry::Safe });
-        self.append_by(by, vec![EventBody::StepFailed { step: id, attempt: step.attempt, failure }]).await
+        let failed = EventBody::StepFailed { step: id, attempt: step.attempt, failure };
+        self.append_by(by, vec![came_to_nothing(&view, failed)]).await
     }
 
     /// Records that the environment is about to be taken.
@@ -342,9 +344,10 @@ pub(crate) fn staging_of(view: &RunView, request: &DeployRequest) -> Result<Stag
 
 /// Whether a step may be started now. A step that must happen at most once is started again only when nothing of it
 /// happened, for certain.
-fn may_start(step: &StepView) -> Result<(), Failure> {
+fn may_start(run: &RunView, step: &StepView) -> Result<(), Failure> {
     match step.status {
         Status::AwaitingOperator => Ok(()),
+        Status::Succeeded | Status::Warned if steps::get(step.definition.id).may_repeat(run) => Ok(()),
         Status::Failed => match &step.failure {
             Some(failure) if failure.retry == Retry::No => {
                 Err(refuse("try this step again: it must not be repeated").because(failure.summary.clone()))
@@ -356,6 +359,25 @@ fn may_start(step: &StepView) -> Result<(), Failure> {
         Status::Warned => Err(refuse("run this step: it is done, with something to know")),
         Status::NotStarted => Err(refuse("run this step: it still waits for an earlier one")),
         Status::Stopped => Err(refuse("run this step: it was stopped")),
+    }
+}
+
+/// The event of an attempt that failed or did not happen. Where an earlier attempt of the step still counts, the step stays
+/// done, and says what became of this one.
+pub(super) fn came_to_nothing(run: &RunView, body: EventBody) -> EventBody {
+    let (step, attempt, why) = if let EventBody::StepFailed { step, attempt, failure } = &body {
+        (*step, *attempt, failure.to_string())
+    } else if let EventBody::StepReset { step, attempt, evidence } = &body {
+        (*step, *attempt, evidence.clone())
+    } else {
+        return body;
+    };
+    match steps::get(step).still_counts(run) {
+        Some(evidence) => {
+            let warning = format!("It was not done again: {why}");
+            EventBody::StepWarned { step, attempt, evidence: vec![evidence], warning }
+        }
+        None => body,
     }
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, LineSource, Observation, Retry, Role, RunView, Stamp,
-    StepId, StepPlan, WayBack,
+    Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Retry, Role, RunView,
+    Stamp, Status, StepId, StepPlan, WayBack,
 };
 
 use super::{
     database,
     job::{self, Ended},
-    shell_quote,
+    need, shell_quote,
 };
 use crate::{
     mutant::{self, Mutant},
@@ -84,6 +84,7 @@ impl Step for BackUp {
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
         .gate("noBackupRunning", !is_running, "No other backup of this version is running", "asked the host just now");
+        let draft = self.still_counts(&run).into_iter().fold(draft, PlanDraft::notice);
         let draft = database::note_at_backup(draft, &said);
         if !backup.become_root.trim_start().starts_with("sudo") {
             return Ok(draft.finish());
@@ -106,23 +107,23 @@ impl Step for BackUp {
             Err(failure) => return Outcome::Failed(failure),
         };
         if plan.already.is_some() {
-            return prove_adopted(cx, &host, plan.input("job")).await;
+            return prove_adopted(cx, &host, plan).await;
         }
         if entry == Entry::Start && mutant::is(Mutant::YesterdaysBackupCounts) {
             let long_ago = Stamp("1970-01-01T00:00:00.000Z".into());
-            return prove(cx, &host, plan.input("job"), &long_ago, &cx.ports.clock.now()).await;
+            return prove(cx, &host, plan, &long_ago, &cx.ports.clock.now()).await;
         }
-        let job = plan.input("job").to_owned();
+        let job = plan.input("job");
         match job::drive(cx, self.id(), LineSource::Backup, &host, plan, entry, &asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit, started_at, finished_at, .. }
                 if exit == 0 || mutant::is(Mutant::BackupExitIgnored) =>
             {
-                prove(cx, &host, &job, &started_at, &finished_at).await
+                prove(cx, &host, plan, &started_at, &finished_at).await
             }
             Ended::Finished { exit, tail, .. } => Outcome::Failed(
-                job::script_failed("backup", &job, exit, &tail)
+                job::script_failed("backup", job, exit, &tail)
                     .hint("The database was not changed. Look at the output, then take the backup again."),
             ),
         }
@@ -145,9 +146,35 @@ impl Step for BackUp {
         WayBack::Harmless { why: "A backup is one more file; it changes nothing.".into() }
     }
 
+    /// One that is too old, or that somebody does not trust, is taken again until the migration starts (RELEASE.md 6 and 8).
+    fn may_repeat(&self, run: &RunView) -> bool {
+        crate::fold::step(run, StepId::RunMigration).is_some_and(|migration| match migration.status {
+            Status::NotStarted | Status::AwaitingOperator => true,
+            Status::Failed => migration.failure.as_ref().is_some_and(|failure| failure.retry != Retry::No),
+            Status::Running
+            | Status::Succeeded
+            | Status::Warned
+            | Status::Skipped
+            | Status::Stopped
+            | Status::InDoubt => false,
+        })
+    }
+
+    /// The newest proved one counts (RELEASE.md 6).
+    fn still_counts(&self, run: &RunView) -> Option<String> {
+        let proved = crate::fold::newest(run, FactKind::BackupProved)?;
+        let Fact::BackupProved { file, size, finished_at, .. } = proved else { return None };
+        let at = crate::time::in_words(finished_at);
+        Some(format!("The backup of {at} counts until a newer one is proved: {file}, {size}."))
+    }
+
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
         let Word { person, note, .. } = *word;
         let step = crate::fold::step(run, self.id())?;
+        // Of an attempt that came to nothing there is no file to see.
+        if step.status == Status::Warned && self.still_counts(run).is_some_and(|words| step.evidence.contains(&words)) {
+            return None;
+        }
         let finished_at = step.ended_at.clone().or_else(|| step.started_at.clone())?;
         Some(vec![Fact::BackupProved {
             job: plan.map(|plan| plan.input("job").to_owned()).unwrap_or_default(),
@@ -156,8 +183,28 @@ impl Step for BackUp {
             finished_at,
             proof: format!("{person} saw the file"),
             confirmed_by: Some(person.to_owned()),
+            database: plan.map(database::at_plan).unwrap_or_default(),
         }])
     }
+}
+
+/// The backup of this run is proved, and not older than the profile allows.
+pub(super) fn gate(cx: &StepContext, run: &RunView) -> Result<Gate, Failure> {
+    let (size, finished_at) = need(run, FactKind::BackupProved, |fact| {
+        if let Fact::BackupProved { size, finished_at, .. } = fact {
+            Some((size.clone(), finished_at.clone()))
+        } else {
+            None
+        }
+    })?;
+    let finished_at = mutant::last_attempt(run).unwrap_or(finished_at);
+    let age = crate::time::minutes_between(&finished_at, &cx.ports.clock.now());
+    Ok(Gate {
+        id: "backupProved".into(),
+        passed: age <= run.profile.backup.max_age_minutes || mutant::is(Mutant::BackupAgeIgnored),
+        text: "The backup of this release is proved and fresh enough".into(),
+        detail: format!("{} · {size} · {age} min old", crate::time::in_words(&finished_at)),
+    })
 }
 
 /// Once the migration of a release that is continued here has started, the backup before it is the one that counts: none that
@@ -196,11 +243,12 @@ fn adopt(step: &BackUp, run: &RunView, one: &JobStatus) -> StepPlan {
         .finish()
 }
 
-async fn prove_adopted(cx: &StepContext, host: &HostAddress, job: &str) -> Outcome {
+async fn prove_adopted(cx: &StepContext, host: &HostAddress, plan: &StepPlan) -> Outcome {
+    let job = plan.input("job");
     match job::ask(cx, job).await {
         Ok(JobStatus { state: JobState::Finished { exit: 0, finished_at }, started_at, .. }) => {
             let started_at = started_at.unwrap_or_else(|| finished_at.clone());
-            prove(cx, host, job, &started_at, &finished_at).await
+            prove(cx, host, plan, &started_at, &finished_at).await
         }
         Ok(_) => Outcome::Failed(unproved("the job did not end well", job)),
         Err(failure) => Outcome::Failed(failure.retry(Retry::Safe)),
@@ -216,8 +264,14 @@ fn inner(run: &RunView) -> String {
 }
 
 /// Looks at the newest file that was written by the end of the job, its size and time, and runs the profile's proof on it.
-async fn prove(cx: &StepContext, host: &HostAddress, job: &str, started_at: &Stamp, finished_at: &Stamp) -> Outcome {
-    let run = cx.run();
+async fn prove(
+    cx: &StepContext,
+    host: &HostAddress,
+    plan: &StepPlan,
+    started_at: &Stamp,
+    finished_at: &Stamp,
+) -> Outcome {
+    let (run, job) = (cx.run(), plan.input("job"));
     let backup = &run.profile.backup;
     let ended = format!("The backup script finished without error ({job}).");
     if backup.artifact_directory.is_empty() {
@@ -238,6 +292,7 @@ async fn prove(cx: &StepContext, host: &HostAddress, job: &str, started_at: &Sta
                 finished_at: finished_at.clone(),
                 proof,
                 confirmed_by: None,
+                database: database::at_plan(plan),
             }],
         },
         Err(failure) if failure.code == ErrorCode::BackupUnproved => Outcome::Failed(failure),

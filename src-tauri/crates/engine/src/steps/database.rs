@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use greenlight_types::{
-    Changed, Choice, ErrorCode, Fact, Failure, Gate, Observation, Question, Retry, RunView, Stamp, StepId, StepPlan,
+    Changed, Choice, ErrorCode, Fact, FactKind, Failure, Gate, Observation, Question, Retry, RunView, Stamp, StepId,
+    StepPlan,
 };
 
 use super::job;
@@ -179,8 +180,20 @@ pub(super) fn unasked_before(draft: PlanDraft, run: &RunView) -> PlanDraft {
     if run.profile.migration.probe.trim().is_empty() { draft } else { draft.input(SAID, "") }
 }
 
+/// What the database said when a plan was made; empty when it did not, or nobody asked.
+pub(super) fn at_plan(plan: &StepPlan) -> String {
+    plan.input(SAID).to_owned()
+}
+
+/// What the database said before the backup that counts, which is not always the newest attempt of one.
 fn at_backup(run: &RunView) -> Option<Database> {
-    Database::read(fold::step(run, StepId::BackUp)?.plan.as_ref()?.inputs.get(SAID)?)
+    let Some(Fact::BackupProved { job, database, .. }) = fold::newest(run, FactKind::BackupProved) else { return None };
+    if !database.is_empty() {
+        return Database::read(database);
+    }
+    // Earlier apps kept it in the plan alone.
+    let plan = fold::step(run, StepId::BackUp)?.plan.as_ref().filter(|plan| plan.input("job") == job)?;
+    Database::read(plan.inputs.get(SAID)?)
 }
 
 fn without_asking() -> Question {

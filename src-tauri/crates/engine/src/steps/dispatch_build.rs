@@ -9,7 +9,7 @@ use greenlight_types::{
     StepId, StepPlan, WayBack,
 };
 
-use super::{database, find, main_ref, need, short, tag_ref, version_commit};
+use super::{back_up, database, find, main_ref, short, tag_ref, version_commit};
 use crate::{
     mutant::{self, Mutant},
     ports::{BuildRun, Dispatch, ServiceSnapshot},
@@ -328,25 +328,8 @@ async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
     let main = find(&refs, &main_ref(run)).map(|one| one.id.clone()).unwrap_or_default();
     let tag = find(&refs, &tag_ref(run)).map(|one| one.commit().to_owned()).unwrap_or_default();
     let workflow = cx.ports.builds.workflow(&run.profile.github.workflow).await?;
-    let backup = need(run, FactKind::BackupProved, |fact| {
-        if let Fact::BackupProved { size, finished_at, .. } = fact {
-            Some((size.clone(), finished_at.clone()))
-        } else {
-            None
-        }
-    });
-    let (proved, seen) = match &backup {
-        Ok((size, at)) => {
-            let age = crate::time::minutes_between(at, &cx.ports.clock.now());
-            (
-                age <= run.profile.backup.max_age_minutes,
-                format!("{} · {size} · {age} min old", crate::time::in_words(at)),
-            )
-        }
-        Err(_) => (false, "no proved backup".into()),
-    };
     Ok(vec![
-        gate("backupProved", proved, "The backup of this release is proved".into(), seen),
+        back_up::gate(cx, run)?,
         gate(
             "mainIsTagged",
             (main == commit || mutant::is(Mutant::DispatchMovedMain)) && tag == commit,

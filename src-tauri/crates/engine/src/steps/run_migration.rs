@@ -10,7 +10,7 @@ use greenlight_types::{
 };
 
 use super::{
-    database,
+    back_up, database,
     job::{self, Ended},
     need, shell_quote,
 };
@@ -248,7 +248,7 @@ async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Res
 
 async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) -> Result<Vec<Gate>, Failure> {
     let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
-    let mut gates = vec![backup_gate(cx, run)?, image_gate(cx, run).await?];
+    let mut gates = vec![back_up::gate(cx, run)?, image_gate(cx, run).await?];
     let service = cx.ports.services.describe().await?;
     let tasks = cx.ports.services.tasks().await?;
     let ours = saved_arn(run)?;
@@ -303,23 +303,6 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         hash.chars().take(12).collect(),
     ));
     Ok(gates)
-}
-
-fn backup_gate(cx: &StepContext, run: &RunView) -> Result<Gate, Failure> {
-    let (size, finished_at) = need(run, FactKind::BackupProved, |fact| {
-        if let Fact::BackupProved { size, finished_at, .. } = fact {
-            Some((size.clone(), finished_at.clone()))
-        } else {
-            None
-        }
-    })?;
-    let age = crate::time::minutes_between(&finished_at, &cx.ports.clock.now());
-    Ok(Gate {
-        id: "backupProved".into(),
-        passed: age <= run.profile.backup.max_age_minutes || mutant::is(Mutant::BackupAgeIgnored),
-        text: "The backup of this release is proved and fresh enough".into(),
-        detail: format!("{} · {size} · {age} min old", crate::time::in_words(&finished_at)),
-    })
 }
 
 async fn image_gate(cx: &StepContext, run: &RunView) -> Result<Gate, Failure> {

@@ -1,0 +1,93 @@
+//! A backup that is done may be taken again until the migration starts: the newest proved one counts.
+
+use greenlight_rehearsal::process::troubles::Switch;
+use greenlight_types::{Gate, StepView, Trouble};
+
+use super::*;
+
+/// Virtual minutes after which a backup is too old here: less than the build takes.
+const MAX_AGE: u32 = 20;
+
+fn proved(view: &RunView) -> Vec<String> {
+    let job = |fact: &Fact| if let Fact::BackupProved { job, .. } = fact { Some(job.clone()) } else { None };
+    view.facts.iter().filter_map(|learned| job(&learned.fact)).collect()
+}
+
+fn backup(view: &RunView) -> &StepView {
+    fold::step(view, StepId::BackUp).expect("the step")
+}
+
+async fn backup_gate(release: &Release) -> Gate {
+    let plan = release.plan(StepId::RunMigration).await.expect("a plan");
+    plan.gates.into_iter().find(|gate| gate.id == "backupProved").expect("the gate")
+}
+
+/// Takes the backup again, and sees this attempt end.
+async fn again(release: &Release, attempt: u32) -> RunView {
+    let plan = release.plan(StepId::BackUp).await.expect("a plan");
+    assert!(plan.notices.iter().any(|notice| notice.contains("counts until a newer one is proved")), "{plan:?}");
+    let act = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
+    release.act(anna(), act).await.expect("it is taken again");
+    until(release, "the end of the backup", |view| {
+        let step = backup(view);
+        step.attempt == attempt && step.status != Status::Running
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_that_became_too_old_is_taken_again_and_the_newest_proved_one_counts() {
+    let mut desk = Desk::new(ExitCodes::default()).await;
+    desk.profile.backup.max_age_minutes = MAX_AGE;
+    let release = prepare(&desk).await;
+    deploy(&release, &desk).await;
+    press_and_see(&release, StepId::BackUp).await;
+    let view = press_and_see(&release, StepId::DispatchBuild).await;
+    let first = proved(&view);
+    until(&release, "the migration's button", |view| status(view, StepId::RunMigration) == Status::AwaitingOperator)
+        .await;
+    let old = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let gate = backup_gate(&release).await;
+            if !gate.passed {
+                return gate;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let old = old.await.expect("the backup becomes too old");
+
+    let full = Switch { trouble: Trouble::BackupDiskFull, on: true, after_ms: Some(1_000), only_first: false };
+    desk.handle.switch(&full).await.expect("a full disk");
+    let view = again(&release, 2).await;
+    assert_eq!(backup(&view).status, Status::Warned, "{}", told(&view));
+    assert!(backup(&view).warning.as_ref().is_some_and(|words| words.starts_with("It was not done again")), "{view:?}");
+    assert_eq!(proved(&view), first, "what was not taken is not proved, and the first one still counts");
+    let gate = backup_gate(&release).await;
+    assert!(!gate.passed, "an attempt that came to nothing makes no backup younger: {gate:?}, before {old:?}");
+    let word = Act::FinishedByHand { step: StepId::BackUp, note: "I saw it".into() };
+    let refused = release.act(anna(), word).await.expect_err("of that attempt there is no file to see");
+    assert_eq!(refused.code, ErrorCode::NotAllowedNow);
+
+    let view = again(&release, 3).await;
+    assert_eq!(backup(&view).status, Status::Succeeded, "{}", told(&view));
+    let newest = proved(&view);
+    assert!(
+        newest.len() == 2
+            && newest[1] != first[0]
+            && newest[1] == backup(&view).plan.clone().expect("a plan").inputs["job"]
+    );
+    press_and_see(&release, StepId::RunMigration).await;
+    let plan = release.plan(StepId::BackUp).await.expect("a plan");
+    let late = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
+    let refused = release.act(anna(), late).await.expect_err("no backup brings the old database back any more");
+    assert_eq!(refused.code, ErrorCode::NotAllowedNow);
+    assert_eq!((desk.starts("migrate"), desk.starts("backup")), (1, 3));
+
+    let journal = desk.parts().await.journal;
+    let view = release.view();
+    let events = journal.events(&view.id, 0).await.expect("the events");
+    assert_eq!(fold::fold(&events).expect("a run").steps, view.steps, "the record on disk tells the same run");
+    keep_golden("a-backup-taken-again", &events, &fold::fold(&events).expect("a run"));
+    let _ = desk.handle.stop().await;
+}

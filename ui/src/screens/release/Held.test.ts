@@ -1,0 +1,61 @@
+import { screen, waitFor } from "@testing-library/svelte";
+import { describe, expect, it } from "vitest";
+import type { Failure } from "../../generated/bindings";
+import { accessibilityFindings } from "../../platform/axe";
+import { ok } from "../../platform/fake";
+import { offered, open, openButton, planOf } from "./stage";
+
+describe("an environment that another release holds", () => {
+  const refusal = (params: Failure["params"]): Failure => ({
+    code: "environmentHeld",
+    params,
+    summary: "go on",
+    causes: [],
+    hints: [],
+    changed: "nothing",
+    retry: "safe",
+  });
+  const maria = {
+    run: "run-9",
+    person: "Maria",
+    computer: "desk-3",
+    version: "2.0.1.12",
+    since: "2026-11-23T08:12:00.000Z",
+    seen: "2026-11-23T09:00:00.000Z",
+    reason: "",
+  };
+  const waiting = offered("BackUp");
+  const started = { planBackUp: () => ok(planOf("BackUp")) };
+
+  it("says who holds it, and is taken over only with a reason", async () => {
+    const { platform, user, view } = open(waiting, {
+      ...started,
+      runBackUp: () => Promise.resolve({ status: "error", error: refusal(maria) }),
+      takeEnvironment: () => ok(null),
+    });
+    await user.click(await openButton());
+    const held = await screen.findByTestId("held");
+    expect(held).toHaveTextContent("Maria is releasing 2.0.1.12 right now");
+    expect(held).toHaveTextContent("Maria on desk-3");
+    expect(held).not.toHaveTextContent("Took it because");
+    expect(await accessibilityFindings(held)).toEqual([]);
+    await user.click(screen.getByTestId("take-environment"));
+    expect(platform.argsOf("takeEnvironment")).toEqual([]);
+    await user.type(screen.getByTestId("take-reason"), "Maria is ill");
+    await user.click(screen.getByTestId("take-environment"));
+    expect(platform.argsOf("takeEnvironment")).toEqual([[view.id, { from: "run-9", reason: "Maria is ill" }]]);
+    await waitFor(() => expect(screen.queryByTestId("held")).toBeNull());
+  });
+
+  it("that nobody holds any more is taken again without a reason", async () => {
+    const { platform, user, view } = open(waiting, {
+      ...started,
+      runBackUp: () => Promise.resolve({ status: "error", error: refusal({}) }),
+      takeEnvironment: () => ok(null),
+    });
+    await user.click(await openButton());
+    expect(await screen.findByTestId("held")).toHaveTextContent("does not hold");
+    await user.click(screen.getByTestId("take-environment"));
+    expect(platform.argsOf("takeEnvironment")).toEqual([[view.id, null]]);
+  });
+});
