@@ -223,6 +223,9 @@ impl Known {
     pub fn event(&mut self, event: Event, found: &mut Found) {
         self.seq = event.seq;
         self.run = event.run;
+        // A backup that was to be taken again, and was not: the one before it counts, and this one never begins.
+        let is_given_up =
+            matches!(&event.body, Body::StepWarned { step, .. } if self.step(*step).status == Status::InDoubt);
         if let Some((step, attempt)) = fold::moved(&event.body)
             && let Some(folded) = self.steps.get_mut(step as usize)
         {
@@ -254,6 +257,10 @@ impl Known {
                 if !is_by_person && let Some(job) = job.filter(|job| !job.is_empty()) {
                     self.called_not_done.insert(job);
                 }
+            }
+            Body::StepWarned { step, attempt } if is_given_up => {
+                let job = self.attempts.get(&(step, attempt)).map(|attempt| attempt.plan.input("job").to_owned());
+                self.called_not_done.extend(job.filter(|job| !job.is_empty()));
             }
             Body::StepSucceeded { step: Step::RunMigration, how, .. } => {
                 self.unproved_migration = None;
