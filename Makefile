@@ -44,25 +44,27 @@ test-practice: ui/dist/index.html ## the ten things that can go wrong, practised
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_troubles
 
-test-fronts: ## clients against the pretend production: boto3, aws, prism, ssh, git, curl, the app's own; and moto compared
+test-fronts: ui/dist/index.html ## clients against the pretend production: boto3, aws, prism, ssh, git, curl, the app's own; and moto compared
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test git_front --test ssh_front --test fronts_aws --test fronts --test fronts_own -- --nocapture
 
-test-release-engine: ## whole releases without a window against the pretend production
-	$(CARGO) test -p greenlight-tests --test release
+test-release-engine: ui/dist/index.html ## whole releases without a window against the pretend production
+	$(CARGO) test --workspace --test release
 
-test-jobs: ## the job verbs of the staging machine, stopped at every statement, on three shells, with seeded defects
-	$(CARGO) run -p greenlight-jobs
+test-jobs: ui/dist/index.html ## the job verbs of the staging machine, stopped at every statement, on three shells, with seeded defects
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/greenlight-jobs
 
-test-ssh: ## jobs on OpenSSH whose network, session or app is cut at 60 points in five ways, ten at a time (needs root)
+test-ssh: ui/dist/index.html ## jobs on OpenSSH whose network, session or app is cut at 60 points in five ways, ten at a time (needs root)
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-cuts
 
-test-journal: ## every call of the journal on a file fails once, in nine ways, in two minutes; and the kept records open
-	GREENLIGHT_WHOLE=1 $(CARGO) test -p greenlight-tests --test golden --test journal_faults -- --nocapture
+test-journal: ui/dist/index.html ## every call of the journal on a file fails once, in nine ways, in two minutes; and the kept records open
+	GREENLIGHT_WHOLE=1 $(CARGO) test --workspace --test golden --test journal_faults -- --nocapture
 
-test-race: ## two computers with two records at one staging machine, a thousand times: one migration, and the other is told
-	$(CARGO) run -p greenlight-race
+test-race: ui/dist/index.html ## two computers with two records at one staging machine, a thousand times: one migration, and the other is told
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/greenlight-race
 
 test-kill: ui/dist/index.html ## SIGKILL at every point of a release, 2,000 at any moment, 100 of the window; a quarter of an hour
 	$(CARGO) build --workspace --bins
@@ -79,11 +81,13 @@ bench-memory: ui/dist/index.html ## memory of the app before and during a whole 
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/bench_memory $(TARGET)/debug/greenlight $(TARGET)/practised
 
-bench-engine: ## what engine, journal and a look at a job cost by themselves
-	$(CARGO) run -p greenlight-tests --bin bench_engine
+bench-engine: ui/dist/index.html ## what engine, journal and a look at a job cost by themselves
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/bench_engine
 
-bench-fronts: ## how long a call takes at each front of the pretend production
-	$(CARGO) run -p greenlight-tests --bin bench_fronts
+bench-fronts: ui/dist/index.html ## how long a call takes at each front of the pretend production
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/bench_fronts
 
 fuzz-fronts: ## a minute of anything at all for the ECS and the GitHub front each; needs a nightly compiler and cargo-fuzz
 	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz ecs -- -max_total_time=60

@@ -15,7 +15,7 @@ use greenlight_types::{Actor, ErrorCode, EventBody, Failure, RunId, Status, Step
 use tempfile::TempDir;
 
 use crate::{
-    machine::Machine,
+    machine::{self, Machine},
     scene::{Calm, Dark, Pace, Scene, person, press},
 };
 
@@ -42,7 +42,7 @@ impl Computer {
         speed: u32,
     ) -> Result<Self> {
         let (by, run) = (person(name, &format!("{name}-desk")), RunId(format!("run-of-{name}")));
-        let data = tempfile::tempdir()?;
+        let data = machine::folder()?;
         let journal = SqliteJournal::open(&data.path().join("journal.sqlite")).await?;
         let kept = scene.events.iter().filter(|event| !matches!(event.body, EventBody::EnvironmentTaking { .. }));
         let bodies: Vec<EventBody> = kept.map(|event| event.body.clone()).collect();

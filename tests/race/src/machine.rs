@@ -31,8 +31,7 @@ impl Machine {
     /// # Errors
     /// When its folder cannot be made.
     pub fn new() -> Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+        let folder = folder()?;
         for name in ["migrate", ".greenlight"] {
             fs_err::create_dir(folder.path().join(name))?;
         }
@@ -62,6 +61,15 @@ impl Machine {
     fn lines(&self, name: &str) -> usize {
         fs_err::read_to_string(self.folder.path().join(name)).unwrap_or_default().lines().count()
     }
+}
+
+/// A folder in memory where there is such a place: no race is about the disk.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn folder() -> std::io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
 }
 
 /// A shell at home on the machine.

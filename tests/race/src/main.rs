@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let Ok(runtime) = tokio::runtime::Runtime::new() else { return ExitCode::from(2) };
     let begun = Instant::now();
     // A race waits more than it works.
-    let at_once = 3 * std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let at_once = 5 * std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let came: Vec<(Kind, Option<String>)> = runtime.block_on(
         stream::iter(first..first.saturating_add(races))
             .map(|seed| {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Virtual seconds per second.
-const SPEED: u32 = 40;
+const SPEED: u32 = 20;
 /// Longest time of a race.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two presses of the same person.

@@ -57,7 +57,7 @@ impl Call {
         let hash = &*SCRIPT_HASH;
         let command = format!(
             "sh -c 'h=$HOME/.greenlight/helper/{hash}.sh; \
-             [ \"$(sha256sum < \"$h\" 2>/dev/null | cut -c1-64)\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id} {machine}{arguments}; \
+             s=$(sha256sum < \"$h\" 2>/dev/null); [ \"${{s%% *}}\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id} {machine}{arguments}; \
              echo; echo \"<<<JOB:{nonce}\"; echo nohelper; echo \"JOB:{nonce}>>>\"'"
         );
         let does = match verb {
