@@ -1,6 +1,9 @@
 //! What the app was started with. Practice unless production is asked for (RELEASE.md 9).
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use greenlight_types::Realm;
 
@@ -9,8 +12,13 @@ use greenlight_types::Realm;
 pub enum Use {
     /// A window.
     Window(Options),
-    /// The pretend production as a process of its own; state in this directory.
-    RehearsalWorld(PathBuf),
+    /// The pretend production as a process of its own.
+    RehearsalWorld {
+        /// Its state.
+        folder: PathBuf,
+        /// Speed of its clock from its first moment on: whoever started it may be gone before it serves.
+        speed: u32,
+    },
     /// Say how it is used.
     Help,
     /// Say the version.
@@ -61,18 +69,16 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String
         match name.as_str() {
             "--help" | "-h" => return Ok(Use::Help),
             "--version" | "-V" => return Ok(Use::Version),
-            "--rehearsal-world" => return Ok(Use::RehearsalWorld(value()?.into())),
+            "--rehearsal-world" => {
+                let folder = value()?.into();
+                return Ok(Use::RehearsalWorld { folder, speed: a_speed(&name, &value()?)? });
+            }
             "--profile" => profile = Some(PathBuf::from(value()?)),
             "--data-dir" => data_dir = Some(PathBuf::from(value()?)),
             "--scenario" => scenario = Some(PathBuf::from(value()?)),
             "--practice" => practice = true,
             "--production" => production = true,
-            "--speed" => {
-                let text = value()?;
-                let number = text.to_str().and_then(|text| text.parse().ok());
-                let in_range = number.filter(|number| (1..=FASTEST).contains(number));
-                speed = Some(in_range.ok_or_else(|| format!("--speed needs a number from 1 to {FASTEST}"))?);
-            }
+            "--speed" => speed = Some(a_speed(&name, &value()?)?),
             _ => return Err(format!("\u{201c}{name}\u{201d} is not understood")),
         }
     }
@@ -88,6 +94,17 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String
     }
     let realm = if is_real { Realm::Production } else { Realm::Practice };
     Ok(Use::Window(Options { realm, profile, data_dir, speed: speed.unwrap_or(1), scenario, beside: None }))
+}
+
+fn a_speed(name: &str, text: &std::ffi::OsStr) -> Result<u32, String> {
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    let in_range = number.filter(|number| (1..=FASTEST).contains(number));
+    in_range.ok_or_else(|| format!("{name} needs a number from 1 to {FASTEST}"))
+}
+
+/// What a window starts the pretend production with.
+pub fn of_rehearsal_world(folder: &Path, speed: u32) -> [OsString; 3] {
+    ["--rehearsal-world".into(), folder.into(), speed.to_string().into()]
 }
 
 /// Where the record is kept when nobody says otherwise; `None` when this computer names no home.
@@ -129,12 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pretend_production_is_started_with_the_speed_of_its_window() {
+        let folder = PathBuf::from("a world");
+        assert_eq!(read(of_rehearsal_world(&folder, 60)), Ok(Use::RehearsalWorld { folder, speed: 60 }));
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_refused() {
         for bad in [
             "--practice --production",
             "--profile",
             "--speed 0",
             "--speed 601",
+            "--rehearsal-world d",
+            "--rehearsal-world d 0",
             "--production --speed 2",
             "--production --scenario s",
             "x",

@@ -26,7 +26,7 @@ const _: () = assert!(
 pub fn main() -> ExitCode {
     match args::read(std::env::args_os().skip(1)) {
         Ok(args::Use::Window(options)) => app::open(options),
-        Ok(args::Use::RehearsalWorld(folder)) => world::serve_rehearsal(&folder),
+        Ok(args::Use::RehearsalWorld { folder, speed }) => world::serve_rehearsal(&folder, speed),
         Ok(args::Use::Help) => say(args::HELP),
         Ok(args::Use::Version) => say(concat!("greenlight ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(problem) => {

@@ -118,8 +118,8 @@ impl Practice {
 
 async fn attach(folder: &Path, speed: u32) -> Result<Handle, Failure> {
     let program = std::env::current_exe().map_err(|error| unreachable(&error))?;
-    let arguments = ["--rehearsal-world".to_owned(), folder.display().to_string()];
-    Handle::attach_or_start(folder, &program, &arguments, speed).await.map_err(|error| unreachable(&error))
+    let arguments = crate::args::of_rehearsal_world(folder, speed);
+    Handle::attach_or_start(folder, &program, &arguments).await.map_err(|error| unreachable(&error))
 }
 
 fn unreachable(error: &std::io::Error) -> Failure {
@@ -143,9 +143,9 @@ async fn keep_alive(folder: PathBuf, speed: u32, handle: std::sync::Weak<RwLock<
 }
 
 /// The process itself, behind a hidden argument. It ends after thirty minutes without a client.
-pub fn serve(folder: &Path) -> ExitCode {
+pub fn serve(folder: &Path, speed: u32) -> ExitCode {
     let options =
-        Options { private_dir: folder.to_owned(), speed: 1, idle_max: IDLE_MAX, exit_codes: ExitCodes::default() };
+        Options { private_dir: folder.to_owned(), speed, idle_max: IDLE_MAX, exit_codes: ExitCodes::default() };
     let served = tauri::async_runtime::block_on(process::serve(options, PretendRally::make));
     match served {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -104,17 +105,12 @@ impl Handle {
     }
 
     /// Attaches to the process that serves this folder, or starts `exe hidden_args…` in a session of its own and waits
-    /// until it serves. The started process has to call [`crate::process::serve`] on the same folder. `speed` is for a
-    /// started one; a living one keeps the speed that somebody chose.
+    /// until it serves. The started process has to call [`crate::process::serve`] on the same folder, and has its speed
+    /// from its arguments: whoever starts it may end before it serves. A living one keeps the speed that somebody chose.
     ///
     /// # Errors
     /// When the process does not start or does not serve in time; the message has the end of its log.
-    pub async fn attach_or_start(
-        private_dir: &Path,
-        exe: &Path,
-        hidden_args: &[String],
-        speed: u32,
-    ) -> io::Result<Self> {
+    pub async fn attach_or_start(private_dir: &Path, exe: &Path, hidden_args: &[OsString]) -> io::Result<Self> {
         if let Some(handle) = Self::attach(private_dir).await {
             return Ok(handle);
         }
@@ -124,9 +120,6 @@ impl Handle {
         let deadline = Instant::now() + START_MAX;
         loop {
             if let Some(handle) = Self::attach(private_dir).await {
-                if handle.clock()?.state().speed != speed {
-                    handle.set_speed(speed).await?;
-                }
                 return Ok(handle);
             }
             // A second window may have started one at the same moment; then ours ends and the other one answers.
@@ -276,7 +269,7 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// Starts the process so that the end of the window, or of its terminal, does not end it.
-fn start(exe: &Path, hidden_args: &[String], log: &Path) -> io::Result<Child> {
+fn start(exe: &Path, hidden_args: &[OsString], log: &Path) -> io::Result<Child> {
     let setsid = Path::new("/usr/bin/setsid");
     let mut command = if setsid.exists() {
         let mut command = Command::new(setsid);

@@ -5,6 +5,7 @@ mod support;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -125,13 +126,13 @@ impl Practice {
         self.folder.path().join("practice")
     }
 
-    fn start(&self, idle: &str, speed: u32) -> Handle {
+    fn start(&self, idle: &str) -> Handle {
         let args = ["--exact", "served_process", "--ignored", "--nocapture", idle];
-        let mut args: Vec<String> = args.into_iter().map(str::to_owned).collect();
-        args.push(self.private_dir().to_string_lossy().into_owned());
+        let mut args: Vec<OsString> = args.into_iter().map(OsString::from).collect();
+        args.push(self.private_dir().into_os_string());
         let exe = std::env::current_exe().unwrap();
         let folder = self.private_dir();
-        let started = Handle::attach_or_start(&folder, &exe, &args, speed);
+        let started = Handle::attach_or_start(&folder, &exe, &args);
         let handle = self.runtime.block_on(started).unwrap();
         self.pids.lock().unwrap().push(handle.file().pid);
         handle
@@ -170,8 +171,8 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_second_window_finds_the_process_of_the_first() {
     let practice = Practice::new();
-    let first = practice.start(LONG, 60);
-    let second = practice.start(LONG, 60);
+    let first = practice.start(LONG);
+    let second = practice.start(LONG);
     assert_eq!(first.file(), second.file());
     #[cfg(unix)]
     {
@@ -187,7 +188,7 @@ fn a_second_window_finds_the_process_of_the_first() {
 #[test]
 fn a_killed_process_comes_back_on_the_same_ports_with_its_state_and_its_running_job() {
     let practice = Practice::new();
-    let first = practice.start(LONG, 60);
+    let first = practice.start(LONG);
     practice.asked(&first);
     let before = practice.asked(&first);
     assert_eq!(before.get("asked").map(String::as_str), Some("2"));
@@ -204,7 +205,7 @@ fn a_killed_process_comes_back_on_the_same_ports_with_its_state_and_its_running_
     greenlight_rehearsal::host::kill(&first.file().pid.to_string());
     wait_for("the end of the process", || (!is_alive(first.file().pid)).then_some(()));
 
-    let second = practice.start(LONG, 60);
+    let second = practice.start(LONG);
     assert_ne!(second.file().pid, first.file().pid);
     assert_eq!(second.file().ports, first.file().ports);
     assert_eq!(second.file().fingerprint, first.file().fingerprint);
@@ -223,7 +224,7 @@ fn a_killed_process_comes_back_on_the_same_ports_with_its_state_and_its_running_
 #[test]
 fn a_push_is_known_to_the_world_when_the_client_has_its_answer() {
     let practice = Practice::new();
-    let handle = practice.start(LONG, 60);
+    let handle = practice.start(LONG);
     let seeded = practice.asked(&handle).get("main").cloned().unwrap();
     assert!(seeded.ends_with(" 2.0.1.11-RELEASE"), "{seeded}");
     let file = handle.file();
@@ -244,7 +245,7 @@ fn a_push_is_known_to_the_world_when_the_client_has_its_answer() {
 #[test]
 fn a_changed_speed_is_felt_by_the_app_and_by_the_host() {
     let practice = Practice::new();
-    let handle = practice.start(LONG, 60);
+    let handle = practice.start(LONG);
     let clock = handle.clock().unwrap();
     practice.runtime.block_on(handle.set_speed(1)).unwrap();
     wait_for("the slow clock", || {
@@ -259,7 +260,7 @@ fn a_changed_speed_is_felt_by_the_app_and_by_the_host() {
 #[test]
 fn an_unused_process_ends_itself_and_leaves_nothing_running() {
     let practice = Practice::new();
-    let handle = practice.start(SHORT, 60);
+    let handle = practice.start(SHORT);
     success(ssh(&handle).arg("setsid sleep 900 </dev/null >/dev/null 2>&1 & true"));
     wait_for("the detached process", || (!practice.host().processes().is_empty()).then_some(()));
     wait_for("the end of the unused process", || (!is_alive(handle.file().pid)).then_some(()));
@@ -270,7 +271,7 @@ fn an_unused_process_ends_itself_and_leaves_nothing_running() {
 #[test]
 fn a_terminated_process_switches_its_host_off() {
     let practice = Practice::new();
-    let handle = practice.start(LONG, 60);
+    let handle = practice.start(LONG);
     success(ssh(&handle).arg("setsid sleep 900 </dev/null >/dev/null 2>&1 & true"));
     wait_for("the detached process", || (!practice.host().processes().is_empty()).then_some(()));
     success(std::process::Command::new("/bin/sh").args(["-c", "kill \"$1\"", "sh", &handle.file().pid.to_string()]));
@@ -281,7 +282,7 @@ fn a_terminated_process_switches_its_host_off() {
 #[test]
 fn a_told_process_stops_and_a_second_one_on_the_folder_is_refused() {
     let practice = Practice::new();
-    let handle = practice.start(LONG, 60);
+    let handle = practice.start(LONG);
     let exe = std::env::current_exe().unwrap();
     let mut second = std::process::Command::new(exe);
     second.args(["--exact", "served_process", "--ignored", "--nocapture", LONG]).arg(practice.private_dir());
@@ -294,7 +295,7 @@ fn a_told_process_stops_and_a_second_one_on_the_folder_is_refused() {
 #[test]
 fn the_profile_of_practice_leaves_nothing_open_and_leads_nowhere_outside() {
     let practice = Practice::new();
-    let handle = practice.start(LONG, 60);
+    let handle = practice.start(LONG);
     let text = include_str!("../../../profiles/rally.toml");
     let rally = greenlight_engine::profile::parse("rally.toml", text).unwrap();
     let profile = handle.practice_profile(&rally);
