@@ -156,7 +156,6 @@ impl Runner {
             self.append(vec![EventBody::StepInDoubt { step, attempt, why }]).await?;
         }
         for (step, attempt) in self.steps_in(Status::InDoubt) {
-            self.context.doubts.begin(step, &self.parts.clock.now());
             if !self.reopen_blindly(step, attempt).await? {
                 self.ask_the_world(step, attempt);
             }

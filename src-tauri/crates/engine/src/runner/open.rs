@@ -7,7 +7,13 @@ use greenlight_types::{Actor, Failure, RunId, RunResult, RunState, RunView, Step
 use tokio::sync::{mpsc, watch};
 
 use super::{Message, Runner, refuse, sink::RunnerSink};
-use crate::{fold, journal::Journal, ports::Ports, release::Parts, step::StepContext};
+use crate::{
+    fold,
+    journal::Journal,
+    ports::Ports,
+    release::Parts,
+    step::{Doubts, StepContext},
+};
 
 /// Messages that may wait; more than a person can press.
 const QUEUE: usize = 256;
@@ -27,10 +33,15 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         return Err(refuse("go on with this run: it has ended"));
     }
     let last_migration = last_migration(parts.journal.as_ref(), &view).await?;
+    // Before anybody can ask: whoever asks first would count from the start of the attempt instead.
+    let doubts = Arc::new(Doubts::default());
+    let now = parts.clock.now();
+    for step in view.steps.iter().filter(|step| step.status.is_open()) {
+        doubts.begin(step.definition.id, &now);
+    }
     let (view, watched) = watch::channel(Arc::new(view));
     let (messages, inbox) = mpsc::channel(QUEUE);
     let sink = Arc::new(RunnerSink::new(parts.clone(), run.clone(), messages.downgrade()));
-    let doubts = Arc::default();
     let context = StepContext { view: watched.clone(), ports, by: by.clone(), last_migration, sink, doubts };
     let runner = Runner {
         parts,
