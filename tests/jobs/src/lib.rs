@@ -7,6 +7,7 @@ pub mod alone;
 pub mod cases;
 pub mod failing;
 mod holders;
+mod living;
 pub mod machine;
 pub mod mutants;
 pub mod ready;

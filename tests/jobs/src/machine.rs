@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -12,6 +11,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
+
+use crate::living::{HOLDS, is_closed, pipe};
 
 /// Longest wait for anything in a case.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,9 +27,6 @@ pub const ENVIRONMENT: &str = "rally.prod";
 pub const RUN: &str = "run-1";
 /// Who takes it.
 const WHO: &[u8] = b"{\"person\":\"Anna\"}";
-
-/// The first line of the verbs here: it and everything that it starts holds the pipe.
-const HOLDS: &str = "exec 3<> \"$LIVING\"\n";
 
 /// A shell that stands for `sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -471,19 +469,6 @@ impl Stopped {
         fs_err::write(self.folder.join("go"), "")?;
         Ok(framed(&self.child.wait_with_output()?.stdout))
     }
-}
-
-fn pipe(path: &Path) -> Result<()> {
-    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0)
-        .with_context(|| format!("make a pipe at {}", path.display()))
-}
-
-/// Whether nobody holds an end of the pipe: only then a read that waits for nothing finds its end.
-fn is_closed(pipe: &Path) -> bool {
-    let waits_not = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let open = std::fs::OpenOptions::new().read(true).custom_flags(waits_not).open(pipe);
-    open.and_then(|mut pipe| pipe.read(&mut [0])).is_ok_and(|length| length == 0)
 }
 
 /// The lock of `flock`, asked without a process; it is let go at once.

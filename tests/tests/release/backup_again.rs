@@ -25,7 +25,7 @@ async fn backup_gate(release: &Release) -> Gate {
 /// Takes the backup again, and sees this attempt end.
 async fn again(release: &Release, attempt: u32) -> RunView {
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
-    assert!(plan.notices.iter().any(|notice| notice.contains("counts until a newer one is proved")), "{plan:?}");
+    assert!(plan.lede.contains("counts until this one is proved"), "{}", plan.lede);
     let act = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
     release.act(anna(), act).await.expect("it is taken again");
     until(release, "the end of the backup", |view| {

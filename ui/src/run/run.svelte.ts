@@ -15,7 +15,6 @@ import type {
   RunView,
   StepId,
   StepPlan,
-  StepView,
   TakeOver,
 } from "../generated/bindings";
 import type { Platform, Stop } from "../platform/platform";
@@ -163,11 +162,9 @@ export class OpenRun {
   follow(step: StepId | null) {
     const view = this.view;
     const one = view && step ? stepOf(view, step) : undefined;
-    if (this.repeating !== null && (view === null || one === undefined || !this.#isRepeated(view, one))) {
-      this.repeating = null;
-    }
-    const wants =
-      one !== undefined && (this.repeating === step || wantsPlan(view, one.status, one.failure, one.definition.role));
+    const isRepeated = view !== null && one !== undefined && this.repeating === step && mayRepeat(view, one);
+    if (!isRepeated) this.repeating = null;
+    const wants = one !== undefined && (isRepeated || wantsPlan(view, one.status, one.failure, one.definition.role));
     if (!wants || step === null) {
       this.#planned = "";
       this.#planNumber += 1;
@@ -186,10 +183,6 @@ export class OpenRun {
   repeat(step: StepId) {
     this.chosen = step;
     this.repeating = step;
-  }
-
-  #isRepeated(view: RunView, one: StepView): boolean {
-    return this.repeating === one.definition.id && mayRepeat(view, one);
   }
 
   #lookAgain() {

@@ -1,10 +1,8 @@
 import { screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
-import type { Event, Profile } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
-import { newest } from "../../run/focus";
-import { offered, open, openButton, planOf, released, followedBy, upTo } from "./stage";
+import { offered, open, openButton, planOf, released, upTo } from "./stage";
 
 const building = offered("RunMigration");
 const plans = {
@@ -47,6 +45,16 @@ describe("a backup that is done", () => {
     expect(screen.queryByTestId("step-button")).toBeNull();
   });
 
+  it("is kept as it is by a person who thinks better of it", async () => {
+    const { platform, user } = open(building, plans);
+    await user.click(await screen.findByTestId("step-BackUp"));
+    await user.dblClick(await screen.findByTestId("repeat"));
+    await openButton();
+    await user.click(screen.getByTestId("repeat-not"));
+    await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "RunMigration"));
+    expect(platform.argsOf("runBackUp")).toEqual([]);
+  });
+
   it("is not taken again once the migration has started", async () => {
     const { user } = open(
       upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "RunMigration"),
@@ -55,37 +63,5 @@ describe("a backup that is done", () => {
     await user.click(await screen.findByTestId("step-BackUp"));
     expect(await screen.findByTestId("step-title")).toBeVisible();
     expect(screen.queryByTestId("repeat")).toBeNull();
-  });
-});
-
-describe("a backup that nobody can prove", () => {
-  /** The same release on a profile that does not name the folder of its backups. */
-  function unproved(): Event[] {
-    const blind = (profile: Profile) => ({ ...profile, backup: { ...profile.backup, artifactDirectory: "" } });
-    const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "BackUp");
-    const events = started.map((event) =>
-      event.body.kind === "runDrafted"
-        ? { ...event, body: { ...event.body, profile: blind(event.body.profile) } }
-        : event,
-    );
-    return followedBy(events, {
-      kind: "stepWarned",
-      step: "BackUp",
-      attempt: 1,
-      evidence: ["The backup script finished without error."],
-      warning: "Nobody has proved this backup yet: look at the file and write down its name and size.",
-    });
-  }
-
-  it("rests on the word of a person who saw the file, with its name and size", async () => {
-    const { platform, user, view } = open(unproved(), { ...plans, finishedByHand: () => ok(null) });
-    expect(newest(view, "backupProved")).toBeUndefined();
-    await user.click(await screen.findByTestId("step-BackUp"));
-    await user.click(await screen.findByTestId("saw-file"));
-    await user.type(screen.getByTestId("note-text"), "prod-0912.dump, 4.1 GB, 09:12");
-    await user.click(screen.getByTestId("note-yes"));
-    await waitFor(() =>
-      expect(platform.argsOf("finishedByHand")).toEqual([[view.id, "BackUp", "prod-0912.dump, 4.1 GB, 09:12"]]),
-    );
   });
 });

@@ -59,32 +59,38 @@ impl Step for BackUp {
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = inner(&run);
         let said = database::ask(cx, &host).await;
-        let draft = PlanDraft::new(
-            self,
-            &run,
-            "Back up the database",
-            format!(
-                "Copies the production database on {}. The site stays up. The job runs on that machine by itself, even if \
-                 this computer sleeps or loses its connection.",
-                run.names.staging_machine
-            ),
-        )
-        .by_hand(
-            vec![
-                format!("ssh -i {} {}@{}", run.profile.host.key_file, host.user, host.address),
-                "sudo su".into(),
-                format!("cd {}", backup.directory),
-                backup.command.clone(),
-            ],
-            None,
-        )
-        .input("job", id.clone())
-        .input("late", late)
-        .input("script", job::script(&run, &inner))
-        .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
-        .line("Job", id)
-        .gate("noBackupRunning", !is_running, "No other backup of this version is running", "asked the host just now");
-        let draft = self.still_counts(&run).into_iter().fold(draft, PlanDraft::notice);
+        let lede = format!(
+            "Copies the production database on {}. The site stays up. The job runs on that machine by itself, even if this \
+             computer sleeps or loses its connection.",
+            run.names.staging_machine
+        );
+        let (button, lede) = match backup_time(&run) {
+            Some(at) => {
+                ("Take the backup again", format!("The backup of {at} counts until this one is proved. {lede}"))
+            }
+            None => ("Back up the database", lede),
+        };
+        let draft = PlanDraft::new(self, &run, button, lede)
+            .by_hand(
+                vec![
+                    format!("ssh -i {} {}@{}", run.profile.host.key_file, host.user, host.address),
+                    "sudo su".into(),
+                    format!("cd {}", backup.directory),
+                    backup.command.clone(),
+                ],
+                None,
+            )
+            .input("job", id.clone())
+            .input("late", late)
+            .input("script", job::script(&run, &inner))
+            .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
+            .line("Job", id)
+            .gate(
+                "noBackupRunning",
+                !is_running,
+                "No other backup of this version is running",
+                "asked the host just now",
+            );
         let draft = database::note_at_backup(draft, &said);
         if !backup.become_root.trim_start().starts_with("sudo") {
             return Ok(draft.finish());
@@ -185,6 +191,14 @@ impl Step for BackUp {
             confirmed_by: Some(person.to_owned()),
             database: plan.map(database::at_plan).unwrap_or_default(),
         }])
+    }
+}
+
+/// When the backup that counts ended, in words.
+pub(super) fn backup_time(run: &RunView) -> Option<String> {
+    match crate::fold::newest(run, FactKind::BackupProved) {
+        Some(Fact::BackupProved { finished_at, .. }) => Some(crate::time::in_words(finished_at)),
+        _ => None,
     }
 }
 

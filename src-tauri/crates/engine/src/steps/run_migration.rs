@@ -133,8 +133,8 @@ impl Step for RunMigration {
 
     fn roll_back(&self, run: &RunView) -> WayBack {
         let restore = &run.profile.restore;
-        let backup =
-            backup_time(run).map_or_else(|| "the backup of this run".to_owned(), |at| format!("the backup of {at}"));
+        let backup = back_up::backup_time(run)
+            .map_or_else(|| "the backup of this run".to_owned(), |at| format!("the backup of {at}"));
         WayBack::Irreversible {
             way_back: format!("The way back is restoring {backup}, with the site down. {}", restore.procedure),
             minutes: restore.minutes,
@@ -213,13 +213,6 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
     database::unasked_before(draft, run)
         .follows(format!("{} was started {since} and {state}.", one.id), button)
         .finish()
-}
-
-fn backup_time(run: &RunView) -> Option<String> {
-    match crate::fold::newest(run, FactKind::BackupProved) {
-        Some(Fact::BackupProved { finished_at, .. }) => Some(crate::time::in_words(finished_at)),
-        _ => None,
-    }
 }
 
 /// A command as it is typed in the login shell, in the folder and the environment of the migration.
