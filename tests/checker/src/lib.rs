@@ -33,6 +33,12 @@ pub struct Violation {
     pub at: u64,
 }
 
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.words)
+    }
+}
+
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -73,6 +79,14 @@ impl Checker {
         }
     }
 
+    /// An event of a release whose world is not written down: judged by what the journal shows by itself.
+    pub fn alone(&mut self, event: &Value) {
+        if let Some(event) = self.read::<Event>("event", event) {
+            rules::record(&self.known, &event, &mut self.found);
+            self.known.event(event, &mut self.found);
+        }
+    }
+
     /// An entry of the world's record (`rehearsal/src/world/record.rs`).
     pub fn request(&mut self, entry: &Value) {
         if let Some(entry) = self.read::<Entry>("request", entry) {
@@ -99,6 +113,15 @@ impl Checker {
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.found.all
+    }
+
+    /// Whether every rule held.
+    ///
+    /// # Errors
+    /// The broken ones, in one line.
+    pub fn held(&self) -> Result<(), String> {
+        let broken: Vec<String> = self.found.all.iter().map(ToString::to_string).collect();
+        if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
     }
 
     fn read<'de, T: Deserialize<'de>>(&mut self, what: &str, told: &'de Value) -> Option<T> {

@@ -1,5 +1,5 @@
 //! The rules, one file for each group of RELIABILITY.md section 2. A rule reads what was known before a record, and the
-//! record.
+//! record. In each file `record` holds what the journal shows by itself, and `event` what the world has to show as well.
 
 mod build;
 mod database;
@@ -15,11 +15,21 @@ use crate::{
     records::{End, Entry, Event, Shown},
 };
 
+/// A durable event, by the journal alone.
+pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    journal::record(known, event, found);
+    git::record(known, event, found);
+    build::record(known, event, found);
+    database::record(known, event, found);
+    host::record(event, found);
+    ecs::record(known, event, found);
+}
+
 /// A durable event.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    record(known, event, found);
     journal::event(known, event, found);
     git::event(known, event, found);
-    build::event(known, event, found);
     database::event(known, event, found);
     host::event(known, event, found);
     ecs::event(known, event, found);

@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use greenlight_adapters::{journal_sqlite::SqliteJournal, spool::FileSpool};
+use greenlight_checker::Checker;
 use greenlight_engine::{fold, journal::Journal as _, spool::Spool as _};
 use greenlight_tests::support::process::{Signal, signal};
 use greenlight_types::{LineSource, RunId, Status, StepId};
@@ -103,6 +104,8 @@ pub enum Broken {
     Verdict(String),
     /// The kept lines are not the machine's log.
     Log(String),
+    /// The checker says that the record breaks a rule.
+    Rule(String),
     /// The case could not be played to its end.
     Unplayed(String),
 }
@@ -279,15 +282,21 @@ fn fresh_after(told: &[(u64, String)], back: u64) -> Option<u64> {
 /// Holds the app's own record and lines against the machine's files.
 fn judge(lane: &Lane, case: &Case, data: &Path, broken: &mut Vec<Broken>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (run, said) = runtime.block_on(async {
+    let (run, said, checker) = runtime.block_on(async {
         let journal = SqliteJournal::open(&data.join("journal.sqlite")).await?;
         let run = journal.runs().await?.pop().context("the app kept no run")?;
-        let view = fold::fold(&journal.events(&run, 0).await?)?;
+        let events = journal.events(&run, 0).await?;
+        let mut checker = Checker::new();
+        for event in &events {
+            checker.alone(&serde_json::to_value(event)?);
+        }
+        let view = fold::fold(&events)?;
         let step = fold::step(&view, StepId::BackUp).context("the run has no such step")?;
         let failure = step.failure.as_ref().and_then(|failure| failure.params.get("exit"));
         let code = if step.status == Status::Succeeded { Some("0".to_owned()) } else { failure.cloned() };
-        anyhow::Ok((run, code.unwrap_or_else(|| format!("{:?} {:?}", step.status, step.failure))))
+        anyhow::Ok((run, code.unwrap_or_else(|| format!("{:?} {:?}", step.status, step.failure)), checker))
     })?;
+    broken.extend(checker.held().err().map(Broken::Rule));
     if said != case.code.to_string() {
         broken.push(Broken::Verdict(format!("the job ended with {}, the record says {said}", case.code)));
     }

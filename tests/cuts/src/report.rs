@@ -11,8 +11,18 @@ pub const BACK_MAX_MS: u64 = 5_000;
 #[must_use]
 pub fn table(played: &[Played]) -> String {
     let mut text = format!(
-        "{:<20} {:>5} {:>6} {:>14} {:>11} {:>9} {:>7} {:>7} {:>7} {:>7}\n",
-        "cut", "cases", "starts", "wrong verdicts", "logs differ", "unplayed", "median", "p95", "p99", "max"
+        "{:<20} {:>5} {:>6} {:>14} {:>11} {:>12} {:>9} {:>7} {:>7} {:>7} {:>7}\n",
+        "cut",
+        "cases",
+        "starts",
+        "wrong verdicts",
+        "logs differ",
+        "rules broken",
+        "unplayed",
+        "median",
+        "p95",
+        "p99",
+        "max"
     );
     for kind in Kind::ALL {
         let of_kind: Vec<&Played> = played.iter().filter(|one| one.case.kind == kind).collect();
@@ -47,10 +57,11 @@ fn row(text: &mut String, name: &str, played: &[&Played]) {
     // Writing into a text cannot fail.
     let _ = writeln!(
         text,
-        "{name:<20} {:>5} {starts:>6} {:>14} {:>11} {:>9} {:>7} {:>7} {:>7} {:>7}",
+        "{name:<20} {:>5} {starts:>6} {:>14} {:>11} {:>12} {:>9} {:>7} {:>7} {:>7} {:>7}",
         played.len(),
         count(|one| matches!(one, Broken::Verdict(_))),
         count(|one| matches!(one, Broken::Log(_))),
+        count(|one| matches!(one, Broken::Rule(_))),
         count(|one| matches!(one, Broken::Unplayed(_))),
         shown(50),
         shown(95),

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
 use futures::{StreamExt as _, stream};
+use greenlight_checker::Checker;
 use greenlight_tests::support::{
     desk::{VERSION, app},
     folder::open_folder,
@@ -80,7 +81,12 @@ async fn rehearse(seed: u64, kills: usize) -> Played {
 async fn rehearse_into(played: &mut Played, seed: u64, kills: usize) -> Result<()> {
     let folder = open_folder("kill-desktop")?;
     let display = Display::start().await?;
-    let mut desk = Desk { driver: Driver::start(&display, &[]).await?, app: app()?, folder: folder.path().to_owned() };
+    let mut desk = Desk {
+        driver: Driver::start(&display, &[]).await?,
+        app: app()?,
+        folder: folder.path().to_owned(),
+        kept: Kept::default(),
+    };
     let ended = desk.until_released(played, &mut Rng::with_seed(seed), kills).await;
     let world = desk.data().join("world");
     drop(desk);
@@ -94,6 +100,27 @@ struct Desk {
     driver: Driver,
     app: PathBuf,
     folder: PathBuf,
+    kept: Kept,
+}
+
+/// What was on disk when the last window was gone, and what the checker says of it.
+#[derive(Default)]
+struct Kept {
+    events: Vec<Value>,
+    checker: Checker,
+}
+
+impl Kept {
+    /// The record as the next window left it: nothing is lost or changed, and no rule is broken.
+    fn judge(&mut self, on_disk: &[Value]) -> Result<()> {
+        let said = self.events.len();
+        ensure!(on_disk.get(..said) == Some(&*self.events), "{said} entries were on disk, and now others are");
+        for event in on_disk.iter().skip(said) {
+            self.checker.alone(event);
+            self.events.push(event.clone());
+        }
+        self.checker.held().map_err(anyhow::Error::msg)
+    }
 }
 
 impl Desk {
@@ -122,6 +149,7 @@ impl Desk {
             let is_killed = !is_over && self.kill().await?;
             let folder = self.folder.clone();
             let events = tokio::task::spawn_blocking(move || read(&folder)).await??;
+            self.kept.judge(&events)?;
             if is_killed {
                 played.kills.push(Killed::Anywhere);
                 played.places.push(place(&events));

@@ -212,7 +212,7 @@ impl Production {
         let now_ms = self.now_ms();
         let mut tape = self.tape();
         tape.checker.end(&json!({ "healedAt": healed_ms, "now": now_ms, "idle": is_idle, "world": told }));
-        tape.checker.violations().iter().map(|found| format!("{}: {}", found.invariant, found.words)).collect()
+        tape.checker.violations().iter().map(ToString::to_string).collect()
     }
 
     /// How often a migration began.

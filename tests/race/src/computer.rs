@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use greenlight_adapters::{ids::Uuids, journal_sqlite::SqliteJournal, spool::FileSpool};
+use greenlight_checker::Checker;
 use greenlight_engine::{
     fold,
     journal::Journal as _,
@@ -26,6 +27,7 @@ pub struct Computer {
     /// Its run of the release.
     pub run: RunId,
     release: Release,
+    journal: Arc<SqliteJournal>,
     _data: TempDir,
 }
 
@@ -43,14 +45,14 @@ impl Computer {
     ) -> Result<Self> {
         let (by, run) = (person(name, &format!("{name}-desk")), RunId(format!("run-of-{name}")));
         let data = machine::folder()?;
-        let journal = SqliteJournal::open(&data.path().join("journal.sqlite")).await?;
+        let journal = Arc::new(SqliteJournal::open(&data.path().join("journal.sqlite")).await?);
         let kept = scene.events.iter().filter(|event| !matches!(event.body, EventBody::EnvironmentTaking { .. }));
         let bodies: Vec<EventBody> = kept.map(|event| event.body.clone()).collect();
         let at = &scene.events.last().context("a release that has begun")?.at.clone();
         journal.append(&run, 0, at, &by, bodies).await?;
         let pace = Arc::new(Pace::at(scene.now_ms, speed));
         let parts = Parts {
-            journal: Arc::new(journal),
+            journal: journal.clone(),
             screen: Arc::new(Dark),
             spool: Arc::new(FileSpool::new(&data.path().join("lines"))),
             clock: pace.clone(),
@@ -61,7 +63,7 @@ impl Computer {
         let rest = InProcess::new(world.clone(), clone, pace, wire, 1).ports();
         let ports = Ports { host: Arc::new(machine.host()), ..rest };
         let release = Release::open(parts, ports, &run, by.clone()).await?;
-        Ok(Self { by, run, release, _data: data })
+        Ok(Self { by, run, release, journal, _data: data })
     }
 
     /// Takes the environment, from the holder that a refusal named or from nobody.
@@ -92,6 +94,18 @@ impl Computer {
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         fold::step(&self.release.view(), StepId::RunMigration).and_then(|step| step.failure.clone())
+    }
+
+    /// What the checker says of the record of this computer.
+    ///
+    /// # Errors
+    /// When a rule was broken, or the record cannot be read.
+    pub async fn judge(&self) -> Result<()> {
+        let mut checker = Checker::new();
+        for event in self.journal.events(&self.run, 0).await? {
+            checker.alone(&serde_json::to_value(event)?);
+        }
+        checker.held().map_err(|broken| anyhow!("the record of {}: {broken}", self.by.person))
     }
 
     /// Closes the app.

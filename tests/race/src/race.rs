@@ -52,7 +52,10 @@ pub async fn play(scene: &Scene, kind: Kind, seed: u64) -> Result<()> {
     )
     .await?;
     let raced = tokio::time::timeout(PATIENCE, run(&machine, &ann, &bob, kind, seed)).await;
-    let held = raced.context("it did not end").and_then(|raced| raced).and_then(|()| judge(&machine, &ann, &bob));
+    let mut held = raced.context("it did not end").and_then(|raced| raced).and_then(|()| judge(&machine, &ann, &bob));
+    for computer in [&ann, &bob] {
+        held = held.and(computer.judge().await);
+    }
     let told = [told(&ann), told(&bob)];
     ann.close().await;
     bob.close().await;

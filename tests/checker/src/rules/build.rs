@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The build that is followed is one of our commit.
-pub fn event(known: &Known, event: &Event, found: &mut Found) {
+pub fn record(known: &Known, event: &Event, found: &mut Found) {
     let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
     let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
     if Some(commit.as_str()) != version {

@@ -15,6 +15,17 @@ const SLACK_MS: i64 = 5 * 60_000;
 /// an app or of its connection. SIGKILL is not among them, which a machine without memory sends by itself.
 const ENDED_BY_THE_APP: [i32; 4] = [129, 130, 141, 143];
 
+/// INV-D1 and INV-D2 as the record has them: the migration starts after a proved backup, and not once it is done.
+pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    let Body::StepStarted { step: Step::RunMigration, plan, .. } = &event.body else { return };
+    if plan.already.is_none() && known.facts.backup.is_none() {
+        found.add("INV-D1", "the migration was started without a proved backup");
+    }
+    if known.facts.is_migrated {
+        found.add("INV-D2", "the migration was started again after it had finished");
+    }
+}
+
 /// INV-D1: a backup is called proved only when its job ended well and its own file can be read, or a person saw it.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::FactLearned { fact: Fact::BackupProved { job, file, confirmed_by: None, .. } } = &event.body {

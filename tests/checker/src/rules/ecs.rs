@@ -21,13 +21,17 @@ const ADDED: [&str; 9] = [
     "deleteRequestedAt",
 ];
 
-/// INV-E4 and what leads to it.
+/// INV-E4: how the run ended.
+pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::RunEnded { result, note } = &event.body {
+        ended(known, result, note, found);
+    }
+}
+
+/// INV-E4: what leads to it was shown.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::FactLearned { fact } = &event.body {
         learned(known, fact, found);
-    }
-    if let Body::RunEnded { result, note } = &event.body {
-        ended(known, result, note, found);
     }
 }
 

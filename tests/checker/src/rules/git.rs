@@ -9,6 +9,20 @@ use crate::{
 /// Commits that are walked at most, from a branch back.
 const WALK_MAX: usize = 10_000;
 
+/// INV-G1: the tag is made where the version was set. INV-G3: main first.
+pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    let Body::FactLearned { fact } = &event.body else { return };
+    if let Fact::TagMade { commit, .. } = fact
+        && known.facts.version.as_ref().map(|(version, _)| version) != Some(commit)
+    {
+        found.add("INV-G1", format!("the tag is made at {commit}, which does not set the version"));
+    } else if let Fact::TagPublished { object, .. } = fact
+        && known.facts.main.is_none()
+    {
+        found.add("INV-G3", format!("the tag {object} is called published, and main is not"));
+    }
+}
+
 /// INV-G4: published is what a listing after the push shows.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     let Body::FactLearned { fact } = &event.body else { return };
@@ -26,10 +40,6 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
             found.add("INV-G4", format!("the tag is called published at {commit}, and the listing shows {there:?}"));
             found.add("INV-J2", format!("the tag is called published at {commit} without proof"));
         }
-    } else if let Fact::TagMade { commit, .. } = fact
-        && known.facts.version.as_ref().map(|(version, _)| version) != Some(commit)
-    {
-        found.add("INV-G1", format!("the tag is made at {commit}, which does not set the version"));
     }
 }
 

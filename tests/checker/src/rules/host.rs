@@ -10,8 +10,8 @@ use crate::{
 /// What may pass between the answer that an environment is still held and the start that follows it: one slow answer.
 const SLACK_MS: i64 = 60_000;
 
-/// A changing step of Deploy starts only while its run holds the environment; taking it from another run has a reason.
-pub fn event(known: &Known, event: &Event, found: &mut Found) {
+/// Taking the environment from another run has a reason; Deploy starts on a machine that is known.
+pub fn record(event: &Event, found: &mut Found) {
     if let Body::EnvironmentTaking { from: Some(holder), reason, .. } = &event.body {
         if reason.trim().is_empty() {
             found.add("INV-O1", "the environment is taken from another run without a reason");
@@ -20,13 +20,20 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
             found.add("INV-O1", "a run takes the environment from itself");
         }
     }
-    if let Body::DeployStarted { staging } = &event.body {
-        if staging.machine_id.is_empty() {
-            found.add("INV-S2", "Deploy starts on a machine that nobody asked for its id");
-        }
-        if known.world.holder.0.as_ref() != Some(&event.run) && !is_fresh(known, &event.at) {
-            found.add("INV-O1", "Deploy starts without the environment");
-        }
+    if let Body::DeployStarted { staging } = &event.body
+        && staging.machine_id.is_empty()
+    {
+        found.add("INV-S2", "Deploy starts on a machine that nobody asked for its id");
+    }
+}
+
+/// A changing step of Deploy starts only while its run holds the environment.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::DeployStarted { .. } = &event.body
+        && known.world.holder.0.as_ref() != Some(&event.run)
+        && !is_fresh(known, &event.at)
+    {
+        found.add("INV-O1", "Deploy starts without the environment");
     }
     if let Body::StepStarted { step: step @ (Step::BackUp | Step::DispatchBuild | Step::RunMigration), .. } =
         &event.body

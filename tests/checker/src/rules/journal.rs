@@ -6,9 +6,8 @@ use crate::{
     records::{Actor, Body, Entry, Event, Fact, Failure, JobState, Op, Plan, Status, Step},
 };
 
-/// INV-J5: numbers without gaps, attempts counted, a name on every event. INV-J2: nothing is called failed or not done
-/// while the world shows otherwise.
-pub fn event(known: &Known, event: &Event, found: &mut Found) {
+/// INV-J5: numbers without gaps, attempts counted, a name on every event.
+pub fn record(known: &Known, event: &Event, found: &mut Found) {
     if event.seq != known.seq + 1 {
         found.add("INV-J5", format!("event {} follows event {}", event.seq, known.seq));
     }
@@ -28,6 +27,10 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if ms(&event.at).is_none() {
         found.add("INV-J5", format!("event {} has no time: {:?}", event.seq, event.at));
     }
+}
+
+/// INV-J2: nothing is called failed or not done while the world shows otherwise.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::StepFailed { step, failure, .. } = &event.body
         && !said_failed(known, *step, failure, found)
     {
