@@ -1,11 +1,16 @@
 #!/bin/sh
 # Runs a program in a session of its own, until it ends or until this script's stdin is closed. The test holds the
-# other end of that pipe: however the test ends, SIGKILL included, the program and its children end with it.
+# other end of that pipe: however the test ends, SIGKILL included, the program and its children end with it. A signal to
+# the group of the test, as from a terminal or from timeout(1), ends the test and not this script.
 # usage: leash.sh SIGNAL PROGRAM [ARGUMENT...]
 signal=$1
 shift
 exec 3<&0
-setsid "$@" 3<&- </dev/null &
+trap '' HUP INT TERM
+(
+    trap - HUP INT TERM
+    exec setsid "$@" 3<&- </dev/null
+) &
 program=$!
 (
     read -r _ <&3
@@ -21,6 +26,6 @@ program=$!
 watch=$!
 wait "$program"
 code=$?
-kill "$watch" 2>/dev/null
+kill -s KILL "$watch" 2>/dev/null
 kill -s KILL -- "-$program" 2>/dev/null
 exit "$code"

@@ -1,18 +1,19 @@
 //! Every real peer works by itself, seen through a foreign client: git, ssh, pg_restore, boto3, secret-tool,
 //! MiniBrowser. What Greenlight does with them is not tested here.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use greenlight_tests::support::folder::open_folder;
+use greenlight_tests::support::folder::{open_folder, support_file};
 use greenlight_tests::support::git_server::{GitServer, TOKEN, USER as GIT_USER, VERSION_FILE};
 use greenlight_tests::support::hold::Moment;
 use greenlight_tests::support::keychain::Keychain;
 use greenlight_tests::support::moto::{self, Aws, Moto};
 use greenlight_tests::support::postgres::{DATABASE, Postgres};
-use greenlight_tests::support::process::{Deadline, clean_command, process_table, run};
+use greenlight_tests::support::process::{Deadline, clean_command, process_table, run, wait_gone};
 use greenlight_tests::support::ssh_host::{self, Script, SshHost};
 use greenlight_tests::support::web_process::{WebProcess, WebVersion};
 use greenlight_tests::support::webdriver::{Display, Driver};
@@ -390,4 +391,25 @@ async fn the_driver_opens_a_window_reads_types_clicks_and_takes_a_picture() -> R
     assert!(process_table().get(&pid).is_none_or(|process| process.command_line.is_empty()));
     driver.restart().await?;
     driver.open(&binary, &["--automation"]).await?.end().await
+}
+
+/// A terminal, or timeout(1), tells the whole group of a test to stop, and the leash with it.
+#[tokio::test]
+async fn a_peer_ends_with_its_test_when_their_group_is_told_to_stop() -> Result<()> {
+    let mut leash = Command::new("/bin/sh");
+    leash.arg(support_file("leash.sh")).args(["TERM", "sleep", "60"]).process_group(0).stdin(Stdio::piped());
+    let mut leash = leash.spawn()?;
+    let mut deadline = Deadline::after(SOON);
+    let peer = loop {
+        let of_leash = process_table().into_values().find(|one| one.parent == leash.id() && one.session == one.pid);
+        if let Some(peer) = of_leash.filter(|one| one.command_line.starts_with("sleep ")) {
+            break peer.pid;
+        }
+        deadline.pause("the peer").await?;
+    };
+    run(Command::new("kill").args(["-s", "TERM", "--", &format!("-{}", leash.id())]))?;
+    drop(leash.stdin.take());
+    wait_gone(peer, "the peer to be gone").await?;
+    leash.wait()?;
+    Ok(())
 }
