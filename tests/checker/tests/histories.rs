@@ -499,6 +499,27 @@ fn a_migration_of_another_database_than_the_one_that_was_backed_up_is_found() {
 }
 
 #[test]
+fn a_migration_of_a_database_that_did_not_say_at_the_backup_is_found() {
+    let mut records = released();
+    for (_, told) in records.iter_mut().filter(|(_, told)| is_step(told, "stepStarted", "BackUp")) {
+        told["body"]["plan"]["inputs"]["database"] = json!("");
+    }
+    assert!(broken(&records).contains("INV-D1"));
+}
+
+#[test]
+fn a_migration_after_its_backup_was_written_over_is_found() {
+    let records = doubled(
+        |told| kind(told) == "dumpWritten" && told.pointer("/op/good") == Some(&json!(true)),
+        |told| {
+            set(told, "/op/job", json!("rally.prod.backup.2.1.0.a4"));
+            set(told, "/op/good", json!(false));
+        },
+    );
+    assert!(broken(&records).contains("INV-D1"));
+}
+
+#[test]
 fn an_earlier_start_of_the_app_that_still_acts_is_found() {
     let records = changed(|told| kind(told) == "launchJob", |told| set(told, "/process", json!(1)));
     assert!(broken(&records).contains("INV-J6"));

@@ -210,7 +210,8 @@ impl Operator<'_> {
             self.act(Act::Answer { step, question, answer, note: "I looked".to_owned() }).await?;
             plan = self.release.plan(step).await?;
         }
-        if plan.gates.iter().any(|gate| gate.id == "backupProved" && !gate.passed) {
+        let asks_for_backup = |id: &str| matches!(id, "backupProved" | "databaseSaidAtBackup");
+        if plan.gates.iter().any(|gate| asks_for_backup(&gate.id) && !gate.passed) {
             plan = self.release.plan(StepId::BackUp).await?;
         }
         self.start(&plan).await

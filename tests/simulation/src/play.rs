@@ -312,7 +312,8 @@ fn world(scenario: &Scenario) -> World {
     world.follow_main();
     world.host = Host::prepared_for("2.1.0.0", START_MS);
     let ends = &mut world.host.ends;
-    ends.bad_backups = setting.bad_backups;
+    (ends.good_backups, ends.bad_backups) = (setting.good_backups, setting.bad_backups);
+    (ends.has_one_name, ends.lost_proofs) = (setting.has_one_backup_name, setting.lost_proofs);
     ends.backup = setting.backup_exit;
     ends.migration = setting.migration_exit;
     ends.backup_ms = setting.backup_s * 1_000;

@@ -70,6 +70,15 @@ pub struct Setting {
     /// Whether scripts on the machine end when the app does; the checker is tried with that too.
     #[serde(default)]
     pub hangs_up: bool,
+    /// Backups that go well before those that go wrong.
+    #[serde(default)]
+    pub good_backups: u32,
+    /// Whether every backup is written over the one before.
+    #[serde(default)]
+    pub has_one_backup_name: bool,
+    /// Proofs of a backup that never come to their end, from the first.
+    #[serde(default)]
+    pub lost_proofs: u32,
 }
 
 /// How the person behaves.
@@ -162,7 +171,7 @@ impl Scenario {
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let rules = rules(&mut rng);
-        let setting = setting(&mut rng);
+        let mut setting = setting(&mut rng);
         let person = Person {
             mischief: if rng.u8(..4) == 0 { rng.u8(5..40) } else { rng.u8(0..4) },
             dawdles_s: if rng.u8(..6) == 0 { rng.u64(60..5_400) } else { rng.u64(1..30) },
@@ -170,6 +179,14 @@ impl Scenario {
             fails_checks: if rng.u8(..8) == 0 { 40 } else { 0 },
         };
         let faults = faults(&mut rng, &rules);
+        // Last, so that a number stays the release that it was before these were there.
+        setting.has_one_backup_name = one_in(&mut rng, 3);
+        if setting.bad_backups > 0 && rng.bool() {
+            setting.good_backups = 1;
+        }
+        if one_in(&mut rng, 20) {
+            setting.lost_proofs = rng.u32(1..8);
+        }
         Self { seed, rules, setting, person, faults }
     }
 }
@@ -237,6 +254,9 @@ fn setting(rng: &mut Rng) -> Setting {
         migrates_nothing: one_in(rng, 20),
         forgets_gates: false,
         hangs_up: false,
+        good_backups: 0,
+        has_one_backup_name: false,
+        lost_proofs: 0,
     }
 }
 

@@ -56,6 +56,23 @@ fn settings_based_on_a_newer_revision_than_runs_are_no_difference_at_deploy() {
     assert!(deployed > 4, "most of them reach Deploy");
 }
 
+#[test]
+fn a_backup_whose_proof_never_comes_to_its_end_holds_no_release_for_ever() {
+    let profile = Arc::new(play::simulated_profile().expect("the built-in profile"));
+    let mut unproved = 0;
+    for seed in 0..12 {
+        let mut scenario = Scenario::of(seed);
+        scenario.faults.clear();
+        scenario.setting.lost_proofs = u32::MAX;
+        let judge = Box::new(Checker::new());
+        let played = play::play(&profile, &scenario, judge, Keep::Lines).expect("a release");
+        assert!(played.ending.starts_with("Stopped"), "seed {seed}: {}", played.ending);
+        assert!(played.tape.violations.is_empty(), "seed {seed}: {:?}", played.tape.violations);
+        unproved += u32::from(played.tape.lines.join("\n").contains("never came to its end"));
+    }
+    assert!(unproved > 4, "most of them reach their backup");
+}
+
 /// Finds fault with every restart of the staging machine.
 #[derive(Default)]
 struct NoReboots(Vec<Violation>);

@@ -25,7 +25,7 @@ async fn backup_gate(release: &Release) -> Gate {
 /// Takes the backup again, and sees this attempt end.
 async fn again(release: &Release, attempt: u32) -> RunView {
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
-    assert!(plan.lede.contains("counts until this one is proved"), "{}", plan.lede);
+    assert!(plan.lede.contains("Until this one is proved, the backup of"), "{}", plan.lede);
     let act = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
     release.act(anna(), act).await.expect("it is taken again");
     until(release, "the end of the backup", |view| {
@@ -77,8 +77,18 @@ async fn a_backup_that_became_too_old_is_taken_again_and_the_newest_proved_one_c
             && newest[1] != first[0]
             && newest[1] == backup(&view).plan.clone().expect("a plan").inputs["job"]
     );
+    let Some(Fact::BackupProved { file, .. }) = fold::newest(&view, FactKind::BackupProved) else {
+        panic!("no backup")
+    };
+    let dump = desk.folder.path().join("world/host/opt/backup/dumps").join(file.rsplit('/').next().expect("a name"));
+    std::fs::rename(&dump, dump.with_extension("away")).expect("somebody clears the folder");
+    let gate = backup_gate(&release).await;
+    assert!(!gate.passed && gate.detail.contains("not among the newest"), "a backup that is gone is none: {gate:?}");
+    std::fs::rename(dump.with_extension("away"), &dump).expect("and puts it back");
     press_and_see(&release, StepId::RunMigration).await;
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
+    let unstarted = plan.gates.iter().find(|gate| gate.id == "noMigrationStarted").expect("the gate");
+    assert!(!unstarted.passed && unstarted.detail.contains("the backup before it counts"), "{unstarted:?}");
     let late = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
     let refused = release.act(anna(), late).await.expect_err("no backup brings the old database back any more");
     assert_eq!(refused.code, ErrorCode::NotAllowedNow);

@@ -11,7 +11,7 @@ export interface Golden {
 }
 
 /** Reads `tests/golden/fold/NAME.json`. */
-export function golden(name: "released" | "stopped-after-a-failed-migration"): Golden {
+export function golden(name: "released" | "stopped-after-a-failed-migration" | "a-backup-taken-again"): Golden {
   const file = join(import.meta.dirname, "../../../tests/golden/fold", `${name}.json`);
   return JSON.parse(readFileSync(file, "utf8")) as Golden;
 }

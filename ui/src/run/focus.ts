@@ -66,6 +66,17 @@ export function mayRepeat(view: RunView, step: StepView): boolean {
   return step.definition.id === "BackUp" && isDone && isBefore && view.state === "deploying";
 }
 
+/** Whether the newest attempt of a backup that is done came to nothing: the one before it counts. */
+export function cameToNothing(view: RunView, step: StepView): boolean {
+  const proved = newest(view, "backupProved");
+  return (
+    step.definition.id === "BackUp" &&
+    step.status === "warned" &&
+    proved !== undefined &&
+    proved.job !== step.plan?.inputs.job
+  );
+}
+
 /** What a step waits for, in words, while it cannot start. */
 export const WAITS_FOR: Record<StepId, string> = {
   MergeBranch: "It can start as soon as Prepare is started.",

@@ -8,11 +8,11 @@ mod tests;
 use std::fmt::Write as _;
 
 use greenlight_types::{
-    Change, CheckAnswer, Event, EventBody, Failure, How, Realm, RunResult, RunState, RunView, Stamp, Status, StepPlan,
-    StepView, WayBack,
+    Change, CheckAnswer, Event, EventBody, Fact, FactKind, Failure, How, Realm, RunResult, RunState, RunView, Stamp,
+    Status, StepId, StepPlan, StepView, WayBack,
 };
 
-use crate::time;
+use crate::{fold, time};
 
 /// The document. Texts of people and of other systems are escaped, so that none becomes a heading, a link or HTML.
 #[must_use]
@@ -131,7 +131,7 @@ fn steps(page: &mut Page, view: &RunView) {
         );
     }
     for step in view.steps.iter().filter(|step| step.attempt > 0 || step.status != Status::NotStarted) {
-        one_step(page, step);
+        one_step(page, view, step);
     }
 }
 
@@ -142,12 +142,22 @@ fn took(step: &StepView) -> String {
     }
 }
 
-fn one_step(page: &mut Page, step: &StepView) {
+/// Whether the newest attempt of a backup that is done came to nothing.
+fn came_to_nothing(view: &RunView, step: &StepView) -> bool {
+    let job = step.plan.as_ref().and_then(|plan| plan.inputs.get("job"));
+    let Some(Fact::BackupProved { job: proved, .. }) = fold::newest(view, FactKind::BackupProved) else { return false };
+    step.definition.id == StepId::BackUp && step.status == Status::Warned && job != Some(proved)
+}
+
+fn one_step(page: &mut Page, view: &RunView, step: &StepView) {
     page.heading(3, &step.definition.title);
     page.item("Step", step.definition.id.name());
     page.item("Result", status_words(step.status));
     page.item("Attempts", &step.attempt.to_string());
     page.item("Started by", step.started_by.as_deref().unwrap_or_default());
+    if came_to_nothing(view, step) {
+        page.item("Counts", "an earlier attempt; these are the times of the last one");
+    }
     for (name, at) in [("Offered", &step.offered_at), ("Started", &step.started_at), ("Ended", &step.ended_at)] {
         page.item(name, &at.as_ref().map_or_else(String::new, time::in_words));
     }

@@ -143,6 +143,10 @@ mutants! {
     BackupAgeIgnored => "INV-D1";
     /// Takes a backup that was to be taken again, and was not, for a fresh one.
     BackupAgeOfLastAttempt => "INV-D1";
+    /// Does not look whether the file of the backup is still the one that was proved.
+    BackupFileForgotten => "INV-D1";
+    /// Migrates a database of which nobody knows that it is the one that was backed up.
+    DatabaseUnsaidAtBackup => "INV-D1";
     /// Treats the migration like a backup: what ran before gets the next number.
     MigrationRepeats => "INV-D2", "INV-U1";
     /// Takes a person's word for the migration and leaves its gate on the machine open.

@@ -100,9 +100,16 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         found.add("INV-D1", format!("{job} began without a proved backup"));
         return;
     };
-    let is_good = known.world.dumps.iter().any(|(by, _, is_good)| *by == backup.job && *is_good);
-    if !backup.is_confirmed && !is_good {
+    let dumps = &known.world.dumps;
+    let own = dumps.iter().rposition(|(by, _, is_good)| *by == backup.job && *is_good);
+    if !backup.is_confirmed && own.is_none() {
         found.add("INV-D1", format!("{job} began on the word of {}, which wrote no good file", backup.job));
+    }
+    if let Some((at, (_, file, _))) = own.and_then(|at| Some((at, dumps.get(at)?)))
+        && !backup.is_confirmed
+        && dumps.iter().skip(at + 1).any(|(_, other, _)| other == file)
+    {
+        found.add("INV-D1", format!("{job} began when {file} of {} had been written over", backup.job));
     }
     let age = ms(&backup.finished_at).map(|at| entry.at - at);
     let limit = known.profile.backup.max_age_minutes * 60_000 + SLACK_MS;
@@ -145,7 +152,9 @@ fn asked(known: &Known, job: &str, found: &mut Found) {
     let counts = |plan: &Plan| known.facts.backup.as_ref().is_some_and(|backup| backup.job == plan.input("job"));
     let mut plans = known.attempts.iter().filter(|((step, _), _)| *step == Step::BackUp).map(|(_, one)| &one.plan);
     let at_backup = plans.rfind(|plan| counts(plan)).map(|plan| plan.input("database")).unwrap_or_default();
-    if !at_backup.is_empty() && at_backup != said {
+    // Of what a person saw, the person knows which database it is of.
+    let is_confirmed = known.facts.backup.as_ref().is_some_and(|backup| backup.is_confirmed);
+    if at_backup != said && !(at_backup.is_empty() && is_confirmed) {
         found.add("INV-D1", format!("{job} began on a database that said {said}, and {at_backup} at the backup"));
     }
 }

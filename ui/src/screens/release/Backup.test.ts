@@ -2,6 +2,7 @@ import { screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
+import { golden } from "../../platform/samples";
 import { offered, open, openButton, planOf, released, upTo } from "./stage";
 
 const building = offered("RunMigration");
@@ -53,6 +54,30 @@ describe("a backup that is done", () => {
     await user.click(screen.getByTestId("repeat-not"));
     await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "RunMigration"));
     expect(platform.argsOf("runBackUp")).toEqual([]);
+  });
+
+  it("says that its times are those of the last attempt when that came to nothing", async () => {
+    const again = golden("a-backup-taken-again").events;
+    const { user } = open(
+      upTo(again, (body) => body.kind === "stepWarned" && body.step === "BackUp"),
+      plans,
+    );
+    await user.click(await screen.findByTestId("step-BackUp"));
+    await waitFor(() =>
+      expect(screen.getByTestId("focus")).toHaveTextContent(/Done, with something to know\s*last attempt/),
+    );
+    expect(screen.getByTestId("focus")).toHaveTextContent("It was not done again");
+  });
+
+  it("is asked for where the database did not say at it what it was", async () => {
+    const gate = {
+      id: "databaseSaidAtBackup",
+      passed: false,
+      text: "The database is the one",
+      detail: "it did not say",
+    };
+    open(building, { ...plans, planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }) });
+    expect(await screen.findByTestId("back-up-again")).toBeInTheDocument();
   });
 
   it("is not taken again once the migration has started", async () => {

@@ -134,7 +134,7 @@ pub(super) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
         Answer::Said(said) => draft.input(SAID, said.line()).line("Database version", said.line()),
         Answer::Silent(why) => draft.notice(format!(
             "The database does not say which version it has ({why}). Ask a developer now: the build is not started, and \
-             nothing is migrated, before it does."
+             nothing is migrated, before it does; a backup of now has to be taken again then."
         )),
         Answer::NobodyCanAsk => draft,
     }
@@ -158,12 +158,7 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft 
     match now {
         Answer::Said(said) => {
             let mut gates = vec![says(true, said.line())];
-            gates.extend(at_backup(run).map(|then| Gate {
-                id: "databaseAsBackedUp".into(),
-                passed: then == *said,
-                text: "The database is the one that was backed up".into(),
-                detail: format!("{} at the backup, {} now", then.line(), said.line()),
-            }));
+            gates.extend(as_backed_up(run, said));
             draft.input(SAID, said.line()).line("Database version now", said.line()).gates(gates)
         }
         Answer::Silent(why) => draft.input(SAID, "").gates(vec![says(false, why.clone())]),
@@ -173,6 +168,22 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft 
             if is_accepted { draft } else { draft.question(without_asking()) }
         }
     }
+}
+
+/// Whether the database is the one that was backed up. Of a backup that a person saw, the person knows.
+fn as_backed_up(run: &RunView, now: &Database) -> Option<Gate> {
+    let Some(Fact::BackupProved { confirmed_by, .. }) = fold::newest(run, FactKind::BackupProved) else { return None };
+    let (id, passed, then) = match at_backup(run) {
+        Some(then) => ("databaseAsBackedUp", then == *now, format!("{} at the backup", then.line())),
+        None if confirmed_by.is_some() || mutant::is(Mutant::DatabaseUnsaidAtBackup) => return None,
+        None => ("databaseSaidAtBackup", false, "it did not say at the backup".to_owned()),
+    };
+    Some(Gate {
+        id: id.into(),
+        passed,
+        text: "The database is the one that was backed up".into(),
+        detail: format!("{then}, {} now", now.line()),
+    })
 }
 
 /// The plan of a migration that another computer started: what the database said before, only that one knows.

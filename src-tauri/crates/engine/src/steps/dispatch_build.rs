@@ -329,7 +329,7 @@ async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
     let tag = find(&refs, &tag_ref(run)).map(|one| one.commit().to_owned()).unwrap_or_default();
     let workflow = cx.ports.builds.workflow(&run.profile.github.workflow).await?;
     Ok(vec![
-        back_up::gate(cx, run)?,
+        back_up::gate(cx, run, &cx.host()?).await?,
         gate(
             "mainIsTagged",
             (main == commit || mutant::is(Mutant::DispatchMovedMain)) && tag == commit,

@@ -241,7 +241,7 @@ async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Res
 
 async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) -> Result<Vec<Gate>, Failure> {
     let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
-    let mut gates = vec![back_up::gate(cx, run)?, image_gate(cx, run).await?];
+    let mut gates = vec![back_up::gate(cx, run, &cx.host()?).await?, image_gate(cx, run).await?];
     let service = cx.ports.services.describe().await?;
     let tasks = cx.ports.services.tasks().await?;
     let ours = saved_arn(run)?;

@@ -230,10 +230,15 @@ fn answer(world: &mut World, command: &str) -> ReadOutput {
         return said(0, format!("{}\n", world.host.folder_hash), "");
     }
     if command.contains("ls -1t") {
-        return match world.host.newest_dump() {
-            Some(Dump { file, bytes, at_ms, .. }) => said(0, format!("{file}|{bytes}|{}\n", at_ms / 1_000), ""),
-            None => said(1, String::new(), ""),
-        };
+        let line = |dump: &Dump| format!("{}|{}|{}\n", dump.file, dump.bytes, dump.at_ms / 1_000);
+        let mut dumps: Vec<&Dump> = world.host.dumps.iter().collect();
+        dumps.sort_by_key(|dump| std::cmp::Reverse(dump.at_ms));
+        let lines: String = dumps.into_iter().map(line).collect();
+        return said(0, format!("{}\n{lines}", world.now_ms() / 1_000), "");
+    }
+    if world.host.ends.lost_proofs > 0 {
+        world.host.ends.lost_proofs -= 1;
+        return ReadOutput { exit: None, out: String::new(), err: String::new() };
     }
     let proved = world.host.dumps.iter().find(|dump| command.contains(&dump.file));
     match proved {

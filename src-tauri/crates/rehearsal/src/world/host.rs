@@ -86,7 +86,10 @@ pub enum Packet {
 /// How scripts end, and how long they take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ends {
-    /// How many of the next backups go wrong.
+    /// How many of the next backups go well before any goes wrong.
+    #[serde(default)]
+    pub good_backups: u32,
+    /// How many go wrong then.
     pub bad_backups: u32,
     /// Exit code of a backup that goes wrong; with 0 it leaves an empty file (TRAP-M1).
     pub backup: i32,
@@ -94,6 +97,12 @@ pub struct Ends {
     pub migration: i32,
     /// How long a backup takes, in ms.
     pub backup_ms: i64,
+    /// Whether every backup is written over the one before.
+    #[serde(default)]
+    pub has_one_name: bool,
+    /// How many of the next proofs of a backup never come to their end.
+    #[serde(default)]
+    pub lost_proofs: u32,
     /// How long a migration takes, in ms.
     pub migration_ms: i64,
     /// Whether the migration leaves the database as it was, however it ends.
@@ -173,10 +182,13 @@ impl Host {
             is_reachable: true,
             may_back_up: true,
             ends: Ends {
+                good_backups: 0,
                 bad_backups: 0,
                 backup: 1,
                 migration: 0,
                 backup_ms: Work::Backup.duration_ms(),
+                has_one_name: false,
+                lost_proofs: 0,
                 migration_ms: Work::Migration.duration_ms(),
                 changes_nothing: false,
             },
@@ -469,7 +481,7 @@ impl World {
         let ends = self.host.ends.clone();
         let Some(job) = self.host.jobs.get_mut(id) else { return };
         let (at, work) = (job.ends_ms, job.work());
-        let is_bad = work == Some(Work::Backup) && ends.bad_backups > 0;
+        let is_bad = work == Some(Work::Backup) && ends.good_backups == 0 && ends.bad_backups > 0;
         let exit = match work {
             Some(Work::Backup) => ends.backup * i32::from(is_bad),
             Some(Work::Migration) => ends.migration,
@@ -478,7 +490,8 @@ impl World {
         job.ended = Some((at, exit));
         let Some(work) = work else { return };
         if work == Work::Backup {
-            self.host.ends.bad_backups = ends.bad_backups.saturating_sub(1);
+            self.host.ends.good_backups = ends.good_backups.saturating_sub(1);
+            self.host.ends.bad_backups = ends.bad_backups.saturating_sub(u32::from(is_bad));
             self.write_dump(id, at, !is_bad);
         }
         let op = Op::PayloadEnded { job: id.to_owned(), work: name(work), exit };
@@ -490,7 +503,12 @@ impl World {
     }
 
     fn write_dump(&mut self, job: &str, at_ms: i64, is_good: bool) {
-        let file = format!("rally-{}.dump", self.host.dumps.len());
+        let file = if self.host.ends.has_one_name {
+            "rally.dump".to_owned()
+        } else {
+            format!("rally-{}.dump", self.host.dumps.len())
+        };
+        self.host.dumps.retain(|dump| dump.file != file);
         let bytes = if is_good { DUMP_BYTES } else { 0 };
         let dump = Dump { job: job.to_owned(), file: file.clone(), bytes, at_ms, is_good };
         self.host.dumps.push(dump);
