@@ -11,6 +11,8 @@ mod desk;
 mod holder;
 #[path = "release/offline.rs"]
 mod offline;
+#[path = "release/second_machine.rs"]
+mod second_machine;
 
 use std::{path::Path, time::Duration};
 

@@ -39,6 +39,8 @@ pub struct Known {
     pub run: String,
     /// The machine that Deploy started on, by the journal.
     pub machine: Option<String>,
+    /// When that was, in ms since 1970.
+    pub deploy_at: Option<i64>,
     /// From whom the run is about to take the environment, by the journal; `Some(None)` from nobody.
     pub taking: Option<Option<String>>,
     /// Whether the migration is done by a person's word.
@@ -143,6 +145,7 @@ pub struct RunSeen {
     pub status: String,
     pub conclusion: Option<String>,
     pub head_sha: String,
+    pub created: Option<i64>,
 }
 
 /// Milliseconds since 1970 of a moment of the journal.
@@ -269,7 +272,10 @@ impl Known {
             Body::QuestionAnswered { question } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
             Body::GateClosing { job } => _ = self.closing.insert(job),
             Body::EnvironmentTaking { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
-            Body::DeployStarted { staging } => self.machine = Some(staging.machine_id),
+            Body::DeployStarted { staging } => {
+                self.machine = Some(staging.machine_id);
+                self.deploy_at = ms(&event.at);
+            }
             Body::FactLearned { fact } => self.learn(fact),
             Body::CheckAnswered { check, answer } => _ = self.checks.insert(check, answer),
             Body::RunEnded { .. } => self.has_ended = true,
@@ -373,8 +379,8 @@ impl Known {
             }
             Op::SiteAnswered { version } => world.site = version,
             Op::JobSeen { id, state, exit } => _ = world.jobs.insert(id, (state, exit)),
-            Op::RunSeen { run, status, conclusion, head_sha } => {
-                world.runs.insert(run, RunSeen { status, conclusion, head_sha });
+            Op::RunSeen { run, status, conclusion, head_sha, created } => {
+                world.runs.insert(run, RunSeen { status, conclusion, head_sha, created });
             }
             Op::DatabaseSeen { version } => world.database = version,
             Op::ImageSeen { tag, digest } => _ = world.images.insert(tag, digest),

@@ -239,19 +239,57 @@ pub struct Entry {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Op {
-    PushRef { name: String, expected: Option<String>, old: Option<String>, new: String, forced: bool },
-    DeleteRef { name: String },
-    Dispatch { git_ref: String, head_sha: String, run: Option<String> },
-    RegisterTaskDefinition { body: Value },
-    SubmitJob { id: String, script: String },
-    LaunchJob { id: String },
-    RevokeJob { id: String },
-    EnvironmentTaken { run: String, from: Option<String> },
-    EnvironmentLeft { run: String },
-    HostReplaced { machine: String },
-    PayloadStarted { job: String, work: Work },
-    PayloadEnded { job: String, exit: i32 },
-    DumpWritten { job: String, file: String, good: bool },
+    PushRef {
+        name: String,
+        expected: Option<String>,
+        old: Option<String>,
+        new: String,
+        forced: bool,
+    },
+    DeleteRef {
+        name: String,
+    },
+    Dispatch {
+        git_ref: String,
+        head_sha: String,
+        run: Option<String>,
+    },
+    RegisterTaskDefinition {
+        body: Value,
+    },
+    SubmitJob {
+        id: String,
+        script: String,
+    },
+    LaunchJob {
+        id: String,
+    },
+    RevokeJob {
+        id: String,
+    },
+    EnvironmentTaken {
+        run: String,
+        from: Option<String>,
+    },
+    EnvironmentLeft {
+        run: String,
+    },
+    HostReplaced {
+        machine: String,
+    },
+    PayloadStarted {
+        job: String,
+        work: Work,
+    },
+    PayloadEnded {
+        job: String,
+        exit: i32,
+    },
+    DumpWritten {
+        job: String,
+        file: String,
+        good: bool,
+    },
     SchemaChanged,
     HostRebooted,
     ImagePushed,
@@ -262,14 +300,40 @@ pub enum Op {
     TaskStopped,
     UpdateService,
     StopDeployment,
-    Listing { refs: BTreeMap<String, Ref> },
-    Described { arn: String },
-    ServiceSeen { deployments: Vec<Deployment>, tasks: Vec<Task> },
-    SiteAnswered { version: Option<String> },
-    JobSeen { id: String, state: JobState, exit: Option<i32> },
-    RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String },
-    ImageSeen { tag: String, digest: Option<String> },
-    DatabaseSeen { version: Option<String> },
+    Listing {
+        refs: BTreeMap<String, Ref>,
+    },
+    Described {
+        arn: String,
+    },
+    ServiceSeen {
+        deployments: Vec<Deployment>,
+        tasks: Vec<Task>,
+    },
+    SiteAnswered {
+        version: Option<String>,
+    },
+    JobSeen {
+        id: String,
+        state: JobState,
+        exit: Option<i32>,
+    },
+    RunSeen {
+        run: String,
+        status: String,
+        conclusion: Option<String>,
+        head_sha: String,
+        /// In ms since 1970.
+        #[serde(default)]
+        created: Option<i64>,
+    },
+    ImageSeen {
+        tag: String,
+        digest: Option<String>,
+    },
+    DatabaseSeen {
+        version: Option<String>,
+    },
 }
 
 /// What a script does.

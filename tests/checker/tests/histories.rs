@@ -278,6 +278,23 @@ fn a_second_build_while_one_is_known_is_found() {
 }
 
 #[test]
+fn a_build_from_before_deploy_forbids_another_one_for_as_long_as_it_goes_on() {
+    let seen_before = |conclusion: Value| {
+        let mut records = released();
+        let dispatch = place(&records, |told| kind(told) == "dispatch" && told["actor"] == "app");
+        let mut seen = records[place(&records, |told| kind(told) == "runSeen")].clone();
+        set(&mut seen.1, "/op/run", json!("17000400000"));
+        set(&mut seen.1, "/op/conclusion", conclusion);
+        // An hour before Deploy.
+        seen.1["op"]["created"] = json!(1_795_427_879_000_i64);
+        records.insert(dispatch, seen);
+        broken(&records)
+    };
+    assert_eq!(seen_before(json!("failure")), BTreeSet::new());
+    assert_eq!(seen_before(Value::Null), BTreeSet::from(["INV-B1"]));
+}
+
+#[test]
 fn a_migration_without_a_good_backup_is_found() {
     let is_dump = |told: &Value| kind(told) == "dumpWritten" && told.pointer("/op/good") == Some(&json!(true));
     let records = changed(is_dump, |told| set(told, "/op/good", json!(false)));

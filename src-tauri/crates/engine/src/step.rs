@@ -99,6 +99,28 @@ pub trait Sink: Send + Sync {
     fn kept(&self, source: LineSource, job: &str) -> Kept;
 }
 
+/// What the record of a computer knows of migrations before a run, of the same product and realm.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    /// Version, and hash of the migration folder, of the last other version that was released.
+    pub released: Option<(String, String)>,
+    /// The migration of the same version, where an earlier run may have started it.
+    pub started: Option<EarlierStart>,
+}
+
+/// See [`Earlier::started`].
+#[derive(Clone, Debug)]
+pub struct EarlierStart {
+    /// Address of its staging machine.
+    pub address: String,
+    /// Id of that machine; empty in records of earlier apps.
+    pub machine_id: String,
+    /// When.
+    pub at: Option<Stamp>,
+    /// Who started it.
+    pub by: String,
+}
+
 /// What a step is given.
 #[derive(Clone)]
 pub struct StepContext {
@@ -108,8 +130,8 @@ pub struct StepContext {
     pub ports: Ports,
     /// Who asked.
     pub by: Actor,
-    /// Hash of the migration folder of the last released version, where known: (version, hash).
-    pub last_migration: Option<(String, String)>,
+    /// What this computer knows of migrations before this run.
+    pub earlier: Earlier,
     /// Where to report.
     pub sink: Arc<dyn Sink>,
     /// Since when steps are in doubt.

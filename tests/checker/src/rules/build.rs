@@ -2,9 +2,12 @@
 
 use crate::{
     Found,
-    known::Known,
+    known::{Known, RunSeen},
     records::{Actor, Body, Entry, Event, Fact, Op},
 };
+
+/// By how much GitHub's clock may be behind.
+const SKEW_MS: i64 = 120_000;
 
 /// The build that is followed is one of our commit.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
@@ -24,7 +27,8 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if *git_ref != known.main() {
         found.add("INV-B1", format!("the build was started on {git_ref}"));
     }
-    if let Some((run, _)) = known.world.runs.iter().find(|(_, run)| run.head_sha == *head_sha) {
+    let counts = |run: &RunSeen| run.head_sha == *head_sha && !is_of_earlier(known, run);
+    if let Some((run, _)) = known.world.runs.iter().find(|(_, run)| counts(run)) {
         found.add("INV-B1", format!("a build of {head_sha} was started, and run {run} of it was known"));
     }
     if let Some(build) = &known.facts.build {
@@ -36,4 +40,10 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if seen != version {
         found.add("INV-B1", format!("a build was started while main was seen at {seen} instead of {version}"));
     }
+}
+
+/// Whether a build had been made, and was over, before this release was deployed: it is none of this one.
+fn is_of_earlier(known: &Known, run: &RunSeen) -> bool {
+    let is_older = run.created.zip(known.deploy_at).is_some_and(|(created, deploy)| created + SKEW_MS < deploy);
+    is_older && run.conclusion.is_some()
 }

@@ -99,6 +99,15 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if is_of_host && known.machine.is_some() && answers.is_some() && known.machine.as_ref() != answers {
         found.add("INV-S2", format!("{:?} answered in place of the machine that Deploy started on", answers));
     }
+    // GitHub compares nothing: what was lost long before is to be seen before the order leaves.
+    if matches!(entry.op, Op::Dispatch { .. })
+        && entry.applied
+        && !entry.late
+        && known.world.holder.0.as_ref() != Some(&known.run)
+        && entry.at - known.world.holder.1 >= SLACK_MS
+    {
+        found.add("INV-O1", "a build was started by a run that does not hold the environment");
+    }
     if matches!(entry.op, Op::SubmitJob { .. } | Op::LaunchJob { .. })
         && entry.applied
         && known.world.holder.0.as_ref() != Some(&known.run)

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::stream::FuturesUnordered;
-use greenlight_types::{Actor, Failure, RunId, RunResult, RunState, RunView, StepId};
+use greenlight_types::{Actor, Failure, Retry, RunId, RunResult, RunState, RunView, Status, StepId};
 use tokio::sync::{mpsc, watch};
 
 use super::{Message, Runner, refuse, sink::RunnerSink};
@@ -12,12 +12,12 @@ use crate::{
     journal::Journal,
     ports::Ports,
     release::Parts,
-    step::{Doubts, StepContext},
+    step::{Doubts, Earlier, EarlierStart, StepContext},
 };
 
 /// Messages that may wait; more than a person can press.
 const QUEUE: usize = 256;
-/// Earlier runs that are looked at for the last released migration.
+/// Earlier runs that are looked at for their migrations.
 const EARLIER_RUNS: usize = 200;
 
 pub(crate) struct Opened {
@@ -32,7 +32,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
     if view.state == RunState::Ended {
         return Err(refuse("go on with this run: it has ended"));
     }
-    let last_migration = last_migration(parts.journal.as_ref(), &view).await?;
+    let earlier = earlier(parts.journal.as_ref(), &view).await?;
     // Before anybody can ask: whoever asks first would count from the start of the attempt instead.
     let doubts = Arc::new(Doubts::default());
     let now = parts.clock.now();
@@ -42,7 +42,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
     let (view, watched) = watch::channel(Arc::new(view));
     let (messages, inbox) = mpsc::channel(QUEUE);
     let sink = Arc::new(RunnerSink::new(parts.clone(), run.clone(), messages.downgrade()));
-    let context = StepContext { view: watched.clone(), ports, by: by.clone(), last_migration, sink, doubts };
+    let context = StepContext { view: watched.clone(), ports, by: by.clone(), earlier, sink, doubts };
     let runner = Runner {
         parts,
         context: context.clone(),
@@ -58,23 +58,48 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
     Ok(Opened { messages, view: watched, context, runner })
 }
 
-/// Version and migration folder hash of the last release of the same product and environment.
-async fn last_migration(journal: &dyn Journal, view: &RunView) -> Result<Option<(String, String)>, Failure> {
-    for run in journal.runs().await?.into_iter().take(EARLIER_RUNS) {
+/// What the record of this computer knows of migrations before this run.
+async fn earlier(journal: &dyn Journal, view: &RunView) -> Result<Earlier, Failure> {
+    let mut known = Earlier::default();
+    for run in journal.runs().await?.into_iter().take(EARLIER_RUNS).filter(|run| *run != view.id) {
         // A run that this app cannot read cannot be compared with.
         let Ok(earlier) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
-        let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
-        let is_same = earlier.profile.product == view.profile.product && earlier.realm == view.realm;
-        if !is_release || !is_same || earlier.version == view.version {
+        if earlier.profile.product != view.profile.product || earlier.realm != view.realm {
             continue;
         }
-        let hash = fold::step(&earlier, StepId::RunMigration)
-            .and_then(|step| step.plan.as_ref())
-            .map(|plan| plan.input("folder_hash").to_owned())
-            .filter(|hash| !hash.is_empty());
-        if let Some(hash) = hash {
-            return Ok(Some((earlier.version.to_string(), hash)));
+        if earlier.version == view.version {
+            known.started = known.started.or_else(|| started(&earlier));
+        } else if known.released.is_none() {
+            known.released = released(&earlier);
+        }
+        if known.started.is_some() && known.released.is_some() {
+            break;
         }
     }
-    Ok(None)
+    Ok(known)
+}
+
+/// Version and migration folder hash of a run that released it.
+fn released(earlier: &RunView) -> Option<(String, String)> {
+    let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
+    let step = fold::step(earlier, StepId::RunMigration).filter(|_| is_release)?;
+    let hash = step.plan.as_ref()?.input("folder_hash").to_owned();
+    (!hash.is_empty()).then(|| (earlier.version.to_string(), hash))
+}
+
+/// The migration of a run that may have started, or was done by hand. One that did not start for certain is none.
+fn started(earlier: &RunView) -> Option<EarlierStart> {
+    let step = fold::step(earlier, StepId::RunMigration)?;
+    let may_have_started = match step.status {
+        Status::Running | Status::InDoubt | Status::Succeeded | Status::Warned | Status::Stopped => true,
+        Status::Failed => step.failure.as_ref().is_none_or(|failure| failure.retry == Retry::No),
+        Status::NotStarted | Status::AwaitingOperator | Status::Skipped => false,
+    };
+    let staging = earlier.staging.as_ref().filter(|_| may_have_started)?;
+    Some(EarlierStart {
+        address: staging.address.clone(),
+        machine_id: staging.machine_id.clone(),
+        at: step.started_at.clone().or_else(|| step.ended_at.clone()),
+        by: step.started_by.clone().unwrap_or_default(),
+    })
 }

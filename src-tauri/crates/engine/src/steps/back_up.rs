@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     mutant::{self, Mutant},
-    ports::{HostAddress, JobState, JobStatus},
+    ports::{HostAddress, JobState, JobStatus, ReadOutput},
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
 
@@ -107,7 +107,7 @@ impl Step for BackUp {
             backup.directory.trim_end_matches('/'),
             backup.command.split_whitespace().next().unwrap_or_default().trim_start_matches("./")
         ));
-        let allowed = cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?;
+        let allowed = complete(cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?)?;
         let why =
             if allowed.exit == Some(0) { "asked the host just now".into() } else { allowed.err.trim().to_owned() };
         Ok(draft.gate("mayBackUp", allowed.exit == Some(0), "The app may run the backup", why).finish())
@@ -446,7 +446,7 @@ async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<F
         backup.artifact_pattern
     );
     let asked_at = cx.ports.clock.now();
-    let answer = cx.ports.host.read(host, &list, READ_DEADLINE).await?;
+    let answer = complete(cx.ports.host.read(host, &list, READ_DEADLINE).await?)?;
     let told_at = cx.ports.clock.now();
     let mut lines = answer.out.lines().map(str::trim);
     let ahead = match (lines.next().and_then(|line| line.parse().ok()), seconds(&asked_at), seconds(&told_at)) {
@@ -459,6 +459,14 @@ async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<F
         Some(Seen { name: name.to_owned(), bytes: bytes.parse().ok()?, written: written.parse().ok()? })
     };
     Ok(Folder { files: lines.filter_map(seen).collect(), ahead, complaint: answer.err.trim().to_owned() })
+}
+
+/// An answer to its end. One that was cut off says nothing of what is not in it.
+fn complete(answer: ReadOutput) -> Result<ReadOutput, Failure> {
+    match answer.exit {
+        Some(_) => Ok(answer),
+        None => Err(Failure::new(ErrorCode::Unreachable, "ask the staging machine: its answer was cut off")),
+    }
 }
 
 fn seconds(at: &Stamp) -> Option<i64> {

@@ -9,8 +9,9 @@ use greenlight_types::{
     StepId, StepPlan, WayBack,
 };
 
-use super::{back_up, database, find, main_ref, short, tag_ref, version_commit};
+use super::{back_up, database, find, job, main_ref, short, tag_ref, version_commit};
 use crate::{
+    environment,
     mutant::{self, Mutant},
     ports::{BuildRun, Dispatch, ServiceSnapshot},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
@@ -21,6 +22,8 @@ pub struct DispatchBuild;
 
 /// GitHub's clock may be behind ours (TRAP-W2).
 const SKEW: Duration = Duration::from_secs(120);
+/// GitHub ends a workflow run after so long, whatever it waits for (GitHub, "Actions limits": workflow run time).
+const LONGEST_BUILD: Duration = Duration::from_secs(35 * 86_400);
 /// A started run may take this long to show in the list.
 const VISIBLE_AFTER: Duration = Duration::from_secs(90);
 const SEARCHES: u32 = 12;
@@ -112,6 +115,13 @@ impl Step for DispatchBuild {
             Ok(gates) if gates.iter().all(|gate| gate.passed) => {}
             Ok(gates) => return Outcome::Failed(super::run_migration::closed(&StepPlan { gates, ..plan.clone() })),
             Err(failure) => return Outcome::Failed(failure),
+        }
+        // All these answers may have taken a night, and nothing at GitHub compares who holds the environment.
+        if let Err(failure) = environment::still_held(cx).await {
+            return Outcome::Failed(failure);
+        }
+        if crate::time::between(&sent_at, &cx.ports.clock.now()) > job::ASKED_WITHIN {
+            return Outcome::Failed(job::too_late("the build"));
         }
         let dispatch = Dispatch {
             workflow: run.profile.github.workflow.clone(),
@@ -209,12 +219,16 @@ fn known_since(run: &RunView) -> Option<&Stamp> {
     run.begun.as_ref().map(|begun| &begun.at).or(run.deploy_started_at.as_ref())
 }
 
-/// Builds of this commit that are known: one means that it was started already.
+/// Builds of this commit that are known: one means that it was started already. An older one, of an earlier run of this
+/// release, counts for as long as it goes on.
 async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
     let Some(since) = known_since(run).map(|at| crate::time::minus(at, SKEW)) else {
         return Ok(Vec::new());
     };
-    cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &since).await
+    let longest_ago = crate::time::minus(&since, LONGEST_BUILD);
+    let mut all = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &longest_ago).await?;
+    all.retain(|one| one.conclusion.is_none() || crate::time::ms(&one.created_at) >= crate::time::ms(&since));
+    Ok(all)
 }
 
 /// The build of this release among those that are known: the only one, or the one that a person chose.

@@ -32,8 +32,8 @@ const MOST_WORDS: u32 = 120;
 const STARTS_WITHIN: Duration = Duration::from_secs(240);
 /// What was asked before a start counts for so long. A computer that slept in between has nobody who stays, and its answers
 /// are of the day before.
-const ASKED_WITHIN: Duration = Duration::from_secs(120);
-/// Looks at a job whose output cannot be kept here, before its result counts without it.
+pub(super) const ASKED_WITHIN: Duration = Duration::from_secs(120);
+/// Looks at a job whose output cannot be fetched or kept, before its result counts without it.
 const MOST_UNKEPT: u32 = 30;
 /// Bytes of output fetched at once.
 const CHUNK: u32 = 64 * 1024;
@@ -166,7 +166,7 @@ async fn start(
     }
     // Putting it there may have taken a night.
     if crate::time::between(asked_at, &cx.ports.clock.now()) > ASKED_WITHIN {
-        return Err(Ended::NotStarted(too_late(&job.id)));
+        return Err(Ended::NotStarted(too_late(&job.id).with("job", job.id.clone())));
     }
     cx.activity(step, "Starting the job");
     match cx.ports.host.launch(host, &job.id, &job.hold).await {
@@ -178,10 +178,9 @@ async fn start(
     }
 }
 
-fn too_late(id: &str) -> Failure {
-    Failure::new(ErrorCode::GateClosed, format!("start {id}: too long passed since everything was asked"))
-        .with("job", id)
-        .because("this computer slept, or the staging machine took very long to answer")
+pub(super) fn too_late(what: &str) -> Failure {
+    Failure::new(ErrorCode::GateClosed, format!("start {what}: too long passed since everything was asked"))
+        .because("this computer slept, or an answer took very long")
         .hint("Nothing was started. Look at the plan once more, and press the button again.")
         .retry(Retry::Safe)
 }
@@ -237,9 +236,14 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
             JobState::Orphaned => {
                 cx.activity(step, "The script runs on. What was to write its result down on the machine has ended.");
             }
-            JobState::Finished { .. } if !is_complete && output.may_wait() => {}
+            JobState::Finished { .. } if !is_complete && output.may_wait() => {
+                cx.activity(step, "The script has ended. Fetching the rest of its output.");
+            }
             JobState::Finished { exit, finished_at } => {
                 output.finish(cx);
+                if !is_complete {
+                    output.tail.push("The rest of the output is only on the staging machine.".to_owned());
+                }
                 let started_at = status.started_at.unwrap_or_else(|| finished_at.clone());
                 return Ended::Finished { exit, started_at, finished_at, tail: output.tail };
             }
@@ -305,7 +309,7 @@ struct Output {
     tail: Vec<String>,
     /// Lines that come again and are kept.
     known: u32,
-    /// Times that lines could not be kept.
+    /// Looks in a row after which lines could not be fetched or kept.
     unkept: u32,
 }
 
@@ -318,7 +322,8 @@ impl Output {
         Self { source, job, offset, stream, redactor, tail, known, unkept: 0 }
     }
 
-    /// Whether it is worth to wait until lines can be kept again. A result is never held back for long by a full disk here.
+    /// Whether it is worth to wait until lines can be fetched and kept again. A result is never held back for long by a full disk
+    /// here, or by a line that is too slow for its output.
     fn may_wait(&self) -> bool {
         self.unkept < MOST_UNKEPT
     }
@@ -330,8 +335,9 @@ impl Output {
             if self.offset >= size {
                 return true;
             }
-            let Ok(bytes) = cx.ports.host.output(host, &self.job, self.offset, CHUNK).await else { return false };
+            let bytes = cx.ports.host.output(host, &self.job, self.offset, CHUNK).await.unwrap_or_default();
             if bytes.is_empty() {
+                self.unkept += 1;
                 return false;
             }
             self.offset += bytes.len() as u64;
@@ -367,6 +373,7 @@ impl Output {
             *self = Self { unkept: self.unkept + 1, ..Self::new(cx, self.source, &self.job) };
             return false;
         }
+        self.unkept = 0;
         self.tail.extend(texts);
         let surplus = self.tail.len().saturating_sub(TAIL as usize);
         self.tail.drain(..surplus);

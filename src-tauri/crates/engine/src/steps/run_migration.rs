@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Retry, Role, RunView, Stamp,
-    StepId, StepPlan, WayBack,
+    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Question, Retry, Role,
+    RunView, Stamp, StepId, StepPlan, WayBack,
 };
 
 use super::{
@@ -24,6 +24,8 @@ use crate::{
 pub struct RunMigration;
 
 pub(super) const KIND: &str = "migrate";
+/// Name of a question in the record.
+const STARTED_ELSEWHERE: &str = "migration:startedElsewhere";
 const READ_DEADLINE: Duration = Duration::from_secs(20);
 
 #[async_trait]
@@ -87,7 +89,10 @@ impl Step for RunMigration {
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
         .gates(gates);
-        Ok(database::guard(draft, &run, &said).finish())
+        Ok(match begun_elsewhere(&run, &jobs) {
+            Some(question) => database::guard(draft, &run, &said).question(question).finish(),
+            None => database::guard(draft, &run, &said).finish(),
+        })
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
@@ -239,6 +244,39 @@ async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Res
         .hint("Ask a developer whether this is the machine prepared for this version."))
 }
 
+/// The migration of this version that an earlier run of this computer may have started on another machine, in words: at most
+/// once is a promise about the database, and every machine reaches the same one.
+fn started_elsewhere(cx: &StepContext, run: &RunView) -> Option<String> {
+    let earlier = cx.earlier.started.as_ref()?;
+    let here = run.staging.as_ref()?;
+    // What was started on this machine, its own list of jobs tells.
+    let is_here = if earlier.machine_id.is_empty() {
+        earlier.address == here.address
+    } else {
+        earlier.machine_id == here.machine_id
+    };
+    let since = earlier.at.as_ref().map(crate::time::in_words).unwrap_or_default();
+    (!is_here).then(|| format!("{} started it on {} on {since}: see the history", earlier.by, earlier.address))
+}
+
+/// What only a person knows of a release that another computer began, while this machine has no migration of it.
+fn begun_elsewhere(run: &RunView, jobs: &[JobStatus]) -> Option<Question> {
+    let is_answered = run.answers.iter().any(|one| one.question == STARTED_ELSEWHERE);
+    let is_unknown = run.begun.is_some() && jobs.is_empty() && !is_answered;
+    is_unknown.then(|| Question {
+        id: STARTED_ELSEWHERE.into(),
+        text: "Another computer began this release, and this staging machine has no migration of it. Was the migration started \
+               on another staging machine?"
+            .into(),
+        options: vec![Choice {
+            id: "no".into(),
+            label: "No, it was not started anywhere".into(),
+            detail: "Ask who began the release. Where it was started, stop here: it is never started a second time.".into(),
+        }],
+        needs_note: false,
+    })
+}
+
 async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) -> Result<Vec<Gate>, Failure> {
     let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
     let mut gates = vec![back_up::gate(cx, run, &cx.host()?).await?, image_gate(cx, run).await?];
@@ -265,17 +303,19 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         JobState::Absent | JobState::NotStarted | JobState::Busy | JobState::Expired => false,
         JobState::Running | JobState::Orphaned | JobState::Finished { .. } | JobState::Lost { .. } => true,
     });
+    let elsewhere = started_elsewhere(cx, run);
     gates.push(gate(
         "neverRan",
-        stands.is_none(),
+        stands.is_none() && elsewhere.is_none(),
         &format!("No migration of {} has run", run.version),
-        stands.map_or_else(
-            || "asked the host just now".into(),
-            |one| match one.state.never_started() {
-                true => format!("somebody said that it was done outside the app ({})", one.id),
-                false => format!("{} ran before", one.id),
-            },
-        ),
+        match (stands, elsewhere) {
+            (Some(one), _) if one.state.never_started() => {
+                format!("somebody said that it was done outside the app ({})", one.id)
+            }
+            (Some(one), _) => format!("{} ran before", one.id),
+            (None, Some(words)) => words,
+            (None, None) => "asked the host just now".into(),
+        },
     ));
     let busy = jobs.iter().find(|one| one.state == JobState::Busy);
     gates.push(gate(
@@ -284,13 +324,13 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         "No other job at this database runs on the staging machine",
         busy.map_or_else(|| "asked the host just now".into(), |one| format!("{} waits for it", one.id)),
     ));
-    let repeated = cx.last_migration.as_ref().filter(|(_, old)| old == hash);
+    let repeated = cx.earlier.released.as_ref().filter(|(_, old)| old == hash);
     gates.push(gate(
         "newMigration",
         repeated.is_none(),
         &match repeated {
             Some((version, _)) => format!("This machine still holds the migration of {version}"),
-            None if cx.last_migration.is_none() => "No earlier migration is known on this computer".to_owned(),
+            None if cx.earlier.released.is_none() => "No earlier migration is known on this computer".to_owned(),
             None => "The machine does not hold the last release's migration".to_owned(),
         },
         hash.chars().take(12).collect(),

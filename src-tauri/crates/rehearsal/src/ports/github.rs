@@ -117,6 +117,7 @@ fn told(world: &mut World, build: &Build) -> BuildRun {
             status: status.to_owned(),
             conclusion: conclusion.clone(),
             head_sha: build.commit.id.clone(),
+            created: build.created_ms,
         };
         world.record.told(at, op);
     }

@@ -124,7 +124,7 @@ pub enum Op {
     /// What the database said of itself; nothing when it did not answer.
     DatabaseSeen { version: Option<String> },
     /// What GitHub said of a run, told when it differs from what was told last.
-    RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String },
+    RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String, created: i64 },
     /// What the registry said of a tag, told when it differs from what was told last.
     ImageSeen { tag: String, digest: Option<String> },
 }

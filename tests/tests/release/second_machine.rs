@@ -1,0 +1,35 @@
+//! A second release of the same version, from another staging machine: the database is the same one.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_migration_that_ran_on_another_machine_never_starts_here_and_its_build_is_followed() {
+    let desk = Desk::new(ExitCodes { migration: 3, ..ExitCodes::default() }).await;
+    let first = prepare(&desk).await;
+    deploy(&first, &desk).await;
+    press_and_see(&first, StepId::BackUp).await;
+    press_and_see(&first, StepId::DispatchBuild).await;
+    press(&first, StepId::RunMigration).await;
+    until(&first, "the end of the migration", |view| status(view, StepId::RunMigration) == Status::Failed).await;
+    let end = Act::End { result: RunResult::Stopped, note: "it failed; a new machine is prepared".to_owned() };
+    first.act(anna(), end).await.expect("it is stopped");
+    first.close().await;
+
+    // Nothing is left of what was on the machine: it is another one.
+    let home = desk.folder.path().join("world/host/home/ec2-user");
+    std::fs::rename(home.join(".greenlight"), home.join("of-the-first-machine")).expect("the other machine's jobs");
+    let second = prepare(&desk).await;
+    let differences = second.deploy_differences().await.expect("the world answers");
+    let differences: Vec<&str> = differences.iter().map(String::as_str).collect();
+    deploy_from(&second, &desk, &differences, None).await;
+    press_and_see(&second, StepId::BackUp).await;
+    let plan = second.plan(StepId::DispatchBuild).await.expect("a plan");
+    assert!(plan.already.is_some_and(|words| words.contains("of this commit was started")), "{:?}", plan.gates);
+    press_and_see(&second, StepId::DispatchBuild).await;
+    until(&second, "the migration's button", |view| status(view, StepId::RunMigration) == Status::AwaitingOperator)
+        .await;
+    let plan = second.plan(StepId::RunMigration).await.expect("a plan");
+    let ran = plan.gates.iter().find(|gate| gate.id == "neverRan").expect("the gate");
+    assert!(!ran.passed && ran.detail.starts_with("Anna started it on"), "{ran:?}");
+    let _ = desk.handle.stop().await;
+}
