@@ -399,7 +399,8 @@ impl Controller {
     /// The open run; opens it when it is not.
     async fn release(&self, run: &RunId) -> Result<Release, Failure> {
         let mut open = self.open.lock().await;
-        if let Some(release) = open.get(run) {
+        // One that could not write its record has stopped, and is opened again: what it left is put in doubt.
+        if let Some(release) = open.get(run).filter(|release| !release.is_over()) {
             return Ok(release.clone());
         }
         let view = self.view(run).await?;

@@ -98,16 +98,22 @@ async fn press_and_see(release: &Release, id: StepId) -> RunView {
 }
 
 async fn prepare(desk: &Desk) -> Release {
+    let release = prepare_steps(desk, 6).await;
+    until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
+    release
+}
+
+/// Prepares, and takes so many steps of it.
+async fn prepare_steps(desk: &Desk, steps: usize) -> Release {
     let version = Version::parse("2.1.0").expect("a version");
     let parts = desk.parts().await;
     let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna(), None).await.expect("a draft");
     let release = desk.open(&run).await;
     let statement = "Testing of 2.1.0 is finished".to_owned();
     release.act(anna(), Act::StartPrepare { statement }).await.expect("Prepare starts");
-    for id in StepId::ALL.into_iter().take(6) {
+    for id in StepId::ALL.into_iter().take(steps) {
         press_and_see(&release, id).await;
     }
-    until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
     release
 }
 
@@ -130,6 +136,26 @@ async fn deploy_from(release: &Release, desk: &Desk, differences: &[&str], take_
         take_over,
     };
     release.act(anna(), Act::StartDeploy(request)).await.expect("Deploy starts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn settings_that_a_colleague_saved_after_the_plan_was_read_are_seen_before_ours_are_saved() {
+    let desk = Desk::new(ExitCodes::default()).await;
+    let release = prepare_steps(&desk, 5).await;
+    let id = StepId::RegisterTaskDefinition;
+    until(&release, "the button", |view| status(view, id) == Status::AwaitingOperator).await;
+    let plan = release.plan(id).await.expect("a plan");
+    let mut theirs: serde_json::Value = serde_json::from_str(plan.input("body")).expect("settings");
+    theirs["containerDefinitions"][0]["image"] = serde_json::json!("rally-prod:a-hotfix");
+    desk.ports().task_definitions.register(&theirs).await.expect("a colleague saves them");
+    let act = Act::Run { step: id, plan_hash: plan.hash.clone(), token: None };
+    release.act(anna(), act).await.expect("it is the plan that was shown");
+    let view = until(&release, "its end", |view| status(view, id) == Status::Failed).await;
+    let failure = fold::step(&view, id).and_then(|step| step.failure.clone()).expect("a failure");
+    assert_eq!(failure.code, ErrorCode::PlanChanged, "{failure:?}");
+    let fresh = release.plan(id).await.expect("a plan");
+    assert!(fresh.question.is_some() || fresh.input("newest") != plan.input("newest"), "theirs are seen: {fresh:?}");
+    let _ = desk.handle.stop().await;
 }
 
 async fn asks_before_the_same_version_is_released_again(desk: &Desk) {

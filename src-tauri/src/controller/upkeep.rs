@@ -81,7 +81,8 @@ impl Controller {
         let views: Vec<RunView> = open.values().map(greenlight_engine::release::Release::view).collect();
         for view in views.iter().filter(|view| view.state == RunState::Ended) {
             if let Some(release) = open.remove(&view.id) {
-                release.close().await;
+                // It gives its environment back first; nobody waits for that.
+                tokio::spawn(release.close());
             }
         }
         views

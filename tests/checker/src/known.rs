@@ -125,6 +125,8 @@ pub struct Seen {
     /// Files that jobs wrote, and whether each can be read.
     pub dumps: Vec<(String, String, bool)>,
     pub exits: BTreeMap<String, i32>,
+    /// The newest settings that somebody else saved, and when.
+    pub saved: Option<(i64, String)>,
     /// Runs that dispatches of the app were told.
     pub told_runs: BTreeSet<String>,
     /// The run that holds the environment, and since when.
@@ -336,6 +338,7 @@ impl Known {
         if entry.actor == Actor::App && !entry.late {
             self.acted(&entry);
         }
+        self.saved(&entry);
         let world = &mut self.world;
         match entry.op {
             Op::Dispatch { run: Some(run), .. } if entry.actor == Actor::App && entry.answered => {
@@ -402,6 +405,15 @@ impl Known {
             | Op::TaskStopped
             | Op::UpdateService
             | Op::StopDeployment => {}
+        }
+    }
+
+    /// Notes settings that somebody else saved.
+    fn saved(&mut self, entry: &Entry) {
+        if let Op::RegisterTaskDefinition { arn: Some(arn), .. } = &entry.op
+            && entry.actor != Actor::App
+        {
+            self.world.saved = Some((entry.at, arn.clone()));
         }
     }
 

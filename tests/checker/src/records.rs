@@ -256,6 +256,8 @@ pub enum Op {
     },
     RegisterTaskDefinition {
         body: Value,
+        #[serde(default)]
+        arn: Option<String>,
     },
     SubmitJob {
         id: String,

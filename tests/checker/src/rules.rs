@@ -42,6 +42,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     build::request(known, entry, found);
     database::request(known, entry, found);
     host::request(known, entry, found);
+    ecs::request(known, entry, found);
 }
 
 /// What the screen shows.

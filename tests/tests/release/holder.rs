@@ -43,6 +43,8 @@ async fn a_staging_machine_of_an_earlier_release_that_does_not_answer_is_accepte
     let end = Act::End { result: RunResult::Stopped, note: "That is enough".into() };
     release.act(anna(), end).await.expect("it ends");
     let machine = HostAddress::of(&release.view().staging.expect("a machine"));
+    // The app closes a run as soon as it has ended.
+    release.close().await;
     tokio::time::timeout(PATIENCE, async {
         let holder = async || desk.ports().host.environment(&machine, "rally.practice").await.map(|found| found.holder);
         while holder().await != Ok(None) {

@@ -1,6 +1,6 @@
 //! What is asked again when Deploy starts, and what stays behind when a run ends early. Reads only.
 
-use greenlight_types::{Fact, FactKind, Failure, RunView, StepId};
+use greenlight_types::{Fact, FactKind, Failure, RunView, Status, StepId};
 
 use crate::{fold, step::StepContext, time};
 
@@ -85,6 +85,8 @@ fn last(arn: &str) -> &str {
 /// What stays behind when the run is ended now.
 #[must_use]
 pub fn left_behind(run: &RunView) -> Vec<String> {
+    let status = |step| fold::step(run, step).map_or(Status::NotStarted, |step| step.status);
+    let (build, rollout) = (status(StepId::FollowBuild), status(StepId::AwaitRollout));
     run.facts
         .iter()
         .filter_map(|learned| match &learned.fact {
@@ -100,7 +102,17 @@ pub fn left_behind(run: &RunView) -> Vec<String> {
                 Some(format!("Start-up settings {revision} are saved on AWS; nothing uses them unless a build does."))
             }
             Fact::BackupProved { file, .. } => Some(format!("The backup {file} is on the staging machine.")),
+            Fact::BuildStarted { .. } if build.is_done() => None,
+            Fact::BuildStarted { url, .. } if build == Status::Failed => {
+                Some(format!("The build was not followed to a good end; look at it on GitHub: {url}."))
+            }
             Fact::BuildStarted { url, .. } => Some(format!("The build goes on, on GitHub: {url}.")),
+            Fact::DeployPhaseBegan { .. } if rollout.is_done() => {
+                Some(format!("AWS runs {} on every server.", run.version))
+            }
+            Fact::DeployPhaseBegan { .. } if rollout == Status::Failed => {
+                Some(format!("AWS did not put {} in place on every server; look at what serves now.", run.version))
+            }
             Fact::DeployPhaseBegan { .. } => Some(format!("AWS goes on putting {} in place.", run.version)),
             Fact::MigrationFinished { .. } => Some(format!("The production database is migrated for {}.", run.version)),
             Fact::Merged { .. }
@@ -113,4 +125,42 @@ pub fn left_behind(run: &RunView) -> Vec<String> {
             | Fact::SiteAnswered { .. } => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::Event;
+
+    use super::*;
+
+    /// The release whose migration failed while AWS was putting it in place.
+    fn stopped() -> RunView {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../tests/golden/fold/stopped-after-a-failed-migration.json"))
+                .unwrap();
+        let events: Vec<Event> = serde_json::from_value(golden["events"].clone()).unwrap();
+        fold::fold(&events).unwrap()
+    }
+
+    fn with(build: Status, rollout: Status) -> String {
+        let mut run = stopped();
+        for step in &mut run.steps {
+            if step.definition.id == StepId::FollowBuild {
+                step.status = build;
+            } else if step.definition.id == StepId::AwaitRollout {
+                step.status = rollout;
+            }
+        }
+        left_behind(&run).join("\n")
+    }
+
+    #[test]
+    fn what_is_over_does_not_go_on() {
+        let under_way = with(Status::Running, Status::Running);
+        assert!(under_way.contains("The build goes on") && under_way.contains("AWS goes on"), "{under_way}");
+        let failed = with(Status::Failed, Status::Failed);
+        assert!(!failed.contains("goes on") && failed.contains("AWS did not put 2.1.0 in place"), "{failed}");
+        let done = with(Status::Succeeded, Status::Succeeded);
+        assert!(!done.contains("The build") && done.contains("AWS runs 2.1.0 on every server"), "{done}");
+    }
 }

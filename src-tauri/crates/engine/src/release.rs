@@ -365,6 +365,12 @@ impl Release {
         crate::deploy_check::left_behind(&self.view())
     }
 
+    /// Whether nothing drives the run any more: it was closed, or its record could not be written.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.messages.is_closed()
+    }
+
     /// Stops driving the run. Nothing is stopped in the world.
     pub async fn close(self) {
         // A runner that is gone already is closed.

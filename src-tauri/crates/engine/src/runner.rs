@@ -66,6 +66,8 @@ pub(crate) enum Message {
     Close,
 }
 
+/// Longest time for giving an environment back.
+const LEAVES_WITHIN: Duration = Duration::from_secs(60);
 /// Waits between asking the world about a step in doubt; after the last one a person has to ask.
 const DOUBT_PAUSES: [u64; 6] = [2, 5, 15, 30, 60, 60];
 /// The staging machine is ours alone to ask: every 3 s for twenty minutes, so that whoever comes back to the network sees
@@ -129,7 +131,7 @@ impl Runner {
             let kept = tokio::select! {
                 biased;
                 message = self.messages.recv() => match message {
-                    None | Some(Message::Close) => return,
+                    None | Some(Message::Close) => return self.leave().await,
                     Some(message) => self.hear(message).await,
                 },
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.end(done).await,
@@ -145,6 +147,15 @@ impl Runner {
                 tracing::error!(%failure, "the record cannot be written; the run stops here");
                 return;
             }
+        }
+    }
+
+    /// Lets a run that has ended give its environment back, which the end itself may have closed. What does not answer in time
+    /// is told to the next one by the record of this computer.
+    async fn leave(&mut self) {
+        let all = async { while self.work.next().await.is_some() {} };
+        if self.has_left && tokio::time::timeout(LEAVES_WITHIN, all).await.is_err() {
+            tracing::warn!("the environment was not given back in time");
         }
     }
 

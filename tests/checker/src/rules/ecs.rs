@@ -5,8 +5,11 @@ use serde_json::Value;
 use crate::{
     Found,
     known::Known,
-    records::{Body, Definition, Deployment, Event, Fact, Status, Step, Task, WorldEcs},
+    records::{Actor, Body, Definition, Deployment, Entry, Event, Fact, Op, Status, Step, Task, WorldEcs},
 };
+
+/// What may pass between the last look and the order: one slow answer.
+const SLACK_MS: i64 = 60_000;
 
 /// Keys that AWS adds to what was registered.
 const ADDED: [&str; 9] = [
@@ -32,6 +35,21 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::FactLearned { fact } = &event.body {
         learned(known, fact, found);
+    }
+}
+
+/// INV-E2: what somebody else saved since is seen before ours is saved on top of it.
+pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    if !matches!(entry.op, Op::RegisterTaskDefinition { .. }) || entry.actor != Actor::App || !entry.applied {
+        return;
+    }
+    let planned = known.attempt(Step::RegisterTaskDefinition).map(|one| one.plan.input("newest")).unwrap_or_default();
+    if let Some((at, arn)) = &known.world.saved
+        && !planned.is_empty()
+        && planned != arn
+        && entry.at - at > SLACK_MS
+    {
+        found.add("INV-E2", format!("settings were saved when {arn} was the newest, and {planned} was planned on"));
     }
 }
 

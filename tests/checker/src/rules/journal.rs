@@ -173,7 +173,7 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
         let (what, old) = if is_tag { ("object", "") } else { ("commit", plan.input("base")) };
         let expected = expected.as_deref().unwrap_or_default();
         differs(what, new, plan.input(what)).or_else(|| differs("expected", expected, old))
-    } else if let Op::RegisterTaskDefinition { body } = op {
+    } else if let Op::RegisterTaskDefinition { body, .. } = op {
         let planned = serde_json::from_str::<serde_json::Value>(plan.input("body")).ok();
         (planned.as_ref() != Some(body)).then(|| "other settings".to_owned())
     } else if let Op::SubmitJob { id, script } = op {

@@ -283,7 +283,8 @@ impl Runner {
         if note.trim().is_empty() && result != RunResult::Released {
             return Err(Failure::new(ErrorCode::BadInput, "end the run without a note: say why"));
         }
-        let left_behind = if all_done { Vec::new() } else { deploy_check::left_behind(&view) };
+        let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
+        let left_behind = if is_release { Vec::new() } else { deploy_check::left_behind(&view) };
         self.append_by(by, vec![EventBody::RunEnded { result, note, left_behind }]).await
     }
 

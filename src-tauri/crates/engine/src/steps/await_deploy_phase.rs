@@ -84,7 +84,10 @@ pub(super) fn serving_before(run: &RunView) -> String {
 /// As [`look`]; a build that failed ends the wait, whatever AWS answers.
 async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let looked = look(cx, expected).await;
-    let has_failed = fold::step(&cx.run(), StepId::FollowBuild).is_some_and(|step| step.status == Status::Failed);
+    // One that was only not watched to its end may still come to a good one.
+    let has_failed = fold::step(&cx.run(), StepId::FollowBuild).is_some_and(|step| {
+        step.status == Status::Failed && step.failure.as_ref().is_none_or(|failure| failure.code != ErrorCode::TimedOut)
+    });
     if has_failed && !matches!(looked, Ok(Some(_))) {
         return Ok(Some(Outcome::Failed(
             Failure::new(ErrorCode::BuildFailed, "see AWS start: the build ended before")

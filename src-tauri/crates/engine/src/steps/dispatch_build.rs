@@ -116,6 +116,15 @@ impl Step for DispatchBuild {
             Ok(gates) => return Outcome::Failed(super::run_migration::closed(&StepPlan { gates, ..plan.clone() })),
             Err(failure) => return Outcome::Failed(failure),
         }
+        match cx.ports.services.describe().await {
+            Ok(service) => {
+                let now = service.as_ref().map(|one| serving(&run, one)).unwrap_or_default();
+                if now != plan.input("serving_before") {
+                    return Outcome::Failed(super::moved_on("start the build that was shown"));
+                }
+            }
+            Err(failure) => return Outcome::Failed(failure),
+        }
         // All these answers may have taken a night, and nothing at GitHub compares who holds the environment.
         if let Err(failure) = environment::still_held(cx).await {
             return Outcome::Failed(failure);

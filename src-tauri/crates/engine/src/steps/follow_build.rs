@@ -150,7 +150,15 @@ async fn judged_by_aws(
     }
     // Whoever looks for the first time at a build that has ended may see that before what AWS began.
     let has_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_some() || is_put_in_place(cx, run).await?;
-    if rollout == Some(Status::Failed) || !has_begun {
+    if rollout == Some(Status::Failed) {
+        return Ok(Some(Outcome::Failed(
+            Failure::new(ErrorCode::RolloutFailed, format!("finish the build: GitHub says {conclusion}"))
+                .with("conclusion", conclusion)
+                .hint("The package was built, and AWS did not put it in place. What serves now, the servers say.")
+                .retry(Retry::No),
+        )));
+    }
+    if !has_begun {
         return Ok(Some(Outcome::Failed(
             Failure::new(ErrorCode::BuildFailed, format!("finish the build: GitHub says {conclusion}"))
                 .with("conclusion", conclusion)

@@ -20,7 +20,9 @@ mod run_migration;
 mod set_version;
 mod watch;
 
-use greenlight_types::{ErrorCode, Fact, FactKind, Failure, Profile, RunView, StepDefinition, StepId, Version};
+use greenlight_types::{
+    Changed, ErrorCode, Fact, FactKind, Failure, Profile, Retry, RunView, StepDefinition, StepId, Version,
+};
 
 use crate::{
     fold,
@@ -100,6 +102,14 @@ pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> 
             }
         })
         .collect()
+}
+
+/// Refuses to do what was planned on another production than there is now.
+fn moved_on(what: &str) -> Failure {
+    Failure::new(ErrorCode::PlanChanged, format!("{what}: production is another one now"))
+        .hint("Nothing was changed. Read the plan again.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe)
 }
 
 /// What a run has learned, or a clear refusal when a step is asked too early.

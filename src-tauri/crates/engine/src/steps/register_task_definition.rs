@@ -93,6 +93,7 @@ impl Step for RegisterTaskDefinition {
             .to_string();
         Ok(draft
             .input("base", base.arn.clone())
+            .input("newest", newest.arn.clone())
             .input("running", running.arn.clone())
             .input("image", run.names.image.clone())
             .input("body", body.to_string())
@@ -119,8 +120,11 @@ impl Step for RegisterTaskDefinition {
         let Ok(body) = serde_json::from_str::<Value>(plan.input("body")) else {
             return Outcome::Failed(Failure::new(ErrorCode::Internal, "read the planned start-up settings"));
         };
-        if let Err(failure) = check_account(cx, &run).await {
-            return Outcome::Failed(failure);
+        // A plan has no age: what a colleague saved after it was read would be dropped unseen.
+        match self.plan(cx).await {
+            Ok(fresh) if fresh.inputs == plan.inputs => {}
+            Ok(_) => return Outcome::Failed(super::moved_on("save what was shown")),
+            Err(failure) => return Outcome::Failed(failure),
         }
         let mut registered = cx.ports.task_definitions.register(&body).await;
         if registered.is_err() && mutant::is(Mutant::RegisterAgain) {
