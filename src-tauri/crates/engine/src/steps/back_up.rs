@@ -9,6 +9,8 @@ use greenlight_types::{
     Stamp, Status, StepId, StepPlan, WayBack,
 };
 
+mod file;
+
 use super::{
     database,
     job::{self, Ended},
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     mutant::{self, Mutant},
-    ports::{HostAddress, JobState, JobStatus, ReadOutput},
+    ports::{HostAddress, JobState, JobStatus},
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
 
@@ -25,16 +27,10 @@ pub struct BackUp;
 
 const KIND: &str = "backup";
 const READ_DEADLINE: Duration = Duration::from_secs(20);
-/// Newest files that are looked at.
-const FILES: u32 = 50;
-/// Seconds by which two clocks may differ unsaid.
-const CLOCK_SLACK: i64 = 2;
 /// Times that a proof is begun before its missing end is an end.
 const PROOFS: u32 = 3;
 /// Between two of them.
 const PAUSE: Duration = Duration::from_secs(2);
-/// A proof may have to read the whole file.
-const PROOF_DEADLINE: Duration = Duration::from_secs(900);
 
 #[async_trait]
 impl Step for BackUp {
@@ -58,7 +54,8 @@ impl Step for BackUp {
         cx.activity(self.id(), "Asking the staging machine");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        if let Some(one) = before_the_migration(cx, &run, &host, &jobs).await? {
+        let migration = migration_started(cx, &run, &host).await?;
+        if let Some(one) = before_the_migration(&run, migration.as_ref(), &jobs) {
             return Ok(adopt(self, &run, &one));
         }
         let is_running = jobs.iter().any(|one| one.state.is_alive());
@@ -97,7 +94,7 @@ impl Step for BackUp {
                 "No other backup of this version is running",
                 "asked the host just now",
             );
-        let draft = draft.gates(no_migration_started(cx, &run, &host).await?.into_iter().collect());
+        let draft = draft.gates(no_migration_started(&run, migration.as_ref()).into_iter().collect());
         let draft = database::note_at_backup(draft, &said);
         if !backup.become_root.trim_start().starts_with("sudo") {
             return Ok(draft.finish());
@@ -107,7 +104,7 @@ impl Step for BackUp {
             backup.directory.trim_end_matches('/'),
             backup.command.split_whitespace().next().unwrap_or_default().trim_start_matches("./")
         ));
-        let allowed = complete(cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?)?;
+        let allowed = file::complete(cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?)?;
         let why =
             if allowed.exit == Some(0) { "asked the host just now".into() } else { allowed.err.trim().to_owned() };
         Ok(draft.gate("mayBackUp", allowed.exit == Some(0), "The app may run the backup", why).finish())
@@ -212,7 +209,7 @@ pub(super) fn backup_time(run: &RunView) -> Option<String> {
 /// The backup of this run is proved, not older than the profile allows, and its file is still what was proved.
 pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Gate, Failure> {
     let proved = need(run, FactKind::BackupProved, |fact| Some(fact.clone()))?;
-    let Fact::BackupProved { file, size, finished_at, confirmed_by, .. } = &proved else {
+    let Fact::BackupProved { file: path, size, finished_at, confirmed_by, .. } = &proved else {
         return Err(unproved("nobody proved it", ""));
     };
     let finished_at = mutant::last_attempt(run).unwrap_or_else(|| finished_at.clone());
@@ -220,7 +217,8 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
     let is_fresh = age <= run.profile.backup.max_age_minutes || mutant::is(Mutant::BackupAgeIgnored);
     // What a person saw has the person's words for its name.
     let changed = if confirmed_by.is_none() && !mutant::is(Mutant::BackupFileForgotten) {
-        changed_since(&folder(cx, run, host).await?, &run.profile.backup.artifact_directory, file, size, &finished_at)
+        let folder = file::folder(cx, run, host).await?;
+        file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, &finished_at)
     } else {
         None
     };
@@ -232,62 +230,40 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
     })
 }
 
-/// What became of a file after it was proved; none while it is the same. A script that always writes one name, or clears the
-/// folder first, destroys the backup before it when it fails.
-fn changed_since(folder: &Folder, directory: &str, path: &str, size: &str, finished_at: &Stamp) -> Option<String> {
-    let name = path.strip_prefix(directory.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
-    let Some(seen) = folder.files.iter().find(|seen| Some(seen.name.as_str()) == name) else {
-        return Some(format!("{path} is not among the newest {FILES} files any more"));
-    };
-    let proved_by = seconds(finished_at)?;
-    if in_words(seen.bytes) != size {
-        return Some(format!("{path} had {size}, and has {}", in_words(seen.bytes)));
+/// The migration of this version that ever started on the machine; asked where it decides about a backup.
+async fn migration_started(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Option<JobStatus>, Failure> {
+    if run.begun.is_none() && crate::fold::newest(run, FactKind::BackupProved).is_none() {
+        return Ok(None);
     }
-    (seen.written - folder.ahead > proved_by + CLOCK_SLACK).then(|| format!("{path} was written again after its proof"))
+    let prefix = job::prefix(run, super::run_migration::KIND);
+    let migrations = cx.ports.host.jobs(host, &prefix).await?;
+    Ok(job::newest_start(&migrations, &prefix).cloned())
 }
 
 /// Once the migration of a release that is continued here has started, the backup before it is the one that counts: none that
 /// is made after it could bring the old database back. In any other release each run makes its own (RELEASE.md 5).
-async fn before_the_migration(
-    cx: &StepContext,
-    run: &RunView,
-    host: &HostAddress,
-    backups: &[JobStatus],
-) -> Result<Option<JobStatus>, Failure> {
-    if run.begun.is_none() {
-        return Ok(None);
-    }
-    let prefix = job::prefix(run, super::run_migration::KIND);
-    let migrations = cx.ports.host.jobs(host, &prefix).await?;
-    let Some(began) = job::newest_start(&migrations, &prefix).and_then(|one| one.started_at.as_ref()) else {
-        return Ok(None);
-    };
+fn before_the_migration(run: &RunView, migration: Option<&JobStatus>, backups: &[JobStatus]) -> Option<JobStatus> {
+    let began = crate::time::ms(migration.filter(|_| run.begun.is_some())?.started_at.as_ref()?);
     let ended =
         |one: &JobStatus| one.state.end().filter(|(exit, _)| *exit == 0).and_then(|(_, at)| crate::time::ms(at));
     let before = backups.iter().filter_map(|one| Some((ended(one)?, one)));
-    let newest = before.filter(|(at, _)| Some(*at) <= crate::time::ms(began)).max_by_key(|(at, _)| *at);
-    Ok(newest.map(|(_, one)| one.clone()))
+    before.filter(|(at, _)| Some(*at) <= began).max_by_key(|(at, _)| *at).map(|(_, one)| one.clone())
 }
 
 /// A backup that is taken again after a migration started, on another computer or where this one has no answer, would hold what
 /// that left behind, and would count.
-async fn no_migration_started(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Option<Gate>, Failure> {
-    if crate::fold::newest(run, FactKind::BackupProved).is_none() {
-        return Ok(None);
-    }
-    let prefix = job::prefix(run, super::run_migration::KIND);
-    let migrations = cx.ports.host.jobs(host, &prefix).await?;
-    let started = job::newest_start(&migrations, &prefix);
+fn no_migration_started(run: &RunView, migration: Option<&JobStatus>) -> Option<Gate> {
+    crate::fold::newest(run, FactKind::BackupProved)?;
     let since = |one: &JobStatus| one.started_at.as_ref().map(crate::time::in_words).unwrap_or_default();
-    Ok(Some(Gate {
+    Some(Gate {
         id: "noMigrationStarted".into(),
-        passed: started.is_none(),
+        passed: migration.is_none(),
         text: "No migration of this version has started".into(),
-        detail: started.map_or_else(
+        detail: migration.map_or_else(
             || "asked the host just now".to_owned(),
             |one| format!("{} started {}; the backup before it counts", one.id, since(one)),
         ),
-    }))
+    })
 }
 
 fn adopt(step: &BackUp, run: &RunView, one: &JobStatus) -> StepPlan {
@@ -323,7 +299,7 @@ fn inner(run: &RunView) -> String {
     format!("cd {} && {root}{space}{}", shell_quote(&backup.directory), backup.command)
 }
 
-/// Looks at the newest file that was written by the end of the job, its size and time, and runs the profile's proof on it.
+/// Proves the file of a job that ended well.
 async fn prove(
     cx: &StepContext,
     host: &HostAddress,
@@ -347,8 +323,8 @@ async fn prove(
         if begun > 0 {
             cx.wait(PAUSE).await;
         }
-        match file(cx, &run, host, started_at, finished_at).await {
-            Ok(Proof { file, size, proof, finished_at }) => {
+        match file::prove(cx, &run, host, started_at, finished_at).await {
+            Ok(file::Proof { file, size, proof, finished_at }) => {
                 let evidence = vec![ended, format!("{file}, {size}. {proof}")];
                 let (job, database) = (job.to_owned(), database::at_plan(plan));
                 let fact = Fact::BackupProved { job, file, size, finished_at, proof, confirmed_by: None, database };
@@ -365,198 +341,10 @@ async fn prove(
     Outcome::Failed(unproved(&format!("it was begun {PROOFS} times and never came to its end"), &why))
 }
 
-async fn file(
-    cx: &StepContext,
-    run: &RunView,
-    host: &HostAddress,
-    started_at: &Stamp,
-    finished_at: &Stamp,
-) -> Result<Proof, Failure> {
-    if let Some((file, size, proof)) = mutant::unseen_file() {
-        return Ok(Proof { file, size, proof, finished_at: finished_at.clone() });
-    }
-    let backup = &run.profile.backup;
-    let folder = folder(cx, run, host).await?;
-    // A file that was written after the end of the job is a later backup, or somebody else's.
-    let ended = seconds(finished_at).unwrap_or(i64::MAX);
-    let Some(Seen { name, bytes: size, written }) = folder.files.iter().find(|seen| seen.written <= ended + 1) else {
-        return Err(unproved("there is no backup file", &folder.complaint));
-    };
-    let size = *size;
-    let started = seconds(started_at).unwrap_or(i64::MAX);
-    if written + 1 < started {
-        return Err(unproved("the newest file is older than this backup", name));
-    }
-    if size < u64::from(backup.artifact_min_mib) * 1024 * 1024 {
-        return Err(unproved(&format!("the file is too small ({})", in_words(size)), name));
-    }
-    let file = format!("{}/{name}", backup.artifact_directory.trim_end_matches('/'));
-    let proved = |proof: &str| Proof {
-        file: file.clone(),
-        size: in_words(size),
-        proof: proof.to_owned(),
-        finished_at: by_our_clock(finished_at, folder.ahead),
-    };
-    if backup.artifact_probe.is_empty() {
-        return Ok(proved("Name, size and time are plausible."));
-    }
-    let probe = backup.artifact_probe.replace("{file}", &shell_quote(&file));
-    let answer = cx.ports.host.read(host, &probe, PROOF_DEADLINE).await?;
-    match answer.exit {
-        Some(0) => Ok(proved("Proved readable to its end.")),
-        Some(code) => Err(unproved(&format!("the proof ended with code {code}"), answer.err.trim())),
-        None => Err(Failure::new(ErrorCode::Unreachable, "prove the backup: the proof did not come to its end")),
-    }
-}
-
-/// A file that was proved.
-struct Proof {
-    file: String,
-    /// In words.
-    size: String,
-    proof: String,
-    /// When the backup ended, by this computer's clock: its age is counted by the same one.
-    finished_at: Stamp,
-}
-
-/// A file in the folder of the backups.
-struct Seen {
-    name: String,
-    bytes: u64,
-    /// By the machine's clock, in seconds since 1970.
-    written: i64,
-}
-
-/// The folder of the backups.
-struct Folder {
-    /// Newest first, at most [`FILES`].
-    files: Vec<Seen>,
-    /// How far the machine's clock is ahead of this computer's, in seconds.
-    ahead: i64,
-    /// What the shell said of it.
-    complaint: String,
-}
-
-async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Folder, Failure> {
-    let backup = &run.profile.backup;
-    // The pattern is left unquoted on purpose: the shell expands it.
-    let list = format!(
-        "date +%s; cd {} && ls -1t -- {} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do stat -c '%n|%s|%Y' -- \"$f\"; done",
-        shell_quote(&backup.artifact_directory),
-        backup.artifact_pattern
-    );
-    let asked_at = cx.ports.clock.now();
-    let answer = complete(cx.ports.host.read(host, &list, READ_DEADLINE).await?)?;
-    let told_at = cx.ports.clock.now();
-    let mut lines = answer.out.lines().map(str::trim);
-    let ahead = match (lines.next().and_then(|line| line.parse().ok()), seconds(&asked_at), seconds(&told_at)) {
-        (Some(now), Some(asked), Some(told)) => ahead(now, asked, told),
-        _ => 0,
-    };
-    let seen = |line: &str| {
-        let mut fields = line.rsplitn(3, '|');
-        let (written, bytes, name) = (fields.next()?, fields.next()?, fields.next()?);
-        Some(Seen { name: name.to_owned(), bytes: bytes.parse().ok()?, written: written.parse().ok()? })
-    };
-    Ok(Folder { files: lines.filter_map(seen).collect(), ahead, complaint: answer.err.trim().to_owned() })
-}
-
-/// An answer to its end. One that was cut off says nothing of what is not in it.
-fn complete(answer: ReadOutput) -> Result<ReadOutput, Failure> {
-    match answer.exit {
-        Some(_) => Ok(answer),
-        None => Err(Failure::new(ErrorCode::Unreachable, "ask the staging machine: its answer was cut off")),
-    }
-}
-
-fn seconds(at: &Stamp) -> Option<i64> {
-    crate::time::ms(at).map(|ms| ms.div_euclid(1_000))
-}
-
-/// How far a clock is ahead that said `now` at some moment between `asked` and `told` of ours: the least that explains it, in
-/// seconds. What may be rounding is nothing.
-fn ahead(now: i64, asked: i64, told: i64) -> i64 {
-    let least = now - now.min(told).max(asked);
-    if least.abs() > CLOCK_SLACK { least } else { 0 }
-}
-
-/// A moment of a clock that is ahead of ours, by ours.
-fn by_our_clock(at: &Stamp, ahead: i64) -> Stamp {
-    let span = Duration::from_secs(ahead.unsigned_abs());
-    match ahead {
-        0 => at.clone(),
-        1.. => crate::time::minus(at, span),
-        ..0 => crate::time::plus(at, span),
-    }
-}
-
 fn unproved(what: &str, detail: &str) -> Failure {
     Failure::new(ErrorCode::BackupUnproved, format!("prove the backup: {what}"))
         .because(detail)
         .hint("The database was not changed. Look at the output, then take the backup again.")
         .changed(Changed::Nothing)
         .retry(Retry::Safe)
-}
-
-/// Size in words: `4.1 GB`.
-fn in_words(bytes: u64) -> String {
-    let mut rest = bytes;
-    let mut tenths = 0;
-    for unit in ["bytes", "kB", "MB", "GB"] {
-        if rest < 1000 {
-            return if unit == "bytes" { format!("{rest} {unit}") } else { format!("{rest}.{tenths} {unit}") };
-        }
-        tenths = rest % 1000 / 100;
-        rest /= 1000;
-    }
-    format!("{rest}.{tenths} TB")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_is_ahead_only_by_what_no_moment_between_question_and_answer_explains() {
-        for (now, asked, told, wanted) in [
-            (100, 100, 100, 0),
-            (105, 100, 110, 0),
-            (112, 100, 110, 0),
-            (98, 100, 110, 0),
-            (10_900, 100, 110, 10_790),
-            (40, 100, 110, -60),
-            // Our own clock was set back meanwhile.
-            (100, 110, 100, -10),
-        ] {
-            assert_eq!(ahead(now, asked, told), wanted, "{now} between {asked} and {told}");
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_backup_is_told_by_the_clock_that_counts_its_age() {
-        let at = Stamp("2026-11-23T12:12:00.000Z".into());
-        assert_eq!(by_our_clock(&at, 3 * 3_600).0, "2026-11-23T09:12:00.000Z");
-        assert_eq!(by_our_clock(&at, -60).0, "2026-11-23T12:13:00.000Z");
-        assert_eq!(by_our_clock(&at, 0), at);
-    }
-
-    #[test]
-    fn a_file_counts_while_it_is_the_one_that_was_proved() {
-        let proved_at = Stamp("1970-01-01T01:00:00.000Z".into());
-        let seen = |name: &str, bytes, written| Seen { name: name.into(), bytes, written };
-        let changed = |files: Vec<Seen>, ahead| {
-            let folder = Folder { files, ahead, complaint: String::new() };
-            changed_since(&folder, "/dumps/", "/dumps/a.dump", "4.1 GB", &proved_at)
-        };
-        assert_eq!(changed(vec![seen("b.dump", 1, 3_700), seen("a.dump", 4_100_000_000, 3_590)], 0), None);
-        assert_eq!(changed(vec![seen("a.dump", 4_100_000_000, 7_190)], 3_600), None, "its clock is an hour ahead");
-        for (files, words) in [
-            (vec![seen("b.dump", 4_100_000_000, 3_590)], "not among the newest"),
-            (vec![seen("a.dump", 12, 3_590)], "had 4.1 GB, and has 12 bytes"),
-            (vec![seen("a.dump", 4_100_000_000, 3_900)], "written again"),
-        ] {
-            let told = changed(files, 0).unwrap_or_default();
-            assert!(told.contains(words), "{told:?}");
-        }
-    }
 }

@@ -1,0 +1,237 @@
+//! The file of a backup on the staging machine: found, proved, and later seen to be still the one that was proved.
+
+use std::time::Duration;
+
+use greenlight_types::{ErrorCode, Failure, RunView, Stamp};
+
+use super::{READ_DEADLINE, shell_quote, unproved};
+use crate::{
+    mutant,
+    ports::{HostAddress, ReadOutput},
+    step::StepContext,
+};
+
+/// Newest files that are looked at.
+const FILES: u32 = 50;
+/// Seconds by which two clocks may differ unsaid.
+const CLOCK_SLACK: i64 = 2;
+/// A proof may have to read the whole file.
+const PROOF_DEADLINE: Duration = Duration::from_secs(900);
+
+/// A file that was proved.
+pub(super) struct Proof {
+    /// Its path.
+    pub file: String,
+    /// In words.
+    pub size: String,
+    /// How it was proved.
+    pub proof: String,
+    /// When the backup ended, by this computer's clock: its age is counted by the same one.
+    pub finished_at: Stamp,
+}
+
+/// Looks at the newest file that was written by the end of the job, its size and time, and runs the profile's proof on it.
+///
+/// # Errors
+/// `BackupUnproved`; whatever kept the proof from coming to its end.
+pub(super) async fn prove(
+    cx: &StepContext,
+    run: &RunView,
+    host: &HostAddress,
+    started_at: &Stamp,
+    finished_at: &Stamp,
+) -> Result<Proof, Failure> {
+    if let Some((file, size, proof)) = mutant::unseen_file() {
+        return Ok(Proof { file, size, proof, finished_at: finished_at.clone() });
+    }
+    let backup = &run.profile.backup;
+    let folder = folder(cx, run, host).await?;
+    // A file that was written after the end of the job is a later backup, or somebody else's.
+    let ended = seconds(finished_at).unwrap_or(i64::MAX);
+    let Some(Seen { name, bytes: size, written }) = folder.files.iter().find(|seen| seen.written <= ended + 1) else {
+        return Err(unproved("there is no backup file", &folder.complaint));
+    };
+    let size = *size;
+    let started = seconds(started_at).unwrap_or(i64::MAX);
+    if written + 1 < started {
+        return Err(unproved("the newest file is older than this backup", name));
+    }
+    if size < u64::from(backup.artifact_min_mib) * 1024 * 1024 {
+        return Err(unproved(&format!("the file is too small ({})", in_words(size)), name));
+    }
+    let file = format!("{}/{name}", backup.artifact_directory.trim_end_matches('/'));
+    let proved = |proof: &str| Proof {
+        file: file.clone(),
+        size: in_words(size),
+        proof: proof.to_owned(),
+        finished_at: by_our_clock(finished_at, folder.ahead),
+    };
+    if backup.artifact_probe.is_empty() {
+        return Ok(proved("Name, size and time are plausible."));
+    }
+    let probe = backup.artifact_probe.replace("{file}", &shell_quote(&file));
+    let answer = cx.ports.host.read(host, &probe, PROOF_DEADLINE).await?;
+    match answer.exit {
+        Some(0) => Ok(proved("Proved readable to its end.")),
+        Some(code) => Err(unproved(&format!("the proof ended with code {code}"), answer.err.trim())),
+        None => Err(Failure::new(ErrorCode::Unreachable, "prove the backup: the proof did not come to its end")),
+    }
+}
+
+/// What became of a file after it was proved; none while it is the same. A script that always writes one name, or clears the
+/// folder first, destroys the backup before it when it fails.
+pub(super) fn changed_since(
+    folder: &Folder,
+    directory: &str,
+    path: &str,
+    size: &str,
+    finished_at: &Stamp,
+) -> Option<String> {
+    let name = path.strip_prefix(directory.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+    let Some(seen) = folder.files.iter().find(|seen| Some(seen.name.as_str()) == name) else {
+        return Some(format!("{path} is not among the newest {FILES} files any more"));
+    };
+    let proved_by = seconds(finished_at)?;
+    if in_words(seen.bytes) != size {
+        return Some(format!("{path} had {size}, and has {}", in_words(seen.bytes)));
+    }
+    (seen.written - folder.ahead > proved_by + CLOCK_SLACK).then(|| format!("{path} was written again after its proof"))
+}
+
+/// A file in the folder of the backups.
+struct Seen {
+    name: String,
+    bytes: u64,
+    /// By the machine's clock, in seconds since 1970.
+    written: i64,
+}
+
+/// The folder of the backups.
+pub(super) struct Folder {
+    /// Newest first, at most [`FILES`].
+    files: Vec<Seen>,
+    /// How far the machine's clock is ahead of this computer's, in seconds.
+    ahead: i64,
+    /// What the shell said of it.
+    complaint: String,
+}
+
+/// What lies there now.
+///
+/// # Errors
+/// `Unreachable` when the answer was cut off; whatever kept us from asking.
+pub(super) async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Folder, Failure> {
+    let backup = &run.profile.backup;
+    // The pattern is left unquoted on purpose: the shell expands it.
+    let list = format!(
+        "date +%s; cd {} && ls -1t -- {} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do stat -c '%n|%s|%Y' -- \"$f\"; done",
+        shell_quote(&backup.artifact_directory),
+        backup.artifact_pattern
+    );
+    let asked_at = cx.ports.clock.now();
+    let answer = complete(cx.ports.host.read(host, &list, READ_DEADLINE).await?)?;
+    let told_at = cx.ports.clock.now();
+    let mut lines = answer.out.lines().map(str::trim);
+    let ahead = match (lines.next().and_then(|line| line.parse().ok()), seconds(&asked_at), seconds(&told_at)) {
+        (Some(now), Some(asked), Some(told)) => ahead(now, asked, told),
+        _ => 0,
+    };
+    let seen = |line: &str| {
+        let mut fields = line.rsplitn(3, '|');
+        let (written, bytes, name) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(Seen { name: name.to_owned(), bytes: bytes.parse().ok()?, written: written.parse().ok()? })
+    };
+    Ok(Folder { files: lines.filter_map(seen).collect(), ahead, complaint: answer.err.trim().to_owned() })
+}
+
+/// An answer to its end. One that was cut off says nothing of what is not in it.
+pub(super) fn complete(answer: ReadOutput) -> Result<ReadOutput, Failure> {
+    match answer.exit {
+        Some(_) => Ok(answer),
+        None => Err(Failure::new(ErrorCode::Unreachable, "ask the staging machine: its answer was cut off")),
+    }
+}
+
+fn seconds(at: &Stamp) -> Option<i64> {
+    crate::time::ms(at).map(|ms| ms.div_euclid(1_000))
+}
+
+/// How far a clock is ahead that said `now` at some moment between `asked` and `told` of ours: the least that explains it, in
+/// seconds. What may be rounding is nothing.
+fn ahead(now: i64, asked: i64, told: i64) -> i64 {
+    let least = now - now.min(told).max(asked);
+    if least.abs() > CLOCK_SLACK { least } else { 0 }
+}
+
+/// A moment of a clock that is ahead of ours, by ours.
+fn by_our_clock(at: &Stamp, ahead: i64) -> Stamp {
+    let span = Duration::from_secs(ahead.unsigned_abs());
+    match ahead {
+        0 => at.clone(),
+        1.. => crate::time::minus(at, span),
+        ..0 => crate::time::plus(at, span),
+    }
+}
+
+/// Size in words: `4.1 GB`.
+fn in_words(bytes: u64) -> String {
+    let mut rest = bytes;
+    let mut tenths = 0;
+    for unit in ["bytes", "kB", "MB", "GB"] {
+        if rest < 1000 {
+            return if unit == "bytes" { format!("{rest} {unit}") } else { format!("{rest}.{tenths} {unit}") };
+        }
+        tenths = rest % 1000 / 100;
+        rest /= 1000;
+    }
+    format!("{rest}.{tenths} TB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_ahead_only_by_what_no_moment_between_question_and_answer_explains() {
+        for (now, asked, told, wanted) in [
+            (100, 100, 100, 0),
+            (105, 100, 110, 0),
+            (112, 100, 110, 0),
+            (98, 100, 110, 0),
+            (10_900, 100, 110, 10_790),
+            (40, 100, 110, -60),
+            // Our own clock was set back meanwhile.
+            (100, 110, 100, -10),
+        ] {
+            assert_eq!(ahead(now, asked, told), wanted, "{now} between {asked} and {told}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_backup_is_told_by_the_clock_that_counts_its_age() {
+        let at = Stamp("2026-11-23T12:12:00.000Z".into());
+        assert_eq!(by_our_clock(&at, 3 * 3_600).0, "2026-11-23T09:12:00.000Z");
+        assert_eq!(by_our_clock(&at, -60).0, "2026-11-23T12:13:00.000Z");
+        assert_eq!(by_our_clock(&at, 0), at);
+    }
+
+    #[test]
+    fn a_file_counts_while_it_is_the_one_that_was_proved() {
+        let proved_at = Stamp("1970-01-01T01:00:00.000Z".into());
+        let seen = |name: &str, bytes, written| Seen { name: name.into(), bytes, written };
+        let changed = |files: Vec<Seen>, ahead| {
+            let folder = Folder { files, ahead, complaint: String::new() };
+            changed_since(&folder, "/dumps/", "/dumps/a.dump", "4.1 GB", &proved_at)
+        };
+        assert_eq!(changed(vec![seen("b.dump", 1, 3_700), seen("a.dump", 4_100_000_000, 3_590)], 0), None);
+        assert_eq!(changed(vec![seen("a.dump", 4_100_000_000, 7_190)], 3_600), None, "its clock is an hour ahead");
+        for (files, words) in [
+            (vec![seen("b.dump", 4_100_000_000, 3_590)], "not among the newest"),
+            (vec![seen("a.dump", 12, 3_590)], "had 4.1 GB, and has 12 bytes"),
+            (vec![seen("a.dump", 4_100_000_000, 3_900)], "written again"),
+        ] {
+            let told = changed(files, 0).unwrap_or_default();
+            assert!(told.contains(words), "{told:?}");
+        }
+    }
+}
