@@ -3,13 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Result;
 use async_trait::async_trait;
 use greenlight_adapters::remote_job::{Does, JobHost, Shell};
 use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput};
+use greenlight_rehearsal::world::host::Dump;
 use greenlight_types::{Changed, ErrorCode, Failure};
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, process::Command};
@@ -20,20 +21,30 @@ const MIGRATION: &str = "echo start >> ~/starts\nsleep 0.1\necho done >> ~/ends\
 /// Name of the place where it keeps its gates.
 pub const STORE: &str = "races";
 
+/// Where its backups lie.
+pub const BACKUPS: &str = "backups";
+
 /// The machine.
 pub struct Machine {
     folder: TempDir,
 }
 
 impl Machine {
-    /// A new one with the migration of this version.
+    /// A new one with the migration of this version and these backups.
     ///
     /// # Errors
     /// When its folder cannot be made.
-    pub fn new() -> Result<Self> {
+    pub fn new(backups: &[Dump]) -> Result<Self> {
         let folder = folder()?;
-        for name in ["migrate", ".greenlight"] {
+        for name in ["migrate", BACKUPS, ".greenlight"] {
             fs_err::create_dir(folder.path().join(name))?;
+        }
+        for backup in backups {
+            let file = fs_err::File::create(folder.path().join(BACKUPS).join(&backup.file))?;
+            // All holes: nothing of it takes room.
+            file.set_len(backup.bytes)?;
+            let written = Duration::from_millis(u64::try_from(backup.at_ms)?);
+            file.file().set_modified(SystemTime::UNIX_EPOCH + written)?;
         }
         fs_err::write(folder.path().join(".greenlight/store"), STORE)?;
         fs_err::write(folder.path().join("migrate/run.sh"), MIGRATION)?;

@@ -44,7 +44,7 @@ impl Kind {
 /// # Errors
 /// What did not hold.
 pub async fn play(scene: &Scene, kind: Kind, seed: u64) -> Result<()> {
-    let machine = Machine::new()?;
+    let machine = Machine::new(&scene.world.host.dumps)?;
     let world = Arc::new(Mutex::new(scene.world.clone()));
     let (ann, bob) = futures::future::try_join(
         Computer::open(scene, &machine, &world, "Ann", SPEED),
@@ -117,6 +117,7 @@ async fn both_take<'a>(
 
 /// Presses until the attempt is under way, whatever is refused at first for a moment.
 async fn press_on(machine: &Machine, computer: &Computer) -> Result<()> {
+    let mut refused = None;
     for _ in 0..400 {
         // Once the job of the one who held it before runs, or ran, nothing is left to press.
         if !may_press(computer.migration()) || machine.starts() > 0 {
@@ -125,10 +126,11 @@ async fn press_on(machine: &Machine, computer: &Computer) -> Result<()> {
         match computer.migrate().await {
             Ok(()) => return Ok(()),
             Err(refusal) if refusal.code == ErrorCode::EnvironmentHeld => return Err(refusal.into()),
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(refusal) => refused = Some(refusal),
         }
+        tokio::time::sleep(PAUSE).await;
     }
-    bail!("the button never worked")
+    bail!("the button never worked: {refused:?}")
 }
 
 /// Presses for as long as nothing has begun, and takes a refusal for what it is.

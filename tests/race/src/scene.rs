@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::machine::STORE;
+use crate::machine::{BACKUPS, STORE};
 use anyhow::{Context, Result, anyhow, bail};
 use async_trait::async_trait;
 use greenlight_engine::{
@@ -151,6 +151,7 @@ async fn play() -> Result<Scene> {
     "migrate".clone_into(&mut profile.migration.directory);
     "sh ./run.sh".clone_into(&mut profile.migration.command);
     profile.migration.environment.clear();
+    BACKUPS.clone_into(&mut profile.backup.artifact_directory);
     profile.host.login_shell.clear();
     let (pace, version, ann) = (Pace::at(START_MS, 1), Version::parse("2.1.0")?, person("Ann", "desk-7"));
     let (world, clone) = (Arc::new(Mutex::new(world())), Arc::new(Mutex::new(Objects::default())));
