@@ -12,12 +12,13 @@ use greenlight_engine::{
     release::{Act, Parts, Release},
 };
 use greenlight_rehearsal::{ports::InProcess, world::World};
+use greenlight_simulation::scripted::{Dark, Hand, Pace, person, press};
 use greenlight_types::{Actor, ErrorCode, EventBody, Failure, RunId, Status, StepId, TakeOver};
 use tempfile::TempDir;
 
 use crate::{
     machine::{self, Machine},
-    scene::{Calm, Dark, Pace, Scene, person, press},
+    scene::Scene,
 };
 
 /// See the file.
@@ -58,7 +59,7 @@ impl Computer {
             clock: pace.clone(),
             ids: Arc::new(Uuids),
         };
-        let wire = Arc::new(Calm { clock: Err(scene.now_ms) });
+        let wire = Arc::new(Hand::new(Err(scene.now_ms)));
         let clone = Arc::new(Mutex::new(scene.clone.clone()));
         let rest = InProcess::new(world.clone(), clone, pace, wire, 1).ports();
         let ports = Ports { host: Arc::new(machine.host()), ..rest };

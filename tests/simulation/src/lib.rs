@@ -10,5 +10,6 @@ mod operator;
 pub mod play;
 pub mod report;
 pub mod scenario;
+pub mod scripted;
 pub mod tape;
 mod wire;

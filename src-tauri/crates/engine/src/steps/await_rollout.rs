@@ -109,10 +109,11 @@ async fn learn_new_servers(cx: &StepContext, run: &RunView, healthy: &[String], 
     Ok(())
 }
 
-/// The rollout did not end as ours.
+/// The rollout did not end as ours. Watching changes nothing, so it may go on once somebody put the version in place.
 pub(super) fn rollout_failed(reason: &str) -> Failure {
     Failure::new(ErrorCode::RolloutFailed, "see every server on the new version")
         .because(reason)
         .hint("Look at production: the old version may serve on a migrated database. Call the people named for this step.")
-        .retry(Retry::No)
+        .hint("Once they have put the new version in place, watch again: looking changes nothing.")
+        .retry(Retry::Safe)
 }

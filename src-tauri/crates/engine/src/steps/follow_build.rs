@@ -155,7 +155,8 @@ async fn judged_by_aws(
             Failure::new(ErrorCode::RolloutFailed, format!("finish the build: GitHub says {conclusion}"))
                 .with("conclusion", conclusion)
                 .hint("The package was built, and AWS did not put it in place. What serves now, the servers say.")
-                .retry(Retry::No),
+                .hint("Once every server runs it, look at the build again.")
+                .retry(Retry::Safe),
         )));
     }
     if !has_begun {

@@ -1,0 +1,227 @@
+//! Releases in memory that are played by hand: one situation each, on virtual time.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use greenlight_engine::{fold, release::Act, spool::Spool as _};
+use greenlight_rehearsal::{
+    ports::Fate,
+    world::{
+        World,
+        rules::{Breaker, Pace, Rules},
+        work::Work,
+    },
+};
+use greenlight_simulation::{
+    play::simulated_profile,
+    scripted::{Scripted, person, press, quiet_world, read, start},
+};
+use greenlight_types::{
+    CheckAnswer, ErrorCode, Fact, FactKind, How, LineSource, RunResult, RunState, Status, StepId, TakeOver,
+};
+
+/// Runs a script on virtual time.
+fn on_virtual_time(script: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(script);
+}
+
+fn world(rules: Rules) -> Arc<Mutex<World>> {
+    Arc::new(Mutex::new(quiet_world(rules)))
+}
+
+/// Ann's release of that production, with Deploy begun.
+async fn begun(world: &Arc<Mutex<World>>) -> Scripted {
+    let profile = simulated_profile().expect("the built-in profile");
+    let ann = Scripted::draft(&profile, world.clone(), person("Ann", "desk-7")).await.expect("a draft");
+    ann.prepare().await.expect("Prepare");
+    ann.deploy(None).await.expect("Deploy begins");
+    ann
+}
+
+/// The site shows the version, every check is answered, and the run ends.
+async fn check_and_end(at: &Scripted) {
+    at.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
+    at.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version on the site");
+    for check in &at.view().profile.site.checks {
+        let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
+        at.act(act).await.expect("the answer is taken");
+    }
+    at.until(|view| view.state == RunState::Ended).await.expect("the end");
+}
+
+#[test]
+fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_place() {
+    on_virtual_time(async {
+        let breaker = Some(Breaker { rolls_back: true });
+        let ann = begun(&world(Rules { breaker, ..Rules::default() })).await;
+        for step in [StepId::BackUp, StepId::DispatchBuild] {
+            ann.press_when_offered(step).await.expect("it is started");
+        }
+        // Nobody migrates in time: AWS tries three servers, and brings the old version back.
+        ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("the breaker");
+        ann.until_is(StepId::FollowBuild, Status::Failed).await.expect("the build that waited for the servers");
+        let failure = ann.failure(StepId::FollowBuild).expect("its reason");
+        assert_eq!(failure.code, ErrorCode::RolloutFailed, "the build itself was good: {failure}");
+        let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
+        assert!(plan.gates.iter().any(|gate| gate.id == "deploymentIsOurs" && !gate.passed), "{:?}", plan.gates);
+
+        let saved = fold::newest(&ann.view(), FactKind::RevisionSaved).cloned();
+        let Some(Fact::RevisionSaved { revision, .. }) = saved else { panic!("no settings: {saved:?}") };
+        {
+            let mut world = ann.world();
+            world.rules.breaker = None;
+            world.set_revision(revision, "a developer");
+        }
+        press(&ann.release, &ann.by, StepId::AwaitRollout).await.expect("watching changes nothing: it may go on");
+        press(&ann.release, &ann.by, StepId::RunMigration).await.expect("the gates are open again");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        press(&ann.release, &ann.by, StepId::FollowBuild).await.expect("so is the build");
+        ann.until_is(StepId::FollowBuild, Status::Warned).await.expect("its end, as AWS tells it");
+        check_and_end(&ann).await;
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+    });
+}
+
+#[test]
+fn no_build_starts_when_another_version_serves_than_the_one_that_was_shown() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        ann.press_when_offered(StepId::BackUp).await.expect("it is started");
+        ann.offered(StepId::DispatchBuild).await.expect("its button");
+        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
+        let saved = fold::newest(&ann.view(), FactKind::RevisionSaved).cloned();
+        let Some(Fact::RevisionSaved { revision, .. }) = saved else { panic!("no settings: {saved:?}") };
+        ann.world().set_revision(revision - 2, "a developer");
+        start(&ann.release, &ann.by, plan).await.expect("the button works");
+        ann.until_is(StepId::DispatchBuild, Status::Failed).await.expect("nothing is ordered");
+        let failure = ann.failure(StepId::DispatchBuild).expect("its reason");
+        assert_eq!(failure.code, ErrorCode::PlanChanged, "{failure}");
+    });
+}
+
+#[test]
+fn a_build_is_not_ordered_when_its_gates_were_asked_long_ago() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        ann.press_when_offered(StepId::BackUp).await.expect("it is started");
+        ann.offered(StepId::DispatchBuild).await.expect("its button");
+        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
+        // The lid is closed between the last question, who holds the environment, and the order.
+        ann.wire.next("host.still", Fate::Calm);
+        ann.wire.next("host.still", Fate::Late(Duration::from_secs(16 * 60)));
+        start(&ann.release, &ann.by, plan).await.expect("the button works");
+        ann.until_is(StepId::DispatchBuild, Status::Failed).await.expect("nothing is ordered");
+        let failure = ann.failure(StepId::DispatchBuild).expect("its reason");
+        assert_eq!(failure.code, ErrorCode::GateClosed, "{failure}");
+
+        press(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("it is asked again");
+        ann.until_is(StepId::DispatchBuild, Status::Succeeded).await.expect("it is ordered");
+        let view = ann.view();
+        let how = fold::step(&view, StepId::DispatchBuild).and_then(|step| step.how.clone());
+        assert_ne!(how, Some(How::AlreadyDone), "there was none before");
+    });
+}
+
+#[test]
+fn who_continues_a_release_on_another_machine_says_that_its_migration_was_not_started_elsewhere() {
+    on_virtual_time(async {
+        let world = world(Rules { breaker: None, ..Rules::default() });
+        let ann = begun(&world).await;
+        for step in [StepId::BackUp, StepId::DispatchBuild] {
+            ann.press_when_offered(step).await.expect("it is started");
+        }
+        ann.offered(StepId::RunMigration).await.expect("its button");
+        let lost = ann.view().id;
+        ann.release.close().await;
+        world.lock().expect("nobody panicked").replace_host();
+
+        let profile = simulated_profile().expect("the built-in profile");
+        let bob = Scripted::draft(&profile, world, person("Bob", "desk-8")).await.expect("a draft");
+        bob.release.continue_here(bob.by.clone()).await.expect("what the world shows is recorded");
+        bob.until(|view| view.state == RunState::Prepared).await.expect("Prepared");
+        bob.deploy(Some(TakeOver { from: lost, reason: "Ann's computer was stolen".to_owned() }))
+            .await
+            .expect("Deploy begins");
+        for step in [StepId::BackUp, StepId::DispatchBuild] {
+            bob.press_when_offered(step).await.expect("it is started, or found");
+        }
+        bob.offered(StepId::RunMigration).await.expect("its button");
+        let plan = bob.release.plan(StepId::RunMigration).await.expect("a plan");
+        let question = plan.question.as_ref().expect("nobody here knows of the first machine");
+        assert_eq!(question.id, "migration:startedElsewhere");
+        let confirm = Act::Confirm { step: StepId::RunMigration, plan_hash: plan.hash.clone() };
+        assert!(bob.act(confirm).await.is_err(), "nothing is confirmed before a person has said so");
+        press(&bob.release, &bob.by, StepId::RunMigration).await.expect("Bob says so");
+        bob.until_is(StepId::RunMigration, Status::Succeeded).await.expect("it runs");
+        let said = bob.view().answers.iter().find(|one| one.question == question.id).cloned();
+        assert_eq!(said.map(|one| one.person), Some("Bob".to_owned()));
+    });
+}
+
+/// How many looks at the output of a migration fail, beginning with its end; the lines that were kept, and those there are.
+async fn kept_when_its_end_is_silent(ann: &Scripted, silent: u32) -> (Vec<String>, Vec<String>) {
+    ann.offered(StepId::RunMigration).await.expect("its button");
+    press(&ann.release, &ann.by, StepId::RunMigration).await.expect("it is started");
+    let has_ended =
+        || ann.world().host.jobs.values().any(|job| job.work() == Some(Work::Migration) && job.ended.is_some());
+    while !has_ended() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        ann.world().advance(ann.pace.now_ms());
+    }
+    for _ in 0..silent {
+        ann.wire.next("host.output", Fate::Unreached);
+    }
+    ann.until_is(StepId::RunMigration, Status::Succeeded).await.expect("its end");
+    let kept = ann.spool.read(&ann.view().id, LineSource::Migration, 0, 1_000).expect("the spool");
+    let output = ann
+        .world()
+        .host
+        .jobs
+        .values()
+        .find(|job| job.work() == Some(Work::Migration))
+        .map(|job| job.output(ann.pace.now_ms()));
+    let there = output.unwrap_or_default().lines().map(str::to_owned).collect();
+    (kept.into_iter().map(|line| line.text).collect(), there)
+}
+
+#[test]
+fn the_result_of_a_migration_waits_for_the_rest_of_its_output() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules { breaker: None, ..Rules::default() })).await;
+        for step in [StepId::BackUp, StepId::DispatchBuild] {
+            ann.press_when_offered(step).await.expect("it is started");
+        }
+        let (kept, there) = kept_when_its_end_is_silent(&ann, 12).await;
+        assert!(!there.is_empty());
+        assert_eq!(kept, there);
+    });
+}
+
+#[test]
+fn a_build_that_was_only_not_watched_to_its_end_lets_the_deploy_phase_be_awaited_again() {
+    on_virtual_time(async {
+        // The build waits for seven hours in the queue of GitHub.
+        let pace = Pace::default();
+        let late = |at: i64| at + 7 * 3_600_000;
+        let pace = Pace {
+            queued: late(pace.queued),
+            image: late(pace.image),
+            built: late(pace.built),
+            set: late(pace.set),
+            ..pace
+        };
+        let ann = begun(&world(Rules { breaker: None, pace, ..Rules::default() })).await;
+        for step in [StepId::BackUp, StepId::DispatchBuild] {
+            ann.press_when_offered(step).await.expect("it is started");
+        }
+        for step in [StepId::FollowBuild, StepId::AwaitDeployPhase] {
+            ann.until_is(step, Status::Failed).await.expect("nobody watches for longer than six hours");
+            assert_eq!(ann.failure(step).map(|failure| failure.code), Some(ErrorCode::TimedOut));
+        }
+        press(&ann.release, &ann.by, StepId::AwaitDeployPhase).await.expect("watching changes nothing");
+        ann.until_is(StepId::AwaitDeployPhase, Status::Succeeded).await.expect("AWS begins after seven hours");
+    });
+}
