@@ -336,14 +336,7 @@ async fn a_backup_goes_on_while_the_app_is_closed_and_is_found_again() {
     let release = prepare(&desk).await;
     deploy(&release, &desk).await;
     press(&release, StepId::BackUp).await;
-    until(&release, "the backup", |view| status(view, StepId::BackUp) == Status::Running).await;
-    tokio::time::timeout(PATIENCE, async {
-        while desk.starts("backup") == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
-    .expect("the job starts on the host");
+    desk.until_started("backup", &release).await;
     let run = release.view().id;
     release.close().await;
 

@@ -17,10 +17,7 @@ async fn draft_elsewhere(desk: &mut Desk) -> Release {
 async fn lost_in_its_migration(desk: &Desk) -> RunId {
     let (lost, _, _) = before_the_migration(desk).await;
     press(&lost, StepId::RunMigration).await;
-    until(&lost, "the migration", |view| status(view, StepId::RunMigration) == Status::Running).await;
-    while desk.starts("migrate") == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    desk.until_started("migrate", &lost).await;
     let run = lost.view().id;
     lost.close().await;
     run

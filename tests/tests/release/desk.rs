@@ -33,7 +33,7 @@ use greenlight_rehearsal::{
 };
 use greenlight_types::{LineSource, Live, LogLine, Profile, RunId};
 
-use super::{PATIENCE, SPEED, anna};
+use super::{PATIENCE, SPEED, anna, told};
 
 struct Silent;
 
@@ -120,6 +120,17 @@ impl Desk {
 
     pub async fn open(&self, run: &RunId) -> Release {
         Release::open(self.parts().await, self.ports(), run, anna()).await.expect("the run opens")
+    }
+
+    /// Waits until a job of that kind has started.
+    pub async fn until_started(&self, kind: &str, release: &Release) {
+        let started = async {
+            while self.starts(kind) == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, started).await;
+        assert!(waited.is_ok(), "no {kind} started: {}", told(&release.view()));
     }
 
     /// Starts outside of anybody's journal: lines that the scripts of the pretend host left.

@@ -51,10 +51,7 @@ async fn a_job_is_found_again_as_soon_as_the_network_is_back_however_long_it_was
     deploy(&release, &desk).await;
     let id = StepId::BackUp;
     press(&release, id).await;
-    until(&release, "the backup", |view| status(view, id) == Status::Running).await;
-    while desk.starts("backup") == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    desk.until_started("backup", &release).await;
     let run = release.view().id;
     release.close().await;
     way.cut().await;

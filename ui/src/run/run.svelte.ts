@@ -51,6 +51,8 @@ export class OpenRun {
   #pullAgain = false;
   #planned = "";
   #planNumber = 0;
+  /** Plans that are being made. */
+  #plansAsked = 0;
   #isClosed = false;
   /** What Deploy was last to be started with. */
   #deploy: DeployRequest | null = null;
@@ -145,7 +147,9 @@ export class OpenRun {
     const before = this.plan?.step === step ? this.plan : null;
     this.plan = before;
     if (before === null) this.planState = "loading";
+    this.#plansAsked += 1;
     const made = await stepCommands(this.#platform.commands, step).plan(this.id);
+    this.#plansAsked -= 1;
     if (number !== this.#planNumber || this.#isClosed) return;
     if (made.status === "ok") {
       this.plan = made.data;
@@ -186,7 +190,8 @@ export class OpenRun {
   }
 
   #lookAgain() {
-    if (this.focus === null || this.view === null || this.isActing) return;
+    // A plan that takes longer than the pause between two looks is waited for: the next one would replace it for ever.
+    if (this.focus === null || this.view === null || this.isActing || this.#plansAsked > 0) return;
     const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
     // What made a step fail may be put right meanwhile: "Try again" is for the world as it is now.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";
@@ -203,7 +208,8 @@ export class OpenRun {
       this.failure = null;
       if (done.status === "error") {
         this.failure = done.error;
-        if (done.error.code === "planChanged" && this.focus !== null) await this.makePlan(this.focus);
+        if (done.error.code === "planChanged" && this.focus !== null && this.plan !== null)
+          await this.makePlan(this.focus);
         return false;
       }
       await this.pull();

@@ -32,7 +32,7 @@ const MOST_WORDS: u32 = 120;
 const STARTS_WITHIN: Duration = Duration::from_secs(240);
 /// What was asked before a start counts for so long. A computer that slept in between has nobody who stays, and its answers
 /// are of the day before.
-const ASKED_WITHIN: Duration = Duration::from_secs(120);
+const ASKED_WITHIN: Duration = Duration::from_secs(300);
 /// Looks at a job whose output cannot be fetched or kept, before its result counts without it.
 const MOST_UNKEPT: u32 = 30;
 /// Bytes of output fetched at once.
