@@ -87,6 +87,11 @@ pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<
     }
 }
 
+/// Nobody's word is asked for.
+pub(crate) fn is_none() -> Failure {
+    Failure::new(ErrorCode::NotAllowedNow, "settle this step: it is not in doubt")
+}
+
 /// A job that started stands in the way of a person's word.
 pub(crate) fn runs(job: String) -> Failure {
     Failure::new(

@@ -228,7 +228,11 @@ impl Release {
         match act {
             Act::FinishedByHand { step, note } => self.finished_by_hand(by, step, note).await,
             Act::SettleDoubt { step, happened, mut note } => {
-                if !note.trim().is_empty() && self.status(step) == Some(Status::InDoubt) {
+                // What is not in doubt yet may be so by the time that the runner reads this, and its gate would still be open.
+                if self.status(step) != Some(Status::InDoubt) {
+                    return Err(doubt::is_none());
+                }
+                if !note.trim().is_empty() {
                     if happened {
                         self.close_gates(&by, step, &note).await?;
                     } else {

@@ -7,7 +7,7 @@ use greenlight_types::{
 
 use super::{Runner, every_check_passed, is_active, refuse};
 use crate::{
-    deploy_check, elsewhere,
+    deploy_check, doubt, elsewhere,
     environment::Taking,
     fold,
     mutant::{self, Mutant},
@@ -153,7 +153,7 @@ impl Runner {
     async fn settle_doubt(&mut self, by: &Actor, id: StepId, happened: bool, note: String) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
         let step = fold::step(&view, id).filter(|step| step.status == Status::InDoubt);
-        let Some(step) = step else { return Err(refuse("settle this step: it is not in doubt")) };
+        let Some(step) = step else { return Err(doubt::is_none()) };
         if note.trim().is_empty() {
             return Err(Failure::new(
                 ErrorCode::BadInput,
@@ -179,7 +179,7 @@ impl Runner {
     async fn call_failed(&mut self, by: &Actor, id: StepId, note: &str) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
         let step = fold::step(&view, id).filter(|step| step.status == Status::InDoubt);
-        let Some(step) = step else { return Err(refuse("settle this step: it is not in doubt")) };
+        let Some(step) = step else { return Err(doubt::is_none()) };
         let is_at_most_once = step.definition.effect == Effect::AtMostOnce;
         let failure = Failure::new(ErrorCode::SaidFailed, format!("see its end: {} looked, {note}", by.person))
             .with("person", by.person.clone())
