@@ -20,8 +20,7 @@ use greenlight_engine::{
 use greenlight_rehearsal::{
     ports::{Call, Fate, InProcess, Wire},
     world::{
-        Start, World,
-        git::{self, MAIN},
+        RELEASED, World, git,
         host::Host,
         rules::{Pace, Rules},
     },
@@ -247,14 +246,6 @@ pub fn place(events: &[Value]) -> String {
 }
 
 fn world(seed: u64) -> World {
-    let released = "2.0.1.11-RELEASE";
-    let remote = git::Remote::seeded(released, "v2.1.0", START_MS);
-    let start = Start {
-        main: remote.refs.get(MAIN).cloned().unwrap_or_default(),
-        version_value: released.to_owned(),
-        now_ms: START_MS,
-        repository: "rallyforresearch/rally".to_owned(),
-    };
     let mut rng = Rng::with_seed(seed);
     let plain = Rules { breaker: None, chatters: false, pace: Pace::brisk(), ..Rules::default() };
     let (is_plain, is_slow) = (seed == 0, seed == 1);
@@ -266,10 +257,7 @@ fn world(seed: u64) -> World {
         pace: if is_plain || rng.bool() { Pace::brisk() } else { Pace::unhurried() },
         ..plain
     };
-    let mut world = World::with_rules(&start, rules);
-    world.git = remote;
-    world.follow_main();
-    world.host = Host::prepared_for("2.1.0.0", START_MS);
+    let mut world = World::in_process(git::Remote::seeded(RELEASED, "v2.1.0", START_MS), rules, START_MS);
     if is_plain {
         (world.host.ends.backup_ms, world.host.ends.migration_ms) = (15_000, 15_000);
     } else {

@@ -13,7 +13,7 @@ use fastrand::Rng;
 use greenlight_engine::{
     fold,
     journal::{Journal, MemoryJournal},
-    ports::{Ids, Screen},
+    ports::Ids,
     profile,
     release::{Parts, Release},
     spool::MemorySpool,
@@ -22,14 +22,13 @@ use greenlight_rehearsal::{
     ports::InProcess,
     profile::filled,
     world::{
-        Start, World,
+        RELEASED, World,
         git::{self, MAIN, Objects},
-        host::Host,
     },
 };
 use greenlight_types::{
-    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunResult, RunState,
-    RunView, Stamp, Status, Version,
+    Actor, ErrorCode, Event, EventBody, Failure, Profile, Realm, RunId, RunResult, RunState, RunView, Stamp, Status,
+    Version,
 };
 use serde_json::json;
 use tokio::sync::Notify;
@@ -38,12 +37,13 @@ use crate::{
     judge::Judge,
     operator::{Operator, Sitting},
     scenario::{Kind, Scenario},
+    scripted::Dark,
     tape::{Keep, Tape, TapeResult},
     wire::{Faults, SimulatedWire, VirtualClock, version_file},
 };
 
 /// When every release begins: 2026-11-23, 09:00 UTC.
-const START_MS: i64 = 1_795_424_400_000;
+pub const START_MS: i64 = 1_795_424_400_000;
 /// Starts of the app, at most.
 const STARTS_MAX: u32 = 60;
 /// Idle sittings after which the release is left as it is.
@@ -279,8 +279,7 @@ fn open_steps(view: &RunView) -> String {
 /// Production as a scenario sets it up.
 fn world(scenario: &Scenario) -> World {
     let setting = &scenario.setting;
-    let released = "2.0.1.11-RELEASE";
-    let mut remote = git::Remote::seeded(released, "v2.1.0", START_MS);
+    let mut remote = git::Remote::seeded(RELEASED, "v2.1.0", START_MS);
     let branch = "refs/heads/v2.1.0";
     if setting.has_conflict {
         remote.commit_on(MAIN, "src/Study.java", "c", "The same here", START_MS - 400_000);
@@ -300,17 +299,7 @@ fn world(scenario: &Scenario) -> World {
         remote.objects.tags.insert(tag.id(), tag);
     }
     remote.is_protected = setting.is_protected;
-    let main = remote.refs.get(MAIN).cloned().unwrap_or_default();
-    let start = Start {
-        main,
-        version_value: released.to_owned(),
-        now_ms: START_MS,
-        repository: "rallyforresearch/rally".to_owned(),
-    };
-    let mut world = World::with_rules(&start, scenario.rules.clone());
-    world.git = remote;
-    world.follow_main();
-    world.host = Host::prepared_for("2.1.0.0", START_MS);
+    let mut world = World::in_process(remote, scenario.rules.clone(), START_MS);
     let ends = &mut world.host.ends;
     (ends.good_backups, ends.bad_backups) = (setting.good_backups, setting.bad_backups);
     (ends.has_one_name, ends.lost_proofs) = (setting.has_one_backup_name, setting.lost_proofs);
@@ -340,15 +329,6 @@ impl Ids for Counter {
         let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         format!("01900000-0000-7000-8000-{number:012x}")
     }
-}
-
-/// Nobody looks.
-struct Dark;
-
-impl Screen for Dark {
-    fn moved(&self, _run: &RunId, _seq: u32) {}
-    fn live(&self, _live: Live) {}
-    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
 }
 
 /// The journal of a computer whose app may end before or after a write.

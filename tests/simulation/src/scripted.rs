@@ -22,9 +22,8 @@ use greenlight_engine::{
 use greenlight_rehearsal::{
     ports::{Call, Fate, InProcess, Wire},
     world::{
-        Start, World,
-        git::{self, MAIN, Objects},
-        host::Host,
+        RELEASED, World,
+        git::{self, Objects},
         rules::Rules,
     },
 };
@@ -33,8 +32,8 @@ use greenlight_types::{
     StepId, StepPlan, TakeOver, Version,
 };
 
-/// When every scripted release begins, in ms since 1970.
-pub const START_MS: i64 = 1_795_424_400_000;
+use crate::play::START_MS;
+
 /// What is released.
 pub const VERSION: &str = "2.1.0";
 /// Looks at the run until its next button comes.
@@ -151,19 +150,7 @@ pub fn person(name: &str, computer: &str) -> Actor {
 /// A production on the evening before the release, without anybody else in it.
 #[must_use]
 pub fn quiet_world(rules: Rules) -> World {
-    let released = "2.0.1.11-RELEASE";
-    let remote = git::Remote::seeded(released, "v2.1.0", START_MS);
-    let start = Start {
-        main: remote.refs.get(MAIN).cloned().unwrap_or_default(),
-        version_value: released.to_owned(),
-        now_ms: START_MS,
-        repository: "rallyforresearch/rally".to_owned(),
-    };
-    let mut world = World::with_rules(&start, Rules { chatters: false, ..rules });
-    world.git = remote;
-    world.follow_main();
-    world.host = Host::prepared_for("2.1.0.0", START_MS);
-    world
+    World::in_process(git::Remote::seeded(RELEASED, "v2.1.0", START_MS), Rules { chatters: false, ..rules }, START_MS)
 }
 
 /// One computer with its release.

@@ -19,7 +19,7 @@ use greenlight_simulation::{
     scripted::{Scripted, person, press, quiet_world, read, start},
 };
 use greenlight_types::{
-    CheckAnswer, ErrorCode, Fact, FactKind, How, LineSource, RunResult, RunState, Status, StepId, TakeOver,
+    CheckAnswer, ErrorCode, Fact, FactKind, How, LineSource, RunResult, RunState, Status, StepId, StepPlan, TakeOver,
 };
 
 /// Runs a script on virtual time.
@@ -41,6 +41,28 @@ async fn begun(world: &Arc<Mutex<World>>) -> Scripted {
     ann
 }
 
+/// Number of our start-up settings.
+fn ours(at: &Scripted) -> u32 {
+    match fold::newest(&at.view(), FactKind::RevisionSaved) {
+        Some(Fact::RevisionSaved { revision, .. }) => *revision,
+        other => panic!("no settings: {other:?}"),
+    }
+}
+
+/// Takes the backup, and reads the plan of the build.
+async fn plan_of_the_build(at: &Scripted) -> StepPlan {
+    at.press_when_offered(StepId::BackUp).await.expect("it is started");
+    at.offered(StepId::DispatchBuild).await.expect("its button");
+    read(&at.release, &at.by, StepId::DispatchBuild).await.expect("a plan")
+}
+
+/// Takes the backup and starts the build, or finds them.
+async fn back_up_and_build(at: &Scripted) {
+    for step in [StepId::BackUp, StepId::DispatchBuild] {
+        at.press_when_offered(step).await.expect("it is started, or found");
+    }
+}
+
 /// The site shows the version, every check is answered, and the run ends.
 async fn check_and_end(at: &Scripted) {
     at.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
@@ -57,9 +79,7 @@ fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_p
     on_virtual_time(async {
         let breaker = Some(Breaker { rolls_back: true });
         let ann = begun(&world(Rules { breaker, ..Rules::default() })).await;
-        for step in [StepId::BackUp, StepId::DispatchBuild] {
-            ann.press_when_offered(step).await.expect("it is started");
-        }
+        back_up_and_build(&ann).await;
         // Nobody migrates in time: AWS tries three servers, and brings the old version back.
         ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("the breaker");
         ann.until_is(StepId::FollowBuild, Status::Failed).await.expect("the build that waited for the servers");
@@ -68,8 +88,7 @@ fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_p
         let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
         assert!(plan.gates.iter().any(|gate| gate.id == "deploymentIsOurs" && !gate.passed), "{:?}", plan.gates);
 
-        let saved = fold::newest(&ann.view(), FactKind::RevisionSaved).cloned();
-        let Some(Fact::RevisionSaved { revision, .. }) = saved else { panic!("no settings: {saved:?}") };
+        let revision = ours(&ann);
         {
             let mut world = ann.world();
             world.rules.breaker = None;
@@ -89,11 +108,8 @@ fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_p
 fn no_build_starts_when_another_version_serves_than_the_one_that_was_shown() {
     on_virtual_time(async {
         let ann = begun(&world(Rules::default())).await;
-        ann.press_when_offered(StepId::BackUp).await.expect("it is started");
-        ann.offered(StepId::DispatchBuild).await.expect("its button");
-        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
-        let saved = fold::newest(&ann.view(), FactKind::RevisionSaved).cloned();
-        let Some(Fact::RevisionSaved { revision, .. }) = saved else { panic!("no settings: {saved:?}") };
+        let plan = plan_of_the_build(&ann).await;
+        let revision = ours(&ann);
         ann.world().set_revision(revision - 2, "a developer");
         start(&ann.release, &ann.by, plan).await.expect("the button works");
         ann.until_is(StepId::DispatchBuild, Status::Failed).await.expect("nothing is ordered");
@@ -106,9 +122,7 @@ fn no_build_starts_when_another_version_serves_than_the_one_that_was_shown() {
 fn a_build_is_not_ordered_when_its_gates_were_asked_long_ago() {
     on_virtual_time(async {
         let ann = begun(&world(Rules::default())).await;
-        ann.press_when_offered(StepId::BackUp).await.expect("it is started");
-        ann.offered(StepId::DispatchBuild).await.expect("its button");
-        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
+        let plan = plan_of_the_build(&ann).await;
         // The lid is closed between the last question, who holds the environment, and the order.
         ann.wire.next("host.still", Fate::Calm);
         ann.wire.next("host.still", Fate::Late(Duration::from_secs(16 * 60)));
@@ -130,9 +144,7 @@ fn who_continues_a_release_on_another_machine_says_that_its_migration_was_not_st
     on_virtual_time(async {
         let world = world(Rules { breaker: None, ..Rules::default() });
         let ann = begun(&world).await;
-        for step in [StepId::BackUp, StepId::DispatchBuild] {
-            ann.press_when_offered(step).await.expect("it is started");
-        }
+        back_up_and_build(&ann).await;
         ann.offered(StepId::RunMigration).await.expect("its button");
         let lost = ann.view().id;
         ann.release.close().await;
@@ -145,9 +157,7 @@ fn who_continues_a_release_on_another_machine_says_that_its_migration_was_not_st
         bob.deploy(Some(TakeOver { from: lost, reason: "Ann's computer was stolen".to_owned() }))
             .await
             .expect("Deploy begins");
-        for step in [StepId::BackUp, StepId::DispatchBuild] {
-            bob.press_when_offered(step).await.expect("it is started, or found");
-        }
+        back_up_and_build(&bob).await;
         bob.offered(StepId::RunMigration).await.expect("its button");
         let plan = bob.release.plan(StepId::RunMigration).await.expect("a plan");
         let question = plan.question.as_ref().expect("nobody here knows of the first machine");
@@ -191,9 +201,7 @@ async fn kept_when_its_end_is_silent(ann: &Scripted, silent: u32) -> (Vec<String
 fn the_result_of_a_migration_waits_for_the_rest_of_its_output() {
     on_virtual_time(async {
         let ann = begun(&world(Rules { breaker: None, ..Rules::default() })).await;
-        for step in [StepId::BackUp, StepId::DispatchBuild] {
-            ann.press_when_offered(step).await.expect("it is started");
-        }
+        back_up_and_build(&ann).await;
         let (kept, there) = kept_when_its_end_is_silent(&ann, 12).await;
         assert!(!there.is_empty());
         assert_eq!(kept, there);
@@ -214,9 +222,7 @@ fn a_build_that_was_only_not_watched_to_its_end_lets_the_deploy_phase_be_awaited
             ..pace
         };
         let ann = begun(&world(Rules { breaker: None, pace, ..Rules::default() })).await;
-        for step in [StepId::BackUp, StepId::DispatchBuild] {
-            ann.press_when_offered(step).await.expect("it is started");
-        }
+        back_up_and_build(&ann).await;
         for step in [StepId::FollowBuild, StepId::AwaitDeployPhase] {
             ann.until_is(step, Status::Failed).await.expect("nobody watches for longer than six hours");
             assert_eq!(ann.failure(step).map(|failure| failure.code), Some(ErrorCode::TimedOut));

@@ -59,6 +59,9 @@ pub(crate) const MINUTE: i64 = 60 * SECOND;
 /// Longest stretch that is lived second by second; the rest of a longer one is skipped.
 const STRETCH_MAX_MS: i64 = 6 * 60 * MINUTE;
 
+/// Version that production serves before the release, as it stands in its repository.
+pub const RELEASED: &str = "2.0.1.11-RELEASE";
+
 /// What a new World begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
@@ -145,6 +148,22 @@ impl World {
     #[must_use]
     pub fn new(start: &Start) -> Self {
         Self::with_rules(start, Rules::default())
+    }
+
+    /// Production before the release of 2.1.0, with the repository and the staging machine in process: no front serves them.
+    #[must_use]
+    pub fn in_process(repository: git::Remote, rules: Rules, now_ms: i64) -> Self {
+        let start = Start {
+            main: repository.refs.get(git::MAIN).cloned().unwrap_or_default(),
+            version_value: RELEASED.to_owned(),
+            now_ms,
+            repository: "rallyforresearch/rally".to_owned(),
+        };
+        let mut world = Self::with_rules(&start, rules);
+        world.git = repository;
+        world.follow_main();
+        world.host = Host::prepared_for("2.1.0.0", now_ms);
+        world
     }
 
     /// As [`Self::new`], set up in another way.
