@@ -106,17 +106,18 @@ pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId,
     Ok(())
 }
 
-/// A person says whether a step in doubt happened.
+/// A person says whether an attempt in doubt happened.
 #[tauri::command]
 #[specta::specta]
 pub async fn settle_doubt(
     app: State<'_, Startup>,
     run: RunId,
     step: StepId,
+    attempt: u32,
     happened: bool,
     note: String,
 ) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::SettleDoubt { step, happened, note }).await?;
+    app.ready().await?.act(&run, Act::SettleDoubt { step, attempt, happened, note }).await?;
     Ok(())
 }
 

@@ -252,7 +252,9 @@ impl Operator<'_> {
             return Ok(());
         }
         let happened = self.rng.bool();
-        self.act(Act::SettleDoubt { step: id, happened, note: "I looked".to_owned() }).await.map(drop)
+        self.act(Act::SettleDoubt { step: id, attempt: step.attempt, happened, note: "I looked".to_owned() })
+            .await
+            .map(drop)
     }
 
     /// Answers the next open check, or ends a release with a failed one; whether anything was done.
@@ -280,7 +282,8 @@ impl Operator<'_> {
 
     /// Any button at all, with old and wrong values too. A refusal is what is hoped for.
     async fn anything(&mut self, view: &RunView) -> Result<(), Failure> {
-        let Some(step) = self.rng.choice(&view.steps).map(|step| step.definition.id) else { return Ok(()) };
+        let Some(chosen) = self.rng.choice(&view.steps) else { return Ok(()) };
+        let (step, attempt) = (chosen.definition.id, chosen.attempt);
         let note = if self.rng.u8(..4) == 0 { String::new() } else { "as seen".to_owned() };
         let act = match self.rng.u8(..13) {
             0 => Act::StartPrepare { statement: note },
@@ -290,7 +293,7 @@ impl Operator<'_> {
             },
             2 => Act::Run { step, plan_hash: "0".repeat(64), token: None },
             3 => Act::FinishedByHand { step, note },
-            4 if self.person.errs > 0 => Act::SettleDoubt { step, happened: self.rng.bool(), note },
+            4 if self.person.errs > 0 => Act::SettleDoubt { step, attempt, happened: self.rng.bool(), note },
             5 => Act::AnswerCheck { check: "study".to_owned(), answer: CheckAnswer::Passed, note },
             6 => Act::End { result: RunResult::Released, note },
             7 => Act::End { result: RunResult::ReleasedWithFailedCheck, note },

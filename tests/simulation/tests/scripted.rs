@@ -171,6 +171,38 @@ fn who_continues_a_release_on_another_machine_says_that_its_migration_was_not_st
     });
 }
 
+#[test]
+fn a_word_about_an_attempt_settles_no_later_one() {
+    on_virtual_time(async {
+        let profile = simulated_profile().expect("the built-in profile");
+        let world = world(Rules::default());
+        let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+        let statement = "Testing of 2.1.0 is finished".to_owned();
+        ann.act(Act::StartPrepare { statement }).await.expect("Prepare begins");
+        let (step, happened) = (StepId::PushBranch, false);
+        let says = |attempt| Act::SettleDoubt { step, attempt, happened, note: "nothing is there".to_owned() };
+        for before in StepId::ALL.into_iter().take_while(|&before| before != step) {
+            ann.press_when_offered(before).await.expect("the steps before it");
+        }
+        for attempt in [1, 2] {
+            ann.offered(step).await.expect("its button");
+            let plan = read(&ann.release, &ann.by, step).await.expect("a plan");
+            ann.wire.next("git.push", Fate::Delayed(Duration::ZERO));
+            ann.wire.next("git.remote_refs", Fate::Unreached);
+            start(&ann.release, &ann.by, plan).await.expect("it is pushed");
+            ann.until_is(step, Status::InDoubt).await.expect("nobody answered");
+            if attempt == 1 {
+                ann.act(says(1)).await.expect("her word is taken");
+            }
+        }
+        let refusal = ann.act(says(1)).await.expect_err("that word was about the first push");
+        assert_eq!(refusal.code, ErrorCode::NotAllowedNow, "{refusal}");
+        assert_eq!(ann.status(step), Status::InDoubt);
+        ann.act(says(2)).await.expect("her word about this one is taken");
+        ann.until_is(step, Status::AwaitingOperator).await.expect("it may be pushed again");
+    });
+}
+
 /// How many looks at the output of a migration fail, beginning with its end; the lines that were kept, and those there are.
 async fn kept_when_its_end_is_silent(ann: &Scripted, silent: u32) -> (Vec<String>, Vec<String>) {
     ann.offered(StepId::RunMigration).await.expect("its button");

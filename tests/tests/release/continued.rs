@@ -81,7 +81,10 @@ async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_
     .await;
     assert_eq!(status(&view, id), Status::InDoubt, "{}", told(&view));
     let note = "I asked the database: it has the schema of 2.1.0".to_owned();
-    release.act(anna(), Act::SettleDoubt { step: id, happened: true, note }).await.expect("the word is taken");
+    release
+        .act(anna(), Act::SettleDoubt { step: id, attempt: 1, happened: true, note })
+        .await
+        .expect("the word is taken");
     press(&release, StepId::CheckSite).await;
     until(&release, "the version on the site", |view| fold::newest(view, FactKind::SiteAnswered).is_some()).await;
     for check in &desk.profile.site.checks {

@@ -43,8 +43,8 @@ export const commands = {
 	confirmStep: (run: RunId, step: StepId, planHash: string) => typedError<string, CommandError>(__TAURI_INVOKE("confirm_step", { run, step, planHash })),
 	/**  A person did the step outside the app. */
 	finishedByHand: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("finished_by_hand", { run, step, note })),
-	/**  A person says whether a step in doubt happened. */
-	settleDoubt: (run: RunId, step: StepId, happened: boolean, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("settle_doubt", { run, step, happened, note })),
+	/**  A person says whether an attempt in doubt happened. */
+	settleDoubt: (run: RunId, step: StepId, attempt: number, happened: boolean, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("settle_doubt", { run, step, attempt, happened, note })),
 	/**  Answers a check of the site. */
 	answerCheck: (run: RunId, check: string, answer: CheckAnswer, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_check", { run, check, answer, note })),
 	/**  Ends a run. */

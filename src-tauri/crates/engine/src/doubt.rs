@@ -1,7 +1,7 @@
 //! Asks the world about a step in doubt. "It did not start" is no answer while an order to start it may still be on its way:
 //! the gate of its job is closed first, and then it is (INV-J3, INV-D5).
 
-use greenlight_types::{ErrorCode, Failure, Observation, Seen, Status, StepId, StepPlan};
+use greenlight_types::{ErrorCode, Failure, Observation, RunView, Seen, Status, StepId, StepPlan, StepView};
 
 use crate::{
     fold,
@@ -87,9 +87,21 @@ pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<
     }
 }
 
-/// Nobody's word is asked for.
-pub(crate) fn is_none() -> Failure {
-    Failure::new(ErrorCode::NotAllowedNow, "settle this step: it is not in doubt")
+/// The step in doubt that a person speaks of. Their word is about the attempt that they looked for, and no other.
+///
+/// # Errors
+/// `NotAllowedNow` when nobody's word is asked for.
+pub(crate) fn doubted(run: &RunView, step: StepId, attempt: u32) -> Result<&StepView, Failure> {
+    let step = fold::step(run, step).filter(|step| step.status == Status::InDoubt);
+    let step = step.ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, "settle this step: it is not in doubt"))?;
+    if step.attempt != attempt {
+        return Err(Failure::new(
+            ErrorCode::NotAllowedNow,
+            format!("settle attempt {attempt} of this step: what is in doubt now is attempt {}", step.attempt),
+        )
+        .hint("Look at it again, and say what you saw."));
+    }
+    Ok(step)
 }
 
 /// A job that started stands in the way of a person's word.

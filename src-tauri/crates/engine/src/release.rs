@@ -93,6 +93,8 @@ pub enum Act {
     SettleDoubt {
         /// Which step.
         step: StepId,
+        /// Attempt that the person looked for.
+        attempt: u32,
         /// What the person saw.
         happened: bool,
         /// What the person wrote.
@@ -102,6 +104,8 @@ pub enum Act {
     CallFailed {
         /// Which step.
         step: StepId,
+        /// Attempt that the person looked for.
+        attempt: u32,
         /// What the person wrote.
         note: String,
     },
@@ -227,11 +231,9 @@ impl Release {
     pub async fn act(&self, by: Actor, act: Act) -> Result<Answer, Failure> {
         match act {
             Act::FinishedByHand { step, note } => self.finished_by_hand(by, step, note).await,
-            Act::SettleDoubt { step, happened, mut note } => {
+            Act::SettleDoubt { step, attempt, happened, mut note } => {
                 // What is not in doubt yet may be so by the time that the runner reads this, and its gate would still be open.
-                if self.status(step) != Some(Status::InDoubt) {
-                    return Err(doubt::is_none());
-                }
+                doubt::doubted(&self.view(), step, attempt)?;
                 if !note.trim().is_empty() {
                     if happened {
                         self.close_gates(&by, step, &note).await?;
@@ -240,13 +242,14 @@ impl Release {
                         match doubt::fence_for_word(&self.context, step, plan.as_ref()).await? {
                             Fenced::Never(known) => note.push_str(&known),
                             Fenced::Over => {
-                                let act = Act::CallFailed { step, note };
+                                let act = Act::CallFailed { step, attempt, note };
                                 return self.ask(|reply| Message::Act { by, act, reply }).await;
                             }
                         }
                     }
                 }
-                self.ask(|reply| Message::Act { by, act: Act::SettleDoubt { step, happened, note }, reply }).await
+                self.ask(|reply| Message::Act { by, act: Act::SettleDoubt { step, attempt, happened, note }, reply })
+                    .await
             }
             Act::StartDeploy(request) => self.start_deploy(by, request).await,
             Act::TakeEnvironment { over } => self.take_back(&by, over).await,

@@ -211,7 +211,9 @@ describe("the migration", () => {
     expect(screen.getByText(/recorded as failed with your name, and it is never started again/)).toBeVisible();
     await user.type(screen.getByTestId("note-text"), "half of the tables are there");
     await user.click(screen.getByTestId("note-yes"));
-    expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "RunMigration", false, "half of the tables are there"]]);
+    expect(platform.argsOf("settleDoubt")).toEqual([
+      [view.id, "RunMigration", 1, false, "half of the tables are there"],
+    ]);
   });
 
   it("offers no second start once it failed", async () => {
@@ -275,7 +277,7 @@ describe("a step in doubt", () => {
     expect(platform.argsOf("settleDoubt")).toEqual([]);
     await user.type(screen.getByTestId("note-text"), "looked at GitHub");
     await user.click(screen.getByTestId("note-yes"));
-    expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "PushBranch", false, "looked at GitHub"]]);
+    expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "PushBranch", 1, false, "looked at GitHub"]]);
   });
 });
 

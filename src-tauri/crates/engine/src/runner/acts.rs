@@ -27,8 +27,10 @@ impl Runner {
             Act::Confirm { step, plan_hash } => return self.confirm(step, &plan_hash).map(Answer::Token),
             Act::Run { step, plan_hash, token } => self.start(by, step, &plan_hash, token.as_deref()).await?,
             Act::Answer { step, question, answer, note } => self.answer(&by, step, question, answer, note).await?,
-            Act::SettleDoubt { step, happened, note } => self.settle_doubt(&by, step, happened, note).await?,
-            Act::CallFailed { step, note } => self.call_failed(&by, step, &note).await?,
+            Act::SettleDoubt { step, attempt, happened, note } => {
+                self.settle_doubt(&by, (step, attempt), happened, note).await?;
+            }
+            Act::CallFailed { step, attempt, note } => self.call_failed(&by, (step, attempt), &note).await?,
             Act::AnswerCheck { check, answer, note } => self.answer_check(&by, check, answer, note).await?,
             Act::End { result, note } => self.end_run(&by, result, note).await?,
             Act::TakeOver { person } => self.take_over(by, person).await?,
@@ -150,17 +152,21 @@ impl Runner {
     }
 
     /// "I looked: it did / did not happen."
-    async fn settle_doubt(&mut self, by: &Actor, id: StepId, happened: bool, note: String) -> Result<(), Failure> {
+    async fn settle_doubt(
+        &mut self,
+        by: &Actor,
+        (id, attempt): (StepId, u32),
+        happened: bool,
+        note: String,
+    ) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
-        let step = fold::step(&view, id).filter(|step| step.status == Status::InDoubt);
-        let Some(step) = step else { return Err(doubt::is_none()) };
+        let step = doubt::doubted(&view, id, attempt)?;
         if note.trim().is_empty() {
             return Err(Failure::new(
                 ErrorCode::BadInput,
                 "settle this without a note: say what you looked at and saw",
             ));
         }
-        let attempt = step.attempt;
         if !happened {
             let evidence = format!("{} looked: it did not happen. {note}", by.person);
             let reset = EventBody::StepReset { step: id, attempt, evidence };
@@ -176,10 +182,9 @@ impl Runner {
     }
 
     /// "I looked: it did not happen", of a script that started, is over, and of whose end nobody else knows.
-    async fn call_failed(&mut self, by: &Actor, id: StepId, note: &str) -> Result<(), Failure> {
+    async fn call_failed(&mut self, by: &Actor, (id, attempt): (StepId, u32), note: &str) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
-        let step = fold::step(&view, id).filter(|step| step.status == Status::InDoubt);
-        let Some(step) = step else { return Err(doubt::is_none()) };
+        let step = doubt::doubted(&view, id, attempt)?;
         let is_at_most_once = step.definition.effect == Effect::AtMostOnce;
         let failure = Failure::new(ErrorCode::SaidFailed, format!("see its end: {} looked, {note}", by.person))
             .with("person", by.person.clone())
@@ -187,7 +192,7 @@ impl Runner {
             .hint("Call the people named for this step.")
             .changed(Changed::Unknown)
             .retry(if is_at_most_once { Retry::No } else { Retry::Safe });
-        let failed = EventBody::StepFailed { step: id, attempt: step.attempt, failure };
+        let failed = EventBody::StepFailed { step: id, attempt, failure };
         self.append_by(by, vec![came_to_nothing(&view, failed)]).await
     }
 
