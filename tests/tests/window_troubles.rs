@@ -97,9 +97,7 @@ impl Desk {
 async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<()> {
     let _turn = TURN.lock().await;
     let display = Display::start().await?;
-    // A theme of whoever runs the tests: the pictures are looked at in light and in dark.
-    let theme = std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme));
-    let driver = Driver::start(&display, theme.as_slice()).await?;
+    let driver = Driver::start(&display, &[]).await?;
     let folder = open_folder(name)?;
     let data = folder.path().to_owned();
     let mut arguments = vec!["--data-dir".to_owned(), data.display().to_string()];

@@ -92,6 +92,8 @@ impl Driver {
             // Without a bus of its own the window would start one, and an accessibility bus on it, that outlive it.
             ("DBUS_SESSION_BUS_ADDRESS".to_owned(), format!("unix:path={}/no-bus", folder.path().display())),
         ];
+        // A theme of whoever runs it: the pictures are looked at in light and in dark.
+        all.extend(std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme)));
         all.extend_from_slice(environment);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(90)).build()?;
         let (process, port) = start_driver(folder.path(), &all).await?;

@@ -271,7 +271,7 @@ fn begun_elsewhere(run: &RunView, jobs: &[JobStatus]) -> Option<Question> {
         options: vec![Choice {
             id: "no".into(),
             label: "No, it was not started anywhere".into(),
-            detail: "Ask who began the release. Where it was started, stop here: it is never started a second time.".into(),
+            detail: "Ask who began the release. If it was started somewhere, stop here: it is never started a second time.".into(),
         }],
         needs_note: false,
     })
