@@ -1,5 +1,6 @@
 // What the app works on, and which run is open.
 
+import { untrack } from "svelte";
 import { OpenRun } from "./run.svelte";
 import type { AppInfo, Failure, RunId, RunSummary } from "../generated/bindings";
 import type { Platform } from "../platform/platform";
@@ -57,7 +58,7 @@ export class App {
   /** Shows a run. */
   async open(id: RunId) {
     this.leave();
-    const run = new OpenRun(this.platform, id);
+    const run = new OpenRun(this.platform, id, () => untrack(() => this.now));
     this.run = run;
     await run.open();
   }

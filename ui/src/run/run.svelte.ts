@@ -24,6 +24,8 @@ import type { Result } from "../platform/result";
 const PULL_EVERY = 3_000;
 /** How often a plan with a closed gate, or of a step that failed, is made anew, in ms. */
 const LOOK_AGAIN = 4_000;
+/** How long a plan says "asked just now", in ms of the app's clock; then it is made anew. */
+const PLAN_STANDS_FOR = 60_000;
 
 export class OpenRun {
   view = $state.raw<RunView | null>(null);
@@ -46,19 +48,24 @@ export class OpenRun {
   readonly focus: StepId | null = $derived.by(() => this.chosen ?? (this.view ? current(this.view) : null));
 
   readonly #platform: Platform;
+  /** The app's clock, in ms. */
+  readonly #now: () => number;
   #stops: Stop[] = [];
   #isPulling = false;
   #pullAgain = false;
   #planned = "";
   #planNumber = 0;
+  /** When the plan on the screen was asked for. */
+  #plannedAt = 0;
   /** Plans that are being made. */
   #plansAsked = 0;
   #isClosed = false;
   /** What Deploy was last to be started with. */
   #deploy: DeployRequest | null = null;
 
-  constructor(platform: Platform, id: RunId) {
+  constructor(platform: Platform, id: RunId, now: () => number) {
     this.#platform = platform;
+    this.#now = now;
     this.id = id;
     this.live = new LiveState(id);
     const list = (source: LineSource) => new LineList(platform.commands, id, source);
@@ -147,12 +154,14 @@ export class OpenRun {
     const before = this.plan?.step === step ? this.plan : null;
     this.plan = before;
     if (before === null) this.planState = "loading";
+    const askedAt = this.#now();
     this.#plansAsked += 1;
     const made = await stepCommands(this.#platform.commands, step).plan(this.id);
     this.#plansAsked -= 1;
     if (number !== this.#planNumber || this.#isClosed) return;
     if (made.status === "ok") {
       this.plan = made.data;
+      this.#plannedAt = askedAt;
       this.planState = "ready";
       this.planFailure = null;
     } else {
@@ -195,7 +204,8 @@ export class OpenRun {
     const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
     // What made a step fail may be put right meanwhile: "Try again" is for the world as it is now.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";
-    if (isClosed || hasFailed || this.planState === "failed") void this.makePlan(this.focus);
+    const isOld = this.plan !== null && this.#now() - this.#plannedAt >= PLAN_STANDS_FOR;
+    if (isClosed || hasFailed || isOld || this.planState === "failed") void this.makePlan(this.focus);
   }
 
   /** Does an act of the person; its refusal is shown. Answers whether it was taken. */

@@ -1,4 +1,5 @@
 import { cleanup, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
 import { describe, expect, it, vi } from "vitest";
 import type { Event, Failure, Observation } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
@@ -407,6 +408,36 @@ describe("a world that moves while somebody reads", () => {
       expect(platform.argsOf("planMergeBranch")).toHaveLength(2);
       answers[0]?.();
       await waitFor(() => expect(screen.queryByText("The main branch stands still")).toBeNull());
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("asks again for a plan that has stood for a minute, and confirms the one that was read", async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
+    try {
+      const read = planOf("RunMigration");
+      const aged = (detail: string) => [{ id: "backup", passed: true, text: "The backup is fresh", detail }];
+      let made = { ...read, gates: aged("22 min old") };
+      const { platform, view } = open(offered("RunMigration"), {
+        planRunMigration: () => ok(made),
+        confirmStep: () => ok("token"),
+        runRunMigration: () => ok(null),
+      });
+      const user = userEvent.setup({ advanceTimers: (ms) => vi.advanceTimersByTime(ms) });
+      const button = await openButton();
+      made = { ...made, gates: aged("23 min old") };
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(screen.getByText("22 min old")).toBeVisible();
+      await vi.advanceTimersByTimeAsync(40_000);
+      expect(screen.getByText("23 min old")).toBeVisible();
+
+      await user.click(button);
+      made = { ...made, hash: "another" };
+      await vi.advanceTimersByTimeAsync(70_000);
+      expect(platform.argsOf("planRunMigration").length).toBeGreaterThanOrEqual(3);
+      await user.click(screen.getByTestId("confirm-yes"));
+      await waitFor(() => expect(platform.argsOf("confirmStep")).toEqual([[view.id, "RunMigration", read.hash]]));
     } finally {
       vi.useRealTimers();
     }
