@@ -389,6 +389,23 @@ describe("a world that moves while somebody reads", () => {
     expect(platform.argsOf("deployDifferences")).toHaveLength(2);
   });
 
+  it("asks again what changed since Prepare while the panel stands open", async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
+    try {
+      let differences: string[] = [];
+      const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
+      const { platform } = open(prepared, { deployDifferences: () => ok(differences) });
+      await screen.findByText(/are where Prepare left them/);
+      differences = ["master moved: 1 commit by Bo"];
+      await vi.advanceTimersByTimeAsync(70_000);
+      expect(screen.getByTestId("difference-0")).not.toBeChecked();
+      expect(screen.queryByText(/are where Prepare left them/)).toBeNull();
+      expect(platform.argsOf("deployDifferences")).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("is waited for by a plan that takes longer than the pause between two looks", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
     try {
