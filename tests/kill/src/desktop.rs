@@ -35,12 +35,10 @@ const SPEED: &str = "60";
 const PATIENCE: Duration = Duration::from_secs(150);
 /// Longest time for a rehearsal.
 const WHOLE: Duration = Duration::from_secs(600);
-/// How long after it was asked for a window is killed, in ms, in every other rehearsal.
-const LIVES_MS: Range<u64> = 200..5_500;
-/// The same where the first window lives for longer, so that the end of a release has its kills too.
-const LATE_LIVES_MS: Range<u64> = 200..4_500;
-/// How long that first window lives, in ms.
-const FIRST_LIFE_MS: Range<u64> = 10_000..24_000;
+/// How long after it was asked for the first window is killed, and then each other one, in ms. The rehearsals take turns, so
+/// that the middle and the end of a release have their kills too; a whole one takes about 60,000.
+const LIVES_MS: [(Range<u64>, Range<u64>); 3] =
+    [(200..5_500, 200..5_500), (10_000..24_000, 200..4_500), (34_000..44_000, 200..6_500)];
 /// Windows of one rehearsal for each kill, at most: a window that was killed before it was there does not count.
 const WINDOWS_PER_KILL: u32 = 3;
 
@@ -87,7 +85,7 @@ async fn rehearse_into(played: &mut Played, seed: u64, kills: usize) -> Result<(
         folder: folder.path().to_owned(),
         kept: Kept::default(),
     };
-    let ended = desk.until_released(played, &mut Rng::with_seed(seed), kills).await;
+    let ended = desk.until_released(played, seed, kills).await;
     let world = desk.data().join("world");
     drop(desk);
     stop_world(&world).await?;
@@ -128,20 +126,17 @@ impl Desk {
         self.folder.join("data")
     }
 
-    async fn until_released(&mut self, played: &mut Played, rng: &mut Rng, kills: usize) -> Result<()> {
+    async fn until_released(&mut self, played: &mut Played, seed: u64, kills: usize) -> Result<()> {
+        let mut rng = Rng::with_seed(seed);
+        let (first, other) = &LIVES_MS[usize::try_from(seed)? % LIVES_MS.len()];
         let windows = WINDOWS_PER_KILL * u32::try_from(kills).unwrap_or(u32::MAX / WINDOWS_PER_KILL) + 1;
-        let is_late = rng.bool();
         for _ in 0..windows {
             played.starts += 1;
-            let life = match (is_late, played.starts) {
-                (false, _) => LIVES_MS,
-                (true, 1) => FIRST_LIFE_MS,
-                (true, _) => LATE_LIVES_MS,
-            };
-            let life = Duration::from_millis(rng.u64(life));
+            let life = if played.starts == 1 { first } else { other };
+            let life = Duration::from_millis(rng.u64(life.clone()));
             let is_last = played.kills.len() >= kills;
             let worked = tokio::select! {
-                worked = self.work() => Some(worked),
+                worked = self.work(is_last) => Some(worked),
                 () = tokio::time::sleep(life), if !is_last => None,
             };
             let is_over = worked.is_some();
@@ -163,8 +158,8 @@ impl Desk {
         anyhow::bail!("it did not end with {windows} windows")
     }
 
-    /// Opens the window and does what is left of the release.
-    async fn work(&self) -> Result<()> {
+    /// Opens the window and does what is left of the release; up to its checks while the window is to be killed.
+    async fn work(&self, may_end: bool) -> Result<()> {
         let data = self.data();
         let arguments = ["--speed", SPEED, "--data-dir", data.to_str().context("a plain path")?];
         let session = self.driver.open(&self.app, &arguments).await?;
@@ -179,6 +174,7 @@ impl Desk {
                 // Their ends come while later steps go on.
                 StepId::FollowBuild | StepId::AwaitRollout => Ok(()),
                 StepId::AwaitDeployPhase => operator.wait_done(step).await,
+                StepId::CheckSite if !may_end => std::future::pending().await,
                 StepId::CheckSite => operator.check_site(VERSION).await,
                 StepId::MergeBranch
                 | StepId::SetVersion
