@@ -21,6 +21,9 @@ const MIGRATION: &str = "echo start >> ~/starts\nsleep 0.1\necho done >> ~/ends\
 /// Name of the place where it keeps its gates.
 pub const STORE: &str = "races";
 
+/// Where the job verbs lie.
+const VERBS: &str = ".greenlight/helper";
+
 /// Where its backups lie.
 pub const BACKUPS: &str = "backups";
 
@@ -49,6 +52,20 @@ impl Machine {
         fs_err::write(folder.path().join(".greenlight/store"), STORE)?;
         fs_err::write(folder.path().join("migrate/run.sh"), MIGRATION)?;
         Ok(Self { folder })
+    }
+
+    /// Puts the job verbs in place as they lie on another machine, which an app has asked before: no race is about that.
+    ///
+    /// # Errors
+    /// When they are not there, or cannot be copied.
+    pub fn with_verbs_of(self, other: &Self) -> Result<Self> {
+        let (from, to) = (other.folder.path().join(VERBS), self.folder.path().join(VERBS));
+        fs_err::create_dir(&to)?;
+        for verbs in fs_err::read_dir(&from)? {
+            let verbs = verbs?;
+            fs_err::copy(verbs.path(), to.join(verbs.file_name()))?;
+        }
+        Ok(self)
     }
 
     /// A way to it, for one computer.

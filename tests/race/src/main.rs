@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, process::ExitCode, time::Instant};
 
 use futures::{StreamExt as _, stream};
 use greenlight_race::{
-    race::{Kind, play},
+    race::{Kind, asked_machine, play},
     scene::Scene,
 };
 
@@ -22,14 +22,21 @@ fn main() -> ExitCode {
     };
     let Ok(runtime) = tokio::runtime::Runtime::new() else { return ExitCode::from(2) };
     let begun = Instant::now();
+    let asked = match runtime.block_on(asked_machine(&scene)) {
+        Ok(asked) => asked,
+        Err(error) => {
+            println!("the machine cannot be asked: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
     // A race waits more than it works.
     let at_once = 5 * std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let came: Vec<(Kind, Option<String>)> = runtime.block_on(
         stream::iter(first..first.saturating_add(races))
             .map(|seed| {
-                let scene = &scene;
+                let (scene, asked) = (&scene, &asked);
                 let kind = Kind::ALL[usize::try_from(seed % 3).unwrap_or(0)];
-                async move { (kind, play(scene, kind, seed).await.err().map(|error| format!("{error:#}"))) }
+                async move { (kind, play(scene, asked, kind, seed).await.err().map(|error| format!("{error:#}"))) }
             })
             .buffer_unordered(at_once)
             .collect(),

@@ -39,12 +39,12 @@ impl Kind {
     pub const ALL: [Self; 3] = [Self::BothTake, Self::TakenWhilePressed, Self::ToAndFro];
 }
 
-/// Plays a race.
+/// Plays a race, on a machine with the verbs of one that was asked before.
 ///
 /// # Errors
 /// What did not hold.
-pub async fn play(scene: &Scene, kind: Kind, seed: u64) -> Result<()> {
-    let machine = Machine::new(&scene.world.host.dumps)?;
+pub async fn play(scene: &Scene, asked: &Machine, kind: Kind, seed: u64) -> Result<()> {
+    let machine = Machine::new(&scene.world.host.dumps)?.with_verbs_of(asked)?;
     let world = Arc::new(Mutex::new(scene.world.clone()));
     let (ann, bob) = futures::future::try_join(
         Computer::open(scene, &machine, &world, "Ann", SPEED),
@@ -60,6 +60,19 @@ pub async fn play(scene: &Scene, kind: Kind, seed: u64) -> Result<()> {
     ann.close().await;
     bob.close().await;
     held.with_context(|| format!("{kind:?}, seed {seed}, {} starts: {told:?}", machine.starts()))
+}
+
+/// A machine that an app has asked before, so that the job verbs lie on it.
+///
+/// # Errors
+/// When it cannot be made or asked.
+pub async fn asked_machine(scene: &Scene) -> Result<Machine> {
+    let machine = Machine::new(&scene.world.host.dumps)?;
+    let world = Arc::new(Mutex::new(scene.world.clone()));
+    let ann = Computer::open(scene, &machine, &world, "Ann", SPEED).await?;
+    ann.take(None).await?;
+    ann.close().await;
+    Ok(machine)
 }
 
 fn told(computer: &Computer) -> String {

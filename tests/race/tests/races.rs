@@ -2,7 +2,7 @@
 
 use futures::{StreamExt as _, stream};
 use greenlight_race::{
-    race::{Kind, play},
+    race::{Kind, asked_machine, play},
     scene::Scene,
 };
 
@@ -10,12 +10,13 @@ use greenlight_race::{
 fn two_computers_at_one_machine_migrate_once_and_the_other_one_is_told_who_holds_it() {
     let scene = Scene::play().expect("a release up to its migration");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let asked = runtime.block_on(asked_machine(&scene)).expect("a machine with the verbs");
     let broken: Vec<String> = runtime.block_on(
         stream::iter(0..18)
             .map(|seed: u64| {
-                let scene = &scene;
+                let (scene, asked) = (&scene, &asked);
                 let kind = Kind::ALL[usize::try_from(seed % 3).unwrap_or(0)];
-                async move { play(scene, kind, seed).await.err().map(|error| format!("{error:#}")) }
+                async move { play(scene, asked, kind, seed).await.err().map(|error| format!("{error:#}")) }
             })
             .buffer_unordered(6)
             .filter_map(std::future::ready)
