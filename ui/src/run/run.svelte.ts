@@ -5,6 +5,7 @@ import { BrokenRecord, apply, fold } from "./fold";
 import { current, mayRepeat, stepOf } from "./focus";
 import { LineList } from "./lines.svelte";
 import { LiveState } from "./live.svelte";
+import { Newest } from "./newest";
 import { stepCommands } from "./commands";
 import type {
   DeployRequest,
@@ -54,11 +55,9 @@ export class OpenRun {
   #isPulling = false;
   #pullAgain = false;
   #planned = "";
-  #planNumber = 0;
+  readonly #plans = new Newest();
   /** When the plan on the screen was asked for. */
   #plannedAt = 0;
-  /** Plans that are being made. */
-  #plansAsked = 0;
   #isClosed = false;
   /** What Deploy was last to be started with. */
   #deploy: DeployRequest | null = null;
@@ -149,16 +148,12 @@ export class OpenRun {
 
   /** Makes the plan of a step anew where it has one to show; keeps the old one on the screen meanwhile. */
   async makePlan(step: StepId) {
-    this.#planNumber += 1;
-    const number = this.#planNumber;
     const before = this.plan?.step === step ? this.plan : null;
     this.plan = before;
     if (before === null) this.planState = "loading";
     const askedAt = this.#now();
-    this.#plansAsked += 1;
-    const made = await stepCommands(this.#platform.commands, step).plan(this.id);
-    this.#plansAsked -= 1;
-    if (number !== this.#planNumber || this.#isClosed) return;
+    const made = await this.#plans.ask(() => stepCommands(this.#platform.commands, step).plan(this.id));
+    if (made === null || this.#isClosed) return;
     if (made.status === "ok") {
       this.plan = made.data;
       this.#plannedAt = askedAt;
@@ -180,7 +175,7 @@ export class OpenRun {
     const wants = one !== undefined && (isRepeated || wantsPlan(view, one.status, one.failure, one.definition.role));
     if (!wants || step === null) {
       this.#planned = "";
-      this.#planNumber += 1;
+      this.#plans.forget();
       this.plan = null;
       this.planFailure = null;
       this.planState = "none";
@@ -200,7 +195,7 @@ export class OpenRun {
 
   #lookAgain() {
     // A plan that takes longer than the pause between two looks is waited for: the next one would replace it for ever.
-    if (this.focus === null || this.view === null || this.isActing || this.#plansAsked > 0) return;
+    if (this.focus === null || this.view === null || this.isActing || this.#plans.isAsking) return;
     const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
     // What made a step fail may be put right meanwhile: "Try again" is for the world as it is now.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";

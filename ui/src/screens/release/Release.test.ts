@@ -1,6 +1,5 @@
 import { cleanup, screen, waitFor, within } from "@testing-library/svelte";
-import userEvent from "@testing-library/user-event";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Event, Failure, Observation } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
@@ -354,119 +353,6 @@ describe("the start of Deploy", () => {
       takeOver: null,
     };
     expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);
-  });
-});
-
-describe("a world that moves while somebody reads", () => {
-  const moved: Failure = {
-    code: "planChanged",
-    params: {},
-    summary: "start Deploy: something changed since it was shown",
-    causes: [],
-    hints: [],
-    changed: "nothing",
-    retry: "safe",
-  };
-
-  it("shows the new difference after Deploy was refused for it", async () => {
-    const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
-    let differences: string[] = [];
-    const { platform, user } = open(prepared, {
-      deployDifferences: () => ok(differences),
-      hostFingerprint: () => ok("SHA256:abc"),
-      startDeploy: () => Promise.resolve({ status: "error", error: moved }),
-    });
-    const start = await screen.findByTestId("start-deploy");
-    await user.click(await screen.findByTestId("ask-fingerprint"));
-    await user.click(await screen.findByTestId("fingerprint-confirmed"));
-    await user.type(screen.getByTestId("deploy-told"), "Support");
-    await user.type(screen.getByTestId("deploy-version"), "2.1.0");
-    await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
-    differences = ["master moved: 1 commit by Bo"];
-    await user.click(start);
-    expect(await screen.findByTestId("difference-0")).not.toBeChecked();
-    expect(start).toHaveAttribute("aria-disabled", "true");
-    expect(platform.argsOf("deployDifferences")).toHaveLength(2);
-  });
-
-  it("asks again what changed since Prepare while the panel stands open", async () => {
-    vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
-    try {
-      let differences: string[] = [];
-      const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
-      const { platform } = open(prepared, { deployDifferences: () => ok(differences) });
-      await screen.findByText(/are where Prepare left them/);
-      differences = ["master moved: 1 commit by Bo"];
-      await vi.advanceTimersByTimeAsync(70_000);
-      expect(screen.getByTestId("difference-0")).not.toBeChecked();
-      expect(screen.queryByText(/are where Prepare left them/)).toBeNull();
-      expect(platform.argsOf("deployDifferences")).toHaveLength(2);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it("is waited for by a plan that takes longer than the pause between two looks", async () => {
-    vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
-    try {
-      const closed = {
-        ...planOf("MergeBranch"),
-        gates: [{ id: "main", passed: false, text: "The main branch stands still", detail: "" }],
-      };
-      const answers: (() => void)[] = [];
-      const { platform } = open(offered("MergeBranch"), {
-        planMergeBranch: () =>
-          answers.length === 0 && platform.argsOf("planMergeBranch").length === 1
-            ? ok(closed)
-            : new Promise((answer) => answers.push(() => answer({ status: "ok", data: planOf("MergeBranch") }))),
-      });
-      await screen.findByText("The main branch stands still");
-      await vi.advanceTimersByTimeAsync(20_000);
-      expect(platform.argsOf("planMergeBranch")).toHaveLength(2);
-      answers[0]?.();
-      await waitFor(() => expect(screen.queryByText("The main branch stands still")).toBeNull());
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it("asks again for a plan that has stood for a minute, and confirms the one that was read", async () => {
-    vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
-    try {
-      const read = planOf("RunMigration");
-      const aged = (detail: string) => [{ id: "backup", passed: true, text: "The backup is fresh", detail }];
-      let made = { ...read, gates: aged("22 min old") };
-      const { platform, view } = open(offered("RunMigration"), {
-        planRunMigration: () => ok(made),
-        confirmStep: () => ok("token"),
-        runRunMigration: () => ok(null),
-      });
-      const user = userEvent.setup({ advanceTimers: (ms) => vi.advanceTimersByTime(ms) });
-      const button = await openButton();
-      made = { ...made, gates: aged("23 min old") };
-      await vi.advanceTimersByTimeAsync(30_000);
-      expect(screen.getByText("22 min old")).toBeVisible();
-      await vi.advanceTimersByTimeAsync(40_000);
-      expect(screen.getByText("23 min old")).toBeVisible();
-
-      await user.click(button);
-      made = { ...made, hash: "another" };
-      await vi.advanceTimersByTimeAsync(70_000);
-      expect(platform.argsOf("planRunMigration").length).toBeGreaterThanOrEqual(3);
-      await user.click(screen.getByTestId("confirm-yes"));
-      await waitFor(() => expect(platform.argsOf("confirmStep")).toEqual([[view.id, "RunMigration", read.hash]]));
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it("lets a check that fails late be accepted, although the step ended well", async () => {
-    const answered = upTo(released.events, (body) => body.kind === "stepSucceeded" && body.step === "FollowBuild");
-    const one = released.view.profile.site.checks[0];
-    if (one === undefined) throw new Error("the profile has no check");
-    const late = followedBy(answered, { kind: "checkAnswered", check: one.id, answer: "failed", note: "it is slow" });
-    open(late);
-    expect(await screen.findByTestId("accept-failed-check")).toBeInTheDocument();
   });
 });
 
