@@ -387,6 +387,19 @@ describe("what production does now", () => {
     expect(await screen.findByText(/Last failed start: Essential container/)).toBeVisible();
     expect(screen.queryByText(/that is expected/)).toBeNull();
   });
+
+  it("says that it does not know of the servers while nothing was heard of them since it was opened", async () => {
+    open(upTo(released.events, (body) => body.kind === "deployStarted"));
+    expect(await screen.findByText(/are watched from the start of the build on/)).toBeVisible();
+    cleanup();
+
+    const { platform, view } = open(offered("RunMigration"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    expect(await screen.findByText(/Nothing was heard of the servers since/)).toBeVisible();
+    expect(screen.queryByText(/from the start of the build on/)).toBeNull();
+    platform.emitLive(seen(view.id));
+    expect(await screen.findByText("1 of 3")).toBeVisible();
+    expect(screen.queryByText(/Nothing was heard/)).toBeNull();
+  });
 });
 
 describe("the record", () => {
