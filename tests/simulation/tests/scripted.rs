@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use greenlight_engine::{fold, release::Act, spool::Spool as _};
+use greenlight_engine::{
+    fold,
+    release::{Act, Answer},
+    spool::Spool as _,
+};
 use greenlight_rehearsal::{
     ports::Fate,
     world::{
@@ -168,6 +172,54 @@ fn who_continues_a_release_on_another_machine_says_that_its_migration_was_not_st
         bob.until_is(StepId::RunMigration, Status::Succeeded).await.expect("it runs");
         let said = bob.view().answers.iter().find(|one| one.question == question.id).cloned();
         assert_eq!(said.map(|one| one.person), Some("Bob".to_owned()));
+    });
+}
+
+#[test]
+fn a_plan_that_is_asked_for_again_and_says_the_same_keeps_its_confirmation() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        back_up_and_build(&ann).await;
+        ann.offered(StepId::RunMigration).await.expect("its button");
+        let shown = read(&ann.release, &ann.by, StepId::RunMigration).await.expect("a plan");
+        let confirm = || Act::Confirm { step: StepId::RunMigration, plan_hash: shown.hash.clone() };
+        let Answer::Token(token) = ann.act(confirm()).await.expect("the confirmation") else { panic!("no token") };
+        // The screen asks again each minute, also between the confirmation and the start that follows it.
+        let again = ann.release.plan(StepId::RunMigration).await.expect("a plan");
+        assert_eq!(again.hash, shown.hash);
+        let Answer::Token(second) = ann.act(confirm()).await.expect("the confirmation") else { panic!("no token") };
+        let run = |token| Act::Run { step: StepId::RunMigration, plan_hash: shown.hash.clone(), token: Some(token) };
+        let refused = ann.act(run(token)).await.expect_err("only the newest confirmation counts");
+        assert_eq!(refused.code, ErrorCode::NotConfirmed);
+        ann.release.plan(StepId::RunMigration).await.expect("a plan");
+        ann.act(run(second.clone())).await.expect("the plan is the one that was confirmed");
+        ann.act(run(second)).await.expect_err("a confirmation counts once");
+        ann.until_is(StepId::RunMigration, Status::Succeeded).await.expect("the migration");
+    });
+}
+
+#[test]
+fn a_confirmation_counts_only_for_the_plan_that_was_read() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        back_up_and_build(&ann).await;
+        ann.offered(StepId::RunMigration).await.expect("its button");
+        let read_before = read(&ann.release, &ann.by, StepId::RunMigration).await.expect("a plan");
+        let confirm = Act::Confirm { step: StepId::RunMigration, plan_hash: read_before.hash.clone() };
+        let Answer::Token(token) = ann.act(confirm).await.expect("the confirmation") else { panic!("no token") };
+        ann.world().host.folder_hash = "7".repeat(64);
+        let now = ann.release.plan(StepId::RunMigration).await.expect("a plan");
+        assert_ne!(now.hash, read_before.hash);
+        let started = |hash: &str| Act::Run {
+            step: StepId::RunMigration,
+            plan_hash: hash.to_owned(),
+            token: Some(token.clone()),
+        };
+        let refused = ann.act(started(&read_before.hash)).await.expect_err("another plan is shown by now");
+        assert_eq!(refused.code, ErrorCode::PlanChanged);
+        let refused = ann.act(started(&now.hash)).await.expect_err("nobody confirmed this plan");
+        assert_eq!(refused.code, ErrorCode::NotConfirmed);
+        assert_eq!(ann.status(StepId::RunMigration), Status::AwaitingOperator);
     });
 }
 

@@ -10,7 +10,7 @@ mod troubles;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use greenlight_types::StepId;
 use serde_json::Value;
 
@@ -23,15 +23,16 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// Between two looks at the page.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What an error says about the page: every failure that it shows with its code, the run, the steps that moved.
+/// What an error says about the page: all its text, then every failure that it shows with its code, the run, the steps
+/// that moved. What matters most comes last, where a log that was cut still has it.
 const TOLD: &str = "
-    const lines = [...document.querySelectorAll('[data-code]')].map(
-        (shown) => `${shown.dataset.testid} ${shown.dataset.code}: ${shown.textContent.trim()}`);
+    const lines = ['the page shows:', document.body ? document.body.innerText : ''];
+    lines.push(...[...document.querySelectorAll('[data-code]')].map(
+        (shown) => `${shown.dataset.testid} ${shown.dataset.code}: ${shown.textContent.trim()}`));
     const run = document.querySelector('[data-testid=run]');
     if (run) lines.push(`run ${run.dataset.state} ${run.dataset.result ?? ''}`);
     for (const step of document.querySelectorAll('[data-testid^=step-][data-status]'))
         if (step.dataset.status !== 'notStarted') lines.push(`${step.dataset.testid} ${step.dataset.status}`);
-    lines.push('the page shows:', document.body ? document.body.innerText : '');
     return lines.join('\\n')";
 
 /// A person at an open window.
@@ -201,13 +202,18 @@ impl<'a> Operator<'a> {
                 return Ok(found);
             }
             if Instant::now() >= end {
-                bail!("waited {} s for {what}\n{}", limit.as_secs(), self.told().await);
+                return Err(self.stopped(format!("waited {} s for {what}", limit.as_secs())).await);
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// What the page says now: failures with their codes, the run, its steps, all its text.
+    /// An error with what the page says now. Its reason stands before and behind it: the page's text is long.
+    async fn stopped(&self, why: String) -> anyhow::Error {
+        anyhow!("{why}\n{}\n{why}", self.told().await)
+    }
+
+    /// What the page says now: all its text, failures with their codes, the run, its steps.
     pub async fn told(&self) -> String {
         let told = self.session.execute(TOLD, &[]).await;
         told.map_or_else(

@@ -127,7 +127,7 @@ it.each([
   ],
   [
     { kind: "stepResumed", step: "BackUp", attempt: 1, evidence: "the script runs" },
-    "Followed again: the script runs.",
+    "“Back up the production database” is followed again: the script runs.",
     "plain",
     null,
   ],

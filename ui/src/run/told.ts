@@ -101,7 +101,7 @@ export function told(event: Event, view: RunView): Told | null {
     case "stepInDoubt":
       return say(`We did not know whether “${title(body.step)}” happened: ${body.why}`, "careful", null);
     case "stepResumed":
-      return say(`Followed again: ${body.evidence}`, "plain", null);
+      return say(`“${title(body.step)}” is followed again: ${body.evidence}`, "plain", null);
     case "stepReset":
       return say(`“${title(body.step)}” had not happened: ${body.evidence}`, "careful");
     case "stepStopped":

@@ -187,7 +187,8 @@ impl Runner {
                 reply_with(reply, answer);
             }
             Message::Shown { plan, reply } => {
-                self.tokens.retain(|_, (step, _)| *step != plan.step);
+                // A screen asks again now and then; what was confirmed counts as long as the plan says the same.
+                self.tokens.retain(|_, (step, hash)| *step != plan.step || *hash == plan.hash);
                 self.shown.insert(plan.step, *plan);
                 reply_with(reply, Ok(()));
             }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use greenlight_types::StepId;
 
 use super::{LOOK, Operator, SOON, css};
@@ -170,7 +170,7 @@ impl Operator<'_> {
     pub async fn press_step(&self, step: StepId, version: &str) -> Result<()> {
         match self.try_step(step, version).await? {
             Pressed::Taken => Ok(()),
-            Pressed::Refused(code) => bail!("the app refused: {code}\n{}", self.told().await),
+            Pressed::Refused(code) => Err(self.stopped(format!("the app refused: {code}")).await),
         }
     }
 
@@ -229,7 +229,7 @@ impl Operator<'_> {
     async fn ensure_unbroken(&self, step: StepId, status: &str) -> Result<()> {
         if matches!(status, "failed" | "stopped") {
             self.look_at(step).await?;
-            bail!("{} is {status}\n{}", step.name(), self.told().await);
+            return Err(self.stopped(format!("{} is {status}", step.name())).await);
         }
         Ok(())
     }
@@ -250,14 +250,17 @@ impl Operator<'_> {
                 return Ok(());
             }
             if status == "awaitingOperator" && self.prepare_step(step).await? {
-                ensure!(presses < MOST_PRESSES, "{} was pressed {presses} times\n{}", step.name(), self.told().await);
+                if presses >= MOST_PRESSES {
+                    return Err(self.stopped(format!("{} was pressed {presses} times", step.name())).await);
+                }
                 // A refusal, of a plan that changed for example, is shown and the new plan comes.
                 self.try_step(step, version).await?;
                 presses += 1;
             }
             self.ask_when_in_doubt(step, &status).await?;
             if Instant::now() >= end {
-                bail!("{} is {status} after {} s\n{}", step.name(), self.patience.as_secs(), self.told().await);
+                let late = format!("{} is {status} after {} s", step.name(), self.patience.as_secs());
+                return Err(self.stopped(late).await);
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -381,7 +384,9 @@ impl Operator<'_> {
     /// When it ends otherwise, or not within the patience.
     pub async fn wait_released(&self) -> Result<String> {
         let result = self.wait_for_end().await?;
-        ensure!(result == "released", "the run ended as {result:?}\n{}", self.told().await);
+        if result != "released" {
+            return Err(self.stopped(format!("the run ended as {result:?}")).await);
+        }
         self.read("run-title").await
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use greenlight_types::{StepId, Trouble};
 
 use super::{LOOK, Operator, SOON};
@@ -76,12 +76,9 @@ impl Operator<'_> {
     pub async fn wait_failed(&self, step: StepId) -> Result<String> {
         self.until(&format!("{} to fail", step.name()), self.patience, async || {
             let status = self.status(step).await?;
-            ensure!(
-                !super::acts::DONE.contains(&status.as_str()),
-                "{} is {status}\n{}",
-                step.name(),
-                self.told().await
-            );
+            if super::acts::DONE.contains(&status.as_str()) {
+                return Err(self.stopped(format!("{} is {status}", step.name())).await);
+            }
             Ok(status == "failed")
         })
         .await?;
@@ -108,7 +105,7 @@ impl Operator<'_> {
                 self.try_press("try-again").await?;
             }
             if Instant::now() >= end {
-                bail!("{} is {status}\n{}", step.name(), self.told().await);
+                return Err(self.stopped(format!("{} is {status}", step.name())).await);
             }
             tokio::time::sleep(LOOK * 5).await;
         }
