@@ -5,6 +5,7 @@
 
 mod acts;
 mod background;
+mod by_itself;
 mod mutated;
 mod open;
 mod sink;
@@ -16,8 +17,8 @@ use acts::came_to_nothing;
 pub(crate) use acts::staging_of;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use greenlight_types::{
-    Actor, CheckAnswer, Effect, ErrorCode, EventBody, Fact, Failure, How, Observation, Phase, Role, RunResult,
-    RunState, RunView, Status, StepId, StepPlan,
+    Actor, Effect, ErrorCode, EventBody, Fact, Failure, How, Observation, Phase, RunState, RunView, Status, StepId,
+    StepPlan,
 };
 pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,8 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     doubt,
     environment::Taking,
-    fold,
-    mutant::{self, Mutant},
+    fold, mutant,
     ports::Hold,
     release::{Act, Answer, Parts},
     step::{Entry, Outcome, StepContext},
@@ -372,59 +372,6 @@ impl Runner {
         steps::get(id).waits_for().iter().all(|kind| fold::newest(&view, *kind).is_some())
     }
 
-    /// Does everything that follows by itself: offers, watching steps, states of the run, its end.
-    async fn settle(&mut self) -> Result<(), Failure> {
-        // Each round appends at least one event, and a run has few states: the limit only guards against a mistake.
-        for _ in 0..64 {
-            let Some(bodies) = self.next_by_itself().await? else { return Ok(()) };
-            let started: Vec<(StepId, u32, StepPlan)> = bodies
-                .iter()
-                .filter_map(|body| {
-                    if let EventBody::StepStarted { step, attempt, plan } = body {
-                        Some((*step, *attempt, (**plan).clone()))
-                    } else {
-                        None
-                    }
-                })
-                .collect();
-            self.append(bodies).await?;
-            for (step, attempt, plan) in started {
-                self.push(step, attempt, plan, Entry::Start);
-            }
-        }
-        Ok(())
-    }
-
-    /// The next events that follow by themselves.
-    async fn next_by_itself(&mut self) -> Result<Option<Vec<EventBody>>, Failure> {
-        let view = self.view.borrow().clone();
-        self.start_background(&view);
-        if let Some(body) = next_state(&view) {
-            return Ok(Some(vec![body]));
-        }
-        for step in &view.steps {
-            let id = step.definition.id;
-            if step.status != Status::NotStarted || !is_active(view.state, id.phase()) || !self.is_ready(id) {
-                continue;
-            }
-            if let Some(bodies) = mutant::skip_backup(id, self.parts.clock.as_ref()) {
-                return Ok(Some(bodies));
-            }
-            if step.definition.role == Role::Changing {
-                return Ok(Some(vec![EventBody::StepOffered { step: id }]));
-            }
-            // A watching step's plan is words about facts that are known; it asks nothing.
-            match steps::get(id).plan(&self.context).await {
-                Ok(plan) => {
-                    let attempt = step.attempt + 1;
-                    return Ok(Some(vec![EventBody::StepStarted { step: id, attempt, plan: Box::new(plan) }]));
-                }
-                Err(failure) => tracing::warn!(%failure, step = id.name(), "a watching step cannot be planned"),
-            }
-        }
-        Ok(None)
-    }
-
     async fn append(&mut self, bodies: Vec<EventBody>) -> Result<(), Failure> {
         let by = self.by.clone();
         self.append_by(&by, bodies).await
@@ -460,42 +407,6 @@ impl Runner {
         self.parts.screen.moved(&run, seq);
         Ok(())
     }
-}
-
-/// The state that the run reaches by itself.
-fn next_state(view: &RunView) -> Option<EventBody> {
-    let all_done = |phase: Phase| {
-        view.steps.iter().filter(|step| step.definition.phase == phase).all(|step| step.status.is_done())
-    };
-    let is_done = |id: StepId| fold::step(view, id).is_some_and(|step| step.status.is_done());
-    match view.state {
-        RunState::Preparing if all_done(Phase::Prepare) => Some(EventBody::RunPrepared),
-        RunState::Deploying if is_done(StepId::RunMigration) && is_done(StepId::AwaitRollout) => {
-            Some(EventBody::CheckingStarted)
-        }
-        RunState::Checking
-            if view.steps.iter().all(|step| step.status.is_done()) && every_check_passed(view)
-                || mutant::is(Mutant::EndBeforeSiteCheck) =>
-        {
-            Some(EventBody::RunEnded { result: RunResult::Released, note: String::new(), left_behind: Vec::new() })
-        }
-        RunState::Draft
-        | RunState::Preparing
-        | RunState::Prepared
-        | RunState::Deploying
-        | RunState::Checking
-        | RunState::Ended => None,
-    }
-}
-
-/// Whether every check of the site was answered Passed.
-pub(crate) fn every_check_passed(view: &RunView) -> bool {
-    let passed = |answer| answer == CheckAnswer::Passed || mutant::is(Mutant::TickedBoxPasses);
-    view.profile
-        .site
-        .checks
-        .iter()
-        .all(|check| view.checks.iter().any(|answer| answer.check == check.id && passed(answer.answer)))
 }
 
 fn reply_with<T>(reply: oneshot::Sender<Result<T, Failure>>, answer: Result<T, Failure>) {

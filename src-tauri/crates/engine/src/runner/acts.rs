@@ -5,7 +5,7 @@ use greenlight_types::{
     How, Observation, Retry, Role, RunResult, RunState, RunView, StagingMachine, Status, StepId, StepView,
 };
 
-use super::{Runner, every_check_passed, is_active, refuse};
+use super::{Runner, by_itself::every_check_passed, is_active, refuse};
 use crate::{
     deploy_check, doubt, elsewhere,
     environment::Taking,

@@ -1,0 +1,252 @@
+//! What the staging machine does with an order that reaches it, and what a restart makes of what runs there.
+
+use greenlight_types::Holder;
+
+use super::{
+    super::{
+        World,
+        record::{Actor, Caller, Op},
+        work::{HostEvent, Work},
+    },
+    DUMP_BYTES, Dump, Host, Job, Packet, Put, SIGHUP,
+};
+
+/// Name of a piece of work in the record.
+fn name(work: Work) -> &'static str {
+    match work {
+        Work::Backup => "backup",
+        Work::Migration => "migration",
+    }
+}
+
+impl World {
+    /// Puts a job on the machine: `None` when it is new, else whether it is the same (the first submit wins).
+    pub fn submit(&mut self, id: &str, script: &str, mutex: &str, starts_within_ms: i64, run: &str) -> Put {
+        let put = match self.host.jobs.get(id) {
+            Some(job) if job.revoked.is_some() => Put::Revoked,
+            Some(job) if job.script == script => Put::Same,
+            Some(_) => Put::Conflict,
+            None if !self.host.is_held_by(run) => Put::NotHeld,
+            None if !self.host.is_next(id) => Put::Unfinished,
+            None => Put::New,
+        };
+        let refused = match put {
+            Put::New | Put::Same => None,
+            Put::Conflict => Some("conflict".to_owned()),
+            Put::Revoked => Some("revoked".to_owned()),
+            Put::Unfinished => Some("unfinished".to_owned()),
+            Put::NotHeld => Some("not held".to_owned()),
+        };
+        self.record.request(self.now_ms, refused, Op::SubmitJob { id: id.to_owned(), script: script.to_owned() });
+        if put == Put::New {
+            self.effects += 1;
+            let job = Job {
+                script: script.to_owned(),
+                mutex: mutex.to_owned(),
+                not_after_ms: self.now_ms.saturating_add(starts_within_ms),
+                ..Job::default()
+            };
+            self.host.jobs.insert(id.to_owned(), job);
+        }
+        put
+    }
+
+    /// Closes the gate of a job for ever; whether it had not started before.
+    pub fn revoke(&mut self, id: &str, why: &str) -> bool {
+        let job = self.host.jobs.entry(id.to_owned()).or_default();
+        let is_won = job.started_ms.is_none();
+        if is_won && job.revoked.is_none() {
+            job.revoked = Some(why.to_owned());
+            self.effects += 1;
+        }
+        let refused = (!is_won).then(|| "lost".to_owned());
+        self.record.request(self.now_ms, refused, Op::RevokeJob { id: id.to_owned(), why: why.to_owned() });
+        is_won
+    }
+
+    /// Takes the environment for a run when `from` still holds it; whether the run holds it afterwards.
+    pub fn hold(&mut self, taken: &Holder, from: Option<&str>) -> bool {
+        let now = self.host.holder.as_ref().map(|holder| holder.run.0.as_str());
+        let is_ours = now == Some(taken.run.0.as_str());
+        let is_won = is_ours || now == from;
+        let op = Op::EnvironmentTaken { run: taken.run.0.clone(), from: from.map(str::to_owned) };
+        self.record.request(self.now_ms, (!is_won).then(|| "not held".to_owned()), op);
+        if is_won && !is_ours {
+            self.effects += 1;
+            self.host.holder = Some(taken.clone());
+        }
+        is_won
+    }
+
+    /// Gives the environment back, when that run holds it.
+    pub fn leave(&mut self, run: &str) {
+        let is_held = self.host.is_held_by(run);
+        let refused = (!is_held).then(|| "not held".to_owned());
+        self.record.request(self.now_ms, refused, Op::EnvironmentLeft { run: run.to_owned() });
+        if is_held {
+            self.effects += 1;
+            self.host.holder = None;
+        }
+    }
+
+    /// Puts another machine at the same address, with the same host key, as a copy of an image has it: it knows of no job.
+    pub fn replace_host(&mut self) {
+        self.reboot();
+        let fresh = Host::prepared_for(&self.host.migrates_to, self.now_ms);
+        self.host.machine_id = format!("machine-{}", self.host.boot);
+        self.host.jobs.clear();
+        self.host.holder = None;
+        self.host.dumps = fresh.dumps;
+        let op = Op::HostReplaced { machine: self.host.machine_id.clone() };
+        self.record.by_itself(self.now_ms, Actor::Host, op);
+    }
+
+    /// Starts a job unless it started before, while that run holds the environment: one gate, however often it is asked
+    /// (INV-D2). Whether it was held.
+    pub fn launch(&mut self, id: &str, run: &str) -> bool {
+        let is_held = self.host.is_held_by(run);
+        let refused = (!is_held).then(|| "not held".to_owned());
+        self.record.request(self.now_ms, refused, Op::LaunchJob { id: id.to_owned() });
+        if is_held {
+            self.begin(id);
+        }
+        is_held
+    }
+
+    fn begin(&mut self, id: &str) {
+        let (now, boot, ends) = (self.now_ms, self.host.boot, self.host.ends.clone());
+        let is_busy = self.host.is_busy(id);
+        let may_start = |job: &&mut Job| job.started_ms.is_none() && job.revoked.is_none() && now <= job.not_after_ms;
+        let Some(job) = self.host.jobs.get_mut(id).filter(may_start).filter(|_| !is_busy) else { return };
+        let length = match job.work() {
+            Some(Work::Backup) => ends.backup_ms,
+            Some(Work::Migration) => ends.migration_ms,
+            None => 1_000,
+        };
+        job.started_ms = Some(now);
+        job.ends_ms = now + length;
+        job.starts += 1;
+        self.effects += 1;
+        let work = job.work();
+        if let Some(work) = work {
+            let op = Op::PayloadStarted { job: id.to_owned(), work: name(work), boot };
+            self.record.by_itself(now, Actor::Host, op);
+            self.on_host(HostEvent::Started(work));
+        }
+    }
+
+    /// Restarts the machine: whatever ran has no result.
+    pub fn reboot(&mut self) {
+        self.host.boot += 1;
+        self.effects += 1;
+        let (mut breaks_migration, forgets_gates) = (false, self.host.forgets_gates);
+        for job in self.host.jobs.values_mut().filter(|job| job.is_running()) {
+            job.is_lost = !forgets_gates;
+            job.started_ms = job.started_ms.filter(|_| !forgets_gates);
+            breaks_migration |= job.work() == Some(Work::Migration);
+        }
+        self.record.by_itself(self.now_ms, Actor::Host, Op::HostRebooted { boot: self.host.boot });
+        if breaks_migration {
+            self.break_schema();
+        }
+    }
+
+    /// The app has ended. Only a machine that hangs up takes note of it: what ran there ends by SIGHUP.
+    pub fn app_ended(&mut self) {
+        if !self.host.hangs_up {
+            return;
+        }
+        let (now, mut breaks_migration) = (self.now_ms, false);
+        for (id, job) in self.host.jobs.iter_mut().filter(|(_, job)| job.is_running()) {
+            job.ended = Some((now, SIGHUP));
+            let Some(work) = job.work() else { continue };
+            breaks_migration |= work == Work::Migration;
+            let op = Op::PayloadEnded { job: id.clone(), work: name(work), exit: SIGHUP };
+            self.record.by_itself(now, Actor::Host, op);
+        }
+        if breaks_migration {
+            self.break_schema();
+        }
+    }
+
+    /// An order that arrives at that time, whoever answers there by then.
+    pub fn delay(&mut self, packet: Packet, machine_id: &str, at_ms: i64) {
+        self.host.under_way.push((at_ms, machine_id.to_owned(), packet));
+        self.changed();
+    }
+
+    fn deliver(&mut self) {
+        let (now, before) = (self.now_ms, self.record.caller());
+        self.record.called_by(Caller { actor: Actor::App, process: 0, is_answered: false, is_late: true });
+        let (due, later) = std::mem::take(&mut self.host.under_way).into_iter().partition(|(at, _, _)| *at <= now);
+        self.host.under_way = later;
+        let due: Vec<(i64, String, Packet)> = due;
+        for (_, machine, packet) in due {
+            if !machine.is_empty() && machine != self.host.machine_id {
+                continue;
+            }
+            match packet {
+                Packet::Submit { id, script, mutex, within, run } => {
+                    self.submit(&id, &script, &mutex, within, &run);
+                }
+                Packet::Launch { id, run } => _ = self.launch(&id, &run),
+            }
+        }
+        self.record.called_by(before);
+    }
+
+    /// Delivers the orders and ends the scripts that are due.
+    pub(crate) fn live_host(&mut self) {
+        self.deliver();
+        let now = self.now_ms;
+        let due: Vec<String> = self
+            .host
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.is_running() && job.ends_ms <= now)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            self.end_job(&id);
+        }
+    }
+
+    fn end_job(&mut self, id: &str) {
+        let ends = self.host.ends.clone();
+        let Some(job) = self.host.jobs.get_mut(id) else { return };
+        let (at, work) = (job.ends_ms, job.work());
+        let is_bad = work == Some(Work::Backup) && ends.good_backups == 0 && ends.bad_backups > 0;
+        let exit = match work {
+            Some(Work::Backup) => ends.backup * i32::from(is_bad),
+            Some(Work::Migration) => ends.migration,
+            None => 0,
+        };
+        job.ended = Some((at, exit));
+        let Some(work) = work else { return };
+        if work == Work::Backup {
+            self.host.ends.good_backups = ends.good_backups.saturating_sub(1);
+            self.host.ends.bad_backups = ends.bad_backups.saturating_sub(u32::from(is_bad));
+            self.write_dump(id, at, !is_bad);
+        }
+        let op = Op::PayloadEnded { job: id.to_owned(), work: name(work), exit };
+        self.record.by_itself(at, Actor::Host, op);
+        if work == Work::Migration && exit != 0 && !ends.changes_nothing {
+            self.break_schema();
+        }
+        self.on_host(HostEvent::Ended(work, exit));
+    }
+
+    fn write_dump(&mut self, job: &str, at_ms: i64, is_good: bool) {
+        let file = if self.host.ends.has_one_name {
+            "rally.dump".to_owned()
+        } else {
+            format!("rally-{}.dump", self.host.dumps.len())
+        };
+        self.host.dumps.retain(|dump| dump.file != file);
+        let bytes = if is_good { DUMP_BYTES } else { 0 };
+        let dump = Dump { job: job.to_owned(), file: file.clone(), bytes, at_ms, is_good };
+        self.host.dumps.push(dump);
+        let op = Op::DumpWritten { job: job.to_owned(), file, bytes, good: is_good };
+        self.record.by_itself(at_ms, Actor::Host, op);
+    }
+}
