@@ -60,6 +60,27 @@ async fn plan_of_the_build(at: &Scripted) -> StepPlan {
     read(&at.release, &at.by, StepId::DispatchBuild).await.expect("a plan")
 }
 
+/// Comes to where the migration may start, and reads its plan.
+async fn plan_of_the_migration(at: &Scripted) -> StepPlan {
+    back_up_and_build(at).await;
+    at.offered(StepId::RunMigration).await.expect("its button");
+    read(&at.release, &at.by, StepId::RunMigration).await.expect("a plan")
+}
+
+/// Confirms a plan; the token for one start.
+async fn confirmed(at: &Scripted, plan: &StepPlan) -> String {
+    let confirm = Act::Confirm { step: plan.step, plan_hash: plan.hash.clone() };
+    match at.act(confirm).await.expect("the confirmation") {
+        Answer::Token(token) => token,
+        other => panic!("no token: {other:?}"),
+    }
+}
+
+/// The start of a plan with a token.
+fn run(plan: &StepPlan, token: &str) -> Act {
+    Act::Run { step: plan.step, plan_hash: plan.hash.clone(), token: Some(token.to_owned()) }
+}
+
 /// Takes the backup and starts the build, or finds them.
 async fn back_up_and_build(at: &Scripted) {
     for step in [StepId::BackUp, StepId::DispatchBuild] {
@@ -179,22 +200,24 @@ fn who_continues_a_release_on_another_machine_says_that_its_migration_was_not_st
 fn a_plan_that_is_asked_for_again_and_says_the_same_keeps_its_confirmation() {
     on_virtual_time(async {
         let ann = begun(&world(Rules::default())).await;
-        back_up_and_build(&ann).await;
-        ann.offered(StepId::RunMigration).await.expect("its button");
-        let shown = read(&ann.release, &ann.by, StepId::RunMigration).await.expect("a plan");
-        let confirm = || Act::Confirm { step: StepId::RunMigration, plan_hash: shown.hash.clone() };
-        let Answer::Token(token) = ann.act(confirm()).await.expect("the confirmation") else { panic!("no token") };
-        // The screen asks again each minute, also between the confirmation and the start that follows it.
+        let shown = plan_of_the_migration(&ann).await;
+        let token = confirmed(&ann, &shown).await;
         let again = ann.release.plan(StepId::RunMigration).await.expect("a plan");
         assert_eq!(again.hash, shown.hash);
-        let Answer::Token(second) = ann.act(confirm()).await.expect("the confirmation") else { panic!("no token") };
-        let run = |token| Act::Run { step: StepId::RunMigration, plan_hash: shown.hash.clone(), token: Some(token) };
-        let refused = ann.act(run(token)).await.expect_err("only the newest confirmation counts");
-        assert_eq!(refused.code, ErrorCode::NotConfirmed);
-        ann.release.plan(StepId::RunMigration).await.expect("a plan");
-        ann.act(run(second.clone())).await.expect("the plan is the one that was confirmed");
-        ann.act(run(second)).await.expect_err("a confirmation counts once");
+        ann.act(run(&shown, &token)).await.expect("the plan is the one that was confirmed");
         ann.until_is(StepId::RunMigration, Status::Succeeded).await.expect("the migration");
+    });
+}
+
+#[test]
+fn only_the_newest_confirmation_of_a_plan_counts() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        let shown = plan_of_the_migration(&ann).await;
+        let (first, second) = (confirmed(&ann, &shown).await, confirmed(&ann, &shown).await);
+        let refused = ann.act(run(&shown, &first)).await.expect_err("it was confirmed again since");
+        assert_eq!(refused.code, ErrorCode::NotConfirmed);
+        ann.act(run(&shown, &second)).await.expect("the newest one");
     });
 }
 
@@ -202,22 +225,14 @@ fn a_plan_that_is_asked_for_again_and_says_the_same_keeps_its_confirmation() {
 fn a_confirmation_counts_only_for_the_plan_that_was_read() {
     on_virtual_time(async {
         let ann = begun(&world(Rules::default())).await;
-        back_up_and_build(&ann).await;
-        ann.offered(StepId::RunMigration).await.expect("its button");
-        let read_before = read(&ann.release, &ann.by, StepId::RunMigration).await.expect("a plan");
-        let confirm = Act::Confirm { step: StepId::RunMigration, plan_hash: read_before.hash.clone() };
-        let Answer::Token(token) = ann.act(confirm).await.expect("the confirmation") else { panic!("no token") };
+        let before = plan_of_the_migration(&ann).await;
+        let token = confirmed(&ann, &before).await;
         ann.world().host.folder_hash = "7".repeat(64);
         let now = ann.release.plan(StepId::RunMigration).await.expect("a plan");
-        assert_ne!(now.hash, read_before.hash);
-        let started = |hash: &str| Act::Run {
-            step: StepId::RunMigration,
-            plan_hash: hash.to_owned(),
-            token: Some(token.clone()),
-        };
-        let refused = ann.act(started(&read_before.hash)).await.expect_err("another plan is shown by now");
+        assert_ne!(now.hash, before.hash);
+        let refused = ann.act(run(&before, &token)).await.expect_err("another plan is shown by now");
         assert_eq!(refused.code, ErrorCode::PlanChanged);
-        let refused = ann.act(started(&now.hash)).await.expect_err("nobody confirmed this plan");
+        let refused = ann.act(run(&now, &token)).await.expect_err("nobody confirmed this plan");
         assert_eq!(refused.code, ErrorCode::NotConfirmed);
         assert_eq!(ann.status(StepId::RunMigration), Status::AwaitingOperator);
     });
