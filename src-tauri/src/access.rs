@@ -36,7 +36,7 @@ impl<'a> Access<'a> {
         Ok(CredentialView {
             kind,
             is_saved: credential.is_some(),
-            saved_at: setting.as_ref().map(|setting| setting.at.clone()),
+            saved_at: setting.as_ref().map(|setting| setting.at),
             saved_by: setting.as_ref().map(|setting| setting.by.clone()),
             shown: credential.as_ref().map(shown).or_else(|| setting.map(|setting| setting.value)).unwrap_or_default(),
             kept_in: match kind {
@@ -163,7 +163,7 @@ async fn try_aws(ports: &Ports, profile: &Profile, lines: &mut Vec<String>) -> R
     }
     ports.images.tags_may_be_overwritten().await?;
     lines.push("May see the packages.".to_owned());
-    let now = greenlight_engine::time::ms(&ports.clock.now()).unwrap_or_default();
+    let now = ports.clock.now().as_millisecond();
     ports.logs.page(now, None).await?;
     lines.push("May read the production log.".to_owned());
     Ok(())

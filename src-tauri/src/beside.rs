@@ -85,7 +85,7 @@ impl Beside {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{Actor, Stamp};
+    use greenlight_types::{Actor, Timestamp};
 
     use super::*;
 
@@ -97,7 +97,7 @@ mod tests {
         let journal = SqliteJournal::open(&folder.join("journal.sqlite")).await.expect("a journal");
         let run = events[0].run.clone();
         for event in &events {
-            let (by, at): (&Actor, &Stamp) = (&event.by, &event.at);
+            let (by, at): (&Actor, &Timestamp) = (&event.by, &event.at);
             journal.append(&run, event.seq - 1, at, by, vec![event.body.clone()]).await.expect("kept");
         }
         journal.close().await;

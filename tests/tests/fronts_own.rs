@@ -22,7 +22,7 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::world::Rules;
 use greenlight_tests::support::{process::Deadline, production::Served, relay::Relay};
-use greenlight_types::{Changed, ErrorCode, Failure, Profile, RunId, Stamp};
+use greenlight_types::{Changed, ErrorCode, Failure, Profile, RunId, Timestamp};
 use serde_json::{Value, json};
 
 const MASTER: &str = "refs/heads/master";
@@ -130,7 +130,11 @@ async fn id_of(git: &GitAdapter, name: &str) -> Result<Option<String>> {
 }
 
 fn by() -> Signature {
-    Signature { name: "Anna".into(), email: "anna@rally.example".into(), at: Stamp("2026-11-23T09:00:00.000Z".into()) }
+    Signature {
+        name: "Anna".into(),
+        email: "anna@rally.example".into(),
+        at: "2026-11-23T09:00:00.000Z".parse().expect("a time"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,7 +143,7 @@ async fn a_dispatch_whose_answer_is_lost_is_sent_once_and_called_unknown() -> Re
     let relay = Relay::start(bench.served.handle().file().ports.github, "/dispatches").await?;
     is_open(bench.github(&relay.url())?.dispatch(&bench.dispatch()).await)?;
     ensure!(relay.lost() == 1, "it was sent {} times", relay.lost());
-    let since = Stamp(LONG_AGO.to_owned());
+    let since: Timestamp = LONG_AGO.parse()?;
     let runs = bench.github(&bench.github_url())?.dispatched_runs(&bench.dispatch().workflow, None, &since).await?;
     ensure!(runs.len() == 1, "{runs:?}");
     Ok(())

@@ -12,7 +12,7 @@ use greenlight_tests::support::{
     hold::Moment,
     process::{Process, Signal, clean_command, free_port, program, run, wait_for_port},
 };
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Stamp};
+use greenlight_types::{Changed, CredentialKind, ErrorCode};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -67,7 +67,7 @@ fn by() -> Signature {
     Signature {
         name: "Robin Release".to_owned(),
         email: "robin@rally.example".to_owned(),
-        at: Stamp("2026-11-23T09:02:11.000Z".to_owned()),
+        at: "2026-11-23T09:02:11.000Z".parse().expect("a time"),
     }
 }
 
@@ -135,7 +135,7 @@ async fn the_same_inputs_and_time_give_the_same_ids_in_another_clone() {
     let tag = bench.tagged(&merge).await;
     assert_eq!(other.make_tag(&merge, "v2.1.0", "Rally 2.1.0", &by(), KEEP).await, Ok(tag));
     let seen = bench.git.commit(&merge).await.expect("an answer").expect("our commit");
-    assert_eq!((seen.at.0.as_str(), seen.summary.as_str()), ("2026-11-23T09:02:11.000Z", "Merge v2.1.0"));
+    assert_eq!((seen.at.to_string().as_str(), seen.summary.as_str()), ("2026-11-23T09:02:11.000Z", "Merge v2.1.0"));
 }
 
 #[tokio::test]

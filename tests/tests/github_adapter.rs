@@ -24,7 +24,7 @@ use greenlight_adapters::{
 };
 use greenlight_engine::ports::{Builds, Credential, Dispatch, PortResult, SecretText, Secrets};
 use greenlight_tests::support::{process::Deadline, sleeping::sleeping};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Stamp};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -332,7 +332,7 @@ async fn reads_are_repeated_three_times_at_most_and_leave_nothing_changed() {
     let fine = bench(vec![trouble(), Reply::Silence, me]).await;
     let identity = fine.github.whoami().await.expect("the third answer");
     assert_eq!((identity.login.as_str(), fine.lines().len()), ("robin", 3));
-    assert_eq!(identity.expires_at, Some(Stamp("2026-12-01T10:00:00.000Z".to_owned())));
+    assert_eq!(identity.expires_at, Some("2026-12-01T10:00:00.000Z".parse().expect("a time")));
 
     let silent = bench(vec![Reply::Silence, Reply::Silence, Reply::Silence, Reply::Silence]).await;
     let failure = silent.github.whoami().await.expect_err("silence");
@@ -344,7 +344,7 @@ async fn reads_are_repeated_three_times_at_most_and_leave_nothing_changed() {
 async fn garbage_is_an_unreadable_answer_and_never_a_panic() {
     for garbage in ["", "{", "null", "[]", "{\"workflow_runs\":[{}]}", "{\"workflow_runs\":3}", "\u{0}\u{1f}"] {
         let bench = bench(vec![Reply::Answer(200, Vec::new(), garbage.to_owned())]).await;
-        let since = Stamp("2026-11-23T09:02:11.000Z".to_owned());
+        let since = "2026-11-23T09:02:11.000Z".parse().expect("a time");
         let failure = bench.github.dispatched_runs("release.yml", Some(SHA), &since).await.expect_err(garbage);
         assert_eq!((failure.code, failure.changed), (ErrorCode::UnreadableAnswer, Changed::Nothing), "{garbage}");
     }
@@ -360,10 +360,13 @@ async fn only_runs_of_this_commit_and_this_start_are_found_newest_first() {
         run(5, SHA, "workflow_dispatch", "2026-11-23T09:02:10Z"),
     ] });
     let bench = bench(vec![says(200, &runs)]).await;
-    let since = Stamp("2026-11-23T09:02:11.400Z".to_owned());
+    let since = "2026-11-23T09:02:11.400Z".parse().expect("a time");
     let found = bench.github.dispatched_runs("release.yml", Some(SHA), &since).await.expect("runs");
     assert_eq!(found.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["2", "1"]);
-    assert_eq!((found[0].actor.as_str(), found[0].created_at.0.as_str()), ("robin", "2026-11-23T09:02:30.000Z"));
+    assert_eq!(
+        (found[0].actor.as_str(), found[0].created_at.to_string().as_str()),
+        ("robin", "2026-11-23T09:02:30.000Z")
+    );
     let line = &bench.lines()[0];
     for part in ["event=workflow_dispatch", &format!("head_sha={SHA}"), "created=%3E%3D2026-11-23T09%3A02%3A11Z"] {
         assert!(line.contains(part), "{line}");
@@ -393,7 +396,7 @@ async fn jobs_are_read_with_their_steps() {
     ] });
     let bench = bench(vec![says(200, &jobs)]).await;
     let jobs = bench.github.jobs("77").await.expect("jobs");
-    assert_eq!(jobs[0].completed_at, Some(Stamp("2026-11-23T09:10:00.000Z".to_owned())));
+    assert_eq!(jobs[0].completed_at, Some("2026-11-23T09:10:00.000Z".parse().expect("a time")));
     assert_eq!((jobs[0].steps[0].name.as_str(), jobs[1].steps.len()), ("Push", 0));
     assert!(bench.lines()[0].ends_with("/runs/77/jobs?filter=latest&per_page=100"));
 }

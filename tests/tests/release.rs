@@ -19,9 +19,8 @@ use std::{path::Path, time::Duration};
 use desk::Desk;
 use greenlight_engine::{
     export, fold,
-    ports::{Held, Hold, HostAddress, JobSpec, JobState, Submitted, Taker, Why},
+    ports::{Held, Hold, HostAddress, JobSpec, JobState, Submitted, Taker, TaskStatus, Why},
     release::{Act, Answer, Release},
-    time,
 };
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_types::{
@@ -145,7 +144,7 @@ async fn settings_that_a_colleague_saved_after_the_plan_was_read_are_seen_before
     let id = StepId::RegisterTaskDefinition;
     until(&release, "the button", |view| status(view, id) == Status::AwaitingOperator).await;
     let plan = release.plan(id).await.expect("a plan");
-    let mut theirs: serde_json::Value = serde_json::from_str(plan.input("body")).expect("settings");
+    let mut theirs: serde_json::Value = serde_json::from_str(&plan.inputs.write()["body"]).expect("settings");
     theirs["containerDefinitions"][0]["image"] = serde_json::json!("rally-prod:a-hotfix");
     desk.ports().task_definitions.register(&theirs).await.expect("a colleague saves them");
     let act = Act::Run { step: id, plan_hash: plan.hash.clone(), token: None };
@@ -154,7 +153,10 @@ async fn settings_that_a_colleague_saved_after_the_plan_was_read_are_seen_before
     let failure = fold::step(&view, id).and_then(|step| step.failure.clone()).expect("a failure");
     assert_eq!(failure.code, ErrorCode::PlanChanged, "{failure:?}");
     let fresh = release.plan(id).await.expect("a plan");
-    assert!(fresh.question.is_some() || fresh.input("newest") != plan.input("newest"), "theirs are seen: {fresh:?}");
+    assert!(
+        fresh.question.is_some() || fresh.inputs.write().get("newest") != plan.inputs.write().get("newest"),
+        "theirs are seen: {fresh:?}"
+    );
     let _ = desk.handle.stop().await;
 }
 
@@ -193,7 +195,7 @@ async fn a_release_goes_from_the_version_to_released_and_nothing_happens_twice()
     press(&release, StepId::CheckSite).await;
     until(&release, "the version on the site", |view| fold::newest(view, FactKind::SiteAnswered).is_some()).await;
     let asked_at = desk.clock.now();
-    while time::between(&asked_at, &desk.clock.now()) < Duration::from_secs(600) {
+    while asked_at.until_or_zero(desk.clock.now()) < Duration::from_secs(600) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(status(&release.view(), StepId::CheckSite), Status::Running, "a person may take ten minutes to look");
@@ -240,7 +242,7 @@ async fn outside_world(desk: &Desk, end: &RunView) {
         panic!("a revision was saved")
     };
     let tasks = ports.services.tasks().await.expect("tasks");
-    let running: Vec<_> = tasks.iter().filter(|task| task.last_status == "RUNNING").collect();
+    let running: Vec<_> = tasks.iter().filter(|task| task.last_status == TaskStatus::Running).collect();
     assert_eq!(running.len(), 2, "two servers run");
     assert!(running.iter().all(|task| &task.task_definition == arn), "both run the new revision");
     let site = ports.site.get(&desk.profile.site.version_url).await.expect("the site answers");
@@ -260,8 +262,8 @@ async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
     // Another computer with an empty record gives the same job the same name.
     let spec = JobSpec {
         hold: Hold { environment: "rally.practice".into(), run: RunId("another-computer".into()) },
-        id: plan.input("job").to_owned(),
-        script: plan.input("script").to_owned(),
+        id: plan.inputs.write()["job"].clone(),
+        script: plan.inputs.write()["script"].clone(),
         mutex: "rally.practice-db".into(),
         starts_within: Duration::from_secs(3_600),
     };
@@ -442,7 +444,7 @@ async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and
     }
     until(&release, "the version on the site", |view| fold::newest(view, FactKind::SiteAnswered).is_some()).await;
     let asked_at = desk.clock.now();
-    while time::between(&asked_at, &desk.clock.now()) < Duration::from_secs(600) {
+    while asked_at.until_or_zero(desk.clock.now()) < Duration::from_secs(600) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(status(&release.view(), StepId::CheckSite), Status::Running, "a person may take ten minutes to look");

@@ -1,6 +1,6 @@
 //! The app itself: what it works on, who sits before it, values that a person confirms.
 
-use greenlight_types::{Names, Profile, Realm, Stamp, Unconfirmed};
+use greenlight_types::{Names, Profile, Realm, Timestamp, Unconfirmed};
 use serde::Serialize;
 use specta::Type;
 use tauri::State;
@@ -30,7 +30,7 @@ pub struct AppInfo {
     /// Speed of the clock; 1 in production.
     pub speed: u32,
     /// Now, by that clock.
-    pub now: Stamp,
+    pub now: Timestamp,
     /// Where the profile proposes to look for the staging machine key.
     pub proposed_key_file: String,
     /// Whether a file is there.

@@ -14,11 +14,10 @@ use greenlight_engine::{
     journal::Journal,
     ports::{Clock, Screen},
     release::{Parts, Release},
-    time,
 };
 use greenlight_simulation::play::simulated_profile;
 use greenlight_types::{
-    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Realm, RunId, Stamp, Version,
+    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Realm, RunId, Timestamp, Version,
 };
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -175,10 +174,10 @@ struct Pace {
 
 #[async_trait]
 impl Clock for Pace {
-    fn now(&self) -> Stamp {
+    fn now(&self) -> Timestamp {
         let passed = self.since.elapsed().saturating_mul(self.speed).as_millis();
         let now_ms = self.base_ms + i64::try_from(passed).unwrap_or(i64::MAX);
-        time::from_ms(now_ms).unwrap_or_else(|| Stamp(String::new()))
+        Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::EPOCH)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -216,7 +215,7 @@ impl Told {
         &self,
         run: &RunId,
         after: u32,
-        at: &Stamp,
+        at: &Timestamp,
         by: &Actor,
         bodies: Vec<EventBody>,
     ) -> Result<Vec<Event>, Failure> {
@@ -255,14 +254,14 @@ impl Journal for Told {
         &self,
         run: &RunId,
         after: u32,
-        at: &Stamp,
+        at: &Timestamp,
         by: &Actor,
         bodies: Vec<EventBody>,
     ) -> Result<Vec<Event>, Failure> {
         if let Some(held) = &self.behind {
             let fresh = (after + 1..)
                 .zip(bodies)
-                .map(|(seq, body)| Event { run: run.clone(), seq, at: at.clone(), by: by.clone(), body })
+                .map(|(seq, body)| Event { run: run.clone(), seq, at: *at, by: by.clone(), body })
                 .collect();
             return self.write_behind(&mut held.lock().unwrap_or_else(PoisonError::into_inner), fresh);
         }

@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use greenlight_engine::{ports::Clock, ports::PortResult, time};
+use greenlight_engine::{ports::Clock, ports::PortResult};
 use greenlight_types::{ErrorCode, Failure};
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ impl Link {
     /// # Errors
     /// What the port answered.
     pub async fn ask<T: Wired>(self: &Arc<Self>, name: &'static str, args: Value) -> PortResult<T> {
-        let now_ms = time::ms(&self.clock.now()).unwrap_or_default();
+        let now_ms = self.clock.now().as_millisecond();
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let message = json!({ "kind": "call", "call": call, "name": name, "now": now_ms, "args": args });
         let own = is_own_work(name);

@@ -13,10 +13,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use futures::FutureExt as _;
 use greenlight_checker::Checker;
-use greenlight_engine::{
-    ports::{Clock, Ports},
-    time,
-};
+use greenlight_engine::ports::{Clock, Ports};
 use greenlight_rehearsal::{
     ports::{Call, Fate, InProcess, Wire},
     world::{
@@ -25,7 +22,7 @@ use greenlight_rehearsal::{
         rules::{Pace, Rules},
     },
 };
-use greenlight_types::Stamp;
+use greenlight_types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::serve;
@@ -86,8 +83,8 @@ impl Wire for Road {
 
 #[async_trait]
 impl Clock for Road {
-    fn now(&self) -> Stamp {
-        time::from_ms(Wire::now_ms(self)).unwrap_or_else(|| Stamp(String::new()))
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(Wire::now_ms(self)).unwrap_or(Timestamp::EPOCH)
     }
 
     async fn sleep(&self, _duration: std::time::Duration) {}

@@ -10,7 +10,7 @@ use greenlight_engine::ports::{
     Services, Signature, Site, SiteAnswer, Submitted, TagInfo, Taker, TaskDefinition, TaskDefinitions, TaskSnapshot,
     Why,
 };
-use greenlight_types::{RunId, Stamp};
+use greenlight_types::{RunId, Timestamp};
 use serde_json::Value;
 
 use crate::{link::Link, wired::Wired};
@@ -124,9 +124,9 @@ impl Builds for Remote {
         &self,
         workflow: &str,
         head_sha: Option<&str>,
-        since: &Stamp,
+        since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>> {
-        self.ask("builds.dispatched_runs", (workflow.to_owned(), head_sha.map(str::to_owned), since.clone())).await
+        self.ask("builds.dispatched_runs", (workflow.to_owned(), head_sha.map(str::to_owned), *since)).await
     }
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
         self.ask("builds.run", (id.to_owned(),)).await

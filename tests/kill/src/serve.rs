@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use greenlight_engine::ports::{Dispatch, Hold, HostAddress, JobSpec, Ports, PushRef, Signature, Taker, Why};
-use greenlight_types::{RunId, Stamp};
+use greenlight_types::{RunId, Timestamp};
 use serde_json::Value;
 
 use crate::wired::Wired;
@@ -82,7 +82,7 @@ async fn builds(ports: &Ports, name: &str, args: Value) -> Option<Value> {
             builds.dispatch(&dispatch).await.put()
         }
         "dispatched_runs" => {
-            let (workflow, head, since) = <(String, Option<String>, Stamp)>::take(args)?;
+            let (workflow, head, since) = <(String, Option<String>, Timestamp)>::take(args)?;
             builds.dispatched_runs(&workflow, head.as_deref(), &since).await.put()
         }
         "run" => {

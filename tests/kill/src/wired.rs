@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use greenlight_engine::ports::{
-    AwsIdentity, BuildJob, BuildRun, BuildStep, ChangedPaths, CommitInfo, Deployment, Dispatch, Environment,
-    GithubIdentity, Held, Hold, HostAddress, Image, JobSpec, JobState, JobStatus, Launched, LogEvent, LogPage,
-    MergeResult, PushRef, PushResult, ReadOutput, RemoteRef, Revoked, ServiceSnapshot, Signature, SiteAnswer,
-    Submitted, TagInfo, Taker, TaskDefinition, TaskSnapshot, Why,
+    AwsIdentity, BuildJob, BuildRun, BuildStep, ChangedPaths, CircuitBreaker, CommitInfo, Deployment, DeploymentStatus,
+    Dispatch, Environment, GithubIdentity, Held, Hold, HostAddress, Image, JobSpec, JobState, JobStatus, Launched,
+    LogEvent, LogPage, MergeResult, PushRef, PushResult, ReadOutput, RemoteRef, Revoked, RolloutState, ServiceSnapshot,
+    Signature, SiteAnswer, Submitted, TagInfo, Taker, TaskDefinition, TaskHealth, TaskSnapshot, TaskStatus, Why,
 };
-use greenlight_types::{Failure, Holder, RunId, Stamp};
+use greenlight_types::{Failure, Holder, RunId, Timestamp};
 use serde_json::{Value, json};
 
 /// What can go over the wire.
@@ -33,8 +33,8 @@ macro_rules! by_serde {
 }
 
 by_serde!(
-    bool, u8, u16, u32, u64, i32, i64, usize, String, Value, Failure, Stamp, Holder, RunId, BTreeMap<String, String>,
-    Duration,
+    bool, u8, u16, u32, u64, i32, i64, usize, String, Value, Failure, Timestamp, Holder, RunId, BTreeMap<String, String>,
+    Duration, CircuitBreaker, DeploymentStatus, RolloutState, TaskHealth, TaskStatus,
 );
 
 impl<T: Wired> Wired for Option<T> {
@@ -198,13 +198,13 @@ mod tests {
 
     #[test]
     fn what_goes_over_the_wire_is_the_same_behind_it() {
-        let finished = JobState::Finished { exit: 3, finished_at: Stamp("2026-11-23T09:00:00.000Z".to_owned()) };
+        let finished = JobState::Finished { exit: 3, finished_at: "2026-11-23T09:00:00.000Z".parse().expect("a time") };
         for state in [JobState::Absent, JobState::Revoked(Why::Outside), finished] {
             assert_eq!(JobState::take(state.put()), Some(state));
         }
         let answer: Result<Option<String>, Failure> = Ok(None);
         assert_eq!(Wired::take(answer.put()), Some(answer));
-        let pair = (vec![CommitInfo::take(json!(["a", ["b"], "c", "d", "e"])).expect("a commit")], 7_u32);
+        let pair = (vec![CommitInfo::take(json!(["a", ["b"], "c", "d", "2026-11-23T09:00:00.000Z"])).expect("a commit")], 7_u32);
         assert_eq!(Wired::take(pair.put()), Some(pair));
         assert_eq!(JobState::take(json!(["Finished", "three"])), None);
     }

@@ -27,8 +27,8 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::{
-    Actor, ErrorCode, Event, EventBody, Failure, Profile, Realm, RunId, RunResult, RunState, RunView, Stamp, Status,
-    Version,
+    Actor, ErrorCode, Event, EventBody, Failure, Profile, Realm, RunId, RunResult, RunState, RunView, Status,
+    Timestamp, Version,
 };
 use serde_json::json;
 use tokio::sync::Notify;
@@ -351,7 +351,7 @@ impl Journal for SimulatedJournal {
         &self,
         run: &RunId,
         after: u32,
-        at: &Stamp,
+        at: &Timestamp,
         by: &Actor,
         bodies: Vec<EventBody>,
     ) -> Result<Vec<Event>, Failure> {

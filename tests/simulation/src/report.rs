@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use greenlight_engine::transition;
-use greenlight_types::{ErrorCode, EventBody, Failure, How, Status, StepId, StepPlan, WayBack};
+use greenlight_types::{ErrorCode, EventBody, Failure, How, PlanInputs, Status, StepId, StepPlan, WayBack};
 
 use crate::{judge::Violation, play::Played};
 
@@ -124,7 +124,7 @@ fn legal() -> Vec<String> {
         irreversible: false,
         way_back: WayBack::NothingToUndo,
         by_hand: greenlight_types::ByHand { lines: Vec::new(), page: None },
-        inputs: BTreeMap::new(),
+        inputs: PlanInputs::CheckSite,
     };
     let failure = Failure::new(ErrorCode::Internal, "");
     let evidence = Vec::new();

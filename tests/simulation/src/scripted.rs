@@ -17,7 +17,7 @@ use greenlight_engine::{
     ports::{Clock, Ids, Screen},
     release::{Act, Answer, Parts, Release},
     spool::MemorySpool,
-    steps, time,
+    steps,
 };
 use greenlight_rehearsal::{
     ports::{Call, Fate, InProcess, Wire},
@@ -28,8 +28,8 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::{
-    Actor, DeployRequest, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunState, RunView, Stamp, Status,
-    StepId, StepPlan, TakeOver, Version,
+    Actor, DeployRequest, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunState, RunView, Status, StepId,
+    StepPlan, TakeOver, Timestamp, Version,
 };
 
 use crate::play::START_MS;
@@ -68,8 +68,8 @@ impl Pace {
 
 #[async_trait]
 impl Clock for Pace {
-    fn now(&self) -> Stamp {
-        time::from_ms(self.now_ms()).unwrap_or_else(|| Stamp(String::new()))
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.now_ms()).unwrap_or(Timestamp::EPOCH)
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use fastrand::Rng;
-use greenlight_engine::{ports::Clock, time};
+use greenlight_engine::ports::Clock;
 use greenlight_rehearsal::{
     ports::{Call, Fate, Wire},
     world::{
@@ -20,7 +20,7 @@ use greenlight_rehearsal::{
         record::{Actor, Caller, Op},
     },
 };
-use greenlight_types::{Holder, RunId, Stamp};
+use greenlight_types::{Holder, RunId, Timestamp};
 use tokio::sync::Notify;
 
 use crate::{
@@ -67,8 +67,8 @@ impl VirtualClock {
 
 #[async_trait]
 impl Clock for VirtualClock {
-    fn now(&self) -> Stamp {
-        time::from_ms(self.now_ms()).unwrap_or_else(|| Stamp(String::new()))
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.now_ms()).unwrap_or(Timestamp::EPOCH)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -238,7 +238,7 @@ fn other_takes(world: &mut World) {
         computer: "desk-9".to_owned(),
         version: "2.0.1.12".to_owned(),
         reason: "a hotfix cannot wait".to_owned(),
-        since: time::from_ms(world.now_ms()).unwrap_or_else(|| Stamp(String::new())),
+        since: Timestamp::from_millisecond(world.now_ms()).unwrap_or(Timestamp::EPOCH),
         seen: None,
     };
     world.hold(&other, from.as_deref());

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::journal::Journal as _;
-use greenlight_types::{Actor, EventBody, RunId, Stamp};
+use greenlight_types::{Actor, EventBody, RunId};
 
 /// Entries of each append, and how much text is in each: within a page of the file, over several pages, and many pages.
 const BATCHES: [(u32, usize); 4] = [(1, 10), (3, 700), (2, 9_000), (1, 0)];
@@ -55,7 +55,7 @@ async fn append(journal: &SqliteJournal, run: &RunId, after: u32, batch: u32, co
     };
     let note = |index: u32| format!("{batch}/{index}/{count} {}", "x".repeat(padding));
     let bodies = (1..=count).map(|index| EventBody::TookOver { from: note(index) }).collect();
-    match journal.append(run, after, &Stamp("2026-11-23T09:02:11.000Z".to_owned()), &by, bodies).await {
+    match journal.append(run, after, &"2026-11-23T09:02:11.000Z".parse().expect("a time"), &by, bodies).await {
         Ok(events) => {
             let last = events.last().map_or(after, |event| event.seq);
             println!("appended {batch} {} {last}", after + 1);

@@ -9,7 +9,7 @@ use std::{
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::journal::Journal as _;
-use greenlight_types::{Actor, Event, EventBody, RunId, Stamp};
+use greenlight_types::{Actor, Event, EventBody, RunId};
 
 use super::{Effect, Start};
 
@@ -171,7 +171,7 @@ async fn judge_adding(journal: &SqliteJournal, run: &RunId, events: &[Event], fo
         aws_identity: None,
     };
     let bodies = vec![EventBody::TookOver { from: "6/1/1".to_owned() }];
-    let added = journal.append(run, after, &Stamp("2026-11-23T10:00:00.000Z".to_owned()), &by, bodies).await;
+    let added = journal.append(run, after, &"2026-11-23T10:00:00.000Z".parse().expect("a time"), &by, bodies).await;
     let is_right = match added {
         Ok(added) => journal.events(run, 0).await.is_ok_and(|all| all == [events, &added].concat()),
         Err(_) => false,

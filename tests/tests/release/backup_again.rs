@@ -75,7 +75,7 @@ async fn a_backup_that_became_too_old_is_taken_again_and_the_newest_proved_one_c
     assert!(
         newest.len() == 2
             && newest[1] != first[0]
-            && newest[1] == backup(&view).plan.clone().expect("a plan").inputs["job"]
+            && newest[1] == backup(&view).plan.clone().expect("a plan").inputs.write()["job"]
     );
     let Some(Fact::BackupProved { file, .. }) = fold::newest(&view, FactKind::BackupProved) else {
         panic!("no backup")

@@ -1,6 +1,6 @@
 //! "Continue this release here": a computer with an empty record takes a release over from one that is gone.
 
-use greenlight_types::{How, Retry, Stamp};
+use greenlight_types::{How, Retry};
 
 use super::*;
 
@@ -36,7 +36,7 @@ async fn builds(desk: &Desk, release: &Release) -> usize {
         Some(Fact::VersionSet { commit, .. }) => commit.clone(),
         other => panic!("no version: {other:?}"),
     };
-    let long_ago = Stamp("2020-01-01T00:00:00.000Z".into());
+    let long_ago = "2020-01-01T00:00:00.000Z".parse().expect("a time");
     let workflow = &desk.profile.github.workflow;
     let runs = desk.ports().builds.dispatched_runs(workflow, Some(&commit), &long_ago).await.expect("GitHub answers");
     runs.len()
@@ -96,7 +96,7 @@ async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_
     else {
         panic!("the migration is not recorded")
     };
-    let pressed = fold::step(&end, id).and_then(|step| step.started_at.clone()).expect("a press");
+    let pressed = fold::step(&end, id).and_then(|step| step.started_at).expect("a press");
     assert!(
         started_at < finished_at && *started_at < pressed,
         "{started_at:?} to {finished_at:?}, pressed {pressed:?}"
@@ -164,13 +164,13 @@ async fn the_backup_before_the_migration_counts_and_no_later_file() {
     let dumps = desk.folder.path().join("world/host/opt/backup/dumps");
     let later = dumps.join("rally-9999.dump");
     std::fs::write(&later, vec![b'x'; 64 * 1024 * 1024]).expect("somebody's file");
-    let now_ms = u64::try_from(time::ms(&desk.clock.now()).expect("a time")).expect("after 1970");
+    let now_ms = u64::try_from(desk.clock.now().as_millisecond()).expect("after 1970");
     let modified = std::time::UNIX_EPOCH + Duration::from_millis(now_ms + 60_000);
     let file = std::fs::File::options().write(true).open(&later).expect("that file");
     file.set_modified(modified).expect("its time");
 
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
-    assert!(plan.follows && plan.input("job").ends_with(".a1"), "{plan:?}");
+    assert!(plan.follows && plan.inputs.job().is_some_and(|job| job.id().ends_with(".a1")), "{plan:?}");
     let view = press_and_see(&release, StepId::BackUp).await;
     let Some(Fact::BackupProved { file, .. }) = fold::newest(&view, FactKind::BackupProved) else {
         panic!("no backup is proved")
@@ -217,6 +217,6 @@ async fn a_release_that_is_not_continued_makes_its_own_backup() {
     deploy_from(&release, &desk, &[UNDER_WAY], Some(over(first))).await;
     until(&release, "its button", |view| status(view, StepId::BackUp) == Status::AwaitingOperator).await;
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
-    assert!(plan.already.is_none() && plan.input("job").ends_with(".a2"), "{plan:?}");
+    assert!(plan.already.is_none() && plan.inputs.job().is_some_and(|job| job.id().ends_with(".a2")), "{plan:?}");
     let _ = desk.handle.stop().await;
 }

@@ -197,7 +197,7 @@ export type AnswerView = {
 	/**  Who. */
 	person: string,
 	/**  When. */
-	at: Stamp,
+	at: Timestamp,
 };
 
 /**  What the app works on. */
@@ -221,7 +221,7 @@ export type AppInfo = {
 	/**  Speed of the clock; 1 in production. */
 	speed: number,
 	/**  Now, by that clock. */
-	now: Stamp,
+	now: Timestamp,
 	/**  Where the profile proposes to look for the staging machine key. */
 	proposedKeyFile: string,
 	/**  Whether a file is there. */
@@ -279,7 +279,7 @@ export type BegunElsewhere = {
 	/**  Who made the label. */
 	person: string,
 	/**  When. */
-	at: Stamp,
+	at: Timestamp,
 	/**  The commit that it stands at. */
 	commit: string,
 	/**  Whether production runs this version already, and nothing else; none when AWS could not be asked. */
@@ -384,7 +384,7 @@ export type CheckView = {
 	/**  Who. */
 	person: string,
 	/**  When. */
-	at: Stamp,
+	at: Timestamp,
 };
 
 /**  One possible answer. */
@@ -409,7 +409,7 @@ export type CommitLine = {
 	/**  Author's name. */
 	author: string,
 	/**  When it was written. */
-	at: Stamp,
+	at: Timestamp,
 };
 
 /**  The credentials of a release. */
@@ -438,7 +438,7 @@ export type CredentialView = {
 	/**  Whether it is saved. */
 	isSaved: boolean,
 	/**  When it was saved. */
-	savedAt: Stamp | null,
+	savedAt: Timestamp | null,
 	/**  Who saved it. */
 	savedBy: string | null,
 	/**  What may be shown of it: "ends in 1234", a key id, a path. */
@@ -464,7 +464,7 @@ export type Debrief = {
 /**  Something that a person did. */
 export type DebriefAct = {
 	/**  When, by the practice clock. */
-	at: Stamp,
+	at: Timestamp,
 	/**  Who. */
 	person: string,
 	/**  What. */
@@ -656,7 +656,7 @@ export type Event = {
 	/**  Number within the run, from 1 without gaps. */
 	seq: number,
 	/**  When, by the clock of the composition (virtual in practice). */
-	at: Stamp,
+	at: Timestamp,
 	/**  Who acted, or for whom the app acted. */
 	by: Actor,
 	/**  What happened. */
@@ -682,7 +682,7 @@ realm: Realm } |
 /**  "Testing of 2.1.0 is finished", as the person said it. */
 statement: string; 
 /**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
-commitTime: Stamp; 
+commitTime: Timestamp; 
 /**  Who began this release on another computer, when it is continued here. */
 begun?: BegunElsewhere | null } | 
 /**  Every step of Prepare is done; nothing is held. */
@@ -892,7 +892,7 @@ file: string;
 /**  Size in words: "4.1 GB". */
 size: string; 
 /**  When it finished, by the host's clock. */
-finishedAt: Stamp; 
+finishedAt: Timestamp; 
 /**  What proved it. */
 proof: string; 
 /**  Who confirmed it, where no probe could. */
@@ -906,7 +906,7 @@ build: string;
 /**  Page of the run. */
 url: string; 
 /**  When the dispatch was sent. */
-sentAt: Stamp; 
+sentAt: Timestamp; 
 /**  Commit it builds. */
 commit: string } | 
 /**  The build job succeeded and the image is in the registry, pushed after the dispatch. */
@@ -916,7 +916,7 @@ image: string;
 /**  Its digest. */
 digest: string; 
 /**  When it was pushed. */
-pushedAt: Stamp; 
+pushedAt: Timestamp; 
 /**  The commit it was built from. */
 commit: string } | 
 /**  The workflow run ended. */
@@ -932,15 +932,15 @@ deployment: string;
 /**  ARN of the revision that served before. */
 previousArn: string; 
 /**  When the deployment was created, by AWS. */
-at: Stamp } | 
+at: Timestamp } | 
 /**  The migration ended without error. */
 { kind: "migrationFinished"; 
 /**  Job on the host. */
 job: string; 
 /**  When it started, by the host's clock. */
-startedAt: Stamp; 
+startedAt: Timestamp; 
 /**  When it finished, by the host's clock. */
-finishedAt: Stamp } | 
+finishedAt: Timestamp } | 
 /**  A server became new. */
 { kind: "serverBecameNew"; 
 /**  Task id. */
@@ -1040,9 +1040,9 @@ export type Holder = {
 	/**  Why it was taken from another one; empty when nobody held it. */
 	reason: string,
 	/**  Since when, by the machine's clock. */
-	since: Stamp,
+	since: Timestamp,
 	/**  When it was last heard of, by the machine's clock. For people to read; nothing is decided by it. */
-	seen: Stamp | null,
+	seen: Timestamp | null,
 };
 
 /**  The staging machine. It belongs to the run: name and address are confirmed at Deploy. */
@@ -1083,7 +1083,7 @@ note: string };
 /**  A fact with its origin. */
 export type LearnedFact = {
 	/**  When. */
-	at: Stamp,
+	at: Timestamp,
 	/**  What. */
 	fact: Fact,
 };
@@ -1123,7 +1123,7 @@ export type Live = {
 	/**  Which run. */
 	run: RunId,
 	/**  When it was seen. */
-	at: Stamp,
+	at: Timestamp,
 	/**  What was seen. */
 	seen: Seen,
 };
@@ -1136,7 +1136,7 @@ export type LogLine = {
 	/**  Number within its source, from 0. */
 	number: number,
 	/**  When it was written, if its source says so. */
-	at: Stamp | null,
+	at: Timestamp | null,
 	/**  Who wrote it. */
 	label: LineLabel,
 	/**  The text, secrets replaced. */
@@ -1377,9 +1377,9 @@ export type RunSummary = {
 	/**  Who drafted it. */
 	person: string,
 	/**  When it was made. */
-	draftedAt: Stamp,
+	draftedAt: Timestamp,
 	/**  When it ended. */
-	endedAt: Stamp | null,
+	endedAt: Timestamp | null,
 	/**  Set when this app cannot continue it: which version can. */
 	readOnly: string | null,
 };
@@ -1407,19 +1407,19 @@ export type RunView = {
 	/**  What stays behind. */
 	leftBehind: string[],
 	/**  When it was made. */
-	draftedAt: Stamp,
+	draftedAt: Timestamp,
 	/**  When Prepare started. */
-	prepareStartedAt: Stamp | null,
+	prepareStartedAt: Timestamp | null,
 	/**  Time of every commit and tag of this run. */
-	commitTime: Stamp | null,
+	commitTime: Timestamp | null,
 	/**  Who began this release on another computer, when it is continued here. */
 	begun?: BegunElsewhere | null,
 	/**  When it was prepared. */
-	preparedAt: Stamp | null,
+	preparedAt: Timestamp | null,
 	/**  When Deploy started. */
-	deployStartedAt: Stamp | null,
+	deployStartedAt: Timestamp | null,
 	/**  When it ended. */
-	endedAt: Stamp | null,
+	endedAt: Timestamp | null,
 	/**  The staging machine, from the moment that its environment was to be taken. */
 	staging: StagingMachine | null,
 	/**  Everyone who acted, in order of first appearance. */
@@ -1536,9 +1536,9 @@ export type Spell = {
 	/**  Which. */
 	trouble: Trouble,
 	/**  When it began, by the practice clock. */
-	began: Stamp,
+	began: Timestamp,
 	/**  When it was over; `None` while it goes on. */
-	ended: Stamp | null,
+	ended: Timestamp | null,
 };
 
 /**  The staging machine of a run. */
@@ -1558,12 +1558,6 @@ export type StagingMachine = {
 	/**  Its boot id (`/proc/sys/kernel/random/boot_id`) when Deploy started; empty in runs of earlier apps. */
 	bootId?: string,
 };
-
-/**
- *  A moment: RFC 3339 in UTC with exactly three decimals, `2026-11-23T09:02:11.000Z`.
- *  The fixed width makes the order of the text the order of time.
- */
-export type Stamp = string;
 
 /**  State of a step: a pure fold of the journal. */
 export type Status = 
@@ -1682,13 +1676,13 @@ export type StepView = {
 	/**  Attempts so far. */
 	attempt: number,
 	/**  When its button was first enabled. */
-	offeredAt: Stamp | null,
+	offeredAt: Timestamp | null,
 	/**  When the last attempt started. */
-	startedAt: Stamp | null,
+	startedAt: Timestamp | null,
 	/**  Who started it. */
 	startedBy: string | null,
 	/**  When the last attempt ended. */
-	endedAt: Stamp | null,
+	endedAt: Timestamp | null,
 	/**  How it came to be done. */
 	how: How | null,
 	/**  What the world showed. */
@@ -1710,6 +1704,12 @@ export type TakeOver = {
 	/**  Why, as the person wrote it. */
 	reason: string,
 };
+
+/**
+ *  A moment in UTC, cut to whole milliseconds. The journal and the page hold it as RFC 3339 text with
+ *  exactly three decimals, `2026-11-23T09:02:11.000Z`, so that the order of the text is the order of time.
+ */
+export type Timestamp = string;
 
 /**  Something that can go wrong, as it would in life. */
 export type Trouble = 
@@ -1752,7 +1752,7 @@ export type TroubleView = {
 	/**  Where it is. */
 	state: TroubleState,
 	/**  Since when, by the practice clock; `None` while it is off. */
-	at: Stamp | null,
+	at: Timestamp | null,
 };
 
 /**  A value that has to be confirmed by a person. */

@@ -1,6 +1,6 @@
 // Times and durations as people read them. Stamps are UTC texts with milliseconds; the screen shows local time.
 
-import type { Stamp } from "../generated/bindings";
+import type { Timestamp } from "../generated/bindings";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 const CLOCK_SECONDS = new Intl.DateTimeFormat(undefined, {
@@ -13,16 +13,16 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", ye
 const SHORT_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 /** `09:12`. */
-export const clock = (at: Stamp) => CLOCK.format(new Date(at));
+export const clock = (at: Timestamp) => CLOCK.format(new Date(at));
 /** `09:12:44`. */
-export const clockSeconds = (at: Stamp) => CLOCK_SECONDS.format(new Date(at));
+export const clockSeconds = (at: Timestamp) => CLOCK_SECONDS.format(new Date(at));
 /** `23 November 2026`. */
-export const day = (at: Stamp) => DAY.format(new Date(at));
+export const day = (at: Timestamp) => DAY.format(new Date(at));
 /** `23 Nov`. */
-export const shortDay = (at: Stamp) => SHORT_DAY.format(new Date(at));
+export const shortDay = (at: Timestamp) => SHORT_DAY.format(new Date(at));
 
 /** Milliseconds from one moment to another; never below 0. */
-export const between = (from: Stamp, to: Stamp) => Math.max(0, Date.parse(to) - Date.parse(from));
+export const between = (from: Timestamp, to: Timestamp) => Math.max(0, Date.parse(to) - Date.parse(from));
 
 /** `< 1 s`, `4 s`, `7:48`, `1 h 12 min`. */
 export function duration(ms: number): string {

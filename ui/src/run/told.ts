@@ -10,7 +10,7 @@ import type {
   RunResult,
   RunState,
   RunView,
-  Stamp,
+  Timestamp,
   StepId,
   StepView,
 } from "../generated/bindings";
@@ -19,7 +19,7 @@ export type Tone = "plain" | "good" | "careful" | "stop";
 
 /** One sentence of the record. */
 export interface Told {
-  at: Stamp;
+  at: Timestamp;
   /** Who acted; none where the app only saw something. */
   by: string | null;
   text: string;

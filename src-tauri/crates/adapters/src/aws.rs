@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
 use greenlight_engine::ports::{Credential, PortResult, Secrets};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Stamp};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Timestamp};
 
 use connections::AwakeConnections;
 pub(crate) use connections::fresh_connections;
@@ -261,15 +261,9 @@ fn was_never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// A moment of AWS in ms since 1970.
-pub(crate) fn stamp_of_millis(millis: i64) -> Option<Stamp> {
-    let time = jiff::Timestamp::from_millisecond(millis).ok()?;
-    Some(Stamp(time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()))
-}
-
-/// A moment of the SDK.
-pub(crate) fn stamp(time: Option<&aws_smithy_types::DateTime>) -> Option<Stamp> {
-    time.and_then(|time| time.to_millis().ok()).and_then(stamp_of_millis)
+/// A moment of the SDK; `None` outside the calendar.
+pub(crate) fn timestamp(time: Option<&aws_smithy_types::DateTime>) -> Option<Timestamp> {
+    time.and_then(|time| time.to_millis().ok()).and_then(Timestamp::from_millisecond)
 }
 
 /// A count of AWS, never below 0.

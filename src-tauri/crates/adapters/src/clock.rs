@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use greenlight_engine::{ports::Clock, time};
-use greenlight_types::Stamp;
+use greenlight_engine::ports::Clock;
+use greenlight_types::Timestamp;
 
 /// Real time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,8 +12,8 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
-    fn now(&self) -> Stamp {
-        time::stamp(jiff::Timestamp::now())
+    fn now(&self) -> Timestamp {
+        jiff::Timestamp::now().into()
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -30,6 +30,6 @@ mod tests {
         let before = SystemClock.now();
         SystemClock.sleep(Duration::from_millis(20)).await;
         let after = SystemClock.now();
-        assert!(time::between(&before, &after) >= Duration::from_millis(15), "{before} {after}");
+        assert!(before.until_or_zero(after) >= Duration::from_millis(15), "{before} {after}");
     }
 }

@@ -9,7 +9,7 @@ use aws_sdk_ecr::{
 use greenlight_engine::ports::{Image, Images, PortResult};
 use greenlight_types::ErrorCode;
 
-use crate::aws::{AwsAccess, Call, read_retries, stamp};
+use crate::aws::{AwsAccess, Call, read_retries, timestamp};
 
 const FIND: Call = Call::read("look for the package in the registry", "ecr:DescribeImages");
 const REPOSITORY: Call = Call::read("ask about the registry", "ecr:DescribeRepositories");
@@ -60,7 +60,7 @@ impl Images for EcrImages {
         let Some(image) = answer.image_details().first() else { return Ok(None) };
         Ok(Some(Image {
             digest: image.image_digest().ok_or_else(|| FIND.missing("the digest of the image"))?.to_owned(),
-            pushed_at: stamp(image.image_pushed_at()).ok_or_else(|| FIND.missing("imagePushedAt"))?,
+            pushed_at: timestamp(image.image_pushed_at()).ok_or_else(|| FIND.missing("imagePushedAt"))?,
         }))
     }
 

@@ -8,11 +8,14 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::{Client, config, types};
-use greenlight_engine::ports::{Deployment, PortResult, ServiceSnapshot, Services, TaskSnapshot};
+use greenlight_engine::ports::{
+    CircuitBreaker, Deployment, DeploymentStatus, PortResult, RolloutState, ServiceSnapshot, Services, TaskHealth,
+    TaskSnapshot, TaskStatus,
+};
 use greenlight_types::{ErrorCode, Failure};
 
 use crate::{
-    aws::{AwsAccess, Call, count, read_retries, stamp},
+    aws::{AwsAccess, Call, count, read_retries, timestamp},
     mutant::{self, Mutant},
 };
 
@@ -87,8 +90,8 @@ impl EcsServices {
                 .ok_or_else(|| TASKS.missing("the ARN of a task"))?
                 .to_owned(),
             task_definition: task.task_definition_arn().unwrap_or_default().to_owned(),
-            last_status: task.last_status().unwrap_or_default().to_owned(),
-            health: task.health_status().map_or("UNKNOWN", types::HealthStatus::as_str).to_owned(),
+            last_status: TaskStatus::parse(task.last_status().unwrap_or_default()),
+            health: task.health_status().map_or(TaskHealth::Unknown, |health| TaskHealth::parse(health.as_str())),
             stopped_reason: reasons
                 .into_iter()
                 .flatten()
@@ -97,7 +100,7 @@ impl EcsServices {
                 .join("; "),
             exit_code: container.and_then(types::Container::exit_code),
             image_digest: container.and_then(types::Container::image_digest).unwrap_or_default().to_owned(),
-            created_at: stamp(task.created_at()).ok_or_else(|| TASKS.missing("createdAt of a task"))?,
+            created_at: timestamp(task.created_at()).ok_or_else(|| TASKS.missing("createdAt of a task"))?,
         })
     }
 }
@@ -111,14 +114,16 @@ pub(crate) async fn reading(access: &AwsAccess, call: Call) -> PortResult<config
 fn deployment(deployment: &types::Deployment) -> PortResult<Deployment> {
     Ok(Deployment {
         id: deployment.id().ok_or_else(|| DESCRIBE.missing("the id of a deployment"))?.to_owned(),
-        status: deployment.status().unwrap_or_default().to_owned(),
+        status: DeploymentStatus::parse(deployment.status().unwrap_or_default()),
         task_definition: deployment.task_definition().unwrap_or_default().to_owned(),
-        rollout_state: deployment.rollout_state().map_or("", types::DeploymentRolloutState::as_str).to_owned(),
+        rollout_state: RolloutState::parse(
+            deployment.rollout_state().map_or("", types::DeploymentRolloutState::as_str),
+        ),
         rollout_reason: deployment.rollout_state_reason().unwrap_or_default().to_owned(),
         desired: count(deployment.desired_count()),
         running: count(deployment.running_count()),
         failed: count(deployment.failed_tasks()),
-        created_at: stamp(deployment.created_at()).ok_or_else(|| DESCRIBE.missing("createdAt of a deployment"))?,
+        created_at: timestamp(deployment.created_at()).ok_or_else(|| DESCRIBE.missing("createdAt of a deployment"))?,
     })
 }
 
@@ -151,7 +156,8 @@ impl Services for EcsServices {
             desired: count(service.desired_count()),
             running: count(service.running_count()),
             deployments: service.deployments().iter().map(deployment).collect::<PortResult<_>>()?,
-            breaker: breaker.map(|breaker| (breaker.enable(), breaker.rollback())),
+            breaker: breaker
+                .map(|breaker| CircuitBreaker { is_enabled: breaker.enable(), rolls_back: breaker.rollback() }),
         }))
     }
 

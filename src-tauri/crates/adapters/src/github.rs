@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PortResult, Secrets};
-use greenlight_types::{Changed, ErrorCode, Failure, Stamp};
+use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
 use reqwest::Url;
 
 use crate::{
@@ -157,16 +157,16 @@ impl Builds for GithubAdapter {
         &self,
         workflow: &str,
         head_sha: Option<&str>,
-        since: &Stamp,
+        since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>> {
         let summary = "look for the build that was started";
         let workflow = checked_workflow(workflow)?;
         // GitHub's times have no fraction of a second: a run of the same second would be missed.
-        let second = since.0.get(..19).unwrap_or(&since.0);
+        let second = since.whole_seconds();
         let mut url = self.actions(&["workflows", workflow, "runs"]);
         url.query_pairs_mut()
             .append_pair("event", "workflow_dispatch")
-            .append_pair("created", &format!(">={second}Z"))
+            .append_pair("created", &format!(">={}", second.as_jiff()))
             .append_pair("per_page", "100");
         if let Some(head_sha) = head_sha {
             url.query_pairs_mut().append_pair("head_sha", head_sha);
@@ -176,7 +176,7 @@ impl Builds for GithubAdapter {
         runs.retain(|run| {
             let is_ours =
                 head_sha.is_none_or(|head_sha| run.head_sha == head_sha) || mutant::is(Mutant::AnyCommitCounts);
-            run.event == "workflow_dispatch" && is_ours && run.created_at.0.as_str() >= second
+            run.event == "workflow_dispatch" && is_ours && run.created_at >= second
         });
         runs.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.number.cmp(&a.number)));
         Ok(runs)

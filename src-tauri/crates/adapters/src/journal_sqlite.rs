@@ -29,7 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_engine::journal::Journal;
-use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Stamp};
+use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Timestamp};
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -220,14 +220,14 @@ impl Journal for SqliteJournal {
         &self,
         run: &RunId,
         after: u32,
-        at: &Stamp,
+        at: &Timestamp,
         by: &Actor,
         bodies: Vec<EventBody>,
     ) -> Result<Vec<Event>, Failure> {
         self.writable()?;
         let events: Vec<Event> = (after + 1..)
             .zip(bodies)
-            .map(|(seq, body)| Event { run: run.clone(), seq, at: at.clone(), by: by.clone(), body })
+            .map(|(seq, body)| Event { run: run.clone(), seq, at: *at, by: by.clone(), body })
             .collect();
         let entries = events.iter().map(Entry::of).collect::<Result<Vec<_>, _>>()?;
         self.insert(run, after, entries).await?;

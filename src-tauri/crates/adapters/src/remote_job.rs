@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight_engine::ports::{
     Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, PortResult, Revoked, Submitted, Taker, Why,
 };
-use greenlight_types::{ErrorCode, Failure, Retry, RunId};
+use greenlight_types::{ErrorCode, Failure, Retry, RunId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use self::held::environment;
@@ -232,8 +232,7 @@ fn status(id: &str, line: &str) -> PortResult<JobStatus> {
             .ok_or_else(|| unreadable(line))
     };
     let seconds = |name: &str| {
-        let at =
-            value(name)?.parse::<i64>().ok().and_then(|s| greenlight_engine::time::from_ms(s.saturating_mul(1000)));
+        let at = value(name)?.parse::<i64>().ok().and_then(Timestamp::from_second);
         at.ok_or_else(|| unreadable(line))
     };
     let known = |state| {

@@ -161,7 +161,7 @@ impl Kept {
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(lines.len()));
         for (place, line) in (self.ends.len()..).zip(lines) {
             let number = u32::try_from(place).map_err(io::Error::other)?;
-            let line = LogLine { number, at: line.at.clone(), label: line.label, text: bounded(&line.text) };
+            let line = LogLine { number, at: line.at, label: line.label, text: bounded(&line.text) };
             serde_json::to_writer(&mut bytes, &line)?;
             bytes.push(b'\n');
             ends.push(before + bytes.len() as u64);
@@ -243,12 +243,12 @@ fn failed(summary: &str, path: &Path, error: &io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{LineLabel, Stamp};
+    use greenlight_types::LineLabel;
 
     use super::*;
 
     fn line(text: &str) -> LogLine {
-        let at = Some(Stamp("2026-11-23T09:02:11.000Z".to_owned()));
+        let at = Some("2026-11-23T09:02:11.000Z".parse().expect("a time"));
         LogLine { number: 0, at, label: LineLabel::Script, text: text.to_owned() }
     }
 

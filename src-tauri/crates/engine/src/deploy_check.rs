@@ -1,6 +1,6 @@
 //! What is asked again when Deploy starts, and what stays behind when a run ends early. Reads only.
 
-use greenlight_types::{Fact, FactKind, Failure, RunView, Status, StepId};
+use greenlight_types::{Fact, FactKind, Failure, RevisionInputs, RunView, Status, StepId};
 
 use crate::{fold, step::StepContext, time};
 
@@ -33,7 +33,7 @@ async fn git(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> Result
             let (commits, total) = cx.ports.git.commits_between(commit, &there, 5).await?;
             let who: Vec<String> = commits
                 .iter()
-                .map(|one| format!("\u{201c}{}\u{201d} by {} on {}", one.summary, one.author, time::in_words(&one.at)))
+                .map(|one| format!("\u{201c}{}\u{201d} by {} on {}", one.summary, one.author, time::in_words(one.at)))
                 .collect();
             found.push(format!("{main} has {total} more commits than the label {tag}: {}.", who.join("; ")));
         }
@@ -50,7 +50,7 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> R
         Some(newest) if &newest.arn == arn => {}
         Some(newest) => {
             let who =
-                newest.registered.map_or_else(String::new, |(by, at)| format!(" by {by} on {}", time::in_words(&at)));
+                newest.registered.map_or_else(String::new, |(by, at)| format!(" by {by} on {}", time::in_words(at)));
             found
                 .push(format!("Newer start-up settings ({}) than ours ({revision}) were saved{who}.", newest.revision));
         }
@@ -75,7 +75,10 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> R
 /// What production ran when the revision was saved: not always what the revision is based on (RELEASE.md 4).
 fn ran_at_prepare(run: &RunView) -> Option<String> {
     let plan = fold::step(run, StepId::RegisterTaskDefinition)?.plan.as_ref()?;
-    Some(plan.input("running").to_owned()).filter(|arn| !arn.is_empty())
+    match plan.inputs.revision()? {
+        RevisionInputs::Register { running, .. } => running.clone(),
+        RevisionInputs::Exists { .. } | RevisionInputs::Undecided => None,
+    }
 }
 
 fn last(arn: &str) -> &str {

@@ -4,7 +4,10 @@
 use greenlight_types::{BegunElsewhere, ErrorCode, Failure, Phase, RunId, RunState, Status, StepId};
 use serde_json::Value;
 
-use crate::{ports::RemoteRef, step::StepContext};
+use crate::{
+    ports::{RemoteRef, RolloutState},
+    step::StepContext,
+};
 
 /// Lines of the label's message (RELEASE.md 3).
 pub(crate) const RUN: &str = "Greenlight-Run: ";
@@ -55,7 +58,7 @@ async fn is_serving(cx: &StepContext) -> Option<bool> {
     let is_named =
         |container: &&Value| container.get("name").and_then(Value::as_str) == Some(&run.profile.aws.container);
     let image = containers.iter().find(is_named)?.get("image").and_then(Value::as_str)?;
-    Some(image == run.names.image && one.rollout_state != "IN_PROGRESS")
+    Some(image == run.names.image && one.rollout_state != RolloutState::InProgress)
 }
 
 fn short(text: &str) -> String {
@@ -69,7 +72,7 @@ pub(crate) fn statement(begun: &BegunElsewhere) -> String {
         "Continued here. {} began this release on another computer on {}.{record} Who said that testing is finished is \
          unknown here.",
         begun.person,
-        crate::time::in_words(&begun.at)
+        crate::time::in_words(begun.at)
     )
 }
 

@@ -91,14 +91,14 @@ pub(crate) fn not_held(holder: Option<&Holder>) -> Failure {
             .hint("Somebody took it over and gave it back. Look at what they did, then take it again.");
     };
     let who = if holder.person.is_empty() { "Somebody" } else { &holder.person };
-    let seen = holder.seen.as_ref().map(|at| at.0.clone()).unwrap_or_default();
-    failure(format!("go on: {who} is releasing {} since {}", holder.version, time::in_words(&holder.since)))
+    let seen = holder.seen.map(|at| at.to_string()).unwrap_or_default();
+    failure(format!("go on: {who} is releasing {} since {}", holder.version, time::in_words(holder.since)))
         .with("run", holder.run.0.clone())
         .with("person", who)
         .with("computer", holder.computer.clone())
         .with("version", holder.version.clone())
         .with("reason", holder.reason.clone())
-        .with("since", holder.since.0.clone())
+        .with("since", holder.since.to_string())
         .with("seen", seen)
         .hint(format!("Speak with {who}. When that release cannot go on there, take over and write down why."))
 }

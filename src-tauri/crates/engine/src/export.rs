@@ -8,8 +8,8 @@ mod tests;
 use std::fmt::Write as _;
 
 use greenlight_types::{
-    Change, CheckAnswer, Event, EventBody, Fact, FactKind, Failure, How, Realm, RunResult, RunState, RunView, Stamp,
-    Status, StepId, StepPlan, StepView, WayBack,
+    Change, CheckAnswer, Event, EventBody, Fact, FactKind, Failure, How, JobInputs, Realm, RunResult, RunState,
+    RunView, Status, StepId, StepPlan, StepView, Timestamp, WayBack,
 };
 
 use crate::{fold, time};
@@ -85,17 +85,17 @@ fn head(page: &mut Page, view: &RunView) {
     page.item("Note", &view.end_note);
     page.item("People", &view.people.join(", "));
     let moments = [
-        ("Drafted", Some(&view.drafted_at)),
-        ("Prepare started", view.prepare_started_at.as_ref()),
-        ("Prepared", view.prepared_at.as_ref()),
-        ("Deploy started", view.deploy_started_at.as_ref()),
-        ("Ended", view.ended_at.as_ref()),
+        ("Drafted", Some(view.drafted_at)),
+        ("Prepare started", view.prepare_started_at),
+        ("Prepared", view.prepared_at),
+        ("Deploy started", view.deploy_started_at),
+        ("Ended", view.ended_at),
     ];
     for (name, at) in moments {
         page.item(name, &at.map_or_else(String::new, time::in_words));
     }
-    if let (Some(from), Some(to)) = (&view.deploy_started_at, &view.ended_at) {
-        page.item("Deploy took", &time::span_in_words(time::between(from, to)));
+    if let (Some(from), Some(to)) = (view.deploy_started_at, view.ended_at) {
+        page.item("Deploy took", &time::span_in_words(from.until_or_zero(to)));
     }
     if let Some(staging) = &view.staging {
         page.item("Staging machine", &format!("{}, {}:{}", staging.name, staging.address, staging.port));
@@ -126,7 +126,7 @@ fn steps(page: &mut Page, view: &RunView) {
             escape(&step.definition.title),
             status_words(step.status),
             escape(step.started_by.as_deref().unwrap_or_default()),
-            step.started_at.as_ref().map_or_else(String::new, time::in_words),
+            step.started_at.map_or_else(String::new, time::in_words),
             took(step),
         );
     }
@@ -136,17 +136,17 @@ fn steps(page: &mut Page, view: &RunView) {
 }
 
 fn took(step: &StepView) -> String {
-    match (&step.started_at, &step.ended_at) {
-        (Some(from), Some(to)) => time::span_in_words(time::between(from, to)),
+    match (step.started_at, step.ended_at) {
+        (Some(from), Some(to)) => time::span_in_words(from.until_or_zero(to)),
         (None | Some(_), _) => String::new(),
     }
 }
 
 /// Whether the newest attempt of a backup that is done came to nothing.
 fn came_to_nothing(view: &RunView, step: &StepView) -> bool {
-    let job = step.plan.as_ref().and_then(|plan| plan.inputs.get("job"));
+    let job = step.plan.as_ref().and_then(|plan| plan.inputs.job()).map(JobInputs::id);
     let Some(Fact::BackupProved { job: proved, .. }) = fold::newest(view, FactKind::BackupProved) else { return false };
-    step.definition.id == StepId::BackUp && step.status == Status::Warned && job != Some(proved)
+    step.definition.id == StepId::BackUp && step.status == Status::Warned && job != Some(proved.as_str())
 }
 
 fn one_step(page: &mut Page, view: &RunView, step: &StepView) {
@@ -158,8 +158,8 @@ fn one_step(page: &mut Page, view: &RunView, step: &StepView) {
     if came_to_nothing(view, step) {
         page.item("Counts", "an earlier attempt; these are the times of the last one");
     }
-    for (name, at) in [("Offered", &step.offered_at), ("Started", &step.started_at), ("Ended", &step.ended_at)] {
-        page.item(name, &at.as_ref().map_or_else(String::new, time::in_words));
+    for (name, at) in [("Offered", step.offered_at), ("Started", step.started_at), ("Ended", step.ended_at)] {
+        page.item(name, &at.map_or_else(String::new, time::in_words));
     }
     match &step.how {
         Some(How::Did) | None => {}
@@ -237,7 +237,7 @@ fn answers(page: &mut Page, view: &RunView) {
         page.heading(2, "Questions");
         for answer in &view.answers {
             page.item("Question", &answer.text);
-            page.item("Answer", &signed(&answer.answer, &answer.note, &answer.person, &answer.at));
+            page.item("Answer", &signed(&answer.answer, &answer.note, &answer.person, answer.at));
         }
     }
     if !view.checks.is_empty() {
@@ -245,12 +245,12 @@ fn answers(page: &mut Page, view: &RunView) {
         for check in &view.checks {
             let text = view.profile.site.checks.iter().find(|known| known.id == check.check);
             page.item("Check", text.map_or(check.check.as_str(), |known| known.text.as_str()));
-            page.item("Answer", &signed(answer_words(check.answer), &check.note, &check.person, &check.at));
+            page.item("Answer", &signed(answer_words(check.answer), &check.note, &check.person, check.at));
         }
     }
 }
 
-fn signed(answer: &str, note: &str, person: &str, at: &Stamp) -> String {
+fn signed(answer: &str, note: &str, person: &str, at: Timestamp) -> String {
     let note = if note.is_empty() { String::new() } else { format!(" \u{201c}{note}\u{201d}") };
     format!("{answer}{note} ({person}, {})", time::in_words(at))
 }
@@ -264,7 +264,7 @@ fn record(page: &mut Page, events: &[Event]) {
             page.text,
             "| {} | {} | {} | {} | {} | {} |",
             event.seq,
-            escape(&event.at.0),
+            escape(&event.at.to_string()),
             escape(&event.by.person),
             escape(&event.by.computer),
             escape(&event.by.app_version),
@@ -310,7 +310,7 @@ fn what(body: &EventBody) -> String {
         }
         EventBody::EnvironmentTaking { staging, from: Some(from), reason } => format!(
             "taking the environment on {} over from {} on {} ({}, held since {}): {reason}",
-            staging.address, from.person, from.computer, from.version, from.since.0
+            staging.address, from.person, from.computer, from.version, from.since
         ),
         EventBody::QuestionAnswered { step, answer, .. } => format!("{}: answered {answer}", step.name()),
         EventBody::CheckAnswered { check, answer, .. } => format!("check {check}: {}", answer_words(*answer)),

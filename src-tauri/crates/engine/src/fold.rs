@@ -44,7 +44,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         result: None,
         end_note: String::new(),
         left_behind: Vec::new(),
-        drafted_at: event.at.clone(),
+        drafted_at: event.at,
         prepare_started_at: None,
         commit_time: None,
         begun: None,
@@ -132,7 +132,7 @@ fn apply_to_step(view: &mut RunView, id: StepId, event: &Event) -> Result<(), Fa
         .ok_or_else(|| broken(format!("the run has no step {}", id.name())))?;
     step.status =
         transition::next(step.status, &event.body).map_err(|illegal| broken(format!("{}: {illegal}", id.name())))?;
-    let at = || Some(event.at.clone());
+    let at = || Some(event.at);
     match &event.body {
         EventBody::StepOffered { .. } => step.offered_at = at(),
         EventBody::StepStarted { attempt, plan, .. } => {
@@ -195,13 +195,13 @@ fn apply_to_run(view: &mut RunView, event: &Event) -> Result<(), Failure> {
     if view.state == RunState::Ended {
         return Err(broken("the run has ended, and more entries follow"));
     }
-    let at = event.at.clone();
+    let at = event.at;
     match &event.body {
         EventBody::RunDrafted { .. } => return Err(broken("the run was drafted twice")),
         EventBody::PrepareStarted { commit_time, begun, .. } => {
             view.state = RunState::Preparing;
             view.prepare_started_at = Some(at);
-            view.commit_time = Some(commit_time.clone());
+            view.commit_time = Some(*commit_time);
             view.begun.clone_from(begun);
         }
         EventBody::RunPrepared => {
@@ -286,8 +286,8 @@ pub fn summary(view: &RunView) -> RunSummary {
         result: view.result,
         stopped_at,
         person: view.people.first().cloned().unwrap_or_default(),
-        drafted_at: view.drafted_at.clone(),
-        ended_at: view.ended_at.clone(),
+        drafted_at: view.drafted_at,
+        ended_at: view.ended_at,
         read_only: None,
     }
 }

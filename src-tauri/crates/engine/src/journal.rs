@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use async_trait::async_trait;
-use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Stamp};
+use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Timestamp};
 
 /// The record of everything a run did. Append-only; an append is durable when it returns.
 #[async_trait]
@@ -18,7 +18,7 @@ pub trait Journal: Send + Sync {
         &self,
         run: &RunId,
         after: u32,
-        at: &Stamp,
+        at: &Timestamp,
         by: &Actor,
         bodies: Vec<EventBody>,
     ) -> Result<Vec<Event>, Failure>;
@@ -59,7 +59,7 @@ impl Journal for MemoryJournal {
         &self,
         run: &RunId,
         after: u32,
-        at: &Stamp,
+        at: &Timestamp,
         by: &Actor,
         bodies: Vec<EventBody>,
     ) -> Result<Vec<Event>, Failure> {
@@ -72,7 +72,7 @@ impl Journal for MemoryJournal {
             }
             let fresh: Vec<Event> = (after + 1..)
                 .zip(bodies)
-                .map(|(seq, body)| Event { run: run.clone(), seq, at: at.clone(), by: by.clone(), body })
+                .map(|(seq, body)| Event { run: run.clone(), seq, at: *at, by: by.clone(), body })
                 .collect();
             events.extend(fresh.iter().cloned());
             Ok(fresh)

@@ -5,12 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use greenlight_types::{LineLabel, LogLine};
+use greenlight_types::{LineLabel, LogLine, Timestamp};
 
-use crate::{
-    ports::{LogEvent, LogPage},
-    time,
-};
+use crate::ports::{LogEvent, LogPage};
 
 /// How far a question reaches back.
 pub const OVERLAP_MS: i64 = 120_000;
@@ -86,7 +83,7 @@ impl LogFollow {
         let mut follow = Self::starting(from_ms);
         follow.next_number = count;
         for line in tail {
-            if let Some(at) = line.at.as_ref().and_then(time::ms) {
+            if let Some(at) = line.at.map(Timestamp::as_millisecond) {
                 follow.newest_ms = follow.newest_ms.max(at);
                 *follow.spooled.entry((at, line.text.clone())).or_default() += 1;
             }
@@ -116,7 +113,7 @@ impl LogFollow {
                 if self.was_spooled(event.at_ms, &text) {
                     continue;
                 }
-                let (number, at) = (self.next_number, time::from_ms(event.at_ms));
+                let (number, at) = (self.next_number, Timestamp::from_millisecond(event.at_ms));
                 lines.push(LogLine { number, at, label: labels.of(&event.stream), text });
                 self.next_number = self.next_number.saturating_add(1);
             }

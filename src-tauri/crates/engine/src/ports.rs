@@ -9,7 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use greenlight_types::{CredentialKind, Failure, LogLine, Stamp};
+use greenlight_types::{CredentialKind, Failure, LogLine, Timestamp};
 
 mod aws;
 mod git;
@@ -17,8 +17,8 @@ mod github;
 mod host;
 
 pub use aws::{
-    AwsIdentity, CloudIdentity, Deployment, Image, Images, LogEvent, LogPage, Logs, ServiceSnapshot, Services,
-    TaskDefinition, TaskDefinitions, TaskSnapshot,
+    AwsIdentity, CircuitBreaker, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs,
+    RolloutState, ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot, TaskStatus,
 };
 pub use git::{ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RemoteRef, Signature, TagInfo};
 pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity};
@@ -140,7 +140,7 @@ pub trait Secrets: Send + Sync {
 #[async_trait]
 pub trait Clock: Send + Sync {
     /// Now.
-    fn now(&self) -> Stamp;
+    fn now(&self) -> Timestamp;
     /// Waits that long by this clock.
     async fn sleep(&self, duration: Duration);
 }

@@ -10,7 +10,7 @@ use regex::Regex;
 
 use crate::{
     mutant::{self, Mutant},
-    ports::{Deployment, ServiceSnapshot, TaskSnapshot},
+    ports::{Deployment, DeploymentStatus, RolloutState, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus},
 };
 
 /// What a snapshot says about our revision.
@@ -94,7 +94,7 @@ fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
         return verdict;
     }
     if primary.task_definition != wanted.ours {
-        if let Some(ours) = ours.filter(|ours| ours.rollout_state == "FAILED") {
+        if let Some(ours) = ours.filter(|ours| ours.rollout_state == RolloutState::Failed) {
             return Verdict::RolledBack { reason: reason(ours, primary) };
         }
         if wanted.has_begun {
@@ -108,12 +108,14 @@ fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
         };
     }
     let deployment = primary.id.clone();
-    match primary.rollout_state.as_str() {
-        "FAILED" => Verdict::Failed { reason: primary.rollout_reason.clone() },
-        "COMPLETED" if is_settled(service, tasks, wanted, primary) => {
+    match primary.rollout_state {
+        RolloutState::Failed => Verdict::Failed { reason: primary.rollout_reason.clone() },
+        RolloutState::Completed if is_settled(service, tasks, wanted, primary) => {
             Verdict::Done { deployment, servers: service.desired }
         }
-        _ => Verdict::Began { deployment },
+        RolloutState::Completed | RolloutState::InProgress | RolloutState::NotSent | RolloutState::Other(_) => {
+            Verdict::Began { deployment }
+        }
     }
 }
 
@@ -129,10 +131,9 @@ fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted
         && service.running == service.desired
         && primary.running == service.desired
         && u32::try_from(running.len()) == Ok(service.desired);
-    let is_alone = service
-        .deployments
-        .iter()
-        .all(|deployment| deployment.id == primary.id || deployment.status == "INACTIVE" && deployment.running == 0);
+    let is_alone = service.deployments.iter().all(|deployment| {
+        deployment.id == primary.id || deployment.status == DeploymentStatus::Inactive && deployment.running == 0
+    });
     counts_agree
         && is_alone
         && service.task_definition == wanted.ours
@@ -141,13 +142,20 @@ fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted
 
 /// Listed and not on its way out.
 fn is_alive(task: &TaskSnapshot) -> bool {
-    matches!(task.last_status.as_str(), "PROVISIONING" | "PENDING" | "ACTIVATING" | "RUNNING")
+    matches!(
+        task.last_status,
+        TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating | TaskStatus::Running
+    )
 }
 
 fn is_new(task: &TaskSnapshot, wanted: &Wanted<'_>) -> bool {
     // Without a health check ECS says UNKNOWN for ever, also of a program that is about to find the old schema and end.
-    let is_well = task.health == "HEALTHY" || task.health != "UNHEALTHY" && wanted.is_migrated;
-    let is_counted = task.last_status == "RUNNING" && is_well || mutant::is(Mutant::ServerCountedUnseen);
+    let is_well = match task.health {
+        TaskHealth::Healthy => true,
+        TaskHealth::Unknown => wanted.is_migrated,
+        TaskHealth::Unhealthy => false,
+    };
+    let is_counted = task.last_status == TaskStatus::Running && is_well || mutant::is(Mutant::ServerCountedUnseen);
     task.task_definition == wanted.ours && is_counted
 }
 
@@ -155,11 +163,13 @@ fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
     let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
     let mut alive: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
     alive.sort_by(|a, b| {
-        let key = |task: &TaskSnapshot| (task.task_definition == wanted.ours, task.created_at.clone(), task.id.clone());
+        let key = |task: &TaskSnapshot| (task.task_definition == wanted.ours, task.created_at, task.id.clone());
         key(a).cmp(&key(b))
     });
-    let stopped: Vec<&TaskSnapshot> =
-        tasks.iter().filter(|task| task.task_definition == wanted.ours && task.last_status == "STOPPED").collect();
+    let stopped: Vec<&TaskSnapshot> = tasks
+        .iter()
+        .filter(|task| task.task_definition == wanted.ours && task.last_status == TaskStatus::Stopped)
+        .collect();
     let last_reason = stopped.iter().max_by_key(|task| &task.created_at).and_then(|task| stop_reason(task));
     // The deployment's own count leaves out tasks that reached RUNNING (TRAP-E2); the list forgets after an hour
     // (TRAP-E9). The larger one is nearer to the truth.
@@ -177,17 +187,17 @@ fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
 
 /// Failed starts after which AWS gives up: half of the wanted tasks, at least 3, at most 200 (TRAP-E1).
 fn allowed(service: &ServiceSnapshot) -> Option<u32> {
-    let (is_on, _) = service.breaker?;
-    is_on.then(|| service.desired.div_ceil(2).clamp(3, 200))
+    service.breaker?.is_enabled.then(|| service.desired.div_ceil(2).clamp(3, 200))
 }
 
 fn server(task: &TaskSnapshot, wanted: &Wanted<'_>) -> ServerView {
     let is_ours = task.task_definition == wanted.ours;
-    let state = match (task.last_status.as_str(), task.health.as_str()) {
-        ("RUNNING", "UNHEALTHY") => "running, not healthy",
-        ("RUNNING", _) if is_ours && !is_new(task, wanted) => "trying to start",
-        ("RUNNING", _) => "serving",
-        _ => "starting",
+    let is_running = task.last_status == TaskStatus::Running;
+    let state = match task.health {
+        TaskHealth::Healthy | TaskHealth::Unhealthy | TaskHealth::Unknown if !is_running => "starting",
+        TaskHealth::Unhealthy => "running, not healthy",
+        TaskHealth::Healthy | TaskHealth::Unknown if is_ours && !is_new(task, wanted) => "trying to start",
+        TaskHealth::Healthy | TaskHealth::Unknown => "serving",
     };
     ServerView {
         task: task.id.clone(),

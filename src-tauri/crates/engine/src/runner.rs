@@ -385,13 +385,7 @@ impl Runner {
         }
         let at = self.parts.clock.now();
         for (seq, body) in (view.seq + 1..).zip(&bodies) {
-            let event = greenlight_types::Event {
-                run: view.id.clone(),
-                seq,
-                at: at.clone(),
-                by: by.clone(),
-                body: body.clone(),
-            };
+            let event = greenlight_types::Event { run: view.id.clone(), seq, at, by: by.clone(), body: body.clone() };
             fold::apply(&mut view, &event)?;
         }
         let after = self.view.borrow().seq;

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, Role, RunView, Seen, Stamp,
-    StepId, StepPlan, WayBack,
+    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, PlanInputs, Role, RunView, Seen,
+    StepId, StepPlan, Timestamp, WayBack,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -116,7 +116,7 @@ pub struct EarlierStart {
     /// Id of that machine; empty in records of earlier apps.
     pub machine_id: String,
     /// When.
-    pub at: Option<Stamp>,
+    pub at: Option<Timestamp>,
     /// Who started it.
     pub by: String,
 }
@@ -143,15 +143,15 @@ pub struct StepContext {
 /// the attempt.
 #[derive(Debug, Default)]
 pub struct Doubts {
-    since: Mutex<BTreeMap<StepId, Stamp>>,
+    since: Mutex<BTreeMap<StepId, Timestamp>>,
     /// Jobs whose gates are to be closed, as the record says.
     announced: Mutex<BTreeSet<String>>,
 }
 
 impl Doubts {
     /// A step came into doubt, or was found in doubt when the app was opened.
-    pub fn begin(&self, step: StepId, at: &Stamp) {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner).insert(step, at.clone());
+    pub fn begin(&self, step: StepId, at: &Timestamp) {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).insert(step, *at);
     }
 
     /// The record says that the gate of a job is about to be closed.
@@ -166,7 +166,7 @@ impl Doubts {
 
     /// The moment after which no request of the attempt in doubt can have left.
     #[must_use]
-    pub fn since(&self, step: StepId) -> Option<Stamp> {
+    pub fn since(&self, step: StepId) -> Option<Timestamp> {
         self.since.lock().unwrap_or_else(PoisonError::into_inner).get(&step).cloned()
     }
 }
@@ -212,7 +212,7 @@ pub struct Word<'a> {
     /// What was written down.
     pub note: &'a str,
     /// When it was said.
-    pub at: &'a Stamp,
+    pub at: &'a Timestamp,
 }
 
 /// A step of the release. One file each under `steps/`.
@@ -279,7 +279,7 @@ pub struct PlanDraft {
 impl PlanDraft {
     /// A plan without changes, gates or question.
     #[must_use]
-    pub fn new(step: &dyn Step, run: &RunView, button: &str, lede: impl Into<String>) -> Self {
+    pub fn new(step: &dyn Step, run: &RunView, inputs: PlanInputs, button: &str, lede: impl Into<String>) -> Self {
         Self {
             plan: StepPlan {
                 step: step.id(),
@@ -295,7 +295,7 @@ impl PlanDraft {
                 irreversible: false,
                 way_back: step.roll_back(run),
                 by_hand: ByHand { lines: Vec::new(), page: None },
-                inputs: BTreeMap::new(),
+                inputs,
             },
         }
     }
@@ -329,13 +329,6 @@ impl PlanDraft {
     #[must_use]
     pub fn gates(mut self, gates: Vec<greenlight_types::Gate>) -> Self {
         self.plan.gates.extend(gates);
-        self
-    }
-
-    /// Adds a value that `run` acts on.
-    #[must_use]
-    pub fn input(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.plan.inputs.insert(key.to_owned(), value.into());
         self
     }
 

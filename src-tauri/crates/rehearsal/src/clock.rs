@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_engine::ports::Clock;
-use greenlight_types::Stamp;
+use greenlight_types::Timestamp;
 
 use crate::files;
 
@@ -78,9 +78,8 @@ pub fn real_ms() -> i64 {
 
 /// A time in ms since 1970 as it stands in journals; a time out of range becomes the start of 1970.
 #[must_use]
-pub fn stamp(ms: i64) -> Stamp {
-    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    Stamp(at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+pub fn stamp(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::EPOCH)
 }
 
 /// The virtual clock, owned or followed.
@@ -156,7 +155,7 @@ impl VirtualClock {
 
 #[async_trait]
 impl Clock for VirtualClock {
-    fn now(&self) -> Stamp {
+    fn now(&self) -> Timestamp {
         stamp(self.now_ms())
     }
 
@@ -213,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_time_is_written_with_three_decimals() {
-        assert_eq!(stamp(1_795_424_531_000).0, "2026-11-23T09:02:11.000Z");
+        assert_eq!(stamp(1_795_424_531_000).to_string(), "2026-11-23T09:02:11.000Z");
     }
 
     #[tokio::test]

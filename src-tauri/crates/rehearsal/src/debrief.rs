@@ -1,7 +1,7 @@
 //! What is told after a practised release: made from the journal and the World's own record of what it did. Judges nobody.
 
 use greenlight_types::{
-    Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, How, RunView, Spell, Stamp, StepId, Trouble,
+    Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, How, RunView, Spell, StepId, Timestamp, Trouble,
 };
 
 /// Acts of one trouble that are told.
@@ -9,7 +9,7 @@ const ACTS_MAX: usize = 12;
 
 /// The debrief of a run. `now` is the end of one that goes on.
 #[must_use]
-pub fn debrief(view: &RunView, events: &[Event], spells: &[Spell], now: &Stamp) -> Debrief {
+pub fn debrief(view: &RunView, events: &[Event], spells: &[Spell], now: &Timestamp) -> Debrief {
     let whole = (ms(&view.drafted_at), view.ended_at.as_ref().map_or_else(|| ms(now), ms));
     let mut held = Vec::new();
     let mut lines = Vec::new();
@@ -98,7 +98,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::StepReset { .. }
         | EventBody::StepStopped { .. } => return None,
     };
-    Some(DebriefAct { at: event.at.clone(), person: event.by.person.clone(), kind, about, note })
+    Some(DebriefAct { at: event.at, person: event.by.person.clone(), kind, about, note })
 }
 
 /// Length of what these stretches cover together, in ms.
@@ -113,8 +113,8 @@ fn union(mut stretches: Vec<(i64, i64)>) -> i64 {
     covered
 }
 
-fn ms(at: &Stamp) -> i64 {
-    greenlight_engine::time::ms(at).unwrap_or_default()
+fn ms(at: &Timestamp) -> i64 {
+    at.as_millisecond()
 }
 
 fn seconds(ms: i64) -> u32 {
@@ -135,16 +135,16 @@ mod tests {
         (greenlight_engine::fold::fold(&events).unwrap(), events)
     }
 
-    fn at_failure(events: &[Event]) -> Stamp {
+    fn at_failure(events: &[Event]) -> Timestamp {
         let failed = |event: &&Event| matches!(event.body, EventBody::StepFailed { step: StepId::RunMigration, .. });
-        events.iter().find(failed).unwrap().at.clone()
+        events.iter().find(failed).unwrap().at
     }
 
     #[test]
     fn a_trouble_that_ended_the_release_cost_all_the_time_until_its_end_and_names_what_the_person_did() {
         let (view, events) = stopped();
         let began = at_failure(&events);
-        let spell = Spell { trouble: Trouble::MigrationFailsHalfWay, began: began.clone(), ended: None };
+        let spell = Spell { trouble: Trouble::MigrationFailsHalfWay, began, ended: None };
         let told = debrief(&view, &events, &[spell], &began);
         let [line] = told.lines.as_slice() else { panic!("{told:?}") };
         assert_eq!(view.result, Some(RunResult::Stopped));
@@ -158,8 +158,8 @@ mod tests {
     #[test]
     fn what_happened_before_this_release_or_not_at_all_is_not_told() {
         let (view, events) = stopped();
-        let before = Stamp("2020-01-01T00:00:00.000Z".to_owned());
-        let spell = Spell { trouble: Trouble::BuildFails, began: before.clone(), ended: Some(before.clone()) };
+        let before: Timestamp = "2020-01-01T00:00:00.000Z".parse().expect("a time");
+        let spell = Spell { trouble: Trouble::BuildFails, began: before, ended: Some(before) };
         assert!(debrief(&view, &events, &[spell], &before).lines.is_empty());
         assert_eq!(debrief(&view, &events, &[], &before).cost_seconds, 0);
     }

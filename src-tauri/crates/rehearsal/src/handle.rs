@@ -11,7 +11,7 @@ use std::{
 };
 
 use greenlight_engine::ports::{Credential, SecretText};
-use greenlight_types::{EndpointProfile, Profile, Stamp};
+use greenlight_types::{EndpointProfile, Profile, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -56,9 +56,9 @@ pub struct HandleFile {
     /// Its process id.
     pub pid: u32,
     /// When it started, in real time.
-    pub started: Stamp,
+    pub started: Timestamp,
     /// When the virtual clock began, in virtual time.
-    pub origin: Stamp,
+    pub origin: Timestamp,
     /// Speed at its start; the clock file has the one in force.
     pub speed: u32,
     /// Ports.

@@ -13,11 +13,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use greenlight_engine::{
-    ports::{Clock, PortResult, Ports, Site, SiteAnswer},
-    time,
-};
-use greenlight_types::{Changed, ErrorCode, Failure, Stamp};
+use greenlight_engine::ports::{Clock, PortResult, Ports, Site, SiteAnswer};
+use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
 
 use crate::world::{
     World,
@@ -213,8 +210,8 @@ fn summary(call: Call) -> String {
 }
 
 /// A time as events carry it.
-fn stamp(ms: i64) -> Stamp {
-    time::from_ms(ms).unwrap_or_else(|| Stamp(String::new()))
+fn stamp(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::EPOCH)
 }
 
 #[async_trait]

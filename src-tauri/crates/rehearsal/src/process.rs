@@ -277,7 +277,7 @@ impl<P: Production> Served<P> {
         let handle = HandleFile {
             pid: std::process::id(),
             started: clock::stamp(clock::real_ms()),
-            origin: before.map_or_else(|| clock::stamp(place.clock.now_ms()), |before| before.origin.clone()),
+            origin: before.map_or_else(|| clock::stamp(place.clock.now_ms()), |before| before.origin),
             speed: options.speed,
             ports,
             control_token: token(),

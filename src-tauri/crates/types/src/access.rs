@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{Failure, Stamp};
+use crate::{Failure, Timestamp};
 
 /// The credentials of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
@@ -26,7 +26,7 @@ pub struct CredentialView {
     /// Whether it is saved.
     pub is_saved: bool,
     /// When it was saved.
-    pub saved_at: Option<Stamp>,
+    pub saved_at: Option<Timestamp>,
     /// Who saved it.
     pub saved_by: Option<String>,
     /// What may be shown of it: "ends in 1234", a key id, a path.

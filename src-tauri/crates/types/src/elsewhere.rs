@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{RunId, Stamp};
+use crate::{RunId, Timestamp};
 
 /// What the label of a version on GitHub says about who began its release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -14,7 +14,7 @@ pub struct BegunElsewhere {
     /// Who made the label.
     pub person: String,
     /// When.
-    pub at: Stamp,
+    pub at: Timestamp,
     /// The commit that it stands at.
     pub commit: String,
     /// Whether production runs this version already, and nothing else; none when AWS could not be asked.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{RunId, Stamp};
+use crate::{RunId, Timestamp};
 
 /// The release that holds an environment, as its staging machine tells it. It ends when that release ends or when a named
 /// person takes over; never by time.
@@ -21,9 +21,9 @@ pub struct Holder {
     /// Why it was taken from another one; empty when nobody held it.
     pub reason: String,
     /// Since when, by the machine's clock.
-    pub since: Stamp,
+    pub since: Timestamp,
     /// When it was last heard of, by the machine's clock. For people to read; nothing is decided by it.
-    pub seen: Option<Stamp>,
+    pub seen: Option<Timestamp>,
 }
 
 /// An order to take an environment from the release that holds it.

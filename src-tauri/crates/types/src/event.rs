@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    Actor, BegunElsewhere, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, Stamp, StepDefinition, StepId,
-    StepPlan, Version,
+    Actor, BegunElsewhere, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, StepDefinition, StepId, StepPlan,
+    Timestamp, Version,
 };
 
 /// One event as it stands in the journal.
@@ -17,7 +17,7 @@ pub struct Event {
     /// Number within the run, from 1 without gaps.
     pub seq: u32,
     /// When, by the clock of the composition (virtual in practice).
-    pub at: Stamp,
+    pub at: Timestamp,
     /// Who acted, or for whom the app acted.
     pub by: Actor,
     /// What happened.
@@ -46,7 +46,7 @@ pub enum EventBody {
         /// "Testing of 2.1.0 is finished", as the person said it.
         statement: String,
         /// Time of every commit and tag of this run, so that a repeat gives the same ids.
-        commit_time: Stamp,
+        commit_time: Timestamp,
         /// Who began this release on another computer, when it is continued here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         begun: Option<BegunElsewhere>,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::Stamp;
+use crate::Timestamp;
 
 /// Something that is known for certain, with what the next steps need of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -72,7 +72,7 @@ pub enum Fact {
         /// Size in words: "4.1 GB".
         size: String,
         /// When it finished, by the host's clock.
-        finished_at: Stamp,
+        finished_at: Timestamp,
         /// What proved it.
         proof: String,
         /// Who confirmed it, where no probe could.
@@ -88,7 +88,7 @@ pub enum Fact {
         /// Page of the run.
         url: String,
         /// When the dispatch was sent.
-        sent_at: Stamp,
+        sent_at: Timestamp,
         /// Commit it builds.
         commit: String,
     },
@@ -99,7 +99,7 @@ pub enum Fact {
         /// Its digest.
         digest: String,
         /// When it was pushed.
-        pushed_at: Stamp,
+        pushed_at: Timestamp,
         /// The commit it was built from.
         commit: String,
     },
@@ -117,16 +117,16 @@ pub enum Fact {
         /// ARN of the revision that served before.
         previous_arn: String,
         /// When the deployment was created, by AWS.
-        at: Stamp,
+        at: Timestamp,
     },
     /// The migration ended without error.
     MigrationFinished {
         /// Job on the host.
         job: String,
         /// When it started, by the host's clock.
-        started_at: Stamp,
+        started_at: Timestamp,
         /// When it finished, by the host's clock.
-        finished_at: Stamp,
+        finished_at: Timestamp,
     },
     /// A server became new.
     ServerBecameNew {

@@ -14,18 +14,6 @@ impl std::fmt::Display for RunId {
     }
 }
 
-/// A moment: RFC 3339 in UTC with exactly three decimals, `2026-11-23T09:02:11.000Z`.
-/// The fixed width makes the order of the text the order of time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Type)]
-#[serde(transparent)]
-pub struct Stamp(pub String);
-
-impl std::fmt::Display for Stamp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Who acted, where, and with which app. Stands on every event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]

@@ -17,6 +17,7 @@ pub mod practice;
 pub mod profile;
 pub mod request;
 pub mod step;
+pub mod timestamp;
 pub mod version;
 pub mod view;
 
@@ -33,5 +34,6 @@ pub use practice::*;
 pub use profile::*;
 pub use request::*;
 pub use step::*;
+pub use timestamp::*;
 pub use version::*;
 pub use view::*;

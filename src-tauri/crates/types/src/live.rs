@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{Observation, RunId, Stamp, StepId};
+use crate::{Observation, RunId, StepId, Timestamp};
 
 /// One thing seen just now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
@@ -12,7 +12,7 @@ pub struct Live {
     /// Which run.
     pub run: RunId,
     /// When it was seen.
-    pub at: Stamp,
+    pub at: Timestamp,
     /// What was seen.
     pub seen: Seen,
 }
@@ -137,7 +137,7 @@ pub struct LogLine {
     /// Number within its source, from 0.
     pub number: u32,
     /// When it was written, if its source says so.
-    pub at: Option<Stamp>,
+    pub at: Option<Timestamp>,
     /// Who wrote it.
     pub label: LineLabel,
     /// The text, secrets replaced.

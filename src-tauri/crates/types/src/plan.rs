@@ -1,14 +1,15 @@
 //! What exactly a step would change, shown before its button is enabled.
 
-use std::collections::BTreeMap;
+mod inputs;
 
-use serde::{Deserialize, Serialize};
+pub use inputs::*;
+use serde::{Deserialize, Deserializer, Serialize, de};
 use specta::Type;
 
 use crate::StepId;
 
 /// The plan of one step: exact changes, gates, question, way back. Written to the journal when the step starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct StepPlan {
     /// Which step.
@@ -32,7 +33,8 @@ pub struct StepPlan {
     pub already: Option<String>,
     /// Whether it was begun before, as a rule on another computer, and its end is still to be seen: running then changes
     /// nothing and follows it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[specta(optional)]
     pub follows: bool,
     /// Whether it cannot be taken back, and so asks for a confirmation.
     pub irreversible: bool,
@@ -41,16 +43,78 @@ pub struct StepPlan {
     /// The runbook's lines with this run's values.
     pub by_hand: ByHand,
     /// The values that `run` acts on: commit ids, times, ARNs. Part of the hash.
-    pub inputs: BTreeMap<String, String>,
+    #[specta(type = InputMap)]
+    pub inputs: PlanInputs,
+}
+
+/// A plan as it is read: which inputs its map must hold depends on the step beside it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredPlan {
+    step: StepId,
+    hash: String,
+    lede: String,
+    button: String,
+    changes: Vec<Change>,
+    gates: Vec<Gate>,
+    question: Option<Question>,
+    notices: Vec<String>,
+    already: Option<String>,
+    #[serde(default)]
+    follows: bool,
+    irreversible: bool,
+    way_back: WayBack,
+    by_hand: ByHand,
+    inputs: InputMap,
+}
+
+impl TryFrom<StoredPlan> for StepPlan {
+    type Error = InputError;
+
+    fn try_from(stored: StoredPlan) -> Result<Self, InputError> {
+        let StoredPlan {
+            step,
+            hash,
+            lede,
+            button,
+            changes,
+            gates,
+            question,
+            notices,
+            already,
+            follows,
+            irreversible,
+            way_back,
+            by_hand,
+            inputs,
+        } = stored;
+        let inputs = PlanInputs::read(step, &inputs)?;
+        Ok(Self {
+            step,
+            hash,
+            lede,
+            button,
+            changes,
+            gates,
+            question,
+            notices,
+            already,
+            follows,
+            irreversible,
+            way_back,
+            by_hand,
+            inputs,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for StepPlan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(StoredPlan::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
 }
 
 impl StepPlan {
-    /// One value that `run` acts on; empty when absent.
-    #[must_use]
-    pub fn input(&self, key: &str) -> &str {
-        self.inputs.get(key).map_or("", String::as_str)
-    }
-
     /// Whether the button may be enabled.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -112,7 +176,7 @@ pub struct CommitLine {
     /// Author's name.
     pub author: String,
     /// When it was written.
-    pub at: crate::Stamp,
+    pub at: crate::Timestamp,
 }
 
 /// A condition before an act, with what was seen.

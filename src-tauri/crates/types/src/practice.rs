@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{Stamp, StepId};
+use crate::{StepId, Timestamp};
 
 /// Something that can go wrong, as it would in life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
@@ -103,7 +103,7 @@ pub struct TroubleView {
     /// Where it is.
     pub state: TroubleState,
     /// Since when, by the practice clock; `None` while it is off.
-    pub at: Option<Stamp>,
+    pub at: Option<Timestamp>,
 }
 
 /// The practice as its panel shows it.
@@ -125,9 +125,9 @@ pub struct Spell {
     /// Which.
     pub trouble: Trouble,
     /// When it began, by the practice clock.
-    pub began: Stamp,
+    pub began: Timestamp,
     /// When it was over; `None` while it goes on.
-    pub ended: Option<Stamp>,
+    pub ended: Option<Timestamp>,
 }
 
 /// What a practised release is told about afterwards.
@@ -159,7 +159,7 @@ pub struct DebriefLine {
 #[serde(rename_all = "camelCase")]
 pub struct DebriefAct {
     /// When, by the practice clock.
-    pub at: Stamp,
+    pub at: Timestamp,
     /// Who.
     pub person: String,
     /// What.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    BegunElsewhere, CheckAnswer, Fact, Failure, How, Names, Profile, Realm, RunId, RunResult, StagingMachine, Stamp,
-    Status, StepDefinition, StepPlan, Version,
+    BegunElsewhere, CheckAnswer, Fact, Failure, How, Names, Profile, Realm, RunId, RunResult, StagingMachine, Status,
+    StepDefinition, StepPlan, Timestamp, Version,
 };
 
 /// State of a run.
@@ -52,20 +52,20 @@ pub struct RunView {
     /// What stays behind.
     pub left_behind: Vec<String>,
     /// When it was made.
-    pub drafted_at: Stamp,
+    pub drafted_at: Timestamp,
     /// When Prepare started.
-    pub prepare_started_at: Option<Stamp>,
+    pub prepare_started_at: Option<Timestamp>,
     /// Time of every commit and tag of this run.
-    pub commit_time: Option<Stamp>,
+    pub commit_time: Option<Timestamp>,
     /// Who began this release on another computer, when it is continued here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<BegunElsewhere>,
     /// When it was prepared.
-    pub prepared_at: Option<Stamp>,
+    pub prepared_at: Option<Timestamp>,
     /// When Deploy started.
-    pub deploy_started_at: Option<Stamp>,
+    pub deploy_started_at: Option<Timestamp>,
     /// When it ended.
-    pub ended_at: Option<Stamp>,
+    pub ended_at: Option<Timestamp>,
     /// The staging machine, from the moment that its environment was to be taken.
     pub staging: Option<StagingMachine>,
     /// Everyone who acted, in order of first appearance.
@@ -91,13 +91,13 @@ pub struct StepView {
     /// Attempts so far.
     pub attempt: u32,
     /// When its button was first enabled.
-    pub offered_at: Option<Stamp>,
+    pub offered_at: Option<Timestamp>,
     /// When the last attempt started.
-    pub started_at: Option<Stamp>,
+    pub started_at: Option<Timestamp>,
     /// Who started it.
     pub started_by: Option<String>,
     /// When the last attempt ended.
-    pub ended_at: Option<Stamp>,
+    pub ended_at: Option<Timestamp>,
     /// How it came to be done.
     pub how: Option<How>,
     /// What the world showed.
@@ -117,7 +117,7 @@ pub struct StepView {
 #[serde(rename_all = "camelCase")]
 pub struct LearnedFact {
     /// When.
-    pub at: Stamp,
+    pub at: Timestamp,
     /// What.
     pub fact: Fact,
 }
@@ -137,7 +137,7 @@ pub struct AnswerView {
     /// Who.
     pub person: String,
     /// When.
-    pub at: Stamp,
+    pub at: Timestamp,
 }
 
 /// Answer to a check of the site.
@@ -153,7 +153,7 @@ pub struct CheckView {
     /// Who.
     pub person: String,
     /// When.
-    pub at: Stamp,
+    pub at: Timestamp,
 }
 
 /// A line of the history list.
@@ -177,9 +177,9 @@ pub struct RunSummary {
     /// Who drafted it.
     pub person: String,
     /// When it was made.
-    pub drafted_at: Stamp,
+    pub drafted_at: Timestamp,
     /// When it ended.
-    pub ended_at: Option<Stamp>,
+    pub ended_at: Option<Timestamp>,
     /// Set when this app cannot continue it: which version can.
     pub read_only: Option<String>,
 }

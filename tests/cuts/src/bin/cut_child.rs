@@ -23,7 +23,6 @@ use greenlight_engine::{
     journal::Journal as _,
     ports::{Clock, Credential, Held, Hold, HostAddress, Ports, RemoteHost as _, Screen, Secrets as _, Taker},
     release::{Act, Parts, Release},
-    time,
 };
 use greenlight_rehearsal::{
     ports::{Call, Fate, InProcess, Wire},
@@ -76,7 +75,7 @@ async fn main() -> Result<()> {
 }
 
 fn now_ms() -> i64 {
-    time::ms(&SystemClock.now()).unwrap_or(0)
+    SystemClock.now().as_millisecond()
 }
 
 fn say(words: &str) {
@@ -131,8 +130,7 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
     staging.machine_id = found.machine_id;
     staging.boot_id = found.boot_id;
     let now = parts.clock.now();
-    let mut bodies =
-        vec![EventBody::PrepareStarted { statement: "tested".into(), commit_time: now.clone(), begun: None }];
+    let mut bodies = vec![EventBody::PrepareStarted { statement: "tested".into(), commit_time: now, begun: None }];
     for step in StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare) {
         bodies.push(EventBody::StepSkipped { step, note: "done on an earlier day".into() });
     }

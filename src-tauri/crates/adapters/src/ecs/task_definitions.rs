@@ -19,11 +19,11 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
 use greenlight_engine::ports::{PortResult, TaskDefinition, TaskDefinitions};
-use greenlight_types::{ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure, Timestamp};
 use serde_json::Value;
 
 use crate::{
-    aws::{AwsAccess, Call, fresh_connections, stamp_of_millis},
+    aws::{AwsAccess, Call, fresh_connections},
     ecs::reading,
     mutant::{self, Mutant},
 };
@@ -138,7 +138,7 @@ fn task_definition(call: Call, answer: &[u8]) -> PortResult<TaskDefinition> {
     let registered_at = definition
         .get("registeredAt")
         .and_then(Value::as_f64)
-        .and_then(|seconds| stamp_of_millis((seconds * 1000.0).round() as i64));
+        .and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0).round() as i64));
     Ok(TaskDefinition {
         arn: text("taskDefinitionArn").ok_or_else(|| call.missing("the ARN of the task definition"))?,
         revision: definition

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use git2::{Commit, FileMode, ObjectType, Oid, Repository, Sort, Tree, TreeEntry};
 use greenlight_engine::ports::{ChangedPaths, CommitInfo, PortResult, TagInfo};
-use greenlight_types::{ErrorCode, Failure, Stamp};
+use greenlight_types::{ErrorCode, Failure, Timestamp};
 
 use super::{names, trouble};
 
@@ -34,7 +34,7 @@ pub(super) fn tag(repo: &Repository, id: &str) -> PortResult<Option<TagInfo>> {
     Ok(Some(TagInfo {
         message: String::from_utf8_lossy(tag.message_bytes().unwrap_or_default()).into_owned(),
         tagger: tagger.as_ref().map(|one| String::from_utf8_lossy(one.name_bytes()).into_owned()).unwrap_or_default(),
-        at: tagger.map_or_else(|| Stamp(String::new()), |one| stamp(one.when().seconds())),
+        at: tagger.map_or(Timestamp::EPOCH, |one| timestamp(one.when().seconds())),
     }))
 }
 
@@ -147,12 +147,11 @@ fn info(commit: &Commit<'_>) -> CommitInfo {
         parents: commit.parent_ids().map(|id| id.to_string()).collect(),
         summary: String::from_utf8_lossy(commit.summary_bytes().unwrap_or_default()).into_owned(),
         author: String::from_utf8_lossy(author.name_bytes()).into_owned(),
-        at: stamp(author.when().seconds()),
+        at: timestamp(author.when().seconds()),
     }
 }
 
-fn stamp(seconds: i64) -> Stamp {
-    // A commit may claim any time; one that no calendar has is shown as the beginning.
-    let at = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    Stamp(at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())
+/// A commit may claim any number; one outside the calendar becomes the start of 1970.
+fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::EPOCH)
 }

@@ -23,10 +23,9 @@ pub(super) struct Note {
 impl Note {
     pub(super) fn new(message: &str, by: &Signature, keep: &str) -> PortResult<Self> {
         let failed = |error: String| Failure::new(ErrorCode::Internal, "sign a commit").because(error);
-        let at: jiff::Timestamp = by.at.0.parse().map_err(|error: jiff::Error| failed(error.to_string()))?;
         let message = git2::message_prettify(message, None).map_err(|error| failed(error.message().to_owned()))?;
         let keep = names::ref_name(keep, &["refs/greenlight/"])?;
-        Ok(Self { message, name: by.name.clone(), email: by.email.clone(), at: at.as_second(), keep })
+        Ok(Self { message, name: by.name.clone(), email: by.email.clone(), at: by.at.as_second(), keep })
     }
 
     fn signature(&self) -> PortResult<git2::Signature<'static>> {

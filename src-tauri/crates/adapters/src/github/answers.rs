@@ -2,7 +2,7 @@
 //! (<https://docs.github.com/rest/actions>); anything unknown is skipped.
 
 use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep};
-use greenlight_types::Stamp;
+use greenlight_types::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error};
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ pub(super) struct Run {
     event: String,
     actor: Option<User>,
     #[serde(deserialize_with = "moment")]
-    created_at: Stamp,
+    created_at: Timestamp,
     html_url: String,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Job {
     status: String,
     conclusion: Option<String>,
     #[serde(default, deserialize_with = "maybe_moment")]
-    completed_at: Option<Stamp>,
+    completed_at: Option<Timestamp>,
     #[serde(default)]
     steps: Vec<Step>,
 }
@@ -112,24 +112,20 @@ pub(super) struct Complaint {
 
 /// `2026-12-01 10:00:00 UTC` or `2026-12-01 10:00:00 +0200`, as the header
 /// `github-authentication-token-expiration` spells it.
-pub(super) fn expiry(text: &str) -> Option<Stamp> {
+pub(super) fn expiry(text: &str) -> Option<Timestamp> {
     let text = text.trim().replace("UTC", "+0000");
     let at = jiff::Timestamp::strptime("%Y-%m-%d %H:%M:%S %z", &text).ok()?;
-    Some(stamp(at))
+    Some(at.into())
 }
 
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stamp, D::Error> {
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map(stamp).map_err(D::Error::custom)
+    text.parse().map_err(D::Error::custom)
 }
 
-fn maybe_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stamp>, D::Error> {
+fn maybe_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| text.parse().map(stamp).map_err(D::Error::custom)).transpose()
-}
-
-fn stamp(at: jiff::Timestamp) -> Stamp {
-    Stamp(at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+    text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
 }
 
 #[cfg(test)]
@@ -138,7 +134,7 @@ mod tests {
 
     #[test]
     fn both_spellings_of_the_expiry_of_a_token_are_read() {
-        let expected = Some(Stamp("2026-12-01T10:00:00.000Z".to_owned()));
+        let expected = Some("2026-12-01T10:00:00.000Z".parse().expect("a time"));
         assert_eq!(expiry("2026-12-01 10:00:00 UTC"), expected);
         assert_eq!(expiry("2026-12-01 12:00:00 +0200"), expected);
         assert_eq!(expiry("soon"), None);

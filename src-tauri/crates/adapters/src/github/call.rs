@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Stamp};
+use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Timestamp};
 use http_body_util::{BodyExt, Limited, combinators::BoxBody};
 use octocrab::{Octocrab, service::middleware::retry::RetryConfig};
 use reqwest::Url;
@@ -70,7 +70,7 @@ impl Answer {
             && (words.contains("not a permitted key") || words.contains("return_run_details"))
     }
 
-    pub(super) fn token_expires_at(&self) -> Option<Stamp> {
+    pub(super) fn token_expires_at(&self) -> Option<Timestamp> {
         self.hints.expiration.as_deref().and_then(answers::expiry)
     }
 

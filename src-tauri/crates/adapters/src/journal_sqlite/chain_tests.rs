@@ -97,7 +97,7 @@ async fn an_entry_of_another_run_is_found() {
 fn the_hash_of_an_entry_stays_what_it_is() {
     let entry = |seq: u32, body: &str| Entry {
         seq,
-        at: now().0,
+        at: now().to_string(),
         actor: r#"{"person":"Léna"}"#.to_owned(),
         app_version: "0.1.0".to_owned(),
         kind: "runPrepared".to_owned(),
@@ -126,7 +126,9 @@ async fn of_schema_1(path: &Path, notes: &[&str]) {
     let by = r#"{"person":"Lena","computer":"c","appVersion":"0.0.9","githubLogin":null,"awsIdentity":null}"#;
     for (seq, note) in (1..).zip(notes) {
         let body = format!(r#"{{"kind":"runEnded", "result":"stopped","note":"{note}","leftBehind":[]}}"#);
-        let sql = format!("INSERT INTO events VALUES ('r', {seq}, 'x', '{by}', '0.0.9', 'runEnded', '{body}')");
+        let sql = format!(
+            "INSERT INTO events VALUES ('r', {seq}, '2026-11-23T09:02:11.000Z', '{by}', '0.0.9', 'runEnded', '{body}')"
+        );
         tamper(path, &sql).await.expect("an event");
     }
 }

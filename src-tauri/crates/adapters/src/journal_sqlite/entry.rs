@@ -1,6 +1,6 @@
 //! An event as its columns hold it: spelled for the file, read from it, and understood. Knows nothing of its neighbours.
 
-use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Stamp};
+use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, Retry, RunId, Timestamp, TimestampError};
 use serde_json::Value;
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -24,7 +24,7 @@ impl Entry {
             let body = serde_json::to_value(&event.body)?;
             Ok(Self {
                 seq: event.seq,
-                at: event.at.0.clone(),
+                at: event.at.to_string(),
                 actor: serde_json::to_string(&event.by)?,
                 app_version: event.by.app_version.clone(),
                 kind: body.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned(),
@@ -54,6 +54,11 @@ impl Entry {
         };
         let by: Actor = serde_json::from_str(&self.actor).map_err(|error| strange("its author", &error))?;
         let body: EventBody = serde_json::from_str(&self.body).map_err(|error| strange(&self.kind, &error))?;
-        Ok(Event { run: run.clone(), seq: self.seq, at: Stamp(self.at.clone()), by, body })
+        let at: Timestamp = self.at.parse().map_err(|error: TimestampError| {
+            Failure::new(ErrorCode::JournalFailed, READ)
+                .because(format!("entry {} of this run has no readable time: {error}", self.seq))
+                .retry(Retry::No)
+        })?;
+        Ok(Event { run: run.clone(), seq: self.seq, at, by, body })
     }
 }

@@ -1,11 +1,9 @@
 //! One or more events of every kind, for tests.
 
-use std::collections::BTreeMap;
-
 use greenlight_types::{
     ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Effect, ErrorCode, EventBody, Fact, Failure, Gate,
-    Holder, How, Phase, Profile, Question, Realm, Retry, Role, RunId, RunResult, StagingMachine, Stamp, StepDefinition,
-    StepId, StepPlan, Version, WayBack,
+    Holder, How, Phase, PlanInputs, Profile, Question, Realm, Retry, Role, RunId, RunResult, StagingMachine,
+    StepDefinition, StepId, StepPlan, Timestamp, Version, WayBack,
 };
 use serde_json::json;
 
@@ -85,8 +83,8 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     bodies
 }
 
-fn stamp() -> Stamp {
-    Stamp("2026-11-23T09:02:11.000Z".to_owned())
+fn stamp() -> Timestamp {
+    "2026-11-23T09:02:11.000Z".parse().expect("a time")
 }
 
 fn staging(text: &str) -> StagingMachine {
@@ -150,8 +148,16 @@ fn plan(step: StepId, text: &str, number: u32) -> StepPlan {
         irreversible: true,
         way_back: WayBack::Irreversible { way_back: t(), minutes: Some(number), who: t() },
         by_hand: ByHand { lines: vec![t()], page: None },
-        inputs: BTreeMap::from([(t(), t())]),
+        inputs: inputs(step, text),
     }
+}
+
+fn inputs(step: StepId, text: &str) -> PlanInputs {
+    const TEXTS: &str = "message author email base head parent previous commit object image body newest running job \
+                         late script folder_hash database deployment_before serving_before";
+    let texts = TEXTS.split_whitespace().map(|name| (name.to_owned(), text.to_owned()));
+    let map = texts.chain([("time".to_owned(), stamp().to_string())]).collect();
+    PlanInputs::read(step, &map).expect("inputs of every step")
 }
 
 fn facts(text: &str, number: u32) -> Vec<Fact> {

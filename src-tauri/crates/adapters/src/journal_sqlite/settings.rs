@@ -1,7 +1,7 @@
 //! Settings of this computer, outside the event stream: the person's name, confirmed values of the profile, confirmed
 //! hosts, what is known about saved credentials. Never a secret.
 
-use greenlight_types::{Failure, Stamp};
+use greenlight_types::{ErrorCode, Failure, Retry, Timestamp, TimestampError};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{READ, SqliteJournal, failed};
@@ -16,7 +16,7 @@ pub struct Setting {
     /// The value; its form belongs to the key.
     pub value: String,
     /// When it was given.
-    pub at: Stamp,
+    pub at: Timestamp,
     /// Who gave it.
     pub by: String,
 }
@@ -65,7 +65,7 @@ impl SqliteJournal {
         )
         .bind(&setting.key)
         .bind(&setting.value)
-        .bind(&setting.at.0)
+        .bind(setting.at.to_string())
         .bind(&setting.by)
         .execute(&mut *connection)
         .await
@@ -91,5 +91,8 @@ impl SqliteJournal {
 
 fn setting_of(row: &SqliteRow) -> Result<Setting, Failure> {
     let text = |column: &str| row.try_get::<String, _>(column).map_err(|error| failed(READ, &error));
-    Ok(Setting { key: text("key")?, value: text("value")?, at: Stamp(text("at")?), by: text("by")? })
+    let at: Timestamp = text("at")?.parse().map_err(|error: TimestampError| {
+        Failure::new(ErrorCode::JournalFailed, READ).because(error).retry(Retry::No)
+    })?;
+    Ok(Setting { key: text("key")?, value: text("value")?, at, by: text("by")? })
 }

@@ -23,8 +23,8 @@ pub(super) fn actor(app_version: &str) -> Actor {
     }
 }
 
-pub(super) fn now() -> Stamp {
-    Stamp("2026-11-23T09:02:11.000Z".to_owned())
+pub(super) fn now() -> Timestamp {
+    "2026-11-23T09:02:11.000Z".parse().expect("a time")
 }
 
 pub(super) fn ended(note: &str) -> EventBody {
@@ -72,7 +72,7 @@ pub(super) async fn add_foreign(path: &Path, run: &str, seq: u32, app_version: &
         .fetch_optional(&mut connection)
         .await
         .expect("the entry before");
-    let (at, kind) = (now().0, "x".to_owned());
+    let (at, kind) = (now().to_string(), "x".to_owned());
     let by = serde_json::to_string(&actor(app_version)).expect("json");
     let entry = Entry { seq, at, actor: by, app_version: app_version.to_owned(), kind, body: body.to_owned() };
     for Linked { entry, chain } in chain::chain(&run_id(run), before.as_deref(), vec![entry]) {

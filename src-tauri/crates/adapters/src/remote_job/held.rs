@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight_engine::ports::{Environment, PortResult, Taker};
-use greenlight_types::{ErrorCode, Failure, Holder, RunId, Stamp};
+use greenlight_types::{ErrorCode, Failure, Holder, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::unreadable;
@@ -44,9 +44,9 @@ pub(crate) fn environment(frame: &str) -> PortResult<Environment> {
             .filter(|value| !value.is_empty())
             .ok_or_else(|| unreadable(frame))
     };
-    let seconds = |name: &str| -> PortResult<Option<Stamp>> {
+    let seconds = |name: &str| -> PortResult<Option<Timestamp>> {
         let seconds: i64 = value(name)?.parse().map_err(|_| unreadable(frame))?;
-        Ok((seconds > 0).then(|| greenlight_engine::time::from_ms(seconds.saturating_mul(1000))).flatten())
+        Ok((seconds > 0).then(|| Timestamp::from_second(seconds)).flatten())
     };
     let holder = match value("run")? {
         NOBODY => None,
@@ -94,7 +94,7 @@ mod tests {
         let told = environment(&line).expect("an answer");
         let holder = told.holder.expect("somebody");
         assert_eq!((holder.person, holder.reason), (taker.person, taker.reason));
-        assert_eq!(holder.since.0, "2023-11-14T22:13:20.000Z");
+        assert_eq!(holder.since.to_string(), "2023-11-14T22:13:20.000Z");
         assert!(holder.seen.is_some());
         assert_eq!((told.machine_id.as_str(), told.boot_id.as_str()), ("m", "b"));
     }

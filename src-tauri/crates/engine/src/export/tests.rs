@@ -9,8 +9,8 @@ use crate::profile;
 
 const HOSTILE: &str = "# head\n<script>alert(1)</script> [x](http://evil) | `a`";
 
-fn at(minute: u32) -> Stamp {
-    Stamp(format!("2026-11-23T09:{minute:02}:00.000Z"))
+fn at(minute: u32) -> Timestamp {
+    format!("2026-11-23T09:{minute:02}:00Z").parse().expect("a time")
 }
 
 fn plan() -> StepPlan {
@@ -40,7 +40,7 @@ fn plan() -> StepPlan {
         irreversible: true,
         way_back: WayBack::NothingToUndo,
         by_hand: ByHand { lines: Vec::new(), page: None },
-        inputs: std::collections::BTreeMap::new(),
+        inputs: greenlight_types::PlanInputs::CheckSite,
     }
 }
 

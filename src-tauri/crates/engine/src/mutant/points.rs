@@ -1,6 +1,6 @@
 //! What seeded defects do where one line in a step would not do. Each function changes nothing while its defects are off.
 
-use greenlight_types::{EventBody, Fact, Observation, RunView, Stamp, StepId, StepPlan};
+use greenlight_types::{EventBody, Fact, Observation, RunView, StepId, StepPlan, Timestamp};
 use serde_json::Value;
 
 use super::{Mutant, is};
@@ -71,14 +71,14 @@ pub(crate) fn spoil(body: &mut Value, image: &str) {
 
 /// What the machine says of a job, read wrongly.
 pub(crate) fn misread(mut status: JobStatus) -> JobStatus {
-    let well = |finished_at: Option<Stamp>| JobState::Finished {
+    let well = |finished_at: Option<Timestamp>| JobState::Finished {
         exit: 0,
-        finished_at: finished_at.unwrap_or_else(|| Stamp(String::new())),
+        finished_at: finished_at.unwrap_or(Timestamp::EPOCH),
     };
     let misread = match &status.state {
-        JobState::Finished { finished_at, .. } => is(Mutant::NonZeroIsSuccess).then(|| well(Some(finished_at.clone()))),
-        JobState::Lost { .. } => is(Mutant::LostIsFinished).then(|| well(status.started_at.clone())),
-        JobState::Running if is(Mutant::RunningIsFinished) => Some(well(status.started_at.clone())),
+        JobState::Finished { finished_at, .. } => is(Mutant::NonZeroIsSuccess).then(|| well(Some(*finished_at))),
+        JobState::Lost { .. } => is(Mutant::LostIsFinished).then(|| well(status.started_at)),
+        JobState::Running if is(Mutant::RunningIsFinished) => Some(well(status.started_at)),
         JobState::Running => is(Mutant::RunningIsNotStarted).then_some(JobState::NotStarted),
         JobState::Absent
         | JobState::NotStarted
@@ -98,8 +98,8 @@ pub(crate) fn unseen_file() -> Option<(String, String, String)> {
 }
 
 /// The end of the newest attempt of a backup, whatever became of it.
-pub(crate) fn last_attempt(run: &RunView) -> Option<Stamp> {
-    let ended_at = || crate::fold::step(run, StepId::BackUp)?.ended_at.clone();
+pub(crate) fn last_attempt(run: &RunView) -> Option<Timestamp> {
+    let ended_at = || crate::fold::step(run, StepId::BackUp)?.ended_at;
     is(Mutant::BackupAgeOfLastAttempt).then(ended_at).flatten()
 }
 
@@ -143,8 +143,8 @@ pub(crate) fn gives_up(seen: Observation, waited_s: u64) -> Observation {
 }
 
 /// An image that nobody saw in the registry.
-pub(crate) fn unseen_image(sent_at: &Stamp) -> Option<Image> {
-    is(Mutant::PackageUnseen).then(|| Image { digest: "sha256:unseen".into(), pushed_at: sent_at.clone() })
+pub(crate) fn unseen_image(sent_at: &Timestamp) -> Option<Image> {
+    is(Mutant::PackageUnseen).then(|| Image { digest: "sha256:unseen".into(), pushed_at: *sent_at })
 }
 
 /// A verdict on the servers by another rule than that of TRAP-E6.
@@ -153,7 +153,8 @@ pub(crate) fn judge(service: &ServiceSnapshot, wanted: &Wanted<'_>) -> Option<Ve
     let is_ours = primary.task_definition == wanted.ours;
     let is_stable = service.deployments.len() == 1 && service.running == service.desired;
     let is_done = is(Mutant::TrustStable) && is_stable
-        || is(Mutant::AnyCompletedIsOurs) && service.deployments.iter().any(|one| one.rollout_state == "COMPLETED")
+        || is(Mutant::AnyCompletedIsOurs)
+            && service.deployments.iter().any(|one| one.rollout_state == crate::ports::RolloutState::Completed)
         || is(Mutant::RollbackAccepted) && !is_ours
         || is(Mutant::OldServersIgnored) && is_ours && primary.running >= service.desired;
     let deployment = primary.id.clone();

@@ -1,7 +1,8 @@
 //! AWS: task definitions, the service and its tasks, images, logs, and whose credentials they are.
 
 use async_trait::async_trait;
-use greenlight_types::Stamp;
+use greenlight_types::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 
@@ -17,7 +18,7 @@ pub struct TaskDefinition {
     /// The `tags` array beside it (TRAP-T2).
     pub tags: serde_json::Value,
     /// Who registered it, and when, if the service says so.
-    pub registered: Option<(String, Stamp)>,
+    pub registered: Option<(String, Timestamp)>,
 }
 
 /// ECS task definitions as raw JSON (TRAP-T1: a typed SDK drops fields that it does not know).
@@ -30,17 +31,153 @@ pub trait TaskDefinitions: Send + Sync {
     async fn register(&self, body: &serde_json::Value) -> PortResult<TaskDefinition>;
 }
 
+/// Status of a deployment within its service (ECS API, `Deployment.status`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DeploymentStatus {
+    /// The newest deployment, which is in charge.
+    Primary,
+    /// An older deployment that still has running tasks.
+    Active,
+    /// A deployment that was replaced completely.
+    Inactive,
+    /// A word that this version does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl DeploymentStatus {
+    /// Reads the word of the ECS API.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "PRIMARY" => Self::Primary,
+            "ACTIVE" => Self::Active,
+            "INACTIVE" => Self::Inactive,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// Progress of a rolling deployment (ECS API, `Deployment.rolloutState`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RolloutState {
+    /// Tasks are being replaced.
+    InProgress,
+    /// Every task was replaced.
+    Completed,
+    /// The circuit breaker ended the deployment.
+    Failed,
+    /// The service sends no state (a deployment controller other than `ECS`).
+    #[serde(rename = "")]
+    NotSent,
+    /// A word that this version does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl RolloutState {
+    /// Reads the word of the ECS API; an empty word is a state that was not sent.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "IN_PROGRESS" => Self::InProgress,
+            "COMPLETED" => Self::Completed,
+            "FAILED" => Self::Failed,
+            "" => Self::NotSent,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// Where a task is in its life (ECS Developer Guide, "Amazon ECS task lifecycle").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TaskStatus {
+    /// Before `Running`.
+    Provisioning,
+    /// Before `Running`.
+    Pending,
+    /// Before `Running`.
+    Activating,
+    /// Its containers run.
+    Running,
+    /// After `Running`.
+    Deactivating,
+    /// After `Running`.
+    Stopping,
+    /// After `Running`.
+    Deprovisioning,
+    /// It has ended; ECS lists it for about an hour.
+    Stopped,
+    /// A word that this version does not know: neither serving nor stopped.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl TaskStatus {
+    /// Reads the word of the ECS API.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "PROVISIONING" => Self::Provisioning,
+            "PENDING" => Self::Pending,
+            "ACTIVATING" => Self::Activating,
+            "RUNNING" => Self::Running,
+            "DEACTIVATING" => Self::Deactivating,
+            "STOPPING" => Self::Stopping,
+            "DEPROVISIONING" => Self::Deprovisioning,
+            "STOPPED" => Self::Stopped,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// Health of a task (ECS API, `Task.healthStatus`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TaskHealth {
+    /// The health check passes.
+    Healthy,
+    /// The health check fails.
+    Unhealthy,
+    /// No health check is defined, or it has not run yet.
+    Unknown,
+}
+
+impl TaskHealth {
+    /// Reads the word of the ECS API.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "HEALTHY" => Self::Healthy,
+            "UNHEALTHY" => Self::Unhealthy,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The deployment circuit breaker of a service (ECS API, `DeploymentCircuitBreaker`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CircuitBreaker {
+    /// Whether failed starts end a deployment.
+    pub is_enabled: bool,
+    /// Whether ECS then goes back to the last completed deployment.
+    pub rolls_back: bool,
+}
+
 /// A deployment of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
     /// Deployment id: `ecs-svc/…`.
     pub id: String,
-    /// `PRIMARY`, `ACTIVE`, `INACTIVE`.
-    pub status: String,
+    /// Whether it is in charge.
+    pub status: DeploymentStatus,
     /// ARN of its revision.
     pub task_definition: String,
-    /// `IN_PROGRESS`, `COMPLETED`, `FAILED`; empty when not sent.
-    pub rollout_state: String,
+    /// How far it is.
+    pub rollout_state: RolloutState,
     /// In AWS's words.
     pub rollout_reason: String,
     /// Wanted tasks.
@@ -50,7 +187,7 @@ pub struct Deployment {
     /// Failed tasks so far.
     pub failed: u32,
     /// When it was created.
-    pub created_at: Stamp,
+    pub created_at: Timestamp,
 }
 
 /// A service as AWS describes it.
@@ -64,15 +201,15 @@ pub struct ServiceSnapshot {
     pub running: u32,
     /// Its deployments.
     pub deployments: Vec<Deployment>,
-    /// Whether the circuit breaker is on, and whether it rolls back.
-    pub breaker: Option<(bool, bool)>,
+    /// Its circuit breaker; `None` when the service does not say.
+    pub breaker: Option<CircuitBreaker>,
 }
 
 impl ServiceSnapshot {
     /// The deployment in charge.
     #[must_use]
     pub fn primary(&self) -> Option<&Deployment> {
-        self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
+        self.deployments.iter().find(|deployment| deployment.status == DeploymentStatus::Primary)
     }
 }
 
@@ -83,10 +220,10 @@ pub struct TaskSnapshot {
     pub id: String,
     /// ARN of its revision.
     pub task_definition: String,
-    /// `PROVISIONING`, `PENDING`, `RUNNING`, `STOPPED`, …
-    pub last_status: String,
-    /// `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
-    pub health: String,
+    /// Where it is in its life.
+    pub last_status: TaskStatus,
+    /// Its health check.
+    pub health: TaskHealth,
     /// Why it stopped, in AWS's words.
     pub stopped_reason: String,
     /// Exit code of the profile's container, when it ended.
@@ -94,7 +231,7 @@ pub struct TaskSnapshot {
     /// Digest of the image of the profile's container.
     pub image_digest: String,
     /// When it was created.
-    pub created_at: Stamp,
+    pub created_at: Timestamp,
 }
 
 /// The ECS service of the profile.
@@ -112,7 +249,7 @@ pub struct Image {
     /// `sha256:…`.
     pub digest: String,
     /// When it was pushed.
-    pub pushed_at: Stamp,
+    pub pushed_at: Timestamp,
 }
 
 /// The image repository of the profile.

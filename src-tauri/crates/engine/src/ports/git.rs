@@ -1,7 +1,7 @@
 //! The repository: the app's own bare clone and its remote.
 
 use async_trait::async_trait;
-use greenlight_types::Stamp;
+use greenlight_types::Timestamp;
 
 use super::PortResult;
 
@@ -36,7 +36,7 @@ pub struct CommitInfo {
     /// Author's name.
     pub author: String,
     /// Author's time.
-    pub at: Stamp,
+    pub at: Timestamp,
 }
 
 /// An annotated tag of our clone.
@@ -47,7 +47,7 @@ pub struct TagInfo {
     /// Tagger's name; empty when it has none.
     pub tagger: String,
     /// Tagger's time.
-    pub at: Stamp,
+    pub at: Timestamp,
 }
 
 /// Author and committer of what the app writes.
@@ -58,7 +58,7 @@ pub struct Signature {
     /// E-mail address.
     pub email: String,
     /// Time; the same time gives the same ids.
-    pub at: Stamp,
+    pub at: Timestamp,
 }
 
 /// Result of a merge in our clone.

@@ -1,7 +1,7 @@
 //! GitHub: who the token belongs to, and the workflows.
 
 use async_trait::async_trait;
-use greenlight_types::Stamp;
+use greenlight_types::Timestamp;
 
 use super::PortResult;
 
@@ -11,7 +11,7 @@ pub struct GithubIdentity {
     /// Login.
     pub login: String,
     /// `github-authentication-token-expiration`, when sent.
-    pub expires_at: Option<Stamp>,
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A workflow run.
@@ -34,7 +34,7 @@ pub struct BuildRun {
     /// Login of who started it.
     pub actor: String,
     /// When it was created, by GitHub's clock.
-    pub created_at: Stamp,
+    pub created_at: Timestamp,
     /// Page.
     pub url: String,
 }
@@ -51,7 +51,7 @@ pub struct BuildJob {
     /// As in [`BuildRun::conclusion`].
     pub conclusion: Option<String>,
     /// When it ended.
-    pub completed_at: Option<Stamp>,
+    pub completed_at: Option<Timestamp>,
     /// Its steps: name, status, conclusion.
     pub steps: Vec<BuildStep>,
 }
@@ -92,8 +92,12 @@ pub trait Builds: Send + Sync {
     /// Runs of this workflow started by `workflow_dispatch`, of this commit where one is given, created at or after
     /// `since`, newest first,
     /// at most 100.
-    async fn dispatched_runs(&self, workflow: &str, head_sha: Option<&str>, since: &Stamp)
-    -> PortResult<Vec<BuildRun>>;
+    async fn dispatched_runs(
+        &self,
+        workflow: &str,
+        head_sha: Option<&str>,
+        since: &Timestamp,
+    ) -> PortResult<Vec<BuildRun>>;
     /// One run; `None` when GitHub does not know it.
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>>;
     /// Jobs of the newest attempt of a run, at most 100.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use greenlight_types::{Holder, RunId, RunView, StagingMachine, Stamp};
+use greenlight_types::{Holder, RunId, RunView, StagingMachine, Timestamp};
 
 use super::PortResult;
 use crate::mutant::{self, Mutant};
@@ -126,7 +126,7 @@ pub enum JobState {
         /// Exit code.
         exit: i32,
         /// When, by the host's clock.
-        finished_at: Stamp,
+        finished_at: Timestamp,
     },
     /// It started, and nothing runs, and there is no result: killed, or the host was restarted or replaced. Outcome
     /// unknown.
@@ -145,9 +145,9 @@ impl JobState {
 
     /// Exit code and time of the end of its script, once it has ended with a result.
     #[must_use]
-    pub const fn end(&self) -> Option<(i32, &Stamp)> {
+    pub const fn end(&self) -> Option<(i32, Timestamp)> {
         match self {
-            Self::Finished { exit, finished_at } => Some((*exit, finished_at)),
+            Self::Finished { exit, finished_at } => Some((*exit, *finished_at)),
             Self::Absent
             | Self::NotStarted
             | Self::Busy
@@ -174,7 +174,7 @@ pub struct JobStatus {
     /// Its state.
     pub state: JobState,
     /// When it started, by the host's clock.
-    pub started_at: Option<Stamp>,
+    pub started_at: Option<Timestamp>,
     /// Bytes of output so far.
     pub output_bytes: u64,
 }

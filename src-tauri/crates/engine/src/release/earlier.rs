@@ -38,7 +38,7 @@ pub(super) async fn not_newer(
 }
 
 fn when(run: &RunView) -> String {
-    let at = run.ended_at.as_ref().unwrap_or(&run.drafted_at);
+    let at = run.ended_at.unwrap_or(run.drafted_at);
     format!("on {} by {}", crate::time::in_words(at), run.people.join(", "))
 }
 

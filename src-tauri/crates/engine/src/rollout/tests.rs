@@ -1,24 +1,25 @@
 //! Tests of the verdict, one trap at a time.
 
-use greenlight_types::Stamp;
+use greenlight_types::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ports::CircuitBreaker;
 
 const OURS: &str = "arn:aws:ecs:us-east-1:676917001797:task-definition/rally-prod:143";
 const OLD: &str = "arn:aws:ecs:us-east-1:676917001797:task-definition/rally-prod:142";
 const OTHER: &str = "arn:aws:ecs:us-east-1:676917001797:task-definition/rally-prod:141";
 
-fn stamp(second: u32) -> Stamp {
-    Stamp(format!("2026-11-23T09:00:{second:02}.000Z"))
+fn stamp(second: u32) -> Timestamp {
+    format!("2026-11-23T09:00:{second:02}Z").parse().expect("a time")
 }
 
 fn deployment(id: &str, status: &str, arn: &str, state: &str, running: u32) -> Deployment {
     Deployment {
         id: id.to_owned(),
-        status: status.to_owned(),
+        status: DeploymentStatus::parse(status),
         task_definition: arn.to_owned(),
-        rollout_state: state.to_owned(),
+        rollout_state: RolloutState::parse(state),
         rollout_reason: format!("{id} says why"),
         desired: 2,
         running,
@@ -35,8 +36,8 @@ fn task(id: &str, arn: &str, status: &str, health: &str) -> TaskSnapshot {
     TaskSnapshot {
         id: id.to_owned(),
         task_definition: arn.to_owned(),
-        last_status: status.to_owned(),
-        health: health.to_owned(),
+        last_status: TaskStatus::parse(status),
+        health: TaskHealth::parse(health),
         stopped_reason: String::new(),
         exit_code: None,
         image_digest: String::new(),
@@ -66,8 +67,8 @@ fn a_finished_rollout_is_done() {
 #[test]
 fn each_thing_that_is_not_yet_so_keeps_it_from_being_done() {
     let changes: [fn(&mut ServiceSnapshot, &mut Vec<TaskSnapshot>); 10] = [
-        |service, _| service.deployments[0].rollout_state = "IN_PROGRESS".to_owned(),
-        |service, _| service.deployments[0].rollout_state = String::new(),
+        |service, _| service.deployments[0].rollout_state = RolloutState::InProgress,
+        |service, _| service.deployments[0].rollout_state = RolloutState::NotSent,
         |service, _| service.deployments.push(deployment("old", "ACTIVE", OLD, "COMPLETED", 0)),
         |service, _| service.running = 1,
         |service, _| service.deployments[0].running = 1,
@@ -78,8 +79,8 @@ fn each_thing_that_is_not_yet_so_keeps_it_from_being_done() {
             tasks.clear();
         },
         |_, tasks| tasks[0].task_definition = OLD.to_owned(),
-        |_, tasks| tasks[0].health = "UNHEALTHY".to_owned(),
-        |_, tasks| tasks[0].last_status = "PENDING".to_owned(),
+        |_, tasks| tasks[0].health = TaskHealth::Unhealthy,
+        |_, tasks| tasks[0].last_status = TaskStatus::Pending,
     ];
     for (number, change) in changes.iter().enumerate() {
         let (mut service, mut tasks) = finished();
@@ -130,7 +131,7 @@ fn failing_starts_show_their_reason_and_whether_it_is_expected() {
         2,
         vec![deployment("new", "PRIMARY", OURS, "IN_PROGRESS", 0), deployment("old", "ACTIVE", OLD, "COMPLETED", 2)],
     );
-    service.breaker = Some((true, true));
+    service.breaker = Some(CircuitBreaker { is_enabled: true, rolls_back: true });
     service.deployments[0].failed = 4;
     let mut failed = task("c", OURS, "STOPPED", "UNKNOWN");
     failed.stopped_reason = "Essential container in task exited: old schema".to_owned();
@@ -192,10 +193,10 @@ proptest! {
         let service = service(OURS, running, deployments);
         if let Verdict::Done { servers, .. } = judge(&service, &tasks, has_begun).verdict {
             prop_assert_eq!(servers, 2);
-            let alive: Vec<_> = tasks.iter().filter(|t| t.last_status == "RUNNING" || t.last_status == "PENDING").collect();
+            let alive: Vec<_> = tasks.iter().filter(|t| t.last_status == TaskStatus::Running || t.last_status == TaskStatus::Pending).collect();
             prop_assert_eq!(alive.len(), 2);
-            prop_assert!(alive.iter().all(|t| t.task_definition == OURS && t.last_status == "RUNNING" && t.health != "UNHEALTHY"));
-            prop_assert!(service.deployments.iter().all(|d| d.status != "ACTIVE"));
+            prop_assert!(alive.iter().all(|t| t.task_definition == OURS && t.last_status == TaskStatus::Running && t.health != TaskHealth::Unhealthy));
+            prop_assert!(service.deployments.iter().all(|d| d.status != DeploymentStatus::Active));
         }
     }
 }

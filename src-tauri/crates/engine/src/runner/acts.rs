@@ -53,7 +53,7 @@ impl Runner {
             return Err(Failure::new(ErrorCode::BadInput, "start Prepare: say that testing is finished"));
         }
         // Git keeps whole seconds.
-        let commit_time = crate::time::whole_seconds(&self.parts.clock.now());
+        let commit_time = self.parts.clock.now().whole_seconds();
         self.append_by(by, vec![EventBody::PrepareStarted { statement, commit_time, begun }]).await
     }
 

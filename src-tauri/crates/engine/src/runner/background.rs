@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use greenlight_types::{LineSource, RunState, RunView, Seen, SiteView};
+use greenlight_types::{LineSource, RunState, RunView, Seen, SiteView, Timestamp};
 
 use super::{Done, Runner};
 use crate::{
     log_follow::{Labels, LogFollow},
     step::StepContext,
-    steps, time,
+    steps,
 };
 
 const LOG_PAUSE: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ fn goes_on(cx: &StepContext) -> bool {
 
 async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: u32) {
     let run = cx.run();
-    let from = run.deploy_started_at.as_ref().and_then(time::ms).unwrap_or(0);
+    let from = run.deploy_started_at.map_or(0, Timestamp::as_millisecond);
     let mut follow = if kept == 0 { LogFollow::starting(from) } else { LogFollow::resuming(from, tail, kept) };
     let mut labels = Labels::default();
     for _ in 0..MOST_LOOKS {
@@ -76,7 +76,7 @@ async fn read_pages(
     labels: &mut Labels,
 ) -> Result<(), greenlight_types::Failure> {
     let mut is_asked = false;
-    let now = time::ms(&cx.ports.clock.now()).unwrap_or(0);
+    let now = cx.ports.clock.now().as_millisecond();
     let from = follow.next_query(now);
     let mut token: Option<String> = None;
     for _ in 0..MOST_PAGES {

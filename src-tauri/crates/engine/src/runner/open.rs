@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::stream::FuturesUnordered;
-use greenlight_types::{Actor, Failure, Retry, RunId, RunResult, RunState, RunView, Status, StepId};
+use greenlight_types::{Actor, Failure, PlanInputs, Retry, RunId, RunResult, RunState, RunView, Status, StepId};
 use tokio::sync::{mpsc, watch};
 
 use super::{Message, Runner, refuse, sink::RunnerSink};
@@ -83,8 +83,8 @@ async fn earlier(journal: &dyn Journal, view: &RunView) -> Result<Earlier, Failu
 fn released(earlier: &RunView) -> Option<(String, String)> {
     let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
     let step = fold::step(earlier, StepId::RunMigration).filter(|_| is_release)?;
-    let hash = step.plan.as_ref()?.input("folder_hash").to_owned();
-    (!hash.is_empty()).then(|| (earlier.version.to_string(), hash))
+    let PlanInputs::RunMigration(inputs) = &step.plan.as_ref()?.inputs else { return None };
+    Some((earlier.version.to_string(), inputs.folder_hash.clone()?))
 }
 
 /// The migration of a run that may have started, or was done by hand. One that did not start for certain is none.
@@ -99,7 +99,7 @@ fn started(earlier: &RunView) -> Option<EarlierStart> {
     Some(EarlierStart {
         address: staging.address.clone(),
         machine_id: staging.machine_id.clone(),
-        at: step.started_at.clone().or_else(|| step.ended_at.clone()),
+        at: step.started_at.or(step.ended_at),
         by: step.started_by.clone().unwrap_or_default(),
     })
 }

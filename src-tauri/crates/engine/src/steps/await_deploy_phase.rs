@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen, Status, StepId, StepPlan,
-    WayBack,
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen, Status, StepId,
+    StepPlan, WayBack,
 };
 use regex::Regex;
 
@@ -44,6 +44,7 @@ impl Step for AwaitDeployPhase {
         Ok(PlanDraft::new(
             self,
             &run,
+            PlanInputs::AwaitDeployPhase,
             "Watch AWS",
             format!(
                 "Waits until AWS starts putting {} in place. It will fail to start until the database is migrated; that is \
@@ -78,7 +79,7 @@ pub(super) fn expected(run: &RunView) -> Vec<Regex> {
 /// ARN of what served when the build was started.
 pub(super) fn serving_before(run: &RunView) -> String {
     let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
-    plan.map(|plan| plan.input("serving_before").to_owned()).unwrap_or_default()
+    plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
 }
 
 /// As [`look`]; a build that failed ends the wait, whatever AWS answers.
@@ -110,7 +111,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let seen = rollout::assess(&service, &tasks, &wanted);
     cx.sink.seen(Seen::Servers(seen.view));
     let began = |deployment: String| {
-        let at = service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at.clone());
+        let at = service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {
             evidence: vec![format!("AWS started deployment {deployment} with {}.", last(&ours))],
             facts: vec![Fact::DeployPhaseBegan {

@@ -6,7 +6,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen, StepId, StepPlan, WayBack,
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen, StepId, StepPlan,
+    WayBack,
 };
 use regex::Regex;
 
@@ -46,6 +47,7 @@ impl Step for AwaitRollout {
         Ok(PlanDraft::new(
             self,
             &run,
+            PlanInputs::AwaitRollout,
             "Watch the servers",
             format!("Watches the servers until all of them run {}. Nothing is changed by watching.", run.version),
         )

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Retry, Role, RunView,
-    Stamp, Status, StepId, StepPlan, WayBack,
+    BackupInputs, Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, Gate, JobInputs, LineSource,
+    Observation, PlanInputs, Retry, Role, RunView, Status, StepId, StepPlan, Timestamp, WayBack,
 };
 
 mod file;
 
 use super::{
-    database,
+    database, foreign_plan,
     job::{self, Ended},
     need, shell_quote,
 };
@@ -73,7 +73,11 @@ impl Step for BackUp {
             }
             None => ("Back up the database", lede),
         };
-        let draft = PlanDraft::new(self, &run, button, lede)
+        let inputs = BackupInputs {
+            job: JobInputs::Start { job: id.clone(), late, script: job::script(&run, &inner) },
+            database: database::input(&said).filter(|line| !line.is_empty()),
+        };
+        let draft = PlanDraft::new(self, &run, PlanInputs::BackUp(inputs), button, lede)
             .by_hand(
                 vec![
                     format!("ssh -i {} {}@{}", run.profile.host.key_file, host.user, host.address),
@@ -83,9 +87,6 @@ impl Step for BackUp {
                 ],
                 None,
             )
-            .input("job", id.clone())
-            .input("late", late)
-            .input("script", job::script(&run, &inner))
             .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
             .line("Job", id)
             .gate(
@@ -120,17 +121,17 @@ impl Step for BackUp {
             return prove_adopted(cx, &host, plan).await;
         }
         if entry == Entry::Start && mutant::is(Mutant::YesterdaysBackupCounts) {
-            let long_ago = Stamp("1970-01-01T00:00:00.000Z".into());
-            return prove(cx, &host, plan, &long_ago, &cx.ports.clock.now()).await;
+            return prove(cx, &host, plan, Timestamp::EPOCH, cx.ports.clock.now()).await;
         }
-        let job = plan.input("job");
-        match job::drive(cx, self.id(), LineSource::Backup, &host, plan, entry, &asked_at).await {
+        let Some(inputs) = plan.inputs.job() else { return foreign_plan(plan) };
+        let job = inputs.id();
+        match job::drive(cx, self.id(), LineSource::Backup, &host, inputs, entry, asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit, started_at, finished_at, .. }
                 if exit == 0 || mutant::is(Mutant::BackupExitIgnored) =>
             {
-                prove(cx, &host, plan, &started_at, &finished_at).await
+                prove(cx, &host, plan, started_at, finished_at).await
             }
             Ended::Finished { exit, tail, .. } => Outcome::Failed(
                 job::script_failed("backup", job, exit, &tail)
@@ -140,8 +141,8 @@ impl Step for BackUp {
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
-        match plan {
-            Some(plan) => job::observe(cx, plan.input("job")).await,
+        match job::id_of(plan) {
+            Some(job) => job::observe(cx, &job).await,
             None => Observation::Unknown {
                 why: "a backup that somebody took by hand cannot be recognised by the app".into(),
             },
@@ -149,7 +150,7 @@ impl Step for BackUp {
     }
 
     fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
-        plan.map(|plan| plan.input("job").to_owned()).filter(|job| !job.is_empty())
+        job::id_of(plan)
     }
 
     fn roll_back(&self, _run: &RunView) -> WayBack {
@@ -174,7 +175,7 @@ impl Step for BackUp {
     fn still_counts(&self, run: &RunView) -> Option<String> {
         let proved = crate::fold::newest(run, FactKind::BackupProved)?;
         let Fact::BackupProved { file, size, finished_at, .. } = proved else { return None };
-        let at = crate::time::in_words(finished_at);
+        let at = crate::time::in_words(*finished_at);
         Some(format!("The backup of {at} counts until a newer one is proved: {file}, {size}."))
     }
 
@@ -185,15 +186,15 @@ impl Step for BackUp {
         if step.status == Status::Warned && self.still_counts(run).is_some_and(|words| step.evidence.contains(&words)) {
             return None;
         }
-        let finished_at = step.ended_at.clone().or_else(|| step.started_at.clone())?;
+        let finished_at = step.ended_at.or(step.started_at)?;
         Some(vec![Fact::BackupProved {
-            job: plan.map(|plan| plan.input("job").to_owned()).unwrap_or_default(),
+            job: job::id_of(plan).unwrap_or_default(),
             file: note.to_owned(),
             size: "as said".into(),
             finished_at,
             proof: format!("{person} saw the file"),
             confirmed_by: Some(person.to_owned()),
-            database: plan.map(database::at_plan).unwrap_or_default(),
+            database: plan.and_then(|plan| plan.inputs.database()).unwrap_or_default().to_owned(),
         }])
     }
 }
@@ -201,7 +202,7 @@ impl Step for BackUp {
 /// When the backup that counts ended, in words.
 pub(super) fn backup_time(run: &RunView) -> Option<String> {
     match crate::fold::newest(run, FactKind::BackupProved) {
-        Some(Fact::BackupProved { finished_at, .. }) => Some(crate::time::in_words(finished_at)),
+        Some(Fact::BackupProved { finished_at, .. }) => Some(crate::time::in_words(*finished_at)),
         _ => None,
     }
 }
@@ -212,13 +213,14 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
     let Fact::BackupProved { file: path, size, finished_at, confirmed_by, .. } = &proved else {
         return Err(unproved("nobody proved it", ""));
     };
-    let finished_at = mutant::last_attempt(run).unwrap_or_else(|| finished_at.clone());
-    let age = crate::time::minutes_between(&finished_at, &cx.ports.clock.now());
-    let is_fresh = age <= run.profile.backup.max_age_minutes || mutant::is(Mutant::BackupAgeIgnored);
+    let finished_at = mutant::last_attempt(run).unwrap_or(*finished_at);
+    let age = age_minutes(finished_at, cx.ports.clock.now());
+    let limit = u64::from(run.profile.backup.max_age_minutes);
+    let is_fresh = age.is_some_and(|age| age <= limit) || mutant::is(Mutant::BackupAgeIgnored);
     // What a person saw has the person's words for its name.
     let changed = if confirmed_by.is_none() && !mutant::is(Mutant::BackupFileForgotten) {
         let folder = file::folder(cx, run, host).await?;
-        file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, &finished_at)
+        file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, finished_at)
     } else {
         None
     };
@@ -226,8 +228,20 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
         id: "backupProved".into(),
         passed: is_fresh && changed.is_none(),
         text: "The backup of this release is proved, fresh enough and still there".into(),
-        detail: changed.unwrap_or_else(|| format!("{} · {size} · {age} min old", crate::time::in_words(&finished_at))),
+        detail: changed.unwrap_or_else(|| {
+            let ended = crate::time::in_words(finished_at);
+            match age {
+                Some(age) => format!("{ended} · {size} · {age} min old"),
+                None => format!("{ended} · {size} · this computer's clock was set back: its age is not known"),
+            }
+        }),
     })
+}
+
+/// Age of a backup in whole minutes. `None` when it ended in the future: this computer's clock was set back.
+fn age_minutes(finished_at: Timestamp, now: Timestamp) -> Option<u64> {
+    let slack = Duration::from_secs(file::CLOCK_SLACK.unsigned_abs());
+    finished_at.until(now.plus(slack)).map(|age| age.saturating_sub(slack).as_secs() / 60)
 }
 
 /// The migration of this version that ever started on the machine; asked where it decides about a backup.
@@ -243,18 +257,17 @@ async fn migration_started(cx: &StepContext, run: &RunView, host: &HostAddress) 
 /// Once the migration of a release that is continued here has started, the backup before it is the one that counts: none that
 /// is made after it could bring the old database back. In any other release each run makes its own (RELEASE.md 5).
 fn before_the_migration(run: &RunView, migration: Option<&JobStatus>, backups: &[JobStatus]) -> Option<JobStatus> {
-    let began = crate::time::ms(migration.filter(|_| run.begun.is_some())?.started_at.as_ref()?);
-    let ended =
-        |one: &JobStatus| one.state.end().filter(|(exit, _)| *exit == 0).and_then(|(_, at)| crate::time::ms(at));
+    let began = migration.filter(|_| run.begun.is_some())?.started_at?;
+    let ended = |one: &JobStatus| one.state.end().filter(|(exit, _)| *exit == 0).map(|(_, at)| at);
     let before = backups.iter().filter_map(|one| Some((ended(one)?, one)));
-    before.filter(|(at, _)| Some(*at) <= began).max_by_key(|(at, _)| *at).map(|(_, one)| one.clone())
+    before.filter(|(at, _)| *at <= began).max_by_key(|(at, _)| *at).map(|(_, one)| one.clone())
 }
 
 /// A backup that is taken again after a migration started, on another computer or where this one has no answer, would hold what
 /// that left behind, and would count.
 fn no_migration_started(run: &RunView, migration: Option<&JobStatus>) -> Option<Gate> {
     crate::fold::newest(run, FactKind::BackupProved)?;
-    let since = |one: &JobStatus| one.started_at.as_ref().map(crate::time::in_words).unwrap_or_default();
+    let since = |one: &JobStatus| one.started_at.map(crate::time::in_words).unwrap_or_default();
     Some(Gate {
         id: "noMigrationStarted".into(),
         passed: migration.is_none(),
@@ -272,21 +285,21 @@ fn adopt(step: &BackUp, run: &RunView, one: &JobStatus) -> StepPlan {
          looked at and proved here, and none is made.",
         run.version
     );
-    PlanDraft::new(step, run, "", lede)
-        .input("job", one.id.clone())
+    let job = JobInputs::Follow { job: one.id.clone(), started_at: one.started_at, finished_at: None };
+    PlanDraft::new(step, run, PlanInputs::BackUp(BackupInputs { job, database: None }), "", lede)
         .line("Job", one.id.clone())
         .follows(format!("{} ended before the migration started.", one.id), "Prove that backup")
         .finish()
 }
 
 async fn prove_adopted(cx: &StepContext, host: &HostAddress, plan: &StepPlan) -> Outcome {
-    let job = plan.input("job");
-    match job::ask(cx, job).await {
+    let Some(job) = job::id_of(Some(plan)) else { return foreign_plan(plan) };
+    match job::ask(cx, &job).await {
         Ok(JobStatus { state: JobState::Finished { exit: 0, finished_at }, started_at, .. }) => {
-            let started_at = started_at.unwrap_or_else(|| finished_at.clone());
-            prove(cx, host, plan, &started_at, &finished_at).await
+            let started_at = started_at.unwrap_or(finished_at);
+            prove(cx, host, plan, started_at, finished_at).await
         }
-        Ok(_) => Outcome::Failed(unproved("the job did not end well", job)),
+        Ok(_) => Outcome::Failed(unproved("the job did not end well", &job)),
         Err(failure) => Outcome::Failed(failure.retry(Retry::Safe)),
     }
 }
@@ -304,10 +317,11 @@ async fn prove(
     cx: &StepContext,
     host: &HostAddress,
     plan: &StepPlan,
-    started_at: &Stamp,
-    finished_at: &Stamp,
+    started_at: Timestamp,
+    finished_at: Timestamp,
 ) -> Outcome {
-    let (run, job) = (cx.run(), plan.input("job"));
+    let Some(job) = job::id_of(Some(plan)) else { return foreign_plan(plan) };
+    let run = cx.run();
     let backup = &run.profile.backup;
     let ended = format!("The backup script finished without error ({job}).");
     if backup.artifact_directory.is_empty() {
@@ -326,7 +340,7 @@ async fn prove(
         match file::prove(cx, &run, host, started_at, finished_at).await {
             Ok(file::Proof { file, size, proof, finished_at }) => {
                 let evidence = vec![ended, format!("{file}, {size}. {proof}")];
-                let (job, database) = (job.to_owned(), database::at_plan(plan));
+                let database = plan.inputs.database().unwrap_or_default().to_owned();
                 let fact = Fact::BackupProved { job, file, size, finished_at, proof, confirmed_by: None, database };
                 return Outcome::Succeeded { evidence, facts: vec![fact] };
             }
@@ -334,7 +348,7 @@ async fn prove(
             Err(failure) => why = failure.to_string(),
         }
         // The job is over and its result stays on the host: while that does not answer, asking again is all that is left to do.
-        if job::ask(cx, job).await.is_err() {
+        if job::ask(cx, &job).await.is_err() {
             return Outcome::Unknown(why);
         }
     }
@@ -347,4 +361,18 @@ fn unproved(what: &str, detail: &str) -> Failure {
         .hint("The database was not changed. Look at the output, then take the backup again.")
         .changed(Changed::Nothing)
         .retry(Retry::Safe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_of_the_future_has_no_age() {
+        let at = |text: &str| -> Timestamp { text.parse().expect("a time") };
+        let ended = at("2026-11-23T09:00:00Z");
+        assert_eq!(age_minutes(ended, at("2026-11-23T09:29:59Z")), Some(29));
+        assert_eq!(age_minutes(ended, at("2026-11-23T08:59:59Z")), Some(0), "within the slack of two clocks");
+        assert_eq!(age_minutes(ended, at("2026-11-23T08:59:57Z")), None, "the clock was set back");
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    CheckAnswer, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen, SiteView, StepId,
-    StepPlan, WayBack,
+    CheckAnswer, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen,
+    SiteView, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
 
@@ -46,6 +46,7 @@ impl Step for CheckSite {
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::CheckSite,
             "Check the site",
             format!(
                 "The app reads the version that {} shows. Then you look at the site and answer each check.",

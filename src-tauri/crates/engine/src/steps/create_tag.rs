@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, StepId, StepPlan, WayBack,
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, StepId, StepPlan,
+    TagAction, TagInputs, WayBack,
 };
 
-use super::{find, planned_signature, short, signature, signed, tag_ref, version_commit};
+use super::{commit_inputs, find, foreign_plan, short, signature_of, tag_ref, version_commit};
 use crate::{
     elsewhere, mutant,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
@@ -33,9 +34,17 @@ impl Step for CreateTag {
         let run = cx.run();
         let commit = version_commit(&run)?;
         let tag = &run.names.tag;
+        let refs = cx.ports.git.remote_refs().await?;
+        let there = find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit));
+        let action = match there {
+            None => TagAction::Create(commit_inputs(cx, message(&run, &cx.by.person))?),
+            Some(there) if there.commit() == commit => TagAction::Exists { object: there.id.clone() },
+            Some(_) => TagAction::Taken,
+        };
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::CreateTag(TagInputs { commit: commit.clone(), action }),
             "Make the label",
             format!(
                 "Labels the commit that says {} as {tag}, so that everyone can find exactly this state. The label is made \
@@ -44,54 +53,39 @@ impl Step for CreateTag {
             ),
         )
         .by_hand(vec![format!("git tag -a {tag} -m '{} {}'", run.profile.product.name, run.version)], None)
-        .input("commit", commit.clone())
         .line("Label", tag.clone())
         .line("On commit", commit.clone());
-        let refs = cx.ports.git.remote_refs().await?;
-        match find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit)) {
-            None => Ok(signed(draft, &signature(cx)?)
-                .input(
-                    "message",
-                    format!(
-                        "{} {}\n\n{}{}\n{}{}\n",
-                        run.profile.product.name,
-                        run.version,
-                        elsewhere::RUN,
-                        run.id,
-                        elsewhere::PERSON,
-                        cx.by.person
-                    ),
-                )
-                .gate("tagFree", true, format!("The label {tag} is free"), "asked GitHub just now")
-                .finish()),
-            Some(there) if there.commit() == commit => Ok(draft
-                .input("object", there.id.clone())
-                .already(format!("GitHub has {tag} at {} already.", short(&commit)))
-                .finish()),
-            Some(there) => Ok(draft
+        Ok(match there {
+            None => draft.gate("tagFree", true, format!("The label {tag} is free"), "asked GitHub just now").finish(),
+            Some(there) if there.commit() == commit => {
+                draft.already(format!("GitHub has {tag} at {} already.", short(&commit))).finish()
+            }
+            Some(there) => draft
                 .gate(
                     "tagFree",
                     false,
                     format!("The label {tag} exists at another commit and is never moved"),
                     format!("it stands at {}, not at {}", short(there.commit()), short(&commit)),
                 )
-                .finish()),
-        }
+                .finish(),
+        })
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, _entry: Entry) -> Outcome {
         let run = cx.run();
-        let commit = plan.input("commit").to_owned();
-        if let Some(evidence) = &plan.already {
-            let facts = vec![Fact::TagMade { object: plan.input("object").to_owned(), commit, already: true }];
-            return Outcome::Already { evidence: vec![evidence.clone()], facts };
-        }
-        if plan.input("message").is_empty() {
-            return Outcome::Failed(tag_elsewhere(&run));
-        }
+        let PlanInputs::CreateTag(TagInputs { commit, action }) = &plan.inputs else { return foreign_plan(plan) };
+        let commit = commit.clone();
+        let tag = match (action, &plan.already) {
+            (TagAction::Exists { object }, Some(evidence)) => {
+                let facts = vec![Fact::TagMade { object: object.clone(), commit, already: true }];
+                return Outcome::Already { evidence: vec![evidence.clone()], facts };
+            }
+            (TagAction::Create(tag), None) => tag,
+            (TagAction::Taken, _) => return Outcome::Failed(tag_elsewhere(&run)),
+            (TagAction::Exists { .. }, None) | (TagAction::Create(_), Some(_)) => return foreign_plan(plan),
+        };
         let keep = format!("refs/greenlight/{}/tag", run.id);
-        let by = planned_signature(plan);
-        match cx.ports.git.make_tag(&commit, &run.names.tag, plan.input("message"), &by, &keep).await {
+        match cx.ports.git.make_tag(&commit, &run.names.tag, &tag.message, &signature_of(tag), &keep).await {
             Ok(object) => Outcome::Succeeded {
                 evidence: vec![format!(
                     "Labelled {} as {}. Ready on this computer, nothing published.",
@@ -133,7 +127,13 @@ impl Step for CreateTag {
     }
 }
 
-/// The tag stands at another commit.
+/// Message of the tag. Another computer reads run and person from it.
+fn message(run: &RunView, person: &str) -> String {
+    let (product, version) = (&run.profile.product.name, &run.version);
+    format!("{product} {version}\n\n{}{}\n{}{person}\n", elsewhere::RUN, run.id, elsewhere::PERSON)
+}
+
+/// The tag exists at another commit.
 pub(super) fn tag_elsewhere(run: &RunView) -> Failure {
     Failure::new(ErrorCode::TagElsewhere, format!("use the label {}: it stands at another commit", run.names.tag))
         .with("tag", run.names.tag.clone())

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use greenlight_types::{
-    Changed, Choice, ErrorCode, Fact, FactKind, Failure, Gate, Observation, Question, Retry, RunView, Stamp, StepId,
-    StepPlan,
+    Changed, Choice, ErrorCode, Fact, FactKind, Failure, Gate, Observation, Question, Retry, RunView, StepId, StepPlan,
+    Timestamp,
 };
 
 use super::job;
@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// Input of a plan: what the database said when the plan was made.
-const SAID: &str = "database";
 const DEADLINE: Duration = Duration::from_secs(20);
 /// Longest answer that is believed to be one, in characters.
 const LONGEST: usize = 200;
@@ -119,9 +118,10 @@ pub(super) async fn ask(cx: &StepContext, host: &HostAddress) -> Answer {
     }
 }
 
-/// What a plan was made on. A plan that says nothing was made where nobody can ask, or by an earlier app.
+/// The answer that a plan was made on. A plan without one was made where no probe is configured, or by an
+/// earlier version.
 fn before(plan: &StepPlan) -> Answer {
-    match plan.inputs.get(SAID).map(|line| Database::read(line)) {
+    match plan.inputs.database().map(Database::read) {
         None => Answer::NobodyCanAsk,
         Some(None) => Answer::Silent("this computer did not ask it before the start".into()),
         Some(Some(said)) => Answer::Said(said),
@@ -131,7 +131,7 @@ fn before(plan: &StepPlan) -> Answer {
 /// Puts the answer into the plan of the backup. A backup is harmless, and goes on where the database does not say.
 pub(super) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
     match now {
-        Answer::Said(said) => draft.input(SAID, said.line()).line("Database version", said.line()),
+        Answer::Said(said) => draft.line("Database version", said.line()),
         Answer::Silent(why) => draft.notice(format!(
             "The database does not say which version it has ({why}). Ask a developer now: the build is not started, and \
              nothing is migrated, before it does; a backup of now has to be taken again then."
@@ -159,9 +159,9 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft 
         Answer::Said(said) => {
             let mut gates = vec![says(true, said.line())];
             gates.extend(as_backed_up(run, said));
-            draft.input(SAID, said.line()).line("Database version now", said.line()).gates(gates)
+            draft.line("Database version now", said.line()).gates(gates)
         }
-        Answer::Silent(why) => draft.input(SAID, "").gates(vec![says(false, why.clone())]),
+        Answer::Silent(why) => draft.gates(vec![says(false, why.clone())]),
         Answer::NobodyCanAsk => {
             let draft = draft.line("Database version", "nobody can ask this database");
             let is_accepted = run.answers.iter().any(|one| one.question == NOBODY_CAN_ASK && one.answer == GO_ON);
@@ -186,14 +186,18 @@ fn as_backed_up(run: &RunView, now: &Database) -> Option<Gate> {
     })
 }
 
-/// The plan of a migration that another computer started: what the database said before, only that one knows.
-pub(super) fn unasked_before(draft: PlanDraft, run: &RunView) -> PlanDraft {
-    if run.profile.migration.probe.trim().is_empty() { draft } else { draft.input(SAID, "") }
+/// The answer as an input of the migration's plan: empty when the probe failed, absent without a probe.
+pub(super) fn input(answer: &Answer) -> Option<String> {
+    match answer {
+        Answer::Said(said) => Some(said.line()),
+        Answer::Silent(_) => Some(String::new()),
+        Answer::NobodyCanAsk => None,
+    }
 }
 
-/// What the database said when a plan was made; empty when it did not, or nobody asked.
-pub(super) fn at_plan(plan: &StepPlan) -> String {
-    plan.input(SAID).to_owned()
+/// The same input for a migration that another computer started: only that computer knows the answer.
+pub(super) fn unknown_input(run: &RunView) -> Option<String> {
+    (!run.profile.migration.probe.trim().is_empty()).then(String::new)
 }
 
 /// What the database said before the backup that counts, which is not always the newest attempt of one.
@@ -203,8 +207,9 @@ fn at_backup(run: &RunView) -> Option<Database> {
         return Database::read(database);
     }
     // Earlier apps kept it in the plan alone.
-    let plan = fold::step(run, StepId::BackUp)?.plan.as_ref().filter(|plan| plan.input("job") == job)?;
-    Database::read(plan.inputs.get(SAID)?)
+    let plan = fold::step(run, StepId::BackUp)?.plan.as_ref();
+    let plan = plan.filter(|plan| job::id_of(Some(plan)).as_ref() == Some(job))?;
+    Database::read(plan.inputs.database()?)
 }
 
 fn without_asking() -> Question {
@@ -229,9 +234,9 @@ pub(super) struct Ended<'a> {
     /// Exit code.
     pub exit: i32,
     /// When it started.
-    pub started_at: Stamp,
+    pub started_at: Timestamp,
     /// When it ended.
-    pub finished_at: Stamp,
+    pub finished_at: Timestamp,
     /// Last lines of its output.
     pub tail: &'a [String],
 }
@@ -286,7 +291,7 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
     };
     match verdict(exit, before, after) {
         Verdict::Succeeded => {
-            let took = time::span_in_words(time::between(&started_at, &finished_at));
+            let took = time::span_in_words(started_at.until_or_zero(finished_at));
             let database = match (before, after) {
                 (Answer::Said(before), Answer::Said(after)) => {
                     format!("The database changed from {} to {}.", before.version, after.version)
@@ -390,8 +395,8 @@ mod tests {
             (3, "41", ErrorCode::ScriptFailed, Changed::Unknown),
             (3, "42", ErrorCode::ScriptFailed, Changed::Partly),
         ] {
-            let at = Stamp("2026-01-01T00:00:00.000Z".into());
-            let ended = Ended { job: "a1", exit, started_at: at.clone(), finished_at: at, tail: &[] };
+            let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+            let ended = Ended { job: "a1", exit, started_at: at, finished_at: at, tail: &[] };
             let Outcome::Failed(failure) = outcome(ended, &said("41"), &said(after)) else {
                 panic!("{exit} and {after} is not a failure");
             };

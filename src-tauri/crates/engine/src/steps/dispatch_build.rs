@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Gate, Observation, Question, Role, RunView, Stamp,
-    StepId, StepPlan, WayBack,
+    BuildInputs, Change, Choice, Effect, ErrorCode, ExistingBuild, Fact, FactKind, Failure, Gate, Observation,
+    PlanInputs, Question, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
 };
 
-use super::{back_up, database, find, job, main_ref, short, tag_ref, version_commit};
+use super::{back_up, database, find, foreign_plan, job, main_ref, short, tag_ref, version_commit};
 use crate::{
     environment,
     mutant::{self, Mutant},
     ports::{BuildRun, Dispatch, ServiceSnapshot},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    time,
 };
 
 /// See the file.
@@ -51,14 +52,26 @@ impl Step for DispatchBuild {
         let github = &run.profile.github;
         let commit = version_commit(&run)?;
         cx.activity(self.id(), "Asking GitHub and AWS");
-        let inputs = serde_json::to_string_pretty(&workflow_inputs(&run)).unwrap_or_default();
+        let workflow_inputs = serde_json::to_string_pretty(&workflow_inputs(&run)).unwrap_or_default();
         let known = known_runs(cx, &run, &commit).await?;
         let service = cx.ports.services.describe().await?;
         let before = service.as_ref().and_then(|one| one.primary()).map(|one| one.id.clone()).unwrap_or_default();
         let serving = service.as_ref().map(|one| serving(&run, one)).unwrap_or_default();
+        let existing = ours(&run, &known);
+        let inputs = BuildInputs {
+            commit: commit.clone(),
+            deployment_before: before,
+            serving_before: serving,
+            existing: existing.map(|one| ExistingBuild {
+                build: one.id.clone(),
+                url: one.url.clone(),
+                sent_at: one.created_at,
+            }),
+        };
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::DispatchBuild(inputs),
             "Start the build",
             format!(
                 "GitHub builds {} from {} and then asks AWS to put it in place. Someone must stay from here: you are needed \
@@ -71,21 +84,15 @@ impl Step for DispatchBuild {
             Some(github.actions_page.clone()),
         )
         .irreversible()
-        .input("commit", commit.clone())
-        .input("deployment_before", before)
-        .input("serving_before", serving)
         .line("Workflow", github.workflow.clone())
         .line("Commit", commit)
         .change(Change::Request {
             title: format!("Sent once to GitHub: start {} on {}", github.workflow, main_ref(&run)),
-            body: format!("ref: {}\ninputs: {inputs}", main_ref(&run)),
+            body: format!("ref: {}\ninputs: {workflow_inputs}", main_ref(&run)),
         })
         .gates(gates(cx, &run).await?);
-        if let Some(one) = ours(&run, &known) {
+        if let Some(one) = existing {
             return Ok(draft
-                .input("build", one.id.clone())
-                .input("url", one.url.clone())
-                .input("sent_at", one.created_at.0.clone())
                 .already(format!("GitHub run {} of this commit was started by {} already.", one.number, one.actor))
                 .finish());
         }
@@ -106,14 +113,16 @@ impl Step for DispatchBuild {
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let run = cx.run();
         let sent_at = cx.ports.clock.now();
-        if let Some(evidence) = &plan.already {
-            let fact = started(plan.input("build"), plan.input("url"), plan.input("sent_at"), plan.input("commit"));
+        let PlanInputs::DispatchBuild(inputs) = &plan.inputs else { return foreign_plan(plan) };
+        if let (Some(evidence), Some(existing)) = (&plan.already, &inputs.existing) {
+            let ExistingBuild { build, url, sent_at } = existing;
+            let fact = started(build, url, *sent_at, &inputs.commit);
             return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact] };
         }
         if entry == Entry::Attach {
             return Outcome::Unknown("starting a build is never followed, only asked about".into());
         }
-        match asked_again(cx, &run, plan.input("commit")).await {
+        match asked_again(cx, &run, &inputs.commit).await {
             Ok(gates) if gates.iter().all(|gate| gate.passed) => {}
             Ok(gates) => return Outcome::Failed(super::run_migration::closed(&StepPlan { gates, ..plan.clone() })),
             Err(failure) => return Outcome::Failed(failure),
@@ -121,7 +130,7 @@ impl Step for DispatchBuild {
         match cx.ports.services.describe().await {
             Ok(service) => {
                 let now = service.as_ref().map(|one| serving(&run, one)).unwrap_or_default();
-                if now != plan.input("serving_before") {
+                if now != inputs.serving_before {
                     return Outcome::Failed(super::moved_on("start the build that was shown"));
                 }
             }
@@ -131,7 +140,7 @@ impl Step for DispatchBuild {
         if let Err(failure) = environment::still_held(cx).await {
             return Outcome::Failed(failure);
         }
-        if crate::time::between(&sent_at, &cx.ports.clock.now()) > ASKED_WITHIN {
+        if time::is_older_than(sent_at, ASKED_WITHIN, cx.ports.clock.now()) {
             return Outcome::Failed(job::too_late("the build"));
         }
         let dispatch = Dispatch {
@@ -144,26 +153,26 @@ impl Step for DispatchBuild {
             sent = cx.ports.builds.dispatch(&dispatch).await;
         }
         match sent {
-            Ok(Some(build)) => told(cx, plan, &build, &sent_at).await,
+            Ok(Some(build)) => told(cx, &inputs.commit, &build, sent_at).await,
             Ok(None) if mutant::is(Mutant::BuildNotSearched) => {
-                let facts = vec![started("", "", &sent_at.0, plan.input("commit"))];
+                let facts = vec![started("", "", sent_at, &inputs.commit)];
                 Outcome::Succeeded { evidence: Vec::new(), facts }
             }
-            Ok(None) => search(cx, &run, plan, &sent_at).await,
-            Err(failure) if failure.is_lost_reply() => search(cx, &run, plan, &sent_at).await,
+            Ok(None) => search(cx, &run, &inputs.commit, sent_at).await,
+            Err(failure) if failure.is_lost_reply() => search(cx, &run, &inputs.commit, sent_at).await,
             Err(failure) => Outcome::Failed(failure),
         }
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
-        let commit = match plan.map(|plan| Ok(plan.input("commit").to_owned())).unwrap_or_else(|| version_commit(&run))
-        {
+        let planned = plan.and_then(|plan| plan.inputs.build()).map(|inputs| Ok(inputs.commit.clone()));
+        let commit = match planned.unwrap_or_else(|| version_commit(&run)) {
             Ok(commit) => commit,
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
-        let started_at = crate::fold::step(&run, self.id()).and_then(|step| step.started_at.clone());
-        let Some(since) = started_at.as_ref().or(known_since(&run)).map(|at| crate::time::minus(at, SKEW)) else {
+        let started_at = crate::fold::step(&run, self.id()).and_then(|step| step.started_at);
+        let Some(since) = started_at.or(known_since(&run)).map(|at| at.minus(SKEW)) else {
             return Observation::NotDone { evidence: "Deploy has not started.".into() };
         };
         match cx.ports.builds.dispatched_runs(&run.profile.github.workflow, None, &since).await {
@@ -171,11 +180,11 @@ impl Step for DispatchBuild {
                 [] if !runs.is_empty() => Observation::Conflict { what: of_another_commit(&runs) },
                 [one] => Observation::Done {
                     evidence: vec![format!("GitHub run {} of this commit, started by {}.", one.number, one.actor)],
-                    facts: vec![started(&one.id, &one.url, &one.created_at.0, &commit)],
+                    facts: vec![started(&one.id, &one.url, one.created_at, &commit)],
                 },
                 [] => match cx.doubts.since(self.id()).or(started_at) {
                     Some(at)
-                        if crate::time::between(&at, &cx.ports.clock.now()) < VISIBLE_AFTER
+                        if !time::has_passed(at, VISIBLE_AFTER, cx.ports.clock.now())
                             && !mutant::is(Mutant::AbsentBuildIsNotStarted) =>
                     {
                         Observation::Unknown {
@@ -226,19 +235,19 @@ fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
 
 /// From when on a build of this commit is one of this release: since Deploy began, or, of a release that another computer
 /// began, since its label was made.
-fn known_since(run: &RunView) -> Option<&Stamp> {
-    run.begun.as_ref().map(|begun| &begun.at).or(run.deploy_started_at.as_ref())
+fn known_since(run: &RunView) -> Option<Timestamp> {
+    run.begun.as_ref().map(|begun| begun.at).or(run.deploy_started_at)
 }
 
 /// Builds of this commit that are known: one means that it was started already. An older one, of an earlier run of this
 /// release, counts for as long as it goes on.
 async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
-    let Some(since) = known_since(run).map(|at| crate::time::minus(at, SKEW)) else {
+    let Some(since) = known_since(run).map(|at| at.minus(SKEW)) else {
         return Ok(Vec::new());
     };
-    let longest_ago = crate::time::minus(&since, LONGEST_BUILD);
+    let longest_ago = since.minus(LONGEST_BUILD);
     let mut all = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &longest_ago).await?;
-    all.retain(|one| one.conclusion.is_none() || crate::time::ms(&one.created_at) >= crate::time::ms(&since));
+    all.retain(|one| one.conclusion.is_none() || one.created_at >= since);
     Ok(all)
 }
 
@@ -281,7 +290,7 @@ fn which_build(known: &[BuildRun]) -> Question {
     let option = |one: &BuildRun| Choice {
         id: one.id.clone(),
         label: format!("GitHub run {}", one.number),
-        detail: format!("Started by {} on {}. {}", one.actor, crate::time::in_words(&one.created_at), one.url),
+        detail: format!("Started by {} on {}. {}", one.actor, time::in_words(one.created_at), one.url),
     };
     Question {
         id: which_build_id(known),
@@ -298,10 +307,10 @@ async fn asked_again(cx: &StepContext, run: &RunView, commit: &str) -> Result<Ve
     Ok(gates)
 }
 
-async fn told(cx: &StepContext, plan: &StepPlan, build: &str, sent_at: &Stamp) -> Outcome {
+async fn told(cx: &StepContext, commit: &str, build: &str, sent_at: Timestamp) -> Outcome {
     for _ in 0..SEARCHES {
         if let Ok(Some(one)) = cx.ports.builds.run(build).await {
-            let fact = started(build, &one.url, &sent_at.0, plan.input("commit"));
+            let fact = started(build, &one.url, sent_at, commit);
             return Outcome::Succeeded {
                 evidence: vec![format!("GitHub run {} started.", one.number)],
                 facts: vec![fact],
@@ -313,10 +322,9 @@ async fn told(cx: &StepContext, plan: &StepPlan, build: &str, sent_at: &Stamp) -
 }
 
 /// Looks for the run that this dispatch made.
-async fn search(cx: &StepContext, run: &RunView, plan: &StepPlan, sent_at: &Stamp) -> Outcome {
+async fn search(cx: &StepContext, run: &RunView, commit: &str, sent_at: Timestamp) -> Outcome {
     cx.activity(StepId::DispatchBuild, "Looking for the build on GitHub");
-    let since = crate::time::minus(sent_at, SKEW);
-    let commit = plan.input("commit");
+    let since = sent_at.minus(SKEW);
     for _ in 0..SEARCHES {
         if let Ok(runs) = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &since).await {
             match runs.as_slice() {
@@ -324,7 +332,7 @@ async fn search(cx: &StepContext, run: &RunView, plan: &StepPlan, sent_at: &Stam
                 [one] => {
                     return Outcome::Succeeded {
                         evidence: vec![format!("GitHub run {} started; found by its commit and time.", one.number)],
-                        facts: vec![started(&one.id, &one.url, &sent_at.0, commit)],
+                        facts: vec![started(&one.id, &one.url, sent_at, commit)],
                     };
                 }
                 several => return Outcome::Unknown(format!("GitHub shows {} builds of this commit", several.len())),
@@ -335,13 +343,8 @@ async fn search(cx: &StepContext, run: &RunView, plan: &StepPlan, sent_at: &Stam
     Outcome::Unknown("GitHub's answer was lost, and no build shows yet".into())
 }
 
-fn started(build: &str, url: &str, sent_at: &str, commit: &str) -> Fact {
-    Fact::BuildStarted {
-        build: build.to_owned(),
-        url: url.to_owned(),
-        sent_at: Stamp(sent_at.to_owned()),
-        commit: commit.to_owned(),
-    }
+fn started(build: &str, url: &str, sent_at: Timestamp, commit: &str) -> Fact {
+    Fact::BuildStarted { build: build.to_owned(), url: url.to_owned(), sent_at, commit: commit.to_owned() }
 }
 
 /// No build unless main is still the tagged commit, and the backup is proved.
@@ -397,7 +400,7 @@ async fn image_question(cx: &StepContext, run: &RunView) -> Result<Option<Questi
         text: format!(
             "A package named {} is there already, pushed on {}.",
             run.names.image_tag,
-            crate::time::in_words(&image.pushed_at)
+            time::in_words(image.pushed_at)
         ),
         options: vec![Choice {
             id: "again".into(),

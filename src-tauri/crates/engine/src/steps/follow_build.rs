@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView, Seen,
-    Stamp, Status, StepId, StepPlan, WayBack,
+    BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView,
+    Seen, Status, StepId, StepPlan, Timestamp, WayBack,
 };
 
 use super::{need, watch};
@@ -43,6 +43,7 @@ impl Step for FollowBuild {
         Ok(PlanDraft::new(
             self,
             &run,
+            PlanInputs::FollowBuild,
             "Watch the build",
             "Watches the build on GitHub to its end. Nothing is changed by watching.",
         )
@@ -73,14 +74,14 @@ impl Step for FollowBuild {
 struct Build {
     id: String,
     url: String,
-    sent_at: Stamp,
+    sent_at: Timestamp,
     commit: String,
 }
 
 fn build(run: &RunView) -> Result<Build, Failure> {
     need(run, FactKind::BuildStarted, |fact| {
         if let Fact::BuildStarted { build, url, sent_at, commit } = fact {
-            Some(Build { id: build.clone(), url: url.clone(), sent_at: sent_at.clone(), commit: commit.clone() })
+            Some(Build { id: build.clone(), url: url.clone(), sent_at: *sent_at, commit: commit.clone() })
         } else {
             None
         }
@@ -123,7 +124,7 @@ async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJo
         None => cx.ports.images.find(&run.names.image_tag).await?,
     };
     let Some(image) = found else { return Ok(()) };
-    if image.pushed_at < crate::time::minus(&build.sent_at, SKEW) {
+    if image.pushed_at < build.sent_at.minus(SKEW) {
         return Ok(());
     }
     let fact = Fact::PackageReady {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use greenlight_types::{
-    Changed, ErrorCode, Failure, LineLabel, LineSource, LogLine, Observation, Retry, RunView, Seen, Stamp, StepId,
-    StepPlan,
+    Changed, ErrorCode, Failure, JobInputs, LineLabel, LineSource, LogLine, Observation, Retry, RunView, Seen, StepId,
+    StepPlan, Timestamp,
 };
 
 use super::shell_quote;
@@ -16,6 +16,7 @@ use crate::{
     runner::TAIL,
     spool::Reached,
     step::{Entry, StepContext},
+    time,
 };
 
 /// Time between two looks at a job.
@@ -45,9 +46,9 @@ pub(crate) enum Ended {
         /// Exit code.
         exit: i32,
         /// When it started, by the host's clock.
-        started_at: Stamp,
+        started_at: Timestamp,
         /// When it ended, by the host's clock.
-        finished_at: Stamp,
+        finished_at: Timestamp,
         /// The last lines of its output.
         tail: Vec<String>,
     },
@@ -63,12 +64,12 @@ pub(crate) fn prefix(run: &RunView, kind: &str) -> String {
     format!("{}.{}.{kind}.{}.a", product.id, product.environment, run.version)
 }
 
-/// A job as its plan says it.
-fn spec(run: &RunView, plan: &StepPlan) -> JobSpec {
+/// A job as its plan describes it.
+fn spec(run: &RunView, job: &str, script: &str) -> JobSpec {
     let hold = Hold::of(run);
     JobSpec {
-        id: plan.input("job").to_owned(),
-        script: plan.input("script").to_owned(),
+        id: job.to_owned(),
+        script: script.to_owned(),
         // One job at a time at the database of an environment, over all versions and computers (INV-D4).
         mutex: format!("{}-db", hold.environment),
         hold,
@@ -76,14 +77,14 @@ fn spec(run: &RunView, plan: &StepPlan) -> JobSpec {
     }
 }
 
-/// The job of the next attempt, and one that came too late and is closed before it, or nothing. A job that may still start
-/// is the attempt: it never gets a second name.
-pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, String) {
+/// Id of the job of the next attempt, and of an expired one that is revoked before it. A job that may still start
+/// keeps its id: it is the next attempt.
+pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, Option<String>) {
     if let Some(one) = jobs.iter().find(|one| matches!(one.state, JobState::NotStarted | JobState::Busy)) {
-        return (one.id.clone(), String::new());
+        return (one.id.clone(), None);
     }
     let newest = jobs.iter().map(|one| number(&one.id, prefix)).max().unwrap_or(0);
-    let late = jobs.iter().find(|one| one.state == JobState::Expired).map(|one| one.id.clone()).unwrap_or_default();
+    let late = jobs.iter().find(|one| one.state == JobState::Expired).map(|one| one.id.clone());
     (format!("{prefix}{}", newest + 1), late)
 }
 
@@ -111,29 +112,29 @@ pub(crate) async fn drive(
     step: StepId,
     source: LineSource,
     host: &HostAddress,
-    plan: &StepPlan,
+    inputs: &JobInputs,
     entry: Entry,
-    asked_at: &Stamp,
+    asked_at: Timestamp,
 ) -> Ended {
-    let job = spec(&cx.run(), plan);
-    if entry == Entry::Start {
+    // A job that was started before is followed, never started.
+    if let (Entry::Start, JobInputs::Start { job, late, script }) = (entry, inputs) {
+        let job = spec(&cx.run(), job, script);
         let started = async {
-            close_late(cx, host, plan.input("late")).await?;
+            if let Some(late) = late {
+                close_late(cx, host, late).await?;
+            }
             start(cx, step, host, &job, asked_at).await
         };
         if let Err(ended) = started.await {
             return ended;
         }
     }
-    follow(cx, step, source, host, &job.id).await
+    follow(cx, step, source, host, inputs.id()).await
 }
 
 /// Closes the gate of the attempt before, which was not started in time. Whatever is still on its way to the machine, of
 /// the two only the new one can start (INV-D5).
 async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<(), Ended> {
-    if late.is_empty() {
-        return Ok(());
-    }
     match cx.ports.host.revoke(host, late, Why::Expired).await {
         Ok(Revoked::Won) => Ok(()),
         Ok(Revoked::Lost) => Err(Ended::NotStarted(
@@ -152,7 +153,7 @@ async fn start(
     step: StepId,
     host: &HostAddress,
     job: &JobSpec,
-    asked_at: &Stamp,
+    asked_at: Timestamp,
 ) -> Result<(), Ended> {
     cx.activity(step, "Putting the job on the staging machine");
     match cx.ports.host.submit(host, job).await {
@@ -165,7 +166,7 @@ async fn start(
         Err(failure) => return Err(Ended::NotStarted(failure)),
     }
     // Putting it there may have taken a night.
-    if crate::time::between(asked_at, &cx.ports.clock.now()) > ASKED_WITHIN {
+    if time::is_older_than(asked_at, ASKED_WITHIN, cx.ports.clock.now()) {
         return Err(Ended::NotStarted(too_late(&job.id).with("job", job.id.clone())));
     }
     cx.activity(step, "Starting the job");
@@ -208,10 +209,10 @@ fn unfinished(id: &str) -> Failure {
 
 async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostAddress, id: &str) -> Ended {
     let mut output = Output::new(cx, source, id);
-    let mut lost_at: Option<Stamp> = None;
+    let mut lost_at: Option<Timestamp> = None;
     let mut unstarted = 0_u32;
     for _ in 0..MOST_LOOKS {
-        let status = match look(cx, step, host, id, lost_at.as_ref()).await {
+        let status = match look(cx, step, host, id, lost_at).await {
             Ok(status) => mutant::misread(status),
             Err(failure) if mutant::is(Mutant::SilenceIsFailure) => return Ended::NotStarted(failure),
             // Not a silence: another machine answers, and it cannot tell.
@@ -220,7 +221,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
             }
             Err(failure) => {
                 tracing::info!(%failure, "the staging machine does not answer");
-                say_lost(cx, step, lost_at.get_or_insert_with(|| cx.ports.clock.now()));
+                say_lost(cx, step, *lost_at.get_or_insert_with(|| cx.ports.clock.now()));
                 cx.wait(if is_refused(&failure) { REFUSED } else { RECONNECT }).await;
                 continue;
             }
@@ -244,7 +245,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
                 if !is_complete {
                     output.tail.push("The rest of the output is only on the staging machine.".to_owned());
                 }
-                let started_at = status.started_at.unwrap_or_else(|| finished_at.clone());
+                let started_at = status.started_at.unwrap_or(finished_at);
                 return Ended::Finished { exit, started_at, finished_at, tail: output.tail };
             }
             JobState::Lost { why } => return Ended::Unknown(why),
@@ -271,7 +272,7 @@ async fn look(
     step: StepId,
     host: &HostAddress,
     id: &str,
-    lost_at: Option<&Stamp>,
+    lost_at: Option<Timestamp>,
 ) -> Result<JobStatus, Failure> {
     let mut asked = cx.ports.host.status(host, id);
     if let Some(since) = lost_at {
@@ -293,8 +294,8 @@ fn is_refused(failure: &Failure) -> bool {
     )
 }
 
-fn say_lost(cx: &StepContext, step: StepId, since: &Stamp) {
-    let seconds = crate::time::between(since, &cx.ports.clock.now()).as_secs();
+fn say_lost(cx: &StepContext, step: StepId, since: Timestamp) {
+    let seconds = since.until_or_zero(cx.ports.clock.now()).as_secs();
     let text = format!("Connection lost {seconds} s ago. The job keeps running on the host. Trying again.");
     cx.sink.seen(Seen::Connection { step, lost: true, text });
 }
@@ -379,6 +380,11 @@ impl Output {
         self.tail.drain(..surplus);
         true
     }
+}
+
+/// The job of a plan.
+pub(crate) fn id_of(plan: Option<&StepPlan>) -> Option<String> {
+    plan?.inputs.job().map(|job| job.id().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// Asks the host about the job of an attempt.

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BegunElsewhere, Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Retry, Role, RunView,
-    StepId, StepPlan, WayBack,
+    BegunElsewhere, Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, MergeInputs, Observation,
+    PlanInputs, Retry, Role, RunView, StepId, StepPlan, WayBack,
 };
 
-use super::{find, main_ref, planned_signature, short, signature, signed};
+use super::{commit_inputs, find, foreign_plan, main_ref, short, signature_of};
 use crate::{
     mutant::{self, Mutant},
     ports::{CommitInfo, MergeResult, RemoteRef},
@@ -43,25 +43,27 @@ impl Step for MergeBranch {
         let refs = cx.ports.git.remote_refs().await?;
         let (base, head) = ends(&run, &refs)?;
         let (branch, main) = (&run.names.branch, &run.profile.git.main);
+        let is_merged = cx.ports.git.is_ancestor(head, base).await?;
+        let message = format!("Merge branch '{branch}' into {main}");
+        let commit = if is_merged { None } else { Some(commit_inputs(cx, message)?) };
+        let inputs = MergeInputs { base: base.to_owned(), head: head.to_owned(), commit };
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::MergeBranch(inputs),
             "Merge the branch",
             format!(
                 "Brings the finished work of branch {branch} together with {main}. This happens on this computer only; \
                  nothing is published before you push."
             ),
         )
-        .by_hand(vec![format!("git checkout {main}"), format!("git merge refs/heads/{branch}")], None)
-        .input("base", base)
-        .input("head", head);
-        if cx.ports.git.is_ancestor(head, base).await? {
+        .by_hand(vec![format!("git checkout {main}"), format!("git merge refs/heads/{branch}")], None);
+        if is_merged {
             return Ok(draft.already(format!("Branch {branch} ({}) is part of {main} already.", short(head))).finish());
         }
         let (commits, total) = cx.ports.git.commits_between(base, head, SHOWN_COMMITS).await?;
         let changed = cx.ports.git.changed_paths(base, head).await?;
-        let draft = signed(draft, &signature(cx)?)
-            .input("message", format!("Merge branch '{branch}' into {main}"))
+        let draft = draft
             .line(format!("{main} now"), base)
             .line(format!("{branch} now"), head)
             .change(Change::Commits {
@@ -87,7 +89,10 @@ impl Step for MergeBranch {
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, _entry: Entry) -> Outcome {
-        let (base, head) = (plan.input("base").to_owned(), plan.input("head").to_owned());
+        let PlanInputs::MergeBranch(MergeInputs { base, head, commit }) = &plan.inputs else {
+            return foreign_plan(plan);
+        };
+        let (base, head) = (base.clone(), head.clone());
         if let Some(evidence) = &plan.already {
             let facts = vec![Fact::Merged { commit: base.clone(), base, head, already: true }];
             return Outcome::Already { evidence: vec![evidence.clone()], facts };
@@ -95,7 +100,8 @@ impl Step for MergeBranch {
         let run = cx.run();
         let keep = format!("refs/greenlight/{}/merge", run.id);
         let (ours, theirs) = if mutant::is(Mutant::MergeParentsSwapped) { (&head, &base) } else { (&base, &head) };
-        let merged = cx.ports.git.merge(ours, theirs, plan.input("message"), &planned_signature(plan), &keep).await;
+        let Some(commit) = commit else { return foreign_plan(plan) };
+        let merged = cx.ports.git.merge(ours, theirs, &commit.message, &signature_of(commit), &keep).await;
         match merged {
             Ok(MergeResult::Merged(commit)) => Outcome::Succeeded {
                 evidence: vec![format!(
@@ -142,9 +148,8 @@ impl Step for MergeBranch {
 fn of_label(step: &MergeBranch, run: &RunView, begun: &BegunElsewhere) -> StepPlan {
     let (tag, branch) = (&run.names.tag, &run.names.branch);
     let lede = format!("Takes what {begun_by} labelled as {tag} for the merge of {branch}.", begun_by = begun.person);
-    PlanDraft::new(step, run, "", lede)
-        .input("base", begun.commit.clone())
-        .input("head", begun.commit.clone())
+    let inputs = MergeInputs { base: begun.commit.clone(), head: begun.commit.clone(), commit: None };
+    PlanDraft::new(step, run, PlanInputs::MergeBranch(inputs), "", lede)
         .already(format!("The label {tag} on GitHub stands at {}: it was merged before that.", short(&begun.commit)))
         .finish()
 }

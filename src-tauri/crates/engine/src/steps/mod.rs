@@ -21,14 +21,15 @@ mod set_version;
 mod watch;
 
 use greenlight_types::{
-    Changed, ErrorCode, Fact, FactKind, Failure, Profile, Retry, RunView, StepDefinition, StepId, Version,
+    Changed, CommitInputs, ErrorCode, Fact, FactKind, Failure, Profile, Retry, RunView, StepDefinition, StepId,
+    StepPlan, Version,
 };
 
 use crate::{
     fold,
     mutant::{self, Mutant},
     ports::{RemoteRef, Signature},
-    step::{Step, StepContext},
+    step::{Outcome, Step, StepContext},
 };
 
 /// The step of an id.
@@ -150,7 +151,6 @@ fn signature(cx: &StepContext) -> Result<Signature, Failure> {
     let run = cx.run();
     let at = run
         .commit_time
-        .clone()
         .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, "write a commit before Prepare has started"))?;
     let mailbox: String = cx.by.person.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let email = match &cx.by.github_login {
@@ -160,18 +160,23 @@ fn signature(cx: &StepContext) -> Result<Signature, Failure> {
     Ok(Signature { name: cx.by.person.clone(), email, at })
 }
 
-/// Puts a signature into a plan's inputs and reads it back, so that an attempt that is followed after a crash, even by
-/// another person, writes the same ids.
-fn signed(draft: crate::step::PlanDraft, by: &Signature) -> crate::step::PlanDraft {
-    draft.input("author", by.name.clone()).input("email", by.email.clone()).input("time", by.at.0.clone())
+/// The git object that a step writes. Its author and time are part of the plan, so that an attempt that is
+/// repeated after a crash, even by another person, writes the same object id.
+fn commit_inputs(cx: &StepContext, message: String) -> Result<CommitInputs, Failure> {
+    let Signature { name: author, email, at: time } = signature(cx)?;
+    Ok(CommitInputs { message, author, email, time })
 }
 
-fn planned_signature(plan: &greenlight_types::StepPlan) -> Signature {
-    Signature {
-        name: plan.input("author").to_owned(),
-        email: plan.input("email").to_owned(),
-        at: greenlight_types::Stamp(plan.input("time").to_owned()),
-    }
+fn signature_of(commit: &CommitInputs) -> Signature {
+    Signature { name: commit.author.clone(), email: commit.email.clone(), at: commit.time }
+}
+
+/// A step was given a plan that it did not make.
+fn foreign_plan(plan: &StepPlan) -> Outcome {
+    Outcome::Failed(Failure::new(
+        ErrorCode::Internal,
+        format!("act on this plan of {}: its inputs are of another kind", plan.step.name()),
+    ))
 }
 
 /// First seven characters of an id, as people read it.

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Effect, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, WayBack,
+    Change, Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 
-use super::{find, main_ref, merge_branch::commit_line, need, publish, short, version_commit};
+use super::{find, foreign_plan, main_ref, merge_branch::commit_line, need, publish, short, version_commit};
 use crate::{
     mutant::{self, Mutant},
     ports::PushRef,
@@ -37,6 +37,7 @@ impl Step for PushBranch {
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::PushBranch { base: base.clone(), commit: commit.clone() },
             format!("Push {main}").as_str(),
             format!(
                 "Publishes the merge and the new version number. From then on everything that is built from {main} is {}. \
@@ -45,9 +46,7 @@ impl Step for PushBranch {
             ),
         )
         .by_hand(vec![format!("git push origin refs/heads/{main}")], None)
-        .irreversible()
-        .input("base", base.clone())
-        .input("commit", commit.clone());
+        .irreversible();
         let refs = cx.ports.git.remote_refs().await?;
         let now = find(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
         if now == commit {
@@ -77,7 +76,8 @@ impl Step for PushBranch {
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let run = cx.run();
-        let publication = publication(&run, plan);
+        let PlanInputs::PushBranch { base, commit } = &plan.inputs else { return foreign_plan(plan) };
+        let publication = publication(&run, commit.clone(), base.clone());
         if let Some(evidence) = &plan.already {
             return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![publication.fact] };
         }
@@ -89,10 +89,12 @@ impl Step for PushBranch {
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
-        match plan {
-            Some(plan) => publish::look(cx, &publication(&run, plan)).await,
-            None => match (version_commit(&run), base(&run)) {
-                (Ok(commit), Ok(base)) => publish::look(cx, &publication_of(&run, commit, base)).await,
+        match plan.map(|plan| &plan.inputs) {
+            Some(PlanInputs::PushBranch { base, commit }) => {
+                publish::look(cx, &publication(&run, commit.clone(), base.clone())).await
+            }
+            Some(_) | None => match (version_commit(&run), base(&run)) {
+                (Ok(commit), Ok(base)) => publish::look(cx, &publication(&run, commit, base)).await,
                 (Err(failure), _) | (_, Err(failure)) => Observation::Unknown { why: failure.to_string() },
             },
         }
@@ -111,11 +113,7 @@ fn base(run: &RunView) -> Result<String, Failure> {
     need(run, FactKind::Merged, |fact| if let Fact::Merged { base, .. } = fact { Some(base.clone()) } else { None })
 }
 
-fn publication(run: &RunView, plan: &StepPlan) -> publish::Publication {
-    publication_of(run, plan.input("commit").to_owned(), plan.input("base").to_owned())
-}
-
-fn publication_of(run: &RunView, commit: String, base: String) -> publish::Publication {
+fn publication(run: &RunView, commit: String, base: String) -> publish::Publication {
     publish::Publication {
         push: PushRef { id: commit.clone(), name: main_ref(run), expect: Some(base) },
         fact: Fact::MainPublished { commit: commit.clone() },

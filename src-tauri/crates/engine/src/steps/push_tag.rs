@@ -1,9 +1,11 @@
 //! Pushes the tag, after the branch is seen on the remote. A tag is never moved, not even forward.
 
 use async_trait::async_trait;
-use greenlight_types::{Effect, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, WayBack};
+use greenlight_types::{
+    Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
+};
 
-use super::{find, main_ref, need, publish, short, tag_ref};
+use super::{find, foreign_plan, main_ref, need, publish, short, tag_ref};
 use crate::{
     mutant::{self, Mutant},
     ports::PushRef,
@@ -39,13 +41,12 @@ impl Step for PushTag {
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::PushTag { object: object.clone(), commit: commit.clone() },
             "Push the label",
             format!("Publishes the label {name}, so that everyone finds exactly the state that is released. A published label is never moved."),
         )
         .by_hand(vec![format!("git push origin refs/tags/{name}")], None)
         .irreversible()
-        .input("object", object.clone())
-        .input("commit", commit.clone())
         .line("Label", name.clone())
         .line("On commit", commit.clone());
         let refs = cx.ports.git.remote_refs().await?;
@@ -74,7 +75,8 @@ impl Step for PushTag {
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let run = cx.run();
-        let publication = publication(&run, plan.input("object"), plan.input("commit"));
+        let PlanInputs::PushTag { object, commit } = &plan.inputs else { return foreign_plan(plan) };
+        let publication = publication(&run, object, commit);
         if let Some(evidence) = &plan.already {
             return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![publication.fact] };
         }

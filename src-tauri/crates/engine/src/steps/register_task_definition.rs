@@ -5,8 +5,8 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Question, Retry, Role, RunView, StepId,
-    StepPlan, WayBack,
+    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Question, Retry,
+    RevisionInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 use serde_json::Value;
 
@@ -53,9 +53,11 @@ impl Step for RegisterTaskDefinition {
         check_account(cx, &run).await?;
         let newest = newest(cx, &run).await?;
         let running = running(cx, &run).await?;
-        let draft = PlanDraft::new(
+        let draft = |inputs: RevisionInputs| {
+            PlanDraft::new(
             self,
             &run,
+            PlanInputs::RegisterTaskDefinition(inputs),
             "Save the start-up settings",
             format!(
                 "Saves new start-up settings of {} for {}. Only the package address of {} changes. Nothing uses them before \
@@ -71,18 +73,18 @@ impl Step for RegisterTaskDefinition {
                 "Update, then Create".into(),
             ],
             Some(aws.task_definitions_page.clone()),
-        );
+        )
+        };
         let from_running = intended(&running, &run)?;
         if same(&registrable(&newest), &from_running) {
-            return Ok(draft
-                .input("arn", newest.arn.clone())
-                .input("revision", newest.revision.to_string())
-                .input("base", running.arn)
+            let inputs =
+                RevisionInputs::Exists { arn: newest.arn.clone(), revision: newest.revision, base: running.arn };
+            return Ok(draft(inputs)
                 .already(format!("{} is saved already and has the new package address.", name(&newest)))
                 .finish());
         }
         let base = match choice(&run, &newest, &running) {
-            Base::Open(question) => return Ok(draft.question(*question).finish()),
+            Base::Open(question) => return Ok(draft(RevisionInputs::Undecided).question(*question).finish()),
             Base::Newest => &newest,
             Base::Running => &running,
         };
@@ -91,12 +93,14 @@ impl Step for RegisterTaskDefinition {
             .unified_diff()
             .context_radius(3)
             .to_string();
-        Ok(draft
-            .input("base", base.arn.clone())
-            .input("newest", newest.arn.clone())
-            .input("running", running.arn.clone())
-            .input("image", run.names.image.clone())
-            .input("body", body.to_string())
+        let inputs = RevisionInputs::Register {
+            base: base.arn.clone(),
+            newest: Some(newest.arn.clone()),
+            running: Some(running.arn.clone()),
+            image: run.names.image.clone(),
+            body: body.to_string(),
+        };
+        Ok(draft(inputs)
             .line("Based on", name(base))
             .change(Change::Diff { title: format!("{}, next revision", aws.family), diff })
             .finish())
@@ -104,20 +108,27 @@ impl Step for RegisterTaskDefinition {
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let run = cx.run();
-        if let Some(evidence) = &plan.already {
-            let fact = Fact::RevisionSaved {
-                arn: plan.input("arn").to_owned(),
-                revision: plan.input("revision").parse().unwrap_or_default(),
-                base_arn: plan.input("base").to_owned(),
-                image: run.names.image.clone(),
-                already: true,
-            };
-            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact] };
-        }
+        let PlanInputs::RegisterTaskDefinition(inputs) = &plan.inputs else { return super::foreign_plan(plan) };
+        let (base, body) = match (inputs, &plan.already) {
+            (RevisionInputs::Exists { arn, revision, base }, Some(evidence)) => {
+                let fact = Fact::RevisionSaved {
+                    arn: arn.clone(),
+                    revision: *revision,
+                    base_arn: base.clone(),
+                    image: run.names.image.clone(),
+                    already: true,
+                };
+                return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact] };
+            }
+            (RevisionInputs::Register { base, body, .. }, None) => (base, body),
+            (RevisionInputs::Undecided | RevisionInputs::Exists { .. } | RevisionInputs::Register { .. }, _) => {
+                return super::foreign_plan(plan);
+            }
+        };
         if entry == Entry::Attach {
             return Outcome::Unknown("saving is never followed, only asked about".into());
         }
-        let Ok(body) = serde_json::from_str::<Value>(plan.input("body")) else {
+        let Ok(body) = serde_json::from_str::<Value>(body) else {
             return Outcome::Failed(Failure::new(ErrorCode::Internal, "read the planned start-up settings"));
         };
         // A plan has no age: what a colleague saved after it was read would be dropped unseen.
@@ -132,13 +143,13 @@ impl Step for RegisterTaskDefinition {
         }
         let saved = match registered {
             Ok(saved) if mutant::is(Mutant::RevisionNotReadBack) => {
-                return judge(&run, &saved, &body, plan.input("base"));
+                return judge(&run, &saved, &body, base);
             }
             Ok(saved) => saved,
             Err(failure) => return failure.into(),
         };
         match cx.ports.task_definitions.describe(&saved.arn).await {
-            Ok(Some(read_back)) => judge(&run, &read_back, &body, plan.input("base")),
+            Ok(Some(read_back)) => judge(&run, &read_back, &body, base),
             Ok(None) => Outcome::Unknown(format!("AWS does not show {} yet", saved.arn)),
             Err(failure) => Outcome::Unknown(failure.to_string()),
         }
@@ -148,7 +159,7 @@ impl Step for RegisterTaskDefinition {
         let run = cx.run();
         let asked = async {
             let newest = newest(cx, &run).await?;
-            let base = match plan.map(|plan| plan.input("base")).filter(|base| !base.is_empty()) {
+            let base = match plan.and_then(planned_base) {
                 Some(arn) => described(cx, arn).await?,
                 None => running(cx, &run).await?,
             };
@@ -187,6 +198,14 @@ pub(super) async fn check_account(cx: &StepContext, run: &RunView) -> Result<(),
         .with("expected", run.profile.aws.account.clone())
         .hint("Open Access and save the key of the right account.")
         .retry(Retry::Safe))
+}
+
+/// ARN of the revision that a plan is based on.
+fn planned_base(plan: &StepPlan) -> Option<&str> {
+    match plan.inputs.revision()? {
+        RevisionInputs::Register { base, .. } | RevisionInputs::Exists { base, .. } => Some(base),
+        RevisionInputs::Undecided => None,
+    }
 }
 
 fn judge(run: &RunView, read_back: &TaskDefinition, body: &Value, base: &str) -> Outcome {
@@ -237,7 +256,7 @@ fn choice(run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> B
         Some("running") => Base::Running,
         _ => {
             let who = |definition: &TaskDefinition| match &definition.registered {
-                Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(at)),
+                Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(*at)),
                 None => "AWS does not say who saved it".to_owned(),
             };
             let diff = similar::TextDiff::from_lines(pretty(&registrable(running)), pretty(&registrable(newest)))

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Gate, LineSource, Observation, Question, Retry, Role,
-    RunView, Stamp, StepId, StepPlan, WayBack,
+    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Gate, JobInputs, LineSource, MigrationInputs,
+    Observation, PlanInputs, Question, Retry, Role, RunView, StepId, StepPlan, WayBack,
 };
 
 use super::{
-    back_up, database,
+    back_up, database, foreign_plan,
     job::{self, Ended},
     need, shell_quote,
 };
 use crate::{
     mutant::{self, Mutant},
-    ports::{HostAddress, JobState, JobStatus, Why},
+    ports::{HostAddress, JobState, JobStatus, TaskStatus, Why},
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
 
@@ -59,9 +59,15 @@ impl Step for RunMigration {
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = in_its_folder(&run, &run.profile.migration.command);
         let migration = &run.profile.migration;
+        let inputs = MigrationInputs {
+            job: JobInputs::Start { job: id.clone(), late, script: job::script(&run, &inner) },
+            folder_hash: Some(hash),
+            database: database::input(&said),
+        };
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::RunMigration(inputs),
             "Run the migration",
             format!(
                 "This changes the {} database that is in use right now, from {}. It starts once, even if this computer \
@@ -82,10 +88,6 @@ impl Step for RunMigration {
             None,
         )
         .irreversible()
-        .input("job", id.clone())
-        .input("late", late)
-        .input("script", job::script(&run, &inner))
-        .input("folder_hash", hash)
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
         .gates(gates);
@@ -111,12 +113,13 @@ impl Step for RunMigration {
                 Err(failure) => return Outcome::Failed(failure),
             }
         }
-        let job = plan.input("job").to_owned();
-        match job::drive(cx, self.id(), LineSource::Migration, &host, plan, entry, &asked_at).await {
+        let Some(inputs) = plan.inputs.job() else { return foreign_plan(plan) };
+        let job = inputs.id();
+        match job::drive(cx, self.id(), LineSource::Migration, &host, inputs, entry, asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit, started_at, finished_at, tail } => {
-                let ended = database::Ended { job: &job, exit, started_at, finished_at, tail: &tail };
+                let ended = database::Ended { job, exit, started_at, finished_at, tail: &tail };
                 database::judge(cx, &host, plan, ended).await
             }
         }
@@ -124,7 +127,7 @@ impl Step for RunMigration {
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
-        let job = plan.map_or_else(|| format!("{}1", job::prefix(&run, KIND)), |plan| plan.input("job").to_owned());
+        let job = job::id_of(plan).unwrap_or_else(|| format!("{}1", job::prefix(&run, KIND)));
         let asked = job::ask(cx, &job).await;
         let is_over = asked.as_ref().is_ok_and(|one| matches!(one.state, JobState::Finished { exit: 0, .. }));
         let seen = job::told(&job, asked);
@@ -133,7 +136,7 @@ impl Step for RunMigration {
     }
 
     fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
-        plan.map(|plan| plan.input("job").to_owned()).filter(|job| !job.is_empty())
+        job::id_of(plan)
     }
 
     fn roll_back(&self, run: &RunView) -> WayBack {
@@ -168,18 +171,18 @@ impl Step for RunMigration {
         }
         // The name that any computer would give the next attempt, and one that came too late.
         let (next, late) = job::attempt(&jobs, &prefix);
-        Ok([late, next].into_iter().filter(|id| !id.is_empty()).collect())
+        Ok(late.into_iter().chain([next]).collect())
     }
 
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
-        let planned = |key: &str| plan.map(|plan| plan.input(key)).unwrap_or_default().to_owned();
-        let known = |key: &str| Some(Stamp(planned(key))).filter(|at| !at.0.is_empty());
+        let (started_at, finished_at) = match plan.and_then(|plan| plan.inputs.job()) {
+            Some(JobInputs::Follow { started_at, finished_at, .. }) => (*started_at, *finished_at),
+            Some(JobInputs::Start { .. }) | None => (None, None),
+        };
         // Of one that somebody ran elsewhere only the time of the word is known.
-        let started_at = known("started_at")
-            .or_else(|| crate::fold::step(run, self.id())?.started_at.clone())
-            .unwrap_or_else(|| word.at.clone());
-        let finished_at = known("finished_at").unwrap_or_else(|| started_at.clone());
-        Some(vec![Fact::MigrationFinished { job: planned("job"), started_at, finished_at }])
+        let started_at = started_at.or_else(|| crate::fold::step(run, self.id())?.started_at).unwrap_or(*word.at);
+        let finished_at = finished_at.unwrap_or(started_at);
+        Some(vec![Fact::MigrationFinished { job: job::id_of(plan).unwrap_or_default(), started_at, finished_at }])
     }
 }
 
@@ -187,13 +190,13 @@ impl Step for RunMigration {
 fn is_judged(run: &RunView, job: &str) -> bool {
     crate::fold::step(run, StepId::RunMigration).is_some_and(|step| {
         step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No)
-            && step.plan.as_ref().is_some_and(|plan| plan.input("job") == job)
+            && job::id_of(step.plan.as_ref()).is_some_and(|planned| planned == job)
     })
 }
 
 /// The plan for a migration that was started before, by another computer as a rule.
 fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
-    let since = one.started_at.as_ref().map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
+    let since = one.started_at.map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
     let (state, button) = match one.state {
         JobState::Finished { exit, .. } => (format!("has ended with code {exit}"), "Record its end"),
         JobState::Lost { .. } => ("was lost in a restart of the machine".to_owned(), "Record what is known"),
@@ -209,13 +212,14 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
         "The migration of {} was started already ({since}), and {state}. It is followed here: nothing is started.",
         run.version
     );
-    let finished_at = one.state.end().map(|(_, at)| at.0.clone()).unwrap_or_default();
-    let draft = PlanDraft::new(step, run, button, lede)
-        .input("job", one.id.clone())
-        .input("started_at", one.started_at.as_ref().map(|at| at.0.clone()).unwrap_or_default())
-        .input("finished_at", finished_at)
-        .line("Job", one.id.clone());
-    database::unasked_before(draft, run)
+    let finished_at = one.state.end().map(|(_, at)| at);
+    let inputs = MigrationInputs {
+        job: JobInputs::Follow { job: one.id.clone(), started_at: one.started_at, finished_at },
+        folder_hash: None,
+        database: database::unknown_input(run),
+    };
+    PlanDraft::new(step, run, PlanInputs::RunMigration(inputs), button, lede)
+        .line("Job", one.id.clone())
         .follows(format!("{} was started {since} and {state}.", one.id), button)
         .finish()
 }
@@ -255,7 +259,7 @@ fn started_elsewhere(cx: &StepContext, run: &RunView) -> Option<String> {
     } else {
         earlier.machine_id == here.machine_id
     };
-    let since = earlier.at.as_ref().map(crate::time::in_words).unwrap_or_default();
+    let since = earlier.at.map(crate::time::in_words).unwrap_or_default();
     (!is_here).then(|| format!("{} started it on {} on {since}: see the history", earlier.by, earlier.address))
 }
 
@@ -290,7 +294,8 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         &format!("AWS is putting {} in place with our start-up settings", run.version),
         primary.map_or_else(|| "no deployment".into(), |one| last(&one.task_definition)),
     ));
-    let old = tasks.iter().filter(|task| task.task_definition != ours && task.last_status == "RUNNING").count();
+    let old =
+        tasks.iter().filter(|task| task.task_definition != ours && task.last_status == TaskStatus::Running).count();
     let wanted = service.as_ref().map_or(0, |service| service.desired);
     gates.push(gate(
         "oldVersionServes",

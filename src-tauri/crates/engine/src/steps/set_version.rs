@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Effect, ErrorCode, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, WayBack,
+    Change, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan,
+    VersionInputs, WayBack,
 };
 
-use super::{main_ref, need, planned_signature, short, signature, signed};
+use super::{commit_inputs, foreign_plan, main_ref, need, short, signature_of};
 use crate::{
     mutant::{self, Mutant},
     properties,
@@ -35,9 +36,13 @@ impl Step for SetVersion {
         let parent = merge_commit(&run)?;
         let (before, edit) = edited(cx, &run, &parent).await?;
         let (file, value) = (&run.profile.git.version_file, &run.names.version_value);
+        let is_set = before == edit.bytes && !mutant::is(Mutant::EmptyVersionCommit);
+        let commit = if is_set { None } else { Some(commit_inputs(cx, format!("Set version to {value}"))?) };
+        let inputs = VersionInputs { parent: parent.clone(), previous: edit.previous.clone(), commit };
         let draft = PlanDraft::new(
             self,
             &run,
+            PlanInputs::SetVersion(inputs),
             "Set the version number",
             format!(
                 "Writes {value} into {file} and keeps every other byte of the file. This happens on this computer only; \
@@ -47,10 +52,8 @@ impl Step for SetVersion {
         .by_hand(
             vec![format!("Edit {file}"), format!("{}={value}", run.profile.git.version_key), "git commit".into()],
             None,
-        )
-        .input("parent", parent)
-        .input("previous", edit.previous.clone());
-        if before == edit.bytes && !mutant::is(Mutant::EmptyVersionCommit) {
+        );
+        if is_set {
             return Ok(draft.already(format!("{file} says {value} already.")).finish());
         }
         let diff = similar::TextDiff::from_lines(
@@ -60,29 +63,28 @@ impl Step for SetVersion {
         .unified_diff()
         .context_radius(2)
         .to_string();
-        Ok(signed(draft, &signature(cx)?)
-            .input("message", format!("Set version to {value}"))
-            .line("The file says now", edit.previous)
-            .change(Change::Diff { title: file.clone(), diff })
-            .finish())
+        Ok(draft.line("The file says now", edit.previous).change(Change::Diff { title: file.clone(), diff }).finish())
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, _entry: Entry) -> Outcome {
         let run = cx.run();
-        let (parent, previous) = (plan.input("parent"), plan.input("previous").to_owned());
+        let PlanInputs::SetVersion(VersionInputs { parent, previous, commit }) = &plan.inputs else {
+            return foreign_plan(plan);
+        };
+        let previous = previous.clone();
         if let Some(evidence) = &plan.already {
-            let facts = vec![Fact::VersionSet { commit: parent.to_owned(), previous, already: true }];
+            let facts = vec![Fact::VersionSet { commit: parent.clone(), previous, already: true }];
             return Outcome::Already { evidence: vec![evidence.clone()], facts };
         }
+        let Some(commit) = commit else { return foreign_plan(plan) };
         let written = async {
             let (_, mut edit) = edited(cx, &run, parent).await?;
             if mutant::is(Mutant::VersionFileTouched) {
                 edit.bytes.extend_from_slice(b"# by Greenlight\n");
             }
             let keep = format!("refs/greenlight/{}/version", run.id);
-            let by = planned_signature(plan);
             let file = &run.profile.git.version_file;
-            cx.ports.git.commit_file(parent, file, &edit.bytes, plan.input("message"), &by, &keep).await
+            cx.ports.git.commit_file(parent, file, &edit.bytes, &commit.message, &signature_of(commit), &keep).await
         };
         match written.await {
             Ok(commit) => Outcome::Succeeded {

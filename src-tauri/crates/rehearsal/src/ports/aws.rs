@@ -4,8 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    AwsIdentity, CloudIdentity, Deployment, Image, Images, LogEvent, LogPage, Logs, PortResult, ServiceSnapshot,
-    Services, TaskDefinition, TaskDefinitions, TaskSnapshot,
+    AwsIdentity, CircuitBreaker, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs,
+    PortResult, RolloutState, ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot,
+    TaskStatus,
 };
 use greenlight_types::{ErrorCode, Failure};
 use serde_json::{Value, json};
@@ -94,9 +95,9 @@ fn snapshot(world: &World) -> ServiceSnapshot {
     let primary = world.service.deployments.last();
     let deployments = world.service.deployments.iter().rev().map(|one| Deployment {
         id: one.id.clone(),
-        status: status_of(world, one).to_owned(),
+        status: status_of(world, one),
         task_definition: definition::arn(one.revision),
-        rollout_state: one.rollout.word().to_owned(),
+        rollout_state: RolloutState::parse(one.rollout.word()),
         rollout_reason: one.reason.clone(),
         desired: count(world.rules.desired),
         running: running_of(&one.id),
@@ -108,13 +109,16 @@ fn snapshot(world: &World) -> ServiceSnapshot {
         desired: count(world.rules.desired),
         running: count(world.service.tasks.iter().filter(|task| task.is_running()).count()),
         deployments: deployments.collect(),
-        breaker: Some((world.rules.breaker.is_some(), world.rules.breaker.is_some_and(|breaker| breaker.rolls_back))),
+        breaker: Some(CircuitBreaker {
+            is_enabled: world.rules.breaker.is_some(),
+            rolls_back: world.rules.breaker.is_some_and(|breaker| breaker.rolls_back),
+        }),
     }
 }
 
-fn status_of(world: &World, deployment: &service::Deployment) -> &'static str {
+fn status_of(world: &World, deployment: &service::Deployment) -> DeploymentStatus {
     let is_primary = world.service.deployments.last().is_some_and(|primary| primary.id == deployment.id);
-    if is_primary { "PRIMARY" } else { "ACTIVE" }
+    if is_primary { DeploymentStatus::Primary } else { DeploymentStatus::Active }
 }
 
 fn task_snapshot(task: &service::Task, arn: &str, has_health_check: bool) -> TaskSnapshot {
@@ -122,8 +126,8 @@ fn task_snapshot(task: &service::Task, arn: &str, has_health_check: bool) -> Tas
     TaskSnapshot {
         id: task.id.clone(),
         task_definition: arn.to_owned(),
-        last_status: last.to_owned(),
-        health: health.to_owned(),
+        last_status: TaskStatus::parse(last),
+        health: TaskHealth::parse(health),
         stopped_reason: task.reason.clone(),
         exit_code: task.exit,
         image_digest: task.digest.clone().unwrap_or_default(),

@@ -1,11 +1,8 @@
 //! The repository: the app's clone and the remote of the World.
 
 use async_trait::async_trait;
-use greenlight_engine::{
-    ports::{
-        ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature, TagInfo,
-    },
-    time,
+use greenlight_engine::ports::{
+    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature, TagInfo,
 };
 use greenlight_types::{ErrorCode, Failure};
 use serde_json::{Map, Value, json};
@@ -247,7 +244,7 @@ fn add(
 }
 
 fn seconds(by: &Signature) -> i64 {
-    time::ms(&by.at).unwrap_or_default() / 1_000
+    by.at.as_second()
 }
 
 fn info(id: &str, commit: &Commit) -> CommitInfo {

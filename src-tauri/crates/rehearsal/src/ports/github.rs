@@ -1,11 +1,8 @@
 //! GitHub's workflows.
 
 use async_trait::async_trait;
-use greenlight_engine::{
-    ports::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PortResult},
-    time,
-};
-use greenlight_types::{ErrorCode, Failure, Stamp};
+use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PortResult};
+use greenlight_types::{ErrorCode, Failure, Timestamp};
 use serde_json::json;
 
 use super::{InProcess, stamp};
@@ -58,9 +55,9 @@ impl Builds for InProcess {
         &self,
         _workflow: &str,
         head_sha: Option<&str>,
-        since: &Stamp,
+        since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>> {
-        let since_ms = time::ms(since).unwrap_or_default();
+        let since_ms = since.as_millisecond();
         self.read("builds.dispatched_runs", |world| {
             refuse_expired(world)?;
             let shown: Vec<Build> = world

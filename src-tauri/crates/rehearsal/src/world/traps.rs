@@ -7,7 +7,7 @@
 //! environment with reviewers), W9 (the app re-runs nothing), E3, E8, E10 and E12 (it asks for no service deployments and
 //! rolls nothing back), M3 (the script is a black box), M6 (a rule of the engine).
 
-use greenlight_types::{Holder, RunId, Stamp};
+use greenlight_types::{Holder, RunId};
 use serde_json::{Value, json};
 
 use super::{
@@ -362,7 +362,7 @@ fn trap_s3_m5_a_job_that_is_launched_again_starts_once_and_a_restart_leaves_no_r
 const RUN: &str = "run-1";
 
 fn holder(run: &str) -> Holder {
-    let since = Stamp("2026-11-23T09:00:00.000Z".to_owned());
+    let since = "2026-11-23T09:00:00.000Z".parse().expect("a time");
     let text = || "x".to_owned();
     let run = RunId(run.to_owned());
     Holder { run, person: text(), computer: text(), version: text(), reason: text(), since, seen: None }

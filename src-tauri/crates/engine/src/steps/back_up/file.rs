@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenlight_types::{ErrorCode, Failure, RunView, Stamp};
+use greenlight_types::{ErrorCode, Failure, RunView, Timestamp};
 
 use super::{READ_DEADLINE, shell_quote, unproved};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 /// Newest files that are looked at.
 const FILES: u32 = 50;
 /// Seconds by which two clocks may differ unsaid.
-const CLOCK_SLACK: i64 = 2;
+pub(super) const CLOCK_SLACK: i64 = 2;
 /// A proof may have to read the whole file.
 const PROOF_DEADLINE: Duration = Duration::from_secs(900);
 
@@ -27,7 +27,7 @@ pub(super) struct Proof {
     /// How it was proved.
     pub proof: String,
     /// When the backup ended, by this computer's clock: its age is counted by the same one.
-    pub finished_at: Stamp,
+    pub finished_at: Timestamp,
 }
 
 /// Looks at the newest file that was written by the end of the job, its size and time, and runs the profile's proof on it.
@@ -38,21 +38,21 @@ pub(super) async fn prove(
     cx: &StepContext,
     run: &RunView,
     host: &HostAddress,
-    started_at: &Stamp,
-    finished_at: &Stamp,
+    started_at: Timestamp,
+    finished_at: Timestamp,
 ) -> Result<Proof, Failure> {
     if let Some((file, size, proof)) = mutant::unseen_file() {
-        return Ok(Proof { file, size, proof, finished_at: finished_at.clone() });
+        return Ok(Proof { file, size, proof, finished_at });
     }
     let backup = &run.profile.backup;
     let folder = folder(cx, run, host).await?;
     // A file that was written after the end of the job is a later backup, or somebody else's.
-    let ended = seconds(finished_at).unwrap_or(i64::MAX);
+    let ended = finished_at.as_second();
     let Some(Seen { name, bytes: size, written }) = folder.files.iter().find(|seen| seen.written <= ended + 1) else {
         return Err(unproved("there is no backup file", &folder.complaint));
     };
     let size = *size;
-    let started = seconds(started_at).unwrap_or(i64::MAX);
+    let started = started_at.as_second();
     if written + 1 < started {
         return Err(unproved("the newest file is older than this backup", name));
     }
@@ -85,13 +85,13 @@ pub(super) fn changed_since(
     directory: &str,
     path: &str,
     size: &str,
-    finished_at: &Stamp,
+    finished_at: Timestamp,
 ) -> Option<String> {
     let name = path.strip_prefix(directory.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
     let Some(seen) = folder.files.iter().find(|seen| Some(seen.name.as_str()) == name) else {
         return Some(format!("{path} is not among the newest {FILES} files any more"));
     };
-    let proved_by = seconds(finished_at)?;
+    let proved_by = finished_at.as_second();
     if in_words(seen.bytes) != size {
         return Some(format!("{path} had {size}, and has {}", in_words(seen.bytes)));
     }
@@ -132,10 +132,8 @@ pub(super) async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) 
     let answer = complete(cx.ports.host.read(host, &list, READ_DEADLINE).await?)?;
     let told_at = cx.ports.clock.now();
     let mut lines = answer.out.lines().map(str::trim);
-    let ahead = match (lines.next().and_then(|line| line.parse().ok()), seconds(&asked_at), seconds(&told_at)) {
-        (Some(now), Some(asked), Some(told)) => ahead(now, asked, told),
-        _ => 0,
-    };
+    let now = lines.next().and_then(|line| line.parse().ok());
+    let ahead = now.map_or(0, |now| ahead(now, asked_at.as_second(), told_at.as_second()));
     let seen = |line: &str| {
         let mut fields = line.rsplitn(3, '|');
         let (written, bytes, name) = (fields.next()?, fields.next()?, fields.next()?);
@@ -152,10 +150,6 @@ pub(super) fn complete(answer: ReadOutput) -> Result<ReadOutput, Failure> {
     }
 }
 
-fn seconds(at: &Stamp) -> Option<i64> {
-    crate::time::ms(at).map(|ms| ms.div_euclid(1_000))
-}
-
 /// How far a clock is ahead that said `now` at some moment between `asked` and `told` of ours: the least that explains it, in
 /// seconds. What may be rounding is nothing.
 fn ahead(now: i64, asked: i64, told: i64) -> i64 {
@@ -164,12 +158,12 @@ fn ahead(now: i64, asked: i64, told: i64) -> i64 {
 }
 
 /// A moment of a clock that is ahead of ours, by ours.
-fn by_our_clock(at: &Stamp, ahead: i64) -> Stamp {
+fn by_our_clock(at: Timestamp, ahead: i64) -> Timestamp {
     let span = Duration::from_secs(ahead.unsigned_abs());
     match ahead {
-        0 => at.clone(),
-        1.. => crate::time::minus(at, span),
-        ..0 => crate::time::plus(at, span),
+        0 => at,
+        1.. => at.minus(span),
+        ..0 => at.plus(span),
     }
 }
 
@@ -209,19 +203,19 @@ mod tests {
 
     #[test]
     fn the_end_of_a_backup_is_told_by_the_clock_that_counts_its_age() {
-        let at = Stamp("2026-11-23T12:12:00.000Z".into());
-        assert_eq!(by_our_clock(&at, 3 * 3_600).0, "2026-11-23T09:12:00.000Z");
-        assert_eq!(by_our_clock(&at, -60).0, "2026-11-23T12:13:00.000Z");
-        assert_eq!(by_our_clock(&at, 0), at);
+        let at: Timestamp = "2026-11-23T12:12:00.000Z".parse().expect("a time");
+        assert_eq!(by_our_clock(at, 3 * 3_600).to_string(), "2026-11-23T09:12:00.000Z");
+        assert_eq!(by_our_clock(at, -60).to_string(), "2026-11-23T12:13:00.000Z");
+        assert_eq!(by_our_clock(at, 0), at);
     }
 
     #[test]
     fn a_file_counts_while_it_is_the_one_that_was_proved() {
-        let proved_at = Stamp("1970-01-01T01:00:00.000Z".into());
+        let proved_at = "1970-01-01T01:00:00.000Z".parse().expect("a time");
         let seen = |name: &str, bytes, written| Seen { name: name.into(), bytes, written };
         let changed = |files: Vec<Seen>, ahead| {
             let folder = Folder { files, ahead, complaint: String::new() };
-            changed_since(&folder, "/dumps/", "/dumps/a.dump", "4.1 GB", &proved_at)
+            changed_since(&folder, "/dumps/", "/dumps/a.dump", "4.1 GB", proved_at)
         };
         assert_eq!(changed(vec![seen("b.dump", 1, 3_700), seen("a.dump", 4_100_000_000, 3_590)], 0), None);
         assert_eq!(changed(vec![seen("a.dump", 4_100_000_000, 7_190)], 3_600), None, "its clock is an hour ahead");

@@ -19,8 +19,7 @@ pub(super) const LOGIN: &str = "practice-person";
 
 /// A time as GitHub writes it: whole seconds.
 fn at(ms: i64) -> String {
-    let text = stamp(ms).0;
-    text.split('.').next().map_or(text.clone(), |whole| format!("{whole}Z"))
+    stamp(ms).whole_seconds().as_jiff().to_string()
 }
 
 impl World {

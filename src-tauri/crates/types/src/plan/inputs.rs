@@ -1,0 +1,608 @@
+//! The values that a step acts on, typed per step. The journal and the page hold them as one flat map of
+//! texts, so that every journal ever written stays readable: [`PlanInputs::read`] is the only reader of
+//! that map and [`PlanInputs::write`] its only writer.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use crate::{StepId, Timestamp};
+
+/// Inputs of a plan as the journal holds them: texts by name.
+pub type InputMap = BTreeMap<String, String>;
+
+/// The values that a step acts on. Part of the plan's hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanInputs {
+    /// Merge two commits.
+    MergeBranch(MergeInputs),
+    /// Write the version file on top of a commit.
+    SetVersion(VersionInputs),
+    /// Make the annotated tag.
+    CreateTag(TagInputs),
+    /// Push the main branch as a compare-and-swap.
+    PushBranch {
+        /// Commit that the branch must be at before.
+        base: String,
+        /// Commit that it is moved to.
+        commit: String,
+    },
+    /// Push the tag.
+    PushTag {
+        /// The tag object.
+        object: String,
+        /// The commit that it names.
+        commit: String,
+    },
+    /// Register a task definition.
+    RegisterTaskDefinition(RevisionInputs),
+    /// Back up the database.
+    BackUp(BackupInputs),
+    /// Dispatch the build workflow.
+    DispatchBuild(BuildInputs),
+    /// Watch the build: nothing is changed.
+    FollowBuild,
+    /// Watch the start of the deployment: nothing is changed.
+    AwaitDeployPhase,
+    /// Migrate the database.
+    RunMigration(MigrationInputs),
+    /// Watch the rollout: nothing is changed.
+    AwaitRollout,
+    /// Watch the site: nothing is changed.
+    CheckSite,
+}
+
+/// Message, author and time of a git object that a step writes. The same values give the same object id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitInputs {
+    /// Message of the commit or tag.
+    pub message: String,
+    /// Name of the author.
+    pub author: String,
+    /// Email address of the author.
+    pub email: String,
+    /// Author and committer time.
+    pub time: Timestamp,
+}
+
+/// Inputs of a merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeInputs {
+    /// Head of the main branch on the remote.
+    pub base: String,
+    /// Head of the release branch on the remote.
+    pub head: String,
+    /// The merge commit to write; `None` when the branch is merged already.
+    pub commit: Option<CommitInputs>,
+}
+
+/// Inputs of the version commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionInputs {
+    /// Commit whose version file is changed.
+    pub parent: String,
+    /// Value in the file before.
+    pub previous: String,
+    /// The commit to write; `None` when the file has the value already.
+    pub commit: Option<CommitInputs>,
+}
+
+/// Inputs of the tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagInputs {
+    /// Commit to tag.
+    pub commit: String,
+    /// What to do at that commit.
+    pub action: TagAction,
+}
+
+/// How the tag of a version comes to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagAction {
+    /// Write a new tag object.
+    Create(CommitInputs),
+    /// The remote has this tag object at the commit already.
+    Exists {
+        /// The tag object.
+        object: String,
+    },
+    /// The remote has the tag at another commit: nothing can be done.
+    Taken,
+}
+
+/// Inputs of a task-definition revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevisionInputs {
+    /// Register a new revision.
+    Register {
+        /// ARN of the revision it is based on.
+        base: String,
+        /// ARN of the newest revision when the plan was made; unknown in plans of version 0.1.0 before
+        /// that value was kept.
+        newest: Option<String>,
+        /// ARN that the service ran when the plan was made; unknown in the same plans.
+        running: Option<String>,
+        /// Image of the container.
+        image: String,
+        /// Body of `RegisterTaskDefinition`, as JSON text.
+        body: String,
+    },
+    /// An equal revision is registered already.
+    Exists {
+        /// ARN of that revision.
+        arn: String,
+        /// Its number.
+        revision: u32,
+        /// ARN that the service ran when the plan was made.
+        base: String,
+    },
+    /// A person has to choose the base first.
+    Undecided,
+}
+
+/// How the job of a step on the staging machine is obtained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobInputs {
+    /// Start a new job.
+    Start {
+        /// Job id.
+        job: String,
+        /// Job of an earlier attempt that was not started in time and is revoked first.
+        late: Option<String>,
+        /// Script that the job runs.
+        script: String,
+    },
+    /// Follow a job that was started before, as a rule by another computer.
+    Follow {
+        /// Job id.
+        job: String,
+        /// Start by the host's clock, when known.
+        started_at: Option<Timestamp>,
+        /// End by the host's clock, once it ended.
+        finished_at: Option<Timestamp>,
+    },
+}
+
+/// Inputs of the backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupInputs {
+    /// The job.
+    pub job: JobInputs,
+    /// Answer of the database probe before the backup; `None` when no probe is configured or it failed.
+    pub database: Option<String>,
+}
+
+/// Inputs of the migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationInputs {
+    /// The job.
+    pub job: JobInputs,
+    /// SHA-256 over the migration folder on the host; `None` for a job that is only followed.
+    pub folder_hash: Option<String>,
+    /// Answer of the database probe before the migration; `None` when no probe is configured, empty when
+    /// the probe failed.
+    pub database: Option<String>,
+}
+
+/// Inputs of the build dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildInputs {
+    /// Commit to build.
+    pub commit: String,
+    /// Id of the primary ECS deployment when the plan was made; empty when the service had none.
+    pub deployment_before: String,
+    /// ARN of the task definition that served when the plan was made; empty when none did.
+    pub serving_before: String,
+    /// The build that runs already; `None` when one has to be dispatched.
+    pub existing: Option<ExistingBuild>,
+}
+
+/// A workflow run of the commit that was started before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingBuild {
+    /// Workflow run id.
+    pub build: String,
+    /// Page of the run.
+    pub url: String,
+    /// When GitHub created it.
+    pub sent_at: Timestamp,
+}
+
+/// A stored plan lacks a value that its step acts on, or holds one that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputError {
+    step: StepId,
+    name: &'static str,
+    found: Option<String>,
+}
+
+impl std::fmt::Display for InputError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { step, name, found } = self;
+        match found {
+            Some(found) => write!(f, "the plan of {} has the unreadable value {found:?} for {name}", step.name()),
+            None => write!(f, "the plan of {} has no value for {name}", step.name()),
+        }
+    }
+}
+
+impl std::error::Error for InputError {}
+
+impl PlanInputs {
+    /// Reads the inputs of a step from the map that the journal holds.
+    ///
+    /// # Errors
+    /// [`InputError`] names the value that is missing or unreadable.
+    pub fn read(step: StepId, map: &InputMap) -> Result<Self, InputError> {
+        let fields = Fields { step, map };
+        Ok(match step {
+            StepId::MergeBranch => Self::MergeBranch(MergeInputs {
+                base: fields.text("base")?,
+                head: fields.text("head")?,
+                commit: fields.commit()?,
+            }),
+            StepId::SetVersion => Self::SetVersion(VersionInputs {
+                parent: fields.text("parent")?,
+                previous: fields.text("previous")?,
+                commit: fields.commit()?,
+            }),
+            StepId::CreateTag => Self::CreateTag(fields.tag()?),
+            StepId::PushBranch => Self::PushBranch { base: fields.text("base")?, commit: fields.text("commit")? },
+            StepId::PushTag => Self::PushTag { object: fields.text("object")?, commit: fields.text("commit")? },
+            StepId::RegisterTaskDefinition => Self::RegisterTaskDefinition(fields.revision()?),
+            StepId::BackUp => Self::BackUp(BackupInputs { job: fields.job()?, database: fields.filled("database") }),
+            StepId::DispatchBuild => Self::DispatchBuild(fields.build()?),
+            StepId::FollowBuild => Self::FollowBuild,
+            StepId::AwaitDeployPhase => Self::AwaitDeployPhase,
+            StepId::RunMigration => Self::RunMigration(MigrationInputs {
+                job: fields.job()?,
+                folder_hash: fields.filled("folder_hash"),
+                database: map.get("database").cloned(),
+            }),
+            StepId::AwaitRollout => Self::AwaitRollout,
+            StepId::CheckSite => Self::CheckSite,
+        })
+    }
+
+    /// The map that the journal holds.
+    #[must_use]
+    pub fn write(&self) -> InputMap {
+        let mut map = InputMap::new();
+        let mut put = |name: &str, value: &str| map.insert(name.to_owned(), value.to_owned());
+        match self {
+            Self::MergeBranch(MergeInputs { base, head, commit }) => {
+                put("base", base);
+                put("head", head);
+                put_commit(&mut map, commit.as_ref());
+            }
+            Self::SetVersion(VersionInputs { parent, previous, commit }) => {
+                put("parent", parent);
+                put("previous", previous);
+                put_commit(&mut map, commit.as_ref());
+            }
+            Self::CreateTag(TagInputs { commit, action }) => {
+                put("commit", commit);
+                match action {
+                    TagAction::Create(object) => put_commit(&mut map, Some(object)),
+                    TagAction::Exists { object } => drop(put("object", object)),
+                    TagAction::Taken => {}
+                }
+            }
+            Self::PushBranch { base, commit } => {
+                put("base", base);
+                put("commit", commit);
+            }
+            Self::PushTag { object, commit } => {
+                put("object", object);
+                put("commit", commit);
+            }
+            Self::RegisterTaskDefinition(revision) => put_revision(&mut map, revision),
+            Self::BackUp(BackupInputs { job, database }) => {
+                put_job(&mut map, job);
+                map.extend(database.clone().map(|database| ("database".to_owned(), database)));
+            }
+            Self::DispatchBuild(build) => put_build(&mut map, build),
+            Self::RunMigration(MigrationInputs { job, folder_hash, database }) => {
+                put_job(&mut map, job);
+                map.extend(folder_hash.clone().map(|hash| ("folder_hash".to_owned(), hash)));
+                map.extend(database.clone().map(|database| ("database".to_owned(), database)));
+            }
+            Self::FollowBuild | Self::AwaitDeployPhase | Self::AwaitRollout | Self::CheckSite => {}
+        }
+        map
+    }
+
+    /// The job on the staging machine, for the steps that have one.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobInputs> {
+        if let Self::BackUp(BackupInputs { job, .. }) | Self::RunMigration(MigrationInputs { job, .. }) = self {
+            Some(job)
+        } else {
+            None
+        }
+    }
+
+    /// Answer of the database probe when the plan was made, for the steps that ask it.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        if let Self::BackUp(BackupInputs { database, .. }) | Self::RunMigration(MigrationInputs { database, .. }) = self
+        {
+            database.as_deref()
+        } else {
+            None
+        }
+    }
+
+    /// The revision to register.
+    #[must_use]
+    pub fn revision(&self) -> Option<&RevisionInputs> {
+        if let Self::RegisterTaskDefinition(revision) = self { Some(revision) } else { None }
+    }
+
+    /// The build to dispatch.
+    #[must_use]
+    pub fn build(&self) -> Option<&BuildInputs> {
+        if let Self::DispatchBuild(build) = self { Some(build) } else { None }
+    }
+}
+
+impl Serialize for PlanInputs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.write().serialize(serializer)
+    }
+}
+
+impl JobInputs {
+    /// The job id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Start { job, .. } | Self::Follow { job, .. } => job,
+        }
+    }
+}
+
+/// The map of one plan, read field by field.
+struct Fields<'a> {
+    step: StepId,
+    map: &'a InputMap,
+}
+
+impl Fields<'_> {
+    /// A value that must be there; it may be empty.
+    fn text(&self, name: &'static str) -> Result<String, InputError> {
+        let missing = || InputError { step: self.step, name, found: None };
+        self.map.get(name).cloned().ok_or_else(missing)
+    }
+
+    /// A value that may be absent; an empty one counts as absent.
+    fn filled(&self, name: &str) -> Option<String> {
+        self.map.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &'static str, text: &str) -> Result<T, InputError> {
+        text.parse().map_err(|_| InputError { step: self.step, name, found: Some(text.to_owned()) })
+    }
+
+    fn time(&self, name: &'static str) -> Result<Option<Timestamp>, InputError> {
+        self.filled(name).map(|text| self.parsed(name, &text)).transpose()
+    }
+
+    fn commit(&self) -> Result<Option<CommitInputs>, InputError> {
+        let Some(message) = self.filled("message") else { return Ok(None) };
+        let (author, email) = (self.text("author")?, self.text("email")?);
+        let time = self.parsed("time", &self.text("time")?)?;
+        Ok(Some(CommitInputs { message, author, email, time }))
+    }
+
+    fn tag(&self) -> Result<TagInputs, InputError> {
+        let action = match (self.filled("object"), self.commit()?) {
+            (Some(object), _) => TagAction::Exists { object },
+            (None, Some(object)) => TagAction::Create(object),
+            (None, None) => TagAction::Taken,
+        };
+        Ok(TagInputs { commit: self.text("commit")?, action })
+    }
+
+    fn revision(&self) -> Result<RevisionInputs, InputError> {
+        if let Some(arn) = self.filled("arn") {
+            let revision = self.parsed("revision", &self.text("revision")?)?;
+            return Ok(RevisionInputs::Exists { arn, revision, base: self.text("base")? });
+        }
+        if !self.map.contains_key("body") {
+            return Ok(RevisionInputs::Undecided);
+        }
+        Ok(RevisionInputs::Register {
+            base: self.text("base")?,
+            newest: self.filled("newest"),
+            running: self.filled("running"),
+            image: self.text("image")?,
+            body: self.text("body")?,
+        })
+    }
+
+    fn job(&self) -> Result<JobInputs, InputError> {
+        let job = self.text("job")?;
+        Ok(match self.map.get("script") {
+            Some(script) => JobInputs::Start { job, late: self.filled("late"), script: script.clone() },
+            None => {
+                JobInputs::Follow { job, started_at: self.time("started_at")?, finished_at: self.time("finished_at")? }
+            }
+        })
+    }
+
+    fn build(&self) -> Result<BuildInputs, InputError> {
+        let existing = match self.filled("build") {
+            Some(build) => {
+                let sent_at = self.parsed("sent_at", &self.text("sent_at")?)?;
+                Some(ExistingBuild { build, url: self.text("url")?, sent_at })
+            }
+            None => None,
+        };
+        Ok(BuildInputs {
+            commit: self.text("commit")?,
+            deployment_before: self.text("deployment_before")?,
+            serving_before: self.text("serving_before")?,
+            existing,
+        })
+    }
+}
+
+fn put_commit(map: &mut InputMap, commit: Option<&CommitInputs>) {
+    let Some(CommitInputs { message, author, email, time }) = commit else { return };
+    let values = [("message", message), ("author", author), ("email", email), ("time", &time.to_string())];
+    map.extend(values.map(|(name, value)| (name.to_owned(), value.clone())));
+}
+
+fn put_revision(map: &mut InputMap, revision: &RevisionInputs) {
+    let mut put = |name: &str, value: &str| map.insert(name.to_owned(), value.to_owned());
+    match revision {
+        RevisionInputs::Register { base, newest, running, image, body } => {
+            put("base", base);
+            put("image", image);
+            put("body", body);
+            for (name, value) in [("newest", newest), ("running", running)] {
+                if let Some(value) = value {
+                    put(name, value);
+                }
+            }
+        }
+        RevisionInputs::Exists { arn, revision, base } => {
+            put("arn", arn);
+            put("revision", &revision.to_string());
+            put("base", base);
+        }
+        RevisionInputs::Undecided => {}
+    }
+}
+
+fn put_job(map: &mut InputMap, job: &JobInputs) {
+    let mut put = |name: &str, value: &str| map.insert(name.to_owned(), value.to_owned());
+    match job {
+        JobInputs::Start { job, late, script } => {
+            put("job", job);
+            put("late", late.as_deref().unwrap_or_default());
+            put("script", script);
+        }
+        JobInputs::Follow { job, started_at, finished_at } => {
+            put("job", job);
+            for (name, at) in [("started_at", started_at), ("finished_at", finished_at)] {
+                if let Some(at) = at {
+                    put(name, &at.to_string());
+                }
+            }
+        }
+    }
+}
+
+fn put_build(map: &mut InputMap, build: &BuildInputs) {
+    let mut put = |name: &str, value: &str| map.insert(name.to_owned(), value.to_owned());
+    put("commit", &build.commit);
+    put("deployment_before", &build.deployment_before);
+    put("serving_before", &build.serving_before);
+    if let Some(ExistingBuild { build, url, sent_at }) = &build.existing {
+        put("build", build);
+        put("url", url);
+        put("sent_at", &sent_at.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> String {
+        value.to_owned()
+    }
+
+    fn at() -> Timestamp {
+        "2026-11-23T09:00:00Z".parse().expect("a time")
+    }
+
+    fn commit() -> CommitInputs {
+        CommitInputs { message: text("m"), author: text("Lena"), email: text("l@x"), time: at() }
+    }
+
+    fn every_variant() -> Vec<(StepId, PlanInputs)> {
+        let start = |late| JobInputs::Start { job: text("j"), late, script: text("s") };
+        let follow = JobInputs::Follow { job: text("j"), started_at: Some(at()), finished_at: None };
+        let build = |existing| BuildInputs {
+            commit: text("c"),
+            deployment_before: String::new(),
+            serving_before: text("arn"),
+            existing,
+        };
+        let tag = |action| PlanInputs::CreateTag(TagInputs { commit: text("c"), action });
+        let register = RevisionInputs::Register {
+            base: text("b"),
+            newest: Some(text("n")),
+            running: None,
+            image: text("i"),
+            body: text("{}"),
+        };
+        let exists = RevisionInputs::Exists { arn: text("a"), revision: 143, base: text("b") };
+        let found = ExistingBuild { build: text("1"), url: text("u"), sent_at: at() };
+        vec![
+            (
+                StepId::MergeBranch,
+                PlanInputs::MergeBranch(MergeInputs { base: text("b"), head: text("h"), commit: None }),
+            ),
+            (
+                StepId::SetVersion,
+                PlanInputs::SetVersion(VersionInputs {
+                    parent: text("p"),
+                    previous: String::new(),
+                    commit: Some(commit()),
+                }),
+            ),
+            (StepId::CreateTag, tag(TagAction::Create(commit()))),
+            (StepId::CreateTag, tag(TagAction::Exists { object: text("o") })),
+            (StepId::CreateTag, tag(TagAction::Taken)),
+            (StepId::PushBranch, PlanInputs::PushBranch { base: text("b"), commit: text("c") }),
+            (StepId::PushTag, PlanInputs::PushTag { object: text("o"), commit: text("c") }),
+            (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(register)),
+            (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(exists)),
+            (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(RevisionInputs::Undecided)),
+            (StepId::BackUp, PlanInputs::BackUp(BackupInputs { job: start(None), database: Some(text("41")) })),
+            (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(None))),
+            (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(Some(found)))),
+            (
+                StepId::RunMigration,
+                PlanInputs::RunMigration(MigrationInputs {
+                    job: start(Some(text("old"))),
+                    folder_hash: Some(text("f")),
+                    database: Some(String::new()),
+                }),
+            ),
+            (
+                StepId::RunMigration,
+                PlanInputs::RunMigration(MigrationInputs { job: follow, folder_hash: None, database: None }),
+            ),
+            (StepId::CheckSite, PlanInputs::CheckSite),
+        ]
+    }
+
+    #[test]
+    fn reads_back_every_variant() {
+        for (step, inputs) in every_variant() {
+            assert_eq!(PlanInputs::read(step, &inputs.write()), Ok(inputs));
+        }
+    }
+
+    #[test]
+    fn names_the_value_that_is_missing() {
+        let mut map = PlanInputs::PushTag { object: text("o"), commit: text("c") }.write();
+        map.remove("object");
+        let error = PlanInputs::read(StepId::PushTag, &map).expect_err("no object");
+        assert_eq!(error.to_string(), "the plan of PushTag has no value for object");
+    }
+
+    #[test]
+    fn rejects_a_time_that_cannot_be_read() {
+        let inputs = MergeInputs { base: text("b"), head: text("h"), commit: Some(commit()) };
+        let mut map = PlanInputs::MergeBranch(inputs).write();
+        map.insert(text("time"), text("yesterday"));
+        let error = PlanInputs::read(StepId::MergeBranch, &map).expect_err("no time");
+        assert_eq!(error.to_string(), "the plan of MergeBranch has the unreadable value \"yesterday\" for time");
+    }
+}
