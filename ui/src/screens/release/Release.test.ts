@@ -4,7 +4,7 @@ import type { Event, Failure, Observation } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
-import { offered, open, openButton, planOf, released, stopped, followedBy, upTo } from "./stage";
+import { offered, open, openButton, planOf, released, stopped, followedBy, upTo } from "./test-page";
 
 describe("a new release", () => {
   const names = released.view.names;

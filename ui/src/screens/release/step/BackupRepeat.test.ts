@@ -1,9 +1,9 @@
 import { screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
-import { accessibilityFindings } from "../../platform/axe";
-import { ok } from "../../platform/fake";
-import { golden } from "../../platform/samples";
-import { offered, open, openButton, planOf, released, upTo } from "./stage";
+import { accessibilityFindings } from "../../../platform/axe";
+import { ok } from "../../../platform/fake";
+import { golden } from "../../../platform/samples";
+import { offered, open, openButton, planOf, released, upTo } from "../test-page";
 
 const building = offered("RunMigration");
 const plans = {

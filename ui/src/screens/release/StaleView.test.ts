@@ -3,7 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { describe, expect, it, vi } from "vitest";
 import type { Failure } from "../../generated/bindings";
 import { ok } from "../../platform/fake";
-import { followedBy, offered, open, openButton, planOf, released, upTo } from "./stage";
+import { followedBy, offered, open, openButton, planOf, released, upTo } from "./test-page";
 
 describe("a world that moves while somebody reads", () => {
   const moved: Failure = {

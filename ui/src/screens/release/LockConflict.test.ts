@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Failure } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
-import { offered, open, openButton, planOf } from "./stage";
+import { offered, open, openButton, planOf } from "./test-page";
 
 describe("an environment that another release holds", () => {
   const refusal = (params: Failure["params"]): Failure => ({

@@ -1,4 +1,4 @@
-// What the tests of this screen stand on: the golden records, cut where a test begins, and the page on one of them.
+// Helpers of the tests of this screen: golden records cut at an event, and the page opened on one of them.
 
 import { render, screen, waitFor } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
