@@ -1,0 +1,100 @@
+// The step in focus, seen from the screen: which plan it shows, which buttons it offers, and why they are closed.
+
+import type { StepId, StepPlan, StepView, RunView } from "../../../generated/bindings";
+import { ASKED_OF } from "../../../run/doubt";
+import { mayTryAgain } from "../../../run/focus";
+import type { OpenRun } from "../../../run/run.svelte";
+
+/** Preconditions of a plan that a new backup fulfils. */
+const BACKUP_PRECONDITIONS: readonly string[] = ["backupProved", "databaseSaidAtBackup"];
+
+/** Derives all values from the run when they are read. Stores nothing, so it can be made again for each view. */
+export class FocusedStep {
+  readonly run: OpenRun;
+  readonly view: RunView;
+  readonly step: StepView;
+
+  constructor(run: OpenRun, view: RunView, step: StepView) {
+    this.run = run;
+    this.view = view;
+    this.step = step;
+  }
+
+  get id(): StepId {
+    return this.step.definition.id;
+  }
+
+  /** The plan that the button runs. Null while the app makes it, or where the step cannot start. */
+  get currentPlan(): StepPlan | null {
+    return this.run.plan?.step === this.id ? this.run.plan : null;
+  }
+
+  /** The plan on the screen: the current one, or else the plan of the last attempt. */
+  get shownPlan(): StepPlan | null {
+    return this.currentPlan ?? this.step.plan;
+  }
+
+  get isWatching(): boolean {
+    return this.step.definition.role === "watching";
+  }
+
+  get isRunEnded(): boolean {
+    return this.view.state === "ended";
+  }
+
+  get isDone(): boolean {
+    return ["succeeded", "warned", "skipped"].includes(this.step.status);
+  }
+
+  /** Whether the person asked to run a step again that is done. */
+  get isRepeating(): boolean {
+    return this.run.repeating === this.id;
+  }
+
+  get mayTryAgain(): boolean {
+    return mayTryAgain(this.step) && !this.isRunEnded;
+  }
+
+  /** Whether a plan and its button belong on the screen now. */
+  get offersPlan(): boolean {
+    return (this.step.status === "awaitingOperator" || this.mayTryAgain || this.isRepeating) && !this.isRunEnded;
+  }
+
+  /** Whether the work is a job on the staging machine. Such a job runs on, and ends, without the app. */
+  get isRemoteJob(): boolean {
+    return ASKED_OF[this.id].isPatient === true;
+  }
+
+  /** Whether a new backup fulfils a precondition that does not hold. */
+  get needsBackup(): boolean {
+    return this.currentPlan?.gates.some((gate) => !gate.passed && BACKUP_PRECONDITIONS.includes(gate.id)) ?? false;
+  }
+
+  /** Whether the screen already shows this reason as the failure of the step. */
+  get isPlanFailureShown(): boolean {
+    return this.step.status === "failed" && this.step.failure?.code === this.run.planFailure?.code;
+  }
+
+  /** Whether a person may record that they did the step by hand. */
+  get mayClaim(): boolean {
+    return (
+      !this.isWatching &&
+      this.id !== "CheckSite" &&
+      !this.isRunEnded &&
+      ["notStarted", "awaitingOperator", "failed"].includes(this.step.status)
+    );
+  }
+
+  /** Why the button is closed. Undefined when it is open. */
+  get closedReason(): string | undefined {
+    const plan = this.currentPlan;
+    if (this.run.isActing) return "One moment.";
+    if (this.run.planState === "loading") return "The app is asking what it would do.";
+    if (this.run.planState === "failed") return "The plan could not be made; the app asks again by itself.";
+    if (plan === null) return "There is no plan yet.";
+    if (plan.already !== null) return undefined;
+    if (plan.question !== null) return "Answer the question first.";
+    const missing = plan.gates.find((gate) => !gate.passed);
+    return missing === undefined ? undefined : `Not yet. This does not hold: ${missing.text}.`;
+  }
+}
