@@ -1,0 +1,128 @@
+import { screen, waitFor } from "@testing-library/svelte";
+import { describe, expect, it } from "vitest";
+import type { Failure } from "../../../generated/bindings";
+import { ok } from "../../../platform/fake";
+import { open, openButton, released, upTo } from "../test-page";
+
+describe("a new release", () => {
+  const names = released.view.names;
+
+  it("of a version that was released before asks why, and keeps the reason", async () => {
+    const refused: Failure = {
+      code: "versionNotNewer",
+      params: { sentence: "2.1.0 was released before, on 23 Nov 2026 by Anna." },
+      summary: "start a release of this version without a reason",
+      causes: [],
+      hints: [],
+      changed: "nothing",
+      retry: "safe",
+    };
+    const { platform, user } = open(released.events, {
+      listRuns: () => ok([]),
+      deriveNames: () => ok(names),
+      draftRun: (_version, anyway) =>
+        anyway === null ? Promise.resolve({ status: "error", error: refused }) : ok(released.view.id),
+    });
+    await user.type(await screen.findByTestId("version"), "2.1.0");
+    await user.click(await openButton("draft"));
+    expect(await screen.findByTestId("page-failure")).toHaveTextContent("2.1.0 was released before");
+    await user.click(screen.getByTestId("draft-anyway"));
+    await user.type(screen.getByTestId("note-text"), "the hotfix was reverted");
+    await user.click(screen.getByTestId("note-yes"));
+    await waitFor(() => expect(platform.argsOf("draftRun").at(-1)).toEqual(["2.1.0", "the hotfix was reverted"]));
+  });
+
+  it("of a bad version says what is wrong beside its field, with a good example", async () => {
+    const bad: Failure = {
+      code: "badInput",
+      params: { problem: "“2.1” is not a version: it needs three or four numbers. A good one is 2.1.0." },
+      summary: "read the version",
+      causes: [],
+      hints: [],
+      changed: "nothing",
+      retry: "safe",
+    };
+    const { user } = open(released.events, {
+      listRuns: () => ok([]),
+      deriveNames: () => Promise.resolve({ status: "error", error: bad }),
+    });
+    await user.type(await screen.findByTestId("version"), "2.1");
+    expect(await screen.findByTestId("version-error")).toHaveTextContent("A good one is 2.1.0.");
+    expect(screen.getByTestId("draft")).toHaveAttribute("aria-disabled", "true");
+  });
+});
+
+describe("a release that was begun on another computer", () => {
+  const drafted = upTo(released.events, (body) => body.kind === "runDrafted");
+
+  it("is continued on what the world shows, and says what nobody here can know", async () => {
+    const begun = {
+      run: "0190-lost",
+      person: "Maria",
+      at: "2026-11-23T09:00:00.000Z",
+      commit: "0123456789abcdef",
+      isServing: false,
+    };
+    const { platform, user, view } = open(drafted, {
+      begunElsewhere: () => ok(begun),
+      continueHere: () => ok(null),
+    });
+    const panel = await screen.findByTestId("elsewhere");
+    for (const words of ["Maria", "0190-lost", "0123456789ab", "Unknown here", "not yet"])
+      expect(panel).toHaveTextContent(words);
+    expect(screen.queryByTestId("start-prepare")).toBeNull();
+    await user.click(await openButton("continue-here"));
+    expect(platform.argsOf("continueHere")).toEqual([[view.id]]);
+  });
+
+  it("is not offered when nobody began it, or GitHub cannot be asked", async () => {
+    const unreachable: Failure = {
+      code: "unreachable",
+      params: {},
+      summary: "list the repository",
+      causes: [],
+      hints: [],
+      changed: "nothing",
+      retry: "safe",
+    };
+    open(drafted, { begunElsewhere: () => Promise.resolve({ status: "error", error: unreachable }) });
+    expect(await screen.findByTestId("start-prepare")).toBeInTheDocument();
+    expect(screen.queryByTestId("elsewhere")).toBeNull();
+  });
+});
+
+describe("the start of Deploy", () => {
+  it("needs every difference accepted, the machine confirmed, someone told and the version typed", async () => {
+    const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
+    const { platform, user, view } = open(prepared, {
+      deployDifferences: () => ok(["master moved: 1 commit by Bo"]),
+      hostFingerprint: () => ok("SHA256:abc"),
+      startDeploy: () => ok(null),
+    });
+    const start = await screen.findByTestId("start-deploy");
+    for (const act of [
+      async () => user.click(await screen.findByTestId("difference-0")),
+      async () => user.click(screen.getByTestId("ask-fingerprint")),
+      async () => user.click(await screen.findByTestId("fingerprint-confirmed")),
+      async () => user.type(screen.getByTestId("deploy-told"), "Support"),
+      async () => user.type(screen.getByTestId("deploy-version"), "2.1.0"),
+    ]) {
+      await user.click(start);
+      expect(platform.argsOf("startDeploy")).toEqual([]);
+      await act();
+    }
+    await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
+    await user.click(start);
+    const { address, port } = view.profile.host;
+    const request = {
+      address,
+      port,
+      fingerprint: "SHA256:abc",
+      told: "Support",
+      typedVersion: "2.1.0",
+      acceptedDifferences: ["master moved: 1 commit by Bo"],
+      takeOver: null,
+    };
+    expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);
+  });
+});

@@ -1,0 +1,233 @@
+import { screen, waitFor, within } from "@testing-library/svelte";
+import { describe, expect, it } from "vitest";
+import type { Event, Observation } from "../../../generated/bindings";
+import { ok } from "../../../platform/fake";
+import type { Commands } from "../../../platform/platform";
+import { offered, open, openButton, planOf, released, stopped, followedBy, upTo } from "../test-page";
+
+describe("a step that waits for its button", () => {
+  it("shows its plan, and runs exactly the plan that was shown", async () => {
+    const plan = planOf("MergeBranch");
+    const { platform, user, view } = open(offered("MergeBranch"), {
+      planMergeBranch: () => ok(plan),
+      runMergeBranch: () => ok(null),
+    });
+    await user.click(await openButton());
+    expect(screen.getByTestId("focus")).toHaveTextContent(plan.lede);
+    await waitFor(() => expect(platform.argsOf("runMergeBranch")).toEqual([[view.id, plan.hash, null]]));
+  });
+
+  it("is not pressed by the second half of a double click on the step before", async () => {
+    const { platform, user } = open(offered("MergeBranch"), {
+      planMergeBranch: () => ok(planOf("MergeBranch")),
+      runMergeBranch: () => ok(null),
+    });
+    await user.click(await screen.findByTestId("step-button"));
+    expect(platform.argsOf("runMergeBranch")).toEqual([]);
+    await openButton();
+  });
+
+  it("stays closed while a condition is missing, and says which", async () => {
+    const gate = { id: "backupProved", passed: false, text: "The backup is proved", detail: "no proved backup" };
+    const { platform, user } = open(offered("RunMigration"), {
+      planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }),
+    });
+    expect(await screen.findByTestId("gate-backupProved")).toHaveAttribute("data-passed", "false");
+    await waitFor(
+      () => expect(screen.getByTestId("focus")).toHaveTextContent("Not yet. This does not hold: The backup is proved."),
+      {
+        timeout: 3_000,
+      },
+    );
+    await user.click(screen.getByTestId("step-button"));
+    expect(screen.queryByTestId("confirm-dialog")).toBeNull();
+    expect(platform.argsOf("confirmStep")).toEqual([]);
+  });
+
+  it("says that the app closes its gate before a person's word is taken that the migration was run elsewhere", async () => {
+    const { platform, user, view } = open(offered("RunMigration"), {
+      planRunMigration: () => ok(planOf("RunMigration")),
+      finishedByHand: () => ok(null),
+    });
+    await openButton();
+    await user.click(screen.getByTestId("by-hand-toggle"));
+    await user.click(screen.getByTestId("finished-by-hand"));
+    expect(screen.getByTestId("note-dialog")).toHaveTextContent("it never starts the migration itself");
+    await user.type(screen.getByTestId("note-text"), "The database team ran it");
+    await user.click(screen.getByTestId("note-yes"));
+    await waitFor(() =>
+      expect(platform.argsOf("finishedByHand")).toEqual([[view.id, "RunMigration", "The database team ran it"]]),
+    );
+  });
+
+  it("asks its question without a default, and keeps the answer with its note", async () => {
+    const question = {
+      id: "stay",
+      text: "Do you stay?",
+      options: [{ id: "yes", label: "I stay", detail: "" }],
+      needsNote: true,
+    };
+    const { platform, user, view } = open(offered("DispatchBuild"), {
+      planDispatchBuild: () => ok({ ...planOf("DispatchBuild"), question }),
+      answerQuestion: () => ok(null),
+    });
+    expect(await screen.findByTestId("choice-yes")).not.toBeChecked();
+    expect(screen.getByTestId("step-button")).toHaveAttribute("aria-disabled", "true");
+    await user.click(screen.getByTestId("choice-yes"));
+    expect(screen.getByTestId("question-answer")).toHaveAttribute("aria-disabled", "true");
+    await user.type(screen.getByTestId("question-note"), "until four");
+    await user.click(await openButton("question-answer"));
+    expect(platform.argsOf("answerQuestion")).toEqual([[view.id, "DispatchBuild", "stay", "yes", "until four"]]);
+  });
+
+  it("shows why a refused act was refused", async () => {
+    const { user } = open(offered("MergeBranch"), {
+      planMergeBranch: () => ok(planOf("MergeBranch")),
+      runMergeBranch: () =>
+        Promise.resolve({
+          status: "error",
+          error: {
+            code: "planChanged",
+            params: {},
+            summary: "run what was shown",
+            causes: [],
+            hints: [],
+            changed: "nothing",
+            retry: "safe",
+          },
+        }),
+    });
+    await user.click(await openButton());
+    const failure = await screen.findByTestId("page-failure");
+    expect(failure).toHaveAttribute("data-code", "planChanged");
+    expect(failure).toHaveTextContent("Nothing was started.");
+  });
+});
+
+describe("the migration", () => {
+  const scripted: Partial<Commands> = {
+    planRunMigration: () => ok(planOf("RunMigration")),
+    confirmStep: () => ok("token-1"),
+    runRunMigration: () => ok(null),
+  };
+
+  it("is confirmed for the plan that was shown, with a token for one use", async () => {
+    const { platform, user, view } = open(offered("RunMigration"), scripted);
+    await user.click(await openButton());
+    const dialog = await screen.findByTestId("confirm-dialog");
+    expect(within(dialog).getByTestId("confirm-no")).toHaveFocus();
+    await user.click(within(dialog).getByTestId("confirm-yes"));
+    const { hash } = planOf("RunMigration");
+    await waitFor(() => expect(platform.argsOf("runRunMigration")).toEqual([[view.id, hash, "token-1"]]));
+    expect(platform.argsOf("confirmStep")).toEqual([[view.id, "RunMigration", hash]]);
+  });
+
+  it("is not started by going back", async () => {
+    const { platform, user } = open(offered("RunMigration"), scripted);
+    await user.click(await openButton());
+    await user.click(await screen.findByTestId("confirm-no"));
+    expect(screen.queryByTestId("confirm-dialog")).toBeNull();
+    expect(platform.argsOf("confirmStep")).toEqual([]);
+  });
+
+  it("asks for the version to be typed in production", async () => {
+    const events = offered("RunMigration").map((event): Event => {
+      const { body } = event;
+      return body.kind === "runDrafted" ? { ...event, body: { ...body, realm: "production" } } : event;
+    });
+    const { platform, user } = open(events, scripted);
+    await user.click(await openButton());
+    await user.click(await screen.findByTestId("confirm-yes"));
+    expect(platform.argsOf("confirmStep")).toEqual([]);
+    await user.type(screen.getByTestId("confirm-version"), " 2.1.0 ");
+    await user.click(screen.getByTestId("confirm-yes"));
+    await waitFor(() => expect(platform.argsOf("runRunMigration")).toHaveLength(1));
+    expect(screen.getByTestId("band")).toHaveTextContent("PRODUCTION");
+  });
+
+  it("that another computer started is followed by a button that says so, and is not called done", async () => {
+    const plan = { ...planOf("RunMigration"), already: "a1 was started at 10:00 and runs.", follows: true };
+    open(offered("RunMigration"), { planRunMigration: () => ok({ ...plan, button: "Follow the migration" }) });
+    expect(await openButton()).toHaveTextContent("Follow the migration");
+    expect(screen.getByTestId("already")).toHaveTextContent("Pressing the button starts nothing");
+    expect(screen.queryByText("Already done")).toBeNull();
+  });
+
+  it("of which nobody knows the end may be called failed, and never gets a second start by that", async () => {
+    const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "RunMigration");
+    const why = "the machine was restarted while the job ran";
+    const events = followedBy(started, { kind: "stepInDoubt", step: "RunMigration", attempt: 1, why });
+    const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
+    await user.click(await screen.findByRole("button", { name: "I looked: it did not, or not to its end" }));
+    expect(screen.getByText(/recorded as failed with your name, and it is never started again/)).toBeVisible();
+    await user.type(screen.getByTestId("note-text"), "half of the tables are there");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("settleDoubt")).toEqual([
+      [view.id, "RunMigration", 1, false, "half of the tables are there"],
+    ]);
+  });
+
+  it("offers no second start once it failed", async () => {
+    const events = upTo(stopped.events, (body) => body.kind === "stepFailed" && body.step === "RunMigration");
+    open(events, { observeRunMigration: () => ok({ kind: "notDone", evidence: "" }) });
+    expect(await screen.findByTestId("failure")).toHaveAttribute("data-code", "scriptFailed");
+    expect(screen.queryByTestId("try-again")).toBeNull();
+    expect(screen.queryByTestId("step-button")).toBeNull();
+    expect(screen.getByTestId("stop-here")).toBeVisible();
+    expect(screen.getByTestId("person-finished-it")).toBeVisible();
+  });
+});
+
+describe("a step in doubt", () => {
+  const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "PushBranch");
+  const events = followedBy(started, {
+    kind: "stepInDoubt",
+    step: "PushBranch",
+    attempt: 1,
+    why: "the answer was lost",
+  });
+
+  it("offers asking the world and saying what was seen, and no start", async () => {
+    const answer: Observation = { kind: "unknown", why: "GitHub does not answer" };
+    const { platform, user, view } = open(events, { observePushBranch: () => ok(answer) });
+    expect(await screen.findByTestId("doubt")).toHaveTextContent("the answer was lost");
+    expect(screen.queryByTestId("step-button")).toBeNull();
+    await user.click(screen.getByTestId("ask-again"));
+    await waitFor(() => expect(screen.getByTestId("doubt")).toHaveTextContent("GitHub does not answer"));
+    expect(platform.argsOf("observePushBranch")).toEqual([[view.id]]);
+  });
+
+  it("says what was asked for, who can tell, and what is safe now", async () => {
+    const answer: Observation = { kind: "conflict", what: "another commit" };
+    const { user } = open(events, { observePushBranch: () => ok(answer) });
+    const doubt = await screen.findByTestId("doubt");
+    expect(doubt).toHaveTextContent("We do not know yet whether this happened");
+    expect(doubt).toHaveTextContent("GitHub, the main branch");
+    expect(screen.getByTestId("doubt-safe")).toHaveTextContent("Asking changes nothing");
+    await user.click(screen.getByTestId("ask-again"));
+    await waitFor(() => expect(screen.getByTestId("doubt-answer")).toHaveTextContent("another commit"));
+    expect(screen.getByTestId("doubt-safe")).toHaveTextContent("Do not start anything");
+  });
+
+  it("shows what the app heard when it asked by itself", async () => {
+    const { platform, view } = open(events);
+    await screen.findByTestId("doubt");
+    const what: Observation = { kind: "unknown", why: "GitHub answers 503" };
+    platform.emitLive({
+      run: view.id,
+      at: "2026-11-23T09:30:00.000Z",
+      seen: { kind: "heard", step: "PushBranch", what },
+    });
+    await waitFor(() => expect(screen.getByTestId("doubt-answer")).toHaveTextContent("GitHub answers 503"));
+  });
+
+  it("is settled by a person only with a note", async () => {
+    const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
+    await user.click(await screen.findByTestId("did-not-happen"));
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("settleDoubt")).toEqual([]);
+    await user.type(screen.getByTestId("note-text"), "looked at GitHub");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "PushBranch", 1, false, "looked at GitHub"]]);
+  });
+});
