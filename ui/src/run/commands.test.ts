@@ -1,0 +1,30 @@
+import { expect, expectTypeOf, it } from "vitest";
+import type { Observation, RunId, StepId, StepPlan } from "../generated/bindings";
+import { fake, ok } from "../platform/fake";
+import type { Commands } from "../platform/platform";
+import type { Result } from "../platform/result";
+import { golden } from "../platform/samples";
+import { stepCommands, type CommandsOf } from "./commands";
+
+it("calls the command that is named after the act and the step", async () => {
+  const steps = golden("released").view.steps.map((step) => step.definition.id);
+  const names = steps.flatMap((step) => [`plan${step}`, `run${step}`, `observe${step}`]);
+  const platform = fake(Object.fromEntries(names.map((name) => [name, () => ok(null)])));
+  for (const step of steps) {
+    const { plan, run, observe } = stepCommands(platform.commands, step);
+    await Promise.all([plan("a"), run("a", "hash", "token"), observe("a")]);
+  }
+  expect(steps).toHaveLength(13);
+  expect(platform.calls.map((call) => call.name)).toEqual(names);
+  expect(platform.argsOf("runBackUp")).toEqual([["a", "hash", "token"]]);
+});
+
+it("does not compile for a step without its commands", () => {
+  expectTypeOf<Commands>().toExtend<CommandsOf<StepId>>();
+  expectTypeOf<Commands>().not.toExtend<CommandsOf<StepId | "FlushCache">>();
+  expectTypeOf<CommandsOf<"BackUp">>().toEqualTypeOf<{
+    planBackUp: (run: RunId) => Promise<Result<StepPlan>>;
+    runBackUp: (run: RunId, planHash: string, token: string | null) => Promise<Result<null>>;
+    observeBackUp: (run: RunId) => Promise<Result<Observation>>;
+  }>();
+});
