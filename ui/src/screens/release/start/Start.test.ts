@@ -100,6 +100,7 @@ describe("the start of Deploy", () => {
       startDeploy: () => ok(null),
     });
     const start = await screen.findByTestId("start-deploy");
+    expect(screen.getByTestId("deploy-panel")).toHaveTextContent("master held 2.0.1.11 before.");
     for (const act of [
       async () => user.click(await screen.findByTestId("difference-0")),
       async () => user.click(screen.getByTestId("ask-fingerprint")),
