@@ -6,7 +6,7 @@ import type { Commands, Platform, Stop } from "./platform";
 import type { Result } from "./result";
 
 /** One call that the page made. */
-export interface Call {
+interface Call {
   name: keyof Commands;
   args: unknown[];
 }

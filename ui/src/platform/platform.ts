@@ -1,6 +1,6 @@
 // What the page needs of the app. `tauri.ts` is the real one, `fake.ts` the scripted one of the page's tests.
 
-import type { commands, LineSource, Lines, Live, LogLine, RunId, RunMoved } from "../generated/bindings";
+import type { commands, Lines, Live, RunId, RunMoved } from "../generated/bindings";
 
 /** Every command of the app, typed by the generated bindings. */
 export type Commands = typeof commands;
@@ -17,5 +17,3 @@ export interface Platform {
   /** Calls back with lines of a run as they arrive; some may be left out, and their numbers show it. */
   followLines(run: RunId, arrived: (lines: Lines) => void): Promise<void>;
 }
-
-export type { LineSource, Lines, Live, LogLine };
