@@ -16,5 +16,8 @@ export default defineConfig({
     include: ["src/**/*.test.ts"],
     setupFiles: ["src/platform/test-setup.ts"],
     restoreMocks: true,
+    // A slow machine must not fail a test: every wait ends when its value is there.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

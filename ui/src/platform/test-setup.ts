@@ -1,8 +1,11 @@
 // Runs before every test file.
 
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/svelte";
+import { cleanup, configure } from "@testing-library/svelte";
 import { afterEach } from "vitest";
+
+// A `findBy` or `waitFor` ends when its value is there. This is the limit of a machine under load.
+configure({ asyncUtilTimeout: 30_000 });
 
 afterEach(cleanup);
 

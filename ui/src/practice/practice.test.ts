@@ -142,7 +142,7 @@ describe("the panel", () => {
     const states = { buildFails: "waiting", tokenExpires: "happening", mergeConflict: "happened" } as const;
     const { container } = await openPanel({ practiceView: () => ok(practice(states)) });
     expect(await accessibilityFindings(container)).toEqual([]);
-  }, 30_000);
+  });
 });
 
 describe("the debrief", () => {
@@ -168,7 +168,7 @@ describe("the debrief", () => {
     expect(screen.getByTestId("debrief-connectionLostInMigration")).toHaveTextContent("it cost 45 s");
     expect(screen.getByTestId("debrief")).toHaveTextContent("In all it cost 10 min of 1 h 12 min");
     expect(await accessibilityFindings(container)).toEqual([]);
-  }, 30_000);
+  });
 
   it("says so when nothing was made to go wrong", async () => {
     const nothing = { lines: [], costSeconds: 0, wholeSeconds: 4_320 };

@@ -1,6 +1,15 @@
 // What is seen just now. Lossy by design: shown with its age, never a basis for a verdict.
 
-import type { BuildView, Live, Observation, RunId, ServersView, SiteView, Timestamp, StepId } from "../generated/bindings";
+import type {
+  BuildView,
+  Live,
+  Observation,
+  RunId,
+  ServersView,
+  SiteView,
+  Timestamp,
+  StepId,
+} from "../generated/bindings";
 
 /** Something that was seen, and when. */
 export interface SeenAt<T> {

@@ -290,5 +290,4 @@ it.each(records.map((record) => [record.view.result, record]))(
     for (const fold of container.querySelectorAll("details")) fold.open = true;
     expect(await accessibilityFindings(container)).toEqual([]);
   },
-  30_000,
 );

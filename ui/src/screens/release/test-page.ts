@@ -57,6 +57,6 @@ export function open(events: Event[], scripted: Partial<Commands> = {}) {
 /** The one button of the step, once it is open. */
 export async function openButton(testid = "step-button") {
   const button = await screen.findByTestId(testid);
-  await waitFor(() => expect(button).toHaveAttribute("aria-disabled", "false"), { timeout: 3_000 });
+  await waitFor(() => expect(button).toHaveAttribute("aria-disabled", "false"));
   return button;
 }
