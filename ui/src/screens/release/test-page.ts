@@ -34,7 +34,7 @@ export function followedBy(events: Event[], body: EventBody): Event[] {
   return [...events, { ...last, seq: last.seq + 1, body }];
 }
 
-/** The page on a run whose record stands here; commands are answered as scripted. */
+/** Opens the page on a run with these events; commands are answered as scripted. */
 export function open(events: Event[], scripted: Partial<Commands> = {}) {
   const record = [...events];
   const view = fold(record);

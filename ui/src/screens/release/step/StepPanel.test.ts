@@ -18,7 +18,7 @@ describe("a step that waits for its button", () => {
   });
 
   it("is not pressed by the second half of a double click on the step before", async () => {
-    // Time stands still, so that the second press comes at once on any machine.
+    // No time passes before the press, however slow the machine is.
     vi.useFakeTimers();
     try {
       const { platform } = open(offered("MergeBranch"), {
