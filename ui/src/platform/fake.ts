@@ -1,5 +1,5 @@
-// A scripted app for the page's tests. It answers what a test scripted and nothing else: a call of any other command
-// fails that test with the command's name.
+// A scripted app for the page's tests. It answers what a test scripted and nothing else: a call of
+// any other command fails that test with the command's name.
 
 import type { Lines, Live, RunId, RunMoved } from "../generated/bindings";
 import type { Commands, Platform, Stop } from "./platform";

@@ -1,4 +1,5 @@
-// What the page needs of the app. `tauri.ts` is the real one, `fake.ts` the scripted one of the page's tests.
+// What the page needs of the app. `tauri.ts` is the real one, `fake.ts` the scripted one of the
+// page's tests.
 
 import type { commands, Lines, Live, RunId, RunMoved } from "../generated/bindings";
 
@@ -14,6 +15,8 @@ export interface Platform {
   onRunMoved(seen: (moved: RunMoved) => void): Promise<Stop>;
   /** Calls back with what is seen while a run goes on. */
   onLive(seen: (live: Live) => void): Promise<Stop>;
-  /** Calls back with lines of a run as they arrive; some may be left out, and their numbers show it. */
+  /**
+   * Calls back with lines of a run as they arrive; some may be left out, and their numbers show it.
+   */
   followLines(run: RunId, arrived: (lines: Lines) => void): Promise<void>;
 }

@@ -9,7 +9,8 @@ configure({ asyncUtilTimeout: 30_000 });
 
 afterEach(cleanup);
 
-// jsdom has no modal dialogs. What the browser adds to them (a focus that stays inside, Escape) is not tested here.
+// jsdom has no modal dialogs. What the browser adds to them (a focus that stays inside, Escape) is
+// not tested here.
 Object.assign(HTMLDialogElement.prototype, {
   showModal(this: HTMLDialogElement) {
     this.open = true;

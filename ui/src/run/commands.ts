@@ -1,4 +1,5 @@
-// The three commands of each step, found by the name of the step. A step without its commands does not compile.
+// The three commands of each step, found by the name of the step. A step without its commands does
+// not compile.
 
 import type { Observation, RunId, StepId, StepPlan } from "../generated/bindings";
 import type { Commands } from "../platform/platform";
@@ -11,7 +12,10 @@ export interface StepCommands {
   observe: (run: RunId) => Promise<Result<Observation>>;
 }
 
-/** The commands of these steps by the names that the app gives them: `planBackUp`, `runBackUp`, `observeBackUp`. */
+/**
+ * The commands of these steps by the names that the app gives them: `planBackUp`, `runBackUp`,
+ * `observeBackUp`.
+ */
 export type CommandsOf<Step extends string> = {
   [Act in keyof StepCommands as `${Act}${Step}`]: StepCommands[Act];
 };

@@ -1,4 +1,5 @@
-// The lines of one source. The app keeps all of them on disk; this list holds those around the lines in view.
+// The lines of one source. The app keeps all of them on disk; this list holds those around the
+// lines in view.
 
 import type { LineSource, LogLine, RunId } from "../generated/bindings";
 import type { Commands } from "../platform/platform";
@@ -24,7 +25,9 @@ export class LineList {
   readonly #run: RunId;
   readonly #source: LineSource;
   #pages: Page[] = [];
-  /** Grows with every change of a page, so that readers of `at` see it. The pages are plain data. */
+  /**
+   * Grows with every change of a page, so that readers of `at` see it. The pages are plain data.
+   */
   #version = $state(0);
   /** Numbers of the first and the last line in view. */
   #inView: { first: number; last: number } | null = null;
@@ -84,7 +87,10 @@ export class LineList {
     }
   }
 
-  /** The first page in view with a line that is not held, unless the app had no more lines of that page. */
+  /**
+   * The first page in view with a line that is not held, unless the app had no more lines of that
+   * page.
+   */
   #missingPage(): Page | undefined {
     if (this.#inView === null) return undefined;
     const last = Math.min(this.#inView.last, this.count - 1);

@@ -1,4 +1,5 @@
-// Helpers of the tests of this screen: golden records cut at an event, and the page opened on one of them.
+// Helpers of the tests of this screen: golden records cut at an event, and the page opened on one
+// of them.
 
 import { render, screen, waitFor } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";

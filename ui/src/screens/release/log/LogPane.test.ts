@@ -15,7 +15,10 @@ const { view } = golden("released");
 const line = (number: number): LogLine => ({ number, at: null, label: "unknown", text: `line ${number}` });
 const lines = (from: number, count: number) => Array.from({ length: count }, (_, place) => line(from + place));
 
-/** jsdom has no layout: this one gives the log a height, and keeps its scroll position as a browser does. */
+/**
+ * jsdom has no layout: this one gives the log a height, and keeps its scroll position as a browser
+ * does.
+ */
 function layOut() {
   const positions = new WeakMap<Element, number>();
   const isLog = (element: Element) => element.getAttribute("role") === "log";

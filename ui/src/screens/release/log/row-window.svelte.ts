@@ -5,7 +5,9 @@ import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } 
 /** Rows rendered beyond each edge of the view, so that a quick scroll shows text. */
 const OVERSCAN = 20;
 
-/** Browsers place nothing below 33,554,431 px, which ends a list of rows of 20 px after 1.6 million. */
+/**
+ * Browsers place nothing below 33,554,431 px, which ends a list of rows of 20 px after 1.6 million.
+ */
 export const MAX_ROWS = 1_000_000;
 
 export class RowWindow {

@@ -1,8 +1,9 @@
 // The version inside a value of the version file.
 
 /**
- * Takes the text around the placeholders of the profile's template from a value: `2.0.1.11` of `2.0.1.11-RELEASE` under
- * `{version4}-RELEASE`. Returns the value as it is where the template does not fit.
+ * Takes the text around the placeholders of the profile's template from a value: `2.0.1.11` of
+ * `2.0.1.11-RELEASE` under `{version4}-RELEASE`. Returns the value as it is where the template does
+ * not fit.
  */
 export function versionOfValue(value: string, template: string): string {
   const first = template.indexOf("{");

@@ -1,4 +1,5 @@
-// The step in focus, seen from the screen: which plan it shows, which buttons it offers, and why they are closed.
+// The step in focus, seen from the screen: which plan it shows, which buttons it offers, and why
+// they are closed.
 
 import type { StepId, StepPlan, StepView, RunView } from "../../../generated/bindings";
 import { ASKED_OF } from "../../../run/doubt";
@@ -8,7 +9,10 @@ import type { OpenRun } from "../../../run/run.svelte";
 /** Preconditions of a plan that a new backup fulfils. */
 const BACKUP_PRECONDITIONS: readonly string[] = ["backupProved", "databaseSaidAtBackup"];
 
-/** Derives all values from the run when they are read. Stores nothing, so it can be made again for each view. */
+/**
+ * Derives all values from the run when they are read. Stores nothing, so it can be made again for
+ * each view.
+ */
 export class FocusedStep {
   readonly run: OpenRun;
   readonly view: RunView;
@@ -60,7 +64,10 @@ export class FocusedStep {
     return (this.step.status === "awaitingOperator" || this.mayTryAgain || this.isRepeating) && !this.isRunEnded;
   }
 
-  /** Whether the work is a job on the staging machine. Such a job runs on, and ends, without the app. */
+  /**
+   * Whether the work is a job on the staging machine. Such a job runs on, and ends, without the
+   * app.
+   */
   get isRemoteJob(): boolean {
     return ASKED_OF[this.id].isPatient === true;
   }

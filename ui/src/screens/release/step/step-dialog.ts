@@ -2,7 +2,10 @@
 
 import type { StepPlan } from "../../../generated/bindings";
 
-/** Each variant keeps what the person saw when the dialog opened; the run may move on while it is open. */
+/**
+ * Each variant keeps what the person saw when the dialog opened; the run may move on while it is
+ * open.
+ */
 export type StepDialog =
   | { kind: "confirm"; plan: StepPlan }
   | { kind: "byHand" }
