@@ -1,6 +1,6 @@
 //! THE list of commands and events, and the page's typed bindings made from it. The only file that knows tauri-specta.
 
-use greenlight_types::{Live, RunId, RunView};
+use greenlight_types::{Live, RunId};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 use tauri::{AppHandle, Wry, ipc::Invoke};
@@ -47,7 +47,7 @@ fn builder() -> Builder<Wry> {
             setup::open_page,
             run::draft_run,
             run::list_runs,
-            run::events_since,
+            run::run_update,
             run::start_prepare,
             run::begun_elsewhere,
             run::continue_here,
@@ -118,8 +118,6 @@ fn builder() -> Builder<Wry> {
             access::remove_credential,
         ])
         .events(collect_events![RunMoved, LiveSeen])
-        // What the page folds events into (`ui/src/run/fold.ts`); no command answers it.
-        .typ::<RunView>()
         .typed_error_impl(TYPED_ERROR)
         .disable_serde_phases()
 }

@@ -11,15 +11,15 @@ use greenlight_adapters::{
     journal_sqlite::{Setting, SqliteJournal},
 };
 use greenlight_engine::{
-    export, fold, profile,
+    export, fold, options, profile,
     redact::Redactor,
     release::{Act, Answer, Parts, Release},
 };
 use greenlight_rehearsal::debrief;
 use greenlight_types::{
-    Actor, BegunElsewhere, Debrief, DeployRequest, ErrorCode, Event, Failure, LineSource, Lines, LogLine, Names,
-    Observation, PracticeView, Profile, Realm, RunId, RunState, RunSummary, RunView, StepId, StepPlan, Trouble,
-    Version,
+    Actor, BegunElsewhere, Debrief, DeployRequest, Difference, ErrorCode, Event, Failure, LineSource, Lines, LogLine,
+    Names, Observation, PracticeView, Profile, Realm, RunId, RunState, RunSummary, RunUpdate, RunView, StepId,
+    StepPlan, Trouble, Version,
 };
 use tauri::ipc::Channel;
 use tokio::sync::Mutex;
@@ -211,6 +211,18 @@ impl Controller {
         self.parts.journal.events(run, seq).await
     }
 
+    /// The view of a run and its events with a number above `seq`; `None` when there is no newer event.
+    pub async fn update(&self, run: &RunId, seq: u32) -> Result<Option<RunUpdate>, Failure> {
+        let events = self.events(run, 0).await?;
+        if events.last().is_none_or(|newest| newest.seq <= seq) {
+            return Ok(None);
+        }
+        let mut view = fold::fold(&events)?;
+        options::fill(&mut view);
+        let events = events.into_iter().filter(|event| event.seq > seq).collect();
+        Ok(Some(RunUpdate { view, events }))
+    }
+
     pub async fn plan(&self, run: &RunId, step: StepId) -> Result<StepPlan, Failure> {
         let plan = self.release(run).await?.plan(step).await;
         plan.map(|plan| self.redactor.value(plan)).map_err(|failure| self.redactor.failure(failure))
@@ -272,7 +284,7 @@ impl Controller {
         self.release(run).await?.continue_here(by).await.map_err(|failure| self.redactor.failure(failure))
     }
 
-    pub async fn deploy_differences(&self, run: &RunId) -> Result<Vec<String>, Failure> {
+    pub async fn deploy_differences(&self, run: &RunId) -> Result<Vec<Difference>, Failure> {
         self.release(run).await?.deploy_differences().await.map_err(|failure| self.redactor.failure(failure))
     }
 

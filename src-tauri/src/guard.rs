@@ -166,7 +166,7 @@ impl Secrets for KnownSecrets {
 #[cfg(test)]
 mod tests {
     use greenlight_engine::{journal::MemoryJournal, spool::MemorySpool};
-    use greenlight_types::{LineLabel, StepId, Timestamp};
+    use greenlight_types::{LineLabel, StepEvent, StepId, Timestamp};
 
     use super::*;
 
@@ -189,7 +189,8 @@ mod tests {
             github_login: None,
             aws_identity: None,
         };
-        let body = EventBody::StepInDoubt { step: StepId::BackUp, attempt: 1, why: format!("sent {CANARY}") };
+        let body =
+            EventBody::Step(StepEvent::InDoubt { step: StepId::BackUp, attempt: 1, why: format!("sent {CANARY}") });
         journal.append(&run, 0, &Timestamp::EPOCH, &by, vec![body]).await.expect("appended");
         let kept = journal.events(&run, 0).await.expect("events");
         assert!(format!("{kept:?}").contains("sent [GitHub token]"), "{kept:?}");

@@ -1,9 +1,11 @@
-//! Journals that earlier commits wrote still open and tell the same run; every beginning of one does too. The page's fold
-//! follows the same files.
+//! Journals that earlier commits wrote still open and tell the same run; every beginning of one does too.
 //!
 //! New ones are written by `GREENLIGHT_WRITE_GOLDEN=1 cargo test -p greenlight-tests --test release`; a file that stands
 //! here is never written again. `golden/journal` holds whole files of the journal, one for each earlier schema, as the
 //! last commit with that schema wrote them.
+
+#[path = "page/moments.rs"]
+mod moments;
 
 use std::path::{Path, PathBuf};
 

@@ -24,8 +24,8 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, LineSource, Realm, RunId,
-    RunResult, RunState, RunView, Status, StepId, TakeOver, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, LineSource, Realm, RunEvent,
+    RunId, RunResult, RunState, RunView, Status, StepId, TakeOver, Version,
 };
 
 /// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
@@ -56,12 +56,12 @@ async fn until(release: &Release, what: &str, is_so: impl Fn(&RunView) -> bool) 
 fn told(view: &RunView) -> String {
     view.steps
         .iter()
-        .map(|step| format!("\n{:?} {:?} {:?} {:?}", step.definition.id, step.status, step.failure, step.doubt))
+        .map(|step| format!("\n{:?} {:?} {:?} {:?}", step.definition.id, step.status(), step.failure(), step.doubt()))
         .collect()
 }
 
 fn status(view: &RunView, id: StepId) -> Status {
-    fold::step(view, id).map_or(Status::NotStarted, |step| step.status)
+    fold::step(view, id).map_or(Status::NotStarted, |step| step.status())
 }
 
 /// Presses what a person would press for one step: answers its questions, confirms, starts.
@@ -124,7 +124,8 @@ async fn deploy_from(release: &Release, desk: &Desk, differences: &[&str], take_
     let host = &desk.profile.host;
     let fingerprint = desk.ports().host.fingerprint(&host.address, host.port).await.expect("a fingerprint");
     let accepted_differences = release.deploy_differences().await.expect("the world answers");
-    assert_eq!(accepted_differences, differences);
+    assert_eq!(accepted_differences.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), differences);
+    let accepted_differences = accepted_differences.into_iter().map(|one| one.id).collect();
     let request = DeployRequest {
         address: host.address.clone(),
         port: host.port,
@@ -150,7 +151,7 @@ async fn settings_that_a_colleague_saved_after_the_plan_was_read_are_seen_before
     let act = Act::Run { step: id, plan_hash: plan.hash.clone(), token: None };
     release.act(anna(), act).await.expect("it is the plan that was shown");
     let view = until(&release, "its end", |view| status(view, id) == Status::Failed).await;
-    let failure = fold::step(&view, id).and_then(|step| step.failure.clone()).expect("a failure");
+    let failure = fold::step(&view, id).and_then(|step| step.failure().cloned()).expect("a failure");
     assert_eq!(failure.code, ErrorCode::PlanChanged, "{failure:?}");
     let fresh = release.plan(id).await.expect("a plan");
     assert!(
@@ -295,7 +296,9 @@ async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_i
     let view = until(&release, "the word", |view| status(view, id) == Status::Succeeded).await;
     let events = desk.parts().await.journal.events(&view.id, 0).await.expect("the events");
     assert!(
-        events.iter().any(|event| matches!(&event.body, EventBody::GateClosing { job, .. } if *job == spec.id)),
+        events
+            .iter()
+            .any(|event| matches!(&event.body, EventBody::Run(RunEvent::JobRevoking { job, .. }) if *job == spec.id)),
         "the record says which gate was closed"
     );
     let machine = desk.ports().host;
@@ -366,8 +369,8 @@ async fn a_migration_that_ends_with_3_has_failed_with_its_output_and_cannot_be_s
     })
     .await;
     let step = fold::step(&view, StepId::RunMigration).expect("the step");
-    assert_eq!(step.status, Status::Failed, "{}", told(&view));
-    let failure = step.failure.as_ref().expect("a failure");
+    assert_eq!(step.status(), Status::Failed, "{}", told(&view));
+    let failure = step.failure().expect("a failure");
     assert_eq!(failure.params.get("exit").map(String::as_str), Some("3"));
     assert!(failure.params.get("output").is_some_and(|output| !output.is_empty()), "its output is told");
 

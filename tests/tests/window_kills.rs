@@ -17,7 +17,7 @@ use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::process::{Signal, signal};
 use greenlight_tests::support::ssh_host::Script;
 use greenlight_tests::support::webdriver::Session;
-use greenlight_types::{EventBody, StepId};
+use greenlight_types::{EventBody, StepEvent, StepId};
 
 /// Two whole stages at once are too much for a small machine.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -109,7 +109,9 @@ async fn kill_when_on_disk(desk: &Desk, app: u32, step: StepId, moment: Moment) 
 async fn has_started(journal: &SqliteJournal, step: StepId) -> bool {
     let run = journal.runs().await.expect("the runs").into_iter().next().expect("a run");
     let events = journal.events(&run, 0).await.expect("the events");
-    events.iter().any(|event| matches!(&event.body, EventBody::StepStarted { step: started, .. } if *started == step))
+    events.iter().any(
+        |event| matches!(&event.body, EventBody::Step(StepEvent::Started { step: started, .. }) if *started == step),
+    )
 }
 
 fn refs_below(folder: &Path) -> usize {

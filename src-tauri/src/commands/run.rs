@@ -2,7 +2,7 @@
 
 use greenlight_engine::release::Act;
 use greenlight_types::{
-    BegunElsewhere, CheckAnswer, DeployRequest, Event, RunId, RunResult, RunSummary, StepId, TakeOver,
+    BegunElsewhere, CheckAnswer, DeployRequest, Difference, RunId, RunResult, RunSummary, RunUpdate, StepId, TakeOver,
 };
 use tauri::State;
 
@@ -22,11 +22,11 @@ pub async fn list_runs(app: State<'_, Startup>) -> CommandResult<Vec<RunSummary>
     Ok(app.ready().await?.list().await?)
 }
 
-/// Events of a run with a number above `seq`.
+/// The view of a run with its events above number `seq`; nothing when there is no newer event.
 #[tauri::command]
 #[specta::specta]
-pub async fn events_since(app: State<'_, Startup>, run: RunId, seq: u32) -> CommandResult<Vec<Event>> {
-    Ok(app.ready().await?.events(&run, seq).await?)
+pub async fn run_update(app: State<'_, Startup>, run: RunId, seq: u32) -> CommandResult<Option<RunUpdate>> {
+    Ok(app.ready().await?.update(&run, seq).await?)
 }
 
 /// Starts Prepare.
@@ -53,7 +53,7 @@ pub async fn continue_here(app: State<'_, Startup>, run: RunId) -> CommandResult
 /// What differs from the day of Prepare.
 #[tauri::command]
 #[specta::specta]
-pub async fn deploy_differences(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<String>> {
+pub async fn deploy_differences(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<Difference>> {
     Ok(app.ready().await?.deploy_differences(&run).await?)
 }
 

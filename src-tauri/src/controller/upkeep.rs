@@ -36,7 +36,7 @@ async fn reopen(controller: &Controller) {
 }
 
 pub(crate) fn is_changing(view: &RunView) -> bool {
-    view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status == Status::Running)
+    view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running)
 }
 
 async fn stay_awake() -> Option<keepawake::KeepAwake> {

@@ -292,9 +292,9 @@ fn judge(lane: &Lane, case: &Case, data: &Path, broken: &mut Vec<Broken>) -> Res
         }
         let view = fold::fold(&events)?;
         let step = fold::step(&view, StepId::BackUp).context("the run has no such step")?;
-        let failure = step.failure.as_ref().and_then(|failure| failure.params.get("exit"));
-        let code = if step.status == Status::Succeeded { Some("0".to_owned()) } else { failure.cloned() };
-        anyhow::Ok((run, code.unwrap_or_else(|| format!("{:?} {:?}", step.status, step.failure)), checker))
+        let failure = step.failure().and_then(|failure| failure.params.get("exit"));
+        let code = if step.status() == Status::Succeeded { Some("0".to_owned()) } else { failure.cloned() };
+        anyhow::Ok((run, code.unwrap_or_else(|| format!("{:?} {:?}", step.status(), step.failure())), checker))
     })?;
     broken.extend(checker.held().err().map(Broken::Rule));
     if said != case.code.to_string() {

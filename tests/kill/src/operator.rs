@@ -100,14 +100,14 @@ impl Operator<'_> {
             fingerprint: crate::production::fingerprint(),
             told: "the support team".to_owned(),
             typed_version: view.version.to_string(),
-            accepted_differences: differences,
+            accepted_differences: differences.into_iter().map(|one| one.id).collect(),
             take_over: None,
         };
         self.act(Act::StartDeploy(request)).await.map(drop)
     }
 
     async fn next_step(&self, view: &RunView) -> Result<(), Failure> {
-        if let Some(doubt) = view.steps.iter().find(|step| step.status == Status::InDoubt) {
+        if let Some(doubt) = view.steps.iter().find(|step| step.status() == Status::InDoubt) {
             return self.release.observe(self.by.clone(), doubt.definition.id).await.map(drop);
         }
         let has_answered = view.facts.iter().any(|learned| learned.fact.kind() == FactKind::SiteAnswered);
@@ -115,20 +115,20 @@ impl Operator<'_> {
             return Ok(());
         }
         let is_busy =
-            view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status == Status::Running);
+            view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running);
         if is_busy {
             return Ok(());
         }
         let hopeless = view.steps.iter().find(|step| {
-            let is_final = step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No);
-            step.status == Status::Failed && (is_final || step.definition.role == Role::Watching)
+            let is_final = step.failure().is_some_and(|failure| failure.retry == Retry::No);
+            step.status() == Status::Failed && (is_final || step.definition.role == Role::Watching)
         });
         if let Some(step) = hopeless {
             let note = format!("{} failed", step.definition.title);
             return self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop);
         }
         let is_next = |status| matches!(status, Status::AwaitingOperator | Status::Failed);
-        match view.steps.iter().find(|step| is_next(step.status)) {
+        match view.steps.iter().find(|step| is_next(step.status())) {
             Some(step) => self.press(step.definition.id).await,
             None => Ok(()),
         }
@@ -171,8 +171,8 @@ fn shown(view: &RunView) -> Value {
         .steps
         .iter()
         .map(|step| {
-            let retry = step.failure.as_ref().map(|failure| failure.retry);
-            json!({ "id": step.definition.id, "status": step.status, "attempt": step.attempt, "retry": retry })
+            let retry = step.failure().map(|failure| failure.retry);
+            json!({ "id": step.definition.id, "status": step.status(), "attempt": step.attempt, "retry": retry })
         })
         .collect();
     json!({ "run": view.id, "seq": view.seq, "state": view.state, "result": view.result, "steps": steps, "offers": [] })

@@ -204,7 +204,10 @@ mod tests {
         }
         let answer: Result<Option<String>, Failure> = Ok(None);
         assert_eq!(Wired::take(answer.put()), Some(answer));
-        let pair = (vec![CommitInfo::take(json!(["a", ["b"], "c", "d", "2026-11-23T09:00:00.000Z"])).expect("a commit")], 7_u32);
+        let pair = (
+            vec![CommitInfo::take(json!(["a", ["b"], "c", "d", "2026-11-23T09:00:00.000Z"])).expect("a commit")],
+            7_u32,
+        );
         assert_eq!(Wired::take(pair.put()), Some(pair));
         assert_eq!(JobState::take(json!(["Finished", "three"])), None);
     }

@@ -13,7 +13,7 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::{ports::InProcess, world::World};
 use greenlight_simulation::scripted::{Dark, Hand, Pace, person, press};
-use greenlight_types::{Actor, ErrorCode, EventBody, Failure, RunId, Status, StepId, TakeOver};
+use greenlight_types::{Actor, ErrorCode, EventBody, Failure, RunEvent, RunId, Status, StepId, TakeOver};
 use tempfile::TempDir;
 
 use crate::{
@@ -47,7 +47,8 @@ impl Computer {
         let (by, run) = (person(name, &format!("{name}-desk")), RunId(format!("run-of-{name}")));
         let data = machine::folder()?;
         let journal = Arc::new(SqliteJournal::open(&data.path().join("journal.sqlite")).await?);
-        let kept = scene.events.iter().filter(|event| !matches!(event.body, EventBody::EnvironmentTaking { .. }));
+        let kept =
+            scene.events.iter().filter(|event| !matches!(event.body, EventBody::Run(RunEvent::LockAcquiring { .. })));
         let bodies: Vec<EventBody> = kept.map(|event| event.body.clone()).collect();
         let at = &scene.events.last().context("a release that has begun")?.at.clone();
         journal.append(&run, 0, at, &by, bodies).await?;
@@ -88,13 +89,13 @@ impl Computer {
     /// State of the migration on this computer.
     #[must_use]
     pub fn migration(&self) -> Status {
-        fold::step(&self.release.view(), StepId::RunMigration).map_or(Status::NotStarted, |step| step.status)
+        fold::step(&self.release.view(), StepId::RunMigration).map_or(Status::NotStarted, |step| step.status())
     }
 
     /// Why the last attempt of the migration failed.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        fold::step(&self.release.view(), StepId::RunMigration).and_then(|step| step.failure.clone())
+        fold::step(&self.release.view(), StepId::RunMigration).and_then(|step| step.failure().cloned())
     }
 
     /// What the checker says of the record of this computer.

@@ -11,7 +11,7 @@ use greenlight_simulation::{
     play::simulated_profile,
     scripted::{Scripted, person, quiet_world, read},
 };
-use greenlight_types::{Event, EventBody, StepId};
+use greenlight_types::{Event, EventBody, RunEvent, StepId};
 
 use crate::machine::{BACKUPS, STORE};
 
@@ -68,7 +68,9 @@ async fn play() -> Result<Scene> {
 
 /// The same event, with the machine of the races as its staging machine.
 fn at_machine(mut event: Event, machine: &str) -> Event {
-    if let EventBody::DeployStarted { staging, .. } | EventBody::EnvironmentTaking { staging, .. } = &mut event.body {
+    if let EventBody::Run(RunEvent::DeployStarted { staging, .. })
+    | EventBody::Run(RunEvent::LockAcquiring { staging, .. }) = &mut event.body
+    {
         machine.clone_into(&mut staging.machine_id);
     }
     event

@@ -113,7 +113,7 @@ impl Operator<'_> {
     async fn start_deploy(&mut self, view: &RunView) -> Result<(), Failure> {
         let differences = self.release.deploy_differences().await?;
         if !differences.is_empty() && self.rng.bool() {
-            let note = differences.join(" ");
+            let note = differences.into_iter().map(|one| one.text).collect::<Vec<_>>().join(" ");
             return self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop);
         }
         let request = DeployRequest {
@@ -122,7 +122,7 @@ impl Operator<'_> {
             fingerprint: self.fingerprint.clone(),
             told: "the support team".to_owned(),
             typed_version: view.version.to_string(),
-            accepted_differences: differences,
+            accepted_differences: differences.into_iter().map(|one| one.id).collect(),
             take_over: None,
         };
         match self.act(Act::StartDeploy(request.clone())).await {
@@ -143,7 +143,7 @@ impl Operator<'_> {
     }
 
     async fn next_step(&mut self, view: &RunView, still: u32) -> Result<(), Failure> {
-        if let Some(doubt) = view.steps.iter().find(|step| step.status == Status::InDoubt) {
+        if let Some(doubt) = view.steps.iter().find(|step| step.status() == Status::InDoubt) {
             return self.look_at(doubt).await;
         }
         let checking = view.state == RunState::Checking
@@ -152,10 +152,10 @@ impl Operator<'_> {
             return Ok(());
         }
         let busy =
-            view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status == Status::Running);
+            view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running);
         let hopeless = view.steps.iter().find(|step| {
-            let is_final = step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No);
-            step.status == Status::Failed && (is_final || step.definition.role == Role::Watching)
+            let is_final = step.failure().is_some_and(|failure| failure.retry == Retry::No);
+            step.status() == Status::Failed && (is_final || step.definition.role == Role::Watching)
         });
         if let Some(step) = hopeless.filter(|_| !busy) {
             if step.definition.id == StepId::RunMigration && self.rng.u8(..4) == 0 {
@@ -165,12 +165,11 @@ impl Operator<'_> {
             let note = format!("{} failed", step.definition.title);
             return self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop);
         }
-        let next = view
-            .steps
-            .iter()
-            .find(|step| step.status == Status::AwaitingOperator || step.status == Status::Failed && step.attempt < 6);
+        let next = view.steps.iter().find(|step| {
+            step.status() == Status::AwaitingOperator || step.status() == Status::Failed && step.attempt < 6
+        });
         let waiting =
-            next.filter(|step| step.status == Status::AwaitingOperator && !busy).map(|step| step.definition.id);
+            next.filter(|step| step.status() == Status::AwaitingOperator && !busy).map(|step| step.definition.id);
         if waiting == Some(StepId::RunMigration) {
             match self.rng.u8(..100) {
                 // Somebody did not trust the backup, or ran the migration at another computer.
@@ -192,7 +191,7 @@ impl Operator<'_> {
     /// Nothing has moved for long: the person ends the run where that is allowed.
     async fn give_up(&mut self, view: &RunView) -> Result<(), Failure> {
         let note = "Nothing goes on".to_owned();
-        let result = if view.steps.iter().all(|step| step.status.is_done()) {
+        let result = if view.steps.iter().all(|step| step.status().is_done()) {
             RunResult::ReleasedWithFailedCheck
         } else {
             RunResult::Stopped
@@ -272,7 +271,7 @@ impl Operator<'_> {
             self.act(Act::AnswerCheck { check: check.id.clone(), answer, note }).await?;
             return Ok(true);
         }
-        if view.steps.iter().all(|step| step.status.is_done()) {
+        if view.steps.iter().all(|step| step.status().is_done()) {
             let note = "accepted".to_owned();
             self.act(Act::End { result: RunResult::ReleasedWithFailedCheck, note }).await?;
             return Ok(true);

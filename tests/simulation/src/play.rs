@@ -272,8 +272,8 @@ fn cut(note: &str) -> String {
 
 /// The steps that are not done, with their states.
 fn open_steps(view: &RunView) -> String {
-    let open = view.steps.iter().filter(|step| !step.status.is_done() && step.status != Status::NotStarted);
-    open.map(|step| format!("{} {:?}", step.definition.id.name(), step.status)).collect::<Vec<_>>().join(", ")
+    let open = view.steps.iter().filter(|step| !step.status().is_done() && step.status() != Status::NotStarted);
+    open.map(|step| format!("{} {:?}", step.definition.id.name(), step.status())).collect::<Vec<_>>().join(", ")
 }
 
 /// Production as a scenario sets it up.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use greenlight_engine::transition;
-use greenlight_types::{ErrorCode, EventBody, Failure, How, PlanInputs, Status, StepId, StepPlan, WayBack};
+use greenlight_types::{ErrorCode, Failure, How, PlanInputs, Status, StepEvent, StepId, StepPlan, WayBack};
 
 use crate::{judge::Violation, play::Played};
 
@@ -128,19 +128,19 @@ fn legal() -> Vec<String> {
     };
     let failure = Failure::new(ErrorCode::Internal, "");
     let evidence = Vec::new();
-    let said = |how| EventBody::StepSucceeded { step, attempt, how, evidence: Vec::new() };
+    let said = |how| StepEvent::Succeeded { step, attempt, how, evidence: Vec::new() };
     let bodies = [
-        ("stepOffered", EventBody::StepOffered { step }),
-        ("stepStarted", EventBody::StepStarted { step, attempt, plan: Box::new(plan) }),
+        ("stepOffered", StepEvent::Offered { step }),
+        ("stepStarted", StepEvent::Started { step, attempt, plan: Box::new(plan) }),
         ("stepSucceeded", said(How::Did)),
         ("stepSucceeded", said(How::SaidBy { note: note.clone() })),
-        ("stepWarned", EventBody::StepWarned { step, attempt, evidence, warning: note.clone() }),
-        ("stepSkipped", EventBody::StepSkipped { step, note: note.clone() }),
-        ("stepFailed", EventBody::StepFailed { step, attempt, failure }),
-        ("stepInDoubt", EventBody::StepInDoubt { step, attempt, why: note.clone() }),
-        ("stepResumed", EventBody::StepResumed { step, attempt, evidence: note.clone() }),
-        ("stepReset", EventBody::StepReset { step, attempt, evidence: note.clone() }),
-        ("stepStopped", EventBody::StepStopped { step, attempt, note }),
+        ("stepWarned", StepEvent::Warned { step, attempt, evidence, warning: note.clone() }),
+        ("stepSkipped", StepEvent::Skipped { step, note: note.clone() }),
+        ("stepFailed", StepEvent::Failed { step, attempt, failure }),
+        ("stepInDoubt", StepEvent::InDoubt { step, attempt, why: note.clone() }),
+        ("stepResumed", StepEvent::Resumed { step, attempt, evidence: note.clone() }),
+        ("stepReset", StepEvent::Reset { step, attempt, evidence: note.clone(), reported_by: None }),
+        ("stepStopped", StepEvent::Stopped { step, attempt, note }),
     ];
     let statuses = [
         Status::NotStarted,

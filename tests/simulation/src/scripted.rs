@@ -214,13 +214,13 @@ impl Scripted {
     /// State of a step.
     #[must_use]
     pub fn status(&self, step: StepId) -> Status {
-        fold::step(&self.release.view(), step).map_or(Status::NotStarted, |step| step.status)
+        fold::step(&self.release.view(), step).map_or(Status::NotStarted, |step| step.status())
     }
 
     /// Why the newest attempt of a step failed.
     #[must_use]
     pub fn failure(&self, step: StepId) -> Option<Failure> {
-        fold::step(&self.release.view(), step).and_then(|step| step.failure.clone())
+        fold::step(&self.release.view(), step).and_then(|step| step.failure().cloned())
     }
 
     /// Does something, as the person.
@@ -256,7 +256,7 @@ impl Scripted {
             fingerprint,
             told: "the support team".to_owned(),
             typed_version: self.release.view().version.to_string(),
-            accepted_differences,
+            accepted_differences: accepted_differences.into_iter().map(|one| one.id).collect(),
             take_over,
         };
         self.act(Act::StartDeploy(request)).await.map(drop)
@@ -282,9 +282,9 @@ impl Scripted {
             }
             let view = self.release.view();
             let failed =
-                view.steps.iter().find(|step| step.status == Status::Failed && !is_watching(step.definition.id));
+                view.steps.iter().find(|step| step.status() == Status::Failed && !is_watching(step.definition.id));
             if let Some(failed) = failed {
-                bail!("{:?} failed: {:?}", failed.definition.id, failed.failure);
+                bail!("{:?} failed: {:?}", failed.definition.id, failed.failure());
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -307,7 +307,7 @@ impl Scripted {
     /// # Errors
     /// When it does not come to it.
     pub async fn until_is(&self, step: StepId, status: Status) -> Result<()> {
-        let is_so = |view: &RunView| fold::step(view, step).is_some_and(|step| step.status == status);
+        let is_so = |view: &RunView| fold::step(view, step).is_some_and(|step| step.status() == status);
         self.until(is_so)
             .await
             .with_context(|| format!("{step:?} is {:?}: {:?}", self.status(step), self.failure(step)))

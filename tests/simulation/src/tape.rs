@@ -9,7 +9,7 @@ use std::{
 
 use greenlight_engine::transition;
 use greenlight_rehearsal::{ports::Fate, world::World};
-use greenlight_types::{Event, RunView, Status};
+use greenlight_types::{Event, EventBody, RunView, Status};
 use serde_json::{Value, json};
 
 use crate::judge::{Judge, Violation};
@@ -83,9 +83,9 @@ impl Tape {
         let told = serde_json::to_value(event).unwrap_or(Value::Null);
         let part = |name: &str| told.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (step, kind) = (part("/body/step"), part("/body/kind"));
-        if kind.starts_with("step") {
+        if let EventBody::Step(change) = &event.body {
             let before = inner.statuses.get(&step).copied().unwrap_or(Status::NotStarted);
-            if let Ok(after) = transition::next(before, &event.body) {
+            if let Ok(after) = transition::next(before, change) {
                 inner.statuses.insert(step, after);
                 inner.transitions.insert(format!("{before:?} {kind}"));
             }
@@ -119,8 +119,8 @@ impl Tape {
             .steps
             .iter()
             .map(|step| {
-                let retry = step.failure.as_ref().map(|failure| failure.retry);
-                json!({ "id": step.definition.id, "status": step.status, "attempt": step.attempt, "retry": retry })
+                let retry = step.failure().map(|failure| failure.retry);
+                json!({ "id": step.definition.id, "status": step.status(), "attempt": step.attempt, "retry": retry })
             })
             .collect();
         let told = json!({

@@ -159,7 +159,7 @@ fn a_build_is_not_ordered_when_its_gates_were_asked_long_ago() {
         press(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("it is asked again");
         ann.until_is(StepId::DispatchBuild, Status::Succeeded).await.expect("it is ordered");
         let view = ann.view();
-        let how = fold::step(&view, StepId::DispatchBuild).and_then(|step| step.how.clone());
+        let how = fold::step(&view, StepId::DispatchBuild).and_then(|step| step.how().cloned());
         assert_ne!(how, Some(How::AlreadyDone), "there was none before");
     });
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::journal::Journal as _;
-use greenlight_types::{Actor, EventBody, RunId};
+use greenlight_types::{Actor, EventBody, RunEvent, RunId};
 
 /// Entries of each append, and how much text is in each: within a page of the file, over several pages, and many pages.
 const BATCHES: [(u32, usize); 4] = [(1, 10), (3, 700), (2, 9_000), (1, 0)];
@@ -54,7 +54,7 @@ async fn append(journal: &SqliteJournal, run: &RunId, after: u32, batch: u32, co
         aws_identity: None,
     };
     let note = |index: u32| format!("{batch}/{index}/{count} {}", "x".repeat(padding));
-    let bodies = (1..=count).map(|index| EventBody::TookOver { from: note(index) }).collect();
+    let bodies = (1..=count).map(|index| EventBody::Run(RunEvent::TookOver { from: note(index) })).collect();
     match journal.append(run, after, &"2026-11-23T09:02:11.000Z".parse().expect("a time"), &by, bodies).await {
         Ok(events) => {
             let last = events.last().map_or(after, |event| event.seq);
@@ -74,7 +74,7 @@ async fn show(journal: &SqliteJournal, run: &RunId) -> Option<u32> {
     match journal.events(run, 0).await {
         Ok(events) => {
             for event in &events {
-                if let EventBody::TookOver { from } = &event.body {
+                if let EventBody::Run(RunEvent::TookOver { from }) = &event.body {
                     println!("shown {} {}", event.seq, from.split(' ').next().unwrap_or_default());
                 }
             }

@@ -9,7 +9,7 @@ use std::{
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::journal::Journal as _;
-use greenlight_types::{Actor, Event, EventBody, RunId};
+use greenlight_types::{Actor, Event, EventBody, RunEvent, RunId};
 
 use super::{Effect, Start};
 
@@ -170,7 +170,7 @@ async fn judge_adding(journal: &SqliteJournal, run: &RunId, events: &[Event], fo
         github_login: None,
         aws_identity: None,
     };
-    let bodies = vec![EventBody::TookOver { from: "6/1/1".to_owned() }];
+    let bodies = vec![EventBody::Run(RunEvent::TookOver { from: "6/1/1".to_owned() })];
     let added = journal.append(run, after, &"2026-11-23T10:00:00.000Z".parse().expect("a time"), &by, bodies).await;
     let is_right = match added {
         Ok(added) => journal.events(run, 0).await.is_ok_and(|all| all == [events, &added].concat()),
@@ -197,7 +197,7 @@ pub async fn runs_of(folder: &Path, start: Start) -> BTreeMap<RunId, Vec<Event>>
 }
 
 fn note_of(event: &Event) -> String {
-    let EventBody::TookOver { from } = &event.body else { return String::new() };
+    let EventBody::Run(RunEvent::TookOver { from }) = &event.body else { return String::new() };
     from.split(' ').next().unwrap_or_default().to_owned()
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, os::unix::process::ExitStatusExt as _, process:
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::journal::Journal as _;
-use greenlight_types::{Actor, EventBody};
+use greenlight_types::{Actor, EventBody, RunEvent};
 use tempfile::TempDir;
 
 use super::{
@@ -29,7 +29,7 @@ async fn file_with(appends: &[&[&str]]) -> TempDir {
     };
     let mut after = 0;
     for notes in appends {
-        let bodies = notes.iter().map(|note| EventBody::TookOver { from: (*note).to_owned() }).collect();
+        let bodies = notes.iter().map(|note| EventBody::Run(RunEvent::TookOver { from: (*note).to_owned() })).collect();
         let at = "2026-11-23T09:02:11.000Z".parse().expect("a time");
         after += journal.append(&judge::run(), after, &at, &by, bodies).await.expect("appended").len() as u32;
     }

@@ -30,7 +30,7 @@ async fn again(release: &Release, attempt: u32) -> RunView {
     release.act(anna(), act).await.expect("it is taken again");
     until(release, "the end of the backup", |view| {
         let step = backup(view);
-        step.attempt == attempt && step.status != Status::Running
+        step.attempt == attempt && step.status() != Status::Running
     })
     .await
 }
@@ -60,8 +60,8 @@ async fn a_backup_that_became_too_old_is_taken_again_and_the_newest_proved_one_c
     let full = Switch { trouble: Trouble::BackupDiskFull, on: true, after_ms: Some(1_000), only_first: false };
     desk.handle.switch(&full).await.expect("a full disk");
     let view = again(&release, 2).await;
-    assert_eq!(backup(&view).status, Status::Warned, "{}", told(&view));
-    assert!(backup(&view).warning.as_ref().is_some_and(|words| words.starts_with("It was not done again")), "{view:?}");
+    assert_eq!(backup(&view).status(), Status::Warned, "{}", told(&view));
+    assert!(backup(&view).warning().is_some_and(|words| words.starts_with("It was not done again")), "{view:?}");
     assert_eq!(proved(&view), first, "what was not taken is not proved, and the first one still counts");
     let gate = backup_gate(&release).await;
     assert!(!gate.passed, "an attempt that came to nothing makes no backup younger: {gate:?}, before {old:?}");
@@ -70,7 +70,7 @@ async fn a_backup_that_became_too_old_is_taken_again_and_the_newest_proved_one_c
     assert_eq!(refused.code, ErrorCode::NotAllowedNow);
 
     let view = again(&release, 3).await;
-    assert_eq!(backup(&view).status, Status::Succeeded, "{}", told(&view));
+    assert_eq!(backup(&view).status(), Status::Succeeded, "{}", told(&view));
     let newest = proved(&view);
     assert!(
         newest.len() == 2

@@ -1,6 +1,6 @@
 //! "Continue this release here": a computer with an empty record takes a release over from one that is gone.
 
-use greenlight_types::{How, Retry};
+use greenlight_types::{How, Retry, RunEvent};
 
 use super::*;
 
@@ -43,7 +43,7 @@ async fn builds(desk: &Desk, release: &Release) -> usize {
 }
 
 fn how(view: &RunView, id: StepId) -> Option<How> {
-    fold::step(view, id).and_then(|step| step.how.clone())
+    fold::step(view, id).and_then(|step| step.how().cloned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -61,7 +61,7 @@ async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_
     }
     let events = desk.parts().await.journal.events(&view.id, 0).await.expect("the events");
     assert!(
-        events.iter().any(|event| matches!(&event.body, EventBody::PrepareStarted { statement, .. }
+        events.iter().any(|event| matches!(&event.body, EventBody::Run(RunEvent::PrepareStarted { statement, .. })
             if statement.contains("unknown here") && statement.contains(&first.0))),
         "the record says what it does not know"
     );
@@ -146,7 +146,7 @@ async fn a_migration_that_failed_on_the_lost_computer_is_a_failure_on_the_next_o
     let over = |view: &RunView| !matches!(status(view, id), Status::Running | Status::AwaitingOperator);
     let view = until(&release, "the end of the migration", over).await;
     assert_eq!(status(&view, id), Status::Failed, "{}", told(&view));
-    let failure = fold::step(&view, id).and_then(|step| step.failure.clone()).expect("a failure");
+    let failure = fold::step(&view, id).and_then(|step| step.failure().cloned()).expect("a failure");
     assert_eq!((failure.code, failure.retry), (ErrorCode::ScriptFailed, Retry::No), "{failure:?}");
     let end = Act::End { result: RunResult::Stopped, note: "the database is half migrated".to_owned() };
     release.act(anna(), end).await.expect("there is a way on");
@@ -199,7 +199,7 @@ async fn a_release_is_continued_from_its_label_although_main_moved_on_and_its_br
     let Some(Fact::VersionSet { commit, .. }) = fold::newest(&view, FactKind::VersionSet) else { panic!("no version") };
     assert_eq!(*commit, main.id().to_string(), "what the label stands at, not what came after it");
     let differences = release.deploy_differences().await.expect("the world answers");
-    assert!(differences.iter().any(|one| one.contains("A fix")), "{differences:?}");
+    assert!(differences.iter().any(|one| one.text.contains("A fix")), "{differences:?}");
     let _ = desk.handle.stop().await;
 }
 

@@ -22,10 +22,10 @@ async fn a_staging_machine_of_an_earlier_release_that_does_not_answer_is_accepte
         machine_id: String::new(),
         boot_id: String::new(),
     };
-    let started = EventBody::DeployStarted { staging, told: "Everyone".into(), differences: Vec::new() };
+    let started = EventBody::Run(RunEvent::DeployStarted { staging, told: "Everyone".into(), differences: Vec::new() });
     parts.journal.append(&earlier, 1, &desk.clock.now(), &anna(), vec![started]).await.expect("kept");
     let found = release.deploy_differences().await.expect("the world answers");
-    assert!(matches!(&found[..], [one] if one.contains("2.0.9 (127.0.0.1) does not answer")), "{found:?}");
+    assert!(matches!(&found[..], [one] if one.text.contains("2.0.9 (127.0.0.1) does not answer")), "{found:?}");
     let host = &desk.profile.host;
     let request = DeployRequest {
         address: host.address.clone(),
@@ -38,7 +38,7 @@ async fn a_staging_machine_of_an_earlier_release_that_does_not_answer_is_accepte
     };
     let refused = release.act(anna(), Act::StartDeploy(request.clone())).await.expect_err("nobody accepted it");
     assert_eq!(refused.code, ErrorCode::PlanChanged);
-    let accepted = DeployRequest { accepted_differences: found, ..request };
+    let accepted = DeployRequest { accepted_differences: found.into_iter().map(|one| one.id).collect(), ..request };
     release.act(anna(), Act::StartDeploy(accepted)).await.expect("Deploy starts");
     let end = Act::End { result: RunResult::Stopped, note: "That is enough".into() };
     release.act(anna(), end).await.expect("it ends");
@@ -82,9 +82,13 @@ async fn a_release_that_lost_its_environment_starts_nothing_until_a_person_takes
     let events = desk.parts().await.journal.events(&release.view().id, 0).await.expect("the events");
     let reasons: Vec<&str> = events
         .iter()
-        .filter_map(
-            |event| if let EventBody::EnvironmentTaking { reason, .. } = &event.body { Some(&**reason) } else { None },
-        )
+        .filter_map(|event| {
+            if let EventBody::Run(RunEvent::LockAcquiring { reason, .. }) = &event.body {
+                Some(&**reason)
+            } else {
+                None
+            }
+        })
         .collect();
     assert_eq!(reasons, ["", "Maria went home; we spoke"], "each taking stands in the record");
     let _ = desk.handle.stop().await;

@@ -20,7 +20,7 @@ async fn a_migration_that_ran_on_another_machine_never_starts_here_and_its_build
     std::fs::rename(home.join(".greenlight"), home.join("of-the-first-machine")).expect("the other machine's jobs");
     let second = prepare(&desk).await;
     let differences = second.deploy_differences().await.expect("the world answers");
-    let differences: Vec<&str> = differences.iter().map(String::as_str).collect();
+    let differences: Vec<&str> = differences.iter().map(|one| one.text.as_str()).collect();
     deploy_from(&second, &desk, &differences, None).await;
     press_and_see(&second, StepId::BackUp).await;
     let plan = second.plan(StepId::DispatchBuild).await.expect("a plan");

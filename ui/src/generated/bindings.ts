@@ -23,8 +23,8 @@ export const commands = {
 	draftRun: (version: string, anyway: string | null) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_run", { version, anyway })),
 	/**  All runs, newest first. */
 	listRuns: () => typedError<RunSummary[], CommandError>(__TAURI_INVOKE("list_runs")),
-	/**  Events of a run with a number above `seq`. */
-	eventsSince: (run: RunId, seq: number) => typedError<Event[], CommandError>(__TAURI_INVOKE("events_since", { run, seq })),
+	/**  The view of a run with its events above number `seq`; nothing when there is no newer event. */
+	runUpdate: (run: RunId, seq: number) => typedError<RunUpdate | null, CommandError>(__TAURI_INVOKE("run_update", { run, seq })),
 	/**  Starts Prepare. */
 	startPrepare: (run: RunId, statement: string) => typedError<null, CommandError>(__TAURI_INVOKE("start_prepare", { run, statement })),
 	/**  Who began this version on another computer. */
@@ -32,7 +32,7 @@ export const commands = {
 	/**  "Continue this release here". */
 	continueHere: (run: RunId) => typedError<null, CommandError>(__TAURI_INVOKE("continue_here", { run })),
 	/**  What differs from the day of Prepare. */
-	deployDifferences: (run: RunId) => typedError<string[], CommandError>(__TAURI_INVOKE("deploy_differences", { run })),
+	deployDifferences: (run: RunId) => typedError<Difference[], CommandError>(__TAURI_INVOKE("deploy_differences", { run })),
 	/**  The fingerprint that a machine presents; nothing is sent to it. */
 	hostFingerprint: (address: string, port: number) => typedError<string, CommandError>(__TAURI_INVOKE("host_fingerprint", { address, port })),
 	/**  Starts Deploy. */
@@ -192,6 +192,8 @@ export type AnswerView = {
 	text: string,
 	/**  Choice id. */
 	answer: string,
+	/**  The choice as it was shown; empty in journals of earlier versions. */
+	label?: string,
 	/**  What the person wrote. */
 	note: string,
 	/**  Who. */
@@ -516,10 +518,18 @@ export type DeployRequest = {
 	told: string,
 	/**  The version as the person typed it once more. */
 	typedVersion: string,
-	/**  Differences from the day of Prepare that the person accepts, each as it was shown. */
+	/**  Ids of the differences from the day of Prepare that the person accepts. */
 	acceptedDifferences: string[],
 	/**  Set when the person takes the environment from the release that holds it. */
 	takeOver: TakeOver | null,
+};
+
+/**  A difference from the day of Prepare. Version 0.1.0 first stored the sentence alone, as plain text. */
+export type Difference = {
+	/**  Kind and object, such as `mainMoved:0a1b…`: another object is another difference. Empty in old journals. */
+	id: string,
+	/**  The difference in one sentence. */
+	text: string,
 };
 
 /**  What a step does to the world, and so what may be done after a crash. */
@@ -663,175 +673,12 @@ export type Event = {
 	body: EventBody,
 };
 
-/**  What happened. Past tense; written before the effect where one follows (`StepStarted`), after it otherwise. */
+/**  A change of a run or of one of its steps. Written before the effect where one follows, after it otherwise. */
 export type EventBody = 
-/**  A run was made. Everything it needs is frozen here. */
-{ kind: "runDrafted"; 
-/**  The version. */
-version: Version; 
-/**  The whole profile. */
-profile: Profile; 
-/**  Every name derived from the version. */
-names: Names; 
-/**  The steps. */
-steps: StepDefinition[]; 
-/**  Production or practice. */
-realm: Realm } | 
-/**  A person started Prepare. */
-{ kind: "prepareStarted"; 
-/**  "Testing of 2.1.0 is finished", as the person said it. */
-statement: string; 
-/**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
-commitTime: Timestamp; 
-/**  Who began this release on another computer, when it is continued here. */
-begun?: BegunElsewhere | null } | 
-/**  Every step of Prepare is done; nothing is held. */
-{ kind: "runPrepared" } | 
-/**  A person started Deploy. */
-{ kind: "deployStarted"; 
-/**  The staging machine of this run. */
-staging: StagingMachine; 
-/**  Who was told that some pages may fail for about a minute. */
-told: string; 
-/**  What differs from the day of Prepare, accepted by the person. */
-differences: string[] } | 
-/**  Every step of Deploy is done. */
-{ kind: "checkingStarted" } | 
-/**  The run ended. */
-{ kind: "runEnded"; 
-/**  How. */
-result: RunResult; 
-/**  What the person wrote. */
-note: string; 
-/**  What stays behind. */
-leftBehind: string[] } | 
-/**  Somebody else took over on this computer. */
-{ kind: "tookOver"; 
-/**  Who had it before. */
-from: string } | 
-/**  The button of a step was enabled. */
-{ kind: "stepOffered"; 
-/**  Which step. */
-step: StepId } | 
-/**  An attempt started. On disk before the first byte of its effect leaves the app. */
-{ kind: "stepStarted"; 
-/**  Which step. */
-step: StepId; 
-/**  From 1. */
-attempt: number; 
-/**  The plan that was shown and confirmed. */
-plan: StepPlan } | 
-/**  Something is now known for certain. */
-{ kind: "factLearned"; 
-/**  The step that learned it. */
-step: StepId; 
-/**  What. */
-fact: Fact } | 
-/**  A step is done. */
-{ kind: "stepSucceeded"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  How. */
-how: How; 
-/**  What the world showed. */
-evidence: string[] } | 
-/**  A step is done, with something to know. */
-{ kind: "stepWarned"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What the world showed. */
-evidence: string[]; 
-/**  What to know. */
-warning: string } | 
-/**  A step was left out. */
-{ kind: "stepSkipped"; 
-/**  Which step. */
-step: StepId; 
-/**  Why. */
-note: string } | 
-/**  An attempt ended without its effect, or with a part of it. */
-{ kind: "stepFailed"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What went wrong. */
-failure: Failure } | 
-/**  We do not know whether the attempt had its effect. */
-{ kind: "stepInDoubt"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  Why. */
-why: string } | 
-/**  The world shows that the attempt is under way: same attempt, followed again. */
-{ kind: "stepResumed"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What the world showed. */
-evidence: string } | 
-/**  The attempt did not have its effect, for certain; the button comes back. */
-{ kind: "stepReset"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What the world showed, or what a person saw. */
-evidence: string } | 
-/**  A person stopped the step. */
-{ kind: "stepStopped"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  Why. */
-note: string } | 
-/**
- *  A named person says that the work of a job was done outside the app: before that is taken, its gate on the machine
- *  is closed, so that the app can never start it afterwards (RELEASE.md 5).
- */
-{ kind: "gateClosing"; 
-/**  Which step. */
-step: StepId; 
-/**  Id of the job. */
-job: string; 
-/**  What the person wrote. */
-note: string } | 
-/**  The environment is about to be taken for this run, on its staging machine. */
-{ kind: "environmentTaking"; 
-/**  The staging machine. */
-staging: StagingMachine; 
-/**  The release that held it, when one did. */
-from: Holder | null; 
-/**  Why it is taken from that one. */
-reason: string } | 
-/**  A person answered a question of a plan. */
-{ kind: "questionAnswered"; 
-/**  Which step. */
-step: StepId; 
-/**  Question id. */
-question: string; 
-/**  The question as it was shown. */
-text: string; 
-/**  Choice id. */
-answer: string; 
-/**  What the person wrote. */
-note: string } | 
-/**  A person answered a check of the site. */
-{ kind: "checkAnswered"; 
-/**  Check id. */
-check: string; 
-/**  The answer. */
-answer: CheckAnswer; 
-/**  What the person wrote. */
-note: string };
+/**  A change of the run. */
+RunEvent | 
+/**  A change of the state of one step. */
+StepEvent;
 
 /**  Something that is known for certain, with what the next steps need of it. */
 export type Fact = 
@@ -961,6 +808,39 @@ servers: number } |
 version: string; 
 /**  Where it was read. */
 url: string };
+
+/**  Names of facts, for what a step waits for. */
+export type FactKind = 
+/**  [`Fact::Merged`] */
+"merged" | 
+/**  [`Fact::VersionSet`] */
+"versionSet" | 
+/**  [`Fact::TagMade`] */
+"tagMade" | 
+/**  [`Fact::MainPublished`] */
+"mainPublished" | 
+/**  [`Fact::TagPublished`] */
+"tagPublished" | 
+/**  [`Fact::RevisionSaved`] */
+"revisionSaved" | 
+/**  [`Fact::BackupProved`] */
+"backupProved" | 
+/**  [`Fact::BuildStarted`] */
+"buildStarted" | 
+/**  [`Fact::PackageReady`] */
+"packageReady" | 
+/**  [`Fact::BuildEnded`] */
+"buildEnded" | 
+/**  [`Fact::DeployPhaseBegan`] */
+"deployPhaseBegan" | 
+/**  [`Fact::MigrationFinished`] */
+"migrationFinished" | 
+/**  [`Fact::ServerBecameNew`] */
+"serverBecameNew" | 
+/**  [`Fact::RolledOut`] */
+"rolledOut" | 
+/**  [`Fact::SiteAnswered`] */
+"siteAnswered";
 
 /**  What went wrong, in the three parts an operator needs, plus what a developer needs. */
 export type Failure = {
@@ -1319,6 +1199,100 @@ export type Role =
 /**  Any number of these; they start by themselves. */
 "watching";
 
+/**  A change of a run: its state, its facts, its answers. */
+export type RunEvent = 
+/**  A run was made. Everything it needs is frozen here. */
+{ kind: "runDrafted"; 
+/**  The version. */
+version: Version; 
+/**  The whole profile. */
+profile: Profile; 
+/**  Every name derived from the version. */
+names: Names; 
+/**  The steps. */
+steps: StepDefinition[]; 
+/**  Production or practice. */
+realm: Realm } | 
+/**  A person started Prepare. */
+{ kind: "prepareStarted"; 
+/**  "Testing of 2.1.0 is finished", as the person said it. */
+statement: string; 
+/**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
+commitTime: Timestamp; 
+/**  Who began this release on another computer, when it is continued here. */
+begun?: BegunElsewhere | null } | 
+/**  Every step of Prepare is done; nothing is held. */
+{ kind: "runPrepared" } | 
+/**  A person started Deploy. */
+{ kind: "deployStarted"; 
+/**  The staging machine of this run. */
+staging: StagingMachine; 
+/**  Who was told that some pages may fail for about a minute. */
+told: string; 
+/**  What differs from the day of Prepare, accepted by the person. */
+differences: Difference[] } | 
+/**  Every step of Deploy is done. */
+{ kind: "checkingStarted" } | 
+/**  The run ended. */
+{ kind: "runEnded"; 
+/**  How. */
+result: RunResult; 
+/**  What the person wrote. */
+note: string; 
+/**  What stays behind. */
+leftBehind: string[] } | 
+/**  Somebody else took over on this computer. */
+{ kind: "tookOver"; 
+/**  Who had it before. */
+from: string } | 
+/**  Something is now known for certain. */
+{ kind: "factLearned"; 
+/**  The step that learned it. */
+step: StepId; 
+/**  What. */
+fact: Fact } | 
+/**
+ *  A named person says that the work of a job was done outside the app: before that is taken, its gate on the machine
+ *  is closed, so that the app can never start it afterwards (RELEASE.md 5).
+ */
+{ kind: "gateClosing"; 
+/**  Which step. */
+step: StepId; 
+/**  Id of the job. */
+job: string; 
+/**  What the person wrote. */
+note: string } | 
+/**  The environment is about to be taken for this run, on its staging machine. */
+{ kind: "environmentTaking"; 
+/**  The staging machine. */
+staging: StagingMachine; 
+/**  The release that held it, when one did. */
+from: Holder | null; 
+/**  Why it is taken from that one. */
+reason: string } | 
+/**  A person answered a question of a plan. */
+{ kind: "questionAnswered"; 
+/**  Which step. */
+step: StepId; 
+/**  Question id. */
+question: string; 
+/**  The question as it was shown. */
+text: string; 
+/**  Choice id. */
+answer: string; 
+/**  The choice as it was shown; empty in journals of earlier versions. */
+label?: string; 
+/**  What the person wrote. */
+note: string } | 
+/**  A person answered a check of the site. */
+{ kind: "checkAnswered"; 
+/**  Check id. */
+check: string; 
+/**  The answer. */
+answer: CheckAnswer; 
+/**  What the person wrote. */
+note: string };
+
 /**  One release of one version to one environment. A UUID of version 7, so ids sort by creation. */
 export type RunId = string;
 
@@ -1382,6 +1356,14 @@ export type RunSummary = {
 	endedAt: Timestamp | null,
 	/**  Set when this app cannot continue it: which version can. */
 	readOnly: string | null,
+};
+
+/**  New events of a run, and the view of the whole run that the engine computed from all of them. */
+export type RunUpdate = {
+	/**  The run after its newest event. */
+	view: RunView,
+	/**  The events with a number above the one that was asked for. */
+	events: Event[],
 };
 
 /**  A run as its events tell it. */
@@ -1559,27 +1541,6 @@ export type StagingMachine = {
 	bootId?: string,
 };
 
-/**  State of a step: a pure fold of the journal. */
-export type Status = 
-/**  Its facts are not there yet, or it was found not to have happened. */
-"notStarted" | 
-/**  Its button is enabled. */
-"awaitingOperator" | 
-/**  An attempt is under way. */
-"running" | 
-/**  Done. */
-"succeeded" | 
-/**  Done, with something to know. */
-"warned" | 
-/**  Left out, with a reason. */
-"skipped" | 
-/**  Ended without its effect, or with a part of it. */
-"failed" | 
-/**  A person stopped it. */
-"stopped" | 
-/**  We do not know yet whether it happened. */
-"inDoubt";
-
 /**  Definition of a step as it was frozen at the start of a run. */
 export type StepDefinition = {
 	/**  Which step. */
@@ -1599,6 +1560,89 @@ export type StepDefinition = {
 	/**  Who to call about this step. */
 	whoToCall: string,
 };
+
+/**  A change of the state of one step. `engine::transition` holds every legal one. */
+export type StepEvent = 
+/**  The button of a step was enabled. */
+{ kind: "stepOffered"; 
+/**  Which step. */
+step: StepId } | 
+/**  An attempt started. On disk before the first byte of its effect leaves the app. */
+{ kind: "stepStarted"; 
+/**  Which step. */
+step: StepId; 
+/**  From 1. */
+attempt: number; 
+/**  The plan that was shown and confirmed. */
+plan: StepPlan } | 
+/**  A step is done. */
+{ kind: "stepSucceeded"; 
+/**  Which step. */
+step: StepId; 
+/**  Which attempt. */
+attempt: number; 
+/**  How. */
+how: How; 
+/**  What the world showed. */
+evidence: string[] } | 
+/**  A step is done, with something to know. */
+{ kind: "stepWarned"; 
+/**  Which step. */
+step: StepId; 
+/**  Which attempt. */
+attempt: number; 
+/**  What the world showed. */
+evidence: string[]; 
+/**  What to know. */
+warning: string } | 
+/**  A step was left out. */
+{ kind: "stepSkipped"; 
+/**  Which step. */
+step: StepId; 
+/**  Why. */
+note: string } | 
+/**  An attempt ended without its effect, or with a part of it. */
+{ kind: "stepFailed"; 
+/**  Which step. */
+step: StepId; 
+/**  Which attempt. */
+attempt: number; 
+/**  What went wrong. */
+failure: Failure } | 
+/**  We do not know whether the attempt had its effect. */
+{ kind: "stepInDoubt"; 
+/**  Which step. */
+step: StepId; 
+/**  Which attempt. */
+attempt: number; 
+/**  Why. */
+why: string } | 
+/**  The world shows that the attempt is under way: same attempt, followed again. */
+{ kind: "stepResumed"; 
+/**  Which step. */
+step: StepId; 
+/**  Which attempt. */
+attempt: number; 
+/**  What the world showed. */
+evidence: string } | 
+/**  The attempt did not have its effect, for certain; the button comes back. */
+{ kind: "stepReset"; 
+/**  Which step. */
+step: StepId; 
+/**  Which attempt. */
+attempt: number; 
+/**  What the world showed, or what a person saw. */
+evidence: string; 
+/**  The person who reported it; absent when the outside world showed it, and in journals of earlier versions. */
+reportedBy?: string | null } | 
+/**  A person stopped the step. */
+{ kind: "stepStopped"; 
+/**  Which step. */
+step: StepId; 
+/**  Which attempt. */
+attempt: number; 
+/**  Why. */
+note: string };
 
 /**  The thirteen steps of the runbook. Ids are names, never positions. */
 export type StepId = 
@@ -1628,6 +1672,22 @@ export type StepId =
 "AwaitRollout" | 
 /**  Check the site. */
 "CheckSite";
+
+/**  The acts that the engine allows for a step now. The engine decides again when one is asked for. */
+export type StepOptions = {
+	/**  Its button may be pressed once its plan is open. */
+	mayStart: boolean,
+	/**  It failed and may be started again. */
+	mayTryAgain: boolean,
+	/**  It is done and may be done once more. */
+	mayRepeat: boolean,
+	/**  A person may report that the work was done outside the app. */
+	mayReport: boolean,
+	/**  The newest attempt came to nothing, and an earlier one counts. */
+	countsEarlierAttempt: boolean,
+	/**  Facts that an unstarted step still waits for. */
+	waitsFor: FactKind[],
+};
 
 /**  The plan of one step: exact changes, gates, question, way back. Written to the journal when the step starts. */
 export type StepPlan = {
@@ -1667,35 +1727,72 @@ export type StepPlan = {
 	inputs: { [key in string]: string },
 };
 
+/**  State of a step, with the data that only this state has. On the page the name of the state is `status`. */
+export type StepState = 
+/**  Its facts are not there yet, or it was found not to have happened. */
+{ status: "notStarted" } | 
+/**  Its button is enabled. */
+{ status: "awaitingOperator" } | 
+/**  An attempt is under way. */
+{ status: "running" } | 
+/**  It is not known whether the attempt had its effect. */
+{ status: "inDoubt"; 
+/**  Cause of the doubt. */
+doubt: string } | 
+/**  Done. */
+{ status: "succeeded"; 
+/**  When. */
+endedAt: Timestamp; 
+/**  How it came to be done. */
+how: How; 
+/**  Observations that prove it, in plain words. */
+evidence: string[] } | 
+/**  Done, with a warning. */
+{ status: "warned"; 
+/**  When. */
+endedAt: Timestamp; 
+/**  Observations that prove it, in plain words. */
+evidence: string[]; 
+/**  The warning. */
+warning: string } | 
+/**  Left out. */
+{ status: "skipped"; 
+/**  When. */
+endedAt: Timestamp; 
+/**  The reason that the person gave. */
+warning: string } | 
+/**  The last attempt ended without its effect, or with a part of it. */
+{ status: "failed"; 
+/**  When. */
+endedAt: Timestamp; 
+/**  The failure. */
+failure: Failure } | 
+/**  A person stopped it. */
+{ status: "stopped"; 
+/**  When. */
+endedAt: Timestamp; 
+/**  The reason that the person gave. */
+warning: string };
+
 /**  One step as the events tell it. */
 export type StepView = {
 	/**  Its frozen definition. */
 	definition: StepDefinition,
-	/**  State. */
-	status: Status,
 	/**  Attempts so far. */
 	attempt: number,
 	/**  When its button was first enabled. */
 	offeredAt: Timestamp | null,
 	/**  When the last attempt started. */
 	startedAt: Timestamp | null,
-	/**  Who started it. */
+	/**  Person who started it. */
 	startedBy: string | null,
-	/**  When the last attempt ended. */
-	endedAt: Timestamp | null,
-	/**  How it came to be done. */
-	how: How | null,
-	/**  What the world showed. */
-	evidence: string[],
-	/**  Something to know. */
-	warning: string | null,
-	/**  What went wrong in the last attempt. */
-	failure: Failure | null,
-	/**  Why it is in doubt. */
-	doubt: string | null,
 	/**  The plan of the last attempt. */
 	plan: StepPlan | null,
-};
+	/**  Failure of the last attempt, kept after a person reported the work as done or the step was left. */
+	earlierFailure?: Failure | null,
+	/**  The acts that the engine allows now; filled in for the page only. */
+	options?: StepOptions,
+} & StepState;
 
 /**  An order to take an environment from the release that holds it. */
 export type TakeOver = {

@@ -1,23 +1,61 @@
-// What the tests of the screens show: the golden records of the engine, and a computer that is set up.
+// Samples of the screens' tests: runs at named moments as the engine sees them, and a computer that
+// is set up.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { AppInfo, Event, RunSummary, RunView } from "../generated/bindings";
+import type { AppInfo, Event, RunSummary, RunUpdate, RunView, StepView } from "../generated/bindings";
 
-/** A record with the view that the engine made of it. */
-export interface Golden {
+const GOLDEN = join(import.meta.dirname, "../../../tests/golden/fold");
+
+/** The journal of a run up to a moment, and the view that the engine computes of it. */
+export interface Moment {
   events: Event[];
   view: RunView;
 }
 
-/** Reads `tests/golden/fold/NAME.json`. */
-export function golden(name: "released" | "stopped-after-a-failed-migration" | "a-backup-taken-again"): Golden {
-  const file = join(import.meta.dirname, "../../../tests/golden/fold", `${name}.json`);
-  return JSON.parse(readFileSync(file, "utf8")) as Golden;
+/** A file of `moments/`. `tests/tests/page/moments.rs` writes it and holds it to the engine. */
+interface Fixture {
+  /** Name of the golden journal. */
+  golden: string;
+  /** Number of the last event of that journal. */
+  seq: number;
+  /** Events after that one. */
+  extra: Event[];
+  /** The view, without what the view in the golden file has too. */
+  view: Omit<Partial<RunView>, "steps"> & { steps: Partial<StepView>[] };
 }
 
-/** The line of the history list for a record. */
-export function summaryOf({ view }: Golden): RunSummary {
+function read<T>(...path: string[]): T {
+  return JSON.parse(readFileSync(join(...path), "utf8")) as T;
+}
+
+/** A run at a moment that `moments.json` lists. */
+export function moment(name: string): Moment {
+  const { golden, seq, extra, view } = read<Fixture>(import.meta.dirname, "moments", `${name}.json`);
+  const whole = read<Moment>(GOLDEN, `${golden}.json`);
+  const steps = view.steps.map((step, index) => {
+    const { definition, plan } = whole.view.steps[index] ?? {};
+    return { definition, plan, ...step } as StepView;
+  });
+  return {
+    events: [...whole.events.filter((event) => event.seq <= seq), ...extra],
+    view: { ...whole.view, ...view, steps },
+  };
+}
+
+/** Every golden journal at its end, by name. */
+export function goldenRuns(): [string, Moment][] {
+  const names = readdirSync(GOLDEN).map((file) => file.replace(/\.json$/, ""));
+  return names.map((name) => [name, moment(name)]);
+}
+
+/** The answer of `runUpdate` to a page that knows the events up to `seq`. */
+export function updateOf({ events, view }: Moment, seq: number): RunUpdate | null {
+  return view.seq <= seq ? null : { view, events: events.filter((event) => event.seq > seq) };
+}
+
+/** The line of the history list for a run. */
+export function summaryOf({ view }: Moment): RunSummary {
   const stopped = view.steps.find((step) => step.status === "failed" || step.status === "inDoubt");
   return {
     id: view.id,
@@ -39,7 +77,7 @@ export function appInfo(changed: Partial<AppInfo> = {}): AppInfo {
   return {
     version: "0.1.0",
     realm: "production",
-    profile: golden("released").view.profile,
+    profile: moment("released").view.profile,
     person: "Anna",
     computer: "anna-laptop",
     band: "Rally · AWS account 6769 1700 1797 · us-east-1",

@@ -3,11 +3,11 @@ import type { Observation, RunId, StepId, StepPlan } from "../generated/bindings
 import { fake, ok } from "../platform/fake";
 import type { Commands } from "../platform/platform";
 import type { Result } from "../platform/result";
-import { golden } from "../platform/samples";
+import { moment } from "../platform/samples";
 import { stepCommands, type CommandsOf } from "./commands";
 
 it("calls the command that is named after the act and the step", async () => {
-  const steps = golden("released").view.steps.map((step) => step.definition.id);
+  const steps = moment("released").view.steps.map((step) => step.definition.id);
   const names = steps.flatMap((step) => [`plan${step}`, `run${step}`, `observe${step}`]);
   const platform = fake(Object.fromEntries(names.map((name) => [name, () => ok(null)])));
   for (const step of steps) {

@@ -1,6 +1,18 @@
-// Which step is in front of the operator, and what a step's state is called. Pure.
+// The step in front of the operator, and the words for a step's state. Pure.
 
-import type { Fact, RunView, Status, StepId, StepView } from "../generated/bindings";
+import type {
+  Fact,
+  FactKind,
+  RunView,
+  StepId,
+  StepOptions,
+  StepState,
+  StepView,
+  Timestamp,
+} from "../generated/bindings";
+
+/** The name of a step's state. */
+export type Status = StepState["status"];
 
 /** A word for every state; its shape stands beside it in `StatusMark`. */
 export const STATUS_WORDS: Record<Status, string> = {
@@ -24,7 +36,10 @@ const ORDER: readonly ((step: StepView) => boolean)[] = [
   (step) => step.status === "notStarted",
 ];
 
-/** The step that matters now: what is in doubt or failed, then what changes production, then what waits for a person. */
+/**
+ * The step that matters now: one in doubt or failed, then one that changes production, then one
+ * that waits for a person.
+ */
 export function current(view: RunView): StepId | null {
   for (const matters of ORDER) {
     const found = view.steps.find(matters);
@@ -51,46 +66,60 @@ export function newest<K extends Fact["kind"]>(view: RunView, kind: K): Extract<
   return found?.fact as Extract<Fact, { kind: K }> | undefined;
 }
 
-/** Whether a step may be tried once more by its button. The engine decides again when it is pressed. */
-export function mayTryAgain(step: StepView): boolean {
-  return step.status === "failed" && step.failure?.retry !== "no";
-}
-
-/** Whether a backup that is done may be taken again: until the migration starts. The engine decides again. */
-export function mayRepeat(view: RunView, step: StepView): boolean {
-  const migration = stepOf(view, "RunMigration");
-  const isBefore =
-    migration !== undefined &&
-    (migration.status === "notStarted" || migration.status === "awaitingOperator" || mayTryAgain(migration));
-  const isDone = step.status === "succeeded" || step.status === "warned";
-  return step.definition.id === "BackUp" && isDone && isBefore && view.state === "deploying";
-}
-
-/** Whether the newest attempt of a backup that is done came to nothing: the one before it counts. */
-export function cameToNothing(view: RunView, step: StepView): boolean {
-  const proved = newest(view, "backupProved");
-  return (
-    step.definition.id === "BackUp" &&
-    step.status === "warned" &&
-    proved !== undefined &&
-    proved.job !== step.plan?.inputs.job
-  );
-}
-
-/** What a step waits for, in words, while it cannot start. */
-export const WAITS_FOR: Record<StepId, string> = {
-  MergeBranch: "It can start as soon as Prepare is started.",
-  SetVersion: "It waits until the branch is merged.",
-  CreateTag: "It waits until the version number is set.",
-  PushBranch: "It waits until the label is made on this computer.",
-  PushTag: "It waits until the main branch is on GitHub.",
-  RegisterTaskDefinition: "It waits until the label is on GitHub.",
-  BackUp: "It waits until Deploy is started.",
-  DispatchBuild: "It waits until the backup of this release is proved.",
-  FollowBuild: "It starts by itself once the build was started.",
-  AwaitDeployPhase: "It starts by itself once the build was started.",
-  RunMigration:
-    "It waits until the package is built, the backup is proved and AWS starts putting the new version in place.",
-  AwaitRollout: "It starts by itself once AWS starts putting the new version in place.",
-  CheckSite: "It waits until every server runs the new version and the database is migrated.",
+const NO_OPTIONS: StepOptions = {
+  mayStart: false,
+  mayTryAgain: false,
+  mayRepeat: false,
+  mayReport: false,
+  countsEarlierAttempt: false,
+  waitsFor: [],
 };
+
+/** The acts that the engine allows for a step now. It decides again when one is asked for. */
+export function optionsOf(step: StepView): StepOptions {
+  return step.options ?? NO_OPTIONS;
+}
+
+/** Whether a step is done, or was left out. */
+export function isDone(step: StepView): boolean {
+  return step.status === "succeeded" || step.status === "warned" || step.status === "skipped";
+}
+
+/** When the last attempt of a step ended. Null while it has no end. */
+export function endOf(step: StepView): Timestamp | null {
+  return "endedAt" in step ? step.endedAt : null;
+}
+
+/** A missing fact, as the end of "It waits until" and of "It starts by itself once". */
+const FACT_WORDS: Record<FactKind, string> = {
+  merged: "the branch is merged",
+  versionSet: "the version number is set",
+  tagMade: "the label is made on this computer",
+  mainPublished: "the main branch is on GitHub",
+  tagPublished: "the label is on GitHub",
+  revisionSaved: "the start-up settings are saved",
+  backupProved: "the backup of this release is proved",
+  buildStarted: "the build was started",
+  packageReady: "the package is built",
+  buildEnded: "the build has ended",
+  deployPhaseBegan: "AWS starts putting the new version in place",
+  migrationFinished: "the database is migrated",
+  serverBecameNew: "a server runs the new version",
+  rolledOut: "every server runs the new version",
+  siteAnswered: "the site shows the new version",
+};
+/** Joins words like "a, b and c". */
+const LIST = new Intl.ListFormat("en-GB");
+
+/** What a step that has not started waits for, in words. */
+export function waitWords(view: RunView, step: StepView): string {
+  const missing = optionsOf(step).waitsFor.map((kind) => FACT_WORDS[kind]);
+  const isWatching = step.definition.role === "watching";
+  if (missing.length > 0) {
+    return `${isWatching ? "It starts by itself once" : "It waits until"} ${LIST.format(missing)}.`;
+  }
+  const isPrepare = step.definition.phase === "prepare";
+  if (isPrepare && view.prepareStartedAt === null) return "It can start as soon as Prepare is started.";
+  if (!isPrepare && view.deployStartedAt === null) return "It waits until Deploy is started.";
+  return isWatching ? "It starts by itself in a moment." : "It waits until no other step is under way.";
+}

@@ -1,8 +1,7 @@
-// One run on the screen: its events, folded; what is seen live; its lines; the plan of the step in focus.
-// Nothing here is decided: the engine refuses what may not be done, and the page shows its words.
+// One run on the screen: its view, events, live state and lines, and the plan of the step in focus.
+// The engine computes the view and decides every act.
 
-import { BrokenRecord, apply, fold } from "./fold";
-import { current, mayRepeat, stepOf } from "./focus";
+import { current, optionsOf, stepOf } from "./focus";
 import { LineList } from "./lines.svelte";
 import { LiveState } from "./live.svelte";
 import { Newest } from "./newest";
@@ -13,6 +12,7 @@ import type {
   Failure,
   LineSource,
   RunId,
+  RunUpdate,
   RunView,
   StepId,
   StepPlan,
@@ -100,7 +100,7 @@ export class OpenRun {
     else this.#stops.push(stop);
   }
 
-  /** Starts Deploy; what was asked for is kept, for a person who takes the environment over first. */
+  /** Starts Deploy. Keeps the request for a person who has to take the environment over first. */
   async startDeploy(request: DeployRequest): Promise<boolean> {
     this.#deploy = request;
     return this.act(() => this.#platform.commands.startDeploy(this.id, request), request.takeOver !== null);
@@ -116,7 +116,7 @@ export class OpenRun {
     return this.act(() => commands.takeEnvironment(this.id, over), true);
   }
 
-  /** Asks for the events that are not known yet. */
+  /** Asks for the newest view, and for the events that are not known yet. */
   async pull() {
     if (this.#isPulling) {
       this.#pullAgain = true;
@@ -126,27 +126,33 @@ export class OpenRun {
     try {
       do {
         this.#pullAgain = false;
-        const fresh = await this.#platform.commands.eventsSince(this.id, this.view?.seq ?? 0);
-        if (fresh.status === "error") this.failure = fresh.error;
-        else if (fresh.data.length > 0) this.#take(fresh.data);
+        const update = await this.#platform.commands.runUpdate(this.id, this.view?.seq ?? 0);
+        if (update.status === "error") this.#fail(update.error);
+        else if (update.data !== null) this.#take(update.data);
       } while (this.#pullAgain && !this.#isClosed);
     } finally {
       this.#isPulling = false;
     }
   }
 
-  #take(fresh: Event[]) {
-    try {
-      this.view = this.view === null ? fold(fresh) : fresh.reduce(apply, this.view);
-      this.events = [...this.events, ...fresh];
-    } catch (error) {
-      if (!(error instanceof BrokenRecord)) throw error;
-      this.view = null;
-      this.failure = broken(error.message);
+  #take({ view, events }: RunUpdate) {
+    if (this.view === null) {
+      // The journal can be read again: its failure is over, and all events come anew.
+      this.failure = null;
+      this.events = events;
+    } else {
+      this.events = [...this.events, ...events];
     }
+    this.view = view;
   }
 
-  /** Makes the plan of a step anew where it has one to show; keeps the old one on the screen meanwhile. */
+  /** A view whose journal cannot be read is not shown: it may not be true any more. */
+  #fail(failure: Failure) {
+    this.failure = failure;
+    if (failure.code === "journalFailed") this.view = null;
+  }
+
+  /** Makes the plan of a step anew. The old plan stays on the screen meanwhile. */
   async makePlan(step: StepId) {
     const before = this.plan?.step === step ? this.plan : null;
     this.plan = before;
@@ -170,10 +176,10 @@ export class OpenRun {
   follow(step: StepId | null) {
     const view = this.view;
     const one = view && step ? stepOf(view, step) : undefined;
-    const isRepeated = view !== null && one !== undefined && this.repeating === step && mayRepeat(view, one);
+    const options = one === undefined ? null : optionsOf(one);
+    const isRepeated = this.repeating === step && options?.mayRepeat === true;
     if (!isRepeated) this.repeating = null;
-    const wants = one !== undefined && (isRepeated || wantsPlan(view, one.status, one.failure, one.definition.role));
-    if (!wants || step === null) {
+    if (one === undefined || step === null || !(isRepeated || options?.mayStart === true)) {
       this.#planned = "";
       this.#plans.forget();
       this.plan = null;
@@ -194,7 +200,7 @@ export class OpenRun {
   }
 
   #lookAgain() {
-    // A plan that takes longer than the pause between two looks is waited for: the next one would replace it for ever.
+    // A plan may take longer than the pause between two looks. A new request would always drop it.
     if (this.focus === null || this.view === null || this.isActing || this.#plans.isAsking) return;
     const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
     // What made a step fail may be put right meanwhile: "Try again" is for the world as it is now.
@@ -224,7 +230,7 @@ export class OpenRun {
     }
   }
 
-  /** Starts the step whose plan is on the screen; an irreversible one is confirmed for exactly this plan first. */
+  /** Starts the step whose plan is on the screen. An irreversible plan is confirmed first. */
   async start(plan: StepPlan) {
     const { commands } = this.#platform;
     const asks = plan.irreversible && plan.already === null;
@@ -238,23 +244,4 @@ export class OpenRun {
     this.chosen = null;
     this.repeating = null;
   }
-}
-
-/** Whether a plan can be shown for a step in this state. */
-function wantsPlan(view: RunView | null, status: string, failure: Failure | null, role: string): boolean {
-  if (view === null || view.state === "ended" || view.state === "prepared" || view.state === "draft") return false;
-  if (role !== "changing") return status === "failed" && failure?.retry !== "no";
-  return status === "awaitingOperator" || (status === "failed" && failure?.retry !== "no");
-}
-
-function broken(why: string): Failure {
-  return {
-    code: "journalFailed",
-    params: {},
-    summary: "read the record of this run",
-    causes: [why],
-    hints: ["Keep the data folder as it is and call a developer."],
-    changed: "nothing",
-    retry: "no",
-  };
 }

@@ -1,23 +1,16 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Event, EventBody, RunView, StepId } from "../generated/bindings";
-import { fold } from "./fold";
+import type { EventBody, StepId } from "../generated/bindings";
+import { goldenRuns, moment, type Moment } from "../platform/samples";
 import { told, type Told } from "./told";
 
-const FOLDER = join(import.meta.dirname, "../../../tests/golden/fold");
-
-type Golden = { events: Event[]; view: RunView };
-
-const read = (name: string) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Golden;
-const stories = ({ events, view }: Golden): Told[] =>
+const stories = ({ events, view }: Moment): Told[] =>
   events.map((event) => told(event, view)).filter((story): story is Told => story !== null);
 
-const released = read("released.json");
-const stopped = read("stopped-after-a-failed-migration.json");
+const released = moment("released");
+const stopped = moment("stopped-after-a-failed-migration");
 
 /** What an event with this body, after the last one of a run, tells. */
-function tells(body: EventBody, { events, view }: Golden = released): Told | null {
+function tells(body: EventBody, { events, view }: Moment = released): Told | null {
   const last = events.at(-1);
   if (last === undefined) throw new Error("the golden record is empty");
   return told({ ...last, body }, view);
@@ -31,33 +24,30 @@ const succeeded = (how: Extract<EventBody, { kind: "stepSucceeded" }>["how"]): E
   evidence: ["The database has the new tables."],
 });
 
-describe.each(readdirSync(FOLDER).map((name): [string, Golden] => [name, read(name)]))(
-  "the story of %s",
-  (_, golden) => {
-    it("says nothing twice", () => {
-      const texts = stories(golden).map((story) => `${story.text} ${story.detail ?? ""}`);
-      expect(texts).toEqual([...new Set(texts)]);
-    });
+describe.each(goldenRuns())("the story of %s", (_, golden) => {
+  it("says nothing twice", () => {
+    const texts = stories(golden).map((story) => `${story.text} ${story.detail ?? ""}`);
+    expect(texts).toEqual([...new Set(texts)]);
+  });
 
-    it("is made of whole sentences without names of the program", () => {
-      for (const { text } of stories(golden)) {
-        expect(text).toMatch(/^[A-Z0-9“/].*[.!?”]$/);
-        expect(text).not.toMatch(/undefined|null|\[object|exit code/);
-        for (const step of golden.view.steps) expect(text).not.toContain(step.definition.id satisfies StepId);
-      }
-    });
+  it("is made of whole sentences without names of the program", () => {
+    for (const { text } of stories(golden)) {
+      expect(text).toMatch(/^[A-Z0-9“/].*[.!?”]$/);
+      expect(text).not.toMatch(/undefined|null|\[object|exit code/);
+      for (const step of golden.view.steps) expect(text).not.toContain(step.definition.id satisfies StepId);
+    }
+  });
 
-    it("keeps the order of the record", () => {
-      const times = stories(golden).map((story) => story.at);
-      expect(times).toEqual(times.toSorted());
-    });
+  it("keeps the order of the record", () => {
+    const times = stories(golden).map((story) => story.at);
+    expect(times).toEqual(times.toSorted());
+  });
 
-    it("is told of an event whose step the run does not know", () => {
-      const lost = { ...golden.view, steps: [] };
-      for (const event of golden.events) expect(() => told(event, lost)).not.toThrow();
-    });
-  },
-);
+  it("is told of an event whose step the run does not know", () => {
+    const lost = { ...golden.view, steps: [] };
+    for (const event of golden.events) expect(() => told(event, lost)).not.toThrow();
+  });
+});
 
 it("a step done within a minute is told once, by its result and with who pressed", () => {
   const merge = stories(released).filter((story) => /merge/i.test(story.text));
@@ -75,9 +65,7 @@ it("a step that takes longer is told when it is pressed and when it ends", () =>
 });
 
 it("a press stands in the story as long as its step goes on", () => {
-  const upTo = released.events.findIndex((event) => event.body.kind === "stepStarted") + 1;
-  const events = released.events.slice(0, upTo);
-  expect(stories({ events, view: fold(events) }).at(-1)?.text).toBe("Pressed “Merge the branch”");
+  expect(stories(moment("merge-started")).at(-1)?.text).toBe("Pressed “Merge the branch”");
 });
 
 it("steps that start by themselves are not told as pressed by a person", () => {
@@ -132,11 +120,12 @@ it.each([
     null,
   ],
   [
-    { kind: "stepReset", step: "BackUp", attempt: 1, evidence: "no job is there" },
+    { kind: "stepReset", step: "BackUp", attempt: 1, evidence: "no job is there", reportedBy: "Anna" },
     "had not happened",
     "careful",
     "Anna",
   ],
+  [{ kind: "stepReset", step: "BackUp", attempt: 1, evidence: "no job is there" }, "had not happened", "careful", null],
   [{ kind: "stepStopped", step: "BackUp", attempt: 1, note: "too late today" }, "too late today", "careful", "Anna"],
   [{ kind: "stepSkipped", step: "BackUp", note: "made an hour ago" }, "Left out", "careful", "Anna"],
   [
@@ -163,4 +152,31 @@ it("a button that became free and a fact that its step tells are not told", () =
   expect(
     tells({ kind: "factLearned", step: "PushBranch", fact: { kind: "mainPublished", commit: "be754be" } }),
   ).toBeNull();
+});
+
+it("an answer is told as it was shown, and by its id where an old journal keeps no more", () => {
+  const answered = {
+    kind: "questionAnswered",
+    step: "DispatchBuild",
+    question: "stay",
+    text: "Do you stay?",
+    answer: "stay-here",
+    note: "",
+  } as const;
+  expect(tells({ ...answered, label: "I stay until it is done" })?.text).toBe(
+    "Answered “Do you stay?”: I stay until it is done.",
+  );
+  expect(tells({ ...answered, label: "" })?.text).toBe("Answered “Do you stay?”: stay here.");
+  expect(tells(answered)?.text).toBe("Answered “Do you stay?”: stay here.");
+});
+
+it("the start of Deploy names the differences that were accepted", () => {
+  const { staging } = released.view;
+  if (staging === null) throw new Error("the run has no staging machine");
+  const differences = [
+    { id: "mainMoved:0a1b", text: "master moved" },
+    { id: "", text: "the label moved" },
+  ];
+  const story = tells({ kind: "deployStarted", staging, told: "Support", differences });
+  expect(story?.text).toBe("Started Deploy. Told beforehand: Support. Accepted: master moved; the label moved.");
 });

@@ -1,18 +1,18 @@
-// The record in sentences: what an event says to a person, or nothing when another one says it. Pure.
+// The journal in sentences, one for each event. Some events are told by another one. Pure.
 
 import { inWords } from "../errors/words";
 import { between, clock } from "./time";
 import type {
   CheckAnswer,
   Event,
-  EventBody,
   Fact,
+  RunEvent,
   RunResult,
   RunState,
   RunView,
-  Timestamp,
-  StepId,
+  StepEvent,
   StepView,
+  Timestamp,
 } from "../generated/bindings";
 
 export type Tone = "plain" | "good" | "careful" | "stop";
@@ -31,18 +31,50 @@ export interface Told {
 /** A press whose step was done within this time, in ms, is told by its result alone. */
 const QUICK_MS = 60_000;
 
+type Say = (text: string, tone?: Tone, by?: string | null, detail?: string) => Told;
+
 /** What an event tells. A fact is told by the step that learned it, unless it stands for itself. */
 export function told(event: Event, view: RunView): Told | null {
   const { at, body } = event;
-  const say = (text: string, tone: Tone = "plain", by: string | null = event.by.person, detail = ""): Told => ({
+  const { person } = event.by;
+  const say: Say = (text, tone = "plain", by = person, detail = "") => ({
     at,
     by,
     text: /[.!?”]$/.test(text) ? text : `${text}.`,
     tone,
     ...(detail === "" ? {} : { detail }),
   });
-  const step = (id: StepId) => view.steps.find((one) => one.definition.id === id);
-  const title = (id: StepId) => step(id)?.definition.title ?? id;
+  switch (body.kind) {
+    case "stepOffered":
+    case "stepStarted":
+    case "stepSucceeded":
+    case "stepWarned":
+    case "stepSkipped":
+    case "stepFailed":
+    case "stepInDoubt":
+    case "stepResumed":
+    case "stepReset":
+    case "stepStopped": {
+      const step = view.steps.find((one) => one.definition.id === body.step);
+      return toldOfStep(body, step, person, say);
+    }
+    case "runDrafted":
+    case "prepareStarted":
+    case "runPrepared":
+    case "deployStarted":
+    case "checkingStarted":
+    case "runEnded":
+    case "tookOver":
+    case "factLearned":
+    case "gateClosing":
+    case "environmentTaking":
+    case "questionAnswered":
+    case "checkAnswered":
+      return toldOfRun(body, view, say);
+  }
+}
+
+function toldOfRun(body: RunEvent, view: RunView, say: Say): Told | null {
   const environment = view.profile.product.environmentName;
   switch (body.kind) {
     case "runDrafted":
@@ -51,13 +83,15 @@ export function told(event: Event, view: RunView): Told | null {
       return say(`Started Prepare: “${body.statement}”`);
     case "runPrepared":
       return say("Prepared; nothing is held", "good", null);
-    case "deployStarted":
+    case "deployStarted": {
+      const accepted = body.differences.map(({ text }) => text);
       return say(
-        `Started Deploy. Told beforehand: ${body.told}.${list(" Accepted: ", body.differences)}`,
+        `Started Deploy. Told beforehand: ${body.told}.${list(" Accepted: ", accepted)}`,
         "plain",
-        event.by.person,
+        undefined,
         `${body.staging.user}@${body.staging.address}:${body.staging.port}`,
       );
+    }
     case "checkingStarted":
       return say("The site can be checked", "plain", null);
     case "runEnded":
@@ -67,49 +101,16 @@ export function told(event: Event, view: RunView): Told | null {
       );
     case "tookOver":
       return say(`Took over from ${body.from}`);
-    case "stepOffered":
-      return null;
-    case "stepStarted": {
-      if (step(body.step)?.definition.role === "watching" || isToldByItsEnd(step(body.step), body.attempt)) return null;
-      const again = body.attempt > 1 ? ` (attempt ${body.attempt})` : "";
-      // "Continue this release here" records several of these with one press.
-      return say(
-        body.plan.already === null || body.plan.follows === true
-          ? `Pressed “${body.plan.button}”${again}`
-          : "Looked at what is there already",
-      );
-    }
     case "factLearned": {
       const known = fact(body.fact, view);
       return known === null ? null : say(known.text, "plain", null, known.detail);
     }
-    case "stepSucceeded":
-      // The answers to its checks tell it, each with its person.
-      if (body.step === "CheckSite" && body.how.kind === "did") return null;
-      return say(...succeeded(body, event.by.person, step(body.step)));
-    case "stepWarned":
-      return say(`${title(body.step)}: ${body.warning}`, "careful", null);
-    case "stepSkipped":
-      return say(`Left out “${title(body.step)}”: ${body.note}`, "careful");
-    case "stepFailed":
-      return say(
-        `“${title(body.step)}” stopped. ${inWords(body.failure).happened}`,
-        "stop",
-        null,
-        [`failed to ${body.failure.summary}`, ...body.failure.causes].join("; "),
-      );
-    case "stepInDoubt":
-      return say(`We did not know whether “${title(body.step)}” happened: ${body.why}`, "careful", null);
-    case "stepResumed":
-      return say(`“${title(body.step)}” is followed again: ${body.evidence}`, "plain", null);
-    case "stepReset":
-      return say(`“${title(body.step)}” had not happened: ${body.evidence}`, "careful");
-    case "stepStopped":
-      return say(`Stopped “${title(body.step)}”: ${body.note}`, "careful");
-    case "gateClosing":
+    case "gateClosing": {
+      const title = view.steps.find((one) => one.definition.id === body.step)?.definition.title ?? body.step;
       return body.note === ""
-        ? say(`Made sure that no order still on its way starts “${title(body.step)}”.`, "plain", null)
-        : say(`Closed “${title(body.step)}” on the staging machine, so that the app never starts it.`, "careful");
+        ? say(`Made sure that no order still on its way starts “${title}”.`, "plain", null)
+        : say(`Closed “${title}” on the staging machine, so that the app never starts it.`, "careful");
+    }
     case "environmentTaking":
       return body.from === null
         ? say(`Took ${environment} for this release, so that nobody else changes it meanwhile.`)
@@ -118,7 +119,7 @@ export function told(event: Event, view: RunView): Told | null {
             "careful",
           );
     case "questionAnswered":
-      return say(`Answered “${body.text}”: ${choiceWords(body.answer)}${body.note === "" ? "" : `, “${body.note}”`}`);
+      return say(`Answered “${body.text}”: ${choiceWords(body)}${body.note === "" ? "" : `, “${body.note}”`}`);
     case "checkAnswered": {
       const text = view.profile.site.checks.find((check) => check.id === body.check)?.text ?? body.check;
       const note = body.note === "" ? "" : ` “${body.note}”`;
@@ -127,20 +128,59 @@ export function told(event: Event, view: RunView): Told | null {
   }
 }
 
+function toldOfStep(body: StepEvent, step: StepView | undefined, person: string, say: Say): Told | null {
+  const title = step?.definition.title ?? body.step;
+  switch (body.kind) {
+    case "stepOffered":
+      return null;
+    case "stepStarted": {
+      if (step?.definition.role === "watching" || isToldByItsEnd(step, body.attempt)) return null;
+      const again = body.attempt > 1 ? ` (attempt ${body.attempt})` : "";
+      // "Continue this release here" records several of these with one press.
+      return say(
+        body.plan.already === null || body.plan.follows === true
+          ? `Pressed “${body.plan.button}”${again}`
+          : "Looked at what is there already",
+      );
+    }
+    case "stepSucceeded":
+      // The answers to its checks tell it, each with its person.
+      if (body.step === "CheckSite" && body.how.kind === "did") return null;
+      return say(...succeeded(body, person, step));
+    case "stepWarned":
+      return say(`${title}: ${body.warning}`, "careful", null);
+    case "stepSkipped":
+      return say(`Left out “${title}”: ${body.note}`, "careful");
+    case "stepFailed":
+      return say(
+        `“${title}” stopped. ${inWords(body.failure).happened}`,
+        "stop",
+        null,
+        [`failed to ${body.failure.summary}`, ...body.failure.causes].join("; "),
+      );
+    case "stepInDoubt":
+      return say(`We did not know whether “${title}” happened: ${body.why}`, "careful", null);
+    case "stepResumed":
+      return say(`“${title}” is followed again: ${body.evidence}`, "plain", null);
+    case "stepReset":
+      return say(`“${title}” had not happened: ${body.evidence}`, "careful", body.reportedBy ?? null);
+    case "stepStopped":
+      return say(`Stopped “${title}”: ${body.note}`, "careful");
+  }
+}
+
 const list = (before: string, lines: readonly string[]) => (lines.length === 0 ? "" : `${before}${lines.join("; ")}`);
 
 /** Whether the result of an attempt says everything that its press would say. */
 function isToldByItsEnd(step: StepView | undefined, attempt: number): boolean {
-  if (step?.status !== "succeeded" || step.attempt !== attempt || step.startedAt === null || step.endedAt === null) {
-    return false;
-  }
-  return step.how?.kind === "did" && between(step.startedAt, step.endedAt) < QUICK_MS;
+  if (step?.status !== "succeeded" || step.attempt !== attempt || step.startedAt === null) return false;
+  return step.how.kind === "did" && between(step.startedAt, step.endedAt) < QUICK_MS;
 }
 
 type Said = [text: string, tone: Tone, by: string | null];
 
 function succeeded(
-  body: Extract<EventBody, { kind: "stepSucceeded" }>,
+  body: Extract<StepEvent, { kind: "stepSucceeded" }>,
   person: string,
   step: StepView | undefined,
 ): Said {
@@ -165,8 +205,9 @@ function succeeded(
   }
 }
 
-/** A choice is kept by its name; the words stood on the screen when it was made. */
-export function choiceWords(answer: string): string {
+/** The choice as it was shown. Journals of earlier versions keep only its id. */
+export function choiceWords({ answer, label }: { answer: string; label?: string }): string {
+  if (label !== undefined && label !== "") return label;
   return answer
     .replaceAll(/[-_]/g, " ")
     .replaceAll(/([a-z])([A-Z])/g, "$1 $2")

@@ -1,6 +1,6 @@
 //! What is asked again when Deploy starts, and what stays behind when a run ends early. Reads only.
 
-use greenlight_types::{Fact, FactKind, Failure, RevisionInputs, RunView, Status, StepId};
+use greenlight_types::{Difference, Fact, FactKind, Failure, RevisionInputs, RunView, Status, StepId};
 
 use crate::{fold, step::StepContext, time};
 
@@ -8,7 +8,7 @@ use crate::{fold, step::StepContext, time};
 ///
 /// # Errors
 /// Whatever kept us from looking.
-pub async fn differences(cx: &StepContext) -> Result<Vec<String>, Failure> {
+pub async fn differences(cx: &StepContext) -> Result<Vec<Difference>, Failure> {
     let run = cx.run();
     let mut found = Vec::new();
     git(cx, &run, &mut found).await?;
@@ -16,15 +16,19 @@ pub async fn differences(cx: &StepContext) -> Result<Vec<String>, Failure> {
     Ok(found)
 }
 
-async fn git(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> Result<(), Failure> {
+async fn git(cx: &StepContext, run: &RunView, found: &mut Vec<Difference>) -> Result<(), Failure> {
     let Some(Fact::TagPublished { commit, .. }) = fold::newest(run, FactKind::TagPublished) else { return Ok(()) };
     let (main, tag) = (&run.profile.git.main, &run.names.tag);
     let refs = cx.ports.git.remote_refs().await?;
     let at = |name: String| refs.iter().find(|one| one.name == name).map(|one| one.commit().to_owned());
     match at(format!("refs/tags/{tag}")) {
         Some(there) if &there == commit => {}
-        Some(there) => found.push(format!("The label {tag} stands at another commit now ({there}).")),
-        None => found.push(format!("The label {tag} is not on GitHub any more.")),
+        Some(there) => found.push(Difference::new(
+            "tagMoved",
+            &there,
+            format!("The label {tag} stands at another commit now ({there})."),
+        )),
+        None => found.push(Difference::new("tagGone", tag, format!("The label {tag} is not on GitHub any more."))),
     }
     match at(format!("refs/heads/{main}")) {
         Some(there) if &there == commit => {}
@@ -35,14 +39,15 @@ async fn git(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> Result
                 .iter()
                 .map(|one| format!("\u{201c}{}\u{201d} by {} on {}", one.summary, one.author, time::in_words(one.at)))
                 .collect();
-            found.push(format!("{main} has {total} more commits than the label {tag}: {}.", who.join("; ")));
+            let text = format!("{main} has {total} more commits than the label {tag}: {}.", who.join("; "));
+            found.push(Difference::new("mainMoved", there, text));
         }
-        None => found.push(format!("The branch {main} is not on GitHub any more.")),
+        None => found.push(Difference::new("mainGone", main, format!("The branch {main} is not on GitHub any more."))),
     }
     Ok(())
 }
 
-async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> Result<(), Failure> {
+async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<Difference>) -> Result<(), Failure> {
     let Some(Fact::RevisionSaved { arn, base_arn, revision, .. }) = fold::newest(run, FactKind::RevisionSaved) else {
         return Ok(());
     };
@@ -51,22 +56,26 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<String>) -> R
         Some(newest) => {
             let who =
                 newest.registered.map_or_else(String::new, |(by, at)| format!(" by {by} on {}", time::in_words(at)));
-            found
-                .push(format!("Newer start-up settings ({}) than ours ({revision}) were saved{who}.", newest.revision));
+            let text = format!("Newer start-up settings ({}) than ours ({revision}) were saved{who}.", newest.revision);
+            found.push(Difference::new("newerRevision", newest.arn, text));
         }
-        None => found.push(format!("The start-up settings {revision} are not on AWS any more.")),
+        None => found.push(Difference::new(
+            "revisionGone",
+            revision,
+            format!("The start-up settings {revision} are not on AWS any more."),
+        )),
     }
     if let Some(service) = cx.ports.services.describe().await? {
         let ran = ran_at_prepare(run).unwrap_or_else(|| base_arn.clone());
         if service.task_definition != ran && &service.task_definition != arn {
-            found.push(format!(
-                "Production runs {} now; on the day of Prepare it was {}.",
-                last(&service.task_definition),
-                last(&ran)
-            ));
+            let (now, then) = (last(&service.task_definition), last(&ran));
+            let text = format!("Production runs {now} now; on the day of Prepare it was {then}.");
+            found.push(Difference::new("servingChanged", &service.task_definition, text));
         }
         if service.deployments.len() > 1 {
-            found.push("Another deployment is under way on AWS right now.".to_owned());
+            let ids: Vec<&str> = service.deployments.iter().map(|one| one.id.as_str()).collect();
+            let text = "Another deployment is under way on AWS right now.";
+            found.push(Difference::new("deploymentUnderWay", ids.join("+"), text));
         }
     }
     Ok(())
@@ -88,7 +97,7 @@ fn last(arn: &str) -> &str {
 /// What stays behind when the run is ended now.
 #[must_use]
 pub fn left_behind(run: &RunView) -> Vec<String> {
-    let status = |step| fold::step(run, step).map_or(Status::NotStarted, |step| step.status);
+    let status = |step| fold::step(run, step).map_or(Status::NotStarted, |step| step.status());
     let (build, rollout) = (status(StepId::FollowBuild), status(StepId::AwaitRollout));
     run.facts
         .iter()
@@ -132,7 +141,7 @@ pub fn left_behind(run: &RunView) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::Event;
+    use greenlight_types::{ErrorCode, Event, How, StepState, Timestamp};
 
     use super::*;
 
@@ -145,13 +154,13 @@ mod tests {
         fold::fold(&events).unwrap()
     }
 
-    fn with(build: Status, rollout: Status) -> String {
-        let mut run = stopped();
+    fn with(build: StepState, rollout: StepState) -> String {
+        let (mut run, mut build, mut rollout) = (stopped(), Some(build), Some(rollout));
         for step in &mut run.steps {
             if step.definition.id == StepId::FollowBuild {
-                step.status = build;
+                step.state = build.take().unwrap();
             } else if step.definition.id == StepId::AwaitRollout {
-                step.status = rollout;
+                step.state = rollout.take().unwrap();
             }
         }
         left_behind(&run).join("\n")
@@ -159,11 +168,14 @@ mod tests {
 
     #[test]
     fn what_is_over_does_not_go_on() {
-        let under_way = with(Status::Running, Status::Running);
+        let ended_at = Timestamp::EPOCH;
+        let failed = || StepState::Failed { ended_at, failure: Failure::new(ErrorCode::BuildFailed, "build") };
+        let done = || StepState::Succeeded { ended_at, how: How::Did, evidence: Vec::new() };
+        let under_way = with(StepState::Running, StepState::Running);
         assert!(under_way.contains("The build goes on") && under_way.contains("AWS goes on"), "{under_way}");
-        let failed = with(Status::Failed, Status::Failed);
+        let failed = with(failed(), failed());
         assert!(!failed.contains("goes on") && failed.contains("AWS did not put 2.1.0 in place"), "{failed}");
-        let done = with(Status::Succeeded, Status::Succeeded);
+        let done = with(done(), done());
         assert!(!done.contains("The build") && done.contains("AWS runs 2.1.0 on every server"), "{done}");
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 /// What the world says of a step; of one in doubt, for good.
 pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Observation {
     let seen = steps::get(step).observe(cx, plan).await;
-    let is_doubted = fold::step(&cx.run(), step).is_some_and(|step| step.status == Status::InDoubt);
+    let is_doubted = fold::step(&cx.run(), step).is_some_and(|step| step.status() == Status::InDoubt);
     if !is_doubted {
         return seen;
     }
@@ -92,7 +92,7 @@ pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<
 /// # Errors
 /// `NotAllowedNow` when nobody's word is asked for.
 pub(crate) fn doubted(run: &RunView, step: StepId, attempt: u32) -> Result<&StepView, Failure> {
-    let step = fold::step(run, step).filter(|step| step.status == Status::InDoubt);
+    let step = fold::step(run, step).filter(|step| step.status() == Status::InDoubt);
     let step = step.ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, "settle this step: it is not in doubt"))?;
     if step.attempt != attempt {
         return Err(Failure::new(

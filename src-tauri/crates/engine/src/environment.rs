@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use greenlight_types::{ErrorCode, Failure, Holder, Retry, RunId, RunState, RunView, StagingMachine, TakeOver};
+use greenlight_types::{
+    Difference, ErrorCode, Failure, Holder, Retry, RunId, RunState, RunView, StagingMachine, TakeOver,
+};
 
 use crate::{
     fold,
@@ -108,7 +110,7 @@ pub(crate) fn not_held(holder: Option<&Holder>) -> Failure {
 ///
 /// # Errors
 /// `GateClosed` when a job runs on one of them; `JournalFailed`.
-pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) -> Result<Vec<String>, Failure> {
+pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) -> Result<Vec<Difference>, Failure> {
     let (run, mut found) = (cx.run(), Vec::new());
     let known = known_machines(journal, &run).await?;
     // At once: a machine that is gone takes as long as a connection may take.
@@ -126,13 +128,17 @@ pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) 
             }
             Err(failure) => {
                 tracing::info!(%failure, "an earlier staging machine cannot be asked");
-                // The same words each time: a person accepts exactly this sentence.
                 let is_another = matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostChanged);
-                let why = if is_another { "is another machine by now" } else { "does not answer" };
-                found.push(format!(
-                    "The staging machine of {} ({}) {why}: nobody can see whether one of its jobs still runs.",
-                    earlier.version, staging.address
-                ));
+                let (kind, why) = if is_another {
+                    ("machineReplaced", "is another machine by now")
+                } else {
+                    ("machineSilent", "does not answer")
+                };
+                let (version, address) = (&earlier.version, &staging.address);
+                let text = format!(
+                    "The staging machine of {version} ({address}) {why}: nobody can see whether one of its jobs still runs."
+                );
+                found.push(Difference::new(kind, format!("{version}@{address}"), text));
             }
         }
     }

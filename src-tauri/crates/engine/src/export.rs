@@ -8,11 +8,11 @@ mod tests;
 use std::fmt::Write as _;
 
 use greenlight_types::{
-    Change, CheckAnswer, Event, EventBody, Fact, FactKind, Failure, How, JobInputs, Realm, RunResult, RunState,
-    RunView, Status, StepId, StepPlan, StepView, Timestamp, WayBack,
+    Change, CheckAnswer, Event, EventBody, Failure, How, Realm, RunEvent, RunResult, RunState, RunView, Status,
+    StepEvent, StepPlan, StepView, Timestamp, WayBack,
 };
 
-use crate::{fold, time};
+use crate::{options, time};
 
 /// The document. Texts of people and of other systems are escaped, so that none becomes a heading, a link or HTML.
 #[must_use]
@@ -124,56 +124,49 @@ fn steps(page: &mut Page, view: &RunView) {
             page.text,
             "| {} | {} | {} | {} | {} |",
             escape(&step.definition.title),
-            status_words(step.status),
+            status_words(step.status()),
             escape(step.started_by.as_deref().unwrap_or_default()),
             step.started_at.map_or_else(String::new, time::in_words),
             took(step),
         );
     }
-    for step in view.steps.iter().filter(|step| step.attempt > 0 || step.status != Status::NotStarted) {
+    for step in view.steps.iter().filter(|step| step.attempt > 0 || step.status() != Status::NotStarted) {
         one_step(page, view, step);
     }
 }
 
 fn took(step: &StepView) -> String {
-    match (step.started_at, step.ended_at) {
+    match (step.started_at, step.ended_at()) {
         (Some(from), Some(to)) => time::span_in_words(from.until_or_zero(to)),
         (None | Some(_), _) => String::new(),
     }
 }
 
-/// Whether the newest attempt of a backup that is done came to nothing.
-fn came_to_nothing(view: &RunView, step: &StepView) -> bool {
-    let job = step.plan.as_ref().and_then(|plan| plan.inputs.job()).map(JobInputs::id);
-    let Some(Fact::BackupProved { job: proved, .. }) = fold::newest(view, FactKind::BackupProved) else { return false };
-    step.definition.id == StepId::BackUp && step.status == Status::Warned && job != Some(proved.as_str())
-}
-
 fn one_step(page: &mut Page, view: &RunView, step: &StepView) {
     page.heading(3, &step.definition.title);
     page.item("Step", step.definition.id.name());
-    page.item("Result", status_words(step.status));
+    page.item("Result", status_words(step.status()));
     page.item("Attempts", &step.attempt.to_string());
     page.item("Started by", step.started_by.as_deref().unwrap_or_default());
-    if came_to_nothing(view, step) {
+    if options::counts_earlier_attempt(view, step) {
         page.item("Counts", "an earlier attempt; these are the times of the last one");
     }
-    for (name, at) in [("Offered", step.offered_at), ("Started", step.started_at), ("Ended", step.ended_at)] {
+    for (name, at) in [("Offered", step.offered_at), ("Started", step.started_at), ("Ended", step.ended_at())] {
         page.item(name, &at.map_or_else(String::new, time::in_words));
     }
-    match &step.how {
+    match step.how() {
         Some(How::Did) | None => {}
         Some(How::AlreadyDone) => page.item("How", "it was already done; nothing was changed"),
         Some(How::FoundDone) => page.item("How", "it was in doubt and found to have happened"),
         Some(How::ByHand { note }) => page.item("How", &format!("by hand, and seen to be so: {note}")),
         Some(How::SaidBy { note }) => page.item("How", &format!("a person says so: {note}")),
     }
-    for evidence in &step.evidence {
+    for evidence in step.evidence() {
         page.item("Seen", evidence);
     }
-    page.item("To know", step.warning.as_deref().unwrap_or_default());
-    page.item("In doubt", step.doubt.as_deref().unwrap_or_default());
-    if let Some(failure) = &step.failure {
+    page.item("To know", step.warning().unwrap_or_default());
+    page.item("In doubt", step.doubt().unwrap_or_default());
+    if let Some(failure) = step.failure().or(step.earlier_failure.as_ref()) {
         one_failure(page, failure);
     }
     if let Some(plan) = &step.plan {
@@ -275,45 +268,59 @@ fn record(page: &mut Page, events: &[Event]) {
 
 fn what(body: &EventBody) -> String {
     match body {
-        EventBody::RunDrafted { version, .. } => format!("drafted {version}"),
-        EventBody::PrepareStarted { statement, .. } => format!("started Prepare: {statement}"),
-        EventBody::RunPrepared => "prepared".to_owned(),
-        EventBody::DeployStarted { staging, told, differences, .. } => {
-            let differences =
-                if differences.is_empty() { String::new() } else { format!("; accepted: {}", differences.join("; ")) };
+        EventBody::Run(RunEvent::Drafted { version, .. }) => format!("drafted {version}"),
+        EventBody::Run(RunEvent::PrepareStarted { statement, .. }) => format!("started Prepare: {statement}"),
+        EventBody::Run(RunEvent::Prepared) => "prepared".to_owned(),
+        EventBody::Run(RunEvent::DeployStarted { staging, told, differences, .. }) => {
+            let differences = if differences.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "; accepted: {}",
+                    differences.iter().map(|one| one.text.as_str()).collect::<Vec<_>>().join("; ")
+                )
+            };
             format!("started Deploy on {}; told: {told}{differences}", staging.address)
         }
-        EventBody::CheckingStarted => "started to check the site".to_owned(),
-        EventBody::RunEnded { result, note, .. } => format!("ended: {} {note}", result_words(*result)),
-        EventBody::TookOver { from } => format!("took over from {from}"),
-        EventBody::StepOffered { step } => format!("{}: offered", step.name()),
-        EventBody::StepStarted { step, attempt, .. } => format!("{}: attempt {attempt} started", step.name()),
-        EventBody::FactLearned { step, fact } => format!("{}: learned {:?}", step.name(), fact.kind()),
-        EventBody::StepSucceeded { step, .. } => format!("{}: done", step.name()),
-        EventBody::StepWarned { step, warning, .. } => format!("{}: done; {warning}", step.name()),
-        EventBody::StepSkipped { step, note } => format!("{}: left out: {note}", step.name()),
-        EventBody::StepFailed { step, failure, .. } => format!("{}: {failure}", step.name()),
-        EventBody::StepInDoubt { step, why, .. } => format!("{}: in doubt: {why}", step.name()),
-        EventBody::StepResumed { step, evidence, .. } => format!("{}: found under way: {evidence}", step.name()),
-        EventBody::StepReset { step, evidence, .. } => {
+        EventBody::Run(RunEvent::CheckingStarted) => "started to check the site".to_owned(),
+        EventBody::Run(RunEvent::Ended { result, note, .. }) => format!("ended: {} {note}", result_words(*result)),
+        EventBody::Run(RunEvent::TookOver { from }) => format!("took over from {from}"),
+        EventBody::Step(StepEvent::Offered { step }) => format!("{}: offered", step.name()),
+        EventBody::Step(StepEvent::Started { step, attempt, .. }) => {
+            format!("{}: attempt {attempt} started", step.name())
+        }
+        EventBody::Run(RunEvent::FactLearned { step, fact }) => format!("{}: learned {:?}", step.name(), fact.kind()),
+        EventBody::Step(StepEvent::Succeeded { step, .. }) => format!("{}: done", step.name()),
+        EventBody::Step(StepEvent::Warned { step, warning, .. }) => format!("{}: done; {warning}", step.name()),
+        EventBody::Step(StepEvent::Skipped { step, note }) => format!("{}: left out: {note}", step.name()),
+        EventBody::Step(StepEvent::Failed { step, failure, .. }) => format!("{}: {failure}", step.name()),
+        EventBody::Step(StepEvent::InDoubt { step, why, .. }) => format!("{}: in doubt: {why}", step.name()),
+        EventBody::Step(StepEvent::Resumed { step, evidence, .. }) => {
+            format!("{}: found under way: {evidence}", step.name())
+        }
+        EventBody::Step(StepEvent::Reset { step, evidence, .. }) => {
             format!("{}: found not to have happened: {evidence}", step.name())
         }
-        EventBody::StepStopped { step, note, .. } => format!("{}: stopped: {note}", step.name()),
-        EventBody::GateClosing { step, job, note } if note.is_empty() => {
+        EventBody::Step(StepEvent::Stopped { step, note, .. }) => format!("{}: stopped: {note}", step.name()),
+        EventBody::Run(RunEvent::JobRevoking { step, job, note }) if note.is_empty() => {
             format!("{}: closing the gate of {job}, so that no order still on its way starts it", step.name())
         }
-        EventBody::GateClosing { step, job, note } => {
+        EventBody::Run(RunEvent::JobRevoking { step, job, note }) => {
             format!("{}: closing the gate of {job}, so that the app never starts it: {note}", step.name())
         }
-        EventBody::EnvironmentTaking { staging, from: None, .. } => {
+        EventBody::Run(RunEvent::LockAcquiring { staging, from: None, .. }) => {
             format!("taking the environment on {}", staging.address)
         }
-        EventBody::EnvironmentTaking { staging, from: Some(from), reason } => format!(
+        EventBody::Run(RunEvent::LockAcquiring { staging, from: Some(from), reason }) => format!(
             "taking the environment on {} over from {} on {} ({}, held since {}): {reason}",
             staging.address, from.person, from.computer, from.version, from.since
         ),
-        EventBody::QuestionAnswered { step, answer, .. } => format!("{}: answered {answer}", step.name()),
-        EventBody::CheckAnswered { check, answer, .. } => format!("check {check}: {}", answer_words(*answer)),
+        EventBody::Run(RunEvent::QuestionAnswered { step, answer, .. }) => {
+            format!("{}: answered {answer}", step.name())
+        }
+        EventBody::Run(RunEvent::CheckAnswered { check, answer, .. }) => {
+            format!("check {check}: {}", answer_words(*answer))
+        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! Events to view: the state of a run is a pure fold of its journal.
-//!
-//! The page folds the same events in `ui/src/run/fold.ts`; both follow the golden files in `tests/golden/fold`.
 
 use greenlight_types::{
-    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, RunState, RunSummary,
-    RunView, Status, StepId, StepView,
+    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, RunEvent, RunState,
+    RunSummary, RunView, Status, StepEvent, StepId, StepOptions, StepState, StepView,
 };
 
 use crate::transition;
@@ -30,7 +28,7 @@ fn broken(why: impl std::fmt::Display) -> Failure {
 }
 
 fn draft(event: &Event) -> Result<RunView, Failure> {
-    let EventBody::RunDrafted { version, profile, names, steps, realm } = &event.body else {
+    let EventBody::Run(RunEvent::Drafted { version, profile, names, steps, realm }) = &event.body else {
         return Err(broken("the first entry is not the draft"));
     };
     Ok(RunView {
@@ -57,18 +55,14 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
             .iter()
             .map(|definition| StepView {
                 definition: definition.clone(),
-                status: Status::NotStarted,
                 attempt: 0,
                 offered_at: None,
                 started_at: None,
                 started_by: None,
-                ended_at: None,
-                how: None,
-                evidence: Vec::new(),
-                warning: None,
-                failure: None,
-                doubt: None,
                 plan: None,
+                earlier_failure: None,
+                options: StepOptions::default(),
+                state: StepState::NotStarted,
             })
             .collect(),
         facts: Vec::new(),
@@ -85,9 +79,9 @@ pub fn apply(view: &mut RunView, event: &Event) -> Result<(), Failure> {
     if event.seq != view.seq + 1 || event.run != view.id {
         return Err(broken(format!("entry {} cannot follow entry {}", event.seq, view.seq)));
     }
-    match step_of(&event.body) {
-        Some(id) => apply_to_step(view, id, event)?,
-        None => apply_to_run(view, event)?,
+    match &event.body {
+        EventBody::Step(change) => apply_to_step(view, change, event)?,
+        EventBody::Run(change) => apply_to_run(view, change, event)?,
     }
     if !view.people.contains(&event.by.person) {
         view.people.push(event.by.person.clone());
@@ -96,163 +90,102 @@ pub fn apply(view: &mut RunView, event: &Event) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The step whose state an event changes.
-fn step_of(body: &EventBody) -> Option<StepId> {
-    match body {
-        EventBody::StepOffered { step }
-        | EventBody::StepStarted { step, .. }
-        | EventBody::StepSucceeded { step, .. }
-        | EventBody::StepWarned { step, .. }
-        | EventBody::StepSkipped { step, .. }
-        | EventBody::StepFailed { step, .. }
-        | EventBody::StepInDoubt { step, .. }
-        | EventBody::StepResumed { step, .. }
-        | EventBody::StepReset { step, .. }
-        | EventBody::StepStopped { step, .. } => Some(*step),
-        EventBody::RunDrafted { .. }
-        | EventBody::PrepareStarted { .. }
-        | EventBody::RunPrepared
-        | EventBody::DeployStarted { .. }
-        | EventBody::CheckingStarted
-        | EventBody::RunEnded { .. }
-        | EventBody::TookOver { .. }
-        | EventBody::FactLearned { .. }
-        | EventBody::GateClosing { .. }
-        | EventBody::EnvironmentTaking { .. }
-        | EventBody::QuestionAnswered { .. }
-        | EventBody::CheckAnswered { .. } => None,
-    }
-}
-
-fn apply_to_step(view: &mut RunView, id: StepId, event: &Event) -> Result<(), Failure> {
+fn apply_to_step(view: &mut RunView, change: &StepEvent, event: &Event) -> Result<(), Failure> {
+    let id = change.step();
     let step = view
         .steps
         .iter_mut()
         .find(|step| step.definition.id == id)
         .ok_or_else(|| broken(format!("the run has no step {}", id.name())))?;
-    step.status =
-        transition::next(step.status, &event.body).map_err(|illegal| broken(format!("{}: {illegal}", id.name())))?;
-    let at = || Some(event.at);
-    match &event.body {
-        EventBody::StepOffered { .. } => step.offered_at = at(),
-        EventBody::StepStarted { attempt, plan, .. } => {
-            step.attempt = *attempt;
-            step.started_at = at();
-            step.started_by = Some(event.by.person.clone());
-            step.ended_at = None;
-            step.how = None;
-            step.evidence.clear();
-            step.warning = None;
-            step.failure = None;
-            step.doubt = None;
-            step.plan = Some((**plan).clone());
-        }
-        EventBody::StepSucceeded { how, evidence, .. } => {
-            step.ended_at = at();
-            step.how = Some(how.clone());
-            step.evidence.clone_from(evidence);
-            step.doubt = None;
-        }
-        EventBody::StepWarned { evidence, warning, .. } => {
-            step.ended_at = at();
-            step.evidence.clone_from(evidence);
-            step.warning = Some(warning.clone());
-            step.doubt = None;
-        }
-        EventBody::StepSkipped { note, .. } | EventBody::StepStopped { note, .. } => {
-            step.ended_at = at();
-            step.warning = Some(note.clone());
-            step.doubt = None;
-        }
-        EventBody::StepFailed { failure, .. } => {
-            step.ended_at = at();
-            step.failure = Some(failure.clone());
-            step.doubt = None;
-        }
-        EventBody::StepInDoubt { why, .. } => step.doubt = Some(why.clone()),
-        EventBody::StepResumed { .. } => step.doubt = None,
-        EventBody::StepReset { .. } => {
-            step.doubt = None;
-            step.offered_at = None;
-        }
-        EventBody::RunDrafted { .. }
-        | EventBody::PrepareStarted { .. }
-        | EventBody::RunPrepared
-        | EventBody::DeployStarted { .. }
-        | EventBody::CheckingStarted
-        | EventBody::RunEnded { .. }
-        | EventBody::TookOver { .. }
-        | EventBody::FactLearned { .. }
-        | EventBody::GateClosing { .. }
-        | EventBody::EnvironmentTaking { .. }
-        | EventBody::QuestionAnswered { .. }
-        | EventBody::CheckAnswered { .. } => {}
+    transition::next(step.status(), change).map_err(|illegal| broken(format!("{}: {illegal}", id.name())))?;
+    let ended_at = event.at;
+    if let StepState::Failed { failure, .. } = &step.state {
+        step.earlier_failure = Some(failure.clone());
     }
+    step.state = match change {
+        StepEvent::Offered { .. } => {
+            step.offered_at = Some(event.at);
+            StepState::AwaitingOperator
+        }
+        StepEvent::Started { attempt, plan, .. } => {
+            step.attempt = *attempt;
+            step.started_at = Some(event.at);
+            step.started_by = Some(event.by.person.clone());
+            step.plan = Some((**plan).clone());
+            step.earlier_failure = None;
+            StepState::Running
+        }
+        StepEvent::Succeeded { how, evidence, .. } => {
+            StepState::Succeeded { ended_at, how: how.clone(), evidence: evidence.clone() }
+        }
+        StepEvent::Warned { evidence, warning, .. } => {
+            StepState::Warned { ended_at, evidence: evidence.clone(), warning: warning.clone() }
+        }
+        StepEvent::Skipped { note, .. } => StepState::Skipped { ended_at, warning: note.clone() },
+        StepEvent::Stopped { note, .. } => StepState::Stopped { ended_at, warning: note.clone() },
+        StepEvent::Failed { failure, .. } => StepState::Failed { ended_at, failure: failure.clone() },
+        StepEvent::InDoubt { why, .. } => StepState::InDoubt { doubt: why.clone() },
+        StepEvent::Resumed { .. } => StepState::Running,
+        StepEvent::Reset { .. } => {
+            step.offered_at = None;
+            StepState::NotStarted
+        }
+    };
     Ok(())
 }
 
-fn apply_to_run(view: &mut RunView, event: &Event) -> Result<(), Failure> {
+fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<(), Failure> {
     if view.state == RunState::Ended {
         return Err(broken("the run has ended, and more entries follow"));
     }
-    let at = event.at;
-    match &event.body {
-        EventBody::RunDrafted { .. } => return Err(broken("the run was drafted twice")),
-        EventBody::PrepareStarted { commit_time, begun, .. } => {
+    let (at, person) = (event.at, || event.by.person.clone());
+    match change {
+        RunEvent::Drafted { .. } => return Err(broken("the run was drafted twice")),
+        RunEvent::PrepareStarted { commit_time, begun, .. } => {
             view.state = RunState::Preparing;
             view.prepare_started_at = Some(at);
             view.commit_time = Some(*commit_time);
             view.begun.clone_from(begun);
         }
-        EventBody::RunPrepared => {
+        RunEvent::Prepared => {
             view.state = RunState::Prepared;
             view.prepared_at = Some(at);
         }
-        EventBody::DeployStarted { staging, .. } => {
+        RunEvent::DeployStarted { staging, .. } => {
             view.state = RunState::Deploying;
             view.deploy_started_at = Some(at);
             view.staging = Some(staging.clone());
         }
-        EventBody::EnvironmentTaking { staging, .. } => view.staging = Some(staging.clone()),
-        EventBody::CheckingStarted => view.state = RunState::Checking,
-        EventBody::RunEnded { result, note, left_behind } => {
+        RunEvent::LockAcquiring { staging, .. } => view.staging = Some(staging.clone()),
+        RunEvent::CheckingStarted => view.state = RunState::Checking,
+        RunEvent::Ended { result, note, left_behind } => {
             view.state = RunState::Ended;
             view.result = Some(*result);
             view.end_note.clone_from(note);
             view.left_behind.clone_from(left_behind);
             view.ended_at = Some(at);
         }
-        EventBody::FactLearned { fact, .. } => view.facts.push(LearnedFact { at, fact: fact.clone() }),
-        EventBody::QuestionAnswered { question, text, answer, note, .. } => view.answers.push(AnswerView {
+        RunEvent::FactLearned { fact, .. } => view.facts.push(LearnedFact { at, fact: fact.clone() }),
+        RunEvent::QuestionAnswered { question, text, answer, label, note, .. } => view.answers.push(AnswerView {
             question: question.clone(),
             text: text.clone(),
             answer: answer.clone(),
+            label: label.clone(),
             note: note.clone(),
-            person: event.by.person.clone(),
+            person: person(),
             at,
         }),
-        EventBody::CheckAnswered { check, answer, note } => {
+        RunEvent::CheckAnswered { check, answer, note } => {
             view.checks.retain(|known| known.check != *check);
             view.checks.push(CheckView {
                 check: check.clone(),
                 answer: *answer,
                 note: note.clone(),
-                person: event.by.person.clone(),
+                person: person(),
                 at,
             });
         }
-        EventBody::TookOver { .. }
-        | EventBody::GateClosing { .. }
-        | EventBody::StepOffered { .. }
-        | EventBody::StepStarted { .. }
-        | EventBody::StepSucceeded { .. }
-        | EventBody::StepWarned { .. }
-        | EventBody::StepSkipped { .. }
-        | EventBody::StepFailed { .. }
-        | EventBody::StepInDoubt { .. }
-        | EventBody::StepResumed { .. }
-        | EventBody::StepReset { .. }
-        | EventBody::StepStopped { .. } => {}
+        RunEvent::TookOver { .. } | RunEvent::JobRevoking { .. } => {}
     }
     Ok(())
 }
@@ -275,7 +208,7 @@ pub fn summary(view: &RunView) -> RunSummary {
     let stopped_at = view
         .steps
         .iter()
-        .find(|step| matches!(step.status, Status::Failed | Status::Stopped | Status::InDoubt))
+        .find(|step| matches!(step.status(), Status::Failed | Status::Stopped | Status::InDoubt))
         .map(|step| step.definition.short_title.clone());
     RunSummary {
         id: view.id.clone(),

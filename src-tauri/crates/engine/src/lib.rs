@@ -12,6 +12,7 @@ pub mod fold;
 pub mod journal;
 pub mod log_follow;
 pub mod mutant;
+pub mod options;
 pub mod ports;
 pub mod profile;
 pub mod properties;

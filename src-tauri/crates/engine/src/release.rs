@@ -7,8 +7,9 @@ mod earlier;
 use std::{sync::Arc, time::Duration};
 
 use greenlight_types::{
-    Actor, BegunElsewhere, CheckAnswer, DeployRequest, ErrorCode, EventBody, Failure, Observation, Phase, Profile,
-    Realm, Retry, RunId, RunResult, RunView, StagingMachine, Status, StepId, StepPlan, TakeOver, Version,
+    Actor, BegunElsewhere, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Failure, Observation, Phase,
+    Profile, Realm, Retry, RunEvent, RunId, RunResult, RunView, StagingMachine, Status, StepId, StepPlan, TakeOver,
+    Version,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -182,13 +183,13 @@ impl Release {
             .hint(format!("Enter and confirm: {}.", first.label)));
         }
         let run = RunId(parts.ids.fresh());
-        let body = EventBody::RunDrafted {
+        let body = EventBody::Run(RunEvent::Drafted {
             version: version.clone(),
             profile: Box::new(profile.clone()),
             names: profile.names(version),
             steps: steps::definitions(profile, version),
             realm,
-        };
+        });
         let mut bodies = vec![body];
         if let Some(text) = earlier::not_newer(parts.journal.as_ref(), profile, realm, version).await? {
             bodies.push(earlier::answered(text, anyway)?);
@@ -305,7 +306,7 @@ impl Release {
     ///
     /// # Errors
     /// Whatever kept us from looking.
-    pub async fn deploy_differences(&self) -> Result<Vec<String>, Failure> {
+    pub async fn deploy_differences(&self) -> Result<Vec<Difference>, Failure> {
         let mut found = crate::deploy_check::differences(&self.context).await?;
         found.extend(environment::ask_known_machines(&self.context, self.journal.as_ref()).await?);
         Ok(found)
@@ -351,7 +352,7 @@ impl Release {
 
     /// State of a step once it neither runs nor waits for another one.
     async fn settled(&self, step: StepId) -> Result<Status, Failure> {
-        let status = |view: &RunView| fold::step(view, step).map_or(Status::NotStarted, |step| step.status);
+        let status = |view: &RunView| fold::step(view, step).map_or(Status::NotStarted, |step| step.status());
         let mut view = self.view.clone();
         let wait = view.wait_for(|view| elsewhere::is_settled(status(view)));
         tokio::select! {
@@ -386,7 +387,7 @@ impl Release {
     }
 
     fn status(&self, step: StepId) -> Option<Status> {
-        fold::step(&self.view.borrow(), step).map(|step| step.status)
+        fold::step(&self.view.borrow(), step).map(|step| step.status())
     }
 
     fn attempt(&self, step: StepId) -> (u32, Option<StepPlan>) {
@@ -396,9 +397,10 @@ impl Release {
 
     async fn start_deploy(&self, by: Actor, request: DeployRequest) -> Result<Answer, Failure> {
         let differences = self.deploy_differences().await?;
-        let open: Vec<&String> = differences.iter().filter(|one| !request.accepted_differences.contains(one)).collect();
+        let is_open = |one: &&Difference| !request.accepted_differences.contains(&one.id);
+        let open: Vec<&str> = differences.iter().filter(is_open).map(|one| one.text.as_str()).collect();
         if !open.is_empty() {
-            let list = open.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ");
+            let list = open.join(" ");
             return Err(Failure::new(
                 ErrorCode::PlanChanged,
                 "start Deploy: something differs from the day of Prepare",
@@ -409,7 +411,7 @@ impl Release {
         // Whatever is wrong with the request is said before anything is taken.
         let staging = runner::staging_of(&self.view(), &request)?;
         self.take(&by, staging, request.take_over.clone()).await?;
-        self.ask(|reply| Message::Act { by, act: Act::StartDeploy(request), reply }).await
+        self.ask(|reply| Message::StartDeploy { by, request, differences, reply }).await
     }
 
     async fn take_back(&self, by: &Actor, over: Option<TakeOver>) -> Result<Answer, Failure> {

@@ -17,8 +17,8 @@ use acts::came_to_nothing;
 pub(crate) use acts::staging_of;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use greenlight_types::{
-    Actor, Effect, ErrorCode, EventBody, Fact, Failure, How, Observation, Phase, RunState, RunView, Status, StepId,
-    StepPlan,
+    Actor, DeployRequest, Difference, Effect, ErrorCode, EventBody, Fact, Failure, How, Observation, Phase, RunEvent,
+    RunState, RunView, Status, StepEvent, StepId, StepPlan,
 };
 pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -37,6 +37,13 @@ use crate::{
 pub(crate) enum Message {
     /// A person acts.
     Act { by: Actor, act: Act, reply: oneshot::Sender<Result<Answer, Failure>> },
+    /// Deploy starts, with these differences accepted.
+    StartDeploy {
+        by: Actor,
+        request: DeployRequest,
+        differences: Vec<Difference>,
+        reply: oneshot::Sender<Result<Answer, Failure>>,
+    },
     /// A plan was shown.
     Shown { plan: Box<StepPlan>, reply: oneshot::Sender<Result<(), Failure>> },
     /// The world answered about a step.
@@ -164,7 +171,7 @@ impl Runner {
         let running: Vec<(StepId, u32)> = self.steps_in(Status::Running);
         for (step, attempt) in running {
             let why = "The app was closed while this was under way.".to_owned();
-            self.append(vec![EventBody::StepInDoubt { step, attempt, why }]).await?;
+            self.append(vec![EventBody::Step(StepEvent::InDoubt { step, attempt, why })]).await?;
         }
         for (step, attempt) in self.steps_in(Status::InDoubt) {
             if !self.reopen_blindly(step, attempt).await? {
@@ -177,13 +184,21 @@ impl Runner {
 
     fn steps_in(&self, status: Status) -> Vec<(StepId, u32)> {
         let view = self.view.borrow();
-        view.steps.iter().filter(|step| step.status == status).map(|step| (step.definition.id, step.attempt)).collect()
+        view.steps
+            .iter()
+            .filter(|step| step.status() == status)
+            .map(|step| (step.definition.id, step.attempt))
+            .collect()
     }
 
     async fn hear(&mut self, message: Message) -> Result<(), Failure> {
         match message {
             Message::Act { by, act, reply } => {
                 let answer = self.act(by, act).await;
+                reply_with(reply, answer);
+            }
+            Message::StartDeploy { by, request, differences, reply } => {
+                let answer = self.start_deploy(&by, request, differences).await.map(|()| Answer::Done);
                 reply_with(reply, answer);
             }
             Message::Shown { plan, reply } => {
@@ -212,7 +227,7 @@ impl Runner {
                 reply_with(reply, answer);
             }
             Message::Learn { step, fact, reply } => {
-                let kept = self.append(vec![EventBody::FactLearned { step, fact }]).await;
+                let kept = self.append(vec![EventBody::Run(RunEvent::FactLearned { step, fact })]).await;
                 reply_with(reply, kept.clone());
                 if !self.has_ended() {
                     kept?;
@@ -234,25 +249,29 @@ impl Runner {
 
     /// Records how an attempt ended.
     async fn ended(&mut self, step: StepId, attempt: u32, outcome: Outcome) -> Result<(), Failure> {
-        let learned = |facts: Vec<Fact>| facts.into_iter().map(move |fact| EventBody::FactLearned { step, fact });
+        let learned =
+            |facts: Vec<Fact>| facts.into_iter().map(move |fact| EventBody::Run(RunEvent::FactLearned { step, fact }));
         let is_doubt = matches!(outcome, Outcome::Unknown(_));
         if is_doubt {
             self.context.doubts.begin(step, &self.parts.clock.now());
         }
         let bodies = match outcome {
-            Outcome::Succeeded { evidence, facts } => {
-                learned(facts).chain([EventBody::StepSucceeded { step, attempt, how: How::Did, evidence }]).collect()
-            }
-            Outcome::Already { evidence, facts } => learned(facts)
-                .chain([EventBody::StepSucceeded { step, attempt, how: How::AlreadyDone, evidence }])
+            Outcome::Succeeded { evidence, facts } => learned(facts)
+                .chain([EventBody::Step(StepEvent::Succeeded { step, attempt, how: How::Did, evidence })])
                 .collect(),
-            Outcome::Warned { evidence, facts, warning } => {
-                learned(facts).chain([EventBody::StepWarned { step, attempt, evidence, warning }]).collect()
-            }
+            Outcome::Already { evidence, facts } => learned(facts)
+                .chain([EventBody::Step(StepEvent::Succeeded { step, attempt, how: How::AlreadyDone, evidence })])
+                .collect(),
+            Outcome::Warned { evidence, facts, warning } => learned(facts)
+                .chain([EventBody::Step(StepEvent::Warned { step, attempt, evidence, warning })])
+                .collect(),
             Outcome::Failed(failure) => {
-                vec![came_to_nothing(&self.view.borrow(), EventBody::StepFailed { step, attempt, failure })]
+                vec![came_to_nothing(
+                    &self.view.borrow(),
+                    EventBody::Step(StepEvent::Failed { step, attempt, failure }),
+                )]
             }
-            Outcome::Unknown(why) => vec![EventBody::StepInDoubt { step, attempt, why }],
+            Outcome::Unknown(why) => vec![EventBody::Step(StepEvent::InDoubt { step, attempt, why })],
         };
         self.append(bodies).await?;
         if is_doubt {
@@ -269,30 +288,33 @@ impl Runner {
         }
         if effect == Effect::None {
             let evidence = "Watching changes nothing; it simply goes on.".to_owned();
-            self.append_by(&by, vec![EventBody::StepResumed { step, attempt, evidence }]).await?;
+            self.append_by(&by, vec![EventBody::Step(StepEvent::Resumed { step, attempt, evidence })]).await?;
             self.attach(step, attempt);
             return Ok(());
         }
         match seen {
             Observation::Done { evidence, facts } => {
-                let mut bodies: Vec<EventBody> =
-                    facts.iter().map(|fact| EventBody::FactLearned { step, fact: fact.clone() }).collect();
-                bodies.push(EventBody::StepSucceeded {
+                let mut bodies: Vec<EventBody> = facts
+                    .iter()
+                    .map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact: fact.clone() }))
+                    .collect();
+                bodies.push(EventBody::Step(StepEvent::Succeeded {
                     step,
                     attempt,
                     how: How::FoundDone,
                     evidence: evidence.clone(),
-                });
+                }));
                 self.append_by(&by, bodies).await
             }
             Observation::NotDone { evidence } => {
-                let reset = EventBody::StepReset { step, attempt, evidence: evidence.clone() };
+                let reset =
+                    EventBody::Step(StepEvent::Reset { step, attempt, evidence: evidence.clone(), reported_by: None });
                 let body = came_to_nothing(&self.view.borrow(), reset);
                 self.append_by(&by, vec![body]).await
             }
             Observation::InProgress { evidence } => {
                 let evidence = evidence.clone();
-                self.append_by(&by, vec![EventBody::StepResumed { step, attempt, evidence }]).await?;
+                self.append_by(&by, vec![EventBody::Step(StepEvent::Resumed { step, attempt, evidence })]).await?;
                 self.attach(step, attempt);
                 Ok(())
             }
@@ -359,7 +381,7 @@ impl Runner {
 
     fn status(&self, id: StepId) -> (Status, Effect) {
         fold::step(&self.view.borrow(), id)
-            .map_or((Status::NotStarted, Effect::AtMostOnce), |step| (step.status, step.definition.effect))
+            .map_or((Status::NotStarted, Effect::AtMostOnce), |step| (step.status(), step.definition.effect))
     }
 
     fn attempt(&self, id: StepId) -> u32 {

@@ -1,6 +1,6 @@
-//! The whole state machine of a step: every legal transition stands in [`next`], and nowhere else.
+//! The state machine of a step: [`next`] holds every legal transition.
 
-use greenlight_types::{EventBody, How, Status, StepId};
+use greenlight_types::{How, Status, StepEvent, StepId};
 
 /// An event that does not fit the state of its step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,79 +12,146 @@ pub struct IllegalTransition {
     pub event: &'static str,
 }
 
-/// State of a step after an event of that step. Events of the run or of facts leave it as it is.
+/// State of a step after an event.
 ///
 /// # Errors
 /// [`IllegalTransition`] when the event cannot follow that state.
-pub fn next(from: Status, event: &EventBody) -> Result<Status, IllegalTransition> {
+pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition> {
     use Status::{AwaitingOperator, Failed, InDoubt, NotStarted, Running, Skipped, Stopped, Succeeded, Warned};
-    let refuse = |event| Err(IllegalTransition { from, event });
+    let (is_legal, to) = match event {
+        StepEvent::Offered { .. } => (from == NotStarted, AwaitingOperator),
+        StepEvent::Started { step, .. } => {
+            let is_first_or_again = matches!(from, NotStarted | AwaitingOperator | Failed | Stopped);
+            // A backup may be taken again while the build runs (docs/releases.md).
+            let is_repeated_backup = *step == StepId::BackUp && matches!(from, Succeeded | Warned);
+            (is_first_or_again || is_repeated_backup, Running)
+        }
+        StepEvent::Succeeded { how, .. } => (may_succeed(from, how), Succeeded),
+        StepEvent::Warned { .. } => (matches!(from, Running | InDoubt), Warned),
+        StepEvent::Failed { .. } => (matches!(from, Running | InDoubt), Failed),
+        StepEvent::InDoubt { .. } => (from == Running, InDoubt),
+        StepEvent::Resumed { .. } => (from == InDoubt, Running),
+        StepEvent::Reset { .. } => (from == InDoubt, NotStarted),
+        StepEvent::Skipped { .. } => (matches!(from, NotStarted | AwaitingOperator | Failed | Stopped), Skipped),
+        StepEvent::Stopped { .. } => (matches!(from, Running | InDoubt | AwaitingOperator | Failed), Stopped),
+    };
+    if is_legal { Ok(to) } else { Err(IllegalTransition { from, event: name(event) }) }
+}
+
+/// An attempt ends well from `Running` and `InDoubt`; a person can report work that the app did not do.
+fn may_succeed(from: Status, how: &How) -> bool {
+    let is_reported = match how {
+        How::ByHand { .. } => false,
+        How::SaidBy { .. } => from == Status::Warned,
+        How::Did | How::AlreadyDone | How::FoundDone => return matches!(from, Status::Running | Status::InDoubt),
+    };
+    is_reported
+        || matches!(
+            from,
+            Status::Running
+                | Status::InDoubt
+                | Status::NotStarted
+                | Status::AwaitingOperator
+                | Status::Failed
+                | Status::Stopped
+        )
+}
+
+fn name(event: &StepEvent) -> &'static str {
     match event {
-        EventBody::StepOffered { .. } => match from {
-            NotStarted => Ok(AwaitingOperator),
-            AwaitingOperator | Running | Succeeded | Warned | Skipped | Failed | Stopped | InDoubt => {
-                refuse("StepOffered")
+        StepEvent::Offered { .. } => "StepOffered",
+        StepEvent::Started { .. } => "StepStarted",
+        StepEvent::Succeeded { .. } => "StepSucceeded",
+        StepEvent::Warned { .. } => "StepWarned",
+        StepEvent::Skipped { .. } => "StepSkipped",
+        StepEvent::Failed { .. } => "StepFailed",
+        StepEvent::InDoubt { .. } => "StepInDoubt",
+        StepEvent::Resumed { .. } => "StepResumed",
+        StepEvent::Reset { .. } => "StepReset",
+        StepEvent::Stopped { .. } => "StepStopped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{ByHand, ErrorCode, Failure, PlanInputs, StepPlan, WayBack};
+
+    use super::*;
+
+    const STATES: [(char, Status); 9] = [
+        ('N', Status::NotStarted),
+        ('A', Status::AwaitingOperator),
+        ('R', Status::Running),
+        ('D', Status::InDoubt),
+        ('S', Status::Succeeded),
+        ('W', Status::Warned),
+        ('K', Status::Skipped),
+        ('F', Status::Failed),
+        ('X', Status::Stopped),
+    ];
+
+    fn started(step: StepId) -> StepEvent {
+        let plan = StepPlan {
+            step,
+            hash: String::new(),
+            lede: String::new(),
+            button: String::new(),
+            changes: Vec::new(),
+            gates: Vec::new(),
+            question: None,
+            notices: Vec::new(),
+            already: None,
+            follows: false,
+            irreversible: false,
+            way_back: WayBack::NothingToUndo,
+            by_hand: ByHand { lines: Vec::new(), page: None },
+            inputs: PlanInputs::CheckSite,
+        };
+        StepEvent::Started { step, attempt: 1, plan: Box::new(plan) }
+    }
+
+    fn succeeded(how: How) -> StepEvent {
+        StepEvent::Succeeded { step: StepId::PushTag, attempt: 1, how, evidence: Vec::new() }
+    }
+
+    /// Every event with the states that it may follow, and the state that it leads to.
+    fn table() -> Vec<(StepEvent, &'static str, Status)> {
+        let (step, attempt) = (StepId::PushTag, 1);
+        let text = String::new;
+        let failure = Failure::new(ErrorCode::Internal, "");
+        vec![
+            (StepEvent::Offered { step }, "N", Status::AwaitingOperator),
+            (started(step), "NAFX", Status::Running),
+            (started(StepId::RunMigration), "NAFX", Status::Running),
+            (started(StepId::BackUp), "NAFXSW", Status::Running),
+            (succeeded(How::Did), "RD", Status::Succeeded),
+            (succeeded(How::AlreadyDone), "RD", Status::Succeeded),
+            (succeeded(How::FoundDone), "RD", Status::Succeeded),
+            (succeeded(How::ByHand { note: text() }), "RDNAFX", Status::Succeeded),
+            (succeeded(How::SaidBy { note: text() }), "RDNAFXW", Status::Succeeded),
+            (StepEvent::Warned { step, attempt, evidence: Vec::new(), warning: text() }, "RD", Status::Warned),
+            (StepEvent::Skipped { step, note: text() }, "NAFX", Status::Skipped),
+            (StepEvent::Failed { step, attempt, failure }, "RD", Status::Failed),
+            (StepEvent::InDoubt { step, attempt, why: text() }, "R", Status::InDoubt),
+            (StepEvent::Resumed { step, attempt, evidence: text() }, "D", Status::Running),
+            (StepEvent::Reset { step, attempt, evidence: text(), reported_by: None }, "D", Status::NotStarted),
+            (StepEvent::Stopped { step, attempt, note: text() }, "RDAF", Status::Stopped),
+        ]
+    }
+
+    #[test]
+    fn allows_exactly_the_transitions_of_the_table() {
+        for (event, legal, to) in table() {
+            for (letter, from) in STATES {
+                let expected = legal.contains(letter).then_some(to);
+                assert_eq!(next(from, &event).ok(), expected, "{event:?} after {from:?}");
             }
-        },
-        EventBody::StepStarted { step, .. } => match from {
-            NotStarted | AwaitingOperator | Failed | Stopped => Ok(Running),
-            // It may be taken again while the build runs (RELEASE.md 6).
-            Succeeded | Warned if *step == StepId::BackUp => Ok(Running),
-            Running | Succeeded | Warned | Skipped | InDoubt => refuse("StepStarted"),
-        },
-        EventBody::StepSucceeded { how, .. } => match (from, how) {
-            (Running | InDoubt, _) => Ok(Succeeded),
-            (NotStarted | AwaitingOperator | Failed | Stopped, How::ByHand { .. } | How::SaidBy { .. })
-            | (Warned, How::SaidBy { .. }) => Ok(Succeeded),
-            (NotStarted | AwaitingOperator | Failed | Stopped | Warned | Succeeded | Skipped, _) => {
-                refuse("StepSucceeded")
-            }
-        },
-        EventBody::StepWarned { .. } => match from {
-            Running | InDoubt => Ok(Warned),
-            NotStarted | AwaitingOperator | Succeeded | Warned | Skipped | Failed | Stopped => refuse("StepWarned"),
-        },
-        EventBody::StepFailed { .. } => match from {
-            Running | InDoubt => Ok(Failed),
-            NotStarted | AwaitingOperator | Succeeded | Warned | Skipped | Failed | Stopped => refuse("StepFailed"),
-        },
-        EventBody::StepInDoubt { .. } => match from {
-            Running => Ok(InDoubt),
-            NotStarted | AwaitingOperator | Succeeded | Warned | Skipped | Failed | Stopped | InDoubt => {
-                refuse("StepInDoubt")
-            }
-        },
-        EventBody::StepResumed { .. } => match from {
-            InDoubt => Ok(Running),
-            NotStarted | AwaitingOperator | Running | Succeeded | Warned | Skipped | Failed | Stopped => {
-                refuse("StepResumed")
-            }
-        },
-        EventBody::StepReset { .. } => match from {
-            InDoubt => Ok(NotStarted),
-            NotStarted | AwaitingOperator | Running | Succeeded | Warned | Skipped | Failed | Stopped => {
-                refuse("StepReset")
-            }
-        },
-        EventBody::StepSkipped { .. } => match from {
-            NotStarted | AwaitingOperator | Failed | Stopped => Ok(Skipped),
-            Running | Succeeded | Warned | Skipped | InDoubt => refuse("StepSkipped"),
-        },
-        EventBody::StepStopped { .. } => match from {
-            Running | InDoubt | AwaitingOperator | Failed => Ok(Stopped),
-            NotStarted | Succeeded | Warned | Skipped | Stopped => refuse("StepStopped"),
-        },
-        EventBody::RunDrafted { .. }
-        | EventBody::PrepareStarted { .. }
-        | EventBody::RunPrepared
-        | EventBody::DeployStarted { .. }
-        | EventBody::CheckingStarted
-        | EventBody::RunEnded { .. }
-        | EventBody::TookOver { .. }
-        | EventBody::FactLearned { .. }
-        | EventBody::GateClosing { .. }
-        | EventBody::EnvironmentTaking { .. }
-        | EventBody::QuestionAnswered { .. }
-        | EventBody::CheckAnswered { .. } => Ok(from),
+        }
+    }
+
+    #[test]
+    fn names_state_and_event_of_an_illegal_transition() {
+        let illegal = next(Status::Succeeded, &StepEvent::Offered { step: StepId::PushTag }).expect_err("illegal");
+        assert_eq!(illegal.to_string(), "a step that is Succeeded cannot take StepOffered");
     }
 }

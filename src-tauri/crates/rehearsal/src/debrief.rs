@@ -1,7 +1,8 @@
 //! What is told after a practised release: made from the journal and the World's own record of what it did. Judges nobody.
 
 use greenlight_types::{
-    Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, How, RunView, Spell, StepId, Timestamp, Trouble,
+    Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, How, RunEvent, RunView, Spell, StepEvent, StepId,
+    Timestamp, Trouble,
 };
 
 /// Acts of one trouble that are told.
@@ -50,7 +51,7 @@ fn until(spell: &Spell, events: &[Event]) -> Option<i64> {
 fn is_done(body: &EventBody, hit: StepId) -> bool {
     matches!(
         body,
-        EventBody::StepSucceeded { step, .. } | EventBody::StepWarned { step, .. } | EventBody::StepSkipped { step, .. }
+        EventBody::Step(StepEvent::Succeeded { step, .. }) | EventBody::Step(StepEvent::Warned { step, .. }) | EventBody::Step(StepEvent::Skipped { step, .. })
             if *step == hit
     )
 }
@@ -63,40 +64,46 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
     };
     let is_watching = |id: StepId| matches!(id, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout);
     let (kind, about, note) = match &event.body {
-        EventBody::StepStarted { step, .. } if is_watching(*step) => return None,
-        EventBody::StepStarted { step, attempt: 1, .. } => (DebriefKind::Started, title(*step), String::new()),
-        EventBody::StepStarted { step, .. } => (DebriefKind::TriedAgain, title(*step), String::new()),
-        EventBody::QuestionAnswered { step, note, .. } => (DebriefKind::Answered, title(*step), note.clone()),
-        EventBody::CheckAnswered { check, note, .. } => {
+        EventBody::Step(StepEvent::Started { step, .. }) if is_watching(*step) => return None,
+        EventBody::Step(StepEvent::Started { step, attempt: 1, .. }) => {
+            (DebriefKind::Started, title(*step), String::new())
+        }
+        EventBody::Step(StepEvent::Started { step, .. }) => (DebriefKind::TriedAgain, title(*step), String::new()),
+        EventBody::Run(RunEvent::QuestionAnswered { step, note, .. }) => {
+            (DebriefKind::Answered, title(*step), note.clone())
+        }
+        EventBody::Run(RunEvent::CheckAnswered { check, note, .. }) => {
             let text = view.profile.site.checks.iter().find(|one| one.id == *check).map(|one| one.text.clone());
             (DebriefKind::Checked, text.unwrap_or_else(|| check.clone()), note.clone())
         }
-        EventBody::StepSucceeded { step, how: How::ByHand { note } | How::SaidBy { note }, .. } => {
+        EventBody::Step(StepEvent::Succeeded { step, how: How::ByHand { note } | How::SaidBy { note }, .. }) => {
             (DebriefKind::SaidDone, title(*step), note.clone())
         }
-        EventBody::StepReset { step, evidence, .. } if evidence.starts_with(&event.by.person) => {
+        EventBody::Step(StepEvent::Reset { step, evidence, reported_by: Some(_), .. }) => {
             (DebriefKind::SaidNotDone, title(*step), evidence.clone())
         }
-        EventBody::DeployStarted { .. } => (DebriefKind::StartedDeploy, String::new(), String::new()),
-        EventBody::RunEnded { note, .. } if !note.is_empty() => (DebriefKind::Ended, String::new(), note.clone()),
-        EventBody::RunEnded { .. }
-        | EventBody::RunDrafted { .. }
-        | EventBody::PrepareStarted { .. }
-        | EventBody::RunPrepared
-        | EventBody::CheckingStarted
-        | EventBody::TookOver { .. }
-        | EventBody::GateClosing { .. }
-        | EventBody::EnvironmentTaking { .. }
-        | EventBody::StepOffered { .. }
-        | EventBody::FactLearned { .. }
-        | EventBody::StepSucceeded { .. }
-        | EventBody::StepWarned { .. }
-        | EventBody::StepSkipped { .. }
-        | EventBody::StepFailed { .. }
-        | EventBody::StepInDoubt { .. }
-        | EventBody::StepResumed { .. }
-        | EventBody::StepReset { .. }
-        | EventBody::StepStopped { .. } => return None,
+        EventBody::Run(RunEvent::DeployStarted { .. }) => (DebriefKind::StartedDeploy, String::new(), String::new()),
+        EventBody::Run(RunEvent::Ended { note, .. }) if !note.is_empty() => {
+            (DebriefKind::Ended, String::new(), note.clone())
+        }
+        EventBody::Run(RunEvent::Ended { .. })
+        | EventBody::Run(RunEvent::Drafted { .. })
+        | EventBody::Run(RunEvent::PrepareStarted { .. })
+        | EventBody::Run(RunEvent::Prepared)
+        | EventBody::Run(RunEvent::CheckingStarted)
+        | EventBody::Run(RunEvent::TookOver { .. })
+        | EventBody::Run(RunEvent::JobRevoking { .. })
+        | EventBody::Run(RunEvent::LockAcquiring { .. })
+        | EventBody::Step(StepEvent::Offered { .. })
+        | EventBody::Run(RunEvent::FactLearned { .. })
+        | EventBody::Step(StepEvent::Succeeded { .. })
+        | EventBody::Step(StepEvent::Warned { .. })
+        | EventBody::Step(StepEvent::Skipped { .. })
+        | EventBody::Step(StepEvent::Failed { .. })
+        | EventBody::Step(StepEvent::InDoubt { .. })
+        | EventBody::Step(StepEvent::Resumed { .. })
+        | EventBody::Step(StepEvent::Reset { .. })
+        | EventBody::Step(StepEvent::Stopped { .. }) => return None,
     };
     Some(DebriefAct { at: event.at, person: event.by.person.clone(), kind, about, note })
 }
@@ -136,7 +143,9 @@ mod tests {
     }
 
     fn at_failure(events: &[Event]) -> Timestamp {
-        let failed = |event: &&Event| matches!(event.body, EventBody::StepFailed { step: StepId::RunMigration, .. });
+        let failed = |event: &&Event| {
+            matches!(event.body, EventBody::Step(StepEvent::Failed { step: StepId::RunMigration, .. }))
+        };
         events.iter().find(failed).unwrap().at
     }
 

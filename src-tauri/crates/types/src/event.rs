@@ -1,11 +1,11 @@
-//! The journal's events: immutable facts about us, in order.
+//! The journal's events: immutable facts about a run, in order.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use specta::Type;
 
 use crate::{
-    Actor, BegunElsewhere, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, StepDefinition, StepId, StepPlan,
-    Timestamp, Version,
+    Actor, BegunElsewhere, Difference, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, StepDefinition,
+    StepId, StepPlan, Timestamp, Version,
 };
 
 /// One event as it stands in the journal.
@@ -24,12 +24,49 @@ pub struct Event {
     pub body: EventBody,
 }
 
-/// What happened. Past tense; written before the effect where one follows (`StepStarted`), after it otherwise.
+/// A change of a run or of one of its steps. Written before the effect where one follows, after it otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Type)]
+#[serde(untagged)]
+pub enum EventBody {
+    /// A change of the run.
+    Run(RunEvent),
+    /// A change of the state of one step.
+    Step(StepEvent),
+}
+
+impl<'de> Deserialize<'de> for EventBody {
+    /// The name of the kind tells which enum to read: those of steps begin with `step`.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let is_step = value["kind"].as_str().is_some_and(|kind| kind.starts_with("step"));
+        let body = if is_step {
+            serde_json::from_value(value).map(Self::Step)
+        } else {
+            serde_json::from_value(value).map(Self::Run)
+        };
+        body.map_err(de::Error::custom)
+    }
+}
+
+impl From<RunEvent> for EventBody {
+    fn from(event: RunEvent) -> Self {
+        Self::Run(event)
+    }
+}
+
+impl From<StepEvent> for EventBody {
+    fn from(event: StepEvent) -> Self {
+        Self::Step(event)
+    }
+}
+
+/// A change of a run: its state, its facts, its answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum EventBody {
+pub enum RunEvent {
     /// A run was made. Everything it needs is frozen here.
-    RunDrafted {
+    #[serde(rename = "runDrafted")]
+    Drafted {
         /// The version.
         version: Version,
         /// The whole profile.
@@ -52,7 +89,8 @@ pub enum EventBody {
         begun: Option<BegunElsewhere>,
     },
     /// Every step of Prepare is done; nothing is held.
-    RunPrepared,
+    #[serde(rename = "runPrepared")]
+    Prepared,
     /// A person started Deploy.
     DeployStarted {
         /// The staging machine of this run.
@@ -60,12 +98,13 @@ pub enum EventBody {
         /// Who was told that some pages may fail for about a minute.
         told: String,
         /// What differs from the day of Prepare, accepted by the person.
-        differences: Vec<String>,
+        differences: Vec<Difference>,
     },
     /// Every step of Deploy is done.
     CheckingStarted,
     /// The run ended.
-    RunEnded {
+    #[serde(rename = "runEnded")]
+    Ended {
         /// How.
         result: RunResult,
         /// What the person wrote.
@@ -78,20 +117,6 @@ pub enum EventBody {
         /// Who had it before.
         from: String,
     },
-    /// The button of a step was enabled.
-    StepOffered {
-        /// Which step.
-        step: StepId,
-    },
-    /// An attempt started. On disk before the first byte of its effect leaves the app.
-    StepStarted {
-        /// Which step.
-        step: StepId,
-        /// From 1.
-        attempt: u32,
-        /// The plan that was shown and confirmed.
-        plan: Box<StepPlan>,
-    },
     /// Something is now known for certain.
     FactLearned {
         /// The step that learned it.
@@ -99,83 +124,10 @@ pub enum EventBody {
         /// What.
         fact: Fact,
     },
-    /// A step is done.
-    StepSucceeded {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// How.
-        how: How,
-        /// What the world showed.
-        evidence: Vec<String>,
-    },
-    /// A step is done, with something to know.
-    StepWarned {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// What the world showed.
-        evidence: Vec<String>,
-        /// What to know.
-        warning: String,
-    },
-    /// A step was left out.
-    StepSkipped {
-        /// Which step.
-        step: StepId,
-        /// Why.
-        note: String,
-    },
-    /// An attempt ended without its effect, or with a part of it.
-    StepFailed {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// What went wrong.
-        failure: Failure,
-    },
-    /// We do not know whether the attempt had its effect.
-    StepInDoubt {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// Why.
-        why: String,
-    },
-    /// The world shows that the attempt is under way: same attempt, followed again.
-    StepResumed {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// What the world showed.
-        evidence: String,
-    },
-    /// The attempt did not have its effect, for certain; the button comes back.
-    StepReset {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// What the world showed, or what a person saw.
-        evidence: String,
-    },
-    /// A person stopped the step.
-    StepStopped {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// Why.
-        note: String,
-    },
     /// A named person says that the work of a job was done outside the app: before that is taken, its gate on the machine
     /// is closed, so that the app can never start it afterwards (RELEASE.md 5).
-    GateClosing {
+    #[serde(rename = "gateClosing")]
+    JobRevoking {
         /// Which step.
         step: StepId,
         /// Id of the job.
@@ -184,11 +136,12 @@ pub enum EventBody {
         note: String,
     },
     /// The environment is about to be taken for this run, on its staging machine.
-    EnvironmentTaking {
+    #[serde(rename = "environmentTaking")]
+    LockAcquiring {
         /// The staging machine.
         staging: StagingMachine,
         /// The release that held it, when one did.
-        from: Option<Holder>,
+        from: Option<Box<Holder>>,
         /// Why it is taken from that one.
         reason: String,
     },
@@ -202,6 +155,9 @@ pub enum EventBody {
         text: String,
         /// Choice id.
         answer: String,
+        /// The choice as it was shown; empty in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        label: String,
         /// What the person wrote.
         note: String,
     },
@@ -214,6 +170,132 @@ pub enum EventBody {
         /// What the person wrote.
         note: String,
     },
+}
+
+/// A change of the state of one step. `engine::transition` holds every legal one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum StepEvent {
+    /// The button of a step was enabled.
+    #[serde(rename = "stepOffered")]
+    Offered {
+        /// Which step.
+        step: StepId,
+    },
+    /// An attempt started. On disk before the first byte of its effect leaves the app.
+    #[serde(rename = "stepStarted")]
+    Started {
+        /// Which step.
+        step: StepId,
+        /// From 1.
+        attempt: u32,
+        /// The plan that was shown and confirmed.
+        plan: Box<StepPlan>,
+    },
+    /// A step is done.
+    #[serde(rename = "stepSucceeded")]
+    Succeeded {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        how: How,
+        /// What the world showed.
+        evidence: Vec<String>,
+    },
+    /// A step is done, with something to know.
+    #[serde(rename = "stepWarned")]
+    Warned {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What the world showed.
+        evidence: Vec<String>,
+        /// What to know.
+        warning: String,
+    },
+    /// A step was left out.
+    #[serde(rename = "stepSkipped")]
+    Skipped {
+        /// Which step.
+        step: StepId,
+        /// Why.
+        note: String,
+    },
+    /// An attempt ended without its effect, or with a part of it.
+    #[serde(rename = "stepFailed")]
+    Failed {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What went wrong.
+        failure: Failure,
+    },
+    /// We do not know whether the attempt had its effect.
+    #[serde(rename = "stepInDoubt")]
+    InDoubt {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        why: String,
+    },
+    /// The world shows that the attempt is under way: same attempt, followed again.
+    #[serde(rename = "stepResumed")]
+    Resumed {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What the world showed.
+        evidence: String,
+    },
+    /// The attempt did not have its effect, for certain; the button comes back.
+    #[serde(rename = "stepReset")]
+    Reset {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What the world showed, or what a person saw.
+        evidence: String,
+        /// The person who reported it; absent when the outside world showed it, and in journals of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reported_by: Option<String>,
+    },
+    /// A person stopped the step.
+    #[serde(rename = "stepStopped")]
+    Stopped {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        note: String,
+    },
+}
+
+impl StepEvent {
+    /// The step whose state changes.
+    #[must_use]
+    pub fn step(&self) -> StepId {
+        match self {
+            Self::Offered { step }
+            | Self::Started { step, .. }
+            | Self::Succeeded { step, .. }
+            | Self::Warned { step, .. }
+            | Self::Skipped { step, .. }
+            | Self::Failed { step, .. }
+            | Self::InDoubt { step, .. }
+            | Self::Resumed { step, .. }
+            | Self::Reset { step, .. }
+            | Self::Stopped { step, .. } => *step,
+        }
+    }
 }
 
 /// The staging machine of a run.

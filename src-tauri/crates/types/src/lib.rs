@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod difference;
 pub mod elsewhere;
 pub mod environment;
 pub mod event;
@@ -22,6 +23,7 @@ pub mod version;
 pub mod view;
 
 pub use access::*;
+pub use difference::*;
 pub use elsewhere::*;
 pub use environment::*;
 pub use event::*;

@@ -19,7 +19,7 @@ pub struct DeployRequest {
     pub told: String,
     /// The version as the person typed it once more.
     pub typed_version: String,
-    /// Differences from the day of Prepare that the person accepts, each as it was shown.
+    /// Ids of the differences from the day of Prepare that the person accepts.
     pub accepted_differences: Vec<String>,
     /// Set when the person takes the environment from the release that holds it.
     pub take_over: Option<TakeOver>,

@@ -1,12 +1,11 @@
-//! What the screens read: the fold of a run's events. `engine::fold` makes it in Rust, `ui/src/run/fold.ts` in the
-//! page; both follow the golden files in `tests/golden/fold`.
+//! The view of a run that screens show. `engine::fold` computes it from the events of the run.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    BegunElsewhere, CheckAnswer, Fact, Failure, How, Names, Profile, Realm, RunId, RunResult, StagingMachine, Status,
-    StepDefinition, StepPlan, Timestamp, Version,
+    BegunElsewhere, CheckAnswer, Event, Fact, FactKind, Failure, How, Names, Profile, Realm, RunId, RunResult,
+    StagingMachine, Status, StepDefinition, StepPlan, Timestamp, Version,
 };
 
 /// State of a run.
@@ -86,30 +85,191 @@ pub struct RunView {
 pub struct StepView {
     /// Its frozen definition.
     pub definition: StepDefinition,
-    /// State.
-    pub status: Status,
     /// Attempts so far.
     pub attempt: u32,
     /// When its button was first enabled.
     pub offered_at: Option<Timestamp>,
     /// When the last attempt started.
     pub started_at: Option<Timestamp>,
-    /// Who started it.
+    /// Person who started it.
     pub started_by: Option<String>,
-    /// When the last attempt ended.
-    pub ended_at: Option<Timestamp>,
-    /// How it came to be done.
-    pub how: Option<How>,
-    /// What the world showed.
-    pub evidence: Vec<String>,
-    /// Something to know.
-    pub warning: Option<String>,
-    /// What went wrong in the last attempt.
-    pub failure: Option<Failure>,
-    /// Why it is in doubt.
-    pub doubt: Option<String>,
     /// The plan of the last attempt.
     pub plan: Option<StepPlan>,
+    /// Failure of the last attempt, kept after a person reported the work as done or the step was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_failure: Option<Failure>,
+    /// The acts that the engine allows now; filled in for the page only.
+    #[serde(default)]
+    pub options: StepOptions,
+    /// Its state, with the data of that state.
+    #[serde(flatten)]
+    pub state: StepState,
+}
+
+/// The acts that the engine allows for a step now. The engine decides again when one is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct StepOptions {
+    /// Its button may be pressed once its plan is open.
+    pub may_start: bool,
+    /// It failed and may be started again.
+    pub may_try_again: bool,
+    /// It is done and may be done once more.
+    pub may_repeat: bool,
+    /// A person may report that the work was done outside the app.
+    pub may_report: bool,
+    /// The newest attempt came to nothing, and an earlier one counts.
+    pub counts_earlier_attempt: bool,
+    /// Facts that an unstarted step still waits for.
+    pub waits_for: Vec<FactKind>,
+}
+
+/// New events of a run, and the view of the whole run that the engine computed from all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct RunUpdate {
+    /// The run after its newest event.
+    pub view: RunView,
+    /// The events with a number above the one that was asked for.
+    pub events: Vec<Event>,
+}
+
+/// State of a step, with the data that only this state has. On the page the name of the state is `status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
+#[serde(tag = "status", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum StepState {
+    /// Its facts are not there yet, or it was found not to have happened.
+    NotStarted,
+    /// Its button is enabled.
+    AwaitingOperator,
+    /// An attempt is under way.
+    Running,
+    /// It is not known whether the attempt had its effect.
+    InDoubt {
+        /// Cause of the doubt.
+        doubt: String,
+    },
+    /// Done.
+    Succeeded {
+        /// When.
+        ended_at: Timestamp,
+        /// How it came to be done.
+        how: How,
+        /// Observations that prove it, in plain words.
+        evidence: Vec<String>,
+    },
+    /// Done, with a warning.
+    Warned {
+        /// When.
+        ended_at: Timestamp,
+        /// Observations that prove it, in plain words.
+        evidence: Vec<String>,
+        /// The warning.
+        warning: String,
+    },
+    /// Left out.
+    Skipped {
+        /// When.
+        ended_at: Timestamp,
+        /// The reason that the person gave.
+        warning: String,
+    },
+    /// The last attempt ended without its effect, or with a part of it.
+    Failed {
+        /// When.
+        ended_at: Timestamp,
+        /// The failure.
+        failure: Failure,
+    },
+    /// A person stopped it.
+    Stopped {
+        /// When.
+        ended_at: Timestamp,
+        /// The reason that the person gave.
+        warning: String,
+    },
+}
+
+impl StepState {
+    /// The name of the state, without its data.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self {
+            Self::NotStarted => Status::NotStarted,
+            Self::AwaitingOperator => Status::AwaitingOperator,
+            Self::Running => Status::Running,
+            Self::InDoubt { .. } => Status::InDoubt,
+            Self::Succeeded { .. } => Status::Succeeded,
+            Self::Warned { .. } => Status::Warned,
+            Self::Skipped { .. } => Status::Skipped,
+            Self::Failed { .. } => Status::Failed,
+            Self::Stopped { .. } => Status::Stopped,
+        }
+    }
+}
+
+impl StepView {
+    /// The name of its state.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    /// When the last attempt ended.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            StepState::NotStarted | StepState::AwaitingOperator | StepState::Running | StepState::InDoubt { .. } => {
+                None
+            }
+            StepState::Succeeded { ended_at, .. }
+            | StepState::Warned { ended_at, .. }
+            | StepState::Skipped { ended_at, .. }
+            | StepState::Failed { ended_at, .. }
+            | StepState::Stopped { ended_at, .. } => Some(*ended_at),
+        }
+    }
+
+    /// The failure of a step that failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        if let StepState::Failed { failure, .. } = &self.state { Some(failure) } else { None }
+    }
+
+    /// How a step that succeeded came to be done.
+    #[must_use]
+    pub fn how(&self) -> Option<&How> {
+        if let StepState::Succeeded { how, .. } = &self.state { Some(how) } else { None }
+    }
+
+    /// Observations that prove a step that is done.
+    #[must_use]
+    pub fn evidence(&self) -> &[String] {
+        if let StepState::Succeeded { evidence, .. } | StepState::Warned { evidence, .. } = &self.state {
+            evidence
+        } else {
+            &[]
+        }
+    }
+
+    /// Warning of a step that is done, or the reason for which a person left it.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        if let StepState::Warned { warning, .. }
+        | StepState::Skipped { warning, .. }
+        | StepState::Stopped { warning, .. } = &self.state
+        {
+            Some(warning)
+        } else {
+            None
+        }
+    }
+
+    /// Cause of the doubt of a step in doubt.
+    #[must_use]
+    pub fn doubt(&self) -> Option<&str> {
+        if let StepState::InDoubt { doubt } = &self.state { Some(doubt) } else { None }
+    }
 }
 
 /// A fact with its origin.
@@ -132,6 +292,9 @@ pub struct AnswerView {
     pub text: String,
     /// Choice id.
     pub answer: String,
+    /// The choice as it was shown; empty in journals of earlier versions.
+    #[serde(default)]
+    pub label: String,
     /// What the person wrote.
     pub note: String,
     /// Who.

@@ -30,8 +30,8 @@ use greenlight_rehearsal::{
 };
 use greenlight_simulation::play::simulated_profile;
 use greenlight_types::{
-    Actor, ErrorCode, EventBody, Fact, LineSource, Live, LogLine, Phase, Profile, Realm, RunId, RunView, Seen,
-    StagingMachine, Status, StepId, Version,
+    Actor, ErrorCode, EventBody, Fact, LineSource, Live, LogLine, Phase, Profile, Realm, RunEvent, RunId, RunView,
+    Seen, StagingMachine, Status, StepEvent, StepId, Version,
 };
 
 /// Port of the machine.
@@ -130,9 +130,10 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
     staging.machine_id = found.machine_id;
     staging.boot_id = found.boot_id;
     let now = parts.clock.now();
-    let mut bodies = vec![EventBody::PrepareStarted { statement: "tested".into(), commit_time: now, begun: None }];
+    let mut bodies =
+        vec![EventBody::Run(RunEvent::PrepareStarted { statement: "tested".into(), commit_time: now, begun: None })];
     for step in StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare) {
-        bodies.push(EventBody::StepSkipped { step, note: "done on an earlier day".into() });
+        bodies.push(EventBody::Step(StepEvent::Skipped { step, note: "done on an earlier day".into() }));
     }
     let arn = "arn:aws:ecs:us-east-1:676917001797:task-definition/rally-prod:143".to_owned();
     let fact = Fact::RevisionSaved {
@@ -142,10 +143,18 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
         image: "rally-prod:2.1.0.0".into(),
         already: false,
     };
-    bodies.push(EventBody::FactLearned { step: StepId::RegisterTaskDefinition, fact });
-    bodies.push(EventBody::RunPrepared);
-    bodies.push(EventBody::EnvironmentTaking { staging: staging.clone(), from: None, reason: String::new() });
-    let deploy = EventBody::DeployStarted { staging: staging.clone(), told: "all".into(), differences: Vec::new() };
+    bodies.push(EventBody::Run(RunEvent::FactLearned { step: StepId::RegisterTaskDefinition, fact }));
+    bodies.push(EventBody::Run(RunEvent::Prepared));
+    bodies.push(EventBody::Run(RunEvent::LockAcquiring {
+        staging: staging.clone(),
+        from: None,
+        reason: String::new(),
+    }));
+    let deploy = EventBody::Run(RunEvent::DeployStarted {
+        staging: staging.clone(),
+        told: "all".into(),
+        differences: Vec::new(),
+    });
     bodies.push(deploy);
     parts.journal.append(&run, view.seq, &now, &by, bodies).await?;
     let taker = Taker {
@@ -217,7 +226,7 @@ async fn press(release: &Release) -> Result<()> {
     for _ in 0..PRESSES {
         let view = watch.wait_for(|view| !is_under_way(view)).await.context("the run was closed")?.clone();
         let step = fold::step(&view, StepId::BackUp).context("no such step")?;
-        match (step.status, &step.failure) {
+        match (step.status(), step.failure()) {
             (Status::Succeeded, _) => {
                 say("end 0");
                 return Ok(());
@@ -243,6 +252,6 @@ async fn press(release: &Release) -> Result<()> {
 
 /// Whether the step does without a person now.
 fn is_under_way(view: &RunView) -> bool {
-    let status = fold::step(view, StepId::BackUp).map(|step| step.status);
+    let status = fold::step(view, StepId::BackUp).map(|step| step.status());
     matches!(status, Some(Status::NotStarted | Status::Running | Status::InDoubt))
 }

@@ -5,11 +5,11 @@ import type { Failure, LogLine, RunSummary } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { fake, ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
-import { appInfo, golden, summaryOf } from "../../platform/samples";
+import { appInfo, moment, summaryOf, updateOf } from "../../platform/samples";
 import History from "./History.svelte";
 
-const released = golden("released");
-const stopped = golden("stopped-after-a-failed-migration");
+const released = moment("released");
+const stopped = moment("stopped-after-a-failed-migration");
 const records = [released, stopped];
 
 const failure = (code: Failure["code"], problem = ""): Failure => ({
@@ -34,7 +34,10 @@ const lines = (from: number, count: number): LogLine[] =>
 function open(scripted: Partial<Commands> = {}, openRun: string | null = null) {
   const platform = fake({
     listRuns: () => ok(records.map(summaryOf)),
-    eventsSince: (run) => ok(records.find((record) => record.view.id === run)?.events ?? []),
+    runUpdate: (run, seq) => {
+      const record = records.find(({ view }) => view.id === run);
+      return ok(record === undefined ? null : updateOf(record, seq));
+    },
     ...scripted,
   });
   return { platform, user: userEvent.setup(), ...render(History, { platform, info: appInfo(), openRun }) };
@@ -55,7 +58,7 @@ describe("the list", () => {
     };
     open({
       listRuns: () => ok([newer]),
-      eventsSince: () =>
+      runUpdate: () =>
         Promise.resolve({
           status: "error",
           error: {
@@ -198,23 +201,49 @@ describe("a run", () => {
     expect(step).toHaveTextContent(/Do you stay\?” Anna: stay, “as agreed”/);
   });
 
+  it("keeps the choice as it was shown, where the journal has it", async () => {
+    const events = released.events.map((event) =>
+      event.body.kind === "questionAnswered"
+        ? { ...event, body: { ...event.body, label: "I stay until it is done" } }
+        : event,
+    );
+    open({ runUpdate: () => ok({ view: released.view, events }) });
+    const step = await within(await detail()).findByTestId("record-DispatchBuild");
+    expect(step).toHaveTextContent(/Do you stay\?” Anna: I stay until it is done, “as agreed”/);
+  });
+
+  it("keeps the failure of a step that a person finished afterwards", async () => {
+    const reported = moment("migration-reported-done");
+    open({ runUpdate: (_run, seq) => ok(updateOf(reported, seq)) }, stopped.view.id);
+    const step = await within(await detail()).findByTestId("record-RunMigration");
+    expect(step).toHaveTextContent("the database team finished it");
+    expect(within(step).getByTestId("record-failure-RunMigration")).toHaveAttribute("data-code", "scriptFailed");
+  });
+
   it("whose record cannot be folded says so and shows nothing else of it", async () => {
-    open({ eventsSince: () => ok(released.events.toSpliced(3, 1)) });
+    const error = { ...failure("journalFailed"), causes: ["entry 5 cannot follow entry 3"] };
+    open({ runUpdate: () => refused(error) });
     expect(await screen.findByTestId("broken-record")).toHaveTextContent("cannot follow entry 3");
     expect(screen.queryByTestId("history-detail")).toBeNull();
   });
 
-  it("whose record holds something that is no entry says so and shows nothing else of it", async () => {
-    open({ eventsSince: () => ok([null as never]) });
+  it("whose record cannot be read any more is taken off the screen", async () => {
+    let isBroken = false;
+    const { platform } = open({
+      runUpdate: (_run, seq) => (isBroken ? refused(failure("journalFailed")) : ok(updateOf(released, seq))),
+    });
+    await detail();
+    isBroken = true;
+    platform.emitMoved({ run: released.view.id, seq: released.view.seq + 1 });
     expect(await screen.findByTestId("broken-record")).toBeVisible();
     expect(screen.queryByTestId("history-detail")).toBeNull();
   });
 
   it("that goes on is read again when it moves", async () => {
-    let known = stopped.events.slice(0, -1);
-    const { platform } = open({ eventsSince: () => ok(known) }, stopped.view.id);
+    let known = moment("migration-failed");
+    const { platform } = open({ runUpdate: (_run, seq) => ok(updateOf(known, seq)) }, stopped.view.id);
     expect(await screen.findByText("The release of Rally 2.1.0 is not finished")).toBeVisible();
-    known = stopped.events;
+    known = stopped;
     platform.emitMoved({ run: stopped.view.id, seq: stopped.view.seq });
     expect(await screen.findByText("The release of Rally 2.1.0 was stopped")).toBeVisible();
   });

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Failure } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
-import { offered, open, openButton, planOf } from "./test-page";
+import { moment } from "../../platform/samples";
+import { open, openButton, planOf } from "./test-page";
 
 describe("an environment that another release holds", () => {
   const refusal = (params: Failure["params"]): Failure => ({
@@ -24,7 +25,7 @@ describe("an environment that another release holds", () => {
     seen: "2026-11-23T09:00:00.000Z",
     reason: "",
   };
-  const waiting = offered("BackUp");
+  const waiting = moment("backup-offered");
   const started = { planBackUp: () => ok(planOf("BackUp")) };
 
   it("says who holds it, and is taken over only with a reason", async () => {

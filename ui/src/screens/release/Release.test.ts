@@ -1,10 +1,11 @@
 import { cleanup, screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
-import type { Event } from "../../generated/bindings";
+import type { Failure } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
-import { offered, open, planOf, released, stopped, upTo } from "./test-page";
+import { moment, updateOf } from "../../platform/samples";
+import { open, planOf } from "./test-page";
 
 describe("what production does now", () => {
   const seen = (run: string) => ({
@@ -23,15 +24,14 @@ describe("what production does now", () => {
   });
 
   it("calls a failing start expected before the database is migrated, and not after", async () => {
-    const before = open(offered("RunMigration"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    const before = open(moment("migration-offered"), { planRunMigration: () => ok(planOf("RunMigration")) });
     await screen.findByTestId("run");
     before.platform.emitLive(seen(before.view.id));
     expect(await screen.findByText(/that is expected/)).toBeVisible();
     expect(screen.getByText("1 of 3")).toBeVisible();
     cleanup();
 
-    const migrated = upTo(released.events, (body) => body.kind === "stepSucceeded" && body.step === "RunMigration");
-    const after = open(migrated);
+    const after = open(moment("migrated"));
     await screen.findByTestId("run");
     after.platform.emitLive(seen(after.view.id));
     expect(await screen.findByText(/Last failed start: Essential container/)).toBeVisible();
@@ -39,11 +39,13 @@ describe("what production does now", () => {
   });
 
   it("says that it does not know of the servers while nothing was heard of them since it was opened", async () => {
-    open(upTo(released.events, (body) => body.kind === "deployStarted"));
+    open(moment("deploy-started"));
     expect(await screen.findByText(/are watched from the start of the build on/)).toBeVisible();
     cleanup();
 
-    const { platform, view } = open(offered("RunMigration"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    const { platform, view } = open(moment("migration-offered"), {
+      planRunMigration: () => ok(planOf("RunMigration")),
+    });
     expect(await screen.findByText(/Nothing was heard of the servers since/)).toBeVisible();
     expect(screen.queryByText(/from the start of the build on/)).toBeNull();
     platform.emitLive(seen(view.id));
@@ -54,30 +56,75 @@ describe("what production does now", () => {
 
 describe("the record", () => {
   it("is pulled when a hint says that the run moved", async () => {
-    const { platform, record } = open(offered("MergeBranch"), { planMergeBranch: () => ok(planOf("MergeBranch")) });
+    const { moveOn } = open(moment("merge-offered"), { planMergeBranch: () => ok(planOf("MergeBranch")) });
     expect(await screen.findByTestId("step-MergeBranch")).toHaveAttribute("data-status", "awaitingOperator");
-    const next = released.events[record.length];
-    if (next !== undefined) record.push(next);
-    platform.emitMoved({ run: record[0]?.run ?? "", seq: record.length });
+    moveOn(moment("merge-started"));
     await waitFor(() => expect(screen.getByTestId("step-MergeBranch")).toHaveAttribute("data-status", "running"));
   });
 
+  const broken: Failure = {
+    code: "journalFailed",
+    params: {},
+    summary: "read the record of this run",
+    causes: ["entry 3 cannot follow entry 1"],
+    hints: [],
+    changed: "nothing",
+    retry: "no",
+  };
+
   it("that cannot be folded is not shown at all", async () => {
-    const events = offered("MergeBranch");
-    open(events, { eventsSince: () => ok(events.toSpliced(1, 1)) });
+    open(moment("merge-offered"), { runUpdate: () => Promise.resolve({ status: "error", error: broken }) });
     expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalFailed");
     expect(screen.queryByTestId("run")).toBeNull();
+  });
+
+  it("is taken off the screen while it cannot be read, and is whole again afterwards", async () => {
+    const start = moment("merge-offered");
+    let isBroken = false;
+    const { platform, view } = open(start, {
+      planMergeBranch: () => ok(planOf("MergeBranch")),
+      runUpdate: (_run, seq) =>
+        isBroken ? Promise.resolve({ status: "error", error: broken }) : ok(updateOf(start, seq)),
+    });
+    await screen.findByTestId("run");
+    const stories = screen.getAllByText(/Opened the release of Rally 2\.1\.0/);
+    isBroken = true;
+    platform.emitMoved({ run: view.id, seq: view.seq + 1 });
+    expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalFailed");
+    expect(screen.queryByTestId("run")).toBeNull();
+    isBroken = false;
+    platform.emitMoved({ run: view.id, seq: view.seq + 1 });
+    expect(await screen.findByTestId("run")).toBeVisible();
+    expect(screen.queryByTestId("page-failure")).toBeNull();
+    expect(screen.getAllByText(/Opened the release of Rally 2\.1\.0/)).toHaveLength(stories.length);
+  });
+
+  it("stays on the screen while the app does not answer for another reason", async () => {
+    const start = moment("merge-offered");
+    let isSlow = false;
+    const { platform, view } = open(start, {
+      planMergeBranch: () => ok(planOf("MergeBranch")),
+      runUpdate: (_run, seq) =>
+        isSlow
+          ? Promise.resolve({ status: "error", error: { ...broken, code: "internal" } })
+          : ok(updateOf(start, seq)),
+    });
+    await screen.findByTestId("run");
+    isSlow = true;
+    platform.emitMoved({ run: view.id, seq: view.seq + 1 });
+    expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "internal");
+    expect(screen.getByTestId("run")).toBeVisible();
   });
 });
 
 describe("no accessibility findings", () => {
   it.each([
-    ["before Prepare", released.events.slice(0, 1), {}],
-    ["at an offered step", offered("MergeBranch"), { planMergeBranch: () => ok(planOf("MergeBranch")) }],
-    ["when prepared", upTo(released.events, (body) => body.kind === "runPrepared"), {}],
-    ["after a failed migration", upTo(stopped.events, (body) => body.kind === "stepFailed"), {}],
-  ] as [string, Event[], Partial<Commands>][])("%s", async (_name, events, scripted) => {
-    open(events, scripted);
+    ["before Prepare", "drafted", {}],
+    ["at an offered step", "merge-offered", { planMergeBranch: () => ok(planOf("MergeBranch")) }],
+    ["when prepared", "prepared", {}],
+    ["after a failed migration", "migration-failed", {}],
+  ] as [string, string, Partial<Commands>][])("%s", async (_name, at, scripted) => {
+    open(moment(at), scripted);
     await screen.findByTestId("run");
     expect(await accessibilityFindings(document.body)).toEqual([]);
   });

@@ -4,11 +4,11 @@ import Plan from "../../components/Plan.svelte";
 import DebriefCard from "../../practice/DebriefCard.svelte";
 import type { Debrief, RunView } from "../../generated/bindings";
 import { fake, ok } from "../../platform/fake";
-import { appInfo } from "../../platform/samples";
+import { appInfo, moment } from "../../platform/samples";
 import { App } from "../../run/app.svelte";
 import Detail from "../history/Detail.svelte";
 import ResultPanel from "./ResultPanel.svelte";
-import { offered, open, planOf, released, stopped, upTo } from "./test-page";
+import { open, planOf, stopped } from "./test-page";
 
 const twice = ["The same text.", "The same text."];
 const leftTwice: RunView = { ...stopped.view, leftBehind: twice };
@@ -16,7 +16,9 @@ const at = "2026-11-23T13:00:00.000Z";
 
 describe("a text from outside that comes twice is shown twice", () => {
   it("as a job of the build, and as a server", async () => {
-    const { platform, view } = open(offered("RunMigration"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    const { platform, view } = open(moment("migration-offered"), {
+      planRunMigration: () => ok(planOf("RunMigration")),
+    });
     await screen.findByTestId("run");
     const job = { name: "test", state: "in_progress", current: null, done: 1, total: 2 };
     const server = { task: "a", isNew: false, version: "rally-prod:142", state: "serving" };
@@ -44,13 +46,13 @@ describe("a text from outside that comes twice is shown twice", () => {
   });
 
   it("as a change since Prepare", async () => {
-    const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
-    open(prepared, { deployDifferences: () => ok(twice) });
+    const differences = twice.map((text, index) => ({ id: `mainMoved:${index}`, text }));
+    open(moment("prepared"), { deployDifferences: () => ok(differences) });
     expect(within(await screen.findByTestId("differences")).getAllByRole("checkbox")).toHaveLength(2);
   });
 
   it("as something that stays behind, before the stop", async () => {
-    const { user } = open(offered("MergeBranch"), {
+    const { user } = open(moment("merge-offered"), {
       planMergeBranch: () => ok(planOf("MergeBranch")),
       leftBehind: () => ok(twice),
     });

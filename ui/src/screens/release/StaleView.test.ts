@@ -1,11 +1,13 @@
 import { screen, waitFor } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it, vi } from "vitest";
-import type { Failure } from "../../generated/bindings";
+import type { Difference, Failure } from "../../generated/bindings";
 import { ok } from "../../platform/fake";
-import { followedBy, offered, open, openButton, planOf, released, upTo } from "./test-page";
+import { moment } from "../../platform/samples";
+import { open, openButton, planOf } from "./test-page";
 
 describe("a world that moves while somebody reads", () => {
+  const mainMoved: Difference = { id: "mainMoved:0a1b", text: "master moved: 1 commit by Bo" };
   const moved: Failure = {
     code: "planChanged",
     params: {},
@@ -17,9 +19,8 @@ describe("a world that moves while somebody reads", () => {
   };
 
   it("shows the new difference after Deploy was refused for it", async () => {
-    const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
-    let differences: string[] = [];
-    const { platform, user } = open(prepared, {
+    let differences: Difference[] = [];
+    const { platform, user } = open(moment("prepared"), {
       deployDifferences: () => ok(differences),
       hostFingerprint: () => ok("SHA256:abc"),
       startDeploy: () => Promise.resolve({ status: "error", error: moved }),
@@ -30,21 +31,40 @@ describe("a world that moves while somebody reads", () => {
     await user.type(screen.getByTestId("deploy-told"), "Support");
     await user.type(screen.getByTestId("deploy-version"), "2.1.0");
     await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
-    differences = ["master moved: 1 commit by Bo"];
+    differences = [mainMoved];
     await user.click(start);
     expect(await screen.findByTestId("difference-0")).not.toBeChecked();
     expect(start).toHaveAttribute("aria-disabled", "true");
     expect(platform.argsOf("deployDifferences")).toHaveLength(2);
   });
 
+  it("asks anew about another object whose difference reads the same", async () => {
+    let differences = [mainMoved];
+    const { user } = open(moment("prepared"), {
+      deployDifferences: () => ok(differences),
+      hostFingerprint: () => ok("SHA256:abc"),
+      startDeploy: () => Promise.resolve({ status: "error", error: moved }),
+    });
+    const start = await screen.findByTestId("start-deploy");
+    await user.click(await screen.findByTestId("difference-0"));
+    await user.click(screen.getByTestId("ask-fingerprint"));
+    await user.click(await screen.findByTestId("fingerprint-confirmed"));
+    await user.type(screen.getByTestId("deploy-told"), "Support");
+    await user.type(screen.getByTestId("deploy-version"), "2.1.0");
+    await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
+    differences = [{ ...mainMoved, id: "mainMoved:0c2d" }];
+    await user.click(start);
+    await waitFor(() => expect(screen.getByTestId("difference-0")).not.toBeChecked());
+    expect(start).toHaveAttribute("aria-disabled", "true");
+  });
+
   it("asks again what changed since Prepare while the panel stands open", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
     try {
-      let differences: string[] = [];
-      const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
-      const { platform } = open(prepared, { deployDifferences: () => ok(differences) });
+      let differences: Difference[] = [];
+      const { platform } = open(moment("prepared"), { deployDifferences: () => ok(differences) });
       await screen.findByText(/are where Prepare left them/);
-      differences = ["master moved: 1 commit by Bo"];
+      differences = [mainMoved];
       await vi.advanceTimersByTimeAsync(70_000);
       expect(screen.getByTestId("difference-0")).not.toBeChecked();
       expect(screen.queryByText(/are where Prepare left them/)).toBeNull();
@@ -62,7 +82,7 @@ describe("a world that moves while somebody reads", () => {
         gates: [{ id: "main", passed: false, text: "The main branch stands still", detail: "" }],
       };
       const answers: (() => void)[] = [];
-      const { platform } = open(offered("MergeBranch"), {
+      const { platform } = open(moment("merge-offered"), {
         planMergeBranch: () =>
           answers.length === 0 && platform.argsOf("planMergeBranch").length === 1
             ? ok(closed)
@@ -84,7 +104,7 @@ describe("a world that moves while somebody reads", () => {
       const read = planOf("RunMigration");
       const aged = (detail: string) => [{ id: "backup", passed: true, text: "The backup is fresh", detail }];
       let made = { ...read, gates: aged("22 min old") };
-      const { platform, view } = open(offered("RunMigration"), {
+      const { platform, view } = open(moment("migration-offered"), {
         planRunMigration: () => ok(made),
         confirmStep: () => ok("token"),
         runRunMigration: () => ok(null),
@@ -109,11 +129,7 @@ describe("a world that moves while somebody reads", () => {
   });
 
   it("lets a check that fails late be accepted, although the step ended well", async () => {
-    const answered = upTo(released.events, (body) => body.kind === "stepSucceeded" && body.step === "FollowBuild");
-    const one = released.view.profile.site.checks[0];
-    if (one === undefined) throw new Error("the profile has no check");
-    const late = followedBy(answered, { kind: "checkAnswered", check: one.id, answer: "failed", note: "it is slow" });
-    open(late);
+    open(moment("check-failed-late"));
     expect(await screen.findByTestId("accept-failed-check")).toBeInTheDocument();
   });
 });

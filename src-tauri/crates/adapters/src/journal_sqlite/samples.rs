@@ -1,9 +1,9 @@
 //! One or more events of every kind, for tests.
 
 use greenlight_types::{
-    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Effect, ErrorCode, EventBody, Fact, Failure, Gate,
-    Holder, How, Phase, PlanInputs, Profile, Question, Realm, Retry, Role, RunId, RunResult, StagingMachine,
-    StepDefinition, StepId, StepPlan, Timestamp, Version, WayBack,
+    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Difference, Effect, ErrorCode, EventBody, Fact, Failure,
+    Gate, Holder, How, Phase, PlanInputs, Profile, Question, Realm, Retry, Role, RunEvent, RunId, RunResult,
+    StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, Version, WayBack,
 };
 use serde_json::json;
 
@@ -13,28 +13,28 @@ pub const KINDS: usize = 22;
 /// Number of the kind.
 pub fn kind(body: &EventBody) -> u32 {
     match body {
-        EventBody::RunDrafted { .. } => 1,
-        EventBody::PrepareStarted { .. } => 2,
-        EventBody::RunPrepared => 3,
-        EventBody::DeployStarted { .. } => 4,
-        EventBody::CheckingStarted => 5,
-        EventBody::RunEnded { .. } => 6,
-        EventBody::TookOver { .. } => 7,
-        EventBody::StepOffered { .. } => 8,
-        EventBody::StepStarted { .. } => 9,
-        EventBody::FactLearned { .. } => 10,
-        EventBody::StepSucceeded { .. } => 11,
-        EventBody::StepWarned { .. } => 12,
-        EventBody::StepSkipped { .. } => 13,
-        EventBody::StepFailed { .. } => 14,
-        EventBody::StepInDoubt { .. } => 15,
-        EventBody::StepResumed { .. } => 16,
-        EventBody::StepReset { .. } => 17,
-        EventBody::StepStopped { .. } => 18,
-        EventBody::QuestionAnswered { .. } => 19,
-        EventBody::CheckAnswered { .. } => 20,
-        EventBody::GateClosing { .. } => 21,
-        EventBody::EnvironmentTaking { .. } => 22,
+        EventBody::Run(RunEvent::Drafted { .. }) => 1,
+        EventBody::Run(RunEvent::PrepareStarted { .. }) => 2,
+        EventBody::Run(RunEvent::Prepared) => 3,
+        EventBody::Run(RunEvent::DeployStarted { .. }) => 4,
+        EventBody::Run(RunEvent::CheckingStarted) => 5,
+        EventBody::Run(RunEvent::Ended { .. }) => 6,
+        EventBody::Run(RunEvent::TookOver { .. }) => 7,
+        EventBody::Step(StepEvent::Offered { .. }) => 8,
+        EventBody::Step(StepEvent::Started { .. }) => 9,
+        EventBody::Run(RunEvent::FactLearned { .. }) => 10,
+        EventBody::Step(StepEvent::Succeeded { .. }) => 11,
+        EventBody::Step(StepEvent::Warned { .. }) => 12,
+        EventBody::Step(StepEvent::Skipped { .. }) => 13,
+        EventBody::Step(StepEvent::Failed { .. }) => 14,
+        EventBody::Step(StepEvent::InDoubt { .. }) => 15,
+        EventBody::Step(StepEvent::Resumed { .. }) => 16,
+        EventBody::Step(StepEvent::Reset { .. }) => 17,
+        EventBody::Step(StepEvent::Stopped { .. }) => 18,
+        EventBody::Run(RunEvent::QuestionAnswered { .. }) => 19,
+        EventBody::Run(RunEvent::CheckAnswered { .. }) => 20,
+        EventBody::Run(RunEvent::JobRevoking { .. }) => 21,
+        EventBody::Run(RunEvent::LockAcquiring { .. }) => 22,
     }
 }
 
@@ -47,38 +47,58 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     let version = Version::parse("2.1.0").expect("a version");
     let names = profile.names(&version);
     let mut bodies = vec![
-        EventBody::RunDrafted {
+        EventBody::Run(RunEvent::Drafted {
             version,
             profile: Box::new(profile),
             names,
             steps: vec![definition(text, number)],
             realm: Realm::Practice,
-        },
-        EventBody::PrepareStarted { statement: t(), commit_time: stamp(), begun: None },
-        EventBody::RunPrepared,
-        EventBody::DeployStarted { staging: staging(text), told: t(), differences: vec![t(), t()] },
-        EventBody::CheckingStarted,
-        EventBody::RunEnded { result: RunResult::ReleasedWithFailedCheck, note: t(), left_behind: vec![t()] },
-        EventBody::TookOver { from: t() },
-        EventBody::StepOffered { step },
-        EventBody::StepStarted { step, attempt, plan: Box::new(plan(step, text, number)) },
-        EventBody::StepWarned { step, attempt, evidence: vec![t()], warning: t() },
-        EventBody::StepSkipped { step, note: t() },
-        EventBody::StepFailed { step, attempt, failure: failure(text) },
-        EventBody::StepInDoubt { step, attempt, why: t() },
-        EventBody::StepResumed { step, attempt, evidence: t() },
-        EventBody::StepReset { step, attempt, evidence: t() },
-        EventBody::StepStopped { step, attempt, note: t() },
-        EventBody::QuestionAnswered { step, question: t(), text: t(), answer: t(), note: t() },
-        EventBody::GateClosing { step, job: t(), note: t() },
-        EventBody::EnvironmentTaking { staging: staging(text), from: None, reason: t() },
-        EventBody::EnvironmentTaking { staging: staging(text), from: Some(holder(text)), reason: t() },
-        EventBody::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() },
+        }),
+        EventBody::Run(RunEvent::PrepareStarted { statement: t(), commit_time: stamp(), begun: None }),
+        EventBody::Run(RunEvent::Prepared),
+        EventBody::Run(RunEvent::DeployStarted {
+            staging: staging(text),
+            told: t(),
+            differences: vec![Difference::new(text, text, text)],
+        }),
+        EventBody::Run(RunEvent::CheckingStarted),
+        EventBody::Run(RunEvent::Ended {
+            result: RunResult::ReleasedWithFailedCheck,
+            note: t(),
+            left_behind: vec![t()],
+        }),
+        EventBody::Run(RunEvent::TookOver { from: t() }),
+        EventBody::Step(StepEvent::Offered { step }),
+        EventBody::Step(StepEvent::Started { step, attempt, plan: Box::new(plan(step, text, number)) }),
+        EventBody::Step(StepEvent::Warned { step, attempt, evidence: vec![t()], warning: t() }),
+        EventBody::Step(StepEvent::Skipped { step, note: t() }),
+        EventBody::Step(StepEvent::Failed { step, attempt, failure: failure(text) }),
+        EventBody::Step(StepEvent::InDoubt { step, attempt, why: t() }),
+        EventBody::Step(StepEvent::Resumed { step, attempt, evidence: t() }),
+        EventBody::Step(StepEvent::Reset { step, attempt, evidence: t(), reported_by: None }),
+        EventBody::Step(StepEvent::Reset { step, attempt, evidence: t(), reported_by: Some(t()) }),
+        EventBody::Step(StepEvent::Stopped { step, attempt, note: t() }),
+        EventBody::Run(RunEvent::QuestionAnswered {
+            step,
+            question: t(),
+            text: t(),
+            answer: t(),
+            label: t(),
+            note: t(),
+        }),
+        EventBody::Run(RunEvent::JobRevoking { step, job: t(), note: t() }),
+        EventBody::Run(RunEvent::LockAcquiring { staging: staging(text), from: None, reason: t() }),
+        EventBody::Run(RunEvent::LockAcquiring {
+            staging: staging(text),
+            from: Some(Box::new(holder(text))),
+            reason: t(),
+        }),
+        EventBody::Run(RunEvent::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() }),
     ];
-    bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::FactLearned { step, fact }));
+    bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));
     bodies.extend(
         [How::Did, How::AlreadyDone, How::FoundDone, How::ByHand { note: t() }, How::SaidBy { note: t() }]
-            .map(|how| EventBody::StepSucceeded { step, attempt, how, evidence: vec![] }),
+            .map(|how| EventBody::Step(StepEvent::Succeeded { step, attempt, how, evidence: vec![] })),
     );
     bodies
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use greenlight_types::RunResult;
+use greenlight_types::{RunEvent, RunResult};
 use proptest::prelude::*;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -28,7 +28,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 pub(super) fn ended(note: &str) -> EventBody {
-    EventBody::RunEnded { result: RunResult::Stopped, note: note.to_owned(), left_behind: vec![] }
+    EventBody::Run(RunEvent::Ended { result: RunResult::Stopped, note: note.to_owned(), left_behind: vec![] })
 }
 
 pub(super) fn run_id(name: &str) -> RunId {

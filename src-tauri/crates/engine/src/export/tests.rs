@@ -1,7 +1,8 @@
 //! Tests of the document: everything is named, nothing from outside becomes Markdown.
 
 use greenlight_types::{
-    Actor, ByHand, CheckView, CommitLine, Effect, ErrorCode, Phase, Role, RunId, StepDefinition, StepId, Version,
+    Actor, ByHand, CheckView, CommitLine, Effect, ErrorCode, Phase, Role, RunEvent, RunId, StepDefinition, StepId,
+    StepState, Version,
 };
 
 use super::*;
@@ -56,18 +57,14 @@ fn step() -> StepView {
             usual_minutes: None,
             who_to_call: String::new(),
         },
-        status: Status::Failed,
         attempt: 1,
         offered_at: Some(at(1)),
         started_at: Some(at(2)),
         started_by: Some("Ada".to_owned()),
-        ended_at: Some(at(5)),
-        how: None,
-        evidence: vec![HOSTILE.to_owned()],
-        warning: None,
-        failure: Some(Failure::new(ErrorCode::ScriptFailed, "run the migration").because(HOSTILE)),
-        doubt: None,
         plan: Some(plan()),
+        earlier_failure: Some(Failure::new(ErrorCode::ScriptFailed, "run the migration").because(HOSTILE)),
+        options: greenlight_types::StepOptions::default(),
+        state: StepState::Warned { ended_at: at(5), evidence: vec![HOSTILE.to_owned()], warning: HOSTILE.to_owned() },
     }
 }
 
@@ -115,7 +112,11 @@ fn document() -> String {
         github_login: None,
         aws_identity: None,
     };
-    let body = EventBody::RunEnded { result: RunResult::Stopped, note: HOSTILE.to_owned(), left_behind: Vec::new() };
+    let body = EventBody::Run(RunEvent::Ended {
+        result: RunResult::Stopped,
+        note: HOSTILE.to_owned(),
+        left_behind: Vec::new(),
+    });
     markdown(&view(), &[Event { run: RunId("run-1".to_owned()), seq: 1, at: at(9), by, body }])
 }
 

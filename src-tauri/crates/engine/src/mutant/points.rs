@@ -1,6 +1,6 @@
 //! What seeded defects do where one line in a step would not do. Each function changes nothing while its defects are off.
 
-use greenlight_types::{EventBody, Fact, Observation, RunView, StepId, StepPlan, Timestamp};
+use greenlight_types::{EventBody, Fact, Observation, RunEvent, RunView, StepEvent, StepId, StepPlan, Timestamp};
 use serde_json::Value;
 
 use super::{Mutant, is};
@@ -99,7 +99,7 @@ pub(crate) fn unseen_file() -> Option<(String, String, String)> {
 
 /// The end of the newest attempt of a backup, whatever became of it.
 pub(crate) fn last_attempt(run: &RunView) -> Option<Timestamp> {
-    let ended_at = || crate::fold::step(run, StepId::BackUp)?.ended_at;
+    let ended_at = || crate::fold::step(run, StepId::BackUp)?.ended_at();
     is(Mutant::BackupAgeOfLastAttempt).then(ended_at).flatten()
 }
 
@@ -115,7 +115,10 @@ pub(crate) fn skip_backup(step: StepId, clock: &dyn Clock) -> Option<Vec<EventBo
             confirmed_by: None,
             database: String::new(),
         };
-        vec![EventBody::FactLearned { step, fact }, EventBody::StepSkipped { step, note: "Not needed.".into() }]
+        vec![
+            EventBody::Run(RunEvent::FactLearned { step, fact }),
+            EventBody::Step(StepEvent::Skipped { step, note: "Not needed.".into() }),
+        ]
     })
 }
 
@@ -172,7 +175,7 @@ pub(crate) fn ignored_runs(jobs: &[JobStatus]) -> usize {
 
 /// Whether the start of a step is shown and not written.
 pub(crate) fn forgets_write(bodies: &[EventBody]) -> bool {
-    let is_start = |body: &EventBody| matches!(body, EventBody::StepStarted { step, .. } if acts(*step));
+    let is_start = |body: &EventBody| matches!(body, EventBody::Step(StepEvent::Started { step, .. }) if acts(*step));
     is(Mutant::SkipStartedWrite) && bodies.iter().any(is_start)
 }
 

@@ -1,7 +1,7 @@
 //! Whether a version is newer than everything that was released from this computer. What runs in production is asked
 //! again by Deploy.
 
-use greenlight_types::{ErrorCode, EventBody, Failure, Profile, Realm, RunResult, RunView, StepId, Version};
+use greenlight_types::{ErrorCode, EventBody, Failure, Profile, Realm, RunEvent, RunResult, RunView, StepId, Version};
 
 use crate::{fold, journal::Journal};
 
@@ -54,11 +54,12 @@ pub(super) fn answered(text: String, anyway: Option<&str>) -> Result<EventBody, 
             .hint("Check the number.")
             .hint("If it is right, write down why; that is kept with your name."));
     };
-    Ok(EventBody::QuestionAnswered {
+    Ok(EventBody::Run(RunEvent::QuestionAnswered {
         step: StepId::MergeBranch,
         question: QUESTION.into(),
         text,
         answer: "anyway".into(),
+        label: "Release it anyway".into(),
         note: note.to_owned(),
-    })
+    }))
 }

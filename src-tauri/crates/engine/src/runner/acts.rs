@@ -1,8 +1,9 @@
 //! What a person may do, and when. A refusal says why and changes nothing.
 
 use greenlight_types::{
-    Actor, BegunElsewhere, Changed, CheckAnswer, DeployRequest, Effect, ErrorCode, EventBody, Fact, FactKind, Failure,
-    How, Observation, Retry, Role, RunResult, RunState, RunView, StagingMachine, Status, StepId, StepView,
+    Actor, BegunElsewhere, Changed, CheckAnswer, DeployRequest, Difference, Effect, ErrorCode, EventBody, Fact,
+    FactKind, Failure, How, Observation, Retry, Role, RunEvent, RunResult, RunState, RunView, StagingMachine, Status,
+    StepEvent, StepId, StepState, StepView,
 };
 
 use super::{Runner, by_itself::every_check_passed, is_active, refuse};
@@ -23,7 +24,6 @@ impl Runner {
             Act::ContinueHere(begun) => {
                 self.start_prepare(&by, elsewhere::statement(&begun), Some(begun)).await?;
             }
-            Act::StartDeploy(request) => self.start_deploy(&by, request).await?,
             Act::Confirm { step, plan_hash } => return self.confirm(step, &plan_hash).map(Answer::Token),
             Act::Run { step, plan_hash, token } => self.start(by, step, &plan_hash, token.as_deref()).await?,
             Act::Answer { step, question, answer, note } => self.answer(&by, step, question, answer, note).await?,
@@ -34,6 +34,7 @@ impl Runner {
             Act::AnswerCheck { check, answer, note } => self.answer_check(&by, check, answer, note).await?,
             Act::End { result, note } => self.end_run(&by, result, note).await?,
             Act::TakeOver { person } => self.take_over(by, person).await?,
+            Act::StartDeploy(_) => return Err(refuse("start Deploy without asking for the differences first")),
             Act::FinishedByHand { .. } => return Err(refuse("record this without asking the world first")),
             Act::TakeEnvironment { .. } => return Err(refuse("take the environment without asking the machine first")),
         }
@@ -54,10 +55,15 @@ impl Runner {
         }
         // Git keeps whole seconds.
         let commit_time = self.parts.clock.now().whole_seconds();
-        self.append_by(by, vec![EventBody::PrepareStarted { statement, commit_time, begun }]).await
+        self.append_by(by, vec![EventBody::Run(RunEvent::PrepareStarted { statement, commit_time, begun })]).await
     }
 
-    async fn start_deploy(&mut self, by: &Actor, request: DeployRequest) -> Result<(), Failure> {
+    pub(super) async fn start_deploy(
+        &mut self,
+        by: &Actor,
+        request: DeployRequest,
+        differences: Vec<Difference>,
+    ) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
         if view.state != RunState::Prepared {
             return Err(refuse("start Deploy: Prepare is not done, or Deploy has started already"));
@@ -71,8 +77,8 @@ impl Runner {
                 (&taken.address, taken.port, &taken.fingerprint) == (&asked.address, asked.port, &asked.fingerprint)
             })
             .ok_or_else(|| refuse("start Deploy before the environment was taken on that machine"))?;
-        let differences = request.accepted_differences;
-        self.append_by(by, vec![EventBody::DeployStarted { staging, told: request.told, differences }]).await
+        self.append_by(by, vec![EventBody::Run(RunEvent::DeployStarted { staging, told: request.told, differences })])
+            .await
     }
 
     /// Issues the one-use token for the plan that was shown.
@@ -97,7 +103,7 @@ impl Runner {
         may_start(&view, step)?;
         let other = view.steps.iter().find(|other| {
             other.definition.role == Role::Changing
-                && other.status.is_open()
+                && other.status().is_open()
                 && other.definition.id != StepId::CheckSite
         });
         if let Some(other) = other {
@@ -125,7 +131,11 @@ impl Runner {
         if mutant::starts_late(&plan) {
             return self.start_late(&by, attempt, plan).await;
         }
-        self.append_by(&by, vec![EventBody::StepStarted { step: id, attempt, plan: Box::new(plan.clone()) }]).await?;
+        self.append_by(
+            &by,
+            vec![EventBody::Step(StepEvent::Started { step: id, attempt, plan: Box::new(plan.clone()) })],
+        )
+        .await?;
         self.shown.remove(&id);
         self.push(id, attempt, plan, Entry::Start);
         Ok(())
@@ -141,14 +151,25 @@ impl Runner {
     ) -> Result<(), Failure> {
         let asked = self.shown.get(&id).and_then(|plan| plan.question.clone()).filter(|asked| asked.id == question);
         let Some(asked) = asked else { return Err(plan_changed()) };
-        if !asked.options.iter().any(|option| option.id == answer) {
+        let Some(label) = asked.options.iter().find(|option| option.id == answer).map(|option| option.label.clone())
+        else {
             return Err(Failure::new(ErrorCode::BadInput, "take this answer: the question does not offer it"));
-        }
+        };
         if asked.needs_note && note.trim().is_empty() {
             return Err(Failure::new(ErrorCode::BadInput, "take this answer without a note: say why"));
         }
-        self.append_by(by, vec![EventBody::QuestionAnswered { step: id, question, text: asked.text, answer, note }])
-            .await
+        self.append_by(
+            by,
+            vec![EventBody::Run(RunEvent::QuestionAnswered {
+                step: id,
+                question,
+                text: asked.text,
+                answer,
+                label,
+                note,
+            })],
+        )
+        .await
     }
 
     /// "I looked: it did / did not happen."
@@ -169,7 +190,8 @@ impl Runner {
         }
         if !happened {
             let evidence = format!("{} looked: it did not happen. {note}", by.person);
-            let reset = EventBody::StepReset { step: id, attempt, evidence };
+            let reset =
+                EventBody::Step(StepEvent::Reset { step: id, attempt, evidence, reported_by: Some(by.person.clone()) });
             return self.append_by(by, vec![came_to_nothing(&view, reset)]).await;
         }
         let word = Word { person: &by.person, note: &note, at: &self.parts.clock.now() };
@@ -192,7 +214,7 @@ impl Runner {
             .hint("Call the people named for this step.")
             .changed(Changed::Unknown)
             .retry(if is_at_most_once { Retry::No } else { Retry::Safe });
-        let failed = EventBody::StepFailed { step: id, attempt, failure };
+        let failed = EventBody::Step(StepEvent::Failed { step: id, attempt, failure });
         self.append_by(by, vec![came_to_nothing(&view, failed)]).await
     }
 
@@ -202,17 +224,18 @@ impl Runner {
             return Err(refuse("take the environment now"));
         }
         let Taking { staging, from, reason } = taking;
-        self.append_by(by, vec![EventBody::EnvironmentTaking { staging, from, reason }]).await
+        self.append_by(by, vec![EventBody::Run(RunEvent::LockAcquiring { staging, from: from.map(Box::new), reason })])
+            .await
     }
 
     /// Records which gate is about to be closed.
     pub(super) async fn closing(&mut self, by: &Actor, id: StepId, job: String, note: String) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
         let step = fold::step(&view, id).ok_or_else(|| refuse("record this step: the run does not have it"))?;
-        if !is_active(view.state, id.phase()) || step.status.is_done() || step.status == Status::Running {
+        if !is_active(view.state, id.phase()) || step.status().is_done() || step.status() == Status::Running {
             return Err(refuse("record this step as done by hand now"));
         }
-        self.append_by(by, vec![EventBody::GateClosing { step: id, job, note }]).await
+        self.append_by(by, vec![EventBody::Run(RunEvent::JobRevoking { step: id, job, note })]).await
     }
 
     /// "I did it by hand": `seen` is what the world shows, absent where a person's word has to do.
@@ -225,7 +248,7 @@ impl Runner {
     ) -> Result<Answer, Failure> {
         let view = self.view.borrow().clone();
         let step = fold::step(&view, id).ok_or_else(|| refuse("record this step: the run does not have it"))?;
-        if !is_active(view.state, id.phase()) || step.status.is_open() {
+        if !is_active(view.state, id.phase()) || step.status().is_open() {
             return Err(refuse("record this step as done by hand now"));
         }
         let (facts, how, evidence) = match seen {
@@ -266,15 +289,15 @@ impl Runner {
         if answer != CheckAnswer::Passed && note.trim().is_empty() {
             return Err(Failure::new(ErrorCode::BadInput, "take this answer without a note: say what you saw"));
         }
-        self.append_by(by, vec![EventBody::CheckAnswered { check, answer, note }]).await
+        self.append_by(by, vec![EventBody::Run(RunEvent::CheckAnswered { check, answer, note })]).await
     }
 
     async fn end_run(&mut self, by: &Actor, result: RunResult, note: String) -> Result<(), Failure> {
         let view = self.view.borrow().clone();
         let has_open = view.steps.iter().any(|step| {
-            step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status.is_open()
+            step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status().is_open()
         });
-        let all_done = view.steps.iter().all(|step| step.status.is_done());
+        let all_done = view.steps.iter().all(|step| step.status().is_done());
         let is_allowed = match result {
             RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
             RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
@@ -290,7 +313,7 @@ impl Runner {
         }
         let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
         let left_behind = if is_release { Vec::new() } else { deploy_check::left_behind(&view) };
-        self.append_by(by, vec![EventBody::RunEnded { result, note, left_behind }]).await
+        self.append_by(by, vec![EventBody::Run(RunEvent::Ended { result, note, left_behind })]).await
     }
 
     async fn take_over(&mut self, mut by: Actor, person: String) -> Result<(), Failure> {
@@ -299,7 +322,7 @@ impl Runner {
         }
         let from = self.by.person.clone();
         person.trim().clone_into(&mut by.person);
-        self.append_by(&by, vec![EventBody::TookOver { from }]).await?;
+        self.append_by(&by, vec![EventBody::Run(RunEvent::TookOver { from })]).await?;
         self.by = by;
         Ok(())
     }
@@ -351,29 +374,28 @@ pub(crate) fn staging_of(view: &RunView, request: &DeployRequest) -> Result<Stag
 /// Whether a step may be started now. A step that must happen at most once is started again only when nothing of it
 /// happened, for certain.
 fn may_start(run: &RunView, step: &StepView) -> Result<(), Failure> {
-    match step.status {
-        Status::AwaitingOperator => Ok(()),
-        Status::Succeeded | Status::Warned if steps::get(step.definition.id).may_repeat(run) => Ok(()),
-        Status::Failed => match &step.failure {
-            Some(failure) if failure.retry == Retry::No => {
-                Err(refuse("try this step again: it must not be repeated").because(failure.summary.clone()))
-            }
-            Some(_) | None => Ok(()),
-        },
-        Status::Running | Status::InDoubt => Err(refuse("run this step: it is under way, or in doubt")),
-        Status::Succeeded | Status::Skipped => Err(refuse("run this step: it is done")),
-        Status::Warned => Err(refuse("run this step: it is done, with something to know")),
-        Status::NotStarted => Err(refuse("run this step: it still waits for an earlier one")),
-        Status::Stopped => Err(refuse("run this step: it was stopped")),
+    let may_repeat = || steps::get(step.definition.id).may_repeat(run);
+    match &step.state {
+        StepState::AwaitingOperator => Ok(()),
+        StepState::Succeeded { .. } | StepState::Warned { .. } if may_repeat() => Ok(()),
+        StepState::Failed { failure, .. } if failure.retry == Retry::No => {
+            Err(refuse("try this step again: it must not be repeated").because(failure.summary.clone()))
+        }
+        StepState::Failed { .. } => Ok(()),
+        StepState::Running | StepState::InDoubt { .. } => Err(refuse("run this step: it is under way, or in doubt")),
+        StepState::Succeeded { .. } | StepState::Skipped { .. } => Err(refuse("run this step: it is done")),
+        StepState::Warned { .. } => Err(refuse("run this step: it is done, with something to know")),
+        StepState::NotStarted => Err(refuse("run this step: it still waits for an earlier one")),
+        StepState::Stopped { .. } => Err(refuse("run this step: it was stopped")),
     }
 }
 
 /// The event of an attempt that failed or did not happen. Where an earlier attempt of the step still counts, the step stays
 /// done, and says what became of this one.
 pub(super) fn came_to_nothing(run: &RunView, body: EventBody) -> EventBody {
-    let (step, attempt, why) = if let EventBody::StepFailed { step, attempt, failure } = &body {
+    let (step, attempt, why) = if let EventBody::Step(StepEvent::Failed { step, attempt, failure }) = &body {
         (*step, *attempt, failure.to_string())
-    } else if let EventBody::StepReset { step, attempt, evidence } = &body {
+    } else if let EventBody::Step(StepEvent::Reset { step, attempt, evidence, .. }) = &body {
         (*step, *attempt, evidence.clone())
     } else {
         return body;
@@ -381,7 +403,7 @@ pub(super) fn came_to_nothing(run: &RunView, body: EventBody) -> EventBody {
     match steps::get(step).still_counts(run) {
         Some(evidence) => {
             let warning = format!("It was not done again: {why}");
-            EventBody::StepWarned { step, attempt, evidence: vec![evidence], warning }
+            EventBody::Step(StepEvent::Warned { step, attempt, evidence: vec![evidence], warning })
         }
         None => body,
     }
@@ -390,8 +412,8 @@ pub(super) fn came_to_nothing(run: &RunView, body: EventBody) -> EventBody {
 fn said(step: StepId, attempt: u32, facts: Vec<Fact>, how: How, evidence: String) -> Vec<EventBody> {
     facts
         .into_iter()
-        .map(|fact| EventBody::FactLearned { step, fact })
-        .chain([EventBody::StepSucceeded { step, attempt, how, evidence: vec![evidence] }])
+        .map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact }))
+        .chain([EventBody::Step(StepEvent::Succeeded { step, attempt, how, evidence: vec![evidence] })])
         .collect()
 }
 

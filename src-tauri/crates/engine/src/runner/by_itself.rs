@@ -1,7 +1,8 @@
 //! What a run does by itself: it offers buttons, starts what only watches, goes from state to state, and ends.
 
 use greenlight_types::{
-    CheckAnswer, EventBody, Failure, Phase, Role, RunResult, RunState, RunView, Status, StepId, StepPlan,
+    CheckAnswer, EventBody, Failure, Phase, Role, RunEvent, RunResult, RunState, RunView, Status, StepEvent, StepId,
+    StepPlan,
 };
 
 use super::{Runner, is_active};
@@ -21,7 +22,7 @@ impl Runner {
             let started: Vec<(StepId, u32, StepPlan)> = bodies
                 .iter()
                 .filter_map(|body| {
-                    if let EventBody::StepStarted { step, attempt, plan } = body {
+                    if let EventBody::Step(StepEvent::Started { step, attempt, plan }) = body {
                         Some((*step, *attempt, (**plan).clone()))
                     } else {
                         None
@@ -45,20 +46,24 @@ impl Runner {
         }
         for step in &view.steps {
             let id = step.definition.id;
-            if step.status != Status::NotStarted || !is_active(view.state, id.phase()) || !self.is_ready(id) {
+            if step.status() != Status::NotStarted || !is_active(view.state, id.phase()) || !self.is_ready(id) {
                 continue;
             }
             if let Some(bodies) = mutant::skip_backup(id, self.parts.clock.as_ref()) {
                 return Ok(Some(bodies));
             }
             if step.definition.role == Role::Changing {
-                return Ok(Some(vec![EventBody::StepOffered { step: id }]));
+                return Ok(Some(vec![EventBody::Step(StepEvent::Offered { step: id })]));
             }
             // A watching step's plan is words about facts that are known; it asks nothing.
             match steps::get(id).plan(&self.context).await {
                 Ok(plan) => {
                     let attempt = step.attempt + 1;
-                    return Ok(Some(vec![EventBody::StepStarted { step: id, attempt, plan: Box::new(plan) }]));
+                    return Ok(Some(vec![EventBody::Step(StepEvent::Started {
+                        step: id,
+                        attempt,
+                        plan: Box::new(plan),
+                    })]));
                 }
                 Err(failure) => tracing::warn!(%failure, step = id.name(), "a watching step cannot be planned"),
             }
@@ -70,19 +75,23 @@ impl Runner {
 /// The state that the run reaches by itself.
 fn next_state(view: &RunView) -> Option<EventBody> {
     let all_done = |phase: Phase| {
-        view.steps.iter().filter(|step| step.definition.phase == phase).all(|step| step.status.is_done())
+        view.steps.iter().filter(|step| step.definition.phase == phase).all(|step| step.status().is_done())
     };
-    let is_done = |id: StepId| fold::step(view, id).is_some_and(|step| step.status.is_done());
+    let is_done = |id: StepId| fold::step(view, id).is_some_and(|step| step.status().is_done());
     match view.state {
-        RunState::Preparing if all_done(Phase::Prepare) => Some(EventBody::RunPrepared),
+        RunState::Preparing if all_done(Phase::Prepare) => Some(EventBody::Run(RunEvent::Prepared)),
         RunState::Deploying if is_done(StepId::RunMigration) && is_done(StepId::AwaitRollout) => {
-            Some(EventBody::CheckingStarted)
+            Some(EventBody::Run(RunEvent::CheckingStarted))
         }
         RunState::Checking
-            if view.steps.iter().all(|step| step.status.is_done()) && every_check_passed(view)
+            if view.steps.iter().all(|step| step.status().is_done()) && every_check_passed(view)
                 || mutant::is(Mutant::EndBeforeSiteCheck) =>
         {
-            Some(EventBody::RunEnded { result: RunResult::Released, note: String::new(), left_behind: Vec::new() })
+            Some(EventBody::Run(RunEvent::Ended {
+                result: RunResult::Released,
+                note: String::new(),
+                left_behind: Vec::new(),
+            }))
         }
         RunState::Draft
         | RunState::Preparing

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use greenlight_types::{Actor, EventBody, Failure, RunView, Status, StepId, StepPlan};
+use greenlight_types::{Actor, EventBody, Failure, RunView, Status, StepEvent, StepId, StepPlan};
 
 use super::{Done, Runner};
 use crate::{
@@ -18,13 +18,13 @@ impl Runner {
     pub(super) async fn reopen_blindly(&mut self, step: StepId, attempt: u32) -> Result<bool, Failure> {
         let evidence = "The app was closed.".to_owned();
         if mutant::is(Mutant::ResetOnReopen) {
-            self.append(vec![EventBody::StepReset { step, attempt, evidence }]).await?;
+            self.append(vec![EventBody::Step(StepEvent::Reset { step, attempt, evidence, reported_by: None })]).await?;
             return Ok(true);
         }
         if !mutant::is(Mutant::RunAgainOnReopen) {
             return Ok(false);
         }
-        self.append(vec![EventBody::StepResumed { step, attempt, evidence }]).await?;
+        self.append(vec![EventBody::Step(StepEvent::Resumed { step, attempt, evidence })]).await?;
         let plan = fold::step(&self.view.borrow(), step).and_then(|step| step.plan.clone());
         if let Some(plan) = plan {
             self.push(step, attempt, plan, Entry::Start);
@@ -52,7 +52,7 @@ impl Runner {
         let step = plan.step;
         let context = StepContext { by: by.clone(), ..self.context.clone() };
         let outcome = steps::get(step).run(&context, &plan, Entry::Start).await;
-        self.append_by(by, vec![EventBody::StepStarted { step, attempt, plan: Box::new(plan) }]).await?;
+        self.append_by(by, vec![EventBody::Step(StepEvent::Started { step, attempt, plan: Box::new(plan) })]).await?;
         self.ended(step, attempt, outcome).await
     }
 

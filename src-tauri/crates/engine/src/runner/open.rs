@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::stream::FuturesUnordered;
-use greenlight_types::{Actor, Failure, PlanInputs, Retry, RunId, RunResult, RunState, RunView, Status, StepId};
+use greenlight_types::{Actor, Failure, PlanInputs, Retry, RunId, RunResult, RunState, RunView, StepId, StepState};
 use tokio::sync::{mpsc, watch};
 
 use super::{Message, Runner, refuse, sink::RunnerSink};
@@ -36,7 +36,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
     // Before anybody can ask: whoever asks first would count from the start of the attempt instead.
     let doubts = Arc::new(Doubts::default());
     let now = parts.clock.now();
-    for step in view.steps.iter().filter(|step| step.status.is_open()) {
+    for step in view.steps.iter().filter(|step| step.status().is_open()) {
         doubts.begin(step.definition.id, &now);
     }
     let (view, watched) = watch::channel(Arc::new(view));
@@ -90,16 +90,20 @@ fn released(earlier: &RunView) -> Option<(String, String)> {
 /// The migration of a run that may have started, or was done by hand. One that did not start for certain is none.
 fn started(earlier: &RunView) -> Option<EarlierStart> {
     let step = fold::step(earlier, StepId::RunMigration)?;
-    let may_have_started = match step.status {
-        Status::Running | Status::InDoubt | Status::Succeeded | Status::Warned | Status::Stopped => true,
-        Status::Failed => step.failure.as_ref().is_none_or(|failure| failure.retry == Retry::No),
-        Status::NotStarted | Status::AwaitingOperator | Status::Skipped => false,
+    let may_have_started = match &step.state {
+        StepState::Running
+        | StepState::InDoubt { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Warned { .. }
+        | StepState::Stopped { .. } => true,
+        StepState::Failed { failure, .. } => failure.retry == Retry::No,
+        StepState::NotStarted | StepState::AwaitingOperator | StepState::Skipped { .. } => false,
     };
     let staging = earlier.staging.as_ref().filter(|_| may_have_started)?;
     Some(EarlierStart {
         address: staging.address.clone(),
         machine_id: staging.machine_id.clone(),
-        at: step.started_at.or(step.ended_at),
+        at: step.started_at.or(step.ended_at()),
         by: step.started_by.clone().unwrap_or_default(),
     })
 }

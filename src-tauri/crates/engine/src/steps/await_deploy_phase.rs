@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen, Status, StepId,
-    StepPlan, WayBack,
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen, StepId, StepPlan,
+    WayBack,
 };
 use regex::Regex;
 
@@ -86,9 +86,8 @@ pub(super) fn serving_before(run: &RunView) -> String {
 async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let looked = look(cx, expected).await;
     // One that was only not watched to its end may still come to a good one.
-    let has_failed = fold::step(&cx.run(), StepId::FollowBuild).is_some_and(|step| {
-        step.status == Status::Failed && step.failure.as_ref().is_none_or(|failure| failure.code != ErrorCode::TimedOut)
-    });
+    let has_failed = fold::step(&cx.run(), StepId::FollowBuild)
+        .is_some_and(|step| step.failure().is_some_and(|failure| failure.code != ErrorCode::TimedOut));
     if has_failed && !matches!(looked, Ok(Some(_))) {
         return Ok(Some(Outcome::Failed(
             Failure::new(ErrorCode::BuildFailed, "see AWS start: the build ended before")

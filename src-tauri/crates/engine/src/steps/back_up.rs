@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight_types::{
     BackupInputs, Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, Gate, JobInputs, LineSource,
-    Observation, PlanInputs, Retry, Role, RunView, Status, StepId, StepPlan, Timestamp, WayBack,
+    Observation, PlanInputs, Retry, Role, RunView, Status, StepId, StepPlan, StepState, Timestamp, WayBack,
 };
 
 mod file;
@@ -159,15 +159,15 @@ impl Step for BackUp {
 
     /// One that is too old, or that somebody does not trust, is taken again until the migration starts (RELEASE.md 6 and 8).
     fn may_repeat(&self, run: &RunView) -> bool {
-        crate::fold::step(run, StepId::RunMigration).is_some_and(|migration| match migration.status {
-            Status::NotStarted | Status::AwaitingOperator => true,
-            Status::Failed => migration.failure.as_ref().is_some_and(|failure| failure.retry != Retry::No),
-            Status::Running
-            | Status::Succeeded
-            | Status::Warned
-            | Status::Skipped
-            | Status::Stopped
-            | Status::InDoubt => false,
+        crate::fold::step(run, StepId::RunMigration).is_some_and(|migration| match &migration.state {
+            StepState::NotStarted | StepState::AwaitingOperator => true,
+            StepState::Failed { failure, .. } => failure.retry != Retry::No,
+            StepState::Running
+            | StepState::Succeeded { .. }
+            | StepState::Warned { .. }
+            | StepState::Skipped { .. }
+            | StepState::Stopped { .. }
+            | StepState::InDoubt { .. } => false,
         })
     }
 
@@ -183,10 +183,12 @@ impl Step for BackUp {
         let Word { person, note, .. } = *word;
         let step = crate::fold::step(run, self.id())?;
         // Of an attempt that came to nothing there is no file to see.
-        if step.status == Status::Warned && self.still_counts(run).is_some_and(|words| step.evidence.contains(&words)) {
+        if step.status() == Status::Warned
+            && self.still_counts(run).is_some_and(|words| step.evidence().contains(&words))
+        {
             return None;
         }
-        let finished_at = step.ended_at.or(step.started_at)?;
+        let finished_at = step.ended_at().or(step.started_at)?;
         Some(vec![Fact::BackupProved {
             job: job::id_of(plan).unwrap_or_default(),
             file: note.to_owned(),

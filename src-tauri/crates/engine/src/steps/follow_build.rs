@@ -144,7 +144,7 @@ async fn judged_by_aws(
     ended: Fact,
     conclusion: &str,
 ) -> Result<Option<Outcome>, Failure> {
-    let rollout = fold::step(run, StepId::AwaitRollout).map(|step| step.status);
+    let rollout = fold::step(run, StepId::AwaitRollout).map(|step| step.status());
     if fold::newest(run, FactKind::RolledOut).is_some() {
         let warning = format!("GitHub says {conclusion}, but AWS runs the new version on every server.");
         return Ok(Some(Outcome::Warned { evidence, facts: vec![ended], warning }));

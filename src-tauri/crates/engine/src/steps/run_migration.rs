@@ -189,7 +189,7 @@ impl Step for RunMigration {
 /// Whether this run saw that job fail: nothing is left to follow, and every gate stays shut.
 fn is_judged(run: &RunView, job: &str) -> bool {
     crate::fold::step(run, StepId::RunMigration).is_some_and(|step| {
-        step.failure.as_ref().is_some_and(|failure| failure.retry == Retry::No)
+        step.failure().is_some_and(|failure| failure.retry == Retry::No)
             && job::id_of(step.plan.as_ref()).is_some_and(|planned| planned == job)
     })
 }

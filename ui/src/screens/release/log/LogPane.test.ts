@@ -4,13 +4,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LogLine } from "../../../generated/bindings";
 import { accessibilityFindings } from "../../../platform/axe";
 import { fake, ok } from "../../../platform/fake";
-import { golden } from "../../../platform/samples";
+import { moment } from "../../../platform/samples";
 import { OpenRun } from "../../../run/run.svelte";
 import LogPane from "./LogPane.svelte";
 
 const VIEW_HEIGHT = 400;
 const ROW_HEIGHT = 20;
-const { view } = golden("released");
+const { view } = moment("released");
 
 const line = (number: number): LogLine => ({ number, at: null, label: "unknown", text: `line ${number}` });
 const lines = (from: number, count: number) => Array.from({ length: count }, (_, place) => line(from + place));

@@ -2,7 +2,8 @@ import { screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import type { Failure } from "../../../generated/bindings";
 import { ok } from "../../../platform/fake";
-import { open, openButton, released, upTo } from "../test-page";
+import { moment } from "../../../platform/samples";
+import { open, openButton, released } from "../test-page";
 
 describe("a new release", () => {
   const names = released.view.names;
@@ -17,7 +18,7 @@ describe("a new release", () => {
       changed: "nothing",
       retry: "safe",
     };
-    const { platform, user } = open(released.events, {
+    const { platform, user } = open(released, {
       listRuns: () => ok([]),
       deriveNames: () => ok(names),
       draftRun: (_version, anyway) =>
@@ -42,7 +43,7 @@ describe("a new release", () => {
       changed: "nothing",
       retry: "safe",
     };
-    const { user } = open(released.events, {
+    const { user } = open(released, {
       listRuns: () => ok([]),
       deriveNames: () => Promise.resolve({ status: "error", error: bad }),
     });
@@ -53,7 +54,7 @@ describe("a new release", () => {
 });
 
 describe("a release that was begun on another computer", () => {
-  const drafted = upTo(released.events, (body) => body.kind === "runDrafted");
+  const drafted = moment("drafted");
 
   it("is continued on what the world shows, and says what nobody here can know", async () => {
     const begun = {
@@ -93,9 +94,8 @@ describe("a release that was begun on another computer", () => {
 
 describe("the start of Deploy", () => {
   it("needs every difference accepted, the machine confirmed, someone told and the version typed", async () => {
-    const prepared = upTo(released.events, (body) => body.kind === "runPrepared");
-    const { platform, user, view } = open(prepared, {
-      deployDifferences: () => ok(["master moved: 1 commit by Bo"]),
+    const { platform, user, view } = open(moment("prepared"), {
+      deployDifferences: () => ok([{ id: "mainMoved:0a1b", text: "master moved: 1 commit by Bo" }]),
       hostFingerprint: () => ok("SHA256:abc"),
       startDeploy: () => ok(null),
     });
@@ -121,7 +121,7 @@ describe("the start of Deploy", () => {
       fingerprint: "SHA256:abc",
       told: "Support",
       typedVersion: "2.1.0",
-      acceptedDifferences: ["master moved: 1 commit by Bo"],
+      acceptedDifferences: ["mainMoved:0a1b"],
       takeOver: null,
     };
     expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);

@@ -2,10 +2,10 @@ import { screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { accessibilityFindings } from "../../../platform/axe";
 import { ok } from "../../../platform/fake";
-import { golden } from "../../../platform/samples";
-import { offered, open, openButton, planOf, released, upTo } from "../test-page";
+import { moment } from "../../../platform/samples";
+import { open, openButton, planOf } from "../test-page";
 
-const building = offered("RunMigration");
+const building = moment("migration-offered");
 const plans = {
   planBackUp: () => ok(planOf("BackUp")),
   planRunMigration: () => ok(planOf("RunMigration")),
@@ -57,11 +57,7 @@ describe("a backup that is done", () => {
   });
 
   it("says that its times are those of the last attempt when that came to nothing", async () => {
-    const again = golden("a-backup-taken-again").events;
-    const { user } = open(
-      upTo(again, (body) => body.kind === "stepWarned" && body.step === "BackUp"),
-      plans,
-    );
+    const { user } = open(moment("backup-repeat-failed"), plans);
     await user.click(await screen.findByTestId("step-BackUp"));
     await waitFor(() =>
       expect(screen.getByTestId("focus")).toHaveTextContent(/Done, with something to know\s*last attempt/),
@@ -81,10 +77,7 @@ describe("a backup that is done", () => {
   });
 
   it("is not taken again once the migration has started", async () => {
-    const { user } = open(
-      upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "RunMigration"),
-      plans,
-    );
+    const { user } = open(moment("migration-started"), plans);
     await user.click(await screen.findByTestId("step-BackUp"));
     expect(await screen.findByTestId("step-title")).toBeVisible();
     expect(screen.queryByTestId("repeat")).toBeNull();

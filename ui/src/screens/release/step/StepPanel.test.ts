@@ -1,14 +1,15 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it, vi } from "vitest";
-import type { Event, Observation } from "../../../generated/bindings";
+import type { Observation } from "../../../generated/bindings";
 import { ok } from "../../../platform/fake";
 import type { Commands } from "../../../platform/platform";
-import { offered, open, openButton, planOf, released, stopped, followedBy, upTo } from "../test-page";
+import { moment } from "../../../platform/samples";
+import { open, openButton, planOf } from "../test-page";
 
 describe("a step that waits for its button", () => {
   it("shows its plan, and runs exactly the plan that was shown", async () => {
     const plan = planOf("MergeBranch");
-    const { platform, user, view } = open(offered("MergeBranch"), {
+    const { platform, user, view } = open(moment("merge-offered"), {
       planMergeBranch: () => ok(plan),
       runMergeBranch: () => ok(null),
     });
@@ -21,7 +22,7 @@ describe("a step that waits for its button", () => {
     // No time passes before the press, however slow the machine is.
     vi.useFakeTimers();
     try {
-      const { platform } = open(offered("MergeBranch"), {
+      const { platform } = open(moment("merge-offered"), {
         planMergeBranch: () => ok(planOf("MergeBranch")),
         runMergeBranch: () => ok(null),
       });
@@ -39,7 +40,7 @@ describe("a step that waits for its button", () => {
 
   it("stays closed while a condition is missing, and says which", async () => {
     const gate = { id: "backupProved", passed: false, text: "The backup is proved", detail: "no proved backup" };
-    const { platform, user } = open(offered("RunMigration"), {
+    const { platform, user } = open(moment("migration-offered"), {
       planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }),
     });
     expect(await screen.findByTestId("gate-backupProved")).toHaveAttribute("data-passed", "false");
@@ -52,7 +53,7 @@ describe("a step that waits for its button", () => {
   });
 
   it("says that the app closes its gate before a person's word is taken that the migration was run elsewhere", async () => {
-    const { platform, user, view } = open(offered("RunMigration"), {
+    const { platform, user, view } = open(moment("migration-offered"), {
       planRunMigration: () => ok(planOf("RunMigration")),
       finishedByHand: () => ok(null),
     });
@@ -74,7 +75,7 @@ describe("a step that waits for its button", () => {
       options: [{ id: "yes", label: "I stay", detail: "" }],
       needsNote: true,
     };
-    const { platform, user, view } = open(offered("DispatchBuild"), {
+    const { platform, user, view } = open(moment("build-offered"), {
       planDispatchBuild: () => ok({ ...planOf("DispatchBuild"), question }),
       answerQuestion: () => ok(null),
     });
@@ -88,7 +89,7 @@ describe("a step that waits for its button", () => {
   });
 
   it("shows why a refused act was refused", async () => {
-    const { user } = open(offered("MergeBranch"), {
+    const { user } = open(moment("merge-offered"), {
       planMergeBranch: () => ok(planOf("MergeBranch")),
       runMergeBranch: () =>
         Promise.resolve({
@@ -119,7 +120,7 @@ describe("the migration", () => {
   };
 
   it("is confirmed for the plan that was shown, with a token for one use", async () => {
-    const { platform, user, view } = open(offered("RunMigration"), scripted);
+    const { platform, user, view } = open(moment("migration-offered"), scripted);
     await user.click(await openButton());
     const dialog = await screen.findByTestId("confirm-dialog");
     expect(within(dialog).getByTestId("confirm-no")).toHaveFocus();
@@ -130,7 +131,7 @@ describe("the migration", () => {
   });
 
   it("is not started by going back", async () => {
-    const { platform, user } = open(offered("RunMigration"), scripted);
+    const { platform, user } = open(moment("migration-offered"), scripted);
     await user.click(await openButton());
     await user.click(await screen.findByTestId("confirm-no"));
     expect(screen.queryByTestId("confirm-dialog")).toBeNull();
@@ -138,11 +139,8 @@ describe("the migration", () => {
   });
 
   it("asks for the version to be typed in production", async () => {
-    const events = offered("RunMigration").map((event): Event => {
-      const { body } = event;
-      return body.kind === "runDrafted" ? { ...event, body: { ...body, realm: "production" } } : event;
-    });
-    const { platform, user } = open(events, scripted);
+    const { events, view } = moment("migration-offered");
+    const { platform, user } = open({ events, view: { ...view, realm: "production" } }, scripted);
     await user.click(await openButton());
     await user.click(await screen.findByTestId("confirm-yes"));
     expect(platform.argsOf("confirmStep")).toEqual([]);
@@ -154,17 +152,14 @@ describe("the migration", () => {
 
   it("that another computer started is followed by a button that says so, and is not called done", async () => {
     const plan = { ...planOf("RunMigration"), already: "a1 was started at 10:00 and runs.", follows: true };
-    open(offered("RunMigration"), { planRunMigration: () => ok({ ...plan, button: "Follow the migration" }) });
+    open(moment("migration-offered"), { planRunMigration: () => ok({ ...plan, button: "Follow the migration" }) });
     expect(await openButton()).toHaveTextContent("Follow the migration");
     expect(screen.getByTestId("already")).toHaveTextContent("Pressing the button starts nothing");
     expect(screen.queryByText("Already done")).toBeNull();
   });
 
   it("of which nobody knows the end may be called failed, and never gets a second start by that", async () => {
-    const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "RunMigration");
-    const why = "the machine was restarted while the job ran";
-    const events = followedBy(started, { kind: "stepInDoubt", step: "RunMigration", attempt: 1, why });
-    const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
+    const { platform, user, view } = open(moment("migration-in-doubt"), { settleDoubt: () => ok(null) });
     await user.click(await screen.findByRole("button", { name: "I looked: it did not, or not to its end" }));
     expect(screen.getByText(/recorded as failed with your name, and it is never started again/)).toBeVisible();
     await user.type(screen.getByTestId("note-text"), "half of the tables are there");
@@ -175,8 +170,7 @@ describe("the migration", () => {
   });
 
   it("offers no second start once it failed", async () => {
-    const events = upTo(stopped.events, (body) => body.kind === "stepFailed" && body.step === "RunMigration");
-    open(events, { observeRunMigration: () => ok({ kind: "notDone", evidence: "" }) });
+    open(moment("migration-failed"), { observeRunMigration: () => ok({ kind: "notDone", evidence: "" }) });
     expect(await screen.findByTestId("failure")).toHaveAttribute("data-code", "scriptFailed");
     expect(screen.queryByTestId("try-again")).toBeNull();
     expect(screen.queryByTestId("step-button")).toBeNull();
@@ -186,17 +180,11 @@ describe("the migration", () => {
 });
 
 describe("a step in doubt", () => {
-  const started = upTo(released.events, (body) => body.kind === "stepStarted" && body.step === "PushBranch");
-  const events = followedBy(started, {
-    kind: "stepInDoubt",
-    step: "PushBranch",
-    attempt: 1,
-    why: "the answer was lost",
-  });
+  const inDoubt = moment("push-in-doubt");
 
   it("offers asking the world and saying what was seen, and no start", async () => {
     const answer: Observation = { kind: "unknown", why: "GitHub does not answer" };
-    const { platform, user, view } = open(events, { observePushBranch: () => ok(answer) });
+    const { platform, user, view } = open(inDoubt, { observePushBranch: () => ok(answer) });
     expect(await screen.findByTestId("doubt")).toHaveTextContent("the answer was lost");
     expect(screen.queryByTestId("step-button")).toBeNull();
     await user.click(screen.getByTestId("ask-again"));
@@ -206,7 +194,7 @@ describe("a step in doubt", () => {
 
   it("says what was asked for, who can tell, and what is safe now", async () => {
     const answer: Observation = { kind: "conflict", what: "another commit" };
-    const { user } = open(events, { observePushBranch: () => ok(answer) });
+    const { user } = open(inDoubt, { observePushBranch: () => ok(answer) });
     const doubt = await screen.findByTestId("doubt");
     expect(doubt).toHaveTextContent("We do not know yet whether this happened");
     expect(doubt).toHaveTextContent("GitHub, the main branch");
@@ -217,7 +205,7 @@ describe("a step in doubt", () => {
   });
 
   it("shows what the app heard when it asked by itself", async () => {
-    const { platform, view } = open(events);
+    const { platform, view } = open(inDoubt);
     await screen.findByTestId("doubt");
     const what: Observation = { kind: "unknown", why: "GitHub answers 503" };
     platform.emitLive({
@@ -229,7 +217,7 @@ describe("a step in doubt", () => {
   });
 
   it("is settled by a person only with a note", async () => {
-    const { platform, user, view } = open(events, { settleDoubt: () => ok(null) });
+    const { platform, user, view } = open(inDoubt, { settleDoubt: () => ok(null) });
     await user.click(await screen.findByTestId("did-not-happen"));
     await user.click(screen.getByTestId("note-yes"));
     expect(platform.argsOf("settleDoubt")).toEqual([]);

@@ -1,9 +1,9 @@
 // The step in focus, seen from the screen: which plan it shows, which buttons it offers, and why
 // they are closed.
 
-import type { StepId, StepPlan, StepView, RunView } from "../../../generated/bindings";
+import type { StepId, StepOptions, StepPlan, StepView, RunView } from "../../../generated/bindings";
 import { ASKED_OF } from "../../../run/doubt";
-import { mayTryAgain } from "../../../run/focus";
+import { isDone, optionsOf } from "../../../run/focus";
 import type { OpenRun } from "../../../run/run.svelte";
 
 /** Preconditions of a plan that a new backup fulfils. */
@@ -28,6 +28,10 @@ export class FocusedStep {
     return this.step.definition.id;
   }
 
+  get options(): StepOptions {
+    return optionsOf(this.step);
+  }
+
   /** The plan that the button runs. Null while the app makes it, or where the step cannot start. */
   get currentPlan(): StepPlan | null {
     return this.run.plan?.step === this.id ? this.run.plan : null;
@@ -47,21 +51,17 @@ export class FocusedStep {
   }
 
   get isDone(): boolean {
-    return ["succeeded", "warned", "skipped"].includes(this.step.status);
+    return isDone(this.step);
   }
 
   /** Whether the person asked to run a step again that is done. */
   get isRepeating(): boolean {
-    return this.run.repeating === this.id;
-  }
-
-  get mayTryAgain(): boolean {
-    return mayTryAgain(this.step) && !this.isRunEnded;
+    return this.run.repeating === this.id && this.options.mayRepeat;
   }
 
   /** Whether a plan and its button belong on the screen now. */
   get offersPlan(): boolean {
-    return (this.step.status === "awaitingOperator" || this.mayTryAgain || this.isRepeating) && !this.isRunEnded;
+    return this.options.mayStart || this.isRepeating;
   }
 
   /**
@@ -79,17 +79,7 @@ export class FocusedStep {
 
   /** Whether the screen already shows this reason as the failure of the step. */
   get isPlanFailureShown(): boolean {
-    return this.step.status === "failed" && this.step.failure?.code === this.run.planFailure?.code;
-  }
-
-  /** Whether a person may record that they did the step by hand. */
-  get mayClaim(): boolean {
-    return (
-      !this.isWatching &&
-      this.id !== "CheckSite" &&
-      !this.isRunEnded &&
-      ["notStarted", "awaitingOperator", "failed"].includes(this.step.status)
-    );
+    return this.step.status === "failed" && this.step.failure.code === this.run.planFailure?.code;
   }
 
   /** Why the button is closed. Undefined when it is open. */

@@ -1,0 +1,142 @@
+//! The acts that the engine allows for each step of a view. The page shows them and repeats no rule.
+
+use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
+
+use crate::{fold, runner, steps};
+
+/// Fills in the options of every step.
+pub fn fill(view: &mut RunView) {
+    let options: Vec<StepOptions> = view.steps.iter().map(|step| options(view, step)).collect();
+    for (step, options) in view.steps.iter_mut().zip(options) {
+        step.options = options;
+    }
+}
+
+fn options(view: &RunView, step: &StepView) -> StepOptions {
+    let id = step.definition.id;
+    let is_active = runner::is_active(view.state, id.phase());
+    let is_changing = step.definition.role == Role::Changing;
+    let may_try_again = is_active && step.failure().is_some_and(|failure| failure.retry != Retry::No);
+    let may_repeat = is_active
+        && matches!(step.state, StepState::Succeeded { .. } | StepState::Warned { .. })
+        && steps::get(id).may_repeat(view);
+    let is_waiting = matches!(step.state, StepState::AwaitingOperator);
+    let is_unstarted = matches!(step.state, StepState::NotStarted);
+    StepOptions {
+        may_start: is_active && (is_waiting && is_changing || may_try_again),
+        may_try_again,
+        may_repeat,
+        // The site is checked one check at a time, never as a whole.
+        may_report: is_active
+            && is_changing
+            && id != StepId::CheckSite
+            && (is_unstarted || is_waiting || matches!(step.state, StepState::Failed { .. })),
+        counts_earlier_attempt: counts_earlier_attempt(view, step),
+        waits_for: steps::get(id)
+            .waits_for()
+            .iter()
+            .copied()
+            .filter(|kind| is_unstarted && fold::newest(view, *kind).is_none())
+            .collect(),
+    }
+}
+
+/// Whether the newest attempt of a backup came to nothing, so that the proved backup of an earlier one counts.
+pub(crate) fn counts_earlier_attempt(view: &RunView, step: &StepView) -> bool {
+    let Some(Fact::BackupProved { job: proved, .. }) = fold::newest(view, FactKind::BackupProved) else { return false };
+    let job = step.plan.as_ref().and_then(|plan| plan.inputs.job()).map(|job| job.id());
+    step.definition.id == StepId::BackUp && matches!(step.state, StepState::Warned { .. }) && job != Some(proved)
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{ErrorCode, Event, Failure, RunState, Timestamp};
+
+    use super::*;
+
+    /// The golden run up to the moment that its backup is proved: Deploy goes on, the migration has not started.
+    fn deploying() -> RunView {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../tests/golden/fold/released.json")).expect("JSON");
+        let events: Vec<Event> = serde_json::from_value(golden["events"].clone()).expect("events");
+        let mut view = fold::fold(&events[..1]).expect("a draft");
+        for event in &events[1..] {
+            fold::apply(&mut view, event).expect("an event");
+            if fold::newest(&view, FactKind::BackupProved).is_some()
+                && fold::step(&view, StepId::BackUp).is_some_and(|step| step.status().is_done())
+            {
+                break;
+            }
+        }
+        assert_eq!(view.state, RunState::Deploying);
+        view
+    }
+
+    fn filled(change: impl FnOnce(&mut RunView), id: StepId) -> StepOptions {
+        let mut view = deploying();
+        change(&mut view);
+        fill(&mut view);
+        fold::step(&view, id).expect("a step").options.clone()
+    }
+
+    fn set(view: &mut RunView, id: StepId, state: StepState) {
+        view.steps.iter_mut().find(|step| step.definition.id == id).expect("a step").state = state;
+    }
+
+    fn failed(retry: Retry) -> StepState {
+        let failure = Failure::new(ErrorCode::ScriptFailed, "run the script").retry(retry);
+        StepState::Failed { ended_at: Timestamp::EPOCH, failure }
+    }
+
+    #[test]
+    fn a_waiting_step_may_be_started_and_reported() {
+        let options =
+            filled(|view| set(view, StepId::DispatchBuild, StepState::AwaitingOperator), StepId::DispatchBuild);
+        assert!(options.may_start && options.may_report && !options.may_try_again && options.waits_for.is_empty());
+    }
+
+    #[test]
+    fn a_final_failure_may_be_reported_and_not_repeated() {
+        let options = filled(|view| set(view, StepId::RunMigration, failed(Retry::No)), StepId::RunMigration);
+        assert!(!options.may_start && !options.may_try_again && options.may_report);
+    }
+
+    #[test]
+    fn a_backup_may_be_repeated_until_the_migration_starts() {
+        assert!(filled(|_| {}, StepId::BackUp).may_repeat);
+        let running = |view: &mut RunView| set(view, StepId::RunMigration, StepState::Running);
+        assert!(!filled(running, StepId::BackUp).may_repeat);
+        let again = |view: &mut RunView| set(view, StepId::RunMigration, failed(Retry::Safe));
+        assert!(filled(again, StepId::BackUp).may_repeat);
+    }
+
+    #[test]
+    fn an_unstarted_step_names_the_facts_that_are_missing() {
+        let options = filled(|_| {}, StepId::RunMigration);
+        assert_eq!(options.waits_for, [FactKind::PackageReady, FactKind::DeployPhaseBegan]);
+        assert!(!options.may_start);
+    }
+
+    #[test]
+    fn an_ended_run_allows_nothing() {
+        for id in StepId::ALL {
+            let options = filled(|view| view.state = RunState::Ended, id);
+            assert!(
+                !options.may_start && !options.may_try_again && !options.may_repeat && !options.may_report,
+                "{id:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_backup_whose_repeat_failed_counts_the_earlier_attempt() {
+        let warned = || StepState::Warned { ended_at: Timestamp::EPOCH, evidence: Vec::new(), warning: String::new() };
+        let same_job = filled(|view| set(view, StepId::BackUp, warned()), StepId::BackUp);
+        assert!(!same_job.counts_earlier_attempt);
+        let other_job = |view: &mut RunView| {
+            set(view, StepId::BackUp, warned());
+            view.steps.iter_mut().find(|step| step.definition.id == StepId::BackUp).expect("a step").plan = None;
+        };
+        assert!(filled(other_job, StepId::BackUp).counts_earlier_attempt);
+    }
+}
