@@ -3,6 +3,7 @@
 //! Nothing here knows tauri, a network client or SQL; time and the outside world come in through [`ports`].
 #![warn(missing_docs)]
 
+pub mod act;
 pub mod deploy_check;
 mod doubt;
 mod elsewhere;
@@ -13,6 +14,7 @@ pub mod journal;
 pub mod log_follow;
 pub mod mutant;
 pub mod options;
+mod phase;
 pub mod ports;
 pub mod profile;
 pub mod properties;

@@ -2,7 +2,7 @@
 
 use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
 
-use crate::{fold, runner, steps};
+use crate::{fold, phase::is_active, steps};
 
 /// Fills in the options of every step.
 pub fn fill(view: &mut RunView) {
@@ -14,7 +14,7 @@ pub fn fill(view: &mut RunView) {
 
 fn options(view: &RunView, step: &StepView) -> StepOptions {
     let id = step.definition.id;
-    let is_active = runner::is_active(view.state, id.phase());
+    let is_active = is_active(view.state, id.phase());
     let is_changing = step.definition.role == Role::Changing;
     let may_try_again = is_active && step.failure().is_some_and(|failure| failure.retry != Retry::No);
     let may_repeat = is_active

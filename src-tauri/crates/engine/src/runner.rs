@@ -3,75 +3,30 @@
 //! For each attempt: append Started, run the step, append the outcome, publish. Nothing leaves the app before Started is
 //! on disk; an attempt without an outcome is in doubt until the world, or a named person, settles it.
 
-mod acts;
+mod automatic;
 mod background;
-mod by_itself;
 mod mutated;
 mod open;
 mod sink;
-pub(crate) use sink::TAIL;
 
-use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
-use acts::came_to_nothing;
-pub(crate) use acts::staging_of;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use greenlight_types::{
-    Actor, DeployRequest, Difference, Effect, ErrorCode, EventBody, Fact, Failure, How, Observation, Phase, RunEvent,
-    RunState, RunView, Status, StepEvent, StepId, StepPlan,
+    Actor, Effect, EventBody, Fact, Failure, How, Observation, RunEvent, RunState, RunView, Status, StepEvent, StepId,
+    StepPlan,
 };
 pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    doubt,
-    environment::Taking,
-    fold, mutant,
+    act::{self, Answer, Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
+    doubt, fold, mutant,
     ports::Hold,
-    release::{Act, Answer, Parts},
+    release::Parts,
     step::{Entry, Outcome, StepContext},
     steps,
 };
-
-/// What the runner is told.
-pub(crate) enum Message {
-    /// A person acts.
-    Act { by: Actor, act: Act, reply: oneshot::Sender<Result<Answer, Failure>> },
-    /// Deploy starts, with these differences accepted.
-    StartDeploy {
-        by: Actor,
-        request: DeployRequest,
-        differences: Vec<Difference>,
-        reply: oneshot::Sender<Result<Answer, Failure>>,
-    },
-    /// A plan was shown.
-    Shown { plan: Box<StepPlan>, reply: oneshot::Sender<Result<(), Failure>> },
-    /// The world answered about a step.
-    Observed {
-        by: Actor,
-        step: StepId,
-        attempt: u32,
-        seen: Observation,
-        reply: Option<oneshot::Sender<Result<(), Failure>>>,
-    },
-    /// A person did it by hand.
-    ByHand {
-        by: Actor,
-        step: StepId,
-        note: String,
-        seen: Option<Observation>,
-        reply: oneshot::Sender<Result<Answer, Failure>>,
-    },
-    /// The gate of a job is about to be closed: because a person did its work outside the app, or, with no person and no
-    /// note, because an order to start it may still be on its way.
-    Closing { by: Option<Actor>, step: StepId, job: String, note: String, reply: oneshot::Sender<Result<(), Failure>> },
-    /// The environment is about to be taken.
-    Taking { by: Actor, taking: Box<Taking>, reply: oneshot::Sender<Result<(), Failure>> },
-    /// A step learned something.
-    Learn { step: StepId, fact: Fact, reply: oneshot::Sender<Result<(), Failure>> },
-    /// Stop driving.
-    Close,
-}
 
 /// Longest time for giving an environment back.
 const LEAVES_WITHIN: Duration = Duration::from_secs(60);
@@ -105,25 +60,14 @@ pub(crate) struct Runner {
     view: watch::Sender<Arc<RunView>>,
     messages: mpsc::Receiver<Message>,
     work: FuturesUnordered<Work>,
-    /// Plans that were shown, newest per step.
-    shown: BTreeMap<StepId, StepPlan>,
-    /// One-use tokens: step and plan hash by token.
-    tokens: BTreeMap<String, (StepId, String)>,
+    /// Plans that were shown, and their confirmations.
+    plans: PlanDesk,
     /// For whom the app acts by itself.
     by: Actor,
     /// Set once the background watchers run.
     watches: bool,
     /// Set once the run has ended and gives its environment back.
     has_left: bool,
-}
-
-/// Whether steps of a phase may act in a state of the run.
-pub(crate) fn is_active(state: RunState, phase: Phase) -> bool {
-    match phase {
-        Phase::Prepare => state == RunState::Preparing,
-        Phase::Deploy => matches!(state, RunState::Deploying | RunState::Checking),
-        Phase::Verify => state == RunState::Checking,
-    }
 }
 
 impl Runner {
@@ -191,57 +135,66 @@ impl Runner {
             .collect()
     }
 
+    /// Decides an order, appends its events, and does what follows.
     async fn hear(&mut self, message: Message) -> Result<(), Failure> {
-        match message {
-            Message::Act { by, act, reply } => {
-                let answer = self.act(by, act).await;
-                reply_with(reply, answer);
-            }
-            Message::StartDeploy { by, request, differences, reply } => {
-                let answer = self.start_deploy(&by, request, differences).await.map(|()| Answer::Done);
-                reply_with(reply, answer);
-            }
-            Message::Shown { plan, reply } => {
-                // A screen asks again now and then; what was confirmed counts as long as the plan says the same.
-                self.tokens.retain(|_, (step, hash)| *step != plan.step || *hash == plan.hash);
-                self.shown.insert(plan.step, *plan);
-                reply_with(reply, Ok(()));
-            }
-            Message::Observed { by, step, attempt, seen, reply } => {
-                let answer = self.observed(by, step, attempt, &seen).await;
-                if let Some(reply) = reply {
-                    reply_with(reply, answer);
-                }
-            }
-            Message::ByHand { by, step, note, seen, reply } => {
-                let answer = self.by_hand(by, step, note, seen).await;
-                reply_with(reply, answer);
-            }
-            Message::Closing { by, step, job, note, reply } => {
-                let by = by.unwrap_or_else(|| self.by.clone());
-                let answer = self.closing(&by, step, job, note).await;
-                reply_with(reply, answer);
-            }
-            Message::Taking { by, taking, reply } => {
-                let answer = self.taking(&by, *taking).await;
-                reply_with(reply, answer);
-            }
-            Message::Learn { step, fact, reply } => {
-                let kept = self.append(vec![EventBody::Run(RunEvent::FactLearned { step, fact })]).await;
-                reply_with(reply, kept.clone());
-                if !self.has_ended() {
-                    kept?;
-                }
-            }
-            Message::Close => {}
+        let Message::Order { by, order, reply } = message else { return Ok(()) };
+        let by = by.unwrap_or_else(|| self.by.clone());
+        let is_fact = matches!(*order, Order::LearnFact { .. });
+        let answer = self.obey(by, *order).await;
+        let kept = answer.clone().map(drop);
+        reply_with(reply, answer);
+        // A step that learned a fact goes on as if it was kept: without it nothing may go on.
+        if is_fact && !self.has_ended() {
+            kept?;
         }
         self.settle().await
+    }
+
+    async fn obey(&mut self, by: Actor, order: Order) -> Result<Answer, Failure> {
+        let view = self.view.borrow().clone();
+        let situation =
+            Situation { view: &view, plans: &self.plans, by: &by, operator: &self.by, now: self.parts.clock.now() };
+        let Decision { events, then } = act::decide(&situation, order)?;
+        if let Then::Start { plan, attempt, .. } = &then {
+            self.by = by.clone();
+            if mutant::starts_late(plan) {
+                self.start_late(&by, *attempt, (**plan).clone()).await?;
+                return Ok(Answer::Done);
+            }
+        }
+        if !events.is_empty() {
+            self.append_by(&by, events).await?;
+        }
+        Ok(self.follow_up(then))
+    }
+
+    /// The work that follows a decision whose events are on disk.
+    fn follow_up(&mut self, then: Then) -> Answer {
+        match then {
+            Then::Nothing => {}
+            Then::Start { step, attempt, plan } => {
+                self.plans.forget(step);
+                self.push(step, attempt, *plan, Entry::Start);
+            }
+            Then::Attach { step, attempt } => self.attach(step, attempt),
+            Then::KeepPlan(plan) => self.plans.keep(*plan),
+            Then::ChangeOperator(by) => self.by = *by,
+            Then::IssueToken { step, plan_hash } => {
+                let token = self.parts.ids.fresh();
+                self.plans.issue(token.clone(), step, plan_hash);
+                return Answer::Token(token);
+            }
+        }
+        Answer::Done
     }
 
     async fn end(&mut self, done: Done) -> Result<(), Failure> {
         match done {
             Done::Attempt(step, attempt, outcome) => self.ended(step, attempt, outcome).await?,
-            Done::Asked(step, attempt, seen) => self.observed(self.by.clone(), step, attempt, &seen).await?,
+            Done::Asked(step, attempt, observed) => {
+                let by = self.by.clone();
+                self.obey(by, Order::ApplyObservation { step, attempt, observed }).await?;
+            }
             Done::Background => {}
         }
         self.settle().await
@@ -266,10 +219,8 @@ impl Runner {
                 .chain([EventBody::Step(StepEvent::Warned { step, attempt, evidence, warning })])
                 .collect(),
             Outcome::Failed(failure) => {
-                vec![came_to_nothing(
-                    &self.view.borrow(),
-                    EventBody::Step(StepEvent::Failed { step, attempt, failure }),
-                )]
+                let failed = StepEvent::Failed { step, attempt, failure };
+                vec![without_effect(&self.view.borrow(), failed).into()]
             }
             Outcome::Unknown(why) => vec![EventBody::Step(StepEvent::InDoubt { step, attempt, why })],
         };
@@ -278,48 +229,6 @@ impl Runner {
             self.ask_the_world(step, attempt);
         }
         Ok(())
-    }
-
-    /// Records what the world says about a step in doubt. Says nothing about a step that is not.
-    async fn observed(&mut self, by: Actor, step: StepId, attempt: u32, seen: &Observation) -> Result<(), Failure> {
-        let (status, effect) = self.status(step);
-        if self.has_ended() || status != Status::InDoubt || self.attempt(step) != attempt {
-            return Ok(());
-        }
-        if effect == Effect::None {
-            let evidence = "Watching changes nothing; it simply goes on.".to_owned();
-            self.append_by(&by, vec![EventBody::Step(StepEvent::Resumed { step, attempt, evidence })]).await?;
-            self.attach(step, attempt);
-            return Ok(());
-        }
-        match seen {
-            Observation::Done { evidence, facts } => {
-                let mut bodies: Vec<EventBody> = facts
-                    .iter()
-                    .map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact: fact.clone() }))
-                    .collect();
-                bodies.push(EventBody::Step(StepEvent::Succeeded {
-                    step,
-                    attempt,
-                    how: How::FoundDone,
-                    evidence: evidence.clone(),
-                }));
-                self.append_by(&by, bodies).await
-            }
-            Observation::NotDone { evidence } => {
-                let reset =
-                    EventBody::Step(StepEvent::Reset { step, attempt, evidence: evidence.clone(), reported_by: None });
-                let body = came_to_nothing(&self.view.borrow(), reset);
-                self.append_by(&by, vec![body]).await
-            }
-            Observation::InProgress { evidence } => {
-                let evidence = evidence.clone();
-                self.append_by(&by, vec![EventBody::Step(StepEvent::Resumed { step, attempt, evidence })]).await?;
-                self.attach(step, attempt);
-                Ok(())
-            }
-            Observation::Conflict { .. } | Observation::Unknown { .. } => Ok(()),
-        }
     }
 
     /// Asks the world about a step in doubt, a bounded number of times.
@@ -384,16 +293,6 @@ impl Runner {
             .map_or((Status::NotStarted, Effect::AtMostOnce), |step| (step.status(), step.definition.effect))
     }
 
-    fn attempt(&self, id: StepId) -> u32 {
-        fold::step(&self.view.borrow(), id).map_or(0, |step| step.attempt)
-    }
-
-    /// Whether the facts that a step waits for are known.
-    fn is_ready(&self, id: StepId) -> bool {
-        let view = self.view.borrow();
-        steps::get(id).waits_for().iter().all(|kind| fold::newest(&view, *kind).is_some())
-    }
-
     async fn append(&mut self, bodies: Vec<EventBody>) -> Result<(), Failure> {
         let by = self.by.clone();
         self.append_by(&by, bodies).await
@@ -428,8 +327,4 @@ impl Runner {
 fn reply_with<T>(reply: oneshot::Sender<Result<T, Failure>>, answer: Result<T, Failure>) {
     // Whoever asked may be gone; the answer stands in the journal all the same.
     let _ = reply.send(answer);
-}
-
-fn refuse(summary: &str) -> Failure {
-    Failure::new(ErrorCode::NotAllowedNow, summary)
 }

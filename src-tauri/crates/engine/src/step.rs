@@ -70,6 +70,9 @@ pub enum Entry {
     Attach,
 }
 
+/// Number of lines that a failed script is reported with.
+pub(crate) const TAIL: u32 = 12;
+
 /// What is kept of the output of a job.
 #[derive(Debug, Default)]
 pub struct Kept {

@@ -62,9 +62,23 @@ fn step() -> StepView {
         started_at: Some(at(2)),
         started_by: Some("Ada".to_owned()),
         plan: Some(plan()),
-        earlier_failure: Some(Failure::new(ErrorCode::ScriptFailed, "run the migration").because(HOSTILE)),
+        earlier_failure: None,
         options: greenlight_types::StepOptions::default(),
+        state: StepState::Failed {
+            ended_at: at(5),
+            failure: Failure::new(ErrorCode::ScriptFailed, "run the migration").because(HOSTILE),
+        },
+    }
+}
+
+/// A step that is done, with text from outside in every place that such a step has.
+fn warned_step() -> StepView {
+    let step = step();
+    StepView {
+        definition: StepDefinition { id: StepId::BackUp, title: "Back up".to_owned(), ..step.definition.clone() },
+        earlier_failure: step.failure().cloned(),
         state: StepState::Warned { ended_at: at(5), evidence: vec![HOSTILE.to_owned()], warning: HOSTILE.to_owned() },
+        ..step
     }
 }
 
@@ -91,7 +105,7 @@ fn view() -> RunView {
         ended_at: Some(at(9)),
         staging: None,
         people: vec!["Ada".to_owned(), "Grace".to_owned()],
-        steps: vec![step()],
+        steps: vec![step(), warned_step()],
         facts: Vec::new(),
         answers: Vec::new(),
         checks: vec![CheckView {

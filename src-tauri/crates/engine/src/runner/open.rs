@@ -1,13 +1,14 @@
 //! Opening a run: fold, context, runner.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use futures::stream::FuturesUnordered;
 use greenlight_types::{Actor, Failure, PlanInputs, Retry, RunId, RunResult, RunState, RunView, StepId, StepState};
 use tokio::sync::{mpsc, watch};
 
-use super::{Message, Runner, refuse, sink::RunnerSink};
+use super::{Runner, sink::RunnerSink};
 use crate::{
+    act::{Message, PlanDesk, refuse},
     fold,
     journal::Journal,
     ports::Ports,
@@ -49,8 +50,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         view,
         messages: inbox,
         work: FuturesUnordered::new(),
-        shown: BTreeMap::new(),
-        tokens: BTreeMap::new(),
+        plans: PlanDesk::default(),
         by,
         watches: false,
         has_left: false,

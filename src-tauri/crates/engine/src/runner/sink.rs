@@ -3,18 +3,15 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use async_trait::async_trait;
-use greenlight_types::{ErrorCode, Fact, Failure, LineSource, Live, LogLine, RunId, Seen, StepId};
-use tokio::sync::{mpsc, oneshot};
+use greenlight_types::{Fact, Failure, LineSource, Live, LogLine, RunId, Seen, StepId};
+use tokio::sync::mpsc;
 
-use super::Message;
 use crate::{
+    act::{Message, Order, Orders, refuse},
     release::Parts,
     spool::Reached,
-    step::{Kept, Sink},
+    step::{Kept, Sink, TAIL},
 };
-
-/// Lines that a failed script is told with.
-pub(crate) const TAIL: u32 = 12;
 
 /// See the file.
 pub(super) struct RunnerSink {
@@ -29,25 +26,21 @@ impl RunnerSink {
     pub(super) fn new(parts: Parts, run: RunId, messages: mpsc::WeakSender<Message>) -> Self {
         Self { parts, run, messages, kept: Mutex::default() }
     }
+
+    fn orders(&self) -> Result<Orders, Failure> {
+        self.messages.upgrade().map(Orders).ok_or_else(|| refuse("record this: the run is not open any more"))
+    }
 }
 
 #[async_trait]
 impl Sink for RunnerSink {
     async fn learn(&self, step: StepId, fact: Fact) -> Result<(), Failure> {
-        let closed = || Failure::new(ErrorCode::NotAllowedNow, "record a fact: the run is not open any more");
-        let (reply, answer) = oneshot::channel();
-        let messages = self.messages.upgrade().ok_or_else(closed)?;
-        messages.send(Message::Learn { step, fact, reply }).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        self.orders()?.send(None, Order::LearnFact { step, fact }).await.map(drop)
     }
 
     async fn closing(&self, step: StepId, job: &str) -> Result<(), Failure> {
-        let closed = || Failure::new(ErrorCode::NotAllowedNow, "close a gate: the run is not open any more");
-        let (reply, answer) = oneshot::channel();
-        let messages = self.messages.upgrade().ok_or_else(closed)?;
-        let (by, job, note) = (None, job.to_owned(), String::new());
-        messages.send(Message::Closing { by, step, job, note, reply }).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let (job, note) = (job.to_owned(), String::new());
+        self.orders()?.send(None, Order::RevokeJob { step, job, note }).await.map(drop)
     }
 
     fn seen(&self, seen: Seen) {

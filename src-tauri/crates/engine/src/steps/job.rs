@@ -13,9 +13,8 @@ use crate::{
     mutant::{self, Mutant},
     ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
-    runner::TAIL,
     spool::Reached,
-    step::{Entry, StepContext},
+    step::{Entry, StepContext, TAIL},
     time,
 };
 

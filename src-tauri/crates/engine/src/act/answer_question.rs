@@ -1,0 +1,54 @@
+//! Answers the question of a plan. The answer is stored by its id, with its label as the person saw it.
+
+use greenlight_types::{ErrorCode, Failure, RunEvent, StepId};
+
+use super::{Decision, Situation, plan_changed};
+
+pub(crate) fn decide(
+    now: &Situation<'_>,
+    step: StepId,
+    question: String,
+    answer: String,
+    note: String,
+) -> Result<Decision, Failure> {
+    let asked = now.plans.newest(step).and_then(|plan| plan.question.as_ref()).filter(|asked| asked.id == question);
+    let asked = asked.ok_or_else(plan_changed)?;
+    let bad = |why: &str| Failure::new(ErrorCode::BadInput, format!("take this answer{why}"));
+    let option = asked.options.iter().find(|option| option.id == answer);
+    let label = option.ok_or_else(|| bad(": the question does not offer it"))?.label.clone();
+    if asked.needs_note && note.trim().is_empty() {
+        return Err(bad(" without a note: say why"));
+    }
+    let text = asked.text.clone();
+    Ok(Decision::run_event(RunEvent::QuestionAnswered { step, question, text, answer, label, note }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::act::testing::{Desk, code, deploying, plan, with_question};
+
+    const STEP: StepId = StepId::DispatchBuild;
+
+    fn answer(question: &str, answer: &str, note: &str) -> Result<Decision, Failure> {
+        let mut desk = Desk::new(deploying());
+        desk.plans.keep(with_question(plan(STEP, "h1")));
+        decide(&desk.now(), STEP, question.into(), answer.into(), note.into())
+    }
+
+    #[test]
+    fn stores_the_label_beside_the_id() {
+        let decision = answer("q", "yes", "because").expect("allowed");
+        let RunEvent::QuestionAnswered { text, answer, label, .. } = decision.only_run_event() else {
+            panic!("answer")
+        };
+        assert_eq!((text.as_str(), answer.as_str(), label.as_str()), ("Really?", "yes", "Yes, really"));
+    }
+
+    #[test]
+    fn refuses_another_question_an_unknown_answer_and_a_missing_note() {
+        assert_eq!(code(answer("p", "yes", "because")), ErrorCode::PlanChanged);
+        assert_eq!(code(answer("q", "maybe", "because")), ErrorCode::BadInput);
+        assert_eq!(code(answer("q", "yes", " ")), ErrorCode::BadInput);
+    }
+}

@@ -1,0 +1,63 @@
+//! Continues a release that was begun on another computer: starts Prepare on what the world shows, and records each
+//! step that is done already, up to the first one that is not. Changes nothing outside.
+
+use std::time::Duration;
+
+use greenlight_types::{BegunElsewhere, ErrorCode, Failure, RunView, Status, StepId};
+
+use super::{Act, Asker, perform, refuse, show_plan};
+use crate::{elsewhere, fold};
+
+/// Longest time that a step takes to record what the world shows.
+const SETTLES_WITHIN: Duration = Duration::from_secs(300);
+
+/// The release of this version that another computer began; `None` when none is found. A run of this computer's own
+/// journal was begun here.
+///
+/// # Errors
+/// The failure of the outside system that did not answer.
+pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<BegunElsewhere>, Failure> {
+    let Some(begun) = elsewhere::begun(asker.context).await? else { return Ok(None) };
+    let ours = asker.journal.runs().await?;
+    Ok(Some(begun).filter(|begun| begun.run.as_ref().is_none_or(|run| !ours.contains(run))))
+}
+
+/// # Errors
+/// `NotAllowedNow` when no other computer began it; the failure that kept a step from looking. Steps that were
+/// recorded by then stay recorded.
+pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
+    let begun =
+        begun(asker).await?.ok_or_else(|| refuse("continue this release here: nobody began it on another computer"))?;
+    perform(asker, Act::ContinueHere(begun)).await?;
+    for step in elsewhere::steps() {
+        if settled(asker, step).await? != Status::AwaitingOperator {
+            return Ok(());
+        }
+        let plan = show_plan::perform(asker, step).await?;
+        if plan.already.is_none() {
+            return Ok(());
+        }
+        perform(asker, Act::Run { step, plan_hash: plan.hash, token: None }).await?;
+        if !settled(asker, step).await?.is_done() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a step neither runs nor waits for another one.
+async fn settled(asker: &Asker<'_>, step: StepId) -> Result<Status, Failure> {
+    let status = |view: &RunView| fold::step(view, step).map_or(Status::NotStarted, |step| step.status());
+    let mut view = asker.context.view.clone();
+    let wait = view.wait_for(|view| elsewhere::is_settled(status(view)));
+    tokio::select! {
+        biased;
+        settled = wait => {
+            settled.map(|view| status(&view)).map_err(|_| refuse("reach this run: it is not open any more"))
+        }
+        () = asker.context.wait(SETTLES_WITHIN) => Err(Failure::new(
+            ErrorCode::TimedOut,
+            "record what the world shows: a step did not come to its end",
+        )),
+    }
+}

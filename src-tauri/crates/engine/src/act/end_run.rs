@@ -1,0 +1,91 @@
+//! Ends a run with a result, and lists what stays behind.
+
+use greenlight_types::{ErrorCode, Failure, Role, RunEvent, RunResult, RunState, StepId};
+
+use super::{Decision, Situation, refuse};
+use crate::{
+    deploy_check,
+    mutant::{self, Mutant},
+    phase::every_check_passed,
+};
+
+pub(crate) fn decide(now: &Situation<'_>, result: RunResult, note: String) -> Result<Decision, Failure> {
+    let view = now.view;
+    let is_changing_now = view.steps.iter().any(|step| {
+        step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status().is_open()
+    });
+    let is_complete = view.state == RunState::Checking && view.steps.iter().all(|step| step.status().is_done());
+    let is_allowed = match result {
+        RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
+        RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
+        RunResult::Released => is_complete && every_check_passed(view) || mutant::is(Mutant::ReleasedOnWord),
+        RunResult::ReleasedWithFailedCheck => is_complete,
+        RunResult::RolledBack => false,
+    };
+    if !is_allowed || is_changing_now {
+        return Err(refuse("end the run this way now"));
+    }
+    if note.trim().is_empty() && result != RunResult::Released {
+        return Err(Failure::new(ErrorCode::BadInput, "end the run without a note: say why"));
+    }
+    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
+    let left_behind = if is_release { Vec::new() } else { deploy_check::left_behind(view) };
+    Ok(Decision::run_event(RunEvent::Ended { result, note, left_behind }))
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{CheckAnswer, RunView, StepState};
+
+    use super::*;
+    use crate::act::testing::{Desk, checked, checking, code, deploying, draft, ended, prepared, set};
+
+    const RESULTS: [RunResult; 5] = [
+        RunResult::Released,
+        RunResult::ReleasedWithFailedCheck,
+        RunResult::RolledBack,
+        RunResult::Stopped,
+        RunResult::Abandoned,
+    ];
+
+    fn allowed(view: &RunView) -> Vec<RunResult> {
+        let desk = Desk::new(view.clone());
+        RESULTS.into_iter().filter(|result| decide(&desk.now(), *result, "why".into()).is_ok()).collect()
+    }
+
+    #[test]
+    fn each_state_allows_its_results_only() {
+        assert_eq!(allowed(&draft()), [RunResult::Abandoned]);
+        assert_eq!(allowed(&prepared()), [RunResult::Stopped, RunResult::Abandoned]);
+        assert_eq!(allowed(&deploying()), [RunResult::Stopped]);
+        assert_eq!(allowed(&ended()), []);
+    }
+
+    #[test]
+    fn a_release_needs_every_step_and_every_check() {
+        let done = checked(CheckAnswer::Passed);
+        assert_eq!(allowed(&done), [RunResult::Released, RunResult::ReleasedWithFailedCheck, RunResult::Stopped]);
+        for answer in [CheckAnswer::Failed, CheckAnswer::CouldNotCheck] {
+            assert_eq!(allowed(&checked(answer)), [RunResult::ReleasedWithFailedCheck, RunResult::Stopped]);
+        }
+        let open = set(done, StepId::AwaitRollout, StepState::Running);
+        assert_eq!(allowed(&open), [RunResult::Stopped], "a watching step does not keep a person from stopping");
+        assert!(!allowed(&checking()).contains(&RunResult::Released));
+    }
+
+    #[test]
+    fn no_run_ends_while_a_changing_step_is_open() {
+        for state in [StepState::Running, StepState::InDoubt { doubt: String::new() }] {
+            assert_eq!(allowed(&set(deploying(), StepId::BackUp, state)), []);
+        }
+    }
+
+    #[test]
+    fn a_stop_names_its_reason_and_lists_the_rest() {
+        let desk = Desk::new(deploying());
+        assert_eq!(code(decide(&desk.now(), RunResult::Stopped, " ".into())), ErrorCode::BadInput);
+        let decision = decide(&desk.now(), RunResult::Stopped, "why".into()).expect("allowed");
+        let RunEvent::Ended { left_behind, .. } = decision.only_run_event() else { panic!("ended") };
+        assert!(!left_behind.is_empty());
+    }
+}

@@ -1,0 +1,80 @@
+//! Revokes a job on the staging machine, so that no order to start it can have an effect any more. The intention is
+//! on disk before the machine is told (INV-J1).
+
+use greenlight_types::{Failure, RunEvent, Status, StepId};
+
+use super::{Asker, Decision, Order, Situation, refuse};
+use crate::{
+    doubt, fold,
+    mutant::{self, Mutant},
+    phase::is_active,
+    ports::{Revoked, Why},
+    steps,
+};
+
+/// Revokes every job of a step that could still start, before a person's word is taken that the work was done
+/// outside the app.
+///
+/// # Errors
+/// `NotAllowedNow` when one of them started; the failure of the machine.
+pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> Result<(), Failure> {
+    let unclosed = |failure: Failure| {
+        failure.hint(
+            "Your word is taken once the app has made sure on the staging machine that it never starts this itself.",
+        )
+    };
+    if mutant::is(Mutant::GateLeftOpen) {
+        return Ok(());
+    }
+    let context = asker.context;
+    for job in steps::get(step).gates_to_close(context).await.map_err(unclosed)? {
+        if !mutant::is(Mutant::GateClosedUnsaid) {
+            asker.order(Order::RevokeJob { step, job: job.clone(), note: note.to_owned() }).await?;
+        }
+        match context.ports.host.revoke(&context.host()?, &job, Why::Outside).await.map_err(unclosed)? {
+            Revoked::Won => {}
+            Revoked::Lost => return Err(doubt::runs(job)),
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn decide(now: &Situation<'_>, id: StepId, job: String, note: String) -> Result<Decision, Failure> {
+    let step = fold::step(now.view, id).ok_or_else(|| refuse("record this step: the run does not have it"))?;
+    let is_settled = step.status().is_done() || step.status() == Status::Running;
+    if !is_active(now.view.state, id.phase()) || is_settled {
+        return Err(refuse("record this step as done by hand now"));
+    }
+    Ok(Decision::run_event(RunEvent::JobRevoking { step: id, job, note }))
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{ErrorCode, How, StepState, Timestamp};
+
+    use super::*;
+    use crate::act::testing::{Desk, code, deploying, prepared, set};
+
+    const STEP: StepId = StepId::RunMigration;
+
+    fn revoke(view: greenlight_types::RunView) -> Result<Decision, Failure> {
+        decide(&Desk::new(view).now(), STEP, "job".into(), "note".into())
+    }
+
+    #[test]
+    fn records_the_job_of_a_step_that_waits_or_is_in_doubt() {
+        for state in [StepState::AwaitingOperator, StepState::InDoubt { doubt: String::new() }] {
+            let decision = revoke(set(deploying(), STEP, state)).expect("allowed");
+            assert!(matches!(decision.only_run_event(), RunEvent::JobRevoking { .. }));
+        }
+    }
+
+    #[test]
+    fn refuses_a_step_that_runs_or_is_done() {
+        let (ended_at, how, evidence) = (Timestamp::EPOCH, How::Did, Vec::new());
+        for state in [StepState::Running, StepState::Succeeded { ended_at, how, evidence }] {
+            assert_eq!(code(revoke(set(deploying(), STEP, state))), ErrorCode::NotAllowedNow);
+        }
+        assert_eq!(code(revoke(set(prepared(), STEP, StepState::AwaitingOperator))), ErrorCode::NotAllowedNow);
+    }
+}

@@ -1,0 +1,17 @@
+//! Makes the plan of a step and keeps it as the one that may be started.
+
+use greenlight_types::{Failure, StepId, StepPlan};
+
+use super::{Asker, Order, refuse};
+use crate::{phase::is_active, steps};
+
+/// # Errors
+/// `NotAllowedNow` outside the step's phase; the failure of the outside system that did not answer.
+pub(crate) async fn perform(asker: &Asker<'_>, step: StepId) -> Result<StepPlan, Failure> {
+    if !is_active(asker.view().state, step.phase()) {
+        return Err(refuse("plan this step before its part of the run has started"));
+    }
+    let plan = steps::get(step).plan(asker.context).await?;
+    asker.order(Order::ShowPlan(Box::new(plan.clone()))).await?;
+    Ok(plan)
+}

@@ -1,0 +1,179 @@
+//! Starts Deploy: every difference from the day of Prepare is accepted, and the environment's lock is acquired.
+
+use greenlight_types::{DeployRequest, Difference, ErrorCode, Failure, RunEvent, RunState, RunView, StagingMachine};
+
+use super::{Asker, Decision, Order, Situation, acquire_lock, refuse};
+use crate::{deploy_check, environment};
+
+/// The differences from the day of Prepare, also those that the staging machines of earlier runs show.
+///
+/// # Errors
+/// The failure of the outside system that did not answer.
+pub(crate) async fn differences(asker: &Asker<'_>) -> Result<Vec<Difference>, Failure> {
+    let mut found = deploy_check::differences(asker.context).await?;
+    found.extend(environment::ask_known_machines(asker.context, asker.journal).await?);
+    Ok(found)
+}
+
+pub(crate) async fn ask(asker: &Asker<'_>, request: DeployRequest) -> Result<Order, Failure> {
+    let found = differences(asker).await?;
+    refuse_open(&found, &request.accepted_differences)?;
+    // A fault of the request is reported before the lock is acquired.
+    let staging = staging_of(&asker.view(), &request)?;
+    acquire_lock::acquire(asker, staging, request.take_over.clone()).await?;
+    Ok(Order::StartDeploy { request, accepted: found })
+}
+
+/// Refuses when a difference is not accepted.
+fn refuse_open(found: &[Difference], accepted: &[String]) -> Result<(), Failure> {
+    let open: Vec<&str> = found.iter().filter(|one| !accepted.contains(&one.id)).map(|one| one.text.as_str()).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorCode::PlanChanged, "start Deploy: something differs from the day of Prepare")
+        .because(open.join(" "))
+        .hint("Read each difference, and accept it or stop here."))
+}
+
+pub(crate) fn decide(
+    now: &Situation<'_>,
+    request: DeployRequest,
+    accepted: Vec<Difference>,
+) -> Result<Decision, Failure> {
+    // Holds the machine and boot id that the lock was acquired with.
+    let asked = staging_of(now.view, &request)?;
+    let is_same = |taken: &StagingMachine| {
+        (&taken.address, taken.port, &taken.fingerprint) == (&asked.address, asked.port, &asked.fingerprint)
+    };
+    let staging = now
+        .view
+        .staging
+        .clone()
+        .filter(is_same)
+        .ok_or_else(|| refuse("start Deploy before the environment was taken on that machine"))?;
+    Ok(Decision::run_event(RunEvent::DeployStarted { staging, told: request.told, differences: accepted }))
+}
+
+/// The staging machine of a request, before it was asked for its ids.
+///
+/// # Errors
+/// The first fault of the request.
+fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine, Failure> {
+    if view.state != RunState::Prepared {
+        return Err(refuse("start Deploy: Prepare is not done, or Deploy has started already"));
+    }
+    let bad = |what: &str| Failure::new(ErrorCode::BadInput, format!("start Deploy: {what}"));
+    if request.typed_version.trim() != view.version.to_string() {
+        return Err(
+            bad("the typed version is not the version of this release").with("expected", view.version.to_string())
+        );
+    }
+    if request.told.trim().is_empty() {
+        return Err(bad("write down who was told that some pages may fail for about a minute"));
+    }
+    if request.address.trim().is_empty() || request.port == 0 {
+        return Err(bad("the address of the staging machine is missing"));
+    }
+    if !request.fingerprint.starts_with("SHA256:") {
+        return Err(Failure::new(ErrorCode::HostUnknown, "start Deploy: nobody confirmed the staging machine"));
+    }
+    let pinned = &view.profile.host.fingerprint;
+    if !pinned.is_empty() && pinned != &request.fingerprint {
+        return Err(Failure::new(
+            ErrorCode::HostChanged,
+            "start Deploy: this is not the machine that the profile names",
+        )
+        .with("expected", pinned.clone())
+        .with("seen", request.fingerprint.clone()));
+    }
+    Ok(StagingMachine {
+        name: view.names.staging_machine.clone(),
+        address: request.address.trim().to_owned(),
+        port: request.port,
+        user: view.profile.host.user.clone(),
+        fingerprint: request.fingerprint.clone(),
+        machine_id: String::new(),
+        boot_id: String::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::act::testing::{Desk, code, deploying, prepared};
+
+    fn request() -> DeployRequest {
+        DeployRequest {
+            address: " 192.0.2.10 ".into(),
+            port: 22,
+            fingerprint: "SHA256:abc".into(),
+            told: "support".into(),
+            typed_version: "2.1.0".into(),
+            accepted_differences: Vec::new(),
+            take_over: None,
+        }
+    }
+
+    /// A prepared run that acquired the lock on the machine of [`request`].
+    fn locked() -> RunView {
+        let mut view = prepared();
+        view.profile.host.fingerprint.clear();
+        view.staging =
+            Some(StagingMachine { machine_id: "m".into(), ..staging_of(&view, &request()).expect("a good request") });
+        view
+    }
+
+    #[test]
+    fn records_the_machine_that_the_lock_was_acquired_on() {
+        let accepted = vec![Difference::new("mainMoved", "0a1b", "master moved")];
+        let decision = decide(&Desk::new(locked()).now(), request(), accepted.clone()).expect("allowed");
+        let RunEvent::DeployStarted { staging, told, differences } = decision.only_run_event() else {
+            panic!("Deploy")
+        };
+        assert_eq!((staging.machine_id.as_str(), staging.address.as_str()), ("m", "192.0.2.10"));
+        assert_eq!((told.as_str(), differences), ("support", accepted));
+    }
+
+    #[test]
+    fn refuses_a_machine_without_the_lock() {
+        let mut view = locked();
+        assert_eq!(
+            code(decide(&Desk::new(view.clone()).now(), DeployRequest { port: 23, ..request() }, Vec::new())),
+            ErrorCode::NotAllowedNow
+        );
+        view.staging = None;
+        assert_eq!(code(decide(&Desk::new(view).now(), request(), Vec::new())), ErrorCode::NotAllowedNow);
+    }
+
+    #[test]
+    fn names_the_first_fault_of_a_request() {
+        let pinned = |fingerprint: &str| {
+            let mut view = locked();
+            view.profile.host.fingerprint = fingerprint.into();
+            view
+        };
+        let cases = [
+            (locked(), DeployRequest { typed_version: "2.1".into(), ..request() }, ErrorCode::BadInput),
+            (locked(), DeployRequest { told: " ".into(), ..request() }, ErrorCode::BadInput),
+            (locked(), DeployRequest { address: " ".into(), ..request() }, ErrorCode::BadInput),
+            (locked(), DeployRequest { port: 0, ..request() }, ErrorCode::BadInput),
+            (locked(), DeployRequest { fingerprint: "MD5:abc".into(), ..request() }, ErrorCode::HostUnknown),
+            (pinned("SHA256:other"), request(), ErrorCode::HostChanged),
+            (deploying(), request(), ErrorCode::NotAllowedNow),
+        ];
+        for (view, request, expected) in cases {
+            let refused = staging_of(&view, &request).expect_err("refused");
+            assert_eq!(refused.code, expected, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn accepts_a_difference_by_its_id_only() {
+        let found = [Difference::new("mainMoved", "0a1b", "master moved")];
+        assert!(refuse_open(&found, &["mainMoved:0a1b".into()]).is_ok());
+        for accepted in ["mainMoved:ffff", "master moved", ""] {
+            let refused = refuse_open(&found, &[accepted.into()]).expect_err("refused");
+            assert_eq!((refused.code, refused.causes), (ErrorCode::PlanChanged, vec!["master moved".to_owned()]));
+        }
+    }
+}

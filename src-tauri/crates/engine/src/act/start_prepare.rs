@@ -1,0 +1,45 @@
+//! Starts Prepare, also on a release that was begun on another computer.
+
+use greenlight_types::{BegunElsewhere, ErrorCode, Failure, RunEvent, RunState};
+
+use super::{Decision, Situation, refuse};
+
+pub(crate) fn decide(
+    now: &Situation<'_>,
+    statement: String,
+    begun: Option<BegunElsewhere>,
+) -> Result<Decision, Failure> {
+    if now.view.state != RunState::Draft {
+        return Err(refuse("start Prepare: it has started already"));
+    }
+    if statement.trim().is_empty() {
+        return Err(Failure::new(ErrorCode::BadInput, "start Prepare: say that testing is finished"));
+    }
+    // Git stores whole seconds.
+    let commit_time = now.now.whole_seconds();
+    Ok(Decision::run_event(RunEvent::PrepareStarted { statement, commit_time, begun }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::act::testing::{Desk, code, draft, prepared};
+
+    #[test]
+    fn starts_a_draft_with_a_time_in_whole_seconds() {
+        let desk = Desk::new(draft());
+        let decision = decide(&desk.at("2026-11-23T09:00:01.987Z"), "tested".into(), None).expect("allowed");
+        let [event] = &decision.events[..] else { panic!("one event") };
+        let told = serde_json::to_value(event).expect("JSON");
+        assert_eq!(
+            (&told["kind"], &told["commitTime"]),
+            (&"prepareStarted".into(), &"2026-11-23T09:00:01.000Z".into())
+        );
+    }
+
+    #[test]
+    fn refuses_an_empty_statement_and_a_second_start() {
+        assert_eq!(code(decide(&Desk::new(draft()).now(), " ".into(), None)), ErrorCode::BadInput);
+        assert_eq!(code(decide(&Desk::new(prepared()).now(), "tested".into(), None)), ErrorCode::NotAllowedNow);
+    }
+}

@@ -1,0 +1,157 @@
+//! Situations for the table tests of the acts, cut from the golden run.
+
+use greenlight_types::{
+    Actor, ByHand, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, Gate, PlanInputs, Question,
+    RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState, Timestamp, WayBack,
+};
+
+use super::{Decision, PlanDesk, Situation};
+use crate::fold;
+
+/// A run with the plans on its screen and the person before it.
+pub(crate) struct Desk {
+    pub view: RunView,
+    pub plans: PlanDesk,
+    by: Actor,
+}
+
+impl Desk {
+    pub fn new(view: RunView) -> Self {
+        let by = Actor {
+            person: "Lena".into(),
+            computer: "desk".into(),
+            app_version: "0.1.0".into(),
+            github_login: None,
+            aws_identity: None,
+        };
+        Self { view, plans: PlanDesk::default(), by }
+    }
+
+    pub fn now(&self) -> Situation<'_> {
+        self.at("2026-11-23T12:00:00Z")
+    }
+
+    pub fn at(&self, now: &str) -> Situation<'_> {
+        let now: Timestamp = now.parse().expect("a time");
+        Situation { view: &self.view, plans: &self.plans, by: &self.by, operator: &self.by, now }
+    }
+}
+
+impl Decision {
+    /// The one event of the run among the events.
+    pub fn only_run_event(&self) -> RunEvent {
+        let events: Vec<&RunEvent> = self
+            .events
+            .iter()
+            .filter_map(|body| if let EventBody::Run(event) = body { Some(event) } else { None })
+            .collect();
+        let [event] = events[..] else { panic!("{} events of the run", events.len()) };
+        event.clone()
+    }
+
+    /// The one event of a step among the events.
+    pub fn only_step_event(&self) -> StepEvent {
+        let events: Vec<&StepEvent> = self
+            .events
+            .iter()
+            .filter_map(|body| if let EventBody::Step(event) = body { Some(event) } else { None })
+            .collect();
+        let [event] = events[..] else { panic!("{} events of a step", events.len()) };
+        event.clone()
+    }
+}
+
+pub(crate) fn code(refused: Result<Decision, Failure>) -> ErrorCode {
+    refused.expect_err("refused").code
+}
+
+/// The golden run up to the first moment that fits.
+fn golden(fits: impl Fn(&RunView) -> bool) -> RunView {
+    let text = include_str!("../../../../../tests/golden/fold/released.json");
+    let golden: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    let events: Vec<Event> = serde_json::from_value(golden["events"].clone()).expect("events");
+    let mut view = fold::fold(&events[..1]).expect("a draft");
+    for event in &events[1..] {
+        if fits(&view) {
+            return view;
+        }
+        fold::apply(&mut view, event).expect("an event");
+    }
+    assert!(fits(&view), "the golden run has no such moment");
+    view
+}
+
+pub(crate) fn draft() -> RunView {
+    golden(|_| true)
+}
+
+pub(crate) fn prepared() -> RunView {
+    golden(|view| view.state == RunState::Prepared)
+}
+
+/// Deploy goes on: the backup is proved, and the build waits for its button or is not offered yet.
+pub(crate) fn deploying() -> RunView {
+    golden(|view| fold::step(view, StepId::BackUp).is_some_and(|step| step.status() == Status::Succeeded))
+}
+
+/// Every server runs the new version, and the site shows it.
+pub(crate) fn checking() -> RunView {
+    golden(|view| {
+        view.state == RunState::Checking && fold::newest(view, greenlight_types::FactKind::SiteAnswered).is_some()
+    })
+}
+
+/// Every step is done, and every check of the site has this answer.
+pub(crate) fn checked(answer: CheckAnswer) -> RunView {
+    let mut view = golden(|view| view.state == RunState::Ended);
+    view.state = RunState::Checking;
+    let at = view.drafted_at;
+    let ids = view.profile.site.checks.iter().map(|check| check.id.clone());
+    view.checks =
+        ids.map(|check| CheckView { check, answer, note: String::new(), person: "Lena".into(), at }).collect();
+    view
+}
+
+pub(crate) fn ended() -> RunView {
+    golden(|view| view.state == RunState::Ended)
+}
+
+pub(crate) fn set(mut view: RunView, id: StepId, state: StepState) -> RunView {
+    view.steps.iter_mut().find(|step| step.definition.id == id).expect("a step").state = state;
+    view
+}
+
+pub(crate) fn without_facts(mut view: RunView) -> RunView {
+    view.facts.clear();
+    view
+}
+
+pub(crate) fn plan(step: StepId, hash: &str) -> StepPlan {
+    StepPlan {
+        step,
+        hash: hash.into(),
+        lede: String::new(),
+        button: String::new(),
+        changes: Vec::new(),
+        gates: Vec::new(),
+        question: None,
+        notices: Vec::new(),
+        already: None,
+        follows: false,
+        irreversible: false,
+        way_back: WayBack::NothingToUndo,
+        by_hand: ByHand { lines: Vec::new(), page: None },
+        inputs: PlanInputs::CheckSite,
+    }
+}
+
+pub(crate) fn with_open_precondition(mut plan: StepPlan) -> StepPlan {
+    plan.gates.push(Gate { id: "g".into(), passed: false, text: "not yet".into(), detail: String::new() });
+    plan
+}
+
+pub(crate) fn with_question(mut plan: StepPlan) -> StepPlan {
+    let yes = Choice { id: "yes".into(), label: "Yes, really".into(), detail: String::new() };
+    plan.question = Some(Question { id: "q".into(), text: "Really?".into(), options: vec![yes], needs_note: true });
+    plan
+}

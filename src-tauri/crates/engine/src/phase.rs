@@ -1,0 +1,106 @@
+//! Which part of a run may act in which state, and when a run reaches its next state without a person.
+
+use greenlight_types::{CheckAnswer, Phase, RunEvent, RunResult, RunState, RunView, StepId};
+
+use crate::{
+    fold,
+    mutant::{self, Mutant},
+};
+
+/// Whether steps of a phase may act in a state of the run.
+pub(crate) fn is_active(state: RunState, phase: Phase) -> bool {
+    match phase {
+        Phase::Prepare => state == RunState::Preparing,
+        Phase::Deploy => matches!(state, RunState::Deploying | RunState::Checking),
+        Phase::Verify => state == RunState::Checking,
+    }
+}
+
+/// The event that leads to the next state of the run without an act of a person.
+pub(crate) fn next_state(view: &RunView) -> Option<RunEvent> {
+    let all_done = |phase: Phase| {
+        view.steps.iter().filter(|step| step.definition.phase == phase).all(|step| step.status().is_done())
+    };
+    let is_done = |id: StepId| fold::step(view, id).is_some_and(|step| step.status().is_done());
+    match view.state {
+        RunState::Preparing if all_done(Phase::Prepare) => Some(RunEvent::Prepared),
+        RunState::Deploying if is_done(StepId::RunMigration) && is_done(StepId::AwaitRollout) => {
+            Some(RunEvent::CheckingStarted)
+        }
+        RunState::Checking
+            if view.steps.iter().all(|step| step.status().is_done()) && every_check_passed(view)
+                || mutant::is(Mutant::EndBeforeSiteCheck) =>
+        {
+            Some(RunEvent::Ended { result: RunResult::Released, note: String::new(), left_behind: Vec::new() })
+        }
+        RunState::Draft
+        | RunState::Preparing
+        | RunState::Prepared
+        | RunState::Deploying
+        | RunState::Checking
+        | RunState::Ended => None,
+    }
+}
+
+/// Whether every check of the site was answered Passed.
+pub(crate) fn every_check_passed(view: &RunView) -> bool {
+    let passed = |answer| answer == CheckAnswer::Passed || mutant::is(Mutant::TickedBoxPasses);
+    view.profile
+        .site
+        .checks
+        .iter()
+        .all(|check| view.checks.iter().any(|answer| answer.check == check.id && passed(answer.answer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::StepState;
+
+    use super::*;
+    use crate::act::testing::{checked, checking, deploying, draft, ended, prepared, set};
+
+    #[test]
+    fn a_run_reaches_the_next_state_when_its_steps_are_done() {
+        for view in [draft(), prepared(), deploying(), checking(), ended()] {
+            assert_eq!(next_state(&view), None, "{:?}", view.state);
+        }
+        let mut preparing = prepared();
+        preparing.state = RunState::Preparing;
+        assert_eq!(next_state(&preparing), Some(RunEvent::Prepared));
+        assert_eq!(next_state(&set(preparing, StepId::PushTag, StepState::Running)), None);
+        let mut deployed = checking();
+        deployed.state = RunState::Deploying;
+        assert_eq!(next_state(&deployed), Some(RunEvent::CheckingStarted));
+        assert_eq!(next_state(&set(deployed, StepId::AwaitRollout, StepState::Running)), None);
+    }
+
+    #[test]
+    fn a_run_is_released_only_when_every_check_passed() {
+        let result = |answer| next_state(&checked(answer)).is_some();
+        assert!(result(CheckAnswer::Passed));
+        assert!(!result(CheckAnswer::Failed) && !result(CheckAnswer::CouldNotCheck));
+        let mut one_missing = checked(CheckAnswer::Passed);
+        one_missing.checks.pop();
+        assert_eq!(next_state(&one_missing), None);
+    }
+
+    #[test]
+    fn a_phase_is_active_in_its_states_only() {
+        let active = |phase| {
+            [
+                RunState::Draft,
+                RunState::Preparing,
+                RunState::Prepared,
+                RunState::Deploying,
+                RunState::Checking,
+                RunState::Ended,
+            ]
+            .into_iter()
+            .filter(|state| is_active(*state, phase))
+            .collect::<Vec<_>>()
+        };
+        assert_eq!(active(Phase::Prepare), [RunState::Preparing]);
+        assert_eq!(active(Phase::Deploy), [RunState::Deploying, RunState::Checking]);
+        assert_eq!(active(Phase::Verify), [RunState::Checking]);
+    }
+}

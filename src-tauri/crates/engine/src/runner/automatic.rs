@@ -1,0 +1,58 @@
+//! The acts of the runner without a person: it offers buttons, starts watching steps, and changes the run's state.
+
+use greenlight_types::{EventBody, Failure, Role, Status, StepEvent};
+
+use super::Runner;
+use crate::{
+    act::{
+        Then,
+        start_step::{self, is_ready},
+    },
+    mutant,
+    phase::{is_active, next_state},
+    steps,
+};
+
+impl Runner {
+    /// Appends every event that needs no person: offers, watching steps, states of the run, its end.
+    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+        // Each round appends at least one event, and a run has few states: the limit only guards against a mistake.
+        for _ in 0..64 {
+            let Some((events, then)) = self.next_automatic().await? else { return Ok(()) };
+            self.append(events).await?;
+            self.follow_up(then);
+        }
+        Ok(())
+    }
+
+    /// The next events that need no person, and the work that follows them.
+    async fn next_automatic(&mut self) -> Result<Option<(Vec<EventBody>, Then)>, Failure> {
+        let view = self.view.borrow().clone();
+        self.start_background(&view);
+        if let Some(event) = next_state(&view) {
+            return Ok(Some((vec![event.into()], Then::Nothing)));
+        }
+        for step in &view.steps {
+            let id = step.definition.id;
+            let waits = step.status() == Status::NotStarted;
+            if !waits || !is_active(view.state, id.phase()) || !is_ready(&view, id) {
+                continue;
+            }
+            if let Some(events) = mutant::skip_backup(id, self.parts.clock.as_ref()) {
+                return Ok(Some((events, Then::Nothing)));
+            }
+            if step.definition.role == Role::Changing {
+                return Ok(Some((vec![StepEvent::Offered { step: id }.into()], Then::Nothing)));
+            }
+            // The plan of a watching step is made from known facts; it asks nothing outside.
+            match steps::get(id).plan(&self.context).await {
+                Ok(plan) => {
+                    let decision = start_step::started(id, step.attempt + 1, plan);
+                    return Ok(Some((decision.events, decision.then)));
+                }
+                Err(failure) => tracing::warn!(%failure, step = id.name(), "a watching step cannot be planned"),
+            }
+        }
+        Ok(None)
+    }
+}
