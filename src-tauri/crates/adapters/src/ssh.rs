@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     mutant::{self, Mutant},
-    remote_job::{Does, JobHost, Shell},
+    remote_job::{Effect, JobHost, Shell},
     slept::{BothClocks, ReadClocks, slept},
     ssh_link::{Heard, KEEPALIVE, Told, silence_after},
 };
@@ -177,11 +177,11 @@ impl Ssh {
         };
         sent.store(true, Ordering::Release);
         let answer = answer(channel, command);
-        match command.does {
+        match command.effect {
             // It is asked again over another connection, as often as it takes.
-            Does::Read => link.while_heard(answer).await,
+            Effect::Read => link.while_heard(answer).await,
             // What was sent may still arrive, and so may its answer, for as long as the deadline lasts.
-            Does::Change => answer.await.map_err(|error| lost(&error)),
+            Effect::Change => answer.await.map_err(|error| lost(&error)),
         }
     }
 }
@@ -191,7 +191,7 @@ struct Command<'a> {
     text: &'a str,
     input: &'a str,
     deadline: Duration,
-    does: Does,
+    effect: Effect,
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "other messages of a channel carry nothing that is used")]
@@ -390,11 +390,11 @@ impl Shell for Ssh {
     async fn run(
         &self,
         host: &HostAddress,
-        does: Does,
+        effect: Effect,
         text: &str,
         input: &str,
         deadline: Duration,
     ) -> PortResult<ReadOutput> {
-        self.exec(host, &Command { text, input, deadline, does }).await
+        self.exec(host, &Command { text, input, deadline, effect }).await
     }
 }
