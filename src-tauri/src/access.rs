@@ -1,9 +1,10 @@
 //! The Access page: saves, tests and removes credentials. Secrets go to the keychain and never come back.
 
+use greenlight_adapters::home;
 use greenlight_engine::ports::{Credential, Ports, SecretText};
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile};
 
-use crate::controller::{Controller, expand_home};
+use crate::controller::Controller;
 
 /// Longest text of a credential, in bytes.
 const LONGEST: usize = 8_192;
@@ -64,7 +65,7 @@ impl<'a> Access<'a> {
     }
 
     pub async fn save_staging_key(&self, path: String, passphrase: Option<String>) -> Result<(), Failure> {
-        let file = expand_home(path.trim());
+        let file = home::expand(path.trim());
         if !file.is_absolute() || !file.is_file() {
             return Err(refuse("path", "No file is there. Give the full path, such as ~/.ssh/rallyE1.pem."));
         }

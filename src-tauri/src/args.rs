@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use greenlight_adapters::home;
 use greenlight_types::Realm;
 
 /// How the executable is used.
@@ -110,12 +111,13 @@ pub fn of_rehearsal_world(folder: &Path, speed: u32) -> [OsString; 3] {
 /// Where the record is kept when nobody says otherwise; `None` when this computer names no home.
 pub fn usual_data_dir(realm: Realm, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let path = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || home::folder(&variable);
     let base = if cfg!(target_os = "windows") {
         path("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {
-        path("HOME").map(|home| home.join("Library/Application Support"))
+        home().map(|home| home.join("Library/Application Support"))
     } else {
-        path("XDG_DATA_HOME").or_else(|| path("HOME").map(|home| home.join(".local/share")))
+        path("XDG_DATA_HOME").or_else(|| home().map(|home| home.join(".local/share")))
     };
     let folder = match realm {
         Realm::Production => "production",

@@ -4,10 +4,11 @@
 
 mod upkeep;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use greenlight_adapters::{
     data_lock::DataLock,
+    home,
     journal_sqlite::{Setting, SqliteJournal},
 };
 use greenlight_engine::{
@@ -88,7 +89,7 @@ impl Controller {
         let profile = self.profile().await?;
         let account: Vec<String> =
             profile.aws.account.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
-        let key_file = expand_home(&profile.host.key_file);
+        let key_file = home::expand(&profile.host.key_file);
         Ok(AppInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             realm: self.world.realm(),
@@ -312,7 +313,7 @@ impl Controller {
     }
 
     pub async fn save_markdown(&self, run: &RunId, path: &str) -> Result<String, Failure> {
-        let path = expand_home(path.trim());
+        let path = home::expand(path.trim());
         let refuse = |why: &str| {
             Failure::new(ErrorCode::BadInput, "save the document")
                 .because(why)
@@ -427,13 +428,4 @@ fn good_name(name: &str) -> Result<String, Failure> {
             .with("problem", problem));
     }
     Ok(name.to_owned())
-}
-
-/// A path as a person writes it, `~` for the home of this account.
-pub(crate) fn expand_home(path: &str) -> PathBuf {
-    let home = std::env::var_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
-    match (path.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        (Some(_) | None, _) => PathBuf::from(path),
-    }
 }

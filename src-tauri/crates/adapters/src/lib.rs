@@ -9,6 +9,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod git;
 pub mod github;
+pub mod home;
 pub mod ids;
 pub mod journal_sqlite;
 pub mod keychain;

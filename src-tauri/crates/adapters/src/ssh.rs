@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Cow,
-    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -25,6 +24,7 @@ use russh::{
 use tokio::net::TcpStream;
 
 use crate::{
+    home,
     mutant::{self, Mutant},
     remote_job::{Effect, JobHost, Shell},
     slept::{BothClocks, ReadClocks, slept},
@@ -325,8 +325,8 @@ pub async fn read_key(path: &str, passphrase: Option<&SecretText>) -> PortResult
 }
 
 async fn load(path: &str, passphrase: Option<&SecretText>) -> PortResult<PrivateKey> {
-    let file = expanded(path);
-    let text = tokio::fs::read_to_string(&file).await.map_err(|error| unreadable(path, &error.to_string()))?;
+    let text =
+        tokio::fs::read_to_string(home::expand(path)).await.map_err(|error| unreadable(path, &error.to_string()))?;
     let passphrase = passphrase.cloned();
     let shown = path.to_owned();
     // Deriving a key from a passphrase takes a while on purpose.
@@ -354,14 +354,6 @@ fn unreadable(path: &str, why: &str) -> Failure {
         .with("path", path)
         .because(why)
         .hint("Open Access and choose the key file again.")
-}
-
-/// `~/x` in the home folder.
-fn expanded(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        (Some(_) | None, _) => PathBuf::from(path),
-    }
 }
 
 #[async_trait]
