@@ -5,7 +5,7 @@
 
 mod connections;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
@@ -18,6 +18,7 @@ use connections::AwakeConnections;
 pub(crate) use connections::fresh_connections;
 
 use crate::{
+    loopback::is_loopback,
     mutant::{self, Mutant},
     slept::{BothClocks, ReadClocks},
 };
@@ -109,18 +110,11 @@ fn checked_endpoint(endpoint: &str) -> PortResult<String> {
     let url = reqwest::Url::parse(endpoint).map_err(|error| bad("it is not an address").because_of(&error))?;
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback(&url) => {}
+        "http" if url.host_str().is_some_and(is_loopback) => {}
         "http" => return Err(bad("plain http is accepted only to this computer itself")),
         _ => return Err(bad("only http and https are understood")),
     }
     Ok(endpoint.trim_end_matches('/').to_owned())
-}
-
-fn is_loopback(url: &reqwest::Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
 }
 
 /// One call, for the words of its failure.

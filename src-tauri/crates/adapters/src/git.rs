@@ -24,7 +24,6 @@ mod trouble;
 mod write;
 
 use names::Address;
-pub(crate) use names::is_this_computer;
 use network::Lines;
 
 /// Connections that may hang at the same time; libgit2 has no way to interrupt one that is silent.

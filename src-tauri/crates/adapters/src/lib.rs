@@ -14,6 +14,7 @@ pub mod ids;
 pub mod journal_sqlite;
 pub mod keychain;
 pub mod logs;
+mod loopback;
 pub mod mutant;
 mod private;
 pub mod remote_job;

@@ -5,6 +5,8 @@ use greenlight_engine::ports::PortResult;
 use greenlight_types::{ErrorCode, Failure};
 use reqwest::Url;
 
+use crate::loopback::is_loopback;
+
 /// Where the repository is: `https`, or `http` to this computer; no user, no password, no query.
 #[derive(Clone, Debug)]
 pub(super) struct Address(Url);
@@ -18,7 +20,7 @@ impl Address {
                 .hint("A good address is https://github.com/owner/name.git")
         };
         let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-        let is_local = is_this_computer(url.host_str().unwrap_or_default());
+        let is_local = url.host_str().is_some_and(is_loopback);
         if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
             return Err(bad("only https is used (http only to this computer)"));
         }
@@ -44,12 +46,6 @@ impl Address {
     pub(super) fn owns(&self, asking: &str) -> bool {
         Url::parse(asking).is_ok_and(|url| url.origin() == self.0.origin())
     }
-}
-
-/// Whether a host name always means this computer.
-pub(crate) fn is_this_computer(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// A full object id of 40 hex digits; libgit2 would pad a short one.

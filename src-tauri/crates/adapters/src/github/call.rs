@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{GithubLimits, answers, trouble};
 use crate::{
-    git::is_this_computer,
+    loopback::is_loopback,
     mutant::{self, Mutant},
     slept::{BothClocks, ReadClocks, slept},
 };
@@ -105,7 +105,7 @@ impl Caller {
                 .hint(format!("A good address is {}", super::GITHUB))
         };
         let base = Url::parse(base).map_err(|error| bad(error.to_string()))?;
-        let is_local = base.host_str().is_some_and(is_this_computer);
+        let is_local = base.host_str().is_some_and(is_loopback);
         if base.scheme() != "https" && !(base.scheme() == "http" && is_local) {
             return Err(bad("only https is used (http only to this computer)".to_owned()));
         }
