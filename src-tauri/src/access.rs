@@ -1,6 +1,9 @@
 //! The Access page: saves, tests and removes credentials. Secrets go to the keychain and never come back.
 
-use greenlight_adapters::home;
+use greenlight_adapters::{
+    credentials::{self, kind_of},
+    home, ssh,
+};
 use greenlight_engine::ports::{Credential, Ports, SecretText};
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile};
 
@@ -53,7 +56,7 @@ impl<'a> Access<'a> {
 
     pub async fn save_github(&self, token: String) -> Result<(), Failure> {
         let token = secret("token", &token)?;
-        self.save(CredentialKind::Github, Credential::Github { token }).await
+        self.save(Credential::Github { token }).await
     }
 
     pub async fn save_aws(&self, key_id: String, secret_key: String, session: Option<String>) -> Result<(), Failure> {
@@ -61,7 +64,7 @@ impl<'a> Access<'a> {
         let secret_key = secret("secret", &secret_key)?;
         let session =
             session.filter(|text| !text.trim().is_empty()).map(|text| secret("session", &text)).transpose()?;
-        self.save(CredentialKind::Aws, Credential::Aws { key_id, secret: secret_key, session }).await
+        self.save(Credential::Aws { key_id, secret: secret_key, session }).await
     }
 
     pub async fn save_staging_key(&self, path: String, passphrase: Option<String>) -> Result<(), Failure> {
@@ -72,15 +75,15 @@ impl<'a> Access<'a> {
         // Spaces may belong to a passphrase; nothing is trimmed.
         let passphrase = passphrase.filter(|text| !text.is_empty()).map(SecretText::new);
         let path = file.display().to_string();
-        self.save(CredentialKind::StagingKey, Credential::StagingKey { path, passphrase }).await
+        self.save(Credential::StagingKey { path, passphrase }).await
     }
 
-    async fn save(&self, kind: CredentialKind, credential: Credential) -> Result<(), Failure> {
+    async fn save(&self, credential: Credential) -> Result<(), Failure> {
         self.refuse_while_changing().await?;
         let person = self.controller.actor().await?.person;
         self.controller.world().secrets().set(&credential).await?;
         self.controller.forget_identity().await;
-        self.controller.keep(setting_key(kind), &shown(&credential), &person).await
+        self.controller.keep(setting_key(kind_of(&credential)), &shown(&credential), &person).await
     }
 
     pub async fn remove(&self, kind: CredentialKind) -> Result<(), Failure> {
@@ -118,12 +121,8 @@ impl<'a> Access<'a> {
     }
 
     async fn try_key(&self, lines: &mut Vec<String>) -> Result<(), Failure> {
-        let kind = CredentialKind::StagingKey;
-        let saved = self.controller.world().secrets().get(kind).await?;
-        let Some(Credential::StagingKey { path, passphrase }) = saved else {
-            return Err(Failure::new(ErrorCode::CredentialMissing, "try the staging machine key"));
-        };
-        let told = self.controller.world().read_key(&path, passphrase.as_ref()).await?;
+        let key = credentials::staging_key(&**self.controller.world().secrets(), "try the staging machine key").await?;
+        let told = ssh::read_key(&key).await?;
         lines.push(format!("Works: the key can be read ({told})."));
         lines.push("Whether the staging machine accepts it shows at Deploy, when its address is known.".to_owned());
         Ok(())

@@ -22,11 +22,11 @@ use greenlight_adapters::{
     keychain::Keychain,
     logs::CloudWatchLogs,
     site::SiteAdapter,
-    ssh::{self, SshHost},
+    ssh::SshHost,
     sts::StsIdentity,
 };
 use greenlight_engine::{
-    ports::{Clock, Ports, RemoteHost, SecretText, Secrets, Site},
+    ports::{Clock, Ports, RemoteHost, Secrets, Site},
     profile,
     redact::Redactor,
 };
@@ -185,11 +185,6 @@ impl World {
             site,
             clock: self.clock(),
         })
-    }
-
-    /// Reads and unlocks the staging machine key; tells its kind.
-    pub async fn read_key(&self, path: &str, passphrase: Option<&SecretText>) -> Result<String, Failure> {
-        ssh::read_key(path, passphrase).await
     }
 }
 

@@ -11,13 +11,14 @@ use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
-use greenlight_engine::ports::{Credential, PortResult, Secrets};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Timestamp};
+use greenlight_engine::ports::{PortResult, Secrets};
+use greenlight_types::{Changed, ErrorCode, Failure, Retry, Timestamp};
 
 use connections::AwakeConnections;
 pub(crate) use connections::fresh_connections;
 
 use crate::{
+    credentials::{self, AwsKey},
     loopback::is_loopback,
     mutant::{self, Mutant},
     slept::{BothClocks, ReadClocks},
@@ -75,23 +76,11 @@ impl AwsAccess {
         &self.sdk
     }
 
-    /// The credential as it is saved now; asked for each call, so that a new key works at once.
+    /// The access key as it is saved now.
     pub(crate) async fn credentials(&self, summary: &str) -> PortResult<Credentials> {
-        match self.secrets.get(CredentialKind::Aws).await? {
-            Some(Credential::Aws { key_id, secret, session }) => Ok(Credentials::new(
-                key_id,
-                secret.expose(),
-                session.map(|session| session.expose().to_owned()),
-                None,
-                "greenlight",
-            )),
-            Some(Credential::Github { .. } | Credential::StagingKey { .. }) | None => {
-                Err(Failure::new(ErrorCode::CredentialMissing, summary)
-                    .with("credential", "aws")
-                    .because("no AWS access key is saved on this computer")
-                    .hint("Save an AWS access key on the Access page."))
-            }
-        }
+        let AwsKey { key_id, secret, session } = credentials::aws_key(&*self.secrets, summary).await?;
+        let session = session.map(|session| session.expose().to_owned());
+        Ok(Credentials::new(key_id, secret.expose(), session, None, "greenlight"))
     }
 }
 

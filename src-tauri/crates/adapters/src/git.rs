@@ -9,11 +9,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use git2::Repository;
 use greenlight_engine::ports::{
-    ChangedPaths, CommitInfo, Credential, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, SecretText,
-    Secrets, Signature, TagInfo,
+    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, SecretText, Secrets,
+    Signature, TagInfo,
 };
-use greenlight_types::{CredentialKind, ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure};
 use tokio::sync::{Mutex, Semaphore};
+
+use crate::credentials;
 
 mod leftovers;
 mod names;
@@ -77,14 +79,7 @@ impl GitAdapter {
     }
 
     async fn token(&self) -> PortResult<SecretText> {
-        match self.secrets.get(CredentialKind::Github).await? {
-            Some(Credential::Github { token }) => Ok(token),
-            Some(Credential::Aws { .. } | Credential::StagingKey { .. }) | None => {
-                Err(Failure::new(ErrorCode::CredentialMissing, "sign in to the repository")
-                    .because("no GitHub token is saved on this computer")
-                    .hint("Open Access and save a GitHub token."))
-            }
-        }
+        credentials::github_token(&*self.secrets, "sign in to the repository").await
     }
 
     /// Work on the clone alone, off the async threads.

@@ -16,6 +16,8 @@ use keyring::v1::{Entry, Error};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::credentials::kind_of;
+
 /// Longest wait for the keychain; its own question to the person may take as long.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Name under which every entry is kept.
@@ -143,14 +145,6 @@ impl Secrets for Keychain {
 
     fn place(&self) -> String {
         "the keychain of this computer".to_owned()
-    }
-}
-
-fn kind_of(credential: &Credential) -> CredentialKind {
-    match credential {
-        Credential::Github { .. } => CredentialKind::Github,
-        Credential::Aws { .. } => CredentialKind::Aws,
-        Credential::StagingKey { .. } => CredentialKind::StagingKey,
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod aws;
 pub mod clock;
+pub mod credentials;
 pub mod data_lock;
 pub mod ecr;
 pub mod ecs;

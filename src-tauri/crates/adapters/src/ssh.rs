@@ -14,8 +14,8 @@ use std::{
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use greenlight_engine::ports::{Credential, HostAddress, PortResult, ReadOutput, SecretText, Secrets};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry};
+use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput, SecretText, Secrets};
+use greenlight_types::{Changed, ErrorCode, Failure, Retry};
 use russh::{
     Channel, ChannelMsg, Preferred,
     client::{self, Msg},
@@ -24,6 +24,7 @@ use russh::{
 use tokio::net::TcpStream;
 
 use crate::{
+    credentials::{self, StagingKey},
     home,
     mutant::{self, Mutant},
     remote_job::{Effect, JobHost, Shell},
@@ -125,12 +126,7 @@ impl Ssh {
             open.used = now;
             return Ok(open.link.clone());
         }
-        let credential = self.secrets.get(CredentialKind::StagingKey).await?;
-        let Some(Credential::StagingKey { path, passphrase }) = credential else {
-            return Err(Failure::new(ErrorCode::CredentialMissing, "sign in to the staging machine: no key is saved")
-                .hint("Open Access and choose the staging machine key."));
-        };
-        let key = load(&path, passphrase.as_ref()).await?;
+        let key = load(&credentials::staging_key(&*self.secrets, "sign in to the staging machine").await?).await?;
         let link = tokio::time::timeout(CONNECT, reach(host, Arc::new(key)))
             .await
             .map_err(|_| unreachable(host, "no answer within 15 s"))??;
@@ -320,15 +316,14 @@ fn changed(host: &HostAddress, shown: &str) -> Failure {
 ///
 /// # Errors
 /// `KeyFileUnreadable` with the reason in words.
-pub async fn read_key(path: &str, passphrase: Option<&SecretText>) -> PortResult<String> {
-    load(path, passphrase).await.map(|key| key.algorithm().to_string())
+pub async fn read_key(key: &StagingKey) -> PortResult<String> {
+    load(key).await.map(|key| key.algorithm().to_string())
 }
 
-async fn load(path: &str, passphrase: Option<&SecretText>) -> PortResult<PrivateKey> {
+async fn load(StagingKey { path, passphrase }: &StagingKey) -> PortResult<PrivateKey> {
     let text =
         tokio::fs::read_to_string(home::expand(path)).await.map_err(|error| unreadable(path, &error.to_string()))?;
-    let passphrase = passphrase.cloned();
-    let shown = path.to_owned();
+    let (passphrase, shown) = (passphrase.clone(), path.clone());
     // Deriving a key from a passphrase takes a while on purpose.
     tokio::task::spawn_blocking(move || {
         russh::keys::decode_secret_key(&text, passphrase.as_ref().map(SecretText::expose)).map_err(|error| {

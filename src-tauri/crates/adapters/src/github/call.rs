@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Timestamp};
+use greenlight_engine::ports::{PortResult, SecretText, Secrets};
+use greenlight_types::{Changed, ErrorCode, Failure, Retry, Timestamp};
 use http_body_util::{BodyExt, Limited, combinators::BoxBody};
 use octocrab::{Octocrab, service::middleware::retry::RetryConfig};
 use reqwest::Url;
@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{GithubLimits, answers, trouble};
 use crate::{
+    credentials,
     loopback::is_loopback,
     mutant::{self, Mutant},
     slept::{BothClocks, ReadClocks, slept},
@@ -183,14 +184,7 @@ impl Caller {
     }
 
     async fn token(&self, summary: &str) -> PortResult<SecretText> {
-        match self.secrets.get(CredentialKind::Github).await? {
-            Some(Credential::Github { token }) => Ok(token),
-            Some(Credential::Aws { .. } | Credential::StagingKey { .. }) | None => {
-                Err(Failure::new(ErrorCode::CredentialMissing, summary)
-                    .because("no GitHub token is saved on this computer")
-                    .hint("Open Access and save a GitHub token."))
-            }
-        }
+        credentials::github_token(&*self.secrets, summary).await
     }
 
     async fn client(&self, summary: &str) -> PortResult<Octocrab> {
