@@ -1,4 +1,6 @@
-//! The Access page: saves, tests and removes credentials. Secrets go to the keychain and never come back.
+//! The Access page: saves, tests and removes credentials. A saved secret is never shown again.
+
+use std::sync::Arc;
 
 use greenlight_adapters::{
     credentials::{self, kind_of},
@@ -7,21 +9,20 @@ use greenlight_adapters::{
 use greenlight_engine::ports::{Credential, Ports, SecretText};
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile};
 
-use crate::controller::Controller;
+use crate::{controller::Controller, identity::Identity, settings::Settings, systems::Systems};
 
-/// Longest text of a credential, in bytes.
-const LONGEST: usize = 8_192;
+/// Maximum size of a credential, in bytes.
+const CREDENTIAL_MAX: usize = 8_192;
 
-/// Credentials of one controller.
-pub struct Access<'a> {
-    controller: &'a Controller,
+/// The credentials on this computer.
+pub struct Access {
+    pub systems: Arc<Systems>,
+    pub settings: Arc<Settings>,
+    pub identity: Arc<Identity>,
+    pub runs: Arc<Controller>,
 }
 
-impl<'a> Access<'a> {
-    pub fn new(controller: &'a Controller) -> Self {
-        Self { controller }
-    }
-
+impl Access {
     pub async fn list(&self) -> Result<Vec<CredentialView>, Failure> {
         let mut views = Vec::new();
         for kind in [CredentialKind::Github, CredentialKind::Aws, CredentialKind::StagingKey] {
@@ -31,8 +32,8 @@ impl<'a> Access<'a> {
     }
 
     async fn view(&self, kind: CredentialKind) -> Result<CredentialView, Failure> {
-        let secrets = self.controller.world().secrets();
-        let setting = self.controller.journal().setting(setting_key(kind)).await?;
+        let secrets = self.systems.secrets();
+        let setting = self.settings.get(setting_key(kind)).await?;
         let (credential, problem) = match secrets.get(kind).await {
             Ok(credential) => (credential, None),
             Err(failure) => (None, Some(failure)),
@@ -72,7 +73,7 @@ impl<'a> Access<'a> {
         if !file.is_absolute() || !file.is_file() {
             return Err(refuse("path", "No file is there. Give the full path, such as ~/.ssh/rallyE1.pem."));
         }
-        // Spaces may belong to a passphrase; nothing is trimmed.
+        // Not trimmed: a passphrase may begin or end with spaces.
         let passphrase = passphrase.filter(|text| !text.is_empty()).map(SecretText::new);
         let path = file.display().to_string();
         self.save(Credential::StagingKey { path, passphrase }).await
@@ -80,22 +81,22 @@ impl<'a> Access<'a> {
 
     async fn save(&self, credential: Credential) -> Result<(), Failure> {
         self.refuse_while_changing().await?;
-        let person = self.controller.actor().await?.person;
-        self.controller.world().secrets().set(&credential).await?;
-        self.controller.forget_identity().await;
-        self.controller.keep(setting_key(kind_of(&credential)), &shown(&credential), &person).await
+        let person = self.settings.named_person().await?;
+        self.systems.secrets().set(&credential).await?;
+        self.identity.forget_accounts();
+        self.settings.set(setting_key(kind_of(&credential)), &shown(&credential), &person).await
     }
 
     pub async fn remove(&self, kind: CredentialKind) -> Result<(), Failure> {
         self.refuse_while_changing().await?;
-        self.controller.world().secrets().remove(kind).await?;
-        self.controller.forget_identity().await;
-        self.controller.journal().remove_setting(setting_key(kind)).await
+        self.systems.secrets().remove(kind).await?;
+        self.identity.forget_accounts();
+        self.settings.remove(setting_key(kind)).await
     }
 
-    /// RELEASE.md 10: Remove and Replace are refused during a changing step.
+    /// Remove and Replace are refused during a changing step (docs/releases.md#credentials).
     async fn refuse_while_changing(&self) -> Result<(), Failure> {
-        if self.controller.is_changing().await {
+        if self.runs.is_changing().await {
             return Err(Failure::new(ErrorCode::NotAllowedNow, "change the credential")
                 .because("a step that changes something is under way")
                 .hint("Wait until the step has ended."));
@@ -103,7 +104,7 @@ impl<'a> Access<'a> {
         Ok(())
     }
 
-    /// Tries a credential by reading with it; what worked before a failure is told too.
+    /// Tries a credential with calls that only read. `lines` names each call that worked, also before a failure.
     pub async fn test(&self, kind: CredentialKind) -> CredentialTest {
         let mut lines = Vec::new();
         let result = self.try_out(kind, &mut lines).await;
@@ -111,8 +112,8 @@ impl<'a> Access<'a> {
     }
 
     async fn try_out(&self, kind: CredentialKind, lines: &mut Vec<String>) -> Result<(), Failure> {
-        let profile = self.controller.profile().await?;
-        let ports = self.controller.world().ports(&profile)?;
+        let profile = self.settings.profile().await?;
+        let ports = self.systems.ports(&profile)?;
         match kind {
             CredentialKind::Github => try_github(&ports, &profile, lines).await,
             CredentialKind::Aws => try_aws(&ports, &profile, lines).await,
@@ -121,7 +122,7 @@ impl<'a> Access<'a> {
     }
 
     async fn try_key(&self, lines: &mut Vec<String>) -> Result<(), Failure> {
-        let key = credentials::staging_key(&**self.controller.world().secrets(), "try the staging machine key").await?;
+        let key = credentials::staging_key(&**self.systems.secrets(), "try the staging machine key").await?;
         let told = ssh::read_key(&key).await?;
         lines.push(format!("Works: the key can be read ({told})."));
         lines.push("Whether the staging machine accepts it shows at Deploy, when its address is known.".to_owned());
@@ -187,7 +188,7 @@ fn used_for(kind: CredentialKind) -> &'static [&'static str] {
     }
 }
 
-/// What may be shown of a credential.
+/// The part of a credential that is shown.
 fn shown(credential: &Credential) -> String {
     match credential {
         Credential::Github { token } => ends_in(token.expose()),
@@ -197,7 +198,7 @@ fn shown(credential: &Credential) -> String {
     }
 }
 
-/// The last four characters of a secret that is long enough to lose them.
+/// The last four characters of a secret of at least 16 characters.
 fn ends_in(secret: &str) -> String {
     let count = secret.chars().count();
     if count < 16 {
@@ -213,7 +214,7 @@ fn secret(field: &str, text: &str) -> Result<SecretText, Failure> {
 
 fn one_word(field: &str, text: &str) -> Result<String, Failure> {
     let text = text.trim();
-    if text.is_empty() || text.len() > LONGEST || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if text.is_empty() || text.len() > CREDENTIAL_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(refuse(field, "Paste it as one word, without spaces or line breaks."));
     }
     Ok(text.to_owned())
@@ -228,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_secret_at_most_the_last_four_characters_are_shown() {
+    fn shows_at_most_four_characters_of_a_secret() {
         assert_eq!(ends_in("ghp_0123456789abcdef"), "ends in cdef");
         assert_eq!(ends_in("hunter2"), "saved");
         let aws = Credential::Aws {
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_secret_is_trimmed_and_a_broken_one_refused() {
+    fn trims_a_pasted_secret_and_refuses_two_words() {
         assert_eq!(one_word("token", " abc\n").expect("a word"), "abc");
         assert_eq!(one_word("token", "a b").expect_err("two words").params["field"], "token");
     }
