@@ -4,12 +4,12 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::{fold, journal::Journal as _};
 use greenlight_types::{ErrorCode, Event, Failure, Realm, RunId, RunState, RunSummary};
+use parking_lot::Mutex;
 
 /// The journal of the other realm.
 pub struct OtherRealm {
@@ -53,14 +53,14 @@ impl OtherRealm {
             found.push(summary);
         }
         journal.close().await;
-        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = self.listed.lock();
         *listed = found.iter().map(|summary| summary.id.clone()).collect();
         found
     }
 
     /// Whether the last list had this run.
     pub fn has(&self, run: &RunId) -> bool {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
+        self.listed.lock().contains(run)
     }
 
     pub async fn events(&self, run: &RunId, seq: u32) -> Result<Vec<Event>, Failure> {

@@ -1,14 +1,11 @@
 //! The engine's port `Screen`: hints as events of Tauri, output lines in batches over channels. Both may lose messages
 //! when the page is slow, because the journal and the spool have everything.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use greenlight_engine::ports::Screen;
 use greenlight_types::{LineSource, Lines, Live, LogLine, Profile, Realm, RunId};
+use parking_lot::Mutex;
 use tauri::{AppHandle, Manager as _, ipc::Channel};
 use tokio::sync::{Notify, mpsc};
 
@@ -47,7 +44,7 @@ impl Window {
 
     /// Sends the lines of a run to this channel from now on.
     pub fn follow(&self, run: RunId, channel: Channel<Lines>) {
-        let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut followers = self.followers.lock();
         if followers.len() >= FOLLOWERS_MAX {
             followers.remove(0);
         }
@@ -112,7 +109,7 @@ async fn send(mut arriving: mpsc::Receiver<Lines>, followers: Followers) {
             batch.entry((run, source)).or_default().extend(lines);
             piece = arriving.try_recv().ok();
         }
-        let mut followers = followers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut followers = followers.lock();
         for ((run, source), mut lines) in batch {
             // A screen that follows shows the newest lines.
             lines.drain(..lines.len().saturating_sub(LINES_MAX));

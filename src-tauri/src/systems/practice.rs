@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,6 +20,7 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::{ErrorCode, Failure, Profile};
+use parking_lot::RwLock;
 
 /// Interval of keep-alive calls. The process ends after thirty minutes without one.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
@@ -72,7 +73,7 @@ impl Practice {
     }
 
     fn handle(&self) -> Handle {
-        self.handle.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.handle.read().clone()
     }
 
     pub fn endpoints(&self) -> PracticeEndpoints {
@@ -131,11 +132,11 @@ async fn keep_alive(folder: PathBuf, speed: u32, handle: std::sync::Weak<RwLock<
     loop {
         tokio::time::sleep(KEEP_ALIVE_INTERVAL).await;
         let Some(handle) = handle.upgrade() else { return };
-        let current = handle.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = handle.read().clone();
         if let Err(error) = current.keep_alive().await {
             tracing::warn!(%error, "the pretend production does not answer");
             match attach(&folder, speed).await {
-                Ok(fresh) => *handle.write().unwrap_or_else(PoisonError::into_inner) = fresh,
+                Ok(fresh) => *handle.write() = fresh,
                 Err(failure) => tracing::warn!(%failure, "the pretend production does not start again"),
             }
         }

@@ -21,10 +21,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{
-        PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
@@ -50,7 +47,7 @@ pub struct SqliteJournal {
     /// Whether events have hashes that this app knows how to check.
     is_chained: bool,
     /// Hash of the newest entry of every run that was read to its end, found unaltered and understood.
-    checked: std::sync::Mutex<BTreeMap<RunId, Vec<u8>>>,
+    checked: parking_lot::Mutex<BTreeMap<RunId, Vec<u8>>>,
     /// Whether an append began and has not said how it ended: it goes on, failed, or was given up.
     is_midway: AtomicBool,
 }
@@ -118,7 +115,7 @@ impl SqliteJournal {
 
     fn with_checked<T>(&self, work: impl FnOnce(&mut BTreeMap<RunId, Vec<u8>>) -> T) -> T {
         // A poisoned lock only says that another task panicked; the map itself is whole.
-        work(&mut self.checked.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.checked.lock())
     }
 
     /// The connection, outside of any transaction.

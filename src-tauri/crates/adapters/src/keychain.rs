@@ -3,16 +3,13 @@
 //! A locked or missing keychain can block a thread; all calls go through one thread of their own, with a deadline, and a
 //! blocked one is told as locked. Secrets never fall back to a file.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError, mpsc},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::mpsc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
 use greenlight_types::{CredentialKind, ErrorCode, Failure};
 use keyring::v1::{Entry, Error};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -186,16 +183,16 @@ pub struct MemorySecrets {
 #[async_trait]
 impl Secrets for MemorySecrets {
     async fn get(&self, kind: CredentialKind) -> PortResult<Option<Credential>> {
-        Ok(self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&kind).cloned())
+        Ok(self.kept.lock().get(&kind).cloned())
     }
 
     async fn set(&self, credential: &Credential) -> PortResult<()> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(kind_of(credential), credential.clone());
+        self.kept.lock().insert(kind_of(credential), credential.clone());
         Ok(())
     }
 
     async fn remove(&self, kind: CredentialKind) -> PortResult<()> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&kind);
+        self.kept.lock().remove(&kind);
         Ok(())
     }
 

@@ -10,7 +10,6 @@ use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use greenlight_engine::{
@@ -18,6 +17,7 @@ use greenlight_engine::{
     spool::{Reached, Spool},
 };
 use greenlight_types::{ErrorCode, Failure, LineSource, LogLine, RunId};
+use parking_lot::Mutex;
 
 use crate::private;
 
@@ -61,7 +61,7 @@ impl FileSpool {
     /// `JournalFailed` when they could not be removed.
     pub fn forget(&self, run: &RunId, source: LineSource) -> PortResult<()> {
         let path = self.path(run, source)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         open.remove(&(run.clone(), source));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove old output", &path, &error)),
@@ -91,7 +91,7 @@ impl FileSpool {
         work: impl FnOnce(&mut Kept) -> PortResult<T>,
     ) -> PortResult<Option<T>> {
         let path = self.path(run, source)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         let key = (run.clone(), source);
         if let Some(kept) = open.get_mut(&key) {
             return work(kept).map(Some);

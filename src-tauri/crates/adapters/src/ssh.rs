@@ -6,7 +6,7 @@
 use std::{
     borrow::Cow,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput, SecretText, Secrets};
 use greenlight_types::{Changed, ErrorCode, Failure, Retry};
+use parking_lot::Mutex;
 use russh::{
     Channel, ChannelMsg, Preferred,
     client::{self, Msg},
@@ -93,7 +94,7 @@ impl client::Handler for Pinned {
     async fn check_server_key(&mut self, key: &russh::keys::PublicKeyOrCertificate) -> Result<bool, Self::Error> {
         let shown = key.public_key().fingerprint(HashAlg::Sha256).to_string();
         let is_wanted = self.wanted.as_deref() == Some(shown.as_str()) || mutant::is(Mutant::AnyMachine);
-        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(shown);
+        *self.seen.lock() = Some(shown);
         Ok(is_wanted)
     }
 }
@@ -274,7 +275,7 @@ async fn connect(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
     stream.set_nodelay(settings.nodelay).map_err(|error| unreachable(host, error))?;
     let stream = Told { stream, heard: heard.clone() };
     let mut session = client::connect_stream(settings, stream, pinned).await.map_err(|error| {
-        let shown = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let shown = seen.lock().clone();
         match shown {
             Some(shown) if shown != host.fingerprint => changed(host, &shown),
             Some(_) | None => unreachable(host, error),
@@ -358,7 +359,7 @@ impl Shell for Ssh {
         let pinned = Pinned { wanted: None, seen: seen.clone() };
         // The handler refuses every key, so the conversation ends before any authentication.
         let ended = tokio::time::timeout(CONNECT, client::connect(settings(), (address, port), pinned)).await;
-        let shown = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let shown = seen.lock().clone();
         shown.ok_or_else(|| {
             let host = HostAddress {
                 address: address.to_owned(),

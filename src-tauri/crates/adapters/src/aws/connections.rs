@@ -1,10 +1,7 @@
 //! The HTTP connections of the AWS clients: none outlives a sleep of this computer, and a question that was under way when it
 //! slept ends within a second of waking. Whether it is asked again, the one who asked decides.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::{
@@ -15,6 +12,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+use parking_lot::Mutex;
 
 use crate::slept::{BothClocks, ReadClocks, slept};
 
@@ -49,7 +47,7 @@ impl fmt::Debug for AwakeConnections {
 impl HttpClient for AwakeConnections {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let now = (self.read_clocks)();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         if kept.1.slept_until(&now) {
             kept.0 = fresh_connections();
         }

@@ -4,7 +4,7 @@
 //! bytes of an answer, another replaces the bytes of a request before it is signed (DOMAIN.md 3). Decides nothing
 //! about what a new revision should look like.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::{
@@ -20,6 +20,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
 use greenlight_engine::ports::{PortResult, TaskDefinition, TaskDefinitions};
 use greenlight_types::{ErrorCode, Failure, Timestamp};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::{
@@ -160,7 +161,7 @@ struct KeptAnswer {
 
 impl KeptAnswer {
     fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.bytes.lock())
     }
 }
 
@@ -176,7 +177,7 @@ impl Intercept for KeptAnswer {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let bytes = context.response().body().bytes().unwrap_or_default();
-        bytes.clone_into(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner));
+        bytes.clone_into(&mut self.bytes.lock());
         Ok(())
     }
 }

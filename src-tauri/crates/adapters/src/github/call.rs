@@ -1,12 +1,13 @@
 //! One request and its answer: token, address, time-outs. A GET may be repeated; a POST never is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use greenlight_engine::ports::{PortResult, SecretText, Secrets};
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, Timestamp};
 use http_body_util::{BodyExt, Limited, combinators::BoxBody};
 use octocrab::{Octocrab, service::middleware::retry::RetryConfig};
+use parking_lot::Mutex;
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
@@ -189,7 +190,7 @@ impl Caller {
 
     async fn client(&self, summary: &str) -> PortResult<Octocrab> {
         let (token, now) = (self.token(summary).await?, (self.read_clocks)());
-        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.client.lock();
         if let Some(kept) = kept.as_mut().filter(|kept| kept.of == token && !kept.used.slept_until(&now)) {
             kept.used = now;
             return Ok(kept.client.clone());

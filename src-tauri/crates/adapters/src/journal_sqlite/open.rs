@@ -46,7 +46,7 @@ impl SqliteJournal {
             path: path.to_owned(),
             newer_schema: Some(schema),
             is_chained: (CHAINED..=KNOWN).contains(&schema),
-            checked: std::sync::Mutex::default(),
+            checked: parking_lot::Mutex::default(),
             is_midway: AtomicBool::default(),
         }))
     }
@@ -76,7 +76,7 @@ impl SqliteJournal {
             newer_schema,
             // A newer app may chain in another way, so its chain is not judged.
             is_chained: newer_schema.is_none(),
-            checked: std::sync::Mutex::default(),
+            checked: parking_lot::Mutex::default(),
             is_midway: AtomicBool::default(),
         })
     }
