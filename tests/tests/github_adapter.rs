@@ -20,7 +20,7 @@ use axum::{
 };
 use greenlight_adapters::{
     github::{GithubAdapter, GithubLimits},
-    slept::{BothClocks, ReadClocks},
+    sleep_detector::{BothClocks, ReadClocks},
 };
 use greenlight_engine::ports::{Builds, Credential, Dispatch, PortResult, SecretText, Secrets};
 use greenlight_tests::support::{process::Deadline, sleeping::sleeping};

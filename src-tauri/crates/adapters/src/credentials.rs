@@ -1,5 +1,5 @@
-//! The look-up of the saved credential that a call signs in with. Each call looks it up again, so that a new one works
-//! at once.
+//! The look-up of the saved credential that a call signs in with. Each call looks it up again, so
+//! that a new one works at once.
 
 use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
 use greenlight_types::{CredentialKind, ErrorCode, Failure};

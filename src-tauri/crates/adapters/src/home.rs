@@ -8,7 +8,8 @@ use std::{
 /// The variable that names the home folder on this operating system.
 const VARIABLE: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
-/// The home folder, by the environment that `variable` reads. `None` when it names no absolute path.
+/// The home folder, by the environment that `variable` reads. `None` when it names no absolute
+/// path.
 pub fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     variable(VARIABLE).map(PathBuf::from).filter(|path| path.is_absolute())
 }

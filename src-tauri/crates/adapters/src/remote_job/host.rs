@@ -1,4 +1,5 @@
-//! The engine's port `RemoteHost`, over a [`Shell`] that runs commands on the staging machine. Knows no connection.
+//! The engine's port `RemoteHost`, over a [`Shell`] that runs commands on the staging machine.
+//! Knows no connection.
 
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ impl<S: Shell> JobHost<S> {
         Self { shell }
     }
 
-    /// Calls a verb and returns the frame of its answer. Uploads the script first when the host does not have it.
+    /// Calls a verb and returns the frame of its answer. Uploads the script first when the host
+    /// does not have it.
     async fn verb(&self, host: &HostAddress, call: &VerbCall) -> PortResult<String> {
         if let Some(frame) = self.framed(host, call).await? {
             return Ok(frame);

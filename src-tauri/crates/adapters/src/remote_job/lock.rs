@@ -1,4 +1,5 @@
-//! The owner of an environment, as the verbs `holder`, `hold` and `still` print it: one line of `name=value` fields.
+//! The owner of an environment, as the verbs `holder`, `hold` and `still` print it: one line of
+//! `name=value` fields.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight_engine::ports::{Environment, Held, PortResult, Taker};

@@ -1,4 +1,5 @@
-//! Jobs on the staging machine. The app uploads one small shell script (`job.sh`) and calls its verbs.
+//! Jobs on the staging machine. The app uploads one small shell script (`job.sh`) and calls its
+//! verbs.
 //!
 //! ```text
 //! host.rs      the engine's port RemoteHost, over a Shell that runs commands
@@ -7,8 +8,8 @@
 //! lock.rs      the owner of an environment, as the verbs print it
 //! ```
 //!
-//! Every verb is idempotent. One rename decides whether a job starts or is revoked, and kernel locks tell whether it
-//! is alive. A missing result is a state of the job, never a failure.
+//! Every verb is idempotent. One rename decides whether a job starts or is revoked, and kernel
+//! locks tell whether it is alive. A missing result is a state of the job, never a failure.
 
 mod host;
 mod lock;

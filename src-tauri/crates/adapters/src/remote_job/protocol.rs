@@ -1,4 +1,5 @@
-//! The frame around the answer of a job verb, and the parsers of the answers. An answer without a frame proves nothing.
+//! The frame around the answer of a job verb, and the parsers of the answers. An answer without a
+//! frame proves nothing.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight_engine::{
@@ -11,7 +12,8 @@ use sha2::{Digest, Sha256};
 use super::lock;
 use crate::mutant::{self, Mutant};
 
-/// The frame of this nonce in the output of a command. `None` when the script is not on the host yet.
+/// The frame of this nonce in the output of a command. `None` when the script is not on the host
+/// yet.
 pub(super) fn frame(nonce: &str, printed: &str) -> PortResult<Option<String>> {
     let (open, close) = (format!("<<<JOB:{nonce}\n"), format!("\nJOB:{nonce}>>>"));
     let frame = printed.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map(|(frame, _)| frame.trim());
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_at_the_same_address_is_not_believed() {
+    fn refuses_the_answer_of_another_machine() {
         let call = VerbCall::status(&HostAddress { machine_id: "one".into(), ..at() }, "a").expect("a call");
         assert!(call.command.contains(" status a one;"), "{}", call.command);
         let printed = format!("<<<JOB:{0}\nreplaced two\nJOB:{0}>>>", call.nonce);
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_of_a_login_is_told_apart_from_the_answer() {
+    fn finds_the_frame_between_the_noise_of_a_login() {
         let call = VerbCall::status(&at(), "rally.prod.migrate.2.1.0.a1").expect("a call");
         let printed =
             format!("Welcome!\n<<<JOB:other\nfinished\n\n<<<JOB:{0}\nstate=absent\nJOB:{0}>>>\nbye", call.nonce);
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_without_a_result_is_lost_and_never_failed() {
+    fn a_job_without_a_result_is_lost() {
         for state in ["died", "rebooted", "moved"] {
             let seen = status("a", &format!("state={state} at=1700000000 bytes=12")).expect("a status");
             assert!(matches!(seen.state, JobState::Lost { .. }), "{state}");
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_whole_is_no_answer() {
+    fn refuses_incomplete_answers() {
         for line in ["", "finished soon", "state=finished at=1 bytes=2", "state=running at=x bytes=1", "state=new"] {
             assert!(status("a", line).is_err(), "{line}");
         }

@@ -13,7 +13,8 @@ use super::{host::Effect, lock};
 
 const SCRIPT: &str = include_str!("job.sh");
 
-/// The script's hash is its file name on the host, so an app never runs the verbs of another version.
+/// The script's hash is its file name on the host, so an app never runs the verbs of another
+/// version.
 static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| hex(&Sha256::digest(SCRIPT)));
 
 /// Maximum size of a job script, in bytes.
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_name_that_a_shell_could_read_otherwise_is_refused() {
+    fn refuses_names_with_shell_characters() {
         for id in ["", "a b", "$(reboot)", "-x", "../x", "a;b", "a'b"] {
             assert!(VerbCall::status(&at(), id).is_err(), "{id}");
             let job = JobSpec {
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_quotes_one_word_for_whatever_shell_the_user_has() {
+    fn a_command_quotes_one_word() {
         for call in [VerbCall::status(&at(), "a").expect("a call"), VerbCall::upload()] {
             assert_eq!(call.command.matches('\'').count(), 2, "{}", call.command);
         }
