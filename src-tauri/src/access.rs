@@ -104,7 +104,8 @@ impl Access {
         Ok(())
     }
 
-    /// Tries a credential with calls that only read. `lines` names each call that worked, also before a failure.
+    /// Tries a credential with calls that only read. `lines` names each call that worked, also
+    /// before a failure.
     pub async fn test(&self, kind: CredentialKind) -> CredentialTest {
         let mut lines = Vec::new();
         let result = self.try_out(kind, &mut lines).await;

@@ -82,8 +82,9 @@ fn is_own_page(url: &tauri::Url) -> bool {
     }
 }
 
-/// WebKitGTK draws nothing on some graphics drivers unless this variable is set before GTK starts. Setting a variable of
-/// the own process is unsafe, so the program replaces itself with a new one. Returns when that is not needed or failed.
+/// WebKitGTK draws nothing on some graphics drivers unless this variable is set before GTK starts.
+/// Setting a variable of the own process is unsafe, so the program replaces itself with a new one.
+/// Returns when that is not needed or failed.
 #[cfg(target_os = "linux")]
 fn start_with_steady_webview() {
     use std::os::unix::process::CommandExt as _;

@@ -1,5 +1,5 @@
-//! Owns the open runs: opens a run on demand and forwards to it. Refuses to open a run of the other realm, and a second
-//! run in Deploy. The engine decides about a release.
+//! Owns the open runs: opens a run on demand and forwards to it. Refuses to open a run of the other
+//! realm, and a second run in Deploy. The engine decides about a release.
 
 mod upkeep;
 
@@ -32,7 +32,8 @@ pub struct Controller {
     window: Arc<Window>,
     redactor: Arc<Redactor>,
     open: Mutex<BTreeMap<RunId, Release>>,
-    /// Held from the check of the other runs to the start of Deploy, so that two requests cannot both pass the check.
+    /// Held from the check of the other runs to the start of Deploy, so that two requests cannot
+    /// both pass the check.
     deploying: Mutex<()>,
 }
 
@@ -166,7 +167,8 @@ impl Controller {
     /// The open run. Opens it first when it is closed.
     async fn release(&self, run: &RunId) -> Result<Release, Failure> {
         let mut open = self.open.lock().await;
-        // A run that failed to write its journal has stopped. Opening it again puts its running step in doubt.
+        // A run that failed to write its journal has stopped. Opening it again puts its running
+        // step in doubt.
         if let Some(release) = open.get(run).filter(|release| !release.is_over()) {
             return Ok(release.clone());
         }

@@ -1,4 +1,5 @@
-//! Reads runs from the journals of both realms: the list, the events, the output lines. Changes nothing.
+//! Reads runs from the journals of both realms: the list, the events, the output lines. Changes
+//! nothing.
 
 use std::sync::Arc;
 

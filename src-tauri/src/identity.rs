@@ -1,4 +1,5 @@
-//! Who acts: the person, this computer, and the accounts at GitHub and AWS that the saved credentials belong to.
+//! Who acts: the person, this computer, and the accounts at GitHub and AWS that the saved
+//! credentials belong to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,8 +45,8 @@ impl Identity {
         Ok(Actor { person, computer: self.computer.clone(), app_version, github_login, aws_identity })
     }
 
-    /// Asks GitHub and AWS which accounts the credentials belong to. Without an answer the journal does not name them:
-    /// the steps report the cause.
+    /// Asks GitHub and AWS which accounts the credentials belong to. Without an answer the journal
+    /// does not name them: the steps report the cause.
     pub async fn ask(&self, ports: &Ports) {
         let asked = async { tokio::join!(ports.builds.whoami(), ports.identity.whoami()) };
         let Ok((github, aws)) = tokio::time::timeout(ASK_MAX, asked).await else { return };

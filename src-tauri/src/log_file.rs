@@ -1,5 +1,5 @@
-//! The log file of the app in the data folder, for finding faults. Its level is INFO and no environment variable changes
-//! that: client libraries write secrets at finer levels.
+//! The log file of the app in the data folder, for finding faults. Its level is INFO and no
+//! environment variable changes that: client libraries write secrets at finer levels.
 
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::Subsc
 /// Number of daily files that are kept.
 const FILES_MAX: usize = 7;
 
-/// Starts the log file; dropping the guard ends it. `None` when the folder is not writable: the app works without.
+/// Starts the log file; dropping the guard ends it. `None` when the folder is not writable: the app
+/// works without.
 pub fn start(folder: &Path) -> Option<WorkerGuard> {
     let file = Builder::new()
         .rotation(Rotation::DAILY)

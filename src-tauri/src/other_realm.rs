@@ -1,5 +1,5 @@
-//! The journal of the other realm: practice in a production window, production in a practice window. History lists its
-//! runs; this window never writes to it and never continues its runs.
+//! The journal of the other realm: practice in a production window, production in a practice
+//! window. History lists its runs; this window never writes to it and never continues its runs.
 
 use std::{
     collections::BTreeSet,
@@ -24,7 +24,8 @@ impl OtherRealm {
         Self { file: folder.map(|folder| folder.join("journal.sqlite")), listed: Mutex::default() }
     }
 
-    /// Opens the journal for one read: its own window may write, move or replace the file at any time.
+    /// Opens the journal for one read: its own window may write, move or replace the file at any
+    /// time.
     async fn open(&self) -> Option<SqliteJournal> {
         let file = self.file.as_deref()?;
         match SqliteJournal::open_to_read(file).await {

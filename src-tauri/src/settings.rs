@@ -1,5 +1,5 @@
-//! Settings of this computer: the person, and the profile values that a person confirmed. They are kept in the journal's
-//! file.
+//! Settings of this computer: the person, and the profile values that a person confirmed. They are
+//! kept in the journal's file.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ impl Settings {
         Self { journal, systems }
     }
 
-    /// The profile with the confirmed values. A value that a newer profile does not accept is left out, so the app asks
-    /// for it again.
+    /// The profile with the confirmed values. A value that a newer profile does not accept is left
+    /// out, so the app asks for it again.
     pub async fn profile(&self) -> Result<Profile, Failure> {
         let mut profile = self.systems.profile().clone();
         for setting in self.journal.settings(PROFILE).await? {

@@ -9,8 +9,8 @@ use crate::{
     composition::{self, Composition},
 };
 
-/// The composition, once it exists. After a failure the next command composes again, so that "Try again" works after the
-/// other window was closed or the profile was corrected.
+/// The composition, once it exists. After a failure the next command composes again, so that "Try
+/// again" works after the other window was closed or the profile was corrected.
 pub struct Startup {
     options: Options,
     handle: AppHandle,

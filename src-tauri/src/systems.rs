@@ -1,4 +1,5 @@
-//! The outside systems that releases act on: the real ones, or the pretend production. The arguments choose once.
+//! The outside systems that releases act on: the real ones, or the pretend production. The
+//! arguments choose once.
 //!
 //! Makes the adapters from a profile. An adapter never sees a profile.
 
@@ -135,8 +136,8 @@ impl Systems {
             .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, summary).because("this is production, not practice"))
     }
 
-    /// The adapters for a profile. Practice takes every address from the pretend production, never from a profile, a
-    /// journal or a person, so it cannot reach a real system.
+    /// The adapters for a profile. Practice takes every address from the pretend production, never
+    /// from a profile, a journal or a person, so it cannot reach a real system.
     pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
         let (host, site): (Arc<dyn RemoteHost>, Arc<dyn Site>) =
             (Arc::new(SshHost::new(Arc::clone(&self.secrets))), Arc::new(SiteAdapter::new()?));

@@ -1,5 +1,5 @@
-//! The engine's port `Screen`: hints as events of Tauri, output lines in batches over channels. Both may lose messages
-//! when the page is slow, because the journal and the spool have everything.
+//! The engine's port `Screen`: hints as events of Tauri, output lines in batches over channels.
+//! Both may lose messages when the page is slow, because the journal and the spool have everything.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Background work of the controller: opens the active run when the app starts, closes ended runs, and keeps the
-//! computer awake while a changing step runs.
+//! Background work of the controller: opens the active run when the app starts, closes ended runs,
+//! and keeps the computer awake while a changing step runs.
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ pub(super) async fn look_after(controller: Arc<Controller>) {
     }
 }
 
-/// Opens the run that was active when the app closed. Its running step is then in doubt, and the engine asks the outside
-/// system.
+/// Opens the run that was active when the app closed. Its running step is then in doubt, and the
+/// engine asks the outside system.
 async fn reopen(controller: &Controller) {
     match controller.newest_active().await {
         None => {}

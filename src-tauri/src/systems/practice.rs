@@ -1,4 +1,5 @@
-//! The process of the pretend production: attaches to it, or starts it, and keeps it alive while the window is open.
+//! The process of the pretend production: attaches to it, or starts it, and keeps it alive while
+//! the window is open.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,8 +26,8 @@ use parking_lot::RwLock;
 /// Interval of keep-alive calls. The process ends after thirty minutes without one.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Addresses of the pretend production. Only a handle of its process makes them, so a profile, a journal or a person
-/// cannot name another address.
+/// Addresses of the pretend production. Only a handle of its process makes them, so a profile, a
+/// journal or a person cannot name another address.
 pub struct PracticeEndpoints {
     pub git_url: String,
     pub repository: String,
@@ -88,7 +89,8 @@ impl Practice {
         self.clock.clone()
     }
 
-    /// The credentials of the pretend production, in memory: practice never opens the keychain of this computer.
+    /// The credentials of the pretend production, in memory: practice never opens the keychain of
+    /// this computer.
     pub async fn secrets(&self) -> Result<Arc<dyn Secrets>, Failure> {
         let secrets = MemorySecrets::default();
         for credential in self.handle().credentials() {
@@ -127,7 +129,8 @@ fn unreachable(error: &std::io::Error) -> Failure {
     Failure::new(ErrorCode::Unreachable, "reach the pretend production").because_of(error)
 }
 
-/// Ends with the window. Starts the process again when it died: it finds its state and its ports on disk.
+/// Ends with the window. Starts the process again when it died: it finds its state and its ports on
+/// disk.
 async fn keep_alive(folder: PathBuf, speed: u32, handle: std::sync::Weak<RwLock<Handle>>) {
     loop {
         tokio::time::sleep(KEEP_ALIVE_INTERVAL).await;

@@ -1,5 +1,6 @@
-//! Guards of a practice around the ports that get an address with each call: the host that a person enters, the page that
-//! a journal names. A guard refuses every address that is not of the pretend production before anything is sent.
+//! Guards of a practice around the ports that get an address with each call: the host that a person
+//! enters, the page that a journal names. A guard refuses every address that is not of the pretend
+//! production before anything is sent.
 
 use std::{sync::Arc, time::Duration};
 

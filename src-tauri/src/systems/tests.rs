@@ -1,5 +1,6 @@
-//! No connection of a practice leaves this computer. The test runs itself again in a network namespace that has loopback
-//! only. There the kernel counts every packet without a route (`OutNoRoutes` of /proc/net/snmp).
+//! No connection of a practice leaves this computer. The test runs itself again in a network
+//! namespace that has loopback only. There the kernel counts every packet without a route
+//! (`OutNoRoutes` of /proc/net/snmp).
 
 use std::{process::Command, time::Duration};
 
@@ -66,7 +67,8 @@ async fn practice_systems(folder: &Path) -> Systems {
     }
 }
 
-/// Calls every port with the names of production. The guards refuse the calls that name a real address.
+/// Calls every port with the names of production. The guards refuse the calls that name a real
+/// address.
 async fn call_everything(systems: &Systems) {
     let ports = systems.ports(&production_profile()).expect("ports");
     ports.git.refresh().await.expect("the pretend repository");
