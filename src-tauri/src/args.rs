@@ -12,7 +12,7 @@ use greenlight_types::Realm;
 /// The use of the executable that the arguments ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invocation {
-    /// Open a window.
+    /// Open a window with these options.
     Window(Options),
     /// Serve the pretend production.
     RehearsalWorld {

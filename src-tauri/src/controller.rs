@@ -23,7 +23,7 @@ use crate::{
     ui_port::Window,
 };
 
-/// The open runs.
+/// The owner of the open runs.
 pub struct Controller {
     systems: Arc<Systems>,
     settings: Arc<Settings>,

@@ -14,7 +14,7 @@ use crate::{
 
 const PAGE: Call = Call::read("read the production log", "logs:FilterLogEvents");
 
-/// One log group.
+/// The log group of the service.
 #[derive(Debug)]
 pub struct CloudWatchLogs {
     access: AwsAccess,

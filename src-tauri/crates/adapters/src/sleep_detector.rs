@@ -19,9 +19,9 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Both clocks at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct BothClocks {
-    /// Wall clock.
+    /// Runs during a sleep, and a person can set it.
     pub wall: SystemTime,
-    /// Monotonic clock.
+    /// Stops during a sleep, except on Windows.
     pub awake: Instant,
 }
 
