@@ -99,7 +99,9 @@ test-adapter-mutants: ## seeded defects of the adapters, each of which a test ag
 simulate-mutants: ## seeded defects of the engine, each of which the checker has to find: make simulate-mutants SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --features mutants --bin mutants -- $(or $(SEEDS),10000)
 
-lint: ui/dist/index.html ## formatting, types and lints; warnings are errors
+lint: ui/dist/index.html ## formatting, types, lints and the rules of the house; warnings are errors
+	python3 -m unittest discover -s tests/lint
+	python3 tests/lint/house.py --only cited-id,documented-file
 	cd ui && npm run check && npm run lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings

@@ -1,23 +1,28 @@
-//! The Access page: saves, tests and removes credentials. Secrets go to the keychain and never come back.
+//! The Access page: saves, tests and removes credentials. A saved secret is never shown again.
 
+use std::sync::Arc;
+
+use greenlight_adapters::{
+    credentials::{self, kind_of},
+    home, ssh,
+};
 use greenlight_engine::ports::{Credential, Ports, SecretText};
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile};
 
-use crate::controller::{Controller, expand_home};
+use crate::{controller::Controller, identity::Identity, settings::Settings, systems::Systems};
 
-/// Longest text of a credential, in bytes.
-const LONGEST: usize = 8_192;
+/// Maximum size of a credential, in bytes.
+const CREDENTIAL_MAX: usize = 8_192;
 
-/// Credentials of one controller.
-pub struct Access<'a> {
-    controller: &'a Controller,
+/// The credentials on this computer.
+pub struct Access {
+    pub systems: Arc<Systems>,
+    pub settings: Arc<Settings>,
+    pub identity: Arc<Identity>,
+    pub runs: Arc<Controller>,
 }
 
-impl<'a> Access<'a> {
-    pub fn new(controller: &'a Controller) -> Self {
-        Self { controller }
-    }
-
+impl Access {
     pub async fn list(&self) -> Result<Vec<CredentialView>, Failure> {
         let mut views = Vec::new();
         for kind in [CredentialKind::Github, CredentialKind::Aws, CredentialKind::StagingKey] {
@@ -27,8 +32,8 @@ impl<'a> Access<'a> {
     }
 
     async fn view(&self, kind: CredentialKind) -> Result<CredentialView, Failure> {
-        let secrets = self.controller.world().secrets();
-        let setting = self.controller.journal().setting(setting_key(kind)).await?;
+        let secrets = self.systems.secrets();
+        let setting = self.settings.get(setting_key(kind)).await?;
         let (credential, problem) = match secrets.get(kind).await {
             Ok(credential) => (credential, None),
             Err(failure) => (None, Some(failure)),
@@ -52,7 +57,7 @@ impl<'a> Access<'a> {
 
     pub async fn save_github(&self, token: String) -> Result<(), Failure> {
         let token = secret("token", &token)?;
-        self.save(CredentialKind::Github, Credential::Github { token }).await
+        self.save(Credential::Github { token }).await
     }
 
     pub async fn save_aws(&self, key_id: String, secret_key: String, session: Option<String>) -> Result<(), Failure> {
@@ -60,38 +65,38 @@ impl<'a> Access<'a> {
         let secret_key = secret("secret", &secret_key)?;
         let session =
             session.filter(|text| !text.trim().is_empty()).map(|text| secret("session", &text)).transpose()?;
-        self.save(CredentialKind::Aws, Credential::Aws { key_id, secret: secret_key, session }).await
+        self.save(Credential::Aws { key_id, secret: secret_key, session }).await
     }
 
     pub async fn save_staging_key(&self, path: String, passphrase: Option<String>) -> Result<(), Failure> {
-        let file = expand_home(path.trim());
+        let file = home::expand(path.trim());
         if !file.is_absolute() || !file.is_file() {
             return Err(refuse("path", "No file is there. Give the full path, such as ~/.ssh/rallyE1.pem."));
         }
-        // Spaces may belong to a passphrase; nothing is trimmed.
+        // Not trimmed: a passphrase may begin or end with spaces.
         let passphrase = passphrase.filter(|text| !text.is_empty()).map(SecretText::new);
         let path = file.display().to_string();
-        self.save(CredentialKind::StagingKey, Credential::StagingKey { path, passphrase }).await
+        self.save(Credential::StagingKey { path, passphrase }).await
     }
 
-    async fn save(&self, kind: CredentialKind, credential: Credential) -> Result<(), Failure> {
+    async fn save(&self, credential: Credential) -> Result<(), Failure> {
         self.refuse_while_changing().await?;
-        let person = self.controller.actor().await?.person;
-        self.controller.world().secrets().set(&credential).await?;
-        self.controller.forget_identity().await;
-        self.controller.keep(setting_key(kind), &shown(&credential), &person).await
+        let person = self.settings.named_person().await?;
+        self.systems.secrets().set(&credential).await?;
+        self.identity.forget_accounts();
+        self.settings.set(setting_key(kind_of(&credential)), &shown(&credential), &person).await
     }
 
     pub async fn remove(&self, kind: CredentialKind) -> Result<(), Failure> {
         self.refuse_while_changing().await?;
-        self.controller.world().secrets().remove(kind).await?;
-        self.controller.forget_identity().await;
-        self.controller.journal().remove_setting(setting_key(kind)).await
+        self.systems.secrets().remove(kind).await?;
+        self.identity.forget_accounts();
+        self.settings.remove(setting_key(kind)).await
     }
 
-    /// RELEASE.md 10: Remove and Replace are refused during a changing step.
+    /// Remove and Replace are refused during a changing step (docs/releases.md#credentials).
     async fn refuse_while_changing(&self) -> Result<(), Failure> {
-        if self.controller.is_changing().await {
+        if self.runs.is_changing().await {
             return Err(Failure::new(ErrorCode::NotAllowedNow, "change the credential")
                 .because("a step that changes something is under way")
                 .hint("Wait until the step has ended."));
@@ -99,7 +104,8 @@ impl<'a> Access<'a> {
         Ok(())
     }
 
-    /// Tries a credential by reading with it; what worked before a failure is told too.
+    /// Tries a credential with calls that only read. `lines` names each call that worked, also
+    /// before a failure.
     pub async fn test(&self, kind: CredentialKind) -> CredentialTest {
         let mut lines = Vec::new();
         let result = self.try_out(kind, &mut lines).await;
@@ -107,8 +113,8 @@ impl<'a> Access<'a> {
     }
 
     async fn try_out(&self, kind: CredentialKind, lines: &mut Vec<String>) -> Result<(), Failure> {
-        let profile = self.controller.profile().await?;
-        let ports = self.controller.world().ports(&profile)?;
+        let profile = self.settings.profile().await?;
+        let ports = self.systems.ports(&profile)?;
         match kind {
             CredentialKind::Github => try_github(&ports, &profile, lines).await,
             CredentialKind::Aws => try_aws(&ports, &profile, lines).await,
@@ -117,12 +123,8 @@ impl<'a> Access<'a> {
     }
 
     async fn try_key(&self, lines: &mut Vec<String>) -> Result<(), Failure> {
-        let kind = CredentialKind::StagingKey;
-        let saved = self.controller.world().secrets().get(kind).await?;
-        let Some(Credential::StagingKey { path, passphrase }) = saved else {
-            return Err(Failure::new(ErrorCode::CredentialMissing, "try the staging machine key"));
-        };
-        let told = self.controller.world().read_key(&path, passphrase.as_ref()).await?;
+        let key = credentials::staging_key(&**self.systems.secrets(), "try the staging machine key").await?;
+        let told = ssh::read_key(&key).await?;
         lines.push(format!("Works: the key can be read ({told})."));
         lines.push("Whether the staging machine accepts it shows at Deploy, when its address is known.".to_owned());
         Ok(())
@@ -187,7 +189,7 @@ fn used_for(kind: CredentialKind) -> &'static [&'static str] {
     }
 }
 
-/// What may be shown of a credential.
+/// The part of a credential that is shown.
 fn shown(credential: &Credential) -> String {
     match credential {
         Credential::Github { token } => ends_in(token.expose()),
@@ -197,7 +199,7 @@ fn shown(credential: &Credential) -> String {
     }
 }
 
-/// The last four characters of a secret that is long enough to lose them.
+/// The last four characters of a secret of at least 16 characters.
 fn ends_in(secret: &str) -> String {
     let count = secret.chars().count();
     if count < 16 {
@@ -213,7 +215,7 @@ fn secret(field: &str, text: &str) -> Result<SecretText, Failure> {
 
 fn one_word(field: &str, text: &str) -> Result<String, Failure> {
     let text = text.trim();
-    if text.is_empty() || text.len() > LONGEST || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if text.is_empty() || text.len() > CREDENTIAL_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(refuse(field, "Paste it as one word, without spaces or line breaks."));
     }
     Ok(text.to_owned())
@@ -228,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_secret_at_most_the_last_four_characters_are_shown() {
+    fn shows_at_most_four_characters_of_a_secret() {
         assert_eq!(ends_in("ghp_0123456789abcdef"), "ends in cdef");
         assert_eq!(ends_in("hunter2"), "saved");
         let aws = Credential::Aws {
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_secret_is_trimmed_and_a_broken_one_refused() {
+    fn trims_a_pasted_secret_and_refuses_two_words() {
         assert_eq!(one_word("token", " abc\n").expect("a word"), "abc");
         assert_eq!(one_word("token", "a b").expect_err("two words").params["field"], "token");
     }

@@ -1,51 +1,52 @@
-//! What the app was started with. Practice unless production is asked for (RELEASE.md 9).
+//! The arguments of the app. The realm is practice unless the arguments ask for production
+//! (docs/releases.md#practice-and-production).
 
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
+use greenlight_adapters::home;
 use greenlight_types::Realm;
 
-/// How the executable is used.
+/// The use of the executable that the arguments ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// A window.
+pub enum Invocation {
+    /// Open a window with these options.
     Window(Options),
-    /// The pretend production as a process of its own.
+    /// Serve the pretend production.
     RehearsalWorld {
-        /// Its state.
+        /// Folder of its state.
         folder: PathBuf,
-        /// Speed of its clock from its first moment on: whoever started it may be gone before it serves.
+        /// Clock speed from the start on: the window may end before it could set the speed.
         speed: u32,
     },
-    /// Say how it is used.
+    /// Print the usage.
     Help,
-    /// Say the version.
+    /// Print the version.
     Version,
 }
 
 /// Settings of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Where releases act.
     pub realm: Realm,
     /// A profile instead of the built-in one.
     pub profile: Option<PathBuf>,
-    /// Where the record is kept; a place per realm when absent.
-    pub data_dir: Option<PathBuf>,
-    /// Speed of the practice clock at the start.
+    /// Data folder. `None` for the default one of the realm.
+    pub data_folder: Option<PathBuf>,
+    /// Clock speed of practice at the start.
     pub speed: u32,
-    /// A file that says what goes wrong in the practice.
+    /// File with the troubles of a practice.
     pub scenario: Option<PathBuf>,
-    /// Where the record of the other of production and practice is kept, to be read beside this one.
-    pub beside: Option<PathBuf>,
+    /// Data folder of the other realm, to read.
+    pub other_realm_folder: Option<PathBuf>,
 }
 
-/// Fastest practice clock.
-pub const FASTEST: u32 = 600;
+/// Maximum clock speed of practice.
+pub const SPEED_MAX: u32 = 600;
 
-/// What `--help` says.
+/// The text of `--help`.
 pub const HELP: &str = "greenlight                           practise a release on a pretend production
 greenlight --production              release Rally for real
 greenlight --profile FILE            release what this profile describes, for real
@@ -59,26 +60,26 @@ greenlight --profile FILE            release what this profile describes, for re
 ///
 /// # Errors
 /// A sentence naming the argument that is not understood.
-pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String> {
+pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, String> {
     let mut rest = arguments.into_iter();
-    let (mut profile, mut data_dir, mut speed, mut scenario) = (None, None, None, None);
+    let (mut profile, mut data_folder, mut speed, mut scenario) = (None, None, None, None);
     let (mut practice, mut production) = (false, false);
     while let Some(argument) = rest.next() {
         let name = argument.to_string_lossy().into_owned();
         let mut value = || rest.next().ok_or_else(|| format!("{name} needs a value"));
         match name.as_str() {
-            "--help" | "-h" => return Ok(Use::Help),
-            "--version" | "-V" => return Ok(Use::Version),
+            "--help" | "-h" => return Ok(Invocation::Help),
+            "--version" | "-V" => return Ok(Invocation::Version),
             "--rehearsal-world" => {
                 let folder = value()?.into();
-                return Ok(Use::RehearsalWorld { folder, speed: a_speed(&name, &value()?)? });
+                return Ok(Invocation::RehearsalWorld { folder, speed: parse_speed(&name, &value()?)? });
             }
             "--profile" => profile = Some(PathBuf::from(value()?)),
-            "--data-dir" => data_dir = Some(PathBuf::from(value()?)),
+            "--data-dir" => data_folder = Some(PathBuf::from(value()?)),
             "--scenario" => scenario = Some(PathBuf::from(value()?)),
             "--practice" => practice = true,
             "--production" => production = true,
-            "--speed" => speed = Some(a_speed(&name, &value()?)?),
+            "--speed" => speed = Some(parse_speed(&name, &value()?)?),
             _ => return Err(format!("\u{201c}{name}\u{201d} is not understood")),
         }
     }
@@ -93,29 +94,37 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Use, String
         return Err("--scenario is for practice only".to_owned());
     }
     let realm = if is_real { Realm::Production } else { Realm::Practice };
-    Ok(Use::Window(Options { realm, profile, data_dir, speed: speed.unwrap_or(1), scenario, beside: None }))
+    Ok(Invocation::Window(Options {
+        realm,
+        profile,
+        data_folder,
+        speed: speed.unwrap_or(1),
+        scenario,
+        other_realm_folder: None,
+    }))
 }
 
-fn a_speed(name: &str, text: &std::ffi::OsStr) -> Result<u32, String> {
+fn parse_speed(name: &str, text: &std::ffi::OsStr) -> Result<u32, String> {
     let number = text.to_str().and_then(|text| text.parse().ok());
-    let in_range = number.filter(|number| (1..=FASTEST).contains(number));
-    in_range.ok_or_else(|| format!("{name} needs a number from 1 to {FASTEST}"))
+    let in_range = number.filter(|number| (1..=SPEED_MAX).contains(number));
+    in_range.ok_or_else(|| format!("{name} needs a number from 1 to {SPEED_MAX}"))
 }
 
-/// What a window starts the pretend production with.
-pub fn of_rehearsal_world(folder: &Path, speed: u32) -> [OsString; 3] {
+/// Arguments that serve the pretend production.
+pub fn rehearsal_arguments(folder: &Path, speed: u32) -> [OsString; 3] {
     ["--rehearsal-world".into(), folder.into(), speed.to_string().into()]
 }
 
-/// Where the record is kept when nobody says otherwise; `None` when this computer names no home.
-pub fn usual_data_dir(realm: Realm, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+/// The default data folder of a realm. `None` when the computer names no home folder.
+pub fn default_data_folder(realm: Realm, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let path = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || home::folder(&variable);
     let base = if cfg!(target_os = "windows") {
         path("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {
-        path("HOME").map(|home| home.join("Library/Application Support"))
+        home().map(|home| home.join("Library/Application Support"))
     } else {
-        path("XDG_DATA_HOME").or_else(|| path("HOME").map(|home| home.join(".local/share")))
+        path("XDG_DATA_HOME").or_else(|| home().map(|home| home.join(".local/share")))
     };
     let folder = match realm {
         Realm::Production => "production",
@@ -128,12 +137,12 @@ pub fn usual_data_dir(realm: Realm, variable: impl Fn(&str) -> Option<OsString>)
 mod tests {
     use super::*;
 
-    fn read_text(text: &str) -> Result<Use, String> {
+    fn read_text(text: &str) -> Result<Invocation, String> {
         read(text.split_whitespace().map(OsString::from))
     }
 
     fn window(text: &str) -> Options {
-        let Ok(Use::Window(options)) = read_text(text) else { panic!("{text} opens no window") };
+        let Ok(Invocation::Window(options)) = read_text(text) else { panic!("{text} opens no window") };
         options
     }
 
@@ -146,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pretend_production_is_started_with_the_speed_of_its_window() {
+    fn rehearsal_arguments_carry_folder_and_speed() {
         let folder = PathBuf::from("a world");
-        assert_eq!(read(of_rehearsal_world(&folder, 60)), Ok(Use::RehearsalWorld { folder, speed: 60 }));
+        assert_eq!(read(rehearsal_arguments(&folder, 60)), Ok(Invocation::RehearsalWorld { folder, speed: 60 }));
     }
 
     #[test]
-    fn what_does_not_fit_together_is_refused() {
+    fn refuses_arguments_that_contradict_each_other() {
         for bad in [
             "--practice --production",
             "--profile",
@@ -172,9 +181,9 @@ mod tests {
     fn practice_and_production_never_share_a_directory() {
         let home =
             |name: &str| (name == "HOME" || name == "LOCALAPPDATA").then(|| std::env::temp_dir().into_os_string());
-        let practice = usual_data_dir(Realm::Practice, home).expect("a place");
-        let production = usual_data_dir(Realm::Production, home).expect("a place");
+        let practice = default_data_folder(Realm::Practice, home).expect("a place");
+        let production = default_data_folder(Realm::Production, home).expect("a place");
         assert!(!practice.starts_with(&production) && !production.starts_with(&practice));
-        assert_eq!(usual_data_dir(Realm::Practice, |_| None), None);
+        assert_eq!(default_data_folder(Realm::Practice, |_| None), None);
     }
 }

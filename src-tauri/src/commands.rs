@@ -24,7 +24,7 @@ macro_rules! step_commands {
             app: tauri::State<'_, $crate::startup::Startup>,
             run: greenlight_types::RunId,
         ) -> $crate::command_error::CommandResult<greenlight_types::StepPlan> {
-            Ok(app.ready().await?.plan(&run, greenlight_types::StepId::$step).await?)
+            Ok(app.ready().await?.runs.plan(&run, greenlight_types::StepId::$step).await?)
         }
 
         /// Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events.
@@ -37,7 +37,7 @@ macro_rules! step_commands {
             token: Option<String>,
         ) -> $crate::command_error::CommandResult<()> {
             let step = greenlight_types::StepId::$step;
-            app.ready().await?.act(&run, greenlight_engine::release::Act::Run { step, plan_hash, token }).await?;
+            app.ready().await?.runs.act(&run, greenlight_engine::release::Act::Run { step, plan_hash, token }).await?;
             Ok(())
         }
 
@@ -48,7 +48,7 @@ macro_rules! step_commands {
             app: tauri::State<'_, $crate::startup::Startup>,
             run: greenlight_types::RunId,
         ) -> $crate::command_error::CommandResult<greenlight_types::Observation> {
-            Ok(app.ready().await?.observe(&run, greenlight_types::StepId::$step).await?)
+            Ok(app.ready().await?.runs.observe(&run, greenlight_types::StepId::$step).await?)
         }
     };
 }

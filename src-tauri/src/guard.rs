@@ -2,10 +2,7 @@
 //!
 //! Each guard is a port that cleans and forwards; none decides anything.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use greenlight_engine::{
@@ -15,6 +12,7 @@ use greenlight_engine::{
     spool::{Reached, Spool},
 };
 use greenlight_types::{Actor, CredentialKind, Event, EventBody, Failure, LineSource, Live, LogLine, RunId, Timestamp};
+use parking_lot::Mutex;
 
 /// A journal that gets no secrets.
 pub struct CleanJournal {
@@ -51,7 +49,7 @@ struct Sources(Mutex<HashMap<(RunId, LineSource), redact::Lines>>);
 
 impl Sources {
     fn clean(&self, redactor: &Redactor, run: &RunId, source: LineSource, lines: &[LogLine]) -> Vec<LogLine> {
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = self.0.lock();
         let state = sources.entry((run.clone(), source)).or_default();
         lines.iter().map(|line| LogLine { text: state.next(redactor, &line.text), ..line.clone() }).collect()
     }

@@ -1,18 +1,26 @@
-//! The desktop shell: the only crate that depends on tauri. It composes the parts and forwards what the page asks.
+//! The desktop shell: the only crate that depends on tauri. Makes the parts of the app and forwards
+//! the calls of the page.
 
 mod access;
 mod app;
 mod args;
-mod beside;
 mod bindings;
+mod browser;
 mod command_error;
 mod commands;
+mod composition;
 mod controller;
+mod documents;
 mod guard;
-mod record;
+mod history;
+mod identity;
+mod info;
+mod log_file;
+mod other_realm;
+mod settings;
 mod startup;
+mod systems;
 mod ui_port;
-mod world;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -22,13 +30,13 @@ const _: () = assert!(
     "build the app without the feature mutants"
 );
 
-/// Reads the arguments and does what they say.
+/// Runs the app as the arguments say.
 pub fn main() -> ExitCode {
     match args::read(std::env::args_os().skip(1)) {
-        Ok(args::Use::Window(options)) => app::open(options),
-        Ok(args::Use::RehearsalWorld { folder, speed }) => world::serve_rehearsal(&folder, speed),
-        Ok(args::Use::Help) => say(args::HELP),
-        Ok(args::Use::Version) => say(concat!("greenlight ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(args::Invocation::Window(options)) => app::open(options),
+        Ok(args::Invocation::RehearsalWorld { folder, speed }) => systems::serve_rehearsal(&folder, speed),
+        Ok(args::Invocation::Help) => say(args::HELP),
+        Ok(args::Invocation::Version) => say(concat!("greenlight ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(problem) => {
             complain(&format!("{problem}\n\n{}", args::HELP));
             ExitCode::from(2)
@@ -37,12 +45,12 @@ pub fn main() -> ExitCode {
 }
 
 fn say(text: &str) -> ExitCode {
-    // A closed pipe is the reader's wish, not our failure.
+    // A closed pipe is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 
-/// Tells whoever started the program from a command line; the window tells everybody else.
+/// Prints a problem for a person at a command line. The window shows it too.
 fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
 }

@@ -1,31 +1,32 @@
-//! The app between opening its window and being ready: every command waits for the composition.
-
-use std::sync::Arc;
+//! The time between opening the window and being ready: every command waits for the composition.
 
 use greenlight_types::Failure;
 use tauri::AppHandle;
 use tokio::sync::OnceCell;
 
-use crate::{app, args::Options, controller::Controller};
+use crate::{
+    args::Options,
+    composition::{self, Composition},
+};
 
-/// The controller, once it is composed. A composition that fails is tried again by the next command, so that "Try
-/// again" works after the other window was closed or the profile corrected.
+/// The composition, once it exists. After a failure the next command composes again, so that "Try
+/// again" works after the other window was closed or the profile was corrected.
 pub struct Startup {
     options: Options,
     handle: AppHandle,
-    controller: OnceCell<Arc<Controller>>,
+    composition: OnceCell<Composition>,
 }
 
 impl Startup {
     pub fn new(options: Options, handle: AppHandle) -> Self {
-        Self { options, handle, controller: OnceCell::new() }
+        Self { options, handle, composition: OnceCell::new() }
     }
 
-    /// The controller; composes it when nobody did.
+    /// Returns the composition, or makes it.
     ///
     /// # Errors
-    /// Why the app cannot work: the data is open elsewhere, the profile is bad, the pretend production does not start.
-    pub async fn ready(&self) -> Result<Arc<Controller>, Failure> {
-        self.controller.get_or_try_init(|| app::compose(&self.options, &self.handle)).await.cloned()
+    /// See [`composition::compose`].
+    pub async fn ready(&self) -> Result<&Composition, Failure> {
+        self.composition.get_or_try_init(|| composition::compose(&self.options, &self.handle)).await
     }
 }

@@ -1,28 +1,27 @@
-//! How the engine reaches the screen: hints as events, lines through channels in batches, both lossy on purpose.
-//!
-//! Says nothing that is not already in the journal or the spool, and waits for nobody.
+//! The engine's port `Screen`: hints as events of Tauri, output lines in batches over channels.
+//! Both may lose messages when the page is slow, because the journal and the spool have everything.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use greenlight_engine::ports::Screen;
-use greenlight_types::{LineSource, Lines, Live, LogLine, RunId};
-use tauri::{AppHandle, ipc::Channel};
+use greenlight_types::{LineSource, Lines, Live, LogLine, Profile, Realm, RunId};
+use parking_lot::Mutex;
+use tauri::{AppHandle, Manager as _, ipc::Channel};
 use tokio::sync::{Notify, mpsc};
 
 use crate::bindings;
 
-/// How long lines are gathered before they go to the page.
+/// The window's label, as the capability file names it.
+pub const MAIN: &str = "main";
+
+/// Time in which lines are gathered to one batch.
 const BATCH: Duration = Duration::from_millis(75);
-/// Lines in one batch at most; the page reads the rest from the spool.
-const MOST_LINES: usize = 2_000;
-/// Pieces waiting for the next batch at most; more are left out.
-const MOST_PIECES: usize = 1_024;
-/// Pages that follow at most; the oldest goes.
-const MOST_FOLLOWERS: usize = 8;
+/// Maximum number of lines in one batch. The page reads the rest from the spool.
+const LINES_MAX: usize = 2_000;
+/// Maximum number of pieces that wait for a batch. Further ones are dropped.
+const PIECES_MAX: usize = 1_024;
+/// Maximum number of followers. A further one replaces the oldest.
+const FOLLOWERS_MAX: usize = 8;
 
 type Followers = Arc<Mutex<Vec<(RunId, Channel<Lines>)>>>;
 
@@ -35,27 +34,52 @@ pub struct Window {
 }
 
 impl Window {
-    /// Starts the task that sends lines; ends with the last handle of this window.
+    /// Starts the task that sends lines. It ends when this window is dropped.
     pub fn new(handle: AppHandle) -> Self {
-        let (pieces, arriving) = mpsc::channel(MOST_PIECES);
+        let (pieces, arriving) = mpsc::channel(PIECES_MAX);
         let followers = Followers::default();
         tauri::async_runtime::spawn(send(arriving, Arc::clone(&followers)));
         Self { handle, pieces, followers, moved: Arc::new(Notify::new()) }
     }
 
-    /// Sends lines of a run to this channel from now on.
+    /// Sends the lines of a run to this channel from now on.
     pub fn follow(&self, run: RunId, channel: Channel<Lines>) {
-        let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
-        if followers.len() >= MOST_FOLLOWERS {
+        let mut followers = self.followers.lock();
+        if followers.len() >= FOLLOWERS_MAX {
             followers.remove(0);
         }
         followers.push((run, channel));
     }
 
-    /// Wakes whoever looks after the open runs when one of them moved.
+    /// Notified when a run has new events.
     pub fn on_moved(&self) -> Arc<Notify> {
         Arc::clone(&self.moved)
     }
+}
+
+impl Window {
+    pub fn set_title(&self, realm: Realm, profile: &Profile) {
+        if let Some(main) = self.handle.get_webview_window(MAIN)
+            && let Err(error) = main.set_title(&title(realm, Some(profile)))
+        {
+            tracing::warn!(%error, "the title cannot be set");
+        }
+    }
+}
+
+/// The title begins with PRODUCTION or PRACTICE, which a narrow title bar still shows
+/// (docs/releases.md#practice-and-production).
+pub fn title(realm: Realm, profile: Option<&Profile>) -> String {
+    let word = match realm {
+        Realm::Production => "PRODUCTION",
+        Realm::Practice => "PRACTICE",
+    };
+    let product = profile.map(|profile| format!(" · {}", profile.product.name)).unwrap_or_default();
+    let account = match (realm, profile) {
+        (Realm::Production, Some(profile)) => format!(" · AWS account {}", profile.aws.account),
+        (Realm::Production, None) | (Realm::Practice, _) => String::new(),
+    };
+    format!("{word}{product}{account} · Greenlight")
 }
 
 impl Screen for Window {
@@ -85,12 +109,23 @@ async fn send(mut arriving: mpsc::Receiver<Lines>, followers: Followers) {
             batch.entry((run, source)).or_default().extend(lines);
             piece = arriving.try_recv().ok();
         }
-        let mut followers = followers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut followers = followers.lock();
         for ((run, source), mut lines) in batch {
-            // The newest matter on a screen that follows.
-            lines.drain(..lines.len().saturating_sub(MOST_LINES));
+            // A screen that follows shows the newest lines.
+            lines.drain(..lines.len().saturating_sub(LINES_MAX));
             let all = Lines { run, source, lines };
             followers.retain(|(wanted, channel)| *wanted != all.run || channel.send(all.clone()).is_ok());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_title_begins_with_the_realm() {
+        assert!(title(Realm::Production, None).starts_with("PRODUCTION"));
+        assert!(title(Realm::Practice, None).starts_with("PRACTICE"));
     }
 }

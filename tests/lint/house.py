@@ -35,7 +35,8 @@ LAYERS = """
 crate
 time transition properties redact mutant
 ports fold
-ports::aws ports::git ports::github ports::host spool journal rollout log_follow export
+ports::aws ports::git ports::github ports::host spool journal rollout log_follow
+parts
 profile::raw
 profile
 profile::check
@@ -49,10 +50,18 @@ steps::merge_branch steps::set_version steps::create_tag steps::register_task_de
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::await_deploy_phase steps::check_site
 steps::await_rollout
 steps
-doubt
+phase
+options doubt
+export
+act::order
+act::acquire_lock act::revoke_job act::start_prepare act::confirm_plan act::show_plan act::start_step
+act::answer_question act::answer_check act::apply_observation act::change_operator act::end_run
+act::start_deploy act::report_done act::continue_here
+act::settle_doubt
+act
 runner
-runner::by_itself runner::sink runner::mutated runner::background
-runner::acts runner::open
+runner::automatic runner::sink runner::mutated runner::background
+runner::open
 release::earlier
 release
 mutant::points

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -20,11 +20,12 @@ use axum::{
 };
 use greenlight_adapters::{
     github::{GithubAdapter, GithubLimits},
-    slept::{BothClocks, ReadClocks},
+    sleep_detector::{BothClocks, ReadClocks},
 };
 use greenlight_engine::ports::{Builds, Credential, Dispatch, PortResult, SecretText, Secrets};
 use greenlight_tests::support::{process::Deadline, sleeping::sleeping};
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -93,8 +94,8 @@ async fn answer(
     let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
     let line = format!("{} {}", parts.method, parts.uri);
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    desk.asked.lock().expect("a lock").push(Asked { from, line, headers: parts.headers, body });
-    let reply = desk.replies.lock().expect("a lock").pop_front();
+    desk.asked.lock().push(Asked { from, line, headers: parts.headers, body });
+    let reply = desk.replies.lock().pop_front();
     match reply {
         Some(Reply::Answer(status, headers, text)) => {
             let response = headers.into_iter().fold(Response::builder().status(status), |r, (k, v)| r.header(k, v));
@@ -132,11 +133,11 @@ async fn bench_of(replies: Vec<Reply>, limits: GithubLimits, read_clocks: ReadCl
 
 impl Bench {
     fn lines(&self) -> Vec<String> {
-        self.desk.asked.lock().expect("a lock").iter().map(|asked| asked.line.clone()).collect()
+        self.desk.asked.lock().iter().map(|asked| asked.line.clone()).collect()
     }
 
     fn bodies(&self) -> Vec<Value> {
-        self.desk.asked.lock().expect("a lock").iter().map(|asked| asked.body.clone()).collect()
+        self.desk.asked.lock().iter().map(|asked| asked.body.clone()).collect()
     }
 
     async fn dispatch(&self) -> Result<Option<String>, Failure> {
@@ -170,7 +171,7 @@ async fn a_dispatch_asks_for_the_run_and_names_the_branch_in_full() {
     let expected = json!({ "ref": "refs/heads/master", "inputs": { "image": "RALLY-V2_1_0_0-RELEASE" },
         "return_run_details": true });
     assert_eq!(bench.bodies(), [expected]);
-    let asked = bench.desk.asked.lock().expect("a lock");
+    let asked = bench.desk.asked.lock();
     let header =
         |name: &str| asked[0].headers.get_all(name).iter().map(|v| v.to_str().expect("text")).collect::<Vec<_>>();
     assert_eq!(header("authorization"), [format!("Bearer {TOKEN}")]);
@@ -185,7 +186,7 @@ async fn a_dispatch_is_sent_over_a_connection_that_was_never_idle() {
         let _unread = bench.github.workflow("release.yml").await;
     }
     bench.dispatch().await.expect("accepted");
-    let from: Vec<SocketAddr> = bench.desk.asked.lock().expect("a lock").iter().map(|asked| asked.from).collect();
+    let from: Vec<SocketAddr> = bench.desk.asked.lock().iter().map(|asked| asked.from).collect();
     assert_eq!(from[0], from[1], "reads share a connection");
     assert!(from[2..].iter().all(|one| *one != from[0]), "{from:?}");
 }
@@ -197,7 +198,7 @@ async fn after_a_sleep_github_is_asked_over_a_new_connection() {
     let _unread = bench.github.workflow("release.yml").await;
     asleep.fetch_add(8 * 3_600, Ordering::AcqRel);
     let _unread = bench.github.workflow("release.yml").await;
-    let from: Vec<SocketAddr> = bench.desk.asked.lock().expect("a lock").iter().map(|asked| asked.from).collect();
+    let from: Vec<SocketAddr> = bench.desk.asked.lock().iter().map(|asked| asked.from).collect();
     assert!(from.len() == 2 && from[0] != from[1], "{from:?}");
 }
 

@@ -9,14 +9,14 @@ use crate::{command_error::CommandResult, startup::Startup};
 #[tauri::command]
 #[specta::specta]
 pub async fn list_credentials(app: State<'_, Startup>) -> CommandResult<Vec<CredentialView>> {
-    Ok(app.ready().await?.access().list().await?)
+    Ok(app.ready().await?.access.list().await?)
 }
 
 /// Saves the token for GitHub.
 #[tauri::command]
 #[specta::specta]
 pub async fn save_github(app: State<'_, Startup>, token: String) -> CommandResult<()> {
-    Ok(app.ready().await?.access().save_github(token).await?)
+    Ok(app.ready().await?.access.save_github(token).await?)
 }
 
 /// Saves the AWS access key.
@@ -28,26 +28,26 @@ pub async fn save_aws(
     secret: String,
     session: Option<String>,
 ) -> CommandResult<()> {
-    Ok(app.ready().await?.access().save_aws(key_id, secret, session).await?)
+    Ok(app.ready().await?.access.save_aws(key_id, secret, session).await?)
 }
 
 /// Saves where the staging machine key is, and its passphrase.
 #[tauri::command]
 #[specta::specta]
 pub async fn save_staging_key(app: State<'_, Startup>, path: String, passphrase: Option<String>) -> CommandResult<()> {
-    Ok(app.ready().await?.access().save_staging_key(path, passphrase).await?)
+    Ok(app.ready().await?.access.save_staging_key(path, passphrase).await?)
 }
 
 /// Tries a credential; reads only.
 #[tauri::command]
 #[specta::specta]
 pub async fn test_credential(app: State<'_, Startup>, kind: CredentialKind) -> CommandResult<CredentialTest> {
-    Ok(app.ready().await?.access().test(kind).await)
+    Ok(app.ready().await?.access.test(kind).await)
 }
 
 /// Removes a credential.
 #[tauri::command]
 #[specta::specta]
 pub async fn remove_credential(app: State<'_, Startup>, kind: CredentialKind) -> CommandResult<()> {
-    Ok(app.ready().await?.access().remove(kind).await?)
+    Ok(app.ready().await?.access.remove(kind).await?)
 }

@@ -9,12 +9,12 @@ use crate::{command_error::CommandResult, startup::Startup};
 #[tauri::command]
 #[specta::specta]
 pub async fn export_markdown(app: State<'_, Startup>, run: RunId) -> CommandResult<String> {
-    Ok(app.ready().await?.markdown(&run).await?)
+    Ok(app.ready().await?.history.markdown(&run).await?)
 }
 
 /// Writes that document to a new file whose name ends in `.md`; answers its full path.
 #[tauri::command]
 #[specta::specta]
 pub async fn save_markdown(app: State<'_, Startup>, run: RunId, path: String) -> CommandResult<String> {
-    Ok(app.ready().await?.save_markdown(&run, &path).await?)
+    Ok(app.ready().await?.history.save_markdown(&run, &path).await?)
 }

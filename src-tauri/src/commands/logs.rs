@@ -15,20 +15,20 @@ pub async fn output_lines(
     from: u32,
     count: u32,
 ) -> CommandResult<Vec<LogLine>> {
-    Ok(app.ready().await?.lines(&run, source, from, count)?)
+    Ok(app.ready().await?.history.lines(&run, source, from, count)?)
 }
 
 /// How many lines the spool has.
 #[tauri::command]
 #[specta::specta]
 pub async fn output_count(app: State<'_, Startup>, run: RunId, source: LineSource) -> CommandResult<u32> {
-    Ok(app.ready().await?.line_count(&run, source)?)
+    Ok(app.ready().await?.history.line_count(&run, source)?)
 }
 
 /// Sends lines of a run as they arrive, in batches; some may be left out, and their numbers show it.
 #[tauri::command]
 #[specta::specta]
 pub async fn follow_lines(app: State<'_, Startup>, run: RunId, channel: Channel<Lines>) -> CommandResult<()> {
-    app.ready().await?.follow_lines(run, channel);
+    app.ready().await?.window.follow(run, channel);
     Ok(())
 }

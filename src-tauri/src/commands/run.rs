@@ -12,63 +12,63 @@ use crate::{command_error::CommandResult, startup::Startup};
 #[tauri::command]
 #[specta::specta]
 pub async fn draft_run(app: State<'_, Startup>, version: String, anyway: Option<String>) -> CommandResult<RunId> {
-    Ok(app.ready().await?.draft(&version, anyway.as_deref()).await?)
+    Ok(app.ready().await?.runs.draft(&version, anyway.as_deref()).await?)
 }
 
 /// All runs, newest first.
 #[tauri::command]
 #[specta::specta]
 pub async fn list_runs(app: State<'_, Startup>) -> CommandResult<Vec<RunSummary>> {
-    Ok(app.ready().await?.list().await?)
+    Ok(app.ready().await?.history.list().await?)
 }
 
 /// The view of a run with its events above number `seq`; nothing when there is no newer event.
 #[tauri::command]
 #[specta::specta]
 pub async fn run_update(app: State<'_, Startup>, run: RunId, seq: u32) -> CommandResult<Option<RunUpdate>> {
-    Ok(app.ready().await?.update(&run, seq).await?)
+    Ok(app.ready().await?.history.update(&run, seq).await?)
 }
 
 /// Starts Prepare.
 #[tauri::command]
 #[specta::specta]
 pub async fn start_prepare(app: State<'_, Startup>, run: RunId, statement: String) -> CommandResult<()> {
-    Ok(app.ready().await?.start_prepare(&run, statement).await?)
+    Ok(app.ready().await?.runs.start_prepare(&run, statement).await?)
 }
 
 /// Who began this version on another computer.
 #[tauri::command]
 #[specta::specta]
 pub async fn begun_elsewhere(app: State<'_, Startup>, run: RunId) -> CommandResult<Option<BegunElsewhere>> {
-    Ok(app.ready().await?.begun_elsewhere(&run).await?)
+    Ok(app.ready().await?.runs.begun_elsewhere(&run).await?)
 }
 
 /// "Continue this release here".
 #[tauri::command]
 #[specta::specta]
 pub async fn continue_here(app: State<'_, Startup>, run: RunId) -> CommandResult<()> {
-    Ok(app.ready().await?.continue_here(&run).await?)
+    Ok(app.ready().await?.runs.continue_here(&run).await?)
 }
 
 /// What differs from the day of Prepare.
 #[tauri::command]
 #[specta::specta]
 pub async fn deploy_differences(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<Difference>> {
-    Ok(app.ready().await?.deploy_differences(&run).await?)
+    Ok(app.ready().await?.runs.deploy_differences(&run).await?)
 }
 
 /// The fingerprint that a machine presents; nothing is sent to it.
 #[tauri::command]
 #[specta::specta]
 pub async fn host_fingerprint(app: State<'_, Startup>, address: String, port: u16) -> CommandResult<String> {
-    Ok(app.ready().await?.host_fingerprint(&address, port).await?)
+    Ok(app.ready().await?.runs.host_fingerprint(&address, port).await?)
 }
 
 /// Starts Deploy.
 #[tauri::command]
 #[specta::specta]
 pub async fn start_deploy(app: State<'_, Startup>, run: RunId, request: DeployRequest) -> CommandResult<()> {
-    Ok(app.ready().await?.start_deploy(&run, request).await?)
+    Ok(app.ready().await?.runs.start_deploy(&run, request).await?)
 }
 
 /// Answers the question of a plan.
@@ -82,7 +82,7 @@ pub async fn answer_question(
     answer: String,
     note: String,
 ) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::Answer { step, question, answer, note }).await?;
+    app.ready().await?.runs.act(&run, Act::Answer { step, question, answer, note }).await?;
     Ok(())
 }
 
@@ -95,14 +95,14 @@ pub async fn confirm_step(
     step: StepId,
     plan_hash: String,
 ) -> CommandResult<String> {
-    Ok(app.ready().await?.confirm(&run, step, plan_hash).await?)
+    Ok(app.ready().await?.runs.confirm(&run, step, plan_hash).await?)
 }
 
 /// A person did the step outside the app.
 #[tauri::command]
 #[specta::specta]
 pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::FinishedByHand { step, note }).await?;
+    app.ready().await?.runs.act(&run, Act::FinishedByHand { step, note }).await?;
     Ok(())
 }
 
@@ -117,7 +117,7 @@ pub async fn settle_doubt(
     happened: bool,
     note: String,
 ) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::SettleDoubt { step, attempt, happened, note }).await?;
+    app.ready().await?.runs.act(&run, Act::SettleDoubt { step, attempt, happened, note }).await?;
     Ok(())
 }
 
@@ -131,7 +131,7 @@ pub async fn answer_check(
     answer: CheckAnswer,
     note: String,
 ) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::AnswerCheck { check, answer, note }).await?;
+    app.ready().await?.runs.act(&run, Act::AnswerCheck { check, answer, note }).await?;
     Ok(())
 }
 
@@ -139,7 +139,7 @@ pub async fn answer_check(
 #[tauri::command]
 #[specta::specta]
 pub async fn end_run(app: State<'_, Startup>, run: RunId, result: RunResult, note: String) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::End { result, note }).await?;
+    app.ready().await?.runs.act(&run, Act::End { result, note }).await?;
     Ok(())
 }
 
@@ -147,14 +147,14 @@ pub async fn end_run(app: State<'_, Startup>, run: RunId, result: RunResult, not
 #[tauri::command]
 #[specta::specta]
 pub async fn left_behind(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<String>> {
-    Ok(app.ready().await?.left_behind(&run).await?)
+    Ok(app.ready().await?.runs.left_behind(&run).await?)
 }
 
 /// Takes the environment back for a run, from whoever holds it by now.
 #[tauri::command]
 #[specta::specta]
 pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<TakeOver>) -> CommandResult<()> {
-    app.ready().await?.act(&run, Act::TakeEnvironment { over }).await?;
+    app.ready().await?.runs.act(&run, Act::TakeEnvironment { over }).await?;
     Ok(())
 }
 
@@ -162,5 +162,5 @@ pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<
 #[tauri::command]
 #[specta::specta]
 pub async fn take_over(app: State<'_, Startup>, run: RunId, person: String) -> CommandResult<()> {
-    Ok(app.ready().await?.take_over(&run, &person).await?)
+    Ok(app.ready().await?.runs.take_over(&run, &person).await?)
 }

@@ -1,5 +1,5 @@
-//! What goes on beside the page's calls: runs that were active are opened at the start, ended ones closed, and the
-//! computer stays awake while a changing step runs.
+//! Background work of the controller: opens the active run when the app starts, closes ended runs,
+//! and keeps the computer awake while a changing step runs.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use greenlight_types::{Role, RunId, RunState, RunView, Status};
 
 use super::Controller;
 
-/// Goes on as long as the app.
+/// Runs as long as the app.
 pub(super) async fn look_after(controller: Arc<Controller>) {
     reopen(&controller).await;
     let moved = controller.window.on_moved();
@@ -24,13 +24,14 @@ pub(super) async fn look_after(controller: Arc<Controller>) {
     }
 }
 
-/// Opens the run that was going on when the app closed: it puts what it does not know in doubt and asks the world.
+/// Opens the run that was active when the app closed. Its running step is then in doubt, and the
+/// engine asks the outside system.
 async fn reopen(controller: &Controller) {
     match controller.newest_active().await {
         None => {}
         Some(run) => match controller.release(&run).await {
-            Ok(_) => tracing::info!(%run, "opened the release that was going on"),
-            Err(failure) => tracing::warn!(%run, %failure, "the release that was going on cannot be opened"),
+            Ok(_) => tracing::info!(%run, "opened the active release"),
+            Err(failure) => tracing::warn!(%run, %failure, "the active release cannot be opened"),
         },
     }
 }
@@ -62,7 +63,7 @@ async fn stay_awake() -> Option<keepawake::KeepAwake> {
 }
 
 impl Controller {
-    /// One that deploys before one that prepares, the newest of them first.
+    /// The newest run in Deploy, else the newest run in Prepare.
     async fn newest_active(&self) -> Option<RunId> {
         let mut preparing = None;
         for run in self.parts.journal.runs().await.ok()? {
@@ -75,20 +76,20 @@ impl Controller {
         preparing
     }
 
-    /// Closes runs that ended, and tells how the others are.
+    /// Closes the runs that ended. Returns the views of all runs that were open.
     async fn close_ended(&self) -> Vec<RunView> {
         let mut open = self.open.lock().await;
         let views: Vec<RunView> = open.values().map(greenlight_engine::release::Release::view).collect();
         for view in views.iter().filter(|view| view.state == RunState::Ended) {
             if let Some(release) = open.remove(&view.id) {
-                // It gives its environment back first; nobody waits for that.
+                // Closing releases the environment lock first; no caller waits for that.
                 tokio::spawn(release.close());
             }
         }
         views
     }
 
-    /// Whether a changing step of an open run is under way.
+    /// Whether a changing step of an open run is running.
     pub(crate) async fn is_changing(&self) -> bool {
         self.open.lock().await.values().any(|release| is_changing(&release.view()))
     }

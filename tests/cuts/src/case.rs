@@ -7,7 +7,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -17,6 +17,7 @@ use greenlight_checker::Checker;
 use greenlight_engine::{fold, journal::Journal as _, spool::Spool as _};
 use greenlight_tests::support::process::{Signal, signal};
 use greenlight_types::{LineSource, RunId, Status, StepId};
+use parking_lot::Mutex;
 
 use crate::{
     LIFE_MS,
@@ -154,7 +155,7 @@ impl App {
             for line in lines.map_while(Result::ok) {
                 let Some((at, words)) = line.split_once(' ') else { continue };
                 let Ok(at) = at.parse() else { continue };
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push((at, words.to_owned()));
+                kept.lock().push((at, words.to_owned()));
             }
         });
         Ok(Self { process, told: told.clone(), errors })
@@ -177,7 +178,7 @@ impl App {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = self.told.lock();
         let last: Vec<&str> = told
             .iter()
             .rev()
@@ -189,7 +190,7 @@ impl App {
     }
 
     fn has_told(&self, is_it: impl Fn(&str) -> bool) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|(_, words)| is_it(words))
+        self.told.lock().iter().any(|(_, words)| is_it(words))
     }
 
     fn kill(&mut self) -> Result<()> {
@@ -232,7 +233,7 @@ pub fn play(lane: &Lane, case: &Case, child: &Path) -> Result<Played> {
         broken.push(Broken::Starts(format!("{starts} starts")));
     }
     judge(lane, case, data.path(), &mut broken)?;
-    let back_ms = fresh_after(&told.lock().unwrap_or_else(PoisonError::into_inner), back);
+    let back_ms = fresh_after(&told.lock(), back);
     Ok(Played { case: *case, starts, back_ms, broken })
 }
 

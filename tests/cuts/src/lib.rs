@@ -10,14 +10,12 @@ pub mod report;
 
 use std::{
     path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use case::{Case, Kind, Played};
 use lane::Lane;
+use parking_lot::Mutex;
 
 /// The life of a job from before it is put on the machine until after its end, in ms.
 pub const LIFE_MS: u64 = 13_500;
@@ -41,12 +39,12 @@ pub fn play(cases: &[Case], lanes: usize, child: &Path, tell: impl Fn(&Played) +
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let done = on_lane(&mut lane, number, case, child);
                     tell(&done);
-                    played.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+                    played.lock().push(done);
                 }
             });
         }
     });
-    played.into_inner().unwrap_or_else(PoisonError::into_inner)
+    played.into_inner()
 }
 
 /// Plays a case; a lane on which something broke is made again for the next one.

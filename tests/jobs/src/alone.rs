@@ -1,12 +1,10 @@
 //! What holds without a stop: what each verb answers, what a killed supervisor and a restarted machine leave, what a question
 //! asked at the wrong moment does, and many launches at once.
 
-use std::{
-    process::{Command, Stdio},
-    sync::{Mutex, PoisonError},
-};
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
+use parking_lot::Mutex;
 
 use crate::{
     cases::whole_output,
@@ -115,12 +113,12 @@ pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<
                     _ => &[JOB],
                 };
                 let frame = machine.ask(act, more).unwrap_or_default();
-                told.lock().unwrap_or_else(PoisonError::into_inner).push((act, frame));
+                told.lock().push((act, frame));
             });
         }
     });
     machine.rest()?;
-    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let told = told.into_inner();
     let won = told.iter().any(|(act, frame)| *act == "revoke" && frame == "won");
     let seen = (machine.state()?, machine.starts());
     let expected = if won { ("revoked", 0) } else { ("finished", 1) };

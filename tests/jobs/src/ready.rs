@@ -5,10 +5,11 @@ use std::{
     collections::HashMap,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
 
 use anyhow::{Result, anyhow, ensure};
+use parking_lot::Mutex;
 
 use crate::machine::{Machine, RUN, Shell};
 
@@ -50,7 +51,7 @@ static KEPT: Mutex<Option<HashMap<Key, Slot>>> = Mutex::new(None);
 /// What the verbs answered wrongly on the way.
 pub fn machine(shell: Shell, verbs: &str, is_held: bool, led: Led) -> Result<Machine> {
     let slot = {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = KEPT.lock();
         let kept = kept.get_or_insert_default();
         if kept.len() >= KEPT_MAX {
             kept.clear();

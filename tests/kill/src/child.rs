@@ -1,11 +1,7 @@
 //! The app without a window, as a process of its own: the engine with the app's own journal, kept lines and lock of the
 //! data folder. What it reaches is at the other end of a [`Link`].
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use async_trait::async_trait;
@@ -19,6 +15,7 @@ use greenlight_simulation::play::simulated_profile;
 use greenlight_types::{
     Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Realm, RunId, Timestamp, Version,
 };
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::runtime::Handle;
 
@@ -235,7 +232,7 @@ impl Told {
     }
 
     fn held(&self) -> Vec<Event> {
-        let held = self.behind.as_ref().map(|held| held.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let held = self.behind.as_ref().map(|held| held.lock().clone());
         held.unwrap_or_default()
     }
 }
@@ -263,7 +260,7 @@ impl Journal for Told {
                 .zip(bodies)
                 .map(|(seq, body)| Event { run: run.clone(), seq, at: *at, by: by.clone(), body })
                 .collect();
-            return self.write_behind(&mut held.lock().unwrap_or_else(PoisonError::into_inner), fresh);
+            return self.write_behind(&mut held.lock(), fresh);
         }
         if self.link.is_exact() {
             return self.write(run, after, at, by, bodies);

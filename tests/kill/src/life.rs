@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -18,6 +18,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use greenlight_engine::ports::Ports;
+use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 
 use crate::{
@@ -117,7 +118,7 @@ pub fn live(setting: &Setting<'_>, production: &Arc<Production>, process: u32, k
     if was_late {
         bail!("the app did not end within {PATIENCE:?}: {words}");
     }
-    let mut met = std::mem::take(&mut *lock(&shared.met));
+    let mut met = std::mem::take(&mut *shared.met.lock());
     let fault = told.iter().find_map(|line| line.strip_prefix("fault "));
     let calls = told.iter().find_map(|line| line.strip_prefix("calls ")?.split(' ').next()?.parse().ok());
     let killed = match (status.signal(), met.killed.take(), kill, fault) {
@@ -173,12 +174,12 @@ fn until_gone(shared: &Shared, out: std::process::ChildStdout) -> Result<(ExitSt
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 was_late = !matches!(shared.kill, Kill::After(_));
-                lock(&shared.child).kill()?;
+                shared.child.lock().kill()?;
                 break;
             }
         }
     }
-    let status = lock(&shared.child).wait()?;
+    let status = shared.child.lock().wait()?;
     if reader.join().is_err() {
         bail!("what the app printed could not be read");
     }
@@ -230,16 +231,16 @@ fn serve(stream: &UnixStream, shared: &Shared) {
 }
 
 fn call(stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::Result<()> {
-    let is_swallowed = std::mem::take(&mut lock(&shared.met).swallows_next);
+    let is_swallowed = std::mem::take(&mut shared.met.lock().swallows_next);
     let answer = shared.production.call(&shared.ports, message, is_swallowed);
     if is_swallowed {
-        let mut met = lock(&shared.met);
+        let mut met = shared.met.lock();
         met.killed = met.points.iter().rev().find(|point| point.moment == Moment::AfterSend).cloned();
         shared.answered.notify_all();
-        return lock(&shared.child).kill();
+        return shared.child.lock().kill();
     }
     let sent = frame::write(stream, &answer.unwrap_or_default());
-    lock(&shared.met).answers += 1;
+    shared.met.lock().answers += 1;
     shared.answered.notify_all();
     sent
 }
@@ -248,18 +249,18 @@ fn call(stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::Resul
 fn point(mut stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::Result<()> {
     let name = message["name"].as_str().unwrap_or_default();
     let Some(moment) = message["moment"].as_str().and_then(Moment::of) else { return Ok(()) };
-    let mut met = lock(&shared.met);
+    let mut met = shared.met.lock();
     if moment == Moment::BeforeReceive {
         let wanted = met.sends;
         let is_early = |met: &mut Met| met.answers < wanted && met.killed.is_none();
-        met = shared.answered.wait_timeout_while(met, PATIENCE, is_early).unwrap_or_else(PoisonError::into_inner).0;
+        shared.answered.wait_while_for(&mut met, is_early, PATIENCE);
     }
     if met.killed.is_some() {
         return Ok(());
     }
     if met.come_to(moment, name, shared.kill) {
         met.killed = met.points.last().cloned();
-        return lock(&shared.child).kill();
+        return shared.child.lock().kill();
     }
     if matches!(moment, Moment::BeforeSend | Moment::BeforeWork) {
         met.sends += 1;
@@ -280,8 +281,4 @@ impl Met {
         self.points.push(Point { moment, index, name: name.to_owned() });
         kill == Kill::At(moment, index)
     }
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,13 +6,14 @@ use std::{
     os::unix::net::UnixStream,
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use greenlight_engine::{ports::Clock, ports::PortResult};
 use greenlight_types::{ErrorCode, Failure};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::{
@@ -52,7 +53,7 @@ impl Link {
     /// Comes to a point; never returns when the app is killed there.
     pub fn point(&self, moment: Moment, name: &str) {
         let Some(stream) = &self.points else { return };
-        let stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream = stream.lock();
         let told = frame::write(&*stream, &json!({ "kind": "point", "moment": moment.words(), "name": name }));
         let mut go_on = [0];
         if let Err(error) = told.and_then(|()| (&*stream).read_exact(&mut go_on)) {
@@ -96,7 +97,7 @@ impl Link {
 
     /// One message and its answer.
     fn exchange(&self, message: &Value) -> Result<(UnixStream, Value)> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().pop();
         let stream = idle.map_or_else(|| UnixStream::connect(&self.socket), Ok)?;
         frame::write(&stream, message)?;
         let name = message["name"].as_str().unwrap_or_default();
@@ -108,7 +109,7 @@ impl Link {
     }
 
     fn give_back(&self, stream: UnixStream) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+        self.idle.lock().push(stream);
     }
 }
 

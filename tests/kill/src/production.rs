@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
@@ -23,6 +23,7 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use crate::serve;
@@ -77,7 +78,7 @@ impl Wire for Road {
     fn passed(&self, world: &mut World) {
         let entries = world.record.take();
         let told = entries.iter().map(|entry| serde_json::to_value(entry).unwrap_or_default());
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).extend(told);
+        self.entries.lock().extend(told);
     }
 }
 
@@ -121,7 +122,7 @@ impl Production {
     }
 
     fn tape(&self) -> MutexGuard<'_, Tape> {
-        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tape.lock()
     }
 
     /// Now, in ms since 1970.
@@ -144,7 +145,7 @@ impl Production {
         let name = message["name"].as_str().unwrap_or_default();
         // Nothing in process is waited for; a swallowed call never comes back.
         let answer = serve::answer(ports, name, message["args"].clone()).now_or_never().flatten();
-        let entries = std::mem::take(&mut *self.road.entries.lock().unwrap_or_else(PoisonError::into_inner));
+        let entries = std::mem::take(&mut *self.road.entries.lock());
         let call = message["call"].as_u64();
         for entry in entries {
             let is_start = entry.pointer("/op/kind").and_then(Value::as_str) == Some("payloadStarted");
@@ -204,7 +205,7 @@ impl Production {
 
     /// The release is over: the rules that were broken.
     pub fn judge(&self, healed_ms: i64, is_idle: bool) -> Vec<String> {
-        let told = self.world.lock().unwrap_or_else(PoisonError::into_inner).told();
+        let told = self.world.lock().told();
         let now_ms = self.now_ms();
         let mut tape = self.tape();
         tape.checker.end(&json!({ "healedAt": healed_ms, "now": now_ms, "idle": is_idle, "world": told }));

@@ -4,15 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::Command,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
+use parking_lot::Mutex;
 
 use crate::{
     child::Tempo,
@@ -176,7 +174,7 @@ impl Bench {
             Tempo::Busy => 600,
         };
         let (stage, row) = (self.stage(tempo, ""), Mutex::new(Row::new(name)));
-        let lock = || row.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || row.lock();
         let seeds: Vec<u64> = (1..=u64::try_from(kills).unwrap_or(u64::MAX)).collect();
         self.all(&seeds, |seed| {
             if lock().kills >= kills {
@@ -193,7 +191,7 @@ impl Bench {
             });
             lock().count(&format!("seed {seed}"), &played);
         });
-        let mut row = row.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut row = row.into_inner();
         if row.kills < kills {
             row.violations.push(format!("only {} of {kills} kills", row.kills));
         }
@@ -211,12 +209,12 @@ impl Bench {
                         let number = next.fetch_add(1, Ordering::SeqCst);
                         let Some(case) = cases.get(number) else { return };
                         let came = work(case);
-                        done.lock().unwrap_or_else(PoisonError::into_inner).push((number, came));
+                        done.lock().push((number, came));
                     }
                 });
             }
         });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut done = done.into_inner();
         done.sort_by_key(|(number, _)| *number);
         done.into_iter().map(|(_, came)| came).collect()
     }

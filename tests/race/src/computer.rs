@@ -1,6 +1,6 @@
 //! A computer with its own data folder and its own record of the release.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use greenlight_adapters::{ids::Uuids, journal_sqlite::SqliteJournal, spool::FileSpool};
@@ -14,6 +14,7 @@ use greenlight_engine::{
 use greenlight_rehearsal::{ports::InProcess, world::World};
 use greenlight_simulation::scripted::{Dark, Hand, Pace, person, press};
 use greenlight_types::{Actor, ErrorCode, EventBody, Failure, RunEvent, RunId, Status, StepId, TakeOver};
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use crate::{

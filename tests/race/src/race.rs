@@ -1,7 +1,7 @@
 //! One race, from two computers that both want to migrate to one migration that ran.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
 use futures::future::join;
 use greenlight_types::{ErrorCode, Failure, Status};
+use parking_lot::Mutex;
 
 use crate::{
     computer::{Computer, names},

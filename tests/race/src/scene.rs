@@ -1,9 +1,6 @@
 //! A release up to the moment when its migration waits for its button, played once in memory. Every race begins there.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use greenlight_rehearsal::world::{World, git::Objects, rules::Rules};
@@ -12,6 +9,7 @@ use greenlight_simulation::{
     scripted::{Scripted, person, quiet_world, read},
 };
 use greenlight_types::{Event, EventBody, RunEvent, StepId};
+use parking_lot::Mutex;
 
 use crate::machine::{BACKUPS, STORE};
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -30,6 +30,7 @@ use greenlight_types::{
     Actor, ErrorCode, Event, EventBody, Failure, Profile, Realm, RunId, RunResult, RunState, RunView, Status,
     Timestamp, Version,
 };
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -118,7 +119,7 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
         let (sitting, clock_ms) = runtime.block_on(stage.session(process, now_ms, &mut run));
         drop(runtime);
         now_ms = clock_ms;
-        stage.world.lock().unwrap_or_else(PoisonError::into_inner).app_ended();
+        stage.world.lock().app_ended();
         is_idle = sitting == Some(Sitting::Idle);
         match sitting {
             Some(Sitting::Ended) => break,
@@ -127,7 +128,7 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
             Some(Sitting::Closed) | None => {}
         }
         // The lid is closed for a moment, or for a night.
-        let mut rng = stage.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rng = stage.rng.lock();
         now_ms += if rng.u8(..8) == 0 { rng.i64(60_000..20_000_000) } else { rng.i64(1_000..120_000) };
     }
     Ok(stage.report(now_ms, starts, is_idle, run.as_ref()))
@@ -216,8 +217,8 @@ impl Stage {
             Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Sitting::Ended,
             Err(_) => return Sitting::Closed,
         };
-        let rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner).fork();
-        let fingerprint = self.world.lock().unwrap_or_else(PoisonError::into_inner).host.fingerprint.clone();
+        let rng = self.rng.lock().fork();
+        let fingerprint = self.world.lock().host.fingerprint.clone();
         let operator = Operator {
             release: &release,
             clock: wire.clock.clone(),
@@ -233,8 +234,8 @@ impl Stage {
     }
 
     fn report(&self, now_ms: i64, starts: u32, is_idle: bool, run: Option<&RunId>) -> Played {
-        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let faults = self.faults.lock();
+        let world = self.world.lock();
         let view = run.and_then(|run| self.view(run));
         self.tape.end(&json!({
             "healedAt": faults.last_ms, "now": now_ms, "idle": is_idle, "world": world.told(),

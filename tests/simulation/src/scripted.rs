@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -31,6 +31,7 @@ use greenlight_types::{
     Actor, DeployRequest, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunState, RunView, Status, StepId,
     StepPlan, TakeOver, Timestamp, Version,
 };
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::play::START_MS;
 
@@ -93,7 +94,7 @@ impl Hand {
 
     /// What happens to the next call of this name that is not spoken for.
     pub fn next(&self, name: &'static str, fate: Fate) {
-        self.fates.lock().unwrap_or_else(PoisonError::into_inner).push((name, fate));
+        self.fates.lock().push((name, fate));
     }
 }
 
@@ -106,7 +107,7 @@ impl Wire for Hand {
     }
 
     fn fate(&self, call: Call) -> Fate {
-        let mut fates = self.fates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fates = self.fates.lock();
         match fates.iter().position(|(name, _)| *name == call.name) {
             Some(index) => fates.remove(index).1,
             None => Fate::Calm,
@@ -202,7 +203,7 @@ impl Scripted {
     /// The app's copy of the repository.
     #[must_use]
     pub fn clone_of_app(&self) -> Objects {
-        self.clone.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.clone.lock().clone()
     }
 
     /// The run as it is.
@@ -319,7 +320,7 @@ fn is_watching(step: StepId) -> bool {
 }
 
 fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
+    world.lock()
 }
 
 /// The plan of a step whose questions a person has answered, each with its first choice.

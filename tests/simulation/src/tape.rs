@@ -4,12 +4,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use greenlight_engine::transition;
 use greenlight_rehearsal::{ports::Fate, world::World};
 use greenlight_types::{Event, EventBody, RunView, Status};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use crate::judge::{Judge, Violation};
@@ -59,7 +59,7 @@ impl Tape {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     /// A call of the app was decided upon.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -21,6 +21,7 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::{Holder, RunId, Timestamp};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
@@ -272,7 +273,7 @@ pub struct SimulatedWire {
 impl SimulatedWire {
     /// What happens to a write of the journal.
     pub fn write_fate(&self) -> Option<bool> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).of_write(self.clock.now_ms())
+        self.faults.lock().of_write(self.clock.now_ms())
     }
 
     /// Whether the app ended: nothing may leave it any more.
@@ -291,9 +292,9 @@ impl Wire for SimulatedWire {
             return Fate::EndsBefore;
         }
         let now_ms = self.clock.now_ms();
-        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = self.faults.lock();
         let slept_ms = {
-            let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut world = self.world.lock();
             world.advance(now_ms);
             let slept_ms = faults.live(&mut world, now_ms);
             self.tape.requests(&mut world);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use greenlight_adapters::slept::{BothClocks, ReadClocks};
+use greenlight_adapters::sleep_detector::{BothClocks, ReadClocks};
 
 /// Clocks, and the seconds that the computer has slept so far.
 #[must_use]

@@ -1,10 +1,7 @@
 //! A listener that keeps every request as it arrived and answers as it is told: for what moto does not do (unknown
 //! fields, refusals, empty pages, lost answers). Judges nothing.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -15,6 +12,7 @@ use axum::{
 use greenlight_adapters::aws::AwsAccess;
 use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
 use greenlight_types::CredentialKind;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 pub const KEY_ID: &str = "AKIAFROMTHEKEYCHAIN1";
@@ -88,7 +86,7 @@ impl Recorder {
         let app = Router::new().fallback(move |ConnectInfo(from), headers: HeaderMap, body: Bytes| {
             let request = Request { from, headers, body };
             let number = {
-                let mut kept = kept.lock().expect("lock");
+                let mut kept = kept.lock();
                 kept.push(request.clone());
                 kept.len() - 1
             };
@@ -115,7 +113,7 @@ impl Recorder {
     }
 
     pub fn requests(&self) -> Vec<Request> {
-        self.requests.lock().expect("lock").clone()
+        self.requests.lock().clone()
     }
 }
 

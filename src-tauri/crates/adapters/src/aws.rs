@@ -1,30 +1,34 @@
-//! What all AWS clients share: settings made by hand, the credential of each call, and the words for errors.
+//! The common parts of all AWS clients: explicit settings, the credential of each call, and the
+//! mapping of errors.
 //!
-//! Nothing is read from the environment, from `~/.aws` or from an instance: a stray profile or endpoint variable must
-//! not lead a release somewhere else. No request is retried unless a read asks for it; no answer is interpreted here.
+//! Nothing is read from the environment, `~/.aws` or the instance metadata: a stray profile or
+//! endpoint variable must not redirect a release. Only reads are retried. Answers are not
+//! interpreted here.
 
 mod connections;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
-use greenlight_engine::ports::{Credential, PortResult, Secrets};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Timestamp};
+use greenlight_engine::ports::{PortResult, Secrets};
+use greenlight_types::{Changed, ErrorCode, Failure, Retry, Timestamp};
 
 use connections::AwakeConnections;
 pub(crate) use connections::fresh_connections;
 
 use crate::{
+    credentials::{self, AwsKey},
+    loopback::is_loopback,
     mutant::{self, Mutant},
-    slept::{BothClocks, ReadClocks},
+    sleep_detector::{BothClocks, ReadClocks},
 };
 
-/// Longest text of a service that goes into a failure, in characters. AWS puts the signed headers, and so the session
-/// token, beneath the first line of a refused signature; only the first line is taken.
-const WORDS: usize = 400;
+/// Maximum length of a message of AWS in a failure, in characters. Only its first line is taken:
+/// after a refused signature the other lines hold the signed headers, with the session token.
+const MESSAGE_MAX: usize = 400;
 
 /// Region, endpoint and credential of every AWS call.
 #[derive(Clone)]
@@ -40,10 +44,12 @@ impl std::fmt::Debug for AwsAccess {
 }
 
 impl AwsAccess {
-    /// Settings for one region. `endpoint` replaces the address of every service; plain http only to loopback.
+    /// Settings for one region. `endpoint` replaces the address of every service. Plain http is
+    /// accepted only to loopback.
     ///
     /// # Errors
-    /// `BadProfile` for an endpoint that is not an http(s) address, or that would carry signed requests in the clear.
+    /// `BadProfile` when the endpoint is not an http(s) address, or is plain http to another
+    /// computer.
     pub fn new(region: &str, endpoint: Option<&str>, secrets: Arc<dyn Secrets>) -> PortResult<Self> {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
@@ -62,39 +68,27 @@ impl AwsAccess {
         Ok(Self { sdk: sdk.build(), secrets })
     }
 
-    /// The same with other clocks.
+    /// Replaces the clocks, for tests.
     #[must_use]
     pub fn with_clocks(self, read_clocks: ReadClocks) -> Self {
         let sdk = self.sdk.into_builder().http_client(AwakeConnections::new(read_clocks)).build();
         Self { sdk, ..self }
     }
 
-    /// The settings, without a credential and with retries off.
+    /// The settings, without a credential and without retries.
     pub(crate) fn sdk(&self) -> &SdkConfig {
         &self.sdk
     }
 
-    /// The credential as it is saved now; asked for each call, so that a new key works at once.
+    /// The access key as it is saved now.
     pub(crate) async fn credentials(&self, summary: &str) -> PortResult<Credentials> {
-        match self.secrets.get(CredentialKind::Aws).await? {
-            Some(Credential::Aws { key_id, secret, session }) => Ok(Credentials::new(
-                key_id,
-                secret.expose(),
-                session.map(|session| session.expose().to_owned()),
-                None,
-                "greenlight",
-            )),
-            Some(Credential::Github { .. } | Credential::StagingKey { .. }) | None => {
-                Err(Failure::new(ErrorCode::CredentialMissing, summary)
-                    .with("credential", "aws")
-                    .because("no AWS access key is saved on this computer")
-                    .hint("Save an AWS access key on the Access page."))
-            }
-        }
+        let AwsKey { key_id, secret, session } = credentials::aws_key(&*self.secrets, summary).await?;
+        let session = session.map(|session| session.expose().to_owned());
+        Ok(Credentials::new(key_id, secret.expose(), session, None, "greenlight"))
     }
 }
 
-/// Retries of a call that only reads: two more, within the 20 seconds of the call.
+/// Retries of a read: two more attempts within the 20 seconds of the call.
 pub(crate) fn read_retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3).with_max_backoff(Duration::from_secs(2))
 }
@@ -109,28 +103,21 @@ fn checked_endpoint(endpoint: &str) -> PortResult<String> {
     let url = reqwest::Url::parse(endpoint).map_err(|error| bad("it is not an address").because_of(&error))?;
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback(&url) => {}
+        "http" if url.host_str().is_some_and(is_loopback) => {}
         "http" => return Err(bad("plain http is accepted only to this computer itself")),
         _ => return Err(bad("only http and https are understood")),
     }
     Ok(endpoint.trim_end_matches('/').to_owned())
 }
 
-fn is_loopback(url: &reqwest::Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
-}
-
-/// One call, for the words of its failure.
+/// Describes one call for the text of its failure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
-    /// Completes "failed to …".
+    /// Completes "failed to ...".
     pub summary: &'static str,
-    /// The permission it needs: `ecs:DescribeServices`.
+    /// The permission that it needs, such as `ecs:DescribeServices`.
     pub action: &'static str,
-    /// Whether it changes something, so that a lost answer leaves the outcome unknown.
+    /// A changing call has an unknown outcome when its answer is lost.
     pub changes: bool,
 }
 
@@ -154,7 +141,7 @@ impl Call {
         }
     }
 
-    /// An answer without what the port needs.
+    /// The answer lacks a member that the port needs.
     pub(crate) fn missing(self, what: &str) -> Failure {
         self.lost(ErrorCode::UnreadableAnswer).because(format!("AWS answered without {what}"))
     }
@@ -176,7 +163,7 @@ impl Call {
             .because(format!("AWS answered with HTTP {status} and a text that is not an AWS answer"))
     }
 
-    /// A failure after which a changing call may have been acted on.
+    /// The answer was lost, so AWS may have acted on a changing call.
     fn lost(self, code: ErrorCode) -> Failure {
         let failure = Failure::new(code, self.summary);
         if self.changes && !mutant::is(Mutant::LostIsNothing) { failure.changed(Changed::Unknown) } else { failure }
@@ -241,10 +228,10 @@ impl Call {
 }
 
 fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().chars().take(WORDS).collect()
+    message.lines().next().unwrap_or_default().chars().take(MESSAGE_MAX).collect()
 }
 
-/// Whether no connection came about, so that nothing can have been sent. Anything else counts as sent.
+/// Whether no connection was made, so that nothing was sent. Every other error counts as sent.
 fn was_never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     for _ in 0..16 {
@@ -252,7 +239,8 @@ fn was_never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
         let refused = current
             .downcast_ref::<std::io::Error>()
             .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused);
-        // The HTTP client tells its connect phase only by its words (hyper-util, `Error::is_connect`).
+        // The HTTP client reports its connect phase only as this text (hyper-util,
+        // `Error::is_connect`).
         if refused || current.to_string() == "client error (Connect)" {
             return true;
         }
@@ -261,12 +249,12 @@ fn was_never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// A moment of the SDK; `None` outside the calendar.
+/// A time of the SDK. `None` when it is out of range.
 pub(crate) fn timestamp(time: Option<&aws_smithy_types::DateTime>) -> Option<Timestamp> {
     time.and_then(|time| time.to_millis().ok()).and_then(Timestamp::from_millisecond)
 }
 
-/// A count of AWS, never below 0.
+/// A count of AWS. A negative one is 0.
 pub(crate) fn count(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }

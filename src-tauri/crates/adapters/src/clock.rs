@@ -1,4 +1,4 @@
-//! Time as the computer tells it. The only place outside the rehearsal that asks.
+//! The real clock. Only this file and the simulator read a clock of the computer.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use greenlight_engine::ports::Clock;
 use greenlight_types::Timestamp;
 
-/// Real time.
+/// The clock of this computer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_sleep_takes_its_time_and_stamps_keep_their_order() {
+    async fn a_sleep_advances_the_clock() {
         let before = SystemClock.now();
         SystemClock.sleep(Duration::from_millis(20)).await;
         let after = SystemClock.now();

@@ -1,6 +1,7 @@
-//! One app at a time on one data directory: a lock of the operating system, gone with the process that held it.
+//! One process at a time uses a data folder. The lock is one of the operating system, which ends
+//! with its process.
 //!
-//! Says who holds it, for the words; the text beside the lock is never the lock itself.
+//! A second file names the owner for the failure of the other process. It is never the lock itself.
 
 use std::{fs::File, io::Write, path::Path};
 
@@ -9,22 +10,23 @@ use greenlight_types::{ErrorCode, Failure, Retry};
 use crate::private;
 
 const LOCK: &str = "lock";
-/// Beside the lock, since Windows lets nobody read a locked file.
+/// A file of its own, because no process can read a locked file on Windows.
 const HOLDER: &str = "lock-holder";
 const OPEN: &str = "open the data of Greenlight";
 
-/// The lock on a data directory; given back when dropped, or when the process ends in any way.
+/// The lock of a data folder. Dropping it, or the end of the process, releases it.
 #[derive(Debug)]
 pub struct DataLock {
     _file: File,
 }
 
 impl DataLock {
-    /// Takes the lock of `directory`, which is made (0700) when it is missing. `computer` is for the words of others.
+    /// Takes the lock of `directory`, and makes the folder (0700) when it is missing. `computer` is
+    /// for the failure of other processes.
     ///
     /// # Errors
-    /// `AlreadyOpen` with params `pid` and `computer` when another process holds it; `JournalFailed` when the directory
-    /// cannot be used.
+    /// `AlreadyOpen` with params `pid` and `computer` when another process has the lock.
+    /// `JournalFailed` when the folder cannot be used.
     pub fn take(directory: &Path, computer: &str) -> Result<Self, Failure> {
         let unusable = |error: std::io::Error| {
             Failure::new(ErrorCode::JournalFailed, OPEN)
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_app_is_kept_away_and_told_who_holds_the_data() {
+    fn refuses_a_second_process_and_names_the_first() {
         let directory = tempfile::tempdir().expect("a directory");
         let data = directory.path().join("data");
         let lock = DataLock::take(&data, "lena-mbp").expect("the lock");

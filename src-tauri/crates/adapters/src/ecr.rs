@@ -1,4 +1,5 @@
-//! ECR: whether an image is there, and whether its tag may be overwritten. Pulls nothing and changes nothing.
+//! ECR: whether an image exists, and whether its tag can be overwritten. Pulls nothing and changes
+//! nothing.
 
 use async_trait::async_trait;
 use aws_sdk_ecr::{
@@ -77,14 +78,15 @@ impl Images for EcrImages {
             .map_err(|error| REPOSITORY.failure(error));
         let answer = match answer {
             Ok(answer) => answer,
-            // The minimal permissions of a release (RELIABILITY.md 6.3) do not hold this one.
+            // The minimal permissions of a release (docs/releases.md#permissions) do not include
+            // this one.
             Err(failure) if failure.code == ErrorCode::PermissionMissing => return Ok(None),
             Err(failure) => return Err(failure),
         };
         Ok(match answer.repositories().first().and_then(|repository| repository.image_tag_mutability()) {
             Some(ImageTagMutability::Mutable) => Some(true),
             Some(ImageTagMutability::Immutable) => Some(false),
-            // With exclusions it depends on patterns that AWS applies, not we.
+            // With exclusions the answer depends on patterns that AWS applies.
             Some(_) | None => None,
         })
     }

@@ -1,6 +1,7 @@
-//! ECS: the service and its tasks as AWS describes them. Task definitions, as raw JSON, are in [`task_definitions`].
+//! ECS: the service and its tasks as AWS describes them. [`task_definitions`] has the task
+//! definitions as raw JSON.
 //!
-//! Says what AWS says; what it means for a release is the engine's business. Changes nothing.
+//! Changes nothing. The engine interprets the answers.
 
 pub mod task_definitions;
 
@@ -19,9 +20,9 @@ use crate::{
     mutant::{self, Mutant},
 };
 
-/// Pages of a listing that are read at most: 5,000 tasks.
-const PAGES: usize = 50;
-/// Tasks that one DescribeTasks takes (AWS, API reference).
+/// Maximum number of pages of a listing: 5,000 tasks.
+const PAGES_MAX: usize = 50;
+/// Maximum number of tasks in one DescribeTasks (AWS API reference).
 const BATCH: usize = 100;
 
 const DESCRIBE: Call = Call::read("ask AWS about the service", "ecs:DescribeServices");
@@ -39,7 +40,8 @@ pub struct EcsServices {
 }
 
 impl EcsServices {
-    /// The service of a cluster; `container` is the one whose exit code and image count.
+    /// The service of a cluster. `container` names the container whose exit code and image are
+    /// read.
     #[must_use]
     pub fn new(access: AwsAccess, cluster: &str, service: &str, container: &str) -> Self {
         let client = Client::new(access.sdk());
@@ -58,7 +60,7 @@ impl EcsServices {
 
     async fn list(&self, status: types::DesiredStatus, arns: &mut BTreeSet<String>) -> PortResult<()> {
         let mut token = None;
-        for _ in 0..PAGES {
+        for _ in 0..PAGES_MAX {
             let page = self
                 .client
                 .list_tasks()
@@ -105,7 +107,7 @@ impl EcsServices {
     }
 }
 
-/// Settings of a call that only reads: the credential of this moment, and retries.
+/// Settings of a read: the current credential, and retries.
 pub(crate) async fn reading(access: &AwsAccess, call: Call) -> PortResult<config::Builder> {
     let credentials = access.credentials(call.summary).await?;
     Ok(config::Config::builder().credentials_provider(credentials).retry_config(read_retries()))
@@ -145,7 +147,7 @@ impl Services for EcsServices {
                 .because(failed.reason().unwrap_or("AWS gave no reason"))
                 .because(failed.detail().unwrap_or_default()));
         }
-        // A deleted service is described as INACTIVE for a while.
+        // AWS describes a deleted service as INACTIVE for a while.
         let Some(service) = answer.services().iter().find(|service| service.status() != Some("INACTIVE")) else {
             return Ok(None);
         };
@@ -162,7 +164,7 @@ impl Services for EcsServices {
     }
 
     async fn tasks(&self) -> PortResult<Vec<TaskSnapshot>> {
-        // A task may move from one list to the other between the calls, so ARNs go into a set.
+        // A set, because a task may move from one list to the other between the calls.
         let mut arns = BTreeSet::new();
         self.list(types::DesiredStatus::Running, &mut arns).await?;
         self.list(types::DesiredStatus::Stopped, &mut arns).await?;

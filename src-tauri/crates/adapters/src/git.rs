@@ -1,19 +1,21 @@
-//! The repository over HTTPS: the app's own bare clone and its remote, with libgit2.
+//! The repository over HTTPS: a bare clone of the app and its remote, with libgit2.
 //!
-//! Merges, commits and tags are built in memory in that clone; nothing here reads a person's checkout, runs a hook, or
-//! listens to the computer's own git settings. What is pushed, when, and what follows from a refusal is decided by the
-//! engine. Large files (LFS) are only recognised, never transferred.
+//! Merges, commits and tags are built in that clone, without a working tree. The adapter reads no
+//! checkout of a person, runs no hook and ignores the git settings of the computer. The engine
+//! decides about pushes and refusals. Large files (LFS) are recognised, but never transferred.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use git2::Repository;
 use greenlight_engine::ports::{
-    ChangedPaths, CommitInfo, Credential, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, SecretText,
-    Secrets, Signature, TagInfo,
+    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, SecretText, Secrets,
+    Signature, TagInfo,
 };
-use greenlight_types::{CredentialKind, ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure};
 use tokio::sync::{Mutex, Semaphore};
+
+use crate::credentials;
 
 mod leftovers;
 mod names;
@@ -24,20 +26,19 @@ mod trouble;
 mod write;
 
 use names::Address;
-pub(crate) use names::is_this_computer;
-use network::Lines;
+use network::CallThreads;
 
-/// Connections that may hang at the same time; libgit2 has no way to interrupt one that is silent.
-const LINES_AT_ONCE: usize = 6;
+/// Maximum number of connections that hang at once. libgit2 cannot interrupt a silent one.
+const CALLS_MAX: usize = 6;
 
-/// How long the remote may take.
+/// Time limits of the remote.
 #[derive(Clone, Copy, Debug)]
 pub struct GitLimits {
-    /// Longest silence while a listing is asked for.
+    /// Maximum silence during a listing.
     pub ask: Duration,
-    /// Longest silence while objects are sent or received.
+    /// Maximum silence during a transfer of objects.
     pub transfer: Duration,
-    /// Longest time of one operation, however much is going on.
+    /// Maximum time of one operation.
     pub whole: Duration,
 }
 
@@ -53,24 +54,26 @@ pub struct GitAdapter {
     clone: PathBuf,
     secrets: Arc<dyn Secrets>,
     limits: GitLimits,
-    lines: Lines,
-    /// One refresh at a time: two would fight for the locks of the same refs.
+    calls: CallThreads,
+    /// One refresh at a time: two would compete for the lock files of the refs.
     refreshing: Mutex<()>,
 }
 
 impl GitAdapter {
-    /// An adapter for the repository at `url`, with its bare clone in the directory `clone` (made at first use).
+    /// An adapter for the repository at `url`. The bare clone is in the folder `clone`, which is
+    /// made at first use.
     ///
     /// # Errors
-    /// `BadProfile` when the address is not `https://…`, or `http://…` to this computer, or holds a user or password.
+    /// `BadProfile` when the address is not `https://…`, or `http://…` to this computer, or holds a
+    /// user or password.
     pub fn new(url: &str, clone: PathBuf, secrets: Arc<dyn Secrets>) -> PortResult<Self> {
         leftovers::note_start();
-        let lines = Lines::new(Arc::new(Semaphore::new(LINES_AT_ONCE)));
+        let calls = CallThreads::new(Arc::new(Semaphore::new(CALLS_MAX)));
         let address = Address::parse(url)?;
-        Ok(Self { address, clone, secrets, limits: GitLimits::default(), lines, refreshing: Mutex::new(()) })
+        Ok(Self { address, clone, secrets, limits: GitLimits::default(), calls, refreshing: Mutex::new(()) })
     }
 
-    /// The same with other limits.
+    /// Replaces the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: GitLimits) -> Self {
         self.limits = limits;
@@ -78,17 +81,10 @@ impl GitAdapter {
     }
 
     async fn token(&self) -> PortResult<SecretText> {
-        match self.secrets.get(CredentialKind::Github).await? {
-            Some(Credential::Github { token }) => Ok(token),
-            Some(Credential::Aws { .. } | Credential::StagingKey { .. }) | None => {
-                Err(Failure::new(ErrorCode::CredentialMissing, "sign in to the repository")
-                    .because("no GitHub token is saved on this computer")
-                    .hint("Open Access and save a GitHub token."))
-            }
-        }
+        credentials::github_token(&*self.secrets, "sign in to the repository").await
     }
 
-    /// Work on the clone alone, off the async threads.
+    /// Runs `work` on the clone, on a thread for blocking work.
     async fn local<T, F>(&self, work: F) -> PortResult<T>
     where
         T: Send + 'static,
@@ -106,18 +102,18 @@ impl Git for GitAdapter {
     async fn refresh(&self) -> PortResult<()> {
         let _one = self.refreshing.lock().await;
         let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
-        self.lines
-            .run("fetch the repository", self.limits.transfer, self.limits.whole, move |line| {
-                network::fetch(&network::open(&clone)?, &address, &token, line)
+        self.calls
+            .run("fetch the repository", self.limits.transfer, self.limits.whole, move |call| {
+                network::fetch(&network::open(&clone)?, &address, &token, call)
             })
             .await
     }
 
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
         let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
-        self.lines
-            .run("list the branches and tags of the repository", self.limits.ask, self.limits.whole, move |line| {
-                network::list(&network::open(&clone)?, &address, &token, line)
+        self.calls
+            .run("list the branches and tags of the repository", self.limits.ask, self.limits.whole, move |call| {
+                network::list(&network::open(&clone)?, &address, &token, call)
             })
             .await
     }
@@ -193,9 +189,9 @@ impl Git for GitAdapter {
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
         let order = push::Order::new(push)?;
         let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
-        self.lines
-            .run("push to the repository", self.limits.transfer, self.limits.whole, move |line| {
-                push::push(&network::open(&clone)?, &address, &token, &order, line)
+        self.calls
+            .run("push to the repository", self.limits.transfer, self.limits.whole, move |call| {
+                push::push(&network::open(&clone)?, &address, &token, &order, call)
             })
             .await
     }

@@ -1,8 +1,8 @@
-//! GitHub's workflows over REST, with our own models on octocrab's raw requests (its models refuse GitHub's own
-//! examples, its dispatch does not know `return_run_details`, PEERS.md).
+//! GitHub's workflows over REST. Uses raw requests of octocrab with models of this crate:
+//! octocrab's models refuse GitHub's own examples, and its dispatch does not know
+//! `return_run_details` (docs/testing.md#peers).
 //!
-//! Nothing is repeated that changes something; reads are repeated a few times. Which run belongs to a dispatch whose
-//! answer was lost is decided by the engine.
+//! Only reads are retried. The engine finds the run of a dispatch whose answer was lost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use reqwest::Url;
 
 use crate::{
     mutant::{self, Mutant},
-    slept::ReadClocks,
+    sleep_detector::ReadClocks,
 };
 
 mod answers;
@@ -22,19 +22,19 @@ mod trouble;
 
 use call::{Answer, Caller};
 
-/// Where GitHub answers unless a profile says otherwise.
+/// Address of GitHub, unless the profile names another one.
 pub const GITHUB: &str = "https://api.github.com";
 
-/// How long GitHub may take.
+/// Time limits of GitHub.
 #[derive(Clone, Copy, Debug)]
 pub struct GithubLimits {
-    /// Until connected.
+    /// Maximum time of connecting.
     pub connect: Duration,
-    /// Longest silence.
+    /// Maximum silence.
     pub read: Duration,
-    /// One request as a whole.
+    /// Maximum time of one request.
     pub whole: Duration,
-    /// Pause before a read is repeated; doubled each time.
+    /// Pause before the first retry of a read. It doubles with each retry.
     pub pause: Duration,
 }
 
@@ -57,11 +57,11 @@ pub struct GithubAdapter {
 }
 
 impl GithubAdapter {
-    /// An adapter for `owner/name` at `base` ([`GITHUB`] or the profile's own endpoint).
+    /// An adapter for `owner/name` at `base`: [`GITHUB`], or the endpoint of the profile.
     ///
     /// # Errors
-    /// `BadProfile` when the address is not `https://…` or `http://…` to this computer, or the repository is not
-    /// `owner/name`.
+    /// `BadProfile` when the address is not `https://…` or `http://…` to this computer, or the
+    /// repository is not `owner/name`.
     pub fn new(base: &str, repository: &str, secrets: Arc<dyn Secrets>) -> PortResult<Self> {
         let (owner, name) = repository
             .split_once('/')
@@ -75,14 +75,14 @@ impl GithubAdapter {
         Ok(Self { caller, owner: owner.to_owned(), name: name.to_owned() })
     }
 
-    /// The same with other limits.
+    /// Replaces the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: GithubLimits) -> Self {
         self.caller = self.caller.with_limits(limits);
         self
     }
 
-    /// The same with other clocks.
+    /// Replaces the clocks, for tests.
     #[must_use]
     pub fn with_clocks(mut self, read_clocks: ReadClocks) -> Self {
         self.caller = self.caller.with_clocks(read_clocks);
@@ -137,7 +137,7 @@ impl Builds for GithubAdapter {
         checked_workflow(&dispatch.workflow)?;
         let mut answer = self.send_dispatch(dispatch, true).await?;
         if answer.refuses_run_details() {
-            // Refused as a whole, so nothing was dispatched (TRAP-W1).
+            // GitHub refused the whole request, so it dispatched nothing (TRAP-W1).
             answer = self.send_dispatch(dispatch, false).await?;
         }
         match answer.status {
@@ -161,7 +161,8 @@ impl Builds for GithubAdapter {
     ) -> PortResult<Vec<BuildRun>> {
         let summary = "look for the build that was started";
         let workflow = checked_workflow(workflow)?;
-        // GitHub's times have no fraction of a second: a run of the same second would be missed.
+        // Times of GitHub have no fraction, so a fraction here would exclude runs of the same
+        // second.
         let second = since.whole_seconds();
         let mut url = self.actions(&["workflows", workflow, "runs"]);
         url.query_pairs_mut()

@@ -1,8 +1,8 @@
-//! Fresh identifiers.
+//! New identifiers.
 
 use greenlight_engine::ports::Ids;
 
-/// UUIDs of version 7: 74 random bits behind the time.
+/// UUIDs of version 7: the time, then 74 random bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Uuids;
 
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_are_the_same_and_later_ones_sort_behind() {
+    fn ids_are_unique_and_sort_by_time() {
         let ids: Vec<String> = (0..1_000).map(|_| Uuids.fresh()).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(ids[0].len(), 36);

@@ -1,10 +1,11 @@
-//! The journal in one SQLite file, and the settings of this computer beside it.
+//! The journal in one SQLite file, with the settings of this computer in the same file.
 //!
-//! An append is on disk when it returns (WAL, `synchronous=FULL`, RELIABILITY.md 6.5). One connection reads and writes;
-//! a second copy of the app is kept away by [`crate::data_lock`]. Folds nothing and decides nothing.
+//! An append is on disk when it returns (WAL, `synchronous=FULL`, docs/invariants.md#journal-file).
+//! One connection reads and writes; [`crate::data_lock`] keeps a second process away. The journal
+//! folds no events and decides nothing.
 //!
-//! Events of a run are chained ([`chain`]); whatever is read is checked, and nothing is added to a run that was altered or
-//! that this app does not know to its end.
+//! The events of a run are a hash chain ([`chain`]). Every read checks it. The journal appends
+//! nothing to a run that was altered, or that has an event which this version cannot decode.
 
 mod chain;
 #[cfg(test)]
@@ -21,10 +22,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{
-        PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
@@ -45,27 +43,29 @@ const READ: &str = "read the record";
 pub struct SqliteJournal {
     connection: Mutex<SqliteConnection>,
     path: PathBuf,
-    /// Set when the file has the schema of a newer app; then it is only read.
+    /// Schema of the file when a newer version made it. Such a file is read-only.
     newer_schema: Option<i64>,
-    /// Whether events have hashes that this app knows how to check.
+    /// Whether this version can check the hashes of the events.
     is_chained: bool,
-    /// Hash of the newest entry of every run that was read to its end, found unaltered and understood.
-    checked: std::sync::Mutex<BTreeMap<RunId, Vec<u8>>>,
-    /// Whether an append began and has not said how it ended: it goes on, failed, or was given up.
+    /// Hash of the newest entry of every run that was read completely, with an intact chain and no
+    /// unknown event.
+    checked: parking_lot::Mutex<BTreeMap<RunId, Vec<u8>>>,
+    /// An append began and has not ended: it is running, failed, or its caller was dropped.
     is_midway: AtomicBool,
 }
 
 impl SqliteJournal {
-    /// Whether the record can only be read, because a newer app has changed its shape.
+    /// Whether the file is read-only, because a newer version changed its schema.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.newer_schema.is_some()
     }
 
-    /// The first entry of a run alone, whatever became of it: what may still be told of a run that cannot be read.
+    /// The first event of a run, without a check of the chain. Serves the summary of a run that
+    /// cannot be read.
     ///
     /// # Errors
-    /// `JournalFailed` when there is none; `JournalNewer` when not even that one is known here.
+    /// `JournalFailed` when there is none. `JournalNewer` when this version cannot decode it.
     pub async fn first(&self, run: &RunId) -> Result<Event, Failure> {
         let mut connection = self.connection().await;
         let row = sqlx::query("SELECT seq, at, actor, app_version, kind, body FROM events WHERE run = ? AND seq = 1")
@@ -76,7 +76,7 @@ impl SqliteJournal {
         Entry::from_row(&row)?.event(run)
     }
 
-    /// Entries above number `after`, unaltered and understood, and the hash of the newest of them.
+    /// Events above number `after`, after a check of their chain, and the hash of the newest one.
     async fn read(
         &self,
         connection: &mut SqliteConnection,
@@ -101,24 +101,19 @@ impl SqliteJournal {
         Ok((events, newest))
     }
 
-    /// Refuses a run that was altered, or of which this app does not know every entry. It is read once: what follows is
-    /// our own, and another writer's entry has another hash.
+    /// Refuses a run that was altered, or that has an unknown event. Reads a run once: later
+    /// entries are of this process, and an entry of another writer has another hash.
     async fn check_before_adding(
         &self,
         connection: &mut SqliteConnection,
         run: &RunId,
         newest: Option<&[u8]>,
     ) -> Result<(), Failure> {
-        let is_checked = self.with_checked(|checked| checked.get(run).map(Vec::as_slice) == newest);
+        let is_checked = self.checked.lock().get(run).map(Vec::as_slice) == newest;
         if newest.is_some() && !is_checked {
             self.read(connection, run, 0).await?;
         }
         Ok(())
-    }
-
-    fn with_checked<T>(&self, work: impl FnOnce(&mut BTreeMap<RunId, Vec<u8>>) -> T) -> T {
-        // A poisoned lock only says that another task panicked; the map itself is whole.
-        work(&mut self.checked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The connection, outside of any transaction.
@@ -128,9 +123,9 @@ impl SqliteJournal {
         connection
     }
 
-    /// Undoes what an append left midway. Transactions are not counted by sqlx: it takes one for open for ever that SQLite
-    /// itself has undone, as it does on a full disk or an I/O error (sqlite.org/lang_transaction.html), and then refuses
-    /// every later one.
+    /// Rolls back an append that did not end. Transactions of sqlx are not used here: on a full
+    /// disk or an I/O error SQLite itself rolls back (sqlite.org/lang_transaction.html), sqlx still
+    /// counts the transaction as open, and then every later one fails.
     async fn undo(&self, connection: &mut SqliteConnection) {
         if !self.is_midway.load(Ordering::SeqCst) {
             return;
@@ -151,12 +146,12 @@ impl SqliteJournal {
             self.undo(&mut connection).await;
         }
         if let Some(newest) = newest? {
-            self.with_checked(|checked| checked.insert(run.clone(), newest));
+            self.checked.lock().insert(run.clone(), newest);
         }
         Ok(())
     }
 
-    /// From BEGIN to COMMIT; gives the hash of the newest entry that was added.
+    /// Runs from BEGIN to COMMIT. Returns the hash of the newest entry.
     async fn insert_midway(
         &self,
         connection: &mut SqliteConnection,
@@ -238,14 +233,14 @@ impl Journal for SqliteJournal {
         let mut connection = self.connection().await;
         let (events, newest) = self.read(&mut connection, run, after).await?;
         if let (0, Some(newest)) = (after, newest) {
-            self.with_checked(|checked| checked.insert(run.clone(), newest));
+            self.checked.lock().insert(run.clone(), newest);
         }
         Ok(events)
     }
 
     async fn runs(&self) -> Result<Vec<RunId>, Failure> {
         let mut connection = self.connection().await;
-        // Ids of runs sort by creation (UUID of version 7).
+        // Run ids are UUIDs of version 7, which sort by creation.
         let rows = sqlx::query_scalar::<_, String>("SELECT DISTINCT run FROM events ORDER BY run DESC")
             .fetch_all(&mut *connection)
             .await
@@ -261,9 +256,9 @@ fn newer(summary: &str, version: &str) -> Failure {
         .hint("Install the newest Greenlight on this computer.")
 }
 
-/// A failure of SQLite in words that tell a full disk from a broken file. Nothing was stored.
+/// Maps an error of SQLite, and names a full disk and a damaged file. Nothing was stored.
 fn failed(summary: &str, error: &sqlx::Error) -> Failure {
-    // Extended codes carry the primary one in their lowest byte (sqlite.org/rescode.html).
+    // The lowest byte of an extended code is the primary code (sqlite.org/rescode.html).
     let primary = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok()).map(|code| code & 0xff);
     let (words, hint) = match primary {
         Some(13) => ("the disk is full", "Free some space on this computer, then try again."),

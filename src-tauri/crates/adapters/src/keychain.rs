@@ -1,24 +1,23 @@
 //! Credentials in the keychain of this computer (`keyring`), and in memory for practice.
 //!
-//! A locked or missing keychain can block a thread; all calls go through one thread of their own, with a deadline, and a
-//! blocked one is told as locked. Secrets never fall back to a file.
+//! A locked or missing keychain can block its caller. All calls run on one thread with a deadline,
+//! and a blocked call is reported as a locked keychain. Secrets never fall back to a file.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError, mpsc},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::mpsc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
 use greenlight_types::{CredentialKind, ErrorCode, Failure};
 use keyring::v1::{Entry, Error};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-/// Longest wait for the keychain; its own question to the person may take as long.
+use crate::credentials::kind_of;
+
+/// Maximum wait for the keychain, which may ask the person for a password.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Name under which every entry is kept.
+/// Service name of every entry.
 const SERVICE: &str = "greenlight";
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -28,10 +27,10 @@ pub struct Keychain {
     work: mpsc::SyncSender<Work>,
 }
 
-/// A credential as it is kept: one JSON text per kind.
+/// A credential as it is stored: one JSON text per kind.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-enum Kept {
+enum StoredCredential {
     Github { token: String },
     Aws { key_id: String, secret: String, session: Option<String> },
     StagingKey { path: String, passphrase: Option<String> },
@@ -44,7 +43,7 @@ impl Default for Keychain {
 }
 
 impl Keychain {
-    /// Starts the one thread that talks to the keychain.
+    /// Starts the thread that calls the keychain.
     #[must_use]
     pub fn new() -> Self {
         let (work, inbox) = mpsc::sync_channel::<Work>(8);
@@ -59,7 +58,7 @@ impl Keychain {
     async fn ask<T: Send + 'static>(&self, work: impl FnOnce() -> PortResult<T> + Send + 'static) -> PortResult<T> {
         let (reply, answer) = oneshot::channel();
         let job: Work = Box::new(move || {
-            // Whoever asked may have given up.
+            // The caller may have given up.
             let _ = reply.send(work());
         });
         self.work.try_send(job).map_err(|_| locked("earlier questions to it are still open"))?;
@@ -85,9 +84,9 @@ fn missing(why: impl std::fmt::Display) -> Failure {
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the library may add errors; each is told as a keychain that does not work"
+    reason = "the library may add errors; each means that the keychain does not work"
 )]
-fn words(error: &Error) -> Failure {
+fn failure(error: &Error) -> Failure {
     match error {
         Error::NoStorageAccess(cause) => locked(cause),
         Error::NoDefaultStore => match Entry::store_status() {
@@ -107,28 +106,30 @@ fn name(kind: CredentialKind) -> &'static str {
 }
 
 fn entry(kind: CredentialKind) -> PortResult<Entry> {
-    Entry::new(SERVICE, name(kind)).map_err(|error| words(&error))
+    Entry::new(SERVICE, name(kind)).map_err(|error| failure(&error))
 }
 
 #[async_trait]
 impl Secrets for Keychain {
     async fn get(&self, kind: CredentialKind) -> PortResult<Option<Credential>> {
         self.ask(move || match entry(kind)?.get_secret() {
-            Ok(bytes) => serde_json::from_slice::<Kept>(&bytes).map(|kept| Some(kept.into())).map_err(|_| {
-                Failure::new(ErrorCode::CredentialMissing, "read the saved credential")
-                    .hint("Open Access and save it again.")
-            }),
+            Ok(bytes) => {
+                serde_json::from_slice::<StoredCredential>(&bytes).map(|stored| Some(stored.into())).map_err(|_| {
+                    Failure::new(ErrorCode::CredentialMissing, "read the saved credential")
+                        .hint("Open Access and save it again.")
+                })
+            }
             Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(words(&error)),
+            Err(error) => Err(failure(&error)),
         })
         .await
     }
 
     async fn set(&self, credential: &Credential) -> PortResult<()> {
-        let (kind, kept) = (kind_of(credential), Kept::from(credential));
+        let (kind, stored) = (kind_of(credential), StoredCredential::from(credential));
         self.ask(move || {
-            let text = serde_json::to_vec(&kept).map_err(missing)?;
-            entry(kind)?.set_secret(&text).map_err(|error| words(&error))
+            let text = serde_json::to_vec(&stored).map_err(missing)?;
+            entry(kind)?.set_secret(&text).map_err(|error| failure(&error))
         })
         .await
     }
@@ -136,7 +137,7 @@ impl Secrets for Keychain {
     async fn remove(&self, kind: CredentialKind) -> PortResult<()> {
         self.ask(move || match entry(kind)?.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(words(&error)),
+            Err(error) => Err(failure(&error)),
         })
         .await
     }
@@ -146,15 +147,7 @@ impl Secrets for Keychain {
     }
 }
 
-fn kind_of(credential: &Credential) -> CredentialKind {
-    match credential {
-        Credential::Github { .. } => CredentialKind::Github,
-        Credential::Aws { .. } => CredentialKind::Aws,
-        Credential::StagingKey { .. } => CredentialKind::StagingKey,
-    }
-}
-
-impl From<&Credential> for Kept {
+impl From<&Credential> for StoredCredential {
     fn from(credential: &Credential) -> Self {
         let text = |secret: &SecretText| secret.expose().to_owned();
         match credential {
@@ -169,39 +162,39 @@ impl From<&Credential> for Kept {
     }
 }
 
-impl From<Kept> for Credential {
-    fn from(kept: Kept) -> Self {
-        match kept {
-            Kept::Github { token } => Self::Github { token: SecretText::new(token) },
-            Kept::Aws { key_id, secret, session } => {
+impl From<StoredCredential> for Credential {
+    fn from(stored: StoredCredential) -> Self {
+        match stored {
+            StoredCredential::Github { token } => Self::Github { token: SecretText::new(token) },
+            StoredCredential::Aws { key_id, secret, session } => {
                 Self::Aws { key_id, secret: SecretText::new(secret), session: session.map(SecretText::new) }
             }
-            Kept::StagingKey { path, passphrase } => {
+            StoredCredential::StagingKey { path, passphrase } => {
                 Self::StagingKey { path, passphrase: passphrase.map(SecretText::new) }
             }
         }
     }
 }
 
-/// Credentials in memory: gone with the process.
+/// Credentials in memory, for practice and tests.
 #[derive(Default)]
 pub struct MemorySecrets {
-    kept: Mutex<BTreeMap<CredentialKind, Credential>>,
+    saved: Mutex<BTreeMap<CredentialKind, Credential>>,
 }
 
 #[async_trait]
 impl Secrets for MemorySecrets {
     async fn get(&self, kind: CredentialKind) -> PortResult<Option<Credential>> {
-        Ok(self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&kind).cloned())
+        Ok(self.saved.lock().get(&kind).cloned())
     }
 
     async fn set(&self, credential: &Credential) -> PortResult<()> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(kind_of(credential), credential.clone());
+        self.saved.lock().insert(kind_of(credential), credential.clone());
         Ok(())
     }
 
     async fn remove(&self, kind: CredentialKind) -> PortResult<()> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&kind);
+        self.saved.lock().remove(&kind);
         Ok(())
     }
 

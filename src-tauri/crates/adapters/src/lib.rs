@@ -1,23 +1,27 @@
-//! One file per outside system: client, conversion and error mapping, nothing else.
+//! Adapters: one file per outside system, with its client, conversions and error mapping.
 //!
-//! Adapters know the ports that they implement and no run: the names of a profile are arguments.
+//! An adapter knows the port that it implements. It knows no run and no profile: names are
+//! arguments.
 
 pub mod aws;
 pub mod clock;
+pub mod credentials;
 pub mod data_lock;
 pub mod ecr;
 pub mod ecs;
 pub mod git;
 pub mod github;
+pub mod home;
 pub mod ids;
 pub mod journal_sqlite;
 pub mod keychain;
 pub mod logs;
+mod loopback;
 pub mod mutant;
 mod private;
 pub mod remote_job;
 pub mod site;
-pub mod slept;
+pub mod sleep_detector;
 pub mod spool;
 pub mod ssh;
 mod ssh_link;

@@ -1,7 +1,7 @@
 //! CloudWatch Logs: one page of a log group by FilterLogEvents.
 //!
-//! Windows, repeats and order are the follower's business (RELIABILITY.md 6.2); no Live Tail, which samples and never
-//! fills gaps (TRAP-L5).
+//! The log follower of the engine handles windows, repeats and order (TRAP-L2). Live Tail is not
+//! used: it samples and never fills gaps (TRAP-L5).
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::{Client, config::Config};
@@ -14,7 +14,7 @@ use crate::{
 
 const PAGE: Call = Call::read("read the production log", "logs:FilterLogEvents");
 
-/// One log group.
+/// The log group of the service.
 #[derive(Debug)]
 pub struct CloudWatchLogs {
     access: AwsAccess,
@@ -23,7 +23,6 @@ pub struct CloudWatchLogs {
 }
 
 impl CloudWatchLogs {
-    /// The log group of this name.
     #[must_use]
     pub fn new(access: AwsAccess, group: &str) -> Self {
         let client = Client::new(access.sdk());
@@ -55,7 +54,8 @@ impl Logs for CloudWatchLogs {
                 let stream = event.log_stream_name.unwrap_or_default();
                 let at_ms = event.timestamp.unwrap_or(0);
                 let message = event.message.unwrap_or_default();
-                // The id is optional in AWS's model; without it, the event is told apart by all the rest.
+                // The id is optional in the model of AWS. The other members identify an event
+                // without one.
                 let id = event.event_id.unwrap_or_else(|| format!("{stream}/{at_ms}/{message}"));
                 LogEvent { id, stream, at_ms, message }
             })

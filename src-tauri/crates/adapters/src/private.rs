@@ -1,4 +1,5 @@
-//! Files and folders that only this person may read. On Windows the profile folder of the person gives those rights.
+//! Files and folders that only this person can read. On Windows the profile folder of the person
+//! gives these permissions.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -6,7 +7,8 @@ use std::{
     path::Path,
 };
 
-/// Makes a folder with its parents, 0700; one that is there is closed to others.
+/// Makes a folder with its parents (0700). Removes the permissions of others from a folder that
+/// exists.
 pub(crate) fn folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -19,7 +21,7 @@ pub(crate) fn folder(path: &Path) -> io::Result<()> {
     close(path, 0o700)
 }
 
-/// Opens a file to be read and written, 0600; makes it when it is missing, and keeps what is in it.
+/// Opens a file for reading and writing (0600). Makes it when it is missing, and keeps its content.
 pub(crate) fn file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -37,7 +39,7 @@ pub(crate) fn file(path: &Path) -> io::Result<File> {
 fn close(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let found = fs::metadata(path)?.permissions().mode() & 0o777;
-    // Rights that are narrower than ours stay; they may be meant.
+    // Narrower permissions stay: a person may have set them.
     if found & !mode == 0 { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(found & mode)) }
 }
 

@@ -1,4 +1,5 @@
-//! The site as a visitor sees it: one GET, no cookies, no credentials. What the answer means is the engine's business.
+//! The site as a visitor sees it: one GET, no cookies, no credentials. The engine interprets the
+//! answer.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,8 @@ use greenlight_engine::ports::{PortResult, Site, SiteAnswer};
 use greenlight_types::{ErrorCode, Failure, Retry};
 use reqwest::{Client, Response, Url, redirect};
 
-/// Bytes of a body that are read at most.
-const BODY: usize = 256 * 1024;
+/// Maximum size of a body, in bytes. The rest is not read.
+const BODY_MAX: usize = 256 * 1024;
 const SUMMARY: &str = "ask the site";
 
 /// The site over HTTP.
@@ -18,8 +19,8 @@ pub struct SiteAdapter {
 }
 
 impl SiteAdapter {
-    /// A client that waits 10 seconds in all and follows 5 redirects. Proxies of the environment are not used, and no connection
-    /// is kept: an idle one may die in a sleep of this computer, and a visitor of the site has none.
+    /// A client that waits at most 10 seconds and follows 5 redirects. It uses no proxy of the
+    /// environment and no idle connection, which may die in a sleep of this computer.
     ///
     /// # Errors
     /// `Internal` when this computer's TLS cannot be set up.
@@ -67,9 +68,9 @@ fn checked(url: &str) -> PortResult<Url> {
 async fn limited_body(mut response: Response) -> Result<String, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        let room = BODY - bytes.len();
+        let room = BODY_MAX - bytes.len();
         bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if bytes.len() == BODY {
+        if bytes.len() == BODY_MAX {
             break;
         }
     }

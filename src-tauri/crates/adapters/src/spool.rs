@@ -1,16 +1,16 @@
-//! Lines of runs on disk: one file of JSON lines per run and source, with the place of every line in memory. After the lines
-//! of a job stands a line `#{…}` that says how far they reach in its output; it is written together with them, and what
-//! has none behind it after a crash is dropped.
+//! Output lines of runs on disk: one file of JSON lines per run and source, with the offset of
+//! every line in memory. A mark `#{…}` follows the lines of a job and gives their end in the output
+//! of the job. Lines and mark are one write. After a crash, lines without a mark behind them are
+//! dropped.
 //!
-//! Not forced to the platter: after a power loss the last lines may be missing. They are evidence to read, and their
-//! sources can be read again; nothing is concluded from them.
+//! The files are not synced: after a power loss the last lines may be missing. They serve as
+//! evidence, can be read from their source again, and no step depends on them.
 
 use std::{
     collections::HashMap,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use greenlight_engine::{
@@ -18,50 +18,52 @@ use greenlight_engine::{
     spool::{Reached, Spool},
 };
 use greenlight_types::{ErrorCode, Failure, LineSource, LogLine, RunId};
+use parking_lot::Mutex;
 
 use crate::private;
 
-/// Longest text of a line, in bytes; the rest is cut, and the line says so.
-const TEXT: usize = 16 * 1024;
-/// Lines of one source at most: 40 MB of places in memory.
-const LINES: usize = 5_000_000;
-/// First byte of a line that says how far the lines before it reach; no line of JSON begins with it.
+/// Maximum length of a line, in bytes. A longer line is cut and says so.
+const TEXT_MAX: usize = 16 * 1024;
+/// Maximum number of lines of one source: 40 MB of offsets in memory.
+const LINES_MAX: usize = 5_000_000;
+/// First byte of a mark. No line of JSON begins with it.
 const MARK: u8 = b'#';
-/// Lines given by one read at most.
-const READ: u32 = 10_000;
+/// Maximum number of lines of one read.
+const READ_MAX: u32 = 10_000;
 
 /// A spool in a directory: `<directory>/<run>/<source>.jsonl`.
 #[derive(Debug)]
 pub struct FileSpool {
     directory: PathBuf,
-    open: Mutex<HashMap<(RunId, LineSource), Kept>>,
+    open: Mutex<HashMap<(RunId, LineSource), SourceFile>>,
 }
 
-/// One file, and where each of its lines ends.
+/// The file of one source.
 #[derive(Debug)]
-struct Kept {
+struct SourceFile {
     path: PathBuf,
     file: File,
+    /// Offset of the end of each line.
     ends: Vec<u64>,
-    /// Where the next line goes.
+    /// Offset of the next line.
     end: u64,
     reached: Option<Reached>,
 }
 
 impl FileSpool {
-    /// A spool in this directory, which is made (0700) with the first line.
+    /// A spool in this folder, which the first line makes (0700).
     #[must_use]
     pub fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned(), open: Mutex::default() }
     }
 
-    /// Removes the lines of one source of a run, when its time of keeping is over.
+    /// Removes the lines of one source of a run when their retention has ended.
     ///
     /// # Errors
     /// `JournalFailed` when they could not be removed.
     pub fn forget(&self, run: &RunId, source: LineSource) -> PortResult<()> {
         let path = self.path(run, source)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         open.remove(&(run.clone(), source));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove old output", &path, &error)),
@@ -82,25 +84,26 @@ impl FileSpool {
         Ok(self.directory.join(&run.0).join(name))
     }
 
-    /// Works on one file. With `make`, a missing one is made; without, it is `None`.
+    /// Runs `work` on one file. A missing file is made with `make`, and is `None` without it.
     fn with<T>(
         &self,
         run: &RunId,
         source: LineSource,
         make: bool,
-        work: impl FnOnce(&mut Kept) -> PortResult<T>,
+        work: impl FnOnce(&mut SourceFile) -> PortResult<T>,
     ) -> PortResult<Option<T>> {
         let path = self.path(run, source)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         let key = (run.clone(), source);
-        if let Some(kept) = open.get_mut(&key) {
-            return work(kept).map(Some);
+        if let Some(file) = open.get_mut(&key) {
+            return work(file).map(Some);
         }
         if !make && !path.exists() {
             return Ok(None);
         }
-        let kept = Kept::open(&self.directory, &path).map_err(|error| failed("open the kept output", &path, &error))?;
-        work(open.entry(key).or_insert(kept)).map(Some)
+        let file =
+            SourceFile::open(&self.directory, &path).map_err(|error| failed("open the kept output", &path, &error))?;
+        work(open.entry(key).or_insert(file)).map(Some)
     }
 }
 
@@ -109,38 +112,38 @@ impl Spool for FileSpool {
         if lines.is_empty() {
             return Ok(());
         }
-        self.with(run, source, true, |kept| {
-            kept.append(lines, None).map_err(|error| failed("keep output", &kept.path, &error))
+        self.with(run, source, true, |file| {
+            file.append(lines, None).map_err(|error| failed("keep output", &file.path, &error))
         })?;
         Ok(())
     }
 
     fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()> {
-        self.with(run, source, true, |kept| {
-            kept.append(lines, Some(reached)).map_err(|error| failed("keep output", &kept.path, &error))
+        self.with(run, source, true, |file| {
+            file.append(lines, Some(reached)).map_err(|error| failed("keep output", &file.path, &error))
         })?;
         Ok(())
     }
 
     fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>> {
-        Ok(self.with(run, source, false, |kept| Ok(kept.reached.clone()))?.flatten())
+        Ok(self.with(run, source, false, |file| Ok(file.reached.clone()))?.flatten())
     }
 
     fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32> {
-        let count = self.with(run, source, false, |kept| Ok(kept.ends.len()))?.unwrap_or(0);
+        let count = self.with(run, source, false, |file| Ok(file.ends.len()))?.unwrap_or(0);
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
     fn read(&self, run: &RunId, source: LineSource, from: u32, count: u32) -> PortResult<Vec<LogLine>> {
-        let read = self.with(run, source, false, |kept| {
-            kept.read(from as usize, count.min(READ) as usize)
-                .map_err(|error| failed("read the kept output", &kept.path, &error))
+        let read = self.with(run, source, false, |file| {
+            file.read(from as usize, count.min(READ_MAX) as usize)
+                .map_err(|error| failed("read the kept output", &file.path, &error))
         })?;
         Ok(read.unwrap_or_default())
     }
 }
 
-impl Kept {
+impl SourceFile {
     fn open(directory: &Path, path: &Path) -> io::Result<Self> {
         private::folder(directory)?;
         if let Some(folder) = path.parent() {
@@ -148,13 +151,13 @@ impl Kept {
         }
         let file = private::file(path)?;
         let (ends, end, reached) = scan(&file)?;
-        // What a crash cut off is dropped; whoever resumes asks how far the rest reaches and reads it again.
+        // Drops the lines that a crash cut off. The reader asks for `reached` and reads them again.
         file.set_len(end)?;
         Ok(Self { path: path.to_owned(), file, ends, end, reached })
     }
 
     fn append(&mut self, lines: &[LogLine], reached: Option<&Reached>) -> io::Result<()> {
-        if self.ends.len() + lines.len() > LINES {
+        if self.ends.len() + lines.len() > LINES_MAX {
             return Err(io::Error::other("there are too many lines"));
         }
         let before = self.end;
@@ -173,7 +176,7 @@ impl Kept {
         }
         self.file.seek(SeekFrom::Start(before))?;
         if let Err(error) = self.file.write_all(&bytes) {
-            // A part may be written: without it, the next append would start in the middle of a line.
+            // Removes a partial write, so that the next append does not start within a line.
             self.file.set_len(before)?;
             return Err(error);
         }
@@ -197,13 +200,13 @@ impl Kept {
     }
 }
 
-/// Where each line ends, where the next one goes, and how far the lines reach.
+/// Reads the end of each line, the offset of the next line, and the last mark.
 fn scan(file: &File) -> io::Result<(Vec<u64>, u64, Option<Reached>)> {
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(0))?;
     let (mut ends, mut end, mut line) = (Vec::new(), 0_u64, Vec::new());
     let mut whole: Option<(usize, u64, Reached)> = None;
-    while ends.len() < LINES {
+    while ends.len() < LINES_MAX {
         line.clear();
         let size = reader.read_until(b'\n', &mut line)? as u64;
         if line.last() != Some(&b'\n') {
@@ -227,10 +230,10 @@ fn scan(file: &File) -> io::Result<(Vec<u64>, u64, Option<Reached>)> {
 }
 
 fn bounded(text: &str) -> String {
-    if text.len() <= TEXT {
+    if text.len() <= TEXT_MAX {
         return text.to_owned();
     }
-    let cut = (0..=TEXT).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(0);
+    let cut = (0..=TEXT_MAX).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(0);
     format!("{} … ({} bytes more)", &text[..cut], text.len() - cut)
 }
 
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_there_after_the_app_opens_again() {
+    fn reads_lines_after_opening_again() {
         let directory = tempfile::tempdir().expect("a directory");
         let run = RunId("0199-a".to_owned());
         let spool = FileSpool::new(directory.path());
@@ -275,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_a_crash_cut_off_is_dropped_and_the_next_one_is_whole() {
+    fn drops_a_line_that_a_crash_cut_off() {
         let directory = tempfile::tempdir().expect("a directory");
         let run = RunId("r".to_owned());
         let spool = FileSpool::new(directory.path());
@@ -291,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_job_are_kept_together_with_how_far_they_reach_wherever_a_crash_cuts() {
+    fn a_crash_keeps_lines_and_mark_together() {
         let directory = tempfile::tempdir().expect("a directory");
         let run = RunId("r".to_owned());
         let reached = |offset| Reached { job: "migrate.a1".to_owned(), offset, is_in_key: false };
@@ -319,17 +322,17 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_line_is_cut_and_says_so() {
+    fn cuts_a_huge_line_and_says_so() {
         let directory = tempfile::tempdir().expect("a directory");
         let run = RunId("r".to_owned());
         let spool = FileSpool::new(directory.path());
         spool.append(&run, LineSource::Migration, &[line(&"\u{e9}".repeat(10_000))]).expect("kept");
         let (_, text) = texts(&spool, &run, 0, 1).remove(0);
-        assert!(text.len() < TEXT + 64 && text.ends_with("(3616 bytes more)"), "{}", &text[text.len() - 40..]);
+        assert!(text.len() < TEXT_MAX + 64 && text.ends_with("(3616 bytes more)"), "{}", &text[text.len() - 40..]);
     }
 
     #[test]
-    fn an_id_that_leaves_the_directory_is_refused() {
+    fn refuses_an_id_that_leaves_the_folder() {
         let spool = FileSpool::new(Path::new("/nonexistent"));
         for id in ["../x", "", "a/b", "."] {
             let refused = spool.append(&RunId(id.to_owned()), LineSource::Backup, &[line("x")]).expect_err(id);
@@ -349,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn old_lines_can_be_forgotten() {
+    fn removes_old_lines() {
         let directory = tempfile::tempdir().expect("a directory");
         let (spool, run) = (FileSpool::new(directory.path()), RunId("r".to_owned()));
         spool.append(&run, LineSource::Production, &[line("x")]).expect("kept");

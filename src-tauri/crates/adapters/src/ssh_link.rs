@@ -1,7 +1,7 @@
-//! One connection of the SSH adapter, and whether the other end is still heard: a keepalive asks every second, so a
-//! connection without a single byte for three seconds is taken for dead, however long a command itself may take.
+//! Liveness of one SSH connection. A keepalive goes out every second, so a connection that receives
+//! no byte for three seconds is dead, also during a long command.
 //!
-//! It does not decide what becomes of a question that was asked over a dead connection.
+//! Does not decide about the commands on a dead connection.
 
 use std::{
     pin::Pin,
@@ -15,26 +15,26 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Time between two questions whether the other end is there.
+/// Interval of the keepalives.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
-/// A connection over which nothing came for so long is dead, on a usual network.
-const SILENCE: Duration = Duration::from_secs(3);
-/// The same on the slowest one.
+/// Maximum silence on a normal network.
+const SILENCE_MIN: Duration = Duration::from_secs(3);
+/// Maximum silence on the slowest network.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
-/// On a slow network the other end may take as many times the time of the sign-in.
-const SLOW: u32 = 4;
-/// Time between two looks.
-const LOOK: Duration = Duration::from_millis(250);
+/// Maximum silence as a multiple of the time that the sign-in took.
+const SIGN_IN_FACTOR: u32 = 4;
+/// Interval of the checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What came over a connection, so far.
+/// Counts the reads of one connection.
 #[derive(Debug)]
-pub(crate) struct Heard {
+pub(crate) struct Liveness {
     begun: Instant,
     reads: AtomicU64,
     last_ms: AtomicU64,
 }
 
-impl Heard {
+impl Liveness {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { begun: Instant::now(), reads: AtomicU64::new(0), last_ms: AtomicU64::new(0) })
     }
@@ -43,42 +43,42 @@ impl Heard {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn heard(&self) {
+    fn note_read(&self) {
         self.last_ms.store(self.now_ms(), Ordering::Release);
         self.reads.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether nothing came for this long.
+    /// Whether no byte was received for `limit`.
     pub(crate) fn is_silent(&self, limit: Duration) -> bool {
         let silent_ms = self.now_ms().saturating_sub(self.last_ms.load(Ordering::Acquire));
         Duration::from_millis(silent_ms) > limit
     }
 
-    /// Ends when nothing came for this long, while the app was running: looks are counted, not hours, so that an app that
-    /// was frozen first reads what came in the meantime.
+    /// Waits until no byte was received for `limit`. Counts its checks instead of the clock: an app
+    /// that was frozen first reads the bytes that arrived meanwhile.
     pub(crate) async fn silence(&self, limit: Duration) {
         let (mut reads, mut silent) = (self.reads.load(Ordering::Acquire), Duration::ZERO);
         while silent < limit {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             let now = self.reads.load(Ordering::Acquire);
-            silent = if now == reads { silent + LOOK } else { Duration::ZERO };
+            silent = if now == reads { silent + CHECK_INTERVAL } else { Duration::ZERO };
             reads = now;
         }
     }
 }
 
-/// How long the other end may be silent, when a sign-in at it took so long.
-pub(crate) fn silence_after(sign_in: Duration) -> Duration {
-    sign_in.saturating_mul(SLOW).clamp(SILENCE, SILENCE_MAX)
+/// The maximum silence of a connection whose sign-in took this long.
+pub(crate) fn silence_max(sign_in: Duration) -> Duration {
+    sign_in.saturating_mul(SIGN_IN_FACTOR).clamp(SILENCE_MIN, SILENCE_MAX)
 }
 
-/// A stream that tells when something came.
-pub(crate) struct Told<S> {
+/// A stream that reports each read.
+pub(crate) struct MonitoredStream<S> {
     pub stream: S,
-    pub heard: Arc<Heard>,
+    pub liveness: Arc<Liveness>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Told<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MonitoredStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -87,13 +87,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Told<S> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, into);
         if into.filled().len() > before {
-            self.heard.heard();
+            self.liveness.note_read();
         }
         polled
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Told<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, from)
     }
@@ -114,31 +114,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_network_may_be_silent_for_longer_and_no_network_for_ever() {
-        assert_eq!(silence_after(Duration::from_millis(80)), SILENCE);
-        assert_eq!(silence_after(Duration::from_secs(2)), Duration::from_secs(8));
-        assert_eq!(silence_after(Duration::from_secs(60)), SILENCE_MAX);
+    fn a_slow_sign_in_allows_a_longer_silence() {
+        assert_eq!(silence_max(Duration::from_millis(80)), SILENCE_MIN);
+        assert_eq!(silence_max(Duration::from_secs(2)), Duration::from_secs(8));
+        assert_eq!(silence_max(Duration::from_secs(60)), SILENCE_MAX);
     }
 
     #[tokio::test]
-    async fn a_stream_over_which_something_comes_is_not_silent_and_one_without_is() {
+    async fn a_stream_without_reads_is_silent() {
         let (mut far, near) = tokio::io::duplex(64);
-        let heard = Heard::new();
-        let mut near = Told { stream: near, heard: heard.clone() };
-        let limit = LOOK * 4;
+        let liveness = Liveness::new();
+        let mut near = MonitoredStream { stream: near, liveness: liveness.clone() };
+        let limit = CHECK_INTERVAL * 4;
         let reading = async {
             let mut byte = [0];
             near.read_exact(&mut byte).await.map(|_| ())
         };
         let (read, ()) = tokio::join!(reading, async {
             tokio::select! {
-                () = heard.silence(limit) => panic!("a byte came every few milliseconds"),
+                () = liveness.silence(limit) => panic!("a byte came every few milliseconds"),
                 written = far.write_all(b"x") => written.expect("a byte"),
             }
         });
         read.expect("a byte");
-        assert!(!heard.is_silent(limit));
-        heard.silence(limit).await;
-        assert!(heard.is_silent(limit - LOOK));
+        assert!(!liveness.is_silent(limit));
+        liveness.silence(limit).await;
+        assert!(liveness.is_silent(limit - CHECK_INTERVAL));
     }
 }

@@ -1,4 +1,5 @@
-//! STS: whose key this is. The engine compares the account with the profile's before anything changes.
+//! STS: the owner of the access key. The engine compares its account with the profile before any
+//! change.
 
 use async_trait::async_trait;
 use aws_sdk_sts::{Client, config::Config};
@@ -8,7 +9,7 @@ use crate::aws::{AwsAccess, Call, read_retries};
 
 const WHOAMI: Call = Call::read("ask AWS whose key this is", "sts:GetCallerIdentity");
 
-/// The identity behind the saved access key.
+/// The identity of the saved access key.
 #[derive(Debug)]
 pub struct StsIdentity {
     access: AwsAccess,
@@ -16,7 +17,7 @@ pub struct StsIdentity {
 }
 
 impl StsIdentity {
-    /// The identity that `access` signs with.
+    /// The identity of the key with which `access` signs.
     #[must_use]
     pub fn new(access: AwsAccess) -> Self {
         let client = Client::new(access.sdk());

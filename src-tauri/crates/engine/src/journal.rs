@@ -1,9 +1,10 @@
 //! Where events are kept: the trait, and a journal in memory for tests and simulation.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Timestamp};
+use parking_lot::Mutex;
 
 /// The record of everything a run did. Append-only; an append is durable when it returns.
 #[async_trait]
@@ -48,7 +49,7 @@ impl MemoryJournal {
 
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<RunId, Vec<Event>>) -> T) -> T {
         // A poisoned lock only says that another test thread panicked; the map itself is whole.
-        let mut guard = self.runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut guard = self.runs.lock();
         work(&mut guard)
     }
 }

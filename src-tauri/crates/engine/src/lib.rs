@@ -14,6 +14,7 @@ pub mod journal;
 pub mod log_follow;
 pub mod mutant;
 pub mod options;
+mod parts;
 mod phase;
 pub mod ports;
 pub mod profile;

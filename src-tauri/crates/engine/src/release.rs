@@ -10,32 +10,22 @@ use greenlight_types::{
 };
 use tokio::sync::watch;
 
-pub use crate::act::{Act, Answer};
 use crate::{
-    act::{self, Asker, Message, Order, Orders},
+    act::{
+        self,
+        order::{Asker, Message, Order, Orders},
+    },
     doubt,
     journal::Journal,
-    ports::{Clock, Ids, Ports, Screen},
+    ports::Ports,
     profile, runner,
-    spool::Spool,
     step::StepContext,
     steps,
 };
-
-/// What a run needs besides its ports.
-#[derive(Clone)]
-pub struct Parts {
-    /// Where events are kept.
-    pub journal: Arc<dyn Journal>,
-    /// What is told to the screen.
-    pub screen: Arc<dyn Screen>,
-    /// Where lines are kept.
-    pub spool: Arc<dyn Spool>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Identifiers.
-    pub ids: Arc<dyn Ids>,
-}
+pub use crate::{
+    act::{Act, Answer},
+    parts::Parts,
+};
 
 /// Handle of one open run. The run is driven until every handle is gone or [`Release::close`] is called; nothing is
 /// stopped in the world by that.

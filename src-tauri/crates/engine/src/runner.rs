@@ -20,10 +20,13 @@ pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    act::{self, Answer, Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
+    act::{
+        self, Answer,
+        order::{Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
+    },
     doubt, fold, mutant,
+    parts::Parts,
     ports::Hold,
-    release::Parts,
     step::{Entry, Outcome, StepContext},
     steps,
 };

@@ -2,9 +2,10 @@
 //!
 //! Lines are evidence to read, never a basis for a verdict; the journal holds what is certain.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
 
 use greenlight_types::{LineSource, LogLine, RunId};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::PortResult;
@@ -62,7 +63,7 @@ pub struct MemorySpool {
 impl MemorySpool {
     fn with<T>(&self, run: &RunId, source: LineSource, work: impl FnOnce(&mut Vec<LogLine>) -> T) -> T {
         // A poisoned lock only says that another test thread panicked; the map itself is whole.
-        let mut guard = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut guard = self.lines.lock();
         work(guard.entry((run.clone(), source)).or_default())
     }
 }
@@ -80,13 +81,13 @@ impl Spool for MemorySpool {
 
     fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()> {
         self.append(run, source, lines)?;
-        let mut all = self.reached.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = self.reached.lock();
         all.insert((run.clone(), source), reached.clone());
         Ok(())
     }
 
     fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>> {
-        let all = self.reached.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let all = self.reached.lock();
         Ok(all.get(&(run.clone(), source)).cloned())
     }
 

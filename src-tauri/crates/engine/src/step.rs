@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,6 +11,7 @@ use greenlight_types::{
     Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, PlanInputs, Role, RunView, Seen,
     StepId, StepPlan, Timestamp, WayBack,
 };
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
@@ -154,23 +155,23 @@ pub struct Doubts {
 impl Doubts {
     /// A step came into doubt, or was found in doubt when the app was opened.
     pub fn begin(&self, step: StepId, at: &Timestamp) {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner).insert(step, *at);
+        self.since.lock().insert(step, *at);
     }
 
     /// The record says that the gate of a job is about to be closed.
     pub(crate) fn announce(&self, job: &str) {
-        self.announced.lock().unwrap_or_else(PoisonError::into_inner).insert(job.to_owned());
+        self.announced.lock().insert(job.to_owned());
     }
 
     /// Whether the record says so already.
     pub(crate) fn was_announced(&self, job: &str) -> bool {
-        self.announced.lock().unwrap_or_else(PoisonError::into_inner).contains(job)
+        self.announced.lock().contains(job)
     }
 
     /// The moment after which no request of the attempt in doubt can have left.
     #[must_use]
     pub fn since(&self, step: StepId) -> Option<Timestamp> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner).get(&step).cloned()
+        self.since.lock().get(&step).cloned()
     }
 }
 

@@ -5,13 +5,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
 use greenlight_engine::ports::Clock;
 use greenlight_types::Timestamp;
+use parking_lot::Mutex;
 
 use crate::files;
 
@@ -122,7 +122,7 @@ impl VirtualClock {
     /// Now, in ms since 1970. Never goes back.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         // Read each time: a follower with an old speed would run ahead of the owner. When the owner is gone, its last
         // word still gives a time.
         if !self.is_owner
@@ -137,7 +137,7 @@ impl VirtualClock {
     /// The piece in force.
     #[must_use]
     pub fn state(&self) -> ClockState {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).state
+        self.seen.lock().state
     }
 
     /// Changes the speed from now on; the owner's act.
@@ -145,7 +145,7 @@ impl VirtualClock {
     /// # Errors
     /// When the file cannot be written; then nothing changed.
     pub fn set_speed(&self, speed: u32) -> std::io::Result<ClockState> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         let state = seen.state.with_speed(real_ms(), speed);
         files::write(&self.file, state.line().as_bytes())?;
         seen.state = state;

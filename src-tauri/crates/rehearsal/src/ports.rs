@@ -6,15 +6,12 @@ mod git;
 mod github;
 mod host;
 
-use std::{
-    future::pending,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{Clock, PortResult, Ports, Site, SiteAnswer};
 use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::world::{
     World,
@@ -110,11 +107,11 @@ impl InProcess {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.lock()
     }
 
     fn clone_of_app(&self) -> MutexGuard<'_, Objects> {
-        self.clone.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clone.lock()
     }
 
     /// A call that reads.

@@ -11,11 +11,12 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{Arc, MutexGuard},
+    sync::Arc,
     time::Duration,
 };
 
 use axum::{Router, extract::Request, middleware::Next};
+use parking_lot::MutexGuard;
 use rand::Rng;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 

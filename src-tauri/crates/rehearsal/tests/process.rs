@@ -8,7 +8,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,6 +22,7 @@ use greenlight_rehearsal::{
     },
     process::{Beginning, Options, Production, serve},
 };
+use parking_lot::Mutex;
 use support::{git, run, success, text, wait_for};
 
 /// Idle limit of the process in the test that waits for its end.
@@ -35,7 +36,7 @@ struct Ledger(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Ledger {
     fn set(&self, key: &str, value: String) {
-        let mut entries = self.0.lock().unwrap();
+        let mut entries = self.0.lock();
         entries.insert(key.to_owned(), value);
         let told = entries.get("told").map_or(0, |count| count.parse::<u64>().unwrap()) + 1;
         entries.insert("told".to_owned(), told.to_string());
@@ -56,7 +57,7 @@ impl Production for Ledger {
         Router::new().route(
             "/about",
             get(move || async move {
-                let mut entries = ledger.0.lock().unwrap();
+                let mut entries = ledger.0.lock();
                 let count = entries.get("asked").map_or(0, |count| count.parse::<u32>().unwrap()) + 1;
                 entries.insert("asked".to_owned(), count.to_string());
                 serde_json::to_string(&*entries).unwrap()
@@ -75,12 +76,12 @@ impl Production for Ledger {
     }
 
     fn effects(&self) -> u64 {
-        let entries = self.0.lock().unwrap();
+        let entries = self.0.lock();
         ["asked", "told"].into_iter().filter_map(|key| entries.get(key)?.parse::<u64>().ok()).sum()
     }
 
     fn state(&self) -> io::Result<Vec<u8>> {
-        Ok(serde_json::to_vec(&*self.0.lock().unwrap())?)
+        Ok(serde_json::to_vec(&*self.0.lock())?)
     }
 }
 
@@ -134,7 +135,7 @@ impl Practice {
         let folder = self.private_dir();
         let started = Handle::attach_or_start(&folder, &exe, &args);
         let handle = self.runtime.block_on(started).unwrap();
-        self.pids.lock().unwrap().push(handle.file().pid);
+        self.pids.lock().push(handle.file().pid);
         handle
     }
 
@@ -151,7 +152,7 @@ impl Practice {
 
 impl Drop for Practice {
     fn drop(&mut self) {
-        for pid in self.pids.get_mut().unwrap() {
+        for pid in self.pids.get_mut() {
             greenlight_rehearsal::host::kill(&pid.to_string());
         }
         self.host().switch_off();

@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
     process::{Command, Stdio},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -21,6 +21,7 @@ use greenlight_rehearsal::{
         jobs::{ExitCodes, HostEvent, Mailbox, Work},
     },
 };
+use parking_lot::Mutex;
 use support::{run, success, text, wait_for};
 
 struct Machine {
@@ -48,7 +49,7 @@ impl Machine {
         std::thread::spawn(move || {
             while !stopped.load(Ordering::SeqCst) {
                 if let Ok((happened, _)) = mailbox.advance(clock.now_ms()) {
-                    told.lock().unwrap().extend(happened.into_iter().map(|(_, event)| event));
+                    told.lock().extend(happened.into_iter().map(|(_, event)| event));
                     let _folder_gone = mailbox.release();
                 }
                 std::thread::sleep(std::time::Duration::from_millis(20));
@@ -182,7 +183,7 @@ fn the_backup_needs_its_directory_and_root_and_writes_a_dump_that_can_be_proved(
         written >= 1_800_000_000 + 480 && written <= virtual_s,
         "{written} is not a virtual time before {virtual_s}"
     );
-    let events = machine.events.lock().unwrap().clone();
+    let events = machine.events.lock().clone();
     assert_eq!(events, vec![HostEvent::Started(Work::Backup), HostEvent::Ended(Work::Backup, 0)]);
 }
 
@@ -198,7 +199,7 @@ fn the_migration_needs_its_configuration_and_its_login_environment() {
     assert_eq!(unfound.status.code(), Some(127), "{}", text(&unfound));
     let output = success(machine.ssh().arg(machine.migration_command()));
     assert!(output.contains("Running Changeset") && output.contains("ended with 0"), "{output}");
-    let events = machine.events.lock().unwrap().clone();
+    let events = machine.events.lock().clone();
     assert_eq!(events, vec![HostEvent::Started(Work::Migration), HostEvent::Ended(Work::Migration, 0)]);
 }
 

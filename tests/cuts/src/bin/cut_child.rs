@@ -6,11 +6,7 @@
 //! on the same folder it goes on with that run.
 #![expect(clippy::print_stdout, reason = "a command says what its screen is told")]
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -33,6 +29,7 @@ use greenlight_types::{
     Actor, ErrorCode, EventBody, Fact, LineSource, Live, LogLine, Phase, Profile, Realm, RunEvent, RunId, RunView,
     Seen, StagingMachine, Status, StepEvent, StepId, Version,
 };
+use parking_lot::Mutex;
 
 /// Port of the machine.
 const PORT: u16 = 22;

@@ -1,9 +1,10 @@
 //! Holds one named request at a door, before it takes effect or before its answer goes back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::support::hold::Moment;
@@ -41,26 +42,26 @@ impl Doors {
         let (held, is_held) = watch::channel(false);
         let (go, may_go) = watch::channel(false);
         let armed = Armed { moment, name: name.to_owned(), held, go: may_go };
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some(armed);
+        *self.armed.lock() = Some(armed);
         HeldRequest { held: is_held, go }
     }
 
     /// How many requests whose name holds `name` reached their system, refused ones included.
     #[must_use]
     pub fn reached(&self, name: &str) -> usize {
-        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = self.reached.lock();
         reached.iter().filter(|one| one.contains(name)).count()
     }
 
     /// A request goes on to its system.
     pub(super) fn note(&self, name: &str) {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+        self.reached.lock().push(name.to_owned());
     }
 
     /// Waits here when this request is to be held now.
     pub(super) async fn pass(&self, moment: Moment, name: &str) {
         let taken = {
-            let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut armed = self.armed.lock();
             if armed.as_ref().is_some_and(|one| one.moment == moment && name.contains(&one.name)) {
                 armed.take()
             } else {

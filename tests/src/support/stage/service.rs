@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use greenlight_rehearsal::clock::real_ms;
 use greenlight_rehearsal::process::Production as _;
 use greenlight_rehearsal::process::rally::{PretendRally, TaskSeen};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::support::git_server::VERSION_FILE;
 use crate::support::moto::{CONTAINER, FAMILY, Moto};
@@ -46,7 +46,7 @@ impl Service {
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock()
     }
 
     /// Versions of the tasks that serve.

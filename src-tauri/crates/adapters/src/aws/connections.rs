@@ -1,10 +1,7 @@
-//! The HTTP connections of the AWS clients: none outlives a sleep of this computer, and a question that was under way when it
-//! slept ends within a second of waking. Whether it is asked again, the one who asked decides.
+//! The HTTP connections of the AWS clients. No connection outlives a sleep of this computer. A
+//! request that was in flight fails within a second of waking; the caller decides about a retry.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::{
@@ -15,28 +12,29 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+use parking_lot::Mutex;
 
-use crate::slept::{BothClocks, ReadClocks, slept};
+use crate::sleep_detector::{BothClocks, ReadClocks, slept};
 
-/// Connections of their own. A changing call takes no other ones: one that was idle may have died meanwhile, and a lost
-/// answer would be a doubt.
+/// New connections. A changing call uses no others: an idle connection may be dead, and a lost
+/// answer puts the step in doubt.
 pub(crate) fn fresh_connections() -> SharedHttpClient {
-    // The SDK's own client would take a proxy from the environment.
+    // The SDK's default client would read a proxy from the environment.
     aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .build_https()
 }
 
-/// Connections that are kept for as long as the computer is awake.
+/// Connections that are reused while the computer is awake.
 pub(super) struct AwakeConnections {
     read_clocks: ReadClocks,
-    kept: Mutex<(SharedHttpClient, BothClocks)>,
+    client: Mutex<(SharedHttpClient, BothClocks)>,
 }
 
 impl AwakeConnections {
     pub(super) fn new(read_clocks: ReadClocks) -> Self {
         let now = read_clocks();
-        Self { read_clocks, kept: Mutex::new((fresh_connections(), now)) }
+        Self { read_clocks, client: Mutex::new((fresh_connections(), now)) }
     }
 }
 
@@ -49,28 +47,29 @@ impl fmt::Debug for AwakeConnections {
 impl HttpClient for AwakeConnections {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let now = (self.read_clocks)();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.1.slept_until(&now) {
-            kept.0 = fresh_connections();
+        let mut client = self.client.lock();
+        if client.1.slept_until(&now) {
+            client.0 = fresh_connections();
         }
-        kept.1 = now;
-        let inner = kept.0.http_connector(settings, components);
-        SharedHttpConnector::new(UntilSlept { inner, read_clocks: Arc::clone(&self.read_clocks) })
+        client.1 = now;
+        let inner = client.0.http_connector(settings, components);
+        SharedHttpConnector::new(SleepGuard { inner, read_clocks: Arc::clone(&self.read_clocks) })
     }
 }
 
-struct UntilSlept {
+/// Fails a request when the computer has slept.
+struct SleepGuard {
     inner: SharedHttpConnector,
     read_clocks: ReadClocks,
 }
 
-impl fmt::Debug for UntilSlept {
+impl fmt::Debug for SleepGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }
 }
 
-impl HttpConnector for UntilSlept {
+impl HttpConnector for SleepGuard {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (answer, read_clocks) = (self.inner.call(request), Arc::clone(&self.read_clocks));
         HttpConnectorFuture::new(async move {

@@ -1,10 +1,10 @@
-//! ECS task definitions as the JSON that AWS sent, and sent as the JSON that we were given.
+//! ECS task definitions as raw JSON, in answers and requests.
 //!
-//! The typed SDK drops members that it does not know (TRAP-T1), so both bodies go around it: one interceptor keeps the
-//! bytes of an answer, another replaces the bytes of a request before it is signed (DOMAIN.md 3). Decides nothing
-//! about what a new revision should look like.
+//! The typed SDK drops members that it does not know (TRAP-T1). So one interceptor copies the bytes
+//! of an answer, and another one replaces the bytes of a request before it is signed. Does not
+//! decide about the content of a revision.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::{
@@ -20,6 +20,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
 use greenlight_engine::ports::{PortResult, TaskDefinition, TaskDefinitions};
 use greenlight_types::{ErrorCode, Failure, Timestamp};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::{
@@ -54,7 +55,7 @@ pub struct EcsTaskDefinitions {
 }
 
 impl EcsTaskDefinitions {
-    /// Task definitions that `access` leads to.
+    /// The task definitions of the account and region of `access`.
     #[must_use]
     pub fn new(access: AwsAccess) -> Self {
         let client = Client::new(access.sdk());
@@ -65,7 +66,7 @@ impl EcsTaskDefinitions {
 #[async_trait]
 impl TaskDefinitions for EcsTaskDefinitions {
     async fn describe(&self, name: &str) -> PortResult<Option<TaskDefinition>> {
-        let answer = KeptAnswer::default();
+        let answer = AnswerBytes::default();
         let sent = self
             .client
             .describe_task_definition()
@@ -93,8 +94,8 @@ impl TaskDefinitions for EcsTaskDefinitions {
         let bytes = serde_json::to_vec(&body)
             .map_err(|error| Failure::new(ErrorCode::Internal, REGISTER.summary).because_of(&error))?;
         let credentials = self.access.credentials(REGISTER.summary).await?;
-        let answer = KeptAnswer::default();
-        // The typed members are only there to pass the SDK; the interceptor replaces the whole body.
+        let answer = AnswerBytes::default();
+        // The SDK requires these typed members. The interceptor replaces the whole body.
         self.client
             .register_task_definition()
             .family(body.get("family").and_then(Value::as_str).unwrap_or_default())
@@ -115,12 +116,13 @@ impl TaskDefinitions for EcsTaskDefinitions {
     }
 }
 
-/// A changed definition is never sent twice (RELIABILITY.md 1.5).
+/// A definition is never sent twice (docs/invariants.md#retries).
 fn retries() -> RetryConfig {
     if mutant::is(Mutant::RegisterRepeated) { crate::aws::read_retries() } else { RetryConfig::disabled() }
 }
 
-/// AWS has no error type for a family without a revision: a `ClientException` with these words.
+/// AWS has no error type for a family without a revision. It sends a `ClientException` with this
+/// text.
 fn is_absent<E: ProvideErrorMetadata>(error: &E) -> bool {
     let message = error.message().unwrap_or_default();
     error.code() == Some("ClientException") && message.contains("Unable to describe task definition")
@@ -133,7 +135,7 @@ fn task_definition(call: Call, answer: &[u8]) -> PortResult<TaskDefinition> {
     let tags = body.get_mut("tags").map_or_else(|| Value::Array(Vec::new()), Value::take);
     let text = |key: &str| definition.get(key).and_then(Value::as_str).map(str::to_owned);
     let registered_by = text("registeredBy");
-    // ECS writes times as seconds since 1970, with decimals.
+    // ECS sends a time as seconds since 1970 with decimals.
     #[expect(clippy::cast_possible_truncation, reason = "a time in ms is far below 2^53; beyond, it saturates")]
     let registered_at = definition
         .get("registeredAt")
@@ -152,21 +154,21 @@ fn task_definition(call: Call, answer: &[u8]) -> PortResult<TaskDefinition> {
     })
 }
 
-/// Keeps the bytes of an answer. One hook earlier than `read_after_deserialization` the body is still empty.
+/// Copies the bytes of an answer. Before `read_after_deserialization` the body is still empty.
 #[derive(Clone, Debug, Default)]
-struct KeptAnswer {
+struct AnswerBytes {
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
-impl KeptAnswer {
+impl AnswerBytes {
     fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.bytes.lock())
     }
 }
 
-impl Intercept for KeptAnswer {
+impl Intercept for AnswerBytes {
     fn name(&self) -> &'static str {
-        "KeptAnswer"
+        "AnswerBytes"
     }
 
     fn read_after_deserialization(
@@ -176,12 +178,12 @@ impl Intercept for KeptAnswer {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let bytes = context.response().body().bytes().unwrap_or_default();
-        bytes.clone_into(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner));
+        bytes.clone_into(&mut self.bytes.lock());
         Ok(())
     }
 }
 
-/// Replaces the body of a request before it is signed.
+/// Replaces the body of a request before the SDK signs it.
 #[derive(Debug)]
 struct ReplacedBody {
     bytes: Vec<u8>,

@@ -1,21 +1,23 @@
-//! Lock files that an app left in its own clone when it was killed while it wrote a ref. libgit2 respects a lock for
-//! ever, so the step that was killed could never be done again.
+//! Removes lock files that a killed app left in the clone while it wrote a ref. libgit2 respects a
+//! lock file for ever, so the step could not be repeated.
 //!
-//! One app at a time holds the data folder, so a lock that is older than this process belongs to nobody.
+//! One process at a time has the lock of the data folder, so no process owns a lock file that is
+//! older than this one.
 
 use std::{fs, path::Path, sync::LazyLock, time::SystemTime};
 
-/// When this process first had to do with a clone; every lock of its own is younger.
+/// Time of the first use of a clone in this process. Every lock file of this process is younger.
 static STARTED: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
-/// Folders of refs lie at most this deep: `refs/greenlight/<run>/tag`.
+/// Maximum depth of a folder of refs: `refs/greenlight/<run>/tag`.
 const DEEPEST: u32 = 8;
 
-/// To be called before the first operation of this process.
+/// Call it before the first operation of this process.
 pub(super) fn note_start() {
     LazyLock::force(&STARTED);
 }
 
-/// Removes locks that an earlier process left. What cannot be removed is left to the operation that then names it.
+/// Removes the lock files of earlier processes. An operation that needs a lock which stays reports
+/// it.
 pub(super) fn remove(clone: &Path) {
     remove_in(clone, 0);
     remove_in(&clone.join("refs"), DEEPEST);

@@ -1,11 +1,14 @@
-//! Addresses, ids and ref names as they come in: checked here once, used unchecked afterwards.
+//! Checks addresses, object ids and ref names at the border. Later code uses them unchecked.
 
 use git2::{Oid, Reference};
 use greenlight_engine::ports::PortResult;
 use greenlight_types::{ErrorCode, Failure};
 use reqwest::Url;
 
-/// Where the repository is: `https`, or `http` to this computer; no user, no password, no query.
+use crate::loopback::is_loopback;
+
+/// Address of the repository: `https`, or `http` to this computer. It has no user, password or
+/// query.
 #[derive(Clone, Debug)]
 pub(super) struct Address(Url);
 
@@ -18,12 +21,12 @@ impl Address {
                 .hint("A good address is https://github.com/owner/name.git")
         };
         let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-        let is_local = is_this_computer(url.host_str().unwrap_or_default());
+        let is_local = url.host_str().is_some_and(is_loopback);
         if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
             return Err(bad("only https is used (http only to this computer)"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            // The text itself may hold a secret.
+            // The address may contain a secret.
             return Err(bad("the address holds a user or a password").with("url", ""));
         }
         if url.query().is_some() || url.fragment().is_some() {
@@ -40,19 +43,13 @@ impl Address {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// Whether the address that asks for the token is the one it belongs to: a redirect must not carry it away.
+    /// Whether the token belongs to the server that asks for it. A redirect must not get the token.
     pub(super) fn owns(&self, asking: &str) -> bool {
         Url::parse(asking).is_ok_and(|url| url.origin() == self.0.origin())
     }
 }
 
-/// Whether a host name always means this computer.
-pub(crate) fn is_this_computer(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// A full object id of 40 hex digits; libgit2 would pad a short one.
+/// Parses a full object id of 40 hex digits. libgit2 would pad a shorter one.
 pub(super) fn object_id(text: &str) -> PortResult<Oid> {
     let refused = |why: String| Failure::new(ErrorCode::Internal, "use an object id").because(why);
     if text.len() != 40 {
@@ -61,7 +58,7 @@ pub(super) fn object_id(text: &str) -> PortResult<Oid> {
     Oid::from_str(text).map_err(|error| refused(error.message().to_owned()))
 }
 
-/// A full ref name beneath one of `roots`.
+/// Accepts a full ref name below one of `roots`.
 pub(super) fn ref_name(text: &str, roots: &[&str]) -> PortResult<String> {
     if Reference::is_valid_name(text) && roots.iter().any(|root| text.starts_with(root)) {
         return Ok(text.to_owned());
@@ -76,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_https_and_this_computer_are_addresses_of_a_repository() {
+    fn accepts_https_and_http_to_this_computer_only() {
         for good in
             ["https://github.com/a/b.git", "http://127.0.0.1:8080/a.git", "http://localhost/a", "http://[::1]:1/a"]
         {
@@ -113,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_name_or_a_pattern_is_no_ref_name() {
+    fn refuses_short_ref_names_and_patterns() {
         for bad in
             ["v2.1.0", "refs/heads/*", "refs/heads/a:refs/heads/b", "refs/heads/a..b", "refs/notes/x", "+refs/heads/a"]
         {

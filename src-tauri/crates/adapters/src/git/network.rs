@@ -1,7 +1,8 @@
-//! Conversations with the remote: their thread, their deadline, their credentials, fetch and listing.
+//! Calls to the remote: their thread, their deadline, their credentials, fetch and listing.
 //!
-//! libgit2 cannot be interrupted while a server is silent. So every conversation has a thread of its own and a [`Line`]
-//! that both sides look at: the waiter may leave, and from then on the thread may not begin to send a change.
+//! libgit2 cannot be interrupted while a server is silent. So every call has a thread and a
+//! [`CallState`] that thread and caller share. When the caller gives up, the thread may not start
+//! to send a change any more.
 
 use std::{
     cell::Cell,
@@ -27,39 +28,40 @@ use super::{
     trouble::{self, TokenUse},
 };
 
-/// Name that GitHub takes beside a token, for every kind of token.
+/// User name that GitHub accepts with every kind of token.
 const TOKEN_USER: &str = "x-access-token";
 
-const QUIET: u8 = 0;
+const IDLE: u8 = 0;
 const SENDING: u8 = 1;
-const LEFT: u8 = 2;
+const ABANDONED: u8 = 2;
 
-/// One conversation, seen from its thread and from its waiter.
+/// State of one call that its thread and its caller share.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct CallState {
     stage: AtomicU8,
     signs: AtomicU64,
 }
 
-impl Line {
-    /// Asked before the first byte of a change is sent. `false`: the waiter left and was told that nothing changed.
+impl CallState {
+    /// Must be called before the first byte of a change is sent. `false` when the caller gave up
+    /// and reported that nothing changed.
     pub(super) fn may_send(&self) -> bool {
-        self.stage.compare_exchange(QUIET, SENDING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.stage.compare_exchange(IDLE, SENDING, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Whether a change may be on its way.
+    /// Whether a change may have been sent.
     pub(super) fn is_sending(&self) -> bool {
         self.stage.load(Ordering::Acquire) == SENDING
     }
 
-    /// A sign of life of the server. `false` when nobody waits any more.
-    pub(super) fn is_wanted(&self) -> bool {
+    /// Counts a sign of life of the server. `false` when the caller gave up.
+    pub(super) fn note_progress(&self) -> bool {
         self.signs.fetch_add(1, Ordering::Relaxed);
-        self.stage.load(Ordering::Acquire) != LEFT
+        self.stage.load(Ordering::Acquire) != ABANDONED
     }
 
-    fn leave(&self) {
-        let _ = self.stage.compare_exchange(QUIET, LEFT, Ordering::AcqRel, Ordering::Acquire);
+    fn abandon(&self) {
+        let _ = self.stage.compare_exchange(IDLE, ABANDONED, Ordering::AcqRel, Ordering::Acquire);
     }
 
     fn changed(&self) -> Changed {
@@ -67,64 +69,65 @@ impl Line {
     }
 }
 
-/// Leaves the line when the waiter is dropped before the end.
-struct Waiting(Arc<Line>);
+/// Gives up the call when its caller is dropped.
+struct CallerGuard(Arc<CallState>);
 
-impl Drop for Waiting {
+impl Drop for CallerGuard {
     fn drop(&mut self) {
-        self.0.leave();
+        self.0.abandon();
     }
 }
 
-/// Starts conversations, a limited number at a time.
-pub(super) struct Lines(Arc<Semaphore>);
+/// Starts calls, a limited number at a time.
+pub(super) struct CallThreads(Arc<Semaphore>);
 
-impl Lines {
+impl CallThreads {
     pub(super) fn new(free: Arc<Semaphore>) -> Self {
         Self(free)
     }
 
-    /// Runs `work` on a thread of its own. Waits at most `quiet` without a sign of life and at most `whole` in all.
+    /// Runs `work` on a new thread. Waits at most `quiet` without a sign of life, and at most
+    /// `whole` in total.
     ///
     /// # Errors
-    /// `TimedOut`, with `Changed::Unknown` when sending had begun; and what `work` fails with.
+    /// `TimedOut`, with `Changed::Unknown` when sending had begun; and the failure of `work`.
     pub(super) async fn run<T, F>(&self, summary: &str, quiet: Duration, whole: Duration, work: F) -> PortResult<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Line) -> PortResult<T> + Send + 'static,
+        F: FnOnce(&CallState) -> PortResult<T> + Send + 'static,
     {
         let permit = self.permit(summary, quiet).await?;
-        let line = Arc::new(Line::default());
-        let waiting = Waiting(Arc::clone(&line));
-        let (told, mut answer) = oneshot::channel();
-        let its_line = Arc::clone(&line);
-        // Not a thread of the runtime: one that hangs must not keep the app from closing.
+        let call = Arc::new(CallState::default());
+        let guard = CallerGuard(Arc::clone(&call));
+        let (reply, mut answer) = oneshot::channel();
+        let shared = Arc::clone(&call);
+        // Not a thread of the runtime, because a hanging one would keep the app from closing.
         std::thread::Builder::new()
             .name("git".to_owned())
             .spawn(move || {
                 let _permit = permit;
-                // A waiter that left takes no answer.
-                let _ = told.send(work(&its_line));
+                // The caller may have given up.
+                let _ = reply.send(work(&shared));
             })
             .map_err(|error| Failure::new(ErrorCode::Internal, summary).because(error))?;
         let end = Instant::now() + whole;
-        let mut seen = line.signs.load(Ordering::Relaxed);
+        let mut seen = call.signs.load(Ordering::Relaxed);
         loop {
             match tokio::time::timeout(quiet.min(end.saturating_duration_since(Instant::now())), &mut answer).await {
                 Ok(Ok(result)) => return result,
                 Ok(Err(_)) => {
                     return Err(Failure::new(ErrorCode::Internal, summary)
                         .because("the conversation with the server broke off inside the app")
-                        .changed(line.changed()));
+                        .changed(call.changed()));
                 }
                 Err(_) => {
-                    let now = line.signs.load(Ordering::Relaxed);
+                    let now = call.signs.load(Ordering::Relaxed);
                     if now == seen || Instant::now() >= end {
-                        drop(waiting);
+                        drop(guard);
                         return Err(Failure::new(ErrorCode::TimedOut, summary)
                             .because(format!("the server was silent for {} s", quiet.as_secs()))
                             .hint("Check the network connection.")
-                            .changed(line.changed()));
+                            .changed(call.changed()));
                     }
                     seen = now;
                 }
@@ -142,8 +145,9 @@ impl Lines {
     }
 }
 
-/// Opens the clone, made when missing, with no settings but libgit2's own: neither the computer's nor the person's git
-/// settings (address rewriting, proxies, filters) reach into a release.
+/// Opens the clone, or makes it. It has the default settings of libgit2: git settings of the
+/// computer or the person, such as address rewriting, proxies and filters, must not affect a
+/// release.
 pub(super) fn open(path: &Path) -> PortResult<Repository> {
     let summary = "open the app's copy of the repository";
     leftovers::remove(path);
@@ -157,12 +161,13 @@ pub(super) fn open(path: &Path) -> PortResult<Repository> {
     Ok(repo)
 }
 
-/// Callbacks that give the token once, to its own server only, and stop when nobody waits any more.
+/// Callbacks that give the token once and to its own server only, and that stop when the caller
+/// gave up.
 pub(super) fn callbacks<'a>(
     address: &'a Address,
     token: &'a SecretText,
     used: &'a Cell<TokenUse>,
-    line: &'a Line,
+    call: &'a CallState,
 ) -> RemoteCallbacks<'a> {
     let mut callbacks = RemoteCallbacks::new();
     callbacks.credentials(move |asking, _user, allowed| {
@@ -171,7 +176,7 @@ pub(super) fn callbacks<'a>(
             used.set(TokenUse::AskedElsewhere);
             return refuse("another server asked for the token");
         }
-        // libgit2 asks again for as long as the server says no (libgit2#3471).
+        // libgit2 asks again until the server accepts (libgit2#3471).
         if used.get() != TokenUse::NotAsked {
             used.set(TokenUse::Refused);
             return refuse("the server refused the token");
@@ -182,17 +187,17 @@ pub(super) fn callbacks<'a>(
         used.set(TokenUse::Given);
         Cred::userpass_plaintext(TOKEN_USER, token.expose())
     });
-    callbacks.transfer_progress(move |_| line.is_wanted());
-    callbacks.sideband_progress(move |_| line.is_wanted());
+    callbacks.transfer_progress(move |_| call.note_progress());
+    callbacks.sideband_progress(move |_| call.note_progress());
     callbacks
 }
 
-/// Fetches branches and tags; what vanished on the remote vanishes here.
-pub(super) fn fetch(repo: &Repository, address: &Address, token: &SecretText, line: &Line) -> PortResult<()> {
+/// Fetches branches and tags. Refs that the remote removed are removed from the clone.
+pub(super) fn fetch(repo: &Repository, address: &Address, token: &SecretText, call: &CallState) -> PortResult<()> {
     let summary = "fetch the repository";
     let used = Cell::new(TokenUse::NotAsked);
-    let mut callbacks = callbacks(address, token, &used, line);
-    callbacks.update_tips(|_, _, _| line.is_wanted());
+    let mut callbacks = callbacks(address, token, &used, call);
+    callbacks.update_tips(|_, _, _| call.note_progress());
     let mut options = FetchOptions::new();
     options
         .remote_callbacks(callbacks)
@@ -208,16 +213,16 @@ pub(super) fn fetch(repo: &Repository, address: &Address, token: &SecretText, li
         .map_err(|error| trouble::remote(summary, &error, address, used.get()))
 }
 
-/// Lists all refs of the remote, sorted by name, annotated tags with the commit behind them.
+/// Lists all refs of the remote, sorted by name. An annotated tag has the commit that it points to.
 pub(super) fn list(
     repo: &Repository,
     address: &Address,
     token: &SecretText,
-    line: &Line,
+    call: &CallState,
 ) -> PortResult<Vec<RemoteRef>> {
     let summary = "list the branches and tags of the repository";
     let used = Cell::new(TokenUse::NotAsked);
-    let callbacks = callbacks(address, token, &used, line);
+    let callbacks = callbacks(address, token, &used, call);
     let failed = |error: git2::Error| trouble::remote(summary, &error, address, used.get());
     let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(summary, &error))?;
     let connection =
@@ -229,7 +234,7 @@ pub(super) fn list(
         match name.strip_suffix("^{}") {
             Some(tag) => peeled.push((tag.to_owned(), id)),
             None if name.starts_with("refs/") => refs.push(RemoteRef { name: name.to_owned(), id, peeled: None }),
-            // HEAD is no ref of its own.
+            // HEAD is an alias of a branch.
             None => {}
         }
     }

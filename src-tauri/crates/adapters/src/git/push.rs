@@ -1,8 +1,9 @@
 //! One push of one ref, as a compare-and-swap.
 //!
-//! libgit2 1.9 has neither force-with-lease nor atomic pushes, moves a tag when that is a fast-forward, and returns Ok
-//! for a refused ref (libgit2#3963, git2-rs#733). So the expectation is compared in the negotiation, and the answer is
-//! read from the server's own status.
+//! libgit2 1.9 has neither force-with-lease nor atomic pushes. It moves a tag when that is a
+//! fast-forward, and returns Ok for a refused ref (libgit2#3963, git2-rs#733). So the adapter
+//! compares the expected id during the negotiation, and takes the result from the status report of
+//! the server.
 
 use std::cell::{Cell, RefCell};
 
@@ -12,15 +13,15 @@ use greenlight_types::{Changed, ErrorCode, Failure, Retry};
 
 use super::{
     names::{self, Address},
-    network::{self, Line},
+    network::{self, CallState},
     trouble::{self, TokenUse},
 };
 use crate::mutant::{self, Mutant};
 
 const SUMMARY: &str = "push to the repository";
 
-/// Most that is kept of what the server says.
-const WORDS_LIMIT: usize = 16 * 1024;
+/// Maximum length of the stored server text, in bytes.
+const SERVER_TEXT_MAX: usize = 16 * 1024;
 
 /// A checked [`PushRef`].
 pub(super) struct Order {
@@ -39,28 +40,28 @@ impl Order {
     }
 }
 
-/// What the negotiation found.
+/// Result of the negotiation.
 #[derive(Clone, Copy, Default)]
-enum Found {
+enum Negotiation {
     #[default]
-    Nothing,
-    /// The remote has something else than expected.
-    Moved(Option<Oid>),
-    /// It has our object already.
-    Already,
-    /// As expected; sending begins.
-    Expected,
-    /// The waiter left before.
-    Left,
-    /// libgit2 would do something else than it was told.
-    Strange,
+    Pending,
+    /// The remote has another id than expected.
+    RemoteMoved(Option<Oid>),
+    /// The remote has the new id already.
+    UpToDate,
+    /// The remote has the expected id, and sending begins.
+    Sending,
+    /// The caller gave up before.
+    Abandoned,
+    /// libgit2 would send another update than the planned one.
+    UnplannedUpdate,
 }
 
-/// What the server said.
+/// Report of the server.
 #[derive(Default)]
-struct Words {
+struct ServerReport {
     sideband: Vec<u8>,
-    /// Per ref: `None` when it was updated, else why not.
+    /// Per ref: `None` when it was updated, else the reason.
     statuses: Vec<(String, Option<String>)>,
 }
 
@@ -69,31 +70,34 @@ pub(super) fn push(
     address: &Address,
     token: &SecretText,
     order: &Order,
-    line: &Line,
+    call: &CallState,
 ) -> PortResult<PushResult> {
     let odb = repo.odb().map_err(|error| trouble::local(SUMMARY, &error))?;
     if !odb.exists(order.id) {
         return Err(Failure::new(ErrorCode::GitMissing, SUMMARY)
             .because(format!("the app's copy of the repository does not have {}", order.id)));
     }
-    let (used, found, words) = (Cell::new(TokenUse::NotAsked), Cell::new(Found::Nothing), RefCell::default());
-    let mut options = options(address, token, order, line, &used, &found, &words);
+    let (used, negotiation, report) =
+        (Cell::new(TokenUse::NotAsked), Cell::new(Negotiation::Pending), RefCell::default());
+    let mut options = options(address, token, order, call, &used, &negotiation, &report);
     let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(SUMMARY, &error))?;
     let sent = remote.push(&[format!("{}:{}", order.id, order.name)], Some(&mut options));
     drop(options);
     drop(remote);
-    let words: Words = words.into_inner();
-    match (found.get(), sent) {
-        (Found::Moved(now), _) => Ok(PushResult::Moved { now: now.map(|id| id.to_string()) }),
-        (Found::Already, _) => Ok(PushResult::Accepted),
-        (Found::Left, _) => Err(Failure::new(ErrorCode::TimedOut, SUMMARY).because("nobody waited any more")),
-        (Found::Strange, _) => {
+    let report: ServerReport = report.into_inner();
+    match (negotiation.get(), sent) {
+        (Negotiation::RemoteMoved(now), _) => Ok(PushResult::Moved { now: now.map(|id| id.to_string()) }),
+        (Negotiation::UpToDate, _) => Ok(PushResult::Accepted),
+        (Negotiation::Abandoned, _) => {
+            Err(Failure::new(ErrorCode::TimedOut, SUMMARY).because("nobody waited any more"))
+        }
+        (Negotiation::UnplannedUpdate, _) => {
             Err(Failure::new(ErrorCode::Internal, SUMMARY).because("another change than the planned one was prepared"))
         }
-        (Found::Expected, Ok(())) => verdict(order, &words),
-        (Found::Expected, Err(error)) => Err(after_negotiation(&error, address, used.get(), &words)),
-        (Found::Nothing, Err(error)) => Err(trouble::remote(SUMMARY, &error, address, used.get())),
-        (Found::Nothing, Ok(())) => Err(Failure::new(ErrorCode::Internal, SUMMARY)
+        (Negotiation::Sending, Ok(())) => verdict(order, &report),
+        (Negotiation::Sending, Err(error)) => Err(after_negotiation(&error, address, used.get(), &report)),
+        (Negotiation::Pending, Err(error)) => Err(trouble::remote(SUMMARY, &error, address, used.get())),
+        (Negotiation::Pending, Ok(())) => Err(Failure::new(ErrorCode::Internal, SUMMARY)
             .because("the remote was never compared with what was expected")
             .changed(Changed::Unknown)),
     }
@@ -103,33 +107,35 @@ fn options<'a>(
     address: &'a Address,
     token: &'a SecretText,
     order: &'a Order,
-    line: &'a Line,
+    call: &'a CallState,
     used: &'a Cell<TokenUse>,
-    found: &'a Cell<Found>,
-    words: &'a RefCell<Words>,
+    negotiation: &'a Cell<Negotiation>,
+    report: &'a RefCell<ServerReport>,
 ) -> PushOptions<'a> {
-    let mut callbacks = network::callbacks(address, token, used, line);
+    let mut callbacks = network::callbacks(address, token, used, call);
     callbacks.sideband_progress(move |bytes| {
-        let mut words = words.borrow_mut();
-        let room = WORDS_LIMIT.saturating_sub(words.sideband.len()).min(bytes.len());
-        words.sideband.extend_from_slice(&bytes[..room]);
-        // Once sending began it goes on to the end: its answer is wanted by whoever asks the remote next.
-        line.is_wanted() || line.is_sending()
+        let mut report = report.borrow_mut();
+        let room = SERVER_TEXT_MAX.saturating_sub(report.sideband.len()).min(bytes.len());
+        report.sideband.extend_from_slice(&bytes[..room]);
+        // A push that began to send runs to its end: the next read of the remote needs its effect.
+        call.note_progress() || call.is_sending()
     });
     callbacks.push_transfer_progress(move |_, _, _| {
-        line.is_wanted();
+        call.note_progress();
     });
     callbacks.push_negotiation(move |updates| {
-        found.set(compare(updates, order, line));
-        match found.get() {
-            Found::Expected => Ok(()),
-            Found::Nothing | Found::Moved(_) | Found::Already | Found::Left | Found::Strange => {
-                Err(git2::Error::from_str("stopped before anything was sent"))
-            }
+        negotiation.set(compare(updates, order, call));
+        match negotiation.get() {
+            Negotiation::Sending => Ok(()),
+            Negotiation::Pending
+            | Negotiation::RemoteMoved(_)
+            | Negotiation::UpToDate
+            | Negotiation::Abandoned
+            | Negotiation::UnplannedUpdate => Err(git2::Error::from_str("stopped before anything was sent")),
         }
     });
     callbacks.push_update_reference(move |name, status| {
-        words.borrow_mut().statuses.push((name.to_owned(), status.map(str::to_owned)));
+        report.borrow_mut().statuses.push((name.to_owned(), status.map(str::to_owned)));
         Ok(())
     });
     let mut options = PushOptions::new();
@@ -141,31 +147,31 @@ fn options<'a>(
     options
 }
 
-/// `PushUpdate::src` is what the remote has now and `dst` what would be written; git2's names mislead.
-fn compare(updates: &[PushUpdate<'_>], order: &Order, line: &Line) -> Found {
-    let [update] = updates else { return Found::Strange };
+/// Despite their names, `PushUpdate::src` is the current id on the remote and `dst` is the new one.
+fn compare(updates: &[PushUpdate<'_>], order: &Order, call: &CallState) -> Negotiation {
+    let [update] = updates else { return Negotiation::UnplannedUpdate };
     if update.dst_refname_bytes() != order.name.as_bytes() || update.dst() != order.id {
-        return Found::Strange;
+        return Negotiation::UnplannedUpdate;
     }
     let now = Some(update.src()).filter(|id| !id.is_zero());
     if now != order.expect && !mutant::is(Mutant::RefMoved) {
-        return Found::Moved(now);
+        return Negotiation::RemoteMoved(now);
     }
     if now == Some(order.id) {
-        return Found::Already;
+        return Negotiation::UpToDate;
     }
-    if line.may_send() { Found::Expected } else { Found::Left }
+    if call.may_send() { Negotiation::Sending } else { Negotiation::Abandoned }
 }
 
-/// The server's own status decides; without one we do not know.
-fn verdict(order: &Order, words: &Words) -> PortResult<PushResult> {
+/// The status report of the server decides. Without one the outcome is unknown.
+fn verdict(order: &Order, report: &ServerReport) -> PortResult<PushResult> {
     if mutant::is(Mutant::PushBelieved) {
         return Ok(PushResult::Accepted);
     }
-    match words.statuses.iter().find(|(name, _)| *name == order.name) {
+    match report.statuses.iter().find(|(name, _)| *name == order.name) {
         Some((_, None)) => Ok(PushResult::Accepted),
         Some((_, Some(status))) => {
-            let said = readable(&words.sideband);
+            let said = readable(&report.sideband);
             let status = readable(status.as_bytes());
             Ok(PushResult::Refused { reason: if said.is_empty() { status } else { format!("{status}\n{said}") } })
         }
@@ -175,8 +181,9 @@ fn verdict(order: &Order, words: &Words) -> PortResult<PushResult> {
     }
 }
 
-fn after_negotiation(error: &git2::Error, address: &Address, used: TokenUse, words: &Words) -> Failure {
-    // Raised by libgit2 while it collects the objects, before the first byte (push.c, queue_objects).
+fn after_negotiation(error: &git2::Error, address: &Address, used: TokenUse, report: &ServerReport) -> Failure {
+    // libgit2 raises it while it collects the objects, before the first byte (push.c,
+    // queue_objects).
     if error.code() == GitCode::NotFastForward {
         return Failure::new(ErrorCode::PushRefused, SUMMARY)
             .because("the new commit does not build on what the remote has; the app never overwrites")
@@ -184,7 +191,7 @@ fn after_negotiation(error: &git2::Error, address: &Address, used: TokenUse, wor
             .retry(Retry::No);
     }
     let failure = trouble::remote(SUMMARY, error, address, used).changed(Changed::Unknown);
-    let said = readable(&words.sideband);
+    let said = readable(&report.sideband);
     if said.is_empty() { failure } else { failure.because(said) }
 }
 

@@ -1,4 +1,4 @@
-//! Questions to the clone alone.
+//! Reads from the clone. Never calls the remote.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use greenlight_types::{ErrorCode, Failure, Timestamp};
 
 use super::{names, trouble};
 
-/// Most commits that are counted.
+/// Maximum number of commits that are counted.
 const COUNT_LIMIT: usize = 10_000;
-/// Largest file that is read.
+/// Maximum size of a file that is read, in bytes.
 const FILE_LIMIT: usize = 1024 * 1024;
-/// Largest pointer file of Git LFS (its specification: less than 1024 bytes).
+/// Maximum size of a Git LFS pointer file. Its specification says less than 1024 bytes.
 const POINTER_LIMIT: usize = 1024;
 const POINTER_START: &[u8] = b"version https://git-lfs";
 
@@ -111,10 +111,11 @@ pub(super) fn tree<'r>(repo: &'r Repository, commit: &str) -> PortResult<Tree<'r
     repo.find_commit(names::object_id(commit)?).and_then(|commit| commit.tree()).map_err(failed)
 }
 
-/// A plain file of a tree; `None` when nothing is there.
+/// A plain file of a tree. `None` when the path is absent.
 ///
 /// # Errors
-/// `VersionFileUnclear` when a folder, a link or a submodule has this name: changing those as a file would break them.
+/// `VersionFileUnclear` when a folder, a link or a submodule has this name: writing a file there
+/// would break it.
 pub(super) fn plain_file(tree: &Tree<'_>, path: &str) -> PortResult<Option<TreeEntry<'static>>> {
     let summary = "read a file of the repository";
     let entry = match tree.get_path(Path::new(path)) {
@@ -151,7 +152,7 @@ fn info(commit: &Commit<'_>) -> CommitInfo {
     }
 }
 
-/// A commit may claim any number; one outside the calendar becomes the start of 1970.
+/// A commit may claim any time. A time out of range becomes 1970.
 fn timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::EPOCH)
 }

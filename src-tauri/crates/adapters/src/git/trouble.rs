@@ -1,25 +1,25 @@
-//! libgit2's errors in the words of a release.
+//! Maps errors of libgit2 to failures.
 
 use git2::{ErrorClass, ErrorCode as GitCode};
 use greenlight_types::{ErrorCode, Failure};
 
 use super::names::Address;
 
-/// What became of the token during one conversation.
+/// Use of the token in one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum TokenUse {
     /// The server never asked.
     #[default]
     NotAsked,
-    /// It was given once.
+    /// The token was given once.
     Given,
-    /// It was given once and asked for again: refused.
+    /// The server asked again after it got the token, so it refused the token.
     Refused,
-    /// Another server asked for it; it was not given.
+    /// Another server asked for the token and did not get it.
     AskedElsewhere,
 }
 
-/// An error of work on the clone alone.
+/// An error of work on the clone.
 pub(super) fn local(summary: &str, error: &git2::Error) -> Failure {
     if error.code() == GitCode::NotFound {
         return Failure::new(ErrorCode::GitMissing, summary)
@@ -31,7 +31,7 @@ pub(super) fn local(summary: &str, error: &git2::Error) -> Failure {
         .hint("Close and reopen the app. If it stays, give the record of this run to a developer.")
 }
 
-/// An error of a conversation with the remote in which nothing was changed.
+/// An error of a call to the remote that changed nothing.
 pub(super) fn remote(summary: &str, error: &git2::Error, address: &Address, token: TokenUse) -> Failure {
     let host = address.host();
     let (code, hint) = match (token, http_status(error.message())) {
@@ -84,7 +84,8 @@ fn by_kind(error: &git2::Error) -> (ErrorCode, &'static str) {
     (ErrorCode::Internal, "Try again. If it stays, give the record of this run to a developer.")
 }
 
-/// The status in libgit2's only text for it, `unexpected http status code: 403` (transports/http.c); it has no field.
+/// The HTTP status from the message `unexpected http status code: 403` (transports/http.c). libgit2
+/// has no field for it.
 fn http_status(message: &str) -> Option<u16> {
     message.strip_prefix("unexpected http status code: ")?.trim().parse().ok()
 }

@@ -1,6 +1,7 @@
-//! Merge, commit and tag, built in the clone without a working tree. Nothing here talks to the remote.
+//! Builds merges, commits and tags in the clone, without a working tree. Never calls the remote.
 //!
-//! The same inputs and the same time give the same ids, so a repeat after a crash finds what it made before.
+//! The same inputs and the same time give the same ids, so a repeat after a crash finds the objects
+//! of the first attempt.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use greenlight_types::{ErrorCode, Failure, Retry};
 
 use super::{names, read, trouble};
 
-/// Message, author and place of something new.
+/// Message, author and protecting ref of a new object.
 pub(super) struct Note {
     message: String,
     name: String,
@@ -33,7 +34,7 @@ impl Note {
             .map_err(|error| trouble::local("sign a commit", &error))
     }
 
-    /// Names the object, so that nothing that cleans up takes it away.
+    /// Points a ref at the object, so that garbage collection keeps it.
     fn keep(&self, repo: &Repository, id: Oid) -> PortResult<String> {
         repo.reference(&self.keep, id, true, "")
             .map_err(|error| trouble::local("keep a new commit", &error).with("name", &self.keep))?;
@@ -69,7 +70,7 @@ pub(super) fn merge(repo: &Repository, base: &str, head: &str, note: &Note) -> P
     note.keep(repo, id).map(MergeResult::Merged)
 }
 
-/// Every path with a conflict, under each name that it has on the three sides.
+/// Every path with a conflict, with each of its names on the three sides.
 fn conflicts(index: &git2::Index) -> Result<Vec<String>, git2::Error> {
     let mut paths = BTreeSet::new();
     for conflict in index.conflicts()? {
@@ -108,8 +109,8 @@ pub(super) fn commit_file(
     note.keep(repo, id)
 }
 
-/// The tag object alone: a name under `refs/tags` of our clone would make the branch of the same name ambiguous
-/// (TRAP-G1).
+/// Makes the tag object only: a ref below `refs/tags` of the clone would make the branch of the
+/// same name ambiguous (TRAP-G1).
 pub(super) fn make_tag(repo: &Repository, commit: &str, name: &str, note: &Note) -> PortResult<String> {
     let summary = "make the tag";
     if !Reference::is_valid_name(&format!("refs/tags/{name}")) {

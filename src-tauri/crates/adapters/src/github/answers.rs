@@ -1,5 +1,5 @@
-//! The parts of GitHub's answers that a release reads. A part that GitHub may leave out or set to null is optional
-//! (<https://docs.github.com/rest/actions>); anything unknown is skipped.
+//! The members of GitHub's answers that a release reads (<https://docs.github.com/rest/actions>). A
+//! member that GitHub may omit or set to null is optional. Unknown members are ignored.
 
 use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep};
 use greenlight_types::Timestamp;
@@ -31,7 +31,7 @@ pub(super) struct Runs {
 pub(super) struct Run {
     id: u64,
     run_number: u32,
-    /// Null in GitHub's description; a run without one has not begun.
+    /// Null when the run has not begun.
     status: Option<String>,
     conclusion: Option<String>,
     head_sha: String,
@@ -103,7 +103,7 @@ impl Step {
     }
 }
 
-/// What GitHub says of an error.
+/// Body of an error.
 #[derive(Default, Deserialize)]
 pub(super) struct Complaint {
     #[serde(default)]
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_of_the_expiry_of_a_token_are_read() {
+    fn reads_both_formats_of_a_token_expiry() {
         let expected = Some("2026-12-01T10:00:00.000Z".parse().expect("a time"));
         assert_eq!(expiry("2026-12-01 10:00:00 UTC"), expected);
         assert_eq!(expiry("2026-12-01 12:00:00 +0200"), expected);

@@ -1,30 +1,32 @@
-//! One request and its answer: token, address, time-outs. A GET may be repeated; a POST never is.
+//! One request and its answer: token, address, time limits. A GET is retried, a POST never.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure, Retry, Timestamp};
+use greenlight_engine::ports::{PortResult, SecretText, Secrets};
+use greenlight_types::{Changed, ErrorCode, Failure, Retry, Timestamp};
 use http_body_util::{BodyExt, Limited, combinators::BoxBody};
 use octocrab::{Octocrab, service::middleware::retry::RetryConfig};
+use parking_lot::Mutex;
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
 use super::{GithubLimits, answers, trouble};
 use crate::{
-    git::is_this_computer,
+    credentials,
+    loopback::is_loopback,
     mutant::{self, Mutant},
-    slept::{BothClocks, ReadClocks, slept},
+    sleep_detector::{BothClocks, ReadClocks, slept},
 };
 
-/// Most often that a read is sent.
-const READS_LIMIT: u32 = 3;
-/// Largest answer that is read.
+/// Maximum number of attempts of a read.
+const READ_ATTEMPTS: u32 = 3;
+/// Maximum size of an answer, in bytes.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
 type Response = http::Response<BoxBody<Bytes, octocrab::Error>>;
 
-/// Headers that say more than the status.
+/// Headers that explain the status.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hints {
     pub(super) accepted_permissions: Option<String>,
@@ -35,7 +37,7 @@ pub(super) struct Hints {
     pub(super) expiration: Option<String>,
 }
 
-/// An answer that arrived whole.
+/// A complete answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -44,10 +46,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads a 2xx answer.
+    /// Parses a 2xx answer.
     ///
     /// # Errors
-    /// What the status means, or `UnreadableAnswer`.
+    /// The failure of another status, or `UnreadableAnswer`.
     pub(super) fn expect<T: DeserializeOwned>(&self, summary: &str) -> PortResult<T> {
         if !(200..300).contains(&self.status) {
             return Err(self.failure(summary));
@@ -63,7 +65,8 @@ impl Answer {
         trouble::refused(summary, self.status, &self.complaint(), &self.hints)
     }
 
-    /// Whether a server that does not know the flag refused a dispatch because of it (GHES 3.19, benc-uk#86).
+    /// Whether the server refused a dispatch because it does not know the flag (GHES 3.19,
+    /// benc-uk#86).
     pub(super) fn refuses_run_details(&self) -> bool {
         let words = self.complaint();
         matches!(self.status, 400 | 422)
@@ -86,13 +89,14 @@ pub(super) struct Caller {
     secrets: Arc<dyn Secrets>,
     limits: GithubLimits,
     read_clocks: ReadClocks,
-    /// The client of the token in use: making one reads all root certificates.
-    client: Mutex<Option<Kept>>,
+    /// The client of the current token. Cached, because making a client reads all root
+    /// certificates.
+    client: Mutex<Option<CachedClient>>,
 }
 
-/// A client and its connections, which do not outlive a sleep of this computer.
-struct Kept {
-    of: SecretText,
+/// A client with its connections. Replaced after a sleep of this computer.
+struct CachedClient {
+    token: SecretText,
     client: Octocrab,
     used: BothClocks,
 }
@@ -105,7 +109,7 @@ impl Caller {
                 .hint(format!("A good address is {}", super::GITHUB))
         };
         let base = Url::parse(base).map_err(|error| bad(error.to_string()))?;
-        let is_local = base.host_str().is_some_and(is_this_computer);
+        let is_local = base.host_str().is_some_and(is_loopback);
         if base.scheme() != "https" && !(base.scheme() == "http" && is_local) {
             return Err(bad("only https is used (http only to this computer)".to_owned()));
         }
@@ -123,7 +127,7 @@ impl Caller {
         Self { read_clocks, ..self }
     }
 
-    /// Address of a resource; every part is encoded.
+    /// Address of a resource. Every part is percent-encoded.
     pub(super) fn url(&self, parts: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -132,11 +136,12 @@ impl Caller {
         url
     }
 
-    /// Sent at most [`READS_LIMIT`] times: again after no answer or a 5xx, never after a refusal.
+    /// Sends a read at most [`READ_ATTEMPTS`] times. A lost answer and a 5xx are retried, a refusal
+    /// is not.
     pub(super) async fn get(&self, summary: &str, url: Url) -> PortResult<Answer> {
         let unchanged = |failure: Failure| Failure { changed: Changed::Nothing, retry: Retry::Safe, ..failure };
         let mut pause = self.limits.pause;
-        for _ in 1..READS_LIMIT {
+        for _ in 1..READ_ATTEMPTS {
             let client = self.client(summary).await?;
             match self.attempt(summary, client._get(url.as_str())).await {
                 Ok(answer) if answer.status < 500 => return Ok(answer),
@@ -148,8 +153,9 @@ impl Caller {
         self.attempt(summary, client._get(url.as_str())).await.map_err(unchanged)
     }
 
-    /// Sent once, over a connection of its own: one that was idle may have died meanwhile, in a sleep of this computer for
-    /// example, and a lost answer would be a doubt. A failure has `Changed::Unknown` unless no connection was made at all.
+    /// Sends a change once, over a new connection: an idle connection may be dead, and a lost
+    /// answer puts the step in doubt. A failure has `Changed::Unknown` unless no connection was
+    /// made.
     pub(super) async fn post_once(&self, summary: &str, url: Url, body: &serde_json::Value) -> PortResult<Answer> {
         let client = self.fresh(summary, &self.token(summary).await?)?;
         let mut sent = self.attempt(summary, client._post(url.as_str(), Some(body))).await;
@@ -177,31 +183,24 @@ impl Caller {
             answer = tokio::time::timeout(self.limits.whole, whole) => answer.unwrap_or_else(|_| {
                 silent(format!("no whole answer within {} s", self.limits.whole.as_secs()))
             }),
-            // The deadline did not go on while the computer slept.
+            // The deadline does not run while the computer sleeps.
             () = slept(&self.read_clocks) => silent("this computer slept, or its clock was set".to_owned()),
         }
     }
 
     async fn token(&self, summary: &str) -> PortResult<SecretText> {
-        match self.secrets.get(CredentialKind::Github).await? {
-            Some(Credential::Github { token }) => Ok(token),
-            Some(Credential::Aws { .. } | Credential::StagingKey { .. }) | None => {
-                Err(Failure::new(ErrorCode::CredentialMissing, summary)
-                    .because("no GitHub token is saved on this computer")
-                    .hint("Open Access and save a GitHub token."))
-            }
-        }
+        credentials::github_token(&*self.secrets, summary).await
     }
 
     async fn client(&self, summary: &str) -> PortResult<Octocrab> {
         let (token, now) = (self.token(summary).await?, (self.read_clocks)());
-        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = kept.as_mut().filter(|kept| kept.of == token && !kept.used.slept_until(&now)) {
-            kept.used = now;
-            return Ok(kept.client.clone());
+        let mut cached = self.client.lock();
+        if let Some(cached) = cached.as_mut().filter(|cached| cached.token == token && !cached.used.slept_until(&now)) {
+            cached.used = now;
+            return Ok(cached.client.clone());
         }
         let client = self.fresh(summary, &token)?;
-        *kept = Some(Kept { of: token, client: client.clone(), used: now });
+        *cached = Some(CachedClient { token, client: client.clone(), used: now });
         Ok(client)
     }
 
@@ -218,13 +217,13 @@ impl Caller {
             .base_uri(self.base.as_str())
             .map_err(|error| error.to_string())?
             .personal_token(token.expose())
-            // Octocrab repeats every request three times by default, POST too.
+            // By default octocrab sends every request three times, also a POST.
             .add_retry_config(RetryConfig::None)
             .set_connect_timeout(Some(self.limits.connect))
             .set_read_timeout(Some(self.limits.read))
             .set_write_timeout(Some(self.limits.read))
             .build()
-            // Octocrab's text may quote the header with the token.
+            // The error text of octocrab may quote the header with the token.
             .map_err(|_| "the client could not be made".to_owned())
     }
 }
@@ -251,6 +250,6 @@ async fn read(summary: &str, response: Response) -> PortResult<Answer> {
         .await
         .map_err(|error| unreadable(format!("the answer broke off: {error}")))?
         .to_bytes();
-    // A text in another encoding is still an answer: its status decides, its body will not be read as JSON.
+    // A body in another encoding is no JSON, but its status still counts.
     Ok(Answer { status, hints, body: String::from_utf8_lossy(&bytes).into_owned() })
 }

@@ -1,4 +1,4 @@
-//! GitHub's refusals and lost answers in the words of a release.
+//! Maps refusals and lost answers of GitHub to failures.
 
 use std::{error::Error, io::ErrorKind};
 
@@ -7,7 +7,7 @@ use hyper_util::client::legacy::Error as ClientError;
 
 use super::call::Hints;
 
-/// What an answer that is no success means. Nothing is said about what was changed: a refusal changes nothing.
+/// The failure of an answer that is no success. A refusal changed nothing.
 pub(super) fn refused(summary: &str, status: u16, words: &str, hints: &Hints) -> Failure {
     let because = if words.is_empty() {
         format!("GitHub answered {status}")
@@ -31,13 +31,14 @@ pub(super) fn refused(summary: &str, status: u16, words: &str, hints: &Hints) ->
     }
 }
 
-/// A request without a whole answer. Only when no connection was made is it certain that nothing was sent.
+/// The failure of a request without a complete answer. Nothing was sent only when no connection was
+/// made.
 pub(super) fn lost(summary: &str, error: &octocrab::Error) -> Failure {
     let mut was_connected = true;
     let mut is_late = false;
     let mut causes: Vec<String> = Vec::new();
     let mut next: Option<&(dyn Error + 'static)> = error.source();
-    // A chain is short; the limit guards against one that refers to itself.
+    // The limit guards against a chain that refers to itself.
     for _ in 0..16 {
         let Some(current) = next else { break };
         if let Some(client) = current.downcast_ref::<ClientError>() {
@@ -56,8 +57,9 @@ pub(super) fn lost(summary: &str, error: &octocrab::Error) -> Failure {
     failure.changed(if was_connected { Changed::Unknown } else { Changed::Nothing })
 }
 
-/// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>: a 403 is a rate limit when it says
-/// when to come back or that nothing remains; a secondary limit may say so in its message alone.
+/// Whether a 403 is a rate limit: it has a time for the next try, or no remaining requests. A
+/// secondary limit may have a message only. See
+/// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>.
 fn is_rate_limit(words: &str, hints: &Hints) -> bool {
     hints.retry_after.is_some() || hints.remaining.as_deref() == Some("0") || words.contains("rate limit")
 }

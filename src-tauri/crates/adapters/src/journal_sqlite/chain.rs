@@ -1,11 +1,12 @@
-//! The chain of hashes through the events of a run: nobody alters one unnoticed.
+//! The hash chain of the events of a run, which shows that an event was altered.
 //!
-//! The hash of an entry is SHA-256 over, each with its length before it as eight bytes, big end first: the hash of the
-//! entry before it in its run (of the first, [`START`]), run, seq in decimal digits, at, actor, app_version, kind, and
-//! body, as their columns hold them. A changed, exchanged, inserted or moved entry breaks the chain where it stands.
+//! The hash of an entry is SHA-256 over these values, each after its length as eight bytes, big end
+//! first: the hash of the entry before it in its run (for the first entry, [`START`]), run, seq in
+//! decimal digits, at, actor, app_version, kind, and body, as their columns hold them. The chain
+//! breaks at an entry that was changed, exchanged, inserted or moved.
 //!
-//! There is no key in it. The chain does not show that the newest entries of a run were cut off, nor that somebody wrote
-//! the rest of a run anew, hashes and all; for that a hash has to be kept elsewhere.
+//! The chain has no key. It does not show that the newest entries of a run were removed, nor that
+//! the rest of a run was written again with new hashes; that would need a hash in another place.
 
 use greenlight_types::{ErrorCode, Failure, RunId};
 use sha2::{Digest, Sha256};
@@ -13,10 +14,10 @@ use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{READ, entry::Entry, failed};
 
-/// What stands before the first entry of a run.
+/// Hash before the first entry of a run.
 const START: &[u8] = b"Greenlight record";
 
-/// An entry with its hash as it is stored; empty in a file from before the chain.
+/// An entry with its stored hash. The hash is empty in a file without a chain.
 #[derive(Clone, Debug)]
 pub(super) struct Linked {
     pub entry: Entry,
@@ -30,7 +31,8 @@ impl Linked {
     }
 }
 
-/// Chains entries to the one with the hash `before`; `None` when they are the first of their run.
+/// Appends entries to the chain that ends with the hash `before`. `None` for the first entries of a
+/// run.
 pub(super) fn chain(run: &RunId, before: Option<&[u8]>, entries: Vec<Entry>) -> Vec<Linked> {
     let mut before = before.unwrap_or(START).to_vec();
     let linked = entries.into_iter().map(|entry| {
@@ -40,8 +42,8 @@ pub(super) fn chain(run: &RunId, before: Option<&[u8]>, entries: Vec<Entry>) -> 
     linked.collect()
 }
 
-/// Of the entries of a run from number `after` on, those above it, when none is missing and nobody has altered one.
-/// The entry `after` itself is taken at its word.
+/// Of the entries of a run from number `after` on, returns those above it. Refuses a gap and an
+/// altered entry. The entry `after` itself is not checked.
 pub(super) fn unaltered(
     run: &RunId,
     after: u32,

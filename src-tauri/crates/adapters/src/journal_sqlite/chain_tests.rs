@@ -1,4 +1,4 @@
-//! Whoever alters a record is found out, and a record of before the chain gets one.
+//! Tests of the chain: it shows every alteration, and a file without a chain gets one.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{
 
 const UNLOCK: &str = "DROP TRIGGER events_are_never_changed; DROP TRIGGER events_are_never_removed;";
 
-/// A journal of two runs, four entries in `r` and one in `other`, closed.
+/// A closed journal with four entries in run `r` and one in run `other`.
 async fn written() -> TempDir {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one", "two"]).await.expect("appended");
@@ -22,7 +22,7 @@ async fn written() -> TempDir {
     directory
 }
 
-/// What the journal says of `r` after somebody ran this SQL on the file.
+/// The answer of the journal about `r` after this SQL ran on the file.
 async fn after(sql: &str) -> (TempDir, SqliteJournal, Result<Vec<Event>, Failure>) {
     let directory = written().await;
     let path = directory.path().join("journal.db");
@@ -34,7 +34,7 @@ async fn after(sql: &str) -> (TempDir, SqliteJournal, Result<Vec<Event>, Failure
 }
 
 #[tokio::test]
-async fn an_altered_entry_is_named_whatever_was_altered_in_it() {
+async fn names_an_entry_with_any_altered_column() {
     for seq in 1..=4_u32 {
         for change in [
             "at = '2026-11-23T09:02:12.000Z'",
@@ -59,7 +59,7 @@ async fn an_altered_entry_is_named_whatever_was_altered_in_it() {
 }
 
 #[tokio::test]
-async fn exchanged_removed_and_inserted_entries_are_found() {
+async fn finds_exchanged_removed_and_inserted_entries() {
     let renumber = |from: u32, to: u32| format!("UPDATE events SET seq = {to} WHERE run = 'r' AND seq = {from};");
     let remove = |seq: u32| format!("DELETE FROM events WHERE run = 'r' AND seq = {seq};");
     let twice = "INSERT INTO events SELECT run, 5, at, actor, app_version, kind, body, chain FROM events \
@@ -91,8 +91,8 @@ async fn an_entry_of_another_run_is_found() {
     assert_eq!(refused.causes, ["entry 1 of this run was altered after it was written"]);
 }
 
-/// The hash was computed by another program from the words of `chain.rs` alone; with another one every record that is out
-/// there would be called altered.
+/// Another program computed these hashes from the documentation in `chain.rs`. With other hashes
+/// every existing journal would count as altered.
 #[test]
 fn the_hash_of_an_entry_stays_what_it_is() {
     let entry = |seq: u32, body: &str| Entry {
@@ -118,7 +118,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A file of schema 1, as earlier apps made it, with these notes in run `r`.
+/// A file of schema 1, as old versions made it, with these notes in run `r`.
 async fn of_schema_1(path: &Path, notes: &[&str]) {
     std::fs::write(path, "").expect("a file");
     tamper(path, include_str!("../../migrations/1.sql")).await.expect("schema 1");
@@ -134,7 +134,7 @@ async fn of_schema_1(path: &Path, notes: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_record_of_before_the_chain_is_copied_chained_and_continued() {
+async fn migrates_a_file_without_a_chain_after_a_copy() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("journal.db");
     of_schema_1(&path, &["one", "two"]).await;
@@ -158,7 +158,7 @@ async fn a_record_of_before_the_chain_is_copied_chained_and_continued() {
 }
 
 #[tokio::test]
-async fn a_run_with_a_gap_of_before_the_chain_stays_refused_and_the_others_open() {
+async fn refuses_only_the_run_with_an_old_gap() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("journal.db");
     of_schema_1(&path, &["one", "two", "three"]).await;
@@ -172,7 +172,7 @@ async fn a_run_with_a_gap_of_before_the_chain_stays_refused_and_the_others_open(
 }
 
 #[tokio::test]
-async fn the_chain_of_a_newer_schema_is_not_judged() {
+async fn does_not_check_the_chain_of_a_newer_schema() {
     let directory = written().await;
     let path = directory.path().join("journal.db");
     tamper(&path, &format!("{UNLOCK} UPDATE events SET chain = zeroblob(32); PRAGMA user_version=3"))

@@ -1,4 +1,4 @@
-//! An event as its columns hold it: spelled for the file, read from it, and understood. Knows nothing of its neighbours.
+//! One event and its columns: encoding and decoding. Knows no other entry.
 
 use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, Retry, RunId, Timestamp, TimestampError};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// An event spelled for its columns.
+    /// Encodes an event.
     pub fn of(event: &Event) -> Result<Self, Failure> {
         let spelled = || -> Result<Self, serde_json::Error> {
             let body = serde_json::to_value(&event.body)?;
@@ -34,7 +34,7 @@ impl Entry {
         spelled().map_err(|error| Failure::new(ErrorCode::Internal, WRITE).because_of(&error))
     }
 
-    /// The columns of a row.
+    /// Reads the columns of a row.
     pub fn from_row(row: &SqliteRow) -> Result<Self, Failure> {
         let text = |column: &str| row.try_get::<String, _>(column).map_err(|error| failed(READ, &error));
         Ok(Self {
@@ -47,7 +47,10 @@ impl Entry {
         })
     }
 
-    /// What it says; `JournalNewer` when this app does not know such an event.
+    /// Decodes the event.
+    ///
+    /// # Errors
+    /// `JournalNewer` when this version does not know the event.
     pub fn event(&self, run: &RunId) -> Result<Event, Failure> {
         let strange = |what: &str, error: &serde_json::Error| {
             newer(READ, &self.app_version).because(format!("entry {}, {what}", self.seq)).because_of(error)

@@ -1,7 +1,8 @@
-//! Opens the file of the journal: rights, settings of SQLite, and the check that it is ours and whole.
+//! Opens the file of the journal: file permissions, settings of SQLite, and a check that the file
+//! is a complete journal.
 //!
-//! No chain is checked here: one altered run must not close the others, and a refusal belongs to the run that is read. The
-//! list of runs, which reads each of them, is the first thing that a person sees.
+//! Does not check the chains: one altered run must not make the others unreadable. The list of
+//! runs, which is the first screen, reads and checks every run.
 
 use std::{path::Path, sync::atomic::AtomicBool, time::Duration};
 
@@ -18,8 +19,8 @@ use super::{
 };
 
 impl SqliteJournal {
-    /// Opens the journal, makes it when it is not there, and brings its schema up to date after a backup beside it.
-    /// A file with the schema of a newer app is opened to be read only.
+    /// Opens the journal, or makes it. Copies an older file in the same folder before it migrates
+    /// the schema. A file with a newer schema is read-only.
     ///
     /// # Errors
     /// `JournalFailed` when the file cannot be opened, is damaged, or is no journal.
@@ -27,8 +28,8 @@ impl SqliteJournal {
         Self::open_with(path, MIGRATIONS).await
     }
 
-    /// Opens the journal of another window to read only; `None` when there is none. Makes and changes nothing, and one
-    /// of an older app is read as it is.
+    /// Opens the journal of another window read-only. `None` when there is none. Makes and migrates
+    /// nothing.
     ///
     /// # Errors
     /// `JournalFailed` when the file cannot be opened, is damaged, or is no journal.
@@ -46,7 +47,7 @@ impl SqliteJournal {
             path: path.to_owned(),
             newer_schema: Some(schema),
             is_chained: (CHAINED..=KNOWN).contains(&schema),
-            checked: std::sync::Mutex::default(),
+            checked: parking_lot::Mutex::default(),
             is_midway: AtomicBool::default(),
         }))
     }
@@ -74,14 +75,14 @@ impl SqliteJournal {
             connection: Mutex::new(connection),
             path: path.to_owned(),
             newer_schema,
-            // A newer app may chain in another way, so its chain is not judged.
+            // A newer version may chain in another way.
             is_chained: newer_schema.is_none(),
-            checked: std::sync::Mutex::default(),
+            checked: parking_lot::Mutex::default(),
             is_midway: AtomicBool::default(),
         })
     }
 
-    /// Closes the file in good order; a process that is killed instead loses nothing.
+    /// Closes the file. A process that is killed loses nothing either.
     pub async fn close(self) {
         let connection = self.connection.into_inner();
         if let Err(error) = connection.close().await {
@@ -94,14 +95,15 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     settings(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // macOS: only these reach the platter (RELIABILITY.md 5, 32); elsewhere they do nothing.
+        // On macOS only these reach the disk (docs/invariants.md#journal-file). Elsewhere they do
+        // nothing.
         .pragma("fullfsync", "1")
         .pragma("checkpoint_fullfsync", "1")
         .connect()
         .await
 }
 
-/// What reading and writing share.
+/// Options of every connection.
 fn settings(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -113,7 +115,7 @@ fn settings(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Is it ours, and is it whole?
+/// Checks that the file is a journal and not damaged.
 async fn check(connection: &mut SqliteConnection) -> Result<(), Failure> {
     let broken = |why: String| Failure::new(ErrorCode::JournalFailed, OPEN).because(why);
     let result: String = sqlx::query_scalar("PRAGMA quick_check(1)")
@@ -132,8 +134,8 @@ async fn check(connection: &mut SqliteConnection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes folder and file if they are missing, for this person only: 0700 and 0600. SQLite gives its `-wal` and `-shm`
-/// files the rights of the main one.
+/// Makes the folder (0700) and the file (0600) when they are missing. SQLite gives its `-wal` and
+/// `-shm` files the permissions of the main file.
 pub(super) fn private_file(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         crate::private::folder(folder)?;

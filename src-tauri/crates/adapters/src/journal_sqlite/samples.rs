@@ -1,4 +1,4 @@
-//! One or more events of every kind, for tests.
+//! Events of every kind, for tests.
 
 use greenlight_types::{
     ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Difference, Effect, ErrorCode, EventBody, Fact, Failure,
@@ -7,10 +7,10 @@ use greenlight_types::{
 };
 use serde_json::json;
 
-/// How many kinds of events there are; [`kind`] does not compile when one is missing.
+/// Number of kinds. [`kind`] does not compile when one is missing.
 pub const KINDS: usize = 22;
 
-/// Number of the kind.
+/// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
     match body {
         EventBody::Run(RunEvent::Drafted { .. }) => 1,
@@ -38,7 +38,7 @@ pub fn kind(body: &EventBody) -> u32 {
     }
 }
 
-/// At least one event of every kind, filled with this text and number.
+/// At least one event of every kind, with this text and number.
 pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     let t = || text.to_owned();
     let step = StepId::ALL[number as usize % StepId::ALL.len()];

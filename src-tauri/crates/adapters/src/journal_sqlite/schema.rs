@@ -1,4 +1,5 @@
-//! The schema of the journal and its migrations: each is made completely or not at all, after a copy of the whole record.
+//! The schema of the journal and its migrations. Each migration is one transaction, after a copy of
+//! the whole file.
 
 use std::{
     io::ErrorKind,
@@ -10,13 +11,13 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use super::{OPEN, chain, entry::Entry, failed, open::private_file};
 
-/// Marks a file as ours: "GRNL".
+/// `application_id` of a journal: "GRNL".
 pub(super) const APPLICATION_ID: i64 = 0x4752_4e4c;
-/// The schema since which events are chained.
+/// First schema with a hash chain.
 pub(super) const CHAINED: i64 = 2;
-/// The newest schema that this app knows.
+/// Newest schema of this version.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
-/// Each takes the schema one version further; `user_version` says how many were made.
+/// All migrations in order. `user_version` is the number of those that were made.
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../migrations/1.sql"), needs_chains: false },
     Migration { sql: include_str!("../../migrations/2.sql"), needs_chains: true },
@@ -24,15 +25,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
 
 const COPY: &str = "copy the record before changing its shape";
 
-/// One step of the schema.
+/// One step from a schema to the next.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Migration {
     pub sql: &'static str,
-    /// Whether the SQL finds the hashes of the events in a table `chains`, which SQLite cannot compute.
+    /// Whether the SQL reads the hashes of the events from a table `chains`, because SQLite cannot
+    /// compute them.
     pub needs_chains: bool,
 }
 
-/// Brings the schema up to date.
+/// Migrates the schema to the newest version.
 pub(super) async fn migrate(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -50,15 +52,15 @@ pub(super) async fn migrate(
         }
         run(&mut transaction, migration.sql).await?;
         run(&mut transaction, &format!("PRAGMA application_id={APPLICATION_ID}")).await?;
-        // The version is part of the transaction, so a migration is made completely or not at all.
+        // The version is part of the transaction.
         run(&mut transaction, &format!("PRAGMA user_version={}", index + 1)).await?;
         transaction.commit().await.map_err(|error| failed(OPEN, &error))?;
     }
     Ok(())
 }
 
-/// Puts the hash of every event that is there into a new table `chains`, one run at a time. What was altered before
-/// this moment cannot be known.
+/// Writes the hash of every event to a new table `chains`, one run at a time. Earlier alterations
+/// stay unknown.
 async fn fill_chains(connection: &mut SqliteConnection) -> Result<(), Failure> {
     run(
         connection,
@@ -87,8 +89,8 @@ async fn fill_chains(connection: &mut SqliteConnection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Copies the whole record beside itself: `journal.db.schema-1.bak`. A copy that is there stays the older one. It has its
-/// name only once it is whole, so that half a copy is never taken for one.
+/// Copies the file to `journal.db.schema-1.bak` in the same folder. Keeps a copy that exists. The
+/// copy gets its name when it is complete, so an incomplete one never has this name.
 async fn back_up(connection: &mut SqliteConnection, path: &Path, schema: i64) -> Result<(), Failure> {
     let beside = |end: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -104,14 +106,14 @@ async fn back_up(connection: &mut SqliteConnection, path: &Path, schema: i64) ->
     if copy.try_exists().map_err(unusable)? {
         return Ok(());
     }
-    // What an earlier try left; SQLite would play its journal back into the new file.
+    // Files of an earlier attempt. SQLite would apply their journal to the new copy.
     for left in [&part, &beside(".part-journal")] {
         match fs_err::remove_file(left) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(unusable(error)),
             Ok(()) | Err(_) => {}
         }
     }
-    // VACUUM INTO accepts an empty file; made by us first, it has the right rights from the start.
+    // VACUUM INTO accepts an empty file, which has the right permissions from the start.
     private_file(&part).map_err(unusable)?;
     sqlx::query("VACUUM INTO ?")
         .bind(part.display().to_string())
@@ -122,7 +124,7 @@ async fn back_up(connection: &mut SqliteConnection, path: &Path, schema: i64) ->
     sync_folder(&copy).map_err(unusable)
 }
 
-/// A new name is on disk once its folder is; Windows has no such call.
+/// Syncs a folder, so that a new name in it is on disk. Windows has no such call.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(folder) if cfg!(unix) => fs_err::File::open(folder)?.sync_all(),
@@ -131,7 +133,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 }
 
 pub(super) async fn run(connection: &mut SqliteConnection, sql: &str) -> Result<(), Failure> {
-    // Only texts of this module and of `migrations/` come here, never a value from outside.
+    // The texts are of this module and of `migrations/`, never values from outside.
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map_err(|error| failed(OPEN, &error))?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Settings of this computer, outside the event stream: the person's name, confirmed values of the profile, confirmed
-//! hosts, what is known about saved credentials. Never a secret.
+//! Settings of this computer, outside the events: the person's name, confirmed values of the
+//! profile, confirmed hosts, and facts about saved credentials. Never a secret.
 
 use greenlight_types::{ErrorCode, Failure, Retry, Timestamp, TimestampError};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -8,24 +8,24 @@ use super::{READ, SqliteJournal, failed};
 
 const KEEP: &str = "keep a setting";
 
-/// One setting: the newest value, and who gave it.
+/// One setting: its newest value and its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Dotted name: `person`, `profile.aws.cluster`, `credential.github`.
     pub key: String,
-    /// The value; its form belongs to the key.
+    /// The value. The key defines its format.
     pub value: String,
-    /// When it was given.
+    /// Time of the change.
     pub at: Timestamp,
-    /// Who gave it.
+    /// The person who made the change.
     pub by: String,
 }
 
 impl SqliteJournal {
-    /// One setting; `None` when it was never given.
+    /// One setting. `None` when it was never set.
     ///
     /// # Errors
-    /// `JournalFailed` when the record cannot be read.
+    /// `JournalFailed` when the file cannot be read.
     pub async fn setting(&self, key: &str) -> Result<Option<Setting>, Failure> {
         let mut connection = self.connection().await;
         let row = sqlx::query("SELECT key, value, at, \"by\" FROM settings WHERE key = ?")
@@ -39,7 +39,7 @@ impl SqliteJournal {
     /// Settings whose key starts with `prefix`, by key.
     ///
     /// # Errors
-    /// `JournalFailed` when the record cannot be read.
+    /// `JournalFailed` when the file cannot be read.
     pub async fn settings(&self, prefix: &str) -> Result<Vec<Setting>, Failure> {
         let mut connection = self.connection().await;
         let rows = sqlx::query(
@@ -52,10 +52,10 @@ impl SqliteJournal {
         rows.iter().map(setting_of).collect()
     }
 
-    /// Keeps a setting; an older value of the key is replaced.
+    /// Stores a setting, or replaces its older value.
     ///
     /// # Errors
-    /// `JournalFailed` or `JournalNewer`; then the older value stands.
+    /// `JournalFailed` or `JournalNewer`. The older value remains.
     pub async fn set_setting(&self, setting: &Setting) -> Result<(), Failure> {
         self.writable()?;
         let mut connection = self.connection().await;
@@ -73,10 +73,10 @@ impl SqliteJournal {
         Ok(())
     }
 
-    /// Removes a setting; nothing happens when it is absent.
+    /// Removes a setting. An absent one is no error.
     ///
     /// # Errors
-    /// `JournalFailed` or `JournalNewer`; then the setting stands.
+    /// `JournalFailed` or `JournalNewer`. The setting remains.
     pub async fn remove_setting(&self, key: &str) -> Result<(), Failure> {
         self.writable()?;
         let mut connection = self.connection().await;

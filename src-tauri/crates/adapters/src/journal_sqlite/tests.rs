@@ -1,4 +1,4 @@
-//! What the journal promises, on real files.
+//! Tests of the journal on real files.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -56,14 +56,14 @@ pub(super) async fn again(directory: &TempDir, journal: SqliteJournal) -> Sqlite
     SqliteJournal::open(&directory.path().join("journal.db")).await.expect("the same journal")
 }
 
-/// Runs SQL on the file beside the journal, as another program would.
+/// Runs SQL on the file over another connection, as another program would.
 pub(super) async fn tamper(path: &Path, sql: &str) -> Result<(), sqlx::Error> {
     let mut connection = SqliteConnectOptions::new().filename(path).connect().await?;
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
     connection.close().await
 }
 
-/// Adds an entry to the file as an app would that knows other events.
+/// Appends an entry of an unknown kind, as another version would.
 pub(super) async fn add_foreign(path: &Path, run: &str, seq: u32, app_version: &str, body: &str) {
     let mut connection = SqliteConnectOptions::new().filename(path).connect().await.expect("the file");
     let before: Option<Vec<u8>> = sqlx::query_scalar("SELECT chain FROM events WHERE run = ? AND seq = ?")
@@ -95,7 +95,7 @@ pub(super) async fn add_foreign(path: &Path, run: &str, seq: u32, app_version: &
 }
 
 #[tokio::test]
-async fn what_was_appended_is_there_after_the_app_opens_again() {
+async fn reads_appended_events_after_opening_again() {
     let (directory, journal) = fresh().await;
     let first = append(&journal, "r1", 0, &["one", "two"]).await.expect("appended");
     let second = append(&journal, "r1", 2, &["three"]).await.expect("appended");
@@ -110,7 +110,7 @@ async fn what_was_appended_is_there_after_the_app_opens_again() {
 }
 
 #[tokio::test]
-async fn an_append_after_anything_but_the_newest_entry_is_refused_and_stores_nothing() {
+async fn refuses_an_append_that_does_not_follow_the_newest_entry() {
     let (_directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     for after in [0, 2] {
@@ -134,7 +134,7 @@ async fn of_two_appends_at_once_one_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_can_change_remove_or_skip_an_event_in_the_file() {
+async fn the_file_refuses_to_change_remove_or_skip_events() {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one", "two"]).await.expect("appended");
     let path = directory.path().join("journal.db");
@@ -156,7 +156,7 @@ async fn nobody_can_change_remove_or_skip_an_event_in_the_file() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_newer_app_is_named_with_the_version_that_wrote_it() {
+async fn names_the_version_that_wrote_an_unknown_event() {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     let path = directory.path().join("journal.db");
@@ -174,7 +174,7 @@ async fn an_event_of_a_newer_app_is_named_with_the_version_that_wrote_it() {
 }
 
 #[tokio::test]
-async fn nothing_is_added_to_a_run_with_an_event_of_a_newer_app() {
+async fn appends_nothing_to_a_run_with_an_unknown_event() {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     let path = directory.path().join("journal.db");
@@ -190,7 +190,7 @@ async fn nothing_is_added_to_a_run_with_an_event_of_a_newer_app() {
 }
 
 #[tokio::test]
-async fn a_file_with_a_newer_schema_is_only_read() {
+async fn a_file_with_a_newer_schema_is_read_only() {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     journal.close().await;
@@ -210,7 +210,7 @@ async fn a_file_with_a_newer_schema_is_only_read() {
 }
 
 #[tokio::test]
-async fn the_record_is_copied_before_its_shape_changes() {
+async fn copies_the_file_before_a_migration() {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     journal.close().await;
@@ -226,7 +226,7 @@ async fn the_record_is_copied_before_its_shape_changes() {
 }
 
 #[tokio::test]
-async fn half_a_copy_of_an_earlier_try_is_never_taken_for_one() {
+async fn replaces_an_incomplete_copy_of_an_earlier_attempt() {
     let (directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     journal.close().await;
@@ -242,7 +242,7 @@ async fn half_a_copy_of_an_earlier_try_is_never_taken_for_one() {
 }
 
 #[tokio::test]
-async fn an_append_that_is_given_up_midway_is_there_whole_or_not_at_all() {
+async fn a_dropped_append_is_stored_completely_or_not_at_all() {
     let (_directory, journal) = fresh().await;
     let mut newest = 0;
     for polls in 0..40_u32 {
@@ -263,7 +263,7 @@ async fn an_append_that_is_given_up_midway_is_there_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_named_and_nothing_of_the_append_is_stored() {
+async fn names_a_full_disk_and_stores_nothing() {
     let (_directory, journal) = fresh().await;
     append(&journal, "r", 0, &["one"]).await.expect("appended");
     let limit = |pages: u32| format!("PRAGMA max_page_count={pages}");
@@ -285,7 +285,7 @@ async fn a_full_disk_is_named_and_nothing_of_the_append_is_stored() {
 }
 
 #[tokio::test]
-async fn a_record_that_can_only_be_read_is_named() {
+async fn names_a_read_only_file() {
     let (_directory, journal) = fresh().await;
     sqlx::raw_sql("PRAGMA query_only=ON").execute(&mut *journal.connection.lock().await).await.expect("set");
     let refused = append(&journal, "r", 0, &["one"]).await.expect_err("read only");
@@ -294,7 +294,7 @@ async fn a_record_that_can_only_be_read_is_named() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_and_a_file_of_another_program_are_refused() {
+async fn refuses_a_damaged_and_a_foreign_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let noise = directory.path().join("noise.db");
     fs::write(
@@ -341,7 +341,7 @@ async fn only_the_person_may_read_the_record() {
 }
 
 #[tokio::test]
-async fn the_file_is_opened_with_the_settings_that_make_an_append_durable() {
+async fn opens_the_file_with_durable_settings() {
     let (_directory, journal) = fresh().await;
     let mut connection = journal.connection.lock().await;
     for (pragma, value) in [("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("busy_timeout", 5000)] {

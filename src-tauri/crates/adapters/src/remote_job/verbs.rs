@@ -1,136 +1,166 @@
-//! The staging machine's job verbs over whatever runs a command there. It knows no connection.
+//! The command line of each job verb. Contains no parser: `protocol.rs` reads the answers.
 
-use std::time::Duration;
+use std::sync::LazyLock;
 
-use async_trait::async_trait;
-use greenlight_engine::ports::{
-    Environment, Held, Hold, HostAddress, JobSpec, JobStatus, Launched, PortResult, ReadOutput, RemoteHost, Revoked,
-    Submitted, Taker, Why,
+use greenlight_engine::{
+    ports::{Hold, HostAddress, JobSpec, PortResult, Taker, Why},
+    step::hex,
 };
-use greenlight_types::{Changed, ErrorCode, Failure, Retry, RunId};
+use greenlight_types::{ErrorCode, Failure, RunId};
+use sha2::{Digest, Sha256};
 
-use super::{self as read, Call};
+use super::{host::Effect, lock};
 
-/// Deadline of one job verb.
-const VERB: Duration = Duration::from_secs(20);
+const SCRIPT: &str = include_str!("job.sh");
 
-/// What a command does to the machine, and so what may be done when nothing is heard of it any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Does {
-    /// It may be asked again at once, over another connection.
-    Read,
-    /// Its answer is waited for as long as its deadline lasts.
-    Change,
+/// The script's hash is its file name on the host, so an app never runs the verbs of another
+/// version.
+static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| hex(&Sha256::digest(SCRIPT)));
+
+/// Maximum size of a job script, in bytes.
+const JOB_SCRIPT_MAX: usize = 64 * 1024;
+
+/// One call of a verb.
+pub(super) struct VerbCall {
+    /// Command line for any login shell: it has one quoted word, and that word contains no quote.
+    pub(super) command: String,
+    /// Standard input.
+    pub(super) input: String,
+    pub(super) effect: Effect,
+    /// Marks the frame of this call's answer.
+    pub(super) nonce: String,
 }
 
-/// Runs commands on the staging machine.
-#[async_trait]
-pub trait Shell: Send + Sync {
-    /// The fingerprint that the machine presents, without sending any authentication.
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String>;
-    /// Runs one command with this standard input. What fails before the command was sent changed nothing; what fails after
-    /// it may have (`Changed::Unknown`).
-    async fn run(
-        &self,
-        host: &HostAddress,
-        does: Does,
-        command: &str,
-        input: &str,
-        deadline: Duration,
-    ) -> PortResult<ReadOutput>;
-}
-
-/// A machine with the job verbs.
-pub struct JobHost<S> {
-    shell: S,
-}
-
-impl<S: Shell> JobHost<S> {
-    /// The machine that this shell reaches.
-    #[must_use]
-    pub fn over(shell: S) -> Self {
-        Self { shell }
-    }
-
-    /// One job verb and its frame. A machine that does not have the verbs yet gets them and is asked once more.
-    async fn verb(&self, host: &HostAddress, call: &Call) -> PortResult<String> {
-        if let Some(frame) = self.framed(host, call).await? {
-            return Ok(frame);
+impl VerbCall {
+    fn new(at: &HostAddress, verb: &str, id: &str, more: &[&str]) -> PortResult<Self> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let machine = if at.machine_id.is_empty() { "any" } else { &at.machine_id };
+        for word in [id, machine].iter().chain(more) {
+            if word.is_empty() || word.len() > 100 || !word.chars().all(is_plain) || word.starts_with(['.', '-']) {
+                return Err(Failure::new(
+                    ErrorCode::BadInput,
+                    format!("name a job {word:?}: letters, digits, dots and dashes only"),
+                ));
+            }
         }
-        // Without the verbs nothing was done, and putting them there starts nothing.
-        let uploaded = self.framed(host, &Call::upload()).await.map_err(as_read)?;
-        let missing = || Failure::new(ErrorCode::UnreadableAnswer, "put the job verbs on the staging machine");
-        uploaded.ok_or_else(missing)?;
-        self.framed(host, call).await?.ok_or_else(missing)
+        let nonce = format!("{:032x}", rand::random::<u128>());
+        let arguments: String = more.iter().map(|one| format!(" {one}")).collect();
+        let hash = &*SCRIPT_HASH;
+        let command = format!(
+            "sh -c 'h=$HOME/.greenlight/helper/{hash}.sh; \
+             s=$(sha256sum < \"$h\" 2>/dev/null); [ \"${{s%% *}}\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id} {machine}{arguments}; \
+             echo; echo \"<<<JOB:{nonce}\"; echo nohelper; echo \"JOB:{nonce}>>>\"'"
+        );
+        let effect = match verb {
+            "status" | "list" | "output" | "holder" | "still" => Effect::Read,
+            _ => Effect::Change,
+        };
+        Ok(Self { command, input: String::new(), effect, nonce })
     }
 
-    async fn framed(&self, host: &HostAddress, call: &Call) -> PortResult<Option<String>> {
-        let output = self.shell.run(host, call.does, &call.command, &call.input, VERB).await?;
-        call.frame(&output.out).map_err(|failure| {
-            // Both are said before the verb acts: nothing was done.
-            let is_certain = matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostUnfit);
-            if is_certain { failure } else { failure.because(output.err.trim()).changed(Changed::Unknown) }
-        })
+    /// Uploads the script. A file that was damaged on the way is never put in place.
+    pub(super) fn upload() -> Self {
+        let (hash, nonce) = (&*SCRIPT_HASH, format!("{:032x}", rand::random::<u128>()));
+        let command = format!(
+            "sh -c 'umask 077; d=$HOME/.greenlight/helper; mkdir -p \"$d\" && t=$(mktemp \"$d/new.XXXXXXXX\") && \
+             cat > \"$t\" && [ \"$(sha256sum < \"$t\" | cut -c1-64)\" = {hash} ] && sync \"$t\" && \
+             mv -T \"$t\" \"$d/{hash}.sh\" && sync \"$d\" && s=uploaded; rm -f \"$t\"; \
+             echo; echo \"<<<JOB:{nonce}\"; echo \"${{s:-damaged}}\"; echo \"JOB:{nonce}>>>\"'"
+        );
+        // The upload is idempotent, because the file is named by its hash.
+        Self { command, input: SCRIPT.to_owned(), effect: Effect::Read, nonce }
+    }
+
+    pub(super) fn submit(at: &HostAddress, job: &JobSpec) -> PortResult<Self> {
+        if job.script.is_empty() || job.script.len() > JOB_SCRIPT_MAX {
+            return Err(Failure::new(ErrorCode::BadInput, "put an empty or too large script on the machine"));
+        }
+        let (sha, seconds) = (hex(&Sha256::digest(&job.script)), job.starts_within.as_secs().to_string());
+        // The app never kills a job of a release (INV-D6).
+        let words = [sha.as_str(), &seconds, &job.mutex, "no", &job.hold.environment, &job.hold.run.0];
+        Ok(Self { input: job.script.clone(), ..Self::new(at, "submit", &job.id, &words)? })
+    }
+
+    pub(super) fn launch(at: &HostAddress, id: &str, hold: &Hold) -> PortResult<Self> {
+        Self::new(at, "launch", id, &[&hold.environment, &hold.run.0])
+    }
+
+    pub(super) fn revoke(at: &HostAddress, id: &str, why: Why) -> PortResult<Self> {
+        Self::new(at, "revoke", id, &[revoke_reason(why)])
+    }
+
+    pub(super) fn status(at: &HostAddress, id: &str) -> PortResult<Self> {
+        Self::new(at, "status", id, &[])
+    }
+
+    pub(super) fn list(at: &HostAddress, prefix: &str) -> PortResult<Self> {
+        Self::new(at, "list", prefix, &[])
+    }
+
+    pub(super) fn output(at: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Self> {
+        Self::new(at, "output", id, &[&offset.to_string(), &max.to_string()])
+    }
+
+    pub(super) fn holder(at: &HostAddress, environment: &str) -> PortResult<Self> {
+        Self::new(at, "holder", environment, &[])
+    }
+
+    pub(super) fn hold(at: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Self> {
+        let owner = lock::encode_owner(taker)?;
+        let (sha, from) = (hex(&Sha256::digest(&owner)), from.map_or(lock::NO_RUN, |run| &run.0));
+        let call = Self::new(at, "hold", &hold.environment, &[&hold.run.0, from, &sha])?;
+        Ok(Self { input: owner, ..call })
+    }
+
+    pub(super) fn still(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
+        Self::new(at, "still", &hold.environment, &[&hold.run.0])
+    }
+
+    pub(super) fn leave(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
+        Self::new(at, "leave", &hold.environment, &[&hold.run.0])
     }
 }
 
-#[async_trait]
-impl<S: Shell> RemoteHost for JobHost<S> {
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
-        self.shell.fingerprint(address, port).await
-    }
-
-    async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
-        self.shell.run(host, Does::Read, command, "", deadline).await.map_err(as_read)
-    }
-
-    async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
-        read::submitted(&self.verb(host, &Call::submit(host, job)?).await?)
-    }
-
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        read::launched(&self.verb(host, &Call::launch(host, id, hold)?).await?)
-    }
-
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
-        read::revoked(&self.verb(host, &Call::revoke(host, id, why)?).await?)
-    }
-
-    async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
-        let frame = self.verb(host, &Call::holder(host, environment)?).await.map_err(as_read)?;
-        read::environment(&frame)
-    }
-
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        read::held(&self.verb(host, &Call::hold(host, hold, taker, from)?).await?)
-    }
-
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        read::held(&self.verb(host, &Call::still(host, hold)?).await.map_err(as_read)?)
-    }
-
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
-        self.verb(host, &Call::leave(host, hold)?).await.map(drop)
-    }
-
-    async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {
-        let frame = self.verb(host, &Call::status(host, id)?).await.map_err(as_read)?;
-        read::status(id, &frame)
-    }
-
-    async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>> {
-        let frame = self.verb(host, &Call::list(host, prefix)?).await.map_err(as_read)?;
-        read::statuses(&frame)
-    }
-
-    async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>> {
-        let call = Call::output(host, id, offset, max.min(128 * 1024))?;
-        let frame = self.verb(host, &call).await.map_err(as_read)?;
-        read::output(&frame, offset)
+fn revoke_reason(why: Why) -> &'static str {
+    match why {
+        Why::Expired => "expired",
+        Why::Outside => "outside",
     }
 }
 
-/// A verb that only reads changed nothing, whatever became of its answer.
-fn as_read(failure: Failure) -> Failure {
-    Failure { changed: Changed::Nothing, retry: Retry::Safe, ..failure }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> HostAddress {
+        HostAddress {
+            address: "192.0.2.10".into(),
+            port: 22,
+            user: "ec2-user".into(),
+            fingerprint: String::new(),
+            machine_id: String::new(),
+        }
+    }
+
+    #[test]
+    fn refuses_names_with_shell_characters() {
+        for id in ["", "a b", "$(reboot)", "-x", "../x", "a;b", "a'b"] {
+            assert!(VerbCall::status(&at(), id).is_err(), "{id}");
+            let job = JobSpec {
+                id: "a".into(),
+                script: "true".into(),
+                mutex: id.into(),
+                hold: Hold { environment: "rally.prod".into(), run: RunId("r".into()) },
+                starts_within: std::time::Duration::from_secs(1),
+            };
+            assert!(VerbCall::submit(&at(), &job).is_err(), "{id} as a mutex");
+        }
+    }
+
+    #[test]
+    fn a_command_quotes_one_word() {
+        for call in [VerbCall::status(&at(), "a").expect("a call"), VerbCall::upload()] {
+            assert_eq!(call.command.matches('\'').count(), 2, "{}", call.command);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use greenlight_types::{Failure, Phase, Retry, RunEvent, RunState, StagingMachine, TakeOver};
 
-use super::{Answer, Asker, Decision, Order, Situation, refuse};
+use super::order::{Answer, Asker, Decision, Order, Situation, refuse};
 use crate::{
     environment::{self, Taking},
     phase::is_active,

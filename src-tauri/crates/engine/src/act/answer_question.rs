@@ -2,7 +2,7 @@
 
 use greenlight_types::{ErrorCode, Failure, RunEvent, StepId};
 
-use super::{Decision, Situation, plan_changed};
+use super::order::{Decision, Situation, plan_changed};
 
 pub(crate) fn decide(
     now: &Situation<'_>,

@@ -2,7 +2,7 @@
 
 use greenlight_types::{Effect, How, Observation, RunEvent, RunState, Status, StepEvent, StepId};
 
-use super::{Decision, Situation, Then, without_effect};
+use super::order::{Decision, Situation, Then, without_effect};
 use crate::fold;
 
 pub(crate) fn decide(now: &Situation<'_>, id: StepId, attempt: u32, observed: &Observation) -> Decision {

@@ -2,7 +2,7 @@
 
 use greenlight_types::{Failure, StepId};
 
-use super::{Decision, Situation, Then, not_open, plan_changed};
+use super::order::{Decision, Situation, Then, not_open, plan_changed};
 
 pub(crate) fn decide(now: &Situation<'_>, step: StepId, plan_hash: String) -> Result<Decision, Failure> {
     let plan = now.plans.plan(step, &plan_hash).ok_or_else(plan_changed)?;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use greenlight_types::{BegunElsewhere, ErrorCode, Failure, RunView, Status, StepId};
 
-use super::{Act, Asker, perform, refuse, show_plan};
+use super::{
+    order::{Asker, Order, refuse},
+    show_plan, start_step,
+};
 use crate::{elsewhere, fold};
 
 /// Longest time that a step takes to record what the world shows.
@@ -28,7 +31,8 @@ pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<BegunElsewhere>, F
 pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
     let begun =
         begun(asker).await?.ok_or_else(|| refuse("continue this release here: nobody began it on another computer"))?;
-    perform(asker, Act::ContinueHere(begun)).await?;
+    let statement = elsewhere::statement(&begun);
+    asker.order(Order::StartPrepare { statement, begun: Some(begun) }).await?;
     for step in elsewhere::steps() {
         if settled(asker, step).await? != Status::AwaitingOperator {
             return Ok(());
@@ -37,7 +41,7 @@ pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
         if plan.already.is_none() {
             return Ok(());
         }
-        perform(asker, Act::Run { step, plan_hash: plan.hash, token: None }).await?;
+        asker.order(start_step::ask(asker, step, plan.hash, None).await?).await?;
         if !settled(asker, step).await?.is_done() {
             return Ok(());
         }

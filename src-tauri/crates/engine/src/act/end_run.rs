@@ -2,7 +2,7 @@
 
 use greenlight_types::{ErrorCode, Failure, Role, RunEvent, RunResult, RunState, StepId};
 
-use super::{Decision, Situation, refuse};
+use super::order::{Decision, Situation, refuse};
 use crate::{
     deploy_check,
     mutant::{self, Mutant},

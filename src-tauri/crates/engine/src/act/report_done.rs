@@ -3,7 +3,10 @@
 
 use greenlight_types::{ErrorCode, Fact, Failure, How, Observation, RunEvent, Status, StepEvent, StepId};
 
-use super::{Asker, Decision, Order, Situation, cannot_claim, refuse, revoke_job};
+use super::{
+    order::{Asker, Decision, Order, Situation, cannot_claim, refuse},
+    revoke_job,
+};
 use crate::{fold, phase::is_active, step::Word, steps};
 
 pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, note: String) -> Result<Order, Failure> {

@@ -3,7 +3,7 @@
 
 use greenlight_types::{Failure, RunEvent, Status, StepId};
 
-use super::{Asker, Decision, Order, Situation, refuse};
+use super::order::{Asker, Decision, Order, Situation, refuse};
 use crate::{
     doubt, fold,
     mutant::{self, Mutant},

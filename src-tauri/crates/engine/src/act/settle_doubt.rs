@@ -3,23 +3,15 @@
 
 use greenlight_types::{Changed, Effect, ErrorCode, Failure, How, Retry, StepEvent, StepId};
 
-use super::{Asker, Decision, Order, Situation, cannot_claim, report_done, revoke_job, without_effect};
+use super::{
+    order::{Asker, Decision, Order, Report, Situation, cannot_claim, without_effect},
+    report_done, revoke_job,
+};
 use crate::{
     doubt::{self, Fenced},
     step::Word,
     steps,
 };
-
-/// A person's report on the attempt in doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Report {
-    /// It had its effect.
-    Happened,
-    /// It had no effect.
-    NeverHappened,
-    /// Its script started and is over; it did not come to its end.
-    Failed,
-}
 
 pub(crate) async fn ask(
     asker: &Asker<'_>,

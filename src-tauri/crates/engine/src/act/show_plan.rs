@@ -2,7 +2,7 @@
 
 use greenlight_types::{Failure, StepId, StepPlan};
 
-use super::{Asker, Order, refuse};
+use super::order::{Asker, Order, refuse};
 use crate::{phase::is_active, steps};
 
 /// # Errors

@@ -2,7 +2,10 @@
 
 use greenlight_types::{DeployRequest, Difference, ErrorCode, Failure, RunEvent, RunState, RunView, StagingMachine};
 
-use super::{Asker, Decision, Order, Situation, acquire_lock, refuse};
+use super::{
+    acquire_lock,
+    order::{Asker, Decision, Order, Situation, refuse},
+};
 use crate::{deploy_check, environment};
 
 /// The differences from the day of Prepare, also those that the staging machines of earlier runs show.

@@ -2,7 +2,7 @@
 
 use greenlight_types::{BegunElsewhere, ErrorCode, Failure, RunEvent, RunState};
 
-use super::{Decision, Situation, refuse};
+use super::order::{Decision, Situation, refuse};
 
 pub(crate) fn decide(
     now: &Situation<'_>,

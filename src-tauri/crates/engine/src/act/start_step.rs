@@ -4,7 +4,7 @@ use greenlight_types::{
     ErrorCode, Failure, Phase, Retry, Role, RunView, StepEvent, StepId, StepPlan, StepState, StepView,
 };
 
-use super::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse};
+use super::order::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse};
 use crate::{
     environment, fold,
     mutant::{self, Mutant},

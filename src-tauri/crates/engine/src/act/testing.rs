@@ -5,7 +5,7 @@ use greenlight_types::{
     RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState, Timestamp, WayBack,
 };
 
-use super::{Decision, PlanDesk, Situation};
+use super::order::{Decision, PlanDesk, Situation};
 use crate::fold;
 
 /// A run with the plans on its screen and the person before it.

@@ -5,7 +5,7 @@ use greenlight_types::{EventBody, Failure, Role, Status, StepEvent};
 use super::Runner;
 use crate::{
     act::{
-        Then,
+        order::Then,
         start_step::{self, is_ready},
     },
     mutant,

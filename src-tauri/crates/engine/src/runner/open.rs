@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Runner, sink::RunnerSink};
 use crate::{
-    act::{Message, PlanDesk, refuse},
+    act::order::{Message, PlanDesk, refuse},
     fold,
     journal::Journal,
+    parts::Parts,
     ports::Ports,
-    release::Parts,
     step::{Doubts, Earlier, EarlierStart, StepContext},
 };
 

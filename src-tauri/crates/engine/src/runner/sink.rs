@@ -1,14 +1,15 @@
 //! Where a running step reports: facts through the runner to the journal, everything else straight to spool and screen.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use greenlight_types::{Fact, Failure, LineSource, Live, LogLine, RunId, Seen, StepId};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::{
-    act::{Message, Order, Orders, refuse},
-    release::Parts,
+    act::order::{Message, Order, Orders, refuse},
+    parts::Parts,
     spool::Reached,
     step::{Kept, Sink, TAIL},
 };
@@ -48,7 +49,7 @@ impl Sink for RunnerSink {
     }
 
     fn lines(&self, source: LineSource, lines: Vec<LogLine>) {
-        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         let next = *kept.entry(source).or_insert_with(|| self.parts.spool.count(&self.run, source).unwrap_or(0));
         let fresh: Vec<LogLine> = lines.into_iter().filter(|line| line.number >= next).collect();
         let Some(last) = fresh.last() else { return };

@@ -3,8 +3,9 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
+
+use parking_lot::Mutex;
 
 use super::Production;
 use crate::files;
@@ -34,7 +35,7 @@ impl StateFile {
     /// Brings the file up to date when an effect is missing in it, or when it is due.
     pub(super) fn keep<P: Production>(&self, production: &P, is_due: bool) -> io::Result<()> {
         // Held while it writes: an older state never replaces a newer one.
-        let mut kept = self.effects.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.effects.lock();
         let effects = production.effects();
         if *kept == Some(effects) && !is_due {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -17,6 +17,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use super::{aws, github::pages, site};
@@ -70,7 +71,7 @@ impl PretendRally {
     }
 
     pub(super) fn rally(&self) -> MutexGuard<'_, World> {
-        self.rally.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rally.lock()
     }
 }
 

@@ -1,9 +1,10 @@
-//! Where releases act: the real systems, or the pretend production. Chosen once, by the arguments.
+//! The outside systems that releases act on: the real ones, or the pretend production. The
+//! arguments choose once.
 //!
-//! Makes adapters from a profile and hands over nothing else; an adapter never sees a profile.
+//! Makes the adapters from a profile. An adapter never sees a profile.
 
-mod only_here;
 mod practice;
+mod practice_guards;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +23,11 @@ use greenlight_adapters::{
     keychain::Keychain,
     logs::CloudWatchLogs,
     site::SiteAdapter,
-    ssh::{self, SshHost},
+    ssh::SshHost,
     sts::StsIdentity,
 };
 use greenlight_engine::{
-    ports::{Clock, Ports, RemoteHost, SecretText, Secrets, Site},
+    ports::{Clock, Ports, RemoteHost, Secrets, Site},
     profile,
     redact::Redactor,
 };
@@ -39,25 +40,25 @@ use greenlight_types::{ErrorCode, Failure, PracticeView, Profile, Realm, Spell, 
 pub use practice::serve as serve_rehearsal;
 
 use crate::{args::Options, guard::KnownSecrets};
-use only_here::{OnlyMachine, OnlySite};
 use practice::Practice;
+use practice_guards::{PracticeHostGuard, PracticeSiteGuard};
 
-/// The speeds that the panel of a practice offers: real time, and two that make it shorter.
+/// Clock speeds that the panel of a practice offers.
 const SPEEDS: [u32; 3] = [1, 10, 60];
 
-/// Where releases act.
-pub struct World {
+/// The outside systems of one realm.
+pub struct Systems {
     profile: Profile,
     clock: Arc<dyn Clock>,
     secrets: Arc<dyn Secrets>,
-    /// Where the clone of the repository is kept.
+    /// Data folder, which has the clone of the repository.
     folder: PathBuf,
     practice: Option<Practice>,
 }
 
-impl World {
-    /// Reads the profile and reaches, or starts, what it is about.
-    pub async fn make(options: &Options, folder: &Path, redactor: &Arc<Redactor>) -> Result<Self, Failure> {
+impl Systems {
+    /// Reads the profile. In practice, attaches to the pretend production, or starts it.
+    pub async fn new(options: &Options, folder: &Path, redactor: &Arc<Redactor>) -> Result<Self, Failure> {
         let folder = folder.to_owned();
         let redactor = Arc::clone(redactor);
         match options.realm {
@@ -85,7 +86,7 @@ impl World {
         if self.practice.is_some() { Realm::Practice } else { Realm::Production }
     }
 
-    /// The profile as it was read, before any value that a person confirmed.
+    /// The profile as it was read, without the values that a person confirmed.
     pub fn profile(&self) -> &Profile {
         &self.profile
     }
@@ -105,77 +106,77 @@ impl World {
     pub async fn set_speed(&self, speed: u32) -> Result<(), Failure> {
         let refuse = |why: &str| Failure::new(ErrorCode::NotAllowedNow, "set the speed").because(why);
         let practice = self.practice.as_ref().ok_or_else(|| refuse("production runs in real time"))?;
-        if !(1..=crate::args::FASTEST).contains(&speed) {
+        if !(1..=crate::args::SPEED_MAX).contains(&speed) {
             return Err(refuse("a speed from 1 to 600 is needed"));
         }
         practice.set_speed(speed).await
     }
 
-    /// The speed, and every trouble as it is now.
+    /// The clock speed and the state of every trouble.
     pub async fn practice_view(&self) -> Result<PracticeView, Failure> {
-        let practice = self.practised("read what can go wrong")?;
+        let practice = self.practice_only("read what can go wrong")?;
         Ok(practice_view(practice, practice.troubles().await?))
     }
 
-    /// Switches a trouble.
+    /// Switches a trouble on or off.
     pub async fn switch_trouble(&self, trouble: Trouble, on: bool) -> Result<PracticeView, Failure> {
-        let practice = self.practised("make something go wrong")?;
+        let practice = self.practice_only("make something go wrong")?;
         let wanted = Switch { trouble, on, after_ms: None, only_first: false };
         Ok(practice_view(practice, practice.switch(&wanted).await?))
     }
 
-    /// Each time that a trouble happened, by the pretend production's own record.
+    /// Every occurrence of a trouble, as the pretend production recorded it.
     pub async fn spells(&self) -> Result<Vec<Spell>, Failure> {
-        Ok(self.practised("tell what went wrong")?.troubles().await?.spells)
+        Ok(self.practice_only("tell what went wrong")?.troubles().await?.spells)
     }
 
-    fn practised(&self, what: &str) -> Result<&Practice, Failure> {
+    fn practice_only(&self, summary: &str) -> Result<&Practice, Failure> {
         self.practice
             .as_ref()
-            .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, what).because("this is production, not practice"))
+            .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, summary).because("this is production, not practice"))
     }
 
-    /// The adapters for a profile. Practice takes every address from the pretend production alone, whatever a profile, a
-    /// record or a person says: no practice can reach a real system.
+    /// The adapters for a profile. Practice takes every address from the pretend production, never
+    /// from a profile, a journal or a person, so it cannot reach a real system.
     pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
         let (host, site): (Arc<dyn RemoteHost>, Arc<dyn Site>) =
             (Arc::new(SshHost::new(Arc::clone(&self.secrets))), Arc::new(SiteAdapter::new()?));
         let Some(practice) = &self.practice else {
             let custom = profile.endpoints.as_ref();
-            let places = Places {
+            let endpoints = Endpoints {
                 git_url: &profile.git.url,
                 repository: &profile.github.repository,
                 github: custom.and_then(|custom| custom.github.as_deref()).unwrap_or(github::GITHUB),
                 aws: custom.and_then(|custom| custom.aws.as_deref()),
             };
-            return self.adapters(profile, &places, host, site);
+            return self.adapters(profile, &endpoints, host, site);
         };
-        let doors = practice.doors();
-        let places = Places {
-            git_url: &doors.git_url,
-            repository: &doors.repository,
-            github: &doors.github,
-            aws: Some(&doors.aws),
+        let served = practice.endpoints();
+        let endpoints = Endpoints {
+            git_url: &served.git_url,
+            repository: &served.repository,
+            github: &served.github,
+            aws: Some(&served.aws),
         };
-        let host = Arc::new(OnlyMachine { inner: host, port: doors.ssh });
-        let site = Arc::new(OnlySite { inner: site, origin: doors.site.clone() });
-        self.adapters(profile, &places, host, site)
+        let host = Arc::new(PracticeHostGuard { inner: host, port: served.ssh });
+        let site = Arc::new(PracticeSiteGuard { inner: site, origin: served.site.clone() });
+        self.adapters(profile, &endpoints, host, site)
     }
 
     fn adapters(
         &self,
         profile: &Profile,
-        places: &Places<'_>,
+        endpoints: &Endpoints<'_>,
         host: Arc<dyn RemoteHost>,
         site: Arc<dyn Site>,
     ) -> Result<Ports, Failure> {
         let secrets = || Arc::clone(&self.secrets);
-        let aws = AwsAccess::new(&profile.aws.region, places.aws, secrets())?;
+        let aws = AwsAccess::new(&profile.aws.region, endpoints.aws, secrets())?;
         let clone = self.folder.join("clone").join(format!("{}.git", profile.product.id));
         let names = &profile.aws;
         Ok(Ports {
-            git: Arc::new(GitAdapter::new(places.git_url, clone, secrets())?),
-            builds: Arc::new(GithubAdapter::new(places.github, places.repository, secrets())?),
+            git: Arc::new(GitAdapter::new(endpoints.git_url, clone, secrets())?),
+            builds: Arc::new(GithubAdapter::new(endpoints.github, endpoints.repository, secrets())?),
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
             services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
             images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
@@ -186,19 +187,14 @@ impl World {
             clock: self.clock(),
         })
     }
-
-    /// Reads and unlocks the staging machine key; tells its kind.
-    pub async fn read_key(&self, path: &str, passphrase: Option<&SecretText>) -> Result<String, Failure> {
-        ssh::read_key(path, passphrase).await
-    }
 }
 
-/// Addresses that adapters are made with.
-struct Places<'a> {
+/// Addresses that the adapters call.
+struct Endpoints<'a> {
     git_url: &'a str,
     repository: &'a str,
     github: &'a str,
-    /// `None` for AWS's own.
+    /// `None` for the endpoints of AWS.
     aws: Option<&'a str>,
 }
 
@@ -206,10 +202,10 @@ fn practice_view(practice: &Practice, told: Told) -> PracticeView {
     PracticeView { speed: practice.speed(), speeds: SPEEDS.to_vec(), troubles: told.troubles }
 }
 
-/// Reads the file that says what goes wrong in a practice.
+/// Reads a scenario file: the troubles of a practice.
 ///
 /// # Errors
-/// Why it is refused, with the line.
+/// `BadInput` with the line that is refused.
 pub fn read_scenario(file: &Path) -> Result<Vec<Planned>, Failure> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {

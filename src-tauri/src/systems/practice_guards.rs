@@ -1,5 +1,6 @@
-//! Guards of a practice around what takes an address at each call: a staging machine that a person types, a page that an
-//! old record names. Whatever is not the pretend production's own is refused before anything is sent.
+//! Guards of a practice around the ports that get an address with each call: the host that a person
+//! enters, the page that a journal names. A guard refuses every address that is not of the pretend
+//! production before anything is sent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,29 +11,29 @@ use greenlight_engine::ports::{
 };
 use greenlight_types::{ErrorCode, Failure, RunId};
 
-fn refuse(what: &str, named: &str, there_is: &str) -> Failure {
-    Failure::new(ErrorCode::BadInput, format!("reach {what} in practice"))
+fn refuse(system: &str, address: &str, allowed: &str) -> Failure {
+    Failure::new(ErrorCode::BadInput, format!("reach {system} in practice"))
         .with("field", "address")
-        .with("problem", format!("Practice reaches only the pretend {what}, {there_is}."))
-        .because(format!("{named} is not part of the pretend production"))
-        .hint(format!("Enter {there_is}."))
+        .with("problem", format!("Practice reaches only the pretend {system}, {allowed}."))
+        .because(format!("{address} is not part of the pretend production"))
+        .hint(format!("Enter {allowed}."))
 }
 
-/// The pretend staging machine, and no other.
-pub struct OnlyMachine {
+/// Reaches the pretend staging machine only.
+pub struct PracticeHostGuard {
     pub inner: Arc<dyn RemoteHost>,
     pub port: u16,
 }
 
-impl OnlyMachine {
+impl PracticeHostGuard {
     const ADDRESS: &'static str = "127.0.0.1";
 
     fn check(&self, address: &str, port: u16) -> PortResult<()> {
         if address == Self::ADDRESS && port == self.port {
             return Ok(());
         }
-        let there_is = format!("{} with port {}", Self::ADDRESS, self.port);
-        Err(refuse("staging machine", &format!("{address}:{port}"), &there_is))
+        let allowed = format!("{} with port {}", Self::ADDRESS, self.port);
+        Err(refuse("staging machine", &format!("{address}:{port}"), &allowed))
     }
 
     fn at(&self, host: &HostAddress) -> PortResult<&dyn RemoteHost> {
@@ -42,7 +43,7 @@ impl OnlyMachine {
 }
 
 #[async_trait]
-impl RemoteHost for OnlyMachine {
+impl RemoteHost for PracticeHostGuard {
     async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
         self.check(address, port)?;
         self.inner.fingerprint(address, port).await
@@ -93,15 +94,15 @@ impl RemoteHost for OnlyMachine {
     }
 }
 
-/// The pretend site, and no other.
-pub struct OnlySite {
+/// Reaches the pretend site only.
+pub struct PracticeSiteGuard {
     pub inner: Arc<dyn Site>,
     /// `http://127.0.0.1:PORT`.
     pub origin: String,
 }
 
 #[async_trait]
-impl Site for OnlySite {
+impl Site for PracticeSiteGuard {
     async fn get(&self, url: &str) -> PortResult<SiteAnswer> {
         let rest = url.strip_prefix(&self.origin);
         if rest.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')) {

@@ -1,5 +1,6 @@
-//! No connection of a practice leaves this computer. The test runs itself once more in a network of its own that has
-//! nothing but loopback, where the system counts every packet that found no way out (`OutNoRoutes` of /proc/net/snmp).
+//! No connection of a practice leaves this computer. The test runs itself again in a network
+//! namespace that has loopback only. There the kernel counts every packet without a route
+//! (`OutNoRoutes` of /proc/net/snmp).
 
 use std::{process::Command, time::Duration};
 
@@ -13,10 +14,10 @@ use greenlight_types::{EndpointProfile, RunId};
 
 use super::*;
 
-/// Set in the run inside the closed network.
+/// Set in the run inside the namespace.
 const INSIDE: &str = "GREENLIGHT_TEST_INSIDE";
-/// An address that nobody has (RFC 5737).
-const NOBODY: &str = "192.0.2.1";
+/// An address that no host has (RFC 5737).
+const UNUSED_ADDRESS: &str = "192.0.2.1";
 
 fn out_no_routes() -> u64 {
     let text = std::fs::read_to_string("/proc/net/snmp").expect("the counters of this network");
@@ -26,8 +27,8 @@ fn out_no_routes() -> u64 {
     lines.next().and_then(|values| values.split(' ').nth(at)).expect("a value").parse().expect("a number")
 }
 
-/// A profile in which every place is one of the real world.
-fn real_looking() -> Profile {
+/// A profile whose addresses are all real ones.
+fn production_profile() -> Profile {
     let mut profile = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN).expect("the built-in profile");
     profile.git.url = "https://github.com/rallyforresearch/rally.git".to_owned();
     profile.github.repository = "rallyforresearch/rally".to_owned();
@@ -45,7 +46,7 @@ fn real_looking() -> Profile {
     profile
 }
 
-async fn practising(folder: &Path) -> World {
+async fn practice_systems(folder: &Path) -> Systems {
     let world = folder.join("world");
     let serving =
         Serving { private_dir: world.clone(), speed: 60, idle_max: IDLE_MAX, exit_codes: ExitCodes::default() };
@@ -57,8 +58,8 @@ async fn practising(folder: &Path) -> World {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let practice = Practice::at(handle).expect("a practice");
-    World {
-        profile: practice.profile(&real_looking()),
+    Systems {
+        profile: practice.profile(&production_profile()),
         clock: practice.clock(),
         secrets: practice.secrets().await.expect("credentials"),
         folder: folder.to_owned(),
@@ -66,9 +67,10 @@ async fn practising(folder: &Path) -> World {
     }
 }
 
-/// Calls every port with real-looking names; what is refused is refused here.
-async fn call_everything(world: &World) {
-    let ports = world.ports(&real_looking()).expect("ports");
+/// Calls every port with the names of production. The guards refuse the calls that name a real
+/// address.
+async fn call_everything(systems: &Systems) {
+    let ports = systems.ports(&production_profile()).expect("ports");
     ports.git.refresh().await.expect("the pretend repository");
     assert!(!ports.git.remote_refs().await.expect("its refs").is_empty());
     assert_eq!(ports.builds.whoami().await.expect("the pretend GitHub").login, "practice-person");
@@ -79,7 +81,7 @@ async fn call_everything(world: &World) {
     let _absent = ports.task_definitions.describe("rally-prod").await;
     let _absent = ports.images.find("RALLY-V2_1_0_0-RELEASE").await;
     let _absent = ports.logs.page(0, None).await;
-    for (address, port) in [("ec2-3-80-1-2.compute-1.amazonaws.com", 22), (NOBODY, 22), ("127.0.0.1", 22)] {
+    for (address, port) in [("ec2-3-80-1-2.compute-1.amazonaws.com", 22), (UNUSED_ADDRESS, 22), ("127.0.0.1", 22)] {
         let refused = ports.host.fingerprint(address, port).await.expect_err("another machine");
         assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
         let fingerprint = "SHA256:x".to_owned();
@@ -90,38 +92,38 @@ async fn call_everything(world: &World) {
             ports.host.launch(&host, "rally.practice.migrate.2.1.0.a1", &hold).await.expect_err("another machine");
         assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
     }
-    let handle = Handle::attach(&world.folder.join("world")).await.expect("the handle");
+    let handle = Handle::attach(&systems.folder.join("world")).await.expect("the handle");
     let there = ports.host.fingerprint("127.0.0.1", handle.file().ports.ssh).await.expect("the pretend machine");
     assert!(there.starts_with("SHA256:"));
-    for url in ["https://rally.example.org/about", &format!("http://{NOBODY}/"), "http://127.0.0.1:1/"] {
+    for url in ["https://rally.example.org/about", &format!("http://{UNUSED_ADDRESS}/"), "http://127.0.0.1:1/"] {
         assert_eq!(ports.site.get(url).await.expect_err("another site").code, ErrorCode::BadInput, "{url}");
     }
-    let site = world.profile().site.version_url.clone();
+    let site = systems.profile().site.version_url.clone();
     assert_eq!(ports.site.get(&site).await.expect("the pretend site").status, 200);
 }
 
 async fn inside() {
     let folder = tempfile::tempdir().expect("a folder");
-    let world = practising(folder.path()).await;
+    let systems = practice_systems(folder.path()).await;
     let before = out_no_routes();
-    call_everything(&world).await;
+    call_everything(&systems).await;
     assert_eq!(out_no_routes(), before, "a packet was on its way out of this computer");
     let handle = Handle::attach(&folder.path().join("world")).await.expect("the handle");
     handle.stop().await.expect("the end of the pretend production");
-    // The counter counts: without this the test could not fail.
-    let _refused = tokio::net::TcpStream::connect((NOBODY, 80)).await;
+    // Proves that the counter counts: without it the test could not fail.
+    let _refused = tokio::net::TcpStream::connect((UNUSED_ADDRESS, 80)).await;
     assert!(out_no_routes() > before, "the system does not count what finds no way out");
 }
 
 #[test]
-fn no_connection_of_a_practice_leaves_this_computer_whatever_a_profile_or_a_person_names() {
+fn no_connection_of_a_practice_leaves_this_computer() {
     if std::env::var_os(INSIDE).is_some() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         runtime.block_on(inside());
         return;
     }
     let me = std::env::current_exe().expect("this program");
-    let name = "world::tests::no_connection_of_a_practice_leaves_this_computer_whatever_a_profile_or_a_person_names";
+    let name = "systems::tests::no_connection_of_a_practice_leaves_this_computer";
     let output = Command::new("unshare")
         .args(["--map-root-user", "--net", "sh", "-c", "ip link set lo up && exec \"$0\" --exact \"$1\" --nocapture"])
         .arg(me)
@@ -134,17 +136,17 @@ fn no_connection_of_a_practice_leaves_this_computer_whatever_a_profile_or_a_pers
 }
 
 #[tokio::test]
-async fn production_refuses_everything_that_belongs_to_practice() {
+async fn production_refuses_the_controls_of_practice() {
     let folder = tempfile::tempdir().expect("a folder");
     let secrets: Arc<dyn Secrets> = Arc::new(greenlight_adapters::keychain::MemorySecrets::default());
     let clock = Arc::new(SystemClock);
     let folder = folder.path().to_owned();
-    let world = World { profile: real_looking(), clock, secrets, folder, practice: None };
+    let systems = Systems { profile: production_profile(), clock, secrets, folder, practice: None };
     let refusals = [
-        world.practice_view().await.map(drop),
-        world.switch_trouble(Trouble::BuildFails, true).await.map(drop),
-        world.spells().await.map(drop),
-        world.set_speed(60).await,
+        systems.practice_view().await.map(drop),
+        systems.switch_trouble(Trouble::BuildFails, true).await.map(drop),
+        systems.spells().await.map(drop),
+        systems.set_speed(60).await,
     ];
     for refusal in refusals {
         assert_eq!(refusal.expect_err("production").code, ErrorCode::NotAllowedNow);

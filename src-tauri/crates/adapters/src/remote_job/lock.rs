@@ -1,42 +1,43 @@
-//! Who holds an environment, as the job verbs tell it: one line of `name=value` between spaces.
+//! The owner of an environment, as the verbs `holder`, `hold` and `still` print it: one line of
+//! `name=value` fields.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use greenlight_engine::ports::{Environment, PortResult, Taker};
+use greenlight_engine::ports::{Environment, Held, PortResult, Taker};
 use greenlight_types::{ErrorCode, Failure, Holder, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::unreadable;
+use super::protocol::unreadable;
 
-/// The word of the verbs for no run at all.
-pub(super) const NOBODY: &str = "nobody";
-/// Longest text of who takes an environment; a reason is a sentence.
-const WHO_MAX: usize = 8 * 1024;
+/// The word of the verbs for "no run".
+pub(super) const NO_RUN: &str = "nobody";
+/// Maximum size of an encoded owner, in bytes.
+const OWNER_MAX: usize = 8 * 1024;
 
-/// Who took it, as it lies on the machine: JSON, in base64 within the line.
+/// The owner file on the host. It is JSON; the verbs print it in base64.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Who {
+struct OwnerFile {
     person: String,
     computer: String,
     version: String,
     reason: String,
 }
 
-/// What is put on the machine about who takes an environment.
-pub(super) fn who(taker: &Taker) -> PortResult<String> {
+/// The contents of the owner file.
+pub(super) fn encode_owner(taker: &Taker) -> PortResult<String> {
     let Taker { person, computer, version, reason } = taker.clone();
-    let text = serde_json::to_string(&Who { person, computer, version, reason }).map_err(|error| {
+    let text = serde_json::to_string(&OwnerFile { person, computer, version, reason }).map_err(|error| {
         Failure::new(ErrorCode::Internal, "write down who takes the environment").because_of(&error)
     })?;
-    if text.len() > WHO_MAX {
+    if text.len() > OWNER_MAX {
         return Err(Failure::new(ErrorCode::BadInput, "take the environment: the reason is too long")
             .hint("Write it in a few sentences."));
     }
     Ok(text)
 }
 
-/// Reads the answer of holder.
-pub(crate) fn environment(frame: &str) -> PortResult<Environment> {
+/// Parses the answer of `holder`.
+pub(super) fn environment(frame: &str) -> PortResult<Environment> {
     let value = |name: &str| {
         frame
             .split_whitespace()
@@ -49,20 +50,20 @@ pub(crate) fn environment(frame: &str) -> PortResult<Environment> {
         Ok((seconds > 0).then(|| Timestamp::from_second(seconds)).flatten())
     };
     let holder = match value("run")? {
-        NOBODY => None,
+        NO_RUN => None,
         run => {
-            // Who it was may be written by another app: unreadable, it is still somebody.
-            let who: Who = value("who")
+            // An owner file that this version cannot read is not an absent owner.
+            let owner: OwnerFile = value("who")
                 .ok()
                 .and_then(|text| STANDARD.decode(text).ok())
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok())
                 .unwrap_or_default();
             Some(Holder {
                 run: RunId(run.to_owned()),
-                person: who.person,
-                computer: who.computer,
-                version: who.version,
-                reason: who.reason,
+                person: owner.person,
+                computer: owner.computer,
+                version: owner.version,
+                reason: owner.reason,
                 since: seconds("at")?.ok_or_else(|| unreadable(frame))?,
                 seen: seconds("seen")?,
             })
@@ -71,8 +72,16 @@ pub(crate) fn environment(frame: &str) -> PortResult<Environment> {
     Ok(Environment { machine_id: value("machine")?.to_owned(), boot_id: value("boot")?.to_owned(), holder })
 }
 
-/// Reads `other LINE`: who holds it instead.
-pub(super) fn other(frame: &str) -> PortResult<Option<Holder>> {
+/// Parses the answers of `hold` and `still`.
+pub(super) fn held(frame: &str) -> PortResult<Held> {
+    match frame.split_once(' ') {
+        Some(("ours", _)) => Ok(Held::Ours),
+        Some(_) | None => other_owner(frame).map(Held::NotOurs),
+    }
+}
+
+/// Parses `other LINE`: another run owns the environment, or none does.
+pub(super) fn other_owner(frame: &str) -> PortResult<Option<Holder>> {
     let line = frame.strip_prefix("other ").ok_or_else(|| unreadable(frame))?;
     Ok(environment(line)?.holder)
 }
@@ -82,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_holder_is_read_with_everything_that_a_person_needs_to_know() {
+    fn reads_every_field_of_an_owner() {
         let taker = Taker {
             person: "Maria \u{2708} \"M\"".into(),
             computer: "desk-3".into(),
             version: "2.1.0".into(),
             reason: "Anna is ill".into(),
         };
-        let who = STANDARD.encode(who(&taker).expect("a text"));
+        let who = STANDARD.encode(encode_owner(&taker).expect("a text"));
         let line = format!("run=r-1 at=1700000000 who={who} seen=1700000060 machine=m boot=b");
         let told = environment(&line).expect("an answer");
         let holder = told.holder.expect("somebody");
@@ -100,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_nobody_and_what_cannot_be_read_is_not_nobody() {
+    fn an_unreadable_owner_file_is_not_an_absent_owner() {
         assert_eq!(environment("run=nobody seen=0 machine=m boot=b").expect("an answer").holder, None);
         let strange = environment("run=r-1 at=1700000000 who=%% seen=0 machine=m boot=b").expect("an answer");
         assert_eq!(strange.holder.map(|holder| holder.person), Some(String::new()));

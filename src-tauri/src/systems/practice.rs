@@ -1,9 +1,10 @@
-//! Practice: attaches to the pretend production's process, or starts it, and keeps it alive while the window is open.
+//! The process of the pretend production: attaches to it, or starts it, and keeps it alive while
+//! the window is open.
 
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,13 +21,14 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::{ErrorCode, Failure, Profile};
+use parking_lot::RwLock;
 
-/// How often the process hears that the window is open; it ends itself after thirty minutes without.
-const ALIVE_EVERY: Duration = Duration::from_secs(60);
+/// Interval of keep-alive calls. The process ends after thirty minutes without one.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Where the adapters of a practice act. Only a handle of a served pretend production makes one: no profile, no record
-/// and no person can name another place.
-pub struct Doors {
+/// Addresses of the pretend production. Only a handle of its process makes them, so a profile, a
+/// journal or a person cannot name another address.
+pub struct PracticeEndpoints {
     pub git_url: String,
     pub repository: String,
     pub github: String,
@@ -37,7 +39,7 @@ pub struct Doors {
     pub ssh: u16,
 }
 
-impl From<&Handle> for Doors {
+impl From<&Handle> for PracticeEndpoints {
     fn from(handle: &Handle) -> Self {
         let file = handle.file();
         let local = |port: u16| format!("http://127.0.0.1:{port}");
@@ -65,18 +67,18 @@ impl Practice {
         Ok(practice)
     }
 
-    /// A practice on a pretend production that is served; nothing else makes one.
+    /// A practice on a running process.
     pub fn at(handle: Handle) -> Result<Self, Failure> {
         let clock = Arc::new(handle.clock().map_err(|error| unreachable(&error))?);
         Ok(Self { handle: Arc::new(RwLock::new(handle)), clock })
     }
 
     fn handle(&self) -> Handle {
-        self.handle.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.handle.read().clone()
     }
 
-    pub fn doors(&self) -> Doors {
-        Doors::from(&self.handle())
+    pub fn endpoints(&self) -> PracticeEndpoints {
+        PracticeEndpoints::from(&self.handle())
     }
 
     pub fn profile(&self, rally: &Profile) -> Profile {
@@ -87,7 +89,8 @@ impl Practice {
         self.clock.clone()
     }
 
-    /// Its own credentials, in memory: practice never opens the keychain of this computer.
+    /// The credentials of the pretend production, in memory: practice never opens the keychain of
+    /// this computer.
     pub async fn secrets(&self) -> Result<Arc<dyn Secrets>, Failure> {
         let secrets = MemorySecrets::default();
         for credential in self.handle().credentials() {
@@ -110,7 +113,7 @@ impl Practice {
 
     pub async fn set_speed(&self, speed: u32) -> Result<(), Failure> {
         self.handle().set_speed(speed).await.map_err(|error| unreachable(&error))?;
-        // Reading the time reads the new speed too.
+        // Reading the time loads the new speed.
         let _ = self.clock.now_ms();
         Ok(())
     }
@@ -118,7 +121,7 @@ impl Practice {
 
 async fn attach(folder: &Path, speed: u32) -> Result<Handle, Failure> {
     let program = std::env::current_exe().map_err(|error| unreachable(&error))?;
-    let arguments = crate::args::of_rehearsal_world(folder, speed);
+    let arguments = crate::args::rehearsal_arguments(folder, speed);
     Handle::attach_or_start(folder, &program, &arguments).await.map_err(|error| unreachable(&error))
 }
 
@@ -126,23 +129,24 @@ fn unreachable(error: &std::io::Error) -> Failure {
     Failure::new(ErrorCode::Unreachable, "reach the pretend production").because_of(error)
 }
 
-/// Ends with the window. A process that died is started again; it finds its state and its ports.
+/// Ends with the window. Starts the process again when it died: it finds its state and its ports on
+/// disk.
 async fn keep_alive(folder: PathBuf, speed: u32, handle: std::sync::Weak<RwLock<Handle>>) {
     loop {
-        tokio::time::sleep(ALIVE_EVERY).await;
+        tokio::time::sleep(KEEP_ALIVE_INTERVAL).await;
         let Some(handle) = handle.upgrade() else { return };
-        let current = handle.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = handle.read().clone();
         if let Err(error) = current.keep_alive().await {
             tracing::warn!(%error, "the pretend production does not answer");
             match attach(&folder, speed).await {
-                Ok(fresh) => *handle.write().unwrap_or_else(PoisonError::into_inner) = fresh,
+                Ok(fresh) => *handle.write() = fresh,
                 Err(failure) => tracing::warn!(%failure, "the pretend production does not start again"),
             }
         }
     }
 }
 
-/// The process itself, behind a hidden argument. It ends after thirty minutes without a client.
+/// Serves the pretend production in this process. Ends after thirty minutes without a client.
 pub fn serve(folder: &Path, speed: u32) -> ExitCode {
     let options =
         Options { private_dir: folder.to_owned(), speed, idle_max: IDLE_MAX, exit_codes: ExitCodes::default() };

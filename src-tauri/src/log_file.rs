@@ -1,5 +1,5 @@
-//! The program's own record: a file in the data directory, at INFO, for whoever looks into a fault. No environment
-//! variable makes it say more: clients write secrets at finer levels.
+//! The log file of the app in the data folder, for finding faults. Its level is INFO and no
+//! environment variable changes that: client libraries write secrets at finer levels.
 
 use std::path::Path;
 
@@ -10,16 +10,17 @@ use tracing_appender::{
 };
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-/// Days that are kept.
-const DAYS: usize = 7;
+/// Number of daily files that are kept.
+const FILES_MAX: usize = 7;
 
-/// Starts the record; it ends with the guard. Without a place for it the app goes on.
+/// Starts the log file; dropping the guard ends it. `None` when the folder is not writable: the app
+/// works without.
 pub fn start(folder: &Path) -> Option<WorkerGuard> {
     let file = Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("greenlight")
         .filename_suffix("log")
-        .max_log_files(DAYS)
+        .max_log_files(FILES_MAX)
         .build(folder)
         .ok()?;
     let (writer, guard) = tracing_appender::non_blocking(file);
@@ -27,7 +28,7 @@ pub fn start(folder: &Path) -> Option<WorkerGuard> {
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
     tracing_subscriber::registry().with(levels).with(lines).try_init().ok()?;
     std::panic::set_hook(Box::new(|info| {
-        // The payload may hold anything; the place is enough to find the fault.
+        // Not the payload, which may hold a secret.
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a fault of the app itself");
     }));

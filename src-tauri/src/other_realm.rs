@@ -1,47 +1,48 @@
-//! The record of the other of production and practice, beside this window's own: read for the one list of History, never
-//! written, and never continued from here.
+//! The journal of the other realm: practice in a production window, production in a practice
+//! window. History lists its runs; this window never writes to it and never continues its runs.
 
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::{fold, journal::Journal as _};
 use greenlight_types::{ErrorCode, Event, Failure, Realm, RunId, RunState, RunSummary};
+use parking_lot::Mutex;
 
-/// The other record, where there is one.
-pub struct Beside {
-    /// Its file; `None` where this window was given a place of its own.
+/// The journal of the other realm.
+pub struct OtherRealm {
+    /// The journal's file. `None` when this window has a data folder of its own.
     file: Option<PathBuf>,
-    /// Runs that were listed from it.
-    known: Mutex<BTreeSet<RunId>>,
+    /// Runs of the last list.
+    listed: Mutex<BTreeSet<RunId>>,
 }
 
-impl Beside {
+impl OtherRealm {
     pub fn new(folder: Option<&Path>) -> Self {
-        Self { file: folder.map(|folder| folder.join("journal.sqlite")), known: Mutex::default() }
+        Self { file: folder.map(|folder| folder.join("journal.sqlite")), listed: Mutex::default() }
     }
 
-    /// Opened for each look and closed after it: its own window may open, write and move it at any time.
+    /// Opens the journal for one read: its own window may write, move or replace the file at any
+    /// time.
     async fn open(&self) -> Option<SqliteJournal> {
         let file = self.file.as_deref()?;
         match SqliteJournal::open_to_read(file).await {
             Ok(journal) => journal,
             Err(failure) => {
-                tracing::info!(%failure, "the other record cannot be read");
+                tracing::info!(%failure, "the journal of the other realm cannot be read");
                 None
             }
         }
     }
 
-    /// Its runs, newest first. One that goes on says where it is continued.
+    /// Its runs, newest first. A run that has not ended names the window that continues it.
     pub async fn list(&self) -> Vec<RunSummary> {
         let Some(journal) = self.open().await else { return Vec::new() };
         let mut found = Vec::new();
         for run in journal.runs().await.unwrap_or_default() {
-            // A run that is not whole, or of a newer app, is told of in its own window.
+            // Its own window reports a run that is damaged or of a newer version.
             let Ok(view) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
             let mut summary = fold::summary(&view);
             if summary.state != RunState::Ended {
@@ -53,14 +54,14 @@ impl Beside {
             found.push(summary);
         }
         journal.close().await;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = found.iter().map(|summary| summary.id.clone()).collect();
+        let mut listed = self.listed.lock();
+        *listed = found.iter().map(|summary| summary.id.clone()).collect();
         found
     }
 
-    /// Whether a run is of the other record.
+    /// Whether the last list had this run.
     pub fn has(&self, run: &RunId) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
+        self.listed.lock().contains(run)
     }
 
     pub async fn events(&self, run: &RunId, seq: u32) -> Result<Vec<Event>, Failure> {
@@ -72,7 +73,7 @@ impl Beside {
         events
     }
 
-    /// Output is kept by the window that made it.
+    /// Refuses the output of a run of the other realm: only its own window stores it.
     pub fn refuse_lines(&self, run: &RunId) -> Result<(), Failure> {
         if !self.has(run) {
             return Ok(());
@@ -89,8 +90,8 @@ mod tests {
 
     use super::*;
 
-    /// A record with one ended practised release in it, as its own window leaves it.
-    async fn record(folder: &Path) -> RunId {
+    /// A journal with one ended release of practice, as its own window leaves it.
+    async fn journal_with_a_run(folder: &Path) -> RunId {
         let text = include_str!("../../tests/golden/fold/released.json");
         let golden: serde_json::Value = serde_json::from_str(text).expect("the golden record");
         let events: Vec<Event> = serde_json::from_value(golden["events"].clone()).expect("its events");
@@ -105,24 +106,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn runs_of_the_other_record_are_listed_and_read_and_never_changed() {
+    async fn reads_the_other_realm_without_changing_its_file() {
         let folder = tempfile::tempdir().expect("a folder");
-        let run = record(folder.path()).await;
+        let run = journal_with_a_run(folder.path()).await;
         let before = std::fs::read(folder.path().join("journal.sqlite")).expect("the file");
-        let beside = Beside::new(Some(folder.path()));
-        assert!(!beside.has(&run));
-        let listed = beside.list().await;
+        let other = OtherRealm::new(Some(folder.path()));
+        assert!(!other.has(&run));
+        let listed = other.list().await;
         assert_eq!(listed.iter().map(|one| &one.id).collect::<Vec<_>>(), [&run]);
-        assert!(beside.has(&run) && beside.refuse_lines(&run).is_err());
-        assert!(!beside.events(&run, 0).await.expect("its events").is_empty());
+        assert!(other.has(&run) && other.refuse_lines(&run).is_err());
+        assert!(!other.events(&run, 0).await.expect("its events").is_empty());
         assert_eq!(std::fs::read(folder.path().join("journal.sqlite")).expect("the file"), before);
     }
 
     #[tokio::test]
-    async fn without_another_record_nothing_is_listed_and_no_file_is_made() {
+    async fn makes_no_file_when_there_is_no_other_journal() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(Beside::new(Some(&folder.path().join("practice"))).list().await.is_empty());
+        assert!(OtherRealm::new(Some(&folder.path().join("practice"))).list().await.is_empty());
         assert!(!folder.path().join("practice").exists(), "a look made a folder");
-        assert!(Beside::new(None).list().await.is_empty());
+        assert!(OtherRealm::new(None).list().await.is_empty());
     }
 }

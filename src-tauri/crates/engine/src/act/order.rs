@@ -1,0 +1,243 @@
+//! The words between an act, its decision and the runner: orders, situations, decisions, and the plans on the screen.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use greenlight_types::{
+    Actor, BegunElsewhere, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Observation,
+    RunEvent, RunResult, RunView, StepEvent, StepId, StepPlan, Timestamp,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{environment::Taking, fold, journal::Journal, step::StepContext, steps};
+
+/// Answer to an act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Its events are on disk.
+    Done,
+    /// The one-use token of [`Act::Confirm`].
+    Token(String),
+}
+
+/// An act with every answer of the outside world that its decision needs.
+pub(crate) enum Order {
+    StartPrepare { statement: String, begun: Option<BegunElsewhere> },
+    StartDeploy { request: DeployRequest, accepted: Vec<Difference> },
+    ShowPlan(Box<StepPlan>),
+    ConfirmPlan { step: StepId, plan_hash: String },
+    StartStep { step: StepId, plan_hash: String, token: Option<String> },
+    AnswerQuestion { step: StepId, question: String, answer: String, note: String },
+    ReportDone { step: StepId, note: String, observed: Option<Observation> },
+    SettleDoubt { step: StepId, attempt: u32, report: Report, note: String },
+    ApplyObservation { step: StepId, attempt: u32, observed: Observation },
+    AnswerCheck { check: String, answer: CheckAnswer, note: String },
+    EndRun { result: RunResult, note: String },
+    AcquireLock(Box<Taking>),
+    RevokeJob { step: StepId, job: String, note: String },
+    ChangeOperator { person: String },
+    LearnFact { step: StepId, fact: Fact },
+}
+
+/// A person's report on the attempt in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// It had its effect.
+    Happened,
+    /// It had no effect.
+    NeverHappened,
+    /// Its script started and is over; it did not come to its end.
+    Failed,
+}
+
+/// The run at the moment of a decision.
+pub(crate) struct Situation<'a> {
+    pub view: &'a RunView,
+    /// Plans that were shown, and their confirmations.
+    pub plans: &'a PlanDesk,
+    /// Person who acts.
+    pub by: &'a Actor,
+    /// Person who was responsible for the run so far.
+    pub operator: &'a Actor,
+    pub now: Timestamp,
+}
+
+/// The outcome of an act that is allowed.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Decision {
+    /// Events to append, in order.
+    pub events: Vec<EventBody>,
+    /// The work that follows once they are on disk.
+    pub then: Then,
+}
+
+/// The work that follows a decision.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) enum Then {
+    #[default]
+    Nothing,
+    /// Run an attempt of a step; its token is used up.
+    Start { step: StepId, attempt: u32, plan: Box<StepPlan> },
+    /// Follow an attempt that is under way.
+    Attach { step: StepId, attempt: u32 },
+    /// Issue a token for the plan of a step.
+    IssueToken { step: StepId, plan_hash: String },
+    /// Keep the plan that was shown.
+    KeepPlan(Box<StepPlan>),
+    /// The person who acts is responsible from now on.
+    ChangeOperator(Box<Actor>),
+}
+
+impl Decision {
+    pub fn events(events: Vec<EventBody>) -> Self {
+        Self { events, then: Then::Nothing }
+    }
+
+    pub fn run_event(event: RunEvent) -> Self {
+        Self::events(vec![event.into()])
+    }
+
+    pub fn step_event(event: StepEvent) -> Self {
+        Self::events(vec![event.into()])
+    }
+}
+
+/// Plans that were shown, newest per step, and the one-use tokens that confirm one.
+#[derive(Debug, Default)]
+pub(crate) struct PlanDesk {
+    shown: BTreeMap<StepId, StepPlan>,
+    /// Step and plan hash by token.
+    tokens: BTreeMap<String, (StepId, String)>,
+}
+
+impl PlanDesk {
+    /// Keeps a plan that was shown. A confirmation counts as long as the plan has the same hash.
+    pub fn keep(&mut self, plan: StepPlan) {
+        self.tokens.retain(|_, (step, hash)| *step != plan.step || *hash == plan.hash);
+        self.shown.insert(plan.step, plan);
+    }
+
+    /// The plan of a step, when it is still the one with this hash.
+    pub fn plan(&self, step: StepId, hash: &str) -> Option<&StepPlan> {
+        self.shown.get(&step).filter(|plan| plan.hash == hash)
+    }
+
+    /// The newest plan of a step.
+    pub fn newest(&self, step: StepId) -> Option<&StepPlan> {
+        self.shown.get(&step)
+    }
+
+    /// Issues a token; only the newest one of a step counts.
+    pub fn issue(&mut self, token: String, step: StepId, hash: String) {
+        self.tokens.retain(|_, (owner, _)| *owner != step);
+        self.tokens.insert(token, (step, hash));
+    }
+
+    pub fn confirms(&self, token: &str, step: StepId, hash: &str) -> bool {
+        self.tokens.get(token).is_some_and(|(owner, confirmed)| *owner == step && confirmed == hash)
+    }
+
+    /// Forgets plan and tokens of a step that was started.
+    pub fn forget(&mut self, step: StepId) {
+        self.tokens.retain(|_, (owner, _)| *owner != step);
+        self.shown.remove(&step);
+    }
+}
+
+/// What the runner receives.
+pub(crate) enum Message {
+    Order {
+        /// Absent where the app acts for the person who is responsible.
+        by: Option<Actor>,
+        order: Box<Order>,
+        reply: oneshot::Sender<Result<Answer, Failure>>,
+    },
+    /// Stop driving.
+    Close,
+}
+
+/// The way of orders to the runner.
+#[derive(Clone)]
+pub(crate) struct Orders(pub mpsc::Sender<Message>);
+
+impl Orders {
+    /// Sends an order and waits until its events are on disk.
+    ///
+    /// # Errors
+    /// The refusal, or `NotAllowedNow` when the run is not open any more.
+    pub async fn send(&self, by: Option<Actor>, order: Order) -> Result<Answer, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || Failure::new(ErrorCode::NotAllowedNow, "reach this run: it is not open any more");
+        let message = Message::Order { by, order: Box::new(order), reply };
+        self.0.send(message).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+/// Whom an act may ask, and in whose name.
+pub(crate) struct Asker<'a> {
+    pub context: &'a StepContext,
+    pub journal: &'a dyn Journal,
+    pub orders: &'a Orders,
+    pub by: &'a Actor,
+}
+
+impl Asker<'_> {
+    pub fn view(&self) -> Arc<RunView> {
+        self.context.run()
+    }
+
+    pub async fn order(&self, order: Order) -> Result<Answer, Failure> {
+        self.orders.send(Some(self.by.clone()), order).await
+    }
+
+    /// Number and plan of the last attempt of a step.
+    pub fn attempt(&self, step: StepId) -> (u32, Option<StepPlan>) {
+        fold::step(&self.view(), step).map_or((0, None), |step| (step.attempt, step.plan.clone()))
+    }
+}
+
+/// The event of an attempt that failed or had no effect. A step of which an earlier attempt still counts stays done,
+/// with a warning.
+pub(crate) fn without_effect(run: &RunView, event: StepEvent) -> StepEvent {
+    let (step, attempt, why) = match &event {
+        StepEvent::Failed { step, attempt, failure } => (*step, *attempt, failure.to_string()),
+        StepEvent::Reset { step, attempt, evidence, .. } => (*step, *attempt, evidence.clone()),
+        StepEvent::Offered { .. }
+        | StepEvent::Started { .. }
+        | StepEvent::Succeeded { .. }
+        | StepEvent::Warned { .. }
+        | StepEvent::Skipped { .. }
+        | StepEvent::InDoubt { .. }
+        | StepEvent::Resumed { .. }
+        | StepEvent::Stopped { .. } => return event,
+    };
+    match steps::get(step).still_counts(run) {
+        Some(evidence) => {
+            let warning = format!("It was not done again: {why}");
+            StepEvent::Warned { step, attempt, evidence: vec![evidence], warning }
+        }
+        None => event,
+    }
+}
+
+pub(crate) fn refuse(summary: &str) -> Failure {
+    Failure::new(ErrorCode::NotAllowedNow, summary)
+}
+
+/// A person's word cannot stand for what the app has to see.
+pub(crate) fn cannot_claim() -> Failure {
+    refuse("take a person's word for this step: the app has to see it itself").hint("Ask the world again.")
+}
+
+pub(crate) fn plan_changed() -> Failure {
+    Failure::new(ErrorCode::PlanChanged, "run what was shown: the plan is another one now").hint("Read the plan again.")
+}
+
+/// The refusal of a plan whose question or precondition is open.
+pub(crate) fn not_open(plan: &StepPlan) -> Failure {
+    if plan.question.is_some() {
+        return Failure::new(ErrorCode::QuestionOpen, "run this step: its question has no answer yet");
+    }
+    let shut: Vec<&str> = plan.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.text.as_str()).collect();
+    Failure::new(ErrorCode::GateClosed, "run this step: a condition does not hold").because(shut.join("; "))
+}

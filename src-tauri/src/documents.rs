@@ -1,0 +1,51 @@
+//! Documents about a run: its Markdown export, and the debrief of a practice.
+
+use greenlight_adapters::home;
+use greenlight_engine::{export, fold};
+use greenlight_rehearsal::debrief;
+use greenlight_types::{Debrief, ErrorCode, Failure, RunId};
+
+use crate::history::History;
+
+impl History {
+    pub async fn markdown(&self, run: &RunId) -> Result<String, Failure> {
+        let events = self.events(run, 0).await?;
+        Ok(self.redactor.text(&export::markdown(&fold::fold(&events)?, &events)))
+    }
+
+    /// Writes the Markdown export to a new file. Returns its full path.
+    ///
+    /// # Errors
+    /// `BadInput` when the path is not absolute, does not end in `.md`, or exists.
+    pub async fn save_markdown(&self, run: &RunId, path: &str) -> Result<String, Failure> {
+        let path = home::expand(path.trim());
+        let refuse = |why: &str| {
+            Failure::new(ErrorCode::BadInput, "save the document")
+                .because(why)
+                .with("field", "path")
+                .with("problem", why)
+        };
+        if !path.is_absolute() || path.extension().is_none_or(|end| end != "md") {
+            return Err(refuse("A full path is needed, such as ~/Documents/rally-2.1.0.md."));
+        }
+        let text = self.markdown(run).await?;
+        let opened = fs_err::OpenOptions::new().write(true).create_new(true).open(&path);
+        let mut file = opened.map_err(|error| {
+            if error.kind() == std::io::ErrorKind::AlreadyExists {
+                refuse("A file of this name is there already; it is left as it is.")
+            } else {
+                refuse(&error.to_string())
+            }
+        })?;
+        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| refuse(&error.to_string()))?;
+        Ok(path.display().to_string())
+    }
+
+    /// The troubles of a practised release, the reactions to them, and their cost in time.
+    pub async fn debrief(&self, run: &RunId) -> Result<Debrief, Failure> {
+        let spells = self.systems.spells().await?;
+        let events = self.events(run, 0).await?;
+        let told = debrief::debrief(&fold::fold(&events)?, &events, &spells, &self.systems.clock().now());
+        Ok(self.redactor.value(told))
+    }
+}

@@ -1,0 +1,62 @@
+//! The facts about the app that every screen shows: version, realm, profile, person, clock.
+
+use greenlight_adapters::home;
+use greenlight_engine::profile;
+use greenlight_types::{Failure, Profile, Realm, Timestamp, Unconfirmed};
+use serde::Serialize;
+use specta::Type;
+
+use crate::{identity::Identity, settings::Settings, systems::Systems};
+
+/// What the app works on.
+#[derive(Debug, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct AppInfo {
+    /// Version of the app.
+    pub version: String,
+    /// Production or practice.
+    pub realm: Realm,
+    /// The profile, with the values that were confirmed on this computer.
+    pub profile: Profile,
+    /// The person's name, once given.
+    pub person: Option<String>,
+    /// This computer's name.
+    pub computer: String,
+    /// Product, account and region, for the band: "Rally · AWS account 6769 1700 1797 · us-east-1".
+    pub band: String,
+    /// Whether the profile names other endpoints than the services' own.
+    pub custom_endpoints: bool,
+    /// Values that a person still has to confirm.
+    pub unconfirmed: Vec<Unconfirmed>,
+    /// Speed of the clock; 1 in production.
+    pub speed: u32,
+    /// Now, by that clock.
+    pub now: Timestamp,
+    /// Where the profile proposes to look for the staging machine key.
+    pub proposed_key_file: String,
+    /// Whether a file is there.
+    pub key_file_found: bool,
+}
+
+impl AppInfo {
+    pub async fn read(settings: &Settings, identity: &Identity, systems: &Systems) -> Result<Self, Failure> {
+        let profile = settings.profile().await?;
+        let account: Vec<String> =
+            profile.aws.account.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+        let key_file = home::expand(&profile.host.key_file);
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            realm: systems.realm(),
+            person: settings.person().await?,
+            computer: identity.computer().to_owned(),
+            band: format!("{} · AWS account {} · {}", profile.product.name, account.join(" "), profile.aws.region),
+            custom_endpoints: systems.realm() == Realm::Production && profile.endpoints.is_some(),
+            unconfirmed: profile::unconfirmed(&profile),
+            speed: systems.speed(),
+            now: systems.clock().now(),
+            key_file_found: !profile.host.key_file.is_empty() && key_file.is_file(),
+            proposed_key_file: profile.host.key_file.clone(),
+            profile,
+        })
+    }
+}
