@@ -1,7 +1,7 @@
-//! The rules of a pretend Rally, second by virtual second: the workflow builds, pushes and deploys; new tasks end until
-//! the database is migrated and then replace the old ones, one after the other; log groups fill.
-//!
-//! Pure: time is an argument, nothing is read or sent here.
+//! Rules of the simulator: builds, deployments, tasks, the host, the database and the log group
+//! over virtual seconds. New tasks fail until the database is migrated, and then replace the old
+//! ones one by one.
+//! Pure: time is an argument. Nothing is read or sent here.
 
 pub mod build;
 pub(crate) mod definition;
@@ -31,13 +31,13 @@ use record::{Actor, Op, Record};
 pub use rules::{Pace, Rules};
 use work::{HostEvent, Work};
 
-/// Account, region and names, as in the runbook; cluster, service and workflow are this pretend production's own.
+/// AWS account of the runbook. Cluster, service and workflow names belong to the simulator.
 pub const ACCOUNT: &str = "676917001797";
-/// Region.
+/// AWS region of the runbook.
 pub const REGION: &str = "us-east-1";
-/// Cluster.
+/// Name of the ECS cluster.
 pub const CLUSTER: &str = "rally-prod";
-/// Service.
+/// Name of the ECS service.
 pub const SERVICE: &str = "rally-prod-webapp";
 /// Task definition family.
 pub const FAMILY: &str = "rally-prod";
@@ -45,73 +45,73 @@ pub const FAMILY: &str = "rally-prod";
 pub const CONTAINER: &str = "rally-prod-webapp";
 /// Name of the database, as PostgreSQL names itself (`system_identifier`).
 pub const DATABASE: &str = "7412345678901234567";
-/// Image repository.
+/// Name of the image repository.
 pub const IMAGES: &str = "rally-prod";
-/// Log group.
+/// Name of the log group.
 pub const LOG_GROUP: &str = "rally-prod-webapp";
-/// Workflow file.
+/// File name of the workflow.
 pub const WORKFLOW: &str = "build-deploy.yml";
-/// Job that builds and pushes.
+/// Workflow job that builds and pushes the image.
 pub const BUILD_JOB: &str = "build";
 
 pub(crate) const SECOND: i64 = 1_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
-/// Longest stretch that is lived second by second; the rest of a longer one is skipped.
+/// Longest time simulated second by second, in ms. The start of a longer stretch is skipped.
 const STRETCH_MAX_MS: i64 = 6 * 60 * MINUTE;
 
-/// Version that production serves before the release, as it stands in its repository.
+/// Version that production serves before the release, as written in its repository.
 pub const RELEASED: &str = "2.0.1.11-RELEASE";
 
-/// What a new World begins with.
+/// Initial state of a World.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Commit that production runs.
     pub main: String,
-    /// Its version: `2.0.1.11-RELEASE`.
+    /// Version of that commit: `2.0.1.11-RELEASE`.
     pub version_value: String,
-    /// Now, in ms since 1970.
+    /// Current time, in ms since 1970.
     pub now_ms: i64,
-    /// `owner/name`.
+    /// Name of the repository: `owner/name`.
     pub repository: String,
 }
 
-/// Everything that is remembered.
+/// State of all simulated systems.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct World {
     pub(crate) now_ms: i64,
     pub(crate) repository: String,
     pub(crate) main: Head,
-    /// Version of the database's schema in numbers: `2.0.1.11`.
+    /// Version of the database schema in numbers: `2.0.1.11`.
     pub(crate) schema: String,
-    /// A migration ended in the middle: no version starts on this database.
+    /// A migration stopped half-way. No version starts on this database.
     #[serde(default)]
     pub(crate) is_half_migrated: bool,
     pub(crate) images: Vec<Image>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) builds: Vec<Build>,
-    /// The service.
+    /// The ECS service.
     pub service: service::Service,
     pub(crate) logs: VecDeque<LogLine>,
     pub(crate) log_count: u64,
     pub(crate) effects: u64,
-    /// How everything is set up.
+    /// Configuration of the services.
     #[serde(default)]
     pub rules: Rules,
-    /// The repository, where no front serves a real one.
+    /// The repository, when no front serves a real one.
     #[serde(default)]
     pub git: git::Remote,
-    /// The staging machine, where no front serves a real one.
+    /// The host, when no front serves a real one.
     pub host: Host,
-    /// What is to go wrong.
+    /// Troubles and their states.
     #[serde(default)]
     pub troubles: trouble::Troubles,
-    /// What happened.
+    /// Record for the checker.
     #[serde(skip)]
     pub record: Record,
-    /// When something happens by itself again, once that is known.
+    /// Cached time of the next spontaneous event, in ms since 1970.
     #[serde(skip)]
     due_ms: Option<i64>,
-    /// How the service looked when it was written down last.
+    /// Hash of the service state in the last recorded answer.
     #[serde(skip)]
     looked: u64,
 }
@@ -119,38 +119,39 @@ pub struct World {
 /// An image of the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// Tag.
+    /// Image tag: `RALLY-V2_1_0_0-RELEASE`.
     pub tag: String,
-    /// `sha256:…`.
+    /// Digest of the image: `sha256:…`.
     pub digest: String,
-    /// When it was pushed.
+    /// Time of the push, in ms since 1970.
     pub pushed_ms: i64,
-    /// Version of the program in it: `2.1.0.0`.
+    /// Version of the program in the image: `2.1.0.0`.
     pub version: String,
-    /// Commit it was built from.
+    /// Commit from which the image was built.
     #[serde(default)]
     pub commit: String,
 }
 
-/// A revision of the task definition, as it is described.
+/// A revision of the task definition, as `DescribeTaskDefinition` returns it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
-    /// Its number.
+    /// Number of the revision.
     pub revision: u32,
-    /// `taskDefinition` as it is answered.
+    /// Member `taskDefinition` of the answer.
     pub definition: Value,
-    /// `tags` beside it.
+    /// Member `tags` of the answer.
     pub tags: Value,
 }
 
 impl World {
-    /// Rally as it runs: two healthy tasks, one image, one revision.
+    /// Production with two healthy tasks, one image and one revision.
     #[must_use]
     pub fn new(start: &Start) -> Self {
         Self::with_rules(start, Rules::default())
     }
 
-    /// Production before the release of 2.1.0, with the repository and the staging machine in process: no front serves them.
+    /// Production before the release of 2.1.0, with the repository and the host in process instead
+    /// of behind fronts.
     #[must_use]
     pub fn in_process(repository: git::Remote, rules: Rules, now_ms: i64) -> Self {
         let start = Start {
@@ -166,7 +167,7 @@ impl World {
         world
     }
 
-    /// As [`Self::new`], set up in another way.
+    /// [`Self::new`] with other rules.
     #[must_use]
     pub fn with_rules(start: &Start, rules: Rules) -> Self {
         let now_ms = start.now_ms;
@@ -207,7 +208,7 @@ impl World {
         }
     }
 
-    /// Lives until this time, on a grid of whole seconds. Where nothing can happen, time is skipped.
+    /// Advances to a time in steps of whole seconds. Skips times without events.
     pub fn advance(&mut self, now_ms: i64) {
         self.now_ms = self.now_ms.max(now_ms - STRETCH_MAX_MS);
         self.live_troubles(self.now_ms);
@@ -229,7 +230,7 @@ impl World {
         }
     }
 
-    /// When something happens by itself, at the earliest.
+    /// Earliest time of the next spontaneous event, in ms since 1970.
     fn next_due(&self) -> i64 {
         if self.rules.chatters {
             return self.now_ms + SECOND;
@@ -238,12 +239,12 @@ impl World {
         due.into_iter().flatten().min().unwrap_or(i64::MAX)
     }
 
-    /// Something came from outside: what was expected next may be another thing now.
+    /// Drops the cached time of the next event after a change from outside.
     pub(crate) fn changed(&mut self) {
         self.due_ms = None;
     }
 
-    /// Now, in ms since 1970.
+    /// Current time, in ms since 1970.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.now_ms
@@ -255,7 +256,7 @@ impl World {
         &self.builds
     }
 
-    /// Images of the registry.
+    /// All images of the registry.
     #[must_use]
     pub fn images(&self) -> &[Image] {
         &self.images
@@ -267,20 +268,20 @@ impl World {
         &self.definitions
     }
 
-    /// Version of the database's schema in numbers, and whether a migration broke off in it.
+    /// Version of the database schema in numbers, and whether a migration stopped half-way.
     #[must_use]
     pub fn schema(&self) -> (&str, bool) {
         (&self.schema, self.is_half_migrated)
     }
 
-    /// The line that the database prints about itself: its version and its name.
+    /// The database's line about itself: version and name.
     #[must_use]
     pub fn database(&self) -> String {
         let half = if self.is_half_migrated { "+half" } else { "" };
         format!("{}{half} {DATABASE}", self.schema)
     }
 
-    /// What the database says when it is asked; nothing while it is being migrated.
+    /// Answer of the database to a query; `None` during a migration.
     pub fn ask_database(&mut self) -> Option<String> {
         let is_locked = self.host.jobs.values().any(|job| job.is_running() && job.work() == Some(Work::Migration));
         let said = (!is_locked).then(|| self.database());
@@ -288,24 +289,24 @@ impl World {
         said
     }
 
-    /// Whether a look differs from the last one.
+    /// Whether the hash of the service state differs from the last one.
     pub(crate) fn looks_new(&mut self, look: u64) -> bool {
         std::mem::replace(&mut self.looked, look) != look
     }
 
-    /// How many effects came from outside.
+    /// Number of effects so far.
     #[must_use]
     pub fn effects(&self) -> u64 {
         self.effects
     }
 
-    /// The main branch moved.
+    /// Notes that the main branch moved.
     pub fn on_main(&mut self, commit: &str, version_value: &str) {
         self.effects += 1;
         self.main = Head { id: commit.to_owned(), version_value: version_value.to_owned() };
     }
 
-    /// The staging machine works on the database. Safe to be told twice.
+    /// Applies an event of the host. A repeated event changes no simulated system.
     pub fn on_host(&mut self, event: HostEvent) {
         self.effects += 1;
         self.changed();
@@ -320,27 +321,28 @@ impl World {
                 self.is_half_migrated = false;
                 self.record.by_itself(self.now_ms, Actor::Host, Op::SchemaChanged { from, to, complete: true });
             }
-            // Nothing of these shows in AWS, on GitHub or on the site.
+            // None of these shows in AWS, on GitHub or on the site.
             HostEvent::Started(Work::Backup | Work::Migration)
             | HostEvent::Ended(Work::Backup | Work::Migration, _) => {}
         }
     }
 
-    /// A migration stopped in the middle.
+    /// Marks the database as half migrated.
     pub(crate) fn break_schema(&mut self) {
         self.is_half_migrated = true;
         let (from, to) = (self.schema.clone(), self.host.migrates_to.clone());
         self.record.by_itself(self.now_ms, Actor::Host, Op::SchemaChanged { from, to, complete: false });
     }
 
-    /// The image that a revision names, when the registry has it.
+    /// The image that a revision names, if the registry has it.
     pub(crate) fn image_of(&self, revision: u32) -> Option<&Image> {
         let definition = self.definitions.iter().find(|definition| definition.revision == revision)?;
         let tag = definition::image(&definition.definition)?.rsplit(':').next()?.to_owned();
         self.images.iter().find(|image| image.tag == tag)
     }
 
-    /// Version of the task that answers now; while two versions serve, they take turns. `None` when nothing serves.
+    /// Version of the task that answers now; `None` when no task serves. While two versions serve,
+    /// they take turns.
     #[must_use]
     pub fn serving_version(&self) -> Option<String> {
         let serving: Vec<&service::Task> = self.service.healthy().collect();
@@ -359,7 +361,7 @@ fn image_tag(version: &str) -> String {
     format!("RALLY-V{}-RELEASE", version.replace('.', "_"))
 }
 
-/// Whether a schema is older than what a program needs.
+/// Whether a schema is older than the version that a program needs.
 fn is_older(schema: &str, needed: &str) -> bool {
     let parts = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
     parts(schema) < parts(needed)
@@ -370,7 +372,7 @@ pub(crate) fn digest(of: &str) -> String {
     hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// A time as ECS and ECR write it: seconds since 1970 with decimals.
+/// A time as ECS and ECR write it: seconds since 1970 as a decimal number.
 #[expect(clippy::cast_precision_loss, reason = "a time in ms is far below 2^53")]
 pub(crate) fn seconds(ms: i64) -> Value {
     serde_json::json!(ms as f64 / 1_000.0)

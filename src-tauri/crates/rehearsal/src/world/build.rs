@@ -1,4 +1,4 @@
-//! The workflow on GitHub: runs that queue, build, push an image, set the service and wait for it.
+//! The workflow on GitHub: runs queue, build, push an image, update the service and wait for it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,56 +12,56 @@ use super::{
 /// A commit on the main branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// Full id.
+    /// Full commit id.
     pub id: String,
-    /// What its version file says: `2.1.0.0-RELEASE`.
+    /// Value in the version file: `2.1.0.0-RELEASE`.
     pub version_value: String,
 }
 
 /// A run of the workflow.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Build {
-    /// Id.
+    /// Id of the run on GitHub.
     pub id: u64,
-    /// Number as people see it.
+    /// Run number on GitHub's pages.
     pub number: u32,
-    /// What it builds.
+    /// Commit that the run builds.
     pub commit: Head,
-    /// When it was started.
+    /// Time of the dispatch, in ms since 1970.
     pub created_ms: i64,
-    /// Its inputs.
+    /// Inputs of the dispatch.
     pub inputs: Value,
     /// Whether the app started it.
     #[serde(default)]
     pub is_ours: bool,
-    /// Whether the image was pushed, or is lost.
+    /// Whether the push of the image is over. The image may be lost all the same.
     pub image_is_pushed: bool,
-    /// Age at which it fails, when that is practised.
+    /// Age at which a trouble makes the run fail, in ms.
     #[serde(default)]
     pub fails_at: Option<i64>,
-    /// The image did not arrive, so that the deploy job has nothing to do.
+    /// The image is lost, so the deploy job does nothing.
     #[serde(default)]
     pub is_without_image: bool,
     /// Deployment that the deploy job waits for.
     pub deployment: Option<String>,
-    /// When it ended, and how.
+    /// End in ms since 1970, and conclusion.
     pub ended: Option<(i64, Conclusion)>,
 }
 
-/// How a run ended, in GitHub's words.
+/// Conclusion of a run, as GitHub names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
-    /// Well.
+    /// The run succeeded.
     Success,
-    /// Red.
+    /// The run failed.
     Failure,
     /// Cancelled by a newer run.
     Cancelled,
 }
 
 impl Conclusion {
-    /// GitHub's word.
+    /// GitHub's word for the conclusion.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ impl Conclusion {
 }
 
 impl Build {
-    /// Whether it ended well; `None` while it goes on.
+    /// Whether the run succeeded; `None` while it runs.
     #[must_use]
     pub fn is_good(&self) -> Option<bool> {
         self.ended.map(|(_, conclusion)| conclusion == Conclusion::Success)
@@ -81,7 +81,7 @@ impl Build {
 }
 
 impl World {
-    /// Starts the workflow on the main branch; returns the run's id.
+    /// Starts the workflow on the main branch. Returns the id of the run.
     pub fn dispatch(&mut self, git_ref: &str, inputs: Value) -> u64 {
         self.effects += 1;
         let number = 412 + u32::try_from(self.builds.len()).unwrap_or_default();
@@ -131,7 +131,7 @@ impl World {
         self.record.by_itself(now, Actor::Github, op);
     }
 
-    /// When the next thing happens to a run, at the earliest.
+    /// Earliest time at which a run changes, in ms since 1970.
     pub(crate) fn builds_due_ms(&self) -> Option<i64> {
         let pace = &self.rules.pace;
         let mut due: Option<i64> = None;
@@ -147,7 +147,7 @@ impl World {
                 build.fails_at,
                 build.is_without_image.then_some(pace.built),
                 build.deployment.is_none().then_some(pace.set),
-                // Once it waits for the service, the service's own times lead.
+                // A run that waits for the service depends on the service's own times.
                 build.deployment.is_some().then_some(pace.set + self.rules.waits_max),
             ];
             due = ages.into_iter().flatten().map(|age| build.created_ms + age).chain(due).min();
@@ -198,7 +198,8 @@ impl World {
         }
     }
 
-    /// Pushes the image of a run; whether the registry took it (TRAP-T5: not over a tag that may not be overwritten).
+    /// Pushes the image of a run. Returns `false` when the registry refuses an existing immutable
+    /// tag (TRAP-T5).
     fn push_image(&mut self, at: usize) -> bool {
         let now = self.now_ms;
         let is_lost = self.loses_this_image();
@@ -222,7 +223,7 @@ impl World {
         true
     }
 
-    /// Puts an image of a version into the registry that no run of the workflow built.
+    /// Puts an image into the registry that no workflow run built.
     pub fn put_image(&mut self, version: &str, commit: &str) {
         let tag = image_tag(version);
         let digest = digest(&format!("{commit}{tag}"));
@@ -230,7 +231,8 @@ impl World {
         self.name_image(super::Image { tag, digest, pushed_ms, version, commit: commit.to_owned() });
     }
 
-    /// Takes an image in. One that had its tag stays, without a name: whoever knows its digest finds it (TRAP-T6).
+    /// Adds an image. An older image with the same tag loses the tag and stays available by digest
+    /// (TRAP-T6).
     fn name_image(&mut self, pushed: super::Image) {
         self.images.retain(|image| image.digest != pushed.digest);
         for before in self.images.iter_mut().filter(|image| image.tag == pushed.tag) {
@@ -239,13 +241,13 @@ impl World {
         self.images.push(pushed);
     }
 
-    /// Whether lists show a run by now (TRAP-W2).
+    /// Whether lists already show a run (TRAP-W2).
     #[must_use]
     pub fn lists(&self, build: &Build) -> bool {
         self.now_ms - build.created_ms >= self.rules.list_lag
     }
 
-    /// The deploy job sets the service, to our revision or to another one (TRAP-T9).
+    /// Updates the service from the deploy job, to our revision or another one (TRAP-T9).
     fn set_service(&mut self, at: usize) {
         let newest = self.definitions.last().map_or(definition::FIRST, |definition| definition.revision);
         let running = self.service.deployments.last().map_or(newest, |deployment| deployment.revision);
@@ -260,7 +262,8 @@ impl World {
         }
     }
 
-    /// The newest task definition once more, as a workflow that renders its own saves it, or a colleague.
+    /// Registers a copy of the newest task definition, as a colleague or a workflow that renders
+    /// its own does. Returns the revision.
     pub fn copy_newest(&mut self) -> u32 {
         let revision = self.definitions.last().map_or(definition::FIRST, |last| last.revision + 1);
         if let Some(newest) = self.definitions.last() {

@@ -1,13 +1,13 @@
-//! The task definition of the pretend production: with fields that a careless copy would lose.
+//! The task definition of the simulator. It has fields that a careless copy would lose.
 
 use serde_json::{Map, Value, json};
 
 use super::{ACCOUNT, CONTAINER, Definition, FAMILY, IMAGES, LOG_GROUP, REGION, World, record::Op};
 
-/// First revision.
+/// Number of the first revision.
 pub(crate) const FIRST: u32 = 142;
 
-/// What AWS adds to a registered definition; a request must not have it.
+/// Members that AWS adds to a registered definition. A request must not contain them.
 const ADDED: [&str; 8] = [
     "taskDefinitionArn",
     "revision",
@@ -24,16 +24,16 @@ pub(crate) fn arn(revision: u32) -> String {
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{FAMILY}:{revision}")
 }
 
-/// Address of the image of the profile's container.
+/// Image address of the container that the profile names.
 pub(crate) fn image(definition: &Value) -> Option<&str> {
     let containers = definition.get("containerDefinitions")?.as_array()?;
     containers.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(CONTAINER))?.get("image")?.as_str()
 }
 
-/// What AWS makes of a request: the same fields and its own.
+/// Turns a request into a registered definition and its tags: the same members plus those of AWS.
 ///
 /// # Errors
-/// AWS's words about what is wrong.
+/// AWS's text when the request is invalid.
 pub(crate) fn registered(request: &Value, revision: u32, at_ms: i64) -> Result<(Value, Value), String> {
     let Some(request) = request.as_object() else { return Err("the body is not an object".to_owned()) };
     if request.get("family").and_then(Value::as_str) != Some(FAMILY) {
@@ -60,7 +60,7 @@ pub(crate) fn registered(request: &Value, revision: u32, at_ms: i64) -> Result<(
     Ok((Value::Object(definition), tags))
 }
 
-/// The revision that runs at the beginning.
+/// Definition that runs at the start of the simulation.
 pub(crate) fn first(tag: &str, at_ms: i64) -> Value {
     let request = json!({
         "family": FAMILY,
@@ -105,16 +105,16 @@ pub(crate) fn first(tag: &str, at_ms: i64) -> Value {
     registered(&request, FIRST, at_ms).map_or(request, |(definition, _)| definition)
 }
 
-/// Tags of that revision.
+/// Tags of the first revision.
 pub(crate) fn tags() -> Value {
     json!([{ "key": "team", "value": "rally" }, { "key": "cost-center", "value": "4711" }])
 }
 
 impl World {
-    /// Registers a revision.
+    /// Registers a new revision of the family.
     ///
     /// # Errors
-    /// AWS's words about what is wrong.
+    /// AWS's text when the request is invalid.
     pub fn register_definition(&mut self, body: &Value) -> Result<&Definition, String> {
         let revision = self.definitions.last().map_or(FIRST, |last| last.revision + 1);
         let made = registered(body, revision, self.now_ms);

@@ -1,35 +1,36 @@
-//! A repository as a graph of commits with small files: enough for merges, conflicts, tags and refused pushes. The fronts
-//! serve a real repository instead; this one is for thousands of releases in memory.
+//! Model of a git repository: a graph of commits with small files. It covers merges, conflicts,
+//! tags and refused pushes.
+//! The fronts serve a real repository instead. This model serves thousands of releases in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The main branch.
+/// Full name of the main branch.
 pub const MAIN: &str = "refs/heads/master";
-/// The file with the version.
+/// Path of the file with the version.
 pub const VERSION_FILE: &str = "src/main/resources/version.properties";
-/// Commits that one walk looks at.
+/// Most commits that one walk visits.
 const WALK_MAX: usize = 10_000;
 
-/// A commit.
+/// A commit with all its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// Full ids of its parents.
     pub parents: Vec<String>,
-    /// Every file with its content.
+    /// Content of every file by path.
     pub files: BTreeMap<String, String>,
     /// First line of the message.
     pub summary: String,
-    /// Author's name.
+    /// Name of the author.
     pub author: String,
     /// Author's time, in whole seconds since 1970.
     pub at_s: i64,
 }
 
 impl Commit {
-    /// The id that follows from the content, as git makes it: the same content gives the same id.
+    /// Id computed from the content, as in git: equal commits have equal ids.
     #[must_use]
     pub fn id(&self) -> String {
         let mut hash = Sha256::new();
@@ -48,7 +49,7 @@ impl Commit {
         hex40(&hash.finalize())
     }
 
-    /// `2.1.0.0-RELEASE`, as the version file says.
+    /// Value in the version file: `2.1.0.0-RELEASE`.
     #[must_use]
     pub fn version_value(&self) -> &str {
         let text = self.files.get(VERSION_FILE).map_or("", String::as_str);
@@ -59,24 +60,24 @@ impl Commit {
 /// An annotated tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
-    /// Name: `v2.1.0`.
+    /// Name of the tag: `v2.1.0`.
     pub name: String,
-    /// The commit.
+    /// Id of the tagged commit.
     pub target: String,
-    /// Message with person and run.
+    /// Message, which names the person and the run.
     pub message: String,
     /// Tagger's time, in whole seconds since 1970.
     pub at_s: i64,
 }
 
 impl Tag {
-    /// Who made it, as its message says.
+    /// Person who made the tag, according to its message.
     #[must_use]
     pub fn tagger(&self) -> &str {
         self.message.lines().find_map(|line| line.strip_prefix("Released-By: ")).unwrap_or_default()
     }
 
-    /// The id that follows from the content.
+    /// Id computed from the content.
     #[must_use]
     pub fn id(&self) -> String {
         let mut hash = Sha256::new();
@@ -88,22 +89,22 @@ impl Tag {
 fn hex40(hash: &[u8]) -> String {
     use std::fmt::Write as _;
     hash.iter().take(20).fold(String::with_capacity(40), |mut text, byte| {
-        // Writing to a text never fails.
+        // Writing to a `String` never fails.
         let _ok = write!(text, "{byte:02x}");
         text
     })
 }
 
-/// Objects: of the remote, or of a clone.
+/// Objects of a repository or of a clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objects {
-    /// Commits by id.
+    /// All commits by id.
     pub commits: BTreeMap<String, Commit>,
     /// Annotated tags by id.
     pub tags: BTreeMap<String, Tag>,
 }
 
-/// A merge.
+/// Result of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge {
     /// The files of the merge commit.
@@ -113,20 +114,20 @@ pub enum Merge {
 }
 
 impl Objects {
-    /// Keeps a commit and tells its id.
+    /// Adds a commit and returns its id.
     pub fn add(&mut self, commit: Commit) -> String {
         let id = commit.id();
         self.commits.insert(id.clone(), commit);
         id
     }
 
-    /// The commit behind an id.
+    /// The commit of a tag id. Other ids are returned unchanged.
     #[must_use]
     pub fn peel<'a>(&'a self, id: &'a str) -> &'a str {
         self.tags.get(id).map_or(id, |tag| &tag.target)
     }
 
-    /// Commits that can be reached, newest first as far as their times tell.
+    /// Ids of the commits reachable from a commit, including it.
     #[must_use]
     pub fn reachable(&self, from: &str) -> BTreeSet<&str> {
         let mut seen = BTreeSet::new();
@@ -140,7 +141,7 @@ impl Objects {
         seen
     }
 
-    /// Takes over what is reachable from an object.
+    /// Copies an object and everything reachable from it.
     pub fn fetch(&mut self, from: &Self, id: &str) {
         if let Some(tag) = from.tags.get(id) {
             self.tags.insert(id.to_owned(), tag.clone());
@@ -156,7 +157,7 @@ impl Objects {
         }
     }
 
-    /// Merges by file: a path that both sides changed differently is a conflict.
+    /// Merges two commits file by file. A path that both sides changed differently is a conflict.
     #[must_use]
     pub fn merge(&self, base: &str, head: &str) -> Merge {
         let empty = BTreeMap::new();
@@ -184,7 +185,7 @@ impl Objects {
         if conflicts.is_empty() { Merge::Files(merged) } else { Merge::Conflict(conflicts) }
     }
 
-    /// Paths that differ, sorted.
+    /// Paths that differ between two commits, sorted.
     #[must_use]
     pub fn changed(&self, from: &str, to: &str) -> Vec<String> {
         let empty = BTreeMap::new();
@@ -198,25 +199,25 @@ impl Objects {
 /// The repository on GitHub.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remote {
-    /// Its objects.
+    /// All commits and tags.
     pub objects: Objects,
-    /// Refs by full name.
+    /// Object ids by full ref name.
     pub refs: BTreeMap<String, String>,
     /// Whether the main branch takes only pull requests (TRAP-G5).
     pub is_protected: bool,
 }
 
-/// What a server says to one ref of a push.
+/// Answer of the server to one ref of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// The ref is set.
+    /// The ref was updated.
     Ok,
-    /// Refused, in the server's words; nothing changed.
+    /// The push was refused, with the server's text. Nothing changed.
     Refused(String),
 }
 
 impl Remote {
-    /// A repository with a main branch of a few commits and a finished release branch.
+    /// A repository with a main branch of two commits and a finished release branch.
     #[must_use]
     pub fn seeded(released: &str, branch: &str, now_ms: i64) -> Self {
         let mut remote = Self::default();
@@ -243,8 +244,8 @@ impl Remote {
         remote
     }
 
-    /// One ref of a push, as a server takes it: only when the ref still has `old` (TRAP-G3), never over a tag that is
-    /// there (TRAP-G9), and not into a protected branch (TRAP-G5). The objects come with it.
+    /// Pushes one ref with its objects. Refuses when the ref is not at `old` (TRAP-G3), when the
+    /// tag exists (TRAP-G9), and when the branch is protected (TRAP-G5).
     pub fn push(&mut self, name: &str, old: Option<&str>, new: &str, from: &Objects) -> Pushed {
         let there = self.refs.get(name).map(String::as_str);
         if there != old {
@@ -264,7 +265,7 @@ impl Remote {
         Pushed::Ok
     }
 
-    /// A colleague commits on top of a branch.
+    /// Adds a colleague's commit on top of a branch. Returns its id, or `None` without the branch.
     pub fn commit_on(&mut self, name: &str, path: &str, text: &str, summary: &str, at_ms: i64) -> Option<String> {
         let parent = self.refs.get(name)?.clone();
         let mut files = self.objects.commits.get(&parent)?.files.clone();
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_takes_what_each_side_changed() {
+    fn merge_takes_the_changes_of_both_sides() {
         let remote = remote();
         let (base, head) = (&remote.refs[MAIN], &remote.refs["refs/heads/v2.1.0"]);
         let Merge::Files(files) = remote.objects.merge(base, head) else { unreachable!("no conflict") };
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_g6_both_changed_the_same_file_is_a_conflict() {
+    fn trap_g6_merge_reports_a_file_changed_on_both_sides() {
         let mut remote = remote();
         remote.commit_on(MAIN, "src/Study.java", "c", "Also here", NOW);
         let (base, head) = (&remote.refs[MAIN], &remote.refs["refs/heads/v2.1.0"]);
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_g3_a_push_over_a_ref_that_moved_is_refused_and_changes_nothing() {
+    fn trap_g3_refuses_a_push_over_a_moved_ref() {
         let mut remote = remote();
         let old = remote.refs[MAIN].clone();
         remote.commit_on(MAIN, "src/Web.java", "c", "Hotfix", NOW);
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_g5_a_protected_branch_takes_no_push() {
+    fn trap_g5_protected_branch_refuses_a_push() {
         let mut remote = remote();
         remote.is_protected = true;
         let (old, head) = (remote.refs[MAIN].clone(), remote.refs["refs/heads/v2.1.0"].clone());
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_g9_a_tag_that_is_there_is_never_moved() {
+    fn trap_g9_refuses_to_move_a_published_tag() {
         let mut remote = remote();
         let main = remote.refs[MAIN].clone();
         let tag = |target: &str| Tag {

@@ -1,5 +1,7 @@
-//! The staging machine as rules: jobs with one start each, scripts that take their time, files of backups, a restart that
-//! loses what ran. The fronts run real scripts on a real shell instead; this one is for thousands of releases in memory.
+//! Model of the host: jobs that start at most once, scripts with a duration, backup files, and
+//! restarts that lose running scripts.
+//! The fronts run real scripts in a real shell instead. This model serves thousands of releases in
+//! memory.
 
 use std::collections::BTreeMap;
 
@@ -13,70 +15,70 @@ use super::work::Work;
 /// Size of a good backup: 4.1 GB.
 pub const DUMP_BYTES: u64 = 4_100_000_000;
 
-/// Exit code that a shell tells of a script that SIGHUP ended.
+/// Exit code that a shell reports for a script ended by SIGHUP.
 const SIGHUP: i32 = 129;
 
-/// How the machine behaves.
+/// State and behaviour of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
-    /// Jobs by id.
+    /// All jobs by job id.
     pub jobs: BTreeMap<String, Job>,
     /// Backup files, oldest first.
     pub dumps: Vec<Dump>,
-    /// Restarts so far.
+    /// Number of boots, from 1.
     pub boot: u32,
-    /// Whether it answers at all.
+    /// Whether the host answers at all.
     pub is_reachable: bool,
     /// Whether the login user may run the backup as root (TRAP-S7).
     pub may_back_up: bool,
     /// How the next scripts end.
     pub ends: Ends,
-    /// Schema that its migration brings: `2.1.0.0`.
+    /// Schema version that the migration on this host brings: `2.1.0.0`.
     pub migrates_to: String,
-    /// Hash over its migration folder; 64 characters.
+    /// Hash of the migration folder, 64 characters.
     pub folder_hash: String,
-    /// The fingerprint it presents.
+    /// Fingerprint that the host presents.
     pub fingerprint: String,
-    /// Its machine id.
+    /// Identity of the machine; a replaced machine has another one.
     #[serde(default)]
     pub machine_id: String,
-    /// Who holds the environment.
+    /// Owner of the environment lock.
     #[serde(default)]
     pub holder: Option<Holder>,
-    /// Whether a restart loses the gate of a job whose script has begun, as on a machine where it was not on disk before
-    /// (INV-D3).
+    /// Whether a restart loses the start latch of a job whose script has begun (INV-D3). Models a
+    /// latch that did not reach the disk.
     #[serde(default)]
     pub forgets_gates: bool,
-    /// Whether scripts end when the app does, as they do over a plain SSH channel (TRAP-S1).
+    /// Whether scripts end when the app ends, as they do over a plain SSH channel (TRAP-S1).
     #[serde(default)]
     pub hangs_up: bool,
-    /// Orders under way: when each arrives, and the machine that it is meant for.
+    /// Orders under way: arrival in ms since 1970, machine id of the addressee, order.
     #[serde(default)]
     pub under_way: Vec<(i64, String, Packet)>,
 }
 
-/// An order for the machine that is still under way when its connection is given up.
+/// An order that is still under way when the app gives its connection up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Packet {
-    /// A job to put there.
+    /// Puts a job on the host.
     Submit {
-        /// Its id.
+        /// Identifies the job.
         id: String,
-        /// Its script.
+        /// Exact text of the script.
         script: String,
-        /// Its mutex.
+        /// Mutex of the job, see [`Job::mutex`].
         mutex: String,
-        /// How long it may be started, in ms.
+        /// Time in which the job may be started, in ms.
         within: i64,
-        /// The run that holds the environment.
+        /// Run that owns the environment lock.
         run: String,
     },
-    /// A job to start.
+    /// Starts a submitted job.
     Launch {
-        /// Its id.
+        /// Identifies the job.
         id: String,
-        /// The run that holds the environment.
+        /// Run that owns the environment lock.
         run: String,
     },
 }
@@ -84,87 +86,88 @@ pub enum Packet {
 /// How scripts end, and how long they take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ends {
-    /// How many of the next backups go well before any goes wrong.
+    /// Number of backups that succeed before the first bad one.
     #[serde(default)]
     pub good_backups: u32,
-    /// How many go wrong then.
+    /// Number of backups that fail after the good ones.
     pub bad_backups: u32,
-    /// Exit code of a backup that goes wrong; with 0 it leaves an empty file (TRAP-M1).
+    /// Exit code of a bad backup. With 0 it leaves an empty file (TRAP-M1).
     pub backup: i32,
     /// Exit code of the migration.
     pub migration: i32,
-    /// How long a backup takes, in ms.
+    /// Duration of a backup, in ms.
     pub backup_ms: i64,
-    /// Whether every backup is written over the one before.
+    /// Whether each backup overwrites the previous one.
     #[serde(default)]
     pub has_one_name: bool,
-    /// How many of the next proofs of a backup never come to their end.
+    /// Number of the next backup proofs that never finish.
     #[serde(default)]
     pub lost_proofs: u32,
-    /// How long a migration takes, in ms.
+    /// Duration of a migration, in ms.
     pub migration_ms: i64,
-    /// Whether the migration leaves the database as it was, however it ends.
+    /// Whether the migration leaves the database unchanged, whatever its exit code.
     #[serde(default)]
     pub changes_nothing: bool,
 }
 
-/// A job.
+/// A job on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// Its exact script.
+    /// Exact text of the script.
     pub script: String,
-    /// Of all jobs with this word, one runs at a time.
+    /// Of all jobs with the same mutex, one runs at a time. An empty mutex excludes nothing.
     pub mutex: String,
-    /// After this it is not started any more.
+    /// Latest time of a start, in ms since 1970.
     pub not_after_ms: i64,
-    /// Why its gate was closed before it started: `expired` or `outside`.
+    /// Reason of the revoke before the start: `expired` or `outside`.
     pub revoked: Option<String>,
-    /// When its script began.
+    /// Start of the script, in ms since 1970.
     pub started_ms: Option<i64>,
-    /// When its script ends by itself.
+    /// Planned end of the script, in ms since 1970.
     pub ends_ms: i64,
-    /// When it ended, and its exit code.
+    /// End in ms since 1970, and exit code.
     pub ended: Option<(i64, i32)>,
-    /// The machine was restarted while it ran: nobody wrote a result (RELIABILITY.md 3.4, REBOOTED).
+    /// The host restarted while the script ran, so no result exists (`rebooted` in
+    /// docs/remote-jobs.md).
     pub is_lost: bool,
-    /// How often its script began.
+    /// Number of starts of the script.
     pub starts: u32,
 }
 
-/// What became of putting a job on the machine.
+/// Result of a submit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It is there now.
+    /// The job is new on the host.
     New,
-    /// It was there.
+    /// The same job was on the host before.
     Same,
-    /// Another one of this name is there.
+    /// Another script has this job id.
     Conflict,
-    /// The gate of this name was closed.
+    /// The job id was revoked.
     Revoked,
-    /// The attempt before may still start, or runs.
+    /// The previous attempt may still start, or runs.
     Unfinished,
-    /// Another run holds the environment, or nobody.
+    /// The run does not own the environment lock.
     NotHeld,
 }
 
-/// A backup file.
+/// A backup file on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dump {
-    /// Job that wrote it; empty when somebody else did.
+    /// Job that wrote the file; empty for a file from outside the app.
     pub job: String,
-    /// Name.
+    /// Name of the file.
     pub file: String,
-    /// Size.
+    /// File size in bytes.
     pub bytes: u64,
-    /// When it was written.
+    /// Time of writing, in ms since 1970.
     pub at_ms: i64,
-    /// Whether it can be read to its end.
+    /// Whether the file can be read to its end.
     pub is_good: bool,
 }
 
 impl Host {
-    /// A machine that was prepared for a version.
+    /// A host prepared for the migration to a version.
     #[must_use]
     pub fn prepared_for(version: &str, now_ms: i64) -> Self {
         Self {
@@ -201,13 +204,13 @@ impl Host {
         }
     }
 
-    /// Whether a run holds the environment.
+    /// Whether a run owns the environment lock.
     #[must_use]
     pub fn is_held_by(&self, run: &str) -> bool {
         self.holder.as_ref().is_some_and(|holder| holder.run.0 == run)
     }
 
-    /// Whether the attempt before this one is over.
+    /// Whether the previous attempt of this job is over.
     fn is_next(&self, id: &str) -> bool {
         let Some((name, number)) = id.rsplit_once(".a") else { return true };
         let Ok(number @ 2..) = number.parse::<u32>() else { return true };
@@ -222,13 +225,13 @@ impl Host {
         !mutex.is_empty() && self.jobs.iter().any(|(other, job)| other != id && job.mutex == mutex && job.is_running())
     }
 
-    /// When the next script ends.
+    /// Time of the next end of a script or arrival of an order, in ms since 1970.
     pub(crate) fn due_ms(&self) -> Option<i64> {
         let ends = self.jobs.values().filter(|job| job.is_running()).map(|job| job.ends_ms);
         ends.chain(self.under_way.iter().map(|(at, _, _)| *at)).min()
     }
 
-    /// The newest file that a pattern of backups finds.
+    /// The newest backup file.
     #[must_use]
     pub fn newest_dump(&self) -> Option<&Dump> {
         self.dumps.iter().max_by_key(|dump| dump.at_ms)
@@ -236,13 +239,13 @@ impl Host {
 }
 
 impl Job {
-    /// Whether its script runs.
+    /// Whether the script runs now.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.started_ms.is_some() && self.ended.is_none() && !self.is_lost
     }
 
-    /// What it does, read from its script; `None` when it touches no database.
+    /// The kind of work, read from the script; `None` when the script touches no database.
     #[must_use]
     pub fn work(&self) -> Option<Work> {
         if self.script.contains("backupRally") {
@@ -254,7 +257,7 @@ impl Job {
         }
     }
 
-    /// Everything it has printed by now.
+    /// Output that the script has printed until `now_ms`.
     #[must_use]
     pub fn output(&self, now_ms: i64) -> String {
         let (Some(started), Some(work)) = (self.started_ms, self.work()) else { return String::new() };

@@ -1,34 +1,35 @@
-//! The log group: events that may arrive late, pages that may be empty although more follow (TRAP-L2, TRAP-L4).
+//! The log group. Events may arrive late, and a page may be empty although more follow (TRAP-L2,
+//! TRAP-L4).
 
 use serde::{Deserialize, Serialize};
 
 use super::{SECOND, World};
 
-/// Lines that are kept.
+/// Most lines kept; the oldest go first.
 const KEPT_MAX: usize = 3_000;
-/// Time between two lines of a serving task.
+/// Time between two request lines of a serving task.
 pub(crate) const CHATTER_MS: i64 = 20 * SECOND;
 
 /// An event of the log group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LogLine {
-    /// Id; sorts by arrival.
+    /// Event id. Ids sort in the order of writing.
     pub id: String,
-    /// Stream: `prefix/container/taskId`.
+    /// Name of the log stream: `prefix/container/taskId`.
     pub stream: String,
-    /// When it was written.
+    /// Time of writing, in ms since 1970.
     pub at_ms: i64,
-    /// When it can be read.
+    /// Earliest time at which the event is readable, in ms since 1970.
     #[serde(default)]
     pub arrives_ms: i64,
-    /// The text.
+    /// Text of the line.
     pub message: String,
 }
 
 impl World {
     pub(crate) fn log(&mut self, stream: &str, message: String) {
         self.log_count += 1;
-        // Every third event takes its time, each a different one.
+        // Every third event is delayed, by varying times.
         let lag = if self.log_count.is_multiple_of(3) {
             let steps = i64::try_from(self.log_count % 7).unwrap_or_default();
             self.rules.log_lag * steps / 7
@@ -36,7 +37,7 @@ impl World {
             0
         };
         self.logs.push_back(LogLine {
-            // As long as AWS's, and in the order of arrival.
+            // Ids have AWS's length and sort in the order of writing.
             id: format!("{:020}{:036}", self.log_count, 0),
             stream: stream.to_owned(),
             at_ms: self.now_ms,
@@ -48,11 +49,11 @@ impl World {
         }
     }
 
-    /// Events written at or after `from_ms` that can be read now and stand behind `after`, at most `limit`, and whether
-    /// more follow.
+    /// At most `limit` readable events written at or after `from_ms` with an id after `after`. The
+    /// second value says whether more follow.
     #[must_use]
     pub fn log_page(&self, from_ms: i64, after: &str, limit: usize) -> (Vec<&LogLine>, bool) {
-        // Lines stand in the order in which they were written, and in that of their ids.
+        // Lines are sorted by time of writing and by id.
         let from = self.logs.partition_point(|line| line.at_ms < from_ms || line.id.as_str() <= after);
         let mut matching = self.logs.range(from..).filter(|line| line.arrives_ms <= self.now_ms);
         let page: Vec<&LogLine> = matching.by_ref().take(limit).collect();
@@ -60,7 +61,7 @@ impl World {
         (page, has_more)
     }
 
-    /// Each serving task writes a line about every twenty seconds.
+    /// Logs a request for each serving task about every 20 seconds.
     pub(crate) fn chatter(&mut self) {
         let second = self.now_ms / SECOND;
         if !self.rules.chatters {

@@ -1,103 +1,104 @@
-//! What the World writes down: every request that changes something, everything it did by itself, and the answers that
-//! a verdict may rest on. An independent reader judges a release by this record alone, so it says what really happened,
-//! never what the app believes.
+//! Record of the simulator for the checker: requests that change something, spontaneous events, and
+//! the answers that a verdict may rest on.
+//! The checker judges a release by this record alone. It holds actual effects, never the beliefs of
+//! the app.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Entries that are kept until somebody takes them.
+/// Most entries kept until [`Record::take`]; later ones are dropped.
 const KEPT_MAX: usize = 20_000;
 
-/// Who did something.
+/// The party that acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Actor {
-    /// The app.
+    /// The app under test.
     App,
     /// Another person or program of the team.
     Colleague,
-    /// GitHub by itself.
+    /// GitHub, without a request.
     Github,
-    /// AWS by itself.
+    /// AWS, without a request.
     #[default]
     Aws,
-    /// The staging machine by itself.
+    /// The host, without a request.
     Host,
 }
 
-/// Who is asking right now.
+/// The party that sends the current request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// Who.
+    /// The party that asks.
     pub actor: Actor,
-    /// Which start of the app, from 1.
+    /// Number of the app's start, from 1.
     pub process: u32,
-    /// Whether the answer will reach it.
+    /// Whether the answer will reach the caller.
     pub is_answered: bool,
-    /// Whether it left long ago.
+    /// Whether the request arrives long after the caller gave up its connection.
     pub is_late: bool,
 }
 
 impl Caller {
-    /// A colleague.
+    /// A colleague whose request is answered.
     pub const COLLEAGUE: Self = Self { actor: Actor::Colleague, process: 0, is_answered: true, is_late: false };
 }
 
-/// One entry.
+/// One entry of the record.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// From 1, without gaps.
+    /// Sequence number from 1, without gaps.
     pub seq: u64,
-    /// When, in ms since 1970.
+    /// Time in ms since 1970.
     pub at: i64,
-    /// Who.
+    /// The party that acted.
     pub actor: Actor,
-    /// Which start of the app sent it; 0 for others.
+    /// Number of the app's start that sent the request; 0 for other parties.
     pub process: u32,
-    /// Whether it had its effect.
+    /// Whether the request had its effect.
     pub applied: bool,
-    /// Whether the answer reached who asked.
+    /// Whether the answer reached the caller.
     pub answered: bool,
-    /// Whether it was under way for long after its connection was given up.
+    /// Whether the request arrived long after its connection was given up.
     pub late: bool,
-    /// Words of a refusal.
+    /// Text of the refusal.
     pub refused: Option<String>,
-    /// What.
+    /// The request, event or answer.
     pub op: Op,
 }
 
-/// What happened.
+/// Kinds of requests, spontaneous events and answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Op {
-    /// A ref was to be set.
+    /// Request to set a ref.
     PushRef { name: String, expected: Option<String>, old: Option<String>, new: String, forced: bool },
-    /// A workflow was to be started.
+    /// Request to start a workflow.
     Dispatch { workflow: String, git_ref: String, head_sha: String, run: Option<String>, inputs: Value },
-    /// A task definition was to be registered.
+    /// Request to register a task definition.
     RegisterTaskDefinition { family: String, body: Value, arn: Option<String> },
-    /// A job was put on the host.
+    /// Request to put a job on the host.
     SubmitJob { id: String, script: String },
-    /// A job was told to start.
+    /// Request to start a job.
     LaunchJob { id: String },
-    /// The gate of a job was to be closed.
+    /// Request to revoke a job.
     RevokeJob { id: String, why: String },
-    /// The environment was to be taken for a run.
+    /// Request of a run to acquire the environment lock.
     EnvironmentTaken { run: String, from: Option<String> },
-    /// The environment was to be given back by a run.
+    /// Request of a run to release the environment lock.
     EnvironmentLeft { run: String },
-    /// Another machine stands at the address of the staging machine.
+    /// Another machine answers at the address of the host.
     HostReplaced { machine: String },
-    /// A script began: the moment that must come at most once for a migration.
+    /// A script began. For a migration this must happen at most once.
     PayloadStarted { job: String, work: &'static str, boot: u32 },
-    /// It ended.
+    /// A script ended.
     PayloadEnded { job: String, work: &'static str, exit: i32 },
     /// A backup file was written.
     DumpWritten { job: String, file: String, bytes: u64, good: bool },
-    /// The schema of the database changed.
+    /// The version of the database schema changed.
     SchemaChanged { from: String, to: String, complete: bool },
-    /// The host was restarted.
+    /// The host restarted.
     HostRebooted { boot: u32 },
     /// The workflow pushed an image.
     ImagePushed { tag: String, digest: String, commit: String, run: String },
@@ -105,76 +106,77 @@ pub enum Op {
     RunEnded { run: String, conclusion: String },
     /// A deployment began.
     DeploymentStarted { id: String, arn: String, by: String },
-    /// It ended: `completed`, `rolledBack` or `superseded`.
+    /// A deployment ended: `completed`, `rolledBack` or `superseded`.
     DeploymentEnded { id: String, result: &'static str },
-    /// A task serves.
+    /// A task became healthy and serves.
     TaskBecameHealthy { task: String, arn: String, digest: String },
-    /// A task ended.
+    /// A task of the service ended.
     TaskStopped { task: String, arn: String, reason: String, exit: Option<i32> },
-    /// The refs that a listing showed.
+    /// Answer: refs of the repository.
     Listing { refs: Value },
-    /// The task definition that was described.
+    /// Answer: a task definition.
     Described { arn: String, definition: Value },
-    /// What the service looked like, told when it differs from what was told last.
+    /// Answer: deployments and tasks of the service. Written only when it differs from the previous
+    /// one.
     ServiceSeen { deployments: Value, tasks: Value },
-    /// The version that the site showed.
+    /// Answer: the version on the site.
     SiteAnswered { version: Option<String> },
-    /// What the host said of a job.
+    /// Answer: the state of a job on the host.
     JobSeen { id: String, state: &'static str, exit: Option<i32> },
-    /// What the database said of itself; nothing when it did not answer.
+    /// Answer: the version of the database; `None` when the database does not answer.
     DatabaseSeen { version: Option<String> },
-    /// What GitHub said of a run, told when it differs from what was told last.
+    /// Answer: a workflow run. Written only when it differs from the previous one.
     RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String, created: i64 },
-    /// What the registry said of a tag, told when it differs from what was told last.
+    /// Answer: an image tag of the registry. Written only when it differs from the previous one.
     ImageSeen { tag: String, digest: Option<String> },
 }
 
-/// The record.
+/// The record and its state.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     is_on: bool,
     caller: Caller,
     written: u64,
     entries: Vec<Entry>,
-    /// The last answer of each kind, so that a poll that shows nothing new is not written again.
+    /// The last answer of each kind. An unchanged answer is not written again.
     told: Vec<Op>,
 }
 
 impl Record {
-    /// Starts writing; before that nothing is kept.
+    /// Starts to record. Earlier events are not kept.
     pub fn switch_on(&mut self) {
         self.is_on = true;
     }
 
-    /// Whether it writes: what is costly to tell is not put together otherwise.
+    /// Whether it records. Callers skip building costly entries when it does not.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.is_on
     }
 
-    /// Says who asks from now on.
+    /// Sets the caller of the requests that follow.
     pub fn called_by(&mut self, caller: Caller) {
         self.caller = caller;
     }
 
-    /// Who asks.
+    /// The caller of the current request.
     #[must_use]
     pub fn caller(&self) -> Caller {
         self.caller
     }
 
-    /// A request of the caller that was done.
+    /// Records a successful request of the caller.
     pub fn done(&mut self, at: i64, op: Op) {
         self.request(at, None, op);
     }
 
-    /// A request of the caller, refused or done.
+    /// Records a request of the caller; `refused` is the text of a refusal.
     pub fn request(&mut self, at: i64, refused: Option<String>, op: Op) {
         let caller = self.caller;
         self.write(at, caller, refused, op);
     }
 
-    /// An answer that the caller gets; nothing is written when it was told the same before, or the answer is lost.
+    /// Records an answer to the caller. Skips an unchanged answer and one that will be lost.
     pub fn told(&mut self, at: i64, op: Op) {
         if !self.is_on || !self.caller.is_answered || self.told.contains(&op) {
             return;
@@ -184,7 +186,7 @@ impl Record {
         self.done(at, op);
     }
 
-    /// Something that happened by itself.
+    /// Records an event that no request caused.
     pub fn by_itself(&mut self, at: i64, actor: Actor, op: Op) {
         self.write(at, Caller { actor, process: 0, is_answered: true, is_late: false }, None, op);
     }
@@ -207,13 +209,13 @@ impl Record {
         });
     }
 
-    /// The entries since the last time.
+    /// Removes and returns the entries since the last call.
     pub fn take(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.entries)
     }
 }
 
-/// Whether two answers are about the same thing, so that the newer one replaces the older one.
+/// Whether two answers concern the same thing, so that the newer replaces the older.
 fn is_about_the_same(one: &Op, other: &Op) -> bool {
     match (one, other) {
         (Op::JobSeen { id: one, .. }, Op::JobSeen { id: other, .. })

@@ -1,35 +1,36 @@
-//! How the pretend production is set up and how its services behave: the switches of every trap that is not a moment in
-//! time. The default is the production of the runbook.
+//! Configuration and behaviour of the simulated services. It switches every trap that is not bound
+//! to one moment.
+//! The default is the production of the runbook.
 
 use serde::{Deserialize, Serialize};
 
 use super::{MINUTE, SECOND};
 
-/// How long things take, in ms.
+/// Durations, in ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
-    /// When the build job starts after its dispatch.
+    /// Time from dispatch to the start of the build job.
     pub queued: i64,
-    /// When the image is pushed after the dispatch.
+    /// Time from dispatch to the push of the image.
     pub image: i64,
-    /// When the build job ends after the dispatch.
+    /// Time from dispatch to the end of the build job.
     pub built: i64,
-    /// When the deploy job sets the service after the dispatch.
+    /// Time from dispatch to the service update of the deploy job.
     pub set: i64,
-    /// Age of a task at which it is pulled.
+    /// Age of a task at which it becomes `PENDING`.
     pub pending: i64,
-    /// Age of a task at which it runs.
+    /// Age of a task at which it becomes `RUNNING`, or fails without its image.
     pub running: i64,
-    /// Age of a task at which it is judged.
+    /// Age of a task at which it becomes healthy or fails.
     pub judged: i64,
-    /// Wait after a failed task before the next one starts.
+    /// Pause after a failed task before the next start.
     pub retry: i64,
-    /// How long an old task drains.
+    /// Time from the stop request of an old task to its end.
     pub drain: i64,
 }
 
 impl Default for Pace {
-    /// As the runbook tells it: twenty minutes to the package, a minute for a server.
+    /// The runbook's times: about 20 minutes until the image, one minute for a task.
     fn default() -> Self {
         Self {
             queued: 8 * SECOND,
@@ -46,7 +47,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// As [`Self::brisk`], with a build that leaves time to close the app while it goes on.
+    /// [`Self::brisk`] with a longer build, so that a test can close the app during it.
     #[must_use]
     pub fn unhurried() -> Self {
         Self { image: 30 * SECOND, built: 35 * SECOND, set: 45 * SECOND, ..Self::brisk() }
@@ -72,86 +73,88 @@ impl Pace {
 /// The circuit breaker of the service (TRAP-E1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
-    /// Whether it brings the last completed revision back.
+    /// Whether it rolls back to the last completed revision.
     pub rolls_back: bool,
 }
 
 impl Breaker {
-    /// Failed tasks in a row after which it gives up: half of the wanted tasks, at least 3, at most 200. Source: the ECS
-    /// developer guide, "How the Amazon ECS deployment circuit breaker detects failures"; 3 since 2024-01-08.
+    /// Failed tasks in a row after which the breaker gives up: half of the desired tasks, at least
+    /// 3, at most 200.
+    /// Source: the ECS developer guide, "How the Amazon ECS deployment circuit breaker detects
+    /// failures"; 3 since 2024-01-08.
     #[must_use]
     pub fn threshold(desired: usize) -> usize {
         desired.div_ceil(2).clamp(3, 200)
     }
 }
 
-/// Which revision the workflow deploys (TRAP-T9).
+/// Choice of the revision that the workflow deploys (TRAP-T9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Deploys {
-    /// The newest active one of the family.
+    /// The newest active revision of the family.
     #[default]
     Newest,
-    /// The one that runs: it only forces a new deployment.
+    /// The running revision: the workflow only forces a new deployment.
     Running,
-    /// One that it registers itself.
+    /// A revision that the workflow registers.
     ItsOwn,
 }
 
-/// What happens to a run of a workflow while another one goes on (TRAP-W4).
+/// Effect of a new workflow run on one in progress (TRAP-W4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Concurrency {
-    /// Runs do not know of each other.
+    /// No effect: the runs are independent.
     #[default]
     None,
-    /// A newer run cancels one that goes on.
+    /// The new run cancels the one in progress.
     CancelInProgress,
 }
 
-/// How the services are set up.
+/// Configuration of the simulated services.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rules {
-    /// How long things take.
+    /// Durations of the services.
     pub pace: Pace,
-    /// Tasks that the service wants.
+    /// Desired number of tasks.
     pub desired: usize,
-    /// Percent of them that must serve during a deployment (TRAP-E5).
+    /// Percentage of the desired tasks that must serve during a deployment (TRAP-E5).
     pub minimum_percent: usize,
-    /// Percent of them that may exist during a deployment.
+    /// Percentage of the desired tasks that may exist during a deployment.
     pub maximum_percent: usize,
-    /// The breaker, when it is on.
+    /// The circuit breaker; `None` when it is off.
     pub breaker: Option<Breaker>,
-    /// Which revision the workflow deploys.
+    /// Choice of the revision that the workflow deploys.
     pub deploys: Deploys,
-    /// Whether the workflow ends at the service update instead of waiting for the service.
+    /// Whether the workflow ends at the service update instead of waiting for the rollout.
     pub ends_at_update: bool,
-    /// Longest time that the deploy job waits for the service, in ms (TRAP-W8).
+    /// Longest wait of the deploy job for the rollout, in ms (TRAP-W8).
     pub waits_max: i64,
     /// Age at which a build fails, in ms.
     pub build_fails_at: Option<i64>,
-    /// Whether the build job succeeds and the image is missing all the same.
+    /// Whether the build job succeeds although the image is missing.
     pub loses_image: bool,
-    /// Whether tags of the registry may not be overwritten (TRAP-T5).
+    /// Whether image tags are immutable (TRAP-T5).
     pub has_immutable_tags: bool,
-    /// What happens to two runs of the workflow.
+    /// Effect of a new workflow run on one in progress.
     pub concurrency: Concurrency,
-    /// Whether a dispatch tells the id of its run when it is asked to (TRAP-W1).
+    /// Whether the answer to a dispatch names its run when requested (TRAP-W1).
     pub tells_run: bool,
-    /// How long a run takes to show in lists, in ms (TRAP-W2).
+    /// Time until lists show a run, in ms (TRAP-W2).
     pub list_lag: i64,
-    /// When GitHub's token stops being good, in ms since 1970.
+    /// Expiry of GitHub's token, in ms since 1970.
     pub token_expires_at: Option<i64>,
-    /// Whether tasks have a health check: without one they are `UNKNOWN` for ever.
+    /// Whether tasks have a health check. Without one their health is always `UNKNOWN`.
     pub has_health_check: bool,
-    /// How late an event of the log group may arrive, in ms (TRAP-L2).
+    /// Longest delay of a log event, in ms (TRAP-L2).
     pub log_lag: i64,
-    /// Whether pages of the log group may be empty although more follow (TRAP-L4).
+    /// Whether a page of log events may be empty although more follow (TRAP-L4).
     pub has_empty_pages: bool,
-    /// Whether serving tasks write lines about requests.
+    /// Whether serving tasks log requests.
     pub chatters: bool,
-    /// Whether tasks are processes outside, whose readiness and end are told.
+    /// Whether tasks are external processes that report their readiness and end.
     pub has_real_tasks: bool,
 }
 

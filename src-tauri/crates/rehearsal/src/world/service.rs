@@ -1,5 +1,6 @@
-//! The pretend ECS service: a rolling deployment that keeps the promised share of tasks serving, starts a new task after a
-//! failed one, slows down when tasks never run, and gives up where the breaker is on.
+//! Model of the ECS service. A rolling deployment keeps the configured percentage of tasks serving
+//! and restarts failed tasks. It backs off when tasks never run, and the circuit breaker may give
+//! it up.
 
 mod shapes;
 
@@ -12,33 +13,33 @@ use super::{
     rules::Breaker,
 };
 
-/// Wait of a new deployment before its first task.
+/// Delay before the first task of a new deployment.
 const FIRST_START_MS: i64 = 5 * SECOND;
-/// How long a stopped task is listed (TRAP-E9).
+/// Time for which a stopped task stays listed (TRAP-E9).
 const LISTED_MS: i64 = 60 * 60 * SECOND;
-/// Longest wait between two tries of tasks that never reach RUNNING (TRAP-E4).
+/// Longest pause between starts of tasks that never reach RUNNING (TRAP-E4).
 const BACK_OFF_MAX_MS: i64 = 27 * MINUTE;
-/// Stopped tasks that are kept, so that a crash loop of a day does not fill the memory.
+/// Most stopped tasks kept. Bounds the memory of a crash loop that lasts a day.
 const STOPPED_MAX: usize = 50;
 
-/// The service.
+/// State of the ECS service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Service {
-    /// Newest last; the last one is in charge.
+    /// Deployments, newest last. The last one is the primary one.
     pub deployments: Vec<Deployment>,
-    /// Its tasks, the stopped ones of an hour among them.
+    /// Tasks, including those that stopped within the last hour.
     pub tasks: Vec<Task>,
     pub(crate) made: u32,
-    /// Revision of the last deployment that completed: where a rollback leads.
+    /// Revision of the last completed deployment, the target of a rollback.
     #[serde(default)]
     pub completed: u32,
-    /// Its events, newest last, at most 100.
+    /// Events of the service as time in ms and text; newest last, at most 100.
     #[serde(default)]
     pub events: Vec<(i64, String)>,
 }
 
 impl Service {
-    /// The service with its healthy tasks.
+    /// A service with `desired` healthy tasks of one revision.
     #[must_use]
     pub fn running(revision: u32, desired: usize, at_ms: i64) -> Self {
         let mut service = Self { completed: revision, ..Self::default() };
@@ -55,7 +56,7 @@ impl Service {
         service
     }
 
-    /// Sets the service to a revision; returns the deployment.
+    /// Starts a deployment of a revision. Returns its id.
     pub fn set(&mut self, revision: u32, at_ms: i64) -> String {
         self.made += 1;
         let id = format!("ecs-svc/{:019}", 4_417_000_000_000_000_000_u64 + u64::from(self.made));
@@ -74,7 +75,7 @@ impl Service {
         id
     }
 
-    /// Whether a deployment ended well; `None` while it goes on. One that was superseded did not.
+    /// Whether a deployment completed; `None` while it is in progress. A superseded one did not.
     #[must_use]
     pub fn outcome(&self, id: &str) -> Option<bool> {
         match self.deployments.last() {
@@ -87,7 +88,7 @@ impl Service {
         }
     }
 
-    /// Tasks that serve.
+    /// Tasks that are healthy and serve.
     pub fn healthy(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter().filter(|task| task.status == Status::Healthy)
     }
@@ -121,7 +122,8 @@ impl Service {
 }
 
 impl World {
-    /// Sets the service to a revision, as UpdateService does; returns the deployment.
+    /// Updates the service to a revision, as `UpdateService` does. Returns the id of the
+    /// deployment.
     pub fn set_revision(&mut self, revision: u32, by: &str) -> String {
         let now = self.now_ms;
         let superseded = self.service.deployments.last().filter(|last| last.rollout == Rollout::InProgress);
@@ -136,7 +138,7 @@ impl World {
         id
     }
 
-    /// When the next thing happens to the service, at the earliest.
+    /// Earliest time at which the service changes, in ms since 1970.
     pub(crate) fn service_due_ms(&self) -> Option<i64> {
         let pace = &self.rules.pace;
         let tasks = self.service.tasks.iter().filter_map(|task| {
@@ -160,7 +162,7 @@ impl World {
         tasks.chain(start).min()
     }
 
-    /// What the service does at this moment.
+    /// Advances tasks and deployments to the current time.
     pub(crate) fn live_service(&mut self) {
         let now = self.now_ms;
         self.service.tasks.retain(|task| task.stopped_ms.is_none_or(|at| now - at < LISTED_MS));
@@ -176,7 +178,7 @@ impl World {
         let healthy = new.iter().filter(|status| **status == Status::Healthy).count();
         let desired = self.rules.desired;
         let has_room = self.service.alive().count() < desired * self.rules.maximum_percent / 100;
-        // One new task at a time, as a small service does.
+        // A small service starts one new task at a time.
         let is_starting = healthy < new.len();
         if new.len() < desired && !is_starting && has_room && now >= primary.next_start_ms {
             self.service.add_task(&primary.id, primary.revision, now);
@@ -203,7 +205,7 @@ impl World {
         self.record.by_itself(now, Actor::Aws, Op::DeploymentEnded { id: primary.id.clone(), result });
     }
 
-    /// TRAP-E1: too many failed tasks in a row, and the deployment is given up.
+    /// Gives a deployment up after too many failed tasks in a row (TRAP-E1).
     fn trip_breaker(&mut self, primary: &Deployment) {
         let Some(breaker) = self.rules.breaker else { return };
         let threshold = u32::try_from(Breaker::threshold(self.rules.desired)).unwrap_or(u32::MAX);
@@ -225,7 +227,7 @@ impl World {
         if let Some(deployment) = self.service.deployments.last_mut() {
             deployment.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.");
         }
-        // The tasks of the completed revision that still serve belong to the deployment that brings it back.
+        // Serving tasks of the completed revision now belong to the rollback deployment.
         for task in self.service.tasks.iter_mut().filter(|task| task.revision == back && task.stops_at.is_none()) {
             task.deployment.clone_from(&id);
         }
@@ -233,8 +235,8 @@ impl World {
         self.record.by_itself(now, Actor::Aws, Op::DeploymentStarted { id, arn, by: "circuit breaker".to_owned() });
     }
 
-    /// Stops old tasks as far as the promised share keeps serving. When there is no room for a new task, an old one goes
-    /// first, if the share allows it (TRAP-E5).
+    /// Stops old tasks as far as enough tasks keep serving. Without room for a new task, an old one
+    /// stops first if the percentages allow it (TRAP-E5).
     fn drain_old(&mut self, primary: &str, wants_room: bool) {
         let now = self.now_ms;
         let desired = self.rules.desired;
@@ -253,7 +255,8 @@ impl World {
             if task.status == Status::Stopped || task.stops_at.is_some() {
                 continue;
             }
-            // Only what serves is worth keeping; a task of a deployment that was given up stops at once.
+            // The limit covers healthy tasks only. Other tasks of older deployments stop without
+            // it.
             if task.status == Status::Healthy {
                 if may_stop == 0 {
                     continue;
@@ -311,8 +314,8 @@ impl World {
         self.record.by_itself(self.now_ms, Actor::Aws, op);
     }
 
-    /// A task of this deployment ended before it served; the next one starts after a pause. Tasks that never ran are
-    /// tried ever more slowly (TRAP-E4).
+    /// Counts a task that ended before it was healthy, and delays the next start. The delay doubles
+    /// while tasks never run (TRAP-E4).
     pub(crate) fn count_failed(&mut self, deployment: &str, has_run: bool) {
         let (now, retry) = (self.now_ms, self.rules.pace.retry);
         let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == deployment) else { return };
@@ -343,7 +346,8 @@ impl World {
     }
 
     fn start(&mut self, task: &mut Task) {
-        // The tag leads to a digest once per deployment; a tag that is overwritten later is not picked up (TRAP-T6).
+        // ECS resolves the tag to a digest once per deployment. A tag overwritten later has no
+        // effect (TRAP-T6).
         let known = self.service.deployments.iter().find(|one| one.id == task.deployment).and_then(|one| {
             let digest = one.digest.as_ref()?;
             self.images.iter().find(|image| &image.digest == digest)
@@ -382,7 +386,7 @@ impl World {
         self.log(&task.stream(), format!("INFO  o.r.RallyApplication - Rally {version}-RELEASE serves on port 8080"));
     }
 
-    /// Version of the program in a task.
+    /// Version of the program that a task runs.
     pub(crate) fn version_of(&self, task: &Task) -> Option<String> {
         let pulled = task.digest.as_ref().and_then(|digest| self.images.iter().find(|image| &image.digest == digest));
         pulled.or_else(|| self.image_of(task.revision)).map(|image| image.version.clone())

@@ -1,11 +1,11 @@
-//! The World's own account of how everything stands, for whoever judges a release by it.
+//! Reports the state of all simulated systems as JSON, for the checker.
 
 use serde_json::{Map, Value, json};
 
 use super::{World, definition};
 
 impl World {
-    /// Repository, GitHub, registry, ECS, machine, database and site, as they stand now.
+    /// Current state of repository, GitHub, registry, ECS, host, database and site.
     #[must_use]
     pub fn told(&self) -> Value {
         json!({
@@ -124,11 +124,11 @@ impl World {
     }
 }
 
-/// Lines of two texts that differ, place by place.
+/// Number of positions at which the lines of two texts differ.
 fn differing_lines(one: &str, other: &str) -> usize {
     let (mut one, mut other) = (one.lines(), other.lines());
     let mut count = 0;
-    // A text of the World has few lines; the limit only guards against a mistake.
+    // The texts have few lines. The limit guards against an endless loop.
     for _ in 0..10_000 {
         match (one.next(), other.next()) {
             (None, None) => break,

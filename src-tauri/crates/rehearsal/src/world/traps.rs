@@ -1,11 +1,16 @@
-//! A test for each trap of DOMAIN.md 2.2 to 2.4, 2.6 and 2.7 that a step of the release can meet here; those of the
-//! repository (TRAP-G3, G5, G6, G9) stand in `git.rs`, those of SSH itself (TRAP-S1 to S6, S8) in the tests of the SSH
-//! front and of the SSH adapter, those of the wire (TRAP-W1, L3, L4) in the tests of the fronts.
+//! One test for each trap of docs/traps.md that a release step can meet in the simulator.
+//! Other files test the rest: `git.rs` the repository (TRAP-G3, TRAP-G5, TRAP-G6, TRAP-G9), the SSH
+//! front and the SSH adapter SSH (TRAP-S1 to TRAP-S6, TRAP-S8), and the fronts the wire (TRAP-W1,
+//! TRAP-L3, TRAP-L4).
 //!
-//! No step of a release can meet these yet, so no rule plays them: T10 (the app deregisters nothing), T11 (needs IAM), W3
-//! (the workflow is where the profile says), W5 (the app reads no job logs), W6 (it reads no annotations), W7 (no
-//! environment with reviewers), W9 (the app re-runs nothing), E3, E8, E10 and E12 (it asks for no service deployments and
-//! rolls nothing back), M3 (the script is a black box), M6 (a rule of the engine).
+//! The simulator does not model these traps, because no step can meet them yet:
+//! - TRAP-T10: the app deregisters nothing. TRAP-T11: it needs IAM.
+//! - TRAP-W3: the workflow is where the profile says. TRAP-W7: no environment has reviewers.
+//! - TRAP-W5 and TRAP-W6: the app reads no job logs and no annotations.
+//! - TRAP-W9: the app re-runs nothing.
+//! - TRAP-E3, TRAP-E8, TRAP-E10, TRAP-E12: the app reads no service deployments.
+//!   It rolls nothing back.
+//! - TRAP-M3: the script is a black box. TRAP-M6: it is a rule of the engine.
 
 use greenlight_types::{Holder, RunId};
 use serde_json::{Value, json};
@@ -38,14 +43,14 @@ fn brisk() -> Rules {
     Rules { pace: Pace::brisk(), ..Rules::default() }
 }
 
-/// Registers what production will run, as a step does; its number.
+/// Registers the revision of the release, as a step does. Returns its number.
 fn register(world: &mut World) -> u32 {
     let mut body = request(&world.definitions()[0].definition);
     body["containerDefinitions"][0]["image"] = json!(format!("registry/{IMAGES}:RALLY-V2_1_0_0-RELEASE"));
     world.register_definition(&body).expect("a revision").revision
 }
 
-/// What a copy of a revision sends.
+/// Request that copies a described revision.
 fn request(described: &Value) -> Value {
     let mut body = described.clone();
     let added = [
@@ -63,7 +68,7 @@ fn request(described: &Value) -> Value {
     body
 }
 
-/// The new version is built, and nothing is migrated.
+/// A World in which the new version is built and the database is not migrated.
 fn deploying(rules: Rules) -> World {
     let mut world = world(rules);
     register(&mut world);
@@ -74,7 +79,7 @@ fn deploying(rules: Rules) -> World {
 }
 
 fn pass(world: &mut World, seconds: i64) {
-    // Step by step, as the clock of a release goes.
+    // One second at a time, as the clock of a release advances.
     for _ in 0..seconds {
         world.advance(world.now_ms() + SECOND);
     }
@@ -90,7 +95,7 @@ fn rollout(world: &World) -> (Rollout, u32) {
 }
 
 #[test]
-fn trap_t1_t3_what_is_registered_is_described_with_every_member_and_every_empty_value() {
+fn trap_t1_t3_describes_a_revision_with_all_members_and_empty_values() {
     let mut world = world(Rules::default());
     let mut body = request(&world.definitions()[0].definition);
     body["somethingOfNextYear"] = json!({ "deep": [1, ""] });
@@ -101,7 +106,7 @@ fn trap_t1_t3_what_is_registered_is_described_with_every_member_and_every_empty_
 }
 
 #[test]
-fn trap_t4_one_container_has_the_name_and_another_has_its_own_image() {
+fn trap_t4_a_second_container_has_its_own_image() {
     let definition = definition::first("RALLY-V2_0_1_11-RELEASE", NOW);
     let containers = definition["containerDefinitions"].as_array().expect("containers");
     assert_eq!(containers.iter().filter(|one| one["name"] == CONTAINER).count(), 1);
@@ -113,7 +118,7 @@ fn trap_t4_one_container_has_the_name_and_another_has_its_own_image() {
 }
 
 #[test]
-fn trap_t5_an_image_that_is_not_there_does_not_keep_a_revision_from_being_saved() {
+fn trap_t5_saves_a_revision_without_its_image() {
     let mut world = world(brisk());
     let revision = register(&mut world);
     assert!(world.image_of(revision).is_none());
@@ -125,7 +130,7 @@ fn trap_t5_an_image_that_is_not_there_does_not_keep_a_revision_from_being_saved(
 }
 
 #[test]
-fn trap_t5_a_tag_that_may_not_be_overwritten_breaks_the_build() {
+fn trap_t5_immutable_tag_breaks_the_build() {
     let mut world = world(Rules { has_immutable_tags: true, ..brisk() });
     world.put_image("2.1.0.0", "earlier");
     world.on_main("c2", "2.1.0.0-RELEASE");
@@ -139,7 +144,7 @@ fn trap_t5_a_tag_that_may_not_be_overwritten_breaks_the_build() {
 }
 
 #[test]
-fn trap_t6_a_tag_that_is_overwritten_during_a_deployment_is_not_picked_up() {
+fn trap_t6_deployment_ignores_an_overwritten_tag() {
     let mut world = deploying(brisk());
     pass(&mut world, 10);
     let first = world.service.deployments.last().and_then(|primary| primary.digest.clone()).expect("a digest");
@@ -152,7 +157,7 @@ fn trap_t6_a_tag_that_is_overwritten_during_a_deployment_is_not_picked_up() {
 }
 
 #[test]
-fn trap_t7_a_revision_that_is_saved_is_not_the_one_that_runs() {
+fn trap_t7_saved_revision_differs_from_the_running_one() {
     let mut world = world(brisk());
     let newest = world.copy_newest();
     pass(&mut world, 60);
@@ -160,13 +165,13 @@ fn trap_t7_a_revision_that_is_saved_is_not_the_one_that_runs() {
 }
 
 #[test]
-fn trap_t8_the_same_registration_twice_makes_two_revisions() {
+fn trap_t8_registering_twice_makes_two_revisions() {
     let mut world = world(Rules::default());
     assert_eq!((register(&mut world), register(&mut world)), (FIRST + 1, FIRST + 2));
 }
 
 #[test]
-fn trap_t9_a_workflow_may_deploy_another_revision_than_ours() {
+fn trap_t9_workflow_may_deploy_another_revision() {
     let deployed = |deploys| rollout(&deploying(Rules { deploys, ..brisk() })).1;
     let ours = FIRST + 1;
     assert_eq!(deployed(Deploys::Newest), ours);
@@ -175,7 +180,7 @@ fn trap_t9_a_workflow_may_deploy_another_revision_than_ours() {
 }
 
 #[test]
-fn trap_g4_the_build_is_of_what_main_is_when_it_starts() {
+fn trap_g4_builds_the_main_branch_at_dispatch() {
     let mut world = world(brisk());
     world.on_main("ours", "2.1.0.0-RELEASE");
     world.on_main("a colleague's", "2.1.0.0-RELEASE");
@@ -184,13 +189,13 @@ fn trap_g4_the_build_is_of_what_main_is_when_it_starts() {
 }
 
 #[test]
-fn trap_g8_the_tag_of_the_image_follows_from_the_version_file() {
+fn trap_g8_image_tag_follows_the_version_file() {
     let world = deploying(brisk());
     assert!(world.images().iter().any(|image| image.tag == "RALLY-V2_1_0_0-RELEASE" && image.version == "2.1.0.0"));
 }
 
 #[test]
-fn trap_w2_a_run_shows_in_lists_only_after_a_while() {
+fn trap_w2_lists_show_a_run_after_a_delay() {
     let mut world = world(Rules { list_lag: 80 * SECOND, ..Rules::default() });
     world.dispatch("master", json!({}));
     pass(&mut world, 79);
@@ -200,7 +205,7 @@ fn trap_w2_a_run_shows_in_lists_only_after_a_while() {
 }
 
 #[test]
-fn trap_w4_a_newer_run_may_cancel_the_one_that_goes_on() {
+fn trap_w4_new_run_may_cancel_the_running_one() {
     let twice = |concurrency| {
         let mut world = world(Rules { concurrency, ..brisk() });
         world.dispatch("master", json!({}));
@@ -212,7 +217,7 @@ fn trap_w4_a_newer_run_may_cancel_the_one_that_goes_on() {
 }
 
 #[test]
-fn trap_w8_the_run_may_be_red_while_the_service_goes_on_and_ends_well() {
+fn trap_w8_failed_run_may_leave_a_successful_rollout() {
     let mut world = deploying(Rules { waits_max: 30 * SECOND, ..brisk() });
     pass(&mut world, 60);
     assert_eq!(world.builds()[0].ended.map(|(_, conclusion)| conclusion.word()), Some("failure"));
@@ -223,7 +228,7 @@ fn trap_w8_the_run_may_be_red_while_the_service_goes_on_and_ends_well() {
 }
 
 #[test]
-fn trap_e1_three_failed_starts_bring_the_old_version_back_when_the_breaker_is_on() {
+fn trap_e1_breaker_rolls_back_after_three_failed_starts() {
     let mut world = deploying(Rules { breaker: Some(Breaker { rolls_back: true }), ..brisk() });
     pass(&mut world, 60);
     assert_eq!(rollout(&world).1, FIRST, "before anybody could migrate");
@@ -234,7 +239,7 @@ fn trap_e1_three_failed_starts_bring_the_old_version_back_when_the_breaker_is_on
 }
 
 #[test]
-fn trap_e2_tasks_that_run_and_then_end_count_as_failed() {
+fn trap_e2_counts_tasks_that_end_after_running() {
     let mut world = deploying(brisk());
     pass(&mut world, 40);
     let primary = world.service.deployments.last().expect("a deployment");
@@ -243,7 +248,7 @@ fn trap_e2_tasks_that_run_and_then_end_count_as_failed() {
 }
 
 #[test]
-fn trap_e4_tasks_that_never_run_are_tried_ever_more_slowly_up_to_27_minutes() {
+fn trap_e4_slows_down_retries_up_to_27_minutes() {
     let mut world = world(brisk());
     let revision = register(&mut world);
     world.set_revision(revision, "workflow");
@@ -263,7 +268,7 @@ fn trap_e4_tasks_that_never_run_are_tried_ever_more_slowly_up_to_27_minutes() {
 }
 
 #[test]
-fn trap_e4_tasks_that_ran_are_not_slowed_down() {
+fn trap_e4_keeps_the_pace_for_tasks_that_ran() {
     let mut world = deploying(brisk());
     pass(&mut world, 300);
     let failed = world.service.deployments.last().map_or(0, |primary| primary.failed);
@@ -271,7 +276,7 @@ fn trap_e4_tasks_that_ran_are_not_slowed_down() {
 }
 
 #[test]
-fn trap_e5_the_percentages_say_whether_the_old_version_keeps_all_its_servers() {
+fn trap_e5_percentages_decide_how_many_old_tasks_serve() {
     let serving = |minimum_percent, maximum_percent| {
         let mut world = deploying(Rules { minimum_percent, maximum_percent, ..brisk() });
         pass(&mut world, 40);
@@ -283,7 +288,7 @@ fn trap_e5_the_percentages_say_whether_the_old_version_keeps_all_its_servers() {
 }
 
 #[test]
-fn trap_e6_a_new_server_that_runs_for_seconds_and_a_lone_deployment_after_a_rollback_are_no_success() {
+fn trap_e6_brief_task_and_rollback_are_no_success() {
     let mut world = deploying(brisk());
     let has_run = (0..40).any(|_| {
         pass(&mut world, 1);
@@ -296,7 +301,7 @@ fn trap_e6_a_new_server_that_runs_for_seconds_and_a_lone_deployment_after_a_roll
 }
 
 #[test]
-fn trap_e7_e11_a_second_actor_starts_another_deployment_and_ours_is_superseded() {
+fn trap_e7_e11_second_deployment_supersedes_ours() {
     let mut world = deploying(brisk());
     let ours = world.service.deployments.last().map(|one| one.id.clone()).expect("ours");
     world.record.switch_on();
@@ -308,7 +313,7 @@ fn trap_e7_e11_a_second_actor_starts_another_deployment_and_ours_is_superseded()
 }
 
 #[test]
-fn trap_e9_a_stopped_task_and_its_reason_are_forgotten_after_an_hour() {
+fn trap_e9_forgets_a_stopped_task_after_an_hour() {
     let mut world = deploying(brisk());
     pass(&mut world, 20);
     let failed = world.service.tasks.iter().find(|task| task.exit == Some(1)).map(|task| task.id.clone()).expect("one");
@@ -319,7 +324,7 @@ fn trap_e9_a_stopped_task_and_its_reason_are_forgotten_after_an_hour() {
 }
 
 #[test]
-fn trap_l1_the_stream_of_a_line_names_its_task() {
+fn trap_l1_log_stream_names_its_task() {
     let mut world = deploying(brisk());
     pass(&mut world, 10);
     let streams: Vec<String> = world.service.tasks.iter().map(service::Task::stream).collect();
@@ -327,7 +332,7 @@ fn trap_l1_the_stream_of_a_line_names_its_task() {
 }
 
 #[test]
-fn trap_l2_a_line_may_be_readable_only_after_newer_ones() {
+fn trap_l2_line_may_arrive_after_newer_ones() {
     let mut world = world(Rules { log_lag: 70 * SECOND, ..Rules::default() });
     for number in 0..6 {
         world.log("ecs/web/1", number.to_string());
@@ -342,7 +347,7 @@ fn trap_l2_a_line_may_be_readable_only_after_newer_ones() {
 }
 
 #[test]
-fn trap_s3_m5_a_job_that_is_launched_again_starts_once_and_a_restart_leaves_no_result() {
+fn trap_s3_m5_repeated_launch_starts_once_and_reboot_loses_result() {
     let mut world = held_world(Rules::default());
     let script = "cd /opt/rally && ./run.sh";
     assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR, RUN), Put::New);
@@ -368,7 +373,7 @@ fn holder(run: &str) -> Holder {
     Holder { run, person: text(), computer: text(), version: text(), reason: text(), since, seen: None }
 }
 
-/// A world whose environment is held by [`RUN`].
+/// A World in which [`RUN`] owns the environment lock.
 fn held_world(rules: Rules) -> World {
     let mut world = world(rules);
     assert!(world.hold(&holder(RUN), None));
@@ -376,7 +381,7 @@ fn held_world(rules: Rules) -> World {
 }
 
 #[test]
-fn one_run_holds_the_environment_and_only_its_jobs_start() {
+fn only_the_lock_owner_starts_its_jobs() {
     let mut world = held_world(Rules::default());
     assert!(world.hold(&holder(RUN), None), "a repeat keeps it");
     assert!(!world.hold(&holder("run-2"), None), "it is held");
@@ -392,7 +397,7 @@ fn one_run_holds_the_environment_and_only_its_jobs_start() {
 }
 
 #[test]
-fn an_order_that_was_under_way_for_long_starts_nothing_after_its_time_nor_for_who_holds_no_more() {
+fn late_order_starts_nothing_after_expiry_or_on_another_machine() {
     let mut world = held_world(Rules::default());
     world.submit(FIRST_JOB, "./run.sh", "db", 10 * MINUTE, RUN);
     let machine = world.host.machine_id.clone();
@@ -408,7 +413,7 @@ const SECOND_JOB: &str = "rally.prod.migrate.2.1.0.a2";
 const HOUR: i64 = 60 * MINUTE;
 
 #[test]
-fn a_closed_gate_stays_closed_whatever_arrives_late_and_the_next_attempt_may_follow() {
+fn revoked_job_never_starts_but_the_next_attempt_does() {
     let mut world = held_world(Rules::default());
     assert!(world.revoke(FIRST_JOB, "outside"), "also of a job that is not there yet");
     assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR, RUN), Put::Revoked);
@@ -420,7 +425,7 @@ fn a_closed_gate_stays_closed_whatever_arrives_late_and_the_next_attempt_may_fol
 }
 
 #[test]
-fn a_job_is_not_started_after_its_time_nor_beside_another_one_of_its_mutex() {
+fn refuses_start_after_expiry_or_beside_the_same_mutex() {
     let mut world = held_world(Rules::default());
     world.submit(FIRST_JOB, "./run.sh", "db", MINUTE, RUN);
     assert_eq!(world.submit(SECOND_JOB, "./run.sh", "db", HOUR, RUN), Put::Unfinished, "the first may still start");
@@ -440,7 +445,7 @@ fn a_job_is_not_started_after_its_time_nor_beside_another_one_of_its_mutex() {
 }
 
 #[test]
-fn trap_m1_a_backup_may_end_with_0_and_leave_an_empty_file() {
+fn trap_m1_backup_may_exit_0_with_an_empty_file() {
     let mut world = held_world(Rules::default());
     (world.host.ends.bad_backups, world.host.ends.backup) = (1, 0);
     for job in ["a1", "a2"] {
@@ -455,7 +460,7 @@ fn trap_m1_a_backup_may_end_with_0_and_leave_an_empty_file() {
 }
 
 #[test]
-fn trap_m4_the_old_version_serves_on_the_new_schema_until_its_last_server_is_gone() {
+fn trap_m4_old_version_serves_on_the_new_schema() {
     let mut world = deploying(brisk());
     pass(&mut world, 20);
     migrate(&mut world);
@@ -466,7 +471,7 @@ fn trap_m4_the_old_version_serves_on_the_new_schema_until_its_last_server_is_gon
 }
 
 #[test]
-fn a_colleague_is_told_apart_from_the_app_in_the_record() {
+fn record_separates_a_colleague_from_the_app() {
     let mut world = world(Rules::default());
     world.record.switch_on();
     world.record.called_by(Caller::COLLEAGUE);

@@ -1,7 +1,7 @@
-//! What can go wrong while somebody practises: a small state machine for each of the ten troubles. Each happens once after
-//! it was switched on, at the moment at which it would in life, and leaves a way to a right end.
-//!
-//! Pure: it says when something is to happen; the effects stand where the thing itself is (builds, host, fronts).
+//! State machines of the ten troubles of practice. A trouble happens once after an operator
+//! switched it on, at its realistic moment, and leaves a way to a correct end.
+//! Pure: this file decides when a trouble happens. The effects are in the affected parts (builds,
+//! host, fronts).
 
 use std::collections::BTreeMap;
 
@@ -14,27 +14,28 @@ use super::{
     work::{HostEvent, Work},
 };
 
-/// When a doomed build ends, after its dispatch.
+/// Age at which a doomed build fails.
 const BUILD_FAILS_MS: i64 = 20 * MINUTE;
-/// How long nobody reaches the staging machine.
+/// Duration of a lost connection to the host.
 const CUT_MS: i64 = MINUTE;
-/// When the connection is lost, after the migration began.
+/// Time from the start of the migration to the loss of the connection.
 const CUT_AFTER_MS: i64 = 10 * SECOND;
-/// How long GitHub refuses the token.
+/// Time for which GitHub refuses the token.
 const REFUSED_MS: i64 = 2 * MINUTE;
-/// How long a developer needs to resolve the conflict, and the people who are called to finish a migration.
+/// Time that a developer needs to resolve the conflict.
 const RESOLVED_MS: i64 = 10 * MINUTE;
+/// Time that people need to finish a failed migration by hand.
 const REPAIRED_MS: i64 = 15 * MINUTE;
-/// The shortest time, in real seconds, that something lasts which a person has to see, whatever the speed.
+/// Shortest visible duration of a trouble, in real seconds at every clock speed.
 const SEEN_S: i64 = 8;
-/// Real time between the start of the migration and the loss of the connection, at least.
+/// Shortest real time from the start of the migration to the loss of the connection, in seconds.
 const BEFORE_CUT_S: i64 = 1;
-/// Spells that are kept.
+/// Number of spells kept.
 const SPELLS_MAX: usize = 100;
-/// A slow answer takes from 10 to 20 s of real time.
+/// Shortest slow answer, in real seconds. A slow answer takes 10 to 20 s.
 const SLOW_MIN_S: u64 = 10;
-/// Where the clock runs faster than time, a slow answer takes a third of it: twenty seconds are twenty minutes at 60 times
-/// the speed, and the backup of the release would grow too old over a dozen of them.
+/// Divisor of slow answers when the clock runs faster than real time. At speed 60, 20 s are 20
+/// virtual minutes; a dozen of them would make the backup of the release too old.
 const HASTE: u64 = 3;
 
 /// The troubles of a practice.
@@ -43,75 +44,75 @@ const HASTE: u64 = 3;
 pub struct Troubles {
     entries: BTreeMap<Trouble, Entry>,
     spells: Vec<Spell>,
-    /// A backup ended well and no build followed yet.
+    /// A backup succeeded and no build was dispatched since.
     is_backed_up: bool,
-    /// Slow answers so far.
+    /// Number of slow answers so far.
     slow: u64,
-    /// Virtual seconds per second; 0 where nobody watches.
+    /// Virtual seconds per real second; 0 in runs that no person watches.
     #[serde(skip)]
     pub(crate) speed: u32,
 }
 
-/// One trouble that was switched on once.
+/// A trouble that was switched on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     state: TroubleState,
     since_ms: i64,
-    /// Time into its step at which it is to happen, where a scenario says so.
+    /// Time into the step at which a scenario wants the trouble, in ms.
     after_ms: Option<i64>,
-    /// When it is to begin, once that is known.
+    /// Planned start, in ms since 1970.
     begins_ms: Option<i64>,
-    /// When it is over, once that is known.
+    /// Planned end, in ms since 1970.
     ends_ms: Option<i64>,
-    /// The piece of work that it will hit is under way.
+    /// The affected work is under way.
     is_bound: bool,
-    /// The one answer was lost.
+    /// The answer to one dispatch was lost.
     has_lost: bool,
 }
 
-/// One time that a trouble happened.
+/// One occurrence of a trouble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spell {
-    /// Which.
+    /// The trouble that happened.
     pub trouble: Trouble,
-    /// When it began.
+    /// Start, in ms since 1970.
     pub began_ms: i64,
-    /// When it was over.
+    /// End, in ms since 1970; `None` while the trouble lasts.
     pub ended_ms: Option<i64>,
 }
 
-/// How a piece of work on the host ends when a trouble hits it.
+/// Planned end of a job's work that a trouble affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fate {
-    /// Exit code.
+    /// Exit code of the script.
     pub exit: i32,
-    /// When, after its start, in ms.
+    /// Time from the start to the end, in ms.
     pub after_ms: i64,
 }
 
-/// What GitHub does with one request.
+/// How GitHub handles one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Answering {
-    /// It refuses the token.
+    /// GitHub refuses the token.
     pub is_refused: bool,
-    /// Real seconds until its answer.
+    /// Real seconds until the answer.
     pub after_s: u64,
-    /// The answer is lost after the request was taken.
+    /// GitHub accepts the request, and the answer is lost.
     pub is_lost: bool,
 }
 
-/// A request of GitHub's REST API, as far as a trouble cares.
+/// Kinds of GitHub requests that troubles distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The workflow is to be started.
+    /// Dispatch of the workflow.
     Dispatch,
-    /// Its runs are listed.
+    /// List of the workflow's runs.
     Runs,
-    /// Anything else.
+    /// Any other request.
     Other,
 }
 
-/// What a colleague does to the repository; done by whoever holds it.
+/// A colleague's act on the repository. The code that serves the repository carries it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Pushes a commit to the main branch that conflicts with the release branch.
@@ -123,7 +124,7 @@ pub enum Deed {
 }
 
 impl Troubles {
-    /// Each trouble with its state, and since when.
+    /// State of each trouble, and the time since it has this state, in ms since 1970.
     pub fn states(&self) -> impl Iterator<Item = (Trouble, TroubleState, Option<i64>)> {
         Trouble::ALL.into_iter().map(|trouble| match self.entries.get(&trouble) {
             Some(entry) if entry.state != TroubleState::Off => (trouble, entry.state, Some(entry.since_ms)),
@@ -131,13 +132,13 @@ impl Troubles {
         })
     }
 
-    /// Each time that one happened, oldest first.
+    /// Occurrences of all troubles, oldest first.
     #[must_use]
     pub fn spells(&self) -> &[Spell] {
         &self.spells
     }
 
-    /// Whether it was never switched on and never happened.
+    /// Whether the trouble was never switched on and never happened.
     #[must_use]
     pub fn is_untouched(&self, trouble: Trouble) -> bool {
         self.state(trouble) == TroubleState::Off && self.spells.iter().all(|spell| spell.trouble != trouble)
@@ -147,7 +148,7 @@ impl Troubles {
         self.entries.get(&trouble).map_or(TroubleState::Off, |entry| entry.state)
     }
 
-    /// Whether it goes on.
+    /// Whether the trouble lasts now.
     #[must_use]
     pub fn is_happening(&self, trouble: Trouble) -> bool {
         self.state(trouble) == TroubleState::Happening
@@ -157,12 +158,12 @@ impl Troubles {
         self.entries.get_mut(&trouble).filter(|entry| entry.state == TroubleState::Waiting)
     }
 
-    /// Virtual time that lasts at least `real_s` seconds before a person's eyes.
+    /// The duration `virtual_ms`, extended so that it lasts at least `real_s` real seconds.
     fn seen(&self, virtual_ms: i64, real_s: i64) -> i64 {
         virtual_ms.max(real_s * SECOND * i64::from(self.speed))
     }
 
-    /// Whether a due time has come.
+    /// Whether the planned end of a lasting trouble has passed.
     fn is_due(&self, trouble: Trouble, now: i64) -> bool {
         let entry = self.entries.get(&trouble).filter(|entry| entry.state == TroubleState::Happening);
         entry.and_then(|entry| entry.ends_ms).is_some_and(|at| now >= at)
@@ -191,14 +192,16 @@ impl Troubles {
         true
     }
 
-    /// Binds a waiting trouble to the work that begins now; answers its time into that work, or `otherwise`.
+    /// Binds a waiting trouble to work that begins now. Returns the time into that work, by default
+    /// `otherwise`.
     fn bind(&mut self, trouble: Trouble, otherwise: i64) -> Option<i64> {
         let entry = self.waiting(trouble).filter(|entry| !entry.is_bound)?;
         entry.is_bound = true;
         Some(entry.after_ms.unwrap_or(otherwise))
     }
 
-    /// The work that a trouble was bound to ended: it happened if `is_hit`, and waits for the next one otherwise.
+    /// Unbinds a trouble from work that ended. With `is_hit` the trouble happens; otherwise it
+    /// waits for the next work. Returns whether it happens.
     fn unbind(&mut self, trouble: Trouble, is_hit: bool, now: i64, lasts: Option<i64>) -> bool {
         let Some(entry) = self.waiting(trouble).filter(|entry| entry.is_bound) else { return false };
         entry.is_bound = false;
@@ -207,8 +210,8 @@ impl Troubles {
 }
 
 impl World {
-    /// Switches a trouble on, to happen once; or off, which ends one that goes on. `after_ms` is the time into its step.
-    /// Answers whether anything changed.
+    /// Switches a trouble on for one occurrence, or off, which also ends a lasting one. `after_ms`
+    /// is the time into the step. Returns whether the state changed.
     pub fn switch_trouble(&mut self, trouble: Trouble, is_on: bool, after_ms: Option<i64>) -> bool {
         let now = self.now_ms;
         let is_changed = match (self.troubles.state(trouble), is_on) {
@@ -232,7 +235,7 @@ impl World {
         is_changed
     }
 
-    /// Begins and ends what is due.
+    /// Starts and ends all troubles that are due.
     pub(crate) fn live_troubles(&mut self, now: i64) {
         if self.troubles.entries.is_empty() {
             return;
@@ -250,14 +253,14 @@ impl World {
             self.finish_migration();
         }
         for trouble in Trouble::ALL {
-            // A conflict is over once it is resolved in the repository.
+            // The resolution in the repository ends a conflict, not a time.
             if trouble != Trouble::MergeConflict && self.troubles.is_due(trouble, now) {
                 self.effects += u64::from(self.troubles.end(trouble, now));
             }
         }
     }
 
-    /// Every server that serves runs what was built from the main branch.
+    /// Whether every serving task runs the version built from the main branch.
     fn has_switched(&self) -> bool {
         let new = numbers(&self.main.version_value);
         let mut serving = self.service.healthy().peekable();
@@ -265,7 +268,7 @@ impl World {
         is_built && serving.peek().is_some() && serving.all(|task| self.version_of(task).as_deref() == Some(&new))
     }
 
-    /// The people who were called finish by hand what the migration left half done.
+    /// People finish a half-done migration by hand.
     fn finish_migration(&mut self) {
         if !std::mem::take(&mut self.is_half_migrated) {
             return;
@@ -275,7 +278,7 @@ impl World {
         self.record.by_itself(self.now_ms, Actor::Colleague, Op::SchemaChanged { from, to, complete: true });
     }
 
-    /// How a piece of work that begins now will end, when a trouble hits it.
+    /// Planned end of work that begins now; `None` when no trouble affects it.
     pub fn fate_of(&mut self, work: Work) -> Option<Fate> {
         let half = work.duration_ms() / 2;
         let (trouble, exit) = match work {
@@ -287,7 +290,7 @@ impl World {
         Some(Fate { exit, after_ms })
     }
 
-    /// What happens on the staging machine, for the troubles that hit it. Safe to be told twice.
+    /// Updates the troubles that affect the host. Idempotent.
     pub(crate) fn trouble_on_host(&mut self, event: HostEvent) {
         let now = self.now_ms;
         match event {
@@ -315,13 +318,13 @@ impl World {
         }
     }
 
-    /// When a build that is dispatched now is to fail, after its dispatch.
+    /// Age at which a build dispatched now fails; `None` when no trouble affects it.
     pub(crate) fn dooms_build(&mut self) -> Option<i64> {
         self.troubles.is_backed_up = false;
         self.troubles.bind(Trouble::BuildFails, BUILD_FAILS_MS)
     }
 
-    /// A doomed build has failed.
+    /// Ends the trouble of a doomed build that has failed.
     pub(crate) fn build_has_failed(&mut self) {
         let now = self.now_ms;
         if self.troubles.unbind(Trouble::BuildFails, true, now, None) {
@@ -330,7 +333,7 @@ impl World {
         }
     }
 
-    /// Whether the image that is pushed now does not arrive.
+    /// Whether the image that is pushed now gets lost.
     pub(crate) fn loses_this_image(&mut self) -> bool {
         let now = self.now_ms;
         let is_lost = self.troubles.begin(Trouble::ImageMissing, now, None);
@@ -338,7 +341,8 @@ impl World {
         is_lost && self.troubles.end(Trouble::ImageMissing, now)
     }
 
-    /// A request with GitHub's token arrives, over REST (`Some`) or by git.
+    /// Decides the answer to a request with GitHub's token. `Some` is a REST request, `None` is
+    /// git.
     pub fn github_asked(&mut self, asked: Option<Asked>) -> Answering {
         if self.troubles.entries.is_empty() {
             return Answering::default();
@@ -367,7 +371,7 @@ impl World {
                 }
                 Answering { is_refused: false, after_s, is_lost: true }
             }
-            // The app finds its build in this list: from here on GitHub is itself again.
+            // The app finds its build in this list, so the trouble ends here.
             Asked::Runs if has_lost => {
                 self.effects += u64::from(self.troubles.end(late, now));
                 Answering { after_s, ..Answering::default() }
@@ -376,7 +380,8 @@ impl World {
         }
     }
 
-    /// What a colleague has to do to the repository now. `is_read` is the moment before the app reads it.
+    /// Acts that colleagues must carry out on the repository now. `is_read` says that the app is
+    /// about to read it.
     #[must_use]
     pub fn deeds(&self, is_read: bool) -> Vec<Deed> {
         let is_waiting = |trouble| self.troubles.state(trouble) == TroubleState::Waiting;
@@ -393,7 +398,7 @@ impl World {
         deeds
     }
 
-    /// A colleague has done it.
+    /// Notes that a colleague carried the act out.
     pub fn deed_done(&mut self, deed: Deed) {
         let now = self.now_ms;
         self.effects += 1;

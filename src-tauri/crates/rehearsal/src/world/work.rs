@@ -1,19 +1,19 @@
-//! Work on the production database: how long it takes and what it prints. Runs nothing.
+//! Duration and output of backup and migration. This file runs nothing.
 
 use serde::{Deserialize, Serialize};
 
-/// A piece of work on the database.
+/// Kind of work that a script does on the production database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Work {
-    /// `backupRallyPROD.sh`.
+    /// The script `backupRallyPROD.sh`.
     Backup,
-    /// `rally-migrate`.
+    /// The script `rally-migrate`.
     Migration,
 }
 
 impl Work {
-    /// By the name that a script of the pretend machine asks with.
+    /// Parses the name that a script of the simulated host sends.
     #[cfg(feature = "fronts")]
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
@@ -23,7 +23,7 @@ impl Work {
         }
     }
 
-    /// How long it takes, in virtual ms: about 8 and 3 minutes (runbook).
+    /// Duration in virtual ms: about 8 and 3 minutes (runbook).
     #[must_use]
     pub fn duration_ms(self) -> i64 {
         match self {
@@ -32,7 +32,7 @@ impl Work {
         }
     }
 
-    /// The last line of work that fails with this code (a disk that is full is 1, a statement that is refused 3).
+    /// Last output line of work that fails. Exit code 1 is a full disk, 3 a refused statement.
     #[must_use]
     pub fn complaint(self, exit: i32) -> &'static str {
         match (self, exit) {
@@ -45,7 +45,7 @@ impl Work {
         }
     }
 
-    /// Its output, each line with the part of the duration (in thousandths) after which it appears.
+    /// Output lines, each with its time in thousandths of the duration.
     pub(crate) fn lines(self) -> &'static [(i64, &'static str)] {
         match self {
             Self::Backup => &[
@@ -73,11 +73,11 @@ impl Work {
     }
 }
 
-/// What the World learns of the host.
+/// Event on the host that the World must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostEvent {
-    /// A piece of work began. Told again after a restart of the process, with its first time.
+    /// Work began. Reported again, with its first time, after the process restarts.
     Started(Work),
-    /// It ended with this exit code; 137 when its script was killed.
+    /// Work ended with this exit code; 137 for a killed script.
     Ended(Work, i32),
 }

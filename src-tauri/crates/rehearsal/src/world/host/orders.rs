@@ -1,4 +1,4 @@
-//! What the staging machine does with an order that reaches it, and what a restart makes of what runs there.
+//! Effects of orders that reach the host, and of its restart.
 
 use greenlight_types::Holder;
 
@@ -11,7 +11,7 @@ use super::{
     DUMP_BYTES, Dump, Host, Job, Packet, Put, SIGHUP,
 };
 
-/// Name of a piece of work in the record.
+/// Name of the work in the record.
 fn name(work: Work) -> &'static str {
     match work {
         Work::Backup => "backup",
@@ -20,7 +20,7 @@ fn name(work: Work) -> &'static str {
 }
 
 impl World {
-    /// Puts a job on the machine: `None` when it is new, else whether it is the same (the first submit wins).
+    /// Puts a job on the host. The first submit of an id wins.
     pub fn submit(&mut self, id: &str, script: &str, mutex: &str, starts_within_ms: i64, run: &str) -> Put {
         let put = match self.host.jobs.get(id) {
             Some(job) if job.revoked.is_some() => Put::Revoked,
@@ -51,7 +51,8 @@ impl World {
         put
     }
 
-    /// Closes the gate of a job for ever; whether it had not started before.
+    /// Revokes a job for good, also one that is not on the host yet. Returns whether it never
+    /// started.
     pub fn revoke(&mut self, id: &str, why: &str) -> bool {
         let job = self.host.jobs.entry(id.to_owned()).or_default();
         let is_won = job.started_ms.is_none();
@@ -64,7 +65,8 @@ impl World {
         is_won
     }
 
-    /// Takes the environment for a run when `from` still holds it; whether the run holds it afterwards.
+    /// Acquires the environment lock for a run if `from` is its owner. Returns whether the run owns
+    /// the lock afterwards.
     pub fn hold(&mut self, taken: &Holder, from: Option<&str>) -> bool {
         let now = self.host.holder.as_ref().map(|holder| holder.run.0.as_str());
         let is_ours = now == Some(taken.run.0.as_str());
@@ -78,7 +80,7 @@ impl World {
         is_won
     }
 
-    /// Gives the environment back, when that run holds it.
+    /// Releases the environment lock if the run owns it.
     pub fn leave(&mut self, run: &str) {
         let is_held = self.host.is_held_by(run);
         let refused = (!is_held).then(|| "not held".to_owned());
@@ -89,7 +91,8 @@ impl World {
         }
     }
 
-    /// Puts another machine at the same address, with the same host key, as a copy of an image has it: it knows of no job.
+    /// Puts a copy of the host's image at its address. The copy has the same host key, another
+    /// machine id, no jobs and no lock.
     pub fn replace_host(&mut self) {
         self.reboot();
         let fresh = Host::prepared_for(&self.host.migrates_to, self.now_ms);
@@ -101,8 +104,8 @@ impl World {
         self.record.by_itself(self.now_ms, Actor::Host, op);
     }
 
-    /// Starts a job unless it started before, while that run holds the environment: one gate, however often it is asked
-    /// (INV-D2). Whether it was held.
+    /// Starts a job at most once, if the run owns the environment lock (INV-D2). Returns whether it
+    /// owns the lock.
     pub fn launch(&mut self, id: &str, run: &str) -> bool {
         let is_held = self.host.is_held_by(run);
         let refused = (!is_held).then(|| "not held".to_owned());
@@ -135,7 +138,7 @@ impl World {
         }
     }
 
-    /// Restarts the machine: whatever ran has no result.
+    /// Restarts the host. Running scripts leave no result.
     pub fn reboot(&mut self) {
         self.host.boot += 1;
         self.effects += 1;
@@ -151,7 +154,7 @@ impl World {
         }
     }
 
-    /// The app has ended. Only a machine that hangs up takes note of it: what ran there ends by SIGHUP.
+    /// Ends all running scripts by SIGHUP if the host hangs up when the app ends.
     pub fn app_ended(&mut self) {
         if !self.host.hangs_up {
             return;
@@ -169,7 +172,7 @@ impl World {
         }
     }
 
-    /// An order that arrives at that time, whoever answers there by then.
+    /// Delivers an order at `at_ms`. Another machine at the address drops it.
     pub fn delay(&mut self, packet: Packet, machine_id: &str, at_ms: i64) {
         self.host.under_way.push((at_ms, machine_id.to_owned(), packet));
         self.changed();
@@ -195,7 +198,7 @@ impl World {
         self.record.called_by(before);
     }
 
-    /// Delivers the orders and ends the scripts that are due.
+    /// Delivers due orders and ends due scripts.
     pub(crate) fn live_host(&mut self) {
         self.deliver();
         let now = self.now_ms;

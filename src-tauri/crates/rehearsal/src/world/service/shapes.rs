@@ -1,29 +1,29 @@
-//! Tasks and deployments as ECS describes them, and its words for their states. No rule is here.
+//! Tasks and deployments in the words of ECS. This file holds no rules.
 
 use serde::{Deserialize, Serialize};
 
-/// A task.
+/// A task of the service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Task {
-    /// The last part of its ARN.
+    /// Last part of the task's ARN.
     pub id: String,
-    /// Revision.
+    /// Revision of the task definition.
     pub revision: u32,
-    /// Deployment that started it.
+    /// Id of the deployment that started the task.
     pub deployment: String,
-    /// When it was created.
+    /// Time of creation, in ms since 1970.
     pub created_ms: i64,
-    /// State.
+    /// Current state of the task.
     pub status: Status,
-    /// When it ends, once it was told to.
+    /// Planned end after a stop request, in ms since 1970.
     pub stops_at: Option<i64>,
-    /// When it ended.
+    /// Actual end, in ms since 1970.
     pub stopped_ms: Option<i64>,
-    /// Why, in AWS's words.
+    /// Reason of the end, as AWS words it.
     pub reason: String,
-    /// Exit code of its container.
+    /// Exit code of the container.
     pub exit: Option<i32>,
-    /// Digest of the image that it pulled.
+    /// Digest of the pulled image.
     #[serde(default)]
     pub digest: Option<String>,
 }
@@ -31,26 +31,27 @@ pub struct Task {
 /// State of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
-    /// A place is looked for.
+    /// ECS looks for capacity.
     Provisioning,
-    /// Its image is pulled.
+    /// ECS pulls the image.
     Pending,
-    /// Its program starts.
+    /// The program starts.
     Running,
-    /// It serves.
+    /// The task serves.
     Healthy,
-    /// It ended.
+    /// The task ended.
     Stopped,
 }
 
 impl Task {
-    /// `prefix/container/taskId`.
+    /// Name of the log stream: `prefix/container/taskId`.
     #[must_use]
     pub fn stream(&self) -> String {
         format!("ecs/{}/{}", crate::world::CONTAINER, self.id)
     }
 
-    /// `lastStatus` and `healthStatus` in ECS's words. Without a health check ECS says `UNKNOWN` for ever.
+    /// `lastStatus` and `healthStatus` in ECS's words. Without a health check `healthStatus` is
+    /// always `UNKNOWN`.
     #[must_use]
     pub fn words(&self, has_health_check: bool) -> (&'static str, &'static str) {
         match self.status {
@@ -63,13 +64,13 @@ impl Task {
         }
     }
 
-    /// Whether ECS counts it as running.
+    /// Whether ECS counts the task as running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         matches!(self.status, Status::Running | Status::Healthy)
     }
 
-    /// Whether ECS counts it as pending.
+    /// Whether ECS counts the task as pending.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         matches!(self.status, Status::Provisioning | Status::Pending)
@@ -79,17 +80,17 @@ impl Task {
 /// `rolloutState` of a deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rollout {
-    /// Under way.
+    /// The rollout goes on.
     #[default]
     InProgress,
-    /// Every task is there and well.
+    /// All tasks are healthy, and no old one is left.
     Completed,
-    /// The breaker gave it up.
+    /// The circuit breaker gave the deployment up.
     Failed,
 }
 
 impl Rollout {
-    /// ECS's word.
+    /// ECS's word for the state.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -100,32 +101,32 @@ impl Rollout {
     }
 }
 
-/// A deployment.
+/// A deployment of the service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Deployment {
-    /// `ecs-svc/…`.
+    /// Id of the deployment: `ecs-svc/…`.
     pub id: String,
-    /// Revision.
+    /// Revision of the task definition.
     pub revision: u32,
-    /// When it was created.
+    /// Time of creation, in ms since 1970.
     pub created_ms: i64,
-    /// Failed tasks in all.
+    /// Total number of failed tasks.
     pub failed: u32,
-    /// Failed tasks since the last healthy one: what the breaker counts.
+    /// Failed tasks since the last healthy one; the circuit breaker counts these.
     #[serde(default)]
     pub failed_in_a_row: u32,
-    /// Tasks since the last one that reached RUNNING: what the back-off counts.
+    /// Failed tasks since the last one that reached RUNNING; the back-off counts these.
     #[serde(default)]
     pub never_ran_in_a_row: u32,
-    /// Its next task starts then.
+    /// Earliest start of the next task, in ms since 1970.
     pub next_start_ms: i64,
-    /// How far it is.
+    /// State of the rollout.
     #[serde(default)]
     pub rollout: Rollout,
-    /// Why, in AWS's words.
+    /// Reason of the state, as AWS words it.
     #[serde(default)]
     pub reason: String,
-    /// Digest that its tag led to when its first task was pulled (TRAP-T6).
+    /// Digest that the tag resolved to at the first pull (TRAP-T6).
     #[serde(default)]
     pub digest: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Each trouble by itself, on a World without fronts.
+//! Tests of each single trouble, on a World without fronts.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn to(world: &mut World, minutes: i64) {
 }
 
 #[test]
-fn nothing_goes_wrong_that_nobody_switched_on() {
+fn no_trouble_happens_before_it_is_switched_on() {
     let mut world = world();
     world.dispatch("master", json!({}));
     to(&mut world, 30);
@@ -45,7 +45,7 @@ fn nothing_goes_wrong_that_nobody_switched_on() {
 }
 
 #[test]
-fn a_doomed_build_ends_red_at_minute_20_and_leaves_no_image_and_the_next_one_is_well() {
+fn doomed_build_fails_at_minute_20_and_the_next_succeeds() {
     let mut world = with(Trouble::BuildFails);
     world.dispatch("master", json!({}));
     to(&mut world, 19);
@@ -62,7 +62,7 @@ fn a_doomed_build_ends_red_at_minute_20_and_leaves_no_image_and_the_next_one_is_
 }
 
 #[test]
-fn a_build_that_loses_its_image_ends_green_and_the_service_is_left_alone() {
+fn build_without_image_succeeds_and_deploys_nothing() {
     let mut world = with(Trouble::ImageMissing);
     world.dispatch("master", json!({}));
     to(&mut world, 30);
@@ -73,7 +73,7 @@ fn a_build_that_loses_its_image_ends_green_and_the_service_is_left_alone() {
 }
 
 #[test]
-fn a_full_disk_ends_one_backup_and_has_room_for_the_next() {
+fn full_disk_fails_only_one_backup() {
     let mut world = with(Trouble::BackupDiskFull);
     assert_eq!(world.fate_of(Work::Backup), Some(Fate { exit: 1, after_ms: 4 * MINUTE }));
     world.on_host(HostEvent::Started(Work::Backup));
@@ -86,7 +86,7 @@ fn a_full_disk_ends_one_backup_and_has_room_for_the_next() {
 }
 
 #[test]
-fn a_migration_that_failed_leaves_half_a_schema_until_the_people_who_are_called_finish_it() {
+fn failed_migration_leaves_half_a_schema_until_people_finish_it() {
     let mut world = with(Trouble::MigrationFailsHalfWay);
     assert_eq!(world.fate_of(Work::Migration).map(|fate| fate.exit), Some(3));
     world.on_host(HostEvent::Ended(Work::Migration, 3));
@@ -99,7 +99,7 @@ fn a_migration_that_failed_leaves_half_a_schema_until_the_people_who_are_called_
 }
 
 #[test]
-fn the_connection_is_lost_after_the_migration_began_and_comes_back() {
+fn connection_is_lost_during_the_migration_and_returns() {
     let mut world = with(Trouble::ConnectionLostInMigration);
     let is_cut = |world: &World| world.troubles.is_happening(Trouble::ConnectionLostInMigration);
     world.on_host(HostEvent::Started(Work::Backup));
@@ -114,7 +114,7 @@ fn the_connection_is_lost_after_the_migration_began_and_comes_back() {
 }
 
 #[test]
-fn what_a_person_has_to_see_lasts_some_seconds_at_every_speed() {
+fn visible_trouble_lasts_some_seconds_at_every_speed() {
     let mut world = with(Trouble::TokenExpires);
     world.troubles.speed = 60;
     assert!(world.github_asked(None).is_refused);
@@ -125,7 +125,7 @@ fn what_a_person_has_to_see_lasts_some_seconds_at_every_speed() {
 }
 
 #[test]
-fn a_renewed_sign_in_ends_the_refusals_at_once() {
+fn renewed_token_ends_the_refusals_at_once() {
     let mut world = with(Trouble::TokenExpires);
     assert!(world.github_asked(None).is_refused);
     assert!(world.switch_trouble(Trouble::TokenExpires, false, None));
@@ -134,7 +134,7 @@ fn a_renewed_sign_in_ends_the_refusals_at_once() {
 }
 
 #[test]
-fn one_answer_of_a_slow_github_is_lost_and_the_list_that_shows_the_build_ends_it() {
+fn slow_github_loses_one_answer_until_runs_are_listed() {
     let mut world = with(Trouble::GithubAnswersLate);
     let slow = world.github_asked(Some(Asked::Other));
     assert!((10..=20).contains(&slow.after_s) && !slow.is_lost, "{slow:?}");
@@ -146,7 +146,7 @@ fn one_answer_of_a_slow_github_is_lost_and_the_list_that_shows_the_build_ends_it
 }
 
 #[test]
-fn a_conflict_is_pushed_before_the_app_reads_and_resolved_after_a_while() {
+fn conflict_appears_before_the_read_and_gets_resolved() {
     let mut world = with(Trouble::MergeConflict);
     assert!(world.deeds(false).is_empty());
     assert_eq!(world.deeds(true), [Deed::Conflict]);
@@ -160,7 +160,7 @@ fn a_conflict_is_pushed_before_the_app_reads_and_resolved_after_a_while() {
 }
 
 #[test]
-fn the_main_branch_moves_on_between_backup_and_build() {
+fn main_moves_between_backup_and_build() {
     let mut world = with(Trouble::MainMovedOn);
     assert!(world.deeds(true).is_empty());
     world.on_host(HostEvent::Ended(Work::Backup, 0));
@@ -171,7 +171,7 @@ fn the_main_branch_moves_on_between_backup_and_build() {
 }
 
 #[test]
-fn the_site_shows_something_wrong_once_every_server_has_switched() {
+fn site_check_fails_once_all_servers_have_switched() {
     let mut world = with(Trouble::SiteCheckFails);
     let text = serde_json::to_string(&world.definitions[0]).unwrap();
     let ours = text.replace("RALLY-V2_0_1_11-RELEASE", "RALLY-V2_1_0_0-RELEASE");
@@ -189,7 +189,7 @@ fn the_site_shows_something_wrong_once_every_server_has_switched() {
 }
 
 #[test]
-fn a_kept_state_remembers_every_trouble() {
+fn saved_state_keeps_every_trouble() {
     let mut world = with(Trouble::TokenExpires);
     world.switch_trouble(Trouble::BuildFails, true, Some(7 * MINUTE));
     world.github_asked(None);
