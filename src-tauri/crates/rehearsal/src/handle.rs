@@ -1,5 +1,6 @@
-//! The app's end of the pretend production: finds the process that serves it or starts one, and says where everything
-//! is. It makes the only profile and credentials that practice uses.
+//! Client side of the simulator process: finds or starts the process that serves a folder, and
+//! knows its addresses.
+//! It makes the only profile and credentials that practice uses.
 
 use std::{
     collections::BTreeMap,
@@ -24,64 +25,64 @@ use crate::{
     profile::{fill, filled},
 };
 
-/// How long a process may take until it serves.
+/// Longest time from the start of a process until it serves.
 const START_MAX: Duration = Duration::from_secs(30);
-/// Time between two looks for its handle.
+/// Time between two attempts to attach to the process.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Bytes of its log that an error shows.
+/// Bytes at the end of the process's log that an error shows.
 const LOG_TAIL: usize = 2_000;
 
-/// Where the fronts listen, all on 127.0.0.1.
+/// Ports of the fronts, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PortNumbers {
-    /// Ping, speed, stop.
+    /// Control front: ping, speed, troubles, stop.
     pub control: u16,
-    /// Smart-HTTP git.
+    /// Git over smart HTTP.
     pub git: u16,
-    /// GitHub REST.
+    /// GitHub's REST API.
     pub github: u16,
-    /// AWS JSON.
+    /// JSON protocol of AWS.
     pub aws: u16,
-    /// The site.
+    /// Pages of the site.
     pub site: u16,
-    /// SSH.
+    /// SSH to the host.
     pub ssh: u16,
 }
 
-/// What the process writes about itself, readable for its owner only.
+/// Description that the process writes about itself, readable for its owner only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HandleFile {
-    /// Its process id.
+    /// Process id of the server.
     pub pid: u32,
-    /// When it started, in real time.
+    /// Start of the process, in real time.
     pub started: Timestamp,
-    /// When the virtual clock began, in virtual time.
+    /// Start of the virtual clock, in virtual time.
     pub origin: Timestamp,
-    /// Speed at its start; the clock file has the one in force.
+    /// Speed at the start of the process. The clock file has the current speed.
     pub speed: u32,
-    /// Ports.
+    /// Ports of all fronts.
     pub ports: PortNumbers,
     /// Token of the control front.
     pub control_token: String,
     /// Token for git and GitHub.
     pub github_token: String,
-    /// AWS key id.
+    /// Access key id for AWS.
     pub aws_key_id: String,
-    /// AWS secret.
+    /// Secret access key for AWS.
     pub aws_secret: String,
-    /// `owner/name`.
+    /// Name of the repository: `owner/name`.
     pub repository: String,
-    /// Private key for the staging machine.
+    /// File with the private key for the host.
     pub staging_key: PathBuf,
-    /// `SHA256:…` of the staging machine.
+    /// Fingerprint of the host: `SHA256:…`.
     pub fingerprint: String,
-    /// Folder of the staging machine.
+    /// Folder of the host's files.
     pub host_root: PathBuf,
 }
 
-/// A pretend production that is being served.
+/// A running simulator process.
 #[derive(Clone, Debug)]
 pub struct Handle {
     file: HandleFile,
@@ -89,10 +90,10 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Name of the file in the private folder.
+    /// Name of the handle file in the private folder.
     pub const FILE: &'static str = "handle.json";
 
-    /// The process that serves this folder, if one lives and answers.
+    /// The process that serves this folder; `None` when none lives and answers.
     pub async fn attach(private_dir: &Path) -> Option<Self> {
         let text = fs_err::read_to_string(private_dir.join(Self::FILE)).ok()?;
         let file: HandleFile = serde_json::from_str(&text).ok()?;
@@ -104,12 +105,15 @@ impl Handle {
         Some(Self { file, host })
     }
 
-    /// Attaches to the process that serves this folder, or starts `exe hidden_args…` in a session of its own and waits
-    /// until it serves. The started process has to call [`crate::process::serve`] on the same folder, and has its speed
-    /// from its arguments: whoever starts it may end before it serves. A living one keeps the speed that somebody chose.
+    /// Attaches to the process that serves this folder. Without one, starts `exe hidden_args…` in a
+    /// session of its own and waits until it serves.
+    /// The started process must call [`crate::process::serve`] on the same folder. It gets its
+    /// speed from its arguments, because its parent may end before it serves. A running process
+    /// keeps its speed.
     ///
     /// # Errors
-    /// When the process does not start or does not serve in time; the message has the end of its log.
+    /// When the process does not start or does not serve in time. The message has the end of its
+    /// log.
     pub async fn attach_or_start(private_dir: &Path, exe: &Path, hidden_args: &[OsString]) -> io::Result<Self> {
         if let Some(handle) = Self::attach(private_dir).await {
             return Ok(handle);
@@ -122,7 +126,8 @@ impl Handle {
             if let Some(handle) = Self::attach(private_dir).await {
                 return Ok(handle);
             }
-            // A second window may have started one at the same moment; then ours ends and the other one answers.
+            // A second window may have started a process at the same time. Then ours ends and the
+            // other one answers.
             let has_ended = child.try_wait()?.is_some();
             if Instant::now() > deadline {
                 let state = if has_ended { "ended" } else { "does not serve" };
@@ -132,21 +137,21 @@ impl Handle {
         }
     }
 
-    /// What the process wrote about itself.
+    /// Description that the process wrote about itself.
     #[must_use]
     pub fn file(&self) -> &HandleFile {
         &self.file
     }
 
-    /// The virtual clock, following the process.
+    /// The virtual clock of the process, as a follower.
     ///
     /// # Errors
-    /// When the clock file is gone.
+    /// When the clock file is missing.
     pub fn clock(&self) -> io::Result<VirtualClock> {
         VirtualClock::follow(&self.host.clock_file())
     }
 
-    /// Changes the speed.
+    /// Changes the speed of the virtual clock.
     ///
     /// # Errors
     /// When the process does not answer.
@@ -154,35 +159,35 @@ impl Handle {
         self.control("POST", "/speed", &format!("{{\"speed\":{speed}}}")).await.map(drop)
     }
 
-    /// The troubles, and each time that one happened.
+    /// States and occurrences of all troubles.
     ///
     /// # Errors
-    /// When the process does not answer, or not in words that are known.
+    /// When the process does not answer, or its answer cannot be decoded.
     pub async fn troubles(&self) -> io::Result<Told> {
         Ok(serde_json::from_str(&self.control("GET", "/troubles", "").await?)?)
     }
 
-    /// Switches a trouble; answers how all of them are then.
+    /// Switches a trouble. Returns the states of all troubles afterwards.
     ///
     /// # Errors
-    /// When the process does not answer, or not in words that are known.
+    /// When the process does not answer, or its answer cannot be decoded.
     pub async fn switch(&self, wanted: &Switch) -> io::Result<Told> {
         let body = serde_json::to_string(wanted)?;
         Ok(serde_json::from_str(&self.control("POST", "/trouble", &body).await?)?)
     }
 
-    /// Tells the process that a client is there.
+    /// Tells the process that a client is present.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the process does not answer.
     pub async fn keep_alive(&self) -> io::Result<()> {
         self.control("GET", "/alive", "").await.map(drop)
     }
 
-    /// Ends the process and everything on the pretend host.
+    /// Ends the process and all processes of the simulated host.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the process does not answer.
     pub async fn stop(&self) -> io::Result<()> {
         self.control("POST", "/stop", "").await.map(drop)
     }
@@ -191,7 +196,7 @@ impl Handle {
         control::call(self.file.ports.control, &self.file.control_token, method, path, body).await
     }
 
-    /// The credentials of practice.
+    /// Credentials that the simulator accepts.
     #[must_use]
     pub fn credentials(&self) -> Vec<Credential> {
         vec![
@@ -205,8 +210,9 @@ impl Handle {
         ]
     }
 
-    /// The profile of practice: names as in the real one, every open value filled in, every place and page on
-    /// loopback or in the private folder, so that no button of a practice run leads to production.
+    /// Profile of practice. It has the names of the real profile and a value for every open name.
+    /// All addresses are on loopback and all paths in the private folder, so no button of a
+    /// practice run reaches production.
     #[must_use]
     pub fn practice_profile(&self, rally: &Profile) -> Profile {
         let mut profile = filled(rally);
@@ -254,10 +260,10 @@ impl Handle {
     }
 }
 
-/// Makes the private folder, closed to everybody else.
+/// Makes the private folder, accessible to its owner only.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When the folder cannot be made.
 pub fn make_private(folder: &Path) -> io::Result<()> {
     fs_err::create_dir_all(folder)?;
     #[cfg(unix)]
@@ -268,7 +274,7 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the process so that the end of the window, or of its terminal, does not end it.
+/// Starts the process in a session of its own, so that it outlives the window and its terminal.
 fn start(exe: &Path, hidden_args: &[OsString], log: &Path) -> io::Result<Child> {
     let setsid = Path::new("/usr/bin/setsid");
     let mut command = if setsid.exists() {

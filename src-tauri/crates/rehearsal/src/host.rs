@@ -1,7 +1,6 @@
-//! The pretend staging machine as a folder: homes, scripts, programs, and a mailbox to the World.
-//!
-//! The scripts are real and are run by a real shell; only how long they take and what the database does is asked of
-//! the World's process through files in `.world`. This module starts nothing and knows no network.
+//! The simulated host as a folder: home directory, scripts, programs, and a mailbox to the World.
+//! A real shell runs the scripts. They ask the World's process through files in `.world` for
+//! durations and for the effect on the database. This module starts no script and uses no network.
 
 pub mod guard;
 pub mod jobs;
@@ -15,29 +14,30 @@ use std::{
 
 use crate::files;
 
-/// The login user of the staging machine.
+/// Login user of the host.
 pub const USER: &str = "ec2-user";
 
-/// The name that `hostname` answers.
+/// Output of `hostname` on the host.
 pub const HOST_NAME: &str = "rally-staging";
 
-/// Name of the variable that marks every process of the pretend host; the end of the practice is found by it.
+/// Environment variable that marks every process of the simulated host. The end of practice finds
+/// the processes by it.
 pub const MARK: &str = "GREENLIGHT_PRETEND_HOST";
 
 /// MiB of random bytes in a dump.
 pub const DUMP_MIB: u32 = 12;
 
-/// The folder of the pretend staging machine.
+/// Folder of the simulated host.
 #[derive(Clone, Debug)]
 pub struct Host {
     root: PathBuf,
 }
 
 impl Host {
-    /// Lays the folder out, or puts back what is missing in one that was laid out before. Dumps and jobs stay.
+    /// Creates the folder, or adds missing parts to an existing one. Dumps and jobs stay.
     ///
     /// # Errors
-    /// When the folder cannot be written, or its name has characters that a shell would read.
+    /// When the folder cannot be written, or its name has characters with a meaning for a shell.
     pub fn prepare(root: &Path) -> io::Result<Self> {
         fs_err::create_dir_all(root)?;
         let root = root.canonicalize()?;
@@ -64,13 +64,13 @@ impl Host {
         Ok(host)
     }
 
-    /// The names of a host folder that another process prepared; writes nothing.
+    /// Paths in the folder of a host that another process prepared. Writes nothing.
     #[must_use]
     pub fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// The folder itself, links resolved.
+    /// Root folder, with links resolved if [`Self::prepare`] made this value.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -100,7 +100,7 @@ impl Host {
         self.home().join("migrate")
     }
 
-    /// What the migration reads.
+    /// Configuration file of the migration.
     #[must_use]
     pub fn migration_config(&self) -> PathBuf {
         self.migration_folder().join("application-prod.properties")
@@ -112,19 +112,19 @@ impl Host {
         self.root.join(".world/clock")
     }
 
-    /// What the database says of itself, for who asks on this machine.
+    /// File with the database's line about itself, for probes on this host.
     #[must_use]
     pub fn database_file(&self) -> PathBuf {
         self.root.join(".world/database")
     }
 
-    /// File with the process id of the World's process.
+    /// File with the id of the World's process.
     #[must_use]
     pub fn pid_file(&self) -> PathBuf {
         self.root.join(".world/pid")
     }
 
-    /// Where scripts leave their requests to the World.
+    /// Folder for requests of scripts to the World.
     #[must_use]
     pub fn mailbox(&self) -> PathBuf {
         self.root.join(".world/requests")
@@ -134,7 +134,7 @@ impl Host {
         self.root.join("shims")
     }
 
-    /// The whole environment of a command on this host.
+    /// Complete environment of a command on this host.
     #[must_use]
     pub fn environment(&self) -> BTreeMap<String, String> {
         let home = self.home().to_string_lossy().into_owned();
@@ -164,7 +164,7 @@ impl Host {
         Ok(())
     }
 
-    /// The dump of the last release: there from the start, so that a stale file is never taken for this run's backup.
+    /// Writes the dump of the last release. The app must not take this stale file for its backup.
     fn write_old_dump(&self) -> io::Result<()> {
         let old = self.dump_folder().join("rally-2025-03-14T0410.dump");
         if old.exists() {
@@ -176,7 +176,8 @@ impl Host {
         file.file().set_modified(at)
     }
 
-    /// The processes of this host that still live, by the mark in their environment; Linux only, elsewhere none.
+    /// Living processes of this host, found by [`MARK`] in their environment. Empty on systems
+    /// without `/proc`.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
         let mark = format!("{MARK}={}", self.root.display()).into_bytes();
@@ -191,9 +192,9 @@ impl Host {
             .collect()
     }
 
-    /// Ends every process of this host, as if it were switched off.
+    /// Kills every process of this host, like a power cut.
     pub fn switch_off(&self) {
-        // Scripts start programs while they are being ended; a few rounds find them all.
+        // Scripts start programs while they are being killed. A few rounds find them all.
         for _ in 0..5 {
             let living = self.processes();
             if living.is_empty() {
@@ -206,7 +207,8 @@ impl Host {
     }
 }
 
-/// Sends SIGKILL to a process id, or to a group when it starts with `-`. An id that is gone is no error.
+/// Sends SIGKILL to a process id, or to a process group when `target` starts with `-`. A missing
+/// process is no error.
 pub fn kill(target: &str) {
     let ended = std::process::Command::new("/bin/sh")
         .args(["-c", "kill -9 \"$1\" 2>/dev/null", "sh", target])
@@ -219,13 +221,13 @@ pub fn kill(target: &str) {
     }
 }
 
-/// Whether a process id lives. Where that cannot be seen, it counts as living.
+/// Whether a process lives. Without `/proc` the answer is `true`.
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {
     if !Path::new("/proc/self").exists() {
         return true;
     }
-    // A zombie has ended; its parent has only not looked yet.
+    // A zombie has ended, but its parent has not collected it yet.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z')))
 }

@@ -1,5 +1,6 @@
-//! The World as the engine's ports, in process: the same rules as behind the fronts, without a protocol, for releases by
-//! the thousand. What happens to a call on its way (never arrives, answer lost, the app ends) is decided by a [`Wire`].
+//! The engine's ports on an in-process World: the rules behind the fronts, without a protocol, for
+//! thousands of releases.
+//! A [`Wire`] decides the fate of each call: it may never arrive, lose its answer, or end the app.
 
 mod aws;
 mod git;
@@ -20,51 +21,51 @@ use crate::world::{
     record::{Actor, Caller, Op},
 };
 
-/// What happens to one call.
+/// Fate of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It arrives, and its answer arrives.
+    /// The call and its answer arrive.
     Calm,
-    /// It never arrives.
+    /// The call never arrives.
     Unreached,
     /// The service asks to slow down and does nothing.
     Throttled,
-    /// It arrives, has its effect, and the answer is lost.
+    /// The call has its effect, and the answer is lost.
     Lost,
-    /// It arrives after that time.
+    /// The call arrives after this time.
     Late(Duration),
-    /// Nobody answers, and an order for the staging machine arrives after that time.
+    /// The caller gets no answer, and an order for the host arrives after this time.
     Delayed(Duration),
-    /// The app ends before it leaves.
+    /// The app ends before the call leaves.
     EndsBefore,
-    /// The app ends after it had its effect.
+    /// The app ends after the call had its effect.
     EndsAfter,
 }
 
-/// A call on its way.
+/// A call of a port's method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Name of the port's method.
     pub name: &'static str,
-    /// Whether it changes something outside.
+    /// Whether the call changes something outside.
     pub is_changing: bool,
-    /// Whether it leaves this computer at all.
+    /// Whether the call leaves this computer.
     pub is_remote: bool,
 }
 
-/// Everything between the app and the World.
+/// The connection between the app and the World.
 pub trait Wire: Send + Sync {
-    /// Now, in ms since 1970.
+    /// Current time, in ms since 1970.
     fn now_ms(&self) -> i64;
-    /// Decides what happens to a call.
+    /// Decides the fate of a call.
     fn fate(&self, call: Call) -> Fate;
-    /// The app ends now; the call that ends it never returns.
+    /// Ends the app. The call that ends it never returns.
     fn end_app(&self);
-    /// A call was in the World: what it wrote down can be taken.
+    /// Called after each visit to the World. New entries of the record can be taken here.
     fn passed(&self, world: &mut World);
 }
 
-/// The World in process, as one start of the app reaches it.
+/// Ports of one start of the app to an in-process World.
 #[derive(Clone)]
 pub struct InProcess {
     world: Arc<Mutex<World>>,
@@ -75,7 +76,8 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    /// `clone` is the app's own copy of the repository, which stays when the app ends; `process` counts its starts.
+    /// `clone` is the app's local repository, which survives the end of the app. `process` counts
+    /// the starts.
     #[must_use]
     pub fn new(
         world: Arc<Mutex<World>>,
@@ -114,17 +116,17 @@ impl InProcess {
         self.clone.lock()
     }
 
-    /// A call that reads.
+    /// Makes a call that only reads.
     async fn read<T>(&self, name: &'static str, work: impl FnOnce(&mut World) -> PortResult<T>) -> PortResult<T> {
         self.call(Call { name, is_changing: false, is_remote: true }, work).await
     }
 
-    /// A call that changes something outside.
+    /// Makes a call that changes something outside.
     async fn change<T>(&self, name: &'static str, work: impl FnOnce(&mut World) -> PortResult<T>) -> PortResult<T> {
         self.call(Call { name, is_changing: true, is_remote: true }, work).await
     }
 
-    /// Work on this computer: it cannot be lost, but the app can end before or after it.
+    /// Works on this computer. The work cannot be lost, but the app can end before or after it.
     async fn here<T>(&self, name: &'static str, work: impl FnOnce(&mut Objects) -> T) -> T {
         match self.wire.fate(Call { name, is_changing: false, is_remote: false }) {
             Fate::EndsBefore => self.end().await,
@@ -143,7 +145,7 @@ impl InProcess {
         self.bring(fate, call, work).await
     }
 
-    /// An order for the staging machine, which may arrive long after its connection was given up.
+    /// Sends an order to the host. It may arrive long after its connection was given up.
     async fn order<T>(
         &self,
         name: &'static str,
@@ -168,7 +170,7 @@ impl InProcess {
             Fate::Throttled => return Err(Failure::new(ErrorCode::Throttled, summary(call)).because("slow down")),
             Fate::EndsBefore => return self.end().await,
             Fate::Late(pause) => self.clock.sleep(pause).await,
-            // Only an order that a machine takes by itself is still under way when its connection is given up.
+            // Only an order for the host still arrives after its connection was given up.
             Fate::Delayed(_) => return Err(lost(call)),
             Fate::Calm | Fate::Lost | Fate::EndsAfter => {}
         }
@@ -180,7 +182,7 @@ impl InProcess {
         }
     }
 
-    /// One visit to the World.
+    /// Advances the World and applies one call to it.
     fn visit<T>(&self, is_answered: bool, work: impl FnOnce(&mut World) -> PortResult<T>) -> PortResult<T> {
         let mut world = self.world();
         world.advance(self.wire.now_ms());
@@ -196,7 +198,7 @@ impl InProcess {
     }
 }
 
-/// No answer came: of a changing call nobody knows whether it was acted on.
+/// Failure of a call without an answer. The effect of a changing call is unknown.
 fn lost(call: Call) -> Failure {
     let changed = if call.is_changing { Changed::Unknown } else { Changed::Nothing };
     Failure::new(ErrorCode::TimedOut, summary(call)).because("no answer in time").changed(changed)
@@ -206,7 +208,7 @@ fn summary(call: Call) -> String {
     format!("ask the world ({})", call.name)
 }
 
-/// A time as events carry it.
+/// A time as events store it.
 fn stamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::EPOCH)
 }

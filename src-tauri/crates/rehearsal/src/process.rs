@@ -1,5 +1,6 @@
-//! The process that serves the pretend production: every front on loopback, one virtual clock, state on disk after
-//! every effect, and an end by itself when nobody uses it. The rules of the pretend production are not here.
+//! The simulator process. It serves all fronts on loopback with one virtual clock, keeps the state
+//! on disk after every effect, and ends when no client uses it.
+//! The rules of the simulated systems are in `world`.
 
 pub mod control;
 pub mod rally;
@@ -39,76 +40,77 @@ use crate::{
 use state::StateFile;
 use troubles::Desk;
 
-/// How long no client has to be heard of until the process ends itself.
+/// Time without a client after which the process ends.
 pub const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
-/// Real time between two looks at the World.
+/// Real time between two rounds of [`Served::run`].
 const TICK: Duration = Duration::from_millis(50);
-/// A clock that stood still for longer than this resumes where it was, so that a night does not pass in practice.
+/// Longest pause of the process that the virtual clock counts. After a longer one the clock
+/// resumes, so that a night does not pass in practice.
 const PAUSE_MAX_MS: i64 = 60_000;
-/// How often the clock's last time, and a state without new effects, are kept, in ticks.
+/// Ticks between two writes of the clock's last time and of a state without new effects.
 const KEEP_TICKS: u32 = 40;
-/// Where ports are taken from: below those that systems give to outgoing connections (from 32768 on Linux, 49152
+/// Range of ports. It is below the ephemeral ports of systems (from 32768 on Linux, 49152
 /// elsewhere), so that a restarted process finds its ports free.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
-/// Ports that are tried.
+/// Most random ports tried for one listener.
 const PORT_TRIES: u32 = 50;
-/// Repository of the pretend production.
+/// Name of the simulated repository.
 const REPOSITORY: &str = "rallyforresearch/rally";
 
-/// The rules of the pretend production, as this process sees them. Times are virtual, in ms since 1970.
+/// Rules of the simulated systems, as this process uses them. Times are virtual, in ms since 1970.
 pub trait Production: Send + Sync + 'static {
-    /// GitHub REST, for whoever has the token.
+    /// GitHub's REST API, for requests with the token.
     fn github(&self) -> Router;
-    /// AWS JSON.
+    /// JSON protocol of AWS.
     fn aws(&self) -> Router;
-    /// The site.
+    /// Pages of the site.
     fn site(&self) -> Router;
-    /// Brings everything to this time.
+    /// Advances all systems to a time.
     fn advance(&self, now_ms: i64);
-    /// Something happened on the staging machine. May be told again after a restart.
+    /// Applies an event of the host. Events may repeat after a restart.
     fn on_host(&self, at_ms: i64, event: HostEvent);
-    /// The main branch is at this commit, whose version file says `2.1.0.0-RELEASE`. Told at the start and after
-    /// every push.
+    /// Sets the commit of the main branch and the value in its version file (`2.1.0.0-RELEASE`).
+    /// Called at the start and after every push.
     fn on_main(&self, at_ms: i64, commit: &str, version_value: &str);
-    /// The World behind it, where troubles can be practised.
+    /// The World behind this production; `None` when it has no troubles.
     fn world(&self) -> Option<MutexGuard<'_, World>> {
         None
     }
-    /// How many effects it took from outside. When it grew, the state is on disk before anybody has an answer; between
-    /// them, time alone leads from a kept state to the same future.
+    /// Number of effects from outside. When it grows, the state is written to disk before an answer
+    /// is sent. Between effects, a kept state leads to the same future by time alone.
     fn effects(&self) -> u64;
-    /// The whole state, to be read again by the `make` of [`serve`].
+    /// Whole state, which the `make` of [`serve`] reads again.
     ///
     /// # Errors
-    /// When it cannot be written down.
+    /// When the state cannot be serialized.
     fn state(&self) -> io::Result<Vec<u8>>;
 }
 
-/// What a new World needs.
+/// Initial values for the `make` of [`serve`].
 #[derive(Clone, Debug)]
 pub struct Beginning {
     /// State of the last process; `None` in a new folder.
     pub state: Option<Vec<u8>>,
     /// Commit that production runs.
     pub main: String,
-    /// Its version: `2.0.1.11-RELEASE`.
+    /// Version of that commit: `2.0.1.11-RELEASE`.
     pub version_value: String,
-    /// Virtual time now.
+    /// Virtual time now, in ms since 1970.
     pub now_ms: i64,
-    /// Token that GitHub takes.
+    /// Token that GitHub accepts.
     pub github_token: String,
-    /// AWS key id.
+    /// Access key id for AWS.
     pub aws_key_id: String,
-    /// Its secret key, with which every call is signed.
+    /// Secret access key, with which every call is signed.
     pub aws_secret: String,
-    /// `owner/name`.
+    /// Name of the repository: `owner/name`.
     pub repository: String,
-    /// The clock, for the times in answers.
+    /// Clock for the times in answers.
     pub clock: Arc<VirtualClock>,
 }
 
 impl Beginning {
-    /// What a new World needs of it.
+    /// Initial state of a new World.
     #[must_use]
     pub fn start(&self) -> Start {
         Start {
@@ -120,21 +122,21 @@ impl Beginning {
     }
 }
 
-/// How to serve.
+/// Options of [`serve`].
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The private folder.
+    /// The private folder to serve.
     pub private_dir: PathBuf,
     /// Virtual seconds per real second.
     pub speed: u32,
-    /// Silence after which the process ends; [`IDLE_MAX`] in the app.
+    /// Time without a client after which the process ends; [`IDLE_MAX`] in the app.
     pub idle_max: Duration,
-    /// How the backup and the migration end; 0 unless a failure is practised.
+    /// Exit codes of backup and migration; 0 unless practice wants a failure.
     pub exit_codes: ExitCodes,
 }
 
-/// Serves the folder until nobody has used it for `idle_max`, or until it is told to stop. At its end nothing that it
-/// started is left.
+/// Serves the folder until no client used it for `idle_max`, or until a stop request. At its end it
+/// leaves no process behind.
 ///
 /// # Errors
 /// When another process serves this folder, a file cannot be written, or a listener breaks.
@@ -158,7 +160,8 @@ where
     let ended = served.run(&options, &place, &mut tasks, &mut stopped).await;
     tasks.shutdown().await;
     place.host.switch_off();
-    // The file stays, so that the next process takes the same ports and tokens; its process id is dead.
+    // The handle file stays, so that the next process takes the same ports and tokens. Its process
+    // id is dead.
     served.state.keep(&*served.production, true)?;
     drop(lock);
     ended
@@ -169,7 +172,7 @@ fn last_handle(private_dir: &Path) -> Option<HandleFile> {
     serde_json::from_str(&text).ok()
 }
 
-/// What stands on disk.
+/// Files and folders of a served production.
 struct Place {
     host: Host,
     keys: ssh::Keys,
@@ -198,7 +201,8 @@ impl Place {
     }
 }
 
-/// The clock of a started process: goes on after a short pause, resumes where it was after a long one.
+/// Clock of a started process. After a short pause it runs on; after a long one it resumes at the
+/// last kept time plus the counted pause.
 fn resumed(clock_file: &Path, kept: &Path, speed: u32, is_restart: bool) -> ClockState {
     let now = clock::real_ms();
     let last = std::fs::read_to_string(clock_file).ok().and_then(|line| ClockState::read(&line));
@@ -222,7 +226,8 @@ struct Listeners {
 }
 
 impl Listeners {
-    /// The ports of the last process where they are free: a run has them frozen in its profile.
+    /// Binds the ports of the last process where they are free, because a run has them frozen in
+    /// its profile.
     async fn bind(wanted: Option<PortNumbers>) -> io::Result<(Self, PortNumbers)> {
         let listeners = Self {
             control: listen(wanted.map(|ports| ports.control)).await?,
@@ -260,7 +265,7 @@ struct Served<P> {
     state: Arc<StateFile>,
     pulse: Pulse,
     desk: Desk<P>,
-    /// Whether nobody reaches the staging machine.
+    /// Whether the connection to the host is cut.
     cut: watch::Receiver<bool>,
 }
 
@@ -343,7 +348,7 @@ impl<P: Production> Served<P> {
         tasks
     }
 
-    /// A front whose every answer is sent only after the state behind it is on disk.
+    /// A front that sends each answer after the state behind it is on disk.
     fn kept(&self, router: Router, clock: &Arc<VirtualClock>) -> Router {
         let (production, state) = (Arc::clone(&self.production), Arc::clone(&self.state));
         let (pulse, clock) = (self.pulse.clone(), Arc::clone(clock));
@@ -375,7 +380,7 @@ impl<P: Production> Served<P> {
         })
     }
 
-    /// The tick: host, World, state on disk, until the end.
+    /// Each tick advances host and World and writes the state, until the end.
     async fn run(
         &self,
         options: &Options,
@@ -428,7 +433,7 @@ impl<P: Production> Served<P> {
     }
 }
 
-/// Waits for the system's request to end (SIGTERM; elsewhere for ever).
+/// Waits for SIGTERM. Never returns on systems without it.
 fn end_signal() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -450,7 +455,7 @@ fn main_of(repo: &Repo) -> io::Result<(String, String)> {
 fn token() -> String {
     let bytes: [u8; 20] = rand::rng().random();
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text never fails.
+        // Writing to a `String` never fails.
         let _ok = write!(text, "{byte:02x}");
         text
     })

@@ -1,14 +1,15 @@
-//! Refuses text that names a place outside the private folder before a shell sees it.
-//!
-//! It reads words, it does not evaluate a shell: it keeps an honest profile or script from touching the real machine
-//! (an address that was not rebased, a link that leads out). It is no jail for somebody who wants to get out.
+//! Refuses commands and scripts that name a path outside the private folder, before a shell runs
+//! them.
+//! It scans words and does not evaluate the shell language. It stops an honest profile or script
+//! from touching the real machine, for example by a path that was not rebased or a link that leads
+//! out. It is no sandbox against an attacker.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Longest text that is read.
+/// Longest accepted text, in bytes.
 pub const TEXT_MAX: usize = 4 * 1024 * 1024;
 
-/// Places outside that every script needs: programs, and facts about the machine that are only read.
+/// Outside paths that every script needs: programs, and facts about the machine that are only read.
 const ALLOWED_FOLDERS: [&str; 2] = ["/bin/", "/usr/bin/"];
 const ALLOWED_FILES: [&str; 7] =
     ["/bin", "/usr/bin", "/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/etc/machine-id"];
@@ -16,7 +17,7 @@ const ALLOWED_FILES: [&str; 7] =
 /// Checks a command or script.
 ///
 /// # Errors
-/// A sentence that names the first place that is refused.
+/// A sentence that names the first refused path.
 pub fn check(text: &str, root: &Path) -> Result<(), String> {
     if text.len() > TEXT_MAX {
         return Err(format!("the pretend host takes at most {TEXT_MAX} bytes of script"));
@@ -58,13 +59,13 @@ fn starts_a_path(before: &str) -> bool {
     }
 }
 
-/// The path that stands at the start of this text.
+/// The path at the start of this text.
 fn word(text: &str) -> &str {
     let end = text.find(|c: char| c.is_whitespace() || "'\"\\;&|<>()`:,$*?[]{}#=".contains(c)).unwrap_or(text.len());
     text.get(..end).unwrap_or_default()
 }
 
-/// Whether a relative path goes up: `../x`, `a/../b`, `x/..`.
+/// Whether a relative path climbs: `../x`, `a/../b`, `x/..`.
 fn climbs(before: &str, named: &str) -> bool {
     let last: &str =
         before.rsplit(|c: char| c.is_whitespace() || "'\"=:;&|<>(`/}".contains(c)).next().unwrap_or_default();
@@ -89,14 +90,15 @@ fn check_place(named: &str, before: &str, root: &Path) -> Result<(), String> {
     Err(refusal(named, "a place outside its folder"))
 }
 
-/// `/proc/…` as scripts read it, without the links that lead back to the real machine.
+/// Whether a path is a readable fact in `/proc`. Links that lead back to the real machine are
+/// excluded.
 fn is_kernel_fact(parts: &[&str]) -> bool {
     parts.get(1) == Some(&"proc")
         && parts.len() > 2
         && !parts.iter().any(|part| ["root", "cwd", "fd", "map_files"].contains(part))
 }
 
-/// Whether the part of the path that exists stays inside once links are followed.
+/// Whether the existing part of the path stays inside the folder after links are resolved.
 fn leads_inside(named: &Path, root: &Path) -> bool {
     let mut rest = PathBuf::new();
     for part in named.components() {
@@ -107,7 +109,7 @@ fn leads_inside(named: &Path, root: &Path) -> bool {
     }
     let mut known = rest.as_path();
     loop {
-        // A link that points nowhere is still a way out for whoever creates the file behind it.
+        // A dangling link leads out too: a file may be created at its target.
         if let Ok(resolved) = known.canonicalize() {
             return resolved.starts_with(root);
         }
@@ -119,7 +121,7 @@ fn leads_inside(named: &Path, root: &Path) -> bool {
     }
 }
 
-/// Whether the text ends inside `$((…`, where a slash divides.
+/// Whether the text ends inside `$((…`, where a slash is a division.
 fn is_arithmetic(before: &str) -> bool {
     before.rfind("$((").is_some_and(|open| !before.get(open..).unwrap_or_default().contains("))"))
 }
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_that_stay_in_the_folder_are_accepted() {
+    fn accepts_scripts_that_stay_in_the_folder() {
         for text in [
             "echo hello",
             "cd 'ROOT/opt/backup/bin' && sudo -n ./backupRallyPROD.sh",
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_outside_is_refused_and_named() {
+    fn refuses_and_names_a_path_outside() {
         for (text, named) in [
             ("cat /etc/passwd", "/etc/passwd"),
             ("cd '/opt/backup/bin' && ls", "/opt/backup/bin"),
@@ -184,7 +186,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_that_leads_outside_is_refused() {
+    fn refuses_a_link_that_leads_outside() {
         let root = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc", root.path().join("way-out")).unwrap();
         let text = format!("cat {}/way-out/passwd", root.path().canonicalize().unwrap().display());

@@ -1,7 +1,7 @@
-//! The mailbox between scripts on the pretend host and the World: a script asks for a backup or a migration, the
-//! World's process writes the lines that are due by the virtual clock and, at the end, the exit code.
-//!
-//! Everything is in files, so a restarted process goes on where the last one stopped. Nothing here runs a program.
+//! Mailbox between scripts on the simulated host and the World. A script asks for a backup or a
+//! migration. The World's process writes the output lines that are due by the virtual clock, and at
+//! the end the exit code.
+//! All state is in files, so a restarted process continues the work. Nothing here runs a program.
 
 use std::{
     io::{self, Write},
@@ -15,7 +15,7 @@ use crate::files;
 use crate::world::trouble::Fate;
 pub use crate::world::work::{HostEvent, Work};
 
-/// Requests that are looked at in one round.
+/// Most requests handled in one round.
 const REQUESTS_MAX: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +24,14 @@ struct Request {
     pid: u32,
     started_ms: i64,
     lines: usize,
-    /// When it ended, and its exit code.
+    /// End in virtual ms since 1970, and exit code.
     ended: Option<(i64, i32)>,
-    /// How it is to fail, decided when it began.
+    /// Planned failure, decided at the start of the work.
     #[serde(default)]
     fate: Option<Fate>,
 }
 
-/// The mailbox.
+/// The mailbox of a host folder.
 #[derive(Debug)]
 pub struct Mailbox {
     folder: PathBuf,
@@ -39,12 +39,12 @@ pub struct Mailbox {
     is_fresh: bool,
 }
 
-/// How the next pieces of work end; 0 unless somebody practises a failure.
+/// Exit codes of the next scripts; 0 unless practice wants a failure.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExitCodes {
-    /// Of the backup.
+    /// Exit code of the backup.
     pub backup: i32,
-    /// Of the migration.
+    /// Exit code of the migration.
     pub migration: i32,
 }
 
@@ -55,19 +55,21 @@ impl Mailbox {
         Self { folder, exit_codes, is_fresh: true }
     }
 
-    /// Brings every request up to `now_ms` (virtual). Returns what happened, with its virtual time, oldest first, and
-    /// whether any work goes on. After a restart, what may not have reached the World is told again.
+    /// Advances every request to `now_ms` (virtual). Returns the events with their virtual times,
+    /// oldest first, and whether any work goes on. After a restart it repeats events that the World
+    /// may have missed.
     ///
     /// # Errors
-    /// When the folder cannot be read or written; a later round repeats what is missing.
+    /// When the folder cannot be read or written. A later round makes up for it.
     pub fn advance(&mut self, now_ms: i64) -> io::Result<(Vec<(i64, HostEvent)>, bool)> {
         self.advance_with(now_ms, |_| None)
     }
 
-    /// As [`Self::advance`]; `fate` is asked once for each piece of work, when it begins.
+    /// [`Self::advance`] with a function that decides the planned failure of each work, once at its
+    /// start.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Self::advance`].
     pub fn advance_with(
         &mut self,
         now_ms: i64,
@@ -130,7 +132,7 @@ impl Mailbox {
             (None, Work::Migration) => self.exit_codes.migration,
         };
         let length = request.work.duration_ms();
-        // A failure shows half-way, unless it has a time of its own.
+        // A failure shows half-way, unless the plan gives it a time.
         let stop = match request.fate {
             Some(fate) => fate.after_ms.saturating_mul(1_000).checked_div(length).unwrap_or(500).clamp(1, 999),
             None if code == 0 => 1_000,
@@ -156,8 +158,8 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Lets the scripts of ended work go on. Called after the World took the events of [`Mailbox::advance`], so that
-    /// nobody sees the end of a script before its effect.
+    /// Lets scripts of ended work continue. Call it after the World took the events of
+    /// [`Mailbox::advance`], so that a script never ends before its effect is visible.
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -196,7 +198,7 @@ fn read_request(record: &Path) -> Option<Request> {
     serde_json::from_str(&text).ok()
 }
 
-/// Removes the files of ended work once its script is gone.
+/// Removes the files of ended work after its script has ended.
 fn forget_when_read(ask: &Path, pid: u32) -> io::Result<()> {
     if is_alive(pid) {
         return Ok(());
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn work_starts_once_and_ends_at_its_virtual_time_even_when_seen_late() {
+    fn work_starts_once_and_ends_at_its_virtual_time() {
         let folder = tempfile::tempdir().unwrap();
         let mut mailbox = Mailbox::open(folder.path().to_owned(), ExitCodes::default());
         asked(folder.path(), &me());
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_process_goes_on_with_the_same_work() {
+    fn restarted_process_continues_the_same_work() {
         let folder = tempfile::tempdir().unwrap();
         asked(folder.path(), &me());
         Mailbox::open(folder.path().to_owned(), ExitCodes::default()).advance(5_000).unwrap();
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_killed_script_ends_its_work_as_killed() {
+    fn killed_script_ends_its_work_with_137() {
         let folder = tempfile::tempdir().unwrap();
         asked(folder.path(), "migration 999999999\n");
         let mut mailbox = Mailbox::open(folder.path().to_owned(), ExitCodes::default());
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_practised_failure_ends_half_way_with_its_code() {
+    fn planned_failure_ends_half_way_with_its_code() {
         let folder = tempfile::tempdir().unwrap();
         asked(folder.path(), &format!("migration {}\n", std::process::id()));
         let codes = ExitCodes { backup: 0, migration: 3 };

@@ -1,7 +1,7 @@
-//! What stands on the pretend staging machine: its scripts, shims and start-up files. `@ROOT@` becomes the private
-//! folder. Only text; `host.rs` writes it.
+//! Texts of the scripts, shims and start-up files on the simulated host. `@ROOT@` is replaced by
+//! the private folder when `host.rs` writes them.
 
-/// Programs: place below the root, text.
+/// Programs as path below the root, and text.
 pub const PROGRAMS: [(&str, &str); 12] = [
     ("shims/date", DATE),
     ("shims/hostname", HOSTNAME),
@@ -17,7 +17,7 @@ pub const PROGRAMS: [(&str, &str); 12] = [
     ("home/ec2-user/tools/bin/rally-schema", RALLY_SCHEMA),
 ];
 
-/// Other files: place below the root, text.
+/// Other files as path below the root, and text.
 pub const TEXTS: [(&str, &str); 4] = [
     ("home/ec2-user/.bash_profile", BASH_PROFILE),
     ("home/ec2-user/.profile", PROFILE),
@@ -25,7 +25,7 @@ pub const TEXTS: [(&str, &str); 4] = [
     ("opt/backup/bin/README", BACKUP_README),
 ];
 
-/// `date` on the World's clock. What names a time or file of its own goes to the real program.
+/// `date` on the World's clock. Calls that name a time or a file go to the real program.
 const DATE: &str = r#"#!/bin/sh
 for word in "$@"; do
   case $word in
@@ -59,7 +59,7 @@ esac
 
 const SU: &str = "#!/bin/sh\necho 'su: Authentication failure' >&2\nexit 1\n";
 
-/// `sudo` with one rule: the backup script as root without a password.
+/// `sudo` with one rule: the backup script runs as root without a password.
 const SUDO: &str = r#"#!/bin/sh
 allowed=@ROOT@/opt/backup/bin/backupRallyPROD.sh
 asked=no
@@ -100,7 +100,8 @@ exec env -i HOME=@ROOT@/root USER=root LOGNAME=root SUDO_USER=ec2-user PRETEND_U
   PATH=@ROOT@/shims:/usr/bin:/bin GREENLIGHT_PRETEND_HOST=@ROOT@ "$program" "$@"
 "#;
 
-/// Asks the World for a piece of work (`backup`, `migration`), prints its lines as they come, ends with its exit code.
+/// Asks the World for work (`backup`, `migration`), prints its output as it comes, and ends with
+/// its exit code.
 const ASK: &str = r#"#!/bin/sh
 world=@ROOT@/.world
 id=$1-$(/bin/date +%s%N)-$$
@@ -192,19 +193,19 @@ echo "Database $(sed -n 's/^spring.datasource.url=//p' "$2")"
 exec "@ROOT@/.world/ask" migration
 "#;
 
-/// Prints the version of the database and its name, and changes nothing.
+/// Prints version and name of the database. Changes nothing.
 const RALLY_SCHEMA: &str = r#"#!/bin/sh
 [ -n "${CONFIG:-}" ] || { echo 'rally-schema: CONFIG is not set' >&2; exit 64; }
 exec cat "@ROOT@/.world/database"
 "#;
 
-/// `rally-migrate` is on PATH only here: a plain channel does not find it, a login shell does.
+/// Only this file puts `rally-migrate` on PATH: a login shell finds it, a plain channel does not.
 const BASH_PROFILE: &str = r#"# ~/.bash_profile
 PATH=@ROOT@/shims:$HOME/tools/bin:/usr/bin:/bin
 export PATH
 "#;
 
-/// For login shells that are not bash; without the tools, as on the real machine.
+/// For login shells other than bash; without the tools, as on the real machine.
 const PROFILE: &str = "PATH=@ROOT@/shims:/usr/bin:/bin\nexport PATH\n";
 
 const PROPERTIES: &str = "\

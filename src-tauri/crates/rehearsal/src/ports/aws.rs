@@ -1,4 +1,4 @@
-//! ECS, ECR, CloudWatch Logs and STS.
+//! Ports to ECS, ECR, CloudWatch Logs and STS.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -18,7 +18,7 @@ use crate::world::{
     service::{self, Status},
 };
 
-/// Events on one page of the log group.
+/// Most events on one page of the log group.
 const PAGE: usize = 100;
 
 #[async_trait]
@@ -74,7 +74,7 @@ impl Services for InProcess {
         self.read("services.tasks", |world| {
             tell(world);
             let has_check = world.rules.has_health_check;
-            // Most tasks share a revision, and this is asked every few seconds.
+            // Most tasks share a revision, and this runs every few seconds.
             let mut known = (0, String::new());
             let tasks = world.service.tasks.iter().map(|task| {
                 if known.0 != task.revision {
@@ -135,13 +135,13 @@ fn task_snapshot(task: &service::Task, arn: &str, has_health_check: bool) -> Tas
     }
 }
 
-/// Writes down what the service looks like, when it looks different from the last time.
+/// Records the state of the service when it differs from the last one.
 fn tell(world: &mut World) {
     if !world.record.is_on() || !world.record.caller().is_answered {
         return;
     }
     let mut hasher = DefaultHasher::new();
-    // As in what is written: an ended task is none of the service's any more.
+    // The answer omits stopped tasks, so the hash omits them too.
     for task in world.service.tasks.iter().filter(|task| task.status != Status::Stopped) {
         (task.created_ms, task.status).hash(&mut hasher);
     }
@@ -230,7 +230,7 @@ impl CloudIdentity for InProcess {
 }
 
 impl World {
-    /// A revision by ARN, `family:revision`, or the newest of the family.
+    /// Finds a revision by ARN, by `family:revision`, or the newest of the family.
     #[must_use]
     pub fn definition(&self, name: &str) -> Option<&Definition> {
         let name = name.rsplit('/').next().unwrap_or(name);

@@ -1,4 +1,4 @@
-//! The repository: the app's clone and the remote of the World.
+//! Git port: the app's clone and the World's remote repository.
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
@@ -14,7 +14,7 @@ use crate::world::{
     record::Op,
 };
 
-/// Most that a listing of commits counts.
+/// Most commits that a listing counts.
 const COUNT_MAX: usize = 10_000;
 
 #[async_trait]
@@ -191,7 +191,7 @@ impl Git for InProcess {
 }
 
 impl World {
-    /// One ref of a push by whoever asks.
+    /// Pushes one ref for the current caller and records the request.
     pub fn push(&mut self, name: &str, expected: Option<&str>, new: &str, objects: &Objects) -> Pushed {
         let old = self.git.refs.get(name).cloned();
         let answer = self.git.push(name, expected, new, objects);
@@ -214,7 +214,7 @@ impl World {
         answer
     }
 
-    /// Tells GitHub's workflow where the main branch is.
+    /// Updates the main branch that GitHub's workflow builds.
     pub fn follow_main(&mut self) {
         let Some(id) = self.git.refs.get(MAIN).cloned() else { return };
         let value = self.git.objects.commits.get(&id).map(|commit| commit.version_value().to_owned());

@@ -1,4 +1,4 @@
-//! GitHub's workflows.
+//! Port to GitHub's workflow runs.
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PortResult};
@@ -8,10 +8,10 @@ use serde_json::json;
 use super::{InProcess, stamp};
 use crate::world::{BUILD_JOB, Build, WORKFLOW, World, git::MAIN, record::Op};
 
-/// Login of the token.
+/// Login of the token's owner.
 const LOGIN: &str = "practice-person";
 
-/// Refuses a token that is not good any more.
+/// Refuses an expired token.
 pub(super) fn refuse_expired(world: &World) -> PortResult<()> {
     if world.rules.token_expires_at.is_none_or(|at| world.now_ms() < at) {
         return Ok(());
@@ -94,7 +94,7 @@ impl Builds for InProcess {
     }
 }
 
-/// `queued`, `in_progress` or `completed`.
+/// Status of a run: `queued`, `in_progress` or `completed`.
 fn status(world: &World, build: &Build) -> &'static str {
     if build.ended.is_some() {
         "completed"
@@ -127,7 +127,7 @@ fn told(world: &mut World, build: &Build) -> BuildRun {
         head_branch: "master".to_owned(),
         event: "workflow_dispatch".to_owned(),
         actor: if build.is_ours { LOGIN.to_owned() } else { "colleague".to_owned() },
-        // GitHub tells whole seconds.
+        // GitHub reports whole seconds.
         created_at: stamp(build.created_ms / 1_000 * 1_000),
         url: format!("https://github.invalid/actions/runs/{}", build.id),
     }

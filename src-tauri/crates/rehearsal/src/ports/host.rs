@@ -1,4 +1,4 @@
-//! The staging machine.
+//! Port to the host: jobs, the environment lock and read-only commands.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::world::{
     record::Op,
 };
 
-/// The machine answers only to whoever knows it (INV-S1, INV-S2).
+/// Refuses when the host is unreachable or is not the expected machine (INV-S1, INV-S2).
 fn refuse(world: &World, host: &HostAddress) -> PortResult<()> {
     refuse_unreachable(world)?;
     if world.host.fingerprint != host.fingerprint {
@@ -146,7 +146,7 @@ impl RemoteHost for InProcess {
 }
 
 impl InProcess {
-    /// A call to the machine.
+    /// Makes a call to the host.
     async fn at<T>(
         &self,
         host: &HostAddress,
@@ -210,7 +210,7 @@ fn state(world: &World, id: &str, job: &Job) -> JobState {
     }
 }
 
-/// What the commands that only read print on this machine.
+/// Output of a read-only command on this host.
 fn answer(world: &mut World, command: &str) -> ReadOutput {
     let said = |exit: i32, out: String, err: &str| ReadOutput { exit: Some(exit), out, err: err.to_owned() };
     if command.starts_with("sudo -n -l") {

@@ -1,4 +1,5 @@
-//! The small front by which the app keeps the process alive, sets its speed and ends it. With a token; loopback only.
+//! Control front: the app keeps the process alive, sets its speed and stops it. Needs a token and
+//! listens on loopback only.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,12 +18,12 @@ use tokio::{
 
 use crate::{clock::VirtualClock, fronts::Pulse};
 
-/// Longest wait for an answer.
+/// Longest wait for an answer of the control front.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read.
+/// Most bytes read of an answer.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
-/// The control front.
+/// State of the control front.
 #[derive(Clone)]
 pub(super) struct Control {
     token: Arc<str>,
@@ -80,7 +81,7 @@ async fn stop(State(control): State<Control>, headers: HeaderMap) -> StatusCode 
     if let Err(refused) = control.admit(&headers) {
         return refused;
     }
-    // The answer has to leave before the listener ends.
+    // The answer must leave before the listener ends.
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
         control.stop.send_replace(true);
@@ -88,10 +89,10 @@ async fn stop(State(control): State<Control>, headers: HeaderMap) -> StatusCode 
     StatusCode::OK
 }
 
-/// One call of a control front; answers its body.
+/// Calls a control front and returns the body of the answer.
 ///
 /// # Errors
-/// When nothing answers in time, or the answer is not 200.
+/// When no answer comes in time, or its status is not 200.
 pub(crate) async fn call(port: u16, token: &str, method: &str, path: &str, body: &str) -> io::Result<String> {
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\

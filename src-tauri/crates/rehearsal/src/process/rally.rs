@@ -1,4 +1,5 @@
-//! The World behind the fronts: each file is one protocol, converted to and from [`crate::world::World`]; no rule is here.
+//! Protocols of the World behind the fronts. Each file converts one protocol to and from
+//! [`crate::world::World`], and holds no rules.
 
 mod aws;
 mod beside;

@@ -1,4 +1,5 @@
-//! The World's state on disk: replaced whole, after every effect and now and then between them.
+//! State of the World on disk. The file is replaced as a whole, after every effect and
+//! periodically.
 
 use std::{
     io,
@@ -10,7 +11,7 @@ use parking_lot::Mutex;
 use super::Production;
 use crate::files;
 
-/// One file and which effects it holds.
+/// The state file and the number of effects in it.
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
@@ -23,7 +24,7 @@ impl StateFile {
         Self { path: path.to_owned(), effects: Mutex::new(None) }
     }
 
-    /// What the last process left.
+    /// State that the last process left; `None` in a new folder.
     pub(super) fn last(&self) -> io::Result<Option<Vec<u8>>> {
         match fs_err::read(&self.path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -32,9 +33,9 @@ impl StateFile {
         }
     }
 
-    /// Brings the file up to date when an effect is missing in it, or when it is due.
+    /// Writes the file when an effect is missing in it or `is_due` is set.
     pub(super) fn keep<P: Production>(&self, production: &P, is_due: bool) -> io::Result<()> {
-        // Held while it writes: an older state never replaces a newer one.
+        // Locked while it writes, so that an older state never replaces a newer one.
         let mut kept = self.effects.lock();
         let effects = production.effects();
         if *kept == Some(effects) && !is_due {

@@ -1,6 +1,6 @@
-//! Where the troubles of a practice meet the fronts: answers that are refused, late or lost, a site that shows something
-//! wrong, colleagues who push, and the routes by which the app switches a trouble. When each happens is decided by
-//! [`crate::world::trouble`].
+//! Effects of the troubles on the fronts: refused, late or lost answers, a broken site, and pushes
+//! of colleagues. Also the routes by which the app switches a trouble.
+//! [`crate::world::trouble`] decides when each trouble happens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,33 +24,34 @@ use crate::{
     world::trouble::{Asked, Deed},
 };
 
-/// The troubles, as the control front tells them.
+/// Answer of the control front about the troubles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Told {
-    /// Every trouble, in the order of a release.
+    /// All troubles, in the order of a release.
     pub troubles: Vec<TroubleView>,
-    /// Each time that one happened, oldest first.
+    /// Occurrences of all troubles, oldest first.
     pub spells: Vec<Spell>,
 }
 
-/// What the control front is asked to do with a trouble. A field that is not known is refused.
+/// Request to the control front to switch a trouble. An unknown field is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Switch {
-    /// Which.
+    /// The trouble to switch.
     pub trouble: Trouble,
-    /// On, to happen once; or off, which also ends one that goes on.
+    /// On for one occurrence, or off, which also ends a lasting trouble.
     pub on: bool,
-    /// Time into its step at which it is to happen, in virtual ms; at its own time when absent.
+    /// Time into the step at which the trouble happens, in virtual ms; by default its own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<i64>,
-    /// Only if it was never switched before: a scenario that is read again starts nothing twice.
+    /// Switches only a trouble that was never switched, so that reading a scenario again repeats
+    /// nothing.
     #[serde(default)]
     pub only_first: bool,
 }
 
-/// The troubles of a served production.
+/// Effects of the troubles of a served production.
 pub(super) struct Desk<P> {
     production: Arc<P>,
     state: Arc<StateFile>,
@@ -88,7 +89,7 @@ impl<P: Production> Desk<P> {
         }
     }
 
-    /// Brings everything to this moment: the line to the staging machine, and what colleagues have to do.
+    /// Carries out colleagues' acts that are due, and cuts or restores the connection to the host.
     pub(super) fn tick(&self) {
         self.do_deeds(false);
         let is_cut = self
@@ -112,7 +113,7 @@ impl<P: Production> Desk<P> {
             };
             match done {
                 Ok(true) => self.deed_done(deed),
-                // Its moment has not come, or is over for this release.
+                // The moment of the act has not come, or is over for this release.
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, ?deed, "a colleague cannot push to the pretend repository"),
             }
@@ -132,7 +133,7 @@ impl<P: Production> Desk<P> {
         }
     }
 
-    /// GitHub's REST front as it is while troubles go on.
+    /// Wraps GitHub's REST front in the troubles that affect it.
     pub(super) fn github(&self, router: Router) -> Router {
         let desk = self.clone();
         router.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
@@ -156,7 +157,7 @@ impl<P: Production> Desk<P> {
         }))
     }
 
-    /// The git front as it is while troubles go on.
+    /// Wraps the git front in the troubles that affect it.
     pub(super) fn git(&self, router: Router) -> Router {
         let desk = self.clone();
         router.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
@@ -176,7 +177,7 @@ impl<P: Production> Desk<P> {
         }))
     }
 
-    /// The site as it is while troubles go on: the page of a study is broken.
+    /// Wraps the site in its trouble: the page of a study is broken.
     pub(super) fn site(&self, router: Router) -> Router {
         let desk = self.clone();
         router.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
@@ -193,7 +194,7 @@ impl<P: Production> Desk<P> {
         }))
     }
 
-    /// The page of a study; `None` while no server serves.
+    /// Page of a study; `None` while no task serves.
     fn study(&self) -> Option<Response> {
         let world = self.production.world()?;
         world.serving_version()?;
@@ -204,7 +205,7 @@ impl<P: Production> Desk<P> {
         })
     }
 
-    /// The routes of the control front.
+    /// Routes of the control front for troubles.
     pub(super) fn routes(self, control: Control) -> Router {
         Router::new()
             .route("/troubles", get(list::<P>))
@@ -257,7 +258,7 @@ fn bad_credentials() -> Response {
     (StatusCode::UNAUTHORIZED, Json(body)).into_response()
 }
 
-/// An answer whose connection breaks before its body is there.
+/// An answer whose connection breaks before the body.
 fn broken_off() -> Response {
     let broken = futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("the line broke"))]);
     let body = Body::from_stream(broken);

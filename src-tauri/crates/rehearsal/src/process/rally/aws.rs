@@ -1,5 +1,6 @@
-//! The AWS JSON protocol in front of the rules: ECS, ECR, CloudWatch Logs by `X-Amz-Target`, and STS's form protocol.
-//! Whoever asks was let in by [`crate::fronts::aws`].
+//! The operations of ECS, ECR and CloudWatch Logs over the JSON protocol, and of STS over the form
+//! protocol.
+//! [`crate::fronts::aws`] has authenticated each call.
 
 mod members;
 
@@ -10,12 +11,12 @@ use crate::world::{
     service::{Deployment, Status, Task},
 };
 
-/// Events on one page of a log group.
+/// Most events on one page of a log group.
 const PAGE: usize = 500;
 
-/// What goes back: status and body, or an error type with its message.
+/// Body of the answer, or the error of the service.
 pub(super) type Answer = Result<Value, Refused>;
-/// Status, type and message of a service's error.
+/// HTTP status, type and message of a service's error.
 type Refused = (u16, &'static str, String);
 /// Part of a list, and the token of the next part.
 type Page<'a, T> = (&'a [T], Option<String>);
@@ -31,7 +32,7 @@ pub(super) fn caller_identity() -> String {
 }
 
 impl World {
-    /// Answers one call.
+    /// Answers one authenticated call.
     pub(super) fn aws(&mut self, target: &str, body: &Value) -> Answer {
         members::check(body)?;
         match target.rsplit('.').next().unwrap_or_default() {
@@ -54,7 +55,8 @@ impl World {
             .iter()
             .filter(|name| last_part(name) != SERVICE)
             .map(|name| {
-                // Without the cluster (<https://github.com/aws-actions/amazon-ecs-deploy-task-definition/issues/369>).
+                // An ARN without the cluster
+                // (<https://github.com/aws-actions/amazon-ecs-deploy-task-definition/issues/369>).
                 let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{}", last_part(name));
                 json!({ "arn": arn, "reason": "MISSING" })
             })
@@ -199,7 +201,7 @@ impl World {
             .rev()
             .find(|one| family == FAMILY && (revision.is_empty() || revision == one.revision.to_string()));
         match found {
-            // Tags come only when they are asked for (TRAP-T2).
+            // The answer has tags only on request (TRAP-T2).
             Some(found) if asks_for_tags(body) => Ok(json!({ "taskDefinition": found.definition, "tags": found.tags })),
             Some(found) => Ok(json!({ "taskDefinition": found.definition })),
             None => Err((400, "ClientException", "Unable to describe task definition.".to_owned())),
@@ -264,7 +266,7 @@ impl World {
             "repositoryArn": format!("arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{IMAGES}"),
             "registryId": ACCOUNT,
             "repositoryUri": format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{IMAGES}"),
-            // 2021-03-01, as long as the product exists.
+            // 2021-03-01, the age of the product.
             "createdAt": 1_614_556_800,
             "imageScanningConfiguration": { "scanOnPush": false },
             "encryptionConfiguration": { "encryptionType": "AES256" },
@@ -295,7 +297,7 @@ impl World {
                        between 1 and 10000";
             return Err((400, "InvalidParameterException", why.to_owned()));
         }
-        // A page without events and with a token is not the end (TRAP-L4).
+        // A page without events but with a token is not the end (TRAP-L4).
         if skip.is_none() && self.rules.has_empty_pages {
             return Ok(json!({ "events": [], "searchedLogStreams": [], "nextToken": "after-" }));
         }
@@ -326,7 +328,7 @@ fn asks_for_tags(body: &Value) -> bool {
     include.into_iter().flatten().any(|one| one.as_str() == Some("TAGS"))
 }
 
-/// What was asked about is in the cluster of the pretend production.
+/// Refuses a request for another cluster.
 fn in_cluster(body: &Value) -> Result<(), Refused> {
     if body.get("cluster").is_some_and(|cluster| last_part(cluster) == CLUSTER) {
         return Ok(());
@@ -334,7 +336,7 @@ fn in_cluster(body: &Value) -> Result<(), Refused> {
     Err((400, "ClusterNotFoundException", "Cluster not found.".to_owned()))
 }
 
-/// The names that a call has to give, at least one and at most `max`.
+/// Names in a required list, at least one and at most `max`.
 fn listed<'a>(body: &'a Value, key: &str, what: &str, max: usize) -> Result<&'a [Value], Refused> {
     let names = body.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let bad = |why: String| Err((400, "InvalidParameterException", why));
@@ -347,7 +349,8 @@ fn listed<'a>(body: &'a Value, key: &str, what: &str, max: usize) -> Result<&'a 
     Ok(names)
 }
 
-/// A page of a list, and where the next one begins. The token is the place in the list; AWS's say nothing either.
+/// One page of a list, and the token of the next page. The token is the position in the list; AWS's
+/// tokens are opaque too.
 fn page_of<'a, T>(all: &'a [T], body: &Value, largest: usize) -> Result<Page<'a, T>, Refused> {
     let bad = |why: &str| (400, "InvalidParameterException", why.to_owned());
     let size = match body.get("maxResults") {
@@ -376,7 +379,7 @@ fn no_repository(name: &Value) -> String {
     format!("The repository with name '{name}' does not exist in the registry with id '{ACCOUNT}'")
 }
 
-/// An image id as ECR writes it into an error.
+/// An image id in the form of ECR's error messages.
 fn image_id(id: &Value) -> String {
     let part = |key: &str| id.get(key).and_then(Value::as_str).unwrap_or("null");
     format!("imageDigest:'{}', imageTag:'{}'", part("imageDigest"), part("imageTag"))

@@ -1,5 +1,6 @@
-//! The pretend Rally beside real systems, as the end-to-end tests use it: task definitions and images are kept by
-//! another server, tasks are real processes. What happens there is told here; what is wanted there is asked here.
+//! The simulator beside real systems, for the end-to-end tests. Another server keeps task
+//! definitions and images, and tasks are real processes.
+//! The tests report changes there, and read from here which tasks must run.
 
 use std::io;
 
@@ -14,37 +15,37 @@ use crate::{
     },
 };
 
-/// What is different from practice.
+/// Differences from practice.
 #[derive(Clone, Debug)]
 pub struct Beside {
-    /// How long things take.
+    /// Durations of the services.
     pub pace: Pace,
-    /// Whether the workflow ends at the service update instead of waiting for the service.
+    /// Whether the workflow ends at the service update instead of waiting for the rollout.
     pub ends_at_update: bool,
-    /// The task definition that serves, as `DescribeTaskDefinition` answers it.
+    /// The running task definition, as `DescribeTaskDefinition` returns it.
     pub definition: Value,
 }
 
-/// A task that has to be a process, or to be none any more.
+/// A task whose process must run, or must end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskSeen {
-    /// Its id.
+    /// Id of the task.
     pub id: String,
-    /// Log stream: `prefix/container/taskId`.
+    /// Name of the log stream: `prefix/container/taskId`.
     pub stream: String,
-    /// Version of its image: `2.1.0.0`.
+    /// Version of the image: `2.1.0.0`.
     pub version: String,
-    /// Whether its process should run.
+    /// Whether the process of the task should run.
     pub is_wanted: bool,
-    /// Whether it was told to serve.
+    /// Whether the task is healthy, so that its process should serve.
     pub serves: bool,
 }
 
 impl PretendRally {
-    /// A new one beside real systems.
+    /// Makes a simulator beside real systems.
     ///
     /// # Errors
-    /// When the task definition has no revision.
+    /// When the task definition has no revision or no image.
     pub fn beside(mut beginning: Beginning, beside: &Beside) -> io::Result<Self> {
         let mut rally = World::new(&beginning.start());
         rally.rules.pace = beside.pace;
@@ -62,25 +63,25 @@ impl PretendRally {
         Self::make(beginning)
     }
 
-    /// Another server registered a task definition.
+    /// Notes a task definition that another server registered.
     pub fn on_definition(&self, described: &Value) {
         self.rally().adopt(described);
     }
 
-    /// Images that the workflow pushed: tag and digest here.
+    /// Tag and digest of each image that the workflow pushed here.
     #[must_use]
     pub fn images(&self) -> Vec<(String, String)> {
         self.rally().images.iter().map(|image| (image.tag.clone(), image.digest.clone())).collect()
     }
 
-    /// The registry gave an image another digest.
+    /// Replaces the digest of an image by that of the real registry.
     pub fn on_image(&self, tag: &str, digest: &str) {
         if let Some(image) = self.rally().images.iter_mut().find(|image| image.tag == tag) {
             digest.clone_into(&mut image.digest);
         }
     }
 
-    /// The tasks that have been started, those included that ended.
+    /// All started tasks, including those that ended.
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskSeen> {
         let rally = self.rally();
@@ -99,7 +100,7 @@ impl PretendRally {
         seen.collect()
     }
 
-    /// The process of a task answers.
+    /// Notes that the process of a task answers.
     pub fn on_task_serves(&self, id: &str) {
         let mut rally = self.rally();
         if let Some(task) = rally.service.tasks.iter_mut().find(|task| task.id == id && task.status == Status::Running)
@@ -108,7 +109,7 @@ impl PretendRally {
         }
     }
 
-    /// The process of a task ended by itself.
+    /// Notes that the process of a task ended.
     pub fn on_task_ended(&self, id: &str, exit: i32) {
         let mut rally = self.rally();
         let now_ms = rally.now_ms;
@@ -122,7 +123,7 @@ impl PretendRally {
 }
 
 impl World {
-    /// Takes over a task definition as it is described elsewhere; answers its revision.
+    /// Adopts a task definition of another server. Returns its revision.
     fn adopt(&mut self, described: &Value) -> Option<u32> {
         let definition = described.get("taskDefinition").unwrap_or(described).clone();
         let revision = u32::try_from(definition.get("revision")?.as_u64()?).ok()?;

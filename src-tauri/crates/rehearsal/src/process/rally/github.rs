@@ -1,4 +1,4 @@
-//! GitHub's REST answers about the workflow: the fields that a client reads, in GitHub's names.
+//! Answers of GitHub's REST API about the workflow. They have the fields that a client reads.
 
 pub(super) mod pages;
 mod shapes;
@@ -14,10 +14,10 @@ use crate::{
     },
 };
 
-/// Login of the token.
+/// Login of the token's owner.
 pub(super) const LOGIN: &str = "practice-person";
 
-/// A time as GitHub writes it: whole seconds.
+/// A time as GitHub writes it, in whole seconds.
 fn at(ms: i64) -> String {
     stamp(ms).whole_seconds().as_jiff().to_string()
 }
@@ -27,7 +27,7 @@ impl World {
         shapes::user(LOGIN)
     }
 
-    /// The workflow by file name or id.
+    /// Finds the workflow by file name or id.
     pub(super) fn workflow(&self, name: &str) -> Option<Value> {
         [WORKFLOW, "161335"].contains(&name).then(|| {
             json!({
@@ -41,10 +41,10 @@ impl World {
         })
     }
 
-    /// Starts the workflow; the answer that `return_run_details` asks for.
+    /// Starts the workflow. Returns the answer that `return_run_details` requests.
     ///
     /// # Errors
-    /// GitHub's words for a 422.
+    /// GitHub's text for status 422.
     pub(super) fn start_build(&mut self, body: &Value) -> Result<Value, String> {
         const KEYS: [&str; 3] = ["ref", "inputs", "return_run_details"];
         let unknown = body.as_object().and_then(|body| body.keys().find(|key| !KEYS.contains(&key.as_str())));
@@ -95,7 +95,7 @@ impl World {
         json!({ "total_count": runs.len(), "workflow_runs": shown })
     }
 
-    /// One run by its id.
+    /// Finds a run by its id.
     pub(super) fn run_of(&self, id: &str) -> Option<Value> {
         self.build(id).map(|build| self.run(build))
     }
@@ -135,7 +135,7 @@ impl World {
         })
     }
 
-    /// Jobs of a run.
+    /// Lists the jobs of a run.
     pub(super) fn jobs(&self, id: &str) -> Option<Value> {
         let build = self.build(id)?;
         let age = self.now_ms - build.created_ms;

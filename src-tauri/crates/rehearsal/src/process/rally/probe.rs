@@ -1,5 +1,5 @@
-//! Anything at all as a request, answered without a socket: for property tests and fuzzing. Behind the door of the AWS
-//! front nothing is signed here; the door itself has its own tests.
+//! Answers arbitrary requests without a socket, for property tests and fuzzing.
+//! [`Probe::operation`] skips the signature check of the AWS front. That check has its own tests.
 
 use axum::{
     Router,
@@ -32,7 +32,7 @@ pub const OPERATIONS: [&str; 8] = [
     "FilterLogEvents",
 ];
 
-/// A pretend production that is asked directly.
+/// A simulator that a test calls directly.
 #[derive(Debug)]
 pub struct Probe {
     rally: PretendRally,
@@ -40,10 +40,10 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A new one.
+    /// Makes a probe on a new World.
     ///
     /// # Errors
-    /// When no runtime can be made.
+    /// When the runtime cannot be made.
     pub fn new() -> std::io::Result<Self> {
         let start = Start {
             main: "c1".to_owned(),
@@ -55,13 +55,13 @@ impl Probe {
         Ok(Self { rally: PretendRally::of(World::new(&start), REPOSITORY, TOKEN), runtime })
     }
 
-    /// Status of an operation of AWS that was let in.
+    /// Status of an AWS operation behind the signature check.
     #[must_use]
     pub fn operation(&self, operation: &str, body: &Value) -> u16 {
         self.rally.rally().aws(operation, body).map_or_else(|(status, _, _)| status, |_| 200)
     }
 
-    /// Status of anything that is sent to the AWS front.
+    /// Status of any request to the AWS front.
     #[must_use]
     pub fn aws(&self, target: &str, kind: &str, authorization: &str, body: Vec<u8>) -> u16 {
         let request = Request::builder()
@@ -74,7 +74,8 @@ impl Probe {
         self.status(self.rally.aws(), request)
     }
 
-    /// Status of anything that is sent to GitHub's front with a good token; `rest` follows the repository's address.
+    /// Status of any request to GitHub's front with a valid token. `rest` follows the repository's
+    /// address.
     #[must_use]
     pub fn github(&self, posts: bool, rest: &str, kind: &str, body: Vec<u8>) -> u16 {
         let request = Request::builder()
@@ -86,7 +87,8 @@ impl Probe {
         self.status(self.rally.github(), request)
     }
 
-    /// Status and body of anything that is sent to GitHub's front with a good token; `None` for what is no request.
+    /// Status and body of any request to GitHub's front with a valid token. `None` for an invalid
+    /// HTTP request.
     #[must_use]
     pub fn github_answer(&self, method: &str, rest: &str, body: Vec<u8>) -> Option<(u16, Vec<u8>)> {
         let request = Request::builder()
@@ -102,7 +104,7 @@ impl Probe {
         Some((status, body.to_vec()))
     }
 
-    /// 400 for what is no request at all: a server would never see it.
+    /// Status of the answer. 400 for an invalid HTTP request, which no server would receive.
     fn status(&self, router: Router, request: axum::http::Result<Request<Body>>) -> u16 {
         let Ok(request) = request else { return 400 };
         let Ok(answer) = self.runtime.block_on(router.oneshot(request));

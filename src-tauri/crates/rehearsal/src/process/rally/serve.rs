@@ -1,4 +1,4 @@
-//! The routes in front of the rules: who may ask, how a body is read, which status an answer has.
+//! Routes of the simulated services: authentication, parsing of bodies, and status codes.
 
 use std::{
     io,
@@ -28,19 +28,19 @@ use crate::{
     world::World,
 };
 
-/// The pretend Rally behind its routes.
+/// The simulated services behind their routes.
 #[derive(Clone, Debug)]
 pub struct PretendRally {
     rally: Arc<Mutex<World>>,
     repository: Arc<str>,
     github_token: Arc<str>,
     aws_door: Arc<Door>,
-    /// Calls of GitHub so far.
+    /// Number of calls to GitHub.
     asked: Arc<AtomicU32>,
 }
 
 impl PretendRally {
-    /// A new one, or the one that a process left.
+    /// Makes new services, or restores those that a process left.
     ///
     /// # Errors
     /// When the state on disk cannot be read.
@@ -59,7 +59,7 @@ impl PretendRally {
         })
     }
 
-    /// One that nobody serves.
+    /// Services for a probe, without a server.
     pub(super) fn of(world: World, repository: &str, github_token: &str) -> Self {
         Self {
             rally: Arc::new(Mutex::new(world)),
@@ -126,12 +126,12 @@ impl Production for PretendRally {
     }
 }
 
-/// Largest body that GitHub's front reads, in bytes; nothing the app sends is larger.
+/// Largest body that GitHub's front reads, in bytes. The app sends nothing larger.
 const BODY_MAX: usize = 1_048_576;
-/// Calls an hour, as GitHub allows a person's token.
+/// Calls per hour that GitHub allows for a person's token.
 const RATE: u32 = 5_000;
 
-/// Why a call is not let in.
+/// Refusal of a call; `None` when it may pass.
 fn refusal(token: &str, request: &Request) -> Option<Response> {
     let header = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let sent = header(header::AUTHORIZATION).unwrap_or_default();
@@ -149,7 +149,8 @@ fn refusal(token: &str, request: &Request) -> Option<Response> {
         .then(|| complaint(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"))
 }
 
-/// What the router refuses by itself, as GitHub does: it knows no other method and no path that is not UTF-8.
+/// Replaces the router's own refusals by GitHub's. GitHub answers 404 to another method or a path
+/// that is not UTF-8.
 fn in_its_words(answer: Response) -> Response {
     let kind = answer.headers().get(header::CONTENT_TYPE);
     if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
@@ -162,13 +163,13 @@ fn in_its_words(answer: Response) -> Response {
     }
 }
 
-/// Lets a call in, and puts on its answer what every answer of GitHub carries.
+/// Authenticates a call, and adds the headers that every answer of GitHub has.
 async fn admit(State(site): State<PretendRally>, request: Request, next: Next) -> Response {
     let is_over = {
         let rally = site.rally();
         rally.rules.token_expires_at.is_some_and(|at| rally.now_ms() >= at)
     };
-    // A token that is over is a token of nobody.
+    // An empty token matches no caller, so an expired token is refused.
     let refused = refusal(if is_over { "" } else { &site.github_token }, &request);
     let mut answer = match refused {
         Some(refused) => refused,
@@ -196,13 +197,13 @@ async fn admit(State(site): State<PretendRally>, request: Request, next: Next) -
     answer
 }
 
-/// `2026-11-23 09:00:00 UTC`, as GitHub writes the end of a token.
+/// Expiry of a token as GitHub writes it: `2026-11-23 09:00:00 UTC`.
 fn expiry(ms: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// An error in GitHub's shape.
+/// An error answer in GitHub's shape.
 fn complaint(status: StatusCode, message: &str) -> Response {
     let body = json!({
         "message": message, "documentation_url": "https://docs.github.com/rest", "status": status.as_u16().to_string(),
@@ -259,7 +260,7 @@ async fn runs(
     listed(&headers, &uri, &query, site.rally().runs(&query))
 }
 
-/// A page of a list, and in its `Link` header where the others are: at the server that was asked, on this computer.
+/// One page of a list, with a `Link` header that names the other pages under the requested host.
 fn listed(headers: &HeaderMap, uri: &Uri, query: &[(String, String)], body: Value) -> Response {
     let total = body.get("total_count").and_then(Value::as_u64).unwrap_or_default();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");

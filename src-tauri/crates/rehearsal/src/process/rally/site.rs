@@ -1,6 +1,6 @@
-//! The pretend site: the page that shows the version, and plain pages in place of GitHub's and AWS's.
+//! Pages of the simulated site: the version page, and plain pages in place of GitHub's and AWS's.
 
-/// A page of the site.
+/// Page of the site that shows a version.
 pub(super) fn page(version: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Rally (practice)</title></head>\

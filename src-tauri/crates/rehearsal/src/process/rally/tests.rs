@@ -1,4 +1,4 @@
-//! A whole release against the rules alone.
+//! Tests of a whole release against the protocol handlers, without sockets.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn service(rally: &mut World) -> Value {
     aws(rally, "AmazonEC2ContainerServiceV20141113.DescribeServices", body)["services"][0].clone()
 }
 
-/// Registers the newest revision again with the image of 2.1.0, as the app does.
+/// Registers a copy of the newest revision with the image of 2.1.0, as the app does.
 fn register_new(rally: &mut World) -> u64 {
     let mut body =
         aws(rally, "x.DescribeTaskDefinition", json!({ "taskDefinition": FAMILY }))["taskDefinition"].clone();
@@ -66,7 +66,7 @@ fn task_arns(rally: &mut World, status: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_release_fails_to_start_until_the_migration_and_then_rolls_out_one_by_one() {
+fn tasks_fail_until_the_migration_and_then_roll_out() {
     let mut rally = rally();
     rally.on_main(NEW, "2.1.0.0-RELEASE");
     assert_eq!(register_new(&mut rally), 143);
@@ -112,7 +112,7 @@ fn a_release_fails_to_start_until_the_migration_and_then_rolls_out_one_by_one() 
 }
 
 #[test]
-fn a_failed_migration_changes_nothing_and_the_workflow_ends_red() {
+fn failed_migration_changes_nothing_and_fails_the_workflow() {
     let mut rally = rally();
     rally.on_main(NEW, "2.1.0.0-RELEASE");
     register_new(&mut rally);
@@ -124,7 +124,7 @@ fn a_failed_migration_changes_nothing_and_the_workflow_ends_red() {
 }
 
 #[test]
-fn a_restart_in_the_middle_lives_the_same_seconds_again() {
+fn restart_repeats_the_same_events() {
     let mut rally = rally();
     rally.on_main(NEW, "2.1.0.0-RELEASE");
     register_new(&mut rally);
@@ -137,7 +137,7 @@ fn a_restart_in_the_middle_lives_the_same_seconds_again() {
 }
 
 #[test]
-fn a_definition_with_fields_that_aws_adds_is_refused() {
+fn refuses_a_definition_with_members_of_aws() {
     let mut rally = rally();
     let body =
         aws(&mut rally, "x.DescribeTaskDefinition", json!({ "taskDefinition": FAMILY }))["taskDefinition"].clone();
@@ -147,7 +147,7 @@ fn a_definition_with_fields_that_aws_adds_is_refused() {
 }
 
 #[test]
-fn runs_are_found_by_commit_and_time() {
+fn finds_runs_by_commit_and_time() {
     let mut rally = rally();
     dispatched(&mut rally);
     let find = |rally: &World, sha: &str, created: &str| {
@@ -160,7 +160,7 @@ fn runs_are_found_by_commit_and_time() {
 }
 
 #[test]
-fn every_line_of_the_log_group_is_read_once_page_by_page() {
+fn paging_reads_every_log_line_once() {
     let mut rally = rally();
     after(&mut rally, 240 * MINUTE);
     let (mut token, mut ids) = (None, Vec::new());
@@ -181,7 +181,7 @@ fn every_line_of_the_log_group_is_read_once_page_by_page() {
 }
 
 #[test]
-fn a_token_that_is_over_is_refused_and_its_end_is_told_before() {
+fn refuses_an_expired_token_and_announces_its_expiry() {
     use tower::ServiceExt as _;
 
     use crate::process::Production as _;

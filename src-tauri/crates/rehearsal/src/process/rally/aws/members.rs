@@ -1,22 +1,23 @@
-//! Types of the members that the AWS front reads. A service reads the whole request before it acts, so a number where a
-//! text belongs is its `SerializationException`. Members that the front does not read are not here, and whether a value
-//! makes sense is the operation's business.
+//! Types of the request members that the AWS front reads. A service reads the whole request before
+//! it acts, so a number in place of a text is a `SerializationException`.
+//! Members that the front does not read are missing here. The operations check the values.
 
 use serde_json::Value;
 
 use super::Refused;
 
-/// What a member has to be.
+/// Required type of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,
     Number,
-    /// A list whose elements are all of one kind.
+    /// A list of texts only.
     Texts,
     Structures,
 }
 
-/// The kind of a member, by botocore's description; each name is of one kind in every operation of the front.
+/// Type of a member according to botocore. A name has the same type in every operation of the
+/// front.
 fn kind(name: &str) -> Option<Kind> {
     match name {
         "cluster" | "serviceName" | "desiredStatus" | "nextToken" | "taskDefinition" | "family" | "repositoryName"
@@ -28,22 +29,22 @@ fn kind(name: &str) -> Option<Kind> {
     }
 }
 
-/// Checks the types of a request.
+/// Checks the types of all members.
 ///
 /// # Errors
-/// The service's `SerializationException` for the first member of another type.
+/// A `SerializationException` for the first member of a wrong type.
 pub(super) fn check(body: &Value) -> Result<(), Refused> {
     let found = body.as_object().into_iter().flatten().find_map(|(name, value)| wrong(kind(name)?, value));
     found.map_or(Ok(()), |why| Err((400, "SerializationException", why)))
 }
 
-/// The error of a member that the call must have.
+/// Error for a missing required member.
 pub(super) fn absent(member: &str) -> Refused {
     let why = format!("Invalid parameter at '{member}' failed to satisfy constraint: 'must not be null'");
     (400, "InvalidParameterException", why)
 }
 
-/// What AWS says of a value that is of another kind; null is as good as absent.
+/// AWS's message for a value of a wrong type. Null counts as absent.
 fn wrong(kind: Kind, value: &Value) -> Option<String> {
     let element = match (kind, value) {
         (_, Value::Null) => return None,
@@ -66,7 +67,7 @@ fn wrong(kind: Kind, value: &Value) -> Option<String> {
     })
 }
 
-/// Name of a scalar in AWS's messages (<https://github.com/aws/aws-cdk/pull/27087> quotes one).
+/// Name of a scalar in AWS's messages (quoted in <https://github.com/aws/aws-cdk/pull/27087>).
 fn token(value: &Value) -> &'static str {
     match value {
         Value::Bool(true) => "TRUE_VALUE",

@@ -1,8 +1,8 @@
-//! Lists in pages, as GitHub's REST answers them: `per_page` (30, at most 100), `page` from 1, and a `Link` header that
-//! says where the other pages are (docs.github.com, "Using pagination in the REST API"). A number that cannot be read is
-//! the usual one.
+//! Pages of lists as in GitHub's REST API: `per_page` (30, at most 100), `page` from 1, and a
+//! `Link` header with the other pages (docs.github.com, "Using pagination in the REST API").
+//! An unreadable number means the default.
 
-/// Which part of a list was asked for.
+/// Requested part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Page {
     size: usize,
@@ -24,7 +24,7 @@ impl Page {
         all.get(from..to).unwrap_or_default()
     }
 
-    /// The header; `None` when all is on one page. `query` is as it was sent.
+    /// The `Link` header; `None` when one page holds all. `query` is the query as sent.
     pub(in super::super) fn links(self, address: &str, query: &str, total: u64) -> Option<String> {
         let last = usize::try_from(total).unwrap_or(usize::MAX).div_ceil(self.size).max(1);
         let kept: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("page=")).collect();
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_together_are_the_whole_list_and_a_page_behind_the_last_is_empty() {
+    fn pages_make_up_the_whole_list_and_end_empty() {
         let all: Vec<u32> = (0..5).collect();
         let shown = |number: &str| page(&[("per_page", "2"), ("page", number)]).part_of(&all).to_vec();
         assert_eq!([shown("1"), shown("2"), shown("3")].concat(), all);
@@ -58,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_cannot_be_read_is_the_usual_one() {
+    fn unreadable_number_means_the_default() {
         assert_eq!(page(&[("per_page", "many"), ("page", "-1")]), page(&[]));
         assert_eq!(page(&[("per_page", "1000"), ("page", "0")]), Page { size: 100, number: 1 });
     }
 
     #[test]
-    fn links_name_the_pages_around_and_keep_the_rest_of_the_query() {
+    fn links_name_neighbour_pages_and_keep_the_query() {
         let links = |number: &str, total| {
             page(&[("per_page", "2"), ("page", number)]).links("http://h/runs", "page=9&a=b&per_page=2", total)
         };

@@ -1,12 +1,12 @@
-//! The long shapes of GitHub's REST: a person and a repository with every address that its description requires
-//! (`simple-user` and `minimal-repository` of <https://github.com/github/rest-api-description>). Nothing here changes.
+//! Long constant shapes of GitHub's REST API: a person and a repository with all required addresses
+//! (`simple-user` and `minimal-repository` of <https://github.com/github/rest-api-description>).
 
 use serde_json::{Map, Value, json};
 
-/// Where GitHub's addresses begin.
+/// Base address of GitHub's API.
 pub(super) const API: &str = "https://api.github.com";
 
-/// A person, as `simple-user`.
+/// A person in the shape `simple-user`.
 pub(super) fn person(login: &str) -> Value {
     let url = format!("{API}/users/{login}");
     let mut person = json!({
@@ -32,7 +32,7 @@ pub(super) fn person(login: &str) -> Value {
     person
 }
 
-/// The person that a token belongs to, as `public-user`.
+/// The owner of a token in the shape `public-user`.
 pub(super) fn user(login: &str) -> Value {
     let mut user = person(login);
     let more = json!({
@@ -46,7 +46,7 @@ pub(super) fn user(login: &str) -> Value {
     user
 }
 
-/// A repository, as `minimal-repository`; `name` is `owner/name`.
+/// A repository in the shape `minimal-repository`. `name` is `owner/name`.
 pub(super) fn repository(name: &str) -> Value {
     let (owner, short) = name.split_once('/').unwrap_or((name, name));
     let url = format!("{API}/repos/{name}");
