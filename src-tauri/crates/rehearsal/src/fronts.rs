@@ -1,4 +1,4 @@
-//! Real protocols on loopback in front of the World.
+//! Fronts: servers of real protocols on loopback, in front of the World.
 
 pub(crate) mod aws;
 pub mod git;
@@ -15,7 +15,8 @@ use std::{
 
 use crate::clock;
 
-/// When a client was last heard of, and how many are connected. Every front beats it; the process ends without it.
+/// Time of the last request and number of connected clients. Every front updates it, and the
+/// process ends without clients.
 #[derive(Clone, Debug)]
 pub struct Pulse {
     inner: Arc<PulseInner>,
@@ -34,19 +35,19 @@ impl Default for Pulse {
 }
 
 impl Pulse {
-    /// A client was heard of just now.
+    /// Notes a request of a client.
     pub fn beat(&self) {
         self.inner.last_ms.store(clock::real_ms(), Ordering::Relaxed);
     }
 
-    /// A client that counts until this is dropped.
+    /// Counts a client until the returned value is dropped.
     #[must_use]
     pub fn connected(&self) -> Connected {
         self.inner.connected.fetch_add(1, Ordering::Relaxed);
         Connected(self.clone())
     }
 
-    /// How long no client was heard of, in real time.
+    /// Real time since the last request. Zero while a client is connected.
     #[must_use]
     pub fn silence(&self) -> Duration {
         if self.inner.connected.load(Ordering::Relaxed) > 0 {
@@ -57,7 +58,7 @@ impl Pulse {
     }
 }
 
-/// One connected client.
+/// Guard of one connected client.
 #[derive(Debug)]
 pub struct Connected(Pulse);
 

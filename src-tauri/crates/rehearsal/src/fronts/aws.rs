@@ -1,5 +1,6 @@
-//! The door of the AWS front: size, protocol, operation, signature and the shape of a body, each refused with the
-//! service's own error before the World is asked. What the operations answer is not here.
+//! Entrance of the AWS front. It checks size, protocol, operation, signature and body, and refuses
+//! with the service's own error before the World is called. The operations are in
+//! `process/rally/aws.rs`.
 
 mod signature;
 
@@ -15,30 +16,31 @@ use serde_json::{Value, json};
 use self::signature::{Expected, Refusal, Sent};
 use crate::{clock, world::REGION};
 
-/// Largest body that is read, in bytes. A task definition may have 64 KiB; nothing the app sends is larger.
+/// Largest body that is read, in bytes. A task definition may have 64 KiB; the app sends nothing
+/// larger.
 const BODY_MAX: usize = 1_048_576;
 /// Content type of the JSON services.
 const JSON: &str = "application/x-amz-json-1.1";
 
-/// What is asked, by somebody who may ask.
+/// An authenticated request.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
-    /// An operation of ECS, ECR or CloudWatch Logs, with the object that was sent.
+    /// Name and body of an operation of ECS, ECR or CloudWatch Logs.
     Operation(String, Value),
-    /// `GetCallerIdentity` of STS.
+    /// The operation `GetCallerIdentity` of STS.
     Identity,
 }
 
-/// Why a request was not let in: status, type and message of the service's error.
+/// Refusal of a request, in most cases with status, type and message of the service's error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denial {
-    /// Of a JSON service.
+    /// Error of a JSON service.
     Json(u16, &'static str, String),
-    /// Of STS.
+    /// Error of STS, which answers in XML.
     Form(u16, &'static str, String),
-    /// Of a service that does not recognise the protocol, and so answers in none.
+    /// Error for an unknown protocol or operation.
     NoProtocol,
-    /// The body is longer than anybody reads.
+    /// The body is longer than [`BODY_MAX`].
     TooLarge,
 }
 
@@ -53,7 +55,7 @@ impl IntoResponse for Denial {
     }
 }
 
-/// Who may come in.
+/// The accepted credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     key_id: String,
@@ -65,10 +67,10 @@ impl Door {
         Self { key_id, secret }
     }
 
-    /// Lets a request in.
+    /// Authenticates and parses a request.
     ///
     /// # Errors
-    /// The answer of the service that refuses it.
+    /// The refusing answer of the service.
     pub(crate) async fn admit(&self, request: Request) -> Result<Asked, Denial> {
         let (parts, body) = request.into_parts();
         let declared = text(&parts.headers, header::CONTENT_LENGTH.as_str()).parse::<usize>();
@@ -135,17 +137,17 @@ impl Door {
             secret: &self.secret,
             region: REGION,
             service,
-            // The client signs with the clock of its machine, not with that of the practice.
+            // The client signs with its machine's clock, not with the practice clock.
             now_ms: clock::real_ms(),
         };
         signature::check(sent, expected)
     }
 }
 
-/// What AWS says of a key id that it does not have.
+/// AWS's message for an unknown key id.
 const UNKNOWN_KEY: &str = "The security token included in the request is invalid.";
 
-/// Signing name and operation of a target that the pretend production has.
+/// Signing name and operation of a supported target.
 fn operation(target: &str) -> Option<(&'static str, &str)> {
     let (prefix, operation) = target.split_once('.')?;
     match (prefix, operation) {
@@ -159,12 +161,12 @@ fn operation(target: &str) -> Option<(&'static str, &str)> {
     }
 }
 
-/// A good answer of a JSON service.
+/// Success answer of a JSON service.
 pub(crate) fn answered(body: &Value) -> Response {
     (StatusCode::OK, request_id(), [(header::CONTENT_TYPE, JSON)], body.to_string()).into_response()
 }
 
-/// An error of a JSON service.
+/// Error answer of a JSON service.
 pub(crate) fn refused(status: u16, kind: &str, message: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     let body =
@@ -172,7 +174,7 @@ pub(crate) fn refused(status: u16, kind: &str, message: &str) -> Response {
     (status, request_id(), [(header::CONTENT_TYPE, JSON)], body.to_string()).into_response()
 }
 
-/// A good answer of STS.
+/// Success answer of STS.
 pub(crate) fn form_answered(body: String) -> Response {
     (StatusCode::OK, request_id(), [(header::CONTENT_TYPE, "text/xml")], body).into_response()
 }
@@ -188,7 +190,7 @@ fn form_refused(status: u16, code: &str, message: &str) -> Response {
 }
 
 fn too_large() -> Response {
-    // The rest of the body is not read, so the connection cannot be used again.
+    // The rest of the body is not read, so the connection cannot be reused.
     let close = [(header::CONNECTION, "close")];
     (StatusCode::PAYLOAD_TOO_LARGE, request_id(), close, "Request Entity Too Large").into_response()
 }

@@ -1,6 +1,5 @@
-//! Smart-HTTP git on loopback: git's own `http-backend` as CGI behind a token, hooks on.
-//!
-//! Knows nothing of a release. It does not speak the dumb protocol and serves one repository.
+//! Git over smart HTTP on loopback: git's own `http-backend` as CGI behind a token, with hooks.
+//! Knows nothing of a release. It serves one repository and does not support the dumb protocol.
 
 mod cgi;
 mod colleague;
@@ -22,10 +21,10 @@ use base64::Engine;
 
 use crate::fronts::Pulse;
 
-/// Called with nothing after a push was taken, before its answer ends.
+/// Callback after an accepted push, before the end of its answer.
 pub type Pushed = Arc<dyn Fn() + Send + Sync>;
 
-/// One repository behind a token.
+/// A front for one repository behind a token.
 #[derive(Clone)]
 pub struct GitFront {
     inner: Arc<Inner>,
@@ -34,7 +33,7 @@ pub struct GitFront {
 struct Inner {
     /// Folder that holds `owner/name.git`.
     projects: PathBuf,
-    /// `owner/name`.
+    /// Name of the repository: `owner/name`.
     repository: String,
     token: String,
     pushed: Pushed,
@@ -42,7 +41,8 @@ struct Inner {
 }
 
 impl GitFront {
-    /// Serves `projects/repository.git` to whoever has the token; any user name goes with it, as on GitHub.
+    /// Serves `projects/repository.git` to clients with the token. Any user name is accepted, as on
+    /// GitHub.
     #[must_use]
     pub fn new(projects: &Path, repository: &str, token: &str, pushed: Pushed, pulse: Pulse) -> Self {
         Self {
@@ -56,12 +56,12 @@ impl GitFront {
         }
     }
 
-    /// The routes.
+    /// Router of the front.
     pub fn router(&self) -> Router {
         Router::new().fallback(answer).with_state(self.clone())
     }
 
-    /// What of the path goes to `http-backend`: `/owner/name.git/info/refs` and the two services, nothing else.
+    /// Path for `http-backend`. Only `/owner/name.git/info/refs` and the two services are allowed.
     fn path_info(&self, path: &str) -> Option<String> {
         let rest = path.strip_prefix('/')?.strip_prefix(&self.inner.repository)?;
         let rest = rest.strip_prefix(".git").unwrap_or(rest);
@@ -70,7 +70,7 @@ impl GitFront {
             .then(|| format!("/{}.git{rest}", self.inner.repository))
     }
 
-    /// The user name that came with the right token.
+    /// User name of a request with the right token.
     fn user(&self, headers: &HeaderMap) -> Option<String> {
         let sent = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let encoded = sent.strip_prefix("Basic ")?;

@@ -1,5 +1,5 @@
-//! The pretend staging machine's SSH: one user, one key, both made for this private folder; only commands, no shell,
-//! no forwarding, no files.
+//! SSH server of the simulated host. It accepts one user with one key, both of this private folder,
+//! and runs commands only: no terminal, no forwarding, no file transfer.
 
 use std::{
     collections::HashMap,
@@ -30,12 +30,12 @@ use crate::{
     host::{Host, USER},
 };
 
-/// Commands that run at once.
+/// Most commands that run at once.
 const COMMANDS_MAX: usize = 64;
-/// A silent connection is asked whether it lives.
+/// Time without data after which the server sends a keepalive.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// The keys of the pretend staging machine.
+/// Key of the host and key of its client.
 #[derive(Clone, Debug)]
 pub struct Keys {
     host: PrivateKey,
@@ -44,7 +44,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads the keys of this folder, or makes them: `host_key`, and `staging.pem` for the client (0600).
+    /// Reads the keys of this folder, or makes them: `host_key`, and `staging.pem` for the client
+    /// (mode 0600).
     ///
     /// # Errors
     /// When a file cannot be read or written.
@@ -58,13 +59,13 @@ impl Keys {
         })
     }
 
-    /// `SHA256:…` of the machine's key.
+    /// Fingerprint of the host's key: `SHA256:…`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         self.host.public_key().fingerprint(HashAlg::Sha256).to_string()
     }
 
-    /// The client's private key.
+    /// File with the client's private key.
     #[must_use]
     pub fn client_file(&self) -> &Path {
         &self.client_file
@@ -83,7 +84,7 @@ fn open_or_make(file: &Path, comment: &str) -> io::Result<PrivateKey> {
     Ok(key)
 }
 
-/// Serves the pretend staging machine until the task is dropped.
+/// Serves the simulated host until the task is dropped.
 ///
 /// # Errors
 /// When the listener breaks.
@@ -92,8 +93,8 @@ pub async fn serve(listener: TcpListener, host: Host, keys: &Keys, pulse: Pulse)
     serve_until_cut(listener, host, keys, pulse, cut).await
 }
 
-/// As [`serve`]; while `cut` says so, every connection breaks and no new one is served. What runs on the machine in a
-/// session of its own goes on.
+/// [`serve`] with a switch: while `cut` is true, it breaks every connection and serves no new one.
+/// Processes in a session of their own go on.
 ///
 /// # Errors
 /// When the listener breaks.
@@ -138,7 +139,7 @@ pub async fn serve_until_cut(
             tokio::pin!(served);
             tokio::select! {
                 () = &mut served => return,
-                // Without a sender nobody cuts it any more.
+                // Without a sender the connection cannot be cut any more.
                 is_cut = cut.wait_for(|is_cut| *is_cut) => if is_cut.is_ok() {
                     let _gone = line.shutdown(std::net::Shutdown::Both);
                 }
@@ -148,7 +149,7 @@ pub async fn serve_until_cut(
     }
 }
 
-/// A connection, and the line by which it can be broken.
+/// A connection, and a second handle that can break it.
 fn with_line(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
     let stream = stream.into_std()?;
     let line = stream.try_clone()?;
@@ -241,7 +242,7 @@ impl server::Handler for Client {
         _value: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        // As the real machine, which has no AcceptEnv (TRAP-S6).
+        // Like the real host, which has no `AcceptEnv` (TRAP-S6).
         session.channel_failure(id)
     }
 }

@@ -1,5 +1,6 @@
-//! One command on the pretend staging machine: a shell with an empty environment inside the private folder, in a
-//! process group of its own that ends with its channel. What it starts in a session of its own lives on.
+//! Runs one command on the simulated host: a shell with a clean environment in the private folder.
+//! The command has its own process group, which ends with the channel. Processes that it starts in
+//! a session of their own live on.
 
 use std::{io, process::Stdio, time::Duration};
 
@@ -12,11 +13,11 @@ use tokio::{
 
 use crate::host::{Host, guard, kill};
 
-/// Longest run of a command on a channel; what takes longer is started detached.
+/// Longest run of a command on a channel. Longer work must be detached.
 const RUN_MAX: Duration = Duration::from_secs(1_800);
-/// Exit code of a command that was not started.
+/// Exit code of a refused or timed-out command.
 const REFUSED: u32 = 126;
-/// Number of the error stream of a channel (RFC 4254, 5.2).
+/// Data type code of the error stream of a channel (RFC 4254, section 5.2).
 const STDERR: u32 = 1;
 
 /// Runs a command and answers on its channel.
@@ -32,7 +33,7 @@ pub(super) async fn run(channel: Channel<Msg>, command: String, host: &Host) {
             },
         },
     };
-    // A client that went away needs no answer.
+    // A disconnected client gets no answer.
     if let Some(code) = code {
         let _gone = writing.exit_status(code).await;
     }
@@ -60,11 +61,12 @@ fn start(command: &str, host: &Host) -> io::Result<Child> {
     Command::from(shell).spawn()
 }
 
-/// Ends the process group of a command whose client went away.
+/// Guard that kills the process group of a command whose client disconnected.
 struct Group(Option<u32>);
 
 impl Group {
-    /// The command ended by itself: what it left running stays, and may be on its way into a session of its own.
+    /// Keeps the processes that an ended command left. They may be about to enter a session of
+    /// their own.
     fn release(mut self) {
         self.0 = None;
     }
@@ -78,7 +80,7 @@ impl Drop for Group {
     }
 }
 
-/// Carries the streams until the command ended; `None` when the client went away first.
+/// Forwards the streams until the command ends. Returns `None` when the client disconnects first.
 async fn attend(
     mut child: Child,
     mut reading: ChannelReadHalf,
@@ -103,7 +105,7 @@ async fn attend(
             },
         }
     };
-    // The shell ended; what it left running may still hold the streams, as with a real sshd.
+    // The shell has ended. Its remaining processes may still hold the streams, as with a real sshd.
     let streams = async {
         let _ended = out.await;
         let _ended = err.await;
@@ -137,13 +139,14 @@ where
 {
     tokio::spawn(async move {
         if let Some(mut from) = from {
-            // An end of either side ends the stream; the exit code tells the rest.
+            // The end of either side ends the stream. The exit code reports the result.
             let _ended = tokio::io::copy(&mut from, &mut to).await;
         }
     })
 }
 
-/// What the client sends, held until it is whole: a script is checked before a shell sees any of it.
+/// Input of the client, buffered until it is complete, because a script is checked before a shell
+/// sees any of it.
 struct Input {
     bytes: Vec<u8>,
     stdin: Option<ChildStdin>,
@@ -175,7 +178,7 @@ impl Input {
                 Ok(()) => Taken::Whole,
                 Err(why) => Taken::Refused(why),
             },
-            // russh's own list of messages; none of the others is input.
+            // russh defines these messages; none of the others carries input.
             Some(_) => Taken::More,
         }
     }
@@ -184,7 +187,7 @@ impl Input {
         let Some(mut stdin) = self.stdin.take() else { return };
         let bytes = std::mem::take(&mut self.bytes);
         tokio::spawn(async move {
-            // A command that does not read its input closes it; that is no failure.
+            // A command may close its input without reading it; this is no failure.
             let _closed = stdin.write_all(&bytes).await;
         });
     }

@@ -1,7 +1,8 @@
-//! AWS Signature Version 4 as a service checks it: from the request as it came, with nothing of the client's signer.
+//! Checks AWS Signature Version 4 from the raw request, independently of the client's signer.
 //! Source: "Create a signed AWS API request"
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>). Presigned addresses
-//! and chunked bodies are not known here: no front of the pretend production takes them.
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+//! Presigned addresses and chunked bodies are not supported, because no front of the simulator
+//! takes them.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -9,32 +10,32 @@ use axum::http::{HeaderMap, Method, Uri};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-/// How far the client's clock may be off.
+/// Largest accepted difference of the client's clock, in ms.
 const SKEW_MS: i64 = 5 * 60 * 1_000;
-/// The only algorithm.
+/// Only accepted algorithm.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// Why a request is not from who it says. Each is another error of the service.
+/// Refusal of a signature. Each variant is another error of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Nothing was signed.
+    /// The request is not signed.
     Missing,
-    /// A part of the signature is missing or cannot be read; with AWS's words.
+    /// A part of the signature is missing or unreadable, with AWS's text.
     Incomplete(String),
-    /// The key id, or a session token, is not known.
+    /// The key id or a session token is unknown.
     UnknownKey,
-    /// Signed by somebody else, for something else, or at another time; with AWS's words.
+    /// The signature does not match key, request, scope or time, with AWS's text.
     Mismatch(String),
 }
 
-/// What a signature must be made with.
+/// Expected credentials, scope and time of a signature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected<'a> {
-    /// Key id.
+    /// Access key id of the caller.
     pub key_id: &'a str,
-    /// Secret key.
+    /// Secret access key.
     pub secret: &'a str,
-    /// Region of the scope: `us-east-1`.
+    /// Region in the scope: `us-east-1`.
     pub region: &'a str,
     /// Signing name of the service: `ecs`.
     pub service: &'a str,
@@ -42,7 +43,7 @@ pub(crate) struct Expected<'a> {
     pub now_ms: i64,
 }
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent<'a> {
     pub method: &'a Method,
@@ -51,7 +52,7 @@ pub(crate) struct Sent<'a> {
     pub body: &'a [u8],
 }
 
-/// The `Authorization` header, taken apart.
+/// The parsed `Authorization` header.
 struct Claim<'a> {
     key_id: &'a str,
     date: &'a str,
@@ -62,10 +63,10 @@ struct Claim<'a> {
     signature: &'a str,
 }
 
-/// Checks a request.
+/// Checks the signature of a request.
 ///
 /// # Errors
-/// The first thing that is wrong, in the order in which AWS looks.
+/// The first problem, in the order in which AWS checks.
 pub(crate) fn check(sent: Sent<'_>, expected: Expected<'_>) -> Result<(), Refusal> {
     let Some(authorization) = sent.headers.get("authorization") else { return Err(Refusal::Missing) };
     let authorization =
@@ -175,7 +176,7 @@ fn in_time(when: &str, when_ms: i64, now_ms: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The host, and everything that AWS acts on, is under the signature.
+/// Checks that the signature covers the host and every header that AWS acts on.
 fn all_signed(claim: &Claim<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
     if !claim.signed.contains(&"host") {
         return Err(Refusal::Mismatch(
@@ -188,7 +189,7 @@ fn all_signed(claim: &Claim<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
     })
 }
 
-/// The canonical request.
+/// The canonical request of the signature.
 fn canonical(sent: Sent<'_>, signed: &[&str]) -> Result<String, Refusal> {
     let mut lines = String::new();
     for name in signed {
@@ -201,7 +202,7 @@ fn canonical(sent: Sent<'_>, signed: &[&str]) -> Result<String, Refusal> {
         if values.is_empty() {
             return Err(Refusal::Mismatch(format!("'{}' is signed but was not sent.", short(name))));
         }
-        // Writing to a text never fails.
+        // Writing to a `String` never fails.
         let _ok = writeln!(lines, "{name}:{}", values.join(","));
     }
     let mut pairs: Vec<String> = sent
@@ -223,13 +224,13 @@ fn canonical(sent: Sent<'_>, signed: &[&str]) -> Result<String, Refusal> {
     ))
 }
 
-/// Every service but S3 signs the path encoded once more.
+/// Every service except S3 signs the path with one more encoding.
 fn encoded_path(path: &str) -> String {
     path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            // Writing to a text never fails.
+            // Writing to a `String` never fails.
             let _ok = write!(text, "%{byte:02X}");
         }
         text
@@ -258,7 +259,7 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
     digits?.chunks(2).map(|pair| u8::try_from(pair.first()? * 16 + pair.get(1)?).ok()).collect()
 }
 
-/// `20261123T194200Z` in ms since 1970.
+/// Parses `20261123T194200Z` to ms since 1970.
 fn moment(text: &str) -> Option<i64> {
     let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())

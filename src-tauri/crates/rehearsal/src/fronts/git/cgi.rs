@@ -1,6 +1,6 @@
-//! One call of `git http-backend`: request body in, CGI answer out, both streamed and bounded.
-//!
-//! A push that has reached git is carried to its end although the client went away, as a real server does.
+//! Runs `git http-backend` once per request: request body in, CGI answer out, both streamed and
+//! bounded.
+//! Like a real server, it completes a push that has reached git although the client disconnects.
 
 use std::{collections::BTreeMap, io, path::PathBuf, process::Stdio, time::Duration};
 
@@ -18,18 +18,18 @@ use tokio::{
 
 use super::Pushed;
 
-/// Bytes of a request body that are taken.
+/// Most bytes accepted of a request body.
 const BODY_MAX: u64 = 512 * 1024 * 1024;
-/// Bytes of the answer's header.
+/// Most bytes of the answer's header.
 const HEAD_MAX: u64 = 16 * 1024;
-/// Header lines of the answer.
+/// Most header lines of the answer.
 const HEAD_LINES_MAX: usize = 50;
 /// Longest run of `http-backend`.
 const RUN_MAX: Duration = Duration::from_secs(600);
-/// Bytes of its complaints that are kept.
+/// Most bytes kept of the error output.
 const ERRORS_MAX: u64 = 16 * 1024;
 
-/// What a call needs beside the request.
+/// Inputs of a call besides the request.
 pub(super) struct Call {
     pub projects: PathBuf,
     pub user: String,
@@ -37,7 +37,7 @@ pub(super) struct Call {
     pub pushed: Pushed,
 }
 
-/// Runs git for this request.
+/// Runs git for a request.
 pub(super) async fn run(call: Call, request: Request<Body>) -> io::Result<Response<Body>> {
     let is_push = call.path_info.ends_with("/git-receive-pack") && request.method() == Method::POST;
     let mut child = Command::new("git")
@@ -73,7 +73,8 @@ pub(super) async fn run(call: Call, request: Request<Body>) -> io::Result<Respon
     Ok(response)
 }
 
-/// The CGI variables (RFC 3875), and of our own environment only where programs are found.
+/// The CGI variables (RFC 3875). The process's own environment adds only the search path of
+/// programs.
 fn environment(call: &Call, request: &Request<Body>) -> BTreeMap<&'static str, String> {
     let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut variables: BTreeMap<&'static str, String> = [
@@ -113,7 +114,8 @@ async fn feed(mut stdin: ChildStdin, body: Body) {
     while let Some(chunk) = chunks.next().await {
         let Ok(chunk) = chunk else { return };
         sent += chunk.len() as u64;
-        // git refuses what it has not read before it ends; a broken pipe is its answer, told in its own output.
+        // git may refuse a push without reading all of it. The broken pipe is no error here; git's
+        // output has the reason.
         if sent > BODY_MAX || stdin.write_all(&chunk).await.is_err() {
             return;
         }
@@ -148,7 +150,7 @@ async fn read_head(stdout: &mut BufReader<ChildStdout>) -> io::Result<Head> {
     Err(io::Error::other("git http-backend's header is too long"))
 }
 
-/// Passes the body on, waits for git's end, tells of a push, and only then ends the body.
+/// Forwards the body, waits for git's end, reports a push, and only then ends the body.
 async fn finish(
     mut child: Child,
     mut stdout: BufReader<ChildStdout>,
@@ -163,7 +165,7 @@ async fn finish(
                 Ok(0) | Err(_) => break,
                 Ok(count) => {
                     let chunk = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
-                    // A client that went away does not stop git.
+                    // A disconnected client does not stop git.
                     let _gone = sender.send(Ok(chunk)).await;
                 }
             }
@@ -194,7 +196,7 @@ async fn read_errors(stderr: tokio::process::ChildStderr) -> String {
     let mut bytes = Vec::new();
     let mut limited = stderr.take(ERRORS_MAX);
     let _ended = limited.read_to_end(&mut bytes).await;
-    // The rest is read away, so that git never blocks on it.
+    // The rest is read and dropped, so that git never blocks on it.
     let mut rest = limited.into_inner();
     let _ended = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
     String::from_utf8_lossy(&bytes).into_owned()

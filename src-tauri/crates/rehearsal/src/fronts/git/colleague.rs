@@ -1,13 +1,13 @@
-//! What colleagues do to the pretend repository while somebody practises. Each deed is done once: one that stands in the
-//! repository already is left as it is.
+//! Acts of colleagues on the simulated repository during practice. An act that is already in the
+//! repository is not repeated.
 
 use git2::{Commit, ErrorCode, Oid, Repository, Signature, Time};
 
 use super::seed::{DAVID, LIN, MAIN, MARTA, POM_FIX, Repo, entry};
 
-/// Branch of the release that is practised.
+/// Branch of the practised release.
 const BRANCH: &str = "refs/heads/v2.1.0";
-/// Commits that are looked through for a deed.
+/// Most commits searched for an earlier act.
 const LOOK_MAX: usize = 50;
 
 const FIX: &str = "Update Spring Boot to 3.3.11 (security)\n";
@@ -16,11 +16,12 @@ const TYPO: &str = "Fix a typing error in the reminder\n";
 const REMINDER: &str = "package org.rally.message;\n\nclass Reminder {\n    // The site's own time zone.\n    ZoneId zone(Site site) {\n        return site.zone();\n    }\n}\n";
 
 impl Repo {
-    /// Pushes a commit to the main branch that changes the same line as the release branch. Answers whether it stands
-    /// there now; not when the release branch is a part of the main branch already.
+    /// Pushes a commit to the main branch that changes the same line as the release branch. Returns
+    /// whether the main branch has it now. Does nothing when the release branch is already part of
+    /// the main branch.
     ///
     /// # Errors
-    /// git's own.
+    /// The error of git.
     pub fn conflict(&self, at_ms: i64) -> Result<bool, git2::Error> {
         let repository = Repository::open_bare(self.path())?;
         let (main, branch) = (head(&repository, MAIN)?, head(&repository, BRANCH)?);
@@ -36,10 +37,10 @@ impl Repo {
         Ok(true)
     }
 
-    /// Merges the main branch into the release branch, where both sides' lines are brought together.
+    /// Merges the main branch into the release branch and combines the lines of both sides.
     ///
     /// # Errors
-    /// git's own.
+    /// The error of git.
     pub fn resolve(&self, at_ms: i64) -> Result<(), git2::Error> {
         let repository = Repository::open_bare(self.path())?;
         let (main, branch) = (head(&repository, MAIN)?, head(&repository, BRANCH)?);
@@ -51,11 +52,11 @@ impl Repo {
         write(&repository, BRANCH, &branch.tree()?, &[&branch, &main], said)
     }
 
-    /// Pushes a commit on top of a labelled main branch. Answers whether it stands there now; not before the main branch
-    /// has its label.
+    /// Pushes a commit on top of the tagged main branch. Returns whether the main branch has it
+    /// now. Does nothing before the main branch is tagged.
     ///
     /// # Errors
-    /// git's own.
+    /// The error of git.
     pub fn move_on(&self, at_ms: i64) -> Result<bool, git2::Error> {
         let repository = Repository::open_bare(self.path())?;
         let main = head(&repository, MAIN)?;
@@ -81,7 +82,7 @@ fn head(repository: &Repository, name: &str) -> Result<Oid, git2::Error> {
     Ok(repository.find_reference(name)?.peel_to_commit()?.id())
 }
 
-/// Whether a commit with this message is among the newest of a history.
+/// Whether one of the newest commits of a history has this message.
 fn has(repository: &Repository, from: Oid, message: &str) -> Result<bool, git2::Error> {
     let mut walk = repository.revwalk()?;
     walk.push(from)?;
@@ -93,7 +94,7 @@ fn has(repository: &Repository, from: Oid, message: &str) -> Result<bool, git2::
     Ok(false)
 }
 
-/// A commit as a colleague makes it.
+/// A commit of a colleague.
 struct Said<'a> {
     by: (&'static str, &'static str),
     at_ms: i64,
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_conflict_is_one_that_git_cannot_merge_and_a_developer_resolves_it() {
+    fn git_cannot_merge_the_conflict_and_a_developer_can() {
         let (_folder, repo) = seeded();
         assert!(!conflicts(&repo));
         assert!(repo.conflict(1_795_424_531_000).unwrap());
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_moves_the_main_branch_before_it_has_its_label() {
+    fn main_does_not_move_before_it_is_tagged() {
         let (_folder, repo) = seeded();
         assert!(!repo.move_on(1_795_424_531_000).unwrap());
         let repository = Repository::open_bare(repo.path()).unwrap();

@@ -1,5 +1,5 @@
-//! The repository of the pretend production: master at 2.0.1.11, the branch of 2.1.0, real hooks. Ids are the same on
-//! every computer, because every time is fixed.
+//! The initial repository of the simulator: master at 2.0.1.11, the branch of 2.1.0, and real
+//! hooks. All times are fixed, so commit ids are the same on every computer.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use crate::files;
 /// Path of the version file.
 pub const VERSION_FILE: &str = "src/main/resources/version.properties";
 
-/// Main branch.
+/// Full name of the main branch.
 pub const MAIN: &str = "refs/heads/master";
 
 /// The bare repository on disk.
@@ -26,12 +26,13 @@ impl Repo {
     /// Opens `projects/repository.git`, or makes it with its history and hooks.
     ///
     /// # Errors
-    /// When it cannot be read or written.
+    /// When the repository cannot be read or written.
     pub fn open_or_seed(projects: &Path, repository: &str) -> io::Result<Self> {
         let path = projects.join(format!("{repository}.git"));
         let is_new = !path.join("HEAD").exists();
         if is_new {
-            // Seeded beside its place and moved there, so that a process killed half-way leaves no half repository.
+            // Seeded in a temporary folder and then moved, so that a killed process leaves no half
+            // repository.
             let parent = path.parent().unwrap_or(projects);
             fs_err::create_dir_all(parent)?;
             let draft = tempfile::Builder::new().prefix(".seed-").tempdir_in(parent)?;
@@ -42,19 +43,19 @@ impl Repo {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// Path of the bare repository.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The commit of the main branch; `None` when it cannot be read.
+    /// Commit of the main branch; `None` when it cannot be read.
     #[must_use]
     pub fn main(&self) -> Option<String> {
         self.commit_of(MAIN)
     }
 
-    /// The commit that a full ref name leads to.
+    /// Commit to which a full ref name points.
     #[must_use]
     pub fn commit_of(&self, name: &str) -> Option<String> {
         let repository = Repository::open_bare(&self.path).ok()?;
@@ -74,7 +75,7 @@ impl Repo {
     }
 }
 
-/// A commit of the seed: who, when (seconds since 1970, at +02:00), what it says, and the files it writes.
+/// A commit of the seed: author, time (seconds since 1970, at +02:00), message and written files.
 struct Written {
     author: (&'static str, &'static str),
     at: i64,
@@ -220,7 +221,7 @@ pub(super) fn entry(path: &str, id: Oid, length: usize) -> git2::IndexEntry {
     }
 }
 
-/// Protects what a release relies on: a tag never moves, master only goes forward. The words are GitHub's.
+/// Hook that protects tags from moves and master from going backward. Its messages are GitHub's.
 const PRE_RECEIVE: &str = r#"#!/bin/sh
 code=0
 while read -r old new name; do
@@ -267,7 +268,7 @@ copyright.year = 2025
 
 const POM: &str = "<project>\n  <artifactId>rally</artifactId>\n  <properties>\n    <spring-boot.version>3.3.9</spring-boot.version>\n  </properties>\n</project>\n";
 const POM_NEW: &str = "<project>\n  <artifactId>rally</artifactId>\n  <properties>\n    <spring-boot.version>3.4.5</spring-boot.version>\n  </properties>\n</project>\n";
-/// As a colleague changes it on the main branch: the same line as [`POM_NEW`].
+/// The file after a colleague's change on the main branch: the same line as in [`POM_NEW`].
 pub(super) const POM_FIX: &str = "<project>\n  <artifactId>rally</artifactId>\n  <properties>\n    <spring-boot.version>3.3.11</spring-boot.version>\n  </properties>\n</project>\n";
 const APPLICATION: &str = "package org.rally;\n\npublic class RallyApplication {\n    public static void main(String[] args) {\n        Server.start(args);\n    }\n}\n";
 const APPLICATION_NEW: &str = "package org.rally;\n\npublic class RallyApplication {\n    public static void main(String[] args) {\n        Schema.requireAtLeast(\"2.1.0\");\n        Server.start(args);\n    }\n}\n";
@@ -287,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seed_is_the_same_everywhere_and_holds_what_a_release_needs() {
+    fn seed_is_reproducible_and_complete_for_a_release() {
         let one = tempfile::tempdir().unwrap();
         let two = tempfile::tempdir().unwrap();
         let first = Repo::open_or_seed(one.path(), "rallyforresearch/rally").unwrap();
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_start_keeps_what_was_pushed() {
+    fn second_start_keeps_pushed_commits() {
         let folder = tempfile::tempdir().unwrap();
         let first = Repo::open_or_seed(folder.path(), "a/b").unwrap();
         let branch = first.commit_of("refs/heads/v2.1.0").unwrap();

@@ -1,4 +1,4 @@
-//! The examples of AWS's own test suite for Signature Version 4, and each way in which one of them can be wrong.
+//! The examples of AWS's test suite for Signature Version 4, each also with one part changed.
 
 use axum::http::{HeaderName, HeaderValue};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const KEY_ID: &str = "AKIDEXAMPLE";
 const WHEN: &str = "20150830T123600Z";
-/// That moment, in ms since 1970.
+/// Time of the examples, in ms since 1970.
 const NOW: i64 = 1_440_938_160_000;
 /// Signature of `post-x-www-form-urlencoded` without a signed length.
 const FORM: &str = "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a";
@@ -42,7 +42,7 @@ fn posted(headers: &HeaderMap, body: &[u8], expected: Expected<'_>) -> Result<()
     check(Sent { method: &Method::POST, uri: &Uri::from_static("/"), headers, body }, expected)
 }
 
-/// The form of the suite with its `Authorization` header changed.
+/// Checks the suite's form after a change of its `Authorization` header.
 fn with_authorization(from: &str, to: &str) -> Result<(), Refusal> {
     let mut sent = form();
     let was = sent["authorization"].to_str().unwrap().to_owned();
@@ -59,7 +59,7 @@ fn mismatch(result: Result<(), Refusal>) -> String {
 }
 
 #[test]
-fn the_signatures_of_aws_own_examples_are_taken() {
+fn accepts_the_signatures_of_aws_examples() {
     let examples = [
         (Method::GET, "/", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
         (Method::POST, "/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
@@ -82,7 +82,7 @@ fn the_signatures_of_aws_own_examples_are_taken() {
 }
 
 #[test]
-fn another_body_secret_method_or_header_breaks_the_signature() {
+fn changed_body_secret_method_or_header_breaks_the_signature() {
     assert!(mismatch(posted(&form(), b"Param1=value2", expected())).contains("does not match"));
     let other = Expected { secret: "another", ..expected() };
     assert!(mismatch(posted(&form(), b"Param1=value1", other)).contains("does not match"));
@@ -98,7 +98,7 @@ fn another_body_secret_method_or_header_breaks_the_signature() {
 }
 
 #[test]
-fn a_signature_counts_for_five_minutes_on_each_side() {
+fn signature_is_valid_for_five_minutes_on_each_side() {
     let minutes = |minutes: i64, ms: i64| Expected { now_ms: NOW + minutes * 60_000 + ms, ..expected() };
     for expected in [minutes(5, 0), minutes(-5, 0)] {
         assert_eq!(posted(&form(), b"Param1=value1", expected), Ok(()));
@@ -108,7 +108,7 @@ fn a_signature_counts_for_five_minutes_on_each_side() {
 }
 
 #[test]
-fn a_scope_of_another_region_service_or_day_is_refused() {
+fn refuses_a_scope_of_another_region_service_or_day() {
     assert!(mismatch(with_authorization("us-east-1", "eu-west-1")).contains("valid region"));
     assert!(mismatch(with_authorization("/service/", "/ecs/")).contains("correct service"));
     assert!(mismatch(with_authorization("/20150830/", "/20150829/")).contains("Date in Credential scope"));
@@ -116,7 +116,7 @@ fn a_scope_of_another_region_service_or_day_is_refused() {
 }
 
 #[test]
-fn what_aws_acts_on_must_be_signed() {
+fn headers_that_aws_acts_on_must_be_signed() {
     assert!(mismatch(with_authorization("content-type;host;", "content-type;")).contains("'Host'"));
     let mut headers = form();
     headers.insert("x-amz-target", HeaderValue::from_static("AmazonEC2ContainerServiceV20141113.ListTasks"));
@@ -124,7 +124,7 @@ fn what_aws_acts_on_must_be_signed() {
 }
 
 #[test]
-fn a_key_or_session_of_nobody_is_not_known() {
+fn refuses_an_unknown_key_or_session() {
     assert_eq!(with_authorization(KEY_ID, "AKIDNOBODY"), Err(Refusal::UnknownKey));
     let mut headers = form();
     headers.insert("x-amz-security-token", HeaderValue::from_static("of-somebody"));
@@ -132,7 +132,7 @@ fn a_key_or_session_of_nobody_is_not_known() {
 }
 
 #[test]
-fn a_part_that_is_missing_is_named() {
+fn error_names_the_missing_part() {
     let mut headers = form();
     headers.remove("authorization");
     assert_eq!(posted(&headers, b"Param1=value1", expected()), Err(Refusal::Missing));
@@ -150,7 +150,7 @@ fn a_part_that_is_missing_is_named() {
 
 proptest::proptest! {
     #[test]
-    fn no_header_makes_the_check_panic_or_pass(authorization in "\\PC{0,200}", when in "\\PC{0,30}", signed in "[a-z;-]{0,40}") {
+    fn no_random_header_makes_the_check_panic_or_pass(authorization in "\\PC{0,200}", when in "\\PC{0,30}", signed in "[a-z;-]{0,40}") {
         let values = [authorization.clone(), format!("{ALGORITHM} {authorization}"), format!(
             "{ALGORITHM} Credential={KEY_ID}/20150830/us-east-1/service/aws4_request, SignedHeaders=host;{signed}, \
              Signature={authorization}"
