@@ -1,4 +1,5 @@
-//! Serves a pretend production by hand: `serve FOLDER [SPEED]`. Ends after 30 minutes without a client.
+//! Serves a simulator from the command line: `serve FOLDER [SPEED]`. Ends after 30 minutes without
+//! a client.
 
 use std::{io, path::PathBuf};
 

@@ -1,7 +1,7 @@
-//! The time of the pretend production: `virtual = origin + (real - origin_real) * speed`.
-//!
-//! The process that serves the World owns the clock and writes it to a file; the app and the pretend host's `date`
-//! follow that file. The speed can change without a jump. Deadlines of networks and signatures never use it.
+//! Virtual clock of the simulator: `virtual = origin + (real - origin_real) * speed`.
+//! The process that serves the World owns the clock and writes it to a file. The app and `date` on
+//! the simulated host follow that file. A change of speed makes no jump. Deadlines of networks and
+//! signatures use real time.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,13 +15,13 @@ use parking_lot::Mutex;
 
 use crate::files;
 
-/// The fastest that practice runs.
+/// Highest speed, in virtual seconds per real second.
 pub const SPEED_MAX: u32 = 3_600;
 
-/// Longest real wait between two looks at the clock, so that a changed speed is felt.
+/// Longest real sleep between two readings of the clock, so that a new speed takes effect.
 const NAP_MAX: Duration = Duration::from_millis(200);
 
-/// One straight piece of the clock.
+/// One linear section of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockState {
     /// Virtual time at the origin, in ms since 1970.
@@ -46,19 +46,20 @@ impl ClockState {
         self.origin_ms.saturating_add(passed.saturating_mul(i64::from(self.speed)))
     }
 
-    /// The same clock from `real_ms` on with another speed; virtual time does not jump.
+    /// Section from `real_ms` on with another speed. Virtual time does not jump.
     #[must_use]
     pub fn with_speed(self, real_ms: i64, speed: u32) -> Self {
         Self::new(self.at(real_ms), real_ms, speed)
     }
 
-    /// Its line in the file: `origin origin_real speed`, as the pretend host's `date` reads it.
+    /// Line in the clock file: `origin origin_real speed`, as `date` on the simulated host reads
+    /// it.
     #[must_use]
     pub fn line(&self) -> String {
         format!("{} {} {}\n", self.origin_ms, self.origin_real_ms, self.speed)
     }
 
-    /// Reads [`ClockState::line`]; `None` when it is not one.
+    /// Parses [`ClockState::line`]; `None` when the text is invalid.
     #[must_use]
     pub fn read(line: &str) -> Option<Self> {
         let mut parts = line.split_whitespace();
@@ -69,20 +70,20 @@ impl ClockState {
     }
 }
 
-/// Real time in ms since 1970.
+/// Real time now, in ms since 1970.
 #[must_use]
 pub fn real_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A time in ms since 1970 as it stands in journals; a time out of range becomes the start of 1970.
+/// Converts ms since 1970 to the journals' type. A time out of range becomes the start of 1970.
 #[must_use]
 pub fn stamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::EPOCH)
 }
 
-/// The virtual clock, owned or followed.
+/// Virtual clock of the owner or of a follower.
 #[derive(Debug)]
 pub struct VirtualClock {
     file: PathBuf,
@@ -97,7 +98,7 @@ struct Seen {
 }
 
 impl VirtualClock {
-    /// The owner's clock; writes the file.
+    /// Makes the owner's clock and writes the file.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -106,10 +107,10 @@ impl VirtualClock {
         Ok(Self::from_state(file, state, true))
     }
 
-    /// A clock that follows the owner's file.
+    /// Makes a clock that follows the owner's file.
     ///
     /// # Errors
-    /// When the file is missing or is not a clock.
+    /// When the file is missing or invalid.
     pub fn follow(file: &Path) -> std::io::Result<Self> {
         let state = read_state(file)?;
         Ok(Self::from_state(file, state, false))
@@ -119,12 +120,12 @@ impl VirtualClock {
         Self { file: file.to_owned(), seen: Mutex::new(Seen { state, shown_ms: i64::MIN }), is_owner }
     }
 
-    /// Now, in ms since 1970. Never goes back.
+    /// Virtual time now, in ms since 1970. It never goes back.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         let mut seen = self.seen.lock();
-        // Read each time: a follower with an old speed would run ahead of the owner. When the owner is gone, its last
-        // word still gives a time.
+        // A follower reads the file each time, because with an old speed it would run ahead of the
+        // owner. After the owner's end the last section still gives a time.
         if !self.is_owner
             && let Ok(state) = read_state(&self.file)
         {
@@ -134,16 +135,16 @@ impl VirtualClock {
         seen.shown_ms
     }
 
-    /// The piece in force.
+    /// Current section of the clock.
     #[must_use]
     pub fn state(&self) -> ClockState {
         self.seen.lock().state
     }
 
-    /// Changes the speed from now on; the owner's act.
+    /// Changes the speed from now on. Only the owner may call it.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing changed.
+    /// When the file cannot be written. Then the clock is unchanged.
     pub fn set_speed(&self, speed: u32) -> std::io::Result<ClockState> {
         let mut seen = self.seen.lock();
         let state = seen.state.with_speed(real_ms(), speed);
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_speed_never_makes_the_time_jump() {
+    fn new_speed_makes_no_jump_in_time() {
         let slow = ClockState::new(1_000_000, 500, 1);
         let fast = slow.with_speed(2_500, 60);
         assert_eq!(fast.at(2_500), slow.at(2_500));
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_feels_a_new_speed_of_the_owner() {
+    fn follower_uses_the_new_speed_of_the_owner() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clock");
         let owner = VirtualClock::own(&file, ClockState::new(0, real_ms(), 1)).unwrap();
@@ -211,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_written_with_three_decimals() {
+    fn time_has_three_decimals() {
         assert_eq!(stamp(1_795_424_531_000).to_string(), "2026-11-23T09:02:11.000Z");
     }
 
     #[tokio::test]
-    async fn a_virtual_minute_is_slept_in_a_moment_at_full_speed() {
+    async fn virtual_minute_is_short_at_full_speed() {
         let folder = tempfile::tempdir().unwrap();
         let clock = VirtualClock::own(&folder.path().join("clock"), ClockState::new(0, real_ms(), SPEED_MAX)).unwrap();
         let real = Instant::now();

@@ -1,14 +1,15 @@
-//! What is told after a practised release: made from the journal and the World's own record of what it did. Judges nobody.
+//! Debrief of a practised release, made from the journal and the occurrences of the troubles. It
+//! does not judge the operator.
 
 use greenlight_types::{
     Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, How, RunEvent, RunView, Spell, StepEvent, StepId,
     Timestamp, Trouble,
 };
 
-/// Acts of one trouble that are told.
+/// Most acts listed for one trouble.
 const ACTS_MAX: usize = 12;
 
-/// The debrief of a run. `now` is the end of one that goes on.
+/// Makes the debrief of a run. `now` is the end of a run in progress.
 #[must_use]
 pub fn debrief(view: &RunView, events: &[Event], spells: &[Spell], now: &Timestamp) -> Debrief {
     let whole = (ms(&view.drafted_at), view.ended_at.as_ref().map_or_else(|| ms(now), ms));
@@ -35,8 +36,8 @@ pub fn debrief(view: &RunView, events: &[Event], spells: &[Spell], now: &Timesta
     Debrief { lines, cost_seconds: seconds(union(held)), whole_seconds: seconds(whole.1 - whole.0) }
 }
 
-/// Until when a trouble held the release up: until the step that it hit was done; or, where it only came and went, until
-/// it was over. `None` when that never came.
+/// End of the delay that a trouble caused, in ms since 1970: the moment at which the affected step
+/// is done. For a passing trouble it is the end of the trouble. `None` when that moment never came.
 fn until(spell: &Spell, events: &[Event]) -> Option<i64> {
     let began = ms(&spell.began);
     let ended = || spell.ended.as_ref().map(ms);
@@ -56,7 +57,7 @@ fn is_done(body: &EventBody, hit: StepId) -> bool {
     )
 }
 
-/// What a person did, if this is that.
+/// The operator's act in this event, if it is one.
 fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
     let title = |id: StepId| {
         let step = view.steps.iter().find(|step| step.definition.id == id);
@@ -108,7 +109,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
     Some(DebriefAct { at: event.at, person: event.by.person.clone(), kind, about, note })
 }
 
-/// Length of what these stretches cover together, in ms.
+/// Total length of the intervals in ms. Overlaps count once.
 fn union(mut stretches: Vec<(i64, i64)>) -> i64 {
     stretches.sort_unstable();
     let mut covered = 0;
@@ -134,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// The record of a release whose migration failed and that was stopped then.
+    /// Journal of a release that was stopped after its migration failed.
     fn stopped() -> (RunView, Vec<Event>) {
         let text = include_str!("../../../../tests/golden/fold/stopped-after-a-failed-migration.json");
         let golden: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_that_ended_the_release_cost_all_the_time_until_its_end_and_names_what_the_person_did() {
+    fn fatal_trouble_costs_the_time_until_the_release_ends() {
         let (view, events) = stopped();
         let began = at_failure(&events);
         let spell = Spell { trouble: Trouble::MigrationFailsHalfWay, began, ended: None };
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_before_this_release_or_not_at_all_is_not_told() {
+    fn omits_troubles_from_before_the_release() {
         let (view, events) = stopped();
         let before: Timestamp = "2020-01-01T00:00:00.000Z".parse().expect("a time");
         let spell = Spell { trouble: Trouble::BuildFails, began: before, ended: Some(before) };
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_overlap_count_once() {
+    fn overlapping_times_count_once() {
         assert_eq!(union(vec![(0, 10), (5, 20), (30, 31)]), 21);
     }
 }

@@ -1,8 +1,8 @@
-//! Writing small files whole: a reader sees the old content or the new one, never a part.
+//! Writes small files atomically: a reader sees the old content or the new one, never a part.
 
 use std::{io::Write, path::Path};
 
-/// Replaces a file in one step; readable for everybody who may read the folder.
+/// Replaces a file atomically. Every user with access to the folder may read it.
 ///
 /// # Errors
 /// When the folder is missing or not writable.
@@ -10,7 +10,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     replace(path, bytes, 0o644)
 }
 
-/// Replaces a file in one step; only its owner may read it.
+/// Replaces a file atomically. Only its owner may read it.
 ///
 /// # Errors
 /// When the folder is missing or not writable.
@@ -18,7 +18,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     replace(path, bytes, 0o600)
 }
 
-/// Replaces a program in one step.
+/// Replaces an executable file atomically.
 ///
 /// # Errors
 /// When the folder is missing or not writable.

@@ -1,6 +1,7 @@
-//! A pretend production: one pure World, and thin fronts that serve it over the real protocols on loopback.
-//!
-//! Without the feature `fronts` only the World is built, and its ports in process: no network, no files.
+//! Simulator of production: one pure World, and thin fronts that serve it over the real protocols
+//! on loopback.
+//! Without the feature `fronts` only the World and its in-process ports are built: no network, no
+//! files.
 
 #[cfg(feature = "fronts")]
 pub mod clock;

@@ -1,11 +1,11 @@
-//! The open values of a profile, as the World answers to them. Addresses and paths are not here: they belong to whoever
-//! serves the World.
+//! Values for the open names of a profile, as the World answers to them. The server of the World
+//! adds addresses and paths.
 
 use greenlight_types::{Profile, SiteCheck, StepId};
 
 use crate::world::{ACCOUNT, BUILD_JOB, CLUSTER, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION, SERVICE, WORKFLOW};
 
-/// A profile with every open name filled in; a value that stands there stays.
+/// A profile with a value for every open name. Existing values stay.
 #[must_use]
 pub fn filled(rally: &Profile) -> Profile {
     let mut profile = rally.clone();
@@ -37,7 +37,7 @@ pub fn filled(rally: &Profile) -> Profile {
     profile
 }
 
-/// Puts a value where none stands.
+/// Fills an empty value.
 pub(crate) fn fill(value: &mut String, with: &str) {
     if value.trim().is_empty() {
         with.clone_into(value);

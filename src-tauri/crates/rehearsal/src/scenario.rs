@@ -1,41 +1,41 @@
-//! A file that says what goes wrong in a practice, so that a trainer can prepare one. TOML:
+//! Parses scenarios: TOML files in which a trainer plans the troubles of a practice.
 //!
 //! ```toml
 //! [[trouble]]
 //! kind = "buildFails"
-//! at_minute = 20      # of its step, by the practice clock; its own time when it is left out
+//! at_minute = 20      # minute of its step on the practice clock; default: its own time
 //! ```
 //!
-//! Only reads: a file that does not make sense is refused with its line and switches nothing on.
+//! An invalid file is refused with the line of the first problem, and switches nothing on.
 
 use greenlight_types::{ErrorCode, Failure, Trouble};
 use serde::Deserialize;
 use toml::Spanned;
 
-/// Troubles of one file.
+/// Most troubles in one file.
 const TROUBLES_MAX: usize = 10;
 const MINUTE_MS: f64 = 60_000.0;
 
-/// One trouble of a scenario.
+/// One planned trouble of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// Which.
+    /// Kind of the trouble.
     pub trouble: Trouble,
-    /// Time into its step, in virtual ms; `None` for its own time.
+    /// Time into its step, in virtual ms; `None` for the default time.
     pub after_ms: Option<i64>,
 }
 
-/// Why a scenario is refused: where, what is wrong, what was expected.
+/// Refusal of a scenario: place, problem and expectation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}, line {line}: {problem}; expected {expected}")]
 pub struct ScenarioError {
-    /// File name as the person knows it.
+    /// File name as the operator knows it.
     pub file: String,
-    /// Line, from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// Description of the problem.
     pub problem: String,
-    /// What was expected.
+    /// Description of the expected text.
     pub expected: String,
 }
 
@@ -62,10 +62,10 @@ struct RawTrouble {
     at_minute: Option<Spanned<f64>>,
 }
 
-/// Reads a scenario.
+/// Parses a scenario.
 ///
 /// # Errors
-/// [`ScenarioError`] with the first thing that is wrong.
+/// [`ScenarioError`] for the first problem.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Planned>, ScenarioError> {
     let refuse = |offset: usize, problem: String, expected: &str| ScenarioError {
         file: file.to_owned(),
@@ -108,7 +108,8 @@ fn named(name: &str) -> Option<Trouble> {
     Trouble::ALL.into_iter().find(|trouble| trouble.name() == name)
 }
 
-/// The step that a trouble happens in and its longest time there, in minutes; `None` where its moment is given.
+/// The step of a trouble and its latest time there, in minutes; `None` when the time of the trouble
+/// is fixed.
 fn stretch(trouble: Trouble) -> Option<(&'static str, f64)> {
     match trouble {
         Trouble::BackupDiskFull => Some(("backup", 8.0)),
@@ -139,12 +140,12 @@ fn time(trouble: Trouble, minute: f64) -> Result<i64, (String, String)> {
     Ok((minute * MINUTE_MS) as i64)
 }
 
-/// Whether nothing of a release comes after this.
+/// Whether a release ends after this trouble.
 fn ends_release(trouble: Trouble) -> bool {
     matches!(trouble, Trouble::MainMovedOn | Trouble::BuildFails | Trouble::ImageMissing)
 }
 
-/// Whether two troubles of one scenario can both happen.
+/// Checks that two troubles of a scenario can both happen.
 fn fits(one: Planned, other: Planned) -> Result<(), (String, &'static str)> {
     if one.trouble == other.trouble {
         return Err((format!("{} stands twice", one.trouble.name()), "each trouble once"));
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_says_what_goes_wrong_and_when() {
+    fn parses_troubles_with_and_without_a_time() {
         let text = "[[trouble]]\nkind = \"backupDiskFull\"\nat_minute = 2.5\n\n[[trouble]]\nkind = \"buildFails\"\nat_minute = 20\n";
         let planned = parse("training.toml", text).unwrap();
         assert_eq!(
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_is_refused_with_its_line_and_what_was_expected() {
+    fn refuses_an_unknown_field_with_line_and_expectation() {
         let error = refused("[[trouble]]\nkind = \"buildFails\"\nminute = 20\n");
         assert_eq!(error.line, 3, "{error}");
         assert!(error.problem.contains("minute") && error.expected.contains("at_minute"), "{error}");
@@ -198,21 +199,21 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_that_does_not_exist_is_refused_with_the_names_of_those_that_do() {
+    fn refuses_an_unknown_trouble_and_lists_the_known_ones() {
         let error = refused("\n[[trouble]]\nkind = \"buildExplodes\"\n");
         assert_eq!(error.line, 3);
         assert!(error.expected.contains("buildFails, imageMissing"), "{error}");
     }
 
     #[test]
-    fn a_negative_time_is_refused_as_one_before_its_step() {
+    fn refuses_a_negative_time_as_before_its_step() {
         let error = refused("[[trouble]]\nkind = \"buildFails\"\nat_minute = -3\n");
         assert_eq!(error.line, 3);
         assert!(error.problem.contains("lies before the build"), "{error}");
     }
 
     #[test]
-    fn a_time_after_its_step_and_one_where_none_fits_are_refused() {
+    fn refuses_a_time_after_its_step_or_without_one() {
         let late = refused("[[trouble]]\nkind = \"migrationFailsHalfWay\"\nat_minute = 3\n");
         assert!(late.problem.contains("is not a time of the migration"), "{late}");
         let none = refused("[[trouble]]\nkind = \"siteCheckFails\"\nat_minute = 3\n");
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_happen_together_is_refused_at_the_second_of_the_two() {
+    fn refuses_troubles_that_exclude_each_other() {
         let error = refused("[[trouble]]\nkind = \"imageMissing\"\n\n[[trouble]]\nkind = \"buildFails\"\n");
         assert_eq!(error.line, 5);
         assert_eq!(error.problem, "imageMissing can never happen after buildFails");
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_scenario_and_one_that_is_no_toml_are_refused() {
+    fn refuses_an_empty_scenario_and_invalid_toml() {
         assert_eq!(refused("").expected, "one to ten times [[trouble]]");
         assert_eq!(refused("[[trouble]]\nkind = \n").line, 2);
     }

@@ -1,10 +1,10 @@
-//! Whatever is sent to a front, it answers as its service does: with an answer or a refusal, never with a panic and
-//! never with an error of the server.
+//! Property tests: a front answers or refuses every request as its service does, without a panic or
+//! a server error.
 use greenlight_rehearsal::process::rally::probe::{OPERATIONS, Probe};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Any JSON, three levels deep, with the names that the services know among its keys.
+/// Any JSON up to three levels deep, with names that the services know among its keys.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -65,14 +65,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn any_operation_with_any_json_is_answered_or_refused(at in 0..OPERATIONS.len(), body in any_json()) {
+    fn answers_or_refuses_any_operation_with_any_json(at in 0..OPERATIONS.len(), body in any_json()) {
         let probe = Probe::new().unwrap();
         let status = probe.operation(OPERATIONS[at], &body);
         prop_assert!(is_answer(status), "{} {body}: {status}", OPERATIONS[at]);
     }
 
     #[test]
-    fn whatever_comes_to_the_door_of_aws_is_refused(
+    fn aws_front_refuses_any_random_request(
         target in "[ -~]{0,60}",
         kind in "[ -~]{0,40}",
         authorization in "[ -~]{0,120}",
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_that_github_is_asked_is_answered_or_refused(
+    fn github_front_answers_or_refuses_any_request(
         posts in any::<bool>(),
         rest in "(/actions/(workflows/(build-deploy\\.yml|[a-z%0-9]{0,8})/(dispatches|runs)|runs(/[0-9a-z]{0,12}(/jobs)?)?)|/[!-~]{0,30})(\\?[a-z_]{1,10}=[!-~]{0,12})?",
         kind in "(application/json|[ -~]{0,20})",
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn every_refusal_of_github_is_in_its_own_words(
+    fn github_refusals_have_its_error_shape(
         method in prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD2"]),
         rest in "/actions/(workflows/(build-deploy\\.yml|%[8-f][0-9a-f])/(dispatches|runs)|runs/(1|%f[0-9a-f])(/jobs)?)(\\?%[8-f]f=%ff)?",
         body in prop_oneof![
@@ -110,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn a_dispatch_that_is_refused_starts_no_build(told in any_json()) {
+    fn refused_dispatch_starts_no_build(told in any_json()) {
         let probe = Probe::new().unwrap();
         let dispatch = json!({ "ref": "master", "return_run_details": told }).to_string().into_bytes();
         let (status, _) = probe.github_answer("POST", "/actions/workflows/build-deploy.yml/dispatches", dispatch).unwrap();

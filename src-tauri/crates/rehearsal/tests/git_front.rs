@@ -63,7 +63,7 @@ fn commit(clone: &Path, name: &str) {
 }
 
 #[test]
-fn a_clone_with_the_token_has_the_release_branch_and_the_last_tag() {
+fn clone_has_the_release_branch_and_the_last_tag() {
     let served = Served::start();
     let clone = served.cloned();
     let refs = success(git(&clone).args(["ls-remote", "origin"]));
@@ -81,7 +81,7 @@ fn a_clone_with_the_token_has_the_release_branch_and_the_last_tag() {
 }
 
 #[test]
-fn a_wrong_or_missing_token_is_refused() {
+fn refuses_a_wrong_or_missing_token() {
     let served = Served::start();
     for url in [served.url("wrong"), format!("http://127.0.0.1:{}/{REPOSITORY}.git", served.port)] {
         let refused = run(git(served.folder.path()).args(["ls-remote", &url]));
@@ -93,7 +93,7 @@ fn a_wrong_or_missing_token_is_refused() {
 }
 
 #[test]
-fn a_push_moves_main_and_is_told_before_the_client_has_its_answer() {
+fn push_moves_main_and_is_reported_before_its_answer() {
     let served = Served::start();
     let clone = served.cloned();
     commit(&clone, "a.txt");
@@ -104,7 +104,7 @@ fn a_push_moves_main_and_is_told_before_the_client_has_its_answer() {
 }
 
 #[test]
-fn a_large_push_arrives_whole() {
+fn large_push_arrives_whole() {
     let served = Served::start();
     let clone = served.cloned();
     let noise: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -116,7 +116,7 @@ fn a_large_push_arrives_whole() {
 }
 
 #[test]
-fn main_never_goes_back_and_a_tag_never_moves() {
+fn main_never_goes_back_and_tags_never_move() {
     let served = Served::start();
     let clone = served.cloned();
     let before = served.repo.main();

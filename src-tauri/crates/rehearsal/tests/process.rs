@@ -1,4 +1,4 @@
-//! The served process: found again, restarted on the same folder, ended when nobody uses it.
+//! The simulator process: found again, restarted on the same folder, and ended without clients.
 #![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it should be")]
 
 mod support;
@@ -27,10 +27,10 @@ use support::{git, run, success, text, wait_for};
 
 /// Idle limit of the process in the test that waits for its end.
 const SHORT: &str = "idle-2";
-/// Idle limit of all others.
+/// Idle limit of all other tests.
 const LONG: &str = "idle-600";
 
-/// The smallest rules: what was told, and how often the site was asked.
+/// Minimal rules: they keep the last value of each call, and count calls and requests to the site.
 #[derive(Clone, Default)]
 struct Ledger(Arc<Mutex<BTreeMap<String, String>>>);
 
@@ -85,7 +85,7 @@ impl Production for Ledger {
     }
 }
 
-/// Not a test of its own: the other tests start this executable with its name, an idle limit and a folder.
+/// Not a test itself. Other tests start this executable with the name, an idle limit and a folder.
 #[test]
 #[ignore = "started by the other tests as the served process"]
 fn served_process() {
@@ -170,7 +170,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_second_window_finds_the_process_of_the_first() {
+fn second_window_finds_the_process_of_the_first() {
     let practice = Practice::new();
     let first = practice.start(LONG);
     let second = practice.start(LONG);
@@ -187,7 +187,7 @@ fn a_second_window_finds_the_process_of_the_first() {
 }
 
 #[test]
-fn a_killed_process_comes_back_on_the_same_ports_with_its_state_and_its_running_job() {
+fn killed_process_returns_with_its_ports_state_and_job() {
     let practice = Practice::new();
     let first = practice.start(LONG);
     practice.asked(&first);
@@ -223,7 +223,7 @@ fn a_killed_process_comes_back_on_the_same_ports_with_its_state_and_its_running_
 }
 
 #[test]
-fn a_push_is_known_to_the_world_when_the_client_has_its_answer() {
+fn world_knows_a_push_before_its_client_is_answered() {
     let practice = Practice::new();
     let handle = practice.start(LONG);
     let seeded = practice.asked(&handle).get("main").cloned().unwrap();
@@ -244,7 +244,7 @@ fn a_push_is_known_to_the_world_when_the_client_has_its_answer() {
 }
 
 #[test]
-fn a_changed_speed_is_felt_by_the_app_and_by_the_host() {
+fn new_speed_applies_to_the_app_and_the_host() {
     let practice = Practice::new();
     let handle = practice.start(LONG);
     let clock = handle.clock().unwrap();
@@ -259,7 +259,7 @@ fn a_changed_speed_is_felt_by_the_app_and_by_the_host() {
 }
 
 #[test]
-fn an_unused_process_ends_itself_and_leaves_nothing_running() {
+fn unused_process_ends_and_leaves_nothing_running() {
     let practice = Practice::new();
     let handle = practice.start(SHORT);
     success(ssh(&handle).arg("setsid sleep 900 </dev/null >/dev/null 2>&1 & true"));
@@ -270,7 +270,7 @@ fn an_unused_process_ends_itself_and_leaves_nothing_running() {
 }
 
 #[test]
-fn a_terminated_process_switches_its_host_off() {
+fn terminated_process_switches_its_host_off() {
     let practice = Practice::new();
     let handle = practice.start(LONG);
     success(ssh(&handle).arg("setsid sleep 900 </dev/null >/dev/null 2>&1 & true"));
@@ -281,7 +281,7 @@ fn a_terminated_process_switches_its_host_off() {
 }
 
 #[test]
-fn a_told_process_stops_and_a_second_one_on_the_folder_is_refused() {
+fn process_stops_on_request_and_excludes_a_second_one() {
     let practice = Practice::new();
     let handle = practice.start(LONG);
     let exe = std::env::current_exe().unwrap();
@@ -294,7 +294,7 @@ fn a_told_process_stops_and_a_second_one_on_the_folder_is_refused() {
 }
 
 #[test]
-fn the_profile_of_practice_leaves_nothing_open_and_leads_nowhere_outside() {
+fn practice_profile_is_complete_and_stays_on_this_computer() {
     let practice = Practice::new();
     let handle = practice.start(LONG);
     let text = include_str!("../../../profiles/rally.toml");

@@ -1,4 +1,4 @@
-//! The real ssh program against the pretend staging machine, with its real scripts.
+//! The real ssh program against the simulated host, with its real scripts.
 #![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it should be")]
 
 #[expect(dead_code, reason = "shared with tests that need more of it")]
@@ -98,7 +98,7 @@ impl Drop for Machine {
 }
 
 #[test]
-fn only_the_user_with_the_key_of_this_folder_gets_in() {
+fn accepts_only_the_user_with_the_folders_key() {
     let machine = Machine::start(1);
     assert_eq!(
         success(machine.ssh().arg("whoami; hostname; pwd")),
@@ -113,7 +113,7 @@ fn only_the_user_with_the_key_of_this_folder_gets_in() {
 }
 
 #[test]
-fn a_command_has_its_exit_code_its_streams_and_an_empty_environment() {
+fn command_has_exit_code_streams_and_an_empty_environment() {
     let machine = Machine::start(1);
     let ended = run(machine.ssh().arg("echo out; echo err >&2; exit 7"));
     assert_eq!(ended.status.code(), Some(7));
@@ -131,7 +131,7 @@ fn a_command_has_its_exit_code_its_streams_and_an_empty_environment() {
 }
 
 #[test]
-fn a_place_outside_the_folder_is_refused_in_a_command_and_in_a_script() {
+fn refuses_an_outside_path_in_command_and_script() {
     let machine = Machine::start(1);
     let refused = run(machine.ssh().arg("cd /opt/backup/bin && ./backupRallyPROD.sh"));
     assert_eq!(refused.status.code(), Some(126));
@@ -148,7 +148,7 @@ fn a_place_outside_the_folder_is_refused_in_a_command_and_in_a_script() {
 }
 
 #[test]
-fn sudo_runs_the_backup_script_only() {
+fn sudo_runs_only_the_backup_script() {
     let machine = Machine::start(1);
     let listed = success(machine.ssh().arg("sudo -n -l"));
     assert!(listed.contains("NOPASSWD") && listed.contains("backupRallyPROD.sh"), "{listed}");
@@ -162,7 +162,7 @@ fn sudo_runs_the_backup_script_only() {
 }
 
 #[test]
-fn the_backup_needs_its_directory_and_root_and_writes_a_dump_that_can_be_proved() {
+fn backup_needs_directory_and_root_and_writes_a_good_dump() {
     let machine = Machine::start(240);
     let script = machine.host.backup_folder().join("backupRallyPROD.sh");
     let elsewhere = run(machine.ssh().arg(format!("sudo -n {}", script.display())));
@@ -188,7 +188,7 @@ fn the_backup_needs_its_directory_and_root_and_writes_a_dump_that_can_be_proved(
 }
 
 #[test]
-fn the_migration_needs_its_configuration_and_its_login_environment() {
+fn migration_needs_its_configuration_and_a_login_shell() {
     let machine = Machine::start(240);
     let folder = machine.host.migration_folder();
     let bare = run(machine.ssh().arg(format!("bash -lc 'cd {} && ./run.sh'", folder.display())));
@@ -204,7 +204,7 @@ fn the_migration_needs_its_configuration_and_its_login_environment() {
 }
 
 #[test]
-fn a_detached_job_survives_its_connection_and_a_plain_one_does_not() {
+fn detached_job_survives_its_connection_and_a_plain_one_dies() {
     let machine = Machine::start(60);
     let detached = machine.migration_command().replace('\'', "\"");
     let mut client = machine
@@ -230,7 +230,7 @@ fn a_detached_job_survives_its_connection_and_a_plain_one_does_not() {
 }
 
 #[test]
-fn switching_the_machine_off_leaves_no_process() {
+fn switching_the_host_off_leaves_no_process() {
     let machine = Machine::start(1);
     success(machine.ssh().arg("setsid sleep 900 </dev/null >/dev/null 2>&1 & true"));
     wait_for("the detached process", || (!machine.host.processes().is_empty()).then_some(()));

@@ -1,4 +1,4 @@
-//! The troubles of a practice over the real protocols, as a client meets them.
+//! The troubles of practice over the real protocols, from a client's view.
 #![expect(clippy::unwrap_used, reason = "a test ends where its world is not as it should be")]
 
 use std::{
@@ -22,7 +22,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Serves the folder until it is told to stop.
+/// Serves the folder until a stop request.
 async fn served(folder: &Path) -> Handle {
     let private_dir = folder.join("world");
     let options =
@@ -66,7 +66,7 @@ async fn rest(handle: &Handle, path: &str) -> StatusCode {
     request.send().await.unwrap().status()
 }
 
-/// The refs that a git client reads first.
+/// Refs that a git client reads first.
 async fn refs(handle: &Handle) -> (StatusCode, String) {
     let file = handle.file();
     let url = address(file.ports.git, &format!("/{}.git/info/refs?service=git-upload-pack", file.repository));
@@ -75,7 +75,7 @@ async fn refs(handle: &Handle) -> (StatusCode, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trouble_that_was_switched_on_is_still_on_after_a_restart_of_the_process() {
+async fn switched_on_trouble_survives_a_restart_of_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let handle = served(folder.path()).await;
     handle.switch(&on(Trouble::BuildFails)).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_trouble_that_was_switched_on_is_still_on_after_a_restart_of_the_proce
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_control_front_takes_a_trouble_only_with_its_token_and_without_unknown_fields() {
+async fn control_front_requires_its_token_and_known_fields() {
     let folder = tempfile::tempdir().unwrap();
     let handle = served(folder.path()).await;
     let file = handle.file();
@@ -108,7 +108,7 @@ async fn the_control_front_takes_a_trouble_only_with_its_token_and_without_unkno
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_token_is_refused_by_rest_and_by_git_until_it_is_renewed() {
+async fn rest_and_git_refuse_an_expired_token_until_renewal() {
     let folder = tempfile::tempdir().unwrap();
     let handle = served(folder.path()).await;
     assert_eq!(rest(&handle, "/user").await, StatusCode::OK);
@@ -124,7 +124,7 @@ async fn an_expired_token_is_refused_by_rest_and_by_git_until_it_is_renewed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conflict_is_there_when_the_app_reads_the_repository() {
+async fn conflict_exists_when_the_app_reads_the_repository() {
     let folder = tempfile::tempdir().unwrap();
     let handle = served(folder.path()).await;
     let (_, before) = refs(&handle).await;
@@ -137,7 +137,7 @@ async fn a_conflict_is_there_when_the_app_reads_the_repository() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_answer_to_a_dispatch_is_lost_after_it_was_taken() {
+async fn accepted_dispatch_loses_its_answer() {
     let folder = tempfile::tempdir().unwrap();
     let handle = served(folder.path()).await;
     handle.switch(&on(Trouble::GithubAnswersLate)).await.unwrap();
@@ -166,7 +166,7 @@ async fn the_answer_to_a_dispatch_is_lost_after_it_was_taken() {
     stop(folder.path(), &handle).await;
 }
 
-/// What the staging machine says to a client that only connects; empty when nobody is there.
+/// First bytes that the host sends to a new connection; empty when it accepts none.
 async fn banner(handle: &Handle) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", handle.file().ports.ssh)).await.unwrap();
     let mut bytes = [0; 8];
@@ -177,13 +177,13 @@ async fn banner(handle: &Handle) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_line_breaks_open_connections_and_takes_no_new_ones_until_it_is_mended() {
+async fn cut_line_breaks_connections_and_refuses_new_ones() {
     let folder = tempfile::tempdir().unwrap();
     let handle = served(folder.path()).await;
     handle.switch(&on(Trouble::ConnectionLostInMigration)).await.unwrap();
     assert_eq!(banner(&handle).await, "SSH-2.0-");
     let mut open = TcpStream::connect(("127.0.0.1", handle.file().ports.ssh)).await.unwrap();
-    // A script asks for the migration as `.world/ask` does.
+    // A script asks for the migration, as `.world/ask` does.
     let ask = folder.path().join("world/host/.world/requests/r-1.ask");
     std::fs::write(ask, format!("migration {}\n", std::process::id())).unwrap();
     let mut rest = Vec::new();

@@ -8,8 +8,8 @@
 //! - TRAP-W3: the workflow is where the profile says. TRAP-W7: no environment has reviewers.
 //! - TRAP-W5 and TRAP-W6: the app reads no job logs and no annotations.
 //! - TRAP-W9: the app re-runs nothing.
-//! - TRAP-E3, TRAP-E8, TRAP-E10, TRAP-E12: the app reads no service deployments.
-//!   It rolls nothing back.
+//! - TRAP-E3, TRAP-E8, TRAP-E10, TRAP-E12: the app reads no service deployments and
+//!   rolls nothing back.
 //! - TRAP-M3: the script is a black box. TRAP-M6: it is a rule of the engine.
 
 use greenlight_types::{Holder, RunId};

@@ -1,4 +1,4 @@
-//! What the tests of the fronts share: programs with a deadline, and waiting for a value.
+//! Shared parts of the front tests: programs with a deadline, and waiting for a value.
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
@@ -20,7 +20,7 @@ pub fn success(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Everything a program said.
+/// Both output streams of a program.
 pub fn text(output: &Output) -> String {
     format!(
         "[{}] {}{}",
@@ -43,7 +43,7 @@ pub fn git(folder: &Path) -> Command {
     command
 }
 
-/// The system's ssh, with its own configuration and nothing of this computer's.
+/// The system's ssh without this computer's configuration.
 pub fn ssh(port: u16, key: &Path, user: &str) -> Command {
     let mut command = Command::new("ssh");
     command.args(["-F", "/dev/null", "-p", &port.to_string(), "-i"]).arg(key).args([
@@ -64,7 +64,7 @@ pub fn ssh(port: u16, key: &Path, user: &str) -> Command {
     command
 }
 
-/// Waits until `look` gives a value.
+/// Waits until `look` returns a value.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
