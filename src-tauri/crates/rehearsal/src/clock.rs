@@ -1,4 +1,5 @@
 //! Virtual clock of the simulator: `virtual = origin + (real - origin_real) * speed`.
+//!
 //! The process that serves the World owns the clock and writes it to a file. The app and `date` on
 //! the simulated host follow that file. A change of speed makes no jump. Deadlines of networks and
 //! signatures use real time.

@@ -1,5 +1,6 @@
 //! Client side of the simulator process: finds or starts the process that serves a folder, and
 //! knows its addresses.
+//!
 //! It makes the only profile and credentials that practice uses.
 
 use std::{
@@ -107,6 +108,7 @@ impl Handle {
 
     /// Attaches to the process that serves this folder. Without one, starts `exe hidden_args…` in a
     /// session of its own and waits until it serves.
+    ///
     /// The started process must call [`crate::process::serve`] on the same folder. It gets its
     /// speed from its arguments, because its parent may end before it serves. A running process
     /// keeps its speed.

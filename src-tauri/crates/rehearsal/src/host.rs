@@ -1,4 +1,5 @@
 //! The simulated host as a folder: home directory, scripts, programs, and a mailbox to the World.
+//!
 //! A real shell runs the scripts. They ask the World's process through files in `.world` for
 //! durations and for the effect on the database. This module starts no script and uses no network.
 

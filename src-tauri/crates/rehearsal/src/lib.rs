@@ -1,5 +1,6 @@
 //! Simulator of production: one pure World, and thin fronts that serve it over the real protocols
 //! on loopback.
+//!
 //! Without the feature `fronts` only the World and its in-process ports are built: no network, no
 //! files.
 

@@ -1,5 +1,6 @@
 //! The engine's ports on an in-process World: the rules behind the fronts, without a protocol, for
 //! thousands of releases.
+//!
 //! A [`Wire`] decides the fate of each call: it may never arrive, lose its answer, or end the app.
 
 mod aws;

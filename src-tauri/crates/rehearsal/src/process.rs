@@ -1,5 +1,6 @@
 //! The simulator process. It serves all fronts on loopback with one virtual clock, keeps the state
 //! on disk after every effect, and ends when no client uses it.
+//!
 //! The rules of the simulated systems are in `world`.
 
 pub mod control;

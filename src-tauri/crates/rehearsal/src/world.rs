@@ -1,6 +1,7 @@
 //! Rules of the simulator: builds, deployments, tasks, the host, the database and the log group
 //! over virtual seconds. New tasks fail until the database is migrated, and then replace the old
 //! ones one by one.
+//!
 //! Pure: time is an argument. Nothing is read or sent here.
 
 pub mod build;

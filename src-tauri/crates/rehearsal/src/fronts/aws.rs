@@ -38,7 +38,7 @@ pub(crate) enum Denial {
     Json(u16, &'static str, String),
     /// Error of STS, which answers in XML.
     Form(u16, &'static str, String),
-    /// Error for an unknown protocol or operation.
+    /// Error for a request in no supported protocol.
     NoProtocol,
     /// The body is longer than [`BODY_MAX`].
     TooLarge,

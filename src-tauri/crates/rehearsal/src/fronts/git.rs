@@ -1,4 +1,5 @@
 //! Git over smart HTTP on loopback: git's own `http-backend` as CGI behind a token, with hooks.
+//!
 //! Knows nothing of a release. It serves one repository and does not support the dumb protocol.
 
 mod cgi;

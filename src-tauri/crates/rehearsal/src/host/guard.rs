@@ -1,5 +1,6 @@
 //! Refuses commands and scripts that name a path outside the private folder, before a shell runs
 //! them.
+//!
 //! It scans words and does not evaluate the shell language. It stops an honest profile or script
 //! from touching the real machine, for example by a path that was not rebased or a link that leads
 //! out. It is no sandbox against an attacker.

@@ -1,6 +1,7 @@
 //! Mailbox between scripts on the simulated host and the World. A script asks for a backup or a
 //! migration. The World's process writes the output lines that are due by the virtual clock, and at
 //! the end the exit code.
+//!
 //! All state is in files, so a restarted process continues the work. Nothing here runs a program.
 
 use std::{

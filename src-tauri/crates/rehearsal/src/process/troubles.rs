@@ -1,5 +1,6 @@
 //! Effects of the troubles on the fronts: refused, late or lost answers, a broken site, and pushes
 //! of colleagues. Also the routes by which the app switches a trouble.
+//!
 //! [`crate::world::trouble`] decides when each trouble happens.
 
 use std::{sync::Arc, time::Duration};

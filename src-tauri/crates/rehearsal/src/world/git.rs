@@ -1,5 +1,6 @@
 //! Model of a git repository: a graph of commits with small files. It covers merges, conflicts,
 //! tags and refused pushes.
+//!
 //! The fronts serve a real repository instead. This model serves thousands of releases in memory.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,6 @@
 //! Model of the host: jobs that start at most once, scripts with a duration, backup files, and
 //! restarts that lose running scripts.
+//!
 //! The fronts run real scripts in a real shell instead. This model serves thousands of releases in
 //! memory.
 
@@ -71,14 +72,14 @@ pub enum Packet {
         mutex: String,
         /// Time in which the job may be started, in ms.
         within: i64,
-        /// Run that owns the environment lock.
+        /// Run that must own the environment lock.
         run: String,
     },
     /// Starts a submitted job.
     Launch {
         /// Identifies the job.
         id: String,
-        /// Run that owns the environment lock.
+        /// Run that must own the environment lock.
         run: String,
     },
 }

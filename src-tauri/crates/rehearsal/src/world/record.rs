@@ -1,5 +1,6 @@
 //! Record of the simulator for the checker: requests that change something, spontaneous events, and
 //! the answers that a verdict may rest on.
+//!
 //! The checker judges a release by this record alone. It holds actual effects, never the beliefs of
 //! the app.
 

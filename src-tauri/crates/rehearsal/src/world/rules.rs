@@ -1,5 +1,6 @@
 //! Configuration and behaviour of the simulated services. It switches every trap that is not bound
 //! to one moment.
+//!
 //! The default is the production of the runbook.
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,7 @@ pub struct Breaker {
 impl Breaker {
     /// Failed tasks in a row after which the breaker gives up: half of the desired tasks, at least
     /// 3, at most 200.
+    ///
     /// Source: the ECS developer guide, "How the Amazon ECS deployment circuit breaker detects
     /// failures"; 3 since 2024-01-08.
     #[must_use]

@@ -1,4 +1,5 @@
 //! One test for each trap of docs/traps.md that a release step can meet in the simulator.
+//!
 //! Other files test the rest: `git.rs` the repository (TRAP-G3, TRAP-G5, TRAP-G6, TRAP-G9), the SSH
 //! front and the SSH adapter SSH (TRAP-S1 to TRAP-S6, TRAP-S8), and the fronts the wire (TRAP-W1,
 //! TRAP-L3, TRAP-L4).

@@ -1,5 +1,6 @@
 //! State machines of the ten troubles of practice. A trouble happens once after an operator
 //! switched it on, at its realistic moment, and leaves a way to a correct end.
+//!
 //! Pure: this file decides when a trouble happens. The effects are in the affected parts (builds,
 //! host, fronts).
 

@@ -1,4 +1,5 @@
 //! Checks AWS Signature Version 4 from the raw request, independently of the client's signer.
+//!
 //! Source: "Create a signed AWS API request"
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 //! Presigned addresses and chunked bodies are not supported, because no front of the simulator

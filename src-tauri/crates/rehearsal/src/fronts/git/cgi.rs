@@ -1,5 +1,6 @@
 //! Runs `git http-backend` once per request: request body in, CGI answer out, both streamed and
 //! bounded.
+//!
 //! Like a real server, it completes a push that has reached git although the client disconnects.
 
 use std::{collections::BTreeMap, io, path::PathBuf, process::Stdio, time::Duration};

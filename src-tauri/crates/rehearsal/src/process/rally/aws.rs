@@ -1,5 +1,6 @@
 //! The operations of ECS, ECR and CloudWatch Logs over the JSON protocol, and of STS over the form
 //! protocol.
+//!
 //! [`crate::fronts::aws`] has authenticated each call.
 
 mod members;

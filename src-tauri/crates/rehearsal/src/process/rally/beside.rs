@@ -1,5 +1,6 @@
 //! The simulator beside real systems, for the end-to-end tests. Another server keeps task
 //! definitions and images, and tasks are real processes.
+//!
 //! The tests report changes there, and read from here which tasks must run.
 
 use std::io;

@@ -1,4 +1,5 @@
 //! Answers arbitrary requests without a socket, for property tests and fuzzing.
+//!
 //! [`Probe::operation`] skips the signature check of the AWS front. That check has its own tests.
 
 use axum::{

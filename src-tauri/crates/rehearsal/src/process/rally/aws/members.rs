@@ -1,5 +1,6 @@
 //! Types of the request members that the AWS front reads. A service reads the whole request before
 //! it acts, so a number in place of a text is a `SerializationException`.
+//!
 //! Members that the front does not read are missing here. The operations check the values.
 
 use serde_json::Value;

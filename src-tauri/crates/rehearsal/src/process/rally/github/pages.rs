@@ -1,5 +1,6 @@
 //! Pages of lists as in GitHub's REST API: `per_page` (30, at most 100), `page` from 1, and a
 //! `Link` header with the other pages (docs.github.com, "Using pagination in the REST API").
+//!
 //! An unreadable number means the default.
 
 /// Requested part of a list.
