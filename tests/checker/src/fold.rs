@@ -1,19 +1,17 @@
-//! The checker's own fold of a journal into the states of its steps (RELEASE.md 3). Written from the document, not from
-//! the engine's table.
+//! The checker's own fold of a journal into step states (docs/releases.md#step-states). It follows
+//! the document and does not copy the engine's transition table.
 
 use crate::records::{Body, How, STEPS, Status, Step};
 
-/// One step.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Folded {
     pub status: Status,
     pub attempt: u32,
 }
 
-/// All steps.
 pub type Steps = [Folded; STEPS];
 
-/// The step that an event moves, and the attempt it names.
+/// The step that an event changes, and the attempt that the event names.
 pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
     match body {
         Body::StepOffered { step } | Body::StepSkipped { step } => Some((*step, None)),
@@ -40,14 +38,14 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
     }
 }
 
-/// The state after an event of that step; `None` when the event cannot follow.
+/// Returns the state after an event of a step, or `None` when the event is illegal in that state.
 pub fn next(from: Status, body: &Body) -> Option<Status> {
     use Status::{AwaitingOperator, Failed, InDoubt, NotStarted, Running, Skipped, Stopped, Succeeded, Warned};
     let is_open = matches!(from, Running | InDoubt);
     let is_waiting = matches!(from, NotStarted | AwaitingOperator | Failed | Stopped);
     let (is_legal, to) = match body {
         Body::StepOffered { .. } => (from == NotStarted, AwaitingOperator),
-        // A backup may be taken again (RELEASE.md 6).
+        // A backup may be taken again (docs/releases.md#backup).
         Body::StepStarted { step: Step::BackUp, .. } => (is_waiting || matches!(from, Succeeded | Warned), Running),
         Body::StepStarted { .. } => (is_waiting, Running),
         Body::StepSucceeded { how, .. } => {

@@ -1,5 +1,5 @@
-//! Everything that is known of a release at a moment: the journal folded, and the newest answers and effects of the
-//! world, kept so that a rule finds what it needs without reading anything again.
+//! State of a release at one moment: the folded journal and the newest answers and effects of the
+//! world. Rules read it and need no earlier record.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,10 +12,10 @@ use crate::{
     },
 };
 
-/// Looks at the service that are kept: two reads make one verdict, and others may come between.
+/// Number of service reads that are kept. Two reads make one verdict, and other reads may come
+/// between.
 const LOOKS_KEPT: usize = 4;
 
-/// What is known.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Number of the newest durable event.
@@ -29,40 +29,41 @@ pub struct Known {
     pub attempts: BTreeMap<(Step, u32), Attempt>,
     pub facts: Facts,
     pub checks: BTreeMap<String, String>,
-    /// A migration that is called finished and that the machine has not confirmed: a person's word has to follow.
+    /// The job of a finished migration that the host has not confirmed. A person's word must
+    /// follow.
     pub unproved_migration: Option<String>,
-    /// Jobs of attempts that the app called not done.
+    /// Jobs whose attempts the app recorded as not done.
     pub called_not_done: BTreeSet<String>,
-    /// Jobs whose gate was to be closed, by the journal.
+    /// Jobs that the journal plans to revoke.
     pub closing: BTreeSet<String>,
-    /// The run.
+    /// Id of the run.
     pub run: String,
-    /// The machine that Deploy started on, by the journal.
+    /// Machine id from the journal's `deployStarted` event.
     pub machine: Option<String>,
-    /// When that was, in ms since 1970.
+    /// Time of that event in milliseconds since 1970.
     pub deploy_at: Option<i64>,
-    /// From whom the run is about to take the environment, by the journal; `Some(None)` from nobody.
+    /// The owner that the journal names before the lock is acquired. `Some(None)` means that the
+    /// lock was free.
     pub taking: Option<Option<String>>,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
     /// Whether a person's word ended the last doubt about the migration.
     pub is_migration_reset_by_person: bool,
-    /// Whether a person went on where nobody can ask the database.
+    /// Whether a person accepted that the database cannot report its version.
     pub goes_on_unasked: bool,
     pub world: Seen,
 }
 
-/// An attempt of a step.
 #[derive(Debug, Default)]
 pub struct Attempt {
     pub plan: Plan,
-    /// Effects that it had, by their names.
+    /// Names of the attempt's effects.
     pub applied: Vec<&'static str>,
-    /// Whether an effect was not answered.
+    /// Whether an effect got no answer.
     pub is_unanswered: bool,
 }
 
-/// The newest fact of each kind that a later judgement needs.
+/// The newest fact of each kind that a later rule needs.
 #[derive(Debug, Default)]
 pub struct Facts {
     pub merged: Option<Merged>,
@@ -76,11 +77,12 @@ pub struct Facts {
     pub is_migrated: bool,
     pub rolled_out: Option<String>,
     pub site: Option<String>,
-    /// Commits that were called published while the main branch showed another one: judged at the end, by the graph.
+    /// Commits that were recorded as published while the main branch showed another commit. The
+    /// commit graph decides about them at the end.
     pub contained: Vec<(String, String)>,
 }
 
-/// See [`Fact::Merged`].
+/// The contents of [`Fact::Merged`].
 #[derive(Clone, Debug)]
 pub struct Merged {
     pub base: String,
@@ -89,7 +91,7 @@ pub struct Merged {
     pub already: bool,
 }
 
-/// See [`Fact::RevisionSaved`].
+/// The contents of [`Fact::RevisionSaved`].
 #[derive(Clone, Debug)]
 pub struct Revision {
     pub arn: String,
@@ -97,7 +99,7 @@ pub struct Revision {
     pub image: String,
 }
 
-/// See [`Fact::BackupProved`].
+/// The contents of [`Fact::BackupProved`].
 #[derive(Clone, Debug)]
 pub struct Backup {
     pub job: String,
@@ -105,7 +107,7 @@ pub struct Backup {
     pub is_confirmed: bool,
 }
 
-/// What the world showed and did.
+/// Answers and effects of the world.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub listing: BTreeMap<String, Ref>,
@@ -115,33 +117,33 @@ pub struct Seen {
     pub jobs: BTreeMap<String, (JobState, Option<i32>)>,
     pub runs: BTreeMap<String, RunSeen>,
     pub images: BTreeMap<String, Option<String>>,
-    /// Jobs whose gate was closed before they started.
+    /// Jobs that were revoked before they started.
     pub revoked: BTreeSet<String>,
-    /// Scripts that began and have not ended.
+    /// Jobs whose script began and has not ended.
     pub running: BTreeSet<String>,
-    /// How often a script began, by its job.
+    /// Number of script starts per job.
     pub payloads: BTreeMap<String, u32>,
     pub migrations: u32,
-    /// Files that jobs wrote, and whether each can be read.
+    /// Job, file name and readability of each dump.
     pub dumps: Vec<(String, String, bool)>,
     pub exits: BTreeMap<String, i32>,
-    /// The newest settings that somebody else saved, and when.
+    /// Time and ARN of the newest revision that another actor saved.
     pub saved: Option<(i64, String)>,
-    /// Runs that dispatches of the app were told.
+    /// Ids of workflow runs in answers to the app's dispatches.
     pub told_runs: BTreeSet<String>,
-    /// The run that holds the environment, and since when.
+    /// The run that has the environment lock, and the time of the last change.
     pub holder: (Option<String>, i64),
-    /// What the database said of itself last.
+    /// The database's last answer.
     pub database: Option<String>,
-    /// What it had said when the migration began.
+    /// The database's answer when the migration began.
     pub database_before: Option<String>,
-    /// The newest start of the app that asked anything.
+    /// Number of the newest app process that sent a request.
     pub process: u32,
-    /// The machine that answers, once another one took the place of the first.
+    /// Id of the machine that replaced the first one.
     pub machine: Option<String>,
 }
 
-/// A workflow run as it was told last.
+/// A workflow run as GitHub last reported it.
 #[derive(Clone, Debug)]
 pub struct RunSeen {
     pub status: String,
@@ -150,12 +152,13 @@ pub struct RunSeen {
     pub created: Option<i64>,
 }
 
-/// Milliseconds since 1970 of a moment of the journal.
+/// Converts a time of the journal to milliseconds since 1970.
 pub fn ms(at: &str) -> Option<i64> {
     at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
-/// The step that a job id belongs to: `<product>.<environment>.<kind>.<version>.a<k>` (RELIABILITY.md 3.1).
+/// The step of a job id: `<product>.<environment>.<kind>.<version>.a<k>`
+/// (docs/remote-jobs.md#job-ids).
 pub fn step_of_job(id: &str) -> Option<Step> {
     match id.split('.').nth(2)? {
         "backup" => Some(Step::BackUp),
@@ -164,7 +167,7 @@ pub fn step_of_job(id: &str) -> Option<Step> {
     }
 }
 
-/// The step that a request of the app belongs to, and the name of the request; `None` when it changes nothing.
+/// Step and name of a request of the app, or `None` when the request changes nothing.
 pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
     match op {
         Op::PushRef { name, .. } if name.starts_with("refs/tags/") => Some((Some(Step::PushTag), "push of a tag")),
@@ -177,7 +180,7 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
         Op::RevokeJob { id } => Some((step_of_job(id), "revoke")),
         Op::UpdateService => Some((None, "update of the service")),
         Op::StopDeployment => Some((None, "stop of a deployment")),
-        // They belong to the run, not to a step: `rules/host.rs` judges them.
+        // These requests belong to the run. `rules/host.rs` judges them.
         Op::EnvironmentTaken { .. }
         | Op::EnvironmentLeft { .. }
         | Op::HostReplaced { .. }
@@ -204,31 +207,28 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
 }
 
 impl Known {
-    /// A step as the journal has it.
+    /// The folded state of a step.
     pub fn step(&self, step: Step) -> Folded {
         self.steps.get(step as usize).copied().unwrap_or_default()
     }
 
-    /// The newest attempt of a step.
     pub fn attempt(&self, step: Step) -> Option<&Attempt> {
         self.attempts.get(&(step, self.step(step).attempt))
     }
 
-    /// Full name of the main branch.
     pub fn main(&self) -> String {
         format!("refs/heads/{}", self.profile.git.main)
     }
 
-    /// Full name of the tag of this version.
     pub fn tag(&self) -> String {
         format!("refs/tags/{}", self.names.tag)
     }
 
-    /// Folds a durable event in.
+    /// Adds a durable event.
     pub fn event(&mut self, event: Event, found: &mut Found) {
         self.seq = event.seq;
         self.run = event.run;
-        // A backup that was to be taken again, and was not: the one before it counts, and this one never begins.
+        // A repeated backup that never began ends its doubt as `Warned`. The earlier backup counts.
         let is_given_up =
             matches!(&event.body, Body::StepWarned { step, .. } if self.step(*step).status == Status::InDoubt);
         if let Some((step, attempt)) = fold::moved(&event.body)
@@ -333,7 +333,7 @@ impl Known {
         }
     }
 
-    /// Takes in an entry of the world's record.
+    /// Adds an entry of the world's record.
     pub fn request(&mut self, entry: Entry) {
         if entry.actor == Actor::App && !entry.late {
             self.acted(&entry);
@@ -357,7 +357,7 @@ impl Known {
                 world.exits.insert(job, exit);
             }
             Op::EnvironmentTaken { run, .. } if entry.applied => {
-                // A repeat by who holds it changes nothing.
+                // Acquiring again by the owner changes nothing.
                 if world.holder.0.as_ref() != Some(&run) {
                     world.holder = (Some(run), entry.at);
                 }
@@ -366,7 +366,7 @@ impl Known {
             Op::HostReplaced { machine } => {
                 world.machine = Some(machine);
                 world.holder = (None, entry.at);
-                // What ran there is gone, and what it was asked is not known to the new one.
+                // The jobs of the old machine are gone, and the new machine does not know them.
                 world.jobs.clear();
             }
             Op::HostRebooted => world.running.clear(),
@@ -408,7 +408,7 @@ impl Known {
         }
     }
 
-    /// Notes settings that somebody else saved.
+    /// Records a revision that another actor saved.
     fn saved(&mut self, entry: &Entry) {
         if let Op::RegisterTaskDefinition { arn: Some(arn), .. } = &entry.op
             && entry.actor != Actor::App
@@ -417,13 +417,13 @@ impl Known {
         }
     }
 
-    /// Notes an effect of the app on the attempt it belongs to.
+    /// Records an effect of the app on its attempt.
     fn acted(&mut self, entry: &Entry) {
         self.world.process = self.world.process.max(entry.process);
         if !entry.applied {
             return;
         }
-        // A closed gate is the absence of an effect.
+        // A revoke prevents an effect and is none.
         let Some((Some(step), name)) = owner(&entry.op).filter(|(_, name)| *name != "revoke") else { return };
         let number = self.step(step).attempt;
         if let Some(attempt) = self.attempts.get_mut(&(step, number)) {

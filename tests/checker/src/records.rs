@@ -1,11 +1,11 @@
-//! The shapes of what is fed. Unknown fields are left alone; a missing one is a violation of its own (`FORMAT`).
+//! Shapes of the checker's input. Unknown fields are ignored, and a missing field breaks `FORMAT`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A step, by the name it has in the journal.
+/// A step, named as in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Step {
     MergeBranch,
@@ -23,10 +23,8 @@ pub enum Step {
     CheckSite,
 }
 
-/// How many steps there are.
 pub const STEPS: usize = 13;
 
-/// State of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
@@ -42,7 +40,6 @@ pub enum Status {
     InDoubt,
 }
 
-/// An event of the journal.
 #[derive(Debug, Deserialize)]
 pub struct Event {
     pub run: String,
@@ -52,14 +49,13 @@ pub struct Event {
     pub body: Body,
 }
 
-/// Who acted.
 #[derive(Debug, Deserialize)]
 pub struct By {
     pub person: String,
     pub computer: String,
 }
 
-/// What happened.
+/// The kind of an event and its data.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Body {
@@ -87,7 +83,6 @@ pub enum Body {
     CheckAnswered { check: String, answer: String },
 }
 
-/// The staging machine of a run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Staging {
@@ -95,13 +90,13 @@ pub struct Staging {
     pub machine_id: String,
 }
 
-/// Who held the environment.
+/// The run that had the environment lock.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Holder {
     pub run: String,
 }
 
-/// The part of a profile that a judgement needs.
+/// The part of a profile that the rules need.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Profile {
     pub git: ProfileGit,
@@ -144,7 +139,6 @@ pub struct ProfileCheck {
     pub id: String,
 }
 
-/// Names derived from the version.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Names {
@@ -154,7 +148,7 @@ pub struct Names {
     pub image_tag: String,
 }
 
-/// The part of a plan that a judgement needs.
+/// The part of a plan that the rules need.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Plan {
     pub inputs: BTreeMap<String, String>,
@@ -162,13 +156,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One value; empty when absent.
+    /// Returns an input, or an empty text when it is absent.
     pub fn input(&self, key: &str) -> &str {
         self.inputs.get(key).map_or("", String::as_str)
     }
 }
 
-/// How a step came to be done.
+/// The way in which a step became done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum How {
@@ -179,7 +173,7 @@ pub enum How {
     SaidBy,
 }
 
-/// The part of a failure that a judgement needs.
+/// The part of a failure that the rules need.
 #[derive(Debug, Deserialize)]
 pub struct Failure {
     #[serde(default)]
@@ -187,7 +181,7 @@ pub struct Failure {
     pub summary: String,
 }
 
-/// What a run has learned for certain.
+/// A proved fact of the run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Fact {
@@ -208,7 +202,7 @@ pub enum Fact {
     SiteAnswered { version: String },
 }
 
-/// Who did something.
+/// The source of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Actor {
@@ -219,23 +213,22 @@ pub enum Actor {
     Host,
 }
 
-/// An entry of the world's record.
 #[derive(Debug, Deserialize)]
 pub struct Entry {
     pub at: i64,
     pub actor: Actor,
     pub applied: bool,
     pub answered: bool,
-    /// Whether it left the app long before it arrived.
+    /// Whether it arrived long after it left the app.
     #[serde(default)]
     pub late: bool,
-    /// Which start of the app.
+    /// Number of the app process.
     #[serde(default)]
     pub process: u32,
     pub op: Op,
 }
 
-/// What happened in the world.
+/// A request, an effect or an answer in the world.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Op {
@@ -325,7 +318,7 @@ pub enum Op {
         status: String,
         conclusion: Option<String>,
         head_sha: String,
-        /// In ms since 1970.
+        /// Milliseconds since 1970.
         #[serde(default)]
         created: Option<i64>,
     },
@@ -338,7 +331,7 @@ pub enum Op {
     },
 }
 
-/// What a script does.
+/// The kind of a job's script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Work {
@@ -346,7 +339,7 @@ pub enum Work {
     Migration,
 }
 
-/// State of a job as the host tells it.
+/// State of a job as the host reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum JobState {
@@ -358,14 +351,12 @@ pub enum JobState {
     Lost,
 }
 
-/// A ref of a listing.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Ref {
     pub id: String,
     pub peeled: Option<String>,
 }
 
-/// A deployment of the service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment {
@@ -377,7 +368,7 @@ pub struct Deployment {
     pub desired: u32,
 }
 
-/// A server of the service.
+/// A task of the service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
@@ -387,34 +378,33 @@ pub struct Task {
     pub health: String,
 }
 
-/// What the screen shows.
+/// A view on the screen.
 #[derive(Debug, Deserialize)]
 pub struct Shown {
     pub seq: u64,
     pub steps: Vec<ShownStep>,
 }
 
-/// A step on the screen.
 #[derive(Debug, Deserialize)]
 pub struct ShownStep {
     pub id: Step,
     pub status: Status,
-    /// `safe`, `afterObserve` or `no`, of the failure that is shown.
+    /// Retry rule of the shown failure: `safe`, `afterObserve` or `no`.
     pub retry: Option<String>,
 }
 
-/// How everything stands at the end.
+/// The state at the end of a play.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct End {
     pub healed_at: i64,
     pub now: i64,
-    /// Whether the person left because nothing came by itself any more, after looking for long.
+    /// Whether the operator gave up after a long time without any change.
     pub idle: bool,
     pub world: World,
 }
 
-/// The world's own account of itself.
+/// The final state of the world.
 #[derive(Debug, Deserialize)]
 pub struct World {
     pub git: WorldGit,

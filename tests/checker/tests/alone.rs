@@ -1,11 +1,11 @@
-//! A record whose world nobody wrote down, as after a kill of the window: what the journal shows by itself is judged.
+//! Tries the rules on a journal without the world's record, as after a kill of the window.
 
 use std::collections::BTreeSet;
 
 use greenlight_checker::Checker;
 use serde_json::{Value, json};
 
-/// The journal of the whole release of `histories.rs`.
+/// The journal of the good release in `histories.rs`.
 fn released() -> Vec<Value> {
     let records = include_str!("histories/released.jsonl").lines();
     records
@@ -25,7 +25,7 @@ fn broken(events: &[Value]) -> BTreeSet<&'static str> {
     checker.violations().iter().map(|violation| violation.invariant).collect()
 }
 
-/// The same without the first event that is sought; the numbers stay without gaps.
+/// The good journal without the first matching event. The sequence numbers have no gap.
 fn without(is_sought: impl Fn(&Value) -> bool) -> Vec<Value> {
     let mut events = released();
     let at = events.iter().position(is_sought).expect("the event that is sought");
@@ -41,19 +41,19 @@ fn is_fact(event: &Value, kind: &str) -> bool {
 }
 
 #[test]
-fn the_record_of_a_good_release_breaks_no_rule() {
+fn accepts_the_journal_of_a_good_release() {
     assert_eq!(broken(&released()), BTreeSet::new());
 }
 
 #[test]
-fn an_event_that_was_lost_is_found() {
+fn rejects_a_journal_without_one_event() {
     let mut events = released();
     events.remove(events.len() / 2);
     assert!(broken(&events).contains("INV-J5"));
 }
 
 #[test]
-fn an_event_that_stands_twice_is_found() {
+fn rejects_a_journal_with_a_repeated_event() {
     let mut events = released();
     let middle = events.len() / 2;
     events.insert(middle, events[middle].clone());
@@ -61,28 +61,28 @@ fn an_event_that_stands_twice_is_found() {
 }
 
 #[test]
-fn a_step_that_ends_without_a_start_is_found() {
+fn rejects_a_step_that_ends_without_start() {
     let is_start = |event: &Value| event["body"]["kind"] == "stepStarted" && event["body"]["step"] == "RunMigration";
     assert!(broken(&without(is_start)).contains("INV-J5"));
 }
 
 #[test]
-fn a_migration_without_a_proved_backup_is_found() {
+fn rejects_a_migration_without_a_proved_backup() {
     assert!(broken(&without(|event| is_fact(event, "backupProved"))).contains("INV-D1"));
 }
 
 #[test]
-fn a_tag_that_is_published_before_main_is_found() {
+fn rejects_a_tag_published_before_main() {
     assert!(broken(&without(|event| is_fact(event, "mainPublished"))).contains("INV-G3"));
 }
 
 #[test]
-fn a_release_whose_servers_nobody_saw_is_found() {
+fn rejects_a_release_without_a_seen_rollout() {
     assert!(broken(&without(|event| is_fact(event, "rolledOut"))).contains("INV-E4"));
 }
 
 #[test]
-fn a_migration_that_starts_again_after_it_finished_is_found() {
+fn rejects_a_second_migration_after_the_first_finished() {
     let mut events = released();
     let is_finished = |event: &Value| is_fact(event, "migrationFinished");
     let is_start = |event: &&Value| event["body"]["kind"] == "stepStarted" && event["body"]["step"] == "RunMigration";

@@ -1,4 +1,5 @@
-//! INV-B1: at most one workflow run of a release; another only after a listing that shows none.
+//! INV-B1: a release starts at most one workflow run. A second dispatch needs a listing without a
+//! run.
 
 use crate::{
     Found,
@@ -6,10 +7,10 @@ use crate::{
     records::{Actor, Body, Entry, Event, Fact, Op},
 };
 
-/// By how much GitHub's clock may be behind.
+/// Largest delay of GitHub's clock.
 const SKEW_MS: i64 = 120_000;
 
-/// The build that is followed is one of our commit.
+/// INV-B1: the followed run builds the version commit.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
     let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
     let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
@@ -18,7 +19,8 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-B1: no dispatch while a run of this commit is known, and none of another commit than the tagged one.
+/// INV-B1: no dispatch while a run of this commit is known. The dispatched commit is the tagged
+/// one.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     let Op::Dispatch { git_ref, head_sha, .. } = &entry.op else { return };
     if entry.actor != Actor::App || !entry.applied {
@@ -34,7 +36,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Some(build) = &known.facts.build {
         found.add("INV-B1", format!("a build was started, and this release follows run {build} already"));
     }
-    // Main may move between the last look and the dispatch; what was seen must have been the tagged commit.
+    // Main may move between the last read and the dispatch. The read must show the tagged commit.
     let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str()).unwrap_or_default();
     let seen = known.world.listing.get(&known.main()).map(|one| one.id.as_str()).unwrap_or_default();
     if seen != version {
@@ -42,7 +44,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     }
 }
 
-/// Whether a build had been made, and was over, before this release was deployed: it is none of this one.
+/// Whether a run was complete before Deploy started. Such a run belongs to an earlier release.
 fn is_of_earlier(known: &Known, run: &RunSeen) -> bool {
     let is_older = run.created.zip(known.deploy_at).is_some_and(|(created, deploy)| created + SKEW_MS < deploy);
     is_older && run.conclusion.is_some()

@@ -1,5 +1,5 @@
-//! INV-D1 to INV-D7: no migration without a proved backup of this run, never a second start, never two scripts at once, none
-//! whose gate was closed or is forgotten, none ended by the app, and none called done that the database does not show.
+//! INV-D1 to INV-D7: backup before migration, one start, one script at a time, no start after a
+//! revoke, no end by the app, and a database version that proves the result.
 
 use crate::{
     Found,
@@ -7,15 +7,17 @@ use crate::{
     records::{Body, Entry, Event, Fact, How, JobState, Op, Plan, Step, Work},
 };
 
-/// What may pass between the last look at the age of a backup and the script's first instruction: two slow calls and the
-/// rounding to whole minutes.
+/// Longest time from the last check of a backup's age to the script's first instruction. Two slow
+/// calls and the rounding to whole minutes need it.
 const SLACK_MS: i64 = 5 * 60_000;
 
-/// What a shell tells of a script that was ended by SIGHUP, SIGINT, SIGPIPE or SIGTERM: the signals that come with the end of
-/// an app or of its connection. SIGKILL is not among them, which a machine without memory sends by itself.
+/// Exit codes of a script that SIGHUP, SIGINT, SIGPIPE or SIGTERM ended. These signals come with
+/// the end of an app or its connection. SIGKILL is absent because a machine without free memory
+/// sends it too.
 const ENDED_BY_THE_APP: [i32; 4] = [129, 130, 141, 143];
 
-/// INV-D1 and INV-D2 as the record has them: the migration starts after a proved backup, and not once it is done.
+/// INV-D1 and INV-D2 in the journal: the migration starts after a proved backup, and never after
+/// its end.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
     let Body::StepStarted { step: Step::RunMigration, plan, .. } = &event.body else { return };
     if plan.already.is_none() && known.facts.backup.is_none() {
@@ -26,7 +28,8 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-D1: a backup is called proved only when its job ended well and its own file can be read, or a person saw it.
+/// INV-D1: a proved backup has a job that ended with 0 and a readable file of its own, or a person
+/// saw it.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::FactLearned { fact: Fact::BackupProved { job, file, confirmed_by: None, .. } } = &event.body {
         let dump = known.world.dumps.iter().find(|(by, name, _)| by == job && !name.is_empty() && file.ends_with(name));
@@ -54,7 +57,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     {
         done(known, found);
     }
-    // What follows a finished migration, and is not the person's word for it, shows that nobody gave one.
+    // Any other event after a finished migration shows that no person's word followed.
     let is_word =
         matches!(event.body, Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy | How::ByHand, .. });
     if !is_word {
@@ -62,7 +65,8 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-D2: the script of the migration begins at most once. INV-D1: and then a fresh proved backup is there.
+/// INV-D2: the script of the migration begins at most once. INV-D1: it begins after a fresh proved
+/// backup.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Op::JobSeen { id, state, .. } = &entry.op {
         remembered(known, id, *state, found);
@@ -118,8 +122,8 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     }
 }
 
-/// INV-D3: a machine whose job has begun never says that it did not, whatever happened to the machine; another one at its
-/// address knows nothing.
+/// INV-D3: a machine never denies a job that began on it. A replacement machine does not know the
+/// job.
 fn remembered(known: &Known, job: &str, state: JobState, found: &mut Found) {
     let is_denied = matches!(state, JobState::Absent | JobState::NotStarted | JobState::Revoked);
     if is_denied && known.world.machine.is_none() && known.world.payloads.contains_key(job) {
@@ -127,16 +131,16 @@ fn remembered(known: &Known, job: &str, state: JobState, found: &mut Found) {
     }
 }
 
-/// INV-D6: no migration ends by a signal that comes with the end of the app or of its connection. No event of the journal can
-/// order one, so none is allowed.
+/// INV-D6: no migration ends by a signal that comes with the end of the app or its connection. The
+/// journal has no event that permits one.
 fn untouched(job: &str, exit: i32, found: &mut Found) {
     if step_of_job(job) == Some(Step::RunMigration) && ENDED_BY_THE_APP.contains(&exit) {
         found.add("INV-D6", format!("{job} was ended by a signal: its script ended with {exit}"));
     }
 }
 
-/// INV-D7: where the database can be asked, it was asked before the start; where it cannot, a person went on without.
-/// INV-D1: and it says what it said at the backup.
+/// INV-D7: the database answered before the start, or a person accepted a start without an answer.
+/// INV-D1: the answer is the same as at the backup.
 fn asked(known: &Known, job: &str, found: &mut Found) {
     if known.profile.migration.probe.is_empty() {
         if !known.goes_on_unasked {
@@ -148,18 +152,18 @@ fn asked(known: &Known, job: &str, found: &mut Found) {
         found.add("INV-D7", format!("{job} began before the database was asked"));
         return;
     };
-    // The backup that counts is not always the newest attempt of one.
+    // The newest attempt is not always the backup that counts.
     let counts = |plan: &Plan| known.facts.backup.as_ref().is_some_and(|backup| backup.job == plan.input("job"));
     let mut plans = known.attempts.iter().filter(|((step, _), _)| *step == Step::BackUp).map(|(_, one)| &one.plan);
     let at_backup = plans.rfind(|plan| counts(plan)).map(|plan| plan.input("database")).unwrap_or_default();
-    // Of what a person saw, the person knows which database it is of.
+    // A person who confirmed the backup also confirmed its database.
     let is_confirmed = known.facts.backup.as_ref().is_some_and(|backup| backup.is_confirmed);
     if at_backup != said && !(at_backup.is_empty() && is_confirmed) {
         found.add("INV-D1", format!("{job} began on a database that said {said}, and {at_backup} at the backup"));
     }
 }
 
-/// INV-D7: a migration is done when the database says something else than before it, not by an exit code alone.
+/// INV-D7: a finished migration changed the database's answer. The exit code alone is no proof.
 fn done(known: &Known, found: &mut Found) {
     let world = &known.world;
     if !known.profile.migration.probe.is_empty()
@@ -169,7 +173,7 @@ fn done(known: &Known, found: &mut Found) {
     }
 }
 
-/// INV-J2: a finished migration is the machine's word, or a person's that follows at once.
+/// INV-J2: the host confirms a finished migration, or a person's word follows directly.
 pub fn end(known: &Known, found: &mut Found) {
     if let Some(job) = &known.unproved_migration {
         found.add("INV-J2", format!("the migration {job} is called finished, and neither machine nor person said so"));

@@ -1,4 +1,5 @@
-//! INV-E2 and INV-E4: saved settings differ only in the image, and "released" is true of every server.
+//! INV-E2 and INV-E4: a saved revision differs only in the image, and "released" holds for every
+//! server.
 
 use serde_json::Value;
 
@@ -8,10 +9,10 @@ use crate::{
     records::{Actor, Body, Definition, Deployment, Entry, Event, Fact, Op, Status, Step, Task, WorldEcs},
 };
 
-/// What may pass between the last look and the order: one slow answer.
+/// Longest time from the last read to the registration: one slow answer.
 const SLACK_MS: i64 = 60_000;
 
-/// Keys that AWS adds to what was registered.
+/// Keys that AWS adds to a registered task definition.
 const ADDED: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
@@ -24,21 +25,21 @@ const ADDED: [&str; 9] = [
     "deleteRequestedAt",
 ];
 
-/// INV-E4: how the run ended.
+/// INV-E4: a run ends as released only with all its proofs.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
     if let Body::RunEnded { result, note } = &event.body {
         ended(known, result, note, found);
     }
 }
 
-/// INV-E4: what leads to it was shown.
+/// INV-E4: AWS showed each fact that leads to the end.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::FactLearned { fact } = &event.body {
         learned(known, fact, found);
     }
 }
 
-/// INV-E2: what somebody else saved since is seen before ours is saved on top of it.
+/// INV-E2: the plan of a registration is based on the newest revision of another actor.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if !matches!(entry.op, Op::RegisterTaskDefinition { .. }) || entry.actor != Actor::App || !entry.applied {
         return;
@@ -88,13 +89,14 @@ fn learned(known: &Known, fact: &Fact, found: &mut Found) {
     }
 }
 
-/// Whether a server serves. Without a health check AWS says `UNKNOWN` for ever, also of one that cannot work before the
-/// migration (TRAP-E3).
+/// Whether a server serves. AWS reports `UNKNOWN` for a task without a health check, also when the
+/// task cannot work before the migration (TRAP-E6).
 fn is_well(task: &Task, is_migrated: bool) -> bool {
     task.last_status == "RUNNING" && (task.health == "HEALTHY" || task.health != "UNHEALTHY" && is_migrated)
 }
 
-/// INV-E4: the deployment of our settings is primary and completed, nothing else is left, every server runs them.
+/// INV-E4: our deployment is primary and complete, no other is left, and every server runs our
+/// revision.
 fn is_rolled_out(
     deployments: &[Deployment],
     tasks: &[Task],
@@ -117,7 +119,7 @@ fn is_ending(task: &Task) -> bool {
     matches!(task.last_status.as_str(), "DEACTIVATING" | "STOPPING" | "DEPROVISIONING" | "STOPPED" | "DELETED")
 }
 
-/// INV-E4: "released" rests on the servers, the migration, the site and every check.
+/// INV-E4: "released" needs the servers, the migration, the site and every check.
 fn ended(known: &Known, result: &str, note: &str, found: &mut Found) {
     if !matches!(result, "released" | "releasedWithFailedCheck") {
         return;
@@ -147,7 +149,7 @@ fn ended(known: &Known, result: &str, note: &str, found: &mut Found) {
     }
 }
 
-/// INV-E2: every revision that a release saved differs from its source only in the image of the named container.
+/// INV-E2: each saved revision differs from its base only in the image of the named container.
 pub fn end(known: &Known, ecs: &WorldEcs, found: &mut Found) {
     let find = |arn: &str| ecs.definitions.iter().find(|one| one.arn == arn);
     for revision in &known.facts.revisions {

@@ -1,4 +1,4 @@
-//! INV-G1 to INV-G4: the repository.
+//! INV-G1 to INV-G4: merge, version commit, tag and pushes of the repository.
 
 use crate::{
     Found,
@@ -6,10 +6,10 @@ use crate::{
     records::{Actor, Body, Entry, Event, Fact, Op, WorldGit},
 };
 
-/// Commits that are walked at most, from a branch back.
+/// Largest number of commits in one walk back from a branch.
 const WALK_MAX: usize = 10_000;
 
-/// INV-G1: the tag is made where the version was set. INV-G3: main first.
+/// INV-G1: the tag points to the version commit. INV-G3: main is published before the tag.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
     let Body::FactLearned { fact } = &event.body else { return };
     if let Fact::TagMade { commit, .. } = fact
@@ -23,13 +23,13 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-G4: published is what a listing after the push shows.
+/// INV-G4: a listing after the push shows each published ref.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     let Body::FactLearned { fact } = &event.body else { return };
     if let Fact::MainPublished { commit } = fact {
         let there = known.world.listing.get(&known.main()).map(|one| one.id.as_str()).unwrap_or_default();
         let base = known.facts.merged.as_ref().map(|merged| merged.base.as_str()).unwrap_or_default();
-        // Somebody may have pushed on top of it: the graph says at the end whether it is contained.
+        // Another commit may be on top of it. The graph shows at the end whether main contains it.
         if there != commit && (there.is_empty() || there == base) {
             found.add("INV-G4", format!("main is called published at {commit}, and the listing shows {there:?}"));
             found.add("INV-J2", format!("main is called published at {commit} without proof"));
@@ -43,7 +43,8 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-G3: never forced, never deleted, no tag moved, main first. INV-G2: main was what the merge was made on.
+/// INV-G3: no forced push, no deleted ref, no moved tag, main before the tag. INV-G2: the push
+/// starts from the merge's base.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if entry.actor != Actor::App {
         return;
@@ -77,7 +78,7 @@ fn push_of_main(known: &Known, old: Option<&str>, new: &str, found: &mut Found) 
     }
 }
 
-/// INV-G1 and INV-G2, read from the repository itself.
+/// INV-G1, INV-G2 and INV-G4 in the final repository.
 pub fn end(known: &Known, git: &WorldGit, found: &mut Found) {
     let main = git.refs.get(&known.main()).cloned().unwrap_or_default();
     for (commit, there) in &known.facts.contained {

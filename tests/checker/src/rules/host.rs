@@ -1,5 +1,5 @@
-//! INV-S2 and INV-O1 (one operator at a time): nothing is asked of another machine than the one that Deploy started on, and whoever
-//! changes production holds it.
+//! INV-S2 and INV-O1: Deploy uses one machine, and only the owner of the environment lock changes
+//! production.
 
 use crate::{
     Found,
@@ -7,10 +7,10 @@ use crate::{
     records::{Actor, Body, Entry, Event, Op, Step},
 };
 
-/// What may pass between the answer that an environment is still held and the start that follows it: one slow answer.
+/// Longest time from a confirmed lock to the start that follows: one slow answer.
 const SLACK_MS: i64 = 60_000;
 
-/// Taking the environment from another run has a reason; Deploy starts on a machine that is known.
+/// INV-O1: a takeover has a reason and another owner. INV-S2: Deploy knows the machine id.
 pub fn record(event: &Event, found: &mut Found) {
     if let Body::EnvironmentTaking { from: Some(holder), reason, .. } = &event.body {
         if reason.trim().is_empty() {
@@ -27,7 +27,7 @@ pub fn record(event: &Event, found: &mut Found) {
     }
 }
 
-/// A changing step of Deploy starts only while its run holds the environment.
+/// INV-O1: a changing step of Deploy starts only while its run has the environment lock.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::DeployStarted { .. } = &event.body
         && known.world.holder.0.as_ref() != Some(&event.run)
@@ -45,12 +45,12 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// Whether the environment was lost only just now, so that the app cannot have seen it.
+/// Whether the lock changed so recently that the app cannot know it.
 fn is_fresh(known: &Known, at: &str) -> bool {
     crate::known::ms(at).is_some_and(|at| at - known.world.holder.1 < SLACK_MS)
 }
 
-/// What the app asks of the machine.
+/// INV-J1, INV-S2 and INV-O1: requests to the host, and dispatches, match the journal and the lock.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if entry.actor != Actor::App {
         return;
@@ -99,7 +99,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if is_of_host && known.machine.is_some() && answers.is_some() && known.machine.as_ref() != answers {
         found.add("INV-S2", format!("{:?} answered in place of the machine that Deploy started on", answers));
     }
-    // GitHub compares nothing: what was lost long before is to be seen before the order leaves.
+    // GitHub knows no lock, so the app must notice an old loss before it dispatches.
     if matches!(entry.op, Op::Dispatch { .. })
         && entry.applied
         && !entry.late

@@ -1,4 +1,5 @@
-//! INV-J4, INV-U1, INV-L1: what is shown is durable, no state offers what must not be done, and nothing hangs.
+//! INV-J4, INV-U1 and INV-L1: the screen is durable and offers no second migration, and no step
+//! hangs.
 
 use crate::{
     Found,
@@ -6,11 +7,11 @@ use crate::{
     records::{End, JobState, Shown, Status, Step},
 };
 
-/// After the last fault, a changing step that nothing outside holds up has this long (INV-L1: 60 s and a look, and the
-/// pauses between looks).
+/// Time after the last fault for a changing step without outside work. INV-L1 allows 60 s, one read
+/// and the pauses between reads.
 const GRACE_MS: i64 = 10 * 60_000;
 
-/// INV-J4: the screen shows what is on disk, as it is on disk. INV-U1: a migration that began is never offered again.
+/// INV-J4: the screen shows the durable states. INV-U1: it never offers a migration that began.
 pub fn shown(known: &Known, shown: &Shown, found: &mut Found) {
     if shown.seq > known.seq {
         found.add("INV-J4", format!("event {} is shown, and {} is durable", shown.seq, known.seq));

@@ -1,4 +1,4 @@
-//! What is broken at the staging machine and its database: jobs, gates, who holds the environment, the second guard.
+//! Histories with one broken part at the host or its database: jobs, locks and database version.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::{Record, broken, changed, doubled, fact, is_step, kind, place, released, set, without};
 
 #[test]
-fn a_migration_without_a_good_backup_is_found() {
+fn rejects_a_migration_without_a_good_backup() {
     let is_dump = |told: &Value| kind(told) == "dumpWritten" && told.pointer("/op/good") == Some(&json!(true));
     let records = changed(is_dump, |told| set(told, "/op/good", json!(false)));
     assert_eq!(broken(&records), BTreeSet::from(["INV-D1"]));
 }
 
 #[test]
-fn a_migration_on_an_old_backup_is_found() {
+fn rejects_a_migration_on_an_old_backup() {
     let records = changed(
         |told| fact(told) == "backupProved",
         |told| set(told, "/body/fact/finishedAt", json!("2026-11-22T09:00:00.000Z")),
@@ -23,14 +23,14 @@ fn a_migration_on_an_old_backup_is_found() {
 }
 
 #[test]
-fn a_second_start_of_the_migration_is_found_whoever_started_it() {
+fn rejects_a_second_start_of_the_migration() {
     let is_start =
         |told: &Value| kind(told) == "payloadStarted" && told.pointer("/op/work") == Some(&json!("migration"));
     let records = doubled(is_start, |told| set(told, "/op/job", json!("rally.prod.migrate.2.1.0.a2")));
     assert_eq!(broken(&records), BTreeSet::from(["INV-D2", "INV-D4"]), "and beside the first one");
 }
 
-/// An entry of the world's record about the staging machine, at the time of the first start of a migration.
+/// The good history with more entries of the world before the script of the migration.
 fn at_the_migration(entries: &[Value]) -> Vec<Record> {
     let mut records = released();
     let is_start =
@@ -45,14 +45,14 @@ fn at_the_migration(entries: &[Value]) -> Vec<Record> {
 }
 
 #[test]
-fn a_job_that_starts_after_its_gate_was_closed_is_found() {
+fn rejects_a_job_that_starts_after_its_revoke() {
     let closed = json!({ "kind": "revokeJob", "id": "rally.prod.migrate.2.1.0.a1", "why": "outside" });
     let records = at_the_migration(&[closed]);
     assert!(broken(&records).contains("INV-D5"), "{:?}", broken(&records));
 }
 
 #[test]
-fn a_persons_word_for_a_migration_that_runs_is_found() {
+fn rejects_a_persons_word_for_a_running_migration() {
     let records: Vec<Record> = released()
         .into_iter()
         .filter(|(_, told)| kind(told) != "payloadEnded" || told.pointer("/op/work") != Some(&json!("migration")))
@@ -67,12 +67,12 @@ fn a_persons_word_for_a_migration_that_runs_is_found() {
 }
 
 #[test]
-fn a_migration_beside_another_job_at_the_database_is_found() {
+fn rejects_a_migration_during_another_job() {
     let other = json!({ "kind": "payloadStarted", "job": "rally.prod.backup.2.0.0.a1", "work": "backup", "boot": 1 });
     assert_eq!(broken(&at_the_migration(&[other])), BTreeSet::from(["INV-D4"]));
 }
 
-/// The world's record of a change at the staging machine an hour before a step was started.
+/// The good history with a change at the host long before the start of a step.
 fn before_the_start_of(step: &str, op: &Value) -> Vec<Record> {
     let mut records = released();
     let start = place(&records, |told| is_step(told, "stepStarted", step));
@@ -82,13 +82,13 @@ fn before_the_start_of(step: &str, op: &Value) -> Vec<Record> {
 }
 
 #[test]
-fn a_build_that_starts_while_another_run_holds_the_environment_is_found() {
+fn rejects_a_dispatch_while_another_run_has_the_lock() {
     let taken = json!({ "kind": "environmentTaken", "run": "run-9", "from": null });
     assert!(broken(&before_the_start_of("DispatchBuild", &taken)).contains("INV-O1"));
 }
 
 #[test]
-fn an_environment_that_is_taken_without_a_reason_or_unsaid_is_found() {
+fn rejects_a_takeover_without_reason_or_event() {
     let holder = json!({ "run": "run-9" });
     let is_taking = |told: &Value| kind(told) == "environmentTaking";
     let records = changed(is_taking, |told| set(told, "/body/from", holder.clone()));
@@ -98,7 +98,7 @@ fn an_environment_that_is_taken_without_a_reason_or_unsaid_is_found() {
 }
 
 #[test]
-fn a_replaced_machine_that_is_asked_is_found() {
+fn rejects_requests_to_a_replaced_or_unknown_machine() {
     let replaced = json!({ "kind": "hostReplaced", "machine": "machine-2" });
     assert!(broken(&before_the_start_of("RunMigration", &replaced)).contains("INV-S2"));
     let is_start = |told: &Value| kind(told) == "deployStarted";
@@ -107,7 +107,7 @@ fn a_replaced_machine_that_is_asked_is_found() {
 }
 
 #[test]
-fn a_job_that_begins_after_the_app_called_it_not_done_is_found() {
+fn rejects_a_job_that_begins_after_its_reset() {
     let mut records = released();
     let launch = place(&records, |told| kind(told) == "payloadStarted" && told["op"]["work"] == "migration");
     let before = &records[..launch];
@@ -129,26 +129,26 @@ fn a_job_that_begins_after_the_app_called_it_not_done_is_found() {
 }
 
 #[test]
-fn a_migration_that_is_called_done_by_its_exit_code_alone_is_found() {
+fn rejects_a_migration_proved_by_exit_code_alone() {
     let is_after = |told: &Value| told.pointer("/op/version") == Some(&json!("2.1.0.0 7412"));
     assert!(broken(&without(is_after)).contains("INV-D7"));
 }
 
 #[test]
-fn a_migration_that_began_before_the_database_was_asked_is_found() {
+fn rejects_a_migration_before_a_database_answer() {
     let is_before = |told: &Value| told.pointer("/op/version") == Some(&json!("2.0.1.11 7412"));
     assert!(broken(&without(is_before)).contains("INV-D7"));
 }
 
 #[test]
-fn a_migration_of_a_database_that_nobody_can_ask_needs_a_person_who_accepts_that() {
+fn rejects_an_unaccepted_migration_of_a_silent_database() {
     let records =
         changed(|told| kind(told) == "runDrafted", |told| set(told, "/body/profile/migration/probe", json!("")));
     assert!(broken(&records).contains("INV-D7"));
 }
 
 #[test]
-fn a_migration_of_another_database_than_the_one_that_was_backed_up_is_found() {
+fn rejects_a_migration_of_another_database_than_backed_up() {
     let mut records = released();
     for (_, told) in records.iter_mut().filter(|(_, told)| is_step(told, "stepStarted", "BackUp")) {
         told["body"]["plan"]["inputs"]["database"] = json!("2.0.1.11 9999");
@@ -157,7 +157,7 @@ fn a_migration_of_another_database_than_the_one_that_was_backed_up_is_found() {
 }
 
 #[test]
-fn a_migration_of_a_database_that_did_not_say_at_the_backup_is_found() {
+fn rejects_a_migration_without_database_version_at_backup() {
     let mut records = released();
     for (_, told) in records.iter_mut().filter(|(_, told)| is_step(told, "stepStarted", "BackUp")) {
         told["body"]["plan"]["inputs"]["database"] = json!("");
@@ -166,7 +166,7 @@ fn a_migration_of_a_database_that_did_not_say_at_the_backup_is_found() {
 }
 
 #[test]
-fn a_migration_after_its_backup_was_written_over_is_found() {
+fn rejects_a_migration_after_its_backup_was_overwritten() {
     let records = doubled(
         |told| kind(told) == "dumpWritten" && told.pointer("/op/good") == Some(&json!(true)),
         |told| {
@@ -178,7 +178,7 @@ fn a_migration_after_its_backup_was_written_over_is_found() {
 }
 
 #[test]
-fn a_machine_that_says_that_a_job_did_not_start_whose_script_had_begun_is_found() {
+fn rejects_a_machine_that_denies_a_started_job() {
     for state in ["absent", "notStarted", "revoked"] {
         let is_of_migration = |told: &Value| {
             kind(told) == "jobSeen"
@@ -191,7 +191,7 @@ fn a_machine_that_says_that_a_job_did_not_start_whose_script_had_begun_is_found(
 }
 
 #[test]
-fn a_migration_that_ended_with_the_connection_of_the_app_is_found() {
+fn rejects_a_migration_ended_by_a_connection_signal() {
     let is_end = |told: &Value| kind(told) == "payloadEnded" && told.pointer("/op/work") == Some(&json!("migration"));
     for exit in [129, 130, 141, 143] {
         let records = changed(is_end, |told| set(told, "/op/exit", json!(exit)));
