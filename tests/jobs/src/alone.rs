@@ -1,5 +1,5 @@
-//! What holds without a stop: what each verb answers, what a killed supervisor and a restarted machine leave, what a question
-//! asked at the wrong moment does, and many launches at once.
+//! Checks without a stop: the answer of each verb, a killed supervisor, a restarted machine, a late
+//! start, and many launches at once.
 
 use std::process::{Command, Stdio};
 
@@ -12,7 +12,7 @@ use crate::{
     ready::{self, Led},
 };
 
-/// All of them but the launches at once, by their names.
+/// All checks except `at_once`, with their names.
 pub const ALONE: [(&str, Check); 9] = [
     ("Plain", plain),
     ("Orphaned", orphaned),
@@ -25,13 +25,13 @@ pub const ALONE: [(&str, Check); 9] = [
     ("HolderCannotBeRead", unheld),
 ];
 
-/// One of them.
+/// A check of the verbs on one shell.
 pub type Check = fn(Shell, &str) -> Result<()>;
 
-/// What each verb answers when nothing stops it.
+/// Checks the answer of each verb without a fault.
 ///
 /// # Errors
-/// What did not hold.
+/// When an answer is wrong.
 pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     let machine = Machine::new(shell, verbs)?;
     machine.payload(true)?;
@@ -90,10 +90,10 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// Many launches of a job at once, with questions between them, and in one of three its gate closed.
+/// Launches a job many times at once, between status requests. One seed in three also revokes it.
 ///
 /// # Errors
-/// What did not hold.
+/// When the job starts twice, or an answer is wrong.
 pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<()> {
     let machine = ready::machine(shell, verbs, false, Led::Submitted)?;
     let (mut rng, mut acts) = (fastrand::Rng::with_seed(seed), vec!["launch"; launches]);
@@ -131,10 +131,10 @@ pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<
     Ok(())
 }
 
-/// A supervisor that was killed does not end its payload, and what its payload holds stays held.
+/// A killed supervisor does not end its script. The script keeps its locks.
 ///
 /// # Errors
-/// What did not hold.
+/// When the state or the number of starts is wrong.
 pub fn orphaned(shell: Shell, verbs: &str) -> Result<()> {
     let machine = running(shell, verbs)?;
     let backup = "rally.prod.backup.2.1.0.a1";
@@ -153,10 +153,11 @@ pub fn orphaned(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// What runs while the machine is restarted has no result, and says so; on a copy of the machine it says that.
+/// A job that ran during a restart has no result, and its state says so. On a copy of the machine
+/// the state is `moved`.
 ///
 /// # Errors
-/// What did not hold.
+/// When the state or the number of starts is wrong.
 pub fn restarted(shell: Shell, verbs: &str) -> Result<()> {
     let verbs = verbs
         .replace("line_of /proc/sys/kernel/random/boot_id", "line_of \"$HOME/../boot\"")
@@ -176,10 +177,11 @@ pub fn restarted(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// A question holds a lock for a moment: whoever takes it to start a job waits, and the job is neither lost nor late.
+/// A status request takes a file lock for a moment. A launch waits for it, and the job starts in
+/// time.
 ///
 /// # Errors
-/// What did not hold.
+/// When the job does not finish.
 pub fn probed(shell: Shell, verbs: &str) -> Result<()> {
     for lock in [format!("jobs/{JOB}/lock.sup"), format!("jobs/{JOB}/lock.tree"), "mutex/rally.prod-db".to_owned()] {
         let machine = ready::machine(shell, verbs, false, Led::Submitted)?;
@@ -201,10 +203,10 @@ pub fn probed(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// A supervisor that was kept waiting begins nothing once the time of its job is over.
+/// A supervisor that waits beyond the limit of its job starts nothing.
 ///
 /// # Errors
-/// What did not hold.
+/// When the job starts.
 pub fn late(shell: Shell, verbs: &str) -> Result<()> {
     let machine = Machine::new(shell, verbs)?;
     machine.payload(false)?;
@@ -230,10 +232,11 @@ pub fn late(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// A home folder that is empty, after a restart without its disk for example, knows nothing, and says that.
+/// An empty home folder has lost its jobs, for example after a restart without its disk. Each verb
+/// answers `replaced`.
 ///
 /// # Errors
-/// What did not hold.
+/// When an answer is wrong.
 pub fn emptied(shell: Shell, verbs: &str) -> Result<()> {
     let machine = running(shell, verbs)?;
     machine.let_payload_go()?;
@@ -253,10 +256,10 @@ pub fn emptied(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whoever takes the environment over a connection that stalls keeps nobody waiting.
+/// A takeover over a stalled connection blocks no other request.
 ///
 /// # Errors
-/// What did not hold.
+/// When the owner cannot be read meanwhile, or changes.
 pub fn stalled(shell: Shell, verbs: &str) -> Result<()> {
     let machine = Machine::new(shell, verbs)?;
     machine.payload(false)?;
@@ -274,10 +277,10 @@ pub fn stalled(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// The end of a script is written down also when its output is not there any more.
+/// The result of a script is recorded although its log file is gone.
 ///
 /// # Errors
-/// What did not hold.
+/// When the result is absent or wrong.
 pub fn unlogged(shell: Shell, verbs: &str) -> Result<()> {
     let machine = running(shell, verbs)?;
     fs_err::remove_file(machine.path(&format!("home/.greenlight/jobs/{JOB}/log")))?;
@@ -290,10 +293,10 @@ pub fn unlogged(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// A holder that is there and cannot be read is somebody: nobody takes the environment from nobody.
+/// An unreadable owner file is an error, not an absent owner.
 ///
 /// # Errors
-/// What did not hold.
+/// When another run acquires the lock.
 pub fn unheld(shell: Shell, verbs: &str) -> Result<()> {
     let machine = Machine::new(shell, verbs)?;
     machine.payload(false)?;
@@ -305,7 +308,7 @@ pub fn unheld(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// A job whose payload runs and is held.
+/// A job whose script runs and waits.
 fn running(shell: Shell, verbs: &str) -> Result<Machine> {
     let machine = Machine::new(shell, verbs)?;
     fs_err::write(machine.path("boot"), "first\n")?;

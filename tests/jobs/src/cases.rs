@@ -1,4 +1,4 @@
-//! The cases, and what has to hold in each.
+//! Cases that stop a verb at one statement, and the checks of each case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,54 +15,52 @@ use crate::{
 /// One case of the table.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Its row.
+    /// Row of the table.
     pub kind: Kind,
-    /// Which shell.
+    /// Shell that runs the verbs.
     pub shell: Shell,
-    /// Line of the stop.
+    /// Line number of the stop.
     pub line: usize,
-    /// Function that the line stands in.
+    /// Function that contains the line.
     pub function: String,
 }
 
-/// The rows of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// `submit` is killed, and sent again.
+    /// `submit` is killed and repeated.
     SubmitKilled,
-    /// `launch` is killed, and sent again.
+    /// `launch` is killed and repeated.
     LaunchKilled,
-    /// The supervisor is killed, and the job launched again.
+    /// The supervisor is killed, and the job is launched again.
     SupervisorKilledThenLaunched,
-    /// The supervisor is killed, and the gate closed.
+    /// The supervisor is killed, and the job is revoked.
     SupervisorKilledThenRevoked,
-    /// `revoke` is killed, and sent again.
+    /// `revoke` is killed and repeated.
     RevokeKilled,
-    /// `revoke` of a job that is not there is killed, and the job submitted.
+    /// `revoke` of an absent job is killed, and the job is submitted.
     EarlyRevokeKilled,
-    /// The supervisor is held, and the status asked.
+    /// The supervisor is paused during a status request.
     SupervisorHeldWhileAsked,
-    /// The supervisor is held, and the job launched.
+    /// The supervisor is paused during another launch.
     SupervisorHeldWhileLaunched,
-    /// The supervisor is held, and the gate closed.
+    /// The supervisor is paused during a revoke.
     SupervisorHeldWhileRevoked,
-    /// `status` is held while the job begins and ends.
+    /// `status` is paused from before the start until after the end of a job.
     StatusHeldOverAWholeJob,
-    /// `status` is held while the job begins.
+    /// `status` is paused during the start of a job.
     StatusHeldOverAStart,
-    /// `status` is held while a running job ends.
+    /// `status` is paused during the end of a job.
     StatusHeldOverAnEnd,
-    /// `revoke` is held while the job is launched.
+    /// `revoke` is paused during a launch.
     RevokeHeldWhileLaunched,
-    /// `hold` is killed, and sent again.
+    /// `hold`, which acquires the environment lock, is killed and repeated.
     HoldKilled,
-    /// `leave` is killed, and sent again.
+    /// `leave`, which releases the environment lock, is killed and repeated.
     LeaveKilled,
-    /// The supervisor is held, and another run takes the environment.
+    /// The supervisor is paused while another run takes the environment lock over.
     SupervisorHeldWhileTakenOver,
 }
 
-/// Every row.
 pub const KINDS: [Kind; 16] = [
     Kind::SubmitKilled,
     Kind::LaunchKilled,
@@ -122,16 +120,16 @@ impl Kind {
     }
 }
 
-/// What came of a case.
+/// Result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Came {
-    /// The verb never passes there in this row.
+    /// The verb never reaches the stop in this row.
     NotReached,
-    /// Everything held.
+    /// Every check passed.
     Held,
 }
 
-/// Functions that a verb passes through; it is not stopped in any other.
+/// Functions on the path of a verb. Stops are placed only in these.
 fn passes(verb: &str) -> &'static [&'static str] {
     match verb {
         "submit" => &["main", "settle", "state_of", "place", "is_next", "keep_holder", "has_room", "submit"],
@@ -145,14 +143,14 @@ fn passes(verb: &str) -> &'static [&'static str] {
     }
 }
 
-/// Every case on these shells: in each row a stop wherever the verb passes when nobody stops it.
+/// All cases on these shells: in each row one stop per statement that the verb passes.
 #[must_use]
 pub fn all(steps: &Steps, shells: &[Shell]) -> Vec<Case> {
     let rows: Vec<(Shell, Kind)> = shells.iter().flat_map(|shell| KINDS.map(|kind| (*shell, kind))).collect();
     let cases: Vec<Vec<Case>> = rows
         .into_par_iter()
         .map(|(shell, kind)| {
-            // A row in which the verb is wrong before it is stopped has every stop.
+            // A verb that already fails without a stop gets every stop.
             let passed = trace(shell, kind, &steps.text).unwrap_or_default();
             let of_verb = steps.stops.iter().filter(|(function, line)| {
                 passes(kind.verb()).contains(&function.as_str()) && (passed.is_empty() || passed.contains(line))
@@ -163,7 +161,7 @@ pub fn all(steps: &Steps, shells: &[Shell]) -> Vec<Case> {
     cases.into_iter().flatten().collect()
 }
 
-/// Where the verb of a row passes.
+/// Returns the statements that the verb of a row passes.
 fn trace(shell: Shell, kind: Kind, verbs: &str) -> Result<BTreeSet<usize>> {
     let mut machine = set_up(shell, kind, verbs)?;
     run(&mut machine, kind, &Stop { verb: kind.verb(), line: usize::MAX, how: How::Trace })?;
@@ -173,12 +171,12 @@ fn trace(shell: Shell, kind: Kind, verbs: &str) -> Result<BTreeSet<usize>> {
 /// Plays a case.
 ///
 /// # Errors
-/// What did not hold.
+/// When a check fails.
 pub fn play(case: &Case, verbs: &str) -> Result<Came> {
     let mut machine = set_up(case.shell, case.kind, verbs)?;
     let stop = Stop { verb: case.kind.verb(), line: case.line, how: case.kind.how() };
     let came = run(&mut machine, case.kind, &stop)?;
-    // Whatever happened: one start at most, each of them durable, and none that is denied.
+    // Each case allows at most one start, and each start must be durable.
     ensure!(machine.starts() <= 1, "the payload began {} times", machine.starts());
     durable(&machine)?;
     Ok(came)
@@ -210,7 +208,7 @@ fn run(machine: &mut Machine, kind: Kind, stop: &Stop) -> Result<Came> {
     }
 }
 
-/// INV-D3: before the payload's first instruction the gate is on disk, and everything that leads to it.
+/// INV-D3: the start latch and its folders are on disk before the script's first instruction.
 fn durable(machine: &Machine) -> Result<()> {
     let Ok(text) = fs_err::read_to_string(machine.path("home/durable")) else { return Ok(()) };
     let has = |line: &str, words: &[&str]| words.iter().all(|word| line.contains(word));
@@ -237,7 +235,7 @@ fn finishes(machine: &Machine) -> Result<()> {
     whole_output(machine)
 }
 
-/// The output in pieces, each with its offset and hash, is what the payload printed.
+/// The output arrives in pieces with offset and hash, and equals the printed text.
 pub(crate) fn whole_output(machine: &Machine) -> Result<()> {
     let frame = machine.ask("output", &[JOB, "0", "3"])?;
     ensure!(frame.starts_with("0 ") && frame.ends_with(" ZG9u"), "the first piece is {frame}");
@@ -307,7 +305,7 @@ fn revoke_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     if !is_reached {
         return Ok(Came::NotReached);
     }
-    // Also after one that was stopped in its middle, the next one wins, and nothing can start.
+    // The revoke after an interrupted one wins, and the job can never start.
     let again = machine.ask("revoke", &[JOB, "outside"])?;
     ensure!(again == "won", "closed again: {again}");
     let late = machine.submit()?;
@@ -400,7 +398,7 @@ fn revoke_held(machine: &mut Machine, stop: &Stop) -> Result<Came> {
         return Ok(Came::NotReached);
     }
     machine.launch(JOB)?;
-    // It passed the gate or stands before it: whatever it waits for, the one that is held has no part in it.
+    // The launch passes the start latch or waits before it. The paused revoke does not delay it.
     machine.until("the launch to be over", || machine.is_asked_over())?;
     let answer = stopped.go()?;
     machine.rest()?;
@@ -410,16 +408,16 @@ fn revoke_held(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     Ok(Came::Held)
 }
 
-/// What came of one row.
+/// Result of one row.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// Cases in which the verb passed the stop.
+    /// Cases in which the verb reached the stop.
     pub cases: u32,
-    /// What did not hold, with its case.
+    /// Failed checks with their cases.
     pub violations: Vec<String>,
 }
 
-/// Plays cases side by side, and adds them up by row.
+/// Plays cases in parallel and adds them up by row.
 #[must_use]
 pub fn table(cases: Vec<Case>, text: &str) -> BTreeMap<Kind, Row> {
     let came: Vec<(Case, Result<Came>)> = cases

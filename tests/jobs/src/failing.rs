@@ -1,5 +1,5 @@
-//! A machine on which something fails: the n-th program that a verb calls, before or after its work, as on a disk that is full
-//! or broken. A verb then may have no answer; a false one it never has.
+//! Lets the n-th program that a verb calls fail, before or after its work, as on a full or broken
+//! disk. The verb may then give no answer, but never a false one.
 
 use std::process::Stdio;
 
@@ -12,7 +12,7 @@ use crate::{
     ready::{self, Led},
 };
 
-/// Programs that fail when it is their turn.
+/// Programs that can fail.
 const PROGRAMS: [&str; 17] = [
     "base64",
     "cat",
@@ -32,7 +32,8 @@ const PROGRAMS: [&str; 17] = [
     "sync",
     "tr",
 ];
-/// Stands for each of them: it takes a number, and the one whose turn it is fails. What it calls is the real one.
+/// Replaces each of these programs. It takes a number, fails at the chosen number and otherwise
+/// runs the real program.
 const SHIM: &str = r#"#!/bin/dash
 name=${0##*/}
 PATH=${PATH#*/failing:}
@@ -44,42 +45,40 @@ echo "$name" > "$FAIL_DIR/name"
 [ "$FAIL_HOW" = before ] || "$name" "$@"
 exit 1
 "#;
-/// Lanes in which the calls of one verb fail side by side.
+/// Parallel series of cases per verb.
 const LANES: u32 = 4;
-/// Calls of one verb, with what it starts, at most.
+/// Largest number of program calls of one verb and its supervisor.
 const CALLS_MAX: u32 = 400;
-/// The run at another computer.
+/// The competing run at another computer.
 const OTHER: &str = "run-2";
 
-/// Which verb something fails in.
+/// The verb in which a program fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
-    /// `submit`.
     Submit,
-    /// `launch`, and the supervisor that it starts.
+    /// `launch` and its supervisor.
     Launch,
-    /// `revoke` of a job that is there.
+    /// `revoke` of a submitted job.
     Revoke,
-    /// `revoke` of a job that is not there.
+    /// `revoke` of an absent job.
     EarlyRevoke,
-    /// `hold` by another run, from the one that holds.
+    /// `hold` by another run that names the present owner.
     Take,
-    /// `hold` by another run that believes that nobody holds.
+    /// `hold` by another run that expects a free lock.
     TakeFromNobody,
-    /// `leave`.
     Leave,
 }
 
 impl Verb {
-    /// Every one.
     pub const ALL: [Self; 7] =
         [Self::Submit, Self::Launch, Self::Revoke, Self::EarlyRevoke, Self::Take, Self::TakeFromNobody, Self::Leave];
 }
 
-/// Whether the program fails before or after its work.
+/// Whether a program fails before or after its work.
 pub const HOW: [&str; 2] = ["before", "after"];
 
-/// Every call of every verb fails once, in both ways, and on two more shells every fourth: what came of it, by verb.
+/// Lets every call of every verb fail once in both ways, and every fourth call on two more shells.
+/// The result has one row per verb.
 #[must_use]
 pub fn table(verbs: &str) -> Vec<(Verb, Row)> {
     let rows = Verb::ALL.map(|verb| {
@@ -90,7 +89,7 @@ pub fn table(verbs: &str) -> Vec<(Verb, Row)> {
             .flat_map(|shell| HOW.map(|how| (shell, how)))
             .flat_map(|(shell, how)| firsts(shell).map(move |first| (shell, how, first)))
             .collect();
-        // One lane goes on until the verb makes fewer calls than that.
+        // A series ends when the verb makes fewer calls than its number.
         let came: Vec<Vec<String>> = lanes
             .into_par_iter()
             .map(|(shell, how, first)| {
@@ -114,10 +113,10 @@ pub fn table(verbs: &str) -> Vec<(Verb, Row)> {
     rows.into()
 }
 
-/// One call fails; whether the verb made so many.
+/// Lets one call fail. Returns whether the verb made that many calls.
 ///
 /// # Errors
-/// What did not hold.
+/// When a check fails.
 pub fn play(shell: Shell, verbs: &str, verb: Verb, at: u32, how: &str) -> Result<bool> {
     let is_early = matches!(verb, Verb::Submit | Verb::EarlyRevoke);
     let machine = ready::machine(shell, verbs, false, if is_early { Led::Held } else { Led::Submitted })?;
@@ -148,7 +147,7 @@ pub fn play(shell: Shell, verbs: &str, verb: Verb, at: u32, how: &str) -> Result
     Ok(true)
 }
 
-/// Calls a verb on the machine while the call of that number fails: its frame, and whether there was such a call.
+/// Runs a verb and lets one numbered call fail. Returns its frame and whether it made that call.
 fn fails(machine: &Machine, verb: &str, arguments: &[String], at: u32, how: &str) -> Result<(String, bool)> {
     let (shims, calls) = (machine.path("failing"), machine.path("calls"));
     fs_err::create_dir(&shims)?;
@@ -175,14 +174,14 @@ fn fails(machine: &Machine, verb: &str, arguments: &[String], at: u32, how: &str
         "hold" => fs_err::read(machine.path("who"))?,
         _ => Vec::new(),
     };
-    // One that has its answer already does not read it.
+    // A verb that has already answered does not read its input.
     let _closed = std::io::Write::write_all(&mut child.stdin.take().context("a pipe")?, &input);
     let answer = framed(&child.wait_with_output()?.stdout);
     machine.rest()?;
     Ok((answer, calls.join(at.to_string()).exists()))
 }
 
-/// A refusal for what is not so is final for the app: it never comes from a machine that is broken for a moment.
+/// The app treats a refusal as final. A machine with a brief fault must never refuse without cause.
 fn submitted(machine: &Machine, answer: &str) -> Result<()> {
     ensure!(machine.starts() == 0, "submit started it");
     let is_possible = matches!(answer, "new" | "same" | "damaged" | "full" | "")
@@ -202,7 +201,7 @@ fn submitted(machine: &Machine, answer: &str) -> Result<()> {
     Ok(())
 }
 
-/// A script that came to its end is never called anything else, as long as its result could be moved into place.
+/// A completed script keeps its result, unless the move of the result file failed.
 fn launched(machine: &Machine) -> Result<()> {
     let (state, starts) = (machine.state()?, machine.starts());
     let failed = fs_err::read_to_string(machine.path("calls/name"))?;
@@ -224,7 +223,7 @@ fn launched(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// "Won" is for ever, and "lost" only when something passed the gate.
+/// A won revoke is final. `lost` requires that the job passed its start latch.
 fn revoked(machine: &Machine, answer: &str) -> Result<()> {
     let is_possible = matches!(answer, "won" | "") || answer.starts_with("without ");
     ensure!(is_possible, "nothing passed the gate");
@@ -241,7 +240,8 @@ fn revoked(machine: &Machine, answer: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whoever is told "ours" holds it, and nobody is robbed of it.
+/// An answer `ours` requires that the run is the owner. The owner never loses the lock without
+/// being named.
 fn taken(machine: &Machine, answer: &str, from: &str) -> Result<()> {
     let holder = machine.holder()?;
     ensure!(holder == RUN || (holder == OTHER && from == RUN), "{holder} holds it");

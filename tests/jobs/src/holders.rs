@@ -1,5 +1,5 @@
-//! Cases about who holds the environment: a verb of it is stopped, or another run takes it while a job is on its way to its
-//! gate.
+//! Cases of the environment lock: a verb of the lock is stopped, or another run takes it over while
+//! a job is about to start.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,16 @@ use crate::{
     machine::{ENVIRONMENT, JOB, Machine, RUN, Stop},
 };
 
-/// The run at another computer.
+/// The competing run at another computer.
 const OTHER: &str = "run-2";
-/// How long a take-over waits for a supervisor that is stopped while it keeps the holder, before that one goes on.
+/// Wait for a takeover while a stopped supervisor has the file lock. Then the supervisor continues.
 const CHANCE: Duration = Duration::from_millis(120);
-/// Longest wait for a take-over that nobody keeps waiting.
+/// Longest wait for a takeover without such a supervisor.
 const PATIENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Stopped at any point, the environment has its old or its new holder, and asking again gives it to who asks.
+/// After a kill at any statement the lock has its old or its new owner. A repeated `hold` acquires
+/// it.
 pub(crate) fn hold_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     let arguments = machine.hold_arguments(OTHER, RUN);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -36,7 +37,7 @@ pub(crate) fn hold_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     Ok(Came::Held)
 }
 
-/// Stopped at any point, giving it back can be repeated, and then anybody may take it.
+/// After a kill at any statement `leave` can be repeated. Then another run can acquire the lock.
 pub(crate) fn leave_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     let is_reached = machine.begin("leave", &[ENVIRONMENT, RUN], stop)?.wait(machine)?;
     machine.rest()?;
@@ -50,7 +51,8 @@ pub(crate) fn leave_killed(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     Ok(Came::Held)
 }
 
-/// The supervisor is held while another run takes over: its job passed the gate before, or never starts for the old run.
+/// The supervisor is paused during a takeover. Its job passed the start latch before it, or never
+/// starts for the old run.
 pub(crate) fn supervisor_held_while_taken(machine: &mut Machine, stop: &Stop) -> Result<Came> {
     let mut stopped = machine.begin("launch", &[JOB, ENVIRONMENT, RUN], stop)?;
     if !stopped.wait(machine)? {
@@ -65,7 +67,7 @@ pub(crate) fn supervisor_held_while_taken(machine: &mut Machine, stop: &Stop) ->
         while !taking.is_finished() && begun.elapsed() < limit {
             std::thread::sleep(PAUSE);
         }
-        // The gate as it stood when the answer came is what counts.
+        // The start latch is read when the takeover answers.
         let has_passed = taking.is_finished().then(|| machine.has_gate());
         stopped.go()?;
         let taken = taking.join().unwrap_or_else(|_| anyhow::bail!("the take-over panicked"));

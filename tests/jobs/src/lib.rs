@@ -1,7 +1,8 @@
-//! The job verbs of the staging machine (`adapters/src/remote_job/job.sh`) under every fault that a process can meet:
-//! killed at each statement, paused at each statement while another verb runs, with every program that they call failing
-//! once, and started many times at once. A payload counts its own starts; what the verbs said is compared with that
-//! (RELIABILITY.md 3).
+//! Attacks the job verbs of the host (`adapters/src/remote_job/job.sh`): kills and pauses at each
+//! statement, a failure of each called program, and many launches at once.
+//!
+//! A test script counts its own starts. The answers of the verbs must agree with that number
+//! (docs/remote-jobs.md).
 
 pub mod alone;
 pub mod cases;
@@ -13,5 +14,5 @@ pub mod mutants;
 pub mod ready;
 pub mod steps;
 
-/// The verbs as the app sends them.
+/// The script of the verbs as the app sends it.
 pub const VERBS: &str = include_str!("../../../src-tauri/crates/adapters/src/remote_job/job.sh");

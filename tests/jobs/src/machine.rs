@@ -1,4 +1,4 @@
-//! A staging machine of one case: a home folder, a shell under the name `sh`, and the verbs.
+//! The host of one case: a home folder, a shell named `sh`, and the verbs.
 
 use std::{
     collections::BTreeSet,
@@ -14,36 +14,33 @@ use tempfile::TempDir;
 
 use crate::living::{HOLDS, is_closed, pipe};
 
-/// Longest wait for anything in a case.
+/// Longest wait for a condition of a case.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two looks.
+/// Time between two reads of a condition.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// The job of every case.
 pub const JOB: &str = "rally.prod.migrate.2.1.0.a1";
-/// The environment of every case.
 pub const ENVIRONMENT: &str = "rally.prod";
-/// The run that holds it.
+/// The run that has the environment lock.
 pub const RUN: &str = "run-1";
-/// Who takes it.
+/// The owner file's content.
 const WHO: &[u8] = b"{\"person\":\"Anna\"}";
 
-/// A shell that stands for `sh`.
+/// A shell that is run as `sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shell {
-    /// Debian's.
+    /// Debian's `dash`.
     Dash,
-    /// With POSIX rules, because it is called `sh`.
+    /// `bash` in its POSIX mode, because its name is `sh`.
     Bash,
-    /// As a shell only.
+    /// The shell of `busybox`, without its other programs.
     Busybox,
 }
 
 impl Shell {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Dash, Self::Bash, Self::Busybox];
 
-    /// Folder of the programs in which it is called `sh`.
+    /// Folder in which this shell is named `sh`.
     fn folder(self) -> &'static str {
         match self {
             Self::Dash => "dash",
@@ -53,29 +50,27 @@ impl Shell {
     }
 }
 
-/// How a verb is to be stopped.
+/// The effect of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Killed, which nothing can catch.
+    /// Kill with SIGKILL.
     Kill,
-    /// Held until it is let go.
+    /// Pause until the test continues it.
     Pause,
-    /// Not stopped: where it passes is written down.
+    /// Record the passed statements and do not stop.
     Trace,
 }
 
-/// Where a verb is to be stopped.
+/// The statement at which a verb stops.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    /// Which verb; `supervise` is what `launch` starts.
+    /// Name of the verb. `launch` starts `supervise`.
     pub verb: &'static str,
-    /// Number of the line.
+    /// Line number of the statement.
     pub line: usize,
-    /// How.
     pub how: How,
 }
 
-/// The machine.
 pub struct Machine {
     folder: TempDir,
     shell: Shell,
@@ -83,12 +78,12 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A new one with these verbs.
+    /// Creates a host with these verbs.
     ///
     /// # Errors
-    /// When its folder cannot be made.
+    /// When its folder cannot be created.
     pub fn new(shell: Shell, verbs: &str) -> Result<Self> {
-        // In memory where there is such a place: nothing here is about the disk itself.
+        // Uses memory where possible, because these cases do not test the disk.
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
         let machine = Self { folder, shell, stops: 0 };
@@ -101,14 +96,14 @@ impl Machine {
         Ok(machine)
     }
 
-    /// A place in its folder.
+    /// A path in the host's folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Everything that the verb starts inherits an end of the pipe `living`: a kernel fact, where a list of processes is a
-    /// guess.
+    /// Every process of the verb inherits an end of the pipe `living`, so the kernel reports the
+    /// last end. A list of processes would be a guess.
     pub(crate) fn command(&self, verb: &str, arguments: &[&str], stop: Option<(&Stop, &Path)>) -> Command {
         self.command_of("any", verb, arguments, stop)
     }
@@ -146,15 +141,16 @@ impl Machine {
         command
     }
 
-    /// Runs a verb to its end: the text of its frame, empty when it was stopped before.
+    /// Runs a verb to its end. Returns the text of its frame, or an empty text when a stop ended
+    /// it.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the verb cannot be started.
     pub fn ask(&self, verb: &str, arguments: &[&str]) -> Result<String> {
         Ok(framed(&self.command(verb, arguments, None).output()?.stdout))
     }
 
-    /// Asks as if another machine were meant.
+    /// Runs a verb with another machine id.
     ///
     /// # Errors
     /// When the verb cannot be started.
@@ -162,20 +158,20 @@ impl Machine {
         Ok(framed(&self.command_of(machine, verb, arguments, None).output()?.stdout))
     }
 
-    /// The id of this machine, with the place where it keeps its gates.
+    /// The id of this host, which includes the id of its job folder.
     ///
     /// # Errors
-    /// When the verb gives no such line.
+    /// When the answer has no such line.
     pub fn id(&self) -> Result<String> {
         let frame = self.ask("holder", &[ENVIRONMENT])?;
         let id = frame.split_whitespace().find_map(|field| field.strip_prefix("machine="));
         id.map(str::to_owned).with_context(|| format!("no machine in {frame:?}"))
     }
 
-    /// Starts a verb that is to be stopped.
+    /// Starts a verb that will stop.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the verb cannot be started.
     pub fn begin(&mut self, verb: &str, arguments: &[&str], stop: &Stop) -> Result<Stopped> {
         self.stops += 1;
         let folder = self.path("stops").join(self.stops.to_string());
@@ -191,7 +187,7 @@ impl Machine {
         Ok(Stopped { child: command.spawn()?, folder })
     }
 
-    /// What `submit` is given for the job of every case.
+    /// Arguments of `submit` for the job of every case.
     #[must_use]
     pub fn submit_arguments(&self) -> Vec<String> {
         self.arguments_of(JOB, 3_600, "no")
@@ -204,7 +200,7 @@ impl Machine {
         vec![id.to_owned(), sha, seconds, mutex, may_cancel.to_owned(), ENVIRONMENT.to_owned(), RUN.to_owned()]
     }
 
-    /// Starts a job for the run that holds the environment.
+    /// Launches a job for the run that has the environment lock.
     ///
     /// # Errors
     /// When the verb cannot be started.
@@ -212,7 +208,7 @@ impl Machine {
         self.ask("launch", &[id, ENVIRONMENT, RUN])
     }
 
-    /// Takes the environment for a run, from one or from nobody.
+    /// Acquires the environment lock for a run. `from` is the expected owner or `nobody`.
     ///
     /// # Errors
     /// When the verb cannot be started.
@@ -220,39 +216,40 @@ impl Machine {
         self.give("hold", &self.hold_arguments(run, from), WHO)
     }
 
-    /// What `hold` is given.
+    /// Arguments of `hold`.
     #[must_use]
     pub fn hold_arguments(&self, run: &str, from: &str) -> Vec<String> {
         let sha: String = Sha256::digest(WHO).iter().map(|byte| format!("{byte:02x}")).collect();
         [ENVIRONMENT, run, from, &sha].map(str::to_owned).to_vec()
     }
 
-    /// Whether somebody keeps the holder of the environment from being changed.
+    /// Whether a process has the file lock of the environment's owner.
     #[must_use]
     pub fn is_holder_kept(&self) -> bool {
         !is_free(&self.path(&format!("home/.greenlight/environments/{ENVIRONMENT}/lock")))
     }
 
-    /// Whether somebody passed the gate of the job.
+    /// Whether the job passed its start latch.
     #[must_use]
     pub fn has_gate(&self) -> bool {
         self.path(&format!("home/.greenlight/jobs/{JOB}/started")).exists()
     }
 
-    /// The run that holds the environment, as the machine tells it.
+    /// The run that has the environment lock, as the host reports it.
     ///
     /// # Errors
-    /// When the verb gives no such line.
+    /// When the answer has no such line.
     pub fn holder(&self) -> Result<String> {
         let frame = self.ask("holder", &[ENVIRONMENT])?;
         let run = frame.split_whitespace().find_map(|field| field.strip_prefix("run="));
         run.map(str::to_owned).with_context(|| format!("no holder in {frame:?}"))
     }
 
-    /// Writes the payload: it counts its start, keeps what was durable by then, and waits while it is held.
+    /// Writes the job's script. It counts its start, copies the list of durable files and waits
+    /// when `is_held`.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the script cannot be written.
     pub fn payload(&self, is_held: bool) -> Result<()> {
         let hold = if is_held {
             "n=0; while [ ! -e ~/go ] && [ $n -lt 1000 ]; do sleep 0.02; n=$((n + 1)); done\n"
@@ -265,28 +262,28 @@ impl Machine {
         Ok(fs_err::write(self.path("payload"), text)?)
     }
 
-    /// Puts the job on the machine.
+    /// Submits the job.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the verb cannot be started.
     pub fn submit(&self) -> Result<String> {
         let payload = fs_err::read(self.path("payload"))?;
         self.send(&self.submit_arguments(), &payload)
     }
 
-    /// Puts another job with the same script on the machine.
+    /// Submits another job with the same script.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the verb cannot be started.
     pub fn submit_another(&self, id: &str, seconds: u32, may_cancel: &str) -> Result<String> {
         let payload = fs_err::read(self.path("payload"))?;
         self.send(&self.arguments_of(id, seconds, may_cancel), &payload)
     }
 
-    /// Sends a script as `submit` would.
+    /// Sends a script with `submit`.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the verb cannot be started.
     pub fn send(&self, arguments: &[String], payload: &[u8]) -> Result<String> {
         self.give("submit", arguments, payload)
     }
@@ -295,7 +292,7 @@ impl Machine {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut command = self.command(verb, &arguments, None);
         let mut child = command.stdin(Stdio::piped()).spawn()?;
-        // One that has its answer already does not read it.
+        // A verb that has already answered does not read its input.
         let _closed = child.stdin.take().context("a pipe")?.write_all(payload);
         Ok(framed(&child.wait_with_output()?.stdout))
     }
@@ -303,27 +300,27 @@ impl Machine {
     /// The state of another job.
     ///
     /// # Errors
-    /// When `status` gives no frame.
+    /// When `status` returns no frame.
     pub fn state_of(&self, id: &str) -> Result<String> {
         let frame = self.ask("status", &[id])?;
         state_of(&frame).with_context(|| format!("no state in {frame:?}"))
     }
 
-    /// The state that `status` tells, without its facts.
+    /// The state that `status` reports, without its other fields.
     ///
     /// # Errors
-    /// When it gives no frame.
+    /// When `status` returns no frame.
     pub fn state(&self) -> Result<String> {
         self.state_of(JOB)
     }
 
-    /// How often the payload began.
+    /// Number of starts of the script.
     #[must_use]
     pub fn starts(&self) -> usize {
         fs_err::read_to_string(self.path("home/starts")).unwrap_or_default().lines().count()
     }
 
-    /// Lets a payload that is held go on.
+    /// Lets a waiting script continue.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -331,27 +328,27 @@ impl Machine {
         Ok(fs_err::write(self.path("home/go"), "")?)
     }
 
-    /// Where the first verb that was begun to be traced passed.
+    /// Statements that the first traced verb passed.
     #[must_use]
     pub fn passed(&self) -> BTreeSet<usize> {
         let text = fs_err::read_to_string(self.path("stops/1/passed")).unwrap_or_default();
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
-    /// Whether nothing lives of all the verbs that were asked; those that were begun to be stopped are not counted.
+    /// Whether every process of the verbs has ended. Verbs with a stop are not counted.
     #[must_use]
     pub fn is_asked_over(&self) -> bool {
         is_closed(&self.path("living"))
     }
 
-    /// Whether nothing lives.
+    /// Whether every process has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_asked_over()
             && (1..=self.stops).all(|stop| is_closed(&self.path("stops").join(stop.to_string()).join("living")))
     }
 
-    /// Processes of this machine that live, by their home folder: enough to end what is left.
+    /// Processes of this host, found by their home folder. The list serves only to end leftovers.
     fn living(&self) -> Vec<u32> {
         let mark = format!("HOME={}", self.path("home").display());
         let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -365,36 +362,36 @@ impl Machine {
             .collect()
     }
 
-    /// Ends the process that watches the payload.
+    /// Kills the supervisor of the script.
     ///
     /// # Errors
-    /// When the payload did not say which one that is.
+    /// When the script did not record its supervisor.
     pub fn kill_supervisor(&self) -> Result<()> {
         let pid = fs_err::read_to_string(self.path("home/supervisor"))?;
         Command::new("/bin/kill").args(["-9", pid.trim()]).status()?;
         Ok(())
     }
 
-    /// Ends every process, as a restart of the machine does.
+    /// Kills every process, as a restart of the machine does.
     pub fn kill_all(&self) {
         for pid in self.living() {
-            // By its number; one that is gone needs no end.
+            // Kill by id. A process that has ended needs no kill.
             let _gone = Command::new("/bin/kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
         }
     }
 
-    /// Waits until nothing of this machine runs.
+    /// Waits until every process of this host has ended.
     ///
     /// # Errors
-    /// When something still does after the limit.
+    /// When a process still runs after the limit.
     pub fn rest(&self) -> Result<()> {
         self.until("everything to end", || self.is_over())
     }
 
-    /// Waits for something.
+    /// Waits for a condition.
     ///
     /// # Errors
-    /// When it did not come in time.
+    /// When the condition is not true within the limit.
     pub fn until(&self, what: &str, is_so: impl Fn() -> bool) -> Result<()> {
         let begun = Instant::now();
         while !is_so() {
@@ -411,23 +408,23 @@ impl Drop for Machine {
     }
 }
 
-/// A verb that is to be stopped.
+/// A started verb with a stop.
 pub struct Stopped {
     child: Child,
     folder: PathBuf,
 }
 
 impl Stopped {
-    /// Whether the stop was reached.
+    /// Whether the verb reached the stop.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.folder.join("reached").exists()
     }
 
-    /// Waits until it was stopped, or came to its end without passing there, together with what it started.
+    /// Waits until the verb reaches the stop, or ends with all its processes without reaching it.
     ///
     /// # Errors
-    /// When neither happens in time.
+    /// When neither happens within the limit.
     pub fn wait(&mut self, machine: &Machine) -> Result<bool> {
         let begun = Instant::now();
         loop {
@@ -445,10 +442,10 @@ impl Stopped {
         }
     }
 
-    /// Waits until it is held (`true`), or ended without passing there, whatever else lives.
+    /// Waits until the verb is paused (`true`) or has ended. Its other processes may still run.
     ///
     /// # Errors
-    /// When neither happens in time.
+    /// When neither happens within the limit.
     pub fn is_held(&mut self) -> Result<bool> {
         let begun = Instant::now();
         while !self.is_reached() {
@@ -461,17 +458,17 @@ impl Stopped {
         Ok(true)
     }
 
-    /// Lets it go on, and waits for its end: its frame.
+    /// Continues the verb, waits for its end and returns its frame.
     ///
     /// # Errors
-    /// When it cannot be waited for.
+    /// When its end cannot be awaited.
     pub fn go(self) -> Result<String> {
         fs_err::write(self.folder.join("go"), "")?;
         Ok(framed(&self.child.wait_with_output()?.stdout))
     }
 }
 
-/// The lock of `flock`, asked without a process; it is let go at once.
+/// Whether a file lock of `flock` is free. The check takes the lock and releases it at once.
 fn is_free(lock: &Path) -> bool {
     std::fs::File::open(lock).is_ok_and(|file| file.try_lock().is_ok())
 }
@@ -482,7 +479,6 @@ pub(crate) fn framed(printed: &[u8]) -> String {
     frame.map(|(frame, _)| frame.to_owned()).unwrap_or_default()
 }
 
-/// The state in a frame.
 #[must_use]
 pub fn state_of(frame: &str) -> Option<String> {
     frame.split_whitespace().find_map(|field| field.strip_prefix("state=")).map(str::to_owned)

@@ -1,5 +1,5 @@
-//! `greenlight-jobs`: every case on three shells, ten thousand launches at once, and every seeded defect, single and in
-//! pairs. Prints a table of cases and violations, and ends with 1 when there is one.
+//! `greenlight-jobs`: every case on three shells, ten thousand launches, and all seeded defects,
+//! alone and in pairs. It prints a table and exits with 1 after a violation.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::{process::ExitCode, time::Instant};
@@ -15,11 +15,11 @@ use greenlight_jobs::{
 };
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-/// Launches at once of one job.
+/// Parallel launches of one job.
 const LAUNCHES: usize = 10;
 
 fn main() -> ExitCode {
-    // A case waits more than it works.
+    // A case waits more than it computes.
     let threads = 4 * std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
         return ExitCode::from(2);
@@ -62,6 +62,6 @@ fn say(name: &str, row: &Row) -> usize {
     for words in row.violations.iter().take(10) {
         println!("    {words}");
     }
-    // A row in which no verb was ever stopped shows nothing.
+    // A row in which no verb reached its stop proves nothing.
     row.violations.len() + usize::from(row.cases == 0)
 }

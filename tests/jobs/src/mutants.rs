@@ -1,5 +1,5 @@
-//! Seeded defects of the verbs, single and in pairs: each has to show in a case. A second layer may hide the first, so
-//! pairs are tried too (RELIABILITY.md 3.8).
+//! Seeded defects of the verbs, alone and in pairs. A case must detect each. Pairs are needed
+//! because a second layer may hide a defect (docs/testing.md#job-script).
 #![expect(clippy::print_stdout, reason = "it says which case shows a defect")]
 
 use std::time::Instant;
@@ -15,28 +15,27 @@ use crate::{
     steps::{Steps, with_stops},
 };
 
-/// A defect: what it does wrong, and the text that it changes.
+/// A defect and its change of the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Defect {
-    /// What it does wrong.
+    /// Description of the wrong behaviour.
     pub words: &'static str,
-    /// What the verbs say.
+    /// The correct text of the verbs.
     pub right: &'static str,
-    /// What they say instead.
+    /// The replacement.
     pub wrong: &'static str,
-    /// A second place that it changes, or nothing.
+    /// A second pair of text and replacement, or two empty texts.
     pub and: (&'static str, &'static str),
-    /// Why no case shows it when it is alone; empty when one has to.
+    /// The reason why no case detects it alone. Empty when a case must detect it.
     pub hidden: &'static str,
-    /// Where it is sought first, when it shows in none of the early cases.
+    /// The first place to try when the early cases do not detect it.
     sought: Sought,
 }
 
-/// Where to look first; everywhere follows.
+/// The first place to try. All places follow.
 #[derive(Clone, Copy, Debug)]
 enum Sought {
     Anywhere,
-    /// In this row.
     In(Kind),
     /// Where a call of this verb fails.
     Failing(Verb),
@@ -64,7 +63,6 @@ const fn hidden(words: &'static str, right: &'static str, wrong: &'static str, w
     Defect { hidden: why, ..defect(words, right, wrong) }
 }
 
-/// All of them.
 pub const DEFECTS: [Defect; 30] = [
     defect(
         "the gate is made, whoever was there before",
@@ -200,7 +198,7 @@ pub const DEFECTS: [Defect; 30] = [
 ];
 
 impl Defect {
-    /// The verbs with the defect; `None` when another one took its place away.
+    /// Applies the defect to the verbs. Returns `None` when another defect removed its place.
     fn put_into(&self, verbs: &str) -> Option<String> {
         let (right, wrong) = self.and;
         let is_there = verbs.contains(self.right) && verbs.contains(right);
@@ -208,29 +206,30 @@ impl Defect {
     }
 }
 
-/// What showed a defect.
+/// A case that detects a defect.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// In words.
     pub words: String,
     place: Place,
 }
 
-/// Calls of a verb of which one fails.
+/// Calls of one verb that are tried.
 const CALLS: u32 = 24;
 
-/// Where a defect shows.
+/// The kind of case that detects a defect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
-    /// Without a stop.
+    /// A check without a stop.
     Alone(&'static str),
-    /// A row, and the statement before which its verb was stopped. Another defect moves its line.
+    /// A row and the statement at the stop. The statement identifies the place, because another
+    /// defect changes the line number.
     Stopped { kind: Kind, function: String, statement: String },
-    /// A verb in which a call fails.
+    /// A failed call of a verb.
     Failing { verb: Verb, at: u32, how: &'static str },
 }
 
-/// The case that shows that these verbs are wrong, if one does. What showed a part of it is tried first.
+/// Finds a case that detects the defect of these verbs. Places that detected one part are tried
+/// first.
 #[must_use]
 fn shown_by(verbs: &str, first: Sought, before: &[Place]) -> Option<Shown> {
     let steps = with_stops(verbs);
@@ -281,7 +280,8 @@ fn stopped(verbs: &str, steps: &Steps, cases: &[Case], is_tried: impl Fn(&Place)
     })
 }
 
-/// Tries every defect alone and with every other one; how many showed in no case although they had to.
+/// Tries every defect alone and in pairs. Returns the number of undetected defects that a case must
+/// detect.
 #[must_use]
 pub fn unseen() -> usize {
     let begun = Instant::now();
@@ -289,7 +289,8 @@ pub fn unseen() -> usize {
     let mut places: Vec<Option<Place>> = Vec::new();
     for defect in &DEFECTS {
         let verbs = defect.put_into(VERBS);
-        // What another layer hides is named, and has to show together with whatever opens that layer.
+        // A hidden defect has a reason. A case must detect it together with a defect of the layer
+        // above it.
         let is_sought = defect.hidden.is_empty();
         let shown = verbs.as_ref().filter(|_| is_sought).and_then(|verbs| shown_by(verbs, defect.sought, &[]));
         match &shown {
@@ -329,7 +330,7 @@ pub fn unseen() -> usize {
     unseen
 }
 
-/// Every two defects that can be there together, and the verbs with both.
+/// All pairs of compatible defects, with the changed verbs.
 fn pairs() -> Vec<(usize, usize, String)> {
     let both = |one: usize, other: usize| {
         let verbs = DEFECTS[one].put_into(VERBS).and_then(|verbs| DEFECTS[other].put_into(&verbs))?;
@@ -343,7 +344,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_defect_has_its_place_in_the_verbs() {
+    fn every_defect_applies_to_the_verbs() {
         for defect in &DEFECTS {
             assert!(defect.put_into(VERBS).is_some_and(|verbs| verbs != VERBS), "{}", defect.words);
         }

@@ -1,5 +1,5 @@
-//! Machines on which the environment is held, or the job is put there, without asking the verbs each time: what `hold` and
-//! `submit` leave behind is kept once for each text of the verbs, and copied.
+//! Prepared hosts with an acquired lock or a submitted job. The files of each combination are
+//! cached, so that the verbs run once and copies follow.
 
 use std::{
     collections::HashMap,
@@ -13,22 +13,22 @@ use parking_lot::Mutex;
 
 use crate::machine::{Machine, RUN, Shell};
 
-/// Kept at once, at most; the texts of the verbs with defects come and go.
+/// Largest number of cached hosts. Defects produce many texts of the verbs.
 const KEPT_MAX: usize = 256;
 
-/// How far it was led.
+/// Progress of a prepared host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Led {
-    /// The environment is held.
+    /// The environment lock is acquired.
     Held,
-    /// The job is put there too.
+    /// The job is also submitted.
     Submitted,
 }
 
-/// What lies in a folder.
+/// Contents of a folder.
 #[derive(Debug, Default)]
 struct Remains {
-    /// Folders before what is in them.
+    /// Each folder precedes its contents.
     folders: Vec<PathBuf>,
     files: Vec<(PathBuf, Vec<u8>, u32)>,
 }
@@ -45,10 +45,10 @@ type Slot = Arc<OnceLock<Result<Remains, String>>>;
 
 static KEPT: Mutex<Option<HashMap<Key, Slot>>> = Mutex::new(None);
 
-/// A machine with the payload of the cases, which waits when `is_held`, led so far.
+/// Returns a prepared host. Its script waits when `is_held`.
 ///
 /// # Errors
-/// What the verbs answered wrongly on the way.
+/// When a verb answers wrongly during the preparation.
 pub fn machine(shell: Shell, verbs: &str, is_held: bool, led: Led) -> Result<Machine> {
     let slot = {
         let mut kept = KEPT.lock();

@@ -1,7 +1,7 @@
-//! Finds the statements of the verbs, and puts a stop before each.
+//! Finds the statements of the verbs and inserts a stop before each.
 
-/// Where a stop takes its orders from: the environment of the process. It happens once, at the first pass; a trace writes every
-/// pass down instead.
+/// The stop function. The environment of the process configures it. A stop happens at the first
+/// pass; a trace records every pass.
 const STOP: &str = r#"
 __stop() {
   if [ "${STOP_HOW-}" = trace ] && [ "${STOP_VERB-}" = "$verb" ]; then echo "$1" >> "$STOP_DIR/passed"; fi
@@ -16,15 +16,15 @@ __stop() {
 }
 "#;
 
-/// The verbs with a stop before each statement, and the numbers of the stops, by the function they stand in.
+/// The verbs with a stop before each statement.
 pub struct Steps {
-    /// The script.
+    /// Text of the script.
     pub text: String,
-    /// Function, line.
+    /// Function and line number of each stop.
     pub stops: Vec<(String, usize)>,
 }
 
-/// Puts a stop before every statement that begins a line, after the arguments are read.
+/// Inserts a stop before every statement that begins a line after the arguments are read.
 #[must_use]
 pub fn with_stops(verbs: &str) -> Steps {
     let (mut text, mut stops, mut function) = (String::new(), Vec::new(), String::from("main"));
@@ -37,7 +37,7 @@ pub fn with_stops(verbs: &str) -> Steps {
             text.push_str(&format!("__stop {number}\n"));
             stops.push((function.clone(), number));
         }
-        // A text over several lines ends where its second quote stands alone.
+        // A text over several lines ends at a line with only its second quote.
         in_text = if in_text { bare != "\"" } else { bare.matches('"').count() % 2 == 1 };
         text.push_str(line);
         text.push('\n');
@@ -52,7 +52,7 @@ pub fn with_stops(verbs: &str) -> Steps {
     Steps { text, stops }
 }
 
-/// A line that goes on with an earlier one, closes something, or is a pattern of a `case` begins none.
+/// Whether a line begins a statement. Continuations, closing words and `case` patterns do not.
 fn begins_a_statement(bare: &str) -> bool {
     let word = bare.split([' ', ';']).next().unwrap_or_default();
     let is_pattern = bare.ends_with(')') && !bare.contains('(') || bare.ends_with(";;") || bare.contains(") return");
@@ -70,7 +70,7 @@ mod tests {
     use crate::VERBS;
 
     #[test]
-    fn every_statement_that_changes_something_has_a_stop_before_it() {
+    fn every_changing_statement_has_a_stop() {
         let steps = with_stops(VERBS);
         let lines: Vec<&str> = VERBS.lines().collect();
         let stopped: Vec<&str> = steps.stops.iter().map(|(_, number)| lines[*number].trim()).collect();

@@ -1,4 +1,5 @@
-//! A short form of `make test-jobs`: on one shell a part of the cases, on all of them what each verb answers.
+//! The short form of `make test-jobs`: a sample of the stops on one shell, and all answers on each
+//! shell.
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
@@ -11,13 +12,13 @@ use greenlight_jobs::{
     steps::with_stops,
 };
 
-/// Of the cases, every so-many-th is played.
+/// One of this many cases is played.
 const EVERY: usize = 5;
-/// Calls of a verb that are looked at.
+/// Calls of one verb that are tried.
 const CALLS: u32 = 24;
 
 #[test]
-fn each_verb_answers_alike_on_every_shell() {
+fn verbs_answer_alike_on_every_shell() {
     for (name, check) in ALONE {
         for shell in Shell::ALL {
             check(shell, VERBS).unwrap_or_else(|error| panic!("{name} on {shell:?}: {error:#}"));
@@ -26,7 +27,7 @@ fn each_verb_answers_alike_on_every_shell() {
 }
 
 #[test]
-fn a_job_that_is_stopped_anywhere_starts_at_most_once_and_is_never_called_what_it_is_not() {
+fn a_stopped_job_starts_once_and_reports_true_states() {
     let steps = with_stops(VERBS);
     let some: Vec<Case> = cases::all(&steps, &[Shell::Dash]).into_iter().step_by(EVERY).collect();
     for (kind, row) in cases::table(some, &steps.text) {
@@ -36,7 +37,7 @@ fn a_job_that_is_stopped_anywhere_starts_at_most_once_and_is_never_called_what_i
 }
 
 #[test]
-fn a_verb_in_which_something_fails_may_have_no_answer_and_never_has_a_false_one() {
+fn a_verb_with_a_failing_program_never_answers_falsely() {
     let calls = failing::Verb::ALL.into_iter().flat_map(|verb| (1..=CALLS).step_by(3).map(move |at| (verb, at)));
     let calls: Vec<(failing::Verb, u32)> = calls.collect();
     let reached: usize = calls
@@ -53,7 +54,7 @@ fn a_verb_in_which_something_fails_may_have_no_answer_and_never_has_a_false_one(
 }
 
 #[test]
-fn of_many_launches_at_once_one_starts() {
+fn one_of_many_parallel_launches_starts() {
     for seed in 0..6 {
         let shell = Shell::ALL[seed as usize % 3];
         alone::at_once(shell, VERBS, 10, seed).unwrap_or_else(|error| panic!("{shell:?}: {error:#}"));
