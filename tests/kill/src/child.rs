@@ -1,5 +1,5 @@
-//! The app without a window, as a process of its own: the engine with the app's own journal, kept lines and lock of the
-//! data folder. What it reaches is at the other end of a [`Link`].
+//! The app without a window as a process: the engine with the app's journal, spool and data folder
+//! lock. A [`Link`] leads to everything outside.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -26,20 +26,20 @@ use crate::{
     remote::Remote,
 };
 
-/// Virtual seconds per second where moments are random and everything goes on at once.
+/// Virtual seconds per second in [`Tempo::Busy`].
 const BUSY_SPEED: u32 = 200;
 
-/// How the process lives.
+/// Speed and concurrency of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tempo {
-    /// On virtual time, one thing at a time: the same release comes to the same points.
+    /// Virtual time and one action at a time. The same release reaches the same points.
     Exact,
-    /// On a clock that is two hundred times too fast, on several threads.
+    /// A clock that is two hundred times faster, and several threads.
     Busy,
 }
 
 impl Tempo {
-    /// As a word of the command line.
+    /// Argument of the command line.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -49,28 +49,27 @@ impl Tempo {
     }
 }
 
-/// What is wrong with the app, where the test itself is tried.
+/// Defect that tests this suite: the journal reports an event before it is on disk.
 pub const WRITE_BEHIND: &str = "WriteBehind";
 
-/// What the process is told.
+/// Arguments of the process.
 pub struct Orders {
-    /// Its data folder.
+    /// Data folder of the app.
     pub data: PathBuf,
-    /// Where the pretend production listens.
+    /// Socket of the simulator.
     pub socket: PathBuf,
-    /// The time at which it starts, in ms since 1970.
+    /// Start time in milliseconds since 1970.
     pub now_ms: i64,
-    /// How it lives.
     pub tempo: Tempo,
-    /// Its defect, if any.
+    /// Name of the seeded defect, or an empty text.
     pub defect: String,
 }
 
 impl Orders {
-    /// Reads `DATA SOCKET NOW TEMPO [DEFECT]`.
+    /// Parses `DATA SOCKET NOW TEMPO [DEFECT]`.
     ///
     /// # Errors
-    /// When a word is missing or is none of these.
+    /// When an argument is missing or invalid.
     pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self> {
         let mut word = |name: &'static str| words.next().with_context(|| format!("{name} is missing"));
         let (data, socket) = (PathBuf::from(word("DATA")?), PathBuf::from(word("SOCKET")?));
@@ -83,7 +82,7 @@ impl Orders {
         Ok(Self { data, socket, now_ms, tempo, defect: words.next().unwrap_or_default() })
     }
 
-    /// Lives until the release has ended or nothing comes by itself any more.
+    /// Runs until the release has ended or makes no progress.
     ///
     /// # Errors
     /// When the app cannot be opened.
@@ -97,7 +96,7 @@ impl Orders {
         if self.tempo == Tempo::Exact {
             builder.start_paused(true);
         }
-        // The journal has a runtime of its own: paused time would pass while a write is waited for.
+        // The journal has its own runtime, because paused time would pass during a write.
         let aside = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         builder.build()?.block_on(self.open(aside.handle().clone()))
     }
@@ -132,13 +131,13 @@ impl Orders {
         let ports = Remote(link.clone()).ports(clock.clone());
         let release = match Release::open(parts, ports, &run, by.clone()).await {
             Ok(release) => release,
-            // It had ended, and the app did not live to show it.
+            // The run ended in an earlier process that did not live to show it.
             Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Ok(Sitting::Ended),
             Err(failure) => bail!("{failure:?}"),
         };
         let sitting = Operator { release: &release, clock, link: &link, by }.sit().await;
         release.close().await;
-        // Closed here, and not somewhere while the process ends: that is work on files too.
+        // Closes here to make the file calls at a known moment, not during the end of the process.
         if let Some(Told { inner, runtime, .. }) = Arc::into_inner(journal) {
             aside(&runtime, || inner.close());
         }
@@ -161,7 +160,7 @@ fn defects(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Time that passes as fast as it is told to, or, in a paused runtime, as fast as nobody needs it.
+/// A clock with a fixed speed. In a paused runtime, time passes only while every task waits.
 #[derive(Debug)]
 struct Pace {
     base_ms: i64,
@@ -182,7 +181,7 @@ impl Clock for Pace {
     }
 }
 
-/// Nobody looks but the person, who reads the run itself.
+/// A screen without a reader. The operator reads the run's view directly.
 struct Dark;
 
 impl Screen for Dark {
@@ -191,12 +190,12 @@ impl Screen for Dark {
     fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
 }
 
-/// The app's own journal, which says of every entry when it is on disk.
+/// The app's journal. It reports each durable event over the link.
 struct Told {
     inner: SqliteJournal,
     runtime: Handle,
     link: Arc<Link>,
-    /// With the defect, what was called written and is not.
+    /// With the defect, events that are reported as written but are not on disk.
     behind: Option<Mutex<Vec<Event>>>,
 }
 
@@ -223,7 +222,7 @@ impl Told {
         Ok(events)
     }
 
-    /// The defect: an entry is written when the next one comes.
+    /// The defect: writes an event only when the next one arrives.
     fn write_behind(&self, held: &mut Vec<Event>, fresh: Vec<Event>) -> Result<Vec<Event>, Failure> {
         for event in std::mem::replace(held, fresh.clone()) {
             self.write(&event.run, event.seq - 1, &event.at, &event.by, vec![event.body])?;
@@ -237,7 +236,7 @@ impl Told {
     }
 }
 
-/// Does something on another runtime while this thread waits.
+/// Runs work on another runtime while this thread waits.
 fn aside<T: Send, F: Future<Output = T>>(runtime: &Handle, work: impl FnOnce() -> F + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(|| runtime.block_on(work())).join() {
         Ok(done) => done,

@@ -1,5 +1,5 @@
-//! The app itself, with its window: whole rehearsals on the pretend production that it starts, each with kills at random
-//! moments, from the moment when the window is asked for.
+//! Rehearsals in the app's window on the simulator, with kills at random moments after the start of
+//! each window.
 
 use std::{
     ops::Range,
@@ -29,23 +29,23 @@ use crate::{
     report::Row,
 };
 
-/// Virtual seconds per second.
 const SPEED: &str = "60";
 /// Longest wait for one step, in real time.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// Longest time for a rehearsal.
+/// Longest time of one rehearsal.
 const WHOLE: Duration = Duration::from_secs(600);
-/// How long after it was asked for the first window is killed, and then each other one, in ms. The rehearsals take turns, so
-/// that the middle and the end of a release have their kills too; a whole one takes about 60,000.
+/// Life of the first killed window and of each later one, in milliseconds. Rehearsals take turns
+/// with these ranges, so that kills also reach the middle and the end. A whole release takes about
+/// 60,000 ms.
 const LIVES_MS: [(Range<u64>, Range<u64>); 3] =
     [(200..5_500, 200..5_500), (10_000..24_000, 200..4_500), (34_000..44_000, 200..6_500)];
-/// Windows of one rehearsal for each kill, at most: a window that was killed before it was there does not count.
+/// Largest number of windows per kill. A kill before the window exists does not count.
 const WINDOWS_PER_KILL: u32 = 3;
 
-/// Plays so many rehearsals, two at once, each with so many kills.
+/// Plays `count` rehearsals with `kills` kills each, two at a time.
 ///
 /// # Errors
-/// When the runtime cannot be made.
+/// When the runtime cannot be created.
 pub fn rehearsals(count: u64, kills: usize) -> Result<Row> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut row = Row::new("desktop: any moment of a rehearsal");
@@ -93,7 +93,7 @@ async fn rehearse_into(played: &mut Played, seed: u64, kills: usize) -> Result<(
     ensure_nothing_twice(&world)
 }
 
-/// A person's desk, at which the window comes and goes.
+/// Driver, app and data folder of one rehearsal.
 struct Desk {
     driver: Driver,
     app: PathBuf,
@@ -101,7 +101,7 @@ struct Desk {
     kept: Kept,
 }
 
-/// What was on disk when the last window was gone, and what the checker says of it.
+/// The durable events after the last window, and the checker's state.
 #[derive(Default)]
 struct Kept {
     events: Vec<Value>,
@@ -109,7 +109,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// The record as the next window left it: nothing is lost or changed, and no rule is broken.
+    /// Checks that no event was lost or changed, and that no rule is broken.
     fn judge(&mut self, on_disk: &[Value]) -> Result<()> {
         let said = self.events.len();
         ensure!(on_disk.get(..said) == Some(&*self.events), "{said} entries were on disk, and now others are");
@@ -158,7 +158,8 @@ impl Desk {
         anyhow::bail!("it did not end with {windows} windows")
     }
 
-    /// Opens the window and does what is left of the release; up to its checks while the window is to be killed.
+    /// Opens the window and continues the release. Without `may_end` it stops before the site
+    /// checks.
     async fn work(&self, may_end: bool) -> Result<()> {
         let data = self.data();
         let arguments = ["--speed", SPEED, "--data-dir", data.to_str().context("a plain path")?];
@@ -171,7 +172,7 @@ impl Desk {
                 operator.deploy(VERSION, None).await?;
             }
             match step {
-                // Their ends come while later steps go on.
+                // These steps end while later steps run.
                 StepId::FollowBuild | StepId::AwaitRollout => Ok(()),
                 StepId::AwaitDeployPhase => operator.wait_done(step).await,
                 StepId::CheckSite if !may_end => std::future::pending().await,
@@ -194,7 +195,7 @@ impl Desk {
         if let Some(app) = app { wait_gone(app, "the window to close").await } else { Ok(()) }
     }
 
-    /// Kills the app, where it is there, and makes the driver ready for the next window.
+    /// Kills the app if it runs, and prepares the driver for the next window.
     async fn kill(&mut self) -> Result<bool> {
         let app = self.driver.app_pid(&self.app);
         if let Some(app) = app {
@@ -206,7 +207,7 @@ impl Desk {
     }
 }
 
-/// The result and the note, by what is on disk.
+/// Result and note in the durable events.
 fn ending(events: &[Value]) -> Result<Option<(String, String)>> {
     let Some(ended) = events.iter().find(|event| event["body"]["kind"] == "runEnded") else { return Ok(None) };
     let word = |key: &str| ended["body"][key].as_str().unwrap_or_default().to_owned();
@@ -214,18 +215,18 @@ fn ending(events: &[Value]) -> Result<Option<(String, String)>> {
     Ok(Some((word("result"), word("note"))))
 }
 
-/// Jobs of a kind that ever started on the pretend staging machine: their scripts leave a mark.
+/// Number of started jobs of a kind on the simulated host. Each start leaves a start latch.
 fn started(world: &Path, kind: &str) -> Result<usize> {
     let jobs = world.join("host/home/ec2-user/.greenlight/jobs");
     let of_kind = |name: &str| name.contains(&format!(".{kind}."));
-    // A gate that was closed lies at the same place as one that a start passed.
+    // A revoke leaves its latch at the same path.
     let has_begun =
         |job: &Path| fs_err::read_to_string(job.join("started/info")).is_ok_and(|info| info.starts_with("kind=run "));
     let entries = fs_err::read_dir(jobs)?.flatten();
     Ok(entries.filter(|job| of_kind(&job.file_name().to_string_lossy()) && has_begun(&job.path())).count())
 }
 
-/// Asks the pretend production's own files, and not the app.
+/// Checks the simulator's own files for repeated effects.
 fn ensure_nothing_twice(world: &Path) -> Result<()> {
     for kind in ["backup", "migrate"] {
         let times = started(world, kind)?;
@@ -233,7 +234,7 @@ fn ensure_nothing_twice(world: &Path) -> Result<()> {
     }
     let state: Value = serde_json::from_slice(&fs_err::read(world.join("world.json"))?)?;
     ensure!(state["schema"] == "2.1.0.0", "the database is {}", state["schema"]);
-    // The old package, revision and ours; one build.
+    // Two images and two revisions, one of them old, and one build.
     for (what, expected) in [("builds", 1), ("images", 2), ("definitions", 2)] {
         let count = state[what].as_array().map(Vec::len);
         ensure!(count == Some(expected), "{what}: {count:?}");

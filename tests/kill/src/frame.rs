@@ -1,16 +1,16 @@
-//! Messages on a stream: a length of four bytes, and JSON.
+//! Messages on a stream: four bytes of length, then JSON.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
 use serde_json::Value;
 
-/// Longest message.
+/// Largest message in bytes.
 const BYTES_MAX: u32 = 16 * 1024 * 1024;
 
-/// Writes a message at once, so that it arrives whole or not at all.
+/// Writes a message in one call.
 ///
 /// # Errors
-/// When the other end is gone, or the message is too long.
+/// When the other end is closed, or the message is too long.
 pub fn write(mut stream: impl Write, message: &Value) -> Result<()> {
     let text = message.to_string();
     let length = u32::try_from(text.len()).ok().filter(|length| *length <= BYTES_MAX);
@@ -24,7 +24,7 @@ pub fn write(mut stream: impl Write, message: &Value) -> Result<()> {
 /// Reads a message.
 ///
 /// # Errors
-/// When the other end is gone, or what comes is no message.
+/// When the other end is closed, or the data is no message.
 pub fn read(mut stream: impl Read) -> Result<Value> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;

@@ -1,7 +1,7 @@
-//! Releases with SIGKILL. The app without a window is a process of its own (`kill_child`): the engine, its journal on
-//! disk, its kept lines, the lock of its data folder, and a person who presses. What has to survive it, the pretend
-//! production, lives in the process that kills, behind a socket. The independent checker reads what production wrote
-//! down, what was on disk and what was shown; nothing here decides what is right.
+//! Kills the app with SIGKILL during releases. The app without a window is the process
+//! `kill_child`; the simulator survives in the process that kills.
+//!
+//! The checker judges the simulator's record, the journal and the screen. This crate does not.
 
 pub mod child;
 pub mod desktop;

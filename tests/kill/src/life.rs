@@ -1,4 +1,4 @@
-//! One process of the app, from its start to its end: by itself, or by SIGKILL.
+//! One process of the app, from its start to its exit or to SIGKILL.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -28,40 +28,40 @@ use crate::{
     production::Production,
 };
 
-/// Longest life of a process, and longest wait for an answer to arrive at it.
+/// Longest life of a process, and longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How a process is started.
+/// Configuration of a process.
 pub struct Setting<'a> {
-    /// The program.
+    /// Path of the app without a window.
     pub program: &'a Path,
-    /// The shim that counts calls on files, and kills before one of them.
+    /// Shim that counts file calls and kills before one of them.
     pub shim: &'a Path,
-    /// A folder of the release, with `data` in it.
+    /// Folder of the release, which contains `data`.
     pub folder: &'a Path,
-    /// How it lives.
+    /// Speed of the process.
     pub tempo: Tempo,
-    /// Its defect, if any.
+    /// Name of the seeded defect, or an empty text.
     pub defect: &'a str,
-    /// Whether its calls on files are counted.
+    /// Whether the shim counts file calls.
     pub counts_files: bool,
 }
 
-/// What came of a process.
+/// Result of a process.
 pub struct Lived {
-    /// How it was killed; none when it ended by itself.
+    /// The kill, or `None` when the process exited.
     pub killed: Option<Killed>,
-    /// The code with which it ended by itself.
+    /// Exit code when the process exited.
     pub code: Option<i32>,
-    /// The points that it came to.
+    /// Points that the process reached.
     pub points: Vec<Point>,
-    /// Its calls on files, when it ended by itself and they were counted.
+    /// Number of file calls, when the process exited and they were counted.
     pub file_calls: Option<u32>,
-    /// What it said when it could not go on.
+    /// Error output of the process.
     pub words: String,
 }
 
-/// What the connections of a process share.
+/// State that the connections of a process share.
 struct Shared {
     production: Arc<Production>,
     ports: Ports,
@@ -72,21 +72,21 @@ struct Shared {
     is_over: AtomicBool,
 }
 
-/// The points so far.
+/// Points reached by a process.
 #[derive(Default)]
 struct Met {
     points: Vec<Point>,
-    /// Calls that came to their answer.
+    /// Calls with an answer.
     answers: u32,
     sends: u32,
     swallows_next: bool,
     killed: Option<Point>,
 }
 
-/// Starts a process and stays until it is gone, and everything that it sent has arrived.
+/// Starts a process and waits until it has ended and all its messages are read.
 ///
 /// # Errors
-/// When it cannot be started, or does not end.
+/// When the process cannot be started or does not end.
 pub fn live(setting: &Setting<'_>, production: &Arc<Production>, process: u32, kill: Kill) -> Result<Lived> {
     let socket = setting.folder.join(format!("socket-{process}"));
     let listener = UnixListener::bind(&socket)?;
@@ -108,7 +108,7 @@ pub fn live(setting: &Setting<'_>, production: &Arc<Production>, process: u32, k
     };
     let ended = until_gone(&shared, out);
     shared.is_over.store(true, Ordering::SeqCst);
-    // Wakes the listener, which then takes nobody any more.
+    // Wakes the listener, which then accepts no other connection.
     drop(UnixStream::connect(&socket));
     if accepts.join().is_err() {
         bail!("a connection of the app failed");
@@ -151,10 +151,11 @@ fn start(setting: &Setting<'_>, production: &Production, socket: &Path, log: &Pa
     command.spawn().context("the app does not start")
 }
 
-/// Kills the process at its time, and gives how it ended, what it printed, and whether it had to be ended.
+/// Kills the process at its time. Returns its exit status, its output and whether it exceeded the
+/// limit.
 fn until_gone(shared: &Shared, out: std::process::ChildStdout) -> Result<(ExitStatus, Vec<String>, bool)> {
     let (said, heard) = mpsc::channel();
-    // Ends with the app.
+    // The thread ends with the app.
     let reader = std::thread::spawn(move || {
         for line in BufReader::new(out).lines().map_while(std::result::Result::ok) {
             if said.send(line).is_err() {
@@ -189,7 +190,7 @@ fn until_gone(shared: &Shared, out: std::process::ChildStdout) -> Result<(ExitSt
 
 fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
     let mut connections = Vec::new();
-    // Once the app is gone, whoever is in the queue is taken, and nobody else.
+    // After the app's end, accept only the connections that already wait.
     while let Ok((stream, _)) = listener.accept() {
         let shared_by_it = Arc::clone(shared);
         connections.push(std::thread::spawn(move || serve(&stream, &shared_by_it)));
@@ -202,7 +203,6 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
     }
 }
 
-/// Serves one connection until its end.
 fn serve(stream: &UnixStream, shared: &Shared) {
     while let Ok(message) = frame::read(stream) {
         let production = &shared.production;
@@ -224,7 +224,7 @@ fn serve(stream: &UnixStream, shared: &Shared) {
             Some(_) | None => return,
         };
         if went.is_err() {
-            // The app is gone; what it sent before is still read.
+            // The app has ended. Its earlier messages are still read.
             continue;
         }
     }
@@ -245,7 +245,7 @@ fn call(stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::Resul
     sent
 }
 
-/// The app came to a point: it goes on, or it is killed.
+/// Handles a point: the app continues, or it is killed.
 fn point(mut stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::Result<()> {
     let name = message["name"].as_str().unwrap_or_default();
     let Some(moment) = message["moment"].as_str().and_then(Moment::of) else { return Ok(()) };
@@ -266,7 +266,7 @@ fn point(mut stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::
         met.sends += 1;
     }
     if moment == Moment::BeforeSend {
-        // The request that follows is the one that has no answer.
+        // The next request gets no answer.
         met.swallows_next = met.come_to(Moment::AfterSend, name, shared.kill);
     }
     drop(met);
@@ -274,7 +274,7 @@ fn point(mut stream: &UnixStream, shared: &Shared, message: &Value) -> std::io::
 }
 
 impl Met {
-    /// Notes a point; whether the app is killed there.
+    /// Records a point. Returns whether the app is killed there.
     fn come_to(&mut self, moment: Moment, name: &str, kill: Kill) -> bool {
         let before = self.points.iter().filter(|point| point.moment == moment).count();
         let index = u32::try_from(before).unwrap_or(u32::MAX);

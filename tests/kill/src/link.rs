@@ -1,5 +1,5 @@
-//! The app's end of the way to the pretend production, over a socket: requests with their answers, what is on disk and
-//! what is shown, and, where the moments are exact, the points that the app comes to.
+//! The app's end of the socket to the simulator. It carries requests, durable events, views and, in
+//! exact mode, the points that the app reaches.
 
 use std::{
     io::{Error, Read as _, Result, Write as _},
@@ -26,31 +26,31 @@ use crate::{
 pub struct Link {
     socket: PathBuf,
     clock: Arc<dyn Clock>,
-    /// Connections that nobody uses now.
+    /// Open connections without a request.
     idle: Mutex<Vec<UnixStream>>,
-    /// Where points are told; none where moments are not exact.
+    /// Connection for points, or `None` without exact mode.
     points: Option<Mutex<UnixStream>>,
     calls: AtomicU64,
 }
 
 impl Link {
-    /// Connects. With `is_exact` every point is told, and each call and each write keeps the whole process waiting, so
-    /// that the same release comes to the same points.
+    /// Connects. With `is_exact`, every point is reported, and each call and write blocks the whole
+    /// process, so that the same release reaches the same points.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// When the socket has no listener.
     pub fn new(socket: PathBuf, clock: Arc<dyn Clock>, is_exact: bool) -> Result<Self> {
         let points = if is_exact { Some(Mutex::new(UnixStream::connect(&socket)?)) } else { None };
         Ok(Self { socket, clock, idle: Mutex::default(), points, calls: AtomicU64::new(0) })
     }
 
-    /// Whether the whole process waits for each call and each write.
+    /// Whether each call and write blocks the whole process.
     #[must_use]
     pub const fn is_exact(&self) -> bool {
         self.points.is_some()
     }
 
-    /// Comes to a point; never returns when the app is killed there.
+    /// Reports a point. It does not return when the app is killed there.
     pub fn point(&self, moment: Moment, name: &str) {
         let Some(stream) = &self.points else { return };
         let stream = stream.lock();
@@ -61,15 +61,15 @@ impl Link {
         }
     }
 
-    /// Says something and waits until it is known.
+    /// Sends a message and waits for its receipt.
     pub fn tell(&self, message: &Value) {
         self.exchange(message).map_or_else(|error| alone(&error), |(stream, _)| self.give_back(stream));
     }
 
-    /// One call of a port.
+    /// Makes one call of a port.
     ///
     /// # Errors
-    /// What the port answered.
+    /// The failure that the port returned.
     pub async fn ask<T: Wired>(self: &Arc<Self>, name: &'static str, args: Value) -> PortResult<T> {
         let now_ms = self.clock.now().as_millisecond();
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
@@ -80,7 +80,7 @@ impl Link {
             self.exchange(&message)
         } else {
             let link = Arc::clone(self);
-            // A connection that is given up with its call is closed, and the call counts as not answered.
+            // A dropped call also drops its connection, and then counts as unanswered.
             tokio::task::spawn_blocking(move || link.exchange(&message))
                 .await
                 .unwrap_or_else(|error| Err(Error::other(error)))
@@ -95,7 +95,7 @@ impl Link {
         <PortResult<T> as Wired>::take(answer).unwrap_or_else(|| Err(unreadable()))
     }
 
-    /// One message and its answer.
+    /// Sends one message and returns its answer.
     fn exchange(&self, message: &Value) -> Result<(UnixStream, Value)> {
         let idle = self.idle.lock().pop();
         let stream = idle.map_or_else(|| UnixStream::connect(&self.socket), Ok)?;
@@ -113,7 +113,7 @@ impl Link {
     }
 }
 
-/// Without the other end there is nothing left to test, and nobody may stay behind.
+/// Without the simulator the test is over, and no process may remain.
 fn alone(error: &Error) -> ! {
     let _nobody_reads = writeln!(std::io::stderr(), "the pretend production is gone: {error}");
     std::process::exit(4)

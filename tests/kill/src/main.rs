@@ -1,6 +1,6 @@
-//! `greenlight-kill [EVERY] [KILLS] [REHEARSALS]`: releases with SIGKILL at every point (or every so manieth one), so many
-//! at random moments, and so many rehearsals in the window with ten kills each. Prints a table of kills and violations,
-//! and ends with 1 when there is one, a point was not reached or a row has no case.
+//! `greenlight-kill [EVERY] [KILLS] [REHEARSALS]`: kills at every point or every n-th, at random
+//! moments, and in rehearsals with ten kills each. It prints a table and exits with 1 after a
+//! violation, an unreached point or an empty row.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::{process::ExitCode, time::Instant};
@@ -12,9 +12,9 @@ use greenlight_kill::{
     rows::{Bench, Case},
 };
 
-/// The release in which everything goes as it should.
+/// Number of the release without faults.
 const PLAIN: u64 = 0;
-/// The release in which GitHub does not name the build that it starts, and lists it late.
+/// Number of the release whose dispatch returns no run id and whose build is listed late.
 const SLOW: u64 = 1;
 /// Kills of one rehearsal in the window.
 const KILLS_EACH: usize = 10;

@@ -1,4 +1,4 @@
-//! The person at the app: careful, never in doubt about what to press, and here again after every end of the app.
+//! A careful operator, who continues the release after every restart of the app.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,38 +13,35 @@ use serde_json::{Value, json};
 
 use crate::link::Link;
 
-/// Acts of one start of the app.
+/// Largest number of acts in one process.
 const ACTS_MAX: u32 = 2_000;
-/// Looks without any change after which nothing will come by itself any more: some twenty minutes.
+/// Reads without a change after which the release makes no progress: about twenty minutes.
 const STILL_MAX: u32 = 120;
-/// Between two looks.
+/// Time between two reads.
 const LOOK: Duration = Duration::from_secs(10);
-/// Between a change and what the person does upon it.
+/// Time between a change and the operator's act.
 const REACTS: Duration = Duration::from_millis(300);
 
-/// How a sitting ended.
+/// End of a session of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sitting {
     /// The run has a result.
     Ended,
-    /// The run goes on, and nothing comes by itself.
+    /// The run continues but makes no progress.
     Idle,
 }
 
-/// A person.
 pub struct Operator<'a> {
-    /// The app.
     pub release: &'a Release,
-    /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Where it is told what the screen shows.
+    /// Link that reports the view.
     pub link: &'a Link,
-    /// Who.
+    /// Person and computer.
     pub by: Actor,
 }
 
 impl Operator<'_> {
-    /// Sits at the app until the run has ended or nothing comes by itself any more.
+    /// Acts until the run has ended or makes no progress.
     pub async fn sit(self) -> Sitting {
         let (mut still, mut seq) = (0, 0);
         for _ in 0..ACTS_MAX {
@@ -60,7 +57,7 @@ impl Operator<'_> {
             if still > STILL_MAX {
                 return Sitting::Idle;
             }
-            // A refusal changes nothing; what may be pressed then is looked at anew.
+            // A refusal changes nothing. The next round reads the view again.
             let _refused = self.act_upon(&view).await;
             let mut changes = self.release.watch();
             changes.mark_unchanged();
@@ -96,7 +93,7 @@ impl Operator<'_> {
         let request = DeployRequest {
             address: "192.0.2.10".to_owned(),
             port: 22,
-            // As the person was told it.
+            // The operator learned this fingerprint elsewhere.
             fingerprint: crate::production::fingerprint(),
             told: "the support team".to_owned(),
             typed_version: view.version.to_string(),
@@ -134,7 +131,7 @@ impl Operator<'_> {
         }
     }
 
-    /// Reads the plan, answers its question, confirms, presses.
+    /// Reads the plan, answers its question, confirms and starts the step.
     async fn press(&self, step: StepId) -> Result<(), Failure> {
         let mut plan = self.release.plan(step).await?;
         for _ in 0..4 {
@@ -155,7 +152,7 @@ impl Operator<'_> {
         self.act(Act::Run { step, plan_hash, token }).await.map(drop)
     }
 
-    /// Answers the next open check; whether anything was done.
+    /// Answers the next open check. Returns whether one was open.
     async fn check_site(&self, view: &RunView) -> Result<bool, Failure> {
         let open =
             view.profile.site.checks.iter().find(|check| view.checks.iter().all(|known| known.check != check.id));
@@ -165,7 +162,7 @@ impl Operator<'_> {
     }
 }
 
-/// What the screen shows of a run, as the checker reads it.
+/// The view of a run in the checker's shape.
 fn shown(view: &RunView) -> Value {
     let steps: Vec<Value> = view
         .steps

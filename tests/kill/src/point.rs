@@ -1,30 +1,29 @@
-//! The points at which the app is killed.
+//! Points of a process at which it can be killed.
 
 use std::time::Duration;
 
-/// What is about to happen, or has just happened, when the app is killed.
+/// Moment of a point, relative to a request, local work or an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {
     /// A request has not left the app.
     BeforeSend,
-    /// A request has arrived and has had its effect; it is never answered.
+    /// A request arrived and had its effect. It gets no answer.
     AfterSend,
-    /// The answer has come to this computer; nobody has read it.
+    /// The answer arrived at this computer and is not read.
     BeforeReceive,
-    /// The answer has been read; nobody has acted upon it.
+    /// The answer is read, and the app has not acted on it.
     AfterReceive,
-    /// Work on the app's own copy of the repository has not begun.
+    /// Work on the app's copy of the repository has not begun.
     BeforeWork,
-    /// Work on the app's own copy of the repository is done; nobody has acted upon it.
+    /// Work on the app's copy of the repository is done, and the app has not acted on it.
     AfterWork,
-    /// An entry of the journal is not on disk.
+    /// Events of the journal are not on disk.
     BeforeAppend,
-    /// An entry of the journal is on disk; nobody was told.
+    /// Events of the journal are on disk, and the app has not acted on them.
     AfterAppend,
 }
 
 impl Moment {
-    /// Every moment.
     pub const ALL: [Self; 8] = [
         Self::BeforeSend,
         Self::AfterSend,
@@ -36,7 +35,7 @@ impl Moment {
         Self::AfterAppend,
     ];
 
-    /// In words.
+    /// Name of the moment in the table.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -51,49 +50,46 @@ impl Moment {
         }
     }
 
-    /// The moment of a name that [`Self::words`] gave.
+    /// Returns the moment with this name.
     #[must_use]
     pub fn of(words: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|moment| moment.words() == words)
     }
 }
 
-/// One point in the life of a process: the so manieth time, from 0, that this moment comes, and at what.
+/// One point in the life of a process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
-    /// What is about to happen, or has just happened.
     pub moment: Moment,
-    /// How often it came before.
+    /// How often the same moment came before, from 0.
     pub index: u32,
     /// Name of the call.
     pub name: String,
 }
 
-/// How a process of the app is to end.
+/// Planned end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
-    /// By itself.
     Never,
-    /// At a point.
+    /// At a point: moment and index.
     At(Moment, u32),
     /// Before its n-th call, from 1, on a file of its data folder.
     AtFileCall(u32),
-    /// That long after it was started.
+    /// This long after its start.
     After(Duration),
 }
 
-/// How a process was killed.
+/// Actual kill of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Killed {
-    /// At a point.
     At(Point),
-    /// Before its n-th call on a file.
+    /// Before its n-th file call, with the name of the call.
     AtFileCall(u32, String),
     /// At a random moment.
     Anywhere,
 }
 
-/// Methods of the repository's port that never leave this computer.
+/// Whether a method of the repository's port stays on this computer.
 #[must_use]
 pub fn is_own_work(name: &str) -> bool {
     matches!(

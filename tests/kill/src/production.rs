@@ -1,5 +1,5 @@
-//! What survives the app: the pretend production, the app's own copy of the repository, and what the checker is told of
-//! both, in its true order.
+//! The parts that survive the app: the simulator, the copy of the repository, and the checker's
+//! input in its true order.
 
 use std::{
     collections::BTreeSet,
@@ -28,35 +28,35 @@ use serde_json::{Value, json};
 
 use crate::serve;
 
-/// When every release begins: 2026-11-23, 09:00 UTC.
+/// Start of every release: 2026-11-23, 09:00 UTC.
 pub const START_MS: i64 = 1_795_424_400_000;
 
-/// Fingerprint of the staging machine, as a person is told it.
+/// Fingerprint of the host, as the operator learned it.
 #[must_use]
 pub fn fingerprint() -> String {
     Host::prepared_for("2.1.0.0", START_MS).fingerprint
 }
 
-/// One line of what happened in the life of a process.
+/// One event, view or request of a process.
 enum Line {
     Event(Value),
     Shown(Value),
-    /// With the call that was under way.
+    /// A request and the number of its call.
     Request(Value, Option<u64>),
 }
 
-/// What is told to the checker, and what is counted beside it.
+/// The checker's input and some counts.
 #[derive(Default)]
 struct Tape {
     checker: Checker,
     lines: Vec<Line>,
-    /// Calls whose answer was read.
+    /// Calls with a read answer.
     got: BTreeSet<u64>,
     events: Vec<Value>,
     migrations: u32,
 }
 
-/// Between the app and the World: time as the app tells it, and whether its answer is read.
+/// The wire between app and simulator: the app's time, and whether the present call gets an answer.
 #[derive(Default)]
 struct Road {
     now_ms: AtomicI64,
@@ -100,8 +100,8 @@ pub struct Production {
 }
 
 impl Production {
-    /// As it stands before the release of a number. In number 0 everything goes as it should; in
-    /// number 1 GitHub does not name the build that it starts, and lists it late.
+    /// Creates production for a release number. Number 0 has no faults. In number 1 the dispatch
+    /// returns no run id, and GitHub lists the build late.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let road = Road::default();
@@ -114,7 +114,7 @@ impl Production {
         }
     }
 
-    /// The ports of one start of the app.
+    /// Ports for one process of the app.
     pub fn ports(&self, process: u32) -> Ports {
         let (world, clone) = (Arc::clone(&self.world), Arc::clone(&self.clone));
         let clock: Arc<dyn Clock> = Arc::<Road>::clone(&self.road);
@@ -125,25 +125,25 @@ impl Production {
         self.tape.lock()
     }
 
-    /// Now, in ms since 1970.
+    /// Now, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         Wire::now_ms(&*self.road)
     }
 
-    /// Nobody is at the app for a while.
+    /// Lets time pass without the app.
     pub fn pass(&self, ms: i64) {
         self.road.now_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// A request arrives. One that is swallowed has its effect and no answer.
+    /// Handles a request. A swallowed request has its effect and no answer.
     pub fn call(&self, ports: &Ports, message: &Value, is_swallowed: bool) -> Option<Value> {
-        // One at a time: what is written down is in the order in which it happened.
+        // Calls run one at a time, so that entries are recorded in their true order.
         let mut tape = self.tape();
         let now_ms = message["now"].as_i64().unwrap_or_default();
         self.road.now_ms.fetch_max(now_ms, Ordering::SeqCst);
         self.road.is_swallowed.store(is_swallowed, Ordering::SeqCst);
         let name = message["name"].as_str().unwrap_or_default();
-        // Nothing in process is waited for; a swallowed call never comes back.
+        // A call in process never waits. A swallowed call returns no answer.
         let answer = serve::answer(ports, name, message["args"].clone()).now_or_never().flatten();
         let entries = std::mem::take(&mut *self.road.entries.lock());
         let call = message["call"].as_u64();
@@ -156,30 +156,31 @@ impl Production {
         answer
     }
 
-    /// The answer of a call was read.
+    /// Records that the answer of a call was read.
     pub fn got(&self, call: u64) {
         self.tape().got.insert(call);
     }
 
-    /// Entries are on disk.
+    /// Records durable events.
     pub fn written(&self, events: &[Value]) {
         let mut tape = self.tape();
         tape.events.extend_from_slice(events);
         tape.lines.extend(events.iter().cloned().map(Line::Event));
     }
 
-    /// The screen shows something.
+    /// Records a view.
     pub fn shown(&self, shown: &Value) {
         self.tape().lines.push(Line::Shown(shown.clone()));
     }
 
-    /// The app has ended, and this is on disk: everything that was said to be, and at most what one append adds.
+    /// Compares the events on disk after the app's end. They are all reported events and at most
+    /// one more append.
     pub fn ended(&self, on_disk: &[Value]) -> Result<(), String> {
         let mut tape = self.tape();
         let said = tape.events.len();
         let is_kept = on_disk.get(..said) == Some(tape.events.as_slice());
         let rest = on_disk.get(said..).unwrap_or_default().to_vec();
-        // One append has one time.
+        // All events of one append have the same time.
         let is_one = rest.iter().all(|event| event["at"] == rest[0]["at"]);
         tape.lines.extend(rest.iter().cloned().map(Line::Event));
         tape.events.extend(rest);
@@ -203,7 +204,7 @@ impl Production {
         }
     }
 
-    /// The release is over: the rules that were broken.
+    /// Ends the release and returns the broken rules.
     pub fn judge(&self, healed_ms: i64, is_idle: bool) -> Vec<String> {
         let told = self.world.lock().told();
         let now_ms = self.now_ms();
@@ -212,12 +213,12 @@ impl Production {
         tape.checker.violations().iter().map(ToString::to_string).collect()
     }
 
-    /// How often a migration began.
+    /// Number of started migrations.
     pub fn migrations(&self) -> u32 {
         self.tape().migrations
     }
 
-    /// The result of the release by its record on disk, with the person's note; none while it goes on.
+    /// Result and note in the durable events, or `None` while the run continues.
     pub fn result(&self) -> Option<(String, String)> {
         let tape = self.tape();
         let ended = tape.events.iter().rev().find(|event| event["body"]["kind"] == "runEnded")?;
@@ -230,13 +231,13 @@ impl Production {
         place(&self.tape().events)
     }
 
-    /// Entries of the journal.
+    /// Number of events in the journal.
     pub fn entries(&self) -> usize {
         self.tape().events.len()
     }
 }
 
-/// The newest step of a journal, for a count of where the app was killed.
+/// The newest step of a journal, for the count of kills per step.
 #[must_use]
 pub fn place(events: &[Value]) -> String {
     let step = events.iter().rev().find_map(|event| event["body"]["step"].as_str());

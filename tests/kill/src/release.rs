@@ -1,4 +1,4 @@
-//! One release, over as many processes of the app as it takes.
+//! One release over several processes of the app.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,45 +15,45 @@ use crate::{
     production::Production,
 };
 
-/// Processes of one release, at most.
+/// Largest number of processes of one release.
 const STARTS_MAX: u32 = 60;
-/// Processes that end by themselves without the end of the release, at most.
+/// Largest number of processes that exit without ending the release.
 const IDLE_MAX: u32 = 3;
-/// Characters that are kept of what the app said at its end.
+/// Largest number of characters of the app's error output in a violation.
 const WORDS_MAX: usize = 400;
 
-/// What every release is played with.
+/// Configuration of all releases of a row.
 pub struct Stage<'a> {
-    /// The app without a window.
+    /// Path of the app without a window.
     pub program: &'a Path,
-    /// The shim that kills before a call on a file.
+    /// Shim that kills before a file call.
     pub shim: &'a Path,
-    /// How the app lives.
+    /// Speed of the app.
     pub tempo: Tempo,
-    /// Its defect, if any.
+    /// Name of the seeded defect, or an empty text.
     pub defect: &'a str,
 }
 
-/// What came of a release.
+/// Result of a release.
 #[derive(Default)]
 pub struct Played {
-    /// Its kills, in their order.
+    /// Kills in their order.
     pub kills: Vec<Killed>,
-    /// The newest step at each kill.
+    /// Newest step at each kill.
     pub places: Vec<String>,
-    /// Processes.
+    /// Number of processes.
     pub starts: u32,
-    /// Its result, and the person's note; none when it did not end.
+    /// Result and note, or `None` when the release did not end.
     pub ending: Option<(String, String)>,
-    /// Promises that were broken.
+    /// Broken rules and other violations.
     pub violations: Vec<String>,
     /// The first process.
     pub first: Option<Lived>,
 }
 
 impl Stage<'_> {
-    /// Plays the release of a number; `plan` says how each process, from 1, is to end. A release that cannot be played
-    /// is a violation too.
+    /// Plays the release of a number. `plan` gives the end of each process, from 1. A release that
+    /// cannot be played is a violation.
     pub fn play(&self, seed: u64, counts_files: bool, plan: impl FnMut(u32) -> Kill) -> Played {
         let mut played = Played::default();
         if let Err(error) = self.play_into(&mut played, seed, counts_files, plan) {
@@ -70,7 +70,7 @@ impl Stage<'_> {
         mut plan: impl FnMut(u32) -> Kill,
     ) -> Result<()> {
         let folder = tempfile::Builder::new().prefix("greenlight-kill-").tempdir()?;
-        // The shim compares true paths.
+        // The shim compares canonical paths.
         let folder = fs_err::canonicalize(folder.path()).map(|path| (folder, path))?;
         let setting = Setting {
             program: self.program,
@@ -133,7 +133,7 @@ impl Stage<'_> {
     }
 }
 
-/// What is on disk, read from a copy of the file: the app itself has to open the file as it was left.
+/// Reads the journal from a copy, so that the app opens the file as the kill left it.
 pub(crate) fn read(folder: &Path) -> Result<Vec<Value>> {
     let (data, copy) = (folder.join("data"), folder.join("copy"));
     if !data.join("journal.sqlite").exists() {
@@ -143,7 +143,7 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<Value>> {
         fs_err::remove_dir_all(&copy)?;
     }
     fs_err::create_dir(&copy)?;
-    // The shared memory beside the file belongs to living processes.
+    // The shared memory file belongs to living processes and is not copied.
     for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-journal"] {
         if data.join(name).exists() {
             fs_err::copy(data.join(name), copy.join(name))?;

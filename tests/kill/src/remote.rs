@@ -1,4 +1,4 @@
-//! The engine's ports in the app's process: every call is one request and one answer over the link.
+//! The engine's ports in the app's process. Each call is one request and one answer over the link.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{link::Link, wired::Wired};
 pub struct Remote(pub Arc<Link>);
 
 impl Remote {
-    /// The engine's ports.
+    /// Returns the engine's ports.
     #[must_use]
     pub fn ports(self, clock: Arc<dyn Clock>) -> Ports {
         let all = Arc::new(self);

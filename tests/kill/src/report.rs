@@ -1,43 +1,42 @@
-//! The table.
+//! The table of kills and violations.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::release::Played;
 
-/// Violations of a row that are told in words.
+/// Largest number of violations of a row that are printed.
 const TOLD_MAX: usize = 10;
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Default)]
 pub struct Row {
-    /// What is killed, and where.
+    /// Place of the kills.
     pub name: String,
-    /// Points that there are, and how many of them were reached; none where moments are random.
+    /// Number of points and of reached points, or `None` for random moments.
     pub points: Option<(usize, usize)>,
-    /// Kills.
+    /// Number of kills.
     pub kills: usize,
-    /// Releases.
+    /// Number of releases.
     pub releases: usize,
-    /// Starts of the app.
+    /// Number of app processes.
     pub starts: u32,
-    /// Releases that were released.
+    /// Releases with the result `released`.
     pub released: usize,
-    /// Releases that a person stopped.
+    /// Releases that the operator stopped.
     pub stopped: usize,
-    /// Promises that were broken.
+    /// Broken rules and other violations.
     pub violations: Vec<String>,
-    /// Kills by the newest step, where moments are random.
+    /// Kills by newest step, for random moments.
     pub places: BTreeMap<String, usize>,
 }
 
 impl Row {
-    /// An empty row.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Counts a release.
+    /// Adds a release.
     pub fn count(&mut self, what: &str, played: &Played) {
         self.kills += played.kills.len();
         for place in &played.places {
@@ -51,14 +50,14 @@ impl Row {
         self.violations.extend(played.violations.iter().map(|words| format!("{what}: {words}")));
     }
 
-    /// Whether nothing was broken, every point was reached, and there was something to break.
+    /// Whether the row has kills, no violation and no unreached point.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.violations.is_empty() && self.kills > 0 && self.points.is_none_or(|(all, reached)| all == reached)
     }
 }
 
-/// All rows, and their violations in words.
+/// The table and the violations of its rows.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
@@ -67,7 +66,7 @@ pub fn table(rows: &[Row]) -> String {
     );
     for row in rows {
         let shown = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-        // Writing into a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(
             text,
             "{:<42} {:>7} {:>7} {:>7} {:>8} {:>8} {:>8} {:>8} {:>10}",
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_a_case_or_with_a_point_that_was_never_reached_is_no_proof() {
+    fn an_empty_or_unreached_row_is_no_proof() {
         assert!(row(None, 3, &[]).is_kept() && row(Some((3, 3)), 3, &[]).is_kept());
         assert!(!row(None, 0, &[]).is_kept());
         assert!(!row(Some((3, 2)), 2, &[]).is_kept());

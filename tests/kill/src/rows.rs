@@ -1,4 +1,4 @@
-//! The rows of the table: every point of a release, every call on a file, any moment.
+//! The rows of the table: kills at points, at file calls and at random moments.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,35 +19,35 @@ use crate::{
     report::Row,
 };
 
-/// Kills of one release at random moments, at most.
+/// Largest number of kills at random moments in one release.
 const KILLS_MAX: u32 = 12;
 
-/// Where everything is.
+/// Programs and concurrency of all rows.
 pub struct Bench {
-    /// The app without a window.
+    /// Path of the app without a window.
     pub program: PathBuf,
-    /// The shim that kills before a call on a file.
+    /// Shim that kills before a file call.
     pub shim: PathBuf,
-    /// Releases that are played at once.
+    /// Releases that are played in parallel.
     pub lanes: usize,
     _folder: tempfile::TempDir,
 }
 
-/// A release, by its number, and the point at which the app is killed in it.
+/// Number of a release and the point of its kill.
 pub type Case = (u64, Point);
 
-/// A release that nobody disturbs: the points that it comes to, and its calls on files.
+/// An undisturbed release.
 pub struct Calm {
-    /// Its number.
+    /// Number of the release.
     pub seed: u64,
-    /// Its points, in their order.
+    /// Points in their order.
     pub points: Vec<Point>,
-    /// Its calls on files.
+    /// Number of file calls.
     pub file_calls: u32,
 }
 
 impl Calm {
-    /// A kill at every point.
+    /// One case per point.
     #[must_use]
     pub fn cases(&self) -> Vec<Case> {
         self.points.iter().map(|point| (self.seed, point.clone())).collect()
@@ -55,10 +55,10 @@ impl Calm {
 }
 
 impl Bench {
-    /// Compiles the shim and finds the program beside this one.
+    /// Compiles the shim and finds the app in this program's folder or the one above.
     ///
     /// # Errors
-    /// When there is no C compiler, or the program is not built.
+    /// When the C compiler or the app is missing.
     pub fn set_up() -> Result<Self> {
         let own = std::env::current_exe()?;
         let found = own.ancestors().skip(1).take(2).map(|folder| folder.join("kill_child")).find(|file| file.is_file());
@@ -78,10 +78,10 @@ impl Bench {
         Stage { program: &self.program, shim: &self.shim, tempo, defect }
     }
 
-    /// Plays the release of a number that nobody disturbs, twice: both come to the same points.
+    /// Plays a release twice without a kill. Both must reach the same points.
     ///
     /// # Errors
-    /// When it is not released, breaks a rule, or does not come to the same points.
+    /// When the release fails, breaks a rule or reaches other points.
     pub fn calm(&self, seed: u64) -> Result<Calm> {
         let once = || -> Result<Calm> {
             let played = self.stage(Tempo::Exact, "").play(seed, true, |_| Kill::Never);
@@ -98,8 +98,8 @@ impl Bench {
         Ok(one)
     }
 
-    /// Kills at these points, each in a release of its own, and once more while that one recovers. With a defect the
-    /// rows are expected to tell it.
+    /// Kills at each of these points in its own release, and once more during the recovery. With a
+    /// defect the rows are expected to have violations.
     #[must_use]
     pub fn at_points(&self, cases: &[Case], defect: &str) -> Vec<Row> {
         let stage = self.stage(Tempo::Exact, defect);
@@ -112,7 +112,7 @@ impl Bench {
                 _ => Kill::Never,
             })
         });
-        // A moment that never came has a row too, which then proves nothing.
+        // A moment without a point also has a row, which then proves nothing.
         let mut rows: BTreeMap<Moment, Row> = Moment::ALL.map(|moment| (moment, Row::new(moment.words()))).into();
         let mut reached = BTreeSet::new();
         let mut recovering = Row::new("any of these, while a release recovers");
@@ -140,7 +140,7 @@ impl Bench {
         rows.into_values().chain([recovering]).collect()
     }
 
-    /// Kills before these calls on a file of the data folder, each in a release of its own.
+    /// Kills before each of these file calls in its own release.
     #[must_use]
     pub fn at_file_calls(&self, numbers: &[u32]) -> Vec<Row> {
         let stage = self.stage(Tempo::Exact, "");
@@ -161,14 +161,14 @@ impl Bench {
         rows.into_values().collect()
     }
 
-    /// Kills at random moments, until there are so many.
+    /// Kills at random moments until the number is reached.
     #[must_use]
     pub fn anywhere(&self, tempo: Tempo, kills: usize) -> Row {
         let name = match tempo {
             Tempo::Exact => "any moment, one thing at a time",
             Tempo::Busy => "any moment, everything at once",
         };
-        // Some kills come while the app starts, and most while it works.
+        // Some kills come during the app's start, and most during its work.
         let longest_ms = match tempo {
             Tempo::Exact => 150,
             Tempo::Busy => 600,
@@ -185,7 +185,7 @@ impl Bench {
                 if process > KILLS_MAX {
                     return Kill::Never;
                 }
-                // Kills that come one soon after the other, and such that leave time for a step or two.
+                // One third of the lives are short. The others leave time for a step or two.
                 let longest_ms = if rng.u8(..3) == 0 { longest_ms / 5 } else { longest_ms };
                 Kill::After(Duration::from_micros(rng.u64(..longest_ms * 1_000)))
             });
@@ -198,7 +198,7 @@ impl Bench {
         row
     }
 
-    /// Works on every case, so many at once, and gives what came of them in their order.
+    /// Works on all cases with several threads. Returns the results in the order of the cases.
     fn all<C: Sync, T: Send>(&self, cases: &[C], work: impl Fn(&C) -> T + Sync) -> Vec<T> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::with_capacity(cases.len()));

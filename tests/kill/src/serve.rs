@@ -1,4 +1,4 @@
-//! The other end of [`crate::remote`]: a request by name, asked of the pretend production in process.
+//! The simulator's end of [`crate::remote`]: it passes a named request to a port in process.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::wired::Wired;
 
-/// Asks one port; none when there is no such request, or its arguments are not those of it.
+/// Calls one port. Returns `None` for an unknown request or wrong arguments.
 pub async fn answer(ports: &Ports, name: &str, args: Value) -> Option<Value> {
     let (port, method) = name.split_once('.')?;
     match port {

@@ -1,4 +1,4 @@
-//! The words of the ports as JSON, for the way between the app's process and the pretend production's.
+//! JSON shapes of port arguments and answers on the socket between app and simulator.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,11 +11,11 @@ use greenlight_engine::ports::{
 use greenlight_types::{Failure, Holder, RunId, Timestamp};
 use serde_json::{Value, json};
 
-/// What can go over the wire.
+/// A value that can cross the socket.
 pub trait Wired: Sized {
-    /// As JSON.
+    /// Converts to JSON.
     fn put(&self) -> Value;
-    /// From JSON; none when it is something else.
+    /// Converts from JSON, or returns `None` for another shape.
     fn take(value: Value) -> Option<Self>;
 }
 
@@ -158,7 +158,8 @@ wired! {
     ReadOutput { exit, out, err }
 }
 
-/// Variants with the names of their fields; a nameless field is called by its number.
+/// Implements [`Wired`] for enums whose variants name their fields. A tuple field is named by its
+/// number.
 macro_rules! wired_choice {
     ($($kind:ident { $($variant:ident { $($field:tt: $name:ident),* }),+ $(,)? })+) => {$(
         impl Wired for $kind {
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_over_the_wire_is_the_same_behind_it() {
+    fn values_survive_the_wire_unchanged() {
         let finished = JobState::Finished { exit: 3, finished_at: "2026-11-23T09:00:00.000Z".parse().expect("a time") };
         for state in [JobState::Absent, JobState::Revoked(Why::Outside), finished] {
             assert_eq!(JobState::take(state.put()), Some(state));

@@ -1,4 +1,4 @@
-//! The short form of `make test-kill`, and that it finds what is wrong.
+//! The short form of `make test-kill`, and a seeded defect that it must find.
 #![cfg(target_os = "linux")]
 
 use greenlight_kill::{
@@ -12,10 +12,10 @@ fn broken(rows: &[Row]) -> Vec<&str> {
 }
 
 #[test]
-fn an_app_that_is_killed_at_points_of_a_release_and_at_any_moment_ends_it_and_breaks_no_rule() {
+fn a_killed_app_ends_its_release_and_breaks_no_rule() {
     let bench = Bench::set_up().expect("the app and the shim");
     let calm = bench.calm(0).expect("a release that nobody disturbs");
-    // Not a multiple of how the points of a call follow each other, so that every kind of point is among them.
+    // 11 is no multiple of the points per call, so the sample contains every kind of point.
     let points: Vec<_> = calm.cases().into_iter().step_by(11).collect();
     let files: Vec<u32> = (1..=calm.file_calls).step_by(23).collect();
     let mut rows = bench.at_points(&points, "");
@@ -25,7 +25,7 @@ fn an_app_that_is_killed_at_points_of_a_release_and_at_any_moment_ends_it_and_br
 }
 
 #[test]
-fn an_app_that_acts_before_its_entry_is_on_disk_is_found() {
+fn detects_an_app_that_acts_before_its_append() {
     let bench = Bench::set_up().expect("the app and the shim");
     let calm = bench.calm(0).expect("a release that nobody disturbs");
     let points: Vec<_> = calm.cases().into_iter().skip(200).step_by(97).take(2).collect();

@@ -1,5 +1,5 @@
-//! `kill_child DATA SOCKET NOW TEMPO [DEFECT]`: the app without a window and a person who presses, until the release has
-//! ended. Ends with 0 when it has, with 3 when nothing comes by itself any more, with 1 when the app cannot be opened.
+//! `kill_child DATA SOCKET NOW TEMPO [DEFECT]`: the app without a window, with an operator. Exit
+//! codes: 0 when the release ended, 3 when it makes no progress, 1 when the app cannot be opened.
 
 use std::process::ExitCode;
 

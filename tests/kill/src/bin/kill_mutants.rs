@@ -1,6 +1,6 @@
-//! `kill_mutants [NAME...]`: switches on one seeded defect of the engine at a time and kills the app at points of its
-//! releases until the checker finds it. Ends with 1 when one of the named defects, or of those that an app which ends and
-//! is opened again has to show, went unseen.
+//! `kill_mutants [NAME...]`: enables one seeded defect of the engine at a time and kills the app
+//! until the checker finds it. Without names it tries `REQUIRED`. It exits with 1 after an
+//! undetected defect.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use greenlight_engine::mutant::Mutant;
 use greenlight_kill::rows::{Bench, Case};
 
-/// Defects that show when an app ends and is opened again.
+/// Defects that a kill and a restart of the app must reveal.
 const REQUIRED: [Mutant; 7] = [
     Mutant::SkipStartedWrite,
     Mutant::StartedAfterEffect,
@@ -18,9 +18,9 @@ const REQUIRED: [Mutant; 7] = [
     Mutant::RunAgainOnReopen,
     Mutant::MigrateOnOpen,
 ];
-/// Releases that are played before it is looked whether the defect was found.
+/// Number of releases between two checks of the violations.
 const CHUNK: usize = 12;
-/// One of so many points is tried.
+/// One of this many points is tried.
 const EVERY: usize = 3;
 
 fn main() -> anyhow::Result<ExitCode> {
