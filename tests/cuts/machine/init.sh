@@ -1,6 +1,7 @@
 #!/bin/sh
-# The first process of a lane's machine, in network, mount and process namespaces of its own: its folder is the home of
-# root, who is the only user of every Linux, and sshd runs in front. When it ends, everything in here ends.
+# First process of a lane's host, in its own network, mount and process namespaces. FOLDER/home
+# becomes the home of root, the only user that every Linux has. All processes of the host end with
+# this one.
 # usage: init.sh FOLDER SSHD
 set -eu
 mount -n --make-rprivate /
@@ -8,7 +9,7 @@ mount -n --bind "$1/home" /root
 mkdir -p /run/sshd
 cd /root
 "$2" -D -f "$1/sshd_config" -E "$1/sshd.log" &
-# Jobs outlive their sessions here and become children of this process, which only ends by a signal.
+# Jobs outlive their sessions and become children of this process. Only a signal ends it.
 while :; do
     wait || true
     sleep 1

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The job of about ten seconds: it counts its start outside of the job's folder, writes numbered lines with the time of
-# this machine, and between them lines of anything that is text at all. It leaves a file, as a backup does, and
-# ends with the code that it was told.
+# A job of about ten seconds. It counts its start outside the job's folder, and writes numbered
+# lines with the host's time between lines of arbitrary text. It leaves a file, as a backup does,
+# and ends with the code in the file `code`.
 echo "$$" >> "$HOME/starts"
 n=0
 while [ "$n" -lt 50 ]; do

@@ -1,7 +1,8 @@
-//! One case: a job is started by the app, something is cut, and what came of it is held against the machine's own files.
+//! One case: the app starts a job, one part of the connection is cut, and the result is compared
+//! with the host's own files.
 //!
-//! "Back on screen" is a line that the job wrote after the network was back, or the end of the job: nothing that the app
-//! could have known before.
+//! A screen is fresh again when it shows a line that the job wrote after the network returned, or
+//! the end of the job. The app cannot have known either before.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -24,22 +25,22 @@ use crate::{
     lane::{ADDRESS, Lane, log_of},
 };
 
-/// How long a network is away or an app is frozen, in turn: shorter and longer than a silence that is noticed.
+/// Length of a network outage or a freeze, in turn. The values are below and above the silence that
+/// the app notices.
 const LASTS_MS: [u64; 4] = [1_000, 3_500, 6_000, 9_000];
-/// Codes that the jobs end with, in turn.
+/// Exit codes of the jobs, in turn.
 const CODES: [i32; 3] = [0, 3, 0];
-/// Longest wait for the app to be ready, and for the end of a job after the cut.
+/// Longest wait for a ready app, and for the end of a job after the cut.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Time in which what a process said last is read.
+/// Time to read the last output of a process that ended.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
-/// What is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Every connection ends with a reset.
     Reset,
-    /// Nothing goes through for a while, and nobody is told.
+    /// All packets are dropped for a while, without an error to either side.
     BlackHole,
     /// The server's processes of every session are killed.
     SessionKilled,
@@ -50,10 +51,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind.
     pub const ALL: [Self; 5] = [Self::Reset, Self::BlackHole, Self::SessionKilled, Self::AppKilled, Self::AppFrozen];
 
-    /// In words.
+    /// Name of the kind in the table.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
@@ -66,23 +66,22 @@ impl Kind {
     }
 }
 
-/// What is done to one job.
+/// One cut of one job.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// Its number.
     pub number: usize,
-    /// What is cut.
+    /// Kind of the cut.
     pub kind: Kind,
-    /// When, after the person was told to begin.
+    /// Time of the cut after the `go` line to the app, in milliseconds.
     pub at_ms: u64,
-    /// For how long.
+    /// Length of the cut in milliseconds.
     pub lasts_ms: u64,
-    /// Code that the job ends with.
+    /// Exit code of the job.
     pub code: i32,
 }
 
 impl Case {
-    /// The case of a kind at one of so many points.
+    /// The case of a kind at one of several points.
     #[must_use]
     pub fn of(number: usize, kind: Kind, point: u64, points: u64) -> Self {
         let turn = usize::try_from(point).unwrap_or(0);
@@ -96,31 +95,30 @@ impl Case {
     }
 }
 
-/// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Broken {
     /// The job started more than once, or never.
     Starts(String),
-    /// The record does not say what really happened.
+    /// The journal has another exit code than the job.
     Verdict(String),
-    /// The kept lines are not the machine's log.
+    /// The spool differs from the host's log file.
     Log(String),
-    /// The checker says that the record breaks a rule.
+    /// The journal breaks a rule of the checker.
     Rule(String),
     /// The case could not be played to its end.
     Unplayed(String),
 }
 
-/// What came of a case.
+/// Result of a case.
 #[derive(Clone, Debug)]
 pub struct Played {
-    /// Which.
     pub case: Case,
-    /// How often the job started.
+    /// Number of starts of the job.
     pub starts: usize,
-    /// Time from the return of the network until the screen was fresh; none when all had been shown before.
+    /// Time from the return of the network to a fresh screen, in milliseconds. `None` when the
+    /// screen was complete before.
     pub back_ms: Option<u64>,
-    /// What was broken.
+    /// Violations of the case.
     pub broken: Vec<Broken>,
 }
 
@@ -130,10 +128,9 @@ impl Played {
     }
 }
 
-/// What the app told, each with the time at which it did.
+/// Lines that the app printed, with their times in milliseconds.
 type Told = Arc<Mutex<Vec<(u64, String)>>>;
 
-/// The app as a process.
 struct App {
     process: Child,
     told: Told,
@@ -150,7 +147,7 @@ impl App {
         let mut process = command.spawn().context("the app does not start")?;
         let lines = BufReader::new(process.stdout.take().context("the app has no output")?).lines();
         let kept = told.clone();
-        // Ends with the app.
+        // The thread ends with the app.
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let Some((at, words)) = line.split_once(' ') else { continue };
@@ -161,7 +158,7 @@ impl App {
         Ok(Self { process, told: told.clone(), errors })
     }
 
-    /// Waits until it has told something.
+    /// Waits for a line of the app.
     fn wait_for(&mut self, is_it: impl Fn(&str) -> bool) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
@@ -169,7 +166,7 @@ impl App {
                 return Ok(());
             }
             if let Some(status) = self.process.try_wait()? {
-                // Its last words may still be on their way.
+                // The last lines may still arrive.
                 std::thread::sleep(LAST_WORDS);
                 if self.has_told(&is_it) {
                     return Ok(());
@@ -202,7 +199,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.kill();
     }
 }
@@ -215,7 +212,7 @@ fn now_ms() -> u64 {
 /// Plays a case on a lane.
 ///
 /// # Errors
-/// When it cannot be played to its end.
+/// When the case cannot be played to its end.
 pub fn play(lane: &Lane, case: &Case, child: &Path) -> Result<Played> {
     lane.clear(case.code)?;
     let data = tempfile::Builder::new().prefix("greenlight-cuts-app-").tempdir()?;
@@ -237,7 +234,7 @@ pub fn play(lane: &Lane, case: &Case, child: &Path) -> Result<Played> {
     Ok(Played { case: *case, starts, back_ms, broken })
 }
 
-/// Cuts; gives the moment at which everything was there again.
+/// Makes the cut. Returns the time at which everything worked again.
 fn cut(lane: &Lane, case: &Case, app: &mut App, child: &Path, data: &Path) -> Result<u64> {
     let lasts = Duration::from_millis(case.lasts_ms);
     match case.kind {
@@ -255,7 +252,7 @@ fn cut(lane: &Lane, case: &Case, app: &mut App, child: &Path, data: &Path) -> Re
             return Ok(back);
         }
         Kind::AppFrozen => {
-            // One that has ended cannot be frozen.
+            // A process that has ended cannot be frozen.
             if app.process.try_wait()?.is_none() && signal(app.process.id(), Signal::Stop).is_ok() {
                 std::thread::sleep(lasts);
                 let back = now_ms();
@@ -267,7 +264,7 @@ fn cut(lane: &Lane, case: &Case, app: &mut App, child: &Path, data: &Path) -> Re
     Ok(now_ms())
 }
 
-/// How long it took until the screen showed what nobody could have known before `back`.
+/// Time from `back` until the screen showed something that was unknown before.
 fn fresh_after(told: &[(u64, String)], back: u64) -> Option<u64> {
     let is_end = |words: &str| words.starts_with("end ");
     if told.iter().any(|(at, words)| is_end(words) && *at < back) {
@@ -280,7 +277,7 @@ fn fresh_after(told: &[(u64, String)], back: u64) -> Option<u64> {
     told.iter().find(|(at, words)| *at >= back && is_fresh(words)).map(|(at, _)| at - back)
 }
 
-/// Holds the app's own record and lines against the machine's files.
+/// Compares the app's journal and spool with the host's files.
 fn judge(lane: &Lane, case: &Case, data: &Path, broken: &mut Vec<Broken>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (run, said, checker) = runtime.block_on(async {
@@ -315,12 +312,12 @@ fn judge(lane: &Lane, case: &Case, data: &Path, broken: &mut Vec<Broken>) -> Res
     Ok(())
 }
 
-/// The kept lines as the file that they were.
+/// The spool as the bytes of the original log file.
 fn kept(data: &Path, run: &RunId) -> Result<Vec<u8>> {
     let spool = FileSpool::new(&data.join("lines"));
     let count = spool.count(run, LineSource::Backup)?;
     let mut bytes = Vec::new();
-    // The jobs write some hundred lines; a reading gives ten thousand at most.
+    // The jobs write some hundred lines. One read returns at most ten thousand.
     for line in spool.read(run, LineSource::Backup, 0, count)? {
         bytes.extend_from_slice(line.text.as_bytes());
         bytes.push(b'\n');
@@ -337,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_written_after_the_return_is_fresh() {
+    fn only_lines_written_after_the_return_are_fresh() {
         let lines = told(&[(90, "line 85"), (210, "line 99"), (230, "line 150"), (400, "end 0")]);
         assert_eq!(fresh_after(&lines, 100), Some(130));
         assert_eq!(fresh_after(&lines, 160), Some(240), "the end is news too");

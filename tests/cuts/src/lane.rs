@@ -1,5 +1,6 @@
-//! A lane: two network namespaces with a cable between them, an OpenSSH server in one and the app in the other. Names hold
-//! the id of this process, and what an earlier one left behind is removed. The faults of a network are made here.
+//! A lane: two network namespaces with a cable, an OpenSSH server in one and the app in the other.
+//! It also makes the network faults. Namespace names hold the process id, so that a later run can
+//! remove leftovers.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,13 +15,13 @@ use greenlight_tests::support::{
 };
 use tempfile::TempDir;
 
-/// The machine's address, the same in every lane.
+/// The host's address, the same in every lane.
 pub const ADDRESS: &str = "10.77.0.1";
 const APP_ADDRESS: &str = "10.77.0.2";
 const PREFIX: &str = "glcut";
 const UP_MAX: Duration = Duration::from_secs(20);
 
-/// See the file.
+/// The two namespaces and the server of one lane.
 pub struct Lane {
     machine: Process,
     app: String,
@@ -29,10 +30,10 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// The lane of this number, made when it is not there.
+    /// Returns the lane of this number, and creates it if necessary.
     ///
     /// # Errors
-    /// When a program is missing, this is not root, or the machine does not come up.
+    /// When a program is missing, the user is not root, or the server does not start.
     pub fn take(kept: &mut Option<Self>, number: usize) -> Result<&Self> {
         let lane = match kept.take() {
             Some(lane) => lane,
@@ -57,7 +58,7 @@ impl Lane {
         let mut command = clean_command(program("SSH cuts", "ip", "iproute2")?, folder.path());
         command.args(["netns", "exec", &host, "unshare", "--fork", "--pid", "--mount", "--mount-proc", "--kill-child"]);
         command.arg("/bin/sh").arg(init).arg(folder.path()).arg(sshd);
-        // From here on a failure removes the namespaces.
+        // From here on, a failure removes the namespaces.
         let made = cable(&app, &host)
             .and_then(|()| Process::start("machine", &command, Signal::Kill, &folder.path().join("machine.log")));
         let machine = made.inspect_err(|_| {
@@ -81,19 +82,19 @@ impl Lane {
         anyhow::bail!("sshd does not listen: {}", self.machine.log_end())
     }
 
-    /// The key of the person at the app.
+    /// The operator's SSH key.
     #[must_use]
     pub fn key(&self) -> PathBuf {
         self.folder.path().join("key")
     }
 
-    /// The home folder of the machine's user.
+    /// The home folder of the host's user.
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
-    /// A command that runs where the app is.
+    /// A command that runs in the app's namespace.
     #[must_use]
     pub fn beside_app(&self, program: &Path) -> Command {
         let mut command = clean_command("ip", &self.home());
@@ -101,10 +102,10 @@ impl Lane {
         command
     }
 
-    /// Nothing goes through in either direction any more, and nobody is told.
+    /// Drops all packets in both directions without an error.
     ///
     /// # Errors
-    /// When the rules cannot be set.
+    /// When the firewall rules cannot be set.
     pub fn go_dark(&self) -> Result<()> {
         let rules = "table inet cut { \
             chain in { type filter hook input priority 0; policy drop; } ; \
@@ -112,15 +113,15 @@ impl Lane {
         self.in_host(&["nft", rules]).map(drop)
     }
 
-    /// The network is back.
+    /// Lets packets through again.
     ///
     /// # Errors
-    /// When the rules cannot be removed.
+    /// When the firewall rules cannot be removed.
     pub fn go_light(&self) -> Result<()> {
         self.in_host(&["nft", "delete", "table", "inet", "cut"]).map(drop)
     }
 
-    /// Every connection ends with a reset.
+    /// Ends every connection with a reset.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -128,10 +129,10 @@ impl Lane {
         self.in_host(&["ss", "-K", "-Htn", "state", "established", "sport = :22"]).map(drop)
     }
 
-    /// Every session of the server is killed; the server itself goes on.
+    /// Kills every session of the server. The server continues.
     ///
     /// # Errors
-    /// When the machine is gone.
+    /// When the server has ended.
     pub fn kill_sessions(&self) -> Result<()> {
         let machine = self.machine.pid().context("the machine is gone")?;
         let sessions = descendants(machine);
@@ -142,7 +143,7 @@ impl Lane {
         Ok(())
     }
 
-    /// An empty home, except for what the job needs.
+    /// Empties the home folder except for the files of the job.
     ///
     /// # Errors
     /// When the files cannot be written.
@@ -177,7 +178,7 @@ impl Drop for Lane {
     }
 }
 
-/// Removes the namespaces of processes that are gone.
+/// Removes namespaces of processes that have ended.
 pub fn sweep() {
     let Ok(entries) = std::fs::read_dir("/run/netns") else { return };
     for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
@@ -190,7 +191,7 @@ pub fn sweep() {
 
 fn remove(namespace: &str) {
     if Path::new("/run/netns").join(namespace).exists() {
-        // What cannot be removed now is swept by the next run.
+        // A later run removes a namespace that cannot be removed now.
         let _ = ip(&["netns", "del", namespace]);
     }
 }
@@ -199,7 +200,7 @@ fn ip(words: &[&str]) -> Result<String> {
     run(clean_command("ip", Path::new("/nonexistent")).args(words))
 }
 
-/// Two namespaces and a cable between them.
+/// Creates two namespaces and a cable between them.
 fn cable(app: &str, host: &str) -> Result<()> {
     ip(&["netns", "add", app])?;
     ip(&["netns", "add", host])?;
@@ -235,15 +236,15 @@ fn fill(folder: &Path) -> Result<()> {
     Ok(fs_err::write(folder.join("sshd_config"), settings)?)
 }
 
-/// Lines of anything that is text: control characters, and letters of one to four bytes. Bytes that are no text at all
-/// are shown as such and kept so; they are no part of this measure.
+/// Lines of arbitrary text: control characters, and characters of one to four bytes. Invalid UTF-8
+/// is excluded, because the app keeps it in another form.
 fn noise(seed: u64) -> String {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut text = String::new();
     for _ in 0..8 {
         for _ in 0..rng.usize(0..400) {
             let letter = if rng.u8(..4) == 0 { char::from(rng.u8(..128)) } else { rng.char('\u{80}'..) };
-            // Where a line ends, and a sign that a terminal takes for it.
+            // `\n` ends a line, and a terminal treats `\r` as an end.
             text.push(if letter == '\n' || letter == '\r' { '\t' } else { letter });
         }
         text.push('\n');
@@ -251,10 +252,10 @@ fn noise(seed: u64) -> String {
     text
 }
 
-/// What stands here is the machine's own log of a job.
+/// The host's own log of the job.
 ///
 /// # Errors
-/// When there is not exactly one job with output.
+/// When the number of jobs with output is not one.
 pub fn log_of(home: &Path) -> Result<Vec<u8>> {
     let mut logs = Vec::new();
     for entry in fs_err::read_dir(home.join(".greenlight/jobs"))? {

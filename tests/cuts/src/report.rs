@@ -1,13 +1,13 @@
-//! The table of a whole play: counts per kind of cut, and how long it took until the screen was fresh again.
+//! The table of a play: counts per kind of cut, and times until the screen was fresh.
 
 use std::fmt::Write as _;
 
 use crate::case::{Broken, Kind, Played};
 
-/// Longest time until the screen is fresh again, of 99 of 100 cases, in ms.
+/// Longest time until the screen is fresh again, for 99 of 100 cases, in milliseconds.
 pub const BACK_MAX_MS: u64 = 5_000;
 
-/// The table.
+/// Formats the table.
 #[must_use]
 pub fn table(played: &[Played]) -> String {
     let mut text = format!(
@@ -32,14 +32,14 @@ pub fn table(played: &[Played]) -> String {
     text
 }
 
-/// How many promises were broken.
+/// Number of violations.
 #[must_use]
 pub fn violations(played: &[Played]) -> usize {
     played.iter().map(|one| one.broken.len()).sum()
 }
 
-/// Whether every promise was kept, the time of 99 of 100 included. A case that tells no time because all had been shown
-/// before is none of them; none at all is no proof.
+/// Whether there is no violation and 99 of 100 times are within the limit. Cases without a time do
+/// not count, and a play without any time proves nothing.
 #[must_use]
 pub fn is_kept(played: &[Played]) -> bool {
     let times = times(&played.iter().collect::<Vec<_>>());
@@ -54,7 +54,7 @@ fn row(text: &mut String, name: &str, played: &[&Played]) {
         let ms = of_hundred(&times, part);
         format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10)
     };
-    // Writing into a text cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(
         text,
         "{name:<20} {:>5} {starts:>6} {:>14} {:>11} {:>12} {:>9} {:>7} {:>7} {:>7} {:>7}",
@@ -76,7 +76,7 @@ fn times(played: &[&Played]) -> Vec<u64> {
     times
 }
 
-/// The value that so many of a hundred do not exceed.
+/// The percentile `part` of sorted values.
 fn of_hundred(sorted: &[u64], part: usize) -> u64 {
     let place = (sorted.len() * part).div_ceil(100).saturating_sub(1);
     sorted.get(place).copied().unwrap_or(0)
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn ninety_nine_of_a_hundred_are_in_time_and_two_late_ones_are_too_many() {
+    fn two_late_screens_of_a_hundred_are_too_many() {
         let mut all: Vec<Played> = (0..99).map(|_| played(Some(700), Vec::new())).collect();
         all.push(played(Some(60_000), Vec::new()));
         assert!(is_kept(&all), "{}", table(&all));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn one_broken_promise_is_one_too_many_and_no_time_at_all_is_no_proof() {
+    fn a_violation_or_no_time_fails_the_play() {
         assert!(!is_kept(&[played(Some(1), vec![Broken::Starts("2 starts".into())])]));
         assert!(!is_kept(&[played(None, Vec::new())]));
     }

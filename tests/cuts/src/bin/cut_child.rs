@@ -1,9 +1,10 @@
-//! `cut_child FOLDER ADDRESS KEY`: the app without a window, and a person who presses one button. The engine, the journal,
-//! the kept lines and the connection are the app's own; what is not the staging machine is the pretend production in
-//! process. It prints what the screen is told, each with the time in ms, and ends when the job's step has.
+//! `cut_child FOLDER ADDRESS KEY`: the app without a window, with an operator who presses one
+//! button. It uses the app's engine, journal, spool and SSH adapter. The simulator in process
+//! replaces all systems except the host. It prints each change of the screen with its time in
+//! milliseconds, and ends after the job's step.
 //!
-//! Started on an empty folder it makes a run that waits for its backup, says `ready` and waits for a line. Started again
-//! on the same folder it goes on with that run.
+//! On an empty folder it creates a run that is ready for its backup, prints `ready` and waits for a
+//! line. On a used folder it continues that run.
 #![expect(clippy::print_stdout, reason = "a command says what its screen is told")]
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -31,13 +32,13 @@ use greenlight_types::{
 };
 use parking_lot::Mutex;
 
-/// Port of the machine.
+/// SSH port of the host.
 const PORT: u16 = 22;
-/// Its user.
+/// User on the host.
 const USER: &str = "root";
-/// A person who was refused looks again after this.
+/// Wait after a refusal.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Presses of the button at most.
+/// Largest number of presses.
 const PRESSES: usize = 200;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -89,7 +90,7 @@ fn anna() -> Actor {
     }
 }
 
-/// The profile of the simulated releases, with the job of these cases as its backup.
+/// The profile of the simulated releases, with this suite's job as its backup.
 fn profile() -> Result<Profile> {
     let mut profile = simulated_profile()?;
     let backup = &mut profile.backup;
@@ -107,7 +108,7 @@ fn profile() -> Result<Profile> {
     Ok(profile)
 }
 
-/// A run that has been prepared and holds its environment, as if a person had done that on an earlier day.
+/// A prepared run that has the environment lock, as from an earlier day.
 async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> {
     let (version, by) = (Version::parse("2.1.0")?, anna());
     let run = Release::draft(parts, &profile()?, Realm::Practice, &version, &by, None).await?;
@@ -165,7 +166,7 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
     Ok(run)
 }
 
-/// Everything but the staging machine.
+/// Ports of the simulator for all systems. The caller replaces the host.
 fn elsewhere() -> Result<Ports> {
     let start = Start {
         main: "0".repeat(40),
@@ -177,7 +178,7 @@ fn elsewhere() -> Result<Ports> {
     Ok(InProcess::new(world, Arc::default(), Arc::new(SystemClock), Arc::new(Calm), 1).ports())
 }
 
-/// Nothing goes wrong between the app and the pretend production.
+/// A wire without faults.
 struct Calm;
 
 impl Wire for Calm {
@@ -191,7 +192,7 @@ impl Wire for Calm {
     fn passed(&self, _world: &mut World) {}
 }
 
-/// A screen on paper.
+/// A screen that prints.
 struct Printed;
 
 #[async_trait]
@@ -207,7 +208,7 @@ impl Screen for Printed {
         }
     }
 
-    /// Tells when the machine wrote them.
+    /// Prints the time at which the host wrote each line.
     fn lines(&self, _run: &RunId, _source: LineSource, lines: &[LogLine]) {
         for line in lines {
             if let Some(written) = line.text.strip_prefix("line ").and_then(|rest| rest.split(' ').nth(1)) {
@@ -217,7 +218,7 @@ impl Screen for Printed {
     }
 }
 
-/// Presses the button whenever it is there, and tells the end.
+/// Presses the button whenever it is offered, and prints the end of the job.
 async fn press(release: &Release) -> Result<()> {
     let mut watch = release.watch();
     for _ in 0..PRESSES {
@@ -247,7 +248,7 @@ async fn press(release: &Release) -> Result<()> {
     anyhow::bail!("pressed too often")
 }
 
-/// Whether the step does without a person now.
+/// Whether the step continues without the operator.
 fn is_under_way(view: &RunView) -> bool {
     let status = fold::step(view, StepId::BackUp).map(|step| step.status());
     matches!(status, Some(Status::NotStarted | Status::Running | Status::InDoubt))
