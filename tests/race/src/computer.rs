@@ -1,4 +1,4 @@
-//! A computer with its own data folder and its own record of the release.
+//! A computer with its own data folder and its own journal of the release.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use crate::{
     scene::Scene,
 };
 
-/// See the file.
+/// The app on one computer.
 pub struct Computer {
-    /// Who sits there.
+    /// Person and computer.
     pub by: Actor,
-    /// Its run of the release.
+    /// The computer's run of the release.
     pub run: RunId,
     release: Release,
     journal: Arc<SqliteJournal>,
@@ -34,10 +34,10 @@ pub struct Computer {
 }
 
 impl Computer {
-    /// Opens the app with its own record up to the migration; nobody holds the environment yet.
+    /// Opens the app with its own journal up to the migration. The environment lock is free.
     ///
     /// # Errors
-    /// When the record cannot be written or opened.
+    /// When the journal cannot be written or opened.
     pub async fn open(
         scene: &Scene,
         machine: &Machine,
@@ -69,7 +69,7 @@ impl Computer {
         Ok(Self { by, run, release, journal, _data: data })
     }
 
-    /// Takes the environment, from the holder that a refusal named or from nobody.
+    /// Acquires the environment lock. `refusal` names the owner of a takeover.
     ///
     /// # Errors
     /// The refusal.
@@ -93,16 +93,16 @@ impl Computer {
         fold::step(&self.release.view(), StepId::RunMigration).map_or(Status::NotStarted, |step| step.status())
     }
 
-    /// Why the last attempt of the migration failed.
+    /// Failure of the last attempt of the migration.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         fold::step(&self.release.view(), StepId::RunMigration).and_then(|step| step.failure().cloned())
     }
 
-    /// What the checker says of the record of this computer.
+    /// Checks the journal of this computer with the checker.
     ///
     /// # Errors
-    /// When a rule was broken, or the record cannot be read.
+    /// When a rule is broken, or the journal cannot be read.
     pub async fn judge(&self) -> Result<()> {
         let mut checker = Checker::new();
         for event in self.journal.events(&self.run, 0).await? {
@@ -111,13 +111,12 @@ impl Computer {
         checker.held().map_err(|broken| anyhow!("the record of {}: {broken}", self.by.person))
     }
 
-    /// Closes the app.
     pub async fn close(self) {
         self.release.close().await;
     }
 }
 
-/// Whether a refusal says that another run holds the environment, and names its person.
+/// Whether a refusal says that another run has the environment lock, and names its person.
 #[must_use]
 pub fn names(refusal: &Failure, person: &str) -> bool {
     refusal.code == ErrorCode::EnvironmentHeld && refusal.params.get("person").is_some_and(|named| named == person)

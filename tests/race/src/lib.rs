@@ -1,6 +1,8 @@
-//! Two compositions with two data folders, each with its own record of the same release, at one staging machine: the engine,
-//! the record on disk and the real job verbs on a real shell. The rest of production is the World in process, which stands
-//! still. Whatever the two do at once, one migration starts, and the other one is told who holds the environment.
+//! Two compositions of the app race for one host. Each has its own data folder and journal of the
+//! same release, and the engine and job verbs are real.
+//!
+//! The simulator in process, whose time does not pass, replaces the other systems. Exactly one
+//! migration starts, and the loser learns the owner of the environment lock.
 
 pub mod computer;
 pub mod machine;

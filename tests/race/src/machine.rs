@@ -1,4 +1,4 @@
-//! The staging machine as a folder: the app's real job verbs on a real shell whose home it is. It knows no network.
+//! The host as a folder: the app's job verbs in a real shell with this home, without a network.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,28 +15,27 @@ use greenlight_types::{Changed, ErrorCode, Failure};
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-/// The migration: it counts its start, takes a moment, and ends well.
+/// The migration's script. It counts its start, waits briefly and ends with 0.
 const MIGRATION: &str = "echo start >> ~/starts\nsleep 0.1\necho done >> ~/ends\n";
 
-/// Name of the place where it keeps its gates.
+/// Id of the job folder.
 pub const STORE: &str = "races";
 
-/// Where the job verbs lie.
+/// Folder of the job verbs.
 const VERBS: &str = ".greenlight/helper";
 
-/// Where its backups lie.
+/// Folder of the backups.
 pub const BACKUPS: &str = "backups";
 
-/// The machine.
 pub struct Machine {
     folder: TempDir,
 }
 
 impl Machine {
-    /// A new one with the migration of this version and these backups.
+    /// Creates a host with the migration of this version and these backups.
     ///
     /// # Errors
-    /// When its folder cannot be made.
+    /// When its folder cannot be created.
     pub fn new(backups: &[Dump]) -> Result<Self> {
         let folder = folder()?;
         for name in ["migrate", BACKUPS, ".greenlight"] {
@@ -44,7 +43,7 @@ impl Machine {
         }
         for backup in backups {
             let file = fs_err::File::create(folder.path().join(BACKUPS).join(&backup.file))?;
-            // All holes: nothing of it takes room.
+            // A sparse file uses no disk space.
             file.set_len(backup.bytes)?;
             let written = Duration::from_millis(u64::try_from(backup.at_ms)?);
             file.file().set_modified(SystemTime::UNIX_EPOCH + written)?;
@@ -54,10 +53,11 @@ impl Machine {
         Ok(Self { folder })
     }
 
-    /// Puts the job verbs in place as they lie on another machine, which an app has asked before: no race is about that.
+    /// Copies the job verbs from a host on which an app has already installed them. The races do
+    /// not test the installation.
     ///
     /// # Errors
-    /// When they are not there, or cannot be copied.
+    /// When the verbs are missing or cannot be copied.
     pub fn with_verbs_of(self, other: &Self) -> Result<Self> {
         let (from, to) = (other.folder.path().join(VERBS), self.folder.path().join(VERBS));
         fs_err::create_dir(&to)?;
@@ -68,19 +68,19 @@ impl Machine {
         Ok(self)
     }
 
-    /// A way to it, for one computer.
+    /// A host adapter for one computer.
     #[must_use]
     pub fn host(&self) -> JobHost<AtHome> {
         JobHost::over(AtHome { home: self.folder.path().to_owned() })
     }
 
-    /// How often the migration began.
+    /// Number of starts of the migration.
     #[must_use]
     pub fn starts(&self) -> usize {
         self.lines("starts")
     }
 
-    /// How often it came to its end.
+    /// Number of completed migrations.
     #[must_use]
     pub fn ends(&self) -> usize {
         self.lines("ends")
@@ -91,16 +91,16 @@ impl Machine {
     }
 }
 
-/// A folder in memory where there is such a place: no race is about the disk.
+/// A folder in memory where possible, because the races do not test the disk.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When it cannot be created.
 pub fn folder() -> std::io::Result<TempDir> {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
 }
 
-/// A shell at home on the machine.
+/// A shell in the host's home folder.
 pub struct AtHome {
     home: PathBuf,
 }
@@ -128,7 +128,7 @@ impl Shell for AtHome {
         let ran = async {
             let mut child = shell.spawn()?;
             if let Some(mut stdin) = child.stdin.take() {
-                // A command that has its answer already does not read it.
+                // A command that has already answered does not read its input.
                 let _closed = stdin.write_all(input.as_bytes()).await;
             }
             child.wait_with_output().await

@@ -1,5 +1,5 @@
-//! `greenlight-race [RACES]`: two computers at one staging machine, a thousand times. Prints a table of races and
-//! violations, and ends with 1 when there is one.
+//! `greenlight-race [RACES]`: two computers race for one host a thousand times. It prints a table
+//! of races and violations, and exits with 1 after a violation.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::{collections::BTreeMap, process::ExitCode, time::Instant};
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // A race waits more than it works.
+    // A race waits more than it computes.
     let at_once = 5 * std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let came: Vec<(Kind, Option<String>)> = runtime.block_on(
         stream::iter(first..first.saturating_add(races))

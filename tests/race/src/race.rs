@@ -1,4 +1,4 @@
-//! One race, from two computers that both want to migrate to one migration that ran.
+//! One race: two computers try to migrate, and one migration runs.
 
 use std::{
     sync::Arc,
@@ -17,33 +17,31 @@ use crate::{
     scene::Scene,
 };
 
-/// Virtual seconds per second.
 const SPEED: u32 = 20;
 /// Longest time of a race.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two presses of the same person.
+/// Time between two presses of one person.
 const PAUSE: Duration = Duration::from_millis(15);
 
-/// What the two do.
+/// Actions of the two computers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Both take the environment at once; who did not get it presses the button all the same.
+    /// Both acquire the lock at the same time. The loser still presses the button.
     BothTake,
-    /// The other one takes over while the holder presses the button.
+    /// The other computer takes the lock over while the owner presses the button.
     TakenWhilePressed,
-    /// They take it from each other, and both press, until the migration has run.
+    /// Both take the lock from each other and press, until the migration has run.
     ToAndFro,
 }
 
 impl Kind {
-    /// Every one.
     pub const ALL: [Self; 3] = [Self::BothTake, Self::TakenWhilePressed, Self::ToAndFro];
 }
 
-/// Plays a race, on a machine with the verbs of one that was asked before.
+/// Plays a race. The host gets its verbs from `asked`.
 ///
 /// # Errors
-/// What did not hold.
+/// When a check fails.
 pub async fn play(scene: &Scene, asked: &Machine, kind: Kind, seed: u64) -> Result<()> {
     let machine = Machine::new(&scene.world.host.dumps)?.with_verbs_of(asked)?;
     let world = Arc::new(Mutex::new(scene.world.clone()));
@@ -63,10 +61,10 @@ pub async fn play(scene: &Scene, asked: &Machine, kind: Kind, seed: u64) -> Resu
     held.with_context(|| format!("{kind:?}, seed {seed}, {} starts: {told:?}", machine.starts()))
 }
 
-/// A machine that an app has asked before, so that the job verbs lie on it.
+/// A host on which an app has installed the job verbs.
 ///
 /// # Errors
-/// When it cannot be made or asked.
+/// When the host cannot be created or asked.
 pub async fn asked_machine(scene: &Scene) -> Result<Machine> {
     let machine = Machine::new(&scene.world.host.dumps)?;
     let world = Arc::new(Mutex::new(scene.world.clone()));
@@ -95,7 +93,7 @@ async fn run(machine: &Machine, ann: &Computer, bob: &Computer, kind: Kind, seed
             let taken = async {
                 tokio::time::sleep(Duration::from_millis(rng.u64(..600))).await;
                 other.take(Some(&refusal)).await?;
-                // From here on it is theirs: they follow what began, or begin it.
+                // The other computer now follows the started migration, or starts it.
                 press_on(machine, other).await
             };
             let (_holder, taken) = join(press_until(machine, holder), taken).await;
@@ -109,7 +107,7 @@ async fn run(machine: &Machine, ann: &Computer, bob: &Computer, kind: Kind, seed
     until_over(machine, &[ann, bob]).await
 }
 
-/// Both take the environment: who got it, who did not, and what that one was told.
+/// Both acquire the lock. Returns the owner, the loser and the loser's refusal.
 async fn both_take<'a>(
     ann: &'a Computer,
     bob: &'a Computer,
@@ -129,11 +127,11 @@ async fn both_take<'a>(
     Ok((holder, other, refusal))
 }
 
-/// Presses until the attempt is under way, whatever is refused at first for a moment.
+/// Presses until the attempt runs. Refusals may be temporary.
 async fn press_on(machine: &Machine, computer: &Computer) -> Result<()> {
     let mut refused = None;
     for _ in 0..400 {
-        // Once the job of the one who held it before runs, or ran, nothing is left to press.
+        // After a start by the previous owner no press is possible.
         if !may_press(computer.migration()) || machine.starts() > 0 {
             return Ok(());
         }
@@ -147,7 +145,7 @@ async fn press_on(machine: &Machine, computer: &Computer) -> Result<()> {
     bail!("the button never worked: {refused:?}")
 }
 
-/// Presses for as long as nothing has begun, and takes a refusal for what it is.
+/// Presses until a migration begins, and ignores refusals.
 async fn press_until(machine: &Machine, computer: &Computer) {
     let begun = Instant::now();
     while machine.starts() == 0 && begun.elapsed() < PATIENCE / 4 {
@@ -176,7 +174,7 @@ fn may_press(status: Status) -> bool {
     matches!(status, Status::AwaitingOperator | Status::Failed)
 }
 
-/// Waits until the migration has run and neither app is in the middle of an attempt.
+/// Waits until the migration has run and neither app is within an attempt.
 async fn until_over(machine: &Machine, computers: &[&Computer]) -> Result<()> {
     let begun = Instant::now();
     loop {

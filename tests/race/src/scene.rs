@@ -1,4 +1,4 @@
-//! A release up to the moment when its migration waits for its button, played once in memory. Every race begins there.
+//! A release up to the offered migration, played once in memory. Every race begins there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,16 +13,15 @@ use parking_lot::Mutex;
 
 use crate::machine::{BACKUPS, STORE};
 
-/// Where a race begins.
+/// The starting point of a race.
 #[derive(Clone)]
 pub struct Scene {
-    /// The record so far.
+    /// The journal so far.
     pub events: Vec<Event>,
-    /// Production.
     pub world: World,
     /// The app's copy of the repository.
     pub clone: Objects,
-    /// Now, in ms since 1970.
+    /// Now, in milliseconds since 1970.
     pub now_ms: i64,
 }
 
@@ -30,7 +29,7 @@ impl Scene {
     /// Plays the release.
     ///
     /// # Errors
-    /// When it does not get there.
+    /// When the migration is never offered.
     pub fn play() -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
         runtime.block_on(async { tokio::time::timeout(Duration::from_secs(86_400), play()).await? })
@@ -39,7 +38,7 @@ impl Scene {
 
 async fn play() -> Result<Scene> {
     let mut profile = simulated_profile()?;
-    // At home on the race's machine.
+    // Relative to the home folder of the race's host.
     "migrate".clone_into(&mut profile.migration.directory);
     "sh ./run.sh".clone_into(&mut profile.migration.command);
     profile.migration.environment.clear();
@@ -53,7 +52,7 @@ async fn play() -> Result<Scene> {
         scripted.press_when_offered(step).await?;
     }
     scripted.offered(StepId::RunMigration).await?;
-    // The races are about the button: its question is answered before.
+    // The races test the button, so the question is answered before.
     read(&scripted.release, &scripted.by, StepId::RunMigration).await?;
     let (now_ms, run, world) = (scripted.pace.now_ms(), scripted.view().id, scripted.world().clone());
     let (clone, journal) = (scripted.clone_of_app(), scripted.journal.clone());
@@ -64,7 +63,7 @@ async fn play() -> Result<Scene> {
     Ok(Scene { events, world, clone, now_ms })
 }
 
-/// The same event, with the machine of the races as its staging machine.
+/// The same event with the id of the race's host.
 fn at_machine(mut event: Event, machine: &str) -> Event {
     if let EventBody::Run(RunEvent::DeployStarted { staging, .. })
     | EventBody::Run(RunEvent::LockAcquiring { staging, .. }) = &mut event.body

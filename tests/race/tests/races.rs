@@ -7,7 +7,7 @@ use greenlight_race::{
 };
 
 #[test]
-fn two_computers_at_one_machine_migrate_once_and_the_other_one_is_told_who_holds_it() {
+fn two_computers_migrate_once_and_the_loser_learns_the_owner() {
     let scene = Scene::play().expect("a release up to its migration");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let asked = runtime.block_on(asked_machine(&scene)).expect("a machine with the verbs");
