@@ -1,18 +1,18 @@
-//! Many releases on all cores, with the same report as on one.
+//! Plays releases on all cores. The report is the same as on one core.
 
 use std::ops::Range;
 
 use anyhow::Result;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-/// Outcomes that are held at most before they are handed over.
+/// Largest number of results between two calls of `each`.
 const HELD_MAX: u64 = 1_000;
 
-/// Plays every number once, on all cores, and hands the outcomes over in the order of the numbers, so that the first
-/// broken rule is the same on any machine.
+/// Plays each seed once on all cores and passes the results on in the order of the seeds. The first
+/// broken rule is therefore the same on every machine.
 ///
 /// # Errors
-/// One of the errors of `play`; no outcome of the thousand numbers around it is handed over.
+/// The first error of `play`. No result of the same thousand seeds is passed on.
 pub fn in_order<T: Send>(
     mut seeds: Range<u64>,
     play: impl Fn(u64) -> Result<T> + Sync,
@@ -32,11 +32,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_come_in_the_order_of_the_numbers_whichever_is_ready_first() {
+    fn results_keep_the_order_of_the_seeds() {
         let (mut got, expected) = (Vec::new(), (7..2_507).collect::<Vec<u64>>());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("four threads");
         let play = |seed: u64| {
-            // Every other one takes longer.
+            // Every second seed takes longer.
             let turns = (seed % 2) * 2_000;
             Ok(seed + (0..turns).map(std::hint::black_box).filter(|turn| *turn == turns).count() as u64)
         };
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_that_cannot_be_played_ends_the_batch() {
+    fn an_error_of_one_release_ends_the_batch() {
         let mut got = Vec::new();
         let play = |seed| if seed == 1_500 { anyhow::bail!("seed {seed}") } else { Ok(seed) };
         let error = in_order(0..9_000, play, |seed| got.push(seed)).expect_err("it could not be played");

@@ -1,19 +1,19 @@
-//! Who reads what happened.
+//! Interface between a play and the checker.
 
 use greenlight_checker::Checker;
 use serde_json::Value;
 
 pub use greenlight_checker::Violation;
 
-/// Reads what happened, in order, and says what must not have.
+/// Reads the events, requests and views of a release in order, and collects broken rules.
 pub trait Judge: Send {
-    /// An event became durable.
+    /// An event is on disk.
     fn event(&mut self, event: &Value);
-    /// The World wrote something down.
+    /// The world recorded an entry.
     fn request(&mut self, entry: &Value);
-    /// The screen shows this.
+    /// The screen shows a view.
     fn shown(&mut self, shown: &Value);
-    /// The release is over.
+    /// The release has ended.
     fn end(&mut self, end: &Value);
     /// Broken rules so far.
     fn violations(&self) -> Vec<Violation>;

@@ -1,7 +1,8 @@
-//! Releases by the thousand: the whole engine on virtual time against the World in process. Calls are lost, delayed and
-//! cut off, the app ends anywhere, people press anything; an independent checker reads what really happened.
+//! Plays releases on virtual time: the whole engine against the simulator in process. Calls are
+//! lost, delayed and cut off, the app ends at any point, and the operator errs.
 //!
-//! One number gives one release, to the last byte. Nothing here decides what is right: that is the checker's work.
+//! One seed gives exactly one release. The checker decides about right and wrong; this crate does
+//! not.
 
 pub mod batch;
 pub mod judge;

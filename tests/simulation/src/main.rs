@@ -1,6 +1,7 @@
-//! `simulate SEEDS [FROM]`: plays releases, says what came of them, and ends with 1 when a rule was broken or a release
-//! that was played twice differed. With one seed it prints everything that happened. Plays on every core, or on as many
-//! as `RAYON_NUM_THREADS` says; what it reports does not depend on how many.
+//! `simulate SEEDS [FROM]`: plays releases and prints a report. It exits with 1 after a broken
+//! rule, or when a repeated release differs. One seed prints the whole release.
+//!
+//! `RAYON_NUM_THREADS` limits the cores and does not change the report.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::{
@@ -21,10 +22,10 @@ use greenlight_simulation::{
 };
 use greenlight_types::Profile;
 
-/// One release in so many is played twice.
+/// One of this many releases is played twice.
 const TWICE: u64 = 100;
 
-/// A release is thousands of short-lived texts; the system's allocator took a third of the time.
+/// A release allocates thousands of short texts. The system's allocator took a third of the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -36,7 +37,7 @@ fn play(profile: &Arc<Profile>, seed: u64, keep: Keep) -> anyhow::Result<Played>
     play::play(profile, &Scenario::of(seed), reader(), keep)
 }
 
-/// Whether a release is another one when it is played again; asked of one in [`TWICE`].
+/// Whether a repeated release differs. Only one of [`TWICE`] is repeated.
 fn differs(profile: &Arc<Profile>, seed: u64) -> anyhow::Result<bool> {
     Ok(seed.is_multiple_of(TWICE)
         && play(profile, seed, Keep::Trace)?.tape.trace != play(profile, seed, Keep::Trace)?.tape.trace)

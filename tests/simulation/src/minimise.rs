@@ -1,14 +1,14 @@
-//! Makes a found fault small: leaves out what it does not need.
+//! Reduces a failing scenario to the faults that it needs.
 
 use std::sync::Arc;
 
 use crate::{judge::Judge, play, scenario::Scenario, tape::Keep};
 
-/// Plays at most, for one scenario.
+/// Largest number of plays per scenario.
 const PLAYS_MAX: u32 = 2_000;
 
-/// The shortest list of faults, found by leaving out halves, then quarters, then single ones, that still breaks the
-/// same rule. `judge` makes a fresh reader.
+/// Returns a short list of faults that still breaks the same rule. It removes halves, then
+/// quarters, then single faults. `judge` creates a fresh checker.
 ///
 /// # Errors
 /// When a release cannot be played.

@@ -1,5 +1,5 @@
-//! The person at the app: presses what is enabled, answers what is asked, sometimes dawdles, sometimes errs, and at times
-//! presses anything at all.
+//! The operator of a simulated release: presses enabled buttons, answers questions, dawdles, errs
+//! and sometimes presses any button.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,25 +15,24 @@ use greenlight_types::{
 
 use crate::{scenario::Person, tape::Tape, wire::VirtualClock};
 
-/// Acts of one start of the app.
+/// Largest number of acts in one process of the app.
 const ACTS_MAX: u32 = 600;
-/// Looks at a step in doubt before the person decides.
+/// Observations of a doubt before the operator decides.
 const LOOKS_BEFORE_DECIDING: u32 = 6;
-/// Waits without any change after which nothing will come by itself any more.
+/// Pauses without a change after which the release makes no progress.
 const STILL_MAX: u32 = 24;
 
-/// How a sitting ended.
+/// End of a session of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sitting {
     /// The run has a result.
     Ended,
-    /// The run goes on, and waits for somebody: nothing comes by itself.
+    /// The run continues but makes no progress.
     Idle,
-    /// The engine does not answer any more: the app has to be opened again.
+    /// The engine is closed, and the app must be opened again.
     Closed,
 }
 
-/// A person.
 pub struct Operator<'a> {
     pub release: &'a Release,
     pub clock: VirtualClock,
@@ -41,21 +40,21 @@ pub struct Operator<'a> {
     pub person: &'a Person,
     pub by: Actor,
     pub rng: Rng,
-    /// Fingerprint of the staging machine, as the person was told it.
+    /// Fingerprint of the host, as the operator learned it.
     pub fingerprint: String,
-    /// Looks at a step in doubt so far.
+    /// Observations of doubts since the last decision.
     pub looks: u32,
-    /// The last plan that was shown, and the token that was given for it.
+    /// Step, hash and token of the last plan.
     pub last: Option<(StepId, String, Option<String>)>,
 }
 
 impl Operator<'_> {
-    /// Sits at the app until the run has ended or nothing comes by itself any more.
+    /// Acts until the run has ended or makes no progress.
     pub async fn sit(mut self) -> Sitting {
         let mut still = 0;
         let mut seq = 0;
         for _ in 0..ACTS_MAX {
-            // Shared, not copied: a run is looked at hundreds of times.
+            // The view is shared, because a run is read hundreds of times.
             let view = Arc::clone(&self.release.watch().borrow());
             self.tape.shown(&view);
             if view.state == RunState::Ended {
@@ -79,10 +78,10 @@ impl Operator<'_> {
         Sitting::Idle
     }
 
-    /// Waits for a change, or for a while.
+    /// Waits for a change or for a random time.
     async fn pause(&mut self, still: u32) {
         let longest = self.person.dawdles_s.max(1);
-        // The longer nothing happens, the longer the person is away.
+        // Without changes the operator stays away longer each time.
         let wait = Duration::from_millis(self.rng.u64(200..=longest * 1_000) + u64::from(still) * 4_000);
         let mut changes = self.release.watch();
         changes.mark_unchanged();
@@ -97,7 +96,7 @@ impl Operator<'_> {
         self.release.act(self.by.clone(), act).await
     }
 
-    /// What a careful person does now.
+    /// The act of a careful operator.
     async fn sensible(&mut self, view: &RunView, still: u32) -> Result<(), Failure> {
         match view.state {
             RunState::Draft => {
@@ -134,7 +133,7 @@ impl Operator<'_> {
         }
     }
 
-    /// Speaks with whoever holds the environment, and takes it back, or waits.
+    /// Takes the lock back from its owner after a talk, or waits.
     async fn take_back(&mut self, failure: &Failure) -> Result<(), Failure> {
         if self.rng.bool() {
             return Ok(());
@@ -172,7 +171,7 @@ impl Operator<'_> {
             next.filter(|step| step.status() == Status::AwaitingOperator && !busy).map(|step| step.definition.id);
         if waiting == Some(StepId::RunMigration) {
             match self.rng.u8(..100) {
-                // Somebody did not trust the backup, or ran the migration at another computer.
+                // A person distrusts the backup, or ran the migration on another computer.
                 0..3 => return self.press(StepId::BackUp).await,
                 3..5 => {
                     let note = "A developer ran it by hand".to_owned();
@@ -188,7 +187,7 @@ impl Operator<'_> {
         }
     }
 
-    /// Nothing has moved for long: the person ends the run where that is allowed.
+    /// Ends the run after a long time without a change, where that is allowed.
     async fn give_up(&mut self, view: &RunView) -> Result<(), Failure> {
         let note = "Nothing goes on".to_owned();
         let result = if view.steps.iter().all(|step| step.status().is_done()) {
@@ -199,7 +198,7 @@ impl Operator<'_> {
         self.act(Act::End { result, note }).await.map(drop)
     }
 
-    /// Reads the plan, answers its question, confirms, presses.
+    /// Reads the plan, answers its questions, confirms and starts the step.
     async fn press(&mut self, step: StepId) -> Result<(), Failure> {
         let mut plan = self.release.plan(step).await?;
         for _ in 0..4 {
@@ -228,7 +227,6 @@ impl Operator<'_> {
         self.last = Some((step, plan_hash.clone(), token.clone()));
         let pressed = self.act(Act::Run { step, plan_hash: plan_hash.clone(), token: token.clone() }).await;
         if self.rng.u8(..10) == 0 {
-            // A double click.
             let _refused = self.act(Act::Run { step, plan_hash, token }).await;
         }
         match pressed {
@@ -237,7 +235,7 @@ impl Operator<'_> {
         }
     }
 
-    /// A step in doubt: asks the world, and after a while looks for herself.
+    /// Observes a step in doubt, and later decides about it.
     async fn look_at(&mut self, step: &StepView) -> Result<(), Failure> {
         self.looks += 1;
         let id = step.definition.id;
@@ -246,7 +244,7 @@ impl Operator<'_> {
         }
         self.looks = 0;
         let errs = self.rng.u8(..100) < self.person.errs;
-        // Without evidence the person can only guess; a careful one stops here instead.
+        // Without evidence any answer is a guess. A careful operator gives none.
         if !errs {
             return Ok(());
         }
@@ -256,7 +254,8 @@ impl Operator<'_> {
             .map(drop)
     }
 
-    /// Answers the next open check, or ends a release with a failed one; whether anything was done.
+    /// Answers the next open check, or ends a release with a failed check. Returns whether it
+    /// acted.
     async fn check_site(&mut self, view: &RunView) -> Result<bool, Failure> {
         let open =
             view.profile.site.checks.iter().find(|check| view.checks.iter().all(|known| known.check != check.id));
@@ -279,7 +278,7 @@ impl Operator<'_> {
         Ok(false)
     }
 
-    /// Any button at all, with old and wrong values too. A refusal is what is hoped for.
+    /// Presses any button, also with old and wrong values. The engine should refuse.
     async fn anything(&mut self, view: &RunView) -> Result<(), Failure> {
         let Some(chosen) = self.rng.choice(&view.steps) else { return Ok(()) };
         let (step, attempt) = (chosen.definition.id, chosen.attempt);
@@ -306,7 +305,7 @@ impl Operator<'_> {
     }
 }
 
-/// The order to take over from the holder that a refusal names; none when nobody holds it.
+/// The takeover from the owner that a refusal names, or `None` without an owner.
 fn over(failure: &Failure) -> Option<TakeOver> {
     let from = RunId(failure.params.get("run")?.clone());
     Some(TakeOver { from, reason: "we spoke on the phone".to_owned() })

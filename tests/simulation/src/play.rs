@@ -1,4 +1,4 @@
-//! One release, from its draft to its end, over as many starts of the app as it takes.
+//! Plays one release from its draft to its end, over several processes of the app.
 
 use std::{
     collections::BTreeMap,
@@ -43,27 +43,27 @@ use crate::{
     wire::{Faults, SimulatedWire, VirtualClock, version_file},
 };
 
-/// When every release begins: 2026-11-23, 09:00 UTC.
+/// Start of every release: 2026-11-23, 09:00 UTC.
 pub const START_MS: i64 = 1_795_424_400_000;
-/// Starts of the app, at most.
+/// Largest number of app processes.
 const STARTS_MAX: u32 = 60;
-/// Idle sittings after which the release is left as it is.
+/// Number of idle sessions after which the play ends.
 const IDLE_MAX: u32 = 3;
 
-/// What came of a release.
+/// Result of a release.
 #[derive(Clone, Debug)]
 pub struct Played {
-    /// Its number.
+    /// Seed of the scenario.
     pub seed: u64,
-    /// The result, or the state in which it was left.
+    /// Result of the run, or its last state.
     pub ending: String,
-    /// Faults that happened.
+    /// Number of faults per kind.
     pub fired: BTreeMap<Kind, u32>,
-    /// Starts of the app.
+    /// Number of app processes.
     pub starts: u32,
-    /// Virtual ms that passed.
+    /// Virtual time of the release in milliseconds.
     pub lasted_ms: i64,
-    /// What the tape tells.
+    /// Result of the tape.
     pub tape: TapeResult,
 }
 
@@ -75,7 +75,7 @@ impl Played {
     }
 }
 
-/// What stays when the app ends.
+/// State that survives the end of the app.
 struct Stage {
     scenario: Scenario,
     profile: Arc<Profile>,
@@ -104,10 +104,10 @@ pub fn simulated_profile() -> Result<Profile, Failure> {
     Ok(profile)
 }
 
-/// Plays a release with the profile of [`simulated_profile`].
+/// Plays a release with a profile such as [`simulated_profile`].
 ///
 /// # Errors
-/// When the runtime cannot be made; never because of what happens in the release.
+/// When the runtime cannot be created. A failure within the release is no error.
 pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Played> {
     let stage = Stage::set(profile, scenario, judge, keep)?;
     let (mut now_ms, mut starts, mut idle) = (START_MS, 0, 0);
@@ -127,7 +127,7 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
             Some(Sitting::Idle) => idle += 1,
             Some(Sitting::Closed) | None => {}
         }
-        // The lid is closed for a moment, or for a night.
+        // The app stays closed for a moment or for some hours.
         let mut rng = stage.rng.lock();
         now_ms += if rng.u8(..8) == 0 { rng.i64(60_000..20_000_000) } else { rng.i64(1_000..120_000) };
     }
@@ -156,7 +156,7 @@ impl Stage {
         })
     }
 
-    /// One start of the app, until it ends or the person leaves. Returns when that was.
+    /// Runs one process until the app ends or the operator leaves. Returns the time of that end.
     async fn session(&self, process: u32, now_ms: i64, run: &mut Option<RunId>) -> (Option<Sitting>, i64) {
         let clock = VirtualClock::at(now_ms);
         let wire = Arc::new(SimulatedWire {
@@ -194,7 +194,7 @@ impl Stage {
             github_login: None,
             aws_identity: None,
         };
-        // A draft whose answer was lost stands in the journal all the same.
+        // A draft may be in the journal although its answer was lost.
         if run.is_none() {
             *run = self.journal.runs().await.unwrap_or_default().pop();
         }
@@ -213,7 +213,7 @@ impl Stage {
         .ports();
         let release = match Release::open(parts, ports, &id, by.clone()).await {
             Ok(release) => release,
-            // It had ended, and the app did not live to show it.
+            // The run ended in an earlier process that did not live to show it.
             Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Sitting::Ended,
             Err(_) => return Sitting::Closed,
         };
@@ -266,18 +266,18 @@ impl Stage {
     }
 }
 
-/// The first words of a note.
+/// The first characters of a note.
 fn cut(note: &str) -> String {
     note.chars().take(60).collect()
 }
 
-/// The steps that are not done, with their states.
+/// Started steps that are not done, with their states.
 fn open_steps(view: &RunView) -> String {
     let open = view.steps.iter().filter(|step| !step.status().is_done() && step.status() != Status::NotStarted);
     open.map(|step| format!("{} {:?}", step.definition.id.name(), step.status())).collect::<Vec<_>>().join(", ")
 }
 
-/// Production as a scenario sets it up.
+/// Creates the world of a scenario.
 fn world(scenario: &Scenario) -> World {
     let setting = &scenario.setting;
     let mut remote = git::Remote::seeded(RELEASED, "v2.1.0", START_MS);
@@ -321,7 +321,7 @@ fn world(scenario: &Scenario) -> World {
     world
 }
 
-/// Ids in order, so that the same release has the same ones.
+/// Sequential ids, so that a repeated release has the same ids.
 #[derive(Default)]
 struct Counter(AtomicU64);
 
@@ -332,7 +332,7 @@ impl Ids for Counter {
     }
 }
 
-/// The journal of a computer whose app may end before or after a write.
+/// A journal whose app may end before or after an append.
 struct SimulatedJournal {
     inner: Arc<MemoryJournal>,
     wire: Arc<SimulatedWire>,

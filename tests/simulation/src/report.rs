@@ -1,5 +1,4 @@
-//! What came of many releases: how they ended, what went wrong in them, which transitions their steps took and which
-//! never, and which rules were broken.
+//! Report over many releases: results, faults, transitions of steps and broken rules.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,10 +7,10 @@ use greenlight_types::{ErrorCode, Failure, How, PlanInputs, Status, StepEvent, S
 
 use crate::{judge::Violation, play::Played};
 
-/// Broken rules that are printed.
+/// Largest number of broken rules in the report.
 const PRINTED: usize = 20;
 
-/// Transitions that the state machine allows and no release takes today, each with its reason.
+/// Legal transitions that no release takes yet, with reasons.
 const NEVER: [(&str, &str); 15] = [
     ("AwaitingOperator stepSkipped", "no command skips a step yet"),
     ("Failed stepSkipped", "no command skips a step yet"),
@@ -33,7 +32,7 @@ const NEVER: [(&str, &str); 15] = [
     ),
 ];
 
-/// The sum of all releases.
+/// Sums over all releases.
 #[derive(Default)]
 pub struct Report {
     releases: u64,
@@ -62,13 +61,13 @@ impl Report {
         }
     }
 
-    /// The first broken rule, and the number of its release.
+    /// The first broken rule, with the seed of its release.
     #[must_use]
     pub fn first_broken(&self) -> Option<&(u64, Violation)> {
         self.broken.first()
     }
 
-    /// Transitions that are legal and were not taken.
+    /// Legal transitions that no release took.
     fn never(&self) -> impl Iterator<Item = String> {
         legal().into_iter().filter(|one| !self.transitions.contains_key(one))
     }
@@ -106,7 +105,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Every transition that the state machine of a step allows: status before, and event.
+/// Every legal transition of a step: state before, and event.
 fn legal() -> Vec<String> {
     let step = StepId::BackUp;
     let (attempt, note) = (1, String::new());
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_transition_that_is_said_never_to_be_taken_is_a_legal_one() {
+    fn every_excused_transition_is_legal() {
         let legal = legal();
         for (name, _) in NEVER {
             assert!(legal.iter().any(|one| one == name), "{name}");

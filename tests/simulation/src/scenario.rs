@@ -1,7 +1,7 @@
-//! What one simulated release is made of: how production is set up, what goes wrong and when, who sits at the app.
+//! A scenario: the setup of production, the faults with their times, and the operator.
 //!
-//! A scenario is data. A number makes one; a shorter list of faults is one too, so a found fault can be made small and
-//! kept.
+//! A scenario is data, made from a seed or read from a file. A smaller list of faults is a scenario
+//! too, so a failing one can be reduced and kept.
 
 use fastrand::Rng;
 use greenlight_rehearsal::world::{
@@ -13,35 +13,35 @@ use serde::{Deserialize, Serialize};
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 
-/// One release.
+/// Scenario of one release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// The number that made it; it also leads the person's choices.
+    /// Seed of the scenario and of the operator's choices.
     pub seed: u64,
-    /// How production is set up.
+    /// Rules of the world.
     pub rules: Rules,
-    /// How the machine and the repository are set up.
+    /// Setup of host and repository.
     pub setting: Setting,
-    /// How the person behaves.
+    /// Behaviour of the operator.
     pub person: Person,
-    /// What goes wrong.
+    /// Faults of the release.
     pub faults: Vec<Fault>,
 }
 
-/// How the machine and the repository are set up.
+/// Setup of host and repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
-    /// How many backups go wrong before one goes well.
+    /// Number of failing backups before a good one.
     pub bad_backups: u32,
-    /// Exit code of those; with 0 they leave an empty file (TRAP-M1).
+    /// Exit code of failing backups. With 0 they leave an empty file (TRAP-M1).
     pub backup_exit: i32,
     /// Exit code of the migration.
     pub migration_exit: i32,
-    /// Seconds of a backup.
+    /// Duration of a backup in seconds.
     pub backup_s: i64,
-    /// Seconds of a migration.
+    /// Duration of a migration in seconds.
     pub migration_s: i64,
     /// Whether the branch was merged before.
     pub is_merged: bool,
@@ -49,92 +49,91 @@ pub struct Setting {
     pub has_conflict: bool,
     /// Whether the version was set before.
     pub is_set: bool,
-    /// Whether the main branch takes no push.
+    /// Whether the main branch refuses pushes.
     pub is_protected: bool,
-    /// Whether a newer revision was saved that nobody uses (TRAP-T7).
+    /// Whether a newer revision exists that the service does not run (TRAP-T7).
     pub has_unused_revision: bool,
-    /// Whether the registry has an image of that name already (TRAP-T5).
+    /// Whether the registry already has an image with this tag (TRAP-T5).
     pub has_image: bool,
-    /// Whether the tag stands at another commit.
+    /// Whether the git tag exists at another commit.
     pub has_tag_elsewhere: bool,
-    /// Whether the database can be asked for its version.
+    /// Whether the database can report its version.
     #[serde(default)]
     pub can_ask_database: bool,
-    /// Whether the migration leaves the database as it was, however it ends.
+    /// Whether the migration leaves the database unchanged.
     #[serde(default)]
     pub migrates_nothing: bool,
-    /// Whether a restart of the machine loses the gate of a job that has begun. No number makes such a machine: the checker
-    /// is tried with it.
+    /// Whether a restart of the host loses the start latch of a started job. No seed sets this; it
+    /// tests the checker.
     #[serde(default)]
     pub forgets_gates: bool,
-    /// Whether scripts on the machine end when the app does; the checker is tried with that too.
+    /// Whether scripts on the host end with the app. No seed sets this; it tests the checker.
     #[serde(default)]
     pub hangs_up: bool,
-    /// Backups that go well before those that go wrong.
+    /// Number of good backups before the failing ones.
     #[serde(default)]
     pub good_backups: u32,
-    /// Whether every backup is written over the one before.
+    /// Whether every backup overwrites the one before.
     #[serde(default)]
     pub has_one_backup_name: bool,
-    /// Proofs of a backup that never come to their end, from the first.
+    /// Number of backup proofs, from the first, that never return.
     #[serde(default)]
     pub lost_proofs: u32,
 }
 
-/// How the person behaves.
+/// Behaviour of the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
-    /// Of a hundred acts, how many are anything at all.
+    /// Percentage of acts that press any button.
     pub mischief: u8,
-    /// Seconds until an enabled button is pressed, at most.
+    /// Longest time before a press, in seconds.
     pub dawdles_s: u64,
-    /// Of a hundred looks of the person at something in doubt, how many are wrong.
+    /// Percentage of wrong decisions about a doubt.
     pub errs: u8,
-    /// Of a hundred checks of the site, how many do not pass.
+    /// Percentage of site checks that do not pass.
     pub fails_checks: u8,
 }
 
-/// One thing that goes wrong.
+/// A fault and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// When.
     pub at: At,
-    /// What.
+    /// Kind of the fault.
     pub kind: Kind,
 }
 
-/// When something goes wrong.
+/// Time of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum At {
     /// At the n-th call of any port, from 0.
     Call(u32),
-    /// At the n-th call that changes something outside.
+    /// At the n-th changing call, from 0.
     Changing(u32),
-    /// At the n-th write of the journal.
+    /// At the n-th append to the journal, from 0.
     Write(u32),
-    /// So many ms after the beginning.
+    /// At this time after the start, in milliseconds.
     Time(i64),
 }
 
-/// What goes wrong.
+/// Kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// The call never arrives.
     Unreached,
-    /// The service asks to slow down.
+    /// The service throttles the call.
     Throttled,
-    /// The effect is there, the answer is lost.
+    /// The call has its effect, and the answer is lost.
     Lost,
-    /// The call takes its time.
+    /// The call takes long.
     Late,
     /// The app ends before the call.
     EndsBefore,
-    /// The app ends after its effect.
+    /// The app ends after the call's effect.
     EndsAfter,
-    /// The staging machine is restarted.
+    /// The host restarts.
     Reboot,
-    /// The staging machine cannot be reached for a while.
+    /// The host is unreachable for a while.
     Unreachable,
     /// A colleague pushes to the main branch.
     ColleaguePushes,
@@ -144,29 +143,29 @@ pub enum Kind {
     ColleagueSaves,
     /// A colleague sets the service to the newest revision.
     ColleagueDeploys,
-    /// GitHub's token ends, for a while.
+    /// GitHub's token is invalid for a while.
     TokenEnds,
-    /// Nobody answers, and an order for the staging machine arrives much later.
+    /// The call gets no answer, and a request to the host arrives much later.
     Delayed,
-    /// This computer sleeps: time passes, and no timer does.
+    /// The computer sleeps: time passes, but no timer does.
     Sleeps,
-    /// Another operator takes the environment, from whoever holds it.
+    /// Another operator takes over the environment lock.
     OtherTakes,
-    /// The other operator gives it back.
+    /// The other operator releases the lock.
     OtherLeaves,
-    /// The staging machine is replaced by a copy that knows of no job.
+    /// A copy without any job replaces the host.
     Replaced,
 }
 
-/// Calls of a release of which one is chosen: most have more.
+/// Range of call numbers for faults. Most releases make more calls.
 const CALLS: u32 = 360;
-/// Changing calls of a release.
+/// Range of changing call numbers for faults.
 const CHANGES: u32 = 12;
-/// Writes of the journal.
+/// Range of append numbers for faults.
 const WRITES: u32 = 60;
 
 impl Scenario {
-    /// The release of a number.
+    /// The scenario of a seed.
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -179,7 +178,7 @@ impl Scenario {
             fails_checks: if rng.u8(..8) == 0 { 40 } else { 0 },
         };
         let faults = faults(&mut rng, &rules);
-        // Last, so that a number stays the release that it was before these were there.
+        // Later additions draw last, so that older seeds keep their scenarios.
         setting.has_one_backup_name = one_in(&mut rng, 3);
         if setting.bad_backups > 0 && rng.bool() {
             setting.good_backups = 1;
@@ -262,7 +261,7 @@ fn setting(rng: &mut Rng) -> Setting {
 
 fn faults(rng: &mut Rng, rules: &Rules) -> Vec<Fault> {
     let mut faults = Vec::new();
-    // Some releases are calm, so that every ending is reached; the others make up for it.
+    // Some releases are calm, so that every ending is reached. Others have more faults.
     let storm = match rng.u8(..10) {
         0 => 0,
         1..=2 => 1,

@@ -1,5 +1,5 @@
-//! One release in memory, played by hand: who presses what, what production does and what is lost on the way stands in the
-//! test, one line after another. Time is virtual and passes only while everybody waits.
+//! One release in memory that a test plays line by line: presses, changes of production and faults.
+//! Time is virtual and passes only while every task waits.
 
 use std::{
     sync::{
@@ -35,16 +35,15 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::play::START_MS;
 
-/// What is released.
 pub const VERSION: &str = "2.1.0";
-/// Looks at the run until its next button comes.
+/// Largest number of reads before a step is offered.
 const LOOKS_MAX: u32 = 20_000;
-/// Between two of them.
+/// Time between two reads.
 const LOOK: Duration = Duration::from_millis(500);
-/// Longest wait for something of the run.
+/// Longest wait for a condition of the run.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// Time that passes as fast as it is told to.
+/// A clock with a fixed speed.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     base_ms: i64,
@@ -53,13 +52,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Begins at a time; has to be made inside the runtime.
+    /// Starts at a time. It must be called inside the runtime.
     #[must_use]
     pub fn at(base_ms: i64, speed: u32) -> Self {
         Self { base_ms, since: tokio::time::Instant::now(), speed }
     }
 
-    /// Now, in ms since 1970.
+    /// Now, in milliseconds since 1970.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         let passed = self.since.elapsed().saturating_mul(self.speed).as_millis();
@@ -78,21 +77,21 @@ impl Clock for Pace {
     }
 }
 
-/// Every call arrives, except those that the script said something else of.
+/// A wire without faults, except for calls that the test names.
 pub struct Hand {
-    /// Production's clock; none for a production that stands still at that time.
+    /// Production's clock, or the fixed time of production.
     clock: Result<Pace, i64>,
     fates: Mutex<Vec<(&'static str, Fate)>>,
 }
 
 impl Hand {
-    /// For a production that lives by this clock, or stands still at a time in ms since 1970.
+    /// Creates a wire. The clock is a [`Pace`], or a fixed time in milliseconds since 1970.
     #[must_use]
     pub fn new(clock: Result<Pace, i64>) -> Self {
         Self { clock, fates: Mutex::default() }
     }
 
-    /// What happens to the next call of this name that is not spoken for.
+    /// Sets the fate of the next call with this name. Several fates queue up.
     pub fn next(&self, name: &'static str, fate: Fate) {
         self.fates.lock().push((name, fate));
     }
@@ -119,7 +118,7 @@ impl Wire for Hand {
     fn passed(&self, _world: &mut World) {}
 }
 
-/// Nobody looks.
+/// A screen without a reader.
 pub struct Dark;
 
 impl Screen for Dark {
@@ -148,7 +147,7 @@ pub fn person(name: &str, computer: &str) -> Actor {
     }
 }
 
-/// A production on the evening before the release, without anybody else in it.
+/// Production on the evening before the release, without colleagues.
 #[must_use]
 pub fn quiet_world(rules: Rules) -> World {
     World::in_process(git::Remote::seeded(RELEASED, "v2.1.0", START_MS), Rules { chatters: false, ..rules }, START_MS)
@@ -156,24 +155,24 @@ pub fn quiet_world(rules: Rules) -> World {
 
 /// One computer with its release.
 pub struct Scripted {
-    /// Who sits there.
+    /// Person and computer.
     pub by: Actor,
-    /// Its clock.
+    /// Clock of the computer.
     pub pace: Pace,
-    /// What is between it and production.
+    /// Wire between the computer and production.
     pub wire: Arc<Hand>,
-    /// Its record.
+    /// Journal of the computer.
     pub journal: Arc<MemoryJournal>,
-    /// The output that it keeps.
+    /// Spool of the computer.
     pub spool: Arc<MemorySpool>,
-    /// The release.
     pub release: Release,
     world: Arc<Mutex<World>>,
     clone: Arc<Mutex<Objects>>,
 }
 
 impl Scripted {
-    /// A draft on a computer with an empty record; has to be made inside a runtime whose time is paused.
+    /// Drafts a run on a computer with an empty journal. It must be called inside a runtime with
+    /// paused time.
     ///
     /// # Errors
     /// When the draft is refused.
@@ -195,7 +194,7 @@ impl Scripted {
         Ok(Self { by, pace, wire, journal, spool, release, world, clone })
     }
 
-    /// Production, while nothing else happens in it.
+    /// The world. The lock stops every other change.
     pub fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.world)
     }
@@ -206,7 +205,7 @@ impl Scripted {
         self.clone.lock().clone()
     }
 
-    /// The run as it is.
+    /// The present view of the run.
     #[must_use]
     pub fn view(&self) -> RunView {
         self.release.view()
@@ -218,13 +217,13 @@ impl Scripted {
         fold::step(&self.release.view(), step).map_or(Status::NotStarted, |step| step.status())
     }
 
-    /// Why the newest attempt of a step failed.
+    /// Failure of the newest attempt of a step.
     #[must_use]
     pub fn failure(&self, step: StepId) -> Option<Failure> {
         fold::step(&self.release.view(), step).and_then(|step| step.failure().cloned())
     }
 
-    /// Does something, as the person.
+    /// Performs an act of the person.
     ///
     /// # Errors
     /// The refusal.
@@ -232,10 +231,10 @@ impl Scripted {
         self.release.act(self.by.clone(), act).await
     }
 
-    /// All of Prepare, or what is left of it.
+    /// Plays Prepare to its end.
     ///
     /// # Errors
-    /// When it does not come to its end.
+    /// When Prepare does not end.
     pub async fn prepare(&self) -> Result<()> {
         self.act(Act::StartPrepare { statement: format!("Testing of {VERSION} is finished") }).await?;
         for step in StepId::ALL.into_iter().take(6) {
@@ -244,7 +243,7 @@ impl Scripted {
         self.until(|view| view.state == RunState::Prepared).await
     }
 
-    /// Starts Deploy with the machine of today, and accepts what differs.
+    /// Starts Deploy on the present host, and accepts all differences.
     ///
     /// # Errors
     /// The refusal.
@@ -263,16 +262,16 @@ impl Scripted {
         self.act(Act::StartDeploy(request)).await.map(drop)
     }
 
-    /// Presses the button of a step as soon as it is offered.
+    /// Starts a step when it is offered.
     ///
     /// # Errors
-    /// When it is not, or is refused.
+    /// When the step is not offered, or the start is refused.
     pub async fn press_when_offered(&self, step: StepId) -> Result<()> {
         self.offered(step).await?;
         Ok(press(&self.release, &self.by, step).await?)
     }
 
-    /// Waits until a step waits for its button.
+    /// Waits until a step is offered.
     ///
     /// # Errors
     /// When a changing step fails before.
@@ -292,10 +291,10 @@ impl Scripted {
         bail!("{step:?} was not offered: {:?}", self.status(step))
     }
 
-    /// Waits for something of the run.
+    /// Waits for a condition of the run.
     ///
     /// # Errors
-    /// When it does not come.
+    /// When the condition never becomes true.
     pub async fn until(&self, is_so: impl Fn(&RunView) -> bool) -> Result<()> {
         let mut view = self.release.watch();
         let waited = tokio::time::timeout(LONGEST, view.wait_for(|view| is_so(view)));
@@ -303,10 +302,10 @@ impl Scripted {
         Ok(())
     }
 
-    /// Waits until a step is in this state.
+    /// Waits until a step has this state.
     ///
     /// # Errors
-    /// When it does not come to it.
+    /// When the step never has this state.
     pub async fn until_is(&self, step: StepId, status: Status) -> Result<()> {
         let is_so = |view: &RunView| fold::step(view, step).is_some_and(|step| step.status() == status);
         self.until(is_so)
@@ -323,7 +322,7 @@ fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock()
 }
 
-/// The plan of a step whose questions a person has answered, each with its first choice.
+/// Answers the questions of a step with their first choices, and returns the last plan.
 ///
 /// # Errors
 /// The refusal.
@@ -339,7 +338,7 @@ pub async fn read(release: &Release, by: &Actor, step: StepId) -> Result<StepPla
     Ok(plan)
 }
 
-/// Presses the button of a step as a person does: plan, question, confirmation, start.
+/// Starts a step as a person does: plan, question, confirmation, start.
 ///
 /// # Errors
 /// The refusal.
@@ -348,7 +347,7 @@ pub async fn press(release: &Release, by: &Actor, step: StepId) -> Result<(), Fa
     start(release, by, plan).await
 }
 
-/// Confirms a plan as it was read, where that is needed, and starts it.
+/// Confirms a plan if that is required, and starts it.
 ///
 /// # Errors
 /// The refusal.

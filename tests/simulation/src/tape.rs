@@ -1,5 +1,5 @@
-//! Everything that happened in one release, in its true order: it goes to the judge, and into one number that two plays
-//! of the same release must share.
+//! Everything that happens in one release, in its true order. The tape feeds the judge and makes a
+//! hash that two plays of the same release share.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,18 +14,16 @@ use serde_json::{Value, json};
 
 use crate::judge::{Judge, Violation};
 
-/// What is kept of a release besides what the judge finds.
+/// Detail of a tape, beside the violations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Counts only.
     Counts,
-    /// The number that two plays of the same release share.
+    /// Counts and the hash.
     Trace,
-    /// Every line of the tape, and its number.
+    /// Counts, the hash and every line.
     Lines,
 }
 
-/// The tape.
 pub struct Tape {
     inner: Mutex<Inner>,
 }
@@ -37,7 +35,7 @@ struct Inner {
     events: u32,
     statuses: BTreeMap<String, Status>,
     transitions: BTreeSet<String>,
-    /// The whole tape, when somebody wants to read it.
+    /// The lines with [`Keep::Lines`].
     lines: Option<Vec<String>>,
     last_shown: u32,
 }
@@ -62,7 +60,7 @@ impl Tape {
         self.inner.lock()
     }
 
-    /// A call of the app was decided upon.
+    /// Records the fate of a call.
     pub fn called(&self, name: &'static str, fate: Fate) {
         let mut inner = self.inner();
         if inner.keep == Keep::Counts {
@@ -76,7 +74,7 @@ impl Tape {
         }
     }
 
-    /// An event is on disk.
+    /// Records a durable event.
     pub fn event(&self, event: &Event) {
         let mut inner = self.inner();
         inner.events += 1;
@@ -94,7 +92,7 @@ impl Tape {
         inner.note("event", &told);
     }
 
-    /// Takes what the World wrote down.
+    /// Moves the new entries of the world's record to the tape.
     pub fn requests(&self, world: &mut World) {
         let entries = world.record.take();
         if entries.is_empty() {
@@ -108,7 +106,7 @@ impl Tape {
         }
     }
 
-    /// The screen shows a run.
+    /// Records a view on the screen.
     pub fn shown(&self, view: &RunView) {
         let mut inner = self.inner();
         if inner.last_shown == view.seq {
@@ -130,14 +128,14 @@ impl Tape {
         inner.note("shown", &told);
     }
 
-    /// The release is over.
+    /// Records the end of the release.
     pub fn end(&self, end: &Value) {
         let mut inner = self.inner();
         inner.judge.end(end);
         inner.note("end", end);
     }
 
-    /// What was found and counted.
+    /// Returns the violations and counts.
     pub fn result(&self) -> TapeResult {
         let mut inner = self.inner();
         TapeResult {
@@ -150,18 +148,17 @@ impl Tape {
     }
 }
 
-/// What a tape tells.
+/// Result of a tape.
 #[derive(Clone, Debug)]
 pub struct TapeResult {
-    /// Broken rules.
     pub violations: Vec<Violation>,
-    /// The same for the same release.
+    /// Hash, which is equal for equal releases.
     pub trace: u64,
-    /// Events of the journal.
+    /// Number of events in the journal.
     pub events: u32,
-    /// Transitions that steps took: status before, and event.
+    /// Transitions of steps: state before, and event.
     pub transitions: BTreeSet<String>,
-    /// The tape itself, when it was kept.
+    /// The lines with [`Keep::Lines`].
     pub lines: Vec<String>,
 }
 

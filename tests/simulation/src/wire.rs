@@ -1,4 +1,4 @@
-//! Between the app and the World: virtual time, and the faults of a scenario at their calls.
+//! The wire between app and world: virtual time, and the faults of a scenario at their calls.
 
 use std::{
     collections::BTreeMap,
@@ -29,28 +29,28 @@ use crate::{
     tape::Tape,
 };
 
-/// How long a lasting trouble lasts, in ms.
+/// Duration of a lasting fault in milliseconds.
 const LASTS_MS: std::ops::Range<i64> = 5_000..90_000;
-/// How long this computer sleeps, in ms.
+/// Length of the computer's sleep in milliseconds.
 const SLEEPS_MS: std::ops::Range<i64> = 20_000..9 * 3_600_000;
-/// How long an order is under way whose connection was given up, in ms.
+/// Delay of a request after its connection was given up, in milliseconds.
 const DELAYED_MS: std::ops::Range<u64> = 2_000..3_000_000;
 /// Run of the other operator.
 const OTHER_RUN: &str = "01900000-0000-7000-8000-0000000b0b00";
-/// How long a late call takes, in ms.
+/// Duration of a late call in milliseconds.
 const LATE_MS: std::ops::Range<u64> = 500..30_000;
 
-/// Virtual time: what the runtime's paused clock has passed, on top of where the last start of the app ended.
+/// Virtual time: the end of the last process, plus the time of the runtime's paused clock.
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
     base_ms: i64,
     since: tokio::time::Instant,
-    /// How long this computer has slept meanwhile, in ms: the clock on the wall goes on, and no timer does.
+    /// Time that the computer slept, in milliseconds. The clock advances, but no timer does.
     slept_ms: Arc<AtomicI64>,
 }
 
 impl VirtualClock {
-    /// Begins at a time; has to be made inside the runtime.
+    /// Starts at a time. It must be called inside the runtime.
     pub fn at(base_ms: i64) -> Self {
         Self { base_ms, since: tokio::time::Instant::now(), slept_ms: Arc::default() }
     }
@@ -59,7 +59,7 @@ impl VirtualClock {
         self.slept_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
-    /// Now, in ms since 1970.
+    /// Now, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         let passed = tokio::time::Instant::now().duration_since(self.since).as_millis();
         self.base_ms + self.slept_ms.load(Ordering::Relaxed) + i64::try_from(passed).unwrap_or(i64::MAX)
@@ -77,29 +77,29 @@ impl Clock for VirtualClock {
     }
 }
 
-/// The faults of a release that are still to come; they stay when the app ends.
+/// The pending faults of a release. They survive the end of the app.
 #[derive(Debug)]
 pub struct Faults {
     by_call: BTreeMap<u32, Kind>,
     by_change: BTreeMap<u32, Kind>,
     by_write: BTreeMap<u32, Kind>,
     by_time: Vec<(i64, Kind)>,
-    /// Troubles that last, until when.
+    /// End of each lasting fault.
     unreachable_until: i64,
     token_until: i64,
-    /// Counted so far.
+    /// Counters so far.
     calls: u32,
     changes: u32,
     writes: u32,
-    /// What happened, for the report.
+    /// Number of faults per kind.
     pub fired: BTreeMap<Kind, u32>,
-    /// When the last one happened.
+    /// Time of the last fault.
     pub last_ms: i64,
     rng: Rng,
 }
 
 impl Faults {
-    /// All faults of a release that begins then.
+    /// Creates the faults of a release that starts at `start_ms`.
     pub fn new(faults: &[Fault], start_ms: i64, seed: u64) -> Self {
         let mut all = Self {
             by_call: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl Faults {
         self.last_ms = now_ms;
     }
 
-    /// The fate of a call.
+    /// Returns the fate of a call.
     fn of(&mut self, call: Call, now_ms: i64) -> Fate {
         let by_call = self.by_call.remove(&self.calls);
         self.calls += 1;
@@ -168,7 +168,7 @@ impl Faults {
         fate
     }
 
-    /// What happens to a write of the journal: `Some(true)` when the app ends after it.
+    /// Returns the fate of an append: `Some(true)` ends the app after it, `Some(false)` before it.
     fn of_write(&mut self, now_ms: i64) -> Option<bool> {
         let kind = self.by_write.remove(&self.writes);
         self.writes += 1;
@@ -177,7 +177,7 @@ impl Faults {
         Some(kind == Kind::EndsAfter)
     }
 
-    /// Brings what happens by time upon the World; how long this computer sleeps now, in ms.
+    /// Applies the timed faults. Returns how long the computer sleeps now, in milliseconds.
     fn live(&mut self, world: &mut World, now_ms: i64) -> i64 {
         let mut slept_ms = 0;
         while let Some((_, kind)) = self.by_time.pop_if(|(at, _)| *at <= now_ms) {
@@ -230,7 +230,7 @@ impl Faults {
     }
 }
 
-/// Another operator at another computer, who takes over from whoever holds the environment.
+/// Another operator at another computer takes the lock over from its owner.
 fn other_takes(world: &mut World) {
     let from = world.host.holder.as_ref().map(|holder| holder.run.0.clone());
     let other = Holder {
@@ -255,12 +255,12 @@ fn colleague_pushes(world: &mut World, now_ms: i64) {
     }
 }
 
-/// The version file as a colleague writes it.
+/// Path and text of the version file.
 pub fn version_file(value: &str) -> (String, String) {
     (VERSION_FILE.to_owned(), format!("name=rally\nversion={value}\n"))
 }
 
-/// One start of the app, and everything between it and the World.
+/// The wire of one app process.
 pub struct SimulatedWire {
     pub clock: VirtualClock,
     pub world: Arc<Mutex<World>>,
@@ -271,12 +271,12 @@ pub struct SimulatedWire {
 }
 
 impl SimulatedWire {
-    /// What happens to a write of the journal.
+    /// Returns the fate of an append.
     pub fn write_fate(&self) -> Option<bool> {
         self.faults.lock().of_write(self.clock.now_ms())
     }
 
-    /// Whether the app ended: nothing may leave it any more.
+    /// Whether the app has ended. Then it sends nothing more.
     pub fn is_over(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
     }
@@ -301,7 +301,7 @@ impl Wire for SimulatedWire {
             slept_ms
         };
         self.clock.oversleep(slept_ms);
-        // No connection outlives a sleep.
+        // A sleep ends every connection.
         let fate = if slept_ms > 0 && call.is_remote { Fate::Lost } else { faults.of(call, now_ms) };
         self.tape.called(call.name, fate);
         fate

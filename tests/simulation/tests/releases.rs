@@ -1,4 +1,4 @@
-//! Releases in memory, a few in every test run; thousands by `make simulate`.
+//! A few releases in memory for every test run. `make simulate` plays thousands.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -19,7 +19,7 @@ fn play(seed: u64, keep: Keep) -> Played {
 }
 
 #[test]
-fn the_same_number_gives_the_same_release_to_the_last_byte() {
+fn one_seed_gives_the_same_release_twice() {
     for seed in 0..10 {
         let (one, other) = (play(seed, Keep::Lines).tape, play(seed, Keep::Lines).tape);
         assert_eq!(one.lines, other.lines, "seed {seed}");
@@ -28,7 +28,7 @@ fn the_same_number_gives_the_same_release_to_the_last_byte() {
 }
 
 #[test]
-fn releases_end_in_more_than_one_way_and_break_no_rule_that_is_read() {
+fn releases_end_differently_and_break_no_rule() {
     let played: Vec<Played> = (0..60).map(|seed| play(seed, Keep::Counts)).collect();
     for one in &played {
         assert!(one.tape.violations.is_empty(), "seed {}: {:?}", one.seed, one.tape.violations);
@@ -39,7 +39,7 @@ fn releases_end_in_more_than_one_way_and_break_no_rule_that_is_read() {
 }
 
 #[test]
-fn settings_based_on_a_newer_revision_than_runs_are_no_difference_at_deploy() {
+fn an_unused_newer_revision_is_no_difference_at_deploy() {
     let profile = Arc::new(play::simulated_profile().expect("the built-in profile"));
     let mut deployed = 0;
     for seed in 0..12 {
@@ -57,7 +57,7 @@ fn settings_based_on_a_newer_revision_than_runs_are_no_difference_at_deploy() {
 }
 
 #[test]
-fn a_backup_whose_proof_never_comes_to_its_end_holds_no_release_for_ever() {
+fn a_backup_proof_without_end_blocks_no_release() {
     let profile = Arc::new(play::simulated_profile().expect("the built-in profile"));
     let mut unproved = 0;
     for seed in 0..12 {
@@ -73,7 +73,7 @@ fn a_backup_whose_proof_never_comes_to_its_end_holds_no_release_for_ever() {
     assert!(unproved > 4, "most of them reach their backup");
 }
 
-/// Finds fault with every restart of the staging machine.
+/// A judge that objects to every restart of the host.
 #[derive(Default)]
 struct NoReboots(Vec<Violation>);
 
@@ -92,7 +92,7 @@ impl Judge for NoReboots {
 }
 
 #[test]
-fn a_found_fault_is_made_small_to_what_it_needs() {
+fn a_failing_scenario_is_reduced_to_one_fault() {
     let mut scenario = Scenario::of(4);
     let reboot = Fault { at: At::Time(1_000), kind: Kind::Reboot };
     scenario.faults.insert(scenario.faults.len() / 2, reboot);
@@ -101,7 +101,7 @@ fn a_found_fault_is_made_small_to_what_it_needs() {
     assert!(smallest.faults.len() == 1 && smallest.faults[0].kind == Kind::Reboot, "{:?}", smallest.faults);
 }
 
-/// Plays releases on a machine that is not as it should be, until a rule is seen broken.
+/// Plays releases with a defective host until a rule is broken.
 fn breaks(rule: &str, spoil: impl Fn(&mut Scenario)) -> bool {
     let profile = Arc::new(play::simulated_profile().expect("the built-in profile"));
     (0..200).any(|seed| {
@@ -115,7 +115,7 @@ fn breaks(rule: &str, spoil: impl Fn(&mut Scenario)) -> bool {
 }
 
 #[test]
-fn a_machine_whose_gates_are_not_on_disk_before_a_script_begins_is_seen_at_a_restart() {
+fn the_checker_detects_start_latches_lost_at_a_restart() {
     assert!(breaks("INV-D3", |scenario| {
         scenario.setting.forgets_gates = true;
         scenario.faults.extend((0..40).map(|n| Fault { at: At::Time(n * 30_000), kind: Kind::Reboot }));
@@ -123,6 +123,6 @@ fn a_machine_whose_gates_are_not_on_disk_before_a_script_begins_is_seen_at_a_res
 }
 
 #[test]
-fn a_machine_whose_scripts_end_with_the_app_is_seen_when_the_lid_is_closed() {
+fn the_checker_detects_scripts_that_end_with_the_app() {
     assert!(breaks("INV-D6", |scenario| scenario.setting.hangs_up = true));
 }

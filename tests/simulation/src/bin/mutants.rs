@@ -1,6 +1,6 @@
-//! `mutants SEEDS [NAME]`: switches on one seeded defect of the engine at a time and plays releases until the
-//! independent checker finds it. Prints the number of the release that showed it, and ends with 1 when a defect went
-//! unseen.
+//! `mutants SEEDS [NAME]`: enables one seeded defect of the engine at a time and plays releases
+//! until the checker finds it. It prints the seed of that release, and exits with 1 after an
+//! undetected defect.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::{process::ExitCode, sync::Arc};
@@ -10,11 +10,11 @@ use greenlight_engine::mutant::{self, Mutant};
 use greenlight_simulation::{play, scenario::Scenario, tape::Keep};
 use greenlight_types::Profile;
 
-/// A release is thousands of short-lived texts; the system's allocator took a third of the time.
+/// A release allocates thousands of short texts. The system's allocator took a third of the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The first release that shows the defect, and the rules that it broke there.
+/// The first release that reveals the defect, and its broken rules.
 fn find(profile: &Arc<Profile>, defect: Mutant, seeds: u64) -> anyhow::Result<Option<(u64, Vec<Violation>)>> {
     for seed in 0..seeds {
         mutant::set(Some(defect));
