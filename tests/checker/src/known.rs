@@ -36,7 +36,6 @@ pub struct Known {
     pub called_not_done: BTreeSet<String>,
     /// Jobs that the journal plans to revoke.
     pub closing: BTreeSet<String>,
-    /// Id of the run.
     pub run: String,
     /// Machine id from the journal's `deployStarted` event.
     pub machine: Option<String>,

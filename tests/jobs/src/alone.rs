@@ -90,7 +90,8 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// Launches a job many times at once, between status requests. One seed in three also revokes it.
+/// Launches a job many times at once, between status requests. About one seed in three also
+/// revokes it.
 ///
 /// # Errors
 /// When the job starts twice, or an answer is wrong.
@@ -153,7 +154,7 @@ pub fn orphaned(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// A job that ran during a restart has no result, and its state says so. On a copy of the machine
+/// A job that ran during a restart has no result, and its state says so. On a copy of the host
 /// the state is `moved`.
 ///
 /// # Errors

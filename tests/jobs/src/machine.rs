@@ -372,7 +372,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Kills every process, as a restart of the machine does.
+    /// Kills every process, as a restart of the host does.
     pub fn kill_all(&self) {
         for pid in self.living() {
             // Kill by id. A process that has ended needs no kill.

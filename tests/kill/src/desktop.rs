@@ -234,7 +234,7 @@ fn ensure_nothing_twice(world: &Path) -> Result<()> {
     }
     let state: Value = serde_json::from_slice(&fs_err::read(world.join("world.json"))?)?;
     ensure!(state["schema"] == "2.1.0.0", "the database is {}", state["schema"]);
-    // Two images and two revisions, one of them old, and one build.
+    // An old image and ours, an old revision and ours, and one build.
     for (what, expected) in [("builds", 1), ("images", 2), ("definitions", 2)] {
         let count = state[what].as_array().map(Vec::len);
         ensure!(count == Some(expected), "{what}: {count:?}");
