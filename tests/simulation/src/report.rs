@@ -109,22 +109,7 @@ impl fmt::Display for Report {
 fn legal() -> Vec<String> {
     let step = StepId::BackUp;
     let (attempt, note) = (1, String::new());
-    let plan = StepPlan {
-        step,
-        hash: String::new(),
-        lede: String::new(),
-        button: String::new(),
-        changes: Vec::new(),
-        gates: Vec::new(),
-        question: None,
-        notices: Vec::new(),
-        already: None,
-        follows: false,
-        irreversible: false,
-        way_back: WayBack::NothingToUndo,
-        by_hand: greenlight_types::ByHand { lines: Vec::new(), page: None },
-        inputs: PlanInputs::CheckSite,
-    };
+    let plan = StepPlan::new(step, WayBack::NothingToUndo, PlanInputs::CheckSite);
     let failure = Failure::new(ErrorCode::Internal, "");
     let evidence = Vec::new();
     let said = |how| StepEvent::Succeeded { step, attempt, how, evidence: Vec::new() };

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, PlanInputs, Role, RunView, Seen,
-    StepId, StepPlan, Timestamp, WayBack,
+    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, PlanInputs, Role, RunView, Seen, StepId,
+    StepPlan, Timestamp, WayBack,
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -286,20 +286,9 @@ impl PlanDraft {
     pub fn new(step: &dyn Step, run: &RunView, inputs: PlanInputs, button: &str, lede: impl Into<String>) -> Self {
         Self {
             plan: StepPlan {
-                step: step.id(),
-                hash: String::new(),
                 lede: lede.into(),
                 button: button.to_owned(),
-                changes: Vec::new(),
-                gates: Vec::new(),
-                question: None,
-                notices: Vec::new(),
-                already: None,
-                follows: false,
-                irreversible: false,
-                way_back: step.roll_back(run),
-                by_hand: ByHand { lines: Vec::new(), page: None },
-                inputs,
+                ..StepPlan::new(step.id(), step.roll_back(run), inputs)
             },
         }
     }

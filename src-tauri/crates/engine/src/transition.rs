@@ -74,7 +74,7 @@ fn name(event: &StepEvent) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{ByHand, ErrorCode, Failure, PlanInputs, StepPlan, WayBack};
+    use greenlight_types::{ErrorCode, Failure, PlanInputs, StepPlan, WayBack};
 
     use super::*;
 
@@ -91,22 +91,7 @@ mod tests {
     ];
 
     fn started(step: StepId) -> StepEvent {
-        let plan = StepPlan {
-            step,
-            hash: String::new(),
-            lede: String::new(),
-            button: String::new(),
-            changes: Vec::new(),
-            gates: Vec::new(),
-            question: None,
-            notices: Vec::new(),
-            already: None,
-            follows: false,
-            irreversible: false,
-            way_back: WayBack::NothingToUndo,
-            by_hand: ByHand { lines: Vec::new(), page: None },
-            inputs: PlanInputs::CheckSite,
-        };
+        let plan = StepPlan::new(step, WayBack::NothingToUndo, PlanInputs::CheckSite);
         StepEvent::Started { step, attempt: 1, plan: Box::new(plan) }
     }
 

@@ -72,38 +72,20 @@ impl TryFrom<StoredPlan> for StepPlan {
     type Error = InputError;
 
     fn try_from(stored: StoredPlan) -> Result<Self, InputError> {
-        let StoredPlan {
-            step,
-            hash,
-            lede,
-            button,
-            changes,
-            gates,
-            question,
-            notices,
-            already,
-            follows,
-            irreversible,
-            way_back,
-            by_hand,
-            inputs,
-        } = stored;
-        let inputs = PlanInputs::read(step, &inputs)?;
+        let inputs = PlanInputs::read(stored.step, &stored.inputs)?;
         Ok(Self {
-            step,
-            hash,
-            lede,
-            button,
-            changes,
-            gates,
-            question,
-            notices,
-            already,
-            follows,
-            irreversible,
-            way_back,
-            by_hand,
-            inputs,
+            hash: stored.hash,
+            lede: stored.lede,
+            button: stored.button,
+            changes: stored.changes,
+            gates: stored.gates,
+            question: stored.question,
+            notices: stored.notices,
+            already: stored.already,
+            follows: stored.follows,
+            irreversible: stored.irreversible,
+            by_hand: stored.by_hand,
+            ..Self::new(stored.step, stored.way_back, inputs)
         })
     }
 }
@@ -115,6 +97,27 @@ impl<'de> Deserialize<'de> for StepPlan {
 }
 
 impl StepPlan {
+    /// A plan that changes nothing yet: no words, no precondition, no question. Its hash is empty.
+    #[must_use]
+    pub fn new(step: StepId, way_back: WayBack, inputs: PlanInputs) -> Self {
+        Self {
+            step,
+            hash: String::new(),
+            lede: String::new(),
+            button: String::new(),
+            changes: Vec::new(),
+            gates: Vec::new(),
+            question: None,
+            notices: Vec::new(),
+            already: None,
+            follows: false,
+            irreversible: false,
+            way_back,
+            by_hand: ByHand { lines: Vec::new(), page: None },
+            inputs,
+        }
+    }
+
     /// Whether the button may be enabled.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Situations for the table tests of the acts, cut from the golden run.
 
 use greenlight_types::{
-    Actor, ByHand, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, Gate, PlanInputs, Question,
-    RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState, Timestamp, WayBack,
+    Actor, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, Gate, PlanInputs, Question, RunEvent,
+    RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState, Timestamp, WayBack,
 };
 
 use super::order::{Decision, PlanDesk, Situation};
@@ -127,22 +127,7 @@ pub(crate) fn without_facts(mut view: RunView) -> RunView {
 }
 
 pub(crate) fn plan(step: StepId, hash: &str) -> StepPlan {
-    StepPlan {
-        step,
-        hash: hash.into(),
-        lede: String::new(),
-        button: String::new(),
-        changes: Vec::new(),
-        gates: Vec::new(),
-        question: None,
-        notices: Vec::new(),
-        already: None,
-        follows: false,
-        irreversible: false,
-        way_back: WayBack::NothingToUndo,
-        by_hand: ByHand { lines: Vec::new(), page: None },
-        inputs: PlanInputs::CheckSite,
-    }
+    StepPlan { hash: hash.into(), ..StepPlan::new(step, WayBack::NothingToUndo, PlanInputs::CheckSite) }
 }
 
 pub(crate) fn with_open_precondition(mut plan: StepPlan) -> StepPlan {
