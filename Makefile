@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill test-kill-mutants simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-quick test-long mutants bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill test-kill-mutants simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -28,6 +28,13 @@ test: setup lint test-page ## every test: page, engine, adapters on real peers, 
 
 test-quick: test-page ## engine, types and page only; needs no peer
 	$(CARGO) test -p greenlight-types -p greenlight-engine
+
+test-long: test-jobs test-ssh test-journal test-race test-kill mutants ## every long form, one after another; about an hour and a half
+	$(MAKE) simulate SEEDS=100000
+
+mutants: simulate-mutants test-adapter-mutants test-kill-mutants ## every seeded defect, each of which has to be found
+
+bench: bench-engine bench-fronts bench-memory ## every benchmark
 
 test-page: ui/node_modules/.package-lock.json ## the page by itself
 	cd ui && npm test
