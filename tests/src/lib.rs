@@ -1,3 +1,3 @@
-//! What the tests share: real peers, fixtures and drivers.
+//! Code that several test suites share: real peers, fixtures and drivers.
 
 pub mod support;

@@ -1,6 +1,7 @@
-//! `adapter_mutants`: switches on one seeded defect of the adapters at a time. Each has to be found by the tests of that
-//! adapter against the real protocols, and most of them, beside that, by the adapters against the pretend production
-//! (`make test-fronts`). Prints the first test of each that found it, and ends with 1 when a defect went unseen.
+//! `adapter_mutants`: switches on one seeded defect of the adapters at a time. The tests of that
+//! adapter against the real protocols have to find each defect. The adapters against the simulator
+//! (`make test-fronts`) have to find most of them too. Prints the first test that found each
+//! defect. Ends with 1 when a defect is not found.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::process::{Command, ExitCode};
@@ -8,10 +9,11 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use greenlight_adapters::mutant::Mutant;
 
-/// The adapters against the pretend production, a part of `make test-fronts`.
+/// The adapters against the simulator, a part of `make test-fronts`.
 const FRONTS: &str = "fronts_own";
-/// Defects that those have to find at least. They cannot find three: GitHub's front leaves out other commits by itself,
-/// the pretend service has too few servers for a second page, and nothing sleeps there.
+/// Fewest defects that `FRONTS` has to find. It cannot find three: GitHub's front leaves out other
+/// commits, the simulated service has too few servers for a second page, and no computer sleeps
+/// there.
 const FRONTS_MIN: usize = 11;
 
 /// The tests of the adapter that has the defect.
@@ -28,7 +30,7 @@ fn tests_of(defect: Mutant) -> &'static str {
     }
 }
 
-/// The first test that fails, if one does.
+/// The first failed test, if any.
 fn failed(test: &str, defect: Option<Mutant>) -> Result<Option<String>> {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.args(["test", "--package", "greenlight-tests", "--features", "mutants", "--test", test]);
@@ -43,7 +45,7 @@ fn failed(test: &str, defect: Option<Mutant>) -> Result<Option<String>> {
     if output.status.success() {
         return Ok(None);
     }
-    // Without a failed test it did not even run.
+    // Without a failed test, the program did not run.
     first.map(Some).with_context(|| format!("{test} did not run:\n{}", String::from_utf8_lossy(&output.stderr)))
 }
 

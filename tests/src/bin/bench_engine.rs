@@ -1,10 +1,11 @@
-//! `bench_engine [RELEASES]`: what engine, journal and a look at a job cost by themselves. Ends with an error when a median is
-//! above its limit.
+//! `bench_engine [RELEASES]`: the cost of the engine, the journal and one poll of a job. Ends with
+//! an error when a median exceeds its limit.
 //!
-//! A release is played on virtual time over the pretend production in process, where every answer is there at once: what
-//! is left is the time of the engine (and of that production). Its events are then appended one by one to a journal on the
-//! disk of this folder, each durable before the next; the app often writes several at once, so this is the upper end. A
-//! bare write with fsync to the same disk is measured beside it, because disks differ more than programs.
+//! A release runs on virtual time over the simulator in process, where every answer is immediate.
+//! The measured time is that of the engine and the simulator. Its events are then appended one by
+//! one to a journal on the disk of this folder, each durable before the next. The app often appends
+//! several at once, so this is an upper bound. A bare write with fsync to the same disk is measured
+//! too, because disks differ more than programs.
 #![expect(clippy::print_stdout, reason = "a command says what it measured")]
 
 use std::{
@@ -34,9 +35,10 @@ use serde_json::Value;
 const APPEND_MAX: f64 = 5.0;
 /// Longest median of a release in engine and journal together, in ms.
 const RELEASE_MAX: f64 = 500.0;
-/// A look at a job may cost so many times a command that does nothing; two round trips would cost at least twice as much.
+/// Highest cost of a poll of a job, as a multiple of a command that does nothing. Two round trips
+/// would cost at least twice as much.
 const STATUS_MAX: f64 = 1.9;
-/// Bytes of the bare write: about an event.
+/// Content of the bare write: about the size of an event.
 const PAGE: [u8; 4_096] = [0; 4_096];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -68,13 +70,13 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// A folder beside this program: what is usually the temporary folder may lie in memory.
+/// A folder beside this program. The usual temporary folder may be in memory.
 fn folder() -> Result<tempfile::TempDir> {
     let here = std::env::current_exe()?;
     Ok(tempfile::tempdir_in(here.parent().context("this program lies nowhere")?)?)
 }
 
-/// Judges nothing, so that only the engine is timed.
+/// A judge that does nothing, so that only the engine is timed.
 struct NoJudge;
 
 impl Judge for NoJudge {
@@ -91,7 +93,8 @@ fn say(what: &str, took: &Took) {
     println!("{what:<52} {:>8.2} ms {:>8.2} ms", took.median(), took.slowest_of_a_hundred());
 }
 
-/// Plays the first release that ends as released with no fault and a person who does not dawdle; gives its events.
+/// Plays the first release that ends as released, without faults and with an operator who does not
+/// delay. Returns its events.
 fn engine(releases: usize) -> Result<(Took, Vec<Event>)> {
     let profile = Arc::new(simulated_profile()?);
     let scenario = (0..100).map(calm).find(|scenario| {
@@ -127,7 +130,7 @@ fn calm(seed: u64) -> Scenario {
     scenario
 }
 
-/// Times of single appends, and of all of a release, each release in a new file.
+/// Durations of single appends, and of all appends of a release. Each release has a new file.
 async fn journal(events: &[Event], releases: usize) -> Result<(Took, Took)> {
     let folder = folder()?;
     let (mut appends, mut wholes) = (Vec::new(), Vec::with_capacity(releases));
@@ -162,7 +165,8 @@ fn taker() -> Taker {
     Taker { person: text(), computer: text(), version: text(), reason: String::new() }
 }
 
-/// A command that does nothing, and the state of a job that ended, over the app's own client.
+/// Durations of a command that does nothing and of the status of an ended job, over the app's own
+/// client.
 async fn status(looks: usize) -> Result<(Took, Took)> {
     let served = Served::start(60).await?;
     let file = served.handle().file();

@@ -1,5 +1,6 @@
-//! `bench_fronts [CALLS]`: how long a call of the app takes at each front of the pretend production, over loopback. The
-//! AWS calls are signed and checked and go through the app's own clients, so their own cost is in the figures too.
+//! `bench_fronts [CALLS]`: how long a call of the app takes at each front of the simulator, over
+//! loopback. The AWS calls are signed, verified and made by the app's own clients, so the figures
+//! include that cost.
 #![expect(clippy::print_stdout, reason = "a command says what it measured")]
 
 use std::{sync::Arc, time::Duration};
@@ -17,7 +18,7 @@ use greenlight_tests::support::{
     took::Took,
 };
 
-/// Measures one kind of call; prints its median and the slowest of a hundred.
+/// Measures one kind of call. Prints its median and its 99th percentile.
 async fn measure(name: &str, calls: usize, call: impl AsyncFnMut() -> Result<()>) -> Result<()> {
     let took = Took::of(calls, call).await.with_context(|| name.to_owned())?;
     println!("{name:<28} {:>8.2} ms {:>8.2} ms", took.median(), took.slowest_of_a_hundred());

@@ -1,8 +1,9 @@
-//! `bench_memory APP OUT`: plays a whole release in the window, as `practise` does, and says how much memory the app takes
-//! before it begins and at most while it goes on: the app's own process, and the web view beside it. What counts is the
-//! proportional share (`Pss` of `/proc/PID/smaps_rollup`), in MiB; the process that serves the pretend production is
-//! none of the app's. The web view draws as it does for a person: without layers on a graphics device, which a driver
-//! otherwise asks for, and which a machine without one keeps in the web view's own memory.
+//! `bench_memory APP OUT`: plays a whole release in the window, as `practise` does, and prints the
+//! memory of the app before the release and at its peak. It counts the app's own process and its
+//! web view, but not the process of the simulator. The unit is the proportional share (`Pss` of
+//! `/proc/PID/smaps_rollup`) in MiB. The web view draws as it does for a person: without layers on
+//! a graphics device. A driver otherwise requests those layers, and a machine without such a device
+//! keeps them in the web view's own memory.
 #![expect(clippy::print_stdout, reason = "a command says what it measured")]
 
 use std::{
@@ -13,17 +14,17 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// Time between two looks.
+/// Pause between two measurements.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Until a new window has drawn its first page and rests.
+/// Time in which a new window draws its first page.
 const SETTLES: Duration = Duration::from_secs(3);
-/// Looks at most: ten minutes.
+/// Most measurements: ten minutes.
 const LOOKS_MAX: u32 = 2_400;
 
-/// What a release may take more than the app before it, in MiB.
+/// Most additional memory during a release, in MiB.
 const MORE_MAX: u64 = 60;
 
-/// One look: the app and its web view, in MiB.
+/// One measurement of the app and its web view, in MiB.
 #[derive(Clone, Copy, Debug, Default)]
 struct Look {
     app: u64,
@@ -77,7 +78,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Adds up all windows of the app and their web views.
+/// The sum over all windows of the app and their web views.
 fn look(app: &Path) -> Look {
     let mut look = Look::default();
     let Ok(processes) = std::fs::read_dir("/proc") else { return look };
@@ -95,7 +96,7 @@ fn look(app: &Path) -> Look {
     look
 }
 
-/// Proportional share of a process, in MiB; 0 when it is gone.
+/// Proportional share of a process, in MiB. It is 0 when the process is gone.
 fn share(process: &Path) -> u64 {
     let text = std::fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));

@@ -1,8 +1,10 @@
-//! `journal_child FILE`: opens a journal, adds to it, reads it, closes it, and does it all again, and says each time what
-//! came of it. `tests/tests/journal_faults.rs` lets calls of this process fail and holds the file against what it said.
+//! `journal_child FILE`: opens a journal, appends to it, reads it, closes it, repeats all of that,
+//! and prints the result of each operation. `tests/tests/journal_faults.rs` makes file calls of
+//! this process fail and compares the file with the printed results.
 //!
-//! Lines: `doing OPERATION` before each, then `appended BATCH FIRST LAST` or `failed BATCH WORDS`, `shown SEQ NOTE` for
-//! each entry that a reading gave, and `failed OPERATION WORDS`. A failure ends nothing: an app is not closed by one.
+//! Lines: `doing OPERATION` before each operation, then `appended BATCH FIRST LAST` or `failed
+//! BATCH WORDS`, `shown SEQ NOTE` for each entry that a read returned, and `failed OPERATION
+//! WORDS`. The process continues after a failure, as the app does.
 #![expect(clippy::print_stdout, reason = "a command says what it did")]
 
 use std::path::Path;
@@ -11,7 +13,8 @@ use greenlight_adapters::journal_sqlite::SqliteJournal;
 use greenlight_engine::journal::Journal as _;
 use greenlight_types::{Actor, EventBody, RunEvent, RunId};
 
-/// Entries of each append, and how much text is in each: within a page of the file, over several pages, and many pages.
+/// The number of entries of each append, and the size of the text in each: within a page of the
+/// file, over several pages, and over many pages.
 const BATCHES: [(u32, usize); 4] = [(1, 10), (3, 700), (2, 9_000), (1, 0)];
 
 #[tokio::main(flavor = "current_thread")]
@@ -43,7 +46,7 @@ async fn open(operation: &str, file: &Path) -> Option<SqliteJournal> {
     SqliteJournal::open(file).await.inspect_err(|failure| println!("failed {operation} {failure}")).ok()
 }
 
-/// Gives the number of the newest entry, as far as it can be known.
+/// Returns the number of the newest entry, as far as the process knows it.
 async fn append(journal: &SqliteJournal, run: &RunId, after: u32, batch: u32, count: u32, padding: usize) -> u32 {
     println!("doing append");
     let by = Actor {
@@ -68,7 +71,7 @@ async fn append(journal: &SqliteJournal, run: &RunId, after: u32, batch: u32, co
     }
 }
 
-/// Reads the run and gives the number of its newest entry.
+/// Reads the run and returns the number of its newest entry.
 async fn show(journal: &SqliteJournal, run: &RunId) -> Option<u32> {
     println!("doing read");
     match journal.events(run, 0).await {

@@ -1,5 +1,6 @@
-//! Plays a whole release in the window on the pretend production, from outside, as a person would: what `make run` does
-//! without a display. Leaves a picture of every screen and the record of the run in a folder.
+//! Plays a whole release in the window on the simulator, from outside, as a person would. This is
+//! `make run` without a display. Leaves a picture of every screen and the audit trail of the run in
+//! a folder.
 //!
 //! `practise APP OUT`. Ends with 0 only if the release ended as released.
 
@@ -14,13 +15,14 @@ use greenlight_tests::support::process::wait_gone;
 use greenlight_tests::support::webdriver::{Display, Driver, WINDOW};
 use greenlight_types::{Phase, StepId};
 
-/// What is released.
+/// The released version.
 const VERSION: &str = "2.1.0";
-/// Virtual seconds per second.
+/// Virtual seconds per real second.
 const SPEED: &str = "60";
-/// Longest wait for one step, in real time; the slowest, the build, takes half a minute at this speed.
+/// Longest wait for one step, in real time. The slowest step, the build, takes half a minute at
+/// this speed.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// Longest time for everything.
+/// Longest duration of the whole program.
 const WHOLE: Duration = Duration::from_secs(420);
 
 #[tokio::main]
@@ -48,7 +50,8 @@ fn say(line: &str) {
     println!("{line}");
 }
 
-/// Removes what an earlier play left here: the app never writes over a record, and old pictures would pass for new ones.
+/// Removes the files of an earlier run. The app never overwrites an audit trail, and old pictures
+/// would look like new ones.
 fn clear(out: &Path) -> Result<()> {
     for entry in fs_err::read_dir(out)? {
         let path = entry?.path();
@@ -66,7 +69,7 @@ async fn play(app: &Path, out: &Path) -> Result<()> {
     let data = tempfile::Builder::new().prefix("greenlight-practice-").tempdir()?;
     let too_long = || anyhow!("it did not end within {} minutes", WHOLE.as_secs() / 60);
     let ended = tokio::time::timeout(WHOLE, play_in(app, out, data.path())).await.unwrap_or_else(|_| Err(too_long()));
-    // The pretend production outlives the window on purpose; here nobody comes back to it.
+    // The simulator outlives the window on purpose. This program does not use it again.
     let stopped = stop_world(&data.path().join("world")).await.context("stop the pretend production");
     ended.and(stopped)
 }
@@ -95,7 +98,7 @@ async fn play_in(app: &Path, out: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is opened, and where pictures go.
+/// The program to open, and the folder for pictures.
 struct Place<'a> {
     app: &'a Path,
     arguments: [&'a str; 4],
@@ -103,7 +106,8 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Opens the window, has a person work at it, and closes it. A picture is kept of where the work stopped short.
+    /// Opens the window, runs `work` in it, and closes it. Keeps a picture of the page when the
+    /// work fails.
     async fn at_window(&self, driver: &Driver, work: impl AsyncFnOnce(&Operator<'_>) -> Result<()>) -> Result<()> {
         let session = driver.open(self.app, &self.arguments).await?;
         session.set_window(WINDOW.0, WINDOW.1).await?;
@@ -118,7 +122,7 @@ impl Place<'_> {
         let app = session.app_pid();
         let closed = session.end().await;
         done.and(closed)?;
-        // Only one window at a time may have the record open.
+        // Only one window at a time may have the data folder open.
         if let Some(app) = app { wait_gone(app, "the window to close").await } else { Ok(()) }
     }
 }
@@ -143,8 +147,9 @@ impl Album<'_> {
     }
 }
 
-/// Whether pictures are taken. Where memory is measured they are not: they would be measured too, and the web view has to
-/// draw as it does for a person (`start_with_steady_webview` of the app), in which way a driver never gets a picture.
+/// Whether pictures are taken. A measurement of memory takes none: they would be measured too. For
+/// it the web view draws as it does for a person (`start_with_steady_webview` of the app), and a
+/// driver never gets a picture in that mode.
 fn takes_pictures() -> bool {
     std::env::var_os("GREENLIGHT_NO_PICTURES").is_none()
 }
@@ -204,7 +209,7 @@ async fn deploy(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The record on disk has to say the same as the window.
+/// Checks that the audit trail on disk matches the window.
 fn judge_record(record: &Path, titles: &[String]) -> Result<()> {
     let text = fs_err::read_to_string(record)?;
     ensure!(text.lines().any(|line| line == "* Result: Released"), "the record does not say Released");
@@ -216,7 +221,7 @@ fn judge_record(record: &Path, titles: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Takes the pictures of one step and does it.
+/// Takes the pictures of one step and performs the step.
 async fn one_step(operator: &Operator<'_>, album: &mut Album<'_>, step: StepId) -> Result<()> {
     say(&format!("{}.", step.name()));
     let is_offered = !is_watching(step) && operator.prepare_step(step).await?;
@@ -237,7 +242,7 @@ async fn one_step(operator: &Operator<'_>, album: &mut Album<'_>, step: StepId) 
         operator.press_step(step, VERSION).await?;
     }
     match step {
-        // Their ends come while later steps go on.
+        // These steps end while later steps run.
         StepId::FollowBuild | StepId::AwaitRollout => return Ok(()),
         StepId::BackUp | StepId::RunMigration => {
             operator.look_at(step).await?;
@@ -266,7 +271,7 @@ async fn one_step(operator: &Operator<'_>, album: &mut Album<'_>, step: StepId) 
     if step == StepId::BackUp { backup_again(operator, album).await } else { Ok(()) }
 }
 
-/// What taking the backup again would do. Nobody does it here.
+/// Takes a picture of the plan for another backup, without starting it.
 async fn backup_again(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
     operator.look_at(StepId::BackUp).await?;
     operator.read("repeat").await?;
@@ -280,7 +285,7 @@ fn is_watching(step: StepId) -> bool {
     matches!(step, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout)
 }
 
-/// The run that waits between Prepare and Deploy, as the system looks in the dark.
+/// Takes a picture of the run between Prepare and Deploy in the dark theme.
 async fn dark_release(operator: &Operator<'_>, album: &Album<'_>) -> Result<()> {
     operator.go_to_release().await?;
     operator.wait_for_state(&["prepared"]).await?;

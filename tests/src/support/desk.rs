@@ -1,4 +1,5 @@
-//! A person's desk before a whole stage: keychain, display, the shipped binary with its own data folder, and the window.
+//! The computer of an operator in front of a `Stage`: keychain, display, and the shipped binary
+//! with its own data folder and window.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,15 +15,15 @@ use super::ssh_host::{Script, USER};
 use super::stage::Stage;
 use super::webdriver::{Display, Driver, Session, WINDOW};
 
-/// The version that is released.
+/// The released version.
 pub const VERSION: &str = "2.1.0";
 
-/// A desk. The window is opened by [`Desk::open`], as often as the test wants.
+/// The computer of an operator. [`Desk::open`] opens the window, as often as the test needs it.
 #[derive(Debug)]
 pub struct Desk {
-    /// The systems.
+    /// The systems of the release.
     pub stage: Stage,
-    /// Opens windows.
+    /// Opens windows of the app.
     pub driver: Driver,
     data: PathBuf,
     app: PathBuf,
@@ -31,7 +32,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Starts everything but the window.
+    /// Starts every system. Opens no window.
     ///
     /// # Errors
     /// When a system is missing or does not start.
@@ -45,10 +46,10 @@ impl Desk {
         Ok(Self { stage, driver, data, app, _keychain: keychain, _display: display })
     }
 
-    /// Opens the app on production, with the profile of the stage.
+    /// Opens the app on production with the profile of the stage.
     ///
     /// # Errors
-    /// When there is no window within a minute and a half.
+    /// When no window opens within 90 seconds.
     pub async fn open(&self) -> Result<Session> {
         let (profile, data) = (self.stage.profile().display().to_string(), self.data.display().to_string());
         let session =
@@ -60,7 +61,7 @@ impl Desk {
     /// Kills the app with SIGKILL and makes the driver ready for the next window.
     ///
     /// # Errors
-    /// When it does not go.
+    /// When the app does not end.
     pub async fn kill(&mut self, session: Session) -> Result<()> {
         session.kill_app().await?;
         self.driver.restart().await
@@ -72,10 +73,11 @@ impl Desk {
         &self.data
     }
 
-    /// Asks every system, and not the app, whether 2.1.0 is released, and whether anything happened twice.
+    /// Checks in every system, without asking the app, that 2.1.0 is released and that no effect
+    /// happened twice.
     ///
     /// # Errors
-    /// The first thing that is not as it should be.
+    /// The first difference from a correct release.
     pub async fn judge(&self) -> Result<()> {
         self.judge_git()?;
         self.judge_task_definition().await?;
@@ -84,7 +86,7 @@ impl Desk {
         for asked_once in ["/dispatches", "AWS RegisterTaskDefinition"] {
             ensure!(doors.reached(asked_once) == 1, "{asked_once} was asked {} times", doors.reached(asked_once));
         }
-        // The last old task may still be on its way out.
+        // The last old task may still be shutting down.
         let mut deadline = Deadline::after(Duration::from_secs(30));
         while self.stage.service.versions() != ["2.1.0.0", "2.1.0.0"] {
             deadline.pause("both tasks to run 2.1.0").await?;
@@ -146,10 +148,11 @@ impl Desk {
         Ok(())
     }
 
-    /// Searches every file of the data folder, and everything that the app printed, for the secrets of the test.
+    /// Searches every file of the data folder and all output of the app for the secrets of the
+    /// test.
     ///
     /// # Errors
-    /// Where one was found; or when there was nothing to search.
+    /// When a secret is found, or when the journal is not among the searched files.
     pub fn find_no_secret(&self) -> Result<()> {
         let secrets = self.stage.secrets()?;
         let mut places = vec![("what the app printed".to_owned(), self.driver.printed())];
@@ -165,7 +168,7 @@ impl Desk {
     }
 }
 
-/// Without what AWS writes beside each revision.
+/// Removes the fields that AWS adds to each revision.
 fn plain(mut described: Value) -> Value {
     if let Some(definition) = described["taskDefinition"].as_object_mut() {
         for own in ["taskDefinitionArn", "revision", "registeredAt", "registeredBy", "deregisteredAt", "status"] {
@@ -188,10 +191,10 @@ fn files_below(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
     Ok(())
 }
 
-/// The binary beside this test, as `make test` builds it.
+/// The app's binary in the target folder of this test, as `make test` builds it.
 ///
 /// # Errors
-/// When it is not built.
+/// When the binary is not built.
 pub fn app() -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let found = here.ancestors().skip(1).map(|folder| folder.join("greenlight")).find(|file| file.is_file());

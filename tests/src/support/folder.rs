@@ -1,4 +1,4 @@
-//! The temporary folder of a peer, and the scripts that are kept beside this crate.
+//! The temporary folder of a peer, and the scripts of `tests/support`.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-/// A temporary folder which other users of this computer can enter: some peers run as a user of their own.
+/// A temporary folder that other users of this computer can enter. Some peers run as a user of
+/// their own.
 ///
 /// # Errors
-/// When the folder cannot be made.
+/// When the folder cannot be created.
 pub fn open_folder(peer: &str) -> Result<TempDir> {
     let folder = tempfile::Builder::new()
         .prefix(&format!("greenlight-{peer}-"))
@@ -25,7 +26,8 @@ pub fn support_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("support").join(name)
 }
 
-/// Copies a script of `tests/support` to `to`, with every `(@NAME@, value)` put in, and makes it executable.
+/// Copies a script of `tests/support` to `to`, replaces each `@NAME@` by its value, and makes the
+/// copy executable.
 ///
 /// # Errors
 /// When the script cannot be read or written.
@@ -47,17 +49,17 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// A file's lines; none when the file is not there yet.
+/// The non-empty lines of a file. Empty when the file does not exist.
 #[must_use]
 pub fn lines_of(path: &Path) -> Vec<String> {
     let bytes = fs_err::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// Where tests of the window keep pictures to look at: `target/troubles`, beside the binaries.
+/// The folder for screenshots of the window tests: `target/troubles`.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When the folder cannot be created.
 pub fn picture_folder() -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let target = here.ancestors().find(|folder| folder.join("debug").is_dir() || folder.join("release").is_dir());

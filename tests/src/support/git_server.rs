@@ -1,6 +1,7 @@
-//! The repository on a smart-HTTP git server: nginx, fcgiwrap and git's own `http-backend` with a token, hooks, and a
-//! branch that may be protected. Everything runs as the user of the test, who also owns the repository (git refuses
-//! another owner's as "dubious ownership"). It is not GitHub: no REST, no pull requests.
+//! The repository on a smart-HTTP git server: nginx, fcgiwrap and git's own `http-backend`, with a
+//! token, hooks and a branch that may be protected. It is not GitHub: it has no REST API and no
+//! pull requests. Everything runs as the user of the test, who also owns the repository, because
+//! git refuses another owner's repository as "dubious ownership".
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ use super::folder::{lines_of, open_folder, place_script};
 use super::hold::{Hold, Moment};
 use super::process::{Process, Signal, clean_command, free_port, is_root, program, run, wait_for_port};
 
-/// The user that GitHub names for a token.
+/// The user name that GitHub prescribes for a token.
 pub const USER: &str = "x-access-token";
 /// The token that the server accepts.
 pub const TOKEN: &str = "ghp_PeerTokenOfTheTest0123456789abcdefAB";
@@ -32,7 +33,7 @@ channel=production
 /// A git server with one repository, `rally.git`.
 #[derive(Debug)]
 pub struct GitServer {
-    // Ends before the folder is removed: fields are dropped in this order.
+    // Fields are dropped in this order, so the processes end before the folder is removed.
     _nginx: Process,
     _fcgiwrap: Process,
     port: u16,
@@ -40,19 +41,20 @@ pub struct GitServer {
     clock: AtomicU32,
 }
 
-/// One ref that a push asked to move, or moved.
+/// One ref that a push requested to move, or moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefMove {
     /// Commit before; forty zeros when the ref is new.
     pub from: String,
-    /// Commit after.
+    /// The commit after the move.
     pub to: String,
     /// Full name of the ref.
     pub reference: String,
 }
 
 impl GitServer {
-    /// Starts the server with branch `master` tagged `v2.0.1.11`, and branch `v2.1.0` three commits ahead of it.
+    /// Starts the server with branch `master`, tagged `v2.0.1.11`, and branch `v2.1.0`, three
+    /// commits ahead of `master`.
     ///
     /// # Errors
     /// When a program is missing or does not start.
@@ -110,7 +112,7 @@ impl GitServer {
         self.folder.path().join("rally.git")
     }
 
-    /// Refuses every push to this ref from now on, with GitHub's GH006 text.
+    /// Refuses every further push to this ref, with GitHub's GH006 text.
     ///
     /// # Errors
     /// When the list cannot be written.
@@ -118,7 +120,7 @@ impl GitServer {
         Ok(fs_err::write(self.control().join("protected"), format!("{reference}\n"))?)
     }
 
-    /// Protects nothing any more.
+    /// Removes every protection.
     ///
     /// # Errors
     /// When the list cannot be written.
@@ -134,19 +136,20 @@ impl GitServer {
         Hold::arm(&self.control(), moment, reference)
     }
 
-    /// Every ref that a push over the network asked to move, in order, refused ones included.
+    /// Every ref that a push over the network requested to move, in order. Refused pushes are
+    /// included.
     #[must_use]
     pub fn pushes_asked(&self) -> Vec<RefMove> {
         ref_moves(&self.control().join("asked"))
     }
 
-    /// Every ref that a push over the network did move, in order.
+    /// Every ref that a push over the network moved, in order.
     #[must_use]
     pub fn pushes_done(&self) -> Vec<RefMove> {
         ref_moves(&self.control().join("done"))
     }
 
-    /// Commit that a ref or expression names; none when there is none.
+    /// The commit that a ref or expression names, if it exists.
     #[must_use]
     pub fn rev_parse(&self, expression: &str) -> Option<String> {
         let answer = self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", expression]).ok()?;
@@ -187,7 +190,7 @@ impl GitServer {
         Ok(self.git(&["log", "-1", "--format=%s", commit])?.trim().to_owned())
     }
 
-    /// What differs between two commits, as `git diff` without context lines says it.
+    /// The difference between two commits: the output of `git diff` without context lines.
     ///
     /// # Errors
     /// When one of them does not exist.
@@ -195,7 +198,7 @@ impl GitServer {
         self.git(&["diff", "--unified=0", from, to])
     }
 
-    /// Every ref with what it names.
+    /// Every ref with its object id.
     ///
     /// # Errors
     /// When git fails.
@@ -204,7 +207,7 @@ impl GitServer {
         Ok(list.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect())
     }
 
-    /// Commits a file to a branch as somebody else does, and gives the commit. Hooks do not see it.
+    /// Commits a file to a branch as another person and returns the commit. Hooks do not run.
     ///
     /// # Errors
     /// When git fails.
@@ -225,7 +228,7 @@ impl GitServer {
         self.take(&work, branch)
     }
 
-    /// Puts a tag on a commit as somebody else does: `annotated` makes a tag object.
+    /// Tags a commit as another person. `annotated` creates a tag object.
     ///
     /// # Errors
     /// When git fails.
@@ -235,8 +238,8 @@ impl GitServer {
         run(command.args(["tag", "--force"]).args(kind).args([tag, commit])).map(|_| ())
     }
 
-    /// Changes the same line of the same file on `master` and on the release branch, so that they do not merge.
-    /// Gives the path.
+    /// Creates a merge conflict: changes the same line of one file on `master` and on the release
+    /// branch. Returns the path of the file.
     ///
     /// # Errors
     /// When git fails.
@@ -247,7 +250,7 @@ impl GitServer {
         Ok(path)
     }
 
-    /// The requests that arrived, as nginx logged them: `METHOD URI STATUS`.
+    /// The requests that nginx logged: `METHOD URI STATUS`.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         lines_of(&self.folder.path().join("nginx/access.log"))
@@ -264,7 +267,7 @@ impl GitServer {
         Ok(())
     }
 
-    /// Moves a branch of the server to what the work folder has checked out.
+    /// Moves a branch of the server to the commit that is checked out in the work folder.
     fn take(&self, work: &Path, branch: &str) -> Result<String> {
         let commit =
             run(self.person(work, self.clock.load(Ordering::Relaxed)).args(["rev-parse", "HEAD"]))?.trim().to_owned();
@@ -294,7 +297,7 @@ impl GitServer {
     }
 }
 
-/// The git program as the developer who made the repository.
+/// The git program, run as the developer who created the repository.
 fn person(home: &Path, folder: &Path, seconds: u32) -> Command {
     let mut command = clean_command("git", home);
     command.current_dir(folder).env("GIT_CONFIG_NOSYSTEM", "1");
@@ -306,7 +309,7 @@ fn person(home: &Path, folder: &Path, seconds: u32) -> Command {
     command
 }
 
-/// Makes the bare repository with its hooks and one first commit.
+/// Creates the bare repository with its hooks and a first commit.
 fn make_repository(home: &Path) -> Result<()> {
     let bare = home.join("rally.git");
     let git = |arguments: &[&str]| run(person(home, home, 1_759_999_000).args(arguments));
@@ -336,7 +339,8 @@ fn ref_moves(log: &Path) -> Vec<RefMove> {
     moves.collect()
 }
 
-/// A held push may outlive its client, as at GitHub: nginx lets the backend go on (`fastcgi_ignore_client_abort`).
+/// A held push can outlive its client, as on GitHub: `fastcgi_ignore_client_abort` keeps the
+/// backend running.
 fn nginx_config(home: &Path, port: u16, backend: &Path) -> String {
     let user = if is_root() { "user root;" } else { "" };
     let (home, backend) = (home.display(), backend.display());

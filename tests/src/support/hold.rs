@@ -1,5 +1,5 @@
-//! Lets a test hold a peer at a chosen moment, before or after something takes effect. The peer's script moves the
-//! file `armed` to `held` and waits, at most 120 seconds, for `release` (tests/support/hold.sh).
+//! Holds a peer at a chosen moment, before or after an effect. The peer's script moves the file
+//! `armed` to `held` and waits for `release`, at most 120 seconds (tests/support/hold.sh).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use anyhow::Result;
 use super::folder::set_mode;
 use super::process::Deadline;
 
-/// On which side of the effect a peer is held.
+/// The side of the effect on which a peer is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Nothing has happened yet.
+    /// The effect has not happened.
     BeforeEffect,
-    /// It has happened, the answer has not been given.
+    /// The effect has happened and the answer has not been sent.
     AfterEffect,
 }
 
@@ -27,15 +27,15 @@ impl Moment {
     }
 }
 
-/// One armed hold. It holds once; dropping it lets the peer go on.
+/// One armed hold. It holds one request. Dropping it releases the peer.
 #[derive(Debug)]
 pub struct Hold {
     folder: PathBuf,
 }
 
 impl Hold {
-    /// Makes the folders that a peer's script looks at. They are writable for every user: the script may run as one
-    /// of its own.
+    /// Creates the folders that a peer's script reads. Every user can write to them, because the
+    /// script may run as a user of its own.
     pub(crate) fn prepare(control: &Path) -> Result<()> {
         for moment in [Moment::BeforeEffect, Moment::AfterEffect] {
             let folder = control.join(moment.folder());
@@ -46,7 +46,7 @@ impl Hold {
         Ok(())
     }
 
-    /// Arms the hold; `text` is what the script compares the request with.
+    /// Arms the hold. The script compares the request with `text`.
     pub(crate) fn arm(control: &Path, moment: Moment, text: &str) -> Result<Self> {
         let folder = control.join(moment.folder());
         for left in ["held", "release"] {
@@ -58,7 +58,7 @@ impl Hold {
         Ok(Self { folder })
     }
 
-    /// Whether the peer is held right now.
+    /// Whether the peer is held now.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.folder.join("held").exists()
@@ -67,7 +67,7 @@ impl Hold {
     /// Waits until the peer is held.
     ///
     /// # Errors
-    /// When that has not happened within `limit`.
+    /// When the peer is not held within `limit`.
     pub async fn wait_until_held(&self, limit: Duration) -> Result<()> {
         let mut deadline = Deadline::after(limit);
         while !self.is_held() {
@@ -76,7 +76,7 @@ impl Hold {
         Ok(())
     }
 
-    /// Lets the peer go on.
+    /// Releases the peer.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -96,7 +96,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // Dropping cannot report; a folder that is gone has nobody waiting in it.
+        // A drop cannot report an error. If the folder is gone, no peer waits in it.
         let _ = self.let_go();
     }
 }

@@ -1,5 +1,5 @@
-//! A keychain of its own: a session bus and gnome-keyring in a private home, unlocked or locked. The developer's
-//! keychain is never touched: programs find this one only through [`Keychain::env`].
+//! A keychain for one test: a session bus and gnome-keyring in a private home, unlocked or locked.
+//! The developer's keychain is never used: programs find this one only through [`Keychain::env`].
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use super::folder::{open_folder, set_mode};
 use super::process::{Deadline, Process, Signal, clean_command, program, run};
 
-/// Only the secret service is on this bus; without service folders nothing else is started by the bus.
+/// Only the secret service runs on this bus. Without service folders the bus starts no other
+/// program.
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -27,7 +28,7 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus C
 
 const PASSWORD: &str = "peer-keychain-password";
 
-/// A running bus with, or without, a keychain on it.
+/// A running bus, with or without a keychain.
 #[derive(Debug)]
 pub struct Keychain {
     keyring: Option<Process>,
@@ -46,7 +47,7 @@ impl Keychain {
         Ok(keychain)
     }
 
-    /// Starts a locked keychain, with nobody there who could ask for its password.
+    /// Starts a locked keychain. No program can ask for its password.
     ///
     /// # Errors
     /// When a program is missing or does not start.
@@ -56,7 +57,7 @@ impl Keychain {
         Ok(keychain)
     }
 
-    /// Starts a bus on which there is no keychain.
+    /// Starts a bus without a keychain.
     ///
     /// # Errors
     /// When a program is missing or does not start.
@@ -82,7 +83,7 @@ impl Keychain {
         Ok(Self { keyring: None, _bus: bus, folder })
     }
 
-    /// The environment with which a program finds this keychain and no other.
+    /// The environment variables that lead a program to this keychain only.
     #[must_use]
     pub fn env(&self) -> Vec<(String, String)> {
         let home = self.folder.path().join("home");
@@ -96,29 +97,29 @@ impl Keychain {
         ]
     }
 
-    /// The private home.
+    /// The private home of the keychain.
     #[must_use]
     pub fn home(&self) -> std::path::PathBuf {
         self.folder.path().join("home")
     }
 
-    /// Locks the keychain: it starts again without its password.
+    /// Locks the keychain by restarting it without its password.
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When it does not start again.
     pub async fn lock(&mut self) -> Result<()> {
         self.start_keyring(false).await
     }
 
-    /// Unlocks the keychain again, with what was in it.
+    /// Unlocks the keychain again, with its earlier content.
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When it does not start again.
     pub async fn unlock(&mut self) -> Result<()> {
         self.start_keyring(true).await
     }
 
-    /// What `secret-tool`, a foreign client, finds under these attributes; none when there is nothing.
+    /// The secret that `secret-tool`, an independent client, finds under these attributes, if any.
     ///
     /// # Errors
     /// When the program is missing.

@@ -1,6 +1,7 @@
-//! The real systems of the end-to-end tests: each is started by the test on a free loopback port and stopped when its
-//! value is dropped. A system that cannot start is an error that names the Debian package, never a skip. Only
-//! `stage`, which puts them together, reads the built-in profile; nothing here knows the engine's or the adapters' work.
+//! The real systems of the end-to-end tests. A test starts each system on a free loopback port, and
+//! dropping its value stops it. A system that cannot start is an error that names the Debian
+//! package, never a skipped test. Only `stage`, which combines them, reads the built-in profile.
+//! Nothing here depends on the engine's or the adapters' logic.
 
 pub mod desk;
 pub mod folder;

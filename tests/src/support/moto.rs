@@ -1,5 +1,5 @@
-//! AWS as moto plays it: task definitions, images, log pages and STS (PEERS.md says what is right and what is not).
-//! Talks to it in raw JSON, so that nothing of the app's own AWS code is used to judge the app.
+//! moto, a simulation of AWS: task definitions, images, log pages and STS. It is called in raw
+//! JSON, so that the app's own AWS code does not judge the app.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,25 +12,25 @@ use tempfile::TempDir;
 use super::folder::{open_folder, support_file};
 use super::process::{Deadline, Process, Signal, clean_command, free_port, run};
 
-/// Account that STS names.
+/// The account id that STS returns.
 pub const ACCOUNT: &str = "676917001797";
-/// Region of everything.
+/// The region of every resource.
 pub const REGION: &str = "us-east-1";
-/// Access key id that the tests type.
+/// The access key id that the tests enter.
 pub const KEY_ID: &str = "AKIAPEERSOFGREENLGHT";
-/// Secret key that the tests type; moto accepts any.
+/// The secret key that the tests enter. moto accepts any key.
 pub const SECRET_KEY: &str = "PeerSecretKeyOfTheTest+0123456789/abcdef";
 /// Task definition family, and the name of the image repository.
 pub const FAMILY: &str = "rally-prod";
 /// Container of the program, and the name of its log group.
 pub const CONTAINER: &str = "rally-prod-webapp";
 
-/// A service that is spoken to in AWS's JSON protocol.
+/// A service that uses AWS's JSON protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aws {
     /// Task definitions.
     Ecs,
-    /// Images.
+    /// The image registry.
     Ecr,
     /// CloudWatch Logs.
     Logs,
@@ -46,16 +46,16 @@ impl Aws {
     }
 }
 
-/// A moto server.
+/// A running moto server.
 #[derive(Debug)]
 pub struct Moto {
-    /// The process and its folder, where this value started it.
+    /// The process and its folder, when this value started the process.
     _home: Option<(Process, TempDir)>,
     url: String,
     client: reqwest::Client,
 }
 
-/// Folder for what a peer needs to have installed once: `GREENLIGHT_PEERS_DIR`, or `target/peers`.
+/// The folder for software that a peer installs once: `GREENLIGHT_PEERS_DIR`, or `target/peers`.
 #[must_use]
 pub fn peers_folder() -> PathBuf {
     let standard = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers");
@@ -63,7 +63,7 @@ pub fn peers_folder() -> PathBuf {
 }
 
 impl Moto {
-    /// Starts an empty moto.
+    /// Starts moto without content.
     ///
     /// # Errors
     /// When its packages cannot be installed, or it does not start.
@@ -85,15 +85,15 @@ impl Moto {
         Ok(Self { _home: Some((server, folder)), url: format!("http://127.0.0.1:{port}"), client })
     }
 
-    /// One that runs already and is stopped by whoever started it.
+    /// A moto that is already running. Its starter stops it.
     #[must_use]
     pub fn at(url: &str) -> Self {
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
         Self { _home: None, url: url.to_owned(), client: client.unwrap_or_default() }
     }
 
-    /// Starts moto with all that the runbook finds there: the task definition, the image of the old version and the
-    /// log group.
+    /// Starts moto with everything that the runbook expects: the task definition, the image of the
+    /// old version and the log group.
     ///
     /// # Errors
     /// When it does not start or refuses something.
@@ -106,16 +106,16 @@ impl Moto {
         Ok(moto)
     }
 
-    /// Address for `AWS_ENDPOINT_URL`.
+    /// The address for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// Calls one operation; gives its answer.
+    /// Calls one operation and returns its answer.
     ///
     /// # Errors
-    /// When moto answers with an error; the text holds its status and body.
+    /// When moto answers with an error. The text has its status and body.
     pub async fn call(&self, service: Aws, operation: &str, input: &Value) -> Result<Value> {
         let (target, scope) = service.target();
         let request = self
@@ -132,10 +132,10 @@ impl Moto {
         if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&body)?) }
     }
 
-    /// Account that STS names.
+    /// The account id that STS returns.
     ///
     /// # Errors
-    /// When the answer holds none.
+    /// When the answer has no account id.
     pub async fn account(&self) -> Result<String> {
         let form = "Action=GetCallerIdentity&Version=2011-06-15";
         let request = self.client.post(self.url()).header("Authorization", authorization("sts"));
@@ -145,7 +145,7 @@ impl Moto {
         Ok(account.with_context(|| format!("no account in {body}"))?.0.to_owned())
     }
 
-    /// Registers the task definition of the old version; gives its ARN.
+    /// Registers the task definition of the old version and returns its ARN.
     ///
     /// # Errors
     /// When moto refuses it.
@@ -190,7 +190,7 @@ impl Moto {
         self.call(Aws::Ecr, "CreateRepository", &json!({"repositoryName": name})).await.map(|_| ())
     }
 
-    /// Pushes an image by its manifest; `content` makes its digest differ. Gives the digest.
+    /// Pushes an image by its manifest and returns the digest. `content` changes the digest.
     ///
     /// # Errors
     /// When moto refuses it.
@@ -201,7 +201,7 @@ impl Moto {
         Ok(digest.context("no digest in the answer")?.to_owned())
     }
 
-    /// An image by its tag, as DescribeImages gives it; none when the tag is not there.
+    /// An image by its tag, as DescribeImages returns it. `None` when the tag does not exist.
     ///
     /// # Errors
     /// When moto answers with another error.
@@ -222,10 +222,11 @@ impl Moto {
         self.call(Aws::Logs, "CreateLogGroup", &json!({"logGroupName": group})).await.map(|_| ())
     }
 
-    /// Puts `(milliseconds since 1970, line)` into a stream, making it when needed.
+    /// Adds `(milliseconds since 1970, line)` to a stream. Creates the stream if necessary.
     ///
     /// # Errors
-    /// When moto refuses a line: it takes none older than 14 days or more than two hours ahead.
+    /// When moto refuses a line. It refuses lines older than 14 days or more than two hours in the
+    /// future.
     pub async fn put_logs(&self, group: &str, stream: &str, lines: &[(i64, String)]) -> Result<()> {
         let name = json!({"logGroupName": group, "logStreamName": stream});
         if let Err(error) = self.call(Aws::Logs, "CreateLogStream", &name).await {
@@ -242,8 +243,8 @@ impl Moto {
         Ok(())
     }
 
-    /// Refuses every key from now on (`InvalidClientTokenId`, 403), as STS does with one that was deleted; or takes
-    /// any again. The other services answer the same XML then, which is not what AWS does.
+    /// Refuses every further key with `InvalidClientTokenId` (403), as STS does with a deleted key;
+    /// or accepts any key again. The other services then answer with the same XML, unlike AWS.
     ///
     /// # Errors
     /// When moto does not answer.
@@ -254,7 +255,7 @@ impl Moto {
         Ok(())
     }
 
-    /// Forgets everything.
+    /// Deletes all content.
     ///
     /// # Errors
     /// When moto does not answer.
@@ -264,7 +265,7 @@ impl Moto {
     }
 }
 
-/// The settings with which a foreign client (boto3, aws-cli) finds this moto.
+/// The environment variables with which an independent client (boto3, aws-cli) finds this moto.
 #[must_use]
 pub fn client_settings(url: &str) -> Vec<(String, String)> {
     let settings = [
@@ -276,7 +277,8 @@ pub fn client_settings(url: &str) -> Vec<(String, String)> {
     settings.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
 }
 
-/// The task definition that the runbook starts from: two containers, and most fields that a copy can lose.
+/// The task definition that the runbook starts from: two containers, and most of the fields that a
+/// copy can lose.
 #[must_use]
 pub fn base_task_definition() -> Value {
     let registry = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
@@ -342,7 +344,7 @@ fn manifest(content: &str) -> String {
     .to_string()
 }
 
-/// moto finds the service in the signature's scope and does not check the signature.
+/// moto reads the service from the signature's scope and does not verify the signature.
 fn authorization(scope: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={KEY_ID}/20260101/{REGION}/{scope}/aws4_request, SignedHeaders=host, Signature=0"

@@ -1,8 +1,9 @@
-//! A person at the window: presses what a person presses, reads what a person reads. Knows the page by its
-//! `data-testid`s and states, never by its words, and every wait has an end. What a person does with it stands in
-//! `acts`.
+//! An operator at the window: presses buttons and reads texts as a person does. It finds elements
+//! by `data-testid` and data attributes, never by words, and every wait has a limit. The acts of
+//! the operator are in `acts`.
 //!
-//! An element that was drawn anew between two calls of the driver is looked up again: that is a part of every wait.
+//! The page can redraw an element between two calls of the driver. Therefore every wait looks its
+//! element up again.
 
 mod acts;
 mod troubles;
@@ -18,13 +19,14 @@ pub use acts::SignIns;
 
 use super::webdriver::{Element, Session};
 
-/// Longest wait for something that the page does by itself.
+/// Longest wait for a change that the page makes without a further press.
 pub const SOON: Duration = Duration::from_secs(30);
-/// Between two looks at the page.
+/// Pause between two polls of the page.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What an error says about the page: all its text, then every failure that it shows with its code, the run, the steps
-/// that moved. What matters most comes last, where a log that was cut still has it.
+/// Text of the page for an error message: all visible text, then every visible failure with its
+/// code, the run, and the steps that started. The most useful lines come last, because a truncated
+/// log keeps its end.
 const TOLD: &str = "
     const lines = ['the page shows:', document.body ? document.body.innerText : ''];
     lines.push(...[...document.querySelectorAll('[data-code]')].map(
@@ -35,11 +37,11 @@ const TOLD: &str = "
         if (step.dataset.status !== 'notStarted') lines.push(`${step.dataset.testid} ${step.dataset.status}`);
     return lines.join('\\n')";
 
-/// A person at an open window.
+/// An operator at an open window.
 #[derive(Debug)]
 pub struct Operator<'a> {
     session: &'a Session,
-    /// Longest wait for a step to end, in real time.
+    /// Longest wait for the end of a step, in real time.
     patience: Duration,
 }
 
@@ -48,27 +50,27 @@ fn css(testid: &str) -> String {
 }
 
 impl<'a> Operator<'a> {
-    /// Sits down before a window.
+    /// Creates an operator for a window.
     #[must_use]
     pub fn new(session: &'a Session, patience: Duration) -> Self {
         Self { session, patience }
     }
 
-    /// The window.
+    /// The window of the operator.
     #[must_use]
     pub fn session(&self) -> &'a Session {
         self.session
     }
 
-    /// Waits until the page knows what there is.
+    /// Waits until the page has loaded its data.
     ///
     /// # Errors
-    /// When it does not within half a minute.
+    /// When the page is not ready within 30 seconds.
     pub async fn ready(&self) -> Result<()> {
         self.wait_for_attribute("app", "data-ready", "true", SOON).await
     }
 
-    /// Whether an element is on the page now.
+    /// Whether the page shows an element now.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -76,7 +78,8 @@ impl<'a> Operator<'a> {
         Ok(self.session.find(&css(testid)).await?.is_some())
     }
 
-    /// An attribute of an element that is on the page now; none without the element or the attribute.
+    /// An attribute of an element that the page shows now. `None` without the element or the
+    /// attribute.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -89,7 +92,7 @@ impl<'a> Operator<'a> {
     /// Waits until an attribute of an element has this value.
     ///
     /// # Errors
-    /// When it has not within `limit`.
+    /// When the attribute does not have the value within `limit`.
     pub async fn wait_for_attribute(&self, testid: &str, name: &str, value: &str, limit: Duration) -> Result<()> {
         self.until(&format!("{testid} with {name}={value}"), limit, async || {
             Ok(self.attribute(testid, name).await?.as_deref() == Some(value))
@@ -97,10 +100,10 @@ impl<'a> Operator<'a> {
         .await
     }
 
-    /// The text of an element, once it is there and shows one.
+    /// The text of an element. Waits until the element exists and has a text.
     ///
     /// # Errors
-    /// When it does not come within half a minute.
+    /// When there is no text within 30 seconds.
     pub async fn read(&self, testid: &str) -> Result<String> {
         self.take(&format!("the text of {testid}"), SOON, async || {
             let Some(element) = self.session.find(&css(testid)).await? else { return Ok(None) };
@@ -109,23 +112,23 @@ impl<'a> Operator<'a> {
         .await
     }
 
-    /// Presses a button, once it is there and open.
+    /// Presses a button. Waits until it exists and is enabled.
     ///
     /// # Errors
-    /// When it does not open within half a minute.
+    /// When the button is not enabled within 30 seconds.
     pub async fn press(&self, testid: &str) -> Result<()> {
         self.press_within(testid, SOON).await
     }
 
-    /// As [`Self::press`], with another limit.
+    /// Does the same as [`Self::press`] with another limit.
     ///
     /// # Errors
-    /// When it does not open within `limit`.
+    /// When the button is not enabled within `limit`.
     pub async fn press_within(&self, testid: &str, limit: Duration) -> Result<()> {
         self.until(&format!("the button {testid} to open"), limit, async || self.try_press(testid).await).await
     }
 
-    /// Presses a button that is there and open now; answers whether it did.
+    /// Presses a button that exists and is enabled now. Returns whether it pressed.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -135,19 +138,19 @@ impl<'a> Operator<'a> {
         Ok(closed.as_deref() != Some("true") && self.click(&button).await)
     }
 
-    /// A click that reached its element. The driver refuses one on an element that was drawn anew or lies outside the
-    /// part that is scrolled to.
+    /// Clicks and returns whether the click reached the element. The driver refuses a click on an
+    /// element that was redrawn or is outside the visible part of the page.
     async fn click(&self, element: &Element) -> bool {
         self.session.click(element).await.is_ok()
     }
 
-    /// Types into an emptied field, until the field holds exactly this.
+    /// Clears a field and types into it until the field has exactly this text.
     ///
     /// # Errors
-    /// When the field does not come, or takes no text.
+    /// When the field does not appear, or accepts no text.
     pub async fn fill(&self, testid: &str, text: &str) -> Result<()> {
         let holds = "return document.querySelector(arguments[0])?.value ?? null";
-        // What is typed may be a secret, so an error does not repeat it.
+        // The typed text may be a secret, so an error does not repeat it.
         self.until(&format!("the field {testid} to hold what was typed"), SOON, async || {
             let Some(field) = self.session.find(&css(testid)).await? else { return Ok(false) };
             let typed = async {
@@ -160,10 +163,10 @@ impl<'a> Operator<'a> {
         .await
     }
 
-    /// Ticks a box, or chooses a radio button, that is not ticked yet.
+    /// Ticks a box, or selects a radio button, that is not selected yet.
     ///
     /// # Errors
-    /// When it does not come.
+    /// When the box does not appear.
     pub async fn tick(&self, testid: &str) -> Result<()> {
         let script = "return document.querySelector(arguments[0])?.checked ?? false";
         self.until(&format!("{testid} to be ticked"), SOON, async || {
@@ -176,7 +179,7 @@ impl<'a> Operator<'a> {
         .await
     }
 
-    /// The `data-testid`s on the page that begin so, in the order of the page.
+    /// The `data-testid`s with this prefix, in the order of the page.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -189,12 +192,12 @@ impl<'a> Operator<'a> {
     /// Waits for a value of the page.
     ///
     /// # Errors
-    /// When it does not come within `limit`; the text holds what the page shows.
+    /// When the value does not appear within `limit`. The text has the content of the page.
     pub async fn until(&self, what: &str, limit: Duration, is_so: impl AsyncFn() -> Result<bool>) -> Result<()> {
         self.take(what, limit, async || Ok(is_so().await?.then_some(()))).await
     }
 
-    /// Waits until there is something to take.
+    /// Waits until `look` returns a value, and returns it.
     async fn take<T>(&self, what: &str, limit: Duration, look: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
         let end = Instant::now() + limit;
         loop {
@@ -208,12 +211,13 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// An error with what the page says now. Its reason stands before and behind it: the page's text is long.
+    /// An error with the current text of the page. The reason comes before and after the long text.
     async fn stopped(&self, why: String) -> anyhow::Error {
         anyhow!("{why}\n{}\n{why}", self.told().await)
     }
 
-    /// What the page says now: all its text, failures with their codes, the run, its steps.
+    /// The current content of the page: all visible text, failures with their codes, the run, its
+    /// steps.
     pub async fn told(&self) -> String {
         let told = self.session.execute(TOLD, &[]).await;
         told.map_or_else(
@@ -222,7 +226,8 @@ impl<'a> Operator<'a> {
         )
     }
 
-    /// State of a step as its row says: `awaitingOperator`, `running`, …; empty when it is not on the page.
+    /// State of a step in its row: `awaitingOperator`, `running`, …; empty when the page does not
+    /// show the row.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -230,7 +235,8 @@ impl<'a> Operator<'a> {
         Ok(self.attribute(&format!("step-{}", step.name()), "data-status").await?.unwrap_or_default())
     }
 
-    /// State of the run: `draft`, `preparing`, `prepared`, `deploying`, `checking`, `ended`; empty without a run.
+    /// State of the run: `draft`, `preparing`, `prepared`, `deploying`, `checking`, `ended`; empty
+    /// without a run.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -241,17 +247,17 @@ impl<'a> Operator<'a> {
     /// Waits until the run is in one of these states.
     ///
     /// # Errors
-    /// When it is not within the patience.
+    /// When the run is not in one of them within the patience.
     pub async fn wait_for_state(&self, states: &[&str]) -> Result<()> {
         let what = format!("the run to be {}", states.join(" or "));
         self.until(&what, self.patience, async || Ok(states.contains(&self.state().await?.as_str()))).await
     }
 
-    /// Saves a picture of the window. The page draws after it has changed and a first picture can be taken in between,
-    /// so the second one is kept.
+    /// Saves a screenshot of the window. The page may draw only after its first screenshot, so the
+    /// second one is kept.
     ///
     /// # Errors
-    /// When the driver gives none.
+    /// When the driver returns no screenshot.
     pub async fn picture(&self, file: &Path) -> Result<()> {
         for _ in 0..2 {
             self.session.settle().await?;

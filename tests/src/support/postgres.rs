@@ -1,5 +1,6 @@
-//! PostgreSQL on loopback with Rally's database before the migration: `study_site` without `closed_on`, and enough
-//! rows that a dump has a plausible size. Runs as a user other than root, because initdb refuses root.
+//! PostgreSQL on loopback with Rally's database before the migration: `study_site` without
+//! `closed_on`, and enough rows for a dump of plausible size. The server runs as a user other than
+//! root, because initdb refuses root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +14,7 @@ use super::process::{Deadline, Process, Signal, clean_command, free_port, is_roo
 
 /// The database of the application.
 pub const DATABASE: &str = "rally";
-/// The user that the application, the backup and the migration log in as.
+/// The login user of the application, the backup and the migration.
 pub const USER: &str = "rally";
 /// Password of that user.
 pub const PASSWORD: &str = "PeerDatabasePassword-7d41";
@@ -37,7 +38,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a new server, on the schema of 2.0.1.11.
+    /// Creates a server with the schema of 2.0.1.11.
     ///
     /// # Errors
     /// When a program is missing or the server does not start.
@@ -86,16 +87,16 @@ impl Postgres {
         self.port
     }
 
-    /// Connection address of Rally's database, password included.
+    /// Connection address of Rally's database, with the password.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of(DATABASE)
     }
 
-    /// Runs SQL on one database and gives the rows, columns separated by `|`.
+    /// Runs SQL on one database and returns the rows, with columns separated by `|`.
     ///
     /// # Errors
-    /// When the server refuses it; nothing of it has happened then.
+    /// When the server refuses the SQL. Nothing has changed then.
     pub fn sql(&self, database: &str, text: &str) -> Result<String> {
         let mut psql = clean_command("psql", self.folder.path());
         psql.args(["-X", "-At", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url_of(database), "-c", text]);
@@ -110,7 +111,7 @@ impl Postgres {
         self.has_column(DATABASE)
     }
 
-    /// The newest schema version that the database names.
+    /// The newest schema version in the database.
     ///
     /// # Errors
     /// When the server does not answer.
@@ -118,10 +119,10 @@ impl Postgres {
         self.sql(DATABASE, "select version from schema_version order by applied_at desc limit 1")
     }
 
-    /// Makes the schema change as a person does who finishes a migration by hand.
+    /// Changes the schema in the way of a person who finishes a migration by hand.
     ///
     /// # Errors
-    /// When it has been made before.
+    /// When the schema has already been changed.
     pub fn migrate_by_hand(&self) -> Result<()> {
         self.sql(
             DATABASE,
@@ -130,10 +131,11 @@ impl Postgres {
         .map(|_| ())
     }
 
-    /// Restores a dump into a new database with `pg_restore`, and gives the number of rows of `study_site` in it.
+    /// Restores a dump into a new database with `pg_restore` and returns the number of rows of its
+    /// `study_site`.
     ///
     /// # Errors
-    /// When the dump does not restore without a complaint.
+    /// When `pg_restore` reports an error.
     pub fn restore_check(&self, dump: &Path) -> Result<u64> {
         let database = format!("restored_{}", rand::random::<u32>());
         self.sql("postgres", &format!("create database {database}"))?;
@@ -145,7 +147,7 @@ impl Postgres {
         Ok(rows.parse()?)
     }
 
-    /// Whether the database that a dump restores to has the old schema: the backup was taken before the migration.
+    /// Whether a dump has the old schema, so that the backup was taken before the migration.
     ///
     /// # Errors
     /// When the dump cannot be read.
@@ -165,7 +167,7 @@ impl Postgres {
     }
 }
 
-/// Folder of the newest installed server; Debian keeps it off PATH.
+/// Folder of the newest installed server. Debian keeps it off PATH.
 fn server_programs() -> Result<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     versions
@@ -175,7 +177,8 @@ fn server_programs() -> Result<PathBuf> {
         .context("this peer (database) needs initdb: apt-get install --no-install-recommends postgresql")
 }
 
-/// A command as the user who owns the server's files: `postgres` when the test runs as root.
+/// A command as the user who owns the server's files. This is `postgres` when the test runs as
+/// root.
 fn as_owner(program_file: &Path, home: &Path) -> Result<Command> {
     if !is_root() {
         return Ok(clean_command(program_file, home));

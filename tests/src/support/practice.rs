@@ -1,4 +1,4 @@
-//! The pretend production that a window in practice has left behind.
+//! The simulator that a window in practice leaves running.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use greenlight_rehearsal::handle::Handle;
 
 use super::process::wait_gone;
 
-/// Ends the pretend production of a folder, where one is served, and waits until its process is gone: it writes into
-/// that folder to its end.
+/// Ends the simulator of a folder, if one is running, and waits until its process is gone. The
+/// process writes into the folder until its end.
 ///
 /// # Errors
-/// When it does not end.
+/// When the simulator does not end.
 pub async fn stop_world(folder: &Path) -> Result<()> {
     let Some(world) = Handle::attach(folder).await else { return Ok(()) };
     world.stop().await?;

@@ -1,5 +1,6 @@
-//! Starting, watching and stopping a peer's processes by id, and waiting with a deadline. Every process is on a leash
-//! (tests/support/leash.sh): it ends when the test ends, however the test ends.
+//! Starts, watches and stops processes of a peer by id, and waits with a limit. Every process runs
+//! under a leash (tests/support/leash.sh): it ends when the test ends, even after a crash of the
+//! test.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,18 +13,18 @@ use rand::Rng;
 
 use super::folder::support_file;
 
-/// How a program is asked to end before it is killed.
+/// The signal that ends a program before SIGKILL, or freezes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM.
+    /// Sends SIGTERM first.
     Terminate,
-    /// SIGINT: PostgreSQL's fast shutdown.
+    /// Sends SIGINT: PostgreSQL's fast shutdown.
     Interrupt,
-    /// SIGKILL at once.
+    /// Sends SIGKILL at once.
     Kill,
-    /// SIGSTOP: frozen, connections stay open.
+    /// Sends SIGSTOP: the process freezes and its connections stay open.
     Stop,
-    /// SIGCONT.
+    /// Sends SIGCONT: the process continues.
     Continue,
 }
 
@@ -49,8 +50,9 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` in a session of its own; what it prints goes to `log`. Of this process's environment it gets
-    /// only PATH: a developer's own set-up must not reach a peer.
+    /// Starts `command` in a session of its own and writes its output to `log`. The program gets
+    /// only PATH of this process's environment, because a developer's own settings must not reach a
+    /// peer.
     ///
     /// # Errors
     /// When the program cannot be started.
@@ -81,18 +83,18 @@ impl Process {
         table.values().find(of_leash).map(|process| process.pid)
     }
 
-    /// The exit status once the program has ended by itself.
+    /// The exit status, once the program has ended.
     ///
     /// # Errors
-    /// When the system cannot tell.
+    /// When the system does not return the state of the process.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.leash.try_wait()?)
     }
 
-    /// Fails when the program has ended, with the end of what it printed.
+    /// Fails when the program has ended. The error has the last lines of its output.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn ensure_running(&mut self) -> Result<()> {
         if let Some(status) = self.ended()? {
             bail!("{} ended with {status}:\n{}", self.name, self.log_end());
@@ -100,20 +102,20 @@ impl Process {
         Ok(())
     }
 
-    /// The last lines of what the program printed.
+    /// The last 20 lines of the program's output.
     #[must_use]
     pub fn log_end(&self) -> String {
         let lines = super::folder::lines_of(&self.log);
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// Where the program's output goes.
+    /// The file with the program's output.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Ends the program and waits until it is gone, at most ten seconds.
+    /// Ends the program and waits for its end, at most ten seconds.
     pub fn stop(&mut self) {
         drop(self.end.take());
         let until = Instant::now() + Duration::from_secs(10);
@@ -123,7 +125,7 @@ impl Process {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        // Neither call can fail in a way that leaves something to do.
+        // No error of these two calls leaves anything to do.
         let _ = self.leash.kill();
         let _ = self.leash.wait();
     }
@@ -135,16 +137,16 @@ impl Drop for Process {
     }
 }
 
-/// One line of the process table.
+/// One process of the process table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessEntry {
-    /// Process id.
+    /// The process id.
     pub pid: u32,
     /// Id of the parent.
     pub parent: u32,
-    /// Id of the session.
+    /// The session id.
     pub session: u32,
-    /// Command line with its arguments separated by spaces; empty for a zombie.
+    /// The command line, arguments separated by spaces. Empty for a zombie.
     pub command_line: String,
 }
 
@@ -156,8 +158,8 @@ pub fn process_table() -> BTreeMap<u32, ProcessEntry> {
     ids.filter_map(|pid: u32| Some((pid, process_entry(pid)?))).collect()
 }
 
-/// `/proc/PID/stat` names the program in parentheses, which may hold spaces: the fields follow the last one
-/// (proc(5)).
+/// `/proc/PID/stat` has the program's name in parentheses, and the name may contain spaces. The
+/// other fields follow the last parenthesis (proc(5)).
 fn process_entry(pid: u32) -> Option<ProcessEntry> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(1);
@@ -168,10 +170,10 @@ fn process_entry(pid: u32) -> Option<ProcessEntry> {
     Some(ProcessEntry { pid, parent, session, command_line })
 }
 
-/// Waits until a process that somebody else asked to end is gone, or at least a zombie.
+/// Waits until a process that another process ends is gone or is a zombie.
 ///
 /// # Errors
-/// When it is not within 15 seconds.
+/// When the process is still running after 15 seconds.
 pub async fn wait_gone(pid: u32, what: &str) -> Result<()> {
     let mut deadline = Deadline::after(Duration::from_secs(15));
     // A zombie has no command line.
@@ -199,15 +201,15 @@ pub fn descendants(root: u32) -> Vec<ProcessEntry> {
 /// Sends a signal to one process.
 ///
 /// # Errors
-/// When there is no such process, or it belongs to somebody else.
+/// When there is no such process, or it belongs to another user.
 pub fn signal(pid: u32, signal: Signal) -> Result<()> {
     run(Command::new("/bin/sh").args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), &pid.to_string()])).map(|_| ())
 }
 
-/// Runs a short program to its end and gives what it printed.
+/// Runs a short program to its end and returns its output.
 ///
 /// # Errors
-/// When it cannot be started or ends with another code than 0; the error holds what it printed.
+/// When the program cannot start or ends with a code other than 0. The error has its output.
 pub fn run(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -225,10 +227,11 @@ pub fn run(command: &mut Command) -> Result<String> {
     Ok(out)
 }
 
-/// Finds a program on PATH and in the system's folders, or says which Debian package gives it.
+/// Finds a program on PATH and in the system's folders. Otherwise the error names its Debian
+/// package.
 ///
 /// # Errors
-/// When it is not installed.
+/// When the program is not installed.
 pub fn program(peer: &str, name: &str, package: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
@@ -242,7 +245,7 @@ pub fn program(peer: &str, name: &str, package: &str) -> Result<PathBuf> {
 /// Fails unless the test runs as root.
 ///
 /// # Errors
-/// When it does not; says what the peer needs it for.
+/// When it does not. The error says why the peer needs root.
 pub fn ensure_root(peer: &str, why: &str) -> Result<()> {
     ensure!(is_root(), "this peer ({peer}) needs root: {why}. Run the tests as root, or with sudo");
     Ok(())
@@ -255,11 +258,11 @@ pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-/// A loopback port that is free now. Below the range from which the system takes ports for outgoing connections, so
-/// that none of those takes it before the peer does.
+/// A free loopback port. It is below the range for outgoing connections, so that no outgoing
+/// connection takes it before the peer does.
 ///
 /// # Errors
-/// When none is found in 200 tries.
+/// When no free port is found in 200 tries.
 pub fn free_port() -> Result<u16> {
     for _ in 0..200 {
         let port = rand::rng().random_range(15_000..32_000);
@@ -270,7 +273,7 @@ pub fn free_port() -> Result<u16> {
     bail!("no free loopback port in 200 tries")
 }
 
-/// A bounded wait: look, pause, look again.
+/// A wait with a limit. The caller polls and pauses in turn.
 #[derive(Debug)]
 pub struct Deadline {
     limit: Duration,
@@ -278,16 +281,16 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// A wait that may last `limit` from now.
+    /// A wait of at most `limit` from now.
     #[must_use]
     pub fn after(limit: Duration) -> Self {
         Self { limit, end: Instant::now() + limit }
     }
 
-    /// Pauses shortly before the next look.
+    /// Pauses for 20 ms before the next poll.
     ///
     /// # Errors
-    /// When the limit has passed; says what was waited for.
+    /// When the limit has passed. The error contains `what`.
     pub async fn pause(&mut self, what: &str) -> Result<()> {
         ensure!(Instant::now() < self.end, "waited {:?} for {what}", self.limit);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -309,7 +312,7 @@ pub async fn wait_for_port(process: &mut Process, port: u16, limit: Duration) ->
     Ok(())
 }
 
-/// A command with nothing of the developer's own set-up: only PATH, `HOME` and plain English.
+/// A command without the developer's own settings: only PATH, `HOME` and the C.UTF-8 locale.
 #[must_use]
 pub fn clean_command(program: impl AsRef<OsStr>, home: &Path) -> Command {
     let mut command = Command::new(program);

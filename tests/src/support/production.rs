@@ -1,4 +1,5 @@
-//! The pretend production as practice serves it, inside this process: every front on loopback, for foreign clients.
+//! The simulator as practice serves it, inside this process: every front on loopback, for
+//! independent clients.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::{folder::open_folder, process::Deadline};
 
-/// A pretend production that is being served until this value is dropped.
+/// A simulator that serves until this value is dropped.
 #[derive(Debug)]
 pub struct Served {
     folder: TempDir,
@@ -23,7 +24,7 @@ pub struct Served {
 }
 
 impl Served {
-    /// Serves a new one; `speed` is virtual seconds per real second.
+    /// Serves a new simulator. `speed` is virtual seconds per real second.
     ///
     /// # Errors
     /// When it does not answer within 30 s.
@@ -31,7 +32,7 @@ impl Served {
         Self::start_with(speed, |_| {}).await
     }
 
-    /// Serves a new one whose rules are not the usual ones.
+    /// Serves a new simulator with changed rules.
     ///
     /// # Errors
     /// When it does not answer within 30 s.
@@ -63,19 +64,19 @@ impl Served {
         }
     }
 
-    /// Where everything is.
+    /// The handle of the simulator: addresses and credentials.
     #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// A folder that lasts as long as it.
+    /// A folder that exists as long as this value.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    /// Address of a front.
+    /// The address of a front.
     #[must_use]
     pub fn url(&self, port: u16) -> String {
         format!("http://127.0.0.1:{port}")

@@ -1,5 +1,5 @@
-//! A connection between a client and a server that passes everything on, and once loses an answer: the request whose text
-//! has a mark arrives and has its effect, and the client's connection ends instead of the answer.
+//! A relay between a client and a server that loses answers: a request with a mark in its text
+//! arrives and has its effect, and the client's connection ends instead of the answer.
 
 use std::sync::{
     Arc,
@@ -13,10 +13,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Largest piece passed on at once; a request's first line and headers fit.
+/// Most bytes passed on at once. The first line and the headers of a request fit.
 const PIECE: usize = 64 * 1024;
 
-/// A relay on a port of its own, until it is dropped.
+/// A relay on a port of its own. Dropping it ends the relay.
 #[derive(Debug)]
 pub struct Relay {
     port: u16,
@@ -25,10 +25,11 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Relays to a server on loopback and loses the answer to every request with `mark` in its text.
+    /// Relays to a server on loopback and loses the answer to every request with `mark` in its
+    /// text.
     ///
     /// # Errors
-    /// When there is no port.
+    /// When no port is free.
     pub async fn start(to: u16, mark: &'static str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (port, lost) = (listener.local_addr()?.port(), Arc::new(AtomicU32::new(0)));
@@ -36,20 +37,20 @@ impl Relay {
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let count = Arc::clone(&count);
-                // Dropping both ends is how a connection is lost; nobody reads why.
+                // Dropping both ends loses the connection. The error does not matter.
                 tokio::spawn(async move { pass(client, to, mark, &count).await });
             }
         });
         Ok(Self { port, lost, task })
     }
 
-    /// Address of the relay.
+    /// The address of the relay.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How many answers were lost: how often a marked request reached the server.
+    /// The number of lost answers. Each is a marked request that reached the server.
     #[must_use]
     pub fn lost(&self) -> u32 {
         self.lost.load(Ordering::SeqCst)

@@ -1,4 +1,4 @@
-//! The clocks of a computer that sleeps when a test says so.
+//! The clocks of a computer whose sleep a test controls.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use greenlight_adapters::sleep_detector::{BothClocks, ReadClocks};
 
-/// Clocks, and the seconds that the computer has slept so far.
+/// The clocks, and the number of seconds that the computer has slept.
 #[must_use]
 pub fn sleeping() -> (ReadClocks, Arc<AtomicU64>) {
     let asleep = Arc::new(AtomicU64::new(0));

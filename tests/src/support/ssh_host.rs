@@ -1,6 +1,7 @@
-//! The staging machine: OpenSSH with `ec2-user`, a sudo rule for the backup script only, and the two scripts of the
-//! runbook at their real paths, working on the real database. The user, the rule and the paths exist only in a private
-//! mount and process namespace (tests/support/host/init.sh), so that this computer stays as it was.
+//! The staging machine: OpenSSH with `ec2-user`, a sudo rule for the backup script only, and the
+//! two scripts of the runbook at their real paths, working on the real database. The user, the rule
+//! and the paths exist only in a private mount and process namespace (tests/support/host/init.sh),
+//! so this computer does not change.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,26 +18,26 @@ use super::process::{
     wait_for_port,
 };
 
-/// Login user.
+/// The login user.
 pub const USER: &str = "ec2-user";
 /// Passphrase of [`SshHost::passphrase_key`].
 pub const PASSPHRASE: &str = "peer key passphrase 42";
-/// Where the backup script is on the host.
+/// Folder of the backup script on the host.
 pub const BACKUP_FOLDER: &str = "/opt/backup/bin";
-/// Where the migration script is on the host.
+/// Folder of the migration script on the host.
 pub const MIGRATE_FOLDER: &str = "/home/ec2-user/migrate";
 /// Value of `CONFIG` on the host.
 pub const CONFIG: &str = "/home/ec2-user/migrate/application-prod.properties";
 
-/// Neither a person's nor a service's number on Debian.
+/// A user id that Debian gives to neither a person nor a service.
 const USER_ID: u32 = 61_234;
 
-/// Which of the two scripts of the host.
+/// One of the two scripts of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
     /// `backupRallyPROD.sh`.
     Backup,
-    /// `run.sh`.
+    /// The script `run.sh`.
     Migration,
 }
 
@@ -59,7 +60,7 @@ pub struct SshHost {
 }
 
 impl SshHost {
-    /// Starts the machine; its scripts work on `database`.
+    /// Starts the machine. Its scripts work on `database`.
     ///
     /// # Errors
     /// When the test does not run as root, or a program is missing or does not start.
@@ -91,13 +92,13 @@ impl SshHost {
         Ok(Self { machine, port, init, folder })
     }
 
-    /// SSH port on 127.0.0.1.
+    /// The SSH port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// `SHA256:…` of the host key.
+    /// The fingerprint of the host key: `SHA256:…`.
     ///
     /// # Errors
     /// When ssh-keygen cannot read it.
@@ -116,7 +117,7 @@ impl SshHost {
         Ok(format!("[127.0.0.1]:{} {}", self.port, key.trim()))
     }
 
-    /// The runbook's key file: RSA in PKCS#1 PEM, no passphrase.
+    /// The runbook's key file: an RSA key in PKCS#1 PEM without passphrase.
     #[must_use]
     pub fn rsa_pem_key(&self) -> PathBuf {
         self.folder.path().join("keys/rallyE1.pem")
@@ -128,19 +129,20 @@ impl SshHost {
         self.folder.path().join("keys/ed25519")
     }
 
-    /// An RSA PEM key that needs [`PASSPHRASE`].
+    /// An RSA PEM key with the passphrase [`PASSPHRASE`].
     #[must_use]
     pub fn passphrase_key(&self) -> PathBuf {
         self.folder.path().join("keys/locked.pem")
     }
 
-    /// A good key that the machine does not know.
+    /// A valid key that the machine does not accept.
     #[must_use]
     pub fn stranger_key(&self) -> PathBuf {
         self.folder.path().join("keys/stranger.pem")
     }
 
-    /// Where a path of the machine (below `/home/ec2-user` or `/opt/backup`) is seen from outside.
+    /// The path on this computer of a path of the machine (below `/home/ec2-user` or
+    /// `/opt/backup`).
     #[must_use]
     pub fn outside(&self, path: &str) -> PathBuf {
         let places = [("/home/ec2-user", "home"), ("/opt/backup", "backup"), ("/opt/peer", "control")];
@@ -150,7 +152,7 @@ impl SshHost {
         found.unwrap_or_else(|| PathBuf::from(path))
     }
 
-    /// The finished dumps, oldest first, as seen from outside.
+    /// The finished dumps, oldest first, as paths on this computer.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -162,13 +164,13 @@ impl SshHost {
         Ok(dumps)
     }
 
-    /// The starts of a script, one `SECONDS USER` each. The file is only ever appended to.
+    /// The starts of a script, one line `SECONDS USER` each. The scripts only append to this file.
     #[must_use]
     pub fn starts(&self, script: Script) -> Vec<String> {
         lines_of(&self.control().join(format!("{}-starts", script.word())))
     }
 
-    /// Makes both scripts take about this long.
+    /// Makes each script take about this long.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -176,7 +178,8 @@ impl SshHost {
         Ok(fs_err::write(self.control().join("slow-seconds"), format!("{seconds}\n"))?)
     }
 
-    /// Makes a script fail half-way (the migration with code 3, after its first change), or work again.
+    /// Makes a script fail half-way, or work again. The migration fails with code 3 after its first
+    /// change.
     ///
     /// # Errors
     /// When the marker cannot be written.
@@ -184,7 +187,7 @@ impl SshHost {
         self.mark(&format!("{}-fails", script.word()), fails)
     }
 
-    /// Makes the backup end with code 0 and a dump that was cut off.
+    /// Makes the backup end with code 0 and a truncated dump, or end normally again.
     ///
     /// # Errors
     /// When the marker cannot be written.
@@ -192,7 +195,8 @@ impl SshHost {
         self.mark("backup-truncates", truncates)
     }
 
-    /// Holds the next run of a script before or after its effect: the dump, the schema change.
+    /// Holds the next run of a script before or after its effect. The effect is the dump or the
+    /// schema change.
     ///
     /// # Errors
     /// When the marker cannot be written.
@@ -203,7 +207,7 @@ impl SshHost {
     /// Runs a shell command inside the machine as root, outside any session.
     ///
     /// # Errors
-    /// When it ends with another code than 0.
+    /// When the command ends with a code other than 0.
     pub fn inside(&self, command: &str) -> Result<String> {
         let mut enter = clean_command("nsenter", self.folder.path());
         enter.args(["--target", &self.init.to_string(), "--mount", "--pid", "/bin/sh", "-c", command]);
@@ -213,21 +217,22 @@ impl SshHost {
     /// Runs a shell command inside the machine as its login user, without ssh.
     ///
     /// # Errors
-    /// When it ends with another code than 0.
+    /// When the command ends with a code other than 0.
     pub fn inside_as_user(&self, command: &str) -> Result<String> {
         let mut enter = clean_command("nsenter", self.folder.path());
         enter.args(["--target", &self.init.to_string(), "--mount", "--pid", "setpriv", "--reuid", USER, "--regid"]);
         run(enter.args([USER, "--clear-groups", "/bin/bash", "-lc", command]).env("HOME", "/home/ec2-user"))
     }
 
-    /// Kills every open session: the connections break, detached jobs live on. Gives how many processes it killed.
+    /// Kills every open session and returns the number of killed processes. The connections break
+    /// and detached jobs continue.
     ///
     /// # Errors
     /// When a process cannot be killed.
     pub fn kill_sessions(&self) -> Result<usize> {
         let sessions = self.sessions();
         for process in &sessions {
-            // The second process of a session may be gone once the first one is.
+            // The second process of a session may end with the first.
             if signal(process.pid, Signal::Kill).is_err() {
                 continue;
             }
@@ -235,7 +240,8 @@ impl SshHost {
         Ok(sessions.len())
     }
 
-    /// Freezes every open session, so that nothing answers and no connection closes; or lets them go on.
+    /// Freezes every open session, so that nothing answers and no connection closes; or continues
+    /// them.
     ///
     /// # Errors
     /// When a process cannot be signalled.
@@ -244,26 +250,26 @@ impl SshHost {
         self.sessions().iter().try_for_each(|process| signal(process.pid, kind))
     }
 
-    /// Every process of the machine, its first one excepted.
+    /// Every process of the machine except the first.
     #[must_use]
     pub fn processes(&self) -> Vec<ProcessEntry> {
         descendants(self.init)
     }
 
-    /// Gives the machine a new host key of the same kind and starts its sshd again; jobs live on.
+    /// Gives the machine a new host key of the same type and restarts its sshd. Jobs continue.
     ///
     /// # Errors
-    /// When the machine does not come back.
+    /// When the machine does not start again.
     pub async fn change_host_key(&mut self) -> Result<()> {
         make_key(&self.folder.path().join("etc/host_key"), &["-t", "ed25519"], "")?;
         self.stop_sshd().await?;
         self.start_sshd().await
     }
 
-    /// Stops sshd and every session; the machine and its jobs live on.
+    /// Stops sshd and every session. The machine and its jobs continue.
     ///
     /// # Errors
-    /// When it does not end.
+    /// When sshd does not end.
     pub async fn stop_sshd(&mut self) -> Result<()> {
         let is_listener = |process: &ProcessEntry| process.command_line.contains("sshd_config");
         self.processes().iter().filter(|process| is_listener(process)).try_for_each(|p| signal(p.pid, Signal::Kill))?;
@@ -278,7 +284,7 @@ impl SshHost {
     /// Starts sshd again after [`Self::stop_sshd`].
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When sshd does not start.
     pub async fn start_sshd(&mut self) -> Result<()> {
         let (config, log) = (self.folder.path().join("etc/sshd_config"), self.folder.path().join("sshd.log"));
         self.inside(&format!("/usr/sbin/sshd -f {} -E {}", config.display(), log.display()))?;
@@ -307,7 +313,7 @@ impl SshHost {
     }
 }
 
-/// Copies of this computer's account files, with one user and one rule more.
+/// Copies this computer's account files and adds one user and one sudo rule.
 fn make_accounts(folder: &Path) -> Result<()> {
     let etc = folder.join("etc");
     fs_err::create_dir_all(etc.join("sudoers.d"))?;
@@ -382,7 +388,7 @@ fn make_home(folder: &Path, database: &Postgres) -> Result<()> {
     set_mode(&home, 0o750)
 }
 
-/// The dumps can be read by the login user, who has to prove them without being root.
+/// The login user can read the dumps, because it checks them without root.
 fn make_backup(folder: &Path, database: &Postgres) -> Result<()> {
     let backup = folder.join("backup");
     fs_err::create_dir_all(backup.join("bin"))?;

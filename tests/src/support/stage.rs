@@ -1,8 +1,9 @@
-//! Every real system of a whole release, started together and stopped together: git server, OpenSSH machine,
-//! PostgreSQL, moto, web processes; and the pretend production only for what no local system can be, GitHub's workflow
-//! and the ECS service. One place answers for AWS and sends each call where it belongs.
+//! Starts and stops every real system of a whole release together: git server, OpenSSH machine,
+//! PostgreSQL, moto and web processes. The simulator serves only GitHub's workflow and the ECS
+//! service, which have no local equivalent. One listener answers for AWS and routes each call to
+//! moto or to the simulator.
 //!
-//! Judges nothing: a test asks the systems themselves.
+//! Makes no judgement. A test reads the systems directly.
 
 mod doors;
 mod fronts;
@@ -32,9 +33,9 @@ use super::postgres::Postgres;
 use super::process::{clean_command, run};
 use super::ssh_host::{CONFIG, MIGRATE_FOLDER, SshHost};
 
-/// Repository as GitHub names it.
+/// The repository name on GitHub.
 pub const REPOSITORY: &str = "rallyforresearch/rally";
-/// The version that serves at the start, as its version file says.
+/// The version that serves at the start, as in its version file.
 const OLD_VALUE: &str = "2.0.1.11-RELEASE";
 
 /// Every system of one release.
@@ -48,7 +49,7 @@ pub struct Stage {
     pub machine: SshHost,
     /// Task definitions, images, identity and log pages.
     pub moto: Moto,
-    /// Holds a request to git, GitHub, AWS or the site.
+    /// Holds requests to git, GitHub, AWS or the site.
     pub doors: Doors,
     /// The service and its tasks.
     pub service: Arc<Service>,
@@ -61,11 +62,11 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts everything. `ends_at_update` makes the workflow end once it has updated the service; `pace` says how long
-    /// build and tasks take.
+    /// Starts every system. With `ends_at_update` the workflow ends once it has updated the
+    /// service. `pace` is the duration of the build and of the start of tasks.
     ///
     /// # Errors
-    /// When a system is missing or does not start; the text names its package.
+    /// When a system is missing or does not start. The text names its Debian package.
     pub async fn start(ends_at_update: bool, pace: Pace) -> Result<Self> {
         let folder = open_folder("stage")?;
         let git = GitServer::start().await?;
@@ -121,19 +122,19 @@ impl Stage {
         &self.profile
     }
 
-    /// A folder of this stage for whatever a test keeps.
+    /// A folder of this stage for files of a test.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// What a person types on the Access page.
+    /// The values that an operator enters on the Access page.
     #[must_use]
     pub fn sign_ins(&self) -> SignIns<'_> {
         SignIns { github_token: TOKEN, aws_key_id: KEY_ID, aws_secret: SECRET_KEY, key_file: &self.key_file }
     }
 
-    /// Every secret that nothing but the keychain may keep.
+    /// Every secret that only the keychain may store.
     ///
     /// # Errors
     /// When the key file cannot be read.
@@ -147,7 +148,7 @@ impl Stage {
         ])
     }
 
-    /// ARNs of the task definitions that the running tasks use, as AWS answers.
+    /// ARNs of the task definitions of the running tasks, as AWS returns them.
     ///
     /// # Errors
     /// When AWS does not answer.
@@ -162,7 +163,7 @@ impl Stage {
         Ok(running.filter_map(|task| task["taskDefinitionArn"].as_str()).map(str::to_owned).collect())
     }
 
-    /// Asks ECS with AWS's own program, which signs as the service wants it.
+    /// Calls ECS with the AWS command line program, which signs the request.
     async fn ask_aws(&self, words: &[&str]) -> Result<Value> {
         let bin = peers_folder().join("moto/bin");
         let mut command = clean_command(bin.join("python3"), self.folder.path());
@@ -173,10 +174,10 @@ impl Stage {
         Ok(serde_json::from_str(&said)?)
     }
 
-    /// What the site answers at this path.
+    /// The answer of the site at this path.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the site does not answer.
     pub async fn site(&self, path: &str) -> Result<String> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let answer = client.get(format!("http://127.0.0.1:{}{path}", self.site)).send().await?.error_for_status()?;
@@ -218,7 +219,7 @@ fn port_of(url: &str) -> Result<u16> {
     Ok(url.rsplit(':').next().context("no port")?.parse()?)
 }
 
-/// The built-in profile with every open value filled in and every place on loopback.
+/// The built-in profile with a value for every open field and every address on loopback.
 fn profile_text(ports: Ports) -> Result<String> {
     let mut text: toml::Table = profile::BUILT_IN.parse()?;
     let local = |port: u16| format!("http://127.0.0.1:{port}");

@@ -1,18 +1,18 @@
-//! How long a call takes, measured many times. For benchmarks only: no test decides by time.
+//! The durations of many repeated calls. For benchmarks only: no test decides by time.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Calls that are not counted: connections are made and caches filled in them.
+/// Warm-up calls that do not count. They open connections and fill caches.
 const WARM: usize = 5;
 
-/// Times of many calls, shortest first.
+/// The durations of many calls, shortest first.
 #[derive(Debug)]
 pub struct Took(Vec<Duration>);
 
 impl Took {
-    /// Makes a call `calls` times, one after the other, after a few that are not counted.
+    /// Makes `calls` calls in sequence after a few warm-up calls.
     ///
     /// # Errors
     /// The first error of a call.
@@ -29,13 +29,13 @@ impl Took {
         Ok(Self::from(took))
     }
 
-    /// Median, in ms.
+    /// The median, in ms.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.at(50)
     }
 
-    /// Ninety-nine of a hundred were faster, in ms.
+    /// The 99th percentile, in ms.
     #[must_use]
     pub fn slowest_of_a_hundred(&self) -> f64 {
         self.at(99)

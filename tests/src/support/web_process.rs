@@ -1,5 +1,5 @@
-//! The web process of Rally (tests/support/web_process.py): it refuses to start on the old schema and shows its
-//! version. Who starts one for a task, and who sends visitors to it, is not decided here.
+//! The web process of Rally (tests/support/web_process.py): it refuses to start on the old schema
+//! and serves its version. This file neither starts processes for tasks nor routes visitors.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -19,14 +19,14 @@ pub struct WebProcess {
     folder: TempDir,
 }
 
-/// What is started.
+/// The parameters of one start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebVersion {
-    /// What `/version` answers: `2.1.0.0-RELEASE`.
+    /// The answer of `/version`: `2.1.0.0-RELEASE`.
     pub version: String,
-    /// `table.column` that this version cannot run without; none for the old version.
+    /// The `table.column` without which this version does not run. `None` for the old version.
     pub needs_column: Option<String>,
-    /// How long starting takes.
+    /// Duration of the start.
     pub boot: Duration,
 }
 
@@ -46,7 +46,7 @@ impl WebVersion {
 }
 
 impl WebProcess {
-    /// Starts the process on a free port; whether it can run is seen by [`Self::ready_or_ended`].
+    /// Starts the process on a free port. [`Self::ready_or_ended`] tells whether it runs.
     ///
     /// # Errors
     /// When python3 or psql is missing.
@@ -65,39 +65,39 @@ impl WebProcess {
         Ok(Self { process, port, folder })
     }
 
-    /// Address of the process.
+    /// The address of the process.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Its loopback port.
+    /// The loopback port of the process.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Exit status once it has ended.
+    /// The exit status, once the process has ended.
     ///
     /// # Errors
-    /// When the system cannot tell.
+    /// When the system does not return the state of the process.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.process.ended()
     }
 
-    /// The lines it has printed so far.
+    /// The lines that the process has printed.
     #[must_use]
     pub fn log_lines(&self) -> Vec<String> {
         lines_of(&self.log())
     }
 
-    /// The file its lines go to.
+    /// The file with the output of the process.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
-    /// Waits until it answers (none) or has ended (its exit status).
+    /// Waits until the process answers (`None`) or has ended (its exit status).
     ///
     /// # Errors
     /// When neither happens within `limit`.
@@ -114,7 +114,7 @@ impl WebProcess {
         }
     }
 
-    /// Ends the process.
+    /// Ends the process and waits for its end.
     pub fn stop(&mut self) {
         self.process.stop();
     }

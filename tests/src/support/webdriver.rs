@@ -1,5 +1,6 @@
-//! The window, driven from outside: Xvfb, WebKitWebDriver and the few W3C WebDriver calls that the tests need. The
-//! program under test is its real binary; the only thing it is told is `TAURI_WEBVIEW_AUTOMATION`.
+//! Drives the window from outside with Xvfb, WebKitWebDriver and the few W3C WebDriver calls that
+//! the tests need. The program under test is the shipped binary. Its only special setting is
+//! `TAURI_WEBVIEW_AUTOMATION`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -29,16 +30,16 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts Xvfb on a display number that it chooses itself.
+    /// Starts Xvfb. Xvfb chooses the display number.
     ///
     /// # Errors
-    /// When it is missing or does not start.
+    /// When Xvfb is missing or does not start.
     pub async fn start() -> Result<Self> {
         let xvfb = program("window", "Xvfb", "xvfb")?;
         let folder = open_folder("display")?;
         let log = folder.path().join("xvfb.log");
         let mut server = clean_command(xvfb, folder.path());
-        // It writes the number of the display to stdout once it is ready.
+        // Xvfb writes the number of the display to stdout once it is ready.
         server.args(["-displayfd", "1", "-screen", "0", "1440x900x24", "-nolisten", "tcp", "-noreset"]);
         let mut server = Process::start("Xvfb", &server, Signal::Terminate, &log)?;
         let mut deadline = Deadline::after(Duration::from_secs(15));
@@ -59,7 +60,7 @@ impl Display {
     }
 }
 
-/// A WebKitWebDriver process, which starts the program under test in each session.
+/// A WebKitWebDriver process. It starts the program under test in each session.
 #[derive(Debug)]
 pub struct Driver {
     process: Process,
@@ -70,29 +71,32 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts a driver on a display. `environment` (the keychain's, for example) reaches the program under test,
-    /// and so does nothing of this process's own but PATH.
+    /// Starts a driver on a display. The program under test gets `environment` (for example the
+    /// keychain's) and, of this process's own environment, only PATH.
     ///
     /// # Errors
-    /// When it is missing or does not start.
+    /// When the driver is missing or does not start.
     pub async fn start(display: &Display, environment: &[(String, String)]) -> Result<Self> {
         let folder = open_folder("driver")?;
-        // WEBKIT_DISABLE_DMABUF_RENDERER must stay unset: with it WebKitGTK 2.50 never answers for a picture.
+        // WEBKIT_DISABLE_DMABUF_RENDERER must stay unset: with it WebKitGTK 2.50 never answers for
+        // a picture.
         let mut all = vec![
             ("HOME".to_owned(), folder.path().display().to_string()),
             ("DISPLAY".to_owned(), display.name()),
             ("TAURI_WEBVIEW_AUTOMATION".to_owned(), "true".to_owned()),
             ("GDK_BACKEND".to_owned(), "x11".to_owned()),
             ("LIBGL_ALWAYS_SOFTWARE".to_owned(), "1".to_owned()),
-            // Painting needs no OpenGL then, only putting the layers together does. With both in Mesa's software
-            // renderer, the compositor was seen to end the page with a SIGSEGV in swrast_dri.so.
+            // With this, only compositing needs OpenGL and painting does not. With both in Mesa's
+            // software renderer, the compositor once ended the page with a SIGSEGV in
+            // swrast_dri.so.
             ("WEBKIT_SKIA_ENABLE_CPU_RENDERING".to_owned(), "1".to_owned()),
             ("NO_AT_BRIDGE".to_owned(), "1".to_owned()),
             ("GTK_USE_PORTAL".to_owned(), "0".to_owned()),
-            // Without a bus of its own the window would start one, and an accessibility bus on it, that outlive it.
+            // Without a bus of its own, the window would start a bus and an accessibility bus that
+            // outlive it.
             ("DBUS_SESSION_BUS_ADDRESS".to_owned(), format!("unix:path={}/no-bus", folder.path().display())),
         ];
-        // A theme of whoever runs it: the pictures are looked at in light and in dark.
+        // GTK_THEME of the caller, because screenshots are reviewed in light and in dark.
         all.extend(std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme)));
         all.extend_from_slice(environment);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(90)).build()?;
@@ -100,10 +104,11 @@ impl Driver {
         Ok(Self { process, port, client, folder, environment: all })
     }
 
-    /// Starts the driver anew, for when the program under test was killed and the old one is confused.
+    /// Restarts the driver. Needed after the program under test was killed, because the old driver
+    /// is then in a broken state.
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When the driver does not start again.
     pub async fn restart(&mut self) -> Result<()> {
         self.process.stop();
         (self.process, self.port) = start_driver(self.folder.path(), &self.environment).await?;
@@ -113,7 +118,7 @@ impl Driver {
     /// Opens the program under test and waits for its window.
     ///
     /// # Errors
-    /// When there is no window within 90 seconds; the text holds what the program printed.
+    /// When no window opens within 90 seconds. The text has the output of the program.
     pub async fn open(&self, binary: &Path, arguments: &[&str]) -> Result<Session> {
         let options = json!({"binary": binary, "args": arguments});
         let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
@@ -123,7 +128,7 @@ impl Driver {
         let id = value["sessionId"].as_str().context("the driver gave no session id")?;
         let app = self.app_pid(binary);
         let session = Session { client: self.client.clone(), base: format!("{base}/{id}"), app };
-        // A program without a resizable window keeps its own size.
+        // A program with a window of fixed size keeps its size.
         let _ = session.set_window(WINDOW.0, WINDOW.1).await;
         Ok(session)
     }
@@ -136,7 +141,7 @@ impl Driver {
         descendants(self.process.pid()?).into_iter().map(|process| process.pid).find(|pid| is_it(*pid))
     }
 
-    /// What the driver and the program under test have printed.
+    /// The output of the driver and the program under test.
     #[must_use]
     pub fn printed(&self) -> Vec<u8> {
         fs_err::read(self.process.log()).unwrap_or_default()
@@ -178,7 +183,7 @@ impl Session {
     /// [`Driver::restart`].
     ///
     /// # Errors
-    /// When its process id is not known, or it does not go within ten seconds.
+    /// When its process id is unknown, or it does not end within ten seconds.
     pub async fn kill_app(self) -> Result<()> {
         let app = self.app.context("the process id of the program is not known")?;
         signal(app, Signal::Kill)?;
@@ -197,7 +202,7 @@ impl Session {
         command(&self.client, reqwest::Method::DELETE, &self.base, &Value::Null).await.map(|_| ())
     }
 
-    /// Goes to an address.
+    /// Opens an address.
     ///
     /// # Errors
     /// When the driver refuses.
@@ -205,7 +210,7 @@ impl Session {
         self.post("url", &json!({"url": url})).await.map(|_| ())
     }
 
-    /// The first element that a CSS selector matches; none when nothing matches now.
+    /// The first element that matches a CSS selector now, if any.
     ///
     /// # Errors
     /// When the driver answers with another error.
@@ -213,7 +218,7 @@ impl Session {
         Ok(self.find_all(css).await?.into_iter().next())
     }
 
-    /// Every element that a CSS selector matches now.
+    /// Every element that matches a CSS selector now.
     ///
     /// # Errors
     /// When the driver answers with an error.
@@ -224,10 +229,10 @@ impl Session {
         Ok(found.iter().filter_map(id).collect())
     }
 
-    /// Waits until a CSS selector matches, and gives the element.
+    /// Waits until an element matches a CSS selector, and returns the element.
     ///
     /// # Errors
-    /// When nothing matches within `limit`; the text holds what the page shows.
+    /// When no element matches within `limit`. The text has the content of the page.
     pub async fn wait_for(&self, css: &str, limit: Duration) -> Result<Element> {
         let end = Instant::now() + limit;
         loop {
@@ -238,18 +243,18 @@ impl Session {
         }
     }
 
-    /// Waits until the text of the page holds `text`.
+    /// Waits until the text of the page contains `text`.
     ///
     /// # Errors
-    /// When it does not within `limit`; the text holds what the page shows.
+    /// When the page does not contain it within `limit`. The text has the content of the page.
     pub async fn wait_for_text(&self, text: &str, limit: Duration) -> Result<()> {
         self.wait_for_text_in("body", text, limit).await.map(|_| ())
     }
 
-    /// Waits until an element that matches `css` holds `text`, and gives it.
+    /// Waits until an element that matches `css` contains `text`, and returns the element.
     ///
     /// # Errors
-    /// When none does within `limit`; the text holds what the page shows.
+    /// When no element does within `limit`. The text has the content of the page.
     pub async fn wait_for_text_in(&self, css: &str, text: &str, limit: Duration) -> Result<Element> {
         let end = Instant::now() + limit;
         loop {
@@ -262,7 +267,8 @@ impl Session {
         }
     }
 
-    /// Waits for an element and clicks it. A click that is refused because the page is moving is tried again.
+    /// Waits for an element and clicks it. Retries a click that the driver refuses because the page
+    /// moves.
     ///
     /// # Errors
     /// When it cannot be clicked within `limit`.
@@ -278,10 +284,10 @@ impl Session {
         }
     }
 
-    /// Clicks the button whose whole text is `label`, once it is enabled.
+    /// Waits until the button whose whole text is `label` is enabled, and clicks it.
     ///
     /// # Errors
-    /// When there is none within `limit`.
+    /// When there is no such button within `limit`.
     pub async fn press(&self, label: &str, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
         loop {
@@ -298,7 +304,7 @@ impl Session {
     /// Waits for a field, empties it and types into it.
     ///
     /// # Errors
-    /// When there is no such field within `limit`, or it takes no text.
+    /// When there is no such field within `limit`, or it accepts no text.
     pub async fn fill(&self, css: &str, text: &str, limit: Duration) -> Result<()> {
         let field = self.wait_for(css, limit).await?;
         self.clear(&field).await?;
@@ -308,7 +314,7 @@ impl Session {
     /// Clicks an element.
     ///
     /// # Errors
-    /// When it is gone, hidden or covered.
+    /// When the element is gone, hidden or covered.
     pub async fn click(&self, element: &Element) -> Result<()> {
         self.post(&format!("element/{}/click", element.id), &json!({})).await.map(|_| ())
     }
@@ -316,7 +322,7 @@ impl Session {
     /// Empties a field.
     ///
     /// # Errors
-    /// When it is gone or cannot be edited.
+    /// When the field is gone or cannot be edited.
     pub async fn clear(&self, element: &Element) -> Result<()> {
         self.post(&format!("element/{}/clear", element.id), &json!({})).await.map(|_| ())
     }
@@ -324,21 +330,21 @@ impl Session {
     /// Types into an element, key by key.
     ///
     /// # Errors
-    /// When it is gone or takes no keys.
+    /// When the element is gone or accepts no keys.
     pub async fn type_text(&self, element: &Element, text: &str) -> Result<()> {
         self.post(&format!("element/{}/value", element.id), &json!({"text": text})).await.map(|_| ())
     }
 
-    /// What an element shows as text.
+    /// The visible text of an element.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When the element is gone.
     pub async fn text(&self, element: &Element) -> Result<String> {
         let text = self.get(&format!("element/{}/text", element.id)).await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// An attribute of an element; none when it has none.
+    /// An attribute of an element, if it has one of that name.
     ///
     /// # Errors
     /// When the element is gone.
@@ -347,10 +353,10 @@ impl Session {
         Ok(value.as_str().map(str::to_owned))
     }
 
-    /// Whether a control can be used.
+    /// Whether a control is enabled.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When the element is gone.
     pub async fn is_enabled(&self, element: &Element) -> Result<bool> {
         Ok(self.get(&format!("element/{}/enabled", element.id)).await?.as_bool().unwrap_or(false))
     }
@@ -364,15 +370,15 @@ impl Session {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Runs the body of a function in the page; gives what it returns.
+    /// Runs the body of a function in the page and returns its value.
     ///
     /// # Errors
-    /// When it throws.
+    /// When the function throws.
     pub async fn execute(&self, script: &str, arguments: &[Value]) -> Result<Value> {
         self.post("execute/sync", &json!({"script": script, "args": arguments})).await
     }
 
-    /// Waits until the page has drawn what it changed: two frames.
+    /// Waits for two animation frames, so that the page has drawn its changes.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -397,10 +403,10 @@ impl Session {
         self.post("window/rect", &json!({"x": 0, "y": 0, "width": width, "height": height})).await.map(|_| ())
     }
 
-    /// Saves a picture of the window as a PNG file.
+    /// Saves a screenshot of the window as a PNG file.
     ///
     /// # Errors
-    /// When the driver gives none or the file cannot be written.
+    /// When the driver returns no screenshot, or the file cannot be written.
     pub async fn screenshot(&self, file: &Path) -> Result<()> {
         let picture = self.get("screenshot").await?;
         let bytes = base64::engine::general_purpose::STANDARD.decode(picture.as_str().context("no picture")?)?;

@@ -1,5 +1,5 @@
-//! What a person does with a release, act by act. Every act looks first where the run is: it can be done again after
-//! the app was killed and opened anew in the middle of it.
+//! The acts of the operator in a release. Each act first reads the state of the run, so it can be
+//! repeated after the app was killed and reopened in the middle of it.
 
 use std::path::Path;
 use std::time::Instant;
@@ -9,28 +9,29 @@ use greenlight_types::StepId;
 
 use super::{LOOK, Operator, SOON, css};
 
-/// Questions that one step may ask one after the other.
+/// Most questions that one step asks in sequence.
 const MOST_QUESTIONS: u32 = 4;
-/// Times that the button of one step is pressed: a plan may have changed, or the app have been closed, in between.
+/// Most presses of the button of one step. The plan may have changed, or the app may have been
+/// closed, between two presses.
 const MOST_PRESSES: u32 = 4;
 
-/// States in which a step is done.
+/// Step states that count as done.
 pub(super) const DONE: [&str; 3] = ["succeeded", "warned", "skipped"];
 
-/// What became of a press.
+/// The result of a press.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pressed {
-    /// The step went on.
+    /// The step continued.
     Taken,
-    /// The app refused, with this code, and shows why.
+    /// The app refused with this code and shows the reason.
     Refused(String),
 }
 
 impl Operator<'_> {
-    /// Gives the person's name where the app asks for it.
+    /// Enters the name of the operator if the app asks for it.
     ///
     /// # Errors
-    /// When the page does not come.
+    /// When the page does not appear.
     pub async fn introduce(&self, name: &str) -> Result<()> {
         if self.is_asked_who().await? {
             self.fill("person-name", name).await?;
@@ -39,10 +40,10 @@ impl Operator<'_> {
         self.ready().await
     }
 
-    /// Waits for the first page; answers whether it asks for the person's name.
+    /// Waits for the first page and returns whether it asks for the name of the operator.
     ///
     /// # Errors
-    /// When the page does not come.
+    /// When the page does not appear.
     pub async fn is_asked_who(&self) -> Result<bool> {
         self.take("the first page", SOON, async || {
             if self.sees("person-name").await? {
@@ -53,10 +54,10 @@ impl Operator<'_> {
         .await
     }
 
-    /// Goes to the release.
+    /// Opens the Release screen.
     ///
     /// # Errors
-    /// When the page does not come.
+    /// When the screen does not appear.
     pub async fn go_to_release(&self) -> Result<()> {
         self.ready().await?;
         if self.attribute("app", "data-view").await?.as_deref() != Some("release") {
@@ -65,7 +66,7 @@ impl Operator<'_> {
         self.until("the release", SOON, async || Ok(self.sees("version").await? || self.sees("run").await?)).await
     }
 
-    /// Opens a release of a version, where none is open yet.
+    /// Opens a release of a version, unless one is open.
     ///
     /// # Errors
     /// When the version is refused.
@@ -79,7 +80,7 @@ impl Operator<'_> {
         self.wait_for_state(&["draft"]).await
     }
 
-    /// Starts Prepare, where it is not started yet.
+    /// Starts Prepare, unless it has started.
     ///
     /// # Errors
     /// When the app refuses.
@@ -92,24 +93,24 @@ impl Operator<'_> {
         self.wait_for_state(&["preparing", "prepared", "deploying", "checking", "ended"]).await
     }
 
-    /// Opens a release of a version and starts its Prepare, as far as that is not done yet.
+    /// Opens a release of a version and starts Prepare. Skips the parts that are already done.
     ///
     /// # Errors
-    /// When the version is refused, or Prepare.
+    /// When the app refuses the version or Prepare.
     pub async fn draft_and_prepare(&self, version: &str) -> Result<()> {
         self.draft(version).await?;
         self.start_prepare().await
     }
 
-    /// Leaves a step that was looked at, so that the page shows what the run itself waits for.
+    /// Leaves a selected step, so that the page shows the step that the run waits for.
     async fn come_back(&self) -> Result<()> {
         if self.sees("back").await? { self.press("back").await } else { Ok(()) }
     }
 
-    /// Puts a step in focus.
+    /// Shows a step in the middle of the page.
     ///
     /// # Errors
-    /// When it does not come.
+    /// When the page does not show the step.
     pub async fn look_at(&self, step: StepId) -> Result<()> {
         self.until(&format!("{} in focus", step.name()), SOON, async || {
             if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
@@ -124,11 +125,11 @@ impl Operator<'_> {
         .await
     }
 
-    /// Waits until the button of a step is offered, answers its questions, and leaves the pressing to the caller.
-    /// Answers whether there is anything to press.
+    /// Waits until the button of a step is offered and answers its questions. The caller presses
+    /// the button. Returns whether there is a button to press.
     ///
     /// # Errors
-    /// When its button is not offered within the patience.
+    /// When the button is not offered within the patience.
     pub async fn prepare_step(&self, step: StepId) -> Result<bool> {
         let name = step.name();
         self.until(&format!("{name} to be offered"), self.patience, async || {
@@ -163,10 +164,11 @@ impl Operator<'_> {
         .await
     }
 
-    /// Presses the button of the step in focus and confirms what is asked; the step then goes on by itself.
+    /// Presses the button of the step in focus and confirms the dialog. The step then continues
+    /// without further input.
     ///
     /// # Errors
-    /// When the button does not open within the patience, or the app refuses.
+    /// When the button is not enabled within the patience, or the app refuses.
     pub async fn press_step(&self, step: StepId, version: &str) -> Result<()> {
         match self.try_step(step, version).await? {
             Pressed::Taken => Ok(()),
@@ -188,23 +190,23 @@ impl Operator<'_> {
         .await
     }
 
-    /// After a press: `true` once the dialog asks, `false` once the step started or was refused.
+    /// After a press: `true` when the dialog opens, `false` when the step starts or is refused.
     async fn is_asked_or_started(&self, step: StepId) -> Result<bool> {
         self.take(&format!("{} to start or to ask", step.name()), SOON, async || {
             if self.sees("confirm-dialog").await? {
                 return Ok(Some(true));
             }
-            // It may be over by now, and the next one be in focus.
+            // The step may be over already, and the next step may be in focus.
             let is_over = self.status(step).await? != "awaitingOperator" || self.sees("page-failure").await?;
             Ok(is_over.then_some(false))
         })
         .await
     }
 
-    /// Confirms in the open dialog.
+    /// Confirms the open dialog.
     ///
     /// # Errors
-    /// When it cannot be confirmed.
+    /// When the dialog cannot be confirmed.
     pub async fn confirm(&self, version: &str) -> Result<()> {
         if self.sees("confirm-version").await? {
             self.fill("confirm-version", version).await?;
@@ -215,7 +217,7 @@ impl Operator<'_> {
     /// Waits until a step is done.
     ///
     /// # Errors
-    /// When it stops with an error, or is not done within the patience.
+    /// When the step fails, or is not done within the patience.
     pub async fn wait_done(&self, step: StepId) -> Result<()> {
         self.until(&format!("{} to be done", step.name()), self.patience, async || {
             let status = self.status(step).await?;
@@ -234,11 +236,11 @@ impl Operator<'_> {
         Ok(())
     }
 
-    /// Does a step from its button to its end, wherever it stands: nothing where it is done already, "Ask again" where
-    /// it is in doubt.
+    /// Takes a step from its current state to its end. Does nothing when the step is done. Presses
+    /// "Ask again" when the step is in doubt.
     ///
     /// # Errors
-    /// When it fails or does not end within the patience.
+    /// When the step fails or does not end within the patience.
     pub async fn do_step(&self, step: StepId, version: &str) -> Result<()> {
         self.go_to_release().await?;
         let end = Instant::now() + self.patience;
@@ -253,7 +255,8 @@ impl Operator<'_> {
                 if presses >= MOST_PRESSES {
                     return Err(self.stopped(format!("{} was pressed {presses} times", step.name())).await);
                 }
-                // A refusal, of a plan that changed for example, is shown and the new plan comes.
+                // After a refusal, for example because the plan changed, the page shows the reason
+                // and a new plan.
                 self.try_step(step, version).await?;
                 presses += 1;
             }
@@ -266,7 +269,7 @@ impl Operator<'_> {
         }
     }
 
-    /// Presses "Ask again" for a step in doubt, as often as the button opens, until the world has answered.
+    /// Presses "Ask again" if the step is in doubt and the button is enabled.
     async fn ask_when_in_doubt(&self, step: StepId, status: &str) -> Result<()> {
         if status == "inDoubt" {
             self.look_at(step).await?;
@@ -275,14 +278,15 @@ impl Operator<'_> {
         Ok(())
     }
 
-    /// Fills in what Deploy needs, where it waits for that; leaves the pressing to [`Self::start_deploy`]. `machine` is
-    /// address and port of the staging machine, where the proposed ones are not right.
+    /// Fills in the Deploy panel and leaves the press to [`Self::start_deploy`]. `machine` is the
+    /// address and port of the staging machine, when they differ from the proposed ones.
     ///
     /// # Errors
-    /// When the machine shows no fingerprint.
+    /// When the staging machine returns no fingerprint.
     pub async fn fill_deploy(&self, version: &str, machine: Option<(&str, u16)>) -> Result<()> {
         self.come_back().await?;
-        // What is below moves while the world is asked what changed, and a press would land beside its button.
+        // The elements below move while the app asks the outside systems for changes. A press would
+        // miss its button.
         self.wait_for_attribute("deploy-panel", "data-asking", "false", SOON).await?;
         if let Some((address, port)) = machine {
             self.fill("deploy-address", address).await?;
@@ -299,16 +303,17 @@ impl Operator<'_> {
     /// Starts Deploy.
     ///
     /// # Errors
-    /// When its button does not open.
+    /// When its button is not enabled.
     pub async fn start_deploy(&self) -> Result<()> {
         self.press_within("start-deploy", self.patience).await?;
         self.wait_for_state(&["deploying", "checking", "ended"]).await
     }
 
-    /// Fills in what Deploy needs and starts it, once the run is prepared; nothing where it is started already.
+    /// Waits until the run is prepared, then fills in the Deploy panel and starts Deploy. Does
+    /// nothing when Deploy has started.
     ///
     /// # Errors
-    /// When the machine shows no fingerprint, or the button does not open.
+    /// When the staging machine returns no fingerprint, or the button is not enabled.
     pub async fn deploy(&self, version: &str, machine: Option<(&str, u16)>) -> Result<()> {
         self.go_to_release().await?;
         self.wait_for_state(&["prepared", "deploying", "checking", "ended"]).await?;
@@ -327,10 +332,10 @@ impl Operator<'_> {
         Ok(self.all("check-").await?.iter().any(|testid| testid.ends_with("-passed")))
     }
 
-    /// Answers every check of the site with Passed, once the site shows the version.
+    /// Answers every check of the site with Passed. Waits until the site serves the version.
     ///
     /// # Errors
-    /// When an answer is not taken.
+    /// When the app does not accept an answer.
     pub async fn pass_checks(&self) -> Result<()> {
         self.until("the checks to be open", self.patience, async || {
             let status = self.status(StepId::CheckSite).await?;
@@ -340,7 +345,7 @@ impl Operator<'_> {
         .await?;
         let buttons = self.all("check-").await?;
         for row in buttons.iter().filter_map(|button| button.strip_suffix("-passed")) {
-            // The last answer ends the run, and the row goes with it.
+            // The last answer ends the run, and the row disappears.
             self.until(&format!("the answer to {row}"), SOON, async || {
                 if self.attribute(row, "data-answer").await?.is_some() || !self.sees(row).await? {
                     return Ok(true);
@@ -353,10 +358,11 @@ impl Operator<'_> {
         Ok(())
     }
 
-    /// Has the app look at the site and answers every check with Passed, as far as that is not done yet.
+    /// Makes the app request the site and answers every check with Passed. Skips the parts that are
+    /// already done.
     ///
     /// # Errors
-    /// When the site does not show the version, or an answer is not taken.
+    /// When the site does not serve the version, or the app does not accept an answer.
     pub async fn check_site(&self, version: &str) -> Result<()> {
         self.go_to_release().await?;
         if self.state().await? == "ended" {
@@ -369,7 +375,7 @@ impl Operator<'_> {
         self.pass_checks().await
     }
 
-    /// Waits for the end and answers the result.
+    /// Waits for the end of the run and returns its result.
     ///
     /// # Errors
     /// When the run does not end within the patience.
@@ -378,10 +384,10 @@ impl Operator<'_> {
         Ok(self.attribute("run", "data-result").await?.unwrap_or_default())
     }
 
-    /// Waits for the end of a run that is released; answers the title of the page.
+    /// Waits for the end of a released run and returns the title of the page.
     ///
     /// # Errors
-    /// When it ends otherwise, or not within the patience.
+    /// When the run ends with another result, or does not end within the patience.
     pub async fn wait_released(&self) -> Result<String> {
         let result = self.wait_for_end().await?;
         if result != "released" {
@@ -390,7 +396,7 @@ impl Operator<'_> {
         self.read("run-title").await
     }
 
-    /// Saves the record of the run that History shows to a new file.
+    /// Saves the audit trail of the run that History shows to a new file.
     ///
     /// # Errors
     /// When the app refuses the path.
@@ -403,7 +409,7 @@ impl Operator<'_> {
         Ok(())
     }
 
-    /// Types the three sign-ins on the Access page and tests each.
+    /// Enters the three credentials on the Access page and tests each.
     ///
     /// # Errors
     /// When one does not work.
@@ -431,14 +437,14 @@ impl Operator<'_> {
     }
 }
 
-/// What a person types on the Access page.
+/// The values that an operator enters on the Access page.
 #[derive(Clone, Copy, Debug)]
 pub struct SignIns<'a> {
     /// Token for GitHub.
     pub github_token: &'a str,
-    /// AWS access key id.
+    /// The AWS access key id.
     pub aws_key_id: &'a str,
-    /// Its secret.
+    /// The AWS secret access key.
     pub aws_secret: &'a str,
     /// Private key for the staging machine.
     pub key_file: &'a Path,

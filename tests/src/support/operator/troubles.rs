@@ -1,5 +1,5 @@
-//! What a person does when something goes wrong in a practice: switches it on, reads what the window says, and leads the
-//! release to its end.
+//! The acts of the operator for troubles in practice: switches one on, reads the failure in the
+//! window, and takes the release to its end.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use greenlight_types::{StepId, Trouble};
 use super::{LOOK, Operator, SOON};
 
 impl Operator<'_> {
-    /// Opens the panel of the practice, does something there, and closes it again.
+    /// Opens the practice panel, runs `work` in it, and closes it again.
     async fn in_panel<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
         if !self.sees("practice-panel").await? {
             self.press("practice-open").await?;
@@ -23,7 +23,7 @@ impl Operator<'_> {
     /// Sets the speed of the practice clock.
     ///
     /// # Errors
-    /// When the panel does not show it then.
+    /// When the panel does not show the speed afterwards.
     pub async fn set_speed(&self, speed: u32) -> Result<()> {
         let button = format!("practice-speed-{speed}");
         self.in_panel(async || {
@@ -33,10 +33,10 @@ impl Operator<'_> {
         .await
     }
 
-    /// Switches a trouble on, to happen once.
+    /// Switches a trouble on. It happens once.
     ///
     /// # Errors
-    /// When the panel does not show it then.
+    /// When the panel does not show the trouble as on.
     pub async fn switch_on(&self, trouble: Trouble) -> Result<()> {
         let name = format!("trouble-{}", trouble.name());
         self.in_panel(async || {
@@ -50,10 +50,11 @@ impl Operator<'_> {
         .await
     }
 
-    /// Waits until the panel says that a trouble is over; ends it by its own button where `hurries`.
+    /// Waits until the panel shows that a trouble is over. With `hurries`, ends the trouble by its
+    /// own button.
     ///
     /// # Errors
-    /// When it is not over within the patience.
+    /// When the trouble is not over within the patience.
     pub async fn wait_over(&self, trouble: Trouble, hurries: bool) -> Result<()> {
         let name = format!("trouble-{}", trouble.name());
         self.in_panel(async || {
@@ -69,10 +70,10 @@ impl Operator<'_> {
         .await
     }
 
-    /// Waits until a step has failed and the window says why; answers the code.
+    /// Waits until a step has failed and the window shows the failure. Returns its code.
     ///
     /// # Errors
-    /// When it does not fail within the patience.
+    /// When the step does not fail within the patience.
     pub async fn wait_failed(&self, step: StepId) -> Result<String> {
         self.until(&format!("{} to fail", step.name()), self.patience, async || {
             let status = self.status(step).await?;
@@ -87,10 +88,10 @@ impl Operator<'_> {
         Ok(self.attribute("failure", "data-code").await?.unwrap_or_default())
     }
 
-    /// Tries a step that failed again, until it is done.
+    /// Retries a failed step until it is done.
     ///
     /// # Errors
-    /// When it is not within the patience.
+    /// When the step is not done within the patience.
     pub async fn try_again(&self, step: StepId, version: &str) -> Result<()> {
         let end = Instant::now() + self.patience;
         loop {
@@ -114,14 +115,14 @@ impl Operator<'_> {
     /// Writes a note in the open dialog and confirms it.
     ///
     /// # Errors
-    /// When the dialog does not come or stays.
+    /// When the dialog does not open or does not close.
     pub async fn note(&self, text: &str) -> Result<()> {
         self.fill("note-text", text).await?;
         self.press("note-yes").await?;
         self.until("the dialog to close", SOON, async || Ok(!self.sees("note-dialog").await?)).await
     }
 
-    /// Stops the release; answers the result that the window shows.
+    /// Stops the release and returns the result that the window shows.
     ///
     /// # Errors
     /// When the run does not end.

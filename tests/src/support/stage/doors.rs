@@ -1,4 +1,4 @@
-//! Holds one named request at a door, before it takes effect or before its answer goes back.
+//! Holds one named request before it takes effect, or before its answer is returned.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::sync::watch;
 
 use crate::support::hold::Moment;
 
-/// A held request goes on by itself after this.
+/// A held request continues after this time.
 const HELD_MAX: Duration = Duration::from_secs(120);
 
-/// The doors of a stage; one request can be held at a time.
+/// The doors of a stage. They hold one request at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Doors {
     armed: Arc<Mutex<Option<Armed>>>,
@@ -27,7 +27,7 @@ struct Armed {
     go: watch::Receiver<bool>,
 }
 
-/// A request that is, or will be, held. Dropping it lets the request go on.
+/// A request that is held, or will be held. Dropping it releases the request.
 #[derive(Debug)]
 pub struct HeldRequest {
     held: watch::Receiver<bool>,
@@ -35,8 +35,8 @@ pub struct HeldRequest {
 }
 
 impl Doors {
-    /// Holds the next request whose name holds `name`: `AWS RegisterTaskDefinition`, `GitHub POST /repos/…`,
-    /// `git POST /rally.git/git-receive-pack`, `site GET /version`.
+    /// Holds the next request whose name contains `name`: `AWS RegisterTaskDefinition`, `GitHub
+    /// POST /repos/…`, `git POST /rally.git/git-receive-pack`, `site GET /version`.
     #[must_use]
     pub fn hold(&self, moment: Moment, name: &str) -> HeldRequest {
         let (held, is_held) = watch::channel(false);
@@ -46,19 +46,20 @@ impl Doors {
         HeldRequest { held: is_held, go }
     }
 
-    /// How many requests whose name holds `name` reached their system, refused ones included.
+    /// The number of requests whose name contains `name` and that reached their system. Refused
+    /// requests are included.
     #[must_use]
     pub fn reached(&self, name: &str) -> usize {
         let reached = self.reached.lock();
         reached.iter().filter(|one| one.contains(name)).count()
     }
 
-    /// A request goes on to its system.
+    /// Records that a request continues to its system.
     pub(super) fn note(&self, name: &str) {
         self.reached.lock().push(name.to_owned());
     }
 
-    /// Waits here when this request is to be held now.
+    /// Waits here if this request is the armed one.
     pub(super) async fn pass(&self, moment: Moment, name: &str) {
         let taken = {
             let mut armed = self.armed.lock();
@@ -70,7 +71,7 @@ impl Doors {
         };
         let Some(mut armed) = taken else { return };
         let _told = armed.held.send(true);
-        // Whoever armed it and is gone wants it to go on.
+        // An error means that the holder is gone, which releases the request.
         let _ended = tokio::time::timeout(HELD_MAX, armed.go.wait_for(|go| *go)).await;
     }
 }
@@ -79,14 +80,14 @@ impl HeldRequest {
     /// Waits until the request is held.
     ///
     /// # Errors
-    /// When that has not happened within `limit`.
+    /// When the request is not held within `limit`.
     pub async fn wait_until_held(&mut self, limit: Duration) -> Result<()> {
         let held = tokio::time::timeout(limit, self.held.wait_for(|held| *held)).await;
         held.context("no such request came")?.context("the request was not held")?;
         Ok(())
     }
 
-    /// Lets the request go on.
+    /// Releases the request.
     pub fn release(self) {
         let _gone = self.go.send(true);
     }

@@ -1,4 +1,5 @@
-//! The listeners that the app talks to. Each names the request, may hold it, and sends it on to the system that answers.
+//! The listeners that the app calls. Each one names the request, may hold it, and forwards it to
+//! the system that answers.
 
 use std::sync::Arc;
 
@@ -17,26 +18,26 @@ use super::doors::Doors;
 use super::service::Service;
 use crate::support::hold::Moment;
 
-/// Largest body, in bytes: a pushed pack is far below.
+/// Largest body in bytes. A pushed pack is far smaller.
 const LARGEST: usize = 64 << 20;
 
-/// What ECS calls belong to the service: the pretend production answers them, moto the others.
+/// The ECS calls that the simulator answers. moto answers the other AWS calls.
 const OF_SERVICE: [&str; 4] = ["DescribeServices", "ListTasks", "DescribeTasks", "UpdateService"];
 
-/// Which system stands behind a front.
+/// The system behind a front.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     /// The git server.
     Git { to: String },
-    /// GitHub's REST.
+    /// The REST API of GitHub.
     Github { to: String },
-    /// AWS by `X-Amz-Target`.
+    /// AWS, routed by `X-Amz-Target`.
     Aws { service: String, others: String, world: PretendRally },
-    /// The load balancer before the tasks.
+    /// The load balancer in front of the tasks.
     Site { service: Arc<Service> },
 }
 
-/// One listener.
+/// One listener of the stage.
 #[derive(Clone, Debug)]
 pub(super) struct Front {
     kind: Kind,
@@ -50,7 +51,7 @@ impl Front {
         Self { kind, doors, client: client.build().unwrap_or_default() }
     }
 
-    /// Serves it on a free loopback port; gives its address.
+    /// Serves the front on a free loopback port and returns its address.
     pub(super) async fn serve(self, serving: &mut JoinSet<()>) -> Result<String> {
         serve(serving, Router::new().fallback(answer).with_state(Arc::new(self))).await
     }
@@ -83,7 +84,7 @@ impl Front {
         }
     }
 
-    /// Moto keeps the task definitions; the service has to know the newest one.
+    /// Tells the service about a registered revision, because moto stores the task definitions.
     fn overhear(&self, headers: &HeaderMap, status: StatusCode, body: &[u8]) {
         if let Kind::Aws { world, .. } = &self.kind
             && operation(headers) == "RegisterTaskDefinition"
@@ -105,7 +106,8 @@ impl Front {
         for of_connection in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION] {
             sent.remove(of_connection);
         }
-        // The host is under the signature, which the pretend production checks; the others find themselves by theirs.
+        // The signature covers the host, and the simulator checks the signature. The other systems
+        // need their own host.
         let is_checked = matches!(&self.kind, Kind::Aws { service, .. } if url.starts_with(service.as_str()));
         if !is_checked {
             sent.remove(header::HOST);
@@ -119,13 +121,15 @@ impl Front {
     }
 }
 
-/// `AmazonEC2ContainerServiceV20141113.DescribeServices` becomes `DescribeServices`; STS sends no target.
+/// `AmazonEC2ContainerServiceV20141113.DescribeServices` becomes `DescribeServices`; STS sends no
+/// target.
 fn operation(headers: &HeaderMap) -> String {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
-/// Answers in a task of its own: what was asked happens even when the client is gone by then, as it does anywhere.
+/// Answers in a separate task: as with a real service, a request has its effect even if the client
+/// is gone.
 async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST).await else { return StatusCode::BAD_REQUEST.into_response() };
@@ -141,7 +145,7 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     answered.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// Serves a router on a free loopback port; gives its address.
+/// Serves a router on a free loopback port and returns its address.
 pub(super) async fn serve(serving: &mut JoinSet<()>, router: Router) -> Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);

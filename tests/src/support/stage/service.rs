@@ -1,5 +1,6 @@
-//! The tasks of the service as real web processes: each one that the pretend service starts is started here, and whether
-//! it serves or ends is told back. Images go to moto, and so does what the processes print.
+//! The tasks of the service as real web processes. It starts a process for each task of the
+//! simulated service and reports to the simulator whether the task serves or ends. It copies images
+//! and output lines to moto.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,9 @@ use crate::support::moto::{CONTAINER, FAMILY, Moto};
 use crate::support::process::{Deadline, clean_command, run};
 use crate::support::web_process::{WebProcess, WebVersion};
 
-/// Between two looks.
+/// Pause between two polls.
 const TICK: Duration = Duration::from_millis(100);
-/// How often the repository is asked for its main branch, in ticks.
+/// Interval of reading the main branch, in ticks.
 const MAIN_TICKS: u32 = 5;
 
 /// The service and the processes of its tasks.
@@ -55,7 +56,7 @@ impl Service {
         self.running().values().filter(|one| one.serves).map(|one| one.version.clone()).collect()
     }
 
-    /// Address of a process that serves, one after the other.
+    /// The address of a serving process, in rotation.
     pub(super) fn next_url(&self) -> Option<String> {
         let running = self.running();
         let serving: Vec<&Running> = running.values().filter(|one| one.serves).collect();
@@ -63,7 +64,7 @@ impl Service {
         Some(serving.get(turn.checked_rem(serving.len())?)?.process.url())
     }
 
-    /// Waits until both tasks of the beginning answer.
+    /// Waits until both tasks of the old version serve.
     pub(super) async fn wait_until_served(&self) -> Result<()> {
         let mut deadline = Deadline::after(Duration::from_secs(30));
         while self.versions().len() < 2 {
@@ -72,7 +73,8 @@ impl Service {
         Ok(())
     }
 
-    /// Starts, watches and stops processes until they are as the service wants them. Gives the fresh lines per stream.
+    /// Starts, watches and stops processes until they match the service. Returns the new lines per
+    /// stream.
     fn follow(&self) -> Result<Vec<(String, Vec<String>)>> {
         let mut running = self.running();
         let mut lines = Vec::new();
@@ -120,7 +122,7 @@ impl Service {
     }
 }
 
-/// Lives as long as the stage: time, main branch, images, tasks, lines.
+/// Runs as long as the stage: updates time, main branch, images, tasks and lines.
 pub(super) async fn live(service: std::sync::Arc<Service>, repository: PathBuf, moto: String) {
     let moto = Moto::at(&moto);
     let (mut main, mut images) = (String::new(), BTreeMap::new());
@@ -166,7 +168,7 @@ fn follow_main(world: &PretendRally, repository: &Path, known: &mut String) {
     }
 }
 
-/// Images that the workflow made go to the registry; the registry's digest comes back.
+/// Copies the workflow's images to the registry and reports the registry's digest to the simulator.
 async fn follow_images(world: &PretendRally, moto: &Moto, known: &mut BTreeMap<String, String>) -> Result<()> {
     for (tag, digest) in world.images() {
         if known.get(&tag) == Some(&digest) {
