@@ -32,7 +32,7 @@ use greenlight_types::{ErrorCode, Timestamp};
 use recorder::{KEY_ID, Keychain, Recorder, SESSION, access};
 use serde_json::{Value, json};
 
-/// What describe adds and register refuses or ignores (RELIABILITY.md 5, 23).
+/// Fields that DescribeTaskDefinition adds and that RegisterTaskDefinition refuses or ignores.
 const DESCRIBE_ONLY: [&str; 9] = [
     "compatibilities",
     "deleteRequestedAt",
@@ -45,7 +45,7 @@ const DESCRIBE_ONLY: [&str; 9] = [
     "taskDefinitionArn",
 ];
 
-/// A body to register, made of what was described, with another image.
+/// A body for RegisterTaskDefinition: the described definition with another image.
 fn copy(base: &TaskDefinition, image: &str) -> Value {
     let mut body = base.definition.clone();
     let fields = body.as_object_mut().expect("an object");
@@ -56,7 +56,7 @@ fn copy(base: &TaskDefinition, image: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_saved_revision_differs_from_its_base_only_in_the_image() -> Result<()> {
+async fn a_saved_revision_differs_only_in_the_image() -> Result<()> {
     let moto = Moto::start_with_rally().await?;
     let definitions = EcsTaskDefinitions::new(access(&moto.url()));
     let base = definitions.describe(FAMILY).await?.context("a base")?;
@@ -89,7 +89,7 @@ async fn a_family_without_a_revision_is_absent() -> Result<()> {
 }
 
 #[tokio::test]
-async fn settings_that_no_sdk_knows_are_read_and_sent_untouched() -> Result<()> {
+async fn unknown_settings_are_read_and_sent_unchanged() -> Result<()> {
     let definition = json!({
         "taskDefinitionArn": "arn:aws:ecs:us-east-1:676917001797:task-definition/rally-prod:142",
         "family": "rally-prod", "revision": 142, "status": "ACTIVE",
@@ -127,7 +127,7 @@ async fn settings_that_no_sdk_knows_are_read_and_sent_untouched() -> Result<()> 
 }
 
 #[tokio::test]
-async fn after_a_sleep_aws_is_asked_over_a_new_connection() -> Result<()> {
+async fn opens_a_new_aws_connection_after_a_sleep() -> Result<()> {
     let recorder = Recorder::with_error(400, "ClientException", "Unable to describe task definition.").await;
     let (read_clocks, asleep) = sleeping();
     let definitions = EcsTaskDefinitions::new(access(&recorder.url).with_clocks(read_clocks));
@@ -163,7 +163,7 @@ async fn the_service_is_described_with_its_deployments() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_breaker_and_a_rollout_that_failed_are_told_as_aws_tells_them() -> Result<()> {
+async fn reports_the_circuit_breaker_and_a_failed_rollout() -> Result<()> {
     let deployment = |id: &str, status: &str, arn: &str| {
         json!({"id": id, "status": status, "taskDefinition": arn,
         "rolloutState": "FAILED", "rolloutStateReason": "ECS deployment circuit breaker: tasks failed to start.",
@@ -242,7 +242,7 @@ async fn an_endless_list_of_servers_ends_in_a_failure() {
 }
 
 #[tokio::test]
-async fn an_image_is_found_by_its_tag_and_a_free_tag_is_absent() -> Result<()> {
+async fn finds_an_image_by_its_tag() -> Result<()> {
     let moto = Moto::start_with_rally().await?;
     let images = EcrImages::new(access(&moto.url()), ACCOUNT, FAMILY);
     let image = images.find("RALLY-V2_0_1_11-RELEASE").await?.context("an image")?;
@@ -265,7 +265,7 @@ async fn a_tag_rule_that_may_not_be_read_is_unknown() -> Result<()> {
     Ok(())
 }
 
-/// Every page from `from_ms`, with the number of pages.
+/// Every page from `from_ms`, and the number of pages.
 async fn all_pages(logs: &CloudWatchLogs, from_ms: i64) -> PortResult<(Vec<LogEvent>, usize)> {
     let (mut events, mut token) = (Vec::new(), None);
     for pages in 1..=20 {
@@ -333,13 +333,13 @@ fn signed_requests_go_in_the_clear_to_this_computer_only() {
     }
 }
 
-/// Started by the next test in a process of its own, with settings of AWS tools in its environment.
+/// The next test starts this test in a separate process, with AWS tool settings in its environment.
 #[tokio::test]
 #[ignore = "needs the environment that the next test makes"]
 async fn child_with_stray_settings() -> Result<()> {
     let url = std::env::var("GREENLIGHT_TEST_ENDPOINT")?;
     EcsTaskDefinitions::new(access(&url)).describe("rally-prod").await?;
-    // No such region: without an endpoint of the profile the request leaves for AWS, and nowhere else.
+    // The region does not exist. Without an endpoint in the profile, the request goes to AWS only.
     let nowhere = AwsAccess::new("xx-nowhere-1", None, Arc::new(Keychain(true)))?;
     let failure = StsIdentity::new(nowhere).whoami().await.expect_err("no such region");
     assert_eq!(failure.code, ErrorCode::Unreachable, "{failure}");

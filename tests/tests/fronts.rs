@@ -1,5 +1,6 @@
-//! GitHub's own description and foreign clients agree with the other fronts of the pretend production: prism between a
-//! client and the GitHub front, curl with what no client would send, git and ssh of the system.
+//! Compares the other fronts of the simulator with GitHub's own API description and with
+//! independent clients: prism between a client and the GitHub front, curl with malformed requests,
+//! and the git and ssh programs of this computer.
 
 use std::{process::Command, time::Duration};
 
@@ -13,7 +14,7 @@ use greenlight_tests::support::{
 };
 use serde_json::{Value, json};
 
-/// What was asked, and the status that has to come back.
+/// A request and its expected status.
 struct Question<'a> {
     method: reqwest::Method,
     path: String,
@@ -30,8 +31,8 @@ fn client() -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?)
 }
 
-/// `prism proxy --errors` in front of a server: an answer or a request that breaks the description is an error of its
-/// own (PEERS.md).
+/// Runs `prism proxy --errors` in front of a server. prism answers with its own error when a
+/// request or an answer does not match the description.
 async fn prism(served: &Served) -> Result<(Process, String)> {
     let peers = peers_folder();
     run(Command::new("/bin/sh").arg(support_file("prism.sh")).arg(&peers)).context("failed to install prism")?;
@@ -50,7 +51,7 @@ async fn prism(served: &Served) -> Result<(Process, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_of_the_github_front_is_as_github_describes_it() -> Result<()> {
+async fn github_front_matches_the_github_api_description() -> Result<()> {
     let served = Served::start(60).await?;
     let (_prism, base) = prism(&served).await?;
     let file = served.handle().file();
@@ -104,7 +105,7 @@ async fn every_answer_of_the_github_front_is_as_github_describes_it() -> Result<
     ask(get(format!("{actions}/runs/{id}"), 200, "one run")).await?;
     let mut deadline = Deadline::after(Duration::from_secs(60));
     let jobs = format!("{actions}/runs/{id}/jobs?filter=latest&per_page=100");
-    // None at first, then the build, then the deployment beside it.
+    // No job at first, then the build job, then also the deployment job.
     for wanted in 0..=2 {
         loop {
             let listed = ask(get(jobs.clone(), 200, "jobs of a run")).await?;
@@ -120,9 +121,10 @@ async fn every_answer_of_the_github_front_is_as_github_describes_it() -> Result<
     Ok(())
 }
 
-/// What prism says of a status that the description does not list. It lists no refusal of the Actions endpoints at all
-/// (a known wrong spot: GitHub answers 404 and 422 there), so beside the status the shape is compared here, with the
-/// description's own `basic-error`: `message`, `documentation_url`, `status`.
+/// prism's message about a status that the description does not list. The description lists no
+/// refusal of the Actions endpoints, although GitHub answers 404 and 422 there. For these, this
+/// test compares the shape with the description's `basic-error`: `message`, `documentation_url`,
+/// `status`.
 const NOT_LISTED: &str = "Unable to match the returned status code with those defined in the document";
 
 async fn refusals_in_githubs_shape(served: &Served, client: &reqwest::Client, base: &str) -> Result<Vec<String>> {
@@ -176,13 +178,14 @@ async fn refusals_in_githubs_shape(served: &Served, client: &reqwest::Client, ba
     Ok(agreed)
 }
 
-/// What curl got: status, headers and body.
+/// The answer that curl got: status, headers and body.
 fn curl(served: &Served, words: &[&str]) -> Result<(u16, String)> {
     let mut command = clean_command("curl", served.folder());
     command.args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*", "--include"]).args(words);
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    // A server that refuses a long body may close before all of it was sent; curl then says so (55, 56) and has the answer.
+    // A server that refuses a long body may close the connection before it has read all of it. curl
+    // then ends with 55 or 56 and has the answer.
     let is_right = output.status.success() || matches!(output.status.code(), Some(55 | 56)) && !said.is_empty();
     ensure!(is_right, "curl ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     let status = said.split(' ').nth(1).and_then(|word| word.trim().parse().ok()).context("a status")?;
@@ -190,7 +193,7 @@ fn curl(served: &Served, words: &[&str]) -> Result<(u16, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_no_client_would_send_gets_the_error_of_the_service() -> Result<()> {
+async fn malformed_requests_get_the_error_of_the_service() -> Result<()> {
     let served = Served::start(60).await?;
     let file = served.handle().file();
     let (github, aws) = (served.url(file.ports.github), served.url(file.ports.aws));
@@ -202,7 +205,8 @@ async fn what_no_client_would_send_gets_the_error_of_the_service() -> Result<()>
     let large = format!("@{}", large.display());
     let target = "X-Amz-Target: AmazonEC2ContainerServiceV20141113.ListTasks";
     let aws_type = "Content-Type: application/x-amz-json-1.1";
-    // Asked for before it is sent, as curl does with a long body: the refusal never races with the sending.
+    // The header makes curl ask before it sends a long body, so that the refusal does not race with
+    // the body.
     let waits = "Expect: 100-continue";
     let cases: Vec<(&str, u16, &str, Vec<&str>)> = vec![
         ("a wrong token", 401, "Bad credentials", vec!["-H", "Authorization: Bearer nobody", &dispatch]),
@@ -260,7 +264,7 @@ async fn what_no_client_would_send_gets_the_error_of_the_service() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_router_refuses_is_in_githubs_words_and_a_list_names_its_pages() -> Result<()> {
+async fn router_refusals_and_page_links_match_github() -> Result<()> {
     let served = Served::start(60).await?;
     let file = served.handle().file();
     let github = served.url(file.ports.github);
@@ -315,7 +319,7 @@ async fn what_the_router_refuses_is_in_githubs_words_and_a_list_names_its_pages(
     Ok(())
 }
 
-/// What a program of the system said and whether it ended well.
+/// The exit code and the output of a program.
 fn tried(command: &mut Command) -> Result<(Option<i32>, String)> {
     let ended = command.stdin(std::process::Stdio::null()).output()?;
     let said = [ended.stdout, ended.stderr].concat();
@@ -323,7 +327,7 @@ fn tried(command: &mut Command) -> Result<(Option<i32>, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn git_of_the_system_pushes_and_is_refused_as_at_github() -> Result<()> {
+async fn git_program_pushes_and_is_refused_as_on_github() -> Result<()> {
     let served = Served::start(60).await?;
     let file = served.handle().file();
     let url =
@@ -355,7 +359,7 @@ async fn git_of_the_system_pushes_and_is_refused_as_at_github() -> Result<()> {
     done(&["push", "--quiet", &ours, "HEAD:refs/heads/topic"])?;
     done(&["tag", "-a", "v9.9.9", "-m", "a version"])?;
     println!("agreed  git  a push, and one with a wrong token");
-    // The base of master is no commit that follows it.
+    // The parent commit of master is not a fast-forward.
     let (code, said) = git(&["push", "--atomic", &ours, "+HEAD~2:refs/heads/master", "v9.9.9"])?;
     ensure!(code == Some(1) && said.contains("GH006: Protected branch update failed"), "{said}");
     let refs = done(&["ls-remote", &ours])?;
@@ -370,7 +374,7 @@ async fn git_of_the_system_pushes_and_is_refused_as_at_github() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ssh_of_the_system_is_let_in_with_the_right_key_to_the_right_host_only() -> Result<()> {
+async fn ssh_program_needs_the_right_key_and_host() -> Result<()> {
     let served = Served::start(60).await?;
     let file = served.handle().file();
     let folder = served.folder();

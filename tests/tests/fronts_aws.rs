@@ -1,5 +1,6 @@
-//! AWS's own clients agree with the AWS fronts of the pretend production: boto3 and the aws program through every
-//! operation that the app uses, pages and refusals included, and moto compared member by member.
+//! Compares the AWS fronts of the simulator with AWS's own clients. boto3 and the aws program call
+//! every operation that the app uses, including pages and refusals. The answers of moto are
+//! compared member by member.
 
 use anyhow::{Result, ensure};
 use greenlight_rehearsal::process::rally::probe::OPERATIONS;
@@ -12,8 +13,8 @@ use greenlight_tests::support::{
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_clients_of_aws_read_every_answer_and_moto_differs_only_where_a_source_says_who_is_right() -> Result<()> {
-    // The first page of the log is empty although more follow (TRAP-L4).
+async fn aws_clients_read_every_answer_and_moto_differs_as_listed() -> Result<()> {
+    // The first page of the log is empty although more pages follow (TRAP-L4).
     let served = Served::start_with(60, |rules| rules.has_empty_pages = true).await?;
     let moto = Moto::start().await?;
     let file = served.handle().file();

@@ -1,5 +1,5 @@
-//! One more client of the pretend production: the app's own adapters, over the same protocols. Answers are lost on the
-//! way, refs move, scripts end badly: what the adapter says has to be what really happened.
+//! The app's own adapters as clients of the simulator, over the same protocols. Answers get lost,
+//! refs move and scripts fail, and the adapter has to report the true outcome.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -27,10 +27,10 @@ use serde_json::{Value, json};
 
 const MASTER: &str = "refs/heads/master";
 const LONG_AGO: &str = "2020-01-01T00:00:00.000Z";
-/// Longest wait for something on the pretend host, in real time.
+/// Longest wait for an event on the simulated host, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pretend production, and what the app has to reach it.
+/// The simulator, and the app's access to it.
 struct Bench {
     served: Served,
     profile: Profile,
@@ -74,7 +74,7 @@ impl Bench {
         Ok(EcsTaskDefinitions::new(self.aws(url)?))
     }
 
-    /// The newest revision, and the body that would register the same again.
+    /// The newest revision, and a body that would register the same settings again.
     async fn newest(&self) -> Result<(u32, Value)> {
         let family = &self.profile.aws.family;
         let found = self.definitions(&self.aws_url())?.describe(family).await?.context("a revision")?;
@@ -118,7 +118,7 @@ impl Bench {
     }
 }
 
-/// A failure after which nobody knows whether the change was made.
+/// Requires a failure that leaves the change unknown.
 fn is_open<T: std::fmt::Debug>(answer: Result<T, Failure>) -> Result<()> {
     let failure = answer.err().context("the answer was lost")?;
     ensure!(failure.changed == Changed::Unknown, "{failure:?}");
@@ -138,7 +138,7 @@ fn by() -> Signature {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dispatch_whose_answer_is_lost_is_sent_once_and_called_unknown() -> Result<()> {
+async fn a_dispatch_with_a_lost_answer_is_sent_once() -> Result<()> {
     let bench = Bench::start().await?;
     let relay = Relay::start(bench.served.handle().file().ports.github, "/dispatches").await?;
     is_open(bench.github(&relay.url())?.dispatch(&bench.dispatch()).await)?;
@@ -150,7 +150,7 @@ async fn a_dispatch_whose_answer_is_lost_is_sent_once_and_called_unknown() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registration_whose_answer_is_lost_is_sent_once_and_called_unknown() -> Result<()> {
+async fn a_registration_with_a_lost_answer_is_sent_once() -> Result<()> {
     let bench = Bench::start().await?;
     let (before, body) = bench.newest().await?;
     let relay = Relay::start(bench.served.handle().file().ports.aws, "RegisterTaskDefinition").await?;
@@ -161,7 +161,7 @@ async fn a_registration_whose_answer_is_lost_is_sent_once_and_called_unknown() -
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registered_definition_has_every_member_that_it_was_sent_with() -> Result<()> {
+async fn a_registered_definition_keeps_every_member() -> Result<()> {
     let bench = Bench::start().await?;
     let (before, mut body) = bench.newest().await?;
     body["containerDefinitions"][0]["image"] = json!("012345678901.dkr.ecr.us-east-1.amazonaws.com/rally:new");
@@ -172,7 +172,7 @@ async fn a_registered_definition_has_every_member_that_it_was_sent_with() -> Res
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tag_that_is_there_is_never_moved() -> Result<()> {
+async fn never_moves_an_existing_tag() -> Result<()> {
     let bench = Bench::start().await?;
     let git = bench.git().await?;
     let main = id_of(&git, MASTER).await?.context("a main branch")?;
@@ -225,7 +225,7 @@ async fn an_empty_page_of_the_log_is_not_its_end() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_machine_with_another_fingerprint_is_given_nothing() -> Result<()> {
+async fn sends_nothing_to_a_machine_with_another_fingerprint() -> Result<()> {
     let bench = Bench::start().await?;
     let (ssh, mut address) = bench.host();
     address.fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned();
@@ -247,7 +247,7 @@ fn job(script: &str) -> JobSpec {
     }
 }
 
-/// A job that ended on the pretend host, as the adapter tells it.
+/// The state of an ended job on the simulated host, as the adapter reports it.
 async fn ended(bench: &Bench, script: &str) -> Result<JobState> {
     let (ssh, address) = bench.host();
     let job = job(script);
@@ -274,9 +274,9 @@ async fn a_script_that_ends_with_an_error_has_its_code() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_whose_supervisor_was_killed_is_lost_and_not_finished() -> Result<()> {
+async fn a_job_without_its_supervisor_is_lost() -> Result<()> {
     let bench = Bench::start().await?;
-    // The script's parent is the process that would write the result.
+    // The script's parent is the supervisor, which would write the result.
     let state = ended(&bench, "kill -9 $PPID; sleep 0.2\n").await?;
     ensure!(matches!(state, JobState::Lost { .. }), "{state:?}");
     Ok(())

@@ -54,7 +54,7 @@ fn adapter(url: &str, clone: &Path, token: Option<&'static str>) -> GitAdapter {
     GitAdapter::new(url, clone.to_owned(), keys).expect("an adapter")
 }
 
-/// A server and an adapter that has fetched.
+/// A server, and an adapter that has fetched from it.
 async fn bench() -> Bench {
     let server = GitServer::start().await.expect("a git server");
     let folder = tempfile::tempdir().expect("a folder");
@@ -94,7 +94,7 @@ fn order(id: &str, name: &str, expect: Option<&str>) -> PushRef {
 }
 
 #[tokio::test]
-async fn merge_version_and_tag_arrive_on_the_server_as_they_were_planned() {
+async fn merge_version_and_tag_arrive_as_planned() {
     let bench = bench().await;
     let base = bench.at(MASTER);
     let merge = bench.merged().await;
@@ -124,7 +124,7 @@ async fn merge_version_and_tag_arrive_on_the_server_as_they_were_planned() {
 }
 
 #[tokio::test]
-async fn the_same_inputs_and_time_give_the_same_ids_in_another_clone() {
+async fn the_same_inputs_give_the_same_ids_everywhere() {
     let bench = bench().await;
     let other = adapter(&bench.server.url(), &bench.folder.path().join("other"), Some(TOKEN));
     other.refresh().await.expect("a fetch");
@@ -139,7 +139,7 @@ async fn the_same_inputs_and_time_give_the_same_ids_in_another_clone() {
 }
 
 #[tokio::test]
-async fn a_lock_that_a_killed_app_left_is_removed_and_one_of_this_app_is_respected() {
+async fn removes_only_the_git_lock_of_a_killed_app() {
     let bench = bench().await;
     let lock = bench.folder.path().join("clone").join(format!("{KEEP}.lock"));
     std::fs::create_dir_all(lock.parent().expect("a folder")).expect("the folder of the refs");
@@ -166,7 +166,7 @@ async fn a_conflict_names_its_files_and_pushes_nothing() {
 }
 
 #[tokio::test]
-async fn a_merged_branch_is_seen_as_merged_and_not_merged_again() {
+async fn does_not_merge_a_merged_branch_again() {
     let bench = bench().await;
     let merge = bench.merged().await;
     let head = bench.at(BRANCH);
@@ -177,7 +177,7 @@ async fn a_merged_branch_is_seen_as_merged_and_not_merged_again() {
 }
 
 #[tokio::test]
-async fn branches_without_a_common_commit_are_refused_in_words() {
+async fn branches_without_a_common_commit_are_refused() {
     let bench = bench().await;
     let repo = git2::Repository::open_bare(bench.folder.path().join("clone")).expect("the clone");
     let tree = repo.treebuilder(None).and_then(|builder| builder.write()).expect("an empty tree");
@@ -188,11 +188,11 @@ async fn branches_without_a_common_commit_are_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_tag_at_another_commit_is_never_moved_even_when_git_would_fast_forward_it() {
+async fn never_moves_a_tag_even_as_a_fast_forward() {
     let bench = bench().await;
     let merge = bench.merged().await;
     let base = bench.at(MASTER);
-    // A lightweight tag on the base: libgit2 would move it to the merge without force.
+    // A lightweight tag on the base. libgit2 would move it to the merge without force.
     bench.server.tag("v2.1.0", &base, false).expect("a tag of somebody else");
     let result = bench.git.push(&order(&merge, TAG, None)).await;
     assert_eq!(result, Ok(PushResult::Moved { now: Some(base.clone()) }));
@@ -201,7 +201,7 @@ async fn a_tag_at_another_commit_is_never_moved_even_when_git_would_fast_forward
 }
 
 #[tokio::test]
-async fn a_branch_and_a_tag_of_the_same_name_stay_two_things() {
+async fn a_branch_and_a_tag_may_share_a_name() {
     let bench = bench().await;
     let base = bench.at(MASTER);
     bench.server.tag("v2.1.0", &base, true).expect("a tag");
@@ -217,7 +217,7 @@ async fn a_branch_and_a_tag_of_the_same_name_stay_two_things() {
 }
 
 #[tokio::test]
-async fn a_protected_branch_is_recognised_as_refused_with_the_words_of_the_server() {
+async fn a_protected_branch_is_refused_with_the_server_message() {
     let bench = bench().await;
     let (merge, base) = (bench.merged().await, bench.at(MASTER));
     bench.server.protect(MASTER).expect("a protection");
@@ -228,7 +228,7 @@ async fn a_protected_branch_is_recognised_as_refused_with_the_words_of_the_serve
 }
 
 #[tokio::test]
-async fn a_branch_that_moved_before_the_push_is_recognised_and_nothing_is_sent() {
+async fn a_branch_moved_before_the_push_stops_it() {
     let bench = bench().await;
     let (merge, base) = (bench.merged().await, bench.at(MASTER));
     let theirs = bench.server.commit("master", "other.txt", b"x", "Somebody else").expect("a commit");
@@ -238,7 +238,7 @@ async fn a_branch_that_moved_before_the_push_is_recognised_and_nothing_is_sent()
 }
 
 #[tokio::test]
-async fn a_branch_that_moves_while_the_server_checks_is_refused_by_the_server() {
+async fn the_server_refuses_a_branch_moved_during_the_push() {
     let bench = bench().await;
     let (merge, base) = (bench.merged().await, bench.at(MASTER));
     let hold = bench.server.hold(Moment::BeforeEffect, MASTER).expect("a hold");
@@ -253,7 +253,7 @@ async fn a_branch_that_moves_while_the_server_checks_is_refused_by_the_server() 
 }
 
 #[tokio::test]
-async fn a_tag_that_appears_while_the_server_checks_is_not_moved() {
+async fn does_not_move_a_tag_created_during_the_push() {
     let bench = bench().await;
     let (merge, base) = (bench.merged().await, bench.at(MASTER));
     let hold = bench.server.hold(Moment::BeforeEffect, TAG).expect("a hold");
@@ -268,7 +268,7 @@ async fn a_tag_that_appears_while_the_server_checks_is_not_moved() {
 }
 
 #[tokio::test]
-async fn an_answer_lost_after_the_server_took_the_push_leaves_it_unknown() {
+async fn a_lost_answer_leaves_the_push_unknown() {
     let bench = bench().await;
     let (merge, base) = (bench.merged().await, bench.at(MASTER));
     let wire = Wire::to(bench.server.url()).await;
@@ -284,7 +284,7 @@ async fn an_answer_lost_after_the_server_took_the_push_leaves_it_unknown() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_left_after_the_limit_and_the_push_is_unknown() {
+async fn a_silent_server_leaves_the_push_unknown() {
     let bench = bench().await;
     let (merge, base) = (bench.merged().await, bench.at(MASTER));
     let limits = GitLimits { transfer: Duration::from_millis(1500), ..GitLimits::default() };
@@ -296,7 +296,7 @@ async fn a_silent_server_is_left_after_the_limit_and_the_push_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_silent_before_anything_was_sent_leaves_nothing_changed() {
+async fn silence_before_the_push_leaves_nothing_changed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/rally.git", listener.local_addr().expect("an address"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -332,7 +332,7 @@ async fn without_a_saved_token_the_server_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_prove_its_name_is_not_talked_to() {
+async fn refuses_a_server_with_an_untrusted_certificate() {
     let folder = tempfile::tempdir().expect("a folder");
     let openssl = program("TLS server", "openssl", "openssl").expect("openssl");
     let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"];
@@ -351,7 +351,8 @@ async fn a_server_that_cannot_prove_its_name_is_not_talked_to() {
     assert!(failure.hints[0].contains("certificate"), "{failure:?}");
 }
 
-/// Every request before this call. nginx writes its log after it answered, so a last request of our own is waited for.
+/// Every request before this call. nginx writes its log after the answer, so the function waits for
+/// the log line of a last request of its own.
 async fn asked_until_now(server: &GitServer) -> Vec<String> {
     reqwest::get(format!("{}/the-end", server.url())).await.expect("an answer");
     let end = tokio::time::Instant::now() + SOON;
@@ -379,7 +380,7 @@ async fn large_file_pointers_among_the_changes_are_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_plain_file_is_not_read_or_replaced() {
+async fn neither_reads_nor_replaces_a_special_file() {
     let bench = bench().await;
     let base = bench.at(MASTER);
     assert_eq!(bench.git.read_file(&base, "no/such/file").await, Ok(None));
@@ -393,7 +394,7 @@ async fn a_file_that_is_no_plain_file_is_not_read_or_replaced() {
 }
 
 #[tokio::test]
-async fn what_the_app_keeps_survives_a_fetch_and_what_the_remote_dropped_does_not() {
+async fn a_fetch_keeps_own_refs_and_drops_removed_ones() {
     let bench = bench().await;
     let merge = bench.merged().await;
     let clone = git2::Repository::open_bare(bench.folder.path().join("clone")).expect("the clone");
@@ -416,9 +417,10 @@ async fn only_full_names_beneath_branches_and_tags_are_pushed() {
     assert_eq!(place.expect_err("not ours").code, ErrorCode::BadInput);
 }
 
-/// libgit2 reads the settings of a person once per process, so this test runs itself in a process with another home.
+/// libgit2 reads a user's settings once per process, so this test runs itself in a process with
+/// another home.
 #[test]
-fn the_git_settings_of_the_computer_do_not_reach_into_a_release() {
+fn ignores_the_git_settings_of_the_computer() {
     const MARK: &str = "GREENLIGHT_TEST_IN_HOSTILE_HOME";
     if std::env::var_os(MARK).is_some() {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -433,7 +435,7 @@ fn the_git_settings_of_the_computer_do_not_reach_into_a_release() {
     let settings =
         "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://127.0.0.1\n[http]\n\tproxy = http://127.0.0.1:1\n";
     std::fs::write(home.path().join(".gitconfig"), settings).expect("settings");
-    let name = "the_git_settings_of_the_computer_do_not_reach_into_a_release";
+    let name = "ignores_the_git_settings_of_the_computer";
     let output = std::process::Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", name])
         .env(MARK, "1")
@@ -444,7 +446,7 @@ fn the_git_settings_of_the_computer_do_not_reach_into_a_release() {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// A stretch of network that can be cut: it forwards every connection until it is dropped.
+/// A relay of TCP connections. Dropping it cuts every connection.
 struct Wire {
     url: String,
     _forwarding: JoinSet<()>,

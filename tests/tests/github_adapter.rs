@@ -1,7 +1,7 @@
-//! The GitHub adapter against a listener that records what it is asked and answers as GitHub does.
+//! The GitHub adapter against a listener that records requests and answers as GitHub does.
 //!
-//! GitHub itself is out of reach of a test; what its answers look like is taken from its REST description. Whether our
-//! requests fit that description is asked of prism elsewhere (PEERS.md).
+//! A test cannot call GitHub. The shape of the answers comes from GitHub's REST description. prism
+//! checks our requests against that description in another test.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -32,17 +32,17 @@ use tokio::{net::TcpListener, task::JoinHandle};
 const TOKEN: &str = "ghp_SecretOfThisTest";
 const SHA: &str = "8f3a6d1c2b4e5f60718293a4b5c6d7e8f9012345";
 
-/// What the listener does with one request.
+/// The reaction of the listener to one request.
 enum Reply {
     Answer(u16, Vec<(&'static str, String)>, String),
-    /// Takes the request and never answers.
+    /// Reads the request and never answers.
     Silence,
-    /// Announces more than it sends.
+    /// Announces more bytes than it sends.
     BrokenOff,
 }
 
 struct Asked {
-    /// Where the connection comes from: each has a port of its own.
+    /// Address of the client's connection. Each connection has its own port.
     from: SocketAddr,
     line: String,
     headers: HeaderMap,
@@ -164,7 +164,7 @@ fn run(id: u64, sha: &str, event: &str, created: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_dispatch_asks_for_the_run_and_names_the_branch_in_full() {
+async fn a_dispatch_requests_run_details_and_names_the_full_branch() {
     let bench = bench(vec![says(200, &json!({ "workflow_run_id": 77, "run_url": "u", "html_url": "h" }))]).await;
     assert_eq!(bench.dispatch().await, Ok(Some("77".to_owned())));
     assert_eq!(bench.lines(), ["POST /api/v3/repos/rally/rally/actions/workflows/release.yml/dispatches"]);
@@ -179,7 +179,7 @@ async fn a_dispatch_asks_for_the_run_and_names_the_branch_in_full() {
 }
 
 #[tokio::test]
-async fn a_dispatch_is_sent_over_a_connection_that_was_never_idle() {
+async fn a_dispatch_uses_a_fresh_connection() {
     let garbage = || says(200, &json!({}));
     let bench = bench(vec![garbage(), garbage(), says(204, &Value::Null)]).await;
     for _ in 0..2 {
@@ -192,7 +192,7 @@ async fn a_dispatch_is_sent_over_a_connection_that_was_never_idle() {
 }
 
 #[tokio::test]
-async fn after_a_sleep_github_is_asked_over_a_new_connection() {
+async fn opens_a_new_github_connection_after_a_sleep() {
     let (read_clocks, asleep) = sleeping();
     let bench = bench_of(vec![says(200, &json!({})), says(200, &json!({}))], quick(), read_clocks).await;
     let _unread = bench.github.workflow("release.yml").await;
@@ -203,7 +203,7 @@ async fn after_a_sleep_github_is_asked_over_a_new_connection() {
 }
 
 #[tokio::test]
-async fn a_question_to_github_that_was_under_way_in_a_sleep_is_asked_again_at_once() {
+async fn retries_a_read_at_once_after_a_sleep() {
     let (read_clocks, asleep) = sleeping();
     let limits = GithubLimits { read: Duration::from_secs(600), whole: Duration::from_secs(600), ..quick() };
     let replies = vec![Reply::Silence, says(404, &json!({ "message": "Not Found" }))];
@@ -227,7 +227,7 @@ async fn an_answer_without_a_run_still_means_accepted() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_know_the_flag_is_asked_once_more_without_it() {
+async fn retries_without_the_flag_that_a_server_refuses() {
     let refusal = json!({ "message": "Invalid request.\n\n\"return_run_details\" is not a permitted key." });
     let bench = bench(vec![says(422, &refusal), Reply::Answer(204, Vec::new(), String::new())]).await;
     assert_eq!(bench.dispatch().await, Ok(None));
@@ -238,7 +238,7 @@ async fn a_server_that_does_not_know_the_flag_is_asked_once_more_without_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_flag_is_answered_by_one_repeat_only() {
+async fn a_refused_flag_causes_one_retry_only() {
     let refusal = || says(422, &json!({ "message": "\"inputs\" is not a permitted key." }));
     let bench = bench(vec![refusal(), refusal()]).await;
     let failure = bench.dispatch().await.expect_err("refused twice");
@@ -247,7 +247,7 @@ async fn a_refusal_of_the_flag_is_answered_by_one_repeat_only() {
 }
 
 #[tokio::test]
-async fn a_dispatch_whose_answer_is_lost_is_unknown_and_sent_once() {
+async fn a_dispatch_with_a_lost_answer_is_sent_once() {
     let lost = [
         Reply::Silence,
         Reply::BrokenOff,
@@ -276,7 +276,7 @@ async fn a_dispatch_without_a_connection_changed_nothing() {
 }
 
 #[tokio::test]
-async fn each_refusal_of_a_dispatch_has_its_code_and_changed_nothing() {
+async fn each_dispatch_refusal_has_its_code_and_changes_nothing() {
     let limit = |status, header: (&'static str, &str)| {
         Reply::Answer(status, vec![(header.0, header.1.to_owned())], json!({ "message": "slow down" }).to_string())
     };
@@ -323,7 +323,7 @@ async fn a_rate_limit_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_three_times_at_most_and_leave_nothing_changed() {
+async fn reads_are_retried_three_times_at_most() {
     let trouble = || says(503, &Value::Null);
     let me = Reply::Answer(
         200,
@@ -352,7 +352,7 @@ async fn garbage_is_an_unreadable_answer_and_never_a_panic() {
 }
 
 #[tokio::test]
-async fn only_runs_of_this_commit_and_this_start_are_found_newest_first() {
+async fn finds_runs_of_this_commit_and_start_newest_first() {
     let runs = json!({ "total_count": 6, "workflow_runs": [
         run(1, SHA, "workflow_dispatch", "2026-11-23T09:02:11Z"),
         run(2, SHA, "workflow_dispatch", "2026-11-23T09:02:30Z"),
@@ -375,7 +375,7 @@ async fn only_runs_of_this_commit_and_this_start_are_found_newest_first() {
 }
 
 #[tokio::test]
-async fn what_github_does_not_know_is_none_and_a_workflow_that_is_off_is_named() {
+async fn reports_unknown_objects_and_a_disabled_workflow() {
     let off = json!({ "id": 1, "name": "Release", "state": "disabled_manually" });
     let on = json!({ "id": 1, "name": "Release", "state": "active" });
     let missing = || says(404, &json!({ "message": "Not Found" }));
@@ -403,7 +403,7 @@ async fn jobs_are_read_with_their_steps() {
 }
 
 #[tokio::test]
-async fn names_that_are_no_names_never_reach_an_address() {
+async fn invalid_names_never_reach_a_url() {
     let bench = bench(Vec::new()).await;
     for id in ["", "../../user", "5?x=y", "123456789012345678901"] {
         assert_eq!(bench.github.run(id).await.expect_err(id).code, ErrorCode::BadInput);

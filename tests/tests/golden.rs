@@ -1,8 +1,9 @@
-//! Journals that earlier commits wrote still open and tell the same run; every beginning of one does too.
+//! Journals of earlier commits still open and fold to the same view, and so does every prefix of
+//! them.
 //!
-//! New ones are written by `GREENLIGHT_WRITE_GOLDEN=1 cargo test -p greenlight-tests --test release`; a file that stands
-//! here is never written again. `golden/journal` holds whole files of the journal, one for each earlier schema, as the
-//! last commit with that schema wrote them.
+//! `GREENLIGHT_WRITE_GOLDEN=1 cargo test -p greenlight-tests --test release` writes new ones. A
+//! committed file is never rewritten. `golden/journal` has whole journal files, one for each
+//! earlier schema, as the last commit with that schema wrote them.
 
 #[path = "page/moments.rs"]
 mod moments;
@@ -32,7 +33,7 @@ fn golden() -> Vec<(PathBuf, Golden)> {
 }
 
 #[test]
-fn a_journal_of_an_earlier_commit_tells_the_same_run() {
+fn journals_of_earlier_commits_fold_to_the_same_view() {
     let all = golden();
     assert!(all.len() >= 2, "the golden files are there");
     for (path, golden) in all {
@@ -42,7 +43,7 @@ fn a_journal_of_an_earlier_commit_tells_the_same_run() {
 }
 
 #[test]
-fn every_beginning_of_a_journal_opens() {
+fn every_prefix_of_a_journal_opens() {
     for (path, golden) in golden() {
         for length in 1..=golden.events.len() {
             let view = fold::fold(&golden.events[..length]);
@@ -65,11 +66,12 @@ fn a_journal_with_a_missing_or_repeated_event_is_refused() {
     }
 }
 
-/// Both golden runs as the file of schema 1 holds them: the one that failed to its end, of the other the first 40 events.
+/// Both golden runs as the file of schema 1 has them: the failed run to its end, and the first 40
+/// events of the other.
 const IN_SCHEMA_1: [(&str, usize); 2] = [("stopped-after-a-failed-migration.json", 50), ("released.json", 40)];
 
 #[tokio::test]
-async fn a_file_of_the_first_schema_opens_and_tells_the_same_runs() {
+async fn a_schema_1_file_opens_with_the_same_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("journal.sqlite");
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/journal/schema-1.sqlite");

@@ -1,10 +1,11 @@
-//! Every call of the journal on a file goes wrong once (RELIABILITY.md 7, TEST-T3; of TEST-T20 the migration to schema 2).
+//! Fails every file call of the journal once (TEST-T3, and the migration to schema 2 of TEST-T20).
 //!
-//! A process of its own (`src/bin/journal_child.rs`) opens a journal, adds to it, reads it, closes it and does it again,
-//! while a shim (`support/io_faults.c`) lets the N-th of its calls fail; N goes from 1 to the last one, for each way to
-//! fail. What it said is then held against the file: `judge.rs`.
+//! A separate process (`src/bin/journal_child.rs`) opens a journal, appends to it, reads it, closes
+//! it and repeats that. A shim (`support/io_faults.c`) makes the N-th file call fail, for each N
+//! and each fault. `judge.rs` then compares the output of the process with the file.
 //!
-//! `cargo test` tries each N with one way to fail, another for each N; `make test-journal` tries all of them.
+//! `cargo test` tries each N with one fault and changes the fault from N to N. `make test-journal`
+//! tries all of them.
 #![cfg(target_os = "linux")]
 
 #[path = "journal_faults/judge.rs"]
@@ -25,7 +26,7 @@ use greenlight_tests::support::{
     process::{program, run},
 };
 
-/// Ways to fail: the name in `support/io_faults.c`, what it is, and what comes after it.
+/// The faults: name in `support/io_faults.c`, description, and effect on later calls.
 const FAULTS: [(&str, &str, Effect); 9] = [
     ("full", "ENOSPC once", Effect::Passes),
     ("stays-full", "ENOSPC from then on", Effect::Stays),
@@ -37,25 +38,25 @@ const FAULTS: [(&str, &str, Effect); 9] = [
     ("short-then-full", "half of a write, then ENOSPC", Effect::Stays),
     ("killed", "SIGKILL before it", Effect::Kills),
 ];
-/// What the process does, in the words of its lines.
+/// The operations of the process, as its output names them.
 const OPERATIONS: [&str; 5] = ["open", "append", "read", "close", "open-again"];
-/// More calls than the process makes; it ends the search when a fault is met never.
+/// More calls than the process makes. Ends the search when a fault is never met.
 const MOST_CALLS: u32 = 1_000;
 /// A case takes some hundredths of a second, and five seconds more where SQLite waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What comes after the call that failed.
+/// The effect of the failed call on later calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Every later call goes well.
+    /// Every later call succeeds.
     Passes,
-    /// Later calls fail too.
+    /// Every later call fails too.
     Stays,
-    /// There is no later call.
+    /// The process ends, so there is no later call.
     Kills,
 }
 
-/// What the process finds: no file, or one of schema 1 that it has to migrate.
+/// The initial state: no file, or a file of schema 1 that has to be migrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Start {
     Fresh,
@@ -81,11 +82,12 @@ impl Start {
     }
 }
 
-/// What is counted for one line of the table: start, operation in which the call failed, way to fail.
+/// Counts for one line of the table. The line is a start, an operation with the failed call, and a
+/// fault.
 #[derive(Default)]
 struct Tally {
     cases: usize,
-    /// Cases in which an append that failed is in the file nevertheless, whole.
+    /// Cases in which the file has all events of a failed append.
     left: usize,
     violations: Vec<String>,
 }
@@ -93,14 +95,14 @@ struct Tally {
 type Table = BTreeMap<(Start, usize, usize), Tally>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_call_fails_nothing_that_was_said_is_lost_and_the_journal_opens_afterwards() {
+async fn a_failed_file_call_loses_no_confirmed_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let base = fs_err::canonicalize(folder.path()).expect("its true path");
     let shim = base.join("io_faults.so");
     let mut compile = Command::new(program("journal faults", "cc", "gcc").expect("a C compiler"));
     compile.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&shim).arg(support_file("io_faults.c"));
     run(compile.arg("-ldl")).expect("the shim compiles");
-    // One search for each way to fail, or one that takes them in turn.
+    // One search per fault, or one search that takes the faults in turn.
     let ways: Vec<Vec<usize>> = match std::env::var_os("GREENLIGHT_WHOLE") {
         Some(_) => (0..FAULTS.len()).map(|fault| vec![fault]).collect(),
         None => vec![(0..FAULTS.len()).collect()],
@@ -121,12 +123,13 @@ async fn whatever_call_fails_nothing_that_was_said_is_lost_and_the_journal_opens
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
     for start in [Start::Fresh, Start::Schema1] {
         let reached = |operation: usize| all.keys().any(|(of, reached, _)| (*of, *reached) == (start, operation));
-        // A reading makes no call that the shim knows.
+        // A read makes no call that the shim counts.
         assert!([0, 1, 3, 4].into_iter().all(reached), "a call failed in every operation on {}", start.name());
     }
 }
 
-/// Lets each call fail in its turn, the N-th in the N-th of these ways, until no call is met any more.
+/// Fails the N-th call with the N-th of these faults in turn, until the process ends without
+/// meeting the fault.
 async fn search(base: PathBuf, start: Start, faults: Vec<usize>) -> Table {
     let folder = base.join(format!("{start:?}-{}", FAULTS[faults[0]].0));
     let untouched = judge::runs_of(&folder.join("untouched"), start).await;
@@ -150,7 +153,7 @@ async fn search(base: PathBuf, start: Start, faults: Vec<usize>) -> Table {
         let violations = found.violations.iter().map(|words| format!("{what}: {words}\n{printed}{errors}"));
         let operation = said.hit.as_ref().and_then(|hit| OPERATIONS.iter().position(|name| name == hit));
         missed = if said.hit.is_some() { 0 } else { missed + 1 };
-        // A case without a fault has to be right as well; it is counted where it ends.
+        // A case without a fault has to be correct too. It counts where the process ended.
         let tally = table.entry((start, operation.unwrap_or(OPERATIONS.len()), fault)).or_default();
         tally.cases += 1;
         tally.left += usize::from(found.left > 0);
@@ -162,7 +165,7 @@ async fn search(base: PathBuf, start: Start, faults: Vec<usize>) -> Table {
     panic!("the process makes more than {MOST_CALLS} calls");
 }
 
-/// Plays one case to its end; gives how it ended and what it printed.
+/// Runs one case to its end. Returns the exit status and both outputs of the process.
 async fn play(base: &Path, file: &Path, fault: &str, number: u32) -> (ExitStatus, String, String) {
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_journal_child"));
     child

@@ -1,5 +1,6 @@
-//! The keychain adapter on a real GNOME Keyring. The session bus is a matter of a process, so each state is looked at in
-//! a process of its own: this test program again, with the environment of the peer.
+//! The keychain adapter on a real GNOME Keyring. The session bus belongs to a process, so each
+//! state is tested in a separate process: this test program again, with the environment of the
+//! peer.
 
 use std::process::Command;
 
@@ -27,19 +28,19 @@ fn github() -> Credential {
 }
 
 #[tokio::test]
-async fn a_credential_is_kept_replaced_and_removed_in_an_unlocked_keychain() {
+async fn an_unlocked_keychain_stores_replaces_and_removes_a_credential() {
     let peer = Peer::start().await.expect("a keychain");
     looked_at_in(&peer, "in_an_unlocked_keychain");
 }
 
 #[tokio::test]
-async fn a_locked_keychain_is_told_as_locked_and_nothing_is_saved_elsewhere() {
+async fn a_locked_keychain_is_reported_and_saves_nothing() {
     let peer = Peer::locked().await.expect("a locked keychain");
     looked_at_in(&peer, "in_a_locked_keychain");
 }
 
 #[tokio::test]
-async fn a_computer_without_a_keychain_is_told_so() {
+async fn a_missing_keychain_is_reported() {
     let peer = Peer::without_keyring().await.expect("a session without a keychain");
     looked_at_in(&peer, "without_a_keychain");
 }

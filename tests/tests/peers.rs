@@ -1,5 +1,5 @@
-//! Every real peer works by itself, seen through a foreign client: git, ssh, pg_restore, boto3, secret-tool,
-//! MiniBrowser. What Greenlight does with them is not tested here.
+//! Every real peer works with an independent client: git, ssh, pg_restore, boto3, secret-tool,
+//! MiniBrowser. Greenlight's use of the peers is tested elsewhere.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ const BACK_UP: &str = "cd /opt/backup/bin && sudo -n ./backupRallyPROD.sh";
 const MIGRATE: &str =
     "cd /home/ec2-user/migrate && CONFIG=/home/ec2-user/migrate/application-prod.properties bash -lc ./run.sh";
 
-/// A clone of the server's repository in which a person works.
+/// A developer's clone of the server's repository.
 struct Clone {
     folder: tempfile::TempDir,
 }
@@ -81,7 +81,7 @@ async fn a_push_needs_the_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_protected_branch_is_refused_with_githubs_words_and_the_tag_lands() -> Result<()> {
+async fn a_protected_branch_is_refused_and_the_tag_lands() -> Result<()> {
     let server = GitServer::start().await?;
     let clone = Clone::of(&server)?;
     let before = server.rev_parse("refs/heads/master");
@@ -102,7 +102,7 @@ async fn a_protected_branch_is_refused_with_githubs_words_and_the_tag_lands() ->
 }
 
 #[tokio::test]
-async fn a_push_can_be_held_before_and_after_it_takes_effect() -> Result<()> {
+async fn holds_a_push_before_and_after_its_effect() -> Result<()> {
     let server = GitServer::start().await?;
     let clone = Clone::of(&server)?;
     for moment in [Moment::BeforeEffect, Moment::AfterEffect] {
@@ -122,7 +122,7 @@ async fn a_push_can_be_held_before_and_after_it_takes_effect() -> Result<()> {
 }
 
 #[tokio::test]
-async fn somebody_else_can_move_refs_behind_the_apps_back() -> Result<()> {
+async fn another_person_can_move_refs() -> Result<()> {
     let server = GitServer::start().await?;
     let commit = server.commit("master", VERSION_FILE, b"version=3\r\n", "Surprise")?;
     assert_eq!(server.rev_parse("refs/heads/master"), Some(commit.clone()));
@@ -153,7 +153,7 @@ fn words(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn both_scripts_of_the_staging_machine_do_their_real_work_over_ssh() -> Result<()> {
+async fn both_scripts_work_over_ssh() -> Result<()> {
     let database = Postgres::start().await?;
     let host = SshHost::start(&database).await?;
     let key = host.rsa_pem_key();
@@ -192,7 +192,7 @@ async fn both_scripts_of_the_staging_machine_do_their_real_work_over_ssh() -> Re
 }
 
 #[tokio::test]
-async fn the_staging_machine_takes_its_keys_and_no_others() -> Result<()> {
+async fn the_staging_machine_accepts_only_its_keys() -> Result<()> {
     let database = Postgres::start().await?;
     let mut host = SshHost::start(&database).await?;
     assert_eq!(run(&mut ssh(&host, &host.ed25519_key(), "id -un"))?.trim(), "ec2-user");
@@ -296,7 +296,7 @@ async fn the_staging_machine_leaves_this_computer_as_it_was() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_web_process_refuses_the_old_schema_and_shows_its_version_on_the_new_one() -> Result<()> {
+async fn the_web_process_starts_only_on_the_new_schema() -> Result<()> {
     let database = Postgres::start().await?;
     let mut early = WebProcess::start(&database.url(), &WebVersion::new_one())?;
     let ended = early.ready_or_ended(SOON).await?.context("it has to end")?;
@@ -318,7 +318,7 @@ async fn the_web_process_refuses_the_old_schema_and_shows_its_version_on_the_new
 }
 
 #[tokio::test]
-async fn moto_holds_the_task_definition_the_image_and_the_log_lines() -> Result<()> {
+async fn moto_stores_task_definition_image_and_log_lines() -> Result<()> {
     let moto = Moto::start_with_rally().await?;
     assert_eq!(moto.account().await?, moto::ACCOUNT);
     let newest = moto.newest_task_definition(moto::FAMILY).await?;
@@ -362,7 +362,7 @@ async fn the_keychain_stores_looks_up_and_can_be_locked() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_driver_opens_a_window_reads_types_clicks_and_takes_a_picture() -> Result<()> {
+async fn the_driver_controls_a_window() -> Result<()> {
     let page = "data:text/html,<title>peer</title><h1>Peer</h1><input id=a><button onclick=\"document.querySelector('p').textContent='Hello '%2Bdocument.querySelector('input').value\">Greet</button><p></p>";
     let binary = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
         .map(|folder| Path::new(folder).join("webkit2gtk-4.1/MiniBrowser"))
@@ -393,9 +393,9 @@ async fn the_driver_opens_a_window_reads_types_clicks_and_takes_a_picture() -> R
     driver.open(&binary, &["--automation"]).await?.end().await
 }
 
-/// A terminal, or timeout(1), tells the whole group of a test to stop, and the leash with it.
+/// A terminal or timeout(1) signals the whole process group of a test, which includes the leash.
 #[tokio::test]
-async fn a_peer_ends_with_its_test_when_their_group_is_told_to_stop() -> Result<()> {
+async fn a_peer_ends_when_its_group_is_signalled() -> Result<()> {
     let mut leash = Command::new("/bin/sh");
     leash.arg(support_file("leash.sh")).args(["TERM", "sleep", "60"]).process_group(0).stdin(Stdio::piped());
     let mut leash = leash.spawn()?;

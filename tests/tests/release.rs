@@ -1,5 +1,5 @@
-//! Whole releases without a window: the engine, the real adapters and the journal on disk, against the pretend production
-//! served over its real protocols.
+//! Whole releases without a window: the engine, the real adapters and the journal on disk, against
+//! the simulator over its real protocols.
 
 #[path = "release/backup_again.rs"]
 mod backup_again;
@@ -28,9 +28,9 @@ use greenlight_types::{
     RunId, RunResult, RunState, RunView, Status, StepId, TakeOver, Version,
 };
 
-/// Fast enough for a test, slow enough that polls by the virtual clock stay bearable.
+/// Fast enough for a test, and slow enough for polls on the virtual clock.
 const SPEED: u32 = 120;
-/// Longest wait for anything in a release, in real time.
+/// Longest wait for a value in a release, in real time.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 fn anna() -> Actor {
@@ -64,7 +64,7 @@ fn status(view: &RunView, id: StepId) -> Status {
     fold::step(view, id).map_or(Status::NotStarted, |step| step.status())
 }
 
-/// Presses what a person would press for one step: answers its questions, confirms, starts.
+/// Presses the button of one step as an operator does: answers its questions, confirms, starts.
 async fn press(release: &Release, id: StepId) {
     until(release, &format!("the button of {}", id.name()), |view| status(view, id) == Status::AwaitingOperator).await;
     let mut plan = release.plan(id).await.unwrap_or_else(|failure| panic!("{}: {failure}", id.name()));
@@ -102,7 +102,7 @@ async fn prepare(desk: &Desk) -> Release {
     release
 }
 
-/// Prepares, and takes so many steps of it.
+/// Drafts a release and runs this number of its first steps.
 async fn prepare_steps(desk: &Desk, steps: usize) -> Release {
     let version = Version::parse("2.1.0").expect("a version");
     let parts = desk.parts().await;
@@ -139,7 +139,7 @@ async fn deploy_from(release: &Release, desk: &Desk, differences: &[&str], take_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn settings_that_a_colleague_saved_after_the_plan_was_read_are_seen_before_ours_are_saved() {
+async fn detects_a_revision_registered_after_the_plan() {
     let desk = Desk::new(ExitCodes::default()).await;
     let release = prepare_steps(&desk, 5).await;
     let id = StepId::RegisterTaskDefinition;
@@ -181,7 +181,7 @@ async fn asks_before_the_same_version_is_released_again(desk: &Desk) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_goes_from_the_version_to_released_and_nothing_happens_twice() {
+async fn a_whole_release_has_every_effect_once() {
     let desk = Desk::new(ExitCodes::default()).await;
     let release = prepare(&desk).await;
     deploy(&release, &desk).await;
@@ -221,7 +221,7 @@ async fn a_release_goes_from_the_version_to_released_and_nothing_happens_twice()
     let _ = desk.handle.stop().await;
 }
 
-/// Writes events and fold as a golden file when `GREENLIGHT_WRITE_GOLDEN` is set.
+/// Writes events and view as a golden file when `GREENLIGHT_WRITE_GOLDEN` is set.
 fn keep_golden(name: &str, events: &[greenlight_types::Event], view: &RunView) {
     if std::env::var_os("GREENLIGHT_WRITE_GOLDEN").is_some() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("golden/fold/{name}.json"));
@@ -230,7 +230,7 @@ fn keep_golden(name: &str, events: &[greenlight_types::Event], view: &RunView) {
     }
 }
 
-/// Asks the outside, not the app.
+/// Checks the outside systems instead of the app.
 async fn outside_world(desk: &Desk, end: &RunView) {
     let ports = desk.ports();
     let refs = ports.git.remote_refs().await.expect("a listing");
@@ -250,7 +250,8 @@ async fn outside_world(desk: &Desk, end: &RunView) {
     assert!(site.body.contains("2.1.0.0-RELEASE"), "{}", site.body);
 }
 
-/// A release whose migration waits for its button, the job that it would be, and the machine as another computer has it.
+/// A release whose migration is offered, the job of that migration, and the host with the id that
+/// another computer would use.
 async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
     let release = prepare(desk).await;
     deploy(&release, desk).await;
@@ -260,7 +261,7 @@ async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
     let view = until(&release, "the migration's button", |view| status(view, id) == Status::AwaitingOperator).await;
     let plan = release.plan(id).await.expect("a plan");
     let host = HostAddress::of(&view.staging.clone().expect("the staging machine"));
-    // Another computer with an empty record gives the same job the same name.
+    // Another computer with an empty journal gives the same job the same id.
     let spec = JobSpec {
         hold: Hold { environment: "rally.practice".into(), run: RunId("another-computer".into()) },
         id: plan.inputs.write()["job"].clone(),
@@ -271,7 +272,7 @@ async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
     (release, spec, host)
 }
 
-/// Another computer takes the environment over.
+/// Makes another computer take the lock over.
 async fn take_over(desk: &Desk, host: &HostAddress, spec: &JobSpec, from: &RunId) {
     let taker = Taker {
         person: "Maria".into(),
@@ -288,7 +289,7 @@ async fn say_it_was_done(release: &Release) -> Result<Answer, Failure> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_it() {
+async fn never_starts_a_migration_that_was_run_by_hand() {
     let desk = Desk::new(ExitCodes::default()).await;
     let (release, spec, host) = before_the_migration(&desk).await;
     say_it_was_done(&release).await.expect("the word is taken");
@@ -312,7 +313,7 @@ async fn a_migration_that_somebody_ran_outside_the_app_can_never_be_started_by_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_migration_that_another_computer_runs_is_not_done_on_a_persons_word() {
+async fn a_persons_word_does_not_finish_a_running_migration() {
     let desk = Desk::new(ExitCodes::default()).await;
     let (release, spec, host) = before_the_migration(&desk).await;
     let machine = desk.ports().host;
@@ -336,7 +337,7 @@ async fn a_migration_that_another_computer_runs_is_not_done_on_a_persons_word() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_backup_goes_on_while_the_app_is_closed_and_is_found_again() {
+async fn finds_a_backup_that_ran_while_closed() {
     let desk = Desk::new(ExitCodes::default()).await;
     let release = prepare(&desk).await;
     deploy(&release, &desk).await;
@@ -357,7 +358,7 @@ async fn a_backup_goes_on_while_the_app_is_closed_and_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_migration_that_ends_with_3_has_failed_with_its_output_and_cannot_be_started_again() {
+async fn a_failed_migration_keeps_its_output_and_never_restarts() {
     let desk = Desk::new(ExitCodes { migration: 3, ..ExitCodes::default() }).await;
     let release = prepare(&desk).await;
     deploy(&release, &desk).await;
@@ -393,15 +394,17 @@ async fn a_migration_that_ends_with_3_has_failed_with_its_output_and_cannot_be_s
     let _ = desk.handle.stop().await;
 }
 
-/// Presses a step, closes the app at once, opens it again, and goes on as a person would until the step is done.
+/// Presses a step, closes the app at once, reopens it, and continues as an operator would until the
+/// step is done.
 async fn press_through_a_crash(desk: &Desk, release: Release, id: StepId, pause: Duration) -> Release {
     let run = release.view().id;
     press(&release, id).await;
-    // Not waiting for anything: where in the step the app is closed is different for each step and each pause.
+    // A fixed pause, not a wait for a value: each step and each pause close the app at another
+    // point.
     tokio::time::sleep(pause).await;
     release.close().await;
     let release = desk.open(&run).await;
-    // A step that did not happen gets its button back; two presses more are plenty.
+    // A step that did not happen gets its button back. Two more presses are enough.
     for _ in 0..3 {
         let view = until(&release, &format!("{} after a crash", id.name()), |view| {
             view.state == RunState::Ended
@@ -426,7 +429,7 @@ async fn press_through_a_crash(desk: &Desk, release: Release, id: StepId, pause:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and_nothing_happens_twice() {
+async fn closing_the_app_inside_each_step_repeats_no_effect() {
     let desk = Desk::new(ExitCodes::default()).await;
     let version = Version::parse("2.1.0").expect("a version");
     let parts = desk.parts().await;
@@ -477,7 +480,7 @@ async fn a_release_in_which_the_app_is_closed_inside_each_step_ends_released_and
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_output_of_each_backup_of_a_release_is_kept_whole() {
+async fn keeps_the_whole_output_of_each_backup() {
     let desk = Desk::new(ExitCodes { backup: 1, ..ExitCodes::default() }).await;
     let release = prepare(&desk).await;
     deploy(&release, &desk).await;

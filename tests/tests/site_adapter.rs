@@ -1,4 +1,4 @@
-//! The site's adapter against a real HTTP server.
+//! The site adapter against a real HTTP server.
 
 use axum::{Router, http::HeaderMap, response::Redirect, routing::get};
 use greenlight_adapters::site::SiteAdapter;
@@ -21,7 +21,7 @@ async fn site() -> String {
 }
 
 #[tokio::test]
-async fn an_answer_is_given_as_it_is_even_when_it_is_an_error() {
+async fn returns_an_error_answer_unchanged() {
     let (site, url) = (SiteAdapter::new().expect("a client"), site().await);
     for (path, status, body) in
         [("version", 200, "2.1.0.0-RELEASE"), ("away", 200, "2.1.0.0-RELEASE"), ("broken", 502, "no server")]
@@ -39,14 +39,14 @@ async fn a_large_page_is_cut() {
 }
 
 #[tokio::test]
-async fn the_site_cannot_make_itself_remembered() {
+async fn does_not_store_cookies_of_the_site() {
     let (site, url) = (SiteAdapter::new().expect("a client"), site().await);
     site.get(&format!("{url}/cookie")).await.expect("an answer");
     assert_eq!(site.get(&format!("{url}/echo")).await.expect("an answer").body, "None");
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_has_a_code() {
+async fn a_failed_request_has_a_code() {
     let (site, url) = (SiteAdapter::new().expect("a client"), site().await);
     let closed = {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,4 +1,5 @@
-//! The staging machine adapter against a real OpenSSH server with sudo, login environments and a real database behind it.
+//! The staging machine adapter against a real OpenSSH server with sudo, login environments and a
+//! real database.
 
 use std::{
     path::PathBuf,
@@ -26,9 +27,9 @@ use greenlight_types::{ErrorCode, RunId};
 const PATIENCE: Duration = Duration::from_secs(60);
 const BACK_UP: &str = "exec bash -lc 'cd /opt/backup/bin && sudo -n ./backupRallyPROD.sh'\n";
 const MIGRATE: &str = "exec bash -lc 'cd /home/ec2-user/migrate && export CONFIG=/home/ec2-user/migrate/application-prod.properties && ./run.sh'\n";
-/// The run that holds the environment.
+/// The run that owns the environment lock.
 const RUN: &str = "run-1";
-/// Id of the first attempt of the migration.
+/// Job id of the first attempt of the migration.
 const MIGRATION: &str = "rally.prod.migrate.2.1.0.a1";
 
 struct Bench {
@@ -55,8 +56,9 @@ impl Bench {
         Adapter::new(Self::secrets(key, passphrase).await)
     }
 
-    /// An adapter that asked once and whose connection then went silent, as a network does that forgot it: nothing
-    /// answers and nothing closes. Its computer sleeps for as many seconds as the number is raised by.
+    /// An adapter whose connection went silent after one request: nothing answers and nothing
+    /// closes, as in a network that dropped the connection. The number is the count of seconds that
+    /// the computer has slept.
     async fn silent(&self) -> (Adapter, Arc<AtomicU64>) {
         let (read_clocks, asleep) = sleeping();
         let secrets = Self::secrets(self.machine.rsa_pem_key(), None).await;
@@ -66,7 +68,7 @@ impl Bench {
         (adapter, asleep)
     }
 
-    /// An adapter of the run that holds the environment.
+    /// An adapter of the run that owns the environment lock.
     async fn usual(&self) -> Adapter {
         let adapter = self.adapter(self.machine.rsa_pem_key(), None).await;
         let held = adapter.hold(&self.host(), &hold(RUN), &taker("Anna", ""), None).await;
@@ -126,7 +128,7 @@ async fn output(adapter: &Adapter, host: &HostAddress, status: &JobStatus) -> St
 }
 
 #[tokio::test]
-async fn each_kind_of_key_signs_in_and_a_stranger_does_not() {
+async fn only_known_keys_sign_in() {
     let bench = Bench::new().await;
     let host = bench.host();
     let machine = &bench.machine;
@@ -189,7 +191,7 @@ async fn a_migration_launched_many_times_at_once_starts_once() {
 }
 
 #[tokio::test]
-async fn a_gate_that_was_closed_stays_closed_for_every_computer() {
+async fn a_revoked_job_stays_revoked_for_every_computer() {
     let bench = Bench::new().await;
     let (one, other, host) = (bench.usual().await, bench.usual().await, bench.host());
     let (first, second) = (job(MIGRATION, MIGRATE), job("rally.prod.migrate.2.1.0.a2", MIGRATE));
@@ -214,7 +216,7 @@ async fn a_gate_that_was_closed_stays_closed_for_every_computer() {
 }
 
 #[tokio::test]
-async fn one_run_holds_the_environment_and_another_is_told_who_it_is() {
+async fn one_run_owns_the_lock_and_others_see_it() {
     let bench = Bench::new().await;
     let (anna, maria, host) = (bench.usual().await, bench.usual().await, bench.host());
     let spec = job(MIGRATION, MIGRATE);
@@ -240,11 +242,11 @@ async fn one_run_holds_the_environment_and_another_is_told_who_it_is() {
 }
 
 #[tokio::test]
-async fn another_machine_at_the_address_is_asked_nothing_and_believed_nothing() {
+async fn another_machine_at_the_address_is_refused() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     let found = adapter.environment(&host, "rally.prod").await.expect("an answer");
-    // The machine, and the place where it keeps its gates.
+    // The id has two parts: the machine, and the folder with the jobs.
     assert!(found.machine_id.len() == 65 && !found.boot_id.is_empty(), "{found:?}");
     let same = HostAddress { machine_id: found.machine_id, ..host.clone() };
     let spec = job(MIGRATION, MIGRATE);
@@ -261,7 +263,7 @@ async fn another_machine_at_the_address_is_asked_nothing_and_believed_nothing() 
 }
 
 #[tokio::test]
-async fn a_job_does_not_start_beside_another_of_its_mutex_nor_after_its_time() {
+async fn a_job_respects_its_mutex_and_its_deadline() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
@@ -286,7 +288,7 @@ async fn a_job_does_not_start_beside_another_of_its_mutex_nor_after_its_time() {
 }
 
 #[tokio::test]
-async fn a_job_goes_on_when_every_session_is_killed_and_is_found_again() {
+async fn finds_a_job_again_after_killed_sessions() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     let hold = bench.machine.hold(Script::Backup, Moment::BeforeEffect).expect("a hold");
@@ -306,7 +308,7 @@ async fn a_job_goes_on_when_every_session_is_killed_and_is_found_again() {
 }
 
 #[tokio::test]
-async fn after_a_sleep_the_first_question_is_asked_over_a_new_connection() {
+async fn opens_a_new_ssh_connection_after_a_sleep() {
     let bench = Bench::new().await;
     let (adapter, asleep) = bench.silent().await;
     asleep.fetch_add(8 * 3_600, Ordering::AcqRel);
@@ -316,11 +318,11 @@ async fn after_a_sleep_the_first_question_is_asked_over_a_new_connection() {
 }
 
 #[tokio::test]
-async fn a_question_that_was_under_way_when_the_computer_slept_ends_and_is_answered_when_asked_again() {
+async fn a_request_interrupted_by_a_sleep_can_be_repeated() {
     let bench = Bench::new().await;
     let ((adapter, asleep), host) = (bench.silent().await, bench.host());
     let (asked, ()) = tokio::join!(adapter.status(&host, MIGRATION), async {
-        // The question has read its clocks once it waits for an answer.
+        // The request has read its clocks once it waits for an answer.
         tokio::task::yield_now().await;
         asleep.fetch_add(60, Ordering::AcqRel);
     });
@@ -333,7 +335,7 @@ async fn a_question_that_was_under_way_when_the_computer_slept_ends_and_is_answe
 }
 
 #[tokio::test]
-async fn a_question_over_a_connection_that_went_silent_is_soon_answered_over_a_new_one() {
+async fn replaces_a_silent_connection_with_a_new_one() {
     let bench = Bench::new().await;
     let ((adapter, _awake), host) = (bench.silent().await, bench.host());
     let asked = tokio::time::timeout(Duration::from_secs(10), async {
@@ -349,7 +351,7 @@ async fn a_question_over_a_connection_that_went_silent_is_soon_answered_over_a_n
 }
 
 #[tokio::test]
-async fn an_answer_that_takes_long_over_a_living_connection_is_waited_for() {
+async fn waits_for_a_slow_answer_on_a_live_connection() {
     let bench = Bench::new().await;
     let adapter = bench.usual().await;
     let read = adapter.read(&bench.host(), "sleep 7; echo here", PATIENCE).await.expect("an answer");
@@ -357,7 +359,7 @@ async fn an_answer_that_takes_long_over_a_living_connection_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_script_that_ends_with_3_is_told_with_its_code_and_output() {
+async fn reports_exit_code_and_output_of_a_script() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     bench.machine.fail(Script::Migration, true).expect("it will fail");
@@ -370,7 +372,7 @@ async fn a_script_that_ends_with_3_is_told_with_its_code_and_output() {
 }
 
 #[tokio::test]
-async fn a_job_writes_files_with_the_mode_of_a_typed_command_and_keeps_its_own_private() {
+async fn job_files_are_private_and_script_files_are_not() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     let typed = adapter.read(&host, "umask", PATIENCE).await.expect("an answer").out;
@@ -384,7 +386,7 @@ async fn a_job_writes_files_with_the_mode_of_a_typed_command_and_keeps_its_own_p
 }
 
 #[tokio::test]
-async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_again() {
+async fn a_killed_job_is_lost_and_never_restarts() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());
     let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
@@ -392,7 +394,7 @@ async fn a_job_whose_processes_are_killed_is_lost_and_never_failed_or_started_ag
     adapter.submit(&host, &spec).await.expect("submitted");
     adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
-    // The supervisor alone: its payload still holds the lock, so the job still runs.
+    // Only the supervisor. Its script still holds the lock, so the job still runs.
     let supervisors =
         "for p in /proc/[0-9]*; do grep -qa supervise $p/cmdline 2>/dev/null && echo ${p#/proc/}; done; true";
     let pids = bench.machine.inside(supervisors).expect("a look");

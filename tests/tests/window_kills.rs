@@ -1,9 +1,11 @@
-//! `make test-release-kills`: one release of 2.1.0 in the real window on real systems, with thirteen SIGKILLs, one inside
-//! each step. The systems choose the moment: each holds a request before or after it takes effect, in turn, and the app
-//! is killed while it waits. What was held then goes on, as it would anywhere. Nothing may happen twice.
+//! `make test-release-kills`: one release of 2.1.0 in the real window on real systems, with
+//! thirteen SIGKILLs, one inside each step. Each system holds a request before or after its effect,
+//! in turn, and the test kills the app while the request is held. Then the held request continues,
+//! as it would on a real system. No effect may happen twice.
 //!
-//! The first three steps change only the app's own clone, which no other system can hold: there the moment is when the
-//! journal on disk says that the step started, or when the clone on disk has the result.
+//! The first three steps change only the app's own clone, so no other system can hold them. There
+//! the kill happens when the journal on disk has the start of the step, or when the clone on disk
+//! has the result.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,15 +21,15 @@ use greenlight_tests::support::ssh_host::Script;
 use greenlight_tests::support::webdriver::Session;
 use greenlight_types::{EventBody, StepEvent, StepId};
 
-/// Two whole stages at once are too much for a small machine.
+/// One stage at a time, because two stages are too much for a small machine.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Longest wait for one step; a step in doubt may have to ask for a minute and a half.
+/// Longest wait for one step. A step in doubt may poll for a minute and a half.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Longest wait until a request is held.
 const HELD: Duration = Duration::from_secs(90);
 
-/// The steps in the order in which they are killed: the servers are watched before the migration.
+/// The order in which the steps are killed. The servers are watched before the migration.
 const ORDER: [StepId; 13] = [
     StepId::MergeBranch,
     StepId::SetVersion,
@@ -44,7 +46,7 @@ const ORDER: [StepId; 13] = [
     StepId::CheckSite,
 ];
 
-/// A held request of any system.
+/// A held request of one of the systems.
 enum Held {
     File(greenlight_tests::support::hold::Hold),
     Door(greenlight_tests::support::stage::HeldRequest),
@@ -85,7 +87,8 @@ fn hold(desk: &Desk, step: StepId, moment: Moment) -> Option<Held> {
     }
 }
 
-/// Kills the app once the journal on disk has the start of a step, or once the clone has one more ref of ours.
+/// Kills the app once the journal on disk has the start of a step, or once the clone has one more
+/// ref of ours.
 async fn kill_when_on_disk(desk: &Desk, app: u32, step: StepId, moment: Moment) {
     let clone = desk.data().join("clone/rally.git/refs/greenlight");
     let before = refs_below(&clone);
@@ -123,7 +126,8 @@ fn is_watching(step: StepId) -> bool {
     matches!(step, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout)
 }
 
-/// Starts a step (or waits until it goes on by itself), kills the app inside it, and opens the app again.
+/// Starts a step, or waits until it starts automatically. Kills the app inside the step and reopens
+/// the app.
 async fn kill_inside(desk: &mut Desk, session: Session, step: StepId, moment: Moment) -> Session {
     let name = step.name();
     let operator = Operator::new(&session, PATIENCE);
@@ -159,7 +163,8 @@ async fn kill_inside(desk: &mut Desk, session: Session, step: StepId, moment: Mo
     session
 }
 
-/// After the app was opened again: whatever the world says, the step comes to its end, pressed once more at most.
+/// After the app was reopened: the step ends, with one more press at most, for any state of the
+/// outside systems.
 async fn finish(operator: &Operator<'_>, step: StepId) {
     if is_watching(step) || step == StepId::CheckSite {
         return;
@@ -205,11 +210,11 @@ async fn a_release_with_thirteen_kills(first: Moment) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_survives_a_kill_inside_every_step_before_and_after_in_turn() {
+async fn survives_kills_starting_before_the_first_effect() {
     a_release_with_thirteen_kills(Moment::BeforeEffect).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_survives_a_kill_inside_every_step_after_and_before_in_turn() {
+async fn survives_kills_starting_after_the_first_effect() {
     a_release_with_thirteen_kills(Moment::AfterEffect).await;
 }

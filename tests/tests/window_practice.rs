@@ -1,5 +1,5 @@
-//! The real window on the pretend production, closed by SIGKILL inside every step. The app on real peers is tested
-//! elsewhere.
+//! The real window on the simulator, killed by SIGKILL inside every step. The app on real peers is
+//! tested elsewhere.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,9 +15,9 @@ use greenlight_types::StepId;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Virtual seconds per second while a step is expected to end.
+/// Virtual seconds per real second while a step runs to its end.
 const FAST: u32 = 60;
-/// While the app is killed: a push takes some ten virtual seconds.
+/// Virtual seconds per real second while the app is killed. A push takes about ten virtual seconds.
 const SLOW: u32 = 2;
 
 struct Window {
@@ -48,7 +48,7 @@ impl Window {
         Handle::attach(&self.data.join("world")).await.context("the pretend production does not answer")
     }
 
-    /// Kills the app while a step is under way, and has it finished after the app is opened again.
+    /// Kills the app inside a step, reopens it, and finishes the step.
     async fn step(&mut self, step: StepId) -> Result<()> {
         let is_watching = matches!(step, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout);
         let operator = self.operator()?;
@@ -65,7 +65,7 @@ impl Window {
         let operator = self.operator()?;
         match step {
             StepId::CheckSite => operator.check_site(VERSION).await,
-            // Their ends come while later steps go on.
+            // These steps end while later steps run.
             StepId::FollowBuild | StepId::AwaitRollout => Ok(()),
             StepId::AwaitDeployPhase => operator.wait_done(step).await,
             StepId::MergeBranch
@@ -95,18 +95,18 @@ async fn released_with_a_kill_in_each_step(window: &mut Window) -> Result<()> {
     Ok(())
 }
 
-/// Jobs of a kind that ever started on the pretend staging machine: their scripts leave a mark.
+/// Number of jobs of a kind that ever started on the simulated host. Their scripts leave a file.
 fn started(world: &Path, kind: &str) -> Result<usize> {
     let jobs = world.join("host/home/ec2-user/.greenlight/jobs");
     let of_kind = |name: &str| name.contains(&format!(".{kind}."));
     let entries = fs_err::read_dir(jobs)?.flatten();
-    // A gate that was closed lies at the same place as one that a start passed.
+    // A revoked job leaves the same file as a started one.
     let has_begun =
         |job: &Path| fs_err::read_to_string(job.join("started/info")).is_ok_and(|info| info.starts_with("kind=run "));
     Ok(entries.filter(|job| of_kind(&job.file_name().to_string_lossy()) && has_begun(&job.path())).count())
 }
 
-/// Asks the pretend production's own files, and not the app.
+/// Checks the simulator's own files instead of the app.
 fn ensure_nothing_twice(world: &Path) -> Result<()> {
     for kind in ["backup", "migrate"] {
         assert_eq!(started(world, kind)?, 1, "{kind} has to start exactly once");
@@ -137,7 +137,7 @@ fn ensure_nothing_twice(world: &Path) -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_app_killed_inside_every_step_ends_its_release_as_released_and_nothing_happens_twice() -> Result<()> {
+async fn a_release_survives_a_kill_inside_every_step() -> Result<()> {
     let display = Display::start().await?;
     let folder = open_folder("window-practice")?;
     let data = folder.path().to_owned();

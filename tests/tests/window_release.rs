@@ -1,4 +1,5 @@
-//! `make test-release`: a whole release of 2.1.0 in the real window, on real systems, from the version field to its end.
+//! `make test-release`: a whole release of 2.1.0 in the real window on real systems, from the
+//! version field to its end.
 
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::ssh_host::Script;
 use greenlight_types::StepId;
 
-/// Two whole stages at once are too much for a small machine.
+/// One stage at a time, because two stages are too much for a small machine.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Longest wait for one step.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Releases 2.1.0 as a person would, on a fresh computer, until the button of the migration is open.
+/// Releases 2.1.0 as an operator would on a fresh computer, until the button of the migration is
+/// enabled.
 async fn until_the_migration(operator: &Operator<'_>, desk: &Desk) {
     operator.introduce("Anna").await.expect("the app asks for a name");
     let band = operator.read("band").await.expect("the band");
@@ -60,17 +62,17 @@ async fn a_release_in_the_window(ends_at_update: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_is_carried_out_in_the_window_on_real_systems() {
+async fn releases_in_the_window_on_real_systems() {
     a_release_in_the_window(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_whose_workflow_ends_at_the_service_update_is_carried_out_too() {
+async fn releases_with_a_workflow_that_ends_early() {
     a_release_in_the_window(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_migration_that_ends_with_3_is_shown_with_its_output_and_can_only_be_stopped_or_finished_by_a_person() {
+async fn a_failed_migration_can_only_be_stopped_or_finished_by_hand() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let desk = Desk::start(false, Pace::brisk()).await.expect("every system starts");
     desk.stage.machine.fail(Script::Migration, true).expect("the script is told to fail");

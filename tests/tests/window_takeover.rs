@@ -1,7 +1,8 @@
-//! The real window on the pretend production while a colleague at another computer holds production: the person is told who,
-//! takes over with a reason, and is told again when it is taken from her in the middle of Deploy. A release whose record is
-//! gone is continued on a computer that has none. And a computer that dies in its migration, and is opened without a network,
-//! says that it does not know, until it does.
+//! The real window on the simulator while another computer owns the environment lock: the operator
+//! sees the owner, takes the lock over with a reason, and sees when she loses it during Deploy. A
+//! release with a lost journal continues on a computer with an empty one. A computer that dies
+//! during its migration and is reopened without a network reports that it does not know the
+//! outcome, until the network is back.
 
 use std::{
     path::{Path, PathBuf},
@@ -24,10 +25,10 @@ use greenlight_types::{RunId, StepId, Trouble};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Virtual seconds per second.
+/// Virtual seconds per real second.
 const SPEED: u32 = 60;
 
-/// A data folder, and a display on which the window comes and goes.
+/// A data folder, a driver and a display for one window at a time.
 struct Desk {
     driver: Driver,
     data: PathBuf,
@@ -52,7 +53,7 @@ impl Desk {
         Ok(session)
     }
 
-    /// Works at the window to a right end, and closes everything.
+    /// Checks that the work in the window succeeded and closes everything.
     async fn end(self, session: Session, name: &str, worked: Result<()>) -> Result<()> {
         if worked.is_err() {
             let _kept = picture(&session, &format!("{name}-where-it-stopped")).await;
@@ -69,7 +70,7 @@ async fn picture(session: &Session, name: &str) -> Result<()> {
     Operator::new(session, PATIENCE).picture(&picture_folder()?.join(format!("{name}.png"))).await
 }
 
-/// The colleague's own way to the staging machine.
+/// The colleague's own connection to the staging machine.
 struct Colleague {
     ssh: SshHost,
     machine: HostAddress,
@@ -98,7 +99,7 @@ impl Colleague {
         Ok(self.ssh.environment(&self.machine, &self.hold.environment).await?.holder.map(|holder| holder.run))
     }
 
-    /// Takes production, from whoever holds it.
+    /// Takes the environment lock over from its owner.
     async fn take(&self, reason: &str) -> Result<()> {
         let taker = Taker {
             person: "Maria".to_owned(),
@@ -150,10 +151,10 @@ async fn taken_over(session: &Session, world: &Path) -> Result<()> {
     operator.do_step(StepId::BackUp, VERSION).await
 }
 
-/// The files of the app's own record; the pretend production beside it stays.
+/// The files of the app's own data. The simulator in the same folder stays.
 const RECORD: [&str; 3] = ["journal.sqlite", "clone", "lines"];
 
-/// Prepares a release up to the label, and loses the computer.
+/// Prepares a release up to the tag and loses the computer.
 async fn begun(session: Session) -> Result<()> {
     let operator = Operator::new(&session, PATIENCE);
     operator.introduce("Maria").await?;
@@ -174,7 +175,7 @@ async fn continued(session: &Session) -> Result<()> {
     ensure!(told.contains("Begun by") && told.contains("unknown"), "{told}");
     picture(session, "continue-here").await?;
     operator.press("continue-here").await?;
-    // The start-up settings were not saved yet: from there on every step has its button.
+    // The task definition was not registered yet. From this step on, every step has its button.
     let step = StepId::RegisterTaskDefinition;
     ensure!(operator.prepare_step(step).await?, "the first step that is open has no button");
     picture(session, "continued-here").await?;
@@ -185,7 +186,8 @@ async fn continued(session: &Session) -> Result<()> {
     operator.wait_for_state(&["prepared"]).await
 }
 
-/// Prepares and deploys up to the migration, and loses computer and network while it runs.
+/// Prepares and deploys up to the migration, and loses computer and network while the migration
+/// runs.
 async fn dies_in_its_migration(session: Session) -> Result<()> {
     let operator = Operator::new(&session, PATIENCE);
     operator.introduce("Anna").await?;
@@ -201,7 +203,7 @@ async fn dies_in_its_migration(session: Session) -> Result<()> {
     operator.wait_done(StepId::AwaitDeployPhase).await?;
     operator.switch_on(Trouble::ConnectionLostInMigration).await?;
     ensure!(operator.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
-    // From here on slowly: the network stays away for a minute.
+    // Slow from here on, so that the network is away for a minute.
     operator.set_speed(1).await?;
     operator.press_step(StepId::RunMigration, VERSION).await?;
     operator.look_at(StepId::RunMigration).await?;
@@ -228,7 +230,7 @@ async fn finds_out(session: &Session) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_computer_that_died_in_its_migration_says_that_it_does_not_know_until_the_network_is_back() -> Result<()> {
+async fn a_migration_is_unknown_until_the_network_is_back() -> Result<()> {
     let mut desk = Desk::new("window-doubt").await?;
     dies_in_its_migration(desk.open().await?).await?;
     desk.driver.restart().await?;
@@ -238,7 +240,7 @@ async fn a_computer_that_died_in_its_migration_says_that_it_does_not_know_until_
 }
 
 #[tokio::test]
-async fn a_release_is_continued_on_a_computer_whose_record_is_empty() -> Result<()> {
+async fn continues_a_release_with_an_empty_journal() -> Result<()> {
     let mut desk = Desk::new("window-continued").await?;
     begun(desk.open().await?).await?;
     for entry in fs_err::read_dir(&desk.data)? {
@@ -257,7 +259,7 @@ async fn a_release_is_continued_on_a_computer_whose_record_is_empty() -> Result<
 }
 
 #[tokio::test]
-async fn a_person_is_told_who_holds_production_and_takes_over_with_a_reason() -> Result<()> {
+async fn takes_the_lock_over_with_a_reason() -> Result<()> {
     let desk = Desk::new("window-takeover").await?;
     let session = desk.open().await?;
     let ended = taken_over(&session, &desk.world()).await;

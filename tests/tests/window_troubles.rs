@@ -1,5 +1,6 @@
-//! The ten things that can go wrong, each practised through the real window to a right end: released, released with a
-//! failed check, or stopped with nothing half done and said so. A picture is kept of the moment when the person is told.
+//! The ten troubles, each practised in the real window to a correct end: released, released with a
+//! failed check, or stopped with nothing half done. Keeps a picture of the moment when the window
+//! shows each trouble.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,13 +17,13 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 const PATIENCE: Duration = Duration::from_secs(150);
-/// Virtual seconds per second.
+/// Virtual seconds per real second.
 const SPEED: u32 = 60;
 
-/// One window at a time: each release is timed by real seconds in places.
+/// One window at a time: parts of a release run in real seconds.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// A window in practice with a pretend production of its own.
+/// A window in practice with its own simulator.
 struct Desk {
     session: Session,
     data: PathBuf,
@@ -34,7 +35,7 @@ impl Desk {
         Operator::new(&self.session, PATIENCE)
     }
 
-    /// Keeps a picture of what the person is told.
+    /// Keeps a picture of the window that shows the trouble.
     async fn picture(&self, trouble: Trouble) -> Result<()> {
         self.operator().picture(&self.pictures.join(format!("trouble-{}.png", trouble.name()))).await
     }
@@ -43,12 +44,12 @@ impl Desk {
         Handle::attach(&self.data.join("world")).await.context("the pretend production does not answer")
     }
 
-    /// The pretend production's own state, and not what the app believes.
+    /// The state of the simulator, independent of the app.
     fn state(&self) -> Result<Value> {
         Ok(serde_json::from_slice(&fs_err::read(self.data.join("world/world.json"))?)?)
     }
 
-    /// Does all steps of Prepare from `first` on.
+    /// Performs all steps of Prepare from `first` on.
     async fn prepare_from(&self, first: StepId) -> Result<()> {
         let steps = StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare);
         for step in steps.skip_while(|step| *step != first) {
@@ -57,7 +58,7 @@ impl Desk {
         Ok(())
     }
 
-    /// A release up to the start of Deploy.
+    /// Takes a release to the start of Deploy.
     async fn prepare(&self) -> Result<()> {
         self.operator().draft_and_prepare(VERSION).await?;
         self.prepare_from(StepId::MergeBranch).await?;
@@ -70,7 +71,7 @@ impl Desk {
         self.ensure_nothing_half_done()
     }
 
-    /// The database and what serves are as they were before the release.
+    /// Checks that the database and the service are as before the release.
     fn ensure_nothing_half_done(&self) -> Result<()> {
         let state = self.state()?;
         ensure!(state["schema"] == "2.0.1.11", "the database is {}", state["schema"]);
@@ -80,7 +81,7 @@ impl Desk {
         Ok(())
     }
 
-    /// What the window says after the end, about exactly these troubles.
+    /// Checks that the debrief of the window lists exactly these troubles.
     async fn ensure_debrief(&self, troubles: &[Trouble]) -> Result<()> {
         let operator = self.operator();
         operator.read("debrief").await?;
@@ -93,7 +94,7 @@ impl Desk {
     }
 }
 
-/// Opens a window on a new pretend production, has somebody work at it, and closes both.
+/// Opens a window on a new simulator, runs `work` in it, and closes both.
 async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<()> {
     let _turn = TURN.lock().await;
     let display = Display::start().await?;
@@ -166,7 +167,7 @@ async fn late_github(desk: &Desk) -> Result<()> {
     ensure!(operator.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
     operator.press_step(StepId::DispatchBuild, VERSION).await?;
     operator.look_at(StepId::DispatchBuild).await?;
-    // The answer was lost, and the app looks for the build: that search is as slow as everything.
+    // The answer was lost, and the app searches for the build. The search is as slow as every call.
     operator
         .until("the app to look for the build", PATIENCE, async || {
             let is_begun = desk.state()?["builds"].as_array().is_some_and(|builds| !builds.is_empty());
@@ -220,7 +221,7 @@ async fn failed_check(desk: &Desk) -> Result<()> {
 }
 
 #[tokio::test]
-async fn six_things_go_wrong_one_after_the_other_and_the_release_is_led_to_its_end() -> Result<()> {
+async fn finishes_a_release_with_six_troubles() -> Result<()> {
     at_desk("troubles-six", None, async |desk| {
         conflict(desk).await.context("merge conflict")?;
         for step in [StepId::SetVersion, StepId::CreateTag, StepId::PushBranch] {
@@ -252,7 +253,7 @@ async fn six_things_go_wrong_one_after_the_other_and_the_release_is_led_to_its_e
     .await
 }
 
-/// Starts the build of a run that is in Deploy, with a backup.
+/// Makes the backup of a run that is in Deploy, then starts its build.
 async fn to_build(desk: &Desk) -> Result<()> {
     for step in [StepId::BackUp, StepId::DispatchBuild] {
         desk.operator().do_step(step, VERSION).await.with_context(|| step.name())?;
@@ -273,8 +274,7 @@ async fn build_without_package(desk: &Desk, trouble: Trouble) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_build_fails_and_the_next_loses_its_package_and_the_third_release_survives_a_failed_migration() -> Result<()>
-{
+async fn practises_a_failed_build_package_and_migration() -> Result<()> {
     at_desk("troubles-builds", None, async |desk| {
         build_without_package(desk, Trouble::BuildFails).await.context("failed build")?;
         build_without_package(desk, Trouble::ImageMissing).await.context("missing image")?;
@@ -302,7 +302,7 @@ async fn a_build_fails_and_the_next_loses_its_package_and_the_third_release_surv
 }
 
 #[tokio::test]
-async fn a_main_branch_that_moved_on_as_a_scenario_says_stops_the_release_before_its_build() -> Result<()> {
+async fn a_scenario_with_a_moved_main_branch_stops_the_release() -> Result<()> {
     at_desk("troubles-moved", Some("[[trouble]]\nkind = \"mainMovedOn\"\n"), async |desk| {
         desk.prepare().await?;
         let operator = desk.operator();
@@ -324,7 +324,7 @@ async fn a_main_branch_that_moved_on_as_a_scenario_says_stops_the_release_before
 }
 
 #[test]
-fn a_scenario_that_makes_no_sense_is_refused_with_its_line_before_a_window_opens() -> Result<()> {
+fn refuses_an_invalid_scenario_with_its_line() -> Result<()> {
     let folder = open_folder("troubles-scenario")?;
     let file = folder.path().join("training.toml");
     fs_err::write(&file, "[[trouble]]\nkind = \"imageMissing\"\n\n[[trouble]]\nkind = \"buildFails\"\n")?;

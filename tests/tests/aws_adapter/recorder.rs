@@ -1,5 +1,5 @@
-//! A listener that keeps every request as it arrived and answers as it is told: for what moto does not do (unknown
-//! fields, refusals, empty pages, lost answers). Judges nothing.
+//! A listener that records every request and returns scripted answers. It covers behaviour that
+//! moto lacks: unknown fields, refusals, empty pages, lost answers. It makes no judgement.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -19,7 +19,7 @@ pub const KEY_ID: &str = "AKIAFROMTHEKEYCHAIN1";
 pub const SECRET: &str = "the-secret-of-the-keychain";
 pub const SESSION: &str = "the-session-of-the-keychain";
 
-/// A keychain with one AWS key, or with none.
+/// A keychain with one AWS key, or without a key.
 pub struct Keychain(pub bool);
 
 #[async_trait::async_trait]
@@ -47,10 +47,10 @@ pub fn access(endpoint: &str) -> AwsAccess {
     AwsAccess::new("us-east-1", Some(endpoint), Arc::new(Keychain(true))).expect("access")
 }
 
-/// A request as it arrived.
+/// One recorded request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where its connection comes from: each has a port of its own.
+    /// Address of the client's connection. Each connection has its own port.
     pub from: SocketAddr,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -61,7 +61,7 @@ impl Request {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// The operation: `ListTasks`.
+    /// The AWS operation, for example `ListTasks`.
     pub fn operation(&self) -> &str {
         self.header("x-amz-target").rsplit('.').next().unwrap_or_default()
     }
@@ -71,7 +71,7 @@ impl Request {
     }
 }
 
-/// The listener.
+/// A listener that records requests.
 pub struct Recorder {
     pub url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -79,7 +79,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Answers every request with what `answer` makes of it and of its number, from 0.
+    /// Answers every request with the result of `answer`, which gets the number of the request,
+    /// from 0, and the request.
     pub async fn start(answer: impl Fn(usize, &Request) -> (u16, String) + Clone + Send + Sync + 'static) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&requests);
@@ -106,7 +107,7 @@ impl Recorder {
         Self::start(move |_, _| (200, answer.to_string())).await
     }
 
-    /// Answers every request with an error of AWS's JSON protocol.
+    /// Answers every request with an error in AWS's JSON protocol.
     pub async fn with_error(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "__type": code, "message": message }).to_string();
         Self::start(move |_, _| (status, body.clone())).await
@@ -123,7 +124,7 @@ impl Drop for Recorder {
     }
 }
 
-/// Where a port was that nobody listens on.
+/// The address of a port that is closed now.
 pub async fn closed_port() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     format!("http://{}", listener.local_addr().expect("an address"))

@@ -1,4 +1,4 @@
-//! What goes wrong at AWS or on the way, and what the app says of it.
+//! Failures at AWS and on the way to AWS, and the failures that the app reports for them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ async fn register_failure(url: &str) -> Failure {
 }
 
 #[tokio::test]
-async fn each_refusal_of_aws_has_its_code_and_says_for_certain_that_nothing_changed() {
+async fn each_aws_refusal_has_its_code_and_changes_nothing() {
     for (code, message, expected) in [
         (
             "ExpiredTokenException",
@@ -64,7 +64,7 @@ async fn a_missing_permission_is_named() {
 }
 
 #[tokio::test]
-async fn the_token_that_aws_puts_into_a_refused_signature_is_not_repeated() {
+async fn hides_the_token_in_a_signature_refusal() {
     let words =
         format!("The request signature does not match.\n\nThe Canonical String was\nx-amz-security-token:{SESSION}");
     let recorder = Recorder::with_error(403, "SignatureDoesNotMatch", &words).await;
@@ -74,7 +74,7 @@ async fn the_token_that_aws_puts_into_a_refused_signature_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_read_is_asked_again_when_aws_slows_down_and_a_change_is_not() {
+async fn retries_throttled_reads_but_not_throttled_changes() {
     let recorder = Recorder::with_error(400, "ThrottlingException", "Rate exceeded").await;
     assert_eq!(read_failure(&recorder.url).await.code, ErrorCode::Throttled);
     assert_eq!(recorder.requests().len(), 3);
@@ -84,7 +84,7 @@ async fn a_read_is_asked_again_when_aws_slows_down_and_a_change_is_not() {
 }
 
 #[tokio::test]
-async fn after_a_server_error_nobody_knows_whether_the_revision_was_saved() {
+async fn a_server_error_leaves_the_registration_unknown() {
     let recorder = Recorder::with_error(500, "ServerException", "Service Unavailable").await;
     let failure = register_failure(&recorder.url).await;
     assert_eq!((failure.code, failure.changed), (ErrorCode::Unreachable, Changed::Unknown), "{failure}");
@@ -92,7 +92,7 @@ async fn after_a_server_error_nobody_knows_whether_the_revision_was_saved() {
 }
 
 #[tokio::test]
-async fn a_page_instead_of_an_answer_is_called_unreadable() {
+async fn an_html_page_is_an_unreadable_answer() {
     for (status, page) in [(500, "<!doctype html><title>500</title>"), (200, "<html>"), (502, "")] {
         let recorder = Recorder::start(move |_, _| (status, page.to_owned())).await;
         let read = read_failure(&recorder.url).await;
@@ -121,7 +121,7 @@ async fn without_a_connection_nothing_was_changed() {
     }
 }
 
-/// Reads a whole request, then does what the test says with the connection.
+/// A server that reads a whole request and then closes the connection or stays silent.
 async fn server_that_reads_and_then(closes: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -142,7 +142,7 @@ async fn server_that_reads_and_then(closes: bool) -> String {
 }
 
 #[tokio::test]
-async fn after_a_lost_answer_nobody_knows_whether_the_revision_was_saved() {
+async fn a_lost_answer_leaves_the_registration_unknown() {
     let url = server_that_reads_and_then(true).await;
     let failure = register_failure(&url).await;
     assert_eq!((failure.code, failure.changed), (ErrorCode::Unreachable, Changed::Unknown), "{failure}");

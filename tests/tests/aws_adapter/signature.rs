@@ -1,10 +1,10 @@
-//! AWS's Signature Version 4 from its description, to judge what the app signed.
+//! AWS Signature Version 4, written from its specification, to verify the app's signatures.
 
 use sha2::{Digest, Sha256};
 
 use super::recorder::{Request, SECRET};
 
-/// The signature that the request should carry, for a POST to `/` of this service.
+/// The signature that a POST to `/` of this service should have.
 pub fn expected(request: &Request, region: &str, service: &str) -> String {
     let authorization = request.header("authorization");
     let signed = part(authorization, "SignedHeaders=");
@@ -21,7 +21,7 @@ pub fn expected(request: &Request, region: &str, service: &str) -> String {
     hex(&hmac(&key, text.as_bytes()))
 }
 
-/// The signature that the request carries.
+/// The signature that the request has.
 pub fn found(request: &Request) -> &str {
     part(request.header("authorization"), "Signature=")
 }

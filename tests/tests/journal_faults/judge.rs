@@ -1,4 +1,5 @@
-//! Holds what a process said of its journal against the file that it left, opened without any fault.
+//! Compares the output of a process about its journal with the file that it left, opened without
+//! faults.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,18 +21,18 @@ pub fn run() -> RunId {
     RunId("01b00000-0000-7000-8000-000000000000".to_owned())
 }
 
-/// What the process said, line by line.
+/// The output of the process, line by line.
 #[derive(Debug, Default)]
 pub struct Said {
     /// The operation in which a call failed.
     pub hit: Option<String>,
-    /// Appends that were stored: batch, first and last number.
+    /// Successful appends: batch, first and last number.
     appended: Vec<(u32, u32, u32)>,
-    /// Appends that were refused.
+    /// Batches of failed appends.
     failed: BTreeSet<u32>,
-    /// Entries that a reading gave: number, and the batch and place in it.
+    /// Events that a read returned: number, and the batch and place in it.
     shown: Vec<(u32, String)>,
-    /// Entries of a refused append that the same opening of the journal gave afterwards.
+    /// Events of a failed append that a read returned without reopening the journal.
     shown_as_done: Vec<String>,
 }
 
@@ -54,7 +55,7 @@ impl Said {
                 ("failed", Some(batch)) => drop(said.failed.insert(batch)),
                 ("shown", Some(seq)) => {
                     let note = words.get(2).copied().unwrap_or_default().to_owned();
-                    // Once the file was opened again, a refused append may be there: the file is the truth then.
+                    // After the file was reopened, a failed append may be in it: the file decides.
                     if said.failed.contains(&batch_of(&note)) && !is_again {
                         said.shown_as_done.push(note.clone());
                     }
@@ -67,14 +68,15 @@ impl Said {
     }
 }
 
-/// What is wrong, and what failed and was stored nevertheless.
+/// The violations, and the number of failed appends that the file has.
 #[derive(Debug, Default)]
 pub struct Found {
     pub violations: Vec<String>,
     pub left: usize,
 }
 
-/// The process ends by itself, in good order, unless it was killed; and a fault that passes costs one append at most.
+/// Checks the end of the process. It ends normally unless it was killed, and a fault that passes
+/// costs at most one append.
 pub fn judge_end(ended: ExitStatus, errors: &str, said: &Said, effect: Effect, found: &mut Found) {
     let was_killed = effect == Effect::Kills && said.hit.is_some() && ended.signal() == Some(SIGKILL);
     if errors.contains("panicked") || !(ended.success() || was_killed) {
@@ -92,7 +94,7 @@ pub fn judge_end(ended: ExitStatus, errors: &str, said: &Said, effect: Effect, f
     }
 }
 
-/// The copy that was made before the migration holds every run as it was.
+/// Checks that the copy from before the migration has every run unchanged.
 pub async fn judge_copy(file: &Path, untouched: &BTreeMap<RunId, Vec<Event>>, found: &mut Found) {
     let copy = file.with_file_name("journal.sqlite.schema-1.bak");
     let journal = match SqliteJournal::open_to_read(&copy).await {
@@ -108,7 +110,8 @@ pub async fn judge_copy(file: &Path, untouched: &BTreeMap<RunId, Vec<Event>>, fo
     journal.close().await;
 }
 
-/// The file opens, its chain holds, what was said is in it, and it can be added to.
+/// Checks the file: it opens, its chain is intact, it has every confirmed event, and it accepts new
+/// ones.
 pub async fn judge_file(file: &Path, said: &Said, untouched: &BTreeMap<RunId, Vec<Event>>, found: &mut Found) {
     let journal = match SqliteJournal::open(file).await {
         Ok(journal) => journal,
@@ -145,7 +148,7 @@ fn judge_events(events: &[Event], said: &Said, found: &mut Found) {
             found.violations.push(format!("entry {seq} was shown as {note}, and the file has {:?}", notes.get(seq)));
         }
     }
-    // Entries stand in the order of their appends, each append whole.
+    // The events are in the order of their appends, and each append is complete.
     let mut expected = notes.values();
     let mut batches = BTreeSet::new();
     while let Some(first) = expected.next() {
@@ -160,7 +163,7 @@ fn judge_events(events: &[Event], said: &Said, found: &mut Found) {
     found.left = batches.intersection(&said.failed).count();
 }
 
-/// The run can be continued after whatever is in the file.
+/// Checks that the run can continue with any content of the file.
 async fn judge_adding(journal: &SqliteJournal, run: &RunId, events: &[Event], found: &mut Found) {
     let after = events.last().map_or(0, |event| event.seq);
     let by = Actor {
@@ -181,7 +184,7 @@ async fn judge_adding(journal: &SqliteJournal, run: &RunId, events: &[Event], fo
     }
 }
 
-/// Runs that are in the file at the start, which the process leaves alone.
+/// Runs that are in the file at the start. The process does not change them.
 pub async fn runs_of(folder: &Path, start: Start) -> BTreeMap<RunId, Vec<Event>> {
     fs_err::create_dir_all(folder).expect("a folder");
     let file = folder.join("journal.sqlite");
@@ -201,7 +204,7 @@ fn note_of(event: &Event) -> String {
     from.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// `batch/place/count`: the batch; 0 when it is something else.
+/// The batch of `batch/place/count`, or 0 for another text.
 fn batch_of(note: &str) -> u32 {
     note.split('/').next().and_then(|part| part.parse().ok()).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! The judge itself: a process that lies about its journal, and a file that is not what it was, are found out.
+//! Tests of the judge: it detects a process that lies about its journal, and an altered file.
 
 use std::{collections::BTreeMap, os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
@@ -12,11 +12,11 @@ use super::{
     judge::{self, Found, Said},
 };
 
-/// What a process says that stored its first append of one entry and its second of two.
+/// The output of a process that stored a first append of one event and a second append of two.
 const TRUE: &str = "doing open\ndoing append\nappended 1 1 1\ndoing append\nfault fsync\nappended 2 2 3\ndoing read\n\
                     shown 1 1/1/1\nshown 2 2/1/2\nshown 3 2/2/2\ndoing close\n";
 
-/// A file with appends of these notes.
+/// A file with one append per list of notes.
 async fn file_with(appends: &[&[&str]]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let journal = SqliteJournal::open(&folder.path().join("journal.sqlite")).await.expect("a journal");
@@ -46,7 +46,7 @@ async fn judged(folder: &TempDir, printed: &str) -> Found {
 }
 
 #[tokio::test]
-async fn a_process_that_says_what_is_so_is_believed() {
+async fn accepts_a_process_that_tells_the_truth() {
     let folder = file_with(&[&["1/1/1"], &["2/1/2 xxx", "2/2/2"]]).await;
     let found = judged(&folder, TRUE).await;
     assert!(found.violations.is_empty() && found.left == 0, "{found:?}");
@@ -57,7 +57,7 @@ async fn a_process_that_says_what_is_so_is_believed() {
 }
 
 #[tokio::test]
-async fn every_lie_of_a_process_is_found() {
+async fn finds_every_lie_of_a_process() {
     for (appends, printed, words) in [
         (&[&["1/1/1"][..]][..], TRUE, "entry 2 of append 2 was said to be stored, and is not"),
         (&[&["1/1/1"], &["3/1/1"], &["4/1/1"]], TRUE, "entry 3 of append 2 was said to be stored, and is not"),
@@ -75,7 +75,7 @@ async fn every_lie_of_a_process_is_found() {
 }
 
 #[tokio::test]
-async fn a_file_that_does_not_open_or_was_altered_is_found() {
+async fn finds_an_unreadable_or_altered_file() {
     let folder = file_with(&[&["1/1/1"]]).await;
     let file = folder.path().join("journal.sqlite");
     let whole = fs_err::read(&file).expect("the file");
@@ -91,7 +91,7 @@ async fn a_file_that_does_not_open_or_was_altered_is_found() {
 }
 
 #[test]
-fn a_process_that_panics_or_dies_is_found() {
+fn finds_a_process_that_panics_or_dies() {
     let ended = |status: i32, errors: &str, effect: Effect| {
         let mut found = Found::default();
         judge::judge_end(ExitStatus::from_raw(status), errors, &Said::of("fault write\n"), effect, &mut found);

@@ -1,4 +1,5 @@
-//! Views of the engine at named moments of the golden journals. The page's tests show them.
+//! Compares the engine's views at named moments of the golden journals with their files. The page's
+//! tests show these views.
 //!
 //! `ui/src/platform/moments.json` lists the moments. Each one has a file in the folder beside it.
 //! `ui/src/platform/samples.ts` puts the view together again.

@@ -1,11 +1,11 @@
-//! A backup that is done may be taken again until the migration starts: the newest proved one counts.
+//! A finished backup may be repeated until the migration starts. The newest proved backup counts.
 
 use greenlight_rehearsal::process::troubles::Switch;
 use greenlight_types::{Gate, StepView, Trouble};
 
 use super::*;
 
-/// Virtual minutes after which a backup is too old here: less than the build takes.
+/// Virtual minutes after which a backup is too old in this test. The build takes longer.
 const MAX_AGE: u32 = 20;
 
 fn proved(view: &RunView) -> Vec<String> {
@@ -22,7 +22,7 @@ async fn backup_gate(release: &Release) -> Gate {
     plan.gates.into_iter().find(|gate| gate.id == "backupProved").expect("the gate")
 }
 
-/// Takes the backup again, and sees this attempt end.
+/// Repeats the backup and waits for the end of this attempt.
 async fn again(release: &Release, attempt: u32) -> RunView {
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
     assert!(plan.lede.contains("Until this one is proved, the backup of"), "{}", plan.lede);
@@ -36,7 +36,7 @@ async fn again(release: &Release, attempt: u32) -> RunView {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_backup_that_became_too_old_is_taken_again_and_the_newest_proved_one_counts() {
+async fn the_newest_proved_backup_replaces_an_old_one() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     desk.profile.backup.max_age_minutes = MAX_AGE;
     let release = prepare(&desk).await;

@@ -1,10 +1,11 @@
-//! "Continue this release here": a computer with an empty record takes a release over from one that is gone.
+//! "Continue this release here": a computer with an empty journal takes over the release of a lost
+//! computer.
 
 use greenlight_types::{How, Retry, RunEvent};
 
 use super::*;
 
-/// The draft of the same version on a computer whose record is empty.
+/// The draft of the same version on a computer with an empty journal.
 async fn draft_elsewhere(desk: &mut Desk) -> Release {
     desk.move_to_another_computer();
     let version = Version::parse("2.1.0").expect("a version");
@@ -13,7 +14,7 @@ async fn draft_elsewhere(desk: &mut Desk) -> Release {
     desk.open(&run).await
 }
 
-/// A release whose computer is lost while its migration runs; its run.
+/// The run of a release whose computer is lost while its migration runs.
 async fn lost_in_its_migration(desk: &Desk) -> RunId {
     let (lost, _, _) = before_the_migration(desk).await;
     press(&lost, StepId::RunMigration).await;
@@ -23,14 +24,14 @@ async fn lost_in_its_migration(desk: &Desk) -> RunId {
     run
 }
 
-/// What Deploy is told about the deployment that goes on meanwhile.
+/// The difference that Deploy reports while the other deployment runs.
 const UNDER_WAY: &str = "Another deployment is under way on AWS right now.";
 
 fn over(from: RunId) -> TakeOver {
     TakeOver { from, reason: "Anna's computer was stolen".to_owned() }
 }
 
-/// Builds that anybody ever started of this release.
+/// The number of builds that were ever started for this release.
 async fn builds(desk: &Desk, release: &Release) -> usize {
     let commit = match fold::newest(&release.view(), FactKind::VersionSet) {
         Some(Fact::VersionSet { commit, .. }) => commit.clone(),
@@ -47,7 +48,7 @@ fn how(view: &RunView, id: StepId) -> Option<How> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_with_an_empty_record() {
+async fn continues_a_release_lost_during_its_migration() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let first = lost_in_its_migration(&desk).await;
 
@@ -74,7 +75,7 @@ async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_
     assert_eq!(builds(&desk, &release).await, 1, "and nobody started a second one");
     let id = StepId::RunMigration;
     press(&release, id).await;
-    // What the database said before the start stands only in the record that was lost.
+    // The database version from before the start is only in the lost journal.
     let view = until(&release, "the end of the migration", |view| {
         !matches!(status(view, id), Status::Running | Status::AwaitingOperator)
     })
@@ -107,7 +108,7 @@ async fn a_release_whose_computer_was_lost_in_its_migration_is_continued_on_one_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_is_offered_to_continue_what_nobody_began() {
+async fn does_not_offer_to_continue_an_unstarted_release() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let release = draft_elsewhere(&mut desk).await;
     assert_eq!(release.begun_elsewhere().await, Ok(None));
@@ -118,7 +119,7 @@ async fn nobody_is_offered_to_continue_what_nobody_began() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_this_computer_began_itself_was_not_begun_elsewhere() {
+async fn own_releases_are_not_offered_as_begun_elsewhere() {
     let desk = Desk::new(ExitCodes::default()).await;
     let first = prepare(&desk).await;
     let end = Act::End { result: RunResult::Abandoned, note: "a second try".to_owned() };
@@ -133,7 +134,7 @@ async fn what_this_computer_began_itself_was_not_begun_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_migration_that_failed_on_the_lost_computer_is_a_failure_on_the_next_one() {
+async fn a_migration_failed_on_the_lost_computer_stays_failed() {
     let mut desk = Desk::new(ExitCodes { backup: 0, migration: 3 }).await;
     let first = lost_in_its_migration(&desk).await;
     let release = draft_elsewhere(&mut desk).await;
@@ -155,7 +156,7 @@ async fn a_migration_that_failed_on_the_lost_computer_is_a_failure_on_the_next_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_backup_before_the_migration_counts_and_no_later_file() {
+async fn only_the_backup_before_the_migration_counts() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let first = lost_in_its_migration(&desk).await;
     let release = draft_elsewhere(&mut desk).await;
@@ -181,7 +182,7 @@ async fn the_backup_before_the_migration_counts_and_no_later_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_is_continued_from_its_label_although_main_moved_on_and_its_branch_is_gone() {
+async fn continues_from_the_tag_without_the_branch() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let first = prepare(&desk).await;
     first.close().await;
@@ -204,7 +205,7 @@ async fn a_release_is_continued_from_its_label_although_main_moved_on_and_its_br
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_that_is_not_continued_makes_its_own_backup() {
+async fn a_new_release_makes_its_own_backup() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let first = lost_in_its_migration(&desk).await;
     let release = draft_elsewhere(&mut desk).await;

@@ -1,4 +1,4 @@
-//! The desk of a whole release: a pretend production, a data folder, and what a person at the app has.
+//! The desk of a whole release: a simulator, a data folder, and the operator's parts of the app.
 
 use std::{
     path::{Path, PathBuf},
@@ -43,7 +43,7 @@ impl Screen for Silent {
     fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
 }
 
-/// A pretend production, a data folder, and what a person at the app has.
+/// A simulator, a data folder, and the operator's parts of the app.
 pub struct Desk {
     pub folder: tempfile::TempDir,
     pub handle: Handle,
@@ -81,7 +81,7 @@ impl Desk {
         Self { profile, folder, handle, secrets: Arc::new(secrets), clock, data }
     }
 
-    /// From here on the person sits at another computer, whose record is empty.
+    /// Continues on another computer with an empty journal.
     pub fn move_to_another_computer(&mut self) {
         self.data = self.folder.path().join("another-computer");
     }
@@ -122,7 +122,7 @@ impl Desk {
         Release::open(self.parts().await, self.ports(), run, anna()).await.expect("the run opens")
     }
 
-    /// Waits until a job of that kind has started.
+    /// Waits until a job of this kind has started.
     pub async fn until_started(&self, kind: &str, release: &Release) {
         let started = async {
             while self.starts(kind) == 0 {
@@ -133,13 +133,13 @@ impl Desk {
         assert!(waited.is_ok(), "no {kind} started: {}", told(&release.view()));
     }
 
-    /// Starts outside of anybody's journal: lines that the scripts of the pretend host left.
+    /// Number of started jobs, counted on the simulated host and not in a journal.
     pub fn starts(&self, kind: &str) -> usize {
         jobs(&self.folder.path().join("world"), kind)
     }
 }
 
-/// Jobs of a kind that ever started on the pretend host.
+/// Number of jobs of a kind that ever started on the simulated host.
 fn jobs(folder: &Path, kind: &str) -> usize {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     entries
@@ -147,7 +147,7 @@ fn jobs(folder: &Path, kind: &str) -> usize {
         .map(|entry| {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            // A gate that was closed lies at the same place as one that a start passed.
+            // A revoked job leaves the same file as a started one.
             let is_start = name == "started"
                 && path.to_string_lossy().contains(&format!(".{kind}."))
                 && std::fs::read_to_string(path.join("info")).is_ok_and(|info| info.starts_with("kind=run "));

@@ -1,12 +1,12 @@
-//! Who may change production: what is asked of the machines of earlier releases, and what a release does that lost its
-//! environment.
+//! The right to change production: the check of the hosts of earlier releases, and a release that
+//! lost the environment lock.
 
 use greenlight_types::StagingMachine;
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_staging_machine_of_an_earlier_release_that_does_not_answer_is_accepted_by_a_person_before_deploy() {
+async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
     let desk = Desk::new(ExitCodes::default()).await;
     let release = prepare(&desk).await;
     let parts = desk.parts().await;
@@ -43,7 +43,7 @@ async fn a_staging_machine_of_an_earlier_release_that_does_not_answer_is_accepte
     let end = Act::End { result: RunResult::Stopped, note: "That is enough".into() };
     release.act(anna(), end).await.expect("it ends");
     let machine = HostAddress::of(&release.view().staging.expect("a machine"));
-    // The app closes a run as soon as it has ended.
+    // The app closes a run when the run ends.
     release.close().await;
     tokio::time::timeout(PATIENCE, async {
         let holder = async || desk.ports().host.environment(&machine, "rally.practice").await.map(|found| found.holder);
@@ -57,7 +57,7 @@ async fn a_staging_machine_of_an_earlier_release_that_does_not_answer_is_accepte
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_release_that_lost_its_environment_starts_nothing_until_a_person_takes_it_back() {
+async fn a_release_without_its_lock_starts_nothing() {
     let desk = Desk::new(ExitCodes::default()).await;
     let (release, spec, host) = before_the_migration(&desk).await;
     take_over(&desk, &host, &spec, &release.view().id).await;

@@ -1,4 +1,5 @@
-//! A computer that is opened without a network: it knows nothing, says so, and finds out as soon as there is one again.
+//! A computer that is opened without a network. It reports that it knows nothing, and continues
+//! once the network is back.
 
 use tokio::{
     io::copy_bidirectional,
@@ -8,7 +9,7 @@ use tokio::{
 
 use super::*;
 
-/// The way to the staging machine, which can be gone for a while.
+/// A TCP relay to the staging machine that a test can close for a while.
 struct Way {
     port: u16,
     to: u16,
@@ -43,7 +44,7 @@ impl Way {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_job_is_found_again_as_soon_as_the_network_is_back_however_long_it_was_gone() {
+async fn finds_a_job_again_after_a_network_outage() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let mut way = Way::to(desk.profile.host.port).await;
     desk.profile.host.port = way.port;

@@ -1,9 +1,9 @@
-//! A second release of the same version, from another staging machine: the database is the same one.
+//! A second release of the same version from another staging machine, with the same database.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_migration_that_ran_on_another_machine_never_starts_here_and_its_build_is_followed() {
+async fn never_repeats_a_migration_from_another_machine() {
     let desk = Desk::new(ExitCodes { migration: 3, ..ExitCodes::default() }).await;
     let first = prepare(&desk).await;
     deploy(&first, &desk).await;
@@ -15,7 +15,7 @@ async fn a_migration_that_ran_on_another_machine_never_starts_here_and_its_build
     first.act(anna(), end).await.expect("it is stopped");
     first.close().await;
 
-    // Nothing is left of what was on the machine: it is another one.
+    // The other machine has no files of the first one.
     let home = desk.folder.path().join("world/host/home/ec2-user");
     std::fs::rename(home.join(".greenlight"), home.join("of-the-first-machine")).expect("the other machine's jobs");
     let second = prepare(&desk).await;
