@@ -14,27 +14,27 @@ const failure = (changed: Partial<Failure>): Failure => ({
 });
 
 describe("the words of a failure", () => {
-  it("say that nothing was changed, when that is certain", () => {
+  it("say when nothing was changed", () => {
     expect(inWords(failure({})).means).toBe("Nothing was changed.");
   });
 
-  it("say that it is not known, when the answer was lost", () => {
+  it("say when the outcome is unknown", () => {
     expect(inWords(failure({ changed: "unknown" })).means).toContain("do not know yet whether this happened");
   });
 
-  it("do not call a script that ended with an error not known", () => {
+  it("do not call a failed script unknown", () => {
     const { happened, means } = inWords(failure({ code: "scriptFailed", params: { exit: "3" }, changed: "unknown" }));
     expect(happened).toContain("(3)");
     expect(means).not.toContain("do not know");
   });
 
-  it("say which entry of a record was altered", () => {
+  it("name the altered entry of a journal", () => {
     const altered = inWords(failure({ code: "journalFailed", params: { entry: "4" } }));
     expect(altered.happened).toContain("altered this record: entry 4");
     expect(inWords(failure({ code: "journalFailed" })).happened).not.toContain("altered");
   });
 
-  it("take what the app suggests before what is true of every such failure", () => {
+  it("prefer the hints of the failure", () => {
     expect(inWords(failure({ hints: ["Look at GitHub."] })).todo).toEqual(["Look at GitHub."]);
     expect(inWords(failure({})).todo).not.toEqual([]);
   });

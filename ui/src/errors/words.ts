@@ -1,15 +1,15 @@
-// The words of every failure: what happened, what it means, what to do. One entry per code; a code without words does
-// not compile. Nothing here looks at English text of the app.
+// The words of every failure: the event, its meaning, the next act. One entry per code. A code
+// without an entry does not compile. No text of the app is parsed here.
 
 import type { Changed, ErrorCode, Failure } from "../generated/bindings";
 
-/** The three parts that a person reads. */
+/** The three parts of a failure on the screen. */
 export interface Words {
-  /** One sentence, past tense, no code in it. */
+  /** One sentence in the past tense, without a code. */
   happened: string;
-  /** What changed and what did not. */
+  /** The changes that were made, and those that were not. */
   means: string;
-  /** What to do now, most useful first. */
+  /** The next acts, most useful first. */
   todo: string[];
 }
 
@@ -251,13 +251,13 @@ const WORDS: Record<ErrorCode, Entry> = {
   internal: { happened: () => "The app itself did not work as it should.", todo: [CALL] },
 };
 
-/** The words of a failure. What the app suggests comes before what is true of every such failure. */
+/** The words of a failure. The failure's own hints replace the general advice of its code. */
 export function inWords(failure: Failure): Words {
   const entry = WORDS[failure.code];
   const changed = CHANGED[failure.changed];
   return {
     happened: entry.happened(failure.params),
-    // A code that knows what it means knows more than "we do not know".
+    // The meaning of a code is more exact than "we do not know".
     means: entry.means === undefined ? changed : `${entry.means}${failure.changed === "partly" ? ` ${changed}` : ""}`,
     todo: failure.hints.length > 0 ? failure.hints : [...(entry.todo ?? [])],
   };

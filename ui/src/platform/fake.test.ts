@@ -2,13 +2,13 @@ import { expect, it } from "vitest";
 import { accessibilityFindings } from "./axe";
 import { fake, ok } from "./fake";
 
-it("a command that the test did not script is refused by its name", async () => {
+it("refuses an unscripted command by its name", async () => {
   const { commands } = fake({ listRuns: () => ok([]) });
   await expect(commands.listRuns()).resolves.toEqual({ status: "ok", data: [] });
   await expect(commands.listCredentials()).rejects.toThrow("listCredentials");
 });
 
-it("what the app tells reaches who asked for it, until they stop", async () => {
+it("delivers events to subscribers until they stop", async () => {
   const platform = fake({});
   const seen: number[] = [];
   const stop = await platform.onRunMoved(({ seq }) => seen.push(seq));
@@ -18,7 +18,7 @@ it("what the app tells reaches who asked for it, until they stop", async () => {
   expect(seen).toEqual([1]);
 });
 
-it("the accessibility gate finds a button without a name", async () => {
+it("the accessibility check finds a button without a name", async () => {
   const part = document.createElement("div");
   part.append(document.createElement("button"));
   document.body.append(part);

@@ -1,5 +1,5 @@
-// A scripted app for the page's tests. It answers what a test scripted and nothing else: a call of
-// any other command fails that test with the command's name.
+// A scripted app for the page's tests. It answers only scripted commands. A call of any other
+// command fails the test with the command's name.
 
 import type { Lines, Live, RunId, RunMoved } from "../generated/bindings";
 import type { Commands, Platform, Stop } from "./platform";
@@ -21,10 +21,10 @@ export interface FakePlatform extends Platform {
   emitLines(run: RunId, lines: Lines): void;
 }
 
-/** An answer of a command that went well. */
+/** The answer of a command that succeeded. */
 export const ok = <T>(data: T): Promise<Result<T>> => Promise.resolve({ status: "ok", data });
 
-/** An app that knows the commands given. */
+/** An app with these commands. */
 export function fake(scripted: Partial<Commands>): FakePlatform {
   const calls: Call[] = [];
   const moved = new Set<(moved: RunMoved) => void>();

@@ -1,4 +1,4 @@
-// The answer of a command, as the generated bindings give it.
+// The result of a command, as the generated bindings define it.
 
 import type { Failure } from "../generated/bindings";
 

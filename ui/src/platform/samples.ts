@@ -1,5 +1,5 @@
-// Samples of the screens' tests: runs at named moments as the engine sees them, and a computer that
-// is set up.
+// Samples for the screen tests: runs at named moments as the engine computes them, and a computer
+// that is set up.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,9 @@ export interface Moment {
   view: RunView;
 }
 
-/** A file of `moments/`. `tests/tests/page/moments.rs` writes it and holds it to the engine. */
+/**
+ * A file of `moments/`. `tests/tests/page/moments.rs` writes it and compares it with the engine.
+ */
 interface Fixture {
   /** Name of the golden journal. */
   golden: string;
@@ -21,7 +23,7 @@ interface Fixture {
   seq: number;
   /** Events after that one. */
   extra: Event[];
-  /** The view, without what the view in the golden file has too. */
+  /** The view without the fields that equal those of the golden file's view. */
   view: Omit<Partial<RunView>, "steps"> & { steps: Partial<StepView>[] };
 }
 

@@ -1,4 +1,4 @@
-// The real app behind the page. The only file of the page, beside the generated bindings, that knows Tauri.
+// The real app. Only this file and the generated bindings import Tauri.
 
 import { Channel } from "@tauri-apps/api/core";
 import { commands, events, type Lines } from "../generated/bindings";

@@ -1,4 +1,4 @@
-// Runs before every test file.
+// Setup that runs before every test file.
 
 import "@testing-library/jest-dom/vitest";
 import { cleanup, configure } from "@testing-library/svelte";
@@ -9,8 +9,7 @@ configure({ asyncUtilTimeout: 30_000 });
 
 afterEach(cleanup);
 
-// jsdom has no modal dialogs. What the browser adds to them (a focus that stays inside, Escape) is
-// not tested here.
+// jsdom has no modal dialogs. Their focus trap and Escape are not tested here.
 Object.assign(HTMLDialogElement.prototype, {
   showModal(this: HTMLDialogElement) {
     this.open = true;

@@ -1,10 +1,11 @@
-// The practice as its panel shows it: what may go wrong, and how fast its clock runs. Decides nothing.
+// The state of the practice panel: the troubles, and the speed of the practice clock. Decides
+// nothing.
 
 import type { Failure, PracticeView, Trouble } from "../generated/bindings";
 import type { Platform } from "../platform/platform";
 import type { Result } from "../platform/result";
 
-/** How often the panel asks while it is open, in ms. */
+/** Interval of the panel's polls while it is open, in ms. */
 const LOOK_EVERY = 1_000;
 
 export class Practice {
@@ -18,7 +19,7 @@ export class Practice {
     this.#platform = platform;
   }
 
-  /** Asks now and then, until the function that it answers is called. */
+  /** Polls until the returned function is called. */
   watch(): () => void {
     void this.look();
     const looks = setInterval(() => void this.look(), LOOK_EVERY);
@@ -28,7 +29,7 @@ export class Practice {
   async look() {
     const number = ++this.#number;
     const answer = await this.#platform.commands.practiceView();
-    // An older look never replaces what a switch answered meanwhile.
+    // An older poll never replaces the newer answer of a switch.
     if (number === this.#number) this.#take(answer);
   }
 

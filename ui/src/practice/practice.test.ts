@@ -61,7 +61,7 @@ describe("the band", () => {
 });
 
 describe("the panel", () => {
-  it("says of each of the ten things in a sentence what will happen, and that none is on", async () => {
+  it("describes each trouble in a sentence", async () => {
     await openPanel();
     expect(ALL).toHaveLength(10);
     for (const trouble of ALL) {
@@ -70,7 +70,7 @@ describe("the panel", () => {
     }
   });
 
-  it("switches one on by the keyboard, and shows what the pretend production answers", async () => {
+  it("switches a trouble on by the keyboard", async () => {
     const { user, platform } = await openPanel({
       switchTrouble: (trouble) => ok(practice({ [trouble]: "waiting" })),
       practiceView: () => ok(practice()),
@@ -83,7 +83,7 @@ describe("the panel", () => {
     expect(screen.getByTestId("trouble-buildFails")).toHaveTextContent("Will happen once");
   });
 
-  it("ends one that goes on by its own button, and never by its switch", async () => {
+  it("ends a trouble only by its own button", async () => {
     const { user, platform } = await openPanel({
       practiceView: () => ok(practice({ tokenExpires: "happening" })),
       switchTrouble: () => ok(practice({ tokenExpires: "happened" })),
@@ -110,7 +110,7 @@ describe("the panel", () => {
     expect(await screen.findByText(/clock 60 times as fast/)).toBeVisible();
   });
 
-  it("says what went wrong when the pretend production does not answer", async () => {
+  it("shows a failure when the simulator does not answer", async () => {
     const { user } = open({
       practiceView: () =>
         Promise.resolve({
@@ -159,7 +159,7 @@ describe("the debrief", () => {
     wholeSeconds: 4_320,
   };
 
-  it("says what went wrong, what the person did, and how long it cost", async () => {
+  it("lists troubles, acts and lost time", async () => {
     const { container } = render(DebriefCard, { platform: fake({ debrief: () => ok(debrief) }), run: "r" });
     const line = within(await screen.findByTestId("debrief-backupDiskFull"));
     expect(line.getByText("The backup disk is full")).toBeVisible();
@@ -170,7 +170,7 @@ describe("the debrief", () => {
     expect(await accessibilityFindings(container)).toEqual([]);
   });
 
-  it("says so when nothing was made to go wrong", async () => {
+  it("says when there was no trouble", async () => {
     const nothing = { lines: [], costSeconds: 0, wholeSeconds: 4_320 };
     render(DebriefCard, { platform: fake({ debrief: () => ok(nothing) }), run: "r" });
     expect(await screen.findByTestId("debrief")).toHaveTextContent("Nothing was made to go wrong");

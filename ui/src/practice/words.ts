@@ -1,16 +1,16 @@
-// The words of every trouble that can be practised. One entry per trouble; one without words does not compile.
+// The words of every trouble. One entry per trouble. A trouble without an entry does not compile.
 
 import type { DebriefKind, Trouble, TroubleState, TroubleView } from "../generated/bindings";
 import { clock } from "../run/time";
 
-/** How a trouble is told. */
+/** The texts of a trouble. */
 export interface TroubleWords {
   title: string;
-  /** One sentence: what will happen. */
+  /** One sentence about the effect. */
   will: string;
-  /** What goes on while it happens; none where it is over in an instant. */
+  /** The state while the trouble lasts. Undefined for a momentary trouble. */
   now?: string;
-  /** The button that ends it early. */
+  /** The button that ends the trouble early. */
   end?: string;
 }
 
@@ -79,7 +79,7 @@ const STATES: Record<TroubleState, (at: string) => string> = {
 /** The state of a trouble in words. */
 export const stateWords = ({ state, at }: TroubleView) => STATES[state](at === null ? "" : clock(at));
 
-/** What a person did, as the debrief says it; `about` is a step or a check. */
+/** The act of a person, in the words of the debrief. `about` is a step or a check. */
 export const ACTS: Record<DebriefKind, (about: string) => string> = {
   started: (about) => `started “${about}”`,
   triedAgain: (about) => `started “${about}” again`,

@@ -1,4 +1,4 @@
-// What the app works on, and which run is open.
+// State of the whole page: the app's information, the list of runs, and the open run.
 
 import { untrack } from "svelte";
 import { OpenRun } from "./run.svelte";
@@ -14,7 +14,7 @@ export class App {
   run = $state.raw<OpenRun | null>(null);
   screen = $state<Screen>("release");
   isReady = $state(false);
-  /** This moment by the clock of the composition, in ms; moves on each second. */
+  /** The current time of the app's clock, in ms. Updated every second. */
   now = $state(Date.now());
 
   readonly platform: Platform;
@@ -25,7 +25,7 @@ export class App {
     this.platform = platform;
   }
 
-  /** Asks what there is, and opens the run that goes on. */
+  /** Loads the app's information and the list of runs, and opens a run that has not ended. */
   async load() {
     await this.reload();
     if (this.info === null) return;
@@ -55,7 +55,7 @@ export class App {
     else this.failure = runs.error;
   }
 
-  /** Shows a run. */
+  /** Opens a run on the screen and follows it. */
   async open(id: RunId) {
     this.leave();
     const run = new OpenRun(this.platform, id, () => untrack(() => this.now));
@@ -63,7 +63,7 @@ export class App {
     await run.open();
   }
 
-  /** Back to the start of a new release; the run that was open stays as it is. */
+  /** Returns to the start of a new release. The run that was open does not change. */
   leave() {
     this.run?.close();
     this.run = null;

@@ -6,7 +6,7 @@ import type { Result } from "../platform/result";
 import { moment } from "../platform/samples";
 import { stepCommands, type CommandsOf } from "./commands";
 
-it("calls the command that is named after the act and the step", async () => {
+it("calls the command of the act and step", async () => {
   const steps = moment("released").view.steps.map((step) => step.definition.id);
   const names = steps.flatMap((step) => [`plan${step}`, `run${step}`, `observe${step}`]);
   const platform = fake(Object.fromEntries(names.map((name) => [name, () => ok(null)])));

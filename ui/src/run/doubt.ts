@@ -1,13 +1,14 @@
-// Who can say whether a step in doubt happened, where a person looks, and what is safe to do meanwhile.
+// For a step in doubt: the system that knows its outcome, the place where a person looks, and the
+// safe acts meanwhile.
 
 import type { Observation, StepId } from "../generated/bindings";
 
 interface Asked {
-  /** Who is asked. */
+  /** The system that is asked. */
   who: string;
-  /** What a person looks at to find out without the app. */
+  /** The place where a person finds out without the app. */
   look: string;
-  /** Whether the app asks by itself for half a day: a job on the staging machine runs on without it. */
+  /** Whether the app polls for half a day. A job on the staging machine runs on without the app. */
   isPatient?: boolean;
 }
 
@@ -22,7 +23,7 @@ const AWS: Asked = {
 const SERVERS: Asked = { who: "AWS, the servers", look: "Look at the servers in the AWS console." };
 const BUILD: Asked = { who: "GitHub, the builds of this workflow", look: "Look on GitHub whether the build is there." };
 
-/** By step. */
+/** The advice for each step. */
 export const ASKED_OF: Record<StepId, Asked> = {
   MergeBranch: CLONE,
   SetVersion: CLONE,
@@ -50,7 +51,7 @@ export const ASKED_OF: Record<StepId, Asked> = {
   CheckSite: { who: "The site", look: "Open the site and look which version it shows." },
 };
 
-/** The safe next act, after what the world said last. */
+/** The safe next act after the last answer of the outside system. */
 export function safeNow(seen: Observation | null, look: string): string {
   if (seen === null) return "Ask again. Asking changes nothing.";
   switch (seen.kind) {

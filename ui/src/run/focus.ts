@@ -1,4 +1,4 @@
-// The step in front of the operator, and the words for a step's state. Pure.
+// The step in focus, and the words for a step's state. Pure functions.
 
 import type {
   Fact,
@@ -14,7 +14,7 @@ import type {
 /** The name of a step's state. */
 export type Status = StepState["status"];
 
-/** A word for every state; its shape stands beside it in `StatusMark`. */
+/** A word for every state. `StatusMark` shows its icon. */
 export const STATUS_WORDS: Record<Status, string> = {
   notStarted: "Not started",
   awaitingOperator: "Waits for you",
@@ -37,8 +37,8 @@ const ORDER: readonly ((step: StepView) => boolean)[] = [
 ];
 
 /**
- * The step that matters now: one in doubt or failed, then one that changes production, then one
- * that waits for a person.
+ * The most important step: one in doubt or failed, then one that changes production, then one that
+ * waits for a person.
  */
 export function current(view: RunView): StepId | null {
   for (const matters of ORDER) {
@@ -48,7 +48,7 @@ export function current(view: RunView): StepId | null {
   return view.steps.at(-1)?.definition.id ?? null;
 }
 
-/** The step that needs a person now, when there is one. */
+/** The step that needs a person now, if any. */
 export function needsPerson(view: RunView): StepView | undefined {
   return view.steps.find(
     (step) => step.status === "inDoubt" || step.status === "failed" || step.status === "awaitingOperator",
@@ -75,12 +75,15 @@ const NO_OPTIONS: StepOptions = {
   waitsFor: [],
 };
 
-/** The acts that the engine allows for a step now. It decides again when one is asked for. */
+/**
+ * The acts that the engine allows for a step now. The engine decides again when an act is
+ * requested.
+ */
 export function optionsOf(step: StepView): StepOptions {
   return step.options ?? NO_OPTIONS;
 }
 
-/** Whether a step is done, or was left out. */
+/** Whether a step is done or was skipped. */
 export function isDone(step: StepView): boolean {
   return step.status === "succeeded" || step.status === "warned" || step.status === "skipped";
 }
@@ -90,7 +93,9 @@ export function endOf(step: StepView): Timestamp | null {
   return "endedAt" in step ? step.endedAt : null;
 }
 
-/** A missing fact, as the end of "It waits until" and of "It starts by itself once". */
+/**
+ * A missing fact, as the end of "It waits until" and of "It starts by itself once" on the screen.
+ */
 const FACT_WORDS: Record<FactKind, string> = {
   merged: "the branch is merged",
   versionSet: "the version number is set",
@@ -108,10 +113,10 @@ const FACT_WORDS: Record<FactKind, string> = {
   rolledOut: "every server runs the new version",
   siteAnswered: "the site shows the new version",
 };
-/** Joins words like "a, b and c". */
+/** Joins words into "a, b and c". */
 const LIST = new Intl.ListFormat("en-GB");
 
-/** What a step that has not started waits for, in words. */
+/** The facts that a step that has not started waits for, in words. */
 export function waitWords(view: RunView, step: StepView): string {
   const missing = optionsOf(step).waitsFor.map((kind) => FACT_WORDS[kind]);
   const isWatching = step.definition.role === "watching";

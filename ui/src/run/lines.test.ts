@@ -21,7 +21,7 @@ const settled = () => new Promise((done) => setTimeout(done));
 const reads = (platform: ReturnType<typeof list>["platform"]) => platform.argsOf("outputLines").map((args) => args[2]);
 
 describe("the lines of a source", () => {
-  it("are counted when the run opens, and read once they are in view", async () => {
+  it("are read once they are in view", async () => {
     const { list: opened, platform } = list(100_000);
     await opened.read();
     expect(opened.count).toBe(100_000);
@@ -35,7 +35,7 @@ describe("the lines of a source", () => {
     expect(reads(platform)).toEqual([99_500, 50_000]);
   });
 
-  it("are read from both pages where the view spans two", async () => {
+  it("are read from both pages in view", async () => {
     const { list: opened, platform } = list(2_000);
     await opened.read();
     opened.show(480, 520);
@@ -44,7 +44,7 @@ describe("the lines of a source", () => {
     expect(reads(platform)).toEqual([0, 500]);
   });
 
-  it("are held for eight pages at most, and read again after that", async () => {
+  it("are held for eight pages at most", async () => {
     const { list: opened, platform } = list(100_000);
     await opened.read();
     for (let first = 0; first < 10_000; first += 500) {
@@ -59,7 +59,7 @@ describe("the lines of a source", () => {
     expect(reads(platform)).toHaveLength(21);
   });
 
-  it("that arrive need no read while nothing is missing", async () => {
+  it("that arrive without a gap need no read", async () => {
     const { list: opened, platform } = list(0);
     opened.take(lines(0, 40));
     opened.show(0, 39);
@@ -71,7 +71,7 @@ describe("the lines of a source", () => {
     expect(reads(platform)).toEqual([]);
   });
 
-  it("that did not arrive are read, one command at a time", async () => {
+  it("that are missing are read in sequence", async () => {
     const { list: opened, platform } = list(60);
     opened.take(lines(0, 20));
     opened.show(0, 39);
@@ -82,7 +82,7 @@ describe("the lines of a source", () => {
     expect(reads(platform)).toEqual([0]);
   });
 
-  it("that the app does not have are not asked for again and again", async () => {
+  it("that do not exist are requested only once", async () => {
     const { list: opened, platform } = list(0);
     opened.take(lines(30, 10));
     for (let time = 0; time < 5; time += 1) opened.show(0, 39);
@@ -96,7 +96,7 @@ describe("the lines of a source", () => {
     expect(reads(platform)).toEqual([0, 0]);
   });
 
-  it("are read at the next look after a read failed", async () => {
+  it("are read at the next poll after a failure", async () => {
     let fails = true;
     const { list: opened } = list(10, {
       outputLines: (_run, _source, from, count) =>

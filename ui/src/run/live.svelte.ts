@@ -1,4 +1,5 @@
-// What is seen just now. Lossy by design: shown with its age, never a basis for a verdict.
+// Live state of a run. It may miss updates by design. The screen shows its age, and nothing is
+// decided from it.
 
 import type {
   BuildView,
@@ -11,13 +12,13 @@ import type {
   StepId,
 } from "../generated/bindings";
 
-/** Something that was seen, and when. */
+/** A value with the time at which it was seen. */
 export interface SeenAt<T> {
   what: T;
   at: Timestamp;
 }
 
-/** Answers of the site that the small picture shows. */
+/** Most answers of the site in the small chart. */
 const MOST_BEATS = 40;
 
 export class LiveState {
@@ -26,7 +27,7 @@ export class LiveState {
   site = $state.raw<SeenAt<SiteView> | null>(null);
   beats = $state.raw<SiteView[]>([]);
   activity = $state.raw<Partial<Record<StepId, string>>>({});
-  /** What the world said last of a step in doubt, asked by the app or by a person. */
+  /** The last answer about each step in doubt, requested by the app or by a person. */
   heard = $state.raw<Partial<Record<StepId, SeenAt<Observation>>>>({});
   lost = $state.raw<Partial<Record<StepId, string | undefined>>>({});
 

@@ -1,20 +1,20 @@
-// A question that may be asked again before its answer is there: only the newest answer counts.
+// A request that may be repeated before its answer arrives. Only the newest answer counts.
 
 export class Newest {
   #number = 0;
   #underWay = 0;
 
-  /** Whether an answer is still on its way, also one that does not count any more. */
+  /** Whether an answer is still pending, including one that no longer counts. */
   get isAsking(): boolean {
     return this.#underWay > 0;
   }
 
-  /** The answers that are on their way do not count any more. */
+  /** Makes every pending answer not count. */
   forget() {
     this.#number += 1;
   }
 
-  /** The answer, or `null` when it was asked again, or forgotten, meanwhile. */
+  /** The answer, or `null` when a newer request or `forget` came meanwhile. */
   async ask<T>(question: () => Promise<T>): Promise<T | null> {
     this.forget();
     const number = this.#number;

@@ -21,26 +21,28 @@ import type {
 import type { Platform, Stop } from "../platform/platform";
 import type { Result } from "../platform/result";
 
-/** A hint that the run moved may be lost, so the record is asked now and then, in ms. */
+/** Interval in ms of reading the journal, because a hint about new events may be lost. */
 const PULL_EVERY = 3_000;
-/** How often a plan with a closed gate, or of a step that failed, is made anew, in ms. */
+/**
+ * Interval in ms of renewing a plan with a precondition that does not hold, or of a failed step.
+ */
 const LOOK_AGAIN = 4_000;
-/** How long a plan says "asked just now", in ms of the app's clock; then it is made anew. */
+/** Maximum age of a plan in ms of the app's clock. An older plan is renewed. */
 const PLAN_STANDS_FOR = 60_000;
 
 export class OpenRun {
   view = $state.raw<RunView | null>(null);
   events = $state.raw<Event[]>([]);
-  /** Why the record cannot be shown, or why an act of the person was refused. */
+  /** Why the journal cannot be shown, or why an act was refused. */
   failure = $state.raw<Failure | null>(null);
-  /** The step that the person chose to look at; none follows the run. */
+  /** The step that the person selected. Null follows the run. */
   chosen = $state<StepId | null>(null);
-  /** The step that is done and that a person is about to do again. */
+  /** The finished step that a person is about to repeat. */
   repeating = $state<StepId | null>(null);
   plan = $state.raw<StepPlan | null>(null);
   planState = $state<"none" | "loading" | "ready" | "failed">("none");
   planFailure = $state.raw<Failure | null>(null);
-  /** An act is on its way to the app. */
+  /** Whether an act is pending. */
   isActing = $state(false);
 
   readonly id: RunId;
@@ -56,10 +58,10 @@ export class OpenRun {
   #pullAgain = false;
   #planned = "";
   readonly #plans = new Newest();
-  /** When the plan on the screen was asked for. */
+  /** When the plan on the screen was requested. */
   #plannedAt = 0;
   #isClosed = false;
-  /** What Deploy was last to be started with. */
+  /** The last request to start Deploy. */
   #deploy: DeployRequest | null = null;
 
   constructor(platform: Platform, id: RunId, now: () => number) {
@@ -71,7 +73,7 @@ export class OpenRun {
     this.lines = { backup: list("backup"), migration: list("migration"), production: list("production") };
   }
 
-  /** Reads the record and follows the run until `close`. */
+  /** Reads the journal and follows the run until `close`. */
   async open() {
     const moved = await this.#platform.onRunMoved((moved) => {
       if (moved.run === this.id) void this.pull();
@@ -100,23 +102,25 @@ export class OpenRun {
     else this.#stops.push(stop);
   }
 
-  /** Starts Deploy. Keeps the request for a person who has to take the environment over first. */
+  /** Starts Deploy. Keeps the request for a person who first has to take the lock over. */
   async startDeploy(request: DeployRequest): Promise<boolean> {
     this.#deploy = request;
     return this.act(() => this.#platform.commands.startDeploy(this.id, request), request.takeOver !== null);
   }
 
-  /** Takes the environment from the run that holds it, and goes on where that stood in the way. */
+  /**
+   * Takes the environment lock over from its owner. Then starts Deploy if the lock prevented that.
+   */
   async takeEnvironment(over: TakeOver | null): Promise<boolean> {
     const { commands } = this.#platform;
     if (this.view?.state === "prepared" && this.#deploy !== null) {
       return this.startDeploy({ ...this.#deploy, takeOver: over });
     }
-    // Who holds it stays on the screen until that is settled.
+    // The owner stays on the screen until the lock is taken over.
     return this.act(() => commands.takeEnvironment(this.id, over), true);
   }
 
-  /** Asks for the newest view, and for the events that are not known yet. */
+  /** Requests the newest view, and the events that the page does not have. */
   async pull() {
     if (this.#isPulling) {
       this.#pullAgain = true;
@@ -137,7 +141,7 @@ export class OpenRun {
 
   #take({ view, events }: RunUpdate) {
     if (this.view === null) {
-      // The journal can be read again: its failure is over, and all events come anew.
+      // The journal is readable again, so its failure is over and all events were sent again.
       this.failure = null;
       this.events = events;
     } else {
@@ -146,13 +150,13 @@ export class OpenRun {
     this.view = view;
   }
 
-  /** A view whose journal cannot be read is not shown: it may not be true any more. */
+  /** Shows a failure. Hides the view of an unreadable journal, because it may be out of date. */
   #fail(failure: Failure) {
     this.failure = failure;
     if (failure.code === "journalFailed") this.view = null;
   }
 
-  /** Makes the plan of a step anew. The old plan stays on the screen meanwhile. */
+  /** Requests a new plan of a step. The old plan stays on the screen meanwhile. */
   async makePlan(step: StepId) {
     const before = this.plan?.step === step ? this.plan : null;
     this.plan = before;
@@ -172,7 +176,7 @@ export class OpenRun {
     }
   }
 
-  /** Called when the step in focus or something that its plan rests on moved. */
+  /** Called when the step in focus changes, or when an input of its plan changes. */
   follow(step: StepId | null) {
     const view = this.view;
     const one = view && step ? stepOf(view, step) : undefined;
@@ -193,23 +197,25 @@ export class OpenRun {
     void this.makePlan(step);
   }
 
-  /** Shows what doing a step again would change. */
+  /** Shows the plan for repeating a step. */
   repeat(step: StepId) {
     this.chosen = step;
     this.repeating = step;
   }
 
   #lookAgain() {
-    // A plan may take longer than the pause between two looks. A new request would always drop it.
+    // A plan may take longer than the interval between two polls. A new request would then always
+    // drop it.
     if (this.focus === null || this.view === null || this.isActing || this.#plans.isAsking) return;
     const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
-    // What made a step fail may be put right meanwhile: "Try again" is for the world as it is now.
+    // The cause of a failure may be repaired meanwhile. "Try again" needs a plan for the current
+    // state.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";
     const isOld = this.plan !== null && this.#now() - this.#plannedAt >= PLAN_STANDS_FOR;
     if (isClosed || hasFailed || isOld || this.planState === "failed") void this.makePlan(this.focus);
   }
 
-  /** Does an act of the person; its refusal is shown. Answers whether it was taken. */
+  /** Performs an act of the person and shows its refusal. Returns whether the app accepted it. */
   async act<T>(what: () => Promise<Result<T>>, keepsFailure = false): Promise<boolean> {
     if (this.isActing) return false;
     this.isActing = true;
@@ -230,7 +236,10 @@ export class OpenRun {
     }
   }
 
-  /** Starts the step whose plan is on the screen. An irreversible plan is confirmed first. */
+  /**
+   * Starts the step whose plan is on the screen. An irreversible plan needs a confirmation token
+   * first.
+   */
   async start(plan: StepPlan) {
     const { commands } = this.#platform;
     const asks = plan.irreversible && plan.already === null;

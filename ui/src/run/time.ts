@@ -1,4 +1,5 @@
-// Times and durations as people read them. Stamps are UTC texts with milliseconds; the screen shows local time.
+// Times and durations for the screen. Timestamps are UTC texts with milliseconds; the screen shows
+// local time.
 
 import type { Timestamp } from "../generated/bindings";
 
@@ -12,19 +13,19 @@ const CLOCK_SECONDS = new Intl.DateTimeFormat(undefined, {
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
 const SHORT_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
-/** `09:12`. */
+/** Formats as `09:12`. */
 export const clock = (at: Timestamp) => CLOCK.format(new Date(at));
-/** `09:12:44`. */
+/** Formats as `09:12:44`. */
 export const clockSeconds = (at: Timestamp) => CLOCK_SECONDS.format(new Date(at));
-/** `23 November 2026`. */
+/** Formats as `23 November 2026`. */
 export const day = (at: Timestamp) => DAY.format(new Date(at));
-/** `23 Nov`. */
+/** Formats as `23 Nov`. */
 export const shortDay = (at: Timestamp) => SHORT_DAY.format(new Date(at));
 
-/** Milliseconds from one moment to another; never below 0. */
+/** Milliseconds between two times, at least 0. */
 export const between = (from: Timestamp, to: Timestamp) => Math.max(0, Date.parse(to) - Date.parse(from));
 
-/** `< 1 s`, `4 s`, `7:48`, `1 h 12 min`. */
+/** Formats as `< 1 s`, `4 s`, `7:48` or `1 h 12 min`. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   if (ms < 1000) return "< 1 s";
@@ -34,7 +35,10 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** Whole minutes: `44 min`, `1 h 12 min`, `under a minute`; and days, when a run lay prepared for long. */
+/**
+ * Whole minutes: `44 min`, `1 h 12 min`, `under a minute`. Days for a run that was prepared long
+ * ago.
+ */
 export function minutes(ms: number): string {
   const whole = Math.round(ms / 60_000);
   if (whole < 1) return "under a minute";

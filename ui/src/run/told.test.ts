@@ -9,7 +9,7 @@ const stories = ({ events, view }: Moment): Told[] =>
 const released = moment("released");
 const stopped = moment("stopped-after-a-failed-migration");
 
-/** What an event with this body, after the last one of a run, tells. */
+/** The sentence of an event with this body, appended to a run. */
 function tells(body: EventBody, { events, view }: Moment = released): Told | null {
   const last = events.at(-1);
   if (last === undefined) throw new Error("the golden record is empty");
@@ -43,20 +43,20 @@ describe.each(goldenRuns())("the story of %s", (_, golden) => {
     expect(times).toEqual(times.toSorted());
   });
 
-  it("is told of an event whose step the run does not know", () => {
+  it("has a sentence for an unknown step", () => {
     const lost = { ...golden.view, steps: [] };
     for (const event of golden.events) expect(() => told(event, lost)).not.toThrow();
   });
 });
 
-it("a step done within a minute is told once, by its result and with who pressed", () => {
+it("a step of less than a minute has one sentence", () => {
   const merge = stories(released).filter((story) => /merge/i.test(story.text));
   expect(merge).toHaveLength(1);
   expect(merge[0]).toMatchObject({ tone: "good", by: "Anna" });
   expect(merge[0]?.text).toMatch(/^Merged v2\.1\.0 into master as /);
 });
 
-it("a step that takes longer is told when it is pressed and when it ends", () => {
+it("a longer step has two sentences", () => {
   const migration = stories(released).filter((story) => /migration/i.test(story.text));
   expect(migration.map((story) => [story.by, story.text.replace(/\(.*/, "")])).toEqual([
     ["Anna", "Pressed “Run the migration”"],
@@ -64,35 +64,35 @@ it("a step that takes longer is told when it is pressed and when it ends", () =>
   ]);
 });
 
-it("a press stands in the story as long as its step goes on", () => {
+it("a press is listed while its step runs", () => {
   expect(stories(moment("merge-started")).at(-1)?.text).toBe("Pressed “Merge the branch”");
 });
 
-it("steps that start by themselves are not told as pressed by a person", () => {
+it("automatic steps name no person", () => {
   const texts = stories(released).map((story) => story.text);
   expect(texts.filter((text) => text.includes("Watch"))).toEqual([]);
 });
 
-it("servers that started are not counted, because one may have gone again", () => {
+it("started servers are not counted", () => {
   const fact = { kind: "serverBecameNew", task: "4c481bc8a747eebebde571e64276b8f7", count: 5, of: 2 } as const;
   const story = tells({ kind: "factLearned", step: "AwaitRollout", fact });
   expect(story).toMatchObject({ text: "AWS started a server with 2.1.0.", detail: "4c481bc8", by: null });
 });
 
-it("the answers to the checks are told one by one and not again at the end", () => {
+it("each check answer is listed once", () => {
   const texts = stories(released).map((story) => story.text);
   expect(texts.filter((text) => text.startsWith("Passed: "))).toHaveLength(3);
   expect(texts.filter((text) => text.includes("Open any study"))).toHaveLength(1);
 });
 
-it("a failure is told in plain words, its technical part beside them", () => {
+it("a failure has plain words and a technical part", () => {
   const failure = stories(stopped).find((story) => story.tone === "stop");
   expect(failure?.text).toContain("The script on the staging machine ended with an error");
   expect(failure?.detail).toContain("rally-migrate ended with 3");
   expect(failure?.by).toBeNull();
 });
 
-it("the end is told with the person's own words", () => {
+it("the end has the person's own words", () => {
   expect(stories(stopped).at(-1)).toMatchObject({ text: "Stopped: “the migration failed”", tone: "stop", by: "Anna" });
   expect(stories(released).at(-1)).toMatchObject({ text: "Released.", tone: "good" });
 });
@@ -147,14 +147,14 @@ it.each([
   expect(story).toMatchObject({ tone, by });
 });
 
-it("a button that became free and a fact that its step tells are not told", () => {
+it("offers and repeated facts have no sentence", () => {
   expect(tells({ kind: "stepOffered", step: "BackUp" })).toBeNull();
   expect(
     tells({ kind: "factLearned", step: "PushBranch", fact: { kind: "mainPublished", commit: "be754be" } }),
   ).toBeNull();
 });
 
-it("an answer is told as it was shown, and by its id where an old journal keeps no more", () => {
+it("an answer is listed by its label or id", () => {
   const answered = {
     kind: "questionAnswered",
     step: "DispatchBuild",

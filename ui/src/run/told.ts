@@ -1,4 +1,5 @@
-// The journal in sentences, one for each event. Some events are told by another one. Pure.
+// The journal in sentences. An event without a sentence is covered by the sentence of another one.
+// Pure functions.
 
 import { inWords } from "../errors/words";
 import { between, clock } from "./time";
@@ -17,10 +18,10 @@ import type {
 
 export type Tone = "plain" | "good" | "careful" | "stop";
 
-/** One sentence of the record. */
+/** One sentence of the audit trail. */
 export interface Told {
   at: Timestamp;
-  /** Who acted; none where the app only saw something. */
+  /** The person who acted. Null for an observation of the app. */
   by: string | null;
   text: string;
   /** The technical part, shown as code. */
@@ -28,12 +29,15 @@ export interface Told {
   tone: Tone;
 }
 
-/** A press whose step was done within this time, in ms, is told by its result alone. */
+/** A press has no sentence of its own when its step was done within this time, in ms. */
 const QUICK_MS = 60_000;
 
 type Say = (text: string, tone?: Tone, by?: string | null, detail?: string) => Told;
 
-/** What an event tells. A fact is told by the step that learned it, unless it stands for itself. */
+/**
+ * The sentence of an event. A fact is covered by the step that learned it, unless it has a sentence
+ * of its own.
+ */
 export function told(event: Event, view: RunView): Told | null {
   const { at, body } = event;
   const { person } = event.by;
@@ -144,7 +148,7 @@ function toldOfStep(body: StepEvent, step: StepView | undefined, person: string,
       );
     }
     case "stepSucceeded":
-      // The answers to its checks tell it, each with its person.
+      // The answers to its checks have their own sentences, each with its person.
       if (body.step === "CheckSite" && body.how.kind === "did") return null;
       return say(...succeeded(body, person, step));
     case "stepWarned":
@@ -171,7 +175,7 @@ function toldOfStep(body: StepEvent, step: StepView | undefined, person: string,
 
 const list = (before: string, lines: readonly string[]) => (lines.length === 0 ? "" : `${before}${lines.join("; ")}`);
 
-/** Whether the result of an attempt says everything that its press would say. */
+/** Whether the sentence of an attempt's end covers its press. */
 function isToldByItsEnd(step: StepView | undefined, attempt: number): boolean {
   if (step?.status !== "succeeded" || step.attempt !== attempt || step.startedAt === null) return false;
   return step.how.kind === "did" && between(step.startedAt, step.endedAt) < QUICK_MS;
@@ -205,7 +209,7 @@ function succeeded(
   }
 }
 
-/** The choice as it was shown. Journals of earlier versions keep only its id. */
+/** The choice as the screen showed it. Journals of earlier versions have only its id. */
 export function choiceWords({ answer, label }: { answer: string; label?: string }): string {
   if (label !== undefined && label !== "") return label;
   return answer
@@ -214,7 +218,7 @@ export function choiceWords({ answer, label }: { answer: string; label?: string 
     .toLowerCase();
 }
 
-/** Facts that no step's end tells. */
+/** Facts that the end of no step covers. */
 function fact(one: Fact, view: RunView): { text: string; detail: string } | null {
   switch (one.kind) {
     case "packageReady":
@@ -223,7 +227,8 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
         detail: `${one.digest.slice(0, 19)}…`,
       };
     case "serverBecameNew":
-      // How many serve is told at the end: a server that started may have gone again.
+      // The number of servers is in the sentence of the end, because a started server may have
+      // stopped.
       return { text: `AWS started a server with ${view.version}.`, detail: one.task.slice(0, 8) };
     case "siteAnswered":
       return { text: `The site shows ${one.version}.`, detail: one.url };
@@ -263,7 +268,7 @@ export function resultWords(result: RunResult): { word: string; tone: Tone } {
   return RESULTS[result];
 }
 
-/** The word and tone of a state that is no end. */
+/** The word and tone of a state before the end. */
 export const STATE_WORDS: Record<Exclude<RunState, "ended">, string> = {
   draft: "Not started",
   preparing: "Prepare goes on",

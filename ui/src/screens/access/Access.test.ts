@@ -36,7 +36,7 @@ const refusal = (code: Failure["code"]): Failure => ({
   retry: "safe",
 });
 
-/** An app whose sign-ins are saved and removed as the page asks. */
+/** An app that saves and removes credentials as the page requests. */
 function open(saved: CredentialKind[] = [], scripted: Partial<Commands> = {}, info: Partial<AppInfo> = {}) {
   const kept = new Set(saved);
   const keep = (kind: CredentialKind) => {
@@ -60,7 +60,7 @@ function open(saved: CredentialKind[] = [], scripted: Partial<Commands> = {}, in
 const card = (kind: CredentialKind) => screen.findByTestId(`card-${kind}`);
 
 describe("a card", () => {
-  it("says whether its sign-in is saved, by whom, and what may be shown of it", async () => {
+  it("shows whether and by whom it is saved", async () => {
     open(["github"]);
     expect(await card("github")).toHaveAttribute("data-saved", "true");
     expect(await card("github")).toHaveTextContent(/Saved.*ends in 9f2c.*Anna, 23 Nov/s);
@@ -68,14 +68,14 @@ describe("a card", () => {
     expect(await card("aws")).toHaveTextContent("Not saved");
   });
 
-  it("says what is wrong with the place where the secrets are kept", async () => {
+  it("shows the failure of the secret store", async () => {
     open([], {
       listCredentials: () => ok([{ ...credential("github", false), problem: refusal("keychainLocked") }]),
     });
     expect(await screen.findByTestId("github-problem")).toHaveTextContent("The keychain of this computer is locked.");
   });
 
-  it("proposes the key file of the product and says whether it is there", async () => {
+  it("proposes the key file and checks it", async () => {
     const first = open([], {}, { keyFileFound: true });
     expect(await screen.findByTestId("stagingKey-path")).toHaveValue("~/.ssh/rallyE1.pem");
     expect(await card("stagingKey")).toHaveTextContent("A file is there.");
@@ -86,7 +86,7 @@ describe("a card", () => {
 });
 
 describe("saving", () => {
-  it("sends the token once, empties the field and never shows it again", async () => {
+  it("sends the token once and clears the field", async () => {
     const { user, platform, container } = open();
     await user.type(await screen.findByTestId("github-token"), "ghp_secret");
     expect(screen.getByTestId("github-token")).toHaveAttribute("type", "password");
@@ -121,7 +121,7 @@ describe("saving", () => {
     expect(platform.argsOf("saveAws")).toEqual([]);
   });
 
-  it("that is refused says why and keeps what was typed", async () => {
+  it("that is refused keeps the typed text", async () => {
     const { user } = open([], {
       saveStagingKey: () => Promise.resolve({ status: "error", error: refusal("keyFileUnreadable") }),
     });
@@ -142,7 +142,7 @@ describe("a test", () => {
     expect(screen.getByTestId("github-result")).toHaveTextContent("Works: signed in as build-bot.");
   });
 
-  it("that does not work says what it means and what to do", async () => {
+  it("that fails shows its meaning and next act", async () => {
     const { user } = open(["aws"], {
       testCredential: () => ok({ works: false, lines: [], failure: refusal("credentialRefused") }),
     });
@@ -175,7 +175,7 @@ describe("removing", () => {
   });
 });
 
-it("practice says that its sign-ins cost nothing and reach nothing real", async () => {
+it("says that practice credentials reach nothing real", async () => {
   open([], {}, { realm: "practice" });
   expect(await screen.findByText(/cost nothing and reach nothing real/)).toBeVisible();
 });

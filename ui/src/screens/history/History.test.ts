@@ -47,7 +47,7 @@ const detail = () => screen.findByTestId("history-detail");
 const row = (id: string) => screen.findByTestId(`history-row-${id}`);
 
 describe("the list", () => {
-  it("keeps a run that a newer app wrote, and says that it cannot be read here", async () => {
+  it("lists the run of a newer app as unreadable", async () => {
     const [record] = records;
     if (record === undefined) throw new Error("no record");
     const newer: RunSummary = {
@@ -77,7 +77,7 @@ describe("the list", () => {
     expect(screen.queryByTestId("history-detail")).toBeNull();
   });
 
-  it("names every run with its result in words, and marks a practised one", async () => {
+  it("names every run with its result", async () => {
     open();
     expect(await row(released.view.id)).toHaveAttribute("data-result", "released");
     expect(await row(released.view.id)).toHaveTextContent(/Practice Rally 2\.1\.0.*Released.*Anna.*\d+ min/s);
@@ -90,12 +90,12 @@ describe("the list", () => {
     expect(screen.queryByTestId("history-detail")).toBeNull();
   });
 
-  it("says what went wrong when the list cannot be read", async () => {
+  it("shows the failure of an unreadable list", async () => {
     open({ listRuns: () => refused(failure("journalFailed")) });
     expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalFailed");
   });
 
-  it("finds a run by its result, its version and its person", async () => {
+  it("finds a run by result, version and person", async () => {
     const { user } = open();
     await row(released.view.id);
     const search = screen.getByTestId("history-search");
@@ -113,7 +113,7 @@ describe("the list", () => {
     expect(screen.getByText("No release fits “bert”.")).toBeVisible();
   });
 
-  it("shows a run that goes on in the other window as it is, and does not call it unreadable", async () => {
+  it("shows a run of the other window", async () => {
     const [record] = records;
     if (record === undefined) throw new Error("no record");
     const goesOn: RunSummary = {
@@ -128,7 +128,7 @@ describe("the list", () => {
     expect(await detail()).toHaveAttribute("data-run", record.view.id);
   });
 
-  it("is filtered by production and practice, and says where the others are", async () => {
+  it("is filtered by production and practice", async () => {
     const { user } = open();
     await row(released.view.id);
     await user.click(screen.getByTestId("history-filter-production"));
@@ -140,7 +140,7 @@ describe("the list", () => {
     expect(screen.queryAllByTestId(/^history-row-/)).toHaveLength(records.length);
   });
 
-  it("opens the newest run, or the one that was asked for", async () => {
+  it("opens the newest or the requested run", async () => {
     const first = open();
     expect(await detail()).toHaveAttribute("data-run", released.view.id);
     first.unmount();
@@ -159,7 +159,7 @@ describe("the list", () => {
 });
 
 describe("a run", () => {
-  it("says how it ended, in how long, and who answered which check", async () => {
+  it("shows its result, duration and check answers", async () => {
     open();
     const article = within(await detail());
     expect(article.getByRole("heading", { level: 2 })).toHaveTextContent("Rally 2.1.0 was released");
@@ -170,7 +170,7 @@ describe("a run", () => {
     }
   });
 
-  it("has a row for each of the thirteen steps, with its time", async () => {
+  it("has a row with times for each step", async () => {
     open();
     const article = within(await detail());
     for (const step of released.view.steps) {
@@ -178,7 +178,7 @@ describe("a run", () => {
     }
   });
 
-  it("that was stopped says at which step, why, and what stays behind", async () => {
+  it("that was stopped shows step, reason and effects", async () => {
     open({}, stopped.view.id);
     const article = within(await detail());
     expect(article.getByRole("heading", { level: 2 })).toHaveTextContent("The release of Rally 2.1.0 was stopped");
@@ -188,20 +188,20 @@ describe("a run", () => {
     expect(article.getByTestId("record-CheckSite")).toHaveTextContent(/not started/);
   });
 
-  it("does not call a step under way that went on when the run ended", async () => {
+  it("shows an unfinished step as stopped", async () => {
     open({}, stopped.view.id);
     const step = within(await detail()).getByTestId("record-FollowBuild");
     expect(step).toHaveTextContent("not followed to its end");
     expect(step).not.toHaveTextContent(/under way/i);
   });
 
-  it("keeps the question that a step asked, with the answer and the note", async () => {
+  it("keeps the question, answer and note of a step", async () => {
     open();
     const step = await within(await detail()).findByTestId("record-DispatchBuild");
     expect(step).toHaveTextContent(/Do you stay\?” Anna: stay, “as agreed”/);
   });
 
-  it("keeps the choice as it was shown, where the journal has it", async () => {
+  it("keeps the label of a choice", async () => {
     const events = released.events.map((event) =>
       event.body.kind === "questionAnswered"
         ? { ...event, body: { ...event.body, label: "I stay until it is done" } }
@@ -212,7 +212,7 @@ describe("a run", () => {
     expect(step).toHaveTextContent(/Do you stay\?” Anna: I stay until it is done, “as agreed”/);
   });
 
-  it("keeps the failure of a step that a person finished afterwards", async () => {
+  it("keeps the failure of a step finished by hand", async () => {
     const reported = moment("migration-reported-done");
     open({ runUpdate: (_run, seq) => ok(updateOf(reported, seq)) }, stopped.view.id);
     const step = await within(await detail()).findByTestId("record-RunMigration");
@@ -220,14 +220,14 @@ describe("a run", () => {
     expect(within(step).getByTestId("record-failure-RunMigration")).toHaveAttribute("data-code", "scriptFailed");
   });
 
-  it("whose record cannot be folded says so and shows nothing else of it", async () => {
+  it("that cannot be folded shows only its failure", async () => {
     const error = { ...failure("journalFailed"), causes: ["entry 5 cannot follow entry 3"] };
     open({ runUpdate: () => refused(error) });
     expect(await screen.findByTestId("broken-record")).toHaveTextContent("cannot follow entry 3");
     expect(screen.queryByTestId("history-detail")).toBeNull();
   });
 
-  it("whose record cannot be read any more is taken off the screen", async () => {
+  it("that becomes unreadable disappears from the screen", async () => {
     let isBroken = false;
     const { platform } = open({
       runUpdate: (_run, seq) => (isBroken ? refused(failure("journalFailed")) : ok(updateOf(released, seq))),
@@ -239,7 +239,7 @@ describe("a run", () => {
     expect(screen.queryByTestId("history-detail")).toBeNull();
   });
 
-  it("that goes on is read again when it moves", async () => {
+  it("that continues is read again on a hint", async () => {
     let known = moment("migration-failed");
     const { platform } = open({ runUpdate: (_run, seq) => ok(updateOf(known, seq)) }, stopped.view.id);
     expect(await screen.findByText("The release of Rally 2.1.0 is not finished")).toBeVisible();
@@ -248,7 +248,7 @@ describe("a run", () => {
     expect(await screen.findByText("The release of Rally 2.1.0 was stopped")).toBeVisible();
   });
 
-  it("reads the output of its backup when the step is opened, a page at a time", async () => {
+  it("reads the output of its backup by page", async () => {
     const { user, platform } = open({
       outputCount: () => ok(2_003),
       outputLines: (_run, _source, from, count) => ok(lines(from, Math.min(count, 2_003 - from))),
@@ -266,7 +266,7 @@ describe("a run", () => {
     ]);
   });
 
-  it("says so when its output cannot be read", async () => {
+  it("shows the failure of its unreadable output", async () => {
     open({ outputCount: () => refused(failure("journalFailed")) });
     const step = await within(await detail()).findByTestId<HTMLDetailsElement>("record-RunMigration");
     step.open = true;
@@ -275,7 +275,7 @@ describe("a run", () => {
 });
 
 describe("the export", () => {
-  it("writes the record to the path that is proposed, and says where it stands", async () => {
+  it("writes to the proposed path and shows it", async () => {
     const { user, platform } = open({ saveMarkdown: () => ok("/home/anna/Rally-2.1.0-2026-11-23.md") });
     expect(await screen.findByTestId("record-path")).toHaveValue("~/Rally-2.1.0-2026-11-23.md");
     await user.click(screen.getByTestId("record-save"));
@@ -283,7 +283,7 @@ describe("the export", () => {
     expect(platform.argsOf("saveMarkdown")).toEqual([[released.view.id, "~/Rally-2.1.0-2026-11-23.md"]]);
   });
 
-  it("says beside the field why a path was refused", async () => {
+  it("shows why a path was refused", async () => {
     const { user } = open({
       saveMarkdown: () => refused(failure("badInput", "A full path is needed, such as ~/Documents/rally-2.1.0.md.")),
     });
@@ -294,7 +294,7 @@ describe("the export", () => {
     expect(screen.queryByTestId("record-saved")).toBeNull();
   });
 
-  it("puts the document on the clipboard and does not call that saved", async () => {
+  it("copies the document without calling it saved", async () => {
     const { user } = open({ exportMarkdown: () => ok("# Rally 2.1.0") });
     const write = vi.spyOn(navigator.clipboard, "writeText").mockResolvedValue();
     await user.click(await screen.findByTestId("record-copy"));
@@ -303,7 +303,7 @@ describe("the export", () => {
     expect(screen.queryByTestId("record-saved")).toBeNull();
   });
 
-  it("says so when the clipboard does not take it", async () => {
+  it("says when the clipboard refuses the document", async () => {
     const { user } = open({ exportMarkdown: () => ok("# Rally 2.1.0") });
     vi.spyOn(navigator.clipboard, "writeText").mockRejectedValue(new Error("denied"));
     await user.click(await screen.findByTestId("record-copy"));

@@ -28,7 +28,7 @@ describe("an environment that another release holds", () => {
   const waiting = moment("backup-offered");
   const started = { planBackUp: () => ok(planOf("BackUp")) };
 
-  it("says who holds it, and is taken over only with a reason", async () => {
+  it("shows its owner and needs a reason", async () => {
     const { platform, user, view } = open(waiting, {
       ...started,
       runBackUp: () => Promise.resolve({ status: "error", error: refusal(maria) }),
@@ -48,7 +48,7 @@ describe("an environment that another release holds", () => {
     await waitFor(() => expect(screen.queryByTestId("held")).toBeNull());
   });
 
-  it("that nobody holds any more is taken again without a reason", async () => {
+  it("that is free needs no reason", async () => {
     const { platform, user, view } = open(waiting, {
       ...started,
       runBackUp: () => Promise.resolve({ status: "error", error: refusal({}) }),

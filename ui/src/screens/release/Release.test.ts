@@ -23,7 +23,7 @@ describe("what production does now", () => {
     },
   });
 
-  it("calls a failing start expected before the database is migrated, and not after", async () => {
+  it("expects failing starts only before the migration", async () => {
     const before = open(moment("migration-offered"), { planRunMigration: () => ok(planOf("RunMigration")) });
     await screen.findByTestId("run");
     before.platform.emitLive(seen(before.view.id));
@@ -38,7 +38,7 @@ describe("what production does now", () => {
     expect(screen.queryByText(/that is expected/)).toBeNull();
   });
 
-  it("says that it does not know of the servers while nothing was heard of them since it was opened", async () => {
+  it("shows unknown servers until the first answer", async () => {
     open(moment("deploy-started"));
     expect(await screen.findByText(/are watched from the start of the build on/)).toBeVisible();
     cleanup();
@@ -72,13 +72,13 @@ describe("the record", () => {
     retry: "no",
   };
 
-  it("that cannot be folded is not shown at all", async () => {
+  it("that cannot be folded is not shown", async () => {
     open(moment("merge-offered"), { runUpdate: () => Promise.resolve({ status: "error", error: broken }) });
     expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalFailed");
     expect(screen.queryByTestId("run")).toBeNull();
   });
 
-  it("is taken off the screen while it cannot be read, and is whole again afterwards", async () => {
+  it("is hidden while it cannot be read", async () => {
     const start = moment("merge-offered");
     let isBroken = false;
     const { platform, view } = open(start, {
@@ -99,7 +99,7 @@ describe("the record", () => {
     expect(screen.getAllByText(/Opened the release of Rally 2\.1\.0/)).toHaveLength(stories.length);
   });
 
-  it("stays on the screen while the app does not answer for another reason", async () => {
+  it("stays on the screen after another failure", async () => {
     const start = moment("merge-offered");
     let isSlow = false;
     const { platform, view } = open(start, {

@@ -51,7 +51,7 @@ describe("a text from outside that comes twice is shown twice", () => {
     expect(within(await screen.findByTestId("differences")).getAllByRole("checkbox")).toHaveLength(2);
   });
 
-  it("as something that stays behind, before the stop", async () => {
+  it("as an effect left behind, before the stop", async () => {
     const { user } = open(moment("merge-offered"), {
       planMergeBranch: () => ok(planOf("MergeBranch")),
       leftBehind: () => ok(twice),
@@ -60,7 +60,7 @@ describe("a text from outside that comes twice is shown twice", () => {
     expect(within(await screen.findByTestId("note-dialog")).getAllByText("The same text.")).toHaveLength(2);
   });
 
-  it("as something that stays behind, in the result and in the history", () => {
+  it("as an effect left behind, after the stop", () => {
     const app = new App(fake({ debrief: () => ok({ lines: [], costSeconds: 0, wholeSeconds: 1 }) }));
     const { unmount } = render(ResultPanel, { app, view: leftTwice });
     expect(screen.getAllByText("The same text.")).toHaveLength(2);
@@ -69,7 +69,7 @@ describe("a text from outside that comes twice is shown twice", () => {
     expect(screen.getAllByText("The same text.")).toHaveLength(2);
   });
 
-  it("as a line, a commit, a list of commits and a notice of a plan", () => {
+  it("as a part of a plan", () => {
     const commit = { id: "0123456789", summary: "The same text.", author: "Bo", at };
     const line = { kind: "line" as const, text: "The same text.", value: "1" };
     const commits = { kind: "commits" as const, title: "Commits", commits: [commit, commit], total: 2 };

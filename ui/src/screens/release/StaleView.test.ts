@@ -18,7 +18,7 @@ describe("a world that moves while somebody reads", () => {
     retry: "safe",
   };
 
-  it("shows the new difference after Deploy was refused for it", async () => {
+  it("shows the difference that refused Deploy", async () => {
     let differences: Difference[] = [];
     const { platform, user } = open(moment("prepared"), {
       deployDifferences: () => ok(differences),
@@ -38,7 +38,7 @@ describe("a world that moves while somebody reads", () => {
     expect(platform.argsOf("deployDifferences")).toHaveLength(2);
   });
 
-  it("asks anew about another object whose difference reads the same", async () => {
+  it("asks again about another object with equal text", async () => {
     let differences = [mainMoved];
     const { user } = open(moment("prepared"), {
       deployDifferences: () => ok(differences),
@@ -58,7 +58,7 @@ describe("a world that moves while somebody reads", () => {
     expect(start).toHaveAttribute("aria-disabled", "true");
   });
 
-  it("asks again what changed since Prepare while the panel stands open", async () => {
+  it("refreshes the changes while the panel is open", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
     try {
       let differences: Difference[] = [];
@@ -74,7 +74,7 @@ describe("a world that moves while somebody reads", () => {
     }
   });
 
-  it("is waited for by a plan that takes longer than the pause between two looks", async () => {
+  it("waits for a plan slower than the poll interval", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
     try {
       const closed = {
@@ -98,7 +98,7 @@ describe("a world that moves while somebody reads", () => {
     }
   });
 
-  it("asks again for a plan that has stood for a minute, and confirms the one that was read", async () => {
+  it("renews a plan after a minute and confirms it", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 20 });
     try {
       const read = planOf("RunMigration");
@@ -128,7 +128,7 @@ describe("a world that moves while somebody reads", () => {
     }
   });
 
-  it("lets a check that fails late be accepted, although the step ended well", async () => {
+  it("lets a person accept a late failed check", async () => {
     open(moment("check-failed-late"));
     expect(await screen.findByTestId("accept-failed-check")).toBeInTheDocument();
   });

@@ -18,7 +18,7 @@ export function planOf(step: string): StepPlan {
   throw new Error(`the record starts no ${step}`);
 }
 
-/** Opens the page on a run at a moment; commands are answered as scripted. */
+/** Opens the page on a run at a moment. Commands return scripted answers. */
 export function open(start: Moment, scripted: Partial<Commands> = {}) {
   let now = start;
   const { view } = start;
@@ -35,7 +35,7 @@ export function open(start: Moment, scripted: Partial<Commands> = {}) {
   });
   const user = userEvent.setup();
   render(App, { platform });
-  /** Moves the run on, and hints the page at it. */
+  /** Moves the run to another moment and hints that to the page. */
   const moveOn = (next: Moment) => {
     now = next;
     platform.emitMoved({ run: next.view.id, seq: next.view.seq });
@@ -43,7 +43,7 @@ export function open(start: Moment, scripted: Partial<Commands> = {}) {
   return { platform, user, view, moveOn };
 }
 
-/** The one button of the step, once it is open. */
+/** The button of the step, once it is open. */
 export async function openButton(testid = "step-button") {
   const button = await screen.findByTestId(testid);
   await waitFor(() => expect(button).toHaveAttribute("aria-disabled", "false"));

@@ -16,7 +16,7 @@ const line = (number: number): LogLine => ({ number, at: null, label: "unknown",
 const lines = (from: number, count: number) => Array.from({ length: count }, (_, place) => line(from + place));
 
 /**
- * jsdom has no layout: this one gives the log a height, and keeps its scroll position as a browser
+ * jsdom has no layout. This one gives the log a height and keeps its scroll position as a browser
  * does.
  */
 function layOut() {
@@ -43,7 +43,7 @@ function layOut() {
   });
 }
 
-/** The log of a run whose app keeps this many lines of production. */
+/** The log of a run whose app stores this many lines of production. */
 async function open(kept: number) {
   const all = lines(0, kept);
   const platform = fake({
@@ -61,9 +61,9 @@ async function open(kept: number) {
   return { platform, run, arrive, log: screen.getByTestId("log-lines"), user: userEvent.setup() };
 }
 
-/** The lines that are in the page, in their order. */
+/** The lines in the page, in their order. */
 const shown = () => [...document.querySelectorAll("[role=log] .line")].map((row) => row.textContent.trim());
-/** The lines in the part of the log that is in view. */
+/** The lines in the visible part of the log. */
 function inView(log: HTMLElement): string[] {
   const content = log.firstElementChild as HTMLElement;
   const hidden = (log.scrollTop - Number.parseFloat(content.style.paddingTop)) / ROW_HEIGHT;
@@ -74,7 +74,7 @@ beforeEach(layOut);
 afterEach(() => vi.restoreAllMocks());
 
 describe("a log of 100,000 lines", () => {
-  it("has only the rows around the view in the page, and begins at its end", async () => {
+  it("renders only the rows around the view", async () => {
     const { log, platform } = await open(100_000);
     await waitFor(() => expect(inView(log).at(-1)).toBe("line 99999"));
     expect(inView(log)).toHaveLength(VIEW_HEIGHT / ROW_HEIGHT);
@@ -85,7 +85,7 @@ describe("a log of 100,000 lines", () => {
     expect(platform.argsOf("outputLines").length).toBeLessThan(5);
   });
 
-  it("shows the lines of its middle, of its start and of its end where it is scrolled to", async () => {
+  it("shows the lines at each scroll position", async () => {
     const { log } = await open(100_000);
     await waitFor(() => expect(inView(log).at(-1)).toBe("line 99999"));
     for (const first of [50_000, 0, 12_345, 99_980]) {
@@ -106,7 +106,7 @@ describe("a log of 100,000 lines", () => {
     expect(shown().length).toBeLessThan(100);
   });
 
-  it("stays where a person scrolled to while lines arrive, until they follow again", async () => {
+  it("stays at the scroll position while lines arrive", async () => {
     const { arrive, log, user } = await open(100_000);
     await waitFor(() => expect(inView(log).at(-1)).toBe("line 99999"));
     log.scrollTop = 70_000 * ROW_HEIGHT;
@@ -124,7 +124,7 @@ describe("a log of 100,000 lines", () => {
     expect(screen.queryByRole("button", { name: "Follow again" })).toBeNull();
   });
 
-  it("is in reach of the keyboard and has no accessibility findings", async () => {
+  it("takes the keyboard focus without accessibility findings", async () => {
     const { log, user } = await open(100_000);
     await waitFor(() => expect(inView(log).at(-1)).toBe("line 99999"));
     await user.tab();
@@ -135,7 +135,7 @@ describe("a log of 100,000 lines", () => {
 });
 
 describe("a log", () => {
-  it("of two million lines shows the newest million, and says so", async () => {
+  it("of two million lines shows the newest million", async () => {
     const platform = fake({
       outputCount: () => ok(2_000_000),
       outputLines: (_run, _source, from, count) => ok(lines(from, count)),
@@ -165,7 +165,7 @@ describe("a log", () => {
     expect(log).toHaveTextContent("No line yet.");
   });
 
-  it("shows time and version beside a line, and a long line whole", async () => {
+  it("shows time and version, and long lines whole", async () => {
     const { log, run } = await open(0);
     const text = `${"x".repeat(500)} failed`;
     run.lines.production.take([{ number: 0, at: "2026-11-23T13:00:00.000Z", label: "new", text }]);

@@ -8,7 +8,7 @@ import { open, openButton, released } from "../test-page";
 describe("a new release", () => {
   const names = released.view.names;
 
-  it("of a version that was released before asks why, and keeps the reason", async () => {
+  it("of a released version asks for a reason", async () => {
     const refused: Failure = {
       code: "versionNotNewer",
       params: { sentence: "2.1.0 was released before, on 23 Nov 2026 by Anna." },
@@ -33,7 +33,7 @@ describe("a new release", () => {
     await waitFor(() => expect(platform.argsOf("draftRun").at(-1)).toEqual(["2.1.0", "the hotfix was reverted"]));
   });
 
-  it("of a bad version says what is wrong beside its field, with a good example", async () => {
+  it("of a bad version shows the error and an example", async () => {
     const bad: Failure = {
       code: "badInput",
       params: { problem: "“2.1” is not a version: it needs three or four numbers. A good one is 2.1.0." },
@@ -56,7 +56,7 @@ describe("a new release", () => {
 describe("a release that was begun on another computer", () => {
   const drafted = moment("drafted");
 
-  it("is continued on what the world shows, and says what nobody here can know", async () => {
+  it("continues and lists the unknown facts", async () => {
     const begun = {
       run: "0190-lost",
       person: "Maria",
@@ -76,7 +76,7 @@ describe("a release that was begun on another computer", () => {
     expect(platform.argsOf("continueHere")).toEqual([[view.id]]);
   });
 
-  it("is not offered when nobody began it, or GitHub cannot be asked", async () => {
+  it("is not offered without an answer of GitHub", async () => {
     const unreachable: Failure = {
       code: "unreachable",
       params: {},
@@ -93,7 +93,7 @@ describe("a release that was begun on another computer", () => {
 });
 
 describe("the start of Deploy", () => {
-  it("needs every difference accepted, the machine confirmed, someone told and the version typed", async () => {
+  it("needs every confirmation and the typed version", async () => {
     const { platform, user, view } = open(moment("prepared"), {
       deployDifferences: () => ok([{ id: "mainMoved:0a1b", text: "master moved: 1 commit by Bo" }]),
       hostFingerprint: () => ok("SHA256:abc"),

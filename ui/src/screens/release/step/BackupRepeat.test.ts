@@ -13,7 +13,7 @@ const plans = {
 };
 
 describe("a backup that is done", () => {
-  it("is taken again from its own step, after its plan was shown", async () => {
+  it("is repeated from its own step", async () => {
     const { platform, user } = open(building, plans);
     await user.click(await screen.findByTestId("step-BackUp"));
     expect(screen.queryByTestId("step-button")).toBeNull();
@@ -22,7 +22,7 @@ describe("a backup that is done", () => {
     expect(platform.argsOf("runBackUp").map((args) => args[1])).toEqual([planOf("BackUp").hash]);
   });
 
-  it("is taken again from the migration that waits for it because it is too old", async () => {
+  it("is repeated from the migration when too old", async () => {
     const gate = { id: "backupProved", passed: false, text: "The backup is fresh enough", detail: "130 min old" };
     const { platform, user } = open(building, {
       ...plans,
@@ -35,7 +35,7 @@ describe("a backup that is done", () => {
     expect(platform.argsOf("runBackUp")).toHaveLength(1);
   });
 
-  it("is not taken again by looking at another step", async () => {
+  it("is not repeated by selecting another step", async () => {
     const { user } = open(building, plans);
     await user.click(await screen.findByTestId("step-BackUp"));
     await user.click(await screen.findByTestId("repeat"));
@@ -46,7 +46,7 @@ describe("a backup that is done", () => {
     expect(screen.queryByTestId("step-button")).toBeNull();
   });
 
-  it("is kept as it is by a person who thinks better of it", async () => {
+  it("is kept after a person cancels the repeat", async () => {
     const { platform, user } = open(building, plans);
     await user.click(await screen.findByTestId("step-BackUp"));
     await user.dblClick(await screen.findByTestId("repeat"));
@@ -56,7 +56,7 @@ describe("a backup that is done", () => {
     expect(platform.argsOf("runBackUp")).toEqual([]);
   });
 
-  it("says that its times are those of the last attempt when that came to nothing", async () => {
+  it("labels the times of a failed repeat", async () => {
     const { user } = open(moment("backup-repeat-failed"), plans);
     await user.click(await screen.findByTestId("step-BackUp"));
     await waitFor(() =>
@@ -65,7 +65,7 @@ describe("a backup that is done", () => {
     expect(screen.getByTestId("focus")).toHaveTextContent("It was not done again");
   });
 
-  it("is asked for where the database did not say at it what it was", async () => {
+  it("is requested again without a database version", async () => {
     const gate = {
       id: "databaseSaidAtBackup",
       passed: false,
@@ -76,7 +76,7 @@ describe("a backup that is done", () => {
     expect(await screen.findByTestId("back-up-again")).toBeInTheDocument();
   });
 
-  it("is not taken again once the migration has started", async () => {
+  it("is not repeated once the migration has started", async () => {
     const { user } = open(moment("migration-started"), plans);
     await user.click(await screen.findByTestId("step-BackUp"));
     expect(await screen.findByTestId("step-title")).toBeVisible();

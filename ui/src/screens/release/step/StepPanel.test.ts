@@ -7,7 +7,7 @@ import { moment } from "../../../platform/samples";
 import { open, openButton, planOf } from "../test-page";
 
 describe("a step that waits for its button", () => {
-  it("shows its plan, and runs exactly the plan that was shown", async () => {
+  it("runs exactly the plan that it shows", async () => {
     const plan = planOf("MergeBranch");
     const { platform, user, view } = open(moment("merge-offered"), {
       planMergeBranch: () => ok(plan),
@@ -18,7 +18,7 @@ describe("a step that waits for its button", () => {
     await waitFor(() => expect(platform.argsOf("runMergeBranch")).toEqual([[view.id, plan.hash, null]]));
   });
 
-  it("is not pressed by the second half of a double click on the step before", async () => {
+  it("ignores the second half of a double click", async () => {
     // No time passes before the press, however slow the machine is.
     vi.useFakeTimers();
     try {
@@ -38,7 +38,7 @@ describe("a step that waits for its button", () => {
     }
   });
 
-  it("stays closed while a condition is missing, and says which", async () => {
+  it("stays closed while a precondition does not hold", async () => {
     const gate = { id: "backupProved", passed: false, text: "The backup is proved", detail: "no proved backup" };
     const { platform, user } = open(moment("migration-offered"), {
       planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }),
@@ -52,7 +52,7 @@ describe("a step that waits for its button", () => {
     expect(platform.argsOf("confirmStep")).toEqual([]);
   });
 
-  it("says that the app closes its gate before a person's word is taken that the migration was run elsewhere", async () => {
+  it("announces the revoke before a word is taken", async () => {
     const { platform, user, view } = open(moment("migration-offered"), {
       planRunMigration: () => ok(planOf("RunMigration")),
       finishedByHand: () => ok(null),
@@ -68,7 +68,7 @@ describe("a step that waits for its button", () => {
     );
   });
 
-  it("asks its question without a default, and keeps the answer with its note", async () => {
+  it("asks without a default and keeps the note", async () => {
     const question = {
       id: "stay",
       text: "Do you stay?",
@@ -119,7 +119,7 @@ describe("the migration", () => {
     runRunMigration: () => ok(null),
   };
 
-  it("is confirmed for the plan that was shown, with a token for one use", async () => {
+  it("is confirmed for one plan with one token", async () => {
     const { platform, user, view } = open(moment("migration-offered"), scripted);
     await user.click(await openButton());
     const dialog = await screen.findByTestId("confirm-dialog");
@@ -150,7 +150,7 @@ describe("the migration", () => {
     expect(screen.getByTestId("band")).toHaveTextContent("PRODUCTION");
   });
 
-  it("that another computer started is followed by a button that says so, and is not called done", async () => {
+  it("that another computer started can be followed", async () => {
     const plan = { ...planOf("RunMigration"), already: "a1 was started at 10:00 and runs.", follows: true };
     open(moment("migration-offered"), { planRunMigration: () => ok({ ...plan, button: "Follow the migration" }) });
     expect(await openButton()).toHaveTextContent("Follow the migration");
@@ -158,7 +158,7 @@ describe("the migration", () => {
     expect(screen.queryByText("Already done")).toBeNull();
   });
 
-  it("of which nobody knows the end may be called failed, and never gets a second start by that", async () => {
+  it("of unknown outcome never gets a second start", async () => {
     const { platform, user, view } = open(moment("migration-in-doubt"), { settleDoubt: () => ok(null) });
     await user.click(await screen.findByRole("button", { name: "I looked: it did not, or not to its end" }));
     expect(screen.getByText(/recorded as failed with your name, and it is never started again/)).toBeVisible();
@@ -182,7 +182,7 @@ describe("the migration", () => {
 describe("a step in doubt", () => {
   const inDoubt = moment("push-in-doubt");
 
-  it("offers asking the world and saying what was seen, and no start", async () => {
+  it("offers observing and reporting, but no start", async () => {
     const answer: Observation = { kind: "unknown", why: "GitHub does not answer" };
     const { platform, user, view } = open(inDoubt, { observePushBranch: () => ok(answer) });
     expect(await screen.findByTestId("doubt")).toHaveTextContent("the answer was lost");
@@ -192,7 +192,7 @@ describe("a step in doubt", () => {
     expect(platform.argsOf("observePushBranch")).toEqual([[view.id]]);
   });
 
-  it("says what was asked for, who can tell, and what is safe now", async () => {
+  it("shows the request, its system and safe acts", async () => {
     const answer: Observation = { kind: "conflict", what: "another commit" };
     const { user } = open(inDoubt, { observePushBranch: () => ok(answer) });
     const doubt = await screen.findByTestId("doubt");
@@ -204,7 +204,7 @@ describe("a step in doubt", () => {
     expect(screen.getByTestId("doubt-safe")).toHaveTextContent("Do not start anything");
   });
 
-  it("shows what the app heard when it asked by itself", async () => {
+  it("shows the answer to the app's own poll", async () => {
     const { platform, view } = open(inDoubt);
     await screen.findByTestId("doubt");
     const what: Observation = { kind: "unknown", why: "GitHub answers 503" };
