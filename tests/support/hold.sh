@@ -1,5 +1,5 @@
-# Sourced by hooks and scripts: holds whoever calls `hold DIRECTORY` while the test has armed that directory.
-# Armed once, it holds once: at most 120 seconds, until the test writes `release`.
+# Sourced by hooks and scripts. `hold DIRECTORY` waits if the test has armed that directory. An
+# armed directory holds once: until the test writes `release`, at most 120 seconds.
 hold() {
     mv "$1/armed" "$1/held" 2>/dev/null || return 0
     tries=0

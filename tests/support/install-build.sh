@@ -1,7 +1,8 @@
 #!/bin/sh
-# Checks Rust and Node, and installs the Debian packages that the build needs, when they are missing. Says what and why.
-# Uses sudo when not root.
-# usage: install-build.sh [--window]   --window: also what shows and drives the window where there is no display
+# Checks Rust and Node, and installs missing Debian packages of the build. Prints each package and
+# its purpose. Uses sudo when not root.
+# usage: install-build.sh [--window]
+#   --window: also the virtual display and the driver for a machine without a display
 set -eu
 missing=
 need() { # PACKAGE WHY
@@ -15,7 +16,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; 
 
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
-# The lines below must work as they are, on a machine that has nothing yet.
+# The printed command lines must work unchanged on a machine without any of these programs.
 curl=
 command -v curl >/dev/null || curl="${sudo:+sudo }apt-get update && ${sudo:+sudo }apt-get install -y curl && "
 rust=$(rustc --version 2>/dev/null | cut -d ' ' -f 2 || true)

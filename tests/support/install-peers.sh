@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the real peers of the tests need on Debian or Ubuntu, and makes the AWS peer's Python environment.
-# Says what and why; installs only what is missing; run as often as you like.
+# Installs the missing Debian or Ubuntu packages of the tests' real peers, and creates the AWS
+# peer's Python environment. Prints each package and its purpose. May run any number of times.
 # usage: install-peers.sh [DIRECTORY of the Python environment, by default target/peers]
 set -eu
 here=$(CDPATH= cd -- "$(dirname "$0")" && pwd)
@@ -52,7 +52,8 @@ want libwebkit2gtk-4.1-0 "the window itself, and MiniBrowser for the test of the
 
 if [ -n "$missing" ]; then
     root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    # postgresql would make and start a server of its own, nginx and sshd would start: the peers need only programs.
+    # The peers need only the programs. Without this policy, postgresql would create and start a
+    # server, and nginx and sshd would start.
     policy=/usr/sbin/policy-rc.d
     made=
     if [ ! -e "$policy" ]; then

@@ -1,6 +1,7 @@
-/* A shim for LD_PRELOAD that lets one call on a file fail: the N-th of those that open, write, sync, cut, rename or
- * remove something in or under one folder. It tells on standard output when it does ("fault CALL") and, at the end of the
- * process, how many calls there were ("calls ALL WRITES"). Reads, and files elsewhere, are left alone.
+/* A shim for LD_PRELOAD that makes one file call fail: the N-th of the calls that open, write, sync,
+ * truncate, rename or remove a file in or under one folder. Reads, and files elsewhere, work as usual.
+ * Standard output gets "fault CALL" at the failure, and at the end of the process "calls ALL WRITES",
+ * the numbers of counted calls.
  *
  *   IO_FAULT_FOLDER  the folder, as an absolute path without links
  *   IO_FAULT_AT      N, from 1 on; 0 only counts
@@ -23,17 +24,17 @@
 #include <unistd.h>
 
 enum what {
-    FAIL,       /* with `error`, and nothing is done */
-    SHORT,      /* half of a write is done and told; counts writes alone */
-    SHORT_FULL, /* the same, and every write after it finds the disk full */
-    KILL,       /* the process is killed before the call */
+    FAIL, /* the call has no effect and sets `error` */
+    SHORT, /* half of a write is done and reported; counts writes only */
+    SHORT_FULL, /* the same, and every later write finds the disk full */
+    KILL, /* the process is killed before the call */
 };
 
 static const struct fault {
     const char *name;
     enum what what;
     int error;
-    int lasts; /* every call after it fails too */
+    int lasts; /* every later call fails too */
 } faults[] = {
     {"count", FAIL, EIO, 0},
     {"full", FAIL, ENOSPC, 0},
@@ -57,7 +58,7 @@ static void say(const char *words, long one, long two) {
     int length = two < 0 ? snprintf(line, sizeof line, "fault %s\n", words)
                          : snprintf(line, sizeof line, "%s %ld %ld\n", words, one, two);
     if (length > 0 && syscall(SYS_write, 1, line, (size_t)length) < 0) {
-        return; /* nobody listens any more */
+        return; /* the reader has closed its end */
     }
 }
 
@@ -90,7 +91,7 @@ static int is_inside_fd(int fd) {
     return is_inside(path);
 }
 
-/* Whether this call, which is on a file inside, is to go wrong. */
+/* Whether this call, on a file inside the folder, has to fail. */
 static int goes_wrong(const char *call, int is_write) {
     long all = atomic_fetch_add(&calls, 1) + 1;
     long of_writes = atomic_fetch_add(&writes, is_write) + is_write;
@@ -108,7 +109,8 @@ static int goes_wrong(const char *call, int is_write) {
     return 1;
 }
 
-/* Of a write: -1 with errno when nothing is written, otherwise how many bytes are. */
+/* For a write: -1 with errno when nothing may be written, otherwise the number of bytes to
+ * write. */
 static ssize_t allowed(int fd, const char *call, size_t count) {
     if (!is_inside_fd(fd) || !goes_wrong(call, 1)) {
         return (ssize_t)count;

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs a program in a session of its own, until it ends or until this script's stdin is closed. The test holds the
-# other end of that pipe: however the test ends, SIGKILL included, the program and its children end with it. A signal to
-# the group of the test, as from a terminal or from timeout(1), ends the test and not this script.
+# Runs a program in a session of its own until the program ends or this script's stdin closes. The
+# test has the other end of that pipe, so the program and its children end with the test, even after
+# SIGKILL. A signal to the test's process group, from a terminal or timeout(1), ends the test and
+# not this script.
 # usage: leash.sh SIGNAL PROGRAM [ARGUMENT...]
 signal=$1
 shift

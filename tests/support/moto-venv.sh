@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes the Python environment of the AWS peer, once: usage moto-venv.sh DIRECTORY. Repeated calls only compare the
-# pinned list with the one that was installed. Test programs may call it at the same time.
+# Creates the Python environment of the AWS peer. A repeated call only compares the pinned list with
+# the installed one. Test programs may call it at the same time.
+# usage: moto-venv.sh DIRECTORY
 set -eu
 wanted=$(dirname "$0")/requirements.txt
 venv=$1/moto

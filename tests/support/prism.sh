@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs prism and GitHub's description, once: usage prism.sh DIRECTORY. Repeated calls only compare the pinned list
-# with the one that was installed. Test programs may call it at the same time.
+# Installs prism and GitHub's API description. A repeated call only compares the pinned list with
+# the installed one. Test programs may call it at the same time.
+# usage: prism.sh DIRECTORY
 set -eu
 wanted=$(dirname "$0")/fronts/prism
 place=$1/prism

@@ -1,6 +1,7 @@
 #!/bin/sh
-# `make run`, once everything is installed and built: opens the app on the pretend production. Without a display it
-# plays the whole release in a window on a virtual one and leaves pictures and the record in out/.
+# `make run` after installation and build: opens the app on the simulator. Without a display it
+# plays the whole release in a window on a virtual display, and leaves pictures and the audit trail
+# in out/.
 # usage: run.sh APP PRACTISE
 set -eu
 if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then

@@ -1,4 +1,5 @@
-//! The git adapter against git's own `http-backend` behind nginx, with a token, hooks and a protected branch.
+//! The git adapter against git's own `http-backend` behind nginx, with a token, hooks and a
+//! protected branch.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -420,7 +421,7 @@ async fn only_full_names_beneath_branches_and_tags_are_pushed() {
 /// libgit2 reads a user's settings once per process, so this test runs itself in a process with
 /// another home.
 #[test]
-fn ignores_the_git_settings_of_the_computer() {
+fn the_git_settings_of_the_computer_do_not_reach_into_a_release() {
     const MARK: &str = "GREENLIGHT_TEST_IN_HOSTILE_HOME";
     if std::env::var_os(MARK).is_some() {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -435,7 +436,7 @@ fn ignores_the_git_settings_of_the_computer() {
     let settings =
         "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://127.0.0.1\n[http]\n\tproxy = http://127.0.0.1:1\n";
     std::fs::write(home.path().join(".gitconfig"), settings).expect("settings");
-    let name = "ignores_the_git_settings_of_the_computer";
+    let name = "the_git_settings_of_the_computer_do_not_reach_into_a_release";
     let output = std::process::Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", name])
         .env(MARK, "1")

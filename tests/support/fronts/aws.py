@@ -40,7 +40,7 @@ FAMILY = IMAGES = "rally-prod"
 settings = json.loads(Path(sys.argv[1]).read_text())
 faults: list[str] = []
 checked: list[str] = []
-# Operations that answered as described.
+# Operations whose answer matched the description.
 answered: set[str] = set()
 
 
@@ -54,7 +54,7 @@ def check(is_so: bool, text: str) -> None:
         fault(text)
 
 
-# --- answers against botocore's description -----------------------------------------------------------------------
+# --- answers against botocore's description ---------------------------------------------------
 
 JSON_TYPES = {
     "string": str,
@@ -222,7 +222,7 @@ def log_pages():
     first = call(logs, "filter_log_events", **question)
     check(first["events"] == [] and bool(first.get("nextToken")), "a page may be empty and have a token")
     whole, deadline = [], time.monotonic() + 60
-    # The pretend servers write as they serve; enough for three pages has to be there.
+    # The simulated servers write while they serve. Waits for lines for three pages.
     while len(whole) < 9 and time.monotonic() < deadline:
         whole = [event["eventId"] for page in read_log(question, 10_000) for event in page["events"]]
     until = 1 + max((event["timestamp"] for page in read_log(question, 10_000) for event in page["events"]), default=0)
@@ -436,7 +436,7 @@ def command_line():
     check("(ClientException)" in ended.stderr, "aws names the error of an unknown family")
 
 
-# --- moto ---------------------------------------------------------------------------------------------------------
+# --- moto --------------------------------------------------------------------------------------
 
 
 def paths(value, at=""):
@@ -459,7 +459,8 @@ def paths(value, at=""):
         yield at, kind if name in VARYING or at.startswith(".Error.") else f"{kind} {value!r}"
 
 
-# Members whose value is each side's own: ids, times, sizes, addresses. Every other value has to be the same.
+# Members with a value of each side's own: ids, times, sizes, addresses. All other values have to be
+# equal.
 VARYING = {
     "eventId", "timestamp", "ingestionTime", "message", "logStreamName", "nextToken",
     "registeredAt", "registeredBy", "revision", "taskDefinitionArn", "createdAt",
@@ -474,7 +475,7 @@ def compare(operation: str, one, other):
         for at, kind in paths(value):
             known.setdefault(at, set()).add(kind)
     for at in sorted(mine.keys() | motos.keys()):
-        # A member of something that one side does not have is no difference of its own.
+        # A missing parent is the difference, so its members are not compared.
         parent = at.removesuffix("[]") if at.endswith("[]") else at.rsplit(".", 1)[0] or "."
         if at != "." and (parent in mine) != (parent in motos):
             continue
@@ -528,7 +529,7 @@ def moto_differences():
         for side in (mine[service], theirs[service]):
             try:
                 answer = getattr(side[0], operation)(**parameters)
-                # The first page with something on it, behind an empty one.
+                # Skips empty pages to the first page with events.
                 while answer.get("events") == [] and answer.get("nextToken"):
                     answer = getattr(side[0], operation)(**parameters, nextToken=answer["nextToken"])
                 answer.pop("ResponseMetadata")

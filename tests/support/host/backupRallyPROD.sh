@@ -1,5 +1,5 @@
 #!/bin/bash
-# Backs up the production database of Rally. Runs as root, in its own directory.
+# Backs up the production database of Rally. Runs as root in its own directory.
 set -euo pipefail
 if [ ! -f ./backup.conf ]; then
     echo "backupRallyPROD.sh: ./backup.conf: No such file; run it in /opt/backup/bin" >&2

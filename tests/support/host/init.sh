@@ -1,6 +1,7 @@
 #!/bin/sh
-# The first process of the staging machine, in a mount and pid namespace of its own: it puts the machine's own files
-# over those of this computer, seen only from within, and runs sshd. When it ends, everything in here ends.
+# The first process of the staging machine, in a mount and pid namespace of its own. It mounts the
+# machine's own files over those of this computer, visible only inside, and runs sshd. When it ends,
+# every process in the namespace ends.
 # usage: init.sh FOLDER SSHD
 set -eu
 folder=$1
@@ -9,7 +10,7 @@ mount -n --make-rprivate /
 for name in passwd group shadow sudoers sudoers.d; do
     mount -n --bind "$folder/etc/$name" "/etc/$name"
 done
-# Built in the folder and moved as a whole: the folder itself may lie below one of these places.
+# Built in the folder and moved as a whole, because the folder may be below one of these places.
 layer() {
     mkdir -p "$folder/layer"
     mount -n -t tmpfs -o mode=755 layer "$folder/layer"
@@ -27,7 +28,7 @@ mount -n --move "$folder/layer" /run
 layer /var/log sshd ''
 mount -n --move "$folder/layer" /var/log
 "$sshd" -D -f "$folder/etc/sshd_config" -E "$folder/sshd.log" &
-# A second sshd may be started by the test: this process only ends by a signal.
+# The test may start a second sshd, so this process ends only by a signal.
 while :; do
     wait || true
     sleep 1

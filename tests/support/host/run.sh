@@ -1,5 +1,5 @@
 #!/bin/bash
-# Migrates the production database of Rally to 2.1.0. Runs as ec2-user, in its own directory.
+# Migrates the production database of Rally to 2.1.0. Runs as ec2-user in its own directory.
 set -euo pipefail
 if [ -z "${CONFIG:-}" ]; then
     echo "run.sh: CONFIG is not set. It has to name application-prod.properties" >&2
