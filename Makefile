@@ -1,4 +1,5 @@
-# The commands of this repository. `make run` and `make test` are all that a newcomer needs; CI runs `make test`.
+# The commands of this repository. A newcomer needs only `make run` and `make test`.
+# CI runs `make test`.
 SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -9,13 +10,13 @@ NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-run: ## practise a release on the pretend production; without a display it plays one and leaves pictures in out/
+run: ## practise a release on the simulator; without a display, play one and leave pictures in out/
 	sh tests/support/install-build.sh $(NEEDS_DISPLAY)
 	$(MAKE) ui/dist/index.html
 	$(CARGO) build -p greenlight $(if $(NEEDS_DISPLAY),-p greenlight-tests --bins)
 	sh tests/support/run.sh $(TARGET)/debug/greenlight $(TARGET)/debug/practise
 
-setup: ## install what build and tests need (sudo when not root)
+setup: ## install the packages of build and tests (sudo when not root)
 	sh tests/support/install-build.sh --window
 	sh tests/support/install-peers.sh
 
@@ -29,14 +30,15 @@ test: setup lint test-page ## every test: page, engine, adapters on real peers, 
 test-quick: test-page ## engine, types and page only; needs no peer
 	$(CARGO) test -p greenlight-types -p greenlight-engine
 
-test-long: test-jobs test-ssh test-journal test-race test-kill mutants ## every long form, one after another; about an hour and a half
+test-long: test-jobs test-ssh test-journal test-race test-kill mutants ## every long form, one after another (90 min)
 	$(MAKE) simulate SEEDS=100000
 
 mutants: simulate-mutants test-adapter-mutants test-kill-mutants ## every seeded defect, each of which has to be found
 
 bench: bench-engine bench-fronts bench-memory ## every benchmark
 
-test-page: ui/node_modules/.package-lock.json ## the page by itself
+
+test-page: ui/node_modules/.package-lock.json ## the tests of the page
 	cd ui && npm test
 
 test-release: ui/dist/index.html ## releases in the real window on real systems
@@ -47,37 +49,37 @@ test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_kills
 
-test-practice: ui/dist/index.html ## the ten things that can go wrong, practised in the window; pictures in target/troubles
+test-practice: ui/dist/index.html ## the ten troubles, practised in the window; pictures in target/troubles
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window_troubles
 
-test-fronts: ui/dist/index.html ## clients against the pretend production: boto3, aws, prism, ssh, git, curl, the app's own; and moto compared
+test-fronts: ui/dist/index.html ## the simulator with boto3, aws, prism, ssh, git, curl and the app; compares moto
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test git_front --test ssh_front --test fronts_aws --test fronts --test fronts_own -- --nocapture
 
-test-release-engine: ui/dist/index.html ## whole releases without a window against the pretend production
+test-release-engine: ui/dist/index.html ## whole releases without a window on the simulator
 	$(CARGO) test --workspace --test release
 
-test-jobs: ui/dist/index.html ## the job verbs of the staging machine, stopped at every statement, on three shells, with seeded defects
+test-jobs: ui/dist/index.html ## the job script, stopped at every statement, on three shells, with seeded defects
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-jobs
 
-test-ssh: ui/dist/index.html ## jobs on OpenSSH whose network, session or app is cut at 60 points in five ways, ten at a time (needs root)
+test-ssh: ui/dist/index.html ## jobs on OpenSSH, with network, session or app cut at 60 points in five ways (root)
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-cuts
 
-test-journal: ui/dist/index.html ## every call of the journal on a file fails once, in nine ways, in two minutes; and the kept records open
+test-journal: ui/dist/index.html ## every file call of the journal fails once in nine ways (two minutes); golden journals open
 	GREENLIGHT_WHOLE=1 $(CARGO) test --workspace --test golden --test journal_faults -- --nocapture
 
-test-race: ui/dist/index.html ## two computers with two records at one staging machine, a thousand times: one migration, and the other is told
+test-race: ui/dist/index.html ## two computers at one staging machine, a thousand times: one migration, one lock owner
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-race
 
-test-kill: ui/dist/index.html ## SIGKILL at every point of a release, 2,000 at any moment, 100 of the window; a quarter of an hour
+test-kill: ui/dist/index.html ## SIGKILL at every point of a release, at 2,000 random ones, at 100 in the window (15 min)
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-kill
 
-test-kill-mutants: ## seeded defects of the engine that show when the app is killed and opened again, each of which has to be found
+test-kill-mutants: ## seeded defects of the engine that show after a kill; each has to be found
 	$(CARGO) build -p greenlight-kill --features mutants --bins
 	$(TARGET)/debug/kill_mutants
 
@@ -88,25 +90,25 @@ bench-memory: ui/dist/index.html ## memory of the app before and during a whole 
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/bench_memory $(TARGET)/debug/greenlight $(TARGET)/practised
 
-bench-engine: ui/dist/index.html ## what engine, journal and a look at a job cost by themselves
+bench-engine: ui/dist/index.html ## the cost of engine, journal and one poll of a job
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/bench_engine
 
-bench-fronts: ui/dist/index.html ## how long a call takes at each front of the pretend production
+bench-fronts: ui/dist/index.html ## how long a call takes at each front of the simulator
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/bench_fronts
 
-fuzz-fronts: ## a minute of anything at all for the ECS and the GitHub front each; needs a nightly compiler and cargo-fuzz
+fuzz-fronts: ## a minute of fuzzing for the ECS and the GitHub front (nightly compiler, cargo-fuzz)
 	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz ecs -- -max_total_time=60
 	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz github -- -max_total_time=60
 
-test-adapter-mutants: ## seeded defects of the adapters, each of which a test against the real protocols has to find
+test-adapter-mutants: ## seeded defects of the adapters; tests on the real protocols have to find each
 	$(CARGO) run -p greenlight-tests --features mutants --bin adapter_mutants
 
-simulate-mutants: ## seeded defects of the engine, each of which the checker has to find: make simulate-mutants SEEDS=10000
+simulate-mutants: ## seeded defects of the engine; the checker has to find each: make simulate-mutants SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --features mutants --bin mutants -- $(or $(SEEDS),10000)
 
-lint: ui/dist/index.html ## formatting, types, lints and the rules of the house; warnings are errors
+lint: ui/dist/index.html ## formatting, types, lints and the rules of tests/lint; warnings are errors
 	python3 -m unittest discover -s tests/lint
 	python3 tests/lint/house.py --only cited-id,documented-file
 	cd ui && npm run check && npm run lint
