@@ -64,7 +64,7 @@ test-jobs: ui/dist/index.html ## the job script, stopped at every statement, on 
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-jobs
 
-test-ssh: ui/dist/index.html ## jobs on OpenSSH, with network, session or app cut at 60 points in five ways (root)
+test-ssh: ui/dist/index.html ## jobs on OpenSSH, with network, session or app cut at 60 points in five ways, ten at a time (root)
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-cuts
 
@@ -75,7 +75,7 @@ test-race: ui/dist/index.html ## two computers at one staging machine, a thousan
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-race
 
-test-kill: ui/dist/index.html ## SIGKILL at every point of a release, at 2,000 random ones, at 100 in the window (15 min)
+test-kill: ui/dist/index.html ## SIGKILL at every point of a release, 2,000 at random moments, 100 in the window (15 min)
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-kill
 

@@ -1,4 +1,4 @@
-//! The AWS adapters against moto, and against a recorder for what moto does not do.
+//! The AWS adapters against moto, and against a recorder for behaviour that moto lacks.
 
 #[path = "aws_adapter/recorder.rs"]
 mod recorder;

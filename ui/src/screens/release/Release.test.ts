@@ -7,7 +7,7 @@ import type { Commands } from "../../platform/platform";
 import { moment, updateOf } from "../../platform/samples";
 import { open, planOf } from "./test-page";
 
-describe("what production does now", () => {
+describe("the production panel", () => {
   const seen = (run: string) => ({
     run,
     at: "2026-11-23T13:00:00.000Z",
