@@ -1,6 +1,6 @@
 /* A shim for LD_PRELOAD that makes one file call fail: the N-th of the calls that open, write,
- * sync, truncate, rename or remove a file in or under one folder. Reads, and files elsewhere, work as
- * usual. Standard output gets "fault CALL" at the failure. At the end of the process it gets
+ * sync, truncate, rename or remove a file in or under one folder. Reads, and files elsewhere, work
+ * as usual. Standard output gets "fault CALL" at the failure. At the end of the process it gets
  * "calls ALL WRITES", the numbers of counted calls.
  *
  *   IO_FAULT_FOLDER  the folder, as an absolute path without links
