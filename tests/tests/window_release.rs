@@ -72,7 +72,7 @@ async fn releases_with_a_workflow_that_ends_early() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_failed_migration_can_only_be_stopped_or_finished_by_hand() {
+async fn a_failed_migration_is_stopped_or_finished_by_hand() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let desk = Desk::start(false, Pace::brisk()).await.expect("every system starts");
     desk.stage.machine.fail(Script::Migration, true).expect("the script is told to fail");
