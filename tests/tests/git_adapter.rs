@@ -381,7 +381,7 @@ async fn large_file_pointers_among_the_changes_are_named() {
 }
 
 #[tokio::test]
-async fn neither_reads_nor_replaces_a_special_file() {
+async fn refuses_a_folder_a_missing_and_a_large_file() {
     let bench = bench().await;
     let base = bench.at(MASTER);
     assert_eq!(bench.git.read_file(&base, "no/such/file").await, Ok(None));

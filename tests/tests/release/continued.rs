@@ -205,7 +205,7 @@ async fn continues_from_the_tag_without_the_branch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_new_release_makes_its_own_backup() {
+async fn a_release_that_is_not_continued_makes_its_own_backup() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let first = lost_in_its_migration(&desk).await;
     let release = draft_elsewhere(&mut desk).await;
