@@ -2,7 +2,7 @@
 //!
 //! An act that needs the outside world has `ask`, which gathers the answer and may take hold of things there.
 //! Every act has `decide`, a pure function from the situation of the run to events, or to a refusal that changes
-//! nothing. The runner calls `decide`, appends the events, and then does what the decision says.
+//! nothing. The runner calls `decide`, appends the events, and then carries out the decision.
 
 pub(crate) mod acquire_lock;
 pub(crate) mod answer_check;

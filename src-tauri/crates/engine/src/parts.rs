@@ -1,4 +1,4 @@
-//! What a run needs besides its ports: where it writes and shows, its clock and its ids.
+//! The parts of a run besides its ports: journal, screen, spool, clock and ids.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::{
 /// Journal, screen, spool, clock and ids of a run.
 #[derive(Clone)]
 pub struct Parts {
-    /// Where events are kept.
+    /// Store of the events.
     pub journal: Arc<dyn Journal>,
-    /// What is told to the screen.
+    /// Receiver of hints and live views.
     pub screen: Arc<dyn Screen>,
-    /// Where lines are kept.
+    /// Store of output lines.
     pub spool: Arc<dyn Spool>,
     /// Time.
     pub clock: Arc<dyn Clock>,

@@ -149,7 +149,7 @@ impl Release {
         act::continue_here::begun(&self.asker(&self.context.by)).await
     }
 
-    /// Starts Prepare on what the world shows, and records each step that is done already, up to the first one that
+    /// Starts Prepare on the state outside, and records each step that is done already, up to the first one that
     /// is not. Changes nothing outside.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, PlanInputs, Role, RunView, Seen, StepId,
-    StepPlan, Timestamp, WayBack,
+    Actor, ByHand, Effect, Fact, FactKind, Failure, LineSource, LogLine, Observation, PlanInputs, Role, RunView, Seen,
+    StepId, StepPlan, Timestamp, WayBack,
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};

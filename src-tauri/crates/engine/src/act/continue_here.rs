@@ -1,4 +1,4 @@
-//! Continues a release that was begun on another computer: starts Prepare on what the world shows, and records each
+//! Continues a release that was begun on another computer: starts Prepare on the state outside, and records each
 //! step that is done already, up to the first one that is not. Changes nothing outside.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{elsewhere, fold};
 
-/// Longest time that a step takes to record what the world shows.
+/// Longest time that a step takes to record the state outside.
 const SETTLES_WITHIN: Duration = Duration::from_secs(300);
 
 /// The release of this version that another computer began; `None` when none is found. A run of this computer's own

@@ -143,7 +143,7 @@ impl PlanDesk {
     }
 }
 
-/// What the runner receives.
+/// A message to the runner.
 pub(crate) enum Message {
     Order {
         /// Absent where the app acts for the person who is responsible.
@@ -224,7 +224,7 @@ pub(crate) fn refuse(summary: &str) -> Failure {
     Failure::new(ErrorCode::NotAllowedNow, summary)
 }
 
-/// A person's word cannot stand for what the app has to see.
+/// Refuses a word of a person where the app has to see the effect itself.
 pub(crate) fn cannot_claim() -> Failure {
     refuse("take a person's word for this step: the app has to see it itself").hint("Ask the world again.")
 }

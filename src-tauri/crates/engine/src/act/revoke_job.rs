@@ -1,5 +1,5 @@
 //! Revokes a job on the staging machine, so that no order to start it can have an effect any more. The intention is
-//! on disk before the machine is told (INV-J1).
+//! on disk before the order to the machine (INV-J1).
 
 use greenlight_types::{Failure, RunEvent, Status, StepId};
 
