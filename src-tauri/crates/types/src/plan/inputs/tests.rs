@@ -1,0 +1,95 @@
+//! Every variant is read back, and a missing or unreadable value is named.
+
+use super::*;
+
+fn text(value: &str) -> String {
+    value.to_owned()
+}
+
+fn at() -> Timestamp {
+    "2026-11-23T09:00:00Z".parse().expect("a time")
+}
+
+fn commit() -> CommitInputs {
+    CommitInputs { message: text("m"), author: text("Lena"), email: text("l@x"), time: at() }
+}
+
+fn every_variant() -> Vec<(StepId, PlanInputs)> {
+    let start = |late| JobInputs::Start { job: text("j"), late, script: text("s") };
+    let follow = JobInputs::Follow { job: text("j"), started_at: Some(at()), finished_at: None };
+    let build = |existing| BuildInputs {
+        commit: text("c"),
+        deployment_before: String::new(),
+        serving_before: text("arn"),
+        existing,
+    };
+    let tag = |action| PlanInputs::CreateTag(TagInputs { commit: text("c"), action });
+    let register = RevisionInputs::Register {
+        base: text("b"),
+        newest: Some(text("n")),
+        running: None,
+        image: text("i"),
+        body: text("{}"),
+    };
+    let exists = RevisionInputs::Exists { arn: text("a"), revision: 143, base: text("b") };
+    let found = ExistingBuild { build: text("1"), url: text("u"), sent_at: at() };
+    vec![
+        (StepId::MergeBranch, PlanInputs::MergeBranch(MergeInputs { base: text("b"), head: text("h"), commit: None })),
+        (
+            StepId::SetVersion,
+            PlanInputs::SetVersion(VersionInputs {
+                parent: text("p"),
+                previous: String::new(),
+                commit: Some(commit()),
+            }),
+        ),
+        (StepId::CreateTag, tag(TagAction::Create(commit()))),
+        (StepId::CreateTag, tag(TagAction::Exists { object: text("o") })),
+        (StepId::CreateTag, tag(TagAction::Taken)),
+        (StepId::PushBranch, PlanInputs::PushBranch { base: text("b"), commit: text("c") }),
+        (StepId::PushTag, PlanInputs::PushTag { object: text("o"), commit: text("c") }),
+        (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(register)),
+        (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(exists)),
+        (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(RevisionInputs::Undecided)),
+        (StepId::BackUp, PlanInputs::BackUp(BackupInputs { job: start(None), database: Some(text("41")) })),
+        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(None))),
+        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(Some(found)))),
+        (
+            StepId::RunMigration,
+            PlanInputs::RunMigration(MigrationInputs {
+                job: start(Some(text("old"))),
+                folder_hash: Some(text("f")),
+                database: Some(String::new()),
+            }),
+        ),
+        (
+            StepId::RunMigration,
+            PlanInputs::RunMigration(MigrationInputs { job: follow, folder_hash: None, database: None }),
+        ),
+        (StepId::CheckSite, PlanInputs::CheckSite),
+    ]
+}
+
+#[test]
+fn reads_back_every_variant() {
+    for (step, inputs) in every_variant() {
+        assert_eq!(PlanInputs::read(step, &inputs.write()), Ok(inputs));
+    }
+}
+
+#[test]
+fn names_the_value_that_is_missing() {
+    let mut map = PlanInputs::PushTag { object: text("o"), commit: text("c") }.write();
+    map.remove("object");
+    let error = PlanInputs::read(StepId::PushTag, &map).expect_err("no object");
+    assert_eq!(error.to_string(), "the plan of PushTag has no value for object");
+}
+
+#[test]
+fn rejects_a_time_that_cannot_be_read() {
+    let inputs = MergeInputs { base: text("b"), head: text("h"), commit: Some(commit()) };
+    let mut map = PlanInputs::MergeBranch(inputs).write();
+    map.insert(text("time"), text("yesterday"));
+    let error = PlanInputs::read(StepId::MergeBranch, &map).expect_err("no time");
+    assert_eq!(error.to_string(), "the plan of MergeBranch has the unreadable value \"yesterday\" for time");
+}
