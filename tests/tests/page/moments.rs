@@ -85,7 +85,7 @@ fn fixture(moment: &Moment) -> Value {
     })
 }
 
-/// Leaves out what the golden file's view has too: fields, and definition and plan of a step.
+/// Removes each field, step definition and step plan that is equal in the golden file's view.
 fn without_repetition(view: Map<String, Value>, golden: &Map<String, Value>) -> Map<String, Value> {
     for name in golden.keys() {
         assert!(view.contains_key(name), "the page would show {name} of the golden journal");

@@ -106,7 +106,7 @@ pub struct Ends {
     pub lost_proofs: u32,
     /// Duration of a migration, in ms.
     pub migration_ms: i64,
-    /// Whether the migration leaves the database unchanged, whatever its exit code.
+    /// Whether the migration leaves the database unchanged, with any exit code.
     #[serde(default)]
     pub changes_nothing: bool,
 }
