@@ -33,20 +33,24 @@ ENGINE = "src-tauri/crates/engine/src"
 # `runner::acts`, `steps/mod.rs` is `steps`, and `crate` is lib.rs. Test code does not count.
 LAYERS = """
 crate
-time transition properties redact mutant
+time transition properties redact mutant shell
 ports fold
 ports::aws ports::git ports::github ports::host spool journal rollout log_follow
 parts
-profile::raw
+profile::value
+profile::source profile::raw
+profile::check profile::confirm
 profile
-profile::check
-profile::confirm
+step::context
 step
+step::draft
 elsewhere environment deploy_check
+steps::run_facts steps::git_objects steps::refusals
 steps::watch steps::publish steps::job
-steps::database steps::back_up::file
-steps::back_up
-steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::run_migration
+steps::migration::command steps::backup::file
+steps::migration::database
+steps::backup
+steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::await_deploy_phase steps::check_site
 steps::await_rollout
 steps

@@ -11,6 +11,7 @@ Import = namedtuple("Import", "module target path line")
 PATH = re.compile(r"(?<![\w:])(?:crate|super|self)(?:::\w+)+")
 USE = re.compile(r"^[ \t]*(pub(?:\([^)]*\))?[ \t]+)?use\s+([^;]+);", re.MULTILINE)
 TEST_MODULE = re.compile(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*(?=\{)")
+VISIBILITY = re.compile(r"pub\(in [^)]*\)")
 CHILD = re.compile(r"^[ \t]*(?:pub(?:\([^)]*\))?[ \t]+)?mod\s+(\w+)\s*;", re.MULTILINE)
 
 
@@ -79,6 +80,7 @@ def resolve(segments, module, children):
 
 def paths(code, children):
     """Each path that the code uses, with its offset. What is only exported again is not used."""
+    code = VISIBILITY.sub(lambda match: " " * len(match.group()), code)
     rest = list(code)
     for match in USE.finditer(code):
         for at in range(match.start(), match.end()):

@@ -126,6 +126,7 @@ class Layers(unittest.TestCase):
     def test_comments_strings_tests_and_other_crates_use_nothing(self):
         text = '// crate::high::A\nlet a = "crate::high::A";\nuse other_crate::high;\nuse std::x;\n'
         self.assertEqual(self.uses(low=text), [])
+        self.assertEqual(self.uses(low="pub(in crate::high) fn a() {}\n"), [])
         self.assertEqual(self.uses(low="#[cfg(test)]\nmod tests {\n    use crate::high::A;\n}\n"), [])
         self.assertEqual(self.uses(low="#[cfg(test)]\nmod tests { use super::*; }\nuse crate::high;\n"), ["low.rs:3"])
 

@@ -21,7 +21,7 @@ pub(crate) mod start_deploy;
 pub(crate) mod start_prepare;
 pub(crate) mod start_step;
 #[cfg(test)]
-pub(crate) mod testing;
+pub(crate) mod test_support;
 
 use greenlight_types::{CheckAnswer, DeployRequest, Failure, RunEvent, RunResult, StepId, TakeOver};
 

@@ -23,6 +23,7 @@ pub mod redact;
 pub mod release;
 pub mod rollout;
 mod runner;
+pub mod shell;
 pub mod spool;
 pub mod step;
 pub mod steps;

@@ -57,7 +57,7 @@ mod tests {
     use greenlight_types::StepState;
 
     use super::*;
-    use crate::act::testing::{checked, checking, deploying, draft, ended, prepared, set};
+    use crate::act::test_support::{checked, checking, deploying, draft, ended, prepared, set};
 
     #[test]
     fn a_run_reaches_the_next_state_when_its_steps_are_done() {

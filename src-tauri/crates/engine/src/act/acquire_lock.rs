@@ -60,7 +60,7 @@ mod tests {
     use greenlight_types::ErrorCode;
 
     use super::*;
-    use crate::act::testing::{Desk, code, deploying, draft, ended, prepared};
+    use crate::act::test_support::{Desk, code, deploying, draft, ended, prepared};
 
     fn taking() -> Taking {
         let staging = deploying().staging.expect("a staging machine");

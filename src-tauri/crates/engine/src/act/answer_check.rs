@@ -27,7 +27,7 @@ pub(crate) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::testing::{Desk, checking, code, deploying};
+    use crate::act::test_support::{Desk, checking, code, deploying};
 
     #[test]
     fn a_check_that_passed_needs_no_note() {

@@ -26,7 +26,7 @@ pub(crate) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::testing::{Desk, code, deploying, plan, with_question};
+    use crate::act::test_support::{Desk, code, deploying, plan, with_question};
 
     const STEP: StepId = StepId::DispatchBuild;
 

@@ -40,7 +40,7 @@ mod tests {
     use greenlight_types::{Fact, StepState};
 
     use super::*;
-    use crate::act::testing::{Desk, deploying, ended, set};
+    use crate::act::test_support::{Desk, deploying, ended, set};
 
     const STEP: StepId = StepId::DispatchBuild;
 

@@ -19,7 +19,7 @@ pub(crate) fn decide(now: &Situation<'_>, person: &str) -> Result<Decision, Fail
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::testing::{Desk, code, deploying};
+    use crate::act::test_support::{Desk, code, deploying};
 
     #[test]
     fn records_the_person_who_was_responsible_before() {

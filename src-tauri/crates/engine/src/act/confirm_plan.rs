@@ -17,7 +17,7 @@ mod tests {
     use greenlight_types::ErrorCode;
 
     use super::*;
-    use crate::act::testing::{Desk, code, deploying, plan, with_open_precondition, with_question};
+    use crate::act::test_support::{Desk, code, deploying, plan, with_open_precondition, with_question};
 
     const STEP: StepId = StepId::RunMigration;
 

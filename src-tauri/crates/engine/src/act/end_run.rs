@@ -38,7 +38,7 @@ mod tests {
     use greenlight_types::{CheckAnswer, RunView, StepState};
 
     use super::*;
-    use crate::act::testing::{Desk, checked, checking, code, deploying, draft, ended, prepared, set};
+    use crate::act::test_support::{Desk, checked, checking, code, deploying, draft, ended, prepared, set};
 
     const RESULTS: [RunResult; 5] = [
         RunResult::Released,

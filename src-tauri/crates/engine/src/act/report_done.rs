@@ -76,7 +76,7 @@ mod tests {
     use greenlight_types::StepState;
 
     use super::*;
-    use crate::act::testing::{Desk, code, deploying, prepared, set};
+    use crate::act::test_support::{Desk, code, deploying, prepared, set};
 
     fn done() -> Option<Observation> {
         Some(Observation::Done { evidence: vec!["seen".into()], facts: Vec::new() })

@@ -53,7 +53,7 @@ mod tests {
     use greenlight_types::{ErrorCode, How, StepState, Timestamp};
 
     use super::*;
-    use crate::act::testing::{Desk, code, deploying, prepared, set};
+    use crate::act::test_support::{Desk, code, deploying, prepared, set};
 
     const STEP: StepId = StepId::RunMigration;
 

@@ -81,7 +81,7 @@ mod tests {
     use greenlight_types::{RunView, StepState};
 
     use super::*;
-    use crate::act::testing::{Desk, code, deploying, set};
+    use crate::act::test_support::{Desk, code, deploying, set};
 
     /// The last attempt of a step is in doubt.
     fn doubted(step: StepId) -> RunView {

@@ -103,7 +103,7 @@ fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::testing::{Desk, code, deploying, prepared};
+    use crate::act::test_support::{Desk, code, deploying, prepared};
 
     fn request() -> DeployRequest {
         DeployRequest {

@@ -23,7 +23,7 @@ pub(crate) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::testing::{Desk, code, draft, prepared};
+    use crate::act::test_support::{Desk, code, draft, prepared};
 
     #[test]
     fn starts_a_draft_with_a_time_in_whole_seconds() {

@@ -101,7 +101,7 @@ mod tests {
     use greenlight_types::{How, Timestamp};
 
     use super::*;
-    use crate::act::testing::{
+    use crate::act::test_support::{
         Desk, code, deploying, plan, prepared, set, with_open_precondition, with_question, without_facts,
     };
 

@@ -1,147 +1,15 @@
-//! What a profile must be beyond its shape, and on which line it is not. Decides nothing about a run.
+//! Rules for the values of a profile that its TOML shape does not express.
 
 use greenlight_types::{
     AwsProfile, BackupProfile, EndpointProfile, GitProfile, GithubProfile, HostProfile, MigrationProfile, Product,
     Profile, SiteProfile,
 };
 use regex::Regex;
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
+
+use super::{
+    source::{ProfileError, Source},
+    value::{is_version_pattern, version_parts},
 };
-
-use super::ProfileError;
-
-/// The text of a profile with the place of each key.
-pub(super) struct Source<'a> {
-    file: &'a str,
-    text: &'a str,
-    table: Spanned<DeTable<'a>>,
-}
-
-impl<'a> Source<'a> {
-    pub(super) fn read(file: &'a str, text: &'a str) -> Result<Self, ProfileError> {
-        let table = DeTable::parse(text).map_err(|error| refuse(file, text, &error))?;
-        Ok(Self { file, text, table })
-    }
-
-    pub(super) fn refuse(&self, error: &toml::de::Error) -> ProfileError {
-        refuse(self.file, self.text, error)
-    }
-
-    /// Line of a dotted key, or of the nearest table that is there.
-    fn line(&self, key: &str) -> usize {
-        let mut table = self.table.get_ref();
-        let mut offset = 0;
-        for part in key.split('.') {
-            let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else { break };
-            offset = name.span().start;
-            let DeValue::Table(inner) = value.get_ref() else { break };
-            table = inner;
-        }
-        line_at(self.text, offset)
-    }
-
-    fn need(&self, is_right: bool, key: &str, problem: impl Into<String>, expected: &str) -> Result<(), ProfileError> {
-        if is_right {
-            return Ok(());
-        }
-        Err(ProfileError {
-            file: self.file.to_owned(),
-            line: self.line(key),
-            problem: problem.into(),
-            expected: expected.to_owned(),
-        })
-    }
-
-    fn not_empty(&self, key: &str, value: &str) -> Result<(), ProfileError> {
-        self.need(
-            !value.trim().is_empty() && !value.chars().any(char::is_control),
-            key,
-            format!("{key} is empty or holds a line break"),
-            "a text on one line",
-        )
-    }
-
-    fn word(&self, key: &str, value: &str) -> Result<(), ProfileError> {
-        let is_word = !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic() && !"\"'`$\\;&|<>".contains(c));
-        self.need(is_word, key, format!("{key} is \u{201c}{value}\u{201d}"), "a name without spaces or quotes")
-    }
-
-    fn template(&self, key: &str, value: &str) -> Result<(), ProfileError> {
-        self.need(
-            version_parts(value) == Some(1),
-            key,
-            format!("{key} is \u{201c}{value}\u{201d}"),
-            "exactly one of {version}, {version4} and {version4_}, and no other braces",
-        )
-    }
-
-    fn absolute(&self, key: &str, value: &str) -> Result<(), ProfileError> {
-        let is_right = value.starts_with('/') && !value.contains("/../") && !value.chars().any(char::is_control);
-        self.need(
-            is_right,
-            key,
-            format!("{key} is \u{201c}{value}\u{201d}"),
-            "an absolute path such as /opt/backup/bin",
-        )
-    }
-
-    fn address(&self, key: &str, value: &str) -> Result<(), ProfileError> {
-        self.need(
-            is_address(value),
-            key,
-            format!("{key} is \u{201c}{value}\u{201d}"),
-            "an https address without user name (plain http only to this computer, 127.0.0.1)",
-        )
-    }
-}
-
-fn refuse(file: &str, text: &str, error: &toml::de::Error) -> ProfileError {
-    let message = error.message().trim().replace('\n', " ");
-    let (problem, expected) = match message.split_once(", expected ") {
-        Some((problem, expected)) => (problem.to_owned(), expected.to_owned()),
-        None => (message, "the keys and values of profile schema 1".to_owned()),
-    };
-    let line = line_at(text, error.span().map_or(0, |span| span.start));
-    ProfileError { file: file.to_owned(), line, problem, expected }
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// How many version parts a template has; `None` when other braces stand in it.
-fn version_parts(template: &str) -> Option<usize> {
-    let count = ["{version}", "{version4}", "{version4_}"].iter().map(|part| template.matches(part).count()).sum();
-    let rest = template.replace("{version4_}", "").replace("{version4}", "").replace("{version}", "");
-    (!rest.contains(['{', '}'])).then_some(count)
-}
-
-/// https anywhere, plain http only to loopback; never with a user name or password in it.
-pub(super) fn is_address(text: &str) -> bool {
-    let (is_tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(rest), _) => (true, rest),
-        (None, Some(rest)) => (false, rest),
-        (None, None) => return false,
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    let is_plain = !text.contains(char::is_whitespace) && !authority.contains('@') && !host.is_empty();
-    is_plain && (is_tls || matches!(host, "localhost" | "::1") || is_loopback_v4(host))
-}
-
-fn is_loopback_v4(host: &str) -> bool {
-    host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// A pattern whose first group is the version.
-pub(super) fn is_version_pattern(pattern: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|regex| regex.captures_len() >= 2)
-}
 
 pub(super) fn check(source: &Source<'_>, profile: &Profile) -> Result<(), ProfileError> {
     source.need(profile.schema == 1, "schema", format!("the schema number is {}", profile.schema), "1")?;

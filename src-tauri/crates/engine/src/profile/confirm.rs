@@ -2,7 +2,7 @@
 
 use greenlight_types::{ErrorCode, Failure, Profile, SiteCheck, Unconfirmed};
 
-use super::check::{is_address, is_version_pattern};
+use super::value::{is_address, is_version_pattern};
 
 /// How one such value is told to a person, read and written.
 struct Open {

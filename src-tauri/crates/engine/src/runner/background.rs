@@ -101,7 +101,7 @@ async fn read_pages(
 /// Tasks by version; empty while AWS cannot be asked.
 async fn ask_labels(cx: &StepContext) -> Labels {
     let run = cx.run();
-    let ours = steps::saved_revision(&run);
+    let ours = steps::run_facts::saved_revision(&run).ok();
     let mut labels = Labels::default();
     for task in cx.ports.services.tasks().await.unwrap_or_default() {
         let side =

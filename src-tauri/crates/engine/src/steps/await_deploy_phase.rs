@@ -10,7 +10,8 @@ use greenlight_types::{
 use regex::Regex;
 
 use super::{
-    run_migration::{last, saved_arn},
+    refusals::{missing_on_aws, rollout_failed},
+    run_facts::{expected_failures, revision_name, saved_revision, serving_before},
     watch,
 };
 use crate::{
@@ -58,7 +59,7 @@ impl Step for AwaitDeployPhase {
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
         let late = Failure::new(ErrorCode::TimedOut, "see AWS start the new version within six hours");
-        let expected = expected(&cx.run());
+        let expected = expected_failures(&cx.run());
         watch::watch(cx, self.id(), POLL, late, || look_while_it_builds(cx, &expected)).await
     }
 
@@ -69,17 +70,6 @@ impl Step for AwaitDeployPhase {
     fn roll_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
-}
-
-/// Patterns of failures that are expected before the migration. The profile was checked when it was read.
-pub(super) fn expected(run: &RunView) -> Vec<Regex> {
-    run.profile.logs.expected_failures.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
-}
-
-/// ARN of what served when the build was started.
-pub(super) fn serving_before(run: &RunView) -> String {
-    let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
-    plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
 }
 
 /// As [`look`]; a build that failed ends the wait, whatever AWS answers.
@@ -100,10 +90,10 @@ async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Op
 
 async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
-    let ours = saved_arn(&run)?;
+    let ours = saved_revision(&run)?;
     let previous = serving_before(&run);
     let Some(service) = cx.ports.services.describe().await? else {
-        return Err(super::register_task_definition::missing(&run.profile.aws.service));
+        return Err(missing_on_aws(&run.profile.aws.service));
     };
     let tasks = cx.ports.services.tasks().await?;
     let wanted = Wanted { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected };
@@ -112,7 +102,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let began = |deployment: String| {
         let at = service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {
-            evidence: vec![format!("AWS started deployment {deployment} with {}.", last(&ours))],
+            evidence: vec![format!("AWS started deployment {deployment} with {}.", revision_name(&ours))],
             facts: vec![Fact::DeployPhaseBegan {
                 deployment,
                 previous_arn: previous.clone(),
@@ -125,13 +115,11 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
         Verdict::Began { deployment } | Verdict::Done { deployment, .. } => Some(began(deployment)),
         Verdict::WrongRevision { arn } => Some(Outcome::Failed(
             Failure::new(ErrorCode::WrongRevision, "go on: AWS is putting other start-up settings in place than ours")
-                .with("seen", last(&arn))
-                .with("expected", last(&ours))
+                .with("seen", revision_name(&arn))
+                .with("expected", revision_name(&ours))
                 .hint("Do not migrate. Ask a developer which settings the build uses.")
                 .retry(Retry::No),
         )),
-        Verdict::RolledBack { reason } | Verdict::Failed { reason } => {
-            Some(Outcome::Failed(super::await_rollout::rollout_failed(&reason)))
-        }
+        Verdict::RolledBack { reason } | Verdict::Failed { reason } => Some(Outcome::Failed(rollout_failed(&reason))),
     })
 }

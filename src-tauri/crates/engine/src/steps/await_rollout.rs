@@ -6,14 +6,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen, StepId, StepPlan,
-    WayBack,
+    Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, Seen, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
 
 use super::{
-    await_deploy_phase::{expected, serving_before},
-    run_migration::saved_arn,
+    refusals::{missing_on_aws, rollout_failed},
+    run_facts::{expected_failures, saved_revision, serving_before},
     watch,
 };
 use crate::{
@@ -56,7 +55,7 @@ impl Step for AwaitRollout {
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
         let late = rollout_failed("the servers were not ready within six hours");
-        let expected = expected(&cx.run());
+        let expected = expected_failures(&cx.run());
         watch::watch(cx, self.id(), POLL, late, || look(cx, &expected)).await
     }
 
@@ -71,9 +70,9 @@ impl Step for AwaitRollout {
 
 async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
-    let (ours, previous) = (saved_arn(&run)?, serving_before(&run));
+    let (ours, previous) = (saved_revision(&run)?, serving_before(&run));
     let Some(service) = cx.ports.services.describe().await? else {
-        return Err(super::register_task_definition::missing(&run.profile.aws.service));
+        return Err(missing_on_aws(&run.profile.aws.service));
     };
     let tasks = cx.ports.services.tasks().await?;
     let is_migrated = fold::newest(&run, FactKind::MigrationFinished).is_some();
@@ -109,13 +108,4 @@ async fn learn_new_servers(cx: &StepContext, run: &RunView, healthy: &[String], 
         }
     }
     Ok(())
-}
-
-/// The rollout did not end as ours. Watching changes nothing, so it may go on once somebody put the version in place.
-pub(super) fn rollout_failed(reason: &str) -> Failure {
-    Failure::new(ErrorCode::RolloutFailed, "see every server on the new version")
-        .because(reason)
-        .hint("Look at production: the old version may serve on a migrated database. Call the people named for this step.")
-        .hint("Once they have put the new version in place, watch again: looking changes nothing.")
-        .retry(Retry::Safe)
 }

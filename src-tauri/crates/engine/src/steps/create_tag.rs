@@ -6,7 +6,11 @@ use greenlight_types::{
     TagAction, TagInputs, WayBack,
 };
 
-use super::{commit_inputs, find, foreign_plan, short, signature_of, tag_ref, version_commit};
+use super::{
+    git_objects::{commit_inputs, find_ref, short_id, signature_of},
+    refusals::foreign_plan,
+    run_facts::{tag_ref, version_commit},
+};
 use crate::{
     elsewhere, mutant,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
@@ -35,7 +39,7 @@ impl Step for CreateTag {
         let commit = version_commit(&run)?;
         let tag = &run.names.tag;
         let refs = cx.ports.git.remote_refs().await?;
-        let there = find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit));
+        let there = find_ref(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit));
         let action = match there {
             None => TagAction::Create(commit_inputs(cx, message(&run, &cx.by.person))?),
             Some(there) if there.commit() == commit => TagAction::Exists { object: there.id.clone() },
@@ -58,14 +62,14 @@ impl Step for CreateTag {
         Ok(match there {
             None => draft.gate("tagFree", true, format!("The label {tag} is free"), "asked GitHub just now").finish(),
             Some(there) if there.commit() == commit => {
-                draft.already(format!("GitHub has {tag} at {} already.", short(&commit))).finish()
+                draft.already(format!("GitHub has {tag} at {} already.", short_id(&commit))).finish()
             }
             Some(there) => draft
                 .gate(
                     "tagFree",
                     false,
                     format!("The label {tag} exists at another commit and is never moved"),
-                    format!("it stands at {}, not at {}", short(there.commit()), short(&commit)),
+                    format!("it stands at {}, not at {}", short_id(there.commit()), short_id(&commit)),
                 )
                 .finish(),
         })
@@ -89,7 +93,7 @@ impl Step for CreateTag {
             Ok(object) => Outcome::Succeeded {
                 evidence: vec![format!(
                     "Labelled {} as {}. Ready on this computer, nothing published.",
-                    short(&commit),
+                    short_id(&commit),
                     run.names.tag
                 )],
                 facts: vec![Fact::TagMade { object, commit, already: false }],
@@ -105,13 +109,13 @@ impl Step for CreateTag {
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
         match cx.ports.git.remote_refs().await {
-            Ok(refs) => match find(&refs, &tag_ref(&run)) {
+            Ok(refs) => match find_ref(&refs, &tag_ref(&run)) {
                 Some(there) if there.commit() == commit => Observation::Done {
-                    evidence: vec![format!("GitHub has {} at {}.", run.names.tag, short(&commit))],
+                    evidence: vec![format!("GitHub has {} at {}.", run.names.tag, short_id(&commit))],
                     facts: vec![Fact::TagMade { object: there.id.clone(), commit, already: true }],
                 },
                 Some(there) => Observation::Conflict {
-                    what: format!("{} stands at {} on GitHub", run.names.tag, short(there.commit())),
+                    what: format!("{} stands at {} on GitHub", run.names.tag, short_id(there.commit())),
                 },
                 None => Observation::NotDone {
                     evidence: "GitHub has no such label. On this computer it can be made again and gives the same one."

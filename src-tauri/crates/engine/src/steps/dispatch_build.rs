@@ -9,7 +9,14 @@ use greenlight_types::{
     PlanInputs, Question, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
 };
 
-use super::{back_up, database, find, foreign_plan, job, main_ref, short, tag_ref, version_commit};
+use super::{
+    backup,
+    git_objects::{find_ref, short_id},
+    job,
+    migration::database,
+    refusals::{foreign_plan, plan_closed, production_changed},
+    run_facts::{main_ref, saved_revision, tag_ref, version_commit, who_to_call},
+};
 use crate::{
     environment,
     mutant::{self, Mutant},
@@ -124,14 +131,14 @@ impl Step for DispatchBuild {
         }
         match asked_again(cx, &run, &inputs.commit).await {
             Ok(gates) if gates.iter().all(|gate| gate.passed) => {}
-            Ok(gates) => return Outcome::Failed(super::run_migration::closed(&StepPlan { gates, ..plan.clone() })),
+            Ok(gates) => return Outcome::Failed(plan_closed(&StepPlan { gates, ..plan.clone() })),
             Err(failure) => return Outcome::Failed(failure),
         }
         match cx.ports.services.describe().await {
             Ok(service) => {
                 let now = service.as_ref().map(|one| serving(&run, one)).unwrap_or_default();
                 if now != inputs.serving_before {
-                    return Outcome::Failed(super::moved_on("start the build that was shown"));
+                    return Outcome::Failed(production_changed("start the build that was shown"));
                 }
             }
             Err(failure) => return Outcome::Failed(failure),
@@ -208,7 +215,7 @@ impl Step for DispatchBuild {
         WayBack::Irreversible {
             way_back: "A build can be cancelled on GitHub until AWS starts putting the new version in place.".into(),
             minutes: None,
-            who: super::who_to_call(run, StepId::DispatchBuild),
+            who: who_to_call(run, StepId::DispatchBuild),
         }
     }
 }
@@ -221,13 +228,13 @@ fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> 
 /// (TRAP-G4), so nobody may say that ours never started.
 fn of_another_commit(runs: &[BuildRun]) -> String {
     let list: Vec<String> =
-        runs.iter().map(|one| format!("run {} of {} by {}", one.number, short(&one.head_sha), one.actor)).collect();
+        runs.iter().map(|one| format!("run {} of {} by {}", one.number, short_id(&one.head_sha), one.actor)).collect();
     format!("GitHub shows a build of another commit: {}", list.join(", "))
 }
 
 /// What served before ours: what the service is set to, or what a deployment of ours is replacing.
 fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
-    let ours = super::saved_revision(run);
+    let ours = saved_revision(run).ok();
     let deployed = service.deployments.iter().map(|one| &one.task_definition);
     let mut all = std::iter::once(&service.task_definition).chain(deployed);
     all.find(|arn| Some(*arn) != ours.as_ref()).cloned().unwrap_or_default()
@@ -353,16 +360,16 @@ async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
     let database = database::answers(cx).await?;
     let gate = |id: &str, passed, text: String, detail: String| Gate { id: id.into(), passed, text, detail };
     let refs = cx.ports.git.remote_refs().await?;
-    let main = find(&refs, &main_ref(run)).map(|one| one.id.clone()).unwrap_or_default();
-    let tag = find(&refs, &tag_ref(run)).map(|one| one.commit().to_owned()).unwrap_or_default();
+    let main = find_ref(&refs, &main_ref(run)).map(|one| one.id.clone()).unwrap_or_default();
+    let tag = find_ref(&refs, &tag_ref(run)).map(|one| one.commit().to_owned()).unwrap_or_default();
     let workflow = cx.ports.builds.workflow(&run.profile.github.workflow).await?;
     Ok(vec![
-        back_up::gate(cx, run, &cx.host()?).await?,
+        backup::gate(cx, run, &cx.host()?).await?,
         gate(
             "mainIsTagged",
             (main == commit || mutant::is(Mutant::DispatchMovedMain)) && tag == commit,
             format!("{} is still the commit labelled {}", run.profile.git.main, run.names.tag),
-            format!("{} and {}", short(&main), short(&tag)),
+            format!("{} and {}", short_id(&main), short_id(&tag)),
         ),
         gate(
             "mayStartBuild",

@@ -9,7 +9,10 @@ use greenlight_types::{
     Seen, Status, StepId, StepPlan, Timestamp, WayBack,
 };
 
-use super::{need, watch};
+use super::{
+    run_facts::{required_fact, saved_revision},
+    watch,
+};
 use crate::{
     fold, mutant,
     ports::{BuildJob, BuildRun},
@@ -79,7 +82,7 @@ struct Build {
 }
 
 fn build(run: &RunView) -> Result<Build, Failure> {
-    need(run, FactKind::BuildStarted, |fact| {
+    required_fact(run, FactKind::BuildStarted, |fact| {
         if let Fact::BuildStarted { build, url, sent_at, commit } = fact {
             Some(Build { id: build.clone(), url: url.clone(), sent_at: *sent_at, commit: commit.clone() })
         } else {
@@ -173,7 +176,7 @@ async fn judged_by_aws(
 
 /// Whether a deployment with our start-up settings is there.
 async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
-    let (ours, service) = (super::saved_revision(run), cx.ports.services.describe().await?);
+    let (ours, service) = (saved_revision(run).ok(), cx.ports.services.describe().await?);
     let deployments = service.map(|one| one.deployments).unwrap_or_default();
     Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
 }

@@ -7,12 +7,12 @@ use greenlight_types::{
     StepPlan, Timestamp,
 };
 
-use super::shell_quote;
 use crate::{
     environment,
     mutant::{self, Mutant},
     ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
+    shell,
     spool::Reached,
     step::{Entry, StepContext, TAIL},
     time,
@@ -101,7 +101,7 @@ pub(crate) fn number(id: &str, prefix: &str) -> u32 {
 /// that goes on with this release puts the same job there, and finds it there.
 pub(crate) fn script(run: &RunView, inner: &str) -> String {
     let login = run.profile.host.login_shell.trim();
-    let command = if login.is_empty() { inner.to_owned() } else { format!("exec {login} {}", shell_quote(inner)) };
+    let command = if login.is_empty() { inner.to_owned() } else { format!("exec {login} {}", shell::quote(inner)) };
     format!("{command}\n")
 }
 

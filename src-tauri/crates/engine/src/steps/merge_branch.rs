@@ -2,14 +2,18 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BegunElsewhere, Change, CommitLine, Effect, ErrorCode, Fact, FactKind, Failure, MergeInputs, Observation,
-    PlanInputs, Retry, Role, RunView, StepId, StepPlan, WayBack,
+    BegunElsewhere, Change, Effect, ErrorCode, Fact, FactKind, Failure, MergeInputs, Observation, PlanInputs, Retry,
+    Role, RunView, StepId, StepPlan, WayBack,
 };
 
-use super::{commit_inputs, find, foreign_plan, main_ref, short, signature_of};
+use super::{
+    git_objects::{commit_inputs, commit_line, find_ref, short_id, signature_of},
+    refusals::foreign_plan,
+    run_facts::main_ref,
+};
 use crate::{
     mutant::{self, Mutant},
-    ports::{CommitInfo, MergeResult, RemoteRef},
+    ports::{MergeResult, RemoteRef},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -59,7 +63,9 @@ impl Step for MergeBranch {
         )
         .by_hand(vec![format!("git checkout {main}"), format!("git merge refs/heads/{branch}")], None);
         if is_merged {
-            return Ok(draft.already(format!("Branch {branch} ({}) is part of {main} already.", short(head))).finish());
+            return Ok(draft
+                .already(format!("Branch {branch} ({}) is part of {main} already.", short_id(head)))
+                .finish());
         }
         let (commits, total) = cx.ports.git.commits_between(base, head, SHOWN_COMMITS).await?;
         let changed = cx.ports.git.changed_paths(base, head).await?;
@@ -108,7 +114,7 @@ impl Step for MergeBranch {
                     "Merged {} into {} as {}. Ready on this computer, nothing published.",
                     run.names.branch,
                     run.profile.git.main,
-                    short(&commit)
+                    short_id(&commit)
                 )],
                 facts: vec![Fact::Merged { base, head, commit, already: false }],
             },
@@ -128,7 +134,7 @@ impl Step for MergeBranch {
         };
         match asked.await {
             Ok((base, head, true)) => Observation::Done {
-                evidence: vec![format!("GitHub's {} contains {}.", run.profile.git.main, short(&head))],
+                evidence: vec![format!("GitHub's {} contains {}.", run.profile.git.main, short_id(&head))],
                 facts: vec![Fact::Merged { commit: base.clone(), base, head, already: true }],
             },
             Ok((_, _, false)) => Observation::NotDone {
@@ -150,7 +156,7 @@ fn of_label(step: &MergeBranch, run: &RunView, begun: &BegunElsewhere) -> StepPl
     let lede = format!("Takes what {begun_by} labelled as {tag} for the merge of {branch}.", begun_by = begun.person);
     let inputs = MergeInputs { base: begun.commit.clone(), head: begun.commit.clone(), commit: None };
     PlanDraft::new(step, run, PlanInputs::MergeBranch(inputs), "", lede)
-        .already(format!("The label {tag} on GitHub stands at {}: it was merged before that.", short(&begun.commit)))
+        .already(format!("The label {tag} on GitHub stands at {}: it was merged before that.", short_id(&begun.commit)))
         .finish()
 }
 
@@ -162,8 +168,8 @@ fn ends<'a>(run: &RunView, refs: &'a [RemoteRef]) -> Result<(&'a str, &'a str), 
             .hint(format!("Ask a developer whether {name} was pushed."))
             .retry(Retry::Safe)
     };
-    let main = find(refs, &main_ref(run)).ok_or_else(|| missing("the branch", &run.profile.git.main))?;
-    let branch = find(refs, &format!("refs/heads/{}", run.names.branch))
+    let main = find_ref(refs, &main_ref(run)).ok_or_else(|| missing("the branch", &run.profile.git.main))?;
+    let branch = find_ref(refs, &format!("refs/heads/{}", run.names.branch))
         .ok_or_else(|| missing("the release branch", &run.names.branch))?;
     Ok((&main.id, &branch.id))
 }
@@ -179,9 +185,4 @@ fn conflict(run: &RunView, files: &[String]) -> Failure {
     .with("main", run.profile.git.main.clone())
     .hint(format!("Ask a developer to merge {} into {} first.", run.profile.git.main, run.names.branch))
     .retry(Retry::Safe)
-}
-
-/// A commit as a plan shows it.
-pub(super) fn commit_line(commit: CommitInfo) -> CommitLine {
-    CommitLine { id: commit.id, summary: commit.summary, author: commit.author, at: commit.at }
 }

@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, Fact, Failure, Observation, Retry};
 
-use super::{find, short};
+use super::git_objects::{find_ref, short_id};
 use crate::{
     mutant,
     ports::{PushRef, PushResult},
@@ -55,11 +55,11 @@ pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observa
         Err(failure) => return Observation::Unknown { why: failure.to_string() },
     };
     let done = |evidence: String| Observation::Done { evidence: vec![evidence], facts: vec![publication.fact.clone()] };
-    let there = find(&refs, &publication.push.name);
+    let there = find_ref(&refs, &publication.push.name);
     match there {
         there if mutant::believes_ref(&publication.push, there) => done(format!("Pushed {}.", publication.shown)),
         Some(there) if there.commit() == publication.commit => {
-            done(format!("GitHub's {} is {}.", publication.shown, short(&publication.commit)))
+            done(format!("GitHub's {} is {}.", publication.shown, short_id(&publication.commit)))
         }
         there if there.map(|one| one.id.as_str()) == publication.push.expect.as_deref() => {
             Observation::NotDone { evidence: format!("GitHub's {} is as it was before.", publication.shown) }
@@ -73,18 +73,18 @@ pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observa
                 Ok(true) => done(format!(
                     "GitHub's {} contains {}; somebody has pushed {} on top of it.",
                     publication.shown,
-                    short(&publication.commit),
-                    short(there.commit())
+                    short_id(&publication.commit),
+                    short_id(there.commit())
                 )),
                 Ok(false) => Observation::Conflict {
-                    what: format!("GitHub's {} is {} now", publication.shown, short(there.commit())),
+                    what: format!("GitHub's {} is {} now", publication.shown, short_id(there.commit())),
                 },
                 Err(failure) => Observation::Unknown { why: failure.to_string() },
             }
         }
-        Some(there) => {
-            Observation::Conflict { what: format!("GitHub's {} is {} now", publication.shown, short(there.commit())) }
-        }
+        Some(there) => Observation::Conflict {
+            what: format!("GitHub's {} is {} now", publication.shown, short_id(there.commit())),
+        },
         None => Observation::Conflict { what: format!("GitHub has no {} any more", publication.shown) },
     }
 }
@@ -123,7 +123,7 @@ fn moved(publication: &Publication, now: Option<&str>) -> Failure {
     )
     .with("name", publication.shown.clone())
     .with("now", now.unwrap_or("absent"))
-    .because(format!("it is {} now", now.map_or("absent", short)))
+    .because(format!("it is {} now", now.map_or("absent", short_id)))
     .hint("Nothing was published. Stop this release and start it again, so that the new commits take part.")
     .retry(Retry::No)
 }

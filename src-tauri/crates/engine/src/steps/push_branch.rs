@@ -5,7 +5,12 @@ use greenlight_types::{
     Change, Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 
-use super::{find, foreign_plan, main_ref, merge_branch::commit_line, need, publish, short, version_commit};
+use super::{
+    git_objects::{commit_line, find_ref, short_id},
+    publish,
+    refusals::foreign_plan,
+    run_facts::{main_ref, required_fact, version_commit, who_to_call},
+};
 use crate::{
     mutant::{self, Mutant},
     ports::PushRef,
@@ -48,13 +53,13 @@ impl Step for PushBranch {
         .by_hand(vec![format!("git push origin refs/heads/{main}")], None)
         .irreversible();
         let refs = cx.ports.git.remote_refs().await?;
-        let now = find(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
+        let now = find_ref(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
         if now == commit {
-            return Ok(draft.already(format!("GitHub's {main} is {} already.", short(&commit))).finish());
+            return Ok(draft.already(format!("GitHub's {main} is {} already.", short_id(&commit))).finish());
         }
         // Of a release that is continued here, main may have moved on since; the build asks for that.
         if run.begun.is_some() && cx.ports.git.is_ancestor(&commit, &now).await? {
-            return Ok(draft.already(format!("GitHub's {main} contains {} already.", short(&commit))).finish());
+            return Ok(draft.already(format!("GitHub's {main} contains {} already.", short_id(&commit))).finish());
         }
         let (commits, total) = cx.ports.git.commits_between(&base, &commit, 50).await?;
         Ok(draft
@@ -69,7 +74,7 @@ impl Step for PushBranch {
                 "mainUnmoved",
                 now == base || mutant::is(Mutant::PushOverMovedMain) || mutant::is(Mutant::MovedMainIsOurs),
                 format!("Nobody has pushed to {main} since the merge"),
-                if now == base { "asked GitHub just now".into() } else { format!("it is {} now", short(&now)) },
+                if now == base { "asked GitHub just now".into() } else { format!("it is {} now", short_id(&now)) },
             )
             .finish())
     }
@@ -104,13 +109,17 @@ impl Step for PushBranch {
         WayBack::Irreversible {
             way_back: format!("A developer can revert the merge on {} with a new commit.", run.profile.git.main),
             minutes: None,
-            who: super::who_to_call(run, StepId::PushBranch),
+            who: who_to_call(run, StepId::PushBranch),
         }
     }
 }
 
 fn base(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::Merged, |fact| if let Fact::Merged { base, .. } = fact { Some(base.clone()) } else { None })
+    required_fact(
+        run,
+        FactKind::Merged,
+        |fact| if let Fact::Merged { base, .. } = fact { Some(base.clone()) } else { None },
+    )
 }
 
 fn publication(run: &RunView, commit: String, base: String) -> publish::Publication {

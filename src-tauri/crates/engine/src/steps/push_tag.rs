@@ -5,7 +5,12 @@ use greenlight_types::{
     Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 
-use super::{find, foreign_plan, main_ref, need, publish, short, tag_ref};
+use super::{
+    git_objects::{find_ref, short_id},
+    publish,
+    refusals::foreign_plan,
+    run_facts::{main_ref, required_fact, tag_ref, who_to_call},
+};
 use crate::{
     mutant::{self, Mutant},
     ports::PushRef,
@@ -50,24 +55,24 @@ impl Step for PushTag {
         .line("Label", name.clone())
         .line("On commit", commit.clone());
         let refs = cx.ports.git.remote_refs().await?;
-        let main = find(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
+        let main = find_ref(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
         let draft = draft.gate(
             "mainPublished",
             main == commit || mutant::is(Mutant::TagBeforeBranch),
             format!("GitHub's {} is the commit with this label", run.profile.git.main),
-            short(&main),
+            short_id(&main),
         );
-        Ok(match find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit)) {
+        Ok(match find_ref(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit)) {
             None => draft.gate("tagFree", true, format!("The label {name} is free"), "asked GitHub just now").finish(),
             Some(there) if there.commit() == commit => {
-                draft.already(format!("GitHub has {name} at {} already.", short(&commit))).finish()
+                draft.already(format!("GitHub has {name} at {} already.", short_id(&commit))).finish()
             }
             Some(there) => draft
                 .gate(
                     "tagFree",
                     false,
                     format!("The label {name} exists at another commit and is never moved"),
-                    format!("it stands at {}", short(there.commit())),
+                    format!("it stands at {}", short_id(there.commit())),
                 )
                 .finish(),
         })
@@ -98,13 +103,13 @@ impl Step for PushTag {
         WayBack::Irreversible {
             way_back: "A published label stays. The way on is a new version number.".into(),
             minutes: None,
-            who: super::who_to_call(run, StepId::PushTag),
+            who: who_to_call(run, StepId::PushTag),
         }
     }
 }
 
 fn tag(run: &RunView) -> Result<(String, String), Failure> {
-    need(run, FactKind::TagMade, |fact| {
+    required_fact(run, FactKind::TagMade, |fact| {
         if let Fact::TagMade { object, commit, .. } = fact { Some((object.clone(), commit.clone())) } else { None }
     })
 }

@@ -10,6 +10,7 @@ use greenlight_types::{
 };
 use serde_json::Value;
 
+use super::refusals::{foreign_plan, missing_on_aws, production_changed};
 use crate::{
     mutant::{self, Mutant},
     ports::TaskDefinition,
@@ -108,7 +109,7 @@ impl Step for RegisterTaskDefinition {
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let run = cx.run();
-        let PlanInputs::RegisterTaskDefinition(inputs) = &plan.inputs else { return super::foreign_plan(plan) };
+        let PlanInputs::RegisterTaskDefinition(inputs) = &plan.inputs else { return foreign_plan(plan) };
         let (base, body) = match (inputs, &plan.already) {
             (RevisionInputs::Exists { arn, revision, base }, Some(evidence)) => {
                 let fact = Fact::RevisionSaved {
@@ -122,7 +123,7 @@ impl Step for RegisterTaskDefinition {
             }
             (RevisionInputs::Register { base, body, .. }, None) => (base, body),
             (RevisionInputs::Undecided | RevisionInputs::Exists { .. } | RevisionInputs::Register { .. }, _) => {
-                return super::foreign_plan(plan);
+                return foreign_plan(plan);
             }
         };
         if entry == Entry::Attach {
@@ -134,7 +135,7 @@ impl Step for RegisterTaskDefinition {
         // A plan has no age: what a colleague saved after it was read would be dropped unseen.
         match self.plan(cx).await {
             Ok(fresh) if fresh.inputs == plan.inputs => {}
-            Ok(_) => return Outcome::Failed(super::moved_on("save what was shown")),
+            Ok(_) => return Outcome::Failed(production_changed("save what was shown")),
             Err(failure) => return Outcome::Failed(failure),
         }
         let mut registered = cx.ports.task_definitions.register(&body).await;
@@ -293,18 +294,12 @@ async fn newest(cx: &StepContext, run: &RunView) -> Result<TaskDefinition, Failu
 }
 
 async fn running(cx: &StepContext, run: &RunView) -> Result<TaskDefinition, Failure> {
-    let service = cx.ports.services.describe().await?.ok_or_else(|| missing(&run.profile.aws.service))?;
+    let service = cx.ports.services.describe().await?.ok_or_else(|| missing_on_aws(&run.profile.aws.service))?;
     described(cx, &service.task_definition).await
 }
 
 async fn described(cx: &StepContext, what: &str) -> Result<TaskDefinition, Failure> {
-    cx.ports.task_definitions.describe(what).await?.ok_or_else(|| missing(what))
-}
-
-pub(super) fn missing(what: &str) -> Failure {
-    Failure::new(ErrorCode::AwsMissing, format!("find {what} on AWS"))
-        .with("name", what)
-        .hint("Ask a developer whether the name in the profile is right.")
+    cx.ports.task_definitions.describe(what).await?.ok_or_else(|| missing_on_aws(what))
 }
 
 /// The body that a registration of this revision would send, tags included.

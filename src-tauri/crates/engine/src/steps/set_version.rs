@@ -6,7 +6,11 @@ use greenlight_types::{
     VersionInputs, WayBack,
 };
 
-use super::{commit_inputs, foreign_plan, main_ref, need, short, signature_of};
+use super::{
+    git_objects::{commit_inputs, find_ref, short_id, signature_of},
+    refusals::foreign_plan,
+    run_facts::{main_ref, required_fact},
+};
 use crate::{
     mutant::{self, Mutant},
     properties,
@@ -92,7 +96,7 @@ impl Step for SetVersion {
                     "Set {} to {} as {}. Ready on this computer, nothing published.",
                     run.profile.git.version_key,
                     run.names.version_value,
-                    short(&commit)
+                    short_id(&commit)
                 )],
                 facts: vec![Fact::VersionSet { commit, previous, already: false }],
             },
@@ -110,7 +114,7 @@ impl Step for SetVersion {
                 return Ok::<_, Failure>((Some((parent, true)), edit.previous));
             }
             let refs = cx.ports.git.remote_refs().await?;
-            let main = super::find(&refs, &main_ref(&run)).map(|main| main.id.clone()).unwrap_or_default();
+            let main = find_ref(&refs, &main_ref(&run)).map(|main| main.id.clone()).unwrap_or_default();
             // Only a commit right on top of our merge is the one that this step makes: main may have moved on.
             let is_next = cx.ports.git.commit(&main).await?.is_some_and(|info| info.parents == [parent]);
             if !is_next {
@@ -121,7 +125,7 @@ impl Step for SetVersion {
         };
         match asked.await {
             Ok((Some((commit, already)), previous)) => Observation::Done {
-                evidence: vec![format!("At {} the file says {previous} already.", short(&commit))],
+                evidence: vec![format!("At {} the file says {previous} already.", short_id(&commit))],
                 facts: vec![Fact::VersionSet { commit, previous, already }],
             },
             Ok((None, previous)) => Observation::NotDone {
@@ -140,7 +144,7 @@ impl Step for SetVersion {
 }
 
 pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::Merged, |fact| {
+    required_fact(run, FactKind::Merged, |fact| {
         let Fact::Merged { base, commit, .. } = fact else { return None };
         Some(if mutant::is(Mutant::VersionOnWrongParent) { base.clone() } else { commit.clone() })
     })
@@ -150,7 +154,7 @@ pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
 async fn edited(cx: &StepContext, run: &RunView, commit: &str) -> Result<(Vec<u8>, properties::Edit), Failure> {
     let git = &run.profile.git;
     let before = cx.ports.git.read_file(commit, &git.version_file).await?.ok_or_else(|| {
-        Failure::new(ErrorCode::GitMissing, format!("find {} at {}", git.version_file, short(commit)))
+        Failure::new(ErrorCode::GitMissing, format!("find {} at {}", git.version_file, short_id(commit)))
             .with("name", git.version_file.clone())
             .hint("Ask a developer where the version file is now.")
     })?;

@@ -8,12 +8,13 @@ use greenlight_types::{
     Timestamp,
 };
 
-use super::job;
+use super::command::in_its_folder;
 use crate::{
     fold,
     mutant::{self, Mutant},
     ports::HostAddress,
     step::{Outcome, PlanDraft, StepContext},
+    steps::job,
     time,
 };
 
@@ -31,7 +32,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// What the database says about itself: its schema version and, in what follows it on the line, what names the database
 /// (PostgreSQL `system_identifier`, MySQL `server_uuid`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Database {
+pub(in crate::steps) struct Database {
     version: String,
     identity: String,
 }
@@ -52,7 +53,7 @@ impl Database {
 
 /// An answer, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::steps) enum Answer {
     /// The profile names no way to ask.
     NobodyCanAsk,
     /// It said this.
@@ -98,13 +99,13 @@ fn verdict(exit: i32, before: &Answer, after: &Answer) -> Verdict {
 }
 
 /// Asks the database as the migration would reach it: its user, its folder, its environment.
-pub(super) async fn ask(cx: &StepContext, host: &HostAddress) -> Answer {
+pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> Answer {
     let run = cx.run();
     let probe = run.profile.migration.probe.trim();
     if probe.is_empty() {
         return Answer::NobodyCanAsk;
     }
-    let command = job::script(&run, &super::run_migration::in_its_folder(&run, probe));
+    let command = job::script(&run, &in_its_folder(&run, probe));
     let answer = match cx.ports.host.read(host, command.trim_end(), DEADLINE).await {
         Ok(answer) => answer,
         Err(failure) => return Answer::Silent(failure.to_string()),
@@ -129,7 +130,7 @@ fn before(plan: &StepPlan) -> Answer {
 }
 
 /// Puts the answer into the plan of the backup. A backup is harmless, and goes on where the database does not say.
-pub(super) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
+pub(in crate::steps) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
     match now {
         Answer::Said(said) => draft.line("Database version", said.line()),
         Answer::Silent(why) => draft.notice(format!(
@@ -141,7 +142,7 @@ pub(super) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
 }
 
 /// Whether the question that the migration will need has an answer, asked before a build is started that needs the migration.
-pub(super) async fn answers(cx: &StepContext) -> Result<Option<Gate>, Failure> {
+pub(in crate::steps) async fn answers(cx: &StepContext) -> Result<Option<Gate>, Failure> {
     Ok(match ask(cx, &cx.host()?).await {
         Answer::NobodyCanAsk => None,
         Answer::Said(said) => Some(says(true, said.line())),
@@ -187,7 +188,7 @@ fn as_backed_up(run: &RunView, now: &Database) -> Option<Gate> {
 }
 
 /// The answer as an input of the migration's plan: empty when the probe failed, absent without a probe.
-pub(super) fn input(answer: &Answer) -> Option<String> {
+pub(in crate::steps) fn input(answer: &Answer) -> Option<String> {
     match answer {
         Answer::Said(said) => Some(said.line()),
         Answer::Silent(_) => Some(String::new()),

@@ -5,28 +5,30 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BackupInputs, Change, Changed, Effect, ErrorCode, Fact, FactKind, Failure, Gate, JobInputs, LineSource,
-    Observation, PlanInputs, Retry, Role, RunView, Status, StepId, StepPlan, StepState, Timestamp, WayBack,
+    BackupInputs, Change, Effect, ErrorCode, Fact, FactKind, Failure, Gate, JobInputs, LineSource, Observation,
+    PlanInputs, Retry, Role, RunView, Status, StepId, StepPlan, StepState, Timestamp, WayBack,
 };
 
 mod file;
 
 use super::{
-    database, foreign_plan,
     job::{self, Ended},
-    need, shell_quote,
+    migration::{command, database},
+    refusals::foreign_plan,
+    run_facts::required_fact,
 };
 use crate::{
     mutant::{self, Mutant},
     ports::{HostAddress, JobState, JobStatus},
+    shell,
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
+use file::{READ_DEADLINE, unproved};
 
 /// See the file.
 pub struct BackUp;
 
 const KIND: &str = "backup";
-const READ_DEADLINE: Duration = Duration::from_secs(20);
 /// Times that a proof is begun before its missing end is an end.
 const PROOFS: u32 = 3;
 /// Between two of them.
@@ -100,7 +102,7 @@ impl Step for BackUp {
         if !backup.become_root.trim_start().starts_with("sudo") {
             return Ok(draft.finish());
         }
-        let script = shell_quote(&format!(
+        let script = shell::quote(&format!(
             "{}/{}",
             backup.directory.trim_end_matches('/'),
             backup.command.split_whitespace().next().unwrap_or_default().trim_start_matches("./")
@@ -211,7 +213,7 @@ pub(super) fn backup_time(run: &RunView) -> Option<String> {
 
 /// The backup of this run is proved, not older than the profile allows, and its file is still what was proved.
 pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Gate, Failure> {
-    let proved = need(run, FactKind::BackupProved, |fact| Some(fact.clone()))?;
+    let proved = required_fact(run, FactKind::BackupProved, |fact| Some(fact.clone()))?;
     let Fact::BackupProved { file: path, size, finished_at, confirmed_by, .. } = &proved else {
         return Err(unproved("nobody proved it", ""));
     };
@@ -251,7 +253,7 @@ async fn migration_started(cx: &StepContext, run: &RunView, host: &HostAddress) 
     if run.begun.is_none() && crate::fold::newest(run, FactKind::BackupProved).is_none() {
         return Ok(None);
     }
-    let prefix = job::prefix(run, super::run_migration::KIND);
+    let prefix = job::prefix(run, command::KIND);
     let migrations = cx.ports.host.jobs(host, &prefix).await?;
     Ok(job::newest_start(&migrations, &prefix).cloned())
 }
@@ -311,7 +313,7 @@ fn inner(run: &RunView) -> String {
     let backup = &run.profile.backup;
     let root = backup.become_root.trim();
     let space = if root.is_empty() { "" } else { " " };
-    format!("cd {} && {root}{space}{}", shell_quote(&backup.directory), backup.command)
+    format!("cd {} && {root}{space}{}", shell::quote(&backup.directory), backup.command)
 }
 
 /// Proves the file of a job that ended well.
@@ -355,14 +357,6 @@ async fn prove(
         }
     }
     Outcome::Failed(unproved(&format!("it was begun {PROOFS} times and never came to its end"), &why))
-}
-
-fn unproved(what: &str, detail: &str) -> Failure {
-    Failure::new(ErrorCode::BackupUnproved, format!("prove the backup: {what}"))
-        .because(detail)
-        .hint("The database was not changed. Look at the output, then take the backup again.")
-        .changed(Changed::Nothing)
-        .retry(Retry::Safe)
 }
 
 #[cfg(test)]

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use greenlight_types::{ErrorCode, Failure, RunView, Timestamp};
+use greenlight_types::{Changed, ErrorCode, Failure, Retry, RunView, Timestamp};
 
-use super::{READ_DEADLINE, shell_quote, unproved};
 use crate::{
     mutant,
     ports::{HostAddress, ReadOutput},
+    shell,
     step::StepContext,
 };
 
+/// Time for one read on the staging machine.
+pub(super) const READ_DEADLINE: Duration = Duration::from_secs(20);
 /// Newest files that are looked at.
 const FILES: u32 = 50;
 /// Seconds by which two clocks may differ unsaid.
@@ -69,7 +71,7 @@ pub(super) async fn prove(
     if backup.artifact_probe.is_empty() {
         return Ok(proved("Name, size and time are plausible."));
     }
-    let probe = backup.artifact_probe.replace("{file}", &shell_quote(&file));
+    let probe = backup.artifact_probe.replace("{file}", &shell::quote(&file));
     let answer = cx.ports.host.read(host, &probe, PROOF_DEADLINE).await?;
     match answer.exit {
         Some(0) => Ok(proved("Proved readable to its end.")),
@@ -125,7 +127,7 @@ pub(super) async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) 
     // The pattern is left unquoted on purpose: the shell expands it.
     let list = format!(
         "date +%s; cd {} && ls -1t -- {} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do stat -c '%n|%s|%Y' -- \"$f\"; done",
-        shell_quote(&backup.artifact_directory),
+        shell::quote(&backup.artifact_directory),
         backup.artifact_pattern
     );
     let asked_at = cx.ports.clock.now();
@@ -165,6 +167,15 @@ fn by_our_clock(at: Timestamp, ahead: i64) -> Timestamp {
         1.. => at.minus(span),
         ..0 => at.plus(span),
     }
+}
+
+/// The database was not changed, but this backup does not count.
+pub(super) fn unproved(problem: &str, detail: &str) -> Failure {
+    Failure::new(ErrorCode::BackupUnproved, format!("prove the backup: {problem}"))
+        .because(detail)
+        .hint("The database was not changed. Look at the output, then take the backup again.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe)
 }
 
 /// Size in words: `4.1 GB`.

@@ -1,6 +1,9 @@
 //! Migrates the production database. Started at most once: no step has more gates, and none may be restarted after it
 //! began (INV-D1, INV-D2).
 
+pub(super) mod command;
+pub(super) mod database;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,20 +13,22 @@ use greenlight_types::{
 };
 
 use super::{
-    back_up, database, foreign_plan,
+    backup,
+    git_objects::short_id,
     job::{self, Ended},
-    need, shell_quote,
+    refusals::{foreign_plan, plan_closed},
+    run_facts::{required_fact, revision_name, saved_revision, version_commit, who_to_call},
 };
 use crate::{
     mutant::{self, Mutant},
     ports::{HostAddress, JobState, JobStatus, TaskStatus, Why},
+    shell,
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
+use command::{KIND, in_its_folder};
 
-/// See the file.
 pub struct RunMigration;
 
-pub(super) const KIND: &str = "migrate";
 /// Name of a question in the record.
 const STARTED_ELSEWHERE: &str = "migration:startedElsewhere";
 const READ_DEADLINE: Duration = Duration::from_secs(20);
@@ -109,7 +114,7 @@ impl Step for RunMigration {
             // Between the plan and this moment the world may have moved: everything is asked once more.
             match self.plan(cx).await {
                 Ok(fresh) if fresh.is_open() && fresh.inputs == plan.inputs => {}
-                Ok(fresh) => return Outcome::Failed(closed(&fresh)),
+                Ok(fresh) => return Outcome::Failed(plan_closed(&fresh)),
                 Err(failure) => return Outcome::Failed(failure),
             }
         }
@@ -141,16 +146,12 @@ impl Step for RunMigration {
 
     fn roll_back(&self, run: &RunView) -> WayBack {
         let restore = &run.profile.restore;
-        let backup = back_up::backup_time(run)
+        let backup = backup::backup_time(run)
             .map_or_else(|| "the backup of this run".to_owned(), |at| format!("the backup of {at}"));
         WayBack::Irreversible {
             way_back: format!("The way back is restoring {backup}, with the site down. {}", restore.procedure),
             minutes: restore.minutes,
-            who: if restore.who.is_empty() {
-                super::who_to_call(run, StepId::RunMigration)
-            } else {
-                restore.who.clone()
-            },
+            who: if restore.who.is_empty() { who_to_call(run, StepId::RunMigration) } else { restore.who.clone() },
         }
     }
 
@@ -224,19 +225,11 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
         .finish()
 }
 
-/// A command as it is typed in the login shell, in the folder and the environment of the migration.
-pub(super) fn in_its_folder(run: &RunView, command: &str) -> String {
-    let migration = &run.profile.migration;
-    let exports: String =
-        migration.environment.iter().map(|(key, value)| format!("export {key}={} && ", shell_quote(value))).collect();
-    format!("cd {} && {exports}{command}", shell_quote(&migration.directory))
-}
-
 /// Hash over the migration folder, so that the last release's migration is recognised (RELEASE.md 4).
 async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<String, Failure> {
     let command = format!(
         "cd {} && find . -type f -exec sha256sum {{}} + | LC_ALL=C sort | sha256sum | cut -c1-64",
-        shell_quote(&run.profile.migration.directory)
+        shell::quote(&run.profile.migration.directory)
     );
     let answer = cx.ports.host.read(host, &command, READ_DEADLINE).await?;
     let hash = answer.out.trim().to_owned();
@@ -283,16 +276,16 @@ fn begun_elsewhere(run: &RunView, jobs: &[JobStatus]) -> Option<Question> {
 
 async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) -> Result<Vec<Gate>, Failure> {
     let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
-    let mut gates = vec![back_up::gate(cx, run, &cx.host()?).await?, image_gate(cx, run).await?];
+    let mut gates = vec![backup::gate(cx, run, &cx.host()?).await?, image_gate(cx, run).await?];
     let service = cx.ports.services.describe().await?;
     let tasks = cx.ports.services.tasks().await?;
-    let ours = saved_arn(run)?;
+    let ours = saved_revision(run)?;
     let primary = service.as_ref().and_then(|service| service.primary());
     gates.push(gate(
         "deploymentIsOurs",
         primary.is_some_and(|one| one.task_definition == ours),
         &format!("AWS is putting {} in place with our start-up settings", run.version),
-        primary.map_or_else(|| "no deployment".into(), |one| last(&one.task_definition)),
+        primary.map_or_else(|| "no deployment".into(), |one| revision_name(&one.task_definition)),
     ));
     let old =
         tasks.iter().filter(|task| task.task_definition != ours && task.last_status == TaskStatus::Running).count();
@@ -344,40 +337,14 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
 }
 
 async fn image_gate(cx: &StepContext, run: &RunView) -> Result<Gate, Failure> {
-    let (digest, commit) = need(run, FactKind::PackageReady, |fact| {
+    let (digest, commit) = required_fact(run, FactKind::PackageReady, |fact| {
         if let Fact::PackageReady { digest, commit, .. } = fact { Some((digest.clone(), commit.clone())) } else { None }
     })?;
     let now = cx.ports.images.find(&run.names.image_tag).await?;
     Ok(Gate {
         id: "packageBuilt".into(),
-        passed: commit == super::version_commit(run)? && now.as_ref().is_some_and(|image| image.digest == digest),
+        passed: commit == version_commit(run)? && now.as_ref().is_some_and(|image| image.digest == digest),
         text: format!("The package for {} is built from the labelled commit", run.version),
-        detail: super::short(&commit).to_owned(),
+        detail: short_id(&commit).to_owned(),
     })
-}
-
-/// ARN of the revision of this run.
-pub(super) fn saved_arn(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::RevisionSaved, |fact| {
-        if let Fact::RevisionSaved { arn, .. } = fact { Some(arn.clone()) } else { None }
-    })
-}
-
-/// `family:revision` of an ARN.
-pub(super) fn last(arn: &str) -> String {
-    arn.rsplit('/').next().unwrap_or(arn).to_owned()
-}
-
-/// Nothing was started: a gate closed after the plan was shown.
-pub(super) fn closed(plan: &StepPlan) -> Failure {
-    let shut: Vec<&str> = plan.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.text.as_str()).collect();
-    let failure = Failure::new(
-        ErrorCode::GateClosed,
-        "start: something changed after the plan was shown, and nothing was started",
-    );
-    if shut.is_empty() {
-        failure.because("the plan is not the one that was shown")
-    } else {
-        failure.because(shut.join("; "))
-    }
 }

@@ -1,0 +1,129 @@
+//! Builds the plan of a step.
+
+use greenlight_types::{ByHand, PlanInputs, RunView, StepPlan};
+use sha2::{Digest, Sha256};
+
+use super::Step;
+
+/// Builds a plan; the hash is taken at the end.
+pub struct PlanDraft {
+    plan: StepPlan,
+}
+
+impl PlanDraft {
+    /// A plan without changes, gates or question.
+    #[must_use]
+    pub fn new(step: &dyn Step, run: &RunView, inputs: PlanInputs, button: &str, lede: impl Into<String>) -> Self {
+        Self {
+            plan: StepPlan {
+                lede: lede.into(),
+                button: button.to_owned(),
+                ..StepPlan::new(step.id(), step.roll_back(run), inputs)
+            },
+        }
+    }
+
+    /// Adds an exact change.
+    #[must_use]
+    pub fn change(mut self, change: greenlight_types::Change) -> Self {
+        self.plan.changes.push(change);
+        self
+    }
+
+    /// Adds one sentence with a value.
+    #[must_use]
+    pub fn line(self, text: impl Into<String>, value: impl Into<String>) -> Self {
+        self.change(greenlight_types::Change::Line { text: text.into(), value: value.into() })
+    }
+
+    /// Adds a gate.
+    #[must_use]
+    pub fn gate(mut self, id: &str, passed: bool, text: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.plan.gates.push(greenlight_types::Gate {
+            id: id.to_owned(),
+            passed,
+            text: text.into(),
+            detail: detail.into(),
+        });
+        self
+    }
+
+    /// Adds several gates.
+    #[must_use]
+    pub fn gates(mut self, gates: Vec<greenlight_types::Gate>) -> Self {
+        self.plan.gates.extend(gates);
+        self
+    }
+
+    /// Adds something worth knowing.
+    #[must_use]
+    pub fn notice(mut self, text: impl Into<String>) -> Self {
+        self.plan.notices.push(text.into());
+        self
+    }
+
+    /// Asks the person.
+    #[must_use]
+    pub fn question(mut self, question: greenlight_types::Question) -> Self {
+        self.plan.question = Some(question);
+        self
+    }
+
+    /// Marks it as already true.
+    #[must_use]
+    pub fn already(mut self, evidence: impl Into<String>) -> Self {
+        self.plan.already = Some(evidence.into());
+        "Record it as done".clone_into(&mut self.plan.button);
+        self
+    }
+
+    /// Marks it as begun before, with its end still to be seen by this button.
+    #[must_use]
+    pub fn follows(mut self, evidence: impl Into<String>, button: &str) -> Self {
+        self.plan.already = Some(evidence.into());
+        self.plan.follows = true;
+        button.clone_into(&mut self.plan.button);
+        self
+    }
+
+    /// Marks it as something that cannot be taken back.
+    #[must_use]
+    pub fn irreversible(mut self) -> Self {
+        self.plan.irreversible = true;
+        self
+    }
+
+    /// How a person does it.
+    #[must_use]
+    pub fn by_hand(mut self, lines: Vec<String>, page: Option<String>) -> Self {
+        self.plan.by_hand = ByHand { lines, page };
+        self
+    }
+
+    /// The finished plan.
+    #[must_use]
+    pub fn finish(mut self) -> StepPlan {
+        self.plan.hash = hash(&self.plan);
+        self.plan
+    }
+}
+
+/// Hex SHA-256 over what a plan would do.
+fn hash(plan: &StepPlan) -> String {
+    let parts = serde_json::json!({
+        "step": plan.step, "changes": plan.changes, "inputs": plan.inputs,
+        "irreversible": plan.irreversible, "already": plan.already.is_some(),
+    });
+    hex(&Sha256::digest(parts.to_string().as_bytes()))
+}
+
+/// Lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,102 @@
+//! The thirteen steps, one file each, in the order of the runbook.
+//!
+//! Below the steps: `job` starts and follows a detached script, `publish` pushes a ref, `watch` is
+//! the loop of the steps that change nothing, `run_facts`, `git_objects` and `refusals` hold values
+//! that several steps use.
+
+mod await_deploy_phase;
+mod await_rollout;
+mod backup;
+mod check_site;
+mod create_tag;
+mod dispatch_build;
+mod follow_build;
+mod git_objects;
+pub(crate) mod job;
+mod merge_branch;
+mod migration;
+mod publish;
+mod push_branch;
+mod push_tag;
+mod refusals;
+mod register_task_definition;
+pub(crate) mod run_facts;
+mod set_version;
+mod watch;
+
+use greenlight_types::{Profile, StepDefinition, StepId, Version};
+
+use crate::step::Step;
+
+/// The step of an id.
+#[must_use]
+pub fn get(id: StepId) -> &'static dyn Step {
+    match id {
+        StepId::MergeBranch => &merge_branch::MergeBranch,
+        StepId::SetVersion => &set_version::SetVersion,
+        StepId::CreateTag => &create_tag::CreateTag,
+        StepId::PushBranch => &push_branch::PushBranch,
+        StepId::PushTag => &push_tag::PushTag,
+        StepId::RegisterTaskDefinition => &register_task_definition::RegisterTaskDefinition,
+        StepId::BackUp => &backup::BackUp,
+        StepId::DispatchBuild => &dispatch_build::DispatchBuild,
+        StepId::FollowBuild => &follow_build::FollowBuild,
+        StepId::AwaitDeployPhase => &await_deploy_phase::AwaitDeployPhase,
+        StepId::RunMigration => &migration::RunMigration,
+        StepId::AwaitRollout => &await_rollout::AwaitRollout,
+        StepId::CheckSite => &check_site::CheckSite,
+    }
+}
+
+/// Title and short title of a step.
+#[must_use]
+pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, String) {
+    let names = profile.names(version);
+    let (main, tag) = (&profile.git.main, &names.tag);
+    let (title, short) = match id {
+        StepId::MergeBranch => {
+            (format!("Merge branch {} into {main}", names.branch), format!("Merge branch into {main}"))
+        }
+        StepId::SetVersion => {
+            (format!("Set the version number to {}", names.version_value), "Set version number".into())
+        }
+        StepId::CreateTag => (format!("Label this state as {tag}"), format!("Tag {tag}")),
+        StepId::PushBranch => (format!("Push {main} to GitHub"), format!("Push {main}")),
+        StepId::PushTag => (format!("Push the label {tag} to GitHub"), format!("Push tag {tag}")),
+        StepId::RegisterTaskDefinition => {
+            (format!("Save the start-up settings for {version}"), "Save start-up settings".into())
+        }
+        StepId::BackUp => ("Back up the production database".into(), "Back up database".into()),
+        StepId::DispatchBuild => (format!("Start the build of {version}"), "Start the build".into()),
+        StepId::FollowBuild => (format!("GitHub builds {version}"), "Build the package".into()),
+        StepId::AwaitDeployPhase => {
+            (format!("AWS starts putting {version} in place"), format!("AWS puts {version} in place"))
+        }
+        StepId::RunMigration => ("Migrate the production database".into(), "Migrate database".into()),
+        StepId::AwaitRollout => (format!("All servers run {version}"), format!("Servers on {version}")),
+        StepId::CheckSite => ("Check the site".into(), "Check the site".into()),
+    };
+    (title, short)
+}
+
+/// The definitions that a new run freezes.
+#[must_use]
+pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> {
+    StepId::ALL
+        .into_iter()
+        .map(|id| {
+            let (title, short_title) = titles(id, profile, version);
+            let step = get(id);
+            StepDefinition {
+                id,
+                phase: id.phase(),
+                title,
+                short_title,
+                effect: step.effect(),
+                role: step.role(),
+                usual_minutes: profile.durations.get(&id).copied(),
+                who_to_call: profile.who_to_call.get(&id).cloned().unwrap_or_default(),
+            }
+        })
+        .collect()
+}

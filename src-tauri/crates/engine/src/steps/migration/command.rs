@@ -1,0 +1,16 @@
+//! Shell commands of the migration.
+
+use greenlight_types::RunView;
+
+use crate::shell;
+
+/// Kind of the migration's jobs, a part of their ids.
+pub(in crate::steps) const KIND: &str = "migrate";
+
+/// Adds the folder and the environment of the migration to a command for the login shell.
+pub(in crate::steps) fn in_its_folder(run: &RunView, command: &str) -> String {
+    let migration = &run.profile.migration;
+    let exports: String =
+        migration.environment.iter().map(|(key, value)| format!("export {key}={} && ", shell::quote(value))).collect();
+    format!("cd {} && {exports}{command}", shell::quote(&migration.directory))
+}

@@ -1,0 +1,52 @@
+//! Failures with which several steps end.
+
+use greenlight_types::{Changed, ErrorCode, Failure, Retry, StepPlan};
+
+use crate::step::Outcome;
+
+/// Production changed between the plan and the attempt.
+pub(super) fn production_changed(act: &str) -> Failure {
+    Failure::new(ErrorCode::PlanChanged, format!("{act}: production is another one now"))
+        .hint("Nothing was changed. Read the plan again.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe)
+}
+
+/// A precondition failed after the plan was shown. Nothing was started.
+pub(super) fn plan_closed(plan: &StepPlan) -> Failure {
+    let shut: Vec<&str> = plan.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.text.as_str()).collect();
+    let failure = Failure::new(
+        ErrorCode::GateClosed,
+        "start: something changed after the plan was shown, and nothing was started",
+    );
+    if shut.is_empty() {
+        failure.because("the plan is not the one that was shown")
+    } else {
+        failure.because(shut.join("; "))
+    }
+}
+
+/// A step was given a plan of another step.
+pub(super) fn foreign_plan(plan: &StepPlan) -> Outcome {
+    Outcome::Failed(Failure::new(
+        ErrorCode::Internal,
+        format!("act on this plan of {}: its inputs are of another kind", plan.step.name()),
+    ))
+}
+
+/// AWS does not know a name of the profile.
+pub(super) fn missing_on_aws(name: &str) -> Failure {
+    Failure::new(ErrorCode::AwsMissing, format!("find {name} on AWS"))
+        .with("name", name)
+        .hint("Ask a developer whether the name in the profile is right.")
+}
+
+/// The rollout did not end with the revision of this run. Watching changes nothing and may be
+/// repeated after a person has put the version in place.
+pub(super) fn rollout_failed(reason: &str) -> Failure {
+    Failure::new(ErrorCode::RolloutFailed, "see every server on the new version")
+        .because(reason)
+        .hint("Look at production: the old version may serve on a migrated database. Call the people named for this step.")
+        .hint("Once they have put the new version in place, watch again: looking changes nothing.")
+        .retry(Retry::Safe)
+}

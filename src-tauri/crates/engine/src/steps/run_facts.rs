@@ -1,0 +1,68 @@
+//! Values that several steps read from the run: facts of earlier steps, ref names, people to call.
+
+use greenlight_types::{ErrorCode, Fact, FactKind, Failure, RunView, StepId};
+use regex::Regex;
+
+use crate::fold;
+
+/// Returns the newest fact of a kind.
+///
+/// # Errors
+/// `NotAllowedNow` while no step has learned it.
+pub(super) fn required_fact<T>(run: &RunView, kind: FactKind, pick: impl Fn(&Fact) -> Option<T>) -> Result<T, Failure> {
+    fold::newest(run, kind).and_then(pick).ok_or_else(|| {
+        Failure::new(ErrorCode::NotAllowedNow, format!("go on: this step still waits for {kind:?}"))
+            .hint("Finish the steps before it first.")
+    })
+}
+
+/// Id of the version commit of this run.
+///
+/// # Errors
+/// As [`required_fact`].
+pub(super) fn version_commit(run: &RunView) -> Result<String, Failure> {
+    required_fact(run, FactKind::VersionSet, |fact| {
+        if let Fact::VersionSet { commit, .. } = fact { Some(commit.clone()) } else { None }
+    })
+}
+
+/// ARN of the task definition revision that this run registered.
+///
+/// # Errors
+/// As [`required_fact`].
+pub(crate) fn saved_revision(run: &RunView) -> Result<String, Failure> {
+    required_fact(run, FactKind::RevisionSaved, |fact| {
+        if let Fact::RevisionSaved { arn, .. } = fact { Some(arn.clone()) } else { None }
+    })
+}
+
+/// ARN of what served when the build was started.
+pub(super) fn serving_before(run: &RunView) -> String {
+    let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
+    plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
+}
+
+/// Patterns of failures that are expected before the migration. The profile was checked when it was read.
+pub(super) fn expected_failures(run: &RunView) -> Vec<Regex> {
+    run.profile.logs.expected_failures.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
+}
+
+/// Full name of the main branch.
+pub(super) fn main_ref(run: &RunView) -> String {
+    format!("refs/heads/{}", run.profile.git.main)
+}
+
+/// Full name of the tag.
+pub(super) fn tag_ref(run: &RunView) -> String {
+    format!("refs/tags/{}", run.names.tag)
+}
+
+/// People whom the profile names for a step.
+pub(super) fn who_to_call(run: &RunView, id: StepId) -> String {
+    run.profile.who_to_call.get(&id).filter(|who| !who.is_empty()).cloned().unwrap_or_else(|| "a developer".into())
+}
+
+/// `family:revision`, the last part of a task definition's ARN.
+pub(super) fn revision_name(arn: &str) -> String {
+    arn.rsplit('/').next().unwrap_or(arn).to_owned()
+}
