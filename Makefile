@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-quick test-long mutants bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill test-kill-mutants simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill test-kill-mutants simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -22,7 +22,8 @@ setup: ## install the packages of build and tests (sudo when not root)
 
 test: setup lint test-page ## every test: page, engine, adapters on real peers, whole releases, the window
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --lib --bins --tests --no-run
+	$(MAKE) --jobs=2 --output-sync=target test-systems test-windows
 	$(MAKE) simulate SEEDS=10000
 	$(MAKE) simulate-mutants SEEDS=10000
 	$(TARGET)/debug/practise $(TARGET)/debug/greenlight $(TARGET)/practised
@@ -37,6 +38,18 @@ mutants: simulate-mutants test-adapter-mutants test-kill-mutants ## every seeded
 
 bench: bench-engine bench-fronts bench-memory ## every benchmark
 
+
+# Two lanes. The window tests mostly wait for a window, and the others use the processors meanwhile.
+WINDOW_TESTS := $(basename $(notdir $(wildcard tests/tests/window_*.rs)))
+SYSTEM_TESTS := $(filter-out $(WINDOW_TESTS),$(basename $(notdir $(wildcard tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs))))
+
+test-windows: ui/dist/index.html ## every test in the real window
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace $(WINDOW_TESTS:%=--test %)
+
+test-systems: ui/dist/index.html ## every other test: engine, adapters on real peers, releases without a window
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --lib --bins $(SYSTEM_TESTS:%=--test %)
 
 test-page: ui/node_modules/.package-lock.json ## the tests of the page
 	cd ui && npm test
@@ -108,9 +121,20 @@ test-adapter-mutants: ## seeded defects of the adapters; tests on the real proto
 simulate-mutants: ## seeded defects of the engine; the checker has to find each: make simulate-mutants SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --features mutants --bin mutants -- $(or $(SEEDS),10000)
 
+# Programs from crates.io that `make audit` needs, built once.
+TOOLS ?= $(TARGET)/tools
+$(TOOLS)/bin/cargo-machete:
+	$(CARGO) install --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-machete@0.9.2
+$(TOOLS)/bin/cargo-deny:
+	$(CARGO) install --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-deny@0.20.2
+
+audit: $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## licences and sources of dependencies, unused ones
+	$(TOOLS)/bin/cargo-machete
+	$(TOOLS)/bin/cargo-deny check licenses bans sources
+
 lint: ui/dist/index.html ## formatting, types, lints and the rules of tests/lint; warnings are errors
 	python3 -m unittest discover -s tests/lint
-	python3 tests/lint/house.py --only cited-id,documented-file
+	python3 tests/lint/house.py --only cited-id,documented-file,upward-import
 	cd ui && npm run check && npm run lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
