@@ -1,4 +1,5 @@
 import { screen, waitFor } from "@testing-library/svelte";
+import { tick } from "svelte";
 import { describe, expect, it } from "vitest";
 import type { Failure } from "../../../generated/bindings";
 import { ok } from "../../../platform/fake";
@@ -125,5 +126,23 @@ describe("the start of Deploy", () => {
       takeOver: null,
     };
     expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);
+  });
+
+  it("drops the fingerprint of a machine that is no longer named", async () => {
+    let answer: (fingerprint: string) => void = () => undefined;
+    const asked = new Promise<string>((resolve) => (answer = resolve));
+    const { user } = open(moment("prepared"), {
+      deployDifferences: () => ok([]),
+      hostFingerprint: () => asked.then((data) => ({ status: "ok" as const, data })),
+    });
+    await user.click(await openButton("ask-fingerprint"));
+    await user.type(screen.getByTestId("deploy-address"), "0");
+    answer("SHA256:abc");
+    // Every callback of the answer runs before the next task.
+    await new Promise((resolve) => setTimeout(resolve));
+    await tick();
+    expect(screen.queryByTestId("fingerprint")).toBeNull();
+    await user.click(screen.getByTestId("ask-fingerprint"));
+    expect(await screen.findByTestId("fingerprint")).toHaveTextContent("SHA256:abc");
   });
 });
