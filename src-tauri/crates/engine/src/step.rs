@@ -16,7 +16,6 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::{
-    mutant::{self, Mutant},
     ports::{HostAddress, Ports},
     spool::Reached,
 };
@@ -57,8 +56,7 @@ pub enum Outcome {
 impl From<Failure> for Outcome {
     /// A failure whose request may have been acted on is not a failed step, it is an unknown one (INV-J2).
     fn from(failure: Failure) -> Self {
-        let is_lost = failure.is_lost_reply() && !mutant::is(Mutant::LostReplyIsFailure);
-        if is_lost { Self::Unknown(failure.to_string()) } else { Self::Failed(failure) }
+        if failure.is_lost_reply() { Self::Unknown(failure.to_string()) } else { Self::Failed(failure) }
     }
 }
 

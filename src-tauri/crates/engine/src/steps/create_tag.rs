@@ -8,7 +8,7 @@ use greenlight_types::{
 
 use super::{commit_inputs, find, foreign_plan, short, signature_of, tag_ref, version_commit};
 use crate::{
-    elsewhere, mutant,
+    elsewhere,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -35,7 +35,7 @@ impl Step for CreateTag {
         let commit = version_commit(&run)?;
         let tag = &run.names.tag;
         let refs = cx.ports.git.remote_refs().await?;
-        let there = find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit));
+        let there = find(&refs, &tag_ref(&run));
         let action = match there {
             None => TagAction::Create(commit_inputs(cx, message(&run, &cx.by.person))?),
             Some(there) if there.commit() == commit => TagAction::Exists { object: there.id.clone() },

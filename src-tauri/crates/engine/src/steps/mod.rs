@@ -27,7 +27,6 @@ use greenlight_types::{
 
 use crate::{
     fold,
-    mutant::{self, Mutant},
     ports::{RemoteRef, Signature},
     step::{Outcome, Step, StepContext},
 };
@@ -123,9 +122,6 @@ fn need<T>(run: &RunView, kind: FactKind, pick: impl Fn(&Fact) -> Option<T>) -> 
 
 /// The version commit of this run.
 fn version_commit(run: &RunView) -> Result<String, Failure> {
-    if mutant::is(Mutant::TagsTheMerge) {
-        return set_version::merge_commit(run);
-    }
     need(run, FactKind::VersionSet, |fact| {
         if let Fact::VersionSet { commit, .. } = fact { Some(commit.clone()) } else { None }
     })

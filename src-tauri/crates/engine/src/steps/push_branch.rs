@@ -7,7 +7,6 @@ use greenlight_types::{
 
 use super::{find, foreign_plan, main_ref, merge_branch::commit_line, need, publish, short, version_commit};
 use crate::{
-    mutant::{self, Mutant},
     ports::PushRef,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -67,7 +66,7 @@ impl Step for PushBranch {
             })
             .gate(
                 "mainUnmoved",
-                now == base || mutant::is(Mutant::PushOverMovedMain) || mutant::is(Mutant::MovedMainIsOurs),
+                now == base,
                 format!("Nobody has pushed to {main} since the merge"),
                 if now == base { "asked GitHub just now".into() } else { format!("it is {} now", short(&now)) },
             )

@@ -7,7 +7,6 @@ use greenlight_types::{
 
 use super::{find, foreign_plan, main_ref, need, publish, short, tag_ref};
 use crate::{
-    mutant::{self, Mutant},
     ports::PushRef,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -27,11 +26,7 @@ impl Step for PushTag {
         Role::Changing
     }
     fn waits_for(&self) -> &'static [FactKind] {
-        if mutant::is(Mutant::TagBeforeBranch) {
-            &[FactKind::TagMade]
-        } else {
-            &[FactKind::TagMade, FactKind::MainPublished]
-        }
+        &[FactKind::TagMade, FactKind::MainPublished]
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
@@ -53,11 +48,11 @@ impl Step for PushTag {
         let main = find(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
         let draft = draft.gate(
             "mainPublished",
-            main == commit || mutant::is(Mutant::TagBeforeBranch),
+            main == commit,
             format!("GitHub's {} is the commit with this label", run.profile.git.main),
             short(&main),
         );
-        Ok(match find(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit)) {
+        Ok(match find(&refs, &tag_ref(&run)) {
             None => draft.gate("tagFree", true, format!("The label {name} is free"), "asked GitHub just now").finish(),
             Some(there) if there.commit() == commit => {
                 draft.already(format!("GitHub has {name} at {} already.", short(&commit))).finish()

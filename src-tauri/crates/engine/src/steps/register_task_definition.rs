@@ -11,7 +11,6 @@ use greenlight_types::{
 use serde_json::Value;
 
 use crate::{
-    mutant::{self, Mutant},
     ports::TaskDefinition,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -137,14 +136,7 @@ impl Step for RegisterTaskDefinition {
             Ok(_) => return Outcome::Failed(super::moved_on("save what was shown")),
             Err(failure) => return Outcome::Failed(failure),
         }
-        let mut registered = cx.ports.task_definitions.register(&body).await;
-        if registered.is_err() && mutant::is(Mutant::RegisterAgain) {
-            registered = cx.ports.task_definitions.register(&body).await;
-        }
-        let saved = match registered {
-            Ok(saved) if mutant::is(Mutant::RevisionNotReadBack) => {
-                return judge(&run, &saved, &body, base);
-            }
+        let saved = match cx.ports.task_definitions.register(&body).await {
             Ok(saved) => saved,
             Err(failure) => return failure.into(),
         };
@@ -332,7 +324,6 @@ fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
         .unwrap_or_default();
     if let [one] = named.as_mut_slice() {
         one["image"] = Value::String(run.names.image.clone());
-        mutant::spoil(&mut body, &run.names.image);
         return Ok(body);
     }
     Err(Failure::new(

@@ -15,7 +15,6 @@ use super::{
     need, shell_quote,
 };
 use crate::{
-    mutant::{self, Mutant},
     ports::{HostAddress, JobState, JobStatus, TaskStatus, Why},
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
 };
@@ -49,7 +48,7 @@ impl Step for RunMigration {
         cx.activity(self.id(), "Asking the staging machine, AWS and the package registry");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        let started = job::newest_start(&jobs, &prefix).filter(|_| !mutant::is(Mutant::MigrationRepeats));
+        let started = job::newest_start(&jobs, &prefix);
         if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
             return Ok(follow(self, &run, one));
         }
@@ -303,7 +302,7 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         "The version that served before still serves",
         format!("{old} of {wanted} servers"),
     ));
-    let stands = jobs.iter().skip(mutant::ignored_runs(jobs)).find(|one| match one.state {
+    let stands = jobs.iter().find(|one| match one.state {
         JobState::Revoked(why) => why != Why::Expired,
         JobState::Absent | JobState::NotStarted | JobState::Busy | JobState::Expired => false,
         JobState::Running | JobState::Orphaned | JobState::Finished { .. } | JobState::Lost { .. } => true,

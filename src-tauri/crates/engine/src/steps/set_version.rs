@@ -8,7 +8,6 @@ use greenlight_types::{
 
 use super::{commit_inputs, foreign_plan, main_ref, need, short, signature_of};
 use crate::{
-    mutant::{self, Mutant},
     properties,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -36,7 +35,7 @@ impl Step for SetVersion {
         let parent = merge_commit(&run)?;
         let (before, edit) = edited(cx, &run, &parent).await?;
         let (file, value) = (&run.profile.git.version_file, &run.names.version_value);
-        let is_set = before == edit.bytes && !mutant::is(Mutant::EmptyVersionCommit);
+        let is_set = before == edit.bytes;
         let commit = if is_set { None } else { Some(commit_inputs(cx, format!("Set version to {value}"))?) };
         let inputs = VersionInputs { parent: parent.clone(), previous: edit.previous.clone(), commit };
         let draft = PlanDraft::new(
@@ -78,10 +77,7 @@ impl Step for SetVersion {
         }
         let Some(commit) = commit else { return foreign_plan(plan) };
         let written = async {
-            let (_, mut edit) = edited(cx, &run, parent).await?;
-            if mutant::is(Mutant::VersionFileTouched) {
-                edit.bytes.extend_from_slice(b"# by Greenlight\n");
-            }
+            let (_, edit) = edited(cx, &run, parent).await?;
             let keep = format!("refs/greenlight/{}/version", run.id);
             let file = &run.profile.git.version_file;
             cx.ports.git.commit_file(parent, file, &edit.bytes, &commit.message, &signature_of(commit), &keep).await
@@ -140,10 +136,7 @@ impl Step for SetVersion {
 }
 
 pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
-    need(run, FactKind::Merged, |fact| {
-        let Fact::Merged { base, commit, .. } = fact else { return None };
-        Some(if mutant::is(Mutant::VersionOnWrongParent) { base.clone() } else { commit.clone() })
-    })
+    need(run, FactKind::Merged, |fact| if let Fact::Merged { commit, .. } = fact { Some(commit.clone()) } else { None })
 }
 
 /// The version file at a commit, before and after.
