@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill test-kill-mutants simulate simulate-mutants test-adapter-mutants bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill simulate bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,7 +25,7 @@ test: setup lint test-page ## every test: page, engine, adapters on real peers, 
 	$(CARGO) test --workspace --lib --bins --tests --no-run
 	$(MAKE) --jobs=2 --output-sync=target test-systems test-windows
 	$(MAKE) simulate SEEDS=10000
-	$(MAKE) simulate-mutants SEEDS=10000
+	$(MAKE) mutants-sample
 	$(TARGET)/debug/practise $(TARGET)/debug/greenlight $(TARGET)/practised
 
 test-quick: test-page ## engine, types and page only; needs no peer
@@ -34,7 +34,16 @@ test-quick: test-page ## engine, types and page only; needs no peer
 test-long: test-jobs test-ssh test-journal test-race test-kill mutants ## every long form, one after another (90 min)
 	$(MAKE) simulate SEEDS=100000
 
-mutants: simulate-mutants test-adapter-mutants test-kill-mutants ## every seeded defect, each of which has to be found
+mutants: ## every seeded defect in a copy of the tree; each has to be found (tests/mutants/README.md)
+	$(CARGO) build --workspace --bin greenlight-mutants
+	$(TARGET)/debug/greenlight-mutants run $(ONLY)
+
+mutants-sample: ## six seeded defects of the engine, others each day: make mutants-sample SAMPLE=3
+	$(CARGO) build --workspace --bin greenlight-mutants
+	$(TARGET)/debug/greenlight-mutants sample $(or $(SAMPLE),$(shell date +%-j))
+
+mutants-generic: ## generic mutations of the pure decisions (cargo install cargo-mutants --locked)
+	$(CARGO) mutants --package greenlight-engine --output $(TARGET)/mutants-generic
 
 bench: bench-engine bench-fronts bench-memory ## every benchmark
 
@@ -92,10 +101,6 @@ test-kill: ui/dist/index.html ## SIGKILL at every point of a release, 2,000 at r
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-kill
 
-test-kill-mutants: ## seeded defects of the engine that show after a kill; each has to be found
-	$(CARGO) build -p greenlight-kill --features mutants --bins
-	$(TARGET)/debug/kill_mutants
-
 simulate: ## releases by the thousand in memory, with faults at every call: make simulate SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --bin greenlight-simulation -- $(or $(SEEDS),10000)
 
@@ -115,12 +120,6 @@ fuzz-fronts: ## a minute of fuzzing for the ECS and the GitHub front (nightly co
 	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz ecs -- -max_total_time=60
 	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz github -- -max_total_time=60
 
-test-adapter-mutants: ## seeded defects of the adapters; tests on the real protocols have to find each
-	$(CARGO) run -p greenlight-tests --features mutants --bin adapter_mutants
-
-simulate-mutants: ## seeded defects of the engine; the checker has to find each: make simulate-mutants SEEDS=10000
-	$(CARGO) run --profile simulate -p greenlight-simulation --features mutants --bin mutants -- $(or $(SEEDS),10000)
-
 # Programs from crates.io that `make audit` needs, built once.
 TOOLS ?= $(TARGET)/tools
 $(TOOLS)/bin/cargo-machete:
@@ -137,6 +136,7 @@ lint: ui/dist/index.html ## formatting, types, lints and the rules of tests/lint
 	python3 tests/lint/house.py --only cited-id,documented-file,upward-import
 	cd ui && npm run check && npm run lint
 	$(CARGO) fmt --all --check
+	rustfmt --edition 2024 --check $$(find tests/mutants/added -name "*.rs")
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json

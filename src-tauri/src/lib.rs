@@ -24,12 +24,6 @@ mod ui_port;
 
 use std::{io::Write as _, process::ExitCode};
 
-/// An app never has the seeded defects of the engine and the adapters, not even switched off.
-const _: () = assert!(
-    !greenlight_engine::mutant::ARE_COMPILED_IN && !greenlight_adapters::mutant::ARE_COMPILED_IN,
-    "build the app without the feature mutants"
-);
-
 /// Runs the app as the arguments say.
 pub fn main() -> ExitCode {
     match args::read(std::env::args_os().skip(1)) {

@@ -33,7 +33,7 @@ ENGINE = "src-tauri/crates/engine/src"
 # `runner::acts`, `steps/mod.rs` is `steps`, and `crate` is lib.rs. Test code does not count.
 LAYERS = """
 crate
-time transition properties redact mutant shell
+time transition properties redact shell
 ports fold
 ports::aws ports::git ports::github ports::host spool journal rollout log_follow
 parts
@@ -64,11 +64,10 @@ act::start_deploy act::report_done act::continue_here
 act::settle_doubt
 act
 runner
-runner::automatic runner::sink runner::mutated runner::background
+runner::automatic runner::sink runner::background
 runner::open
 release::earlier
 release
-mutant::points
 """
 
 # At most two pairs that may use each other against the order: (module, used module): why.

@@ -145,16 +145,6 @@ impl Orders {
     }
 }
 
-#[cfg(feature = "mutants")]
-fn defects(name: &str) -> Result<()> {
-    use greenlight_engine::mutant::{Mutant, set};
-    let found = Mutant::ALL.iter().copied().find(|mutant| mutant.name() == name);
-    anyhow::ensure!(found.is_some() || name.is_empty() || name == WRITE_BEHIND, "there is no defect {name}");
-    set(found);
-    Ok(())
-}
-
-#[cfg(not(feature = "mutants"))]
 fn defects(name: &str) -> Result<()> {
     anyhow::ensure!(name.is_empty() || name == WRITE_BEHIND, "there is no defect {name} in this build");
     Ok(())

@@ -22,7 +22,6 @@ pub(crate) use connections::fresh_connections;
 use crate::{
     credentials::{self, AwsKey},
     loopback::is_loopback,
-    mutant::{self, Mutant},
     sleep_detector::{BothClocks, ReadClocks},
 };
 
@@ -166,7 +165,7 @@ impl Call {
     /// The answer was lost, so AWS may have acted on a changing call.
     fn lost(self, code: ErrorCode) -> Failure {
         let failure = Failure::new(code, self.summary);
-        if self.changes && !mutant::is(Mutant::LostIsNothing) { failure.changed(Changed::Unknown) } else { failure }
+        if self.changes { failure.changed(Changed::Unknown) } else { failure }
     }
 
     fn refused(self, code: Option<&str>, message: Option<&str>, status: u16) -> Failure {

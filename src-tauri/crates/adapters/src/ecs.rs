@@ -15,10 +15,7 @@ use greenlight_engine::ports::{
 };
 use greenlight_types::{ErrorCode, Failure};
 
-use crate::{
-    aws::{AwsAccess, Call, count, read_retries, timestamp},
-    mutant::{self, Mutant},
-};
+use crate::aws::{AwsAccess, Call, count, read_retries, timestamp};
 
 /// Maximum number of pages of a listing: 5,000 tasks.
 const PAGES_MAX: usize = 50;
@@ -75,7 +72,7 @@ impl EcsServices {
                 .map_err(|error| LIST.failure(error))?;
             arns.extend(page.task_arns.unwrap_or_default());
             token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() || mutant::is(Mutant::ServersCut) {
+            if token.is_none() {
                 return Ok(());
             }
         }

@@ -11,10 +11,7 @@ use greenlight_engine::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdent
 use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
 use reqwest::Url;
 
-use crate::{
-    mutant::{self, Mutant},
-    sleep_detector::ReadClocks,
-};
+use crate::sleep_detector::ReadClocks;
 
 mod answers;
 mod call;
@@ -175,8 +172,7 @@ impl Builds for GithubAdapter {
         let found = self.caller.get(summary, url).await?.expect::<answers::Runs>(summary)?;
         let mut runs: Vec<BuildRun> = found.workflow_runs.into_iter().map(answers::Run::into_port).collect();
         runs.retain(|run| {
-            let is_ours =
-                head_sha.is_none_or(|head_sha| run.head_sha == head_sha) || mutant::is(Mutant::AnyCommitCounts);
+            let is_ours = head_sha.is_none_or(|head_sha| run.head_sha == head_sha);
             run.event == "workflow_dispatch" && is_ours && run.created_at >= second
         });
         runs.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.number.cmp(&a.number)));

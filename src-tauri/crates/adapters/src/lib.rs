@@ -17,7 +17,6 @@ pub mod journal_sqlite;
 pub mod keychain;
 pub mod logs;
 mod loopback;
-pub mod mutant;
 mod private;
 pub mod remote_job;
 pub mod site;

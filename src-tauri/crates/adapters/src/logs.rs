@@ -7,10 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::{Client, config::Config};
 use greenlight_engine::ports::{LogEvent, LogPage, Logs, PortResult};
 
-use crate::{
-    aws::{AwsAccess, Call, read_retries},
-    mutant::{self, Mutant},
-};
+use crate::aws::{AwsAccess, Call, read_retries};
 
 const PAGE: Call = Call::read("read the production log", "logs:FilterLogEvents");
 
@@ -45,7 +42,7 @@ impl Logs for CloudWatchLogs {
             .send()
             .await
             .map_err(|error| PAGE.failure(error))?;
-        let next = answer.next_token.filter(|next| !next.is_empty() && !mutant::is(Mutant::LogCut));
+        let next = answer.next_token.filter(|next| !next.is_empty());
         let events = answer
             .events
             .unwrap_or_default()

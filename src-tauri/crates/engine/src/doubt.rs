@@ -5,7 +5,6 @@ use greenlight_types::{ErrorCode, Failure, Observation, RunView, Seen, Status, S
 
 use crate::{
     fold,
-    mutant::{self, Mutant},
     ports::{Revoked, Why},
     step::StepContext,
     steps,
@@ -26,20 +25,17 @@ pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>)
 /// An answer that no order under way can turn into another one.
 async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: Observation) -> Observation {
     match (seen, steps::get(step).could_start(plan)) {
-        (Observation::NotDone { evidence }, Some(job)) if !mutant::is(Mutant::DoubtUnfenced) => {
+        (Observation::NotDone { evidence }, Some(job)) => {
             match fence(cx, step, &job).await {
                 Ok(Revoked::Won) => Observation::NotDone {
                     evidence: format!("{evidence} Its gate is closed now: an order still on its way starts nothing."),
                 },
                 // An order was faster: what it started is found.
                 Ok(Revoked::Lost) => match steps::get(step).observe(cx, plan).await {
-                    Observation::NotDone { evidence } if !mutant::is(Mutant::RunningIsNotStarted) => {
-                        Observation::Unknown {
-                            why: format!("{evidence} But its gate could not be closed: something has passed it."),
-                        }
-                    }
+                    Observation::NotDone { evidence } => Observation::Unknown {
+                        why: format!("{evidence} But its gate could not be closed: something has passed it."),
+                    },
                     seen @ (Observation::Done { .. }
-                    | Observation::NotDone { .. }
                     | Observation::InProgress { .. }
                     | Observation::Conflict { .. }
                     | Observation::Unknown { .. }) => seen,

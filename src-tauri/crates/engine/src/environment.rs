@@ -14,7 +14,6 @@ use greenlight_types::{
 use crate::{
     fold,
     journal::Journal,
-    mutant::{self, Mutant},
     ports::{Held, Hold, HostAddress, RemoteHost},
     step::StepContext,
     time,
@@ -76,9 +75,6 @@ async fn has_ended(journal: &dyn Journal, run: &RunId) -> bool {
 /// # Errors
 /// `EnvironmentHeld`; whatever kept us from looking.
 pub(crate) async fn still_held(cx: &StepContext) -> Result<(), Failure> {
-    if mutant::is(Mutant::HolderIgnored) {
-        return Ok(());
-    }
     match cx.ports.host.still_holds(&cx.host()?, &Hold::of(&cx.run())).await? {
         Held::Ours => Ok(()),
         Held::NotOurs(holder) => Err(not_held(holder.as_ref())),

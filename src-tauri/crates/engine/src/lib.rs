@@ -12,7 +12,6 @@ pub mod export;
 pub mod fold;
 pub mod journal;
 pub mod log_follow;
-pub mod mutant;
 pub mod options;
 mod parts;
 mod phase;

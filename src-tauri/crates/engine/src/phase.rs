@@ -2,10 +2,7 @@
 
 use greenlight_types::{CheckAnswer, Phase, RunEvent, RunResult, RunState, RunView, StepId};
 
-use crate::{
-    fold,
-    mutant::{self, Mutant},
-};
+use crate::fold;
 
 /// Whether steps of a phase may act in a state of the run.
 pub(crate) fn is_active(state: RunState, phase: Phase) -> bool {
@@ -27,10 +24,7 @@ pub(crate) fn next_state(view: &RunView) -> Option<RunEvent> {
         RunState::Deploying if is_done(StepId::RunMigration) && is_done(StepId::AwaitRollout) => {
             Some(RunEvent::CheckingStarted)
         }
-        RunState::Checking
-            if view.steps.iter().all(|step| step.status().is_done()) && every_check_passed(view)
-                || mutant::is(Mutant::EndBeforeSiteCheck) =>
-        {
+        RunState::Checking if view.steps.iter().all(|step| step.status().is_done()) && every_check_passed(view) => {
             Some(RunEvent::Ended { result: RunResult::Released, note: String::new(), left_behind: Vec::new() })
         }
         RunState::Draft
@@ -44,12 +38,11 @@ pub(crate) fn next_state(view: &RunView) -> Option<RunEvent> {
 
 /// Whether every check of the site was answered Passed.
 pub(crate) fn every_check_passed(view: &RunView) -> bool {
-    let passed = |answer| answer == CheckAnswer::Passed || mutant::is(Mutant::TickedBoxPasses);
     view.profile
         .site
         .checks
         .iter()
-        .all(|check| view.checks.iter().any(|answer| answer.check == check.id && passed(answer.answer)))
+        .all(|check| view.checks.iter().any(|answer| answer.check == check.id && answer.answer == CheckAnswer::Passed))
 }
 
 #[cfg(test)]

@@ -8,10 +8,7 @@ mod tests;
 use greenlight_types::{ServerView, ServersView};
 use regex::Regex;
 
-use crate::{
-    mutant::{self, Mutant},
-    ports::{Deployment, DeploymentStatus, RolloutState, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus},
-};
+use crate::ports::{Deployment, DeploymentStatus, RolloutState, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus};
 
 /// What a snapshot says about our revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,9 +87,6 @@ pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted
 fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Verdict {
     let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
     let Some(primary) = service.primary() else { return Verdict::Waiting };
-    if let Some(verdict) = mutant::judge(service, wanted) {
-        return verdict;
-    }
     if primary.task_definition != wanted.ours {
         if let Some(ours) = ours.filter(|ours| ours.rollout_state == RolloutState::Failed) {
             return Verdict::RolledBack { reason: reason(ours, primary) };
@@ -155,8 +149,7 @@ fn is_new(task: &TaskSnapshot, wanted: &Wanted<'_>) -> bool {
         TaskHealth::Unknown => wanted.is_migrated,
         TaskHealth::Unhealthy => false,
     };
-    let is_counted = task.last_status == TaskStatus::Running && is_well || mutant::is(Mutant::ServerCountedUnseen);
-    task.task_definition == wanted.ours && is_counted
+    task.task_definition == wanted.ours && task.last_status == TaskStatus::Running && is_well
 }
 
 fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, new_count: usize) -> ServersView {

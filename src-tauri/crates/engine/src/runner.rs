@@ -5,7 +5,6 @@
 
 mod automatic;
 mod background;
-mod mutated;
 mod open;
 mod sink;
 
@@ -13,8 +12,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use greenlight_types::{
-    Actor, Effect, EventBody, Fact, Failure, How, Observation, RunEvent, RunState, RunView, Status, StepEvent, StepId,
-    StepPlan,
+    Actor, EventBody, Fact, Failure, How, Observation, RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan,
 };
 pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,7 +22,7 @@ use crate::{
         self, Answer,
         order::{Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
     },
-    doubt, fold, mutant,
+    doubt, fold,
     parts::Parts,
     ports::Hold,
     step::{Entry, Outcome, StepContext},
@@ -121,11 +119,8 @@ impl Runner {
             self.append(vec![EventBody::Step(StepEvent::InDoubt { step, attempt, why })]).await?;
         }
         for (step, attempt) in self.steps_in(Status::InDoubt) {
-            if !self.reopen_blindly(step, attempt).await? {
-                self.ask_the_world(step, attempt);
-            }
+            self.ask_the_world(step, attempt);
         }
-        self.migrate_on_open();
         self.settle().await
     }
 
@@ -158,12 +153,8 @@ impl Runner {
         let situation =
             Situation { view: &view, plans: &self.plans, by: &by, operator: &self.by, now: self.parts.clock.now() };
         let Decision { events, then } = act::decide(&situation, order)?;
-        if let Then::Start { plan, attempt, .. } = &then {
+        if matches!(then, Then::Start { .. }) {
             self.by = by.clone();
-            if mutant::starts_late(plan) {
-                self.start_late(&by, *attempt, (**plan).clone()).await?;
-                return Ok(Answer::Done);
-            }
         }
         if !events.is_empty() {
             self.append_by(&by, events).await?;
@@ -242,12 +233,10 @@ impl Runner {
                 let plan = fold::step(&context.run(), step).and_then(|step| step.plan.clone());
                 let mut seen = Observation::Unknown { why: "the world was not asked".into() };
                 let is_job = steps::get(step).could_start(plan.as_ref()).is_some();
-                let mut waited = 0;
                 for pause in std::iter::once(0).chain(doubt_pauses(is_job)) {
                     context.wait(Duration::from_secs(pause)).await;
-                    waited += pause;
                     context.activity(step, "Asking whether this happened");
-                    seen = mutant::gives_up(doubt::ask(&context, step, plan.as_ref()).await, waited);
+                    seen = doubt::ask(&context, step, plan.as_ref()).await;
                     if !matches!(seen, Observation::Unknown { .. }) {
                         break;
                     }
@@ -291,11 +280,6 @@ impl Runner {
         self.view.borrow().state == RunState::Ended
     }
 
-    fn status(&self, id: StepId) -> (Status, Effect) {
-        fold::step(&self.view.borrow(), id)
-            .map_or((Status::NotStarted, Effect::AtMostOnce), |step| (step.status(), step.definition.effect))
-    }
-
     async fn append(&mut self, bodies: Vec<EventBody>) -> Result<(), Failure> {
         let by = self.by.clone();
         self.append_by(&by, bodies).await
@@ -313,12 +297,6 @@ impl Runner {
             fold::apply(&mut view, &event)?;
         }
         let after = self.view.borrow().seq;
-        if mutant::forgets_write(&bodies) {
-            view.seq = after;
-            self.view.send_replace(Arc::new(view));
-            return Ok(());
-        }
-        self.show_first(&view).await;
         self.parts.journal.append(&view.id, after, &at, by, bodies).await?;
         let (run, seq) = (view.id.clone(), view.seq);
         self.view.send_replace(Arc::new(view));

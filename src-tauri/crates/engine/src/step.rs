@@ -11,8 +11,6 @@ use greenlight_types::{
 pub use context::{Doubts, Earlier, EarlierStart, Kept, Sink, StepContext, TAIL};
 pub use draft::{PlanDraft, hex};
 
-use crate::mutant::{self, Mutant};
-
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
@@ -49,8 +47,7 @@ pub enum Outcome {
 impl From<Failure> for Outcome {
     /// A failure whose request may have been acted on is not a failed step, it is an unknown one (INV-J2).
     fn from(failure: Failure) -> Self {
-        let is_lost = failure.is_lost_reply() && !mutant::is(Mutant::LostReplyIsFailure);
-        if is_lost { Self::Unknown(failure.to_string()) } else { Self::Failed(failure) }
+        if failure.is_lost_reply() { Self::Unknown(failure.to_string()) } else { Self::Failed(failure) }
     }
 }
 

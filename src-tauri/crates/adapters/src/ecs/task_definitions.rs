@@ -26,26 +26,11 @@ use serde_json::Value;
 use crate::{
     aws::{AwsAccess, Call, fresh_connections},
     ecs::reading,
-    mutant::{self, Mutant},
 };
 
 const DESCRIBE: Call = Call::read("read the start-up settings", "ecs:DescribeTaskDefinition");
 const REGISTER: Call =
     Call { summary: "save the new start-up settings", action: "ecs:RegisterTaskDefinition", changes: true };
-
-/// Members that a careless copy keeps, for [`Mutant::FieldDropped`].
-const KNOWN: [&str; 10] = [
-    "family",
-    "taskRoleArn",
-    "executionRoleArn",
-    "networkMode",
-    "containerDefinitions",
-    "volumes",
-    "requiresCompatibilities",
-    "cpu",
-    "memory",
-    "tags",
-];
 
 /// Task definitions of one account and region.
 #[derive(Debug)]
@@ -85,13 +70,7 @@ impl TaskDefinitions for EcsTaskDefinitions {
     }
 
     async fn register(&self, body: &Value) -> PortResult<TaskDefinition> {
-        let mut body = body.clone();
-        if mutant::is(Mutant::FieldDropped)
-            && let Some(object) = body.as_object_mut()
-        {
-            object.retain(|name, _| KNOWN.contains(&name.as_str()));
-        }
-        let bytes = serde_json::to_vec(&body)
+        let bytes = serde_json::to_vec(body)
             .map_err(|error| Failure::new(ErrorCode::Internal, REGISTER.summary).because_of(&error))?;
         let credentials = self.access.credentials(REGISTER.summary).await?;
         let answer = AnswerBytes::default();
@@ -118,7 +97,7 @@ impl TaskDefinitions for EcsTaskDefinitions {
 
 /// A definition is never sent twice (docs/invariants.md#retries).
 fn retries() -> RetryConfig {
-    if mutant::is(Mutant::RegisterRepeated) { crate::aws::read_retries() } else { RetryConfig::disabled() }
+    RetryConfig::disabled()
 }
 
 /// AWS has no error type for a family without a revision. It sends a `ClientException` with this

@@ -16,7 +16,6 @@ use super::{
     network::{self, CallState},
     trouble::{self, TokenUse},
 };
-use crate::mutant::{self, Mutant};
 
 const SUMMARY: &str = "push to the repository";
 
@@ -154,7 +153,7 @@ fn compare(updates: &[PushUpdate<'_>], order: &Order, call: &CallState) -> Negot
         return Negotiation::UnplannedUpdate;
     }
     let now = Some(update.src()).filter(|id| !id.is_zero());
-    if now != order.expect && !mutant::is(Mutant::RefMoved) {
+    if now != order.expect {
         return Negotiation::RemoteMoved(now);
     }
     if now == Some(order.id) {
@@ -165,9 +164,6 @@ fn compare(updates: &[PushUpdate<'_>], order: &Order, call: &CallState) -> Negot
 
 /// The status report of the server decides. Without one the outcome is unknown.
 fn verdict(order: &Order, report: &ServerReport) -> PortResult<PushResult> {
-    if mutant::is(Mutant::PushBelieved) {
-        return Ok(PushResult::Accepted);
-    }
     match report.statuses.iter().find(|(name, _)| *name == order.name) {
         Some((_, None)) => Ok(PushResult::Accepted),
         Some((_, Some(status))) => {

@@ -15,7 +15,6 @@ use super::{GithubLimits, answers, trouble};
 use crate::{
     credentials,
     loopback::is_loopback,
-    mutant::{self, Mutant},
     sleep_detector::{BothClocks, ReadClocks, slept},
 };
 
@@ -158,14 +157,7 @@ impl Caller {
     /// made.
     pub(super) async fn post_once(&self, summary: &str, url: Url, body: &serde_json::Value) -> PortResult<Answer> {
         let client = self.fresh(summary, &self.token(summary).await?)?;
-        let mut sent = self.attempt(summary, client._post(url.as_str(), Some(body))).await;
-        if sent.is_err() && mutant::is(Mutant::DispatchRepeated) {
-            sent = self.attempt(summary, client._post(url.as_str(), Some(body))).await;
-        }
-        if mutant::is(Mutant::DispatchLostIsNothing) {
-            sent = sent.map_err(|failure| failure.changed(Changed::Nothing));
-        }
-        sent
+        self.attempt(summary, client._post(url.as_str(), Some(body))).await
     }
 
     async fn attempt(

@@ -10,7 +10,6 @@ use greenlight_types::{ErrorCode, Failure, Retry, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::lock;
-use crate::mutant::{self, Mutant};
 
 /// The frame of this nonce in the output of a command. `None` when the script is not on the host
 /// yet.
@@ -120,11 +119,7 @@ pub(super) fn status(id: &str, line: &str) -> PortResult<JobStatus> {
         },
         "running" => known(JobState::Running),
         "orphaned" => known(JobState::Orphaned),
-        "finished" if mutant::is(Mutant::ExitIgnored) => known(finished(0)?),
         "finished" => known(finished(value("exit")?.parse().map_err(|_| unreadable(line))?)?),
-        "died" | "rebooted" | "moved" if mutant::is(Mutant::LostIsFinished) => {
-            known(JobState::Finished { exit: 0, finished_at: seconds("at")? })
-        }
         "rebooted" => known(lost("the machine was restarted while the job ran")),
         "moved" => known(lost("the job began on another machine, of which this one has a copy")),
         "died" => known(lost("the job ended without a result")),

@@ -3,11 +3,7 @@
 use greenlight_types::{ErrorCode, Failure, Role, RunEvent, RunResult, RunState, StepId};
 
 use super::order::{Decision, Situation, refuse};
-use crate::{
-    deploy_check,
-    mutant::{self, Mutant},
-    phase::every_check_passed,
-};
+use crate::{deploy_check, phase::every_check_passed};
 
 pub(crate) fn decide(now: &Situation<'_>, result: RunResult, note: String) -> Result<Decision, Failure> {
     let view = now.view;
@@ -18,7 +14,7 @@ pub(crate) fn decide(now: &Situation<'_>, result: RunResult, note: String) -> Re
     let is_allowed = match result {
         RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
         RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
-        RunResult::Released => is_complete && every_check_passed(view) || mutant::is(Mutant::ReleasedOnWord),
+        RunResult::Released => is_complete && every_check_passed(view),
         RunResult::ReleasedWithFailedCheck => is_complete,
         RunResult::RolledBack => false,
     };

@@ -6,7 +6,6 @@ use greenlight_types::{Failure, RunEvent, Status, StepId};
 use super::order::{Asker, Decision, Order, Situation, refuse};
 use crate::{
     doubt, fold,
-    mutant::{self, Mutant},
     phase::is_active,
     ports::{Revoked, Why},
     steps,
@@ -23,14 +22,9 @@ pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> R
             "Your word is taken once the app has made sure on the staging machine that it never starts this itself.",
         )
     };
-    if mutant::is(Mutant::GateLeftOpen) {
-        return Ok(());
-    }
     let context = asker.context;
     for job in steps::get(step).gates_to_close(context).await.map_err(unclosed)? {
-        if !mutant::is(Mutant::GateClosedUnsaid) {
-            asker.order(Order::RevokeJob { step, job: job.clone(), note: note.to_owned() }).await?;
-        }
+        asker.order(Order::RevokeJob { step, job: job.clone(), note: note.to_owned() }).await?;
         match context.ports.host.revoke(&context.host()?, &job, Why::Outside).await.map_err(unclosed)? {
             Revoked::Won => {}
             Revoked::Lost => return Err(doubt::runs(job)),

@@ -5,12 +5,7 @@ use greenlight_types::{
 };
 
 use super::order::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse};
-use crate::{
-    environment, fold,
-    mutant::{self, Mutant},
-    phase::is_active,
-    steps,
-};
+use crate::{environment, fold, phase::is_active, steps};
 
 pub(crate) async fn ask(
     asker: &Asker<'_>,
@@ -49,8 +44,7 @@ pub(crate) fn decide(
         return Err(Failure::new(ErrorCode::NotConfirmed, "run this step: it was not confirmed")
             .hint("Press the button again and confirm what is shown."));
     }
-    let attempt = if mutant::is(Mutant::AttemptNotCounted) { step.attempt.max(1) } else { step.attempt + 1 };
-    Ok(started(id, attempt, plan.clone()))
+    Ok(started(id, step.attempt + 1, plan.clone()))
 }
 
 /// The decision to start an attempt.

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use greenlight_types::{Holder, RunId, RunView, StagingMachine, Timestamp};
 
 use super::PortResult;
-use crate::mutant::{self, Mutant};
 
 /// Where the staging machine is, and which one it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl HostAddress {
             port: staging.port,
             user: staging.user.clone(),
             fingerprint: staging.fingerprint.clone(),
-            machine_id: if mutant::is(Mutant::MachineIgnored) { String::new() } else { staging.machine_id.clone() },
+            machine_id: staging.machine_id.clone(),
         }
     }
 }

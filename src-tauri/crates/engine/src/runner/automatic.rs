@@ -8,7 +8,6 @@ use crate::{
         order::Then,
         start_step::{self, is_ready},
     },
-    mutant,
     phase::{is_active, next_state},
     steps,
 };
@@ -37,9 +36,6 @@ impl Runner {
             let waits = step.status() == Status::NotStarted;
             if !waits || !is_active(view.state, id.phase()) || !is_ready(&view, id) {
                 continue;
-            }
-            if let Some(events) = mutant::skip_backup(id, self.parts.clock.as_ref()) {
-                return Ok(Some((events, Then::Nothing)));
             }
             if step.definition.role == Role::Changing {
                 return Ok(Some((vec![StepEvent::Offered { step: id }.into()], Then::Nothing)));

@@ -18,7 +18,6 @@ use super::{
     run_facts::required_fact,
 };
 use crate::{
-    mutant::{self, Mutant},
     ports::{HostAddress, JobState, JobStatus},
     shell,
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
@@ -122,17 +121,12 @@ impl Step for BackUp {
         if plan.already.is_some() {
             return prove_adopted(cx, &host, plan).await;
         }
-        if entry == Entry::Start && mutant::is(Mutant::YesterdaysBackupCounts) {
-            return prove(cx, &host, plan, Timestamp::EPOCH, cx.ports.clock.now()).await;
-        }
         let Some(inputs) = plan.inputs.job() else { return foreign_plan(plan) };
         let job = inputs.id();
         match job::drive(cx, self.id(), LineSource::Backup, &host, inputs, entry, asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
-            Ended::Finished { exit, started_at, finished_at, .. }
-                if exit == 0 || mutant::is(Mutant::BackupExitIgnored) =>
-            {
+            Ended::Finished { exit, started_at, finished_at, .. } if exit == 0 => {
                 prove(cx, &host, plan, started_at, finished_at).await
             }
             Ended::Finished { exit, tail, .. } => Outcome::Failed(
@@ -217,14 +211,13 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
     let Fact::BackupProved { file: path, size, finished_at, confirmed_by, .. } = &proved else {
         return Err(unproved("nobody proved it", ""));
     };
-    let finished_at = mutant::last_attempt(run).unwrap_or(*finished_at);
-    let age = age_minutes(finished_at, cx.ports.clock.now());
+    let age = age_minutes(*finished_at, cx.ports.clock.now());
     let limit = u64::from(run.profile.backup.max_age_minutes);
-    let is_fresh = age.is_some_and(|age| age <= limit) || mutant::is(Mutant::BackupAgeIgnored);
+    let is_fresh = age.is_some_and(|age| age <= limit);
     // What a person saw has the person's words for its name.
-    let changed = if confirmed_by.is_none() && !mutant::is(Mutant::BackupFileForgotten) {
+    let changed = if confirmed_by.is_none() {
         let folder = file::folder(cx, run, host).await?;
-        file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, finished_at)
+        file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, *finished_at)
     } else {
         None
     };
@@ -233,7 +226,7 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
         passed: is_fresh && changed.is_none(),
         text: "The backup of this release is proved, fresh enough and still there".into(),
         detail: changed.unwrap_or_else(|| {
-            let ended = crate::time::in_words(finished_at);
+            let ended = crate::time::in_words(*finished_at);
             match age {
                 Some(age) => format!("{ended} · {size} · {age} min old"),
                 None => format!("{ended} · {size} · this computer's clock was set back: its age is not known"),

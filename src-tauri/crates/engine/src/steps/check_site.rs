@@ -12,7 +12,6 @@ use regex::Regex;
 
 use crate::{
     fold,
-    mutant::{self, Mutant},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -97,10 +96,6 @@ async fn version(cx: &StepContext) -> Result<String, Failure> {
     let pattern = Regex::new(&site.version_pattern)
         .map_err(|error| Failure::new(ErrorCode::BadProfile, "read the version pattern of the site").because(error))?;
     let mut shown = "nothing".to_owned();
-    if mutant::is(Mutant::SiteNotAsked) {
-        let fact = Fact::SiteAnswered { version: run.names.version_value.clone(), url: site.version_url.clone() };
-        return cx.sink.learn(StepId::CheckSite, fact).await.map(|()| run.names.version_value.clone());
-    }
     for _ in 0..MOST_LOOKS {
         match cx.ports.site.get(&site.version_url).await {
             Ok(answer) => {

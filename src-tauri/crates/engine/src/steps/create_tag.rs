@@ -12,7 +12,7 @@ use super::{
     run_facts::{tag_ref, version_commit},
 };
 use crate::{
-    elsewhere, mutant,
+    elsewhere,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -39,7 +39,7 @@ impl Step for CreateTag {
         let commit = version_commit(&run)?;
         let tag = &run.names.tag;
         let refs = cx.ports.git.remote_refs().await?;
-        let there = find_ref(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit));
+        let there = find_ref(&refs, &tag_ref(&run));
         let action = match there {
             None => TagAction::Create(commit_inputs(cx, message(&run, &cx.by.person))?),
             Some(there) if there.commit() == commit => TagAction::Exists { object: there.id.clone() },

@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     environment,
-    mutant::{self, Mutant},
     ports::{BuildRun, Dispatch, ServiceSnapshot},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
     time,
@@ -155,16 +154,8 @@ impl Step for DispatchBuild {
             git_ref: main_ref(&run),
             inputs: workflow_inputs(&run),
         };
-        let mut sent = cx.ports.builds.dispatch(&dispatch).await;
-        if sent.is_err() && mutant::is(Mutant::DispatchAgain) {
-            sent = cx.ports.builds.dispatch(&dispatch).await;
-        }
-        match sent {
+        match cx.ports.builds.dispatch(&dispatch).await {
             Ok(Some(build)) => told(cx, &inputs.commit, &build, sent_at).await,
-            Ok(None) if mutant::is(Mutant::BuildNotSearched) => {
-                let facts = vec![started("", "", sent_at, &inputs.commit)];
-                Outcome::Succeeded { evidence: Vec::new(), facts }
-            }
             Ok(None) => search(cx, &run, &inputs.commit, sent_at).await,
             Err(failure) if failure.is_lost_reply() => search(cx, &run, &inputs.commit, sent_at).await,
             Err(failure) => Outcome::Failed(failure),
@@ -190,14 +181,9 @@ impl Step for DispatchBuild {
                     facts: vec![started(&one.id, &one.url, one.created_at, &commit)],
                 },
                 [] => match cx.doubts.since(self.id()).or(started_at) {
-                    Some(at)
-                        if !time::has_passed(at, VISIBLE_AFTER, cx.ports.clock.now())
-                            && !mutant::is(Mutant::AbsentBuildIsNotStarted) =>
-                    {
-                        Observation::Unknown {
-                            why: "GitHub shows no such build yet; it may take a minute to appear".into(),
-                        }
-                    }
+                    Some(at) if !time::has_passed(at, VISIBLE_AFTER, cx.ports.clock.now()) => Observation::Unknown {
+                        why: "GitHub shows no such build yet; it may take a minute to appear".into(),
+                    },
                     Some(_) | None => Observation::NotDone { evidence: "GitHub shows no such build.".into() },
                 },
                 several => Observation::Unknown {
@@ -367,7 +353,7 @@ async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
         backup::gate(cx, run, &cx.host()?).await?,
         gate(
             "mainIsTagged",
-            (main == commit || mutant::is(Mutant::DispatchMovedMain)) && tag == commit,
+            main == commit && tag == commit,
             format!("{} is still the commit labelled {}", run.profile.git.main, run.names.tag),
             format!("{} and {}", short_id(&main), short_id(&tag)),
         ),

@@ -14,7 +14,7 @@ use super::{
     watch,
 };
 use crate::{
-    fold, mutant,
+    fold,
     ports::{BuildJob, BuildRun},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -122,11 +122,7 @@ async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJo
     if !is_built {
         return Ok(());
     }
-    let found = match mutant::unseen_image(&build.sent_at) {
-        Some(unseen) => Some(unseen),
-        None => cx.ports.images.find(&run.names.image_tag).await?,
-    };
-    let Some(image) = found else { return Ok(()) };
+    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(()) };
     if image.pushed_at < build.sent_at.minus(SKEW) {
         return Ok(());
     }

@@ -9,7 +9,6 @@ use greenlight_types::{
 
 use crate::{
     environment,
-    mutant::{self, Mutant},
     ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
     redact::{Redactor, Stream},
     shell,
@@ -172,7 +171,6 @@ async fn start(
     match cx.ports.host.launch(host, &job.id, &job.hold).await {
         Ok(Launched::Ordered) => Ok(()),
         Ok(Launched::NotHeld(holder)) => Err(Ended::NotStarted(environment::not_held(holder.as_ref()))),
-        Err(failure) if mutant::is(Mutant::LaunchLostIsFailure) => Err(Ended::NotStarted(failure)),
         // The launch may have arrived although its answer did not: only the host can tell.
         Err(failure) => Err(Ended::Unknown(failure.to_string())),
     }
@@ -212,8 +210,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
     let mut unstarted = 0_u32;
     for _ in 0..MOST_LOOKS {
         let status = match look(cx, step, host, id, lost_at).await {
-            Ok(status) => mutant::misread(status),
-            Err(failure) if mutant::is(Mutant::SilenceIsFailure) => return Ended::NotStarted(failure),
+            Ok(status) => status,
             // Not a silence: another machine answers, and it cannot tell.
             Err(failure) if matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostChanged) => {
                 return Ended::Unknown(failure.to_string());
@@ -392,7 +389,7 @@ pub(crate) fn id_of(plan: Option<&StepPlan>) -> Option<String> {
 /// When it cannot be asked.
 pub(crate) async fn ask(cx: &StepContext, job: &str) -> Result<JobStatus, Failure> {
     let host = cx.host()?;
-    cx.ports.host.status(&host, job).await.map(mutant::misread)
+    cx.ports.host.status(&host, job).await
 }
 
 /// What the host says about the job of an attempt.

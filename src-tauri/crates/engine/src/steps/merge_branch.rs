@@ -12,7 +12,6 @@ use super::{
     run_facts::main_ref,
 };
 use crate::{
-    mutant::{self, Mutant},
     ports::{MergeResult, RemoteRef},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -105,9 +104,8 @@ impl Step for MergeBranch {
         }
         let run = cx.run();
         let keep = format!("refs/greenlight/{}/merge", run.id);
-        let (ours, theirs) = if mutant::is(Mutant::MergeParentsSwapped) { (&head, &base) } else { (&base, &head) };
         let Some(commit) = commit else { return foreign_plan(plan) };
-        let merged = cx.ports.git.merge(ours, theirs, &commit.message, &signature_of(commit), &keep).await;
+        let merged = cx.ports.git.merge(&base, &head, &commit.message, &signature_of(commit), &keep).await;
         match merged {
             Ok(MergeResult::Merged(commit)) => Outcome::Succeeded {
                 evidence: vec![format!(

@@ -20,7 +20,6 @@ use super::{
     run_facts::{required_fact, revision_name, saved_revision, version_commit, who_to_call},
 };
 use crate::{
-    mutant::{self, Mutant},
     ports::{HostAddress, JobState, JobStatus, TaskStatus, Why},
     shell,
     step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
@@ -54,7 +53,7 @@ impl Step for RunMigration {
         cx.activity(self.id(), "Asking the staging machine, AWS and the package registry");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        let started = job::newest_start(&jobs, &prefix).filter(|_| !mutant::is(Mutant::MigrationRepeats));
+        let started = job::newest_start(&jobs, &prefix);
         if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
             return Ok(follow(self, &run, one));
         }
@@ -296,7 +295,7 @@ async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) 
         "The version that served before still serves",
         format!("{old} of {wanted} servers"),
     ));
-    let stands = jobs.iter().skip(mutant::ignored_runs(jobs)).find(|one| match one.state {
+    let stands = jobs.iter().find(|one| match one.state {
         JobState::Revoked(why) => why != Why::Expired,
         JobState::Absent | JobState::NotStarted | JobState::Busy | JobState::Expired => false,
         JobState::Running | JobState::Orphaned | JobState::Finished { .. } | JobState::Lost { .. } => true,

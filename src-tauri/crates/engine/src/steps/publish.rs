@@ -5,7 +5,6 @@ use greenlight_types::{ErrorCode, Fact, Failure, Observation, Retry};
 
 use super::git_objects::{find_ref, short_id};
 use crate::{
-    mutant,
     ports::{PushRef, PushResult},
     step::{Outcome, StepContext},
 };
@@ -25,13 +24,8 @@ pub(super) struct Publication {
 }
 
 /// Pushes, then looks at the remote afresh: a success is what a listing shows, never what the push said.
-pub(super) async fn publish(cx: &StepContext, mut publication: Publication) -> Outcome {
-    mutant::before_push(cx, &mut publication.push, &publication.fact).await;
-    let pushed = cx.ports.git.push(&publication.push).await;
-    if mutant::believes_push(&pushed) {
-        return Outcome::Succeeded { evidence: Vec::new(), facts: vec![publication.fact] };
-    }
-    let result = match pushed {
+pub(super) async fn publish(cx: &StepContext, publication: Publication) -> Outcome {
+    let result = match cx.ports.git.push(&publication.push).await {
         Ok(result) => result,
         Err(failure) => return failure.into(),
     };
@@ -57,7 +51,6 @@ pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observa
     let done = |evidence: String| Observation::Done { evidence: vec![evidence], facts: vec![publication.fact.clone()] };
     let there = find_ref(&refs, &publication.push.name);
     match there {
-        there if mutant::believes_ref(&publication.push, there) => done(format!("Pushed {}.", publication.shown)),
         Some(there) if there.commit() == publication.commit => {
             done(format!("GitHub's {} is {}.", publication.shown, short_id(&publication.commit)))
         }

@@ -12,7 +12,6 @@ use super::{
     run_facts::{main_ref, required_fact, version_commit, who_to_call},
 };
 use crate::{
-    mutant::{self, Mutant},
     ports::PushRef,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -72,7 +71,7 @@ impl Step for PushBranch {
             })
             .gate(
                 "mainUnmoved",
-                now == base || mutant::is(Mutant::PushOverMovedMain) || mutant::is(Mutant::MovedMainIsOurs),
+                now == base,
                 format!("Nobody has pushed to {main} since the merge"),
                 if now == base { "asked GitHub just now".into() } else { format!("it is {} now", short_id(&now)) },
             )

@@ -12,7 +12,6 @@ use super::{
     run_facts::{main_ref, required_fact, tag_ref, who_to_call},
 };
 use crate::{
-    mutant::{self, Mutant},
     ports::PushRef,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -32,11 +31,7 @@ impl Step for PushTag {
         Role::Changing
     }
     fn waits_for(&self) -> &'static [FactKind] {
-        if mutant::is(Mutant::TagBeforeBranch) {
-            &[FactKind::TagMade]
-        } else {
-            &[FactKind::TagMade, FactKind::MainPublished]
-        }
+        &[FactKind::TagMade, FactKind::MainPublished]
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
@@ -58,11 +53,11 @@ impl Step for PushTag {
         let main = find_ref(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
         let draft = draft.gate(
             "mainPublished",
-            main == commit || mutant::is(Mutant::TagBeforeBranch),
+            main == commit,
             format!("GitHub's {} is the commit with this label", run.profile.git.main),
             short_id(&main),
         );
-        Ok(match find_ref(&refs, &tag_ref(&run)).filter(|there| !mutant::overlooks(there, &commit)) {
+        Ok(match find_ref(&refs, &tag_ref(&run)) {
             None => draft.gate("tagFree", true, format!("The label {name} is free"), "asked GitHub just now").finish(),
             Some(there) if there.commit() == commit => {
                 draft.already(format!("GitHub has {name} at {} already.", short_id(&commit))).finish()

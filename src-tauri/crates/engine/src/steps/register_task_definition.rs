@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::refusals::{foreign_plan, missing_on_aws, production_changed};
 use crate::{
-    mutant::{self, Mutant},
     ports::TaskDefinition,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -138,14 +137,7 @@ impl Step for RegisterTaskDefinition {
             Ok(_) => return Outcome::Failed(production_changed("save what was shown")),
             Err(failure) => return Outcome::Failed(failure),
         }
-        let mut registered = cx.ports.task_definitions.register(&body).await;
-        if registered.is_err() && mutant::is(Mutant::RegisterAgain) {
-            registered = cx.ports.task_definitions.register(&body).await;
-        }
-        let saved = match registered {
-            Ok(saved) if mutant::is(Mutant::RevisionNotReadBack) => {
-                return judge(&run, &saved, &body, base);
-            }
+        let saved = match cx.ports.task_definitions.register(&body).await {
             Ok(saved) => saved,
             Err(failure) => return failure.into(),
         };
@@ -327,7 +319,6 @@ fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
         .unwrap_or_default();
     if let [one] = named.as_mut_slice() {
         one["image"] = Value::String(run.names.image.clone());
-        mutant::spoil(&mut body, &run.names.image);
         return Ok(body);
     }
     Err(Failure::new(

@@ -12,7 +12,6 @@ use super::{
     run_facts::{main_ref, required_fact},
 };
 use crate::{
-    mutant::{self, Mutant},
     properties,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -40,7 +39,7 @@ impl Step for SetVersion {
         let parent = merge_commit(&run)?;
         let (before, edit) = edited(cx, &run, &parent).await?;
         let (file, value) = (&run.profile.git.version_file, &run.names.version_value);
-        let is_set = before == edit.bytes && !mutant::is(Mutant::EmptyVersionCommit);
+        let is_set = before == edit.bytes;
         let commit = if is_set { None } else { Some(commit_inputs(cx, format!("Set version to {value}"))?) };
         let inputs = VersionInputs { parent: parent.clone(), previous: edit.previous.clone(), commit };
         let draft = PlanDraft::new(
@@ -82,10 +81,7 @@ impl Step for SetVersion {
         }
         let Some(commit) = commit else { return foreign_plan(plan) };
         let written = async {
-            let (_, mut edit) = edited(cx, &run, parent).await?;
-            if mutant::is(Mutant::VersionFileTouched) {
-                edit.bytes.extend_from_slice(b"# by Greenlight\n");
-            }
+            let (_, edit) = edited(cx, &run, parent).await?;
             let keep = format!("refs/greenlight/{}/version", run.id);
             let file = &run.profile.git.version_file;
             cx.ports.git.commit_file(parent, file, &edit.bytes, &commit.message, &signature_of(commit), &keep).await
@@ -145,8 +141,7 @@ impl Step for SetVersion {
 
 pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
     required_fact(run, FactKind::Merged, |fact| {
-        let Fact::Merged { base, commit, .. } = fact else { return None };
-        Some(if mutant::is(Mutant::VersionOnWrongParent) { base.clone() } else { commit.clone() })
+        if let Fact::Merged { commit, .. } = fact { Some(commit.clone()) } else { None }
     })
 }
 

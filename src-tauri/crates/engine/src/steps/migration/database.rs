@@ -11,7 +11,6 @@ use greenlight_types::{
 use super::command::in_its_folder;
 use crate::{
     fold,
-    mutant::{self, Mutant},
     ports::HostAddress,
     step::{Outcome, PlanDraft, StepContext},
     steps::job,
@@ -176,7 +175,7 @@ fn as_backed_up(run: &RunView, now: &Database) -> Option<Gate> {
     let Some(Fact::BackupProved { confirmed_by, .. }) = fold::newest(run, FactKind::BackupProved) else { return None };
     let (id, passed, then) = match at_backup(run) {
         Some(then) => ("databaseAsBackedUp", then == *now, format!("{} at the backup", then.line())),
-        None if confirmed_by.is_some() || mutant::is(Mutant::DatabaseUnsaidAtBackup) => return None,
+        None if confirmed_by.is_some() => return None,
         None => ("databaseSaidAtBackup", false, "it did not say at the backup".to_owned()),
     };
     Some(Gate {
@@ -245,7 +244,7 @@ pub(super) struct Ended<'a> {
 /// What an ended migration came to. The database is asked only where the plan has an answer to compare with.
 pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan, ended: Ended<'_>) -> Outcome {
     let before = before(plan);
-    if before == Answer::NobodyCanAsk || mutant::is(Mutant::DatabaseNotAsked) {
+    if before == Answer::NobodyCanAsk {
         return outcome(ended, &Answer::NobodyCanAsk, &Answer::NobodyCanAsk);
     }
     let mut after = Answer::NobodyCanAsk;
@@ -288,7 +287,7 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
             .hint("Do not start it again. Call the people named for this step.")
             .hint("When a person has finished or undone it by hand, write that down here.")
             .changed(Changed::Unknown)
-            .retry(if mutant::is(Mutant::MigrationRepeats) { Retry::Safe } else { Retry::No })
+            .retry(Retry::No)
     };
     match verdict(exit, before, after) {
         Verdict::Succeeded => {
