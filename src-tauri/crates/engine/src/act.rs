@@ -1,8 +1,9 @@
-//! Acts on an open run, one file each.
+//! Acts on an open run, one file per act.
 //!
-//! An act that needs the outside world has `ask`, which gathers the answer and may take hold of things there.
-//! Every act has `decide`, a pure function from the situation of the run to events, or to a refusal that changes
-//! nothing. The runner calls `decide`, appends the events, and then carries out the decision.
+//! An act that needs the outside world has `ask`, which gathers the answers. It may also acquire
+//! the environment lock or revoke a job. Every act has `decide`, a pure function from the situation
+//! of the run to events, or to a refusal that changes nothing. The runner calls `decide`, appends
+//! the events, and then carries out the decision.
 
 pub(crate) mod acquire_lock;
 pub(crate) mod answer_check;
@@ -31,23 +32,19 @@ use order::{Asker, Decision, Order, Situation, Then};
 /// An act that a person asks for.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// Start Prepare.
     StartPrepare {
         /// The statement that testing is finished.
         statement: String,
     },
-    /// Start Deploy.
     StartDeploy(DeployRequest),
     /// Issue the one-use token of an irreversible step, for the plan that was shown.
     Confirm {
-        /// The step.
         step: StepId,
         /// Hash of the plan that was shown.
         plan_hash: String,
     },
-    /// Start a step.
+    /// Start an attempt of a step.
     Run {
-        /// The step.
         step: StepId,
         /// Hash of the plan that was shown.
         plan_hash: String,
@@ -56,57 +53,51 @@ pub enum Act {
     },
     /// Answer the question of a plan.
     Answer {
-        /// The step.
         step: StepId,
-        /// Question id.
+        /// Id of the question in the plan.
         question: String,
-        /// Choice id.
+        /// Id of the choice.
         answer: String,
-        /// Note of the person.
+        /// Note of the person. The question may require one.
         note: String,
     },
     /// Report that the work of a step was done outside the app.
     FinishedByHand {
-        /// The step.
         step: StepId,
-        /// Note of the person.
+        /// Note of the person. Required.
         note: String,
     },
     /// Report whether an attempt in doubt had its effect.
     SettleDoubt {
-        /// The step.
         step: StepId,
-        /// Attempt that the person looked for.
+        /// Number of the attempt that the person looked for.
         attempt: u32,
-        /// Whether it had its effect.
+        /// Whether the attempt had its effect.
         happened: bool,
-        /// Note of the person.
+        /// Note of the person. Required.
         note: String,
     },
     /// Answer a check of the site.
     AnswerCheck {
-        /// Check id.
+        /// Id of the check in the profile.
         check: String,
-        /// The answer.
         answer: CheckAnswer,
-        /// Note of the person.
+        /// Note of the person. Required unless the check passed.
         note: String,
     },
-    /// End the run.
     End {
-        /// Result of the run.
         result: RunResult,
-        /// Note of the person.
+        /// Note of the person. Required unless the result is `Released`.
         note: String,
     },
-    /// Acquire the environment's lock again for this run.
+    /// Acquire the environment lock again, after another run took it.
     TakeEnvironment {
-        /// The owner to take it from and the reason; absent when the lock is free.
+        /// The owner to take the lock from, and the reason. Absent when the lock is free.
         over: Option<TakeOver>,
     },
     /// Hand the run to another person on this computer.
     TakeOver {
-        /// That person.
+        /// Name of that person.
         person: String,
     },
 }
@@ -114,7 +105,7 @@ pub enum Act {
 /// Decides an order.
 ///
 /// # Errors
-/// The refusal; nothing was changed.
+/// The refusal. Nothing was changed.
 pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Failure> {
     match order {
         Order::StartPrepare { statement, begun } => start_prepare::decide(now, statement, begun),
@@ -139,10 +130,10 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
     }
 }
 
-/// Asks the outside world where an act needs it, then orders the act.
+/// Asks the outside world if the act needs it, then orders the act.
 ///
 /// # Errors
-/// The refusal; the run is as it was.
+/// The refusal. The run is unchanged.
 pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failure> {
     let order = match act {
         Act::StartPrepare { statement } => Order::StartPrepare { statement, begun: None },

@@ -1,13 +1,15 @@
-//! What is asked again when Deploy starts, and what stays behind when a run ends early. Reads only.
+//! Finds the differences since Prepare when Deploy starts, and the effects that stay behind when a
+//! run ends early. Reads only.
 
 use greenlight_types::{Difference, Fact, FactKind, Failure, RevisionInputs, RunView, Status, StepId};
 
 use crate::{fold, step::StepContext, time};
 
-/// What differs from the day of Prepare (RELEASE.md 2), each with who and when where the world says so.
+/// The differences from the day of Prepare (docs/releases.md#start-of-deploy). Each names person
+/// and time if the outside world does.
 ///
 /// # Errors
-/// Whatever kept us from looking.
+/// The failure of the outside system that did not answer.
 pub async fn differences(cx: &StepContext) -> Result<Vec<Difference>, Failure> {
     let run = cx.run();
     let mut found = Vec::new();
@@ -81,7 +83,8 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<Difference>) 
     Ok(())
 }
 
-/// What production ran when the revision was saved: not always what the revision is based on (RELEASE.md 4).
+/// The revision that production ran when ours was saved. Ours may have another base
+/// (docs/releases.md#questions).
 fn ran_at_prepare(run: &RunView) -> Option<String> {
     let plan = fold::step(run, StepId::RegisterTaskDefinition)?.plan.as_ref()?;
     match plan.inputs.revision()? {
@@ -94,7 +97,7 @@ fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// What stays behind when the run is ended now.
+/// The effects that stay behind when the run is ended now.
 #[must_use]
 pub fn left_behind(run: &RunView) -> Vec<String> {
     let status = |step| fold::step(run, step).map_or(Status::NotStarted, |step| step.status());
@@ -145,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// The release whose migration failed while AWS was putting it in place.
+    /// The release whose migration failed during its rollout.
     fn stopped() -> RunView {
         let golden: serde_json::Value =
             serde_json::from_str(include_str!("../../../../tests/golden/fold/stopped-after-a-failed-migration.json"))
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_does_not_go_on() {
+    fn ended_build_and_rollout_are_not_called_under_way() {
         let ended_at = Timestamp::EPOCH;
         let failed = || StepState::Failed { ended_at, failure: Failure::new(ErrorCode::BuildFailed, "build") };
         let done = || StepState::Succeeded { ended_at, how: How::Did, evidence: Vec::new() };

@@ -1,5 +1,5 @@
-//! Asks the world about a step in doubt. "It did not start" is no answer while an order to start it may still be on its way:
-//! the gate of its job is closed first, and then it is (INV-J3, INV-D5).
+//! Asks the outside world about a step in doubt. "It did not start" is no answer while a start
+//! order may still be on its way. So the job is revoked first (INV-J3, INV-D5).
 
 use greenlight_types::{ErrorCode, Failure, Observation, RunView, Seen, Status, StepId, StepPlan, StepView};
 
@@ -10,7 +10,8 @@ use crate::{
     steps,
 };
 
-/// What the world says of a step; of one in doubt, for good.
+/// Asks the outside world about a step. No order on its way can change the answer about a step in
+/// doubt.
 pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Observation {
     let seen = steps::get(step).observe(cx, plan).await;
     let is_doubted = fold::step(&cx.run(), step).is_some_and(|step| step.status() == Status::InDoubt);
@@ -22,7 +23,7 @@ pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>)
     heard
 }
 
-/// An answer that no order under way can turn into another one.
+/// Revokes a job that has not started, so that no order on its way can change the answer.
 async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: Observation) -> Observation {
     match (seen, steps::get(step).could_start(plan)) {
         (Observation::NotDone { evidence }, Some(job)) => {
@@ -30,7 +31,7 @@ async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: O
                 Ok(Revoked::Won) => Observation::NotDone {
                     evidence: format!("{evidence} Its gate is closed now: an order still on its way starts nothing."),
                 },
-                // An order was faster: what it started is found.
+                // An order was faster. The job that it started is observed.
                 Ok(Revoked::Lost) => match steps::get(step).observe(cx, plan).await {
                     Observation::NotDone { evidence } => Observation::Unknown {
                         why: format!("{evidence} But its gate could not be closed: something has passed it."),
@@ -47,7 +48,7 @@ async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: O
     }
 }
 
-/// Closes the gate of a job that never started. That it is about to be closed stands in the record first (INV-J1).
+/// Revokes a job that never started. The intent to revoke is in the journal first (INV-J1).
 async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Failure> {
     if !cx.doubts.was_announced(job) {
         cx.sink.closing(step, job).await?;
@@ -56,19 +57,19 @@ async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Fai
     cx.ports.host.revoke(&cx.host()?, job, Why::Expired).await
 }
 
-/// What is known of the job of a step that a person says did not happen.
+/// State of the job of a step, after a person said that the step did not happen.
 pub(crate) enum Fenced {
-    /// It never starts; what is to be added to the person's word.
+    /// It never starts. The text is added to the person's note.
     Never(String),
-    /// It started and is over: it failed, by that word.
+    /// It started and ended. By the person's statement it failed.
     Over,
 }
 
-/// Closes the gate of what a person says did not happen. A machine that does not answer, or is another one by now, does not
-/// keep a person from saying what they saw.
+/// Revokes the job of a step that a person says did not happen. The person's statement also counts
+/// when the machine does not answer, or is another machine by now.
 ///
 /// # Errors
-/// `NotAllowedNow` when it runs.
+/// `NotAllowedNow` when the job runs or may run; `JournalFailed`.
 pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Result<Fenced, Failure> {
     let Some(job) = steps::get(step).could_start(plan) else { return Ok(Fenced::Never(String::new())) };
     match fence(cx, step, &job).await {
@@ -83,10 +84,11 @@ pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<
     }
 }
 
-/// The step in doubt that a person speaks of. Their word is about the attempt that they looked for, and no other.
+/// The step in doubt that a person's statement is about. A statement counts only for the attempt
+/// that the person looked for.
 ///
 /// # Errors
-/// `NotAllowedNow` when nobody's word is asked for.
+/// `NotAllowedNow` when the step is not in doubt, or another attempt of it is.
 pub(crate) fn doubted(run: &RunView, step: StepId, attempt: u32) -> Result<&StepView, Failure> {
     let step = fold::step(run, step).filter(|step| step.status() == Status::InDoubt);
     let step = step.ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, "settle this step: it is not in doubt"))?;
@@ -100,7 +102,7 @@ pub(crate) fn doubted(run: &RunView, step: StepId, attempt: u32) -> Result<&Step
     Ok(step)
 }
 
-/// A job that started stands in the way of a person's word.
+/// Refuses a person's statement because the job started.
 pub(crate) fn runs(job: String) -> Failure {
     Failure::new(
         ErrorCode::NotAllowedNow,

@@ -1,5 +1,8 @@
-//! "Continue this release here": a computer whose record is empty rebuilds a run from what the world shows. Every step of
-//! Prepare that the world shows as done is recorded with that evidence; whatever only the other record knows stays unknown.
+//! "Continue this release here": a computer with an empty journal rebuilds a run from the state of
+//! the outside world.
+//!
+//! Each step of Prepare that the outside world shows as done is recorded with that evidence. Facts
+//! that only the journal of the other computer has stay unknown.
 
 use greenlight_types::{BegunElsewhere, ErrorCode, Failure, Phase, RunId, RunState, Status, StepId};
 use serde_json::Value;
@@ -9,13 +12,13 @@ use crate::{
     step::StepContext,
 };
 
-/// Lines of the label's message (RELEASE.md 3).
+/// Lines in the message of the tag (docs/releases.md#frozen-values).
 pub(crate) const RUN: &str = "Greenlight-Run: ";
 pub(crate) const PERSON: &str = "Released-By: ";
 /// Longest name that is shown, in characters.
 const LONGEST: usize = 100;
 
-/// What the label of this version says, when it is on GitHub, while this run is a draft.
+/// Reads the tag of this version. `None` when the run is not a draft, or the tag is not on GitHub.
 pub(crate) async fn begun(cx: &StepContext) -> Result<Option<BegunElsewhere>, Failure> {
     let run = cx.run();
     if run.state != RunState::Draft {
@@ -40,7 +43,7 @@ async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Fai
             is_serving,
         });
     }
-    // A lightweight label says nothing of itself; its commit does.
+    // A lightweight tag names no person and no time. Its commit does.
     let made =
         cx.ports.git.commit(&commit).await?.ok_or_else(|| {
             Failure::new(ErrorCode::GitMissing, "read who made the label").with("commit", commit.clone())
@@ -48,7 +51,8 @@ async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Fai
     Ok(BegunElsewhere { run: None, person: short(&made.author), at: made.at, commit, is_serving })
 }
 
-/// Whether the one deployment that is left runs the package of this version.
+/// Whether exactly one deployment is left, runs the image of this version, and is not in progress.
+/// `None` when that is not known.
 async fn is_serving(cx: &StepContext) -> Option<bool> {
     let service = cx.ports.services.describe().await.ok()??;
     let [one] = service.deployments.as_slice() else { return Some(false) };
@@ -65,7 +69,8 @@ fn short(text: &str) -> String {
     text.trim().chars().filter(|one| !one.is_control()).take(LONGEST).collect()
 }
 
-/// What stands in this record in place of "testing is finished": nobody here knows who said so.
+/// The statement in this journal in place of "testing is finished". This computer does not know who
+/// said that.
 pub(crate) fn statement(begun: &BegunElsewhere) -> String {
     let record = begun.run.as_ref().map_or_else(String::new, |run| format!(" Its own record is {run}."));
     format!(
@@ -76,12 +81,12 @@ pub(crate) fn statement(begun: &BegunElsewhere) -> String {
     )
 }
 
-/// The steps that may be recorded from the world by themselves.
+/// The steps that may be recorded from the outside world without a press of their button.
 pub(crate) fn steps() -> impl Iterator<Item = StepId> {
     StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare)
 }
 
-/// Whether a step waits for somebody.
+/// Whether a step neither runs nor waits for another step.
 pub(crate) const fn is_settled(status: Status) -> bool {
     !matches!(status, Status::NotStarted | Status::Running)
 }

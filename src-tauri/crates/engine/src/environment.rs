@@ -1,8 +1,10 @@
-//! One operator at a time: from Deploy on, a run holds its environment on the staging machine, where every other computer
-//! finds it. It is given back at the end of the run, or a named person takes it with a reason; no time ends it.
+//! One operator at a time: from Deploy on, a run owns the environment lock on the staging machine,
+//! where every other computer finds it (docs/remote-jobs.md#environment-lock). The lock is released
+//! at the end of the run, or taken over by a named person with a reason. No time limit ends it.
 //!
-//! What keeps a second computer out is the machine itself: job verbs compare the holder. What is asked here keeps a person
-//! from pressing a button in vain, and stands before every changing step that is not a job.
+//! The machine itself keeps a second computer out: the verbs for jobs compare the owner. The checks
+//! here refuse a press that the machine would refuse, and protect the changing steps that are not
+//! jobs.
 
 use std::collections::BTreeSet;
 
@@ -19,25 +21,26 @@ use crate::{
     time,
 };
 
-/// Earlier runs that are looked at for their staging machines, newest first.
+/// Most earlier runs whose staging machines are looked up, newest first.
 const EARLIER_RUNS: usize = 200;
-/// Machines that are asked, newest first.
+/// Most machines that are asked, newest first.
 const MOST_MACHINES: usize = 5;
 
-/// What stands in the way of taking an environment, and whose it is.
+/// A request for the environment lock.
 pub(crate) struct Taking {
-    /// The machine as it was found, with its machine and boot id.
+    /// The machine, with the machine id and boot id that it reported.
     pub staging: StagingMachine,
-    /// Who holds it now.
+    /// The current owner, if it is another run.
     pub from: Option<Holder>,
-    /// Why it is taken from that one; empty when nobody holds it.
+    /// Why the lock is taken from that owner. Empty without an owner.
     pub reason: String,
 }
 
-/// Looks who holds the environment of a run on this machine, and whether it may be taken.
+/// Asks the machine for the owner of the lock, and decides whether this run may acquire it.
 ///
 /// # Errors
-/// `EnvironmentHeld` when somebody holds it and nobody ordered to take it from exactly that run; `BadInput` without a reason.
+/// `EnvironmentHeld` when a run that has not ended owns the lock, unless a person ordered to take
+/// it from exactly that run; `BadInput` without a reason; the failure of the machine.
 pub(crate) async fn look(
     cx: &StepContext,
     journal: &dyn Journal,
@@ -64,16 +67,16 @@ pub(crate) async fn look(
     }
 }
 
-/// Whether this computer's own record shows that a run has ended: it then holds nothing any more.
+/// Whether a run has ended in the journal of this computer. Such a run owns nothing any more.
 async fn has_ended(journal: &dyn Journal, run: &RunId) -> bool {
     let known = journal.events(run, 0).await.ok().filter(|events| !events.is_empty());
     known.and_then(|events| fold::fold(&events).ok()).is_some_and(|view| view.state == RunState::Ended)
 }
 
-/// Refuses when the run does not hold its environment any more.
+/// Refuses when the run does not own the environment lock any more.
 ///
 /// # Errors
-/// `EnvironmentHeld`; whatever kept us from looking.
+/// `EnvironmentHeld`; the failure of the machine.
 pub(crate) async fn still_held(cx: &StepContext) -> Result<(), Failure> {
     match cx.ports.host.still_holds(&cx.host()?, &Hold::of(&cx.run())).await? {
         Held::Ours => Ok(()),
@@ -81,7 +84,7 @@ pub(crate) async fn still_held(cx: &StepContext) -> Result<(), Failure> {
     }
 }
 
-/// The refusal, with everything that a person needs to speak with the other one.
+/// The refusal, with everything that a person needs to speak with the owner.
 pub(crate) fn not_held(holder: Option<&Holder>) -> Failure {
     let failure = |words: String| Failure::new(ErrorCode::EnvironmentHeld, words).retry(Retry::Safe);
     let Some(holder) = holder else {
@@ -101,15 +104,16 @@ pub(crate) fn not_held(holder: Option<&Holder>) -> Failure {
         .hint(format!("Speak with {who}. When that release cannot go on there, take over and write down why."))
 }
 
-/// What the staging machines of earlier releases say, so that a job that still runs on one of them is not overlooked. A
-/// machine that does not answer, or is another one by now, is a sentence that a person accepts.
+/// Asks the staging machines of earlier runs, so that a job that still runs on one of them is not
+/// overlooked. A machine that does not answer, or is another one by now, gives a difference that a
+/// person accepts.
 ///
 /// # Errors
-/// `GateClosed` when a job runs on one of them; `JournalFailed`.
+/// The refusal when a job runs on one of them; `JournalFailed`.
 pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) -> Result<Vec<Difference>, Failure> {
     let (run, mut found) = (cx.run(), Vec::new());
     let known = known_machines(journal, &run).await?;
-    // At once: a machine that is gone takes as long as a connection may take.
+    // All at once: for a machine that is gone, the answer takes as long as a connection may take.
     let asked = join_all(known.iter().map(|(_, staging)| ask_machine(&*cx.ports.host, &run, staging))).await;
     for ((earlier, staging), told) in known.into_iter().zip(asked) {
         match told {
@@ -141,7 +145,7 @@ pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) 
     Ok(found)
 }
 
-/// The newest machines of earlier runs of the same product, each once.
+/// The newest machines of earlier runs of the same product and realm, each once.
 async fn known_machines(journal: &dyn Journal, run: &RunView) -> Result<Vec<(RunView, StagingMachine)>, Failure> {
     let (mut known, mut seen) = (Vec::new(), BTreeSet::new());
     for id in journal.runs().await?.into_iter().take(EARLIER_RUNS).filter(|id| *id != run.id) {
@@ -158,7 +162,7 @@ async fn known_machines(journal: &dyn Journal, run: &RunView) -> Result<Vec<(Run
     Ok(known)
 }
 
-/// A job of the environment that runs there.
+/// A job of the environment that runs on the machine.
 async fn ask_machine(
     host: &dyn RemoteHost,
     run: &RunView,

@@ -1,6 +1,8 @@
-//! A run as a Markdown document: result, people, steps with times, plans and evidence, answers, checks.
+//! Writes a run as a Markdown document: result, people, steps with times, plans and evidence,
+//! answers, checks.
 //!
-//! Reads only what the journal says. Production log lines are left out (RELEASE.md 9). Writes no file.
+//! Reads only the journal, and writes no file. Production log lines are left out
+//! (docs/releases.md#kept-data).
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,8 @@ use greenlight_types::{
 
 use crate::{options, time};
 
-/// The document. Texts of people and of other systems are escaped, so that none becomes a heading, a link or HTML.
+/// The document. Text of people and of other systems is escaped, so that it becomes no heading, no
+/// link and no HTML.
 #[must_use]
 pub fn markdown(view: &RunView, events: &[Event]) -> String {
     let mut page = Page::default();
@@ -46,7 +49,7 @@ impl Page {
         }
     }
 
-    /// Text as it is; the fence is longer than any in the text.
+    /// A block of text that is not escaped. Its fence is longer than any fence in the text.
     fn block(&mut self, kind: &str, text: &str) {
         let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
         let fence = "`".repeat(longest.max(2) + 1);
@@ -54,7 +57,7 @@ impl Page {
     }
 }
 
-/// One line of text that Markdown shows as it is.
+/// Escapes one line of text, so that Markdown shows it unchanged.
 fn escape(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {

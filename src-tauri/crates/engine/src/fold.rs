@@ -1,4 +1,4 @@
-//! Events to view: the state of a run is a pure fold of its journal.
+//! Folds the events of a run into its view. Pure: the same events always give the same view.
 
 use greenlight_types::{
     AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, RunEvent, RunState,
@@ -7,10 +7,11 @@ use greenlight_types::{
 
 use crate::transition;
 
-/// Folds a whole run.
+/// Folds all events of a run.
 ///
 /// # Errors
-/// `JournalFailed` when the events do not form a run: no draft first, a gap, an illegal transition.
+/// `JournalFailed` when the events do not form a run: the first one is not a draft, a number is
+/// missing, or a transition is illegal.
 pub fn fold(events: &[Event]) -> Result<RunView, Failure> {
     let (first, rest) = events.split_first().ok_or_else(|| broken("the run has no entries"))?;
     let mut view = draft(first)?;
@@ -71,10 +72,10 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
     })
 }
 
-/// Folds one more event in.
+/// Folds one more event into a view.
 ///
 /// # Errors
-/// As [`fold`]; the view is then unchanged or must be thrown away.
+/// As [`fold`]. The view must not be used after an error.
 pub fn apply(view: &mut RunView, event: &Event) -> Result<(), Failure> {
     if event.seq != view.seq + 1 || event.run != view.id {
         return Err(broken(format!("entry {} cannot follow entry {}", event.seq, view.seq)));
@@ -202,7 +203,7 @@ pub fn step(view: &RunView, id: StepId) -> Option<&StepView> {
     view.steps.iter().find(|step| step.definition.id == id)
 }
 
-/// A line of the history list.
+/// A row of the history list.
 #[must_use]
 pub fn summary(view: &RunView) -> RunSummary {
     let stopped_at = view

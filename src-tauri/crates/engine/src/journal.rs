@@ -1,4 +1,4 @@
-//! Where events are kept: the trait, and a journal in memory for tests and simulation.
+//! The journal: its trait, and a journal in memory for tests and simulation.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,16 @@ use async_trait::async_trait;
 use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, RunId, Timestamp};
 use parking_lot::Mutex;
 
-/// The record of everything a run did. Append-only; an append is durable when it returns.
+/// All events of all runs. Append-only. An append is durable when it returns.
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Appends events of one run in one transaction: all or none, numbered from `after + 1`.
     ///
     /// # Errors
-    /// When the newest event of the run is not number `after` (somebody else wrote), when the run is one that [`Self::events`]
-    /// refuses, or when nothing could be stored. Then nothing was appended; only where the disk failed at the very end and
-    /// stays broken, all of it may be found at the next opening.
+    /// Fails when the newest event of the run is not number `after` (another writer was faster),
+    /// when [`Self::events`] refuses the run, or when the events could not be stored. Nothing was
+    /// appended then, with one exception: if the disk fails at the very end and stays broken, the
+    /// next opening may find all of the events.
     async fn append(
         &self,
         run: &RunId,
@@ -26,9 +27,9 @@ pub trait Journal: Send + Sync {
     /// Events of a run with a number above `after`, in order.
     ///
     /// # Errors
-    /// `JournalNewer` when an event cannot be read by this app; its param `version` names the app that wrote it.
-    /// `JournalFailed` when one is missing or was altered; its param `entry` is the number. Nothing is given then, so that no
-    /// run is ever folded in part.
+    /// `JournalNewer` when this app cannot read an event; its param `version` names the app that
+    /// wrote the event. `JournalFailed` when an event is missing or was altered; its param `entry`
+    /// is the number of that event. An error returns no event, so a run is never folded in part.
     async fn events(&self, run: &RunId, after: u32) -> Result<Vec<Event>, Failure>;
     /// Ids of all runs, newest first.
     async fn runs(&self) -> Result<Vec<RunId>, Failure>;
@@ -48,7 +49,6 @@ impl MemoryJournal {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<RunId, Vec<Event>>) -> T) -> T {
-        // A poisoned lock only says that another test thread panicked; the map itself is whole.
         let mut guard = self.runs.lock();
         work(&mut guard)
     }

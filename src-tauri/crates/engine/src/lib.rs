@@ -1,7 +1,7 @@
-//! The release itself: the step engine, the thirteen steps, the journal's trait and the ports.
+//! The release engine: runner, acts, the thirteen steps, the trait of the journal, and the ports.
 //!
-//! Nothing here knows tauri, a network client or SQL; time and the outside world come in through [`ports`].
-#![warn(missing_docs)]
+//! Nothing here knows tauri, a network client or SQL. Time and the outside world come in through
+//! [`ports`].
 
 pub mod act;
 pub mod deploy_check;

@@ -1,7 +1,8 @@
-//! Follows a log group without losing or repeating a line: where to ask from, and which answers are new.
+//! Follows a log group without losing or repeating a line: computes the start of each query, and
+//! finds the new events in the answers.
 //!
-//! Pure: time and pages are arguments. Asks nobody and keeps no lines. After TRAP-L1 and L2: every question reaches back
-//! two minutes, since events arrive late, and ids already seen are left out.
+//! Pure: time and pages are arguments, and no line is kept here. Every query reaches back two
+//! minutes, because events arrive late. Ids tell which events were seen before (TRAP-L1, L2).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,14 +10,15 @@ use greenlight_types::{LineLabel, LogLine, Timestamp};
 
 use crate::ports::{LogEvent, LogPage};
 
-/// How far a question reaches back.
+/// Time that each query reaches back.
 pub const OVERLAP_MS: i64 = 120_000;
-/// Ids remembered at most.
+/// Most event ids that are remembered.
 const MOST_IDS: usize = 200_000;
-/// Longest text of a line, in characters.
+/// Longest text of a line, in characters. The rest is cut off.
 const LONGEST_TEXT: usize = 16_384;
 
-/// Tasks by version, for the label of a line. The stream's name ends in the task id (TRAP-L1).
+/// Ids of tasks by version. They give a line its label: the name of its stream ends in the task id
+/// (TRAP-L1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
     /// Tasks of the version that served before.
@@ -26,7 +28,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Whether the task of a stream has a label.
+    /// Whether the task of a stream is in one of the two sets.
     #[must_use]
     pub fn knows(&self, stream: &str) -> bool {
         let task = task_of(stream);
@@ -43,21 +45,22 @@ impl Labels {
     }
 }
 
-/// The last part of a stream's name.
+/// The task id: the last part of a stream's name.
 fn task_of(stream: &str) -> &str {
     stream.rsplit('/').next().unwrap_or_default()
 }
 
-/// State of following one log group.
+/// State of the follower of one log group.
 #[derive(Debug)]
 pub struct LogFollow {
-    /// Nothing before this is asked for.
+    /// Earliest start of a query, in ms since 1970. Older events are ignored.
     floor_ms: i64,
     newest_ms: i64,
-    /// Ids seen, by time, to forget the oldest first.
+    /// Ids that were seen, by time, so that the oldest are forgotten first.
     seen: BTreeMap<i64, BTreeSet<String>>,
     seen_count: usize,
-    /// Lines that the spool has from before the app was reopened: how often each text stands at each time.
+    /// Lines that the spool has from before the app was reopened: how often each text occurs at
+    /// each time.
     spooled: HashMap<(i64, String), u32>,
     next_number: u32,
 }
@@ -76,8 +79,8 @@ impl LogFollow {
         }
     }
 
-    /// Goes on after the app was reopened. `tail` are the newest lines of the spool (at least those of the last two
-    /// minutes), `count` how many it has in all.
+    /// Resumes after the app was reopened. `tail` has the newest lines of the spool, at least those
+    /// of the last two minutes. `count` is the number of all its lines.
     #[must_use]
     pub fn resuming(from_ms: i64, tail: &[LogLine], count: u32) -> Self {
         let mut follow = Self::starting(from_ms);
@@ -91,7 +94,8 @@ impl LogFollow {
         follow
     }
 
-    /// From when to ask now, in ms since 1970. Never later than two minutes before now, whatever the newest event says.
+    /// Start of the next query, in ms since 1970: two minutes before the newest event, or before
+    /// now if now is earlier. It is never before the start, and never before forgotten ids.
     pub fn next_query(&mut self, now_ms: i64) -> i64 {
         let from = self.newest_ms.min(now_ms).saturating_sub(OVERLAP_MS).max(self.floor_ms);
         let kept = self.seen.split_off(&from);
@@ -101,7 +105,7 @@ impl LogFollow {
         from
     }
 
-    /// The new lines of a page, in order of time. `clean` takes secrets out of one line.
+    /// The new lines of a page, in order of time. `clean` removes secrets from one line.
     pub fn take(&mut self, page: &LogPage, labels: &Labels, clean: &mut dyn FnMut(&str) -> String) -> Vec<LogLine> {
         let mut fresh: Vec<&LogEvent> = page.events.iter().filter(|event| self.is_new(event)).collect();
         fresh.sort_by_key(|event| event.at_ms);
@@ -127,7 +131,7 @@ impl LogFollow {
             return false;
         }
         let ids = self.seen.entry(event.at_ms).or_default();
-        // Two minutes of events come again with every look; an id is copied only when it is kept.
+        // Two minutes of events come again with every query. An id is cloned only when it is new.
         let is_new = !ids.contains(&event.id);
         if is_new {
             ids.insert(event.id.clone());
@@ -147,7 +151,8 @@ impl LogFollow {
         true
     }
 
-    /// Memory stays bounded: beyond the limit the oldest ids go, and nothing as old is asked for again.
+    /// Bounds the memory: beyond the limit the oldest ids are forgotten, and events as old as those
+    /// are not queried again.
     fn forget_beyond_limit(&mut self) {
         while self.seen_count > MOST_IDS {
             let Some((at, ids)) = self.seen.pop_first() else { break };
@@ -204,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_labelled_by_the_task_in_the_name_of_their_stream() {
+    fn labels_lines_by_the_task_in_their_stream_name() {
         let labels = Labels { old: ["t0".to_owned()].into(), new: ["t1".to_owned()].into() };
         let mut follow = LogFollow::starting(START);
         let lines = follow.take(&page(vec![event(0, 1, "a"), event(1, 2, "b"), event(2, 3, "c")]), &labels, &mut same);
@@ -213,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_several_lines_becomes_several_lines_with_their_own_numbers() {
+    fn an_event_of_several_lines_becomes_numbered_lines() {
         let mut follow = LogFollow::starting(START);
         let lines = follow.take(&page(vec![event(1, 1, "a\r\n\tat b\n")]), &Labels::default(), &mut same);
         assert_eq!(texts(&lines), ["a", "\tat b"]);
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn after_reopening_no_line_is_lost_and_none_stands_there_twice() {
+    fn after_reopening_no_line_is_lost_or_repeated() {
         let labels = Labels::default();
         let mut before = LogFollow::starting(START);
         let spool =
@@ -247,7 +252,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_event_is_shown_exactly_once_when_it_is_less_than_two_minutes_late(
+        fn shows_each_event_once_if_less_than_two_minutes_late(
             events in prop::collection::vec((0_i64..600_000, 0_i64..110_000), 1..60),
         ) {
             let mut follow = LogFollow::starting(START);

@@ -1,4 +1,5 @@
-//! The acts that the engine allows for each step of a view. The page shows them and repeats no rule.
+//! Computes the acts that the engine allows for each step of a view. The page shows them and
+//! repeats no rule.
 
 use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
 
@@ -26,7 +27,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
         may_start: is_active && (is_waiting && is_changing || may_try_again),
         may_try_again,
         may_repeat,
-        // The site is checked one check at a time, never as a whole.
+        // The checks of the site are answered one by one, never as a whole.
         may_report: is_active
             && is_changing
             && id != StepId::CheckSite
@@ -41,7 +42,8 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     }
 }
 
-/// Whether the newest attempt of a backup came to nothing, so that the proved backup of an earlier one counts.
+/// Whether the newest attempt of a backup had no effect, so that the proved backup of an earlier
+/// attempt counts.
 pub(crate) fn counts_earlier_attempt(view: &RunView, step: &StepView) -> bool {
     let Some(Fact::BackupProved { job: proved, .. }) = fold::newest(view, FactKind::BackupProved) else { return false };
     let job = step.plan.as_ref().and_then(|plan| plan.inputs.job()).map(|job| job.id());
@@ -54,7 +56,8 @@ mod tests {
 
     use super::*;
 
-    /// The golden run up to the moment that its backup is proved: Deploy goes on, the migration has not started.
+    /// The golden run up to the proof of its backup: Deploy is under way, and the migration has not
+    /// started.
     fn deploying() -> RunView {
         let golden: serde_json::Value =
             serde_json::from_str(include_str!("../../../../tests/golden/fold/released.json")).expect("JSON");

@@ -1,4 +1,4 @@
-//! The parts of a run besides its ports: journal, screen, spool, clock and ids.
+//! The parts of a run other than its ports: journal, screen, spool, clock and ids.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use crate::{
     spool::Spool,
 };
 
-/// Journal, screen, spool, clock and ids of a run.
 #[derive(Clone)]
 pub struct Parts {
     /// Store of the events.
@@ -17,8 +16,6 @@ pub struct Parts {
     pub screen: Arc<dyn Screen>,
     /// Store of output lines.
     pub spool: Arc<dyn Spool>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Identifiers.
     pub ids: Arc<dyn Ids>,
 }

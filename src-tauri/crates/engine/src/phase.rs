@@ -1,4 +1,5 @@
-//! Which part of a run may act in which state, and when a run reaches its next state without a person.
+//! Decides which phase of a run may act in which state, and when a run reaches its next state
+//! without a person.
 
 use greenlight_types::{CheckAnswer, Phase, RunEvent, RunResult, RunState, RunView, StepId};
 

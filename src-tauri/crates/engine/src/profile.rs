@@ -20,11 +20,11 @@ pub const BUILT_IN: &str = include_str!("../../../profiles/rally.toml");
 /// Its file name, for messages.
 pub const BUILT_IN_NAME: &str = "rally.toml";
 
-/// Reads and checks a profile. Keys are snake_case; one that is not known is refused, so a typing error cannot pass
-/// for a missing value.
+/// Reads and checks a profile. Keys are `snake_case`. An unknown key is refused, so that a typing
+/// error is not taken for a missing value.
 ///
 /// # Errors
-/// [`ProfileError`] with the first thing that is wrong.
+/// [`ProfileError`] with the first fault.
 pub fn parse(file_name: &str, text: &str) -> Result<Profile, ProfileError> {
     let source = source::Source::read(file_name, text)?;
     let raw: raw::RawProfile = toml::from_str(text).map_err(|error| source.refuse(&error))?;
@@ -33,10 +33,10 @@ pub fn parse(file_name: &str, text: &str) -> Result<Profile, ProfileError> {
     Ok(profile)
 }
 
-/// Every name that a version as typed gets.
+/// Parses a version as typed, and derives every name from it.
 ///
 /// # Errors
-/// `BadInput` with what is wrong and a good example; param `field` is `version`.
+/// `BadInput` with the problem and a good example; its param `field` is `version`.
 pub fn names(profile: &Profile, version: &str) -> Result<(Version, Names), Failure> {
     let version = Version::parse(version).map_err(|error| {
         Failure::new(ErrorCode::BadInput, "read the version")

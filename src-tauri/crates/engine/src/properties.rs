@@ -1,7 +1,7 @@
 //! Changes one value in a Java `.properties` file and leaves every other byte as it is.
 //!
-//! Works on bytes, since such files are ISO-8859-1 and keep their own line ends. What cannot be changed without doubt is
-//! refused. Knows no git.
+//! Works on bytes, because such files are ISO-8859-1 and keep their own line ends. A file that
+//! cannot be changed without doubt is refused. Knows no git.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ pub struct Edit {
     pub previous: String,
     /// Line of the key, from 1.
     pub line: usize,
-    /// Whether anything changed; `false` when the value stood there already.
+    /// Whether anything changed. `false` when the file has the value already.
     pub is_changed: bool,
 }
 
@@ -29,29 +29,27 @@ pub enum PropertiesProblem {
     /// The key does not occur.
     #[error("the key {key} is not in the file")]
     Missing {
-        /// The key.
+        /// The key, without escapes.
         key: String,
     },
-    /// The key occurs more than once; Java takes the last one, a person may mean another.
+    /// The key occurs more than once. Java takes the last one; a person may mean another one.
     #[error("the key {key} stands there {} times, on lines {}", lines.len(), list(lines))]
     Repeated {
-        /// The key.
         key: String,
-        /// Its lines, from 1.
+        /// Lines of the key, from 1.
         lines: Vec<usize>,
     },
-    /// The value goes on over several lines.
+    /// The value continues over several lines.
     #[error("the value of {key} on line {line} goes on over several lines")]
     Continued {
-        /// The key.
         key: String,
-        /// Its line, from 1.
+        /// Line of the key, from 1.
         line: usize,
     },
-    /// The new value holds characters that would need escapes.
+    /// The new value has characters that would need escapes.
     #[error("the value {value:?} does not fit in a properties file as it is")]
     BadValue {
-        /// The value.
+        /// The refused value.
         value: String,
     },
 }
@@ -69,16 +67,17 @@ fn list(lines: &[usize]) -> String {
 /// One `key value` line of the file.
 struct Entry {
     key: String,
-    /// Where the value stands: from after the separator to the end of the line, without its line end.
+    /// Bytes of the value: from after the separator to the end of the line, without the line end.
     value: Range<usize>,
     line: usize,
     is_continued: bool,
 }
 
-/// Sets a key to a value, once, in place.
+/// Sets the value of a key, in place. The key must occur once.
 ///
 /// # Errors
-/// [`PropertiesProblem`] when the key is missing, repeated, continued over lines, or the value would need escapes.
+/// [`PropertiesProblem`] when the key is missing, repeated, continued over lines, or the value
+/// would need escapes.
 pub fn set(bytes: &[u8], key: &str, value: &str) -> Result<Edit, PropertiesProblem> {
     let is_plain = value.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'\\');
     if value.is_empty() || !is_plain {
@@ -92,7 +91,7 @@ pub fn set(bytes: &[u8], key: &str, value: &str) -> Result<Edit, PropertiesProbl
         return Ok(Edit { bytes: changed, previous, line: entry.line, is_changed: false });
     }
     changed.extend_from_slice(&bytes[..entry.value.start]);
-    // `key` alone on its line has no separator to put a value behind.
+    // A `key` alone on its line has no separator to put a value behind.
     let has_separator = entry.value.start > 0 && b"=: \t\x0c".contains(&bytes[entry.value.start - 1]);
     if !has_separator {
         changed.push(b'=');
@@ -102,10 +101,10 @@ pub fn set(bytes: &[u8], key: &str, value: &str) -> Result<Edit, PropertiesProbl
     Ok(Edit { bytes: changed, previous, line: entry.line, is_changed: true })
 }
 
-/// Reads one value, escapes resolved.
+/// Reads one value and resolves its escapes.
 ///
 /// # Errors
-/// As [`set`], except for the value.
+/// As [`set`], except for the new value.
 pub fn get(bytes: &[u8], key: &str) -> Result<String, PropertiesProblem> {
     find(bytes, key).map(|entry| unescape(&bytes[entry.value]))
 }
@@ -123,8 +122,9 @@ fn find(bytes: &[u8], key: &str) -> Result<Entry, PropertiesProblem> {
     Ok(entry)
 }
 
-/// Every entry, by the rules of `java.util.Properties.load`: a line whose first character other than white space is
-/// `#` or `!` is a comment; a line that ends in an odd number of backslashes goes on in the next one.
+/// Every entry, by the rules of `java.util.Properties.load`. A line whose first character other
+/// than white space is `#` or `!` is a comment. A line that ends in an odd number of backslashes
+/// continues in the next one.
 fn entries(bytes: &[u8]) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut is_continuation = false;
@@ -143,7 +143,7 @@ fn entries(bytes: &[u8]) -> Vec<Entry> {
     found
 }
 
-/// Lines without their ends; `\n`, `\r\n` and a lone `\r` each end one.
+/// Lines without their ends. `\n`, `\r\n` and a lone `\r` each end a line.
 fn lines(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -164,7 +164,7 @@ fn lines(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// The key from `start` on, and where the value begins within the line.
+/// The key from `start` on, and the offset of its value within the line.
 fn split(text: &[u8], start: usize) -> (String, usize) {
     let mut end = start;
     while end < text.len() && !is_space(text[end]) && !matches!(text[end], b'=' | b':') {

@@ -1,4 +1,5 @@
-//! One open run: the handle that the shell holds. It forwards acts to [`crate::act`] and drafts new runs.
+//! One open run: the handle that the shell owns. It forwards acts to [`crate::act`] and drafts new
+//! runs.
 
 mod earlier;
 
@@ -27,8 +28,8 @@ pub use crate::{
     parts::Parts,
 };
 
-/// Handle of one open run. The run is driven until every handle is gone or [`Release::close`] is called; nothing is
-/// stopped in the world by that.
+/// Handle of one open run. The run is driven until every handle is dropped or [`Release::close`] is
+/// called. Neither stops anything in the outside world.
 #[derive(Clone)]
 pub struct Release {
     orders: Orders,
@@ -38,12 +39,13 @@ pub struct Release {
 }
 
 impl Release {
-    /// Makes a run and freezes everything it needs. `anyway` is why a version that was released before, or is not newer
-    /// than one that was, is right; it is kept with the person (RELEASE.md 4).
+    /// Drafts a run and freezes everything that it needs (docs/releases.md#frozen-values). `anyway`
+    /// is the reason for a version that was released before, or is not newer than a released one.
+    /// It is kept with the person (docs/releases.md#version).
     ///
     /// # Errors
-    /// `Unconfirmed` when a real run would start with a value that nobody confirmed; `VersionNotNewer` without a reason;
-    /// `JournalFailed`.
+    /// `Unconfirmed` when a value of the profile is not confirmed; `VersionNotNewer` without a
+    /// reason; `JournalFailed`.
     pub async fn draft(
         parts: &Parts,
         profile: &Profile,
@@ -80,11 +82,11 @@ impl Release {
         Ok(run)
     }
 
-    /// Opens a run: folds its events, puts every attempt without an outcome in doubt, asks the world, and goes on.
-    /// Opening never starts a changing step.
+    /// Opens a run: folds its events, puts every attempt without an outcome in doubt, asks the
+    /// outside world about it, and goes on. Opening never starts a changing step.
     ///
     /// # Errors
-    /// `JournalFailed`, `JournalNewer`, or `NotAllowedNow` when it has ended.
+    /// `JournalFailed`, `JournalNewer`, or `NotAllowedNow` when the run has ended.
     pub async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> Result<Self, Failure> {
         let journal = parts.journal.clone();
         let opened = runner::open(parts, ports, run, by).await?;
@@ -93,13 +95,13 @@ impl Release {
         Ok(release)
     }
 
-    /// The run as its journal tells it.
+    /// The view of the run, as of now.
     #[must_use]
     pub fn view(&self) -> RunView {
         (**self.view.borrow()).clone()
     }
 
-    /// Changes of the run.
+    /// Receives each new view of the run.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<RunView>> {
         self.view.clone()
@@ -108,7 +110,7 @@ impl Release {
     /// Performs an act of a person, or refuses it with a reason.
     ///
     /// # Errors
-    /// A refusal leaves everything as it was.
+    /// The refusal. The run is unchanged.
     pub async fn act(&self, by: Actor, act: Act) -> Result<Answer, Failure> {
         act::perform(&self.asker(&by), act).await
     }
@@ -116,12 +118,13 @@ impl Release {
     /// Makes the plan of a step. The newest plan of a step is the one that may be started.
     ///
     /// # Errors
-    /// `NotAllowedNow` outside the step's phase; the failure of the outside system that did not answer.
+    /// `NotAllowedNow` outside the step's phase; the failure of the outside system that did not
+    /// answer.
     pub async fn plan(&self, step: StepId) -> Result<StepPlan, Failure> {
         act::show_plan::perform(&self.asker(&self.context.by), step).await
     }
 
-    /// Asks the outside world about a step. The answer settles a step in doubt where it can.
+    /// Asks the outside world about a step. A clear answer settles a step in doubt.
     ///
     /// # Errors
     /// `JournalFailed` when the answer could not be recorded.
@@ -149,12 +152,12 @@ impl Release {
         act::continue_here::begun(&self.asker(&self.context.by)).await
     }
 
-    /// Starts Prepare on the state outside, and records each step that is done already, up to the first one that
-    /// is not. Changes nothing outside.
+    /// Starts Prepare and records each step that the outside world shows as done, up to the first
+    /// one that is not. Changes nothing outside.
     ///
     /// # Errors
-    /// `NotAllowedNow` when no other computer began it; the failure that kept a step from looking. Steps that were
-    /// recorded by then stay recorded.
+    /// `NotAllowedNow` when no other computer began this release; the failure that prevented an
+    /// observation. Steps that were recorded before it stay recorded.
     pub async fn continue_here(&self, by: Actor) -> Result<(), Failure> {
         act::continue_here::run(&self.asker(&by)).await
     }
@@ -163,21 +166,21 @@ impl Release {
         Asker { context: &self.context, journal: self.journal.as_ref(), orders: &self.orders, by }
     }
 
-    /// What stays behind when the run is ended now.
+    /// The effects that stay behind when the run is ended now.
     #[must_use]
     pub fn left_behind(&self) -> Vec<String> {
         crate::deploy_check::left_behind(&self.view())
     }
 
-    /// Whether nothing drives the run any more: it was closed, or its record could not be written.
+    /// Whether the run is no longer driven: it was closed, or its journal could not be written.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.orders.0.is_closed()
     }
 
-    /// Stops driving the run. Nothing is stopped in the world.
+    /// Stops driving the run. Stops nothing in the outside world.
     pub async fn close(self) {
-        // A runner that is gone already is closed.
+        // Sending fails when the runner has ended already.
         let _ = self.orders.0.send(Message::Close).await;
         self.orders.0.closed().await;
     }

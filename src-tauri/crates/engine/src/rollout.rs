@@ -1,6 +1,7 @@
-//! Whether the service runs our revision: one snapshot of AWS in, one verdict and one picture out.
+//! Judges whether the service runs our revision: takes one snapshot of AWS, gives one verdict and
+//! one view.
 //!
-//! Pure. Asks nobody, waits for nothing, keeps no state between two snapshots.
+//! Pure: asks nothing, waits for nothing, and keeps no state between two snapshots.
 
 #[cfg(test)]
 mod tests;
@@ -10,71 +11,72 @@ use regex::Regex;
 
 use crate::ports::{Deployment, DeploymentStatus, RolloutState, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus};
 
-/// What a snapshot says about our revision.
+/// Result of one snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rollout {
-    /// The verdict.
     pub verdict: Verdict,
-    /// The picture for the screen.
+    /// The servers, for the screen.
     pub view: ServersView,
     /// Ids of the tasks that run our revision and are healthy, sorted.
     pub became_new: Vec<String>,
 }
 
-/// How far our revision is.
+/// Progress of the rollout of our revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// No deployment uses our revision yet.
     Waiting,
     /// A deployment uses our revision and is under way.
     Began {
-        /// Deployment id.
+        /// Id of the ECS deployment.
         deployment: String,
     },
     /// Every server runs our revision, is healthy, and no other deployment is left.
     Done {
-        /// Deployment id.
+        /// Id of the ECS deployment.
         deployment: String,
-        /// How many servers.
+        /// Number of servers.
         servers: u32,
     },
-    /// A new deployment uses start-up settings that are neither ours nor those that served when we began to watch
-    /// (TRAP-T9).
+    /// A new deployment uses a revision that is neither ours nor the one that served when the watch
+    /// began (TRAP-T9).
     WrongRevision {
-        /// ARN of what it uses.
+        /// ARN of the revision that it uses.
         arn: String,
     },
-    /// Our deployment was there and AWS put another revision back in charge.
+    /// Our deployment existed, and AWS put another revision back in charge.
     RolledBack {
-        /// In AWS's words.
+        /// Reason in the words of AWS.
         reason: String,
     },
-    /// Our deployment failed and nothing else took over.
+    /// Our deployment failed, and no other one took over.
     Failed {
-        /// In AWS's words.
+        /// Reason in the words of AWS.
         reason: String,
     },
 }
 
-/// What the verdict is measured against.
+/// The goal that a snapshot is judged against.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// ARN of our revision.
     pub ours: &'a str,
-    /// ARN of the revision that served before; empty when not known.
+    /// ARN of the revision that served before. Empty when unknown.
     pub previous: &'a str,
     /// Whether a deployment with our revision was seen before.
     pub has_begun: bool,
-    /// Whether the database is migrated. Before, a task of ours that runs without a health check is about to fail.
+    /// Whether the database is migrated. Before that, a task of ours that runs without a health
+    /// check is about to fail.
     pub is_migrated: bool,
-    /// Stop reasons that are expected before the migration.
+    /// Patterns of stop reasons that are expected before the migration.
     pub expected: &'a [Regex],
 }
 
-/// Judges one snapshot after TRAP-E6, E7 and E9.
+/// Judges one snapshot (TRAP-E6, E7 and E9).
 ///
-/// Done means all of: the deployment in charge uses our revision and is COMPLETED, as many tasks run as are wanted,
-/// each of them runs our revision and is healthy (or has no health check), and no other deployment is left.
+/// Done means all of: the deployment in charge uses our revision and is COMPLETED, as many tasks
+/// run as are wanted, each of them runs our revision and is healthy (or has no health check), and
+/// no other deployment is left.
 #[must_use]
 pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Rollout {
     let mut became_new: Vec<String> =
@@ -119,8 +121,9 @@ fn reason(ours: &Deployment, primary: &Deployment) -> String {
 
 fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, primary: &Deployment) -> bool {
     let running: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
-    // Both counts are AWS's and may be minutes apart (TRAP-E7): the service's, the deployment's and the listed tasks
-    // have to agree. A service that wants no task at all serves nobody, so it is never "released".
+    // AWS gives both counts, and they may be minutes apart (TRAP-E7). So the counts of the service,
+    // of the deployment and of the listed tasks must agree. A service that wants no task serves no
+    // request, so it is never "released".
     let counts_agree = service.desired > 0
         && service.running == service.desired
         && primary.running == service.desired
@@ -134,7 +137,7 @@ fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted
         && running.iter().all(|task| is_new(task, wanted))
 }
 
-/// Listed and not on its way out.
+/// Whether a task is listed and not stopping.
 fn is_alive(task: &TaskSnapshot) -> bool {
     matches!(
         task.last_status,
@@ -143,7 +146,8 @@ fn is_alive(task: &TaskSnapshot) -> bool {
 }
 
 fn is_new(task: &TaskSnapshot, wanted: &Wanted<'_>) -> bool {
-    // Without a health check ECS says UNKNOWN for ever, also of a program that is about to find the old schema and end.
+    // Without a health check ECS reports UNKNOWN for ever, also for a program that is about to find
+    // the old schema and end.
     let is_well = match task.health {
         TaskHealth::Healthy => true,
         TaskHealth::Unknown => wanted.is_migrated,
@@ -164,8 +168,8 @@ fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
         .filter(|task| task.task_definition == wanted.ours && task.last_status == TaskStatus::Stopped)
         .collect();
     let last_reason = stopped.iter().max_by_key(|task| &task.created_at).and_then(|task| stop_reason(task));
-    // The deployment's own count leaves out tasks that reached RUNNING (TRAP-E2); the list forgets after an hour
-    // (TRAP-E9). The larger one is nearer to the truth.
+    // The count of the deployment leaves out tasks that reached RUNNING (TRAP-E2). The list forgets
+    // after an hour (TRAP-E9). The larger number is nearer to the truth.
     let listed = u32::try_from(stopped.len()).unwrap_or(u32::MAX);
     ServersView {
         desired: service.desired,
@@ -178,7 +182,8 @@ fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_
     }
 }
 
-/// Failed starts after which AWS gives up: half of the wanted tasks, at least 3, at most 200 (TRAP-E1).
+/// Failed starts after which AWS gives up: half of the wanted tasks, at least 3, at most 200
+/// (TRAP-E1). `None` without a circuit breaker.
 fn allowed(service: &ServiceSnapshot) -> Option<u32> {
     service.breaker?.is_enabled.then(|| service.desired.div_ceil(2).clamp(3, 200))
 }
@@ -200,7 +205,7 @@ fn server(task: &TaskSnapshot, wanted: &Wanted<'_>) -> ServerView {
     }
 }
 
-/// Why a task stopped, for people: AWS's words, with the exit code beside them.
+/// Why a task stopped, for people: the words of AWS and the exit code.
 #[must_use]
 pub fn stop_reason(task: &TaskSnapshot) -> Option<String> {
     let reason = task.stopped_reason.trim();
@@ -212,7 +217,8 @@ pub fn stop_reason(task: &TaskSnapshot) -> Option<String> {
     }
 }
 
-/// Whether a stop reason is one that is expected before the migration. What no migration can cure never is (TRAP-E9).
+/// Whether a stop reason is expected before the migration. A fault that no migration can cure is
+/// never expected (TRAP-E9).
 #[must_use]
 pub fn is_expected(reason: &str, expected: &[Regex]) -> bool {
     const NEVER: [&str; 4] = ["CannotPullContainer", "ResourceInitialization", "OutOfMemory", "unable to place"];

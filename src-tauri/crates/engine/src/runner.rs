@@ -1,7 +1,8 @@
-//! The only loop, over all active steps: at most one changing, any number watching.
+//! The only loop of the engine, over all active steps: at most one changing, any number watching.
 //!
-//! For each attempt: append Started, run the step, append the outcome, publish. Nothing leaves the app before Started is
-//! on disk; an attempt without an outcome is in doubt until the world, or a named person, settles it.
+//! For each attempt: append Started, run the step, append the outcome, publish. Nothing leaves the
+//! app before Started is on disk. An attempt without an outcome is in doubt until evidence or a
+//! named person settles it.
 
 mod automatic;
 mod background;
@@ -29,12 +30,14 @@ use crate::{
     steps,
 };
 
-/// Longest time for giving an environment back.
+/// Longest time for the release of the environment lock.
 const LEAVES_WITHIN: Duration = Duration::from_secs(60);
-/// Waits between asking the world about a step in doubt; after the last one a person has to ask.
+/// Seconds between two questions about a step in doubt. After the last one a person has to ask.
 const DOUBT_PAUSES: [u64; 6] = [2, 5, 15, 30, 60, 60];
-/// The staging machine is ours alone to ask: every 3 s for twenty minutes, so that whoever comes back to the network sees
-/// within 5 s what happened, then every 30 s for an hour and every 5 min for eleven more.
+/// Seconds between two questions about a job in doubt, and their number. Only this app asks the
+/// staging machine, so it may ask often: every 3 s for twenty minutes, then every 30 s for an hour,
+/// and every 5 min for eleven more. An operator who comes back to the network sees within 5 s how
+/// the job ended.
 const JOB_DOUBT_PAUSES: [(u64, usize); 3] = [(3, 400), (30, 120), (300, 132)];
 
 fn doubt_pauses(is_job: bool) -> Box<dyn Iterator<Item = u64> + Send> {
@@ -48,26 +51,26 @@ fn doubt_pauses(is_job: bool) -> Box<dyn Iterator<Item = u64> + Send> {
 enum Done {
     Attempt(StepId, u32, Outcome),
     Asked(StepId, u32, Observation),
-    /// A background watcher that never decides anything has ended.
+    /// A background watcher, which decides nothing, has ended.
     Background,
 }
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
-/// Owner of one open run.
+/// Drives one open run.
 pub(crate) struct Runner {
     parts: Parts,
     context: StepContext,
     view: watch::Sender<Arc<RunView>>,
     messages: mpsc::Receiver<Message>,
     work: FuturesUnordered<Work>,
-    /// Plans that were shown, and their confirmations.
+    /// Plans that were shown, and their confirmation tokens.
     plans: PlanDesk,
-    /// For whom the app acts by itself.
+    /// The person in whose name the app acts automatically.
     by: Actor,
     /// Set once the background watchers run.
     watches: bool,
-    /// Set once the run has ended and gives its environment back.
+    /// Set once the run has ended and releases its environment lock.
     has_left: bool,
 }
 
@@ -88,13 +91,14 @@ impl Runner {
                 },
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.end(done).await,
             };
-            // What was under way has nothing to add to the record of a run that has ended.
+            // Work under way has nothing to add to the journal of a run that has ended.
             if self.has_ended() && !self.has_left {
                 self.has_left = true;
                 self.work.clear();
                 self.leave_environment();
             }
-            // Without a record nothing may go on: the steps under way are left, and are in doubt at the next opening.
+            // Nothing may go on without a journal. The running attempts are left, and are in doubt
+            // at the next opening.
             if let Err(failure) = kept {
                 tracing::error!(%failure, "the record cannot be written; the run stops here");
                 return;
@@ -102,8 +106,9 @@ impl Runner {
         }
     }
 
-    /// Lets a run that has ended give its environment back, which the end itself may have closed. What does not answer in time
-    /// is told to the next one by the record of this computer.
+    /// Waits until a run that has ended releases its environment lock: the end itself may have
+    /// closed the run. If the machine does not answer in time, the journal of this computer tells
+    /// the next run that this one has ended.
     async fn leave(&mut self) {
         let all = async { while self.work.next().await.is_some() {} };
         if self.has_left && tokio::time::timeout(LEAVES_WITHIN, all).await.is_err() {
@@ -111,7 +116,7 @@ impl Runner {
         }
     }
 
-    /// Puts attempts without an outcome in doubt and asks the world about them.
+    /// Puts attempts without an outcome in doubt and asks the outside world about them.
     async fn reopen(&mut self) -> Result<(), Failure> {
         let running: Vec<(StepId, u32)> = self.steps_in(Status::Running);
         for (step, attempt) in running {
@@ -133,7 +138,7 @@ impl Runner {
             .collect()
     }
 
-    /// Decides an order, appends its events, and does what follows.
+    /// Decides an order, appends its events, and does the work that follows.
     async fn hear(&mut self, message: Message) -> Result<(), Failure> {
         let Message::Order { by, order, reply } = message else { return Ok(()) };
         let by = by.unwrap_or_else(|| self.by.clone());
@@ -141,7 +146,8 @@ impl Runner {
         let answer = self.obey(by, *order).await;
         let kept = answer.clone().map(drop);
         reply_with(reply, answer);
-        // A step that learned a fact goes on as if it was kept: without it nothing may go on.
+        // A step that learned a fact goes on as if the fact was stored. If it was not, nothing may
+        // go on.
         if is_fact && !self.has_ended() {
             kept?;
         }
@@ -194,7 +200,7 @@ impl Runner {
         self.settle().await
     }
 
-    /// Records how an attempt ended.
+    /// Records the outcome of an attempt.
     async fn ended(&mut self, step: StepId, attempt: u32, outcome: Outcome) -> Result<(), Failure> {
         let learned =
             |facts: Vec<Fact>| facts.into_iter().map(move |fact| EventBody::Run(RunEvent::FactLearned { step, fact }));
@@ -225,7 +231,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Asks the world about a step in doubt, a bounded number of times.
+    /// Asks the outside world about a step in doubt, a bounded number of times.
     fn ask_the_world(&self, step: StepId, attempt: u32) {
         let context = self.context.clone();
         self.work.push(
@@ -247,7 +253,7 @@ impl Runner {
         );
     }
 
-    /// Follows an attempt that is under way in the world.
+    /// Follows an attempt that is under way in the outside world.
     fn attach(&self, step: StepId, attempt: u32) {
         if let Some(plan) = fold::step(&self.view.borrow(), step).and_then(|step| step.plan.clone()) {
             self.push(step, attempt, plan, Entry::Attach);
@@ -261,8 +267,9 @@ impl Runner {
         );
     }
 
-    /// Gives the environment of a run that has ended back. One that cannot be reached now is taken by the next release
-    /// on this computer without a question, and shows a person elsewhere who had it.
+    /// Releases the environment lock of a run that has ended. If the machine cannot be reached now,
+    /// the next release on this computer takes the lock without a question, and a person at another
+    /// computer sees who owned it.
     fn leave_environment(&self) {
         let context = self.context.clone();
         let leave = async move {
@@ -285,7 +292,8 @@ impl Runner {
         self.append_by(&by, bodies).await
     }
 
-    /// Checks events against the fold, makes them durable, then shows them. A refused event changes nothing.
+    /// Checks events against the fold, makes them durable, then publishes them. A refused event
+    /// changes nothing.
     async fn append_by(&mut self, by: &Actor, bodies: Vec<EventBody>) -> Result<(), Failure> {
         let mut view = (**self.view.borrow()).clone();
         if view.state == RunState::Ended {
@@ -306,6 +314,6 @@ impl Runner {
 }
 
 fn reply_with<T>(reply: oneshot::Sender<Result<T, Failure>>, answer: Result<T, Failure>) {
-    // Whoever asked may be gone; the answer stands in the journal all the same.
+    // The sender of the order may be gone. The answer is in the journal anyway.
     let _ = reply.send(answer);
 }

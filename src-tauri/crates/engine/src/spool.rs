@@ -1,6 +1,7 @@
-//! Where lines of a run are kept: output of its scripts and the production log. The trait, and a spool in memory.
+//! The spool keeps the lines of a run: output of its scripts, and the production log. Has the
+//! trait, and a spool in memory.
 //!
-//! Lines are evidence to read, never a basis for a verdict; the journal holds what is certain.
+//! Lines are evidence to read. No verdict rests on them: the journal has the proved facts.
 
 use std::collections::BTreeMap;
 
@@ -10,43 +11,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::PortResult;
 
-/// How far the output of a job is kept: at the beginning of a line.
+/// Position up to which the output of a job is kept. It is at the beginning of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
-    /// The job.
+    /// Job id (docs/remote-jobs.md#job-ids).
     pub job: String,
-    /// Bytes of its output up to there.
+    /// Bytes of the output before this position.
     pub offset: u64,
-    /// Whether that place is inside a private key, which is not kept.
+    /// Whether the position is inside a private key, which is not kept.
     pub is_in_key: bool,
 }
 
 /// Lines of runs, per source, in the order in which they were appended.
 ///
-/// The number of a line is its place, from 0: `append` gives it, whatever number the line came with, and `read` tells
-/// it. Whoever resumes a source asks `count` first, so that nothing is kept twice.
+/// The number of a line is its place, counted from 0. `append` assigns it and ignores the number
+/// that the line has; `read` returns it. A caller that resumes a source asks `count` first, so that
+/// no line is kept twice.
 pub trait Spool: Send + Sync {
-    /// Keeps lines after those that are there.
+    /// Appends lines.
     ///
     /// # Errors
     /// `JournalFailed` when they could not be stored.
     fn append(&self, run: &RunId, source: LineSource, lines: &[LogLine]) -> PortResult<()>;
-    /// Keeps lines of a job after those that are there, together with how far they reach: both are kept or neither is.
+    /// Appends lines of a job, and the position that they reach. Both are kept, or neither is.
     ///
     /// # Errors
     /// `JournalFailed` when they could not be stored.
     fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()>;
-    /// How far the output of the job that was kept last reaches; `None` when no line came with such a place.
+    /// The position of the job whose output was kept last. `None` when no line was kept with a
+    /// position.
     ///
     /// # Errors
     /// `JournalFailed` when the spool could not be read.
     fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>>;
-    /// How many lines are kept.
+    /// Number of kept lines.
     ///
     /// # Errors
     /// `JournalFailed` when the spool could not be read.
     fn count(&self, run: &RunId, source: LineSource) -> PortResult<u32>;
-    /// At most `count` lines from number `from`; fewer, or none, at the end.
+    /// At most `count` lines from number `from`. Fewer, or none, at the end.
     ///
     /// # Errors
     /// `JournalFailed` when the spool could not be read.
@@ -62,7 +65,6 @@ pub struct MemorySpool {
 
 impl MemorySpool {
     fn with<T>(&self, run: &RunId, source: LineSource, work: impl FnOnce(&mut Vec<LogLine>) -> T) -> T {
-        // A poisoned lock only says that another test thread panicked; the map itself is whole.
         let mut guard = self.lines.lock();
         work(guard.entry((run.clone(), source)).or_default())
     }

@@ -1,19 +1,20 @@
-//! Moments and spans in words, for plans and exports.
+//! Ages of moments; moments and spans in words, for plans and exports.
 //!
-//! Nothing here asks what time it is; that is the [`Clock`](crate::ports::Clock)'s work.
+//! Nothing here reads a clock: [`Clock`](crate::ports::Clock) does.
 
 use std::time::Duration;
 
 use greenlight_types::Timestamp;
 
-/// Whether more than `limit` has passed since `at`. A clock that went back says nothing about the age, so the
-/// answer is then `true`: a guard refuses.
+/// Whether more than `limit` has passed since `at`. If the clock went back, the age is unknown and
+/// the answer is `true`, so that a guard refuses.
 #[must_use]
 pub fn is_older_than(at: Timestamp, limit: Duration, now: Timestamp) -> bool {
     at.until(now).is_none_or(|age| age > limit)
 }
 
-/// Whether at least `span` has passed since `at`. After a clock went back the answer is `false`: it is not known.
+/// Whether at least `span` has passed since `at`. If the clock went back, that is unknown and the
+/// answer is `false`.
 #[must_use]
 pub fn has_passed(at: Timestamp, span: Duration, now: Timestamp) -> bool {
     at.until(now).is_some_and(|age| age >= span)

@@ -6,7 +6,7 @@ use greenlight_types::{How, Status, StepEvent, StepId};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a step that is {from:?} cannot take {event}")]
 pub struct IllegalTransition {
-    /// State before.
+    /// State of the step before the event.
     pub from: Status,
     /// Name of the event.
     pub event: &'static str,
@@ -22,7 +22,7 @@ pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition
         StepEvent::Offered { .. } => (from == NotStarted, AwaitingOperator),
         StepEvent::Started { step, .. } => {
             let is_first_or_again = matches!(from, NotStarted | AwaitingOperator | Failed | Stopped);
-            // A backup may be taken again while the build runs (docs/releases.md).
+            // A backup may be taken again until the migration starts (docs/releases.md#backup).
             let is_repeated_backup = *step == StepId::BackUp && matches!(from, Succeeded | Warned);
             (is_first_or_again || is_repeated_backup, Running)
         }
@@ -38,7 +38,8 @@ pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition
     if is_legal { Ok(to) } else { Err(IllegalTransition { from, event: name(event) }) }
 }
 
-/// An attempt ends well from `Running` and `InDoubt`; a person can report work that the app did not do.
+/// An attempt succeeds from `Running` and `InDoubt`. A person can also report work that the app did
+/// not do.
 fn may_succeed(from: Status, how: &How) -> bool {
     let is_reported = match how {
         How::ByHand { .. } => false,
@@ -99,7 +100,7 @@ mod tests {
         StepEvent::Succeeded { step: StepId::PushTag, attempt: 1, how, evidence: Vec::new() }
     }
 
-    /// Every event with the states that it may follow, and the state that it leads to.
+    /// Every event, the states that it may follow, and the state that it leads to.
     fn table() -> Vec<(StepEvent, &'static str, Status)> {
         let (step, attempt) = (StepId::PushTag, 1);
         let text = String::new;

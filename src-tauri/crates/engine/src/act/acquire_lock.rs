@@ -1,5 +1,5 @@
-//! Acquires the environment's lock on the staging machine for a run. The intention is on disk before the lock is
-//! touched (INV-J1).
+//! Acquires the environment lock on the staging machine for a run. The intent is in the journal
+//! before the machine is asked to change the lock (INV-J1).
 
 use greenlight_types::{Failure, Phase, Retry, RunEvent, RunState, StagingMachine, TakeOver};
 

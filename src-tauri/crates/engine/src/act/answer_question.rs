@@ -1,4 +1,4 @@
-//! Answers the question of a plan. The answer is stored by its id, with its label as the person saw it.
+//! Answers the question of a plan. Stores the id of the answer, and the label that the person saw.
 
 use greenlight_types::{ErrorCode, Failure, RunEvent, StepId};
 

@@ -1,4 +1,5 @@
-//! Applies an observation of the outside world to a step in doubt. A step that is not in doubt stays as it is.
+//! Applies an observation of the outside world to a step in doubt. Any other step is left
+//! unchanged.
 
 use greenlight_types::{Effect, How, Observation, RunEvent, RunState, Status, StepEvent, StepId};
 
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_only_watches_goes_on_whatever_is_observed() {
+    fn a_watching_step_resumes_after_any_observation() {
         let step = StepId::AwaitRollout;
         let decision = decide(&doubted(step).now(), step, 0, &Observation::Unknown { why: String::new() });
         assert_eq!(decision.then, Then::Attach { step, attempt: 0 });

@@ -1,5 +1,5 @@
-//! Continues a release that was begun on another computer: starts Prepare on the state outside, and records each
-//! step that is done already, up to the first one that is not. Changes nothing outside.
+//! Continues a release that was begun on another computer. Starts Prepare and records each step
+//! that the outside world shows as done, up to the first one that is not. Changes nothing outside.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{elsewhere, fold};
 
-/// Longest time that a step takes to record the state outside.
+/// Longest time in which a step may record its observation.
 const SETTLES_WITHIN: Duration = Duration::from_secs(300);
 
-/// The release of this version that another computer began; `None` when none is found. A run of this computer's own
-/// journal was begun here.
+/// The release of this version that another computer began. `None` when there is none, or when the
+/// journal of this computer has that run.
 ///
 /// # Errors
 /// The failure of the outside system that did not answer.
@@ -26,8 +26,8 @@ pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<BegunElsewhere>, F
 }
 
 /// # Errors
-/// `NotAllowedNow` when no other computer began it; the failure that kept a step from looking. Steps that were
-/// recorded by then stay recorded.
+/// `NotAllowedNow` when no other computer began this release; the failure that prevented an
+/// observation. Steps that were recorded before it stay recorded.
 pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
     let begun =
         begun(asker).await?.ok_or_else(|| refuse("continue this release here: nobody began it on another computer"))?;
@@ -49,7 +49,7 @@ pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until a step neither runs nor waits for another one.
+/// Waits until a step neither runs nor waits for another step.
 async fn settled(asker: &Asker<'_>, step: StepId) -> Result<Status, Failure> {
     let status = |view: &RunView| fold::step(view, step).map_or(Status::NotStarted, |step| step.status());
     let mut view = asker.context.view.clone();

@@ -1,4 +1,4 @@
-//! Ends a run with a result, and lists what stays behind.
+//! Ends a run with a result, and lists the effects that stay behind.
 
 use greenlight_types::{ErrorCode, Failure, Role, RunEvent, RunResult, RunState, StepId};
 

@@ -1,4 +1,5 @@
-//! The words between an act, its decision and the runner: orders, situations, decisions, and the plans on the screen.
+//! The types that acts, decisions and the runner exchange: orders, situations, decisions, and the
+//! plans on the screen.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,7 +16,7 @@ use crate::{environment::Taking, fold, journal::Journal, step::StepContext, step
 pub enum Answer {
     /// Its events are on disk.
     Done,
-    /// The one-use token of [`Act::Confirm`].
+    /// The one-use token of [`Act::Confirm`](super::Act::Confirm).
     Token(String),
 }
 
@@ -45,14 +46,14 @@ pub(crate) enum Report {
     Happened,
     /// It had no effect.
     NeverHappened,
-    /// Its script started and is over; it did not come to its end.
+    /// Its script started and ended, and did not complete.
     Failed,
 }
 
 /// The run at the moment of a decision.
 pub(crate) struct Situation<'a> {
     pub view: &'a RunView,
-    /// Plans that were shown, and their confirmations.
+    /// Plans that were shown, and their confirmation tokens.
     pub plans: &'a PlanDesk,
     /// Person who acts.
     pub by: &'a Actor,
@@ -75,7 +76,7 @@ pub(crate) struct Decision {
 pub(crate) enum Then {
     #[default]
     Nothing,
-    /// Run an attempt of a step; its token is used up.
+    /// Run an attempt of a step. Its token is used up.
     Start { step: StepId, attempt: u32, plan: Box<StepPlan> },
     /// Follow an attempt that is under way.
     Attach { step: StepId, attempt: u32 },
@@ -116,7 +117,7 @@ impl PlanDesk {
         self.shown.insert(plan.step, plan);
     }
 
-    /// The plan of a step, when it is still the one with this hash.
+    /// The plan that was shown for a step, if it has this hash.
     pub fn plan(&self, step: StepId, hash: &str) -> Option<&StepPlan> {
         self.shown.get(&step).filter(|plan| plan.hash == hash)
     }
@@ -126,7 +127,7 @@ impl PlanDesk {
         self.shown.get(&step)
     }
 
-    /// Issues a token; only the newest one of a step counts.
+    /// Issues a token. It replaces an earlier token of the same step.
     pub fn issue(&mut self, token: String, step: StepId, hash: String) {
         self.tokens.retain(|_, (owner, _)| *owner != step);
         self.tokens.insert(token, (step, hash));
@@ -146,16 +147,16 @@ impl PlanDesk {
 /// A message to the runner.
 pub(crate) enum Message {
     Order {
-        /// Absent where the app acts for the person who is responsible.
+        /// Absent when the app acts for the person who is responsible.
         by: Option<Actor>,
         order: Box<Order>,
         reply: oneshot::Sender<Result<Answer, Failure>>,
     },
-    /// Stop driving.
+    /// Stop driving the run.
     Close,
 }
 
-/// The way of orders to the runner.
+/// Sends orders to the runner.
 #[derive(Clone)]
 pub(crate) struct Orders(pub mpsc::Sender<Message>);
 
@@ -173,7 +174,7 @@ impl Orders {
     }
 }
 
-/// Whom an act may ask, and in whose name.
+/// The outside systems that an act may ask, and the person in whose name it acts.
 pub(crate) struct Asker<'a> {
     pub context: &'a StepContext,
     pub journal: &'a dyn Journal,
@@ -196,8 +197,8 @@ impl Asker<'_> {
     }
 }
 
-/// The event of an attempt that failed or had no effect. A step of which an earlier attempt still counts stays done,
-/// with a warning.
+/// The event of an attempt that failed or had no effect. If an earlier attempt of the step still
+/// counts, the step stays done, with a warning.
 pub(crate) fn without_effect(run: &RunView, event: StepEvent) -> StepEvent {
     let (step, attempt, why) = match &event {
         StepEvent::Failed { step, attempt, failure } => (*step, *attempt, failure.to_string()),
@@ -224,7 +225,7 @@ pub(crate) fn refuse(summary: &str) -> Failure {
     Failure::new(ErrorCode::NotAllowedNow, summary)
 }
 
-/// Refuses a word of a person where the app has to see the effect itself.
+/// Refuses a person's statement about an effect that the app has to observe.
 pub(crate) fn cannot_claim() -> Failure {
     refuse("take a person's word for this step: the app has to see it itself").hint("Ask the world again.")
 }

@@ -1,5 +1,6 @@
-//! Records that the work of a step was done outside the app. The outside world has to show it; only a migration and a
-//! backup without a probe rest on the word of a named person.
+//! Records that the work of a step was done outside the app. The outside world has to show it. Only
+//! a migration, and a backup without a probe, rest on the statement of a named person
+//! (docs/releases.md#word-of-a-person).
 
 use greenlight_types::{ErrorCode, Fact, Failure, How, Observation, RunEvent, Status, StepEvent, StepId};
 
@@ -32,7 +33,7 @@ fn rests_on_word(step: StepId, status: Option<Status>) -> bool {
     )
 }
 
-/// `observed` is absent where a person's word has to do.
+/// `observed` is absent for a step that rests on a person's statement.
 pub(crate) fn decide(
     now: &Situation<'_>,
     id: StepId,
@@ -64,7 +65,7 @@ pub(crate) fn decide(
     Ok(succeeded(id, step.attempt, facts, how, evidence))
 }
 
-/// The decision that a step succeeded, with the facts that follow.
+/// The events of a step that succeeded: its facts, then the success.
 pub(crate) fn succeeded(step: StepId, attempt: u32, facts: Vec<Fact>, how: How, evidence: String) -> Decision {
     let learned = facts.into_iter().map(|fact| RunEvent::FactLearned { step, fact }.into());
     let event = StepEvent::Succeeded { step, attempt, how, evidence: vec![evidence] };

@@ -1,5 +1,5 @@
-//! Revokes a job on the staging machine, so that no order to start it can have an effect any more. The intention is
-//! on disk before the order to the machine (INV-J1).
+//! Revokes a job on the staging machine, so that no start order can have an effect any more. The
+//! intent is in the journal before the machine is asked (INV-J1).
 
 use greenlight_types::{Failure, RunEvent, Status, StepId};
 
@@ -11,11 +11,11 @@ use crate::{
     steps,
 };
 
-/// Revokes every job of a step that could still start, before a person's word is taken that the work was done
-/// outside the app.
+/// Revokes every job of a step that could still start. Comes before a person's statement that the
+/// work was done outside the app.
 ///
 /// # Errors
-/// `NotAllowedNow` when one of them started; the failure of the machine.
+/// `NotAllowedNow` when one of the jobs started; the failure of the machine.
 pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> Result<(), Failure> {
     let unclosed = |failure: Failure| {
         failure.hint(
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn records_the_job_of_a_step_that_waits_or_is_in_doubt() {
+    fn records_the_job_of_a_waiting_or_doubted_step() {
         for state in [StepState::AwaitingOperator, StepState::InDoubt { doubt: String::new() }] {
             let decision = revoke(set(deploying(), STEP, state)).expect("allowed");
             assert!(matches!(decision.only_run_event(), RunEvent::JobRevoking { .. }));

@@ -1,5 +1,5 @@
-//! Settles a step in doubt by the word of a named person. A job that could still start is revoked first, so that the
-//! word stays true (INV-J3, INV-D5).
+//! Settles a step in doubt by the statement of a named person. A job that could still start is
+//! revoked first, so that the statement stays true (INV-J3, INV-D5).
 
 use greenlight_types::{Changed, Effect, ErrorCode, Failure, How, Retry, StepEvent, StepId};
 
@@ -20,7 +20,8 @@ pub(crate) async fn ask(
     happened: bool,
     mut note: String,
 ) -> Result<Order, Failure> {
-    // A step that is not in doubt yet could be when the runner decides, and its job would not be revoked.
+    // Also checked here: a step that is not in doubt yet may be in doubt when the runner decides,
+    // and its job would not be revoked.
     doubt::doubted(&asker.view(), step, attempt)?;
     let mut report = if happened { Report::Happened } else { Report::NeverHappened };
     if note.trim().is_empty() {
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_say_that_a_build_happened() {
+    fn a_person_cannot_say_that_a_build_happened() {
         assert_eq!(code(settle(StepId::DispatchBuild, Report::Happened)), ErrorCode::NotAllowedNow);
     }
 

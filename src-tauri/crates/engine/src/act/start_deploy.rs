@@ -1,4 +1,5 @@
-//! Starts Deploy: every difference from the day of Prepare is accepted, and the environment's lock is acquired.
+//! Starts Deploy, once every difference from the day of Prepare is accepted and the environment
+//! lock is acquired.
 
 use greenlight_types::{DeployRequest, Difference, ErrorCode, Failure, RunEvent, RunState, RunView, StagingMachine};
 
@@ -8,7 +9,8 @@ use super::{
 };
 use crate::{deploy_check, environment};
 
-/// The differences from the day of Prepare, also those that the staging machines of earlier runs show.
+/// The differences from the day of Prepare, and those that the staging machines of earlier runs
+/// show.
 ///
 /// # Errors
 /// The failure of the outside system that did not answer.
@@ -43,7 +45,8 @@ pub(crate) fn decide(
     request: DeployRequest,
     accepted: Vec<Difference>,
 ) -> Result<Decision, Failure> {
-    // Holds the machine and boot id that the lock was acquired with.
+    // The recorded machine has the machine id and boot id with which the lock was acquired. The
+    // request has none.
     let asked = staging_of(now.view, &request)?;
     let is_same = |taken: &StagingMachine| {
         (&taken.address, taken.port, &taken.fingerprint) == (&asked.address, asked.port, &asked.fingerprint)
@@ -57,7 +60,7 @@ pub(crate) fn decide(
     Ok(Decision::run_event(RunEvent::DeployStarted { staging, told: request.told, differences: accepted }))
 }
 
-/// The staging machine of a request, before it was asked for its ids.
+/// The staging machine of a request. Its ids are empty, because the machine was not asked yet.
 ///
 /// # Errors
 /// The first fault of the request.

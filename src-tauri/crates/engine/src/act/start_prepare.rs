@@ -1,4 +1,4 @@
-//! Starts Prepare, also on a release that was begun on another computer.
+//! Starts Prepare, also of a release that was begun on another computer.
 
 use greenlight_types::{BegunElsewhere, ErrorCode, Failure, RunEvent, RunState};
 

@@ -1,4 +1,5 @@
-//! Starts a step: checks everything that can be checked without the outside world, then records the attempt.
+//! Starts a step: checks everything that can be checked without the outside world, then records the
+//! attempt.
 
 use greenlight_types::{
     ErrorCode, Failure, Phase, Retry, Role, RunView, StepEvent, StepId, StepPlan, StepState, StepView,
@@ -58,7 +59,8 @@ pub(crate) fn is_ready(view: &RunView, id: StepId) -> bool {
     steps::get(id).waits_for().iter().all(|kind| fold::newest(view, *kind).is_some())
 }
 
-/// At most one changing step is under way. The site's checks are answered one by one and exclude nothing.
+/// Refuses a second changing step. The checks of the site are answered one by one and exclude
+/// nothing.
 fn refuse_second(view: &RunView) -> Result<(), Failure> {
     let other = view.steps.iter().find(|other| {
         other.definition.role == Role::Changing && other.status().is_open() && other.definition.id != StepId::CheckSite
@@ -71,8 +73,8 @@ fn refuse_second(view: &RunView) -> Result<(), Failure> {
     }
 }
 
-/// Whether the state of a step allows a start. A step that must happen at most once is started again only when its
-/// failure is safe to repeat.
+/// Whether the state of a step allows a start. A step with the effect "at most once" starts again
+/// only if its failure is safe to repeat.
 fn may_start(run: &RunView, step: &StepView) -> Result<(), Failure> {
     let may_repeat = || steps::get(step.definition.id).may_repeat(run);
     match &step.state {

@@ -1,4 +1,4 @@
-//! Situations for the table tests of the acts, cut from the golden run.
+//! Situations for the table tests of the acts, taken from the golden run.
 
 use greenlight_types::{
     Actor, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, Gate, PlanInputs, Question, RunEvent,
@@ -8,7 +8,7 @@ use greenlight_types::{
 use super::order::{Decision, PlanDesk, Situation};
 use crate::fold;
 
-/// A run with the plans on its screen and the person before it.
+/// A run, the plans on its screen, and the person in front of it.
 pub(crate) struct Desk {
     pub view: RunView,
     pub plans: PlanDesk,
@@ -65,7 +65,7 @@ pub(crate) fn code(refused: Result<Decision, Failure>) -> ErrorCode {
     refused.expect_err("refused").code
 }
 
-/// The golden run up to the first moment that fits.
+/// The golden run up to the first moment that `fits`.
 fn golden(fits: impl Fn(&RunView) -> bool) -> RunView {
     let text = include_str!("../../../../../tests/golden/fold/released.json");
     let golden: serde_json::Value = serde_json::from_str(text).expect("JSON");
@@ -89,7 +89,8 @@ pub(crate) fn prepared() -> RunView {
     golden(|view| view.state == RunState::Prepared)
 }
 
-/// Deploy goes on: the backup is proved, and the build waits for its button or is not offered yet.
+/// Deploy is under way: the backup is proved, and the build waits for its button or is not offered
+/// yet.
 pub(crate) fn deploying() -> RunView {
     golden(|view| fold::step(view, StepId::BackUp).is_some_and(|step| step.status() == Status::Succeeded))
 }

@@ -1,4 +1,4 @@
-//! Tests of the document: everything is named, nothing from outside becomes Markdown.
+//! Tests of the document: it names everything, and text from outside never becomes Markdown.
 
 use greenlight_types::{
     Actor, ByHand, CheckView, CommitLine, Effect, ErrorCode, Phase, Role, RunEvent, RunId, StepDefinition, StepId,
@@ -154,7 +154,7 @@ fn the_document_names_result_people_steps_times_plan_and_checks() {
 }
 
 #[test]
-fn no_text_from_outside_becomes_a_heading_a_link_html_or_a_cell() {
+fn text_from_outside_never_becomes_markdown_or_html() {
     let text = document();
     let mut is_in_block = false;
     for line in text.lines() {

@@ -40,7 +40,7 @@ fn product(source: &Source<'_>, product: &Product) -> Result<(), ProfileError> {
     for (key, value) in [("product.id", &product.id), ("product.environment", &product.environment)] {
         let is_right = (1..=20).contains(&value.len())
             && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        // They become a part of job ids, whose characters and length are limited.
+        // They become parts of job ids, whose characters and length are limited.
         let problem = format!("{key} is \u{201c}{value}\u{201d}");
         source.need(is_right, key, problem, "1 to 20 small letters, digits or hyphens")?;
     }
@@ -141,7 +141,7 @@ fn migration(source: &Source<'_>, migration: &MigrationProfile) -> Result<(), Pr
         let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && !name.starts_with(|first: char| first.is_ascii_digit());
         source.need(is_name, &key, format!("{name} is not a name of a variable"), "letters, digits and underscores")?;
-        // TRAP-S6: an empty CONFIG makes the script run against whatever it defaults to.
+        // TRAP-S6: with an empty CONFIG the script uses a default.
         source.not_empty(&key, value)?;
     }
     Ok(())

@@ -1,16 +1,17 @@
-//! Values that the runbook does not give: which ones are open, and how a confirmed one is put in (RELEASE.md 4).
+//! Values that the runbook does not give: lists the open ones, and puts a confirmed one into the
+//! profile (docs/releases.md#unconfirmed-values).
 
 use greenlight_types::{ErrorCode, Failure, Profile, SiteCheck, Unconfirmed};
 
 use super::value::{is_address, is_version_pattern};
 
-/// How one such value is told to a person, read and written.
+/// One such value: how a person reads about it, and how it is read and set.
 struct Open {
     key: &'static str,
     label: &'static str,
     why: &'static str,
     is_open: fn(&Profile) -> bool,
-    /// `Err` says what was expected.
+    /// `Err` describes the expected form.
     set: fn(&mut Profile, &str) -> Result<(), &'static str>,
 }
 
@@ -145,11 +146,11 @@ pub fn unconfirmed(profile: &Profile) -> Vec<Unconfirmed> {
         .collect()
 }
 
-/// Puts a confirmed value in. Only the keys that [`unconfirmed`] can name are accepted: nothing that the runbook
-/// gives can be changed this way.
+/// Puts a confirmed value into the profile. Accepts only the keys that [`unconfirmed`] can name, so
+/// that a value of the runbook cannot be changed.
 ///
 /// # Errors
-/// `BadInput` with the key as param `field` and what was expected; the profile is then unchanged.
+/// `BadInput` with the key as param `field` and the expected form. The profile is then unchanged.
 pub fn set_value(profile: &mut Profile, key: &str, value: &str) -> Result<(), Failure> {
     let refuse = |expected: &str| {
         Failure::new(ErrorCode::BadInput, format!("use this value for {key}"))

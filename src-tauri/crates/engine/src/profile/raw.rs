@@ -1,4 +1,5 @@
-//! The profile as it is written in TOML: snake_case, nothing unknown allowed. Only shape, no judgement.
+//! The TOML form of a profile: keys in `snake_case`, unknown keys refused. Checks the shape, not
+//! the values.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,8 @@ use greenlight_types::{
 };
 use serde::Deserialize;
 
-/// Declares the TOML twin of each section and its way into the shared shape, so the two cannot drift apart.
+/// Declares the TOML form of each section and its conversion into the shared type, so that the two
+/// cannot drift apart.
 macro_rules! sections {
     ($($raw:ident => $real:ident { $($(#[$meta:meta])* $field:ident: $ty:ty),* $(,)? })*) => {$(
         #[derive(Deserialize)]
@@ -116,7 +118,8 @@ fn one() -> u32 {
     1
 }
 
-/// RELEASE.md 6: a backup older than two hours is refused unless the profile says otherwise.
+/// Oldest backup that is accepted unless the profile says otherwise, in minutes
+/// (docs/releases.md#preconditions).
 fn two_hours() -> u32 {
     120
 }

@@ -1,4 +1,4 @@
-//! The text of a profile, the line of each key, and the error that names both.
+//! The text of a profile, the line of each key, and the error that names file and line.
 
 use greenlight_types::{ErrorCode, Failure};
 use toml::{
@@ -8,17 +8,17 @@ use toml::{
 
 use super::value::{is_address, version_parts};
 
-/// Why a profile is refused: where, what is wrong, what was expected.
+/// Why a profile is refused: place, fault and expected form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}, line {line}: {problem}; expected {expected}")]
 pub struct ProfileError {
     /// File name as the person knows it.
     pub file: String,
-    /// Line, from 1.
+    /// Line of the fault, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// Description of the fault.
     pub problem: String,
-    /// What was expected.
+    /// Description of a valid value.
     pub expected: String,
 }
 
@@ -34,7 +34,7 @@ impl From<ProfileError> for Failure {
     }
 }
 
-/// The text of a profile with the place of each key.
+/// The text of a profile, with the position of each key.
 pub(super) struct Source<'a> {
     file: &'a str,
     text: &'a str,
@@ -51,7 +51,7 @@ impl<'a> Source<'a> {
         refuse(self.file, self.text, error)
     }
 
-    /// Line of a dotted key, or of the nearest table that is there.
+    /// Line of a dotted key, or of the nearest table that exists.
     fn line(&self, key: &str) -> usize {
         let mut table = self.table.get_ref();
         let mut offset = 0;

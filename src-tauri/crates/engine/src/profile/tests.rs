@@ -26,7 +26,7 @@ fn every_name_of_the_runbook_comes_from_the_built_in_profile() {
 }
 
 #[test]
-fn what_the_runbook_does_not_give_waits_for_a_person() {
+fn values_missing_in_the_runbook_wait_for_a_person() {
     let keys: Vec<String> = unconfirmed(&rally()).into_iter().map(|open| open.key).collect();
     assert_eq!(keys.len(), 12, "{keys:?}");
     assert!(keys.contains(&"aws.cluster".to_owned()) && keys.contains(&"site.checks".to_owned()), "{keys:?}");
@@ -125,7 +125,7 @@ fn loopback_may_be_plain_and_nothing_else() {
 }
 
 #[test]
-fn a_bad_version_is_refused_beside_its_field_with_a_good_example() {
+fn refuses_a_bad_version_with_field_and_example() {
     let failure = names(&rally(), "v2.1.0").expect_err("the letter v");
     assert_eq!(failure.params["field"], "version");
     assert!(failure.params["problem"].contains("2.1.0"), "{failure}");

@@ -2,14 +2,14 @@
 
 use regex::Regex;
 
-/// How many version parts a template has; `None` when other braces stand in it.
+/// Number of version parts in a template. `None` when it has other braces.
 pub(super) fn version_parts(template: &str) -> Option<usize> {
     let count = ["{version}", "{version4}", "{version4_}"].iter().map(|part| template.matches(part).count()).sum();
     let rest = template.replace("{version4_}", "").replace("{version4}", "").replace("{version}", "");
     (!rest.contains(['{', '}'])).then_some(count)
 }
 
-/// https anywhere, plain http only to loopback; never with a user name or password in it.
+/// Accepts https to any host, and plain http only to loopback. Refuses a user name or password.
 pub(super) fn is_address(text: &str) -> bool {
     let (is_tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),

@@ -1,4 +1,4 @@
-//! Tests of the editor: every other byte stays equal, and what is unclear is refused.
+//! Tests of the editor: every other byte stays equal, and an unclear file is refused.
 
 use proptest::prelude::*;
 
@@ -32,20 +32,20 @@ fn only_the_value_changes_whatever_the_separator_and_the_line_ends() {
 }
 
 #[test]
-fn the_line_and_the_value_before_are_told() {
+fn reports_the_line_and_the_previous_value() {
     let edit = set(b"# c\r\n\r\nversion=2.0.1.11-RELEASE\r\n", "version", NEW).expect("a change");
     assert_eq!((edit.line, edit.previous.as_str(), edit.is_changed), (3, "2.0.1.11-RELEASE", true));
 }
 
 #[test]
-fn the_same_value_changes_nothing_even_when_it_is_written_with_escapes() {
+fn an_equal_value_written_with_escapes_changes_nothing() {
     let before = b"version=2.1.0.0\\-RELEASE\n";
     let edit = set(before, "version", NEW).expect("no change");
     assert_eq!((edit.bytes.as_slice(), edit.is_changed), (&before[..], false));
 }
 
 #[test]
-fn what_is_unclear_is_refused_with_the_reason() {
+fn refuses_an_unclear_file_with_the_reason() {
     for (file, reason) in [
         (&b"name=x\n#version=1\n"[..], "not in the file"),
         (b"version=1\nversion: 2\n", "2 times, on lines 1, 2"),

@@ -1,16 +1,16 @@
-//! Whether a version is newer than everything that was released from this computer. What runs in production is asked
-//! again by Deploy.
+//! Checks that a version is newer than every version that was released from this computer.
+//! Deploy asks AWS for the running revision.
 
 use greenlight_types::{ErrorCode, EventBody, Failure, Profile, Realm, RunEvent, RunResult, RunView, StepId, Version};
 
 use crate::{fold, journal::Journal};
 
-/// Earlier runs that are looked at, newest first.
+/// Most earlier runs that are read, newest first.
 const MOST_RUNS: usize = 200;
-/// Name of the question in the record.
+/// Id of the question in the journal.
 const QUESTION: &str = "version:notNewer";
 
-/// What speaks against this version, in one sentence; none when it is newer than all that was released.
+/// The objection to this version, in one sentence. `None` when it is newer than every released one.
 pub(super) async fn not_newer(
     journal: &dyn Journal,
     profile: &Profile,
@@ -19,7 +19,7 @@ pub(super) async fn not_newer(
 ) -> Result<Option<String>, Failure> {
     let mut newest: Option<RunView> = None;
     for run in journal.runs().await?.into_iter().take(MOST_RUNS) {
-        // A run that this app cannot read cannot be compared with.
+        // A run that this app cannot read is not compared.
         let Ok(earlier) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
         let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
         if !is_release || earlier.profile.product != profile.product || earlier.realm != realm {
@@ -42,7 +42,7 @@ fn when(run: &RunView) -> String {
     format!("on {} by {}", crate::time::in_words(at), run.people.join(", "))
 }
 
-/// The answer as it stands in the record.
+/// The answer, as recorded in the journal.
 ///
 /// # Errors
 /// `VersionNotNewer` without a reason.

@@ -65,7 +65,7 @@ fn a_finished_rollout_is_done() {
 }
 
 #[test]
-fn each_thing_that_is_not_yet_so_keeps_it_from_being_done() {
+fn is_not_done_while_any_condition_is_open() {
     let changes: [fn(&mut ServiceSnapshot, &mut Vec<TaskSnapshot>); 10] = [
         |service, _| service.deployments[0].rollout_state = RolloutState::InProgress,
         |service, _| service.deployments[0].rollout_state = RolloutState::NotSent,
@@ -91,7 +91,7 @@ fn each_thing_that_is_not_yet_so_keeps_it_from_being_done() {
 }
 
 #[test]
-fn the_old_version_alone_is_waiting_before_and_rolled_back_after_the_deployment() {
+fn old_version_alone_is_waiting_or_a_rollback() {
     let service = service(OLD, 2, vec![deployment("old", "PRIMARY", OLD, "COMPLETED", 2)]);
     let tasks = [task("a", OLD, "RUNNING", "HEALTHY"), task("b", OLD, "RUNNING", "HEALTHY")];
     assert_eq!(judge(&service, &tasks, false).verdict, Verdict::Waiting);
@@ -99,7 +99,7 @@ fn the_old_version_alone_is_waiting_before_and_rolled_back_after_the_deployment(
 }
 
 #[test]
-fn a_failed_deployment_of_ours_beside_the_old_one_is_a_roll_back_in_its_own_words() {
+fn our_failed_deployment_beside_the_old_one_is_a_rollback() {
     let service = service(
         OLD,
         2,
@@ -146,7 +146,7 @@ fn failing_starts_show_their_reason_and_whether_it_is_expected() {
 }
 
 #[test]
-fn a_server_without_a_health_check_is_not_called_new_before_the_database_is_migrated() {
+fn unknown_health_is_not_new_before_the_migration() {
     let service = service(OURS, 3, vec![deployment("new", "PRIMARY", OURS, "IN_PROGRESS", 1)]);
     let tasks = [task("a", OURS, "RUNNING", "UNKNOWN"), task("b", OLD, "RUNNING", "UNKNOWN")];
     let look = |is_migrated| {
@@ -184,7 +184,7 @@ fn any_deployment() -> impl Strategy<Value = Deployment> {
 
 proptest! {
     #[test]
-    fn done_is_said_only_when_every_running_server_is_ours_and_no_deployment_runs_beside(
+    fn done_means_all_servers_ours_and_no_other_deployment(
         tasks in prop::collection::vec(any_task(), 0..5),
         deployments in prop::collection::vec(any_deployment(), 0..4),
         running in 0_u32..4,

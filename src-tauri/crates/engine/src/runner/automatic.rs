@@ -1,4 +1,5 @@
-//! The acts of the runner without a person: it offers buttons, starts watching steps, and changes the run's state.
+//! The acts of the runner without a person: it offers buttons, starts watching steps, and changes
+//! the state of the run.
 
 use greenlight_types::{EventBody, Failure, Role, Status, StepEvent};
 
@@ -13,9 +14,11 @@ use crate::{
 };
 
 impl Runner {
-    /// Appends every event that needs no person: offers, watching steps, states of the run, its end.
+    /// Appends every event that needs no person: offers, starts of watching steps, states of the
+    /// run, its end.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
-        // Each round appends at least one event, and a run has few states: the limit only guards against a mistake.
+        // Each round appends at least one event, and a run has few states. The limit only guards
+        // against a mistake.
         for _ in 0..64 {
             let Some((events, then)) = self.next_automatic().await? else { return Ok(()) };
             self.append(events).await?;
@@ -40,7 +43,7 @@ impl Runner {
             if step.definition.role == Role::Changing {
                 return Ok(Some((vec![StepEvent::Offered { step: id }.into()], Then::Nothing)));
             }
-            // The plan of a watching step is made from known facts; it asks nothing outside.
+            // The plan of a watching step is made from known facts and asks nothing outside.
             match steps::get(id).plan(&self.context).await {
                 Ok(plan) => {
                     let decision = start_step::started(id, step.attempt + 1, plan);

@@ -1,4 +1,5 @@
-//! What is only looked at while Deploy goes on: the production log and the site. Decides nothing, changes nothing.
+//! Watches the production log and the site while Deploy is under way. Decides nothing, changes
+//! nothing.
 
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ use crate::{
 
 const LOG_PAUSE: Duration = Duration::from_secs(5);
 const SITE_PAUSE: Duration = Duration::from_secs(15);
-/// Looks at most: a day.
+/// Most polls of one watcher: a day of the log, which is polled every 5 s.
 const MOST_LOOKS: u32 = 17_280;
-/// Pages of one look at most; the rest comes with the next look.
+/// Most pages of one poll. The rest comes with the next poll.
 const MOST_PAGES: u32 = 50;
 
 impl Runner {
-    /// Starts looking once Deploy goes on.
+    /// Starts the watchers once Deploy is under way.
     pub(super) fn start_background(&mut self, view: &RunView) {
         if self.watches || !matches!(view.state, RunState::Deploying | RunState::Checking) {
             return;
@@ -81,7 +82,8 @@ async fn read_pages(
     let mut token: Option<String> = None;
     for _ in 0..MOST_PAGES {
         let page = cx.ports.logs.page(from, token.as_deref()).await?;
-        // AWS's limits are shared with colleagues: its tasks are asked about only when a new one has written.
+        // Colleagues share the request limits of AWS. So tasks are listed only when an unknown task
+        // has written.
         if !is_asked && page.events.iter().any(|event| !labels.knows(&event.stream)) {
             *labels = ask_labels(cx).await;
             is_asked = true;
@@ -98,7 +100,7 @@ async fn read_pages(
     Ok(())
 }
 
-/// Tasks by version; empty while AWS cannot be asked.
+/// Tasks by version. Empty while AWS does not answer.
 async fn ask_labels(cx: &StepContext) -> Labels {
     let run = cx.run();
     let ours = steps::run_facts::saved_revision(&run).ok();

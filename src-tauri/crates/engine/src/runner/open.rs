@@ -1,4 +1,4 @@
-//! Opening a run: fold, context, runner.
+//! Opens a run: makes its view, context and runner.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::{
     step::{Doubts, Earlier, EarlierStart, StepContext},
 };
 
-/// Messages that may wait; more than a person can press.
+/// Most messages that may wait. More than a person can press.
 const QUEUE: usize = 256;
-/// Earlier runs that are looked at for their migrations.
+/// Most earlier runs whose migrations are looked up.
 const EARLIER_RUNS: usize = 200;
 
 pub(crate) struct Opened {
@@ -34,7 +34,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         return Err(refuse("go on with this run: it has ended"));
     }
     let earlier = earlier(parts.journal.as_ref(), &view).await?;
-    // Before anybody can ask: whoever asks first would count from the start of the attempt instead.
+    // Before the first question, which would otherwise count from the start of the attempt.
     let doubts = Arc::new(Doubts::default());
     let now = parts.clock.now();
     for step in view.steps.iter().filter(|step| step.status().is_open()) {
@@ -58,11 +58,11 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
     Ok(Opened { messages, view: watched, context, runner })
 }
 
-/// What the record of this computer knows of migrations before this run.
+/// The migrations before this run, from the journal of this computer.
 async fn earlier(journal: &dyn Journal, view: &RunView) -> Result<Earlier, Failure> {
     let mut known = Earlier::default();
     for run in journal.runs().await?.into_iter().take(EARLIER_RUNS).filter(|run| *run != view.id) {
-        // A run that this app cannot read cannot be compared with.
+        // A run that this app cannot read is not compared.
         let Ok(earlier) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
         if earlier.profile.product != view.profile.product || earlier.realm != view.realm {
             continue;
@@ -79,7 +79,7 @@ async fn earlier(journal: &dyn Journal, view: &RunView) -> Result<Earlier, Failu
     Ok(known)
 }
 
-/// Version and migration folder hash of a run that released it.
+/// Version and migration folder hash, if the run released that version.
 fn released(earlier: &RunView) -> Option<(String, String)> {
     let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
     let step = fold::step(earlier, StepId::RunMigration).filter(|_| is_release)?;
@@ -87,7 +87,7 @@ fn released(earlier: &RunView) -> Option<(String, String)> {
     Some((earlier.version.to_string(), inputs.folder_hash.clone()?))
 }
 
-/// The migration of a run that may have started, or was done by hand. One that did not start for certain is none.
+/// The migration of a run, if it may have started or was done by hand.
 fn started(earlier: &RunView) -> Option<EarlierStart> {
     let step = fold::step(earlier, StepId::RunMigration)?;
     let may_have_started = match &step.state {

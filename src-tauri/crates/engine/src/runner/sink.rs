@@ -1,4 +1,5 @@
-//! Where a running step reports: facts through the runner to the journal, everything else straight to spool and screen.
+//! Receives the reports of a running step. Facts go through the runner to the journal, everything
+//! else directly to spool and screen.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +15,12 @@ use crate::{
     step::{Kept, Sink, TAIL},
 };
 
-/// See the file.
 pub(super) struct RunnerSink {
     parts: Parts,
     run: RunId,
     messages: mpsc::WeakSender<Message>,
-    /// Lines kept per source, so that output fetched again from its beginning is not kept twice.
+    /// Number of kept lines per source, so that output that is fetched again from its beginning is
+    /// not kept twice.
     kept: Mutex<BTreeMap<LineSource, u32>>,
 }
 
