@@ -4,6 +4,11 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
+# Two lanes of tests. The window tests mostly wait, and the others use the processors meanwhile.
+names = $(basename $(notdir $(wildcard $(1))))
+WINDOWS := $(call names,tests/tests/window_*.rs)
+WINDOW_TESTS := $(WINDOWS:%=--test %)
+SYSTEM_TESTS := $(patsubst %,--test %,$(filter-out $(WINDOWS),$(call names,tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs)))
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
 .PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill simulate bench-engine bench-fronts bench-memory fuzz-fronts lint
 
@@ -22,7 +27,7 @@ setup: ## install the packages of build and tests (sudo when not root)
 
 test: setup lint test-page ## every test: page, engine, adapters on real peers, whole releases, the window
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --lib --bins --tests --no-run
+	$(CARGO) test --workspace --lib $(SYSTEM_TESTS) $(WINDOW_TESTS) --no-run
 	$(MAKE) --jobs=2 --output-sync=target test-systems test-windows
 	$(MAKE) simulate SEEDS=10000
 	$(MAKE) mutants-sample
@@ -48,17 +53,13 @@ mutants-generic: ## generic mutations of the pure decisions (cargo install cargo
 bench: bench-engine bench-fronts bench-memory ## every benchmark
 
 
-# Two lanes. The window tests mostly wait for a window, and the others use the processors meanwhile.
-WINDOW_TESTS := $(basename $(notdir $(wildcard tests/tests/window_*.rs)))
-SYSTEM_TESTS := $(filter-out $(WINDOW_TESTS),$(basename $(notdir $(wildcard tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs))))
-
 test-windows: ui/dist/index.html ## every test in the real window
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace $(WINDOW_TESTS:%=--test %)
+	$(CARGO) test --workspace $(WINDOW_TESTS)
 
 test-systems: ui/dist/index.html ## every other test: engine, adapters on real peers, releases without a window
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --lib --bins $(SYSTEM_TESTS:%=--test %)
+	$(CARGO) test --workspace --lib $(SYSTEM_TESTS)
 
 test-page: ui/node_modules/.package-lock.json ## the tests of the page
 	cd ui && npm test
