@@ -1,4 +1,5 @@
-//! THE list of commands and events, and the page's typed bindings made from it. The only file that knows tauri-specta.
+//! The list of all commands and events, and the typed bindings of the page. No other file knows
+//! tauri-specta.
 
 use greenlight_types::{Live, RunId};
 use serde::{Deserialize, Serialize};
@@ -14,17 +15,17 @@ use crate::commands::{
 #[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
 #[serde(rename_all = "camelCase")]
 pub struct RunMoved {
-    /// Which run.
     pub run: RunId,
-    /// Number of its newest event.
+    /// Number of the newest event.
     pub seq: u32,
 }
 
-/// Something was seen just now.
+/// A new live message.
 #[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
 pub struct LiveSeen(pub Live);
 
-/// A rejection that is not ours is a plain text (no such command, denied, bad argument): nothing was done then.
+/// A rejection without the shape of a failure is a plain text of Tauri: an unknown command, a
+/// missing permission or a bad argument. The command did nothing then.
 const TYPED_ERROR: &str = r#"async function typedError<T, E>(result: Promise<T>): Promise<{ status: "ok"; data: T } | { status: "error"; error: E }> {
     try {
         return { status: "ok", data: await result };
@@ -35,10 +36,10 @@ const TYPED_ERROR: &str = r#"async function typedError<T, E>(result: Promise<T>)
     }
 }"#;
 
-#[expect(clippy::too_many_lines, reason = "one list, one line per command")]
-fn builder() -> Builder<Wry> {
-    Builder::<Wry>::new()
-        .commands(collect_commands![
+/// All commands. A macro, because `collect_commands!` needs one literal list.
+macro_rules! all_commands {
+    () => {
+        collect_commands![
             setup::app_info,
             setup::set_person,
             setup::confirm_value,
@@ -116,7 +117,13 @@ fn builder() -> Builder<Wry> {
             access::save_staging_key,
             access::test_credential,
             access::remove_credential,
-        ])
+        ]
+    };
+}
+
+fn builder() -> Builder<Wry> {
+    Builder::<Wry>::new()
+        .commands(all_commands!())
         .events(collect_events![RunMoved, LiveSeen])
         .typed_error_impl(TYPED_ERROR)
         .disable_serde_phases()
@@ -133,14 +140,14 @@ pub fn mount_events(handle: &AppHandle) {
     builder().mount_events(handle);
 }
 
-/// Tells the page that a run moved on.
+/// Sends the hint that a run has new events.
 pub fn emit_moved(handle: &AppHandle, run: &RunId, seq: u32) {
     if let Err(error) = (RunMoved { run: run.clone(), seq }).emit(handle) {
         tracing::debug!(%error, "the page was not told that the run moved on");
     }
 }
 
-/// Tells the page what was seen.
+/// Sends a live message to the page.
 pub fn emit_live(handle: &AppHandle, live: Live) {
     if let Err(error) = LiveSeen(live).emit(handle) {
         tracing::debug!(%error, "the page was not told what was seen");

@@ -4,7 +4,7 @@ use greenlight_types::Failure;
 use serde::Serialize;
 use specta::Type;
 
-/// What a command refuses or fails with; the same shape as a [`Failure`] (UX.md 3).
+/// Failure of a command; the same shape as a [`Failure`] (docs/releases.md#failures).
 #[derive(Debug, Serialize, Type)]
 #[serde(transparent)]
 pub struct CommandError(Failure);

@@ -1,4 +1,5 @@
-// The name of every command, sorted: read by build.rs, which closes the door on all others, and by the bindings' test.
+// Names of all commands, sorted. build.rs denies every other command, and the test of the bindings
+// compares the list with theirs.
 pub const COMMANDS: &[&str] = &[
     "answer_check",
     "answer_question",

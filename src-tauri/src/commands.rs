@@ -1,4 +1,4 @@
-//! The commands that the page may call: one file per noun or deploy step. They forward an intent and do not think.
+//! The commands of the page, one file per noun or step. They forward and decide nothing.
 
 pub mod access;
 pub mod backup;
@@ -14,10 +14,10 @@ pub mod setup;
 pub mod site;
 pub mod task_definition;
 
-/// Declares the three commands of a step: plan it, run it, ask the world about it.
+/// Declares the three commands of a step: plan it, run it, observe it.
 macro_rules! step_commands {
     ($step:ident: $plan:ident, $run:ident, $observe:ident) => {
-        /// What the step would change now.
+        /// The changes that the step would make now.
         #[tauri::command]
         #[specta::specta]
         pub async fn $plan(
@@ -27,7 +27,8 @@ macro_rules! step_commands {
             Ok(app.ready().await?.runs.plan(&run, greenlight_types::StepId::$step).await?)
         }
 
-        /// Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events.
+        /// Runs the plan that was shown. Returns once the start is in the journal. The outcome
+        /// comes as events.
         #[tauri::command]
         #[specta::specta]
         pub async fn $run(
@@ -41,7 +42,7 @@ macro_rules! step_commands {
             Ok(())
         }
 
-        /// Asks the world whether the step happened.
+        /// Asks the outside systems whether the step happened.
         #[tauri::command]
         #[specta::specta]
         pub async fn $observe(

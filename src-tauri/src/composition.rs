@@ -34,9 +34,8 @@ pub struct Composition {
 
 /// Makes every part.
 ///
-/// # Errors
-/// The app cannot work: another process uses the data folder, the profile is invalid, or the
-/// pretend production does not start.
+/// # Errors Another process uses the data folder, the profile is invalid, or the simulator does not
+/// start.
 pub async fn compose(options: &Options, handle: &AppHandle) -> Result<Composition, Failure> {
     let folder = data_folder(options)?;
     let computer = computer();

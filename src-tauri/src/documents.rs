@@ -41,7 +41,7 @@ impl History {
         Ok(path.display().to_string())
     }
 
-    /// The troubles of a practised release, the reactions to them, and their cost in time.
+    /// The troubles of a practised release, the acts of persons, and the delay.
     pub async fn debrief(&self, run: &RunId) -> Result<Debrief, Failure> {
         let spells = self.systems.spells().await?;
         let events = self.events(run, 0).await?;

@@ -1,6 +1,6 @@
-//! What stands between the engine and everything that keeps or shows text: no secret passes.
+//! Guards that keep secrets out of the journal, the spool and the screen.
 //!
-//! Each guard is a port that cleans and forwards; none decides anything.
+//! Each guard implements a port, cleans the text and forwards. None decides anything.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,7 +14,7 @@ use greenlight_engine::{
 use greenlight_types::{Actor, CredentialKind, Event, EventBody, Failure, LineSource, Live, LogLine, RunId, Timestamp};
 use parking_lot::Mutex;
 
-/// A journal that gets no secrets.
+/// A journal that receives no secrets.
 pub struct CleanJournal {
     pub inner: Arc<dyn Journal>,
     pub redactor: Arc<Redactor>,
@@ -43,7 +43,7 @@ impl Journal for CleanJournal {
     }
 }
 
-/// Cleans lines of every source in their order, since a private key goes over several of them.
+/// Cleans the lines of every source in their order, because a private key spans several lines.
 #[derive(Default)]
 struct Sources(Mutex<HashMap<(RunId, LineSource), redact::Lines>>);
 
@@ -55,7 +55,7 @@ impl Sources {
     }
 }
 
-/// A spool that gets no secrets.
+/// A spool that receives no secrets.
 pub struct CleanSpool {
     inner: Arc<dyn Spool>,
     redactor: Arc<Redactor>,
@@ -90,7 +90,7 @@ impl Spool for CleanSpool {
     }
 }
 
-/// A screen that shows no secrets.
+/// A screen that receives no secrets.
 pub struct CleanScreen {
     inner: Arc<dyn Screen>,
     redactor: Arc<Redactor>,
@@ -117,7 +117,7 @@ impl Screen for CleanScreen {
     }
 }
 
-/// A keychain whose secrets are known to the redactor before anybody uses them.
+/// A keychain that registers each secret with the redactor before its first use.
 pub struct KnownSecrets {
     pub inner: Arc<dyn Secrets>,
     pub redactor: Arc<Redactor>,

@@ -73,7 +73,8 @@ impl History {
         self.journal.events(run, seq).await
     }
 
-    /// The view of a run and its events with a number above `seq`; `None` when there is no newer event.
+    /// The view of a run and its events with a number above `seq`; `None` when there is no newer
+    /// event.
     pub async fn update(&self, run: &RunId, seq: u32) -> Result<Option<RunUpdate>, Failure> {
         let events = self.events(run, 0).await?;
         if events.last().is_none_or(|newest| newest.seq <= seq) {

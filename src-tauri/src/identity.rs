@@ -1,5 +1,5 @@
-//! Who acts: the person, this computer, and the accounts at GitHub and AWS that the saved
-//! credentials belong to.
+//! The actor of this computer: the person, the computer, and the accounts of the saved credentials
+//! at GitHub and AWS.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::settings::Settings;
 /// Maximum wait for the answers of GitHub and AWS.
 const ASK_MAX: Duration = Duration::from_secs(8);
 
-/// Who acts on this computer.
+/// The actor of this computer.
 pub struct Identity {
     settings: Arc<Settings>,
     computer: String,
@@ -45,8 +45,8 @@ impl Identity {
         Ok(Actor { person, computer: self.computer.clone(), app_version, github_login, aws_identity })
     }
 
-    /// Asks GitHub and AWS which accounts the credentials belong to. Without an answer the journal
-    /// does not name them: the steps report the cause.
+    /// Asks GitHub and AWS for the accounts of the credentials. Without an answer the journal does
+    /// not name them: the steps report the cause.
     pub async fn ask(&self, ports: &Ports) {
         let asked = async { tokio::join!(ports.builds.whoami(), ports.identity.whoami()) };
         let Ok((github, aws)) = tokio::time::timeout(ASK_MAX, asked).await else { return };

@@ -8,13 +8,12 @@ use specta::Type;
 
 use crate::{identity::Identity, settings::Settings, systems::Systems};
 
-/// What the app works on.
+/// Facts about the app for every screen.
 #[derive(Debug, Serialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct AppInfo {
     /// Version of the app.
     pub version: String,
-    /// Production or practice.
     pub realm: Realm,
     /// The profile, with the values that were confirmed on this computer.
     pub profile: Profile,
@@ -22,19 +21,19 @@ pub struct AppInfo {
     pub person: Option<String>,
     /// This computer's name.
     pub computer: String,
-    /// Product, account and region, for the band: "Rally · AWS account 6769 1700 1797 · us-east-1".
+    /// Product, account and region for the band: "Rally · AWS account 6769 1700 1797 · us-east-1".
     pub band: String,
-    /// Whether the profile names other endpoints than the services' own.
+    /// Whether the profile names endpoints other than the services' own.
     pub custom_endpoints: bool,
     /// Values that a person still has to confirm.
     pub unconfirmed: Vec<Unconfirmed>,
     /// Speed of the clock; 1 in production.
     pub speed: u32,
-    /// Now, by that clock.
+    /// Current time of that clock.
     pub now: Timestamp,
-    /// Where the profile proposes to look for the staging machine key.
+    /// Path that the profile proposes for the staging machine key.
     pub proposed_key_file: String,
-    /// Whether a file is there.
+    /// Whether a file has that path.
     pub key_file_found: bool,
 }
 

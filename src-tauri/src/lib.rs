@@ -1,5 +1,5 @@
-//! The desktop shell: the only crate that depends on tauri. Makes the parts of the app and forwards
-//! the calls of the page.
+//! The desktop shell: the only crate that depends on tauri. It makes the parts of the app and
+//! forwards the calls of the page.
 
 mod access;
 mod app;

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""The web application of Rally, as small as it can be: it really looks at the database before it starts, and a version
-that needs a newer schema refuses to start on the old one. It prints a log like the real one's, to stdout."""
+"""A minimal web application of Rally.
+
+It queries the real database before it starts, and does not start if its version needs a newer
+schema. It prints a log like that of the real application to stdout.
+"""
 
 import argparse
 import datetime

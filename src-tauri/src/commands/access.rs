@@ -1,4 +1,4 @@
-//! Credentials: saved, tested, removed. A saved secret never comes back.
+//! Credentials: save, test, remove. No command returns a saved secret.
 
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView};
 use tauri::State;
@@ -31,14 +31,14 @@ pub async fn save_aws(
     Ok(app.ready().await?.access.save_aws(key_id, secret, session).await?)
 }
 
-/// Saves where the staging machine key is, and its passphrase.
+/// Saves the path of the staging machine key, and its passphrase.
 #[tauri::command]
 #[specta::specta]
 pub async fn save_staging_key(app: State<'_, Startup>, path: String, passphrase: Option<String>) -> CommandResult<()> {
     Ok(app.ready().await?.access.save_staging_key(path, passphrase).await?)
 }
 
-/// Tries a credential; reads only.
+/// Tries a credential. Reads only.
 #[tauri::command]
 #[specta::specta]
 pub async fn test_credential(app: State<'_, Startup>, kind: CredentialKind) -> CommandResult<CredentialTest> {

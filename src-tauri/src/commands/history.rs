@@ -1,4 +1,4 @@
-//! The record of a run as a document.
+//! The audit trail of a run as a document.
 
 use greenlight_types::RunId;
 use tauri::State;
@@ -12,7 +12,7 @@ pub async fn export_markdown(app: State<'_, Startup>, run: RunId) -> CommandResu
     Ok(app.ready().await?.history.markdown(&run).await?)
 }
 
-/// Writes that document to a new file whose name ends in `.md`; answers its full path.
+/// Writes that document to a new file whose name ends in `.md`. Returns its full path.
 #[tauri::command]
 #[specta::specta]
 pub async fn save_markdown(app: State<'_, Startup>, run: RunId, path: String) -> CommandResult<String> {

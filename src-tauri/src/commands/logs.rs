@@ -1,11 +1,11 @@
-//! Lines of scripts and of the production log: from the spool by number, and as they arrive.
+//! Lines of scripts and of the production log: from the spool by number, and live.
 
 use greenlight_types::{LineSource, Lines, LogLine, RunId};
 use tauri::{State, ipc::Channel};
 
 use crate::{command_error::CommandResult, startup::Startup};
 
-/// Lines from the spool; at most 2,000.
+/// Lines from the spool, at most 2,000.
 #[tauri::command]
 #[specta::specta]
 pub async fn output_lines(
@@ -18,14 +18,14 @@ pub async fn output_lines(
     Ok(app.ready().await?.history.lines(&run, source, from, count)?)
 }
 
-/// How many lines the spool has.
+/// Number of lines in the spool.
 #[tauri::command]
 #[specta::specta]
 pub async fn output_count(app: State<'_, Startup>, run: RunId, source: LineSource) -> CommandResult<u32> {
     Ok(app.ready().await?.history.line_count(&run, source)?)
 }
 
-/// Sends lines of a run as they arrive, in batches; some may be left out, and their numbers show it.
+/// Sends new lines of a run in batches. Lines may be missing; their numbers show the gap.
 #[tauri::command]
 #[specta::specta]
 pub async fn follow_lines(app: State<'_, Startup>, run: RunId, channel: Channel<Lines>) -> CommandResult<()> {

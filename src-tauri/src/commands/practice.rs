@@ -1,25 +1,25 @@
-//! The practice: its speed, what is to go wrong, and what is told afterwards. Refused where releases are real.
+//! The practice: clock speed, troubles and debrief. Refused in production.
 
 use greenlight_types::{Debrief, PracticeView, RunId, Trouble};
 use tauri::State;
 
 use crate::{command_error::CommandResult, startup::Startup};
 
-/// The speed, and every trouble as it is now.
+/// The speed and the state of every trouble.
 #[tauri::command]
 #[specta::specta]
 pub async fn practice_view(app: State<'_, Startup>) -> CommandResult<PracticeView> {
     Ok(app.ready().await?.systems.practice_view().await?)
 }
 
-/// Switches a trouble on, to happen once; or off, which also ends one that goes on.
+/// Switches a trouble on, to happen once, or off. Off also ends a trouble that happens now.
 #[tauri::command]
 #[specta::specta]
 pub async fn switch_trouble(app: State<'_, Startup>, trouble: Trouble, on: bool) -> CommandResult<PracticeView> {
     Ok(app.ready().await?.systems.switch_trouble(trouble, on).await?)
 }
 
-/// What went wrong in a practised release, what persons did, and how long it cost.
+/// The troubles of a practised release, the acts of persons, and the delay.
 #[tauri::command]
 #[specta::specta]
 pub async fn debrief(app: State<'_, Startup>, run: RunId) -> CommandResult<Debrief> {

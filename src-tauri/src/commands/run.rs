@@ -1,4 +1,4 @@
-//! A run as a whole: making it, starting its two parts, answering it, ending it.
+//! A run as a whole: draft it, start its two parts, answer its questions, end it.
 
 use greenlight_engine::release::Act;
 use greenlight_types::{
@@ -8,7 +8,8 @@ use tauri::State;
 
 use crate::{command_error::CommandResult, startup::Startup};
 
-/// Makes a run of a version. `anyway` is why it is right although it was released before, or is not newer.
+/// Drafts a run of a version. `anyway` is the reason for a version that was released before or is
+/// not newer.
 #[tauri::command]
 #[specta::specta]
 pub async fn draft_run(app: State<'_, Startup>, version: String, anyway: Option<String>) -> CommandResult<RunId> {
@@ -22,7 +23,7 @@ pub async fn list_runs(app: State<'_, Startup>) -> CommandResult<Vec<RunSummary>
     Ok(app.ready().await?.history.list().await?)
 }
 
-/// The view of a run with its events above number `seq`; nothing when there is no newer event.
+/// The view of a run and its events above number `seq`; null when there is no newer event.
 #[tauri::command]
 #[specta::specta]
 pub async fn run_update(app: State<'_, Startup>, run: RunId, seq: u32) -> CommandResult<Option<RunUpdate>> {
@@ -36,35 +37,35 @@ pub async fn start_prepare(app: State<'_, Startup>, run: RunId, statement: Strin
     Ok(app.ready().await?.runs.start_prepare(&run, statement).await?)
 }
 
-/// Who began this version on another computer.
+/// The run that began this version on another computer.
 #[tauri::command]
 #[specta::specta]
 pub async fn begun_elsewhere(app: State<'_, Startup>, run: RunId) -> CommandResult<Option<BegunElsewhere>> {
     Ok(app.ready().await?.runs.begun_elsewhere(&run).await?)
 }
 
-/// "Continue this release here".
+/// Continues a release that began on another computer.
 #[tauri::command]
 #[specta::specta]
 pub async fn continue_here(app: State<'_, Startup>, run: RunId) -> CommandResult<()> {
     Ok(app.ready().await?.runs.continue_here(&run).await?)
 }
 
-/// What differs from the day of Prepare.
+/// Differences from the day of Prepare.
 #[tauri::command]
 #[specta::specta]
 pub async fn deploy_differences(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<Difference>> {
     Ok(app.ready().await?.runs.deploy_differences(&run).await?)
 }
 
-/// The fingerprint that a machine presents; nothing is sent to it.
+/// The fingerprint that a machine presents. No authentication is sent.
 #[tauri::command]
 #[specta::specta]
 pub async fn host_fingerprint(app: State<'_, Startup>, address: String, port: u16) -> CommandResult<String> {
     Ok(app.ready().await?.runs.host_fingerprint(&address, port).await?)
 }
 
-/// Starts Deploy.
+/// Starts Deploy with the entries of its form.
 #[tauri::command]
 #[specta::specta]
 pub async fn start_deploy(app: State<'_, Startup>, run: RunId, request: DeployRequest) -> CommandResult<()> {
@@ -86,7 +87,8 @@ pub async fn answer_question(
     Ok(())
 }
 
-/// Confirms an irreversible plan: a token for one use, issued for the plan that was shown.
+/// Confirms a plan that cannot be taken back. Returns a token for one use, valid for the shown
+/// plan.
 #[tauri::command]
 #[specta::specta]
 pub async fn confirm_step(
@@ -98,7 +100,7 @@ pub async fn confirm_step(
     Ok(app.ready().await?.runs.confirm(&run, step, plan_hash).await?)
 }
 
-/// A person did the step outside the app.
+/// Reports that a person did the step outside the app.
 #[tauri::command]
 #[specta::specta]
 pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
@@ -106,7 +108,7 @@ pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId,
     Ok(())
 }
 
-/// A person says whether an attempt in doubt happened.
+/// Records the statement of a person whether an attempt in doubt happened.
 #[tauri::command]
 #[specta::specta]
 pub async fn settle_doubt(
@@ -135,7 +137,7 @@ pub async fn answer_check(
     Ok(())
 }
 
-/// Ends a run.
+/// Ends a run with a result.
 #[tauri::command]
 #[specta::specta]
 pub async fn end_run(app: State<'_, Startup>, run: RunId, result: RunResult, note: String) -> CommandResult<()> {
@@ -143,14 +145,14 @@ pub async fn end_run(app: State<'_, Startup>, run: RunId, result: RunResult, not
     Ok(())
 }
 
-/// What stays behind when the run is stopped now.
+/// Changes that would stay in place if the run was stopped now.
 #[tauri::command]
 #[specta::specta]
 pub async fn left_behind(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<String>> {
     Ok(app.ready().await?.runs.left_behind(&run).await?)
 }
 
-/// Takes the environment back for a run, from whoever holds it by now.
+/// Takes the environment lock for a run, also from another owner.
 #[tauri::command]
 #[specta::specta]
 pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<TakeOver>) -> CommandResult<()> {
@@ -158,7 +160,7 @@ pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<
     Ok(())
 }
 
-/// Somebody else takes over on this computer.
+/// Another person takes over on this computer.
 #[tauri::command]
 #[specta::specta]
 pub async fn take_over(app: State<'_, Startup>, run: RunId, person: String) -> CommandResult<()> {

@@ -1,11 +1,11 @@
-//! The app itself: what it works on, who sits before it, values that a person confirms.
+//! The app itself: its information, the person, and values that a person confirms.
 
 use greenlight_types::Names;
 use tauri::State;
 
 use crate::{browser, command_error::CommandResult, info::AppInfo, startup::Startup};
 
-/// What the app works on. Fails with the reason when the app could not start.
+/// Information about the app. Fails with the cause when the app could not start.
 #[tauri::command]
 #[specta::specta]
 pub async fn app_info(app: State<'_, Startup>) -> CommandResult<AppInfo> {
@@ -13,21 +13,21 @@ pub async fn app_info(app: State<'_, Startup>) -> CommandResult<AppInfo> {
     Ok(AppInfo::read(&app.settings, &app.identity, &app.systems).await?)
 }
 
-/// Keeps the person's name on this computer.
+/// Stores the name of the person at this computer.
 #[tauri::command]
 #[specta::specta]
 pub async fn set_person(app: State<'_, Startup>, name: String) -> CommandResult<()> {
     Ok(app.ready().await?.settings.set_person(&name).await?)
 }
 
-/// Keeps a value that the runbook does not give, with person and time.
+/// Stores a value that the runbook does not give, with person and time.
 #[tauri::command]
 #[specta::specta]
 pub async fn confirm_value(app: State<'_, Startup>, key: String, value: String) -> CommandResult<()> {
     Ok(app.ready().await?.settings.confirm_value(&key, &value).await?)
 }
 
-/// Every name of a version.
+/// Every name derived from a version.
 #[tauri::command]
 #[specta::specta]
 pub async fn derive_names(app: State<'_, Startup>, version: String) -> CommandResult<Names> {

@@ -205,6 +205,24 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
     }
 }
 
+impl Seen {
+    fn start_payload(&mut self, job: String, work: Work) {
+        *self.payloads.entry(job.clone()).or_default() += 1;
+        self.running.insert(job);
+        if work == Work::Migration {
+            self.database_before.clone_from(&self.database);
+            self.migrations += 1;
+        }
+    }
+
+    fn replace_machine(&mut self, machine: String, at: i64) {
+        self.machine = Some(machine);
+        self.holder = (None, at);
+        // The jobs of the old machine are gone, and the new machine does not know them.
+        self.jobs.clear();
+    }
+}
+
 impl Known {
     /// The folded state of a step.
     pub fn step(&self, step: Step) -> Folded {
@@ -230,19 +248,7 @@ impl Known {
         // A repeated backup that never began ends its doubt as `Warned`. The earlier backup counts.
         let is_given_up =
             matches!(&event.body, Body::StepWarned { step, .. } if self.step(*step).status == Status::InDoubt);
-        if let Some((step, attempt)) = fold::moved(&event.body)
-            && let Some(folded) = self.steps.get_mut(step as usize)
-        {
-            match fold::next(folded.status, &event.body) {
-                Some(status) => folded.status = status,
-                None => {
-                    let words = format!("{step:?} was {:?} and cannot take event {}", folded.status, event.seq);
-                    found.add("INV-J5", words);
-                }
-            }
-            folded.attempt = attempt.unwrap_or(folded.attempt);
-        }
-        self.history.push(std::array::from_fn(|at| self.steps.get(at).copied().unwrap_or_default().status));
+        self.fold(event.seq, &event.body, found);
         match event.body {
             Body::RunDrafted { profile, names } => {
                 self.profile = *profile;
@@ -296,6 +302,23 @@ impl Known {
         }
     }
 
+    /// Applies an event to the states of the steps. INV-J5: an illegal transition is a violation.
+    fn fold(&mut self, seq: u64, body: &Body, found: &mut Found) {
+        if let Some((step, attempt)) = fold::moved(body)
+            && let Some(folded) = self.steps.get_mut(step as usize)
+        {
+            match fold::next(folded.status, body) {
+                Some(status) => folded.status = status,
+                None => {
+                    let words = format!("{step:?} was {:?} and cannot take event {}", folded.status, seq);
+                    found.add("INV-J5", words);
+                }
+            }
+            folded.attempt = attempt.unwrap_or(folded.attempt);
+        }
+        self.history.push(std::array::from_fn(|at| self.steps.get(at).copied().unwrap_or_default().status));
+    }
+
     fn learn(&mut self, fact: Fact) {
         let facts = &mut self.facts;
         match fact {
@@ -335,22 +358,15 @@ impl Known {
     /// Adds an entry of the world's record.
     pub fn request(&mut self, entry: Entry) {
         if entry.actor == Actor::App && !entry.late {
-            self.acted(&entry);
+            self.record_effect(&entry);
         }
-        self.saved(&entry);
+        self.record_foreign_revision(&entry);
         let world = &mut self.world;
         match entry.op {
             Op::Dispatch { run: Some(run), .. } if entry.actor == Actor::App && entry.answered => {
                 world.told_runs.insert(run);
             }
-            Op::PayloadStarted { job, work } => {
-                *world.payloads.entry(job.clone()).or_default() += 1;
-                world.running.insert(job);
-                if work == Work::Migration {
-                    world.database_before.clone_from(&world.database);
-                }
-                world.migrations += u32::from(work == Work::Migration);
-            }
+            Op::PayloadStarted { job, work } => world.start_payload(job, work),
             Op::PayloadEnded { job, exit } => {
                 world.running.remove(&job);
                 world.exits.insert(job, exit);
@@ -362,12 +378,7 @@ impl Known {
                 }
             }
             Op::EnvironmentLeft { .. } if entry.applied => world.holder = (None, entry.at),
-            Op::HostReplaced { machine } => {
-                world.machine = Some(machine);
-                world.holder = (None, entry.at);
-                // The jobs of the old machine are gone, and the new machine does not know them.
-                world.jobs.clear();
-            }
+            Op::HostReplaced { machine } => world.replace_machine(machine, entry.at),
             Op::HostRebooted => world.running.clear(),
             Op::RevokeJob { id } if entry.applied => _ = world.revoked.insert(id),
             Op::DumpWritten { job, file, good } => world.dumps.push((job, file, good)),
@@ -408,7 +419,7 @@ impl Known {
     }
 
     /// Records a revision that another actor saved.
-    fn saved(&mut self, entry: &Entry) {
+    fn record_foreign_revision(&mut self, entry: &Entry) {
         if let Op::RegisterTaskDefinition { arn: Some(arn), .. } = &entry.op
             && entry.actor != Actor::App
         {
@@ -417,7 +428,7 @@ impl Known {
     }
 
     /// Records an effect of the app on its attempt.
-    fn acted(&mut self, entry: &Entry) {
+    fn record_effect(&mut self, entry: &Entry) {
         self.world.process = self.world.process.max(entry.process);
         if !entry.applied {
             return;

@@ -1,10 +1,10 @@
-//! The independent checker: reads what the outside world wrote down, the events of the journal and what the screen
-//! showed, in their true order, and says which invariant of RELIABILITY.md section 2 was broken.
+//! The independent checker. It reads the simulator's record, the events of the journal and the
+//! views of the screen in their true order, and names each broken invariant (docs/invariants.md).
 //!
-//! It shares no code with the engine on purpose: it has its own fold, its own shapes and its own idea of what a proof
-//! is, so that a mistake has to be made twice to go unseen. It checks J1 to J6, G1 to G4, B1, D1 to D7, E2, E4, S2, U1, L1
-//! and O1, that one operator at a time changes production; where RELEASE.md differs, that holds. It decides nothing about
-//! how a release should go on.
+//! It shares no code with the engine. It has its own fold, its own types and its own rules of
+//! proof, so one mistake does not hide another. It checks J1 to J6, G1 to G4, B1, D1 to D7, E1, E2,
+//! E4, S2, U1, L1 and O1 (one operator at a time changes production). It does not decide how a
+//! release goes on.
 
 mod fold;
 mod known;
@@ -19,17 +19,17 @@ use crate::{
     records::{End, Entry, Event, Shown},
 };
 
-/// Violations that are kept; one broken rule is usually found many times.
+/// Maximum number of kept violations. One broken rule is usually found many times.
 const KEPT_MAX: usize = 100;
 
-/// A rule that was broken.
+/// One broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Name: `INV-D2`, or `FORMAT` for a record that cannot be read.
+    /// `INV-D2`, or `FORMAT` for a record that cannot be decoded.
     pub invariant: &'static str,
-    /// What happened.
+    /// Description of the violation.
     pub words: String,
-    /// At which record, counted from 1 over everything that was fed.
+    /// Number of the record, counted from 1 over the whole input.
     pub at: u64,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// What was found so far.
+/// The violations so far, and the number of the current record.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     at: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Notes a broken rule. The same one in the same words is noted once.
+    /// Adds a violation. One with the same text is added once.
     pub(crate) fn add(&mut self, invariant: &'static str, words: impl Into<String>) {
         let words = words.into();
         let is_known = self.all.iter().any(|known| known.invariant == invariant && known.words == words);
@@ -57,7 +57,7 @@ impl Found {
     }
 }
 
-/// Reads one release. Everything has to be fed in the order in which it happened.
+/// Checks one release. Records must be fed in the order in which they happened.
 #[derive(Debug, Default)]
 pub struct Checker {
     known: Known,
@@ -65,13 +65,13 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Knows nothing yet.
+    /// A checker without any record.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An event as it became durable in the journal (`types/src/event.rs`).
+    /// A durable event of the journal (`types/src/event.rs`).
     pub fn event(&mut self, event: &Value) {
         if let Some(event) = self.read::<Event>("event", event) {
             rules::event(&self.known, &event, &mut self.found);
@@ -79,7 +79,8 @@ impl Checker {
         }
     }
 
-    /// An event of a release whose world is not written down: judged by what the journal shows by itself.
+    /// A durable event of a release without a record of the world. Only the rules of the journal
+    /// apply.
     pub fn alone(&mut self, event: &Value) {
         if let Some(event) = self.read::<Event>("event", event) {
             rules::record(&self.known, &event, &mut self.found);
@@ -87,7 +88,7 @@ impl Checker {
         }
     }
 
-    /// An entry of the world's record (`rehearsal/src/world/record.rs`).
+    /// An entry of the simulator's record (`rehearsal/src/world/record.rs`).
     pub fn request(&mut self, entry: &Value) {
         if let Some(entry) = self.read::<Entry>("request", entry) {
             rules::request(&self.known, &entry, &mut self.found);
@@ -95,21 +96,21 @@ impl Checker {
         }
     }
 
-    /// What the screen shows now: `{"seq", "steps": [{"id", "status", "attempt", "retry"}], ...}`.
+    /// A view of the screen: `{"seq", "steps": [{"id", "status", "attempt", "retry"}], ...}`.
     pub fn shown(&mut self, shown: &Value) {
         if let Some(shown) = self.read::<Shown>("shown", shown) {
             rules::shown(&self.known, &shown, &mut self.found);
         }
     }
 
-    /// How the world stands at the end: `{"healedAt": ms, "now": ms, "idle": bool, "world": {...}}`.
+    /// The state at the end: `{"healedAt": ms, "now": ms, "idle": bool, "world": {...}}`.
     pub fn end(&mut self, end: &Value) {
         if let Some(end) = self.read::<End>("end", end) {
             rules::end(&self.known, &end, &mut self.found);
         }
     }
 
-    /// Broken rules so far, in the order in which they were found; at most 100.
+    /// Violations in the order in which they were found; at most 100.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.found.all
@@ -117,8 +118,7 @@ impl Checker {
 
     /// Whether every rule held.
     ///
-    /// # Errors
-    /// The broken ones, in one line.
+    /// # Errors The violations in one line.
     pub fn held(&self) -> Result<(), String> {
         let broken: Vec<String> = self.found.all.iter().map(ToString::to_string).collect();
         if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }

@@ -1,5 +1,5 @@
-//! The rules, one file for each group of RELIABILITY.md section 2. A rule reads what was known before a record, and the
-//! record. In each file `record` holds what the journal shows by itself, and `event` what the world has to show as well.
+//! The rules, one file for each group of docs/invariants.md. A rule reads one record and the state
+//! before it. In each file, `record` needs the journal only, and `event` also needs the world.
 
 mod build;
 mod database;
@@ -15,7 +15,7 @@ use crate::{
     records::{End, Entry, Event, Shown},
 };
 
-/// A durable event, by the journal alone.
+/// A durable event, judged by the journal alone.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
     journal::record(known, event, found);
     git::record(known, event, found);
@@ -25,7 +25,7 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     ecs::record(known, event, found);
 }
 
-/// A durable event.
+/// A durable event, judged by the journal and the world.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     record(known, event, found);
     journal::event(known, event, found);
@@ -45,12 +45,12 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     ecs::request(known, entry, found);
 }
 
-/// What the screen shows.
+/// A view of the screen.
 pub fn shown(known: &Known, shown: &Shown, found: &mut Found) {
     screen::shown(known, shown, found);
 }
 
-/// How the world stands when nobody does anything any more.
+/// The final state, when no actor does anything any more.
 pub fn end(known: &Known, end: &End, found: &mut Found) {
     database::end(known, found);
     git::end(known, &end.world.git, found);

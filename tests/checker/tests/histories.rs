@@ -1,5 +1,5 @@
-//! One whole release with lost answers, a failed backup, two builds of one commit and a rollout that needed many tries:
-//! nothing in it breaks a rule. Every other test breaks it in one place, and the checker has to say which rule that is.
+//! One good release with lost answers, a failed backup, two builds of one commit and a rollout with
+//! many attempts. Every test breaks it in one place, and the checker must name that rule.
 
 #[path = "histories/machine.rs"]
 mod machine;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use greenlight_checker::Checker;
 use serde_json::{Value, json};
 
-/// A record: what it is, and its content.
+/// The kind of a record and its content.
 type Record = (String, Value);
 
 fn released() -> Vec<Record> {
@@ -44,7 +44,7 @@ fn fact(told: &Value) -> &str {
     told.pointer("/body/fact/kind").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Where the first record stands that is sought.
+/// Index of the first matching record.
 fn place(records: &[Record], is_sought: impl Fn(&Value) -> bool) -> usize {
     records.iter().position(|(_, told)| is_sought(told)).expect("the record that is sought")
 }
@@ -56,7 +56,7 @@ fn without(is_left_out: impl Fn(&Value) -> bool) -> Vec<Record> {
     kept
 }
 
-/// Changes the first record that is sought.
+/// The good history with a change of the first matching record.
 fn changed(is_sought: impl Fn(&Value) -> bool, change: impl Fn(&mut Value)) -> Vec<Record> {
     let mut all = released();
     let at = place(&all, is_sought);
@@ -68,7 +68,7 @@ fn set(told: &mut Value, pointer: &str, value: Value) {
     *told.pointer_mut(pointer).expect("a value to change") = value;
 }
 
-/// Adds a copy of the first record that is sought, changed, right after it.
+/// The good history with a changed copy right after the first matching record.
 fn doubled(is_sought: impl Fn(&Value) -> bool, change: impl Fn(&mut Value)) -> Vec<Record> {
     let mut all = released();
     let at = place(&all, is_sought);
@@ -92,13 +92,13 @@ fn a_release_as_it_should_be_breaks_no_rule() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_is_said_to_be_one() {
+fn finds_an_unreadable_record() {
     let records = changed(|told| kind(told) == "dispatch", |told| set(told, "/op/kind", json!("teleport")));
     assert!(broken(&records).contains("FORMAT"));
 }
 
 #[test]
-fn a_push_before_its_start_stands_in_the_journal_is_found() {
+fn finds_a_push_before_its_durable_start() {
     let mut records = released();
     let push = place(&records, |told| names(told, "refs/heads/master"));
     let start = place(&records, |told| is_step(told, "stepStarted", "PushBranch"));
@@ -122,7 +122,7 @@ fn settings_that_were_never_read_back_are_found() {
 }
 
 #[test]
-fn a_migration_that_nobody_saw_end_is_found() {
+fn finds_a_migration_without_an_observed_end() {
     let is_end = |told: &Value| {
         kind(told) == "jobSeen"
             && told.pointer("/op/exit") == Some(&json!(0))
@@ -153,7 +153,7 @@ fn a_lost_answer_that_is_called_a_failure_is_found() {
 }
 
 #[test]
-fn a_build_that_is_offered_again_although_it_runs_is_found() {
+fn finds_a_second_offer_of_a_running_build() {
     let records = changed(
         |told| fact(told) == "buildStarted",
         |told| {
@@ -175,7 +175,7 @@ fn a_person_may_say_that_a_step_did_not_happen() {
 }
 
 #[test]
-fn what_is_shown_and_not_durable_is_found() {
+fn finds_a_screen_ahead_of_the_journal() {
     let mut records = released();
     let start = place(&records, |told| is_step(told, "stepStarted", "RunMigration"));
     let seq = records[start].1["seq"].clone();
@@ -228,7 +228,7 @@ fn a_tag_at_another_commit_is_found() {
 }
 
 #[test]
-fn a_version_commit_that_changes_more_than_its_line_is_found() {
+fn finds_a_version_commit_that_changes_two_lines() {
     let mut records = released();
     let version = records.iter().find(|(_, told)| fact(told) == "versionSet").expect("a version").1.clone();
     let version = version.pointer("/body/fact/commit").and_then(Value::as_str).expect("a commit").to_owned();
@@ -281,7 +281,7 @@ fn a_second_build_while_one_is_known_is_found() {
 }
 
 #[test]
-fn a_build_from_before_deploy_forbids_another_one_for_as_long_as_it_goes_on() {
+fn a_running_build_from_before_deploy_forbids_another() {
     let seen_before = |conclusion: Value| {
         let mut records = released();
         let dispatch = place(&records, |told| kind(told) == "dispatch" && told["actor"] == "app");
@@ -298,7 +298,7 @@ fn a_build_from_before_deploy_forbids_another_one_for_as_long_as_it_goes_on() {
 }
 
 #[test]
-fn saved_settings_that_differ_in_more_than_the_image_are_found() {
+fn finds_a_revision_that_differs_beyond_the_image() {
     let mut records = released();
     let end = records.last_mut().expect("the end");
     let newest =
@@ -308,7 +308,7 @@ fn saved_settings_that_differ_in_more_than_the_image_are_found() {
 }
 
 #[test]
-fn a_release_on_the_word_of_stable_is_found() {
+fn finds_a_release_proved_by_stable_alone() {
     let records: Vec<Record> = released()
         .into_iter()
         .map(|(what, mut told)| {
@@ -324,7 +324,7 @@ fn a_release_on_the_word_of_stable_is_found() {
 }
 
 #[test]
-fn a_release_with_a_check_that_nobody_could_make_is_found() {
+fn finds_a_release_with_an_unmade_check() {
     let records =
         changed(|told| kind(told) == "checkAnswered", |told| set(told, "/body/answer", json!("couldNotCheck")));
     assert_eq!(broken(&records), BTreeSet::from(["INV-E4"]));
@@ -369,7 +369,7 @@ fn a_step_that_hangs_without_a_reason_is_found() {
 }
 
 #[test]
-fn an_earlier_start_of_the_app_that_still_acts_is_found() {
+fn finds_an_earlier_process_that_still_acts() {
     let records = changed(|told| kind(told) == "launchJob", |told| set(told, "/process", json!(1)));
     assert!(broken(&records).contains("INV-J6"));
 }

@@ -1,5 +1,5 @@
-//! Bytes as a request of ECS, ECR or Logs: the first chooses the operation, the rest is its body. The service answers or
-//! refuses; it never panics and never fails itself.
+//! Arbitrary bytes as a request of ECS, ECR or Logs. The first byte selects the operation, the rest
+//! is the body. The service must answer or refuse; it must not panic or answer with a server error.
 #![no_main]
 
 use greenlight_rehearsal::process::rally::probe::{OPERATIONS, Probe};

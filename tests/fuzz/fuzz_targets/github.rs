@@ -1,5 +1,5 @@
-//! Bytes as a request of GitHub: method, address and body, divided by line ends. The service answers or refuses; it never
-//! panics and never fails itself.
+//! Arbitrary bytes as a request of GitHub: method, address and body, separated by line ends. The
+//! service must answer or refuse; it must not panic or answer with a server error.
 #![no_main]
 
 use greenlight_rehearsal::process::rally::probe::Probe;

@@ -7,147 +7,192 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 
 /** Commands */
 export const commands = {
-	/**  What the app works on. Fails with the reason when the app could not start. */
+	/**  Information about the app. Fails with the cause when the app could not start. */
 	appInfo: () => typedError<AppInfo, CommandError>(__TAURI_INVOKE("app_info")),
-	/**  Keeps the person's name on this computer. */
+	/**  Stores the name of the person at this computer. */
 	setPerson: (name: string) => typedError<null, CommandError>(__TAURI_INVOKE("set_person", { name })),
-	/**  Keeps a value that the runbook does not give, with person and time. */
+	/**  Stores a value that the runbook does not give, with person and time. */
 	confirmValue: (key: string, value: string) => typedError<null, CommandError>(__TAURI_INVOKE("confirm_value", { key, value })),
-	/**  Every name of a version. */
+	/**  Every name derived from a version. */
 	deriveNames: (version: string) => typedError<Names, CommandError>(__TAURI_INVOKE("derive_names", { version })),
 	/**  Sets the speed of the practice clock. */
 	setSpeed: (speed: number) => typedError<null, CommandError>(__TAURI_INVOKE("set_speed", { speed })),
 	/**  Opens a web page in the browser of this computer. */
 	openPage: (url: string) => typedError<null, CommandError>(__TAURI_INVOKE("open_page", { url })),
-	/**  Makes a run of a version. `anyway` is why it is right although it was released before, or is not newer. */
+	/**
+	 *  Drafts a run of a version. `anyway` is the reason for a version that was released before or is
+	 *  not newer.
+	 */
 	draftRun: (version: string, anyway: string | null) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_run", { version, anyway })),
 	/**  All runs, newest first. */
 	listRuns: () => typedError<RunSummary[], CommandError>(__TAURI_INVOKE("list_runs")),
-	/**  The view of a run with its events above number `seq`; nothing when there is no newer event. */
+	/**  The view of a run and its events above number `seq`; null when there is no newer event. */
 	runUpdate: (run: RunId, seq: number) => typedError<RunUpdate | null, CommandError>(__TAURI_INVOKE("run_update", { run, seq })),
 	/**  Starts Prepare. */
 	startPrepare: (run: RunId, statement: string) => typedError<null, CommandError>(__TAURI_INVOKE("start_prepare", { run, statement })),
-	/**  Who began this version on another computer. */
+	/**  The run that began this version on another computer. */
 	begunElsewhere: (run: RunId) => typedError<BegunElsewhere | null, CommandError>(__TAURI_INVOKE("begun_elsewhere", { run })),
-	/**  "Continue this release here". */
+	/**  Continues a release that began on another computer. */
 	continueHere: (run: RunId) => typedError<null, CommandError>(__TAURI_INVOKE("continue_here", { run })),
-	/**  What differs from the day of Prepare. */
+	/**  Differences from the day of Prepare. */
 	deployDifferences: (run: RunId) => typedError<Difference[], CommandError>(__TAURI_INVOKE("deploy_differences", { run })),
-	/**  The fingerprint that a machine presents; nothing is sent to it. */
+	/**  The fingerprint that a machine presents. No authentication is sent. */
 	hostFingerprint: (address: string, port: number) => typedError<string, CommandError>(__TAURI_INVOKE("host_fingerprint", { address, port })),
-	/**  Starts Deploy. */
+	/**  Starts Deploy with the entries of its form. */
 	startDeploy: (run: RunId, request: DeployRequest) => typedError<null, CommandError>(__TAURI_INVOKE("start_deploy", { run, request })),
 	/**  Answers the question of a plan. */
 	answerQuestion: (run: RunId, step: StepId, question: string, answer: string, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_question", { run, step, question, answer, note })),
-	/**  Confirms an irreversible plan: a token for one use, issued for the plan that was shown. */
+	/**
+	 *  Confirms a plan that cannot be taken back. Returns a token for one use, valid for the shown
+	 *  plan.
+	 */
 	confirmStep: (run: RunId, step: StepId, planHash: string) => typedError<string, CommandError>(__TAURI_INVOKE("confirm_step", { run, step, planHash })),
-	/**  A person did the step outside the app. */
+	/**  Reports that a person did the step outside the app. */
 	finishedByHand: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("finished_by_hand", { run, step, note })),
-	/**  A person says whether an attempt in doubt happened. */
+	/**  Records the statement of a person whether an attempt in doubt happened. */
 	settleDoubt: (run: RunId, step: StepId, attempt: number, happened: boolean, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("settle_doubt", { run, step, attempt, happened, note })),
 	/**  Answers a check of the site. */
 	answerCheck: (run: RunId, check: string, answer: CheckAnswer, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_check", { run, check, answer, note })),
-	/**  Ends a run. */
+	/**  Ends a run with a result. */
 	endRun: (run: RunId, result: RunResult, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("end_run", { run, result, note })),
-	/**  What stays behind when the run is stopped now. */
+	/**  Changes that would stay in place if the run was stopped now. */
 	leftBehind: (run: RunId) => typedError<string[], CommandError>(__TAURI_INVOKE("left_behind", { run })),
-	/**  Takes the environment back for a run, from whoever holds it by now. */
+	/**  Takes the environment lock for a run, also from another owner. */
 	takeEnvironment: (run: RunId, over: TakeOver | null) => typedError<null, CommandError>(__TAURI_INVOKE("take_environment", { run, over })),
-	/**  Somebody else takes over on this computer. */
+	/**  Another person takes over on this computer. */
 	takeOver: (run: RunId, person: string) => typedError<null, CommandError>(__TAURI_INVOKE("take_over", { run, person })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planMergeBranch: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_merge_branch", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runMergeBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_merge_branch", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeMergeBranch: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_merge_branch", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planSetVersion: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_set_version", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runSetVersion: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_set_version", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeSetVersion: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_set_version", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planCreateTag: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_create_tag", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runCreateTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_create_tag", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeCreateTag: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_create_tag", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planPushBranch: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_push_branch", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runPushBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_push_branch", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observePushBranch: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_push_branch", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planPushTag: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_push_tag", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runPushTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_push_tag", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observePushTag: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_push_tag", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planRegisterTaskDefinition: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_register_task_definition", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runRegisterTaskDefinition: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_register_task_definition", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeRegisterTaskDefinition: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_register_task_definition", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planBackUp: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_back_up", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runBackUp: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_back_up", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeBackUp: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_back_up", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planDispatchBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_dispatch_build", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runDispatchBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_dispatch_build", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeDispatchBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_dispatch_build", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planFollowBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_follow_build", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runFollowBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_follow_build", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeFollowBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_follow_build", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planRunMigration: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_run_migration", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runRunMigration: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_run_migration", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeRunMigration: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_run_migration", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planAwaitDeployPhase: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_await_deploy_phase", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runAwaitDeployPhase: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_await_deploy_phase", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeAwaitDeployPhase: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_await_deploy_phase", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planAwaitRollout: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_await_rollout", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runAwaitRollout: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_await_rollout", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeAwaitRollout: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_await_rollout", { run })),
-	/**  What the step would change now. */
+	/**  The changes that the step would make now. */
 	planCheckSite: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_check_site", { run })),
-	/**  Runs the plan that was shown. Returns once the attempt stands in the journal; its outcome comes as events. */
+	/**
+	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
 	runCheckSite: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_check_site", { run, planHash, token })),
-	/**  Asks the world whether the step happened. */
+	/**  Asks the outside systems whether the step happened. */
 	observeCheckSite: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_check_site", { run })),
-	/**  Lines from the spool; at most 2,000. */
+	/**  Lines from the spool, at most 2,000. */
 	outputLines: (run: RunId, source: LineSource, from: number, count: number) => typedError<LogLine[], CommandError>(__TAURI_INVOKE("output_lines", { run, source, from, count })),
-	/**  How many lines the spool has. */
+	/**  Number of lines in the spool. */
 	outputCount: (run: RunId, source: LineSource) => typedError<number, CommandError>(__TAURI_INVOKE("output_count", { run, source })),
-	/**  Sends lines of a run as they arrive, in batches; some may be left out, and their numbers show it. */
+	/**  Sends new lines of a run in batches. Lines may be missing; their numbers show the gap. */
 	followLines: (run: RunId, channel: Channel<Lines>) => typedError<null, CommandError>(__TAURI_INVOKE("follow_lines", { run, channel })),
-	/**  The speed, and every trouble as it is now. */
+	/**  The speed and the state of every trouble. */
 	practiceView: () => typedError<PracticeView, CommandError>(__TAURI_INVOKE("practice_view")),
-	/**  Switches a trouble on, to happen once; or off, which also ends one that goes on. */
+	/**  Switches a trouble on, to happen once, or off. Off also ends a trouble that happens now. */
 	switchTrouble: (trouble: Trouble, on: boolean) => typedError<PracticeView, CommandError>(__TAURI_INVOKE("switch_trouble", { trouble, on })),
-	/**  What went wrong in a practised release, what persons did, and how long it cost. */
+	/**  The troubles of a practised release, the acts of persons, and the delay. */
 	debrief: (run: RunId) => typedError<Debrief, CommandError>(__TAURI_INVOKE("debrief", { run })),
 	/**  The run as Markdown. */
 	exportMarkdown: (run: RunId) => typedError<string, CommandError>(__TAURI_INVOKE("export_markdown", { run })),
-	/**  Writes that document to a new file whose name ends in `.md`; answers its full path. */
+	/**  Writes that document to a new file whose name ends in `.md`. Returns its full path. */
 	saveMarkdown: (run: RunId, path: string) => typedError<string, CommandError>(__TAURI_INVOKE("save_markdown", { run, path })),
 	/**  The three credentials without their secrets. */
 	listCredentials: () => typedError<CredentialView[], CommandError>(__TAURI_INVOKE("list_credentials")),
@@ -155,9 +200,9 @@ export const commands = {
 	saveGithub: (token: string) => typedError<null, CommandError>(__TAURI_INVOKE("save_github", { token })),
 	/**  Saves the AWS access key. */
 	saveAws: (keyId: string, secret: string, session: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("save_aws", { keyId, secret, session })),
-	/**  Saves where the staging machine key is, and its passphrase. */
+	/**  Saves the path of the staging machine key, and its passphrase. */
 	saveStagingKey: (path: string, passphrase: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("save_staging_key", { path, passphrase })),
-	/**  Tries a credential; reads only. */
+	/**  Tries a credential. Reads only. */
 	testCredential: (kind: CredentialKind) => typedError<CredentialTest, CommandError>(__TAURI_INVOKE("test_credential", { kind })),
 	/**  Removes a credential. */
 	removeCredential: (kind: CredentialKind) => typedError<null, CommandError>(__TAURI_INVOKE("remove_credential", { kind })),
@@ -170,11 +215,10 @@ export const events = {
 };
 
 /* Types */
-/**  Who acted, where, and with which app. Stands on every event. */
+/**  The person, computer and app version behind an event. Every event has one. */
 export type Actor = {
-	/**  The name the person gave on this computer. */
+	/**  Name that the person entered on this computer. */
 	person: string,
-	/**  The computer's host name. */
 	computer: string,
 	/**  Version of the app that wrote the event. */
 	appVersion: string,
@@ -186,27 +230,21 @@ export type Actor = {
 
 /**  Answer to a question of a plan. */
 export type AnswerView = {
-	/**  Question id. */
 	question: string,
 	/**  The question as it was shown. */
 	text: string,
-	/**  Choice id. */
 	answer: string,
-	/**  The choice as it was shown; empty in journals of earlier versions. */
+	/**  Label of the choice as it was shown; empty in journals of earlier versions. */
 	label?: string,
-	/**  What the person wrote. */
 	note: string,
-	/**  Who. */
 	person: string,
-	/**  When. */
 	at: Timestamp,
 };
 
-/**  What the app works on. */
+/**  Facts about the app for every screen. */
 export type AppInfo = {
 	/**  Version of the app. */
 	version: string,
-	/**  Production or practice. */
 	realm: Realm,
 	/**  The profile, with the values that were confirmed on this computer. */
 	profile: Profile,
@@ -214,95 +252,87 @@ export type AppInfo = {
 	person: string | null,
 	/**  This computer's name. */
 	computer: string,
-	/**  Product, account and region, for the band: "Rally · AWS account 6769 1700 1797 · us-east-1". */
+	/**  Product, account and region for the band: "Rally · AWS account 6769 1700 1797 · us-east-1". */
 	band: string,
-	/**  Whether the profile names other endpoints than the services' own. */
+	/**  Whether the profile names endpoints other than the services' own. */
 	customEndpoints: boolean,
 	/**  Values that a person still has to confirm. */
 	unconfirmed: Unconfirmed[],
 	/**  Speed of the clock; 1 in production. */
 	speed: number,
-	/**  Now, by that clock. */
+	/**  Current time of that clock. */
 	now: Timestamp,
-	/**  Where the profile proposes to look for the staging machine key. */
+	/**  Path that the profile proposes for the staging machine key. */
 	proposedKeyFile: string,
-	/**  Whether a file is there. */
+	/**  Whether a file has that path. */
 	keyFileFound: boolean,
 };
 
-/**  AWS names. */
 export type AwsProfile = {
-	/**  Account of twelve digits; every change is refused when STS names another one. */
+	/**  Account of twelve digits. Every change is refused when STS names another account. */
 	account: string,
-	/**  Region. */
+	/**  Region, for example `us-east-1`. */
 	region: string,
-	/**  Cluster name. */
 	cluster: string,
-	/**  Service name. */
 	service: string,
 	/**  Task definition family. */
 	family: string,
-	/**  Container whose image is replaced. */
+	/**  Container that gets the new image. */
 	container: string,
 	/**  ECR repository. */
 	imageRepository: string,
 	/**  Template of the image tag. */
 	imageTag: string,
-	/**  Log group of the program. */
+	/**  CloudWatch log group of the program. */
 	logGroup: string,
 	/**  Page where a person saves a revision. */
 	taskDefinitionsPage: string,
 };
 
-/**  The backup. */
 export type BackupProfile = {
-	/**  Directory of the script. */
 	directory: string,
 	/**  Command in that directory. */
 	command: string,
-	/**  How it becomes root; put before the command: `sudo -n`. */
+	/**  Prefix that runs the command as root: `sudo -n`. */
 	becomeRoot: string,
-	/**  Directory of the backup files; empty when unknown, then a person confirms name and size. */
+	/**  Directory of the backup files; empty when unknown. Then a person confirms name and size. */
 	artifactDirectory: string,
 	/**  Shell pattern of the file names. */
 	artifactPattern: string,
 	/**  Smallest plausible size in MiB. */
 	artifactMinMib: number,
-	/**  Command that proves a file, `{file}` is replaced; it must end with 0. Empty when there is none. */
+	/**
+	 *  Command that proves a file and then exits with 0. `{file}` is replaced. Empty when there is
+	 *  none.
+	 */
 	artifactProbe: string,
 	/**  Oldest backup allowed at the migration, in minutes. */
 	maxAgeMinutes: number,
 };
 
-/**  What the label of a version on GitHub says about who began its release. */
+/**  The origin of a release, read from the tag on GitHub. */
 export type BegunElsewhere = {
-	/**  The run of the other record; none when the label was not made by this app. */
+	/**  The run on the other computer; `None` when another program made the tag. */
 	run: RunId | null,
-	/**  Who made the label. */
+	/**  Author of the tag. */
 	person: string,
-	/**  When. */
+	/**  Time of the tag. */
 	at: Timestamp,
-	/**  The commit that it stands at. */
+	/**  Commit that the tag names. */
 	commit: string,
-	/**  Whether production runs this version already, and nothing else; none when AWS could not be asked. */
+	/**  Whether production runs only this version already; `None` when AWS could not be asked. */
 	isServing: boolean | null,
 };
 
-/**  One job of the build. */
 export type BuildJobView = {
-	/**  Name. */
 	name: string,
-	/**  Status or conclusion. */
 	state: string,
-	/**  Name of the step under way. */
+	/**  Name of the job step under way. */
 	current: string | null,
-	/**  Steps done. */
 	done: number,
-	/**  Steps in all. */
 	total: number,
 };
 
-/**  The build. */
 export type BuildView = {
 	/**  GitHub's status: `queued`, `in_progress`, `waiting`, `completed`. */
 	status: string,
@@ -310,13 +340,12 @@ export type BuildView = {
 	conclusion: string | null,
 	/**  Page of the run. */
 	url: string,
-	/**  Its jobs. */
 	jobs: BuildJobView[],
 };
 
 /**  How a person does the step without the app. */
 export type ByHand = {
-	/**  The runbook's lines with this run's values. */
+	/**  Lines of the runbook with the values of this run. */
 	lines: string[],
 	/**  The page where a person does it. */
 	page: string | null,
@@ -324,91 +353,68 @@ export type ByHand = {
 
 /**  One exact change. */
 export type Change = 
-/**  One sentence with a value beside it. */
-{ kind: "line"; 
-/**  In plain words. */
-text: string; 
+/**  One sentence and a technical value. */
+{ kind: "line"; text: string; 
 /**  The technical value. */
 value: string } | 
 /**  Commits that take part. */
-{ kind: "commits"; 
-/**  What they are. */
-title: string; 
+{ kind: "commits"; title: string; 
 /**  Newest first, at most 50. */
 commits: CommitLine[]; 
-/**  How many there are in all. */
+/**  Number of all commits, also those not listed. */
 total: number } | 
 /**  A difference of two texts, in unified form. */
 { kind: "diff"; 
 /**  File or document. */
-title: string; 
-/**  Unified diff. */
-diff: string } | 
+title: string; diff: string } | 
 /**  The exact command on a machine. */
 { kind: "command"; 
-/**  As whom and where. */
-title: string; 
-/**  The command. */
-command: string } | 
+/**  User and machine of the command. */
+title: string; command: string } | 
 /**  The exact request to a service. */
 { kind: "request"; 
-/**  What is sent, to whom. */
-title: string; 
-/**  The body. */
-body: string };
+/**  Request and receiver, in one line. */
+title: string; body: string };
 
-/**  What a failure left changed in the outside world. */
+/**  Changes in the outside world that a failure left. */
 export type Changed = 
-/**  Nothing was changed, for certain. */
+/**  Certainly nothing. */
 "nothing" | 
 /**  A part was changed; the summary says which. */
 "partly" | 
-/**  We do not know: the request may have been acted on. */
+/**  Unknown: the request may have been acted on. */
 "unknown";
 
 /**  Answer of a person to a check of the site. */
-export type CheckAnswer = 
-/**  As it should be. */
-"passed" | 
-/**  Not as it should be. */
-"failed" | 
-/**  Nobody could look. */
+export type CheckAnswer = "passed" | "failed" | 
+/**  The person could not look. */
 "couldNotCheck";
 
 /**  Answer to a check of the site. */
 export type CheckView = {
-	/**  Check id. */
 	check: string,
-	/**  The answer. */
 	answer: CheckAnswer,
-	/**  What the person wrote. */
 	note: string,
-	/**  Who. */
 	person: string,
-	/**  When. */
 	at: Timestamp,
 };
 
 /**  One possible answer. */
 export type Choice = {
-	/**  Stable name. */
 	id: string,
-	/**  What it says. */
+	/**  Text on the button of the choice. */
 	label: string,
-	/**  What follows from it. */
+	/**  Consequence of the choice. */
 	detail: string,
 };
 
-/**  What a command refuses or fails with; the same shape as a [`Failure`] (UX.md 3). */
+/**  Failure of a command; the same shape as a [`Failure`] (docs/releases.md#failures). */
 export type CommandError = Failure;
 
-/**  A commit in a list. */
 export type CommitLine = {
-	/**  Full id. */
 	id: string,
 	/**  First line of the message. */
 	summary: string,
-	/**  Author's name. */
 	author: string,
 	/**  When it was written. */
 	at: Timestamp,
@@ -417,9 +423,7 @@ export type CommitLine = {
 /**  The credentials of a release. */
 export type CredentialKind = 
 /**  A token for GitHub (git over HTTPS and REST). */
-"github" | 
-/**  An AWS access key. */
-"aws" | 
+"github" | "aws" | 
 /**  The person's private key for the staging machine. */
 "stagingKey";
 
@@ -429,146 +433,139 @@ export type CredentialTest = {
 	works: boolean,
 	/**  In plain words: "Works: signed in as build-bot." */
 	lines: string[],
-	/**  What went wrong. */
+	/**  The first failure; `None` when everything works. */
 	failure: Failure | null,
 };
 
 /**  One credential on the Access page. */
 export type CredentialView = {
-	/**  Which one. */
 	kind: CredentialKind,
-	/**  Whether it is saved. */
 	isSaved: boolean,
-	/**  When it was saved. */
 	savedAt: Timestamp | null,
-	/**  Who saved it. */
 	savedBy: string | null,
-	/**  What may be shown of it: "ends in 1234", a key id, a path. */
+	/**  The part that may be shown: "ends in 1234", a key id, a path. */
 	shown: string,
-	/**  Where it is kept, in plain words. */
+	/**  The store that keeps it, in plain words: a keychain or a file. */
 	keptIn: string,
-	/**  What it is for. */
+	/**  The uses of the credential, in plain words. */
 	usedFor: string[],
-	/**  A problem with the place where it is kept. */
+	/**  A problem with the store, for example a locked keychain. */
 	problem: Failure | null,
 };
 
-/**  What a practised release is told about afterwards. */
+/**  The debrief of a practised release. */
 export type Debrief = {
-	/**  What went wrong, oldest first; empty when nothing did. */
+	/**  The troubles, oldest first; empty when none happened. */
 	lines: DebriefLine[],
-	/**  How long all of it held the release up, in seconds of the practice clock; times that overlap count once. */
+	/**  Delay by all troubles, in seconds of the practice clock. Overlapping times count once. */
 	costSeconds: number,
-	/**  How long the release took in all, in seconds of the practice clock. */
+	/**  Duration of the release, in seconds of the practice clock. */
 	wholeSeconds: number,
 };
 
-/**  Something that a person did. */
+/**  An act of a person. */
 export type DebriefAct = {
-	/**  When, by the practice clock. */
+	/**  Time by the practice clock. */
 	at: Timestamp,
-	/**  Who. */
 	person: string,
-	/**  What. */
 	kind: DebriefKind,
 	/**  Short title of the step that it was about; empty for the run as a whole. */
 	about: string,
-	/**  What the person wrote. */
 	note: string,
 };
 
-/**  What a person can do. */
 export type DebriefKind = 
 /**  Pressed the button of a step. */
 "started" | 
-/**  Pressed it again. */
+/**  Pressed the button again. */
 "triedAgain" | 
 /**  Answered a question. */
 "answered" | 
 /**  Answered a check of the site. */
 "checked" | 
-/**  Said that a person did it, or finished it. */
+/**  Said that the work was done, by this person or another one. */
 "saidDone" | 
 /**  Said that it did not happen. */
-"saidNotDone" | 
-/**  Started Deploy. */
-"startedDeploy" | 
-/**  Ended the run. */
-"ended";
+"saidNotDone" | "startedDeploy" | "ended";
 
-/**  One trouble of a release, and what a person did while it held the release up. */
+/**  One trouble of a release, and the acts of persons during the delay. */
 export type DebriefLine = {
-	/**  When. */
 	spell: Spell,
-	/**  How long it held the release up, in seconds of the practice clock. */
+	/**  Delay by this trouble, in seconds of the practice clock. */
 	costSeconds: number,
-	/**  What persons did in that time, oldest first; the first twelve. */
+	/**  Acts of persons in that time, oldest first; the first twelve. */
 	acts: DebriefAct[],
 };
 
-/**  What a person gives to start Deploy. */
+/**  The entries of the form that starts Deploy. */
 export type DeployRequest = {
 	/**  Address of the staging machine. */
 	address: string,
-	/**  Its SSH port. */
 	port: number,
 	/**  Fingerprint that the person confirmed, `SHA256:…`. */
 	fingerprint: string,
-	/**  Who was told that some pages may fail for about a minute. */
+	/**  The people who were warned that some pages may fail for about a minute. */
 	told: string,
-	/**  The version as the person typed it once more. */
+	/**  The version, typed once more as a check. */
 	typedVersion: string,
 	/**  Ids of the differences from the day of Prepare that the person accepts. */
 	acceptedDifferences: string[],
-	/**  Set when the person takes the environment from the release that holds it. */
+	/**  Set when the person takes the environment lock from another release. */
 	takeOver: TakeOver | null,
 };
 
-/**  A difference from the day of Prepare. Version 0.1.0 first stored the sentence alone, as plain text. */
+/**
+ *  A difference from the day of Prepare. Version 0.1.0 first stored only the sentence, as plain
+ *  text.
+ */
 export type Difference = {
-	/**  Kind and object, such as `mainMoved:0a1b…`: another object is another difference. Empty in old journals. */
+	/**
+	 *  Kind and object, such as `mainMoved:0a1b…`: another object is another difference. Empty in
+	 *  old journals.
+	 */
 	id: string,
 	/**  The difference in one sentence. */
 	text: string,
 };
 
-/**  What a step does to the world, and so what may be done after a crash. */
+/**  Effect of a step on the outside world. It decides which acts a crash leaves open. */
 export type Effect = 
-/**  Reads only: simply run again. */
+/**  Reads only. It can simply run again. */
 "none" | 
-/**  Changes something; doing it again changes nothing more. */
+/**  Changes something. A second run changes nothing more. */
 "repeatable" | 
 /**  Must never be started twice. */
 "atMostOnce";
 
-/**  Other endpoints than the services' own. Plain http is accepted only to loopback. */
+/**  Endpoints other than the services' own. Plain http is accepted only to loopback. */
 export type EndpointProfile = {
-	/**  GitHub REST. */
 	github: string | null,
-	/**  All AWS services. */
 	aws: string | null,
 };
 
 /**
- *  Stable code of a failure. The page has words for each one (an exhaustive record, so a code without words does not
- *  compile); nothing ever branches on text.
+ *  Stable code of a failure. The page has an exhaustive record of words per code, so a code without
+ *  words does not compile. No code branches on text.
  */
 export type ErrorCode = 
 /**  A value that a person entered does not fit. */
 "badInput" | 
 /**  The profile could not be read. */
 "badProfile" | 
-/**  The version was released before, or is not newer than one that was; a person has to say why. */
+/**
+ *  This computer released the version before, or released a newer one. A person has to give a
+ *  reason.
+ */
 "versionNotNewer" | 
-/**  A value of the profile was never confirmed by a person. */
+/**  A person has not confirmed a value of the profile yet. */
 "unconfirmed" | 
-/**  What was shown is not what would be done now: the plan changed. */
+/**  The plan changed after it was shown. */
 "planChanged" | 
 /**  The confirmation token is missing, used or belongs to another plan. */
 "notConfirmed" | 
 /**  The state of the run does not allow this. */
 "notAllowedNow" | 
-/**  A gate before an irreversible act is closed. */
+/**  A precondition does not hold. */
 "gateClosed" | 
 /**  A question of the plan has no answer yet. */
 "questionOpen" | 
@@ -588,23 +585,23 @@ export type ErrorCode =
 "gitMissing" | 
 /**  The tag exists at another commit. */
 "tagElsewhere" | 
-/**  The version file cannot be changed safely. */
+/**  The version file cannot be changed safely, for example because the key occurs twice. */
 "versionFileUnclear" | 
-/**  The branch moved while we worked. */
+/**  The branch moved while the step worked. */
 "refMoved" | 
 /**  The server refused the push. */
 "pushRefused" | 
-/**  Large files (LFS) are part of the change and cannot be pushed by the app. */
+/**  The change contains large files (LFS). The app cannot push them. */
 "largeFiles" | 
-/**  The named container is missing or stands twice in the task definition. */
+/**  The task definition lacks the named container or has it twice. */
 "containerUnclear" | 
 /**  The saved revision differs in more than the image. */
 "revisionDiffers" | 
 /**  AWS answers for another account or region than the profile names. */
 "wrongAccount" | 
-/**  Something that AWS should know does not exist there. */
+/**  AWS does not have an object of the profile. */
 "awsMissing" | 
-/**  AWS did not accept the request, for a reason in its own words. */
+/**  AWS refused the request. The causes hold its own words. */
 "awsRefused" | 
 /**  The workflow, its job or its run does not exist. */
 "workflowMissing" | 
@@ -612,29 +609,32 @@ export type ErrorCode =
 "buildFailed" | 
 /**  The build builds another commit. */
 "wrongCommit" | 
-/**  The deployment in progress uses other start-up settings than ours. */
+/**  The deployment in progress uses another revision than ours. */
 "wrongRevision" | 
-/**  The rollout went back or cannot finish. */
+/**  AWS rolled the deployment back, or the rollout cannot finish. */
 "rolloutFailed" | 
 /**  No fingerprint of the host was confirmed. */
 "hostUnknown" | 
 /**  The host presents another key than the confirmed one. */
 "hostChanged" | 
-/**  Another machine answers at the address of the staging machine than the one that Deploy started on. */
+/**  The machine at the address is not the machine on which Deploy started. */
 "hostReplaced" | 
-/**  Another release holds the environment, or this one does not hold it any more. */
+/**  Another release owns the environment lock, or this one lost it. */
 "environmentHeld" | 
 /**  The host refuses the staging machine key. */
 "hostRefused" | 
-/**  A job of this name already exists on the host with other content, or ran before. */
+/**  The host has a job of this name with other content, or one that ran before. */
 "jobConflict" | 
 /**  The script ended with an error. */
 "scriptFailed" | 
-/**  The migration ended without error, and the database says the same as before. */
+/**  The migration ended without error, but the database gives the same answer as before. */
 "databaseUnchanged" | 
-/**  The staging machine cannot run jobs as they have to be run: no room, a program is missing, a home folder elsewhere. */
+/**  The host cannot run jobs: no room, a missing program, or a home folder on another machine. */
 "hostUnfit" | 
-/**  A person looked at what a script left that started and is over, and says that it did not come to its end. */
+/**
+ *  A script started and is over. A person looked at its effects and says that it did not
+ *  finish.
+ */
 "saidFailed" | 
 /**  The backup could not be proved. */
 "backupUnproved" | 
@@ -644,107 +644,93 @@ export type ErrorCode =
 "keyFileUnreadable" | 
 /**  The service could not be reached. */
 "unreachable" | 
-/**  No answer in time; whether the request was acted on is unknown when `changed` says so. */
+/**  No answer in time. `changed` says whether the request may have been acted on. */
 "timedOut" | 
 /**  The service asks to slow down. */
 "throttled" | 
-/**  The service answered in a way that cannot be read. */
+/**  The answer of the service cannot be read. */
 "unreadableAnswer" | 
-/**  Our own record could not be written or read. */
+/**  The journal could not be written or read. */
 "journalFailed" | 
-/**  The record was written by a newer app. */
+/**  A newer app wrote the journal. */
 "journalNewer" | 
-/**  Another copy of the app holds this data directory. */
+/**  Another process of the app uses this data folder. */
 "alreadyOpen" | 
 /**  A fault of the app itself. */
 "internal";
 
-/**  One event as it stands in the journal. */
+/**  One event of the journal. */
 export type Event = {
-	/**  Which run. */
 	run: RunId,
 	/**  Number within the run, from 1 without gaps. */
 	seq: number,
-	/**  When, by the clock of the composition (virtual in practice). */
+	/**  Time by the clock of the composition (virtual in practice). */
 	at: Timestamp,
-	/**  Who acted, or for whom the app acted. */
+	/**  The person who acted, or for whom the app acted. */
 	by: Actor,
-	/**  What happened. */
 	body: EventBody,
 };
 
-/**  A change of a run or of one of its steps. Written before the effect where one follows, after it otherwise. */
-export type EventBody = 
-/**  A change of the run. */
-RunEvent | 
-/**  A change of the state of one step. */
-StepEvent;
+/**
+ *  A change of a run or of one of its steps. Written before the effect if one follows, otherwise
+ *  after it.
+ */
+export type EventBody = RunEvent | StepEvent;
 
-/**  Something that is known for certain, with what the next steps need of it. */
+/**  A proved piece of knowledge, with the values that later steps need. */
 export type Fact = 
-/**  The merge commit stands in our clone (or the branch was merged already). */
+/**  Our clone has the merge commit, or the branch was merged already. */
 { kind: "merged"; 
-/**  Main branch on the remote when planned. */
+/**  Main branch on the remote when the plan was made. */
 base: string; 
 /**  Head of the release branch. */
 head: string; 
 /**  The merge commit; equals `base` when already merged. */
 commit: string; 
-/**  Whether it was merged before. */
+/**  The branch was merged before this run. */
 already: boolean } | 
-/**  The version commit stands in our clone (or the version was set already). */
+/**  Our clone has the version commit, or the version was set already. */
 { kind: "versionSet"; 
 /**  The commit whose version file holds the value. */
 commit: string; 
-/**  What the file said before. */
+/**  Value in the file before. */
 previous: string; 
-/**  Whether it was set before. */
+/**  The version was set before this run. */
 already: boolean } | 
-/**  The tag object stands in our clone (or on the remote). */
+/**  Our clone or the remote has the tag object. */
 { kind: "tagMade"; 
 /**  The annotated tag object. */
 object: string; 
-/**  The commit it points to. */
+/**  The commit that the tag names. */
 commit: string; 
-/**  Whether the remote had it before. */
+/**  The remote had the tag before this run. */
 already: boolean } | 
-/**  The main branch on the remote is our commit, seen in a fresh listing. */
-{ kind: "mainPublished"; 
-/**  The commit. */
-commit: string } | 
-/**  The tag on the remote points to our commit, seen in a fresh listing. */
-{ kind: "tagPublished"; 
-/**  The tag object. */
-object: string; 
-/**  The commit. */
-commit: string } | 
-/**  The new revision is saved, read back and differs only in the image. */
+/**  A fresh listing shows the main branch of the remote at our commit. */
+{ kind: "mainPublished"; commit: string } | 
+/**  A fresh listing shows the tag of the remote at our commit. */
+{ kind: "tagPublished"; object: string; commit: string } | 
+/**  The new revision is saved. Read back, it differs from its base only in the image. */
 { kind: "revisionSaved"; 
 /**  ARN with revision. */
-arn: string; 
-/**  Its number. */
-revision: number; 
+arn: string; revision: number; 
 /**  ARN of the revision it is based on. */
-baseArn: string; 
-/**  Image of the container. */
-image: string; 
-/**  Whether an equal revision was there before. */
+baseArn: string; image: string; 
+/**  An equal revision existed before. */
 already: boolean } | 
 /**  The backup of this run is complete and proved. */
-{ kind: "backupProved"; 
-/**  Job on the host. */
-job: string; 
-/**  File on the host. */
-file: string; 
+{ kind: "backupProved"; job: string; file: string; 
 /**  Size in words: "4.1 GB". */
 size: string; 
 /**  When it finished, by the host's clock. */
 finishedAt: Timestamp; 
-/**  What proved it. */
+/**  The evidence in plain words. */
 proof: string; 
-/**  Who confirmed it, where no probe could. */
+/**  Person who confirmed it, where no probe could. */
 confirmedBy: string | null; 
-/**  What the database said of itself before this backup; empty where nobody asked it, and in records of earlier apps. */
+/**
+ *  Answer of the database probe before this backup; empty without an answer, and in
+ *  journals of earlier apps.
+ */
 database?: string } | 
 /**  GitHub runs the build of our commit. */
 { kind: "buildStarted"; 
@@ -752,19 +738,11 @@ database?: string } |
 build: string; 
 /**  Page of the run. */
 url: string; 
-/**  When the dispatch was sent. */
-sentAt: Timestamp; 
-/**  Commit it builds. */
-commit: string } | 
-/**  The build job succeeded and the image is in the registry, pushed after the dispatch. */
-{ kind: "packageReady"; 
-/**  Image address. */
-image: string; 
-/**  Its digest. */
-digest: string; 
-/**  When it was pushed. */
-pushedAt: Timestamp; 
-/**  The commit it was built from. */
+/**  When the app sent the dispatch. */
+sentAt: Timestamp; commit: string } | 
+/**  The build job succeeded, and the registry has the image, pushed after the dispatch. */
+{ kind: "packageReady"; image: string; digest: string; pushedAt: Timestamp; 
+/**  The commit that the image was built from. */
 commit: string } | 
 /**  The workflow run ended. */
 { kind: "buildEnded"; 
@@ -773,126 +751,79 @@ conclusion: string;
 /**  Page of the run. */
 url: string } | 
 /**  AWS started a deployment that uses our revision. */
-{ kind: "deployPhaseBegan"; 
-/**  Deployment id. */
-deployment: string; 
+{ kind: "deployPhaseBegan"; deployment: string; 
 /**  ARN of the revision that served before. */
 previousArn: string; 
-/**  When the deployment was created, by AWS. */
+/**  Creation time of the deployment, by AWS. */
 at: Timestamp } | 
 /**  The migration ended without error. */
-{ kind: "migrationFinished"; 
-/**  Job on the host. */
-job: string; 
+{ kind: "migrationFinished"; job: string; 
 /**  When it started, by the host's clock. */
 startedAt: Timestamp; 
 /**  When it finished, by the host's clock. */
 finishedAt: Timestamp } | 
-/**  A server became new. */
-{ kind: "serverBecameNew"; 
-/**  Task id. */
-task: string; 
-/**  How many are new now. */
-count: number; 
-/**  Of how many. */
-of: number } | 
+/**  One more server runs our revision. */
+{ kind: "serverBecameNew"; task: string; 
+/**  Servers that run our revision now. */
+count: number; of: number } | 
 /**  Every server runs our revision and no other deployment is left. */
-{ kind: "rolledOut"; 
-/**  Deployment id. */
-deployment: string; 
-/**  How many servers. */
-servers: number } | 
+{ kind: "rolledOut"; deployment: string; servers: number } | 
 /**  The site shows the new version. */
 { kind: "siteAnswered"; 
 /**  The version it shows. */
 version: string; 
-/**  Where it was read. */
+/**  Address that was read. */
 url: string };
 
-/**  Names of facts, for what a step waits for. */
-export type FactKind = 
-/**  [`Fact::Merged`] */
-"merged" | 
-/**  [`Fact::VersionSet`] */
-"versionSet" | 
-/**  [`Fact::TagMade`] */
-"tagMade" | 
-/**  [`Fact::MainPublished`] */
-"mainPublished" | 
-/**  [`Fact::TagPublished`] */
-"tagPublished" | 
-/**  [`Fact::RevisionSaved`] */
-"revisionSaved" | 
-/**  [`Fact::BackupProved`] */
-"backupProved" | 
-/**  [`Fact::BuildStarted`] */
-"buildStarted" | 
-/**  [`Fact::PackageReady`] */
-"packageReady" | 
-/**  [`Fact::BuildEnded`] */
-"buildEnded" | 
-/**  [`Fact::DeployPhaseBegan`] */
-"deployPhaseBegan" | 
-/**  [`Fact::MigrationFinished`] */
-"migrationFinished" | 
-/**  [`Fact::ServerBecameNew`] */
-"serverBecameNew" | 
-/**  [`Fact::RolledOut`] */
-"rolledOut" | 
-/**  [`Fact::SiteAnswered`] */
-"siteAnswered";
+/**  Names of facts: a step lists the facts that it waits for. */
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "siteAnswered";
 
-/**  What went wrong, in the three parts an operator needs, plus what a developer needs. */
+/**
+ *  A failure: the problem, its effect and the next act for the operator, and causes for a
+ *  developer.
+ */
 export type Failure = {
-	/**  Stable code. */
 	code: ErrorCode,
 	/**  Values for the words of the page: file names, versions, hosts. Never a secret. */
 	params: { [key in string]: string },
 	/**  Completes "failed to …". */
 	summary: string,
-	/**  The chain beneath, outermost first. */
+	/**  The chain of causes, outermost first. */
 	causes: string[],
-	/**  Things this operator can do now, most useful first. */
+	/**  Acts that this operator can do now, most useful first. */
 	hints: string[],
-	/**  What was changed. */
 	changed: Changed,
 	/**  Whether "Try again" may be offered. */
 	retry: Retry,
 };
 
-/**  A condition before an act, with what was seen. */
+/**  A condition before an act, with the observation behind it. */
 export type Gate = {
 	/**  Stable name: `backupProved`. */
 	id: string,
 	/**  Whether it holds. */
 	passed: boolean,
-	/**  In plain words. */
+	/**  The condition in plain words. */
 	text: string,
-	/**  What was seen. */
+	/**  The observation in plain words. */
 	detail: string,
 };
 
-/**  The repository. */
 export type GitProfile = {
 	/**  HTTPS address of the repository. */
 	url: string,
-	/**  Main branch, short. */
 	main: string,
 	/**  Template of the release branch. */
 	branch: string,
-	/**  Template of the tag. */
 	tag: string,
 	/**  Path of the version file in the repository. */
 	versionFile: string,
-	/**  Key in the version file. */
 	versionKey: string,
-	/**  Template of the value. */
 	versionValue: string,
 };
 
-/**  GitHub and the build workflow. */
 export type GithubProfile = {
-	/**  `owner/name`. */
+	/**  Repository as `owner/name`. */
 	repository: string,
 	/**  File name of the workflow. */
 	workflow: string,
@@ -905,121 +836,100 @@ export type GithubProfile = {
 };
 
 /**
- *  The release that holds an environment, as its staging machine tells it. It ends when that release ends or when a named
- *  person takes over; never by time.
+ *  The release that owns the environment lock, as the staging machine reports it. Ownership ends
+ *  when that release ends or a named person takes over; never by time.
  */
 export type Holder = {
-	/**  Which run. */
 	run: RunId,
-	/**  Who took it; empty when it cannot be read. */
+	/**  Person who acquired the lock; empty when it cannot be read. */
 	person: string,
-	/**  On which computer. */
+	/**  Host name of that person's computer. */
 	computer: string,
-	/**  The version that is released. */
+	/**  Version that the release puts in place. */
 	version: string,
-	/**  Why it was taken from another one; empty when nobody held it. */
+	/**  Reason for which the lock was taken from another run; empty when it was free. */
 	reason: string,
-	/**  Since when, by the machine's clock. */
+	/**  When the lock was acquired, by the machine's clock. */
 	since: Timestamp,
-	/**  When it was last heard of, by the machine's clock. For people to read; nothing is decided by it. */
+	/**  Last sign of life of the owner, by the machine's clock. Only for display. */
 	seen: Timestamp | null,
 };
 
-/**  The staging machine. It belongs to the run: name and address are confirmed at Deploy. */
+/**  The staging machine of a run. A person confirms name and address at Deploy. */
 export type HostProfile = {
-	/**  Template of its name. */
 	name: string,
 	/**  Proposed address. */
 	address: string,
-	/**  SSH port. */
 	port: number,
-	/**  Login user. */
 	user: string,
 	/**  Proposed key file, `~` allowed. */
 	keyFile: string,
-	/**  Fingerprint `SHA256:…`; empty when it is confirmed by a person. */
+	/**  Fingerprint `SHA256:…`; empty when a person confirms it. */
 	fingerprint: string,
 	/**  Login shell that runs a payload: `bash -lc`. */
 	loginShell: string,
 };
 
-/**  How a step came to be done. */
+/**  How a step got done. */
 export type How = 
 /**  The app did it in this attempt. */
 { kind: "did" } | 
-/**  It was already true; nothing was changed. */
+/**  The effect was there before; nothing was changed. */
 { kind: "alreadyDone" } | 
-/**  It was in doubt; the world showed that it happened. */
+/**  The attempt was in doubt, and the outside world showed its effect. */
 { kind: "foundDone" } | 
-/**  A person did it outside the app and the world confirms it. */
-{ kind: "byHand"; 
-/**  What the person wrote. */
-note: string } | 
-/**  A person says so; the app could not see it. */
-{ kind: "saidBy"; 
-/**  What the person wrote. */
-note: string };
+/**  A person did it outside the app, and the outside world confirms it. */
+{ kind: "byHand"; note: string } | 
+/**  A person says that it was done. The app cannot see it. */
+{ kind: "saidBy"; note: string };
 
-/**  A fact with its origin. */
+/**  A fact and the time at which the run learned it. */
 export type LearnedFact = {
-	/**  When. */
 	at: Timestamp,
-	/**  What. */
 	fact: Fact,
 };
 
-/**  Who wrote a line. */
 export type LineLabel = 
-/**  The version that served before. */
+/**  The version that served before this release. */
 "old" | 
 /**  The new version. */
 "new" | 
 /**  A script on the staging machine. */
-"script" | 
-/**  Not known. */
-"unknown";
+"script" | "unknown";
 
-/**  Where lines come from. */
 export type LineSource = 
 /**  Output of the backup. */
 "backup" | 
 /**  Output of the migration. */
 "migration" | 
-/**  The production log group. */
+/**  Lines of the log group of the program. */
 "production";
 
-/**  Lines that arrived. */
+/**  New lines of one source. */
 export type Lines = {
-	/**  Which run. */
 	run: RunId,
-	/**  From where. */
 	source: LineSource,
-	/**  In order. */
 	lines: LogLine[],
 };
 
-/**  One thing seen just now. */
+/**  One live message. */
 export type Live = {
-	/**  Which run. */
 	run: RunId,
-	/**  When it was seen. */
 	at: Timestamp,
-	/**  What was seen. */
 	seen: Seen,
 };
 
-/**  Something was seen just now. */
+/**  A new live message. */
 export type LiveSeen = Live;
 
 /**  A line of output or of the production log. */
 export type LogLine = {
 	/**  Number within its source, from 0. */
 	number: number,
-	/**  When it was written, if its source says so. */
+	/**  Time of the line, if its source gives one. */
 	at: Timestamp | null,
-	/**  Who wrote it. */
 	label: LineLabel,
-	/**  The text, secrets replaced. */
+	/**  The redacted text. */
 	text: string,
 };
 
@@ -1031,23 +941,21 @@ export type LogProfile = {
 	expectedFailures: string[],
 };
 
-/**  The migration. */
 export type MigrationProfile = {
-	/**  Directory of the script. */
 	directory: string,
 	/**  Command in that directory. */
 	command: string,
 	/**  Environment of the command; values must not be empty. */
 	environment: { [key in string]: string },
 	/**
-	 *  Command that prints one line: the schema version and, after a space, what names the database itself where it can be
-	 *  asked (PostgreSQL `system_identifier`, MySQL `server_uuid`). It runs as the migration does and changes nothing. Empty
-	 *  when there is none; a person accepts that.
+	 *  Command that prints one line: the schema version, a space, and the identity of the database
+	 *  if it has one (PostgreSQL `system_identifier`, MySQL `server_uuid`). It runs as the
+	 *  migration does and changes nothing. Empty when there is none; a person accepts that.
 	 */
 	probe: string,
 };
 
-/**  Every name a version gets under a profile. */
+/**  The names of a version under one profile. */
 export type Names = {
 	/**  Release branch, short: `v2.1.0`. Always used as `refs/heads/<branch>` (TRAP-G1). */
 	branch: string,
@@ -1057,35 +965,38 @@ export type Names = {
 	versionValue: string,
 	/**  Tag of the image: `RALLY-V2_1_0_0-RELEASE`. */
 	imageTag: string,
-	/**  Full address of the image: `676917001797.dkr.ecr.us-east-1.amazonaws.com/rally-prod:RALLY-V2_1_0_0-RELEASE`. */
+	/**
+	 *  Full address of the image:
+	 *  `676917001797.dkr.ecr.us-east-1.amazonaws.com/rally-prod:RALLY-V2_1_0_0-RELEASE`.
+	 */
 	image: string,
 	/**  Name of the staging machine: `Rally 2.1.0 AWS EC2 staging instance`. */
 	stagingMachine: string,
 };
 
-/**  What the world says about a step. */
+/**  Answer of the outside world about a step. */
 export type Observation = 
-/**  It happened. */
+/**  The effect is there. */
 { kind: "done"; 
-/**  What the world showed, in plain words. */
+/**  Answers of the outside systems, in plain words. */
 evidence: string[]; 
-/**  What was learned by it. */
+/**  Facts that the answer proves. */
 facts: Fact[] } | 
-/**  It did not happen, for certain. */
+/**  It certainly did not happen. */
 { kind: "notDone"; 
-/**  What the world showed. */
+/**  Answers of the outside systems, in plain words. */
 evidence: string } | 
-/**  It is happening now. */
+/**  It is under way. */
 { kind: "inProgress"; 
-/**  What the world showed. */
+/**  Answers of the outside systems, in plain words. */
 evidence: string } | 
-/**  Something else stands where our effect would be. */
+/**  Another effect is in place of ours. */
 { kind: "conflict"; 
-/**  What stands there. */
+/**  Description of the other effect. */
 what: string } | 
-/**  The world could not be asked, or its answer does not decide. */
+/**  The outside world could not be asked, or its answer does not decide. */
 { kind: "unknown"; 
-/**  Why. */
+/**  Reason in plain words. */
 why: string };
 
 /**  Part of a run, as the screen groups steps. */
@@ -1094,20 +1005,20 @@ export type Phase =
 "prepare" | 
 /**  Production changes. */
 "deploy" | 
-/**  Is it right? */
+/**  Checks of the result. */
 "verify";
 
-/**  The practice as its panel shows it. */
+/**  State of the practice for its panel. */
 export type PracticeView = {
-	/**  Virtual seconds per second now. */
+	/**  Virtual seconds per real second. */
 	speed: number,
-	/**  The speeds that are offered. */
+	/**  Speeds that the panel offers. */
 	speeds: number[],
-	/**  Every trouble, in the order of a release. */
+	/**  All troubles in the order of a release. */
 	troubles: TroubleView[],
 };
 
-/**  What is released, and where to. */
+/**  The product and the environment that it is released to. */
 export type Product = {
 	/**  Short name for job ids: `rally`. */
 	id: string,
@@ -1120,47 +1031,36 @@ export type Product = {
 };
 
 /**
- *  One product and environment. An empty text is a value that the runbook does not give: a person confirms it
- *  before a real run (RELEASE.md 4).
+ *  One product and environment. An empty text is a value that the runbook does not give. A person
+ *  confirms it before a real run (docs/releases.md#unconfirmed-values).
  */
 export type Profile = {
-	/**  Number of this schema; 1. */
+	/**  Number of the schema; 1. */
 	schema: number,
-	/**  What is released, and where to. */
 	product: Product,
-	/**  The repository. */
 	git: GitProfile,
-	/**  GitHub and the build workflow. */
 	github: GithubProfile,
-	/**  AWS names. */
 	aws: AwsProfile,
-	/**  The staging machine. */
 	host: HostProfile,
-	/**  The backup. */
 	backup: BackupProfile,
-	/**  The migration. */
 	migration: MigrationProfile,
-	/**  The site and its checks. */
 	site: SiteProfile,
-	/**  Usual minutes per step, lowest and highest. */
 	durations: Partial<{ [key in StepId]: [number, number] }>,
-	/**  Who to call per step. */
 	whoToCall: Partial<{ [key in StepId]: string }>,
-	/**  How the database is restored. */
 	restore: RestoreProfile,
-	/**  Log keeping and expected failures. */
 	logs: LogProfile,
-	/**  Other endpoints than the services' own; shows a permanent band. */
+	/**  Endpoints other than the services' own. The page then shows a permanent band. */
 	endpoints: EndpointProfile | null,
 };
 
-/**  A decision that belongs to a person. There is no default. */
+/**  A decision for a person. It has no default. */
 export type Question = {
-	/**  Stable name, unique within the step: `base:rally-prod:142:143`. A changed situation gets another id. */
+	/**
+	 *  Stable name, unique within the step: `base:rally-prod:142:143`. A changed situation gets
+	 *  another id.
+	 */
 	id: string,
-	/**  The question. */
 	text: string,
-	/**  What can be answered. */
 	options: Choice[],
 	/**  Whether a note is required with the answer. */
 	needsNote: boolean,
@@ -1170,7 +1070,7 @@ export type Question = {
 export type Realm = 
 /**  The real systems. */
 "production" | 
-/**  The pretend production. */
+/**  The simulator of this app. */
 "practice";
 
 /**  How the database is restored. */
@@ -1179,7 +1079,7 @@ export type RestoreProfile = {
 	procedure: string,
 	/**  About how long, in minutes. */
 	minutes: number | null,
-	/**  Who does it. */
+	/**  Person or team who does it. */
 	who: string,
 };
 
@@ -1187,228 +1087,168 @@ export type RestoreProfile = {
 export type Retry = 
 /**  Safe to try again at once. */
 "safe" | 
-/**  Only after the world was asked. */
-"afterObserve" | 
-/**  Never. */
-"no";
+/**  Only after the outside world was asked. */
+"afterObserve" | "no";
 
-/**  Whether a step changes the world or watches it. */
+/**  Whether a step changes the outside world or watches it. */
 export type Role = 
-/**  At most one of these is active at a time. */
+/**  At most one step of this role is active at a time. */
 "changing" | 
-/**  Any number of these; they start by themselves. */
+/**  Any number of these may be active. The app starts them. */
 "watching";
 
 /**  A change of a run: its state, its facts, its answers. */
 export type RunEvent = 
-/**  A run was made. Everything it needs is frozen here. */
-{ kind: "runDrafted"; 
-/**  The version. */
-version: Version; 
-/**  The whole profile. */
-profile: Profile; 
+/**  A run was drafted. It freezes everything that the run needs. */
+{ kind: "runDrafted"; version: Version; profile: Profile; 
 /**  Every name derived from the version. */
-names: Names; 
-/**  The steps. */
-steps: StepDefinition[]; 
-/**  Production or practice. */
-realm: Realm } | 
-/**  A person started Prepare. */
-{ kind: "prepareStarted"; 
-/**  "Testing of 2.1.0 is finished", as the person said it. */
+names: Names; steps: StepDefinition[]; realm: Realm } | { kind: "prepareStarted"; 
+/**  Statement of the person: "Testing of 2.1.0 is finished". */
 statement: string; 
 /**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
 commitTime: Timestamp; 
-/**  Who began this release on another computer, when it is continued here. */
+/**  Set when the release was begun on another computer and is continued here. */
 begun?: BegunElsewhere | null } | 
-/**  Every step of Prepare is done; nothing is held. */
-{ kind: "runPrepared" } | 
-/**  A person started Deploy. */
-{ kind: "deployStarted"; 
+/**  Every step of Prepare is done. The run owns nothing. */
+{ kind: "runPrepared" } | { kind: "deployStarted"; 
 /**  The staging machine of this run. */
 staging: StagingMachine; 
-/**  Who was told that some pages may fail for about a minute. */
+/**  The people who were warned that some pages may fail for about a minute. */
 told: string; 
-/**  What differs from the day of Prepare, accepted by the person. */
+/**  Differences from the day of Prepare that the person accepted. */
 differences: Difference[] } | 
 /**  Every step of Deploy is done. */
-{ kind: "checkingStarted" } | 
-/**  The run ended. */
-{ kind: "runEnded"; 
-/**  How. */
-result: RunResult; 
-/**  What the person wrote. */
-note: string; 
-/**  What stays behind. */
+{ kind: "checkingStarted" } | { kind: "runEnded"; result: RunResult; note: string; 
+/**  Changes that stay in place, one sentence each. */
 leftBehind: string[] } | 
-/**  Somebody else took over on this computer. */
+/**  Another person took over on this computer. */
 { kind: "tookOver"; 
-/**  Who had it before. */
+/**  The person before. */
 from: string } | 
-/**  Something is now known for certain. */
+/**  An outside system proved a fact. */
 { kind: "factLearned"; 
 /**  The step that learned it. */
-step: StepId; 
-/**  What. */
-fact: Fact } | 
+step: StepId; fact: Fact } | 
 /**
- *  A named person says that the work of a job was done outside the app: before that is taken, its gate on the machine
- *  is closed, so that the app can never start it afterwards (RELEASE.md 5).
+ *  A named person says that the work of a job was done outside the app. Its start latch on the
+ *  host is revoked before the statement counts, so that the app can never start the job
+ *  afterwards (docs/releases.md#word-of-a-person).
  */
-{ kind: "gateClosing"; 
-/**  Which step. */
-step: StepId; 
-/**  Id of the job. */
-job: string; 
-/**  What the person wrote. */
-note: string } | 
-/**  The environment is about to be taken for this run, on its staging machine. */
-{ kind: "environmentTaking"; 
-/**  The staging machine. */
-staging: StagingMachine; 
-/**  The release that held it, when one did. */
+{ kind: "gateClosing"; step: StepId; 
+/**  Id of the job on the host. */
+job: string; note: string } | 
+/**  The run is about to acquire the environment lock on its staging machine. */
+{ kind: "environmentTaking"; staging: StagingMachine; 
+/**  Owner from whom the lock is taken, if there was one. */
 from: Holder | null; 
-/**  Why it is taken from that one. */
+/**  Reason for taking it from that owner. */
 reason: string } | 
 /**  A person answered a question of a plan. */
-{ kind: "questionAnswered"; 
-/**  Which step. */
-step: StepId; 
-/**  Question id. */
-question: string; 
+{ kind: "questionAnswered"; step: StepId; question: string; 
 /**  The question as it was shown. */
-text: string; 
-/**  Choice id. */
-answer: string; 
-/**  The choice as it was shown; empty in journals of earlier versions. */
-label?: string; 
-/**  What the person wrote. */
-note: string } | 
+text: string; answer: string; 
+/**  Label of the choice as it was shown; empty in journals of earlier versions. */
+label?: string; note: string } | 
 /**  A person answered a check of the site. */
-{ kind: "checkAnswered"; 
-/**  Check id. */
-check: string; 
-/**  The answer. */
-answer: CheckAnswer; 
-/**  What the person wrote. */
-note: string };
+{ kind: "checkAnswered"; check: string; answer: CheckAnswer; note: string };
 
 /**  One release of one version to one environment. A UUID of version 7, so ids sort by creation. */
 export type RunId = string;
 
 /**  The journal of a run has events up to `seq`. A hint that may be lost. */
 export type RunMoved = {
-	/**  Which run. */
 	run: RunId,
-	/**  Number of its newest event. */
+	/**  Number of the newest event. */
 	seq: number,
 };
 
-/**  How a run ended. */
 export type RunResult = 
 /**  Every server runs the version and every check passed. */
 "released" | 
-/**  Released, and a check failed or could not be made; accepted with a reason. */
+/**  Released, although a check failed or could not be made; accepted with a reason. */
 "releasedWithFailedCheck" | 
-/**  The old version serves again. */
+/**  The old version serves again; no act leads here yet. */
 "rolledBack" | 
 /**  Ended by a person after something changed. */
 "stopped" | 
 /**  Given up before Deploy. */
 "abandoned";
 
-/**  State of a run. */
 export type RunState = 
-/**  Made, nothing done. */
-"draft" | 
-/**  Prepare goes on. */
-"preparing" | 
-/**  Prepare is done; nothing is held. */
-"prepared" | 
-/**  Deploy goes on. */
-"deploying" | 
+/**  Drafted; nothing was done yet. */
+"draft" | "preparing" | 
+/**  Every step of Prepare is done. The run owns nothing. */
+"prepared" | "deploying" | 
 /**  The site is being checked. */
 "checking" | 
-/**  It has a result. */
+/**  The run has a result. */
 "ended";
 
-/**  A line of the history list. */
+/**  One row of the history list. */
 export type RunSummary = {
-	/**  Which run. */
 	id: RunId,
-	/**  Product name. */
 	product: string,
-	/**  The version. */
 	version: Version,
-	/**  Production or practice. */
 	realm: Realm,
-	/**  State. */
 	state: RunState,
-	/**  Result, once ended. */
+	/**  Set once the run ended. */
 	result: RunResult | null,
-	/**  Title of the step at which it stopped, when it did. */
+	/**  Title of the step at which the run stopped, if it did. */
 	stoppedAt: string | null,
-	/**  Who drafted it. */
+	/**  Person who drafted the run. */
 	person: string,
-	/**  When it was made. */
+	/**  When the run was drafted. */
 	draftedAt: Timestamp,
-	/**  When it ended. */
 	endedAt: Timestamp | null,
-	/**  Set when this app cannot continue it: which version can. */
+	/**  Set when this app cannot continue the run: the version that can. */
 	readOnly: string | null,
 };
 
-/**  New events of a run, and the view of the whole run that the engine computed from all of them. */
+/**  New events of a run, and the view of the run after all its events. */
 export type RunUpdate = {
-	/**  The run after its newest event. */
+	/**  The view after the newest event. */
 	view: RunView,
-	/**  The events with a number above the one that was asked for. */
+	/**  Events with a number above the requested one. */
 	events: Event[],
 };
 
-/**  A run as its events tell it. */
+/**  State of a run, folded from its events. */
 export type RunView = {
-	/**  Which run. */
 	id: RunId,
-	/**  Number of the last event folded in. */
+	/**  Number of the newest event that was folded. */
 	seq: number,
-	/**  The version. */
 	version: Version,
-	/**  The frozen profile. */
 	profile: Profile,
-	/**  Every name of the version. */
+	/**  Every name derived from the version. */
 	names: Names,
-	/**  Production or practice. */
 	realm: Realm,
-	/**  State. */
 	state: RunState,
-	/**  Result, once ended. */
+	/**  Set once the run ended. */
 	result: RunResult | null,
-	/**  What the person wrote at the end. */
+	/**  Note of the person who ended the run. */
 	endNote: string,
-	/**  What stays behind. */
+	/**  Changes that stay in place, one sentence each. */
 	leftBehind: string[],
-	/**  When it was made. */
+	/**  When the run was drafted. */
 	draftedAt: Timestamp,
-	/**  When Prepare started. */
 	prepareStartedAt: Timestamp | null,
 	/**  Time of every commit and tag of this run. */
 	commitTime: Timestamp | null,
-	/**  Who began this release on another computer, when it is continued here. */
+	/**  Set when the release was begun on another computer and is continued here. */
 	begun?: BegunElsewhere | null,
-	/**  When it was prepared. */
 	preparedAt: Timestamp | null,
-	/**  When Deploy started. */
 	deployStartedAt: Timestamp | null,
-	/**  When it ended. */
 	endedAt: Timestamp | null,
-	/**  The staging machine, from the moment that its environment was to be taken. */
+	/**  Set when the run first tries to acquire the environment lock. */
 	staging: StagingMachine | null,
 	/**  Everyone who acted, in order of first appearance. */
 	people: string[],
 	/**  The steps, in the order of the runbook. */
 	steps: StepView[],
-	/**  What was learned, in order; a later fact of a kind replaces an earlier one for who needs the newest. */
+	/**
+	 *  Facts in the order in which they were learned. For a single value, the newest of a kind
+	 *  counts.
+	 */
 	facts: LearnedFact[],
 	/**  Answers to questions, in order. */
 	answers: AnswerView[],
@@ -1416,76 +1256,54 @@ export type RunView = {
 	checks: CheckView[],
 };
 
-/**  What was seen. */
-export type Seen = 
-/**  The servers. */
-{
+/**  Content of a live message. */
+export type Seen = {
 	kind: "servers",
-} & ServersView | 
-/**  The build. */
-{
+} & ServersView | {
 	kind: "build",
-} & BuildView | 
-/**  The site. */
-{
+} & BuildView | {
 	kind: "site",
 } & SiteView | 
-/**  What a step is doing right now, in plain words. */
-({ kind: "activity"; 
-/**  Which step. */
-step: StepId; 
+/**  Current activity of a step. */
+({ kind: "activity"; step: StepId; 
 /**  In plain words: "Asking GitHub whether the push arrived". */
 text: string }) & { lost?: never; what?: never } | 
-/**  What the world said of a step in doubt. */
-({ kind: "heard"; 
-/**  Which step. */
-step: StepId; 
-/**  What it said. */
-what: Observation }) & { lost?: never; text?: never } | 
+/**  Answer of the outside world about a step in doubt. */
+({ kind: "heard"; step: StepId; what: Observation }) & { lost?: never; text?: never } | 
 /**  A connection is lost or back. */
-({ kind: "connection"; 
-/**  Which step noticed it. */
-step: StepId; 
-/**  Whether it is lost. */
-lost: boolean; 
-/**  In plain words. */
-text: string }) & { what?: never };
+({ kind: "connection"; step: StepId; lost: boolean; text: string }) & { what?: never };
 
-/**  One server. */
 export type ServerView = {
-	/**  Task id. */
 	task: string,
 	/**  Whether it runs our revision. */
 	isNew: boolean,
 	/**  Version or revision in words: `2.0.1.11` or `rally-prod:142`. */
 	version: string,
-	/**  In plain words: "serving", "starting". */
+	/**  In plain words, for example "serving", "starting". */
 	state: string,
 };
 
 /**  The servers that AWS runs for the service. */
 export type ServersView = {
-	/**  How many AWS wants. */
+	/**  Number of servers that AWS wants. */
 	desired: number,
-	/**  How many run the new version and are healthy. */
+	/**  Healthy servers of the new version. */
 	newCount: number,
-	/**  Each one, old before new. */
 	servers: ServerView[],
 	/**  Failed starts of the new version so far. */
 	failedStarts: number,
-	/**  Failed starts after which AWS gives up; absent when it never does or it is not known. */
+	/**  Failed starts after which AWS gives up; absent when AWS never does, or when it is unknown. */
 	failedStartsAllowed: number | null,
 	/**  The last reason why the new version did not start. */
 	lastReason: string | null,
-	/**  Whether that reason is an expected one. */
+	/**  Whether the profile lists that reason as expected. */
 	isExpected: boolean,
 };
 
-/**  One thing that a person checks on the site. */
+/**  One check of the site by a person. */
 export type SiteCheck = {
-	/**  Stable name. */
 	id: string,
-	/**  What to do and what to see. */
+	/**  What to do, and the expected result. */
 	text: string,
 };
 
@@ -1495,27 +1313,24 @@ export type SiteProfile = {
 	url: string,
 	/**  Address that shows the version. */
 	versionUrl: string,
-	/**  Regular expression whose first group is the version as in the version file. */
+	/**  Regular expression. Its first group is the version as spelled in the version file. */
 	versionPattern: string,
-	/**  What a person checks. */
 	checks: SiteCheck[],
 };
 
-/**  The site. */
 export type SiteView = {
 	/**  Whether it answered normally. */
 	isUp: boolean,
 	/**  HTTP status; 0 when there was no answer. */
 	status: number,
-	/**  How long the answer took, in ms. */
+	/**  Response time in ms. */
 	answerMs: number,
 	/**  The version it shows. */
 	version: string | null,
 };
 
-/**  One time that a trouble happened, by the pretend production's own record. */
+/**  One occurrence of a trouble, from the simulator's own record. */
 export type Spell = {
-	/**  Which. */
 	trouble: Trouble,
 	/**  When it began, by the practice clock. */
 	began: Timestamp,
@@ -1523,260 +1338,184 @@ export type Spell = {
 	ended: Timestamp | null,
 };
 
-/**  The staging machine of a run. */
+/**  The staging machine of a run, frozen at Deploy. */
 export type StagingMachine = {
-	/**  Its name. */
 	name: string,
-	/**  Address. */
 	address: string,
-	/**  SSH port. */
 	port: number,
-	/**  Login user. */
 	user: string,
-	/**  Confirmed fingerprint, `SHA256:…`. */
+	/**  Host key fingerprint that the person confirmed, `SHA256:…`. */
 	fingerprint: string,
-	/**  Its `/etc/machine-id`; empty in runs of earlier apps. Another one at the same address is another machine (INV-S2). */
+	/**
+	 *  `/etc/machine-id` of the machine; empty in runs of earlier apps. A different id at the same
+	 *  address is another machine (INV-S2).
+	 */
 	machineId?: string,
-	/**  Its boot id (`/proc/sys/kernel/random/boot_id`) when Deploy started; empty in runs of earlier apps. */
+	/**
+	 *  Boot id (`/proc/sys/kernel/random/boot_id`) when Deploy started; empty in runs of earlier
+	 *  apps.
+	 */
 	bootId?: string,
 };
 
 /**  Definition of a step as it was frozen at the start of a run. */
 export type StepDefinition = {
-	/**  Which step. */
 	id: StepId,
 	/**  Its group on the screen. */
 	phase: Phase,
-	/**  What an operator would say: "Migrate the production database". */
+	/**  Title for the operator: "Migrate the production database". */
 	title: string,
 	/**  Short form for the list: "Migrate database". */
 	shortTitle: string,
-	/**  What it does to the world. */
 	effect: Effect,
-	/**  Whether it waits for its button. */
 	role: Role,
 	/**  Usual time in minutes, lowest and highest, from the profile. */
 	usualMinutes: [number, number] | null,
-	/**  Who to call about this step. */
+	/**  Person or team to call about this step. */
 	whoToCall: string,
 };
 
 /**  A change of the state of one step. `engine::transition` holds every legal one. */
 export type StepEvent = 
 /**  The button of a step was enabled. */
-{ kind: "stepOffered"; 
-/**  Which step. */
-step: StepId } | 
+{ kind: "stepOffered"; step: StepId } | 
 /**  An attempt started. On disk before the first byte of its effect leaves the app. */
-{ kind: "stepStarted"; 
-/**  Which step. */
-step: StepId; 
-/**  From 1. */
-attempt: number; 
+{ kind: "stepStarted"; step: StepId; attempt: number; 
 /**  The plan that was shown and confirmed. */
-plan: StepPlan } | 
-/**  A step is done. */
-{ kind: "stepSucceeded"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  How. */
-how: How; 
-/**  What the world showed. */
+plan: StepPlan } | { kind: "stepSucceeded"; step: StepId; attempt: number; how: How; 
+/**  Answers of the outside systems, in plain words. */
 evidence: string[] } | 
-/**  A step is done, with something to know. */
-{ kind: "stepWarned"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What the world showed. */
+/**  A step is done, with a warning for the operator. */
+{ kind: "stepWarned"; step: StepId; attempt: number; 
+/**  Answers of the outside systems, in plain words. */
 evidence: string[]; 
-/**  What to know. */
+/**  The warning for the operator. */
 warning: string } | 
-/**  A step was left out. */
-{ kind: "stepSkipped"; 
-/**  Which step. */
-step: StepId; 
-/**  Why. */
-note: string } | 
+/**  A step was left out; no act leads here yet. */
+{ kind: "stepSkipped"; step: StepId; note: string } | 
 /**  An attempt ended without its effect, or with a part of it. */
-{ kind: "stepFailed"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What went wrong. */
-failure: Failure } | 
-/**  We do not know whether the attempt had its effect. */
-{ kind: "stepInDoubt"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  Why. */
+{ kind: "stepFailed"; step: StepId; attempt: number; failure: Failure } | 
+/**  It is unknown whether the attempt had its effect. */
+{ kind: "stepInDoubt"; step: StepId; attempt: number; 
+/**  Cause of the doubt, in plain words. */
 why: string } | 
-/**  The world shows that the attempt is under way: same attempt, followed again. */
-{ kind: "stepResumed"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What the world showed. */
+/**  The outside world shows that the attempt is under way. The same attempt is followed again. */
+{ kind: "stepResumed"; step: StepId; attempt: number; 
+/**  Answers of the outside systems, in plain words. */
 evidence: string } | 
-/**  The attempt did not have its effect, for certain; the button comes back. */
-{ kind: "stepReset"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  What the world showed, or what a person saw. */
+/**  The attempt certainly did not have its effect. The button returns. */
+{ kind: "stepReset"; step: StepId; attempt: number; 
+/**  Answer of the outside systems, or the observation of a person. */
 evidence: string; 
-/**  The person who reported it; absent when the outside world showed it, and in journals of earlier versions. */
-reportedBy?: string | null } | 
-/**  A person stopped the step. */
-{ kind: "stepStopped"; 
-/**  Which step. */
-step: StepId; 
-/**  Which attempt. */
-attempt: number; 
-/**  Why. */
-note: string };
+/**
+ *  The person who reported it. Absent when an outside system showed it, and in journals of
+ *  earlier versions.
+ */
+reportedBy?: string | null } | { kind: "stepStopped"; step: StepId; attempt: number; note: string };
 
-/**  The thirteen steps of the runbook. Ids are names, never positions. */
+/**  The thirteen steps of the runbook. Code refers to a step by name, never by position. */
 export type StepId = 
 /**  Merge the release branch into the main branch, in our own clone. */
 "MergeBranch" | 
 /**  Write the version into the version file, in our own clone. */
 "SetVersion" | 
 /**  Make the annotated tag, in our own clone. */
-"CreateTag" | 
-/**  Push the main branch. */
-"PushBranch" | 
-/**  Push the tag. */
-"PushTag" | 
+"CreateTag" | "PushBranch" | "PushTag" | 
 /**  Save a new revision of the task definition that differs only in the image. */
 "RegisterTaskDefinition" | 
 /**  Back up the production database on the staging machine. */
 "BackUp" | 
 /**  Start the build workflow. */
 "DispatchBuild" | 
-/**  Watch the build to its end. */
+/**  Follow the build until it ends. */
 "FollowBuild" | 
-/**  Wait until AWS starts putting the new version in place. */
+/**  Wait until AWS starts the deployment of the new version. */
 "AwaitDeployPhase" | 
 /**  Run the migration on the production database. */
 "RunMigration" | 
 /**  Wait until every server runs the new version. */
-"AwaitRollout" | 
-/**  Check the site. */
-"CheckSite";
+"AwaitRollout" | "CheckSite";
 
-/**  The acts that the engine allows for a step now. The engine decides again when one is asked for. */
+/**
+ *  The acts that the engine allows for a step now. The engine decides again when an act is
+ *  requested.
+ */
 export type StepOptions = {
-	/**  Its button may be pressed once its plan is open. */
+	/**  The button may be pressed once its plan is shown. */
 	mayStart: boolean,
-	/**  It failed and may be started again. */
+	/**  The attempt failed and may be started again. */
 	mayTryAgain: boolean,
-	/**  It is done and may be done once more. */
+	/**  The step is done and may be done once more. */
 	mayRepeat: boolean,
 	/**  A person may report that the work was done outside the app. */
 	mayReport: boolean,
-	/**  The newest attempt came to nothing, and an earlier one counts. */
+	/**  The newest attempt had no effect; an earlier one counts. */
 	countsEarlierAttempt: boolean,
 	/**  Facts that an unstarted step still waits for. */
 	waitsFor: FactKind[],
 };
 
-/**  The plan of one step: exact changes, gates, question, way back. Written to the journal when the step starts. */
+/**
+ *  The plan of one step: exact changes, preconditions, question, way back. Journaled when the step
+ *  starts.
+ */
 export type StepPlan = {
-	/**  Which step. */
 	step: StepId,
 	/**
-	 *  Hex SHA-256 over step, changes, inputs and `irreversible`; gates and words do not count, since they change
-	 *  while nothing else does.
+	 *  Hex SHA-256 over step, changes, inputs and `irreversible`. Preconditions and words do not
+	 *  count: they may change while the effect stays the same.
 	 */
 	hash: string,
-	/**  What it will do, in plain words: two or three sentences. */
+	/**  Description of the step for the operator, two or three sentences. */
 	lede: string,
 	/**  The verb on the button: "Run the migration". */
 	button: string,
-	/**  Exactly what changes. */
 	changes: Change[],
-	/**  What must be true before; the button stays closed while one is not. */
+	/**  Preconditions. The button is closed while one does not hold. */
 	gates: Gate[],
-	/**  Something only a person can decide; closed until answered. */
+	/**  A decision for a person. The button is closed until it is answered. */
 	question: Question | null,
-	/**  Something worth knowing that closes nothing. */
+	/**  Notes for the operator that do not close the button. */
 	notices: string[],
-	/**  Set when it is already true: the evidence. Running then changes nothing and records "Already done". */
+	/**
+	 *  Evidence that the effect is there already. The run then changes nothing and records "Already
+	 *  done".
+	 */
 	already: string | null,
 	/**
-	 *  Whether it was begun before, as a rule on another computer, and its end is still to be seen: running then changes
-	 *  nothing and follows it.
+	 *  Whether the work was begun before, usually by another computer, and its end is still open.
+	 *  The run then changes nothing and follows the work.
 	 */
 	follows?: boolean,
-	/**  Whether it cannot be taken back, and so asks for a confirmation. */
+	/**  Whether the effect cannot be taken back. The start then needs a confirmation. */
 	irreversible: boolean,
 	/**  How to undo it, or why not. */
 	wayBack: WayBack,
-	/**  The runbook's lines with this run's values. */
+	/**  Lines of the runbook with the values of this run. */
 	byHand: ByHand,
 	/**  The values that `run` acts on: commit ids, times, ARNs. Part of the hash. */
 	inputs: { [key in string]: string },
 };
 
-/**  State of a step, with the data that only this state has. On the page the name of the state is `status`. */
+/**  State of a step with its data. On the page, the name of the state is `status`. */
 export type StepState = 
-/**  Its facts are not there yet, or it was found not to have happened. */
-{ status: "notStarted" } | 
-/**  Its button is enabled. */
-{ status: "awaitingOperator" } | 
-/**  An attempt is under way. */
-{ status: "running" } | 
-/**  It is not known whether the attempt had its effect. */
-{ status: "inDoubt"; 
-/**  Cause of the doubt. */
-doubt: string } | 
-/**  Done. */
-{ status: "succeeded"; 
-/**  When. */
-endedAt: Timestamp; 
-/**  How it came to be done. */
-how: How; 
+/**  It waits for facts, or the outside world showed that it did not happen. */
+{ status: "notStarted" } | { status: "awaitingOperator" } | { status: "running" } | 
+/**  It is unknown whether the attempt had its effect. */
+{ status: "inDoubt"; doubt: string } | { status: "succeeded"; endedAt: Timestamp; how: How; 
 /**  Observations that prove it, in plain words. */
-evidence: string[] } | 
-/**  Done, with a warning. */
-{ status: "warned"; 
-/**  When. */
-endedAt: Timestamp; 
+evidence: string[] } | { status: "warned"; endedAt: Timestamp; 
 /**  Observations that prove it, in plain words. */
-evidence: string[]; 
-/**  The warning. */
-warning: string } | 
-/**  Left out. */
-{ status: "skipped"; 
-/**  When. */
-endedAt: Timestamp; 
-/**  The reason that the person gave. */
+evidence: string[]; warning: string } | { status: "skipped"; endedAt: Timestamp; 
+/**  Reason of the person. */
 warning: string } | 
 /**  The last attempt ended without its effect, or with a part of it. */
-{ status: "failed"; 
-/**  When. */
-endedAt: Timestamp; 
-/**  The failure. */
-failure: Failure } | 
-/**  A person stopped it. */
-{ status: "stopped"; 
-/**  When. */
-endedAt: Timestamp; 
-/**  The reason that the person gave. */
+{ status: "failed"; endedAt: Timestamp; failure: Failure } | { status: "stopped"; endedAt: Timestamp; 
+/**  Reason of the person. */
 warning: string };
 
-/**  One step as the events tell it. */
+/**  State of one step, folded from the events. */
 export type StepView = {
-	/**  Its frozen definition. */
 	definition: StepDefinition,
 	/**  Attempts so far. */
 	attempt: number,
@@ -1784,31 +1523,34 @@ export type StepView = {
 	offeredAt: Timestamp | null,
 	/**  When the last attempt started. */
 	startedAt: Timestamp | null,
-	/**  Person who started it. */
+	/**  Person who started the last attempt. */
 	startedBy: string | null,
 	/**  The plan of the last attempt. */
 	plan: StepPlan | null,
-	/**  Failure of the last attempt, kept after a person reported the work as done or the step was left. */
+	/**
+	 *  Failure of the last attempt. Kept after a person reported the work as done or stopped the
+	 *  step.
+	 */
 	earlierFailure?: Failure | null,
-	/**  The acts that the engine allows now; filled in for the page only. */
+	/**  The acts that the engine allows now. Filled in only for the page. */
 	options?: StepOptions,
 } & StepState;
 
-/**  An order to take an environment from the release that holds it. */
+/**  A request to take the environment lock from its owner. */
 export type TakeOver = {
-	/**  The run that was shown as its holder. When another one holds it by now, nothing is taken. */
+	/**  The run that was shown as the owner. The lock stays as it is if another run owns it by now. */
 	from: RunId,
-	/**  Why, as the person wrote it. */
+	/**  Reason in the person's words. */
 	reason: string,
 };
 
 /**
- *  A moment in UTC, cut to whole milliseconds. The journal and the page hold it as RFC 3339 text with
- *  exactly three decimals, `2026-11-23T09:02:11.000Z`, so that the order of the text is the order of time.
+ *  A moment in UTC, cut to whole milliseconds. The journal and the page hold it as RFC 3339 text
+ *  with exactly three decimals, `2026-11-23T09:02:11.000Z`, so that texts sort by time.
  */
 export type Timestamp = string;
 
-/**  Something that can go wrong, as it would in life. */
+/**  A trouble that can happen in a real release. */
 export type Trouble = 
 /**  The staging machine cannot be reached while the migration runs on it. */
 "connectionLostInMigration" | 
@@ -1824,62 +1566,57 @@ export type Trouble =
 "tokenExpires" | 
 /**  The main branch and the release branch changed the same lines. */
 "mergeConflict" | 
-/**  A colleague pushes to the main branch between its label and the build. */
+/**  A colleague pushes to the main branch between the tag and the build. */
 "mainMovedOn" | 
-/**  GitHub answers slowly, and one answer is lost after the request was taken. */
+/**  GitHub answers slowly, and one answer is lost after GitHub accepted the request. */
 "githubAnswersLate" | 
 /**  The site shows something wrong after the servers have switched. */
 "siteCheckFails";
 
-/**  Where a trouble is: each happens once after it was switched on. */
+/**  Progress of a trouble. Each happens once after it was switched on. */
 export type TroubleState = 
-/**  Not asked for. */
+/**  Not switched on. */
 "off" | 
-/**  Will happen when its moment comes. */
-"waiting" | 
-/**  Going on. */
-"happening" | 
-/**  Over. */
-"happened";
+/**  Waits for its moment in the release. */
+"waiting" | "happening" | "happened";
 
-/**  One trouble as it is now. */
+/**  One trouble and its progress. */
 export type TroubleView = {
-	/**  Which. */
 	trouble: Trouble,
-	/**  Where it is. */
 	state: TroubleState,
-	/**  Since when, by the practice clock; `None` while it is off. */
+	/**  When this state began, by the practice clock; `None` while it is off. */
 	at: Timestamp | null,
 };
 
-/**  A value that has to be confirmed by a person. */
+/**  A value that a person has to confirm. */
 export type Unconfirmed = {
 	/**  Dotted name in the profile: `aws.cluster`. */
 	key: string,
-	/**  What it is, in plain words. */
+	/**  Meaning of the value, in plain words. */
 	label: string,
-	/**  Why the app cannot know it. */
+	/**  Why the app cannot know the value. */
 	why: string,
 };
 
-/**  A version of three or four numbers without leading zeros, the fourth not 0 (RELEASE.md 4). Spelled `2.1.0`. */
+/**
+ *  A version of three or four numbers without leading zeros, the fourth not 0, spelled `2.1.0`
+ *  (docs/releases.md#version).
+ */
 export type Version = string;
 
 /**  How to undo a step. `Irreversible` is an answer, shown before the step runs. */
 export type WayBack = 
 /**  Nothing outside changes. */
 { kind: "nothingToUndo" } | 
-/**  It can be left as it is; nothing uses it. */
-{ kind: "harmless"; 
-/**  Why. */
-why: string } | 
+/**  It can stay as it is; nothing uses it. */
+{ kind: "harmless"; why: string } | 
 /**  It cannot be undone by the app. */
 { kind: "irreversible"; 
-/**  What the way back is. */
+/**  Description of the way back. */
 wayBack: string; 
-/**  About how long, when known. */
+/**  Estimated minutes, if known. */
 minutes: number | null; 
-/**  Who does it. */
+/**  Person or team who does it. */
 who: string };
 
 /* Tauri Specta runtime */

@@ -1,4 +1,4 @@
--- The record of every run. Events are only ever added; a person's settings beside them may change.
+-- The journal of every run, which only grows, and the settings of this computer, which may change.
 CREATE TABLE events (
     run         TEXT    NOT NULL,
     seq         INTEGER NOT NULL CHECK (seq >= 1),

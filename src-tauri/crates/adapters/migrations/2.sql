@@ -1,5 +1,5 @@
--- Every event carries the hash that chains it to the one before it in its run (journal_sqlite/chain.rs). The hashes of
--- the events that are there were put into `chains` just before, in the same transaction.
+-- Every event has a hash that depends on the event before it in its run (journal_sqlite/chain.rs).
+-- The table `chains` has the hashes of the existing events. The same transaction filled it before.
 CREATE TABLE chained_events (
     run         TEXT    NOT NULL,
     seq         INTEGER NOT NULL CHECK (seq >= 1),
@@ -12,14 +12,14 @@ CREATE TABLE chained_events (
     PRIMARY KEY (run, seq)
 ) STRICT;
 
--- An event without its hash would be NULL here, and nothing at all would be changed.
+-- A missing hash would be NULL here. NOT NULL then fails, and the transaction changes nothing.
 INSERT INTO chained_events (run, seq, at, actor, app_version, kind, body, chain)
 SELECT run, seq, at, actor, app_version, kind, body, chain
 FROM events LEFT JOIN chains USING (run, seq)
 ORDER BY events.rowid;
 
 DROP TABLE chains;
--- Its triggers go with it.
+-- Also drops the triggers of the table.
 DROP TABLE events;
 ALTER TABLE chained_events RENAME TO events;
 

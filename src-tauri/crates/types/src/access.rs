@@ -11,7 +11,6 @@ use crate::{Failure, Timestamp};
 pub enum CredentialKind {
     /// A token for GitHub (git over HTTPS and REST).
     Github,
-    /// An AWS access key.
     Aws,
     /// The person's private key for the staging machine.
     StagingKey,
@@ -21,21 +20,17 @@ pub enum CredentialKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialView {
-    /// Which one.
     pub kind: CredentialKind,
-    /// Whether it is saved.
     pub is_saved: bool,
-    /// When it was saved.
     pub saved_at: Option<Timestamp>,
-    /// Who saved it.
     pub saved_by: Option<String>,
-    /// What may be shown of it: "ends in 1234", a key id, a path.
+    /// The part that may be shown: "ends in 1234", a key id, a path.
     pub shown: String,
-    /// Where it is kept, in plain words.
+    /// The store that keeps it, in plain words: a keychain or a file.
     pub kept_in: String,
-    /// What it is for.
+    /// The uses of the credential, in plain words.
     pub used_for: Vec<String>,
-    /// A problem with the place where it is kept.
+    /// A problem with the store, for example a locked keychain.
     pub problem: Option<Failure>,
 }
 
@@ -47,6 +42,6 @@ pub struct CredentialTest {
     pub works: bool,
     /// In plain words: "Works: signed in as build-bot."
     pub lines: Vec<String>,
-    /// What went wrong.
+    /// The first failure; `None` when everything works.
     pub failure: Option<Failure>,
 }

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use specta::Type;
 
-/// A difference from the day of Prepare. Version 0.1.0 first stored the sentence alone, as plain text.
+/// A difference from the day of Prepare. Version 0.1.0 first stored only the sentence, as plain
+/// text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
-    /// Kind and object, such as `mainMoved:0a1b…`: another object is another difference. Empty in old journals.
+    /// Kind and object, such as `mainMoved:0a1b…`: another object is another difference. Empty in
+    /// old journals.
     pub id: String,
     /// The difference in one sentence.
     pub text: String,

@@ -1,22 +1,22 @@
-//! A release that was begun on another computer, as the world tells it.
+//! A release that another computer began, as the outside systems show it.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{RunId, Timestamp};
 
-/// What the label of a version on GitHub says about who began its release.
+/// The origin of a release, read from the tag on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct BegunElsewhere {
-    /// The run of the other record; none when the label was not made by this app.
+    /// The run on the other computer; `None` when another program made the tag.
     pub run: Option<RunId>,
-    /// Who made the label.
+    /// Author of the tag.
     pub person: String,
-    /// When.
+    /// Time of the tag.
     pub at: Timestamp,
-    /// The commit that it stands at.
+    /// Commit that the tag names.
     pub commit: String,
-    /// Whether production runs this version already, and nothing else; none when AWS could not be asked.
+    /// Whether production runs only this version already; `None` when AWS could not be asked.
     pub is_serving: Option<bool>,
 }

@@ -1,37 +1,37 @@
-//! Who may change an environment: one release at a time, on whichever computer it is driven.
+//! The environment lock: one release at a time may change an environment, whichever computer drives
+//! it.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{RunId, Timestamp};
 
-/// The release that holds an environment, as its staging machine tells it. It ends when that release ends or when a named
-/// person takes over; never by time.
+/// The release that owns the environment lock, as the staging machine reports it. Ownership ends
+/// when that release ends or a named person takes over; never by time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
-    /// Which run.
     pub run: RunId,
-    /// Who took it; empty when it cannot be read.
+    /// Person who acquired the lock; empty when it cannot be read.
     pub person: String,
-    /// On which computer.
+    /// Host name of that person's computer.
     pub computer: String,
-    /// The version that is released.
+    /// Version that the release puts in place.
     pub version: String,
-    /// Why it was taken from another one; empty when nobody held it.
+    /// Reason for which the lock was taken from another run; empty when it was free.
     pub reason: String,
-    /// Since when, by the machine's clock.
+    /// When the lock was acquired, by the machine's clock.
     pub since: Timestamp,
-    /// When it was last heard of, by the machine's clock. For people to read; nothing is decided by it.
+    /// Last sign of life of the owner, by the machine's clock. Only for display.
     pub seen: Option<Timestamp>,
 }
 
-/// An order to take an environment from the release that holds it.
+/// A request to take the environment lock from its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct TakeOver {
-    /// The run that was shown as its holder. When another one holds it by now, nothing is taken.
+    /// The run that was shown as the owner. The lock stays as it is if another run owns it by now.
     pub from: RunId,
-    /// Why, as the person wrote it.
+    /// Reason in the person's words.
     pub reason: String,
 }

@@ -1,83 +1,72 @@
-//! What a run has learned for certain. Steps wait for facts, never for a place in a list.
+//! Facts: proved pieces of knowledge of a run. Steps wait for facts, not for a place in a list.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::Timestamp;
 
-/// Something that is known for certain, with what the next steps need of it.
+/// A proved piece of knowledge, with the values that later steps need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Fact {
-    /// The merge commit stands in our clone (or the branch was merged already).
+    /// Our clone has the merge commit, or the branch was merged already.
     Merged {
-        /// Main branch on the remote when planned.
+        /// Main branch on the remote when the plan was made.
         base: String,
         /// Head of the release branch.
         head: String,
         /// The merge commit; equals `base` when already merged.
         commit: String,
-        /// Whether it was merged before.
+        /// The branch was merged before this run.
         already: bool,
     },
-    /// The version commit stands in our clone (or the version was set already).
+    /// Our clone has the version commit, or the version was set already.
     VersionSet {
         /// The commit whose version file holds the value.
         commit: String,
-        /// What the file said before.
+        /// Value in the file before.
         previous: String,
-        /// Whether it was set before.
+        /// The version was set before this run.
         already: bool,
     },
-    /// The tag object stands in our clone (or on the remote).
+    /// Our clone or the remote has the tag object.
     TagMade {
         /// The annotated tag object.
         object: String,
-        /// The commit it points to.
+        /// The commit that the tag names.
         commit: String,
-        /// Whether the remote had it before.
+        /// The remote had the tag before this run.
         already: bool,
     },
-    /// The main branch on the remote is our commit, seen in a fresh listing.
-    MainPublished {
-        /// The commit.
-        commit: String,
-    },
-    /// The tag on the remote points to our commit, seen in a fresh listing.
-    TagPublished {
-        /// The tag object.
-        object: String,
-        /// The commit.
-        commit: String,
-    },
-    /// The new revision is saved, read back and differs only in the image.
+    /// A fresh listing shows the main branch of the remote at our commit.
+    MainPublished { commit: String },
+    /// A fresh listing shows the tag of the remote at our commit.
+    TagPublished { object: String, commit: String },
+    /// The new revision is saved. Read back, it differs from its base only in the image.
     RevisionSaved {
         /// ARN with revision.
         arn: String,
-        /// Its number.
         revision: u32,
         /// ARN of the revision it is based on.
         base_arn: String,
-        /// Image of the container.
         image: String,
-        /// Whether an equal revision was there before.
+        /// An equal revision existed before.
         already: bool,
     },
     /// The backup of this run is complete and proved.
     BackupProved {
-        /// Job on the host.
         job: String,
-        /// File on the host.
         file: String,
         /// Size in words: "4.1 GB".
         size: String,
         /// When it finished, by the host's clock.
         finished_at: Timestamp,
-        /// What proved it.
+        /// The evidence in plain words.
         proof: String,
-        /// Who confirmed it, where no probe could.
+        /// Person who confirmed it, where no probe could.
         confirmed_by: Option<String>,
-        /// What the database said of itself before this backup; empty where nobody asked it, and in records of earlier apps.
+        /// Answer of the database probe before this backup; empty without an answer, and in
+        /// journals of earlier apps.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         database: String,
     },
@@ -87,20 +76,16 @@ pub enum Fact {
         build: String,
         /// Page of the run.
         url: String,
-        /// When the dispatch was sent.
+        /// When the app sent the dispatch.
         sent_at: Timestamp,
-        /// Commit it builds.
         commit: String,
     },
-    /// The build job succeeded and the image is in the registry, pushed after the dispatch.
+    /// The build job succeeded, and the registry has the image, pushed after the dispatch.
     PackageReady {
-        /// Image address.
         image: String,
-        /// Its digest.
         digest: String,
-        /// When it was pushed.
         pushed_at: Timestamp,
-        /// The commit it was built from.
+        /// The commit that the image was built from.
         commit: String,
     },
     /// The workflow run ended.
@@ -112,85 +97,60 @@ pub enum Fact {
     },
     /// AWS started a deployment that uses our revision.
     DeployPhaseBegan {
-        /// Deployment id.
         deployment: String,
         /// ARN of the revision that served before.
         previous_arn: String,
-        /// When the deployment was created, by AWS.
+        /// Creation time of the deployment, by AWS.
         at: Timestamp,
     },
     /// The migration ended without error.
     MigrationFinished {
-        /// Job on the host.
         job: String,
         /// When it started, by the host's clock.
         started_at: Timestamp,
         /// When it finished, by the host's clock.
         finished_at: Timestamp,
     },
-    /// A server became new.
+    /// One more server runs our revision.
     ServerBecameNew {
-        /// Task id.
         task: String,
-        /// How many are new now.
+        /// Servers that run our revision now.
         count: u32,
-        /// Of how many.
         of: u32,
     },
     /// Every server runs our revision and no other deployment is left.
-    RolledOut {
-        /// Deployment id.
-        deployment: String,
-        /// How many servers.
-        servers: u32,
-    },
+    RolledOut { deployment: String, servers: u32 },
     /// The site shows the new version.
     SiteAnswered {
         /// The version it shows.
         version: String,
-        /// Where it was read.
+        /// Address that was read.
         url: String,
     },
 }
 
-/// Names of facts, for what a step waits for.
+/// Names of facts: a step lists the facts that it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum FactKind {
-    /// [`Fact::Merged`]
     Merged,
-    /// [`Fact::VersionSet`]
     VersionSet,
-    /// [`Fact::TagMade`]
     TagMade,
-    /// [`Fact::MainPublished`]
     MainPublished,
-    /// [`Fact::TagPublished`]
     TagPublished,
-    /// [`Fact::RevisionSaved`]
     RevisionSaved,
-    /// [`Fact::BackupProved`]
     BackupProved,
-    /// [`Fact::BuildStarted`]
     BuildStarted,
-    /// [`Fact::PackageReady`]
     PackageReady,
-    /// [`Fact::BuildEnded`]
     BuildEnded,
-    /// [`Fact::DeployPhaseBegan`]
     DeployPhaseBegan,
-    /// [`Fact::MigrationFinished`]
     MigrationFinished,
-    /// [`Fact::ServerBecameNew`]
     ServerBecameNew,
-    /// [`Fact::RolledOut`]
     RolledOut,
-    /// [`Fact::SiteAnswered`]
     SiteAnswered,
 }
 
 impl Fact {
-    /// The name of this fact.
     #[must_use]
     pub fn kind(&self) -> FactKind {
         match self {

@@ -1,12 +1,12 @@
-//! The one shape in which anything that went wrong travels: from a port, through the journal, to the page.
+//! The one shape of every failure: from a port, through the journal, to the page.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-/// Stable code of a failure. The page has words for each one (an exhaustive record, so a code without words does not
-/// compile); nothing ever branches on text.
+/// Stable code of a failure. The page has an exhaustive record of words per code, so a code without
+/// words does not compile. No code branches on text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum ErrorCode {
@@ -14,17 +14,18 @@ pub enum ErrorCode {
     BadInput,
     /// The profile could not be read.
     BadProfile,
-    /// The version was released before, or is not newer than one that was; a person has to say why.
+    /// This computer released the version before, or released a newer one. A person has to give a
+    /// reason.
     VersionNotNewer,
-    /// A value of the profile was never confirmed by a person.
+    /// A person has not confirmed a value of the profile yet.
     Unconfirmed,
-    /// What was shown is not what would be done now: the plan changed.
+    /// The plan changed after it was shown.
     PlanChanged,
     /// The confirmation token is missing, used or belongs to another plan.
     NotConfirmed,
     /// The state of the run does not allow this.
     NotAllowedNow,
-    /// A gate before an irreversible act is closed.
+    /// A precondition does not hold.
     GateClosed,
     /// A question of the plan has no answer yet.
     QuestionOpen,
@@ -44,23 +45,23 @@ pub enum ErrorCode {
     GitMissing,
     /// The tag exists at another commit.
     TagElsewhere,
-    /// The version file cannot be changed safely.
+    /// The version file cannot be changed safely, for example because the key occurs twice.
     VersionFileUnclear,
-    /// The branch moved while we worked.
+    /// The branch moved while the step worked.
     RefMoved,
     /// The server refused the push.
     PushRefused,
-    /// Large files (LFS) are part of the change and cannot be pushed by the app.
+    /// The change contains large files (LFS). The app cannot push them.
     LargeFiles,
-    /// The named container is missing or stands twice in the task definition.
+    /// The task definition lacks the named container or has it twice.
     ContainerUnclear,
     /// The saved revision differs in more than the image.
     RevisionDiffers,
     /// AWS answers for another account or region than the profile names.
     WrongAccount,
-    /// Something that AWS should know does not exist there.
+    /// AWS does not have an object of the profile.
     AwsMissing,
-    /// AWS did not accept the request, for a reason in its own words.
+    /// AWS refused the request. The causes hold its own words.
     AwsRefused,
     /// The workflow, its job or its run does not exist.
     WorkflowMissing,
@@ -68,29 +69,30 @@ pub enum ErrorCode {
     BuildFailed,
     /// The build builds another commit.
     WrongCommit,
-    /// The deployment in progress uses other start-up settings than ours.
+    /// The deployment in progress uses another revision than ours.
     WrongRevision,
-    /// The rollout went back or cannot finish.
+    /// AWS rolled the deployment back, or the rollout cannot finish.
     RolloutFailed,
     /// No fingerprint of the host was confirmed.
     HostUnknown,
     /// The host presents another key than the confirmed one.
     HostChanged,
-    /// Another machine answers at the address of the staging machine than the one that Deploy started on.
+    /// The machine at the address is not the machine on which Deploy started.
     HostReplaced,
-    /// Another release holds the environment, or this one does not hold it any more.
+    /// Another release owns the environment lock, or this one lost it.
     EnvironmentHeld,
     /// The host refuses the staging machine key.
     HostRefused,
-    /// A job of this name already exists on the host with other content, or ran before.
+    /// The host has a job of this name with other content, or one that ran before.
     JobConflict,
     /// The script ended with an error.
     ScriptFailed,
-    /// The migration ended without error, and the database says the same as before.
+    /// The migration ended without error, but the database gives the same answer as before.
     DatabaseUnchanged,
-    /// The staging machine cannot run jobs as they have to be run: no room, a program is missing, a home folder elsewhere.
+    /// The host cannot run jobs: no room, a missing program, or a home folder on another machine.
     HostUnfit,
-    /// A person looked at what a script left that started and is over, and says that it did not come to its end.
+    /// A script started and is over. A person looked at its effects and says that it did not
+    /// finish.
     SaidFailed,
     /// The backup could not be proved.
     BackupUnproved,
@@ -100,31 +102,31 @@ pub enum ErrorCode {
     KeyFileUnreadable,
     /// The service could not be reached.
     Unreachable,
-    /// No answer in time; whether the request was acted on is unknown when `changed` says so.
+    /// No answer in time. `changed` says whether the request may have been acted on.
     TimedOut,
     /// The service asks to slow down.
     Throttled,
-    /// The service answered in a way that cannot be read.
+    /// The answer of the service cannot be read.
     UnreadableAnswer,
-    /// Our own record could not be written or read.
+    /// The journal could not be written or read.
     JournalFailed,
-    /// The record was written by a newer app.
+    /// A newer app wrote the journal.
     JournalNewer,
-    /// Another copy of the app holds this data directory.
+    /// Another process of the app uses this data folder.
     AlreadyOpen,
     /// A fault of the app itself.
     Internal,
 }
 
-/// What a failure left changed in the outside world.
+/// Changes in the outside world that a failure left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum Changed {
-    /// Nothing was changed, for certain.
+    /// Certainly nothing.
     Nothing,
     /// A part was changed; the summary says which.
     Partly,
-    /// We do not know: the request may have been acted on.
+    /// Unknown: the request may have been acted on.
     Unknown,
 }
 
@@ -134,27 +136,25 @@ pub enum Changed {
 pub enum Retry {
     /// Safe to try again at once.
     Safe,
-    /// Only after the world was asked.
+    /// Only after the outside world was asked.
     AfterObserve,
-    /// Never.
     No,
 }
 
-/// What went wrong, in the three parts an operator needs, plus what a developer needs.
+/// A failure: the problem, its effect and the next act for the operator, and causes for a
+/// developer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// Stable code.
     pub code: ErrorCode,
     /// Values for the words of the page: file names, versions, hosts. Never a secret.
     pub params: BTreeMap<String, String>,
     /// Completes "failed to …".
     pub summary: String,
-    /// The chain beneath, outermost first.
+    /// The chain of causes, outermost first.
     pub causes: Vec<String>,
-    /// Things this operator can do now, most useful first.
+    /// Acts that this operator can do now, most useful first.
     pub hints: Vec<String>,
-    /// What was changed.
     pub changed: Changed,
     /// Whether "Try again" may be offered.
     pub retry: Retry,
@@ -175,25 +175,24 @@ impl Failure {
         }
     }
 
-    /// Adds a value for the page's words.
+    /// Adds a value for the words of the page.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.params.insert(key.to_owned(), value.into());
         self
     }
 
-    /// Adds one cause beneath.
     #[must_use]
     pub fn because(mut self, cause: impl std::fmt::Display) -> Self {
         self.causes.push(cause.to_string());
         self
     }
 
-    /// Adds the whole chain of an error beneath.
+    /// Adds the whole chain of causes of an error.
     #[must_use]
     pub fn because_of(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut next = Some(error);
-        // A chain is short; the limit guards against one that refers to itself.
+        // A chain is short. The limit guards against an error that refers to itself.
         for _ in 0..16 {
             let Some(current) = next else { break };
             let text = current.to_string();
@@ -205,14 +204,12 @@ impl Failure {
         self
     }
 
-    /// Adds something the operator can do now.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// Says what was changed.
     #[must_use]
     pub fn changed(mut self, changed: Changed) -> Self {
         self.changed = changed;
@@ -222,7 +219,6 @@ impl Failure {
         self
     }
 
-    /// Says whether it may be tried again.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;

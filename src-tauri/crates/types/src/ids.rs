@@ -1,4 +1,4 @@
-//! Identities: runs, moments and people. Spelled as strings on the wire and in the journal.
+//! Ids of runs, people and realms. Strings on the wire and in the journal.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -14,13 +14,12 @@ impl std::fmt::Display for RunId {
     }
 }
 
-/// Who acted, where, and with which app. Stands on every event.
+/// The person, computer and app version behind an event. Every event has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Actor {
-    /// The name the person gave on this computer.
+    /// Name that the person entered on this computer.
     pub person: String,
-    /// The computer's host name.
     pub computer: String,
     /// Version of the app that wrote the event.
     pub app_version: String,
@@ -36,6 +35,6 @@ pub struct Actor {
 pub enum Realm {
     /// The real systems.
     Production,
-    /// The pretend production.
+    /// The simulator of this app.
     Practice,
 }

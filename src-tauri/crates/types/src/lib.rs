@@ -1,8 +1,8 @@
-//! Shapes that the engine, the adapters, the shell and the page share.
+//! Data types that the engine, the adapters, the shell and the page share.
 //!
-//! Nothing here decides or reaches outside: only data, its spelling on the wire and in the journal, and the few
-//! pure rules that belong to a value itself (how a version is read, how a name is derived from it).
-#![warn(missing_docs)]
+//! Nothing here decides or does I/O. The crate has the data, its spelling on the wire and in the
+//! journal, and the few pure rules of a value (how a version is read, how a name is derived from
+//! it).
 
 pub mod access;
 pub mod difference;

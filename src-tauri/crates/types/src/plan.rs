@@ -1,4 +1,4 @@
-//! What exactly a step would change, shown before its button is enabled.
+//! The plan of a step: the exact changes, shown before its button is enabled.
 
 mod inputs;
 
@@ -8,46 +8,46 @@ use specta::Type;
 
 use crate::StepId;
 
-/// The plan of one step: exact changes, gates, question, way back. Written to the journal when the step starts.
+/// The plan of one step: exact changes, preconditions, question, way back. Journaled when the step
+/// starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct StepPlan {
-    /// Which step.
     pub step: StepId,
-    /// Hex SHA-256 over step, changes, inputs and `irreversible`; gates and words do not count, since they change
-    /// while nothing else does.
+    /// Hex SHA-256 over step, changes, inputs and `irreversible`. Preconditions and words do not
+    /// count: they may change while the effect stays the same.
     pub hash: String,
-    /// What it will do, in plain words: two or three sentences.
+    /// Description of the step for the operator, two or three sentences.
     pub lede: String,
     /// The verb on the button: "Run the migration".
     pub button: String,
-    /// Exactly what changes.
     pub changes: Vec<Change>,
-    /// What must be true before; the button stays closed while one is not.
+    /// Preconditions. The button is closed while one does not hold.
     pub gates: Vec<Gate>,
-    /// Something only a person can decide; closed until answered.
+    /// A decision for a person. The button is closed until it is answered.
     pub question: Option<Question>,
-    /// Something worth knowing that closes nothing.
+    /// Notes for the operator that do not close the button.
     pub notices: Vec<String>,
-    /// Set when it is already true: the evidence. Running then changes nothing and records "Already done".
+    /// Evidence that the effect is there already. The run then changes nothing and records "Already
+    /// done".
     pub already: Option<String>,
-    /// Whether it was begun before, as a rule on another computer, and its end is still to be seen: running then changes
-    /// nothing and follows it.
+    /// Whether the work was begun before, usually by another computer, and its end is still open.
+    /// The run then changes nothing and follows the work.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[specta(optional)]
     pub follows: bool,
-    /// Whether it cannot be taken back, and so asks for a confirmation.
+    /// Whether the effect cannot be taken back. The start then needs a confirmation.
     pub irreversible: bool,
     /// How to undo it, or why not.
     pub way_back: WayBack,
-    /// The runbook's lines with this run's values.
+    /// Lines of the runbook with the values of this run.
     pub by_hand: ByHand,
     /// The values that `run` acts on: commit ids, times, ARNs. Part of the hash.
     #[specta(type = InputMap)]
     pub inputs: PlanInputs,
 }
 
-/// A plan as it is read: which inputs its map must hold depends on the step beside it.
+/// A stored plan before its inputs are read: the step decides which values the map must hold.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StoredPlan {
@@ -129,60 +129,52 @@ impl StepPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Change {
-    /// One sentence with a value beside it.
+    /// One sentence and a technical value.
     Line {
-        /// In plain words.
         text: String,
         /// The technical value.
         value: String,
     },
     /// Commits that take part.
     Commits {
-        /// What they are.
         title: String,
         /// Newest first, at most 50.
         commits: Vec<CommitLine>,
-        /// How many there are in all.
+        /// Number of all commits, also those not listed.
         total: u32,
     },
     /// A difference of two texts, in unified form.
     Diff {
         /// File or document.
         title: String,
-        /// Unified diff.
         diff: String,
     },
     /// The exact command on a machine.
     Command {
-        /// As whom and where.
+        /// User and machine of the command.
         title: String,
-        /// The command.
         command: String,
     },
     /// The exact request to a service.
     Request {
-        /// What is sent, to whom.
+        /// Request and receiver, in one line.
         title: String,
-        /// The body.
         body: String,
     },
 }
 
-/// A commit in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct CommitLine {
-    /// Full id.
     pub id: String,
     /// First line of the message.
     pub summary: String,
-    /// Author's name.
     pub author: String,
     /// When it was written.
     pub at: crate::Timestamp,
 }
 
-/// A condition before an act, with what was seen.
+/// A condition before an act, with the observation behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Gate {
@@ -190,21 +182,20 @@ pub struct Gate {
     pub id: String,
     /// Whether it holds.
     pub passed: bool,
-    /// In plain words.
+    /// The condition in plain words.
     pub text: String,
-    /// What was seen.
+    /// The observation in plain words.
     pub detail: String,
 }
 
-/// A decision that belongs to a person. There is no default.
+/// A decision for a person. It has no default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
-    /// Stable name, unique within the step: `base:rally-prod:142:143`. A changed situation gets another id.
+    /// Stable name, unique within the step: `base:rally-prod:142:143`. A changed situation gets
+    /// another id.
     pub id: String,
-    /// The question.
     pub text: String,
-    /// What can be answered.
     pub options: Vec<Choice>,
     /// Whether a note is required with the answer.
     pub needs_note: bool,
@@ -214,11 +205,10 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Choice {
-    /// Stable name.
     pub id: String,
-    /// What it says.
+    /// Text on the button of the choice.
     pub label: String,
-    /// What follows from it.
+    /// Consequence of the choice.
     pub detail: String,
 }
 
@@ -228,18 +218,15 @@ pub struct Choice {
 pub enum WayBack {
     /// Nothing outside changes.
     NothingToUndo,
-    /// It can be left as it is; nothing uses it.
-    Harmless {
-        /// Why.
-        why: String,
-    },
+    /// It can stay as it is; nothing uses it.
+    Harmless { why: String },
     /// It cannot be undone by the app.
     Irreversible {
-        /// What the way back is.
+        /// Description of the way back.
         way_back: String,
-        /// About how long, when known.
+        /// Estimated minutes, if known.
         minutes: Option<u32>,
-        /// Who does it.
+        /// Person or team who does it.
         who: String,
     },
 }
@@ -248,7 +235,7 @@ pub enum WayBack {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct ByHand {
-    /// The runbook's lines with this run's values.
+    /// Lines of the runbook with the values of this run.
     pub lines: Vec<String>,
     /// The page where a person does it.
     pub page: Option<String>,

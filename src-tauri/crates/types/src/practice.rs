@@ -1,12 +1,11 @@
-//! What can go wrong in a practice, and what is told of it afterwards. Nothing here decides when it happens; that is the
-//! pretend production's work.
+//! Troubles of a practice, and the debrief after it. The simulator decides when a trouble happens.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{StepId, Timestamp};
 
-/// Something that can go wrong, as it would in life.
+/// A trouble that can happen in a real release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum Trouble {
@@ -24,16 +23,16 @@ pub enum Trouble {
     TokenExpires,
     /// The main branch and the release branch changed the same lines.
     MergeConflict,
-    /// A colleague pushes to the main branch between its label and the build.
+    /// A colleague pushes to the main branch between the tag and the build.
     MainMovedOn,
-    /// GitHub answers slowly, and one answer is lost after the request was taken.
+    /// GitHub answers slowly, and one answer is lost after GitHub accepted the request.
     GithubAnswersLate,
     /// The site shows something wrong after the servers have switched.
     SiteCheckFails,
 }
 
 impl Trouble {
-    /// Every one, in the order of a release.
+    /// All troubles in the order of a release.
     pub const ALL: [Self; 10] = [
         Self::MergeConflict,
         Self::TokenExpires,
@@ -47,7 +46,7 @@ impl Trouble {
         Self::SiteCheckFails,
     ];
 
-    /// Its name on the wire and in a scenario: `buildFails`.
+    /// Name on the wire and in a scenario: `buildFails`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -64,7 +63,7 @@ impl Trouble {
         }
     }
 
-    /// The step that it hits; `None` for one that hits whatever asks GitHub.
+    /// The step that it hits; `None` for a trouble of every GitHub request.
     #[must_use]
     pub fn step(self) -> Option<StepId> {
         match self {
@@ -79,50 +78,45 @@ impl Trouble {
     }
 }
 
-/// Where a trouble is: each happens once after it was switched on.
+/// Progress of a trouble. Each happens once after it was switched on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum TroubleState {
-    /// Not asked for.
+    /// Not switched on.
     #[default]
     Off,
-    /// Will happen when its moment comes.
+    /// Waits for its moment in the release.
     Waiting,
-    /// Going on.
     Happening,
-    /// Over.
     Happened,
 }
 
-/// One trouble as it is now.
+/// One trouble and its progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct TroubleView {
-    /// Which.
     pub trouble: Trouble,
-    /// Where it is.
     pub state: TroubleState,
-    /// Since when, by the practice clock; `None` while it is off.
+    /// When this state began, by the practice clock; `None` while it is off.
     pub at: Option<Timestamp>,
 }
 
-/// The practice as its panel shows it.
+/// State of the practice for its panel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct PracticeView {
-    /// Virtual seconds per second now.
+    /// Virtual seconds per real second.
     pub speed: u32,
-    /// The speeds that are offered.
+    /// Speeds that the panel offers.
     pub speeds: Vec<u32>,
-    /// Every trouble, in the order of a release.
+    /// All troubles in the order of a release.
     pub troubles: Vec<TroubleView>,
 }
 
-/// One time that a trouble happened, by the pretend production's own record.
+/// One occurrence of a trouble, from the simulator's own record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Spell {
-    /// Which.
     pub trouble: Trouble,
     /// When it began, by the practice clock.
     pub began: Timestamp,
@@ -130,64 +124,57 @@ pub struct Spell {
     pub ended: Option<Timestamp>,
 }
 
-/// What a practised release is told about afterwards.
+/// The debrief of a practised release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Debrief {
-    /// What went wrong, oldest first; empty when nothing did.
+    /// The troubles, oldest first; empty when none happened.
     pub lines: Vec<DebriefLine>,
-    /// How long all of it held the release up, in seconds of the practice clock; times that overlap count once.
+    /// Delay by all troubles, in seconds of the practice clock. Overlapping times count once.
     pub cost_seconds: u32,
-    /// How long the release took in all, in seconds of the practice clock.
+    /// Duration of the release, in seconds of the practice clock.
     pub whole_seconds: u32,
 }
 
-/// One trouble of a release, and what a person did while it held the release up.
+/// One trouble of a release, and the acts of persons during the delay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct DebriefLine {
-    /// When.
     pub spell: Spell,
-    /// How long it held the release up, in seconds of the practice clock.
+    /// Delay by this trouble, in seconds of the practice clock.
     pub cost_seconds: u32,
-    /// What persons did in that time, oldest first; the first twelve.
+    /// Acts of persons in that time, oldest first; the first twelve.
     pub acts: Vec<DebriefAct>,
 }
 
-/// Something that a person did.
+/// An act of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct DebriefAct {
-    /// When, by the practice clock.
+    /// Time by the practice clock.
     pub at: Timestamp,
-    /// Who.
     pub person: String,
-    /// What.
     pub kind: DebriefKind,
     /// Short title of the step that it was about; empty for the run as a whole.
     pub about: String,
-    /// What the person wrote.
     pub note: String,
 }
 
-/// What a person can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum DebriefKind {
     /// Pressed the button of a step.
     Started,
-    /// Pressed it again.
+    /// Pressed the button again.
     TriedAgain,
     /// Answered a question.
     Answered,
     /// Answered a check of the site.
     Checked,
-    /// Said that a person did it, or finished it.
+    /// Said that the work was done, by this person or another one.
     SaidDone,
     /// Said that it did not happen.
     SaidNotDone,
-    /// Started Deploy.
     StartedDeploy,
-    /// Ended the run.
     Ended,
 }

@@ -1,9 +1,9 @@
-//! The steps of a release and the words for their state.
+//! The steps of a release and their states.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-/// The thirteen steps of the runbook. Ids are names, never positions.
+/// The thirteen steps of the runbook. Code refers to a step by name, never by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
 pub enum StepId {
     /// Merge the release branch into the main branch, in our own clone.
@@ -12,9 +12,7 @@ pub enum StepId {
     SetVersion,
     /// Make the annotated tag, in our own clone.
     CreateTag,
-    /// Push the main branch.
     PushBranch,
-    /// Push the tag.
     PushTag,
     /// Save a new revision of the task definition that differs only in the image.
     RegisterTaskDefinition,
@@ -22,15 +20,14 @@ pub enum StepId {
     BackUp,
     /// Start the build workflow.
     DispatchBuild,
-    /// Watch the build to its end.
+    /// Follow the build until it ends.
     FollowBuild,
-    /// Wait until AWS starts putting the new version in place.
+    /// Wait until AWS starts the deployment of the new version.
     AwaitDeployPhase,
     /// Run the migration on the production database.
     RunMigration,
     /// Wait until every server runs the new version.
     AwaitRollout,
-    /// Check the site.
     CheckSite,
 }
 
@@ -52,7 +49,7 @@ impl StepId {
         Self::CheckSite,
     ];
 
-    /// The name as it is written in code, journal and tests.
+    /// Name of the step in code, journal and tests.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -72,7 +69,7 @@ impl StepId {
         }
     }
 
-    /// The part of the run that this step belongs to.
+    /// The part of the run that the step belongs to.
     #[must_use]
     pub fn phase(self) -> Phase {
         match self {
@@ -101,29 +98,29 @@ pub enum Phase {
     Prepare,
     /// Production changes.
     Deploy,
-    /// Is it right?
+    /// Checks of the result.
     Verify,
 }
 
-/// What a step does to the world, and so what may be done after a crash.
+/// Effect of a step on the outside world. It decides which acts a crash leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum Effect {
-    /// Reads only: simply run again.
+    /// Reads only. It can simply run again.
     None,
-    /// Changes something; doing it again changes nothing more.
+    /// Changes something. A second run changes nothing more.
     Repeatable,
     /// Must never be started twice.
     AtMostOnce,
 }
 
-/// Whether a step changes the world or watches it.
+/// Whether a step changes the outside world or watches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
-    /// At most one of these is active at a time.
+    /// At most one step of this role is active at a time.
     Changing,
-    /// Any number of these; they start by themselves.
+    /// Any number of these may be active. The app starts them.
     Watching,
 }
 
@@ -131,45 +128,38 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct StepDefinition {
-    /// Which step.
     pub id: StepId,
     /// Its group on the screen.
     pub phase: Phase,
-    /// What an operator would say: "Migrate the production database".
+    /// Title for the operator: "Migrate the production database".
     pub title: String,
     /// Short form for the list: "Migrate database".
     pub short_title: String,
-    /// What it does to the world.
     pub effect: Effect,
-    /// Whether it waits for its button.
     pub role: Role,
     /// Usual time in minutes, lowest and highest, from the profile.
     pub usual_minutes: Option<(u32, u32)>,
-    /// Who to call about this step.
+    /// Person or team to call about this step.
     pub who_to_call: String,
 }
 
-/// State of a step: a pure fold of the journal.
+/// State of a step, computed from the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
-    /// Its facts are not there yet, or it was found not to have happened.
+    /// It waits for facts, or the outside world showed that it did not happen.
     NotStarted,
-    /// Its button is enabled.
     AwaitingOperator,
-    /// An attempt is under way.
     Running,
-    /// Done.
     Succeeded,
-    /// Done, with something to know.
+    /// Done, with a warning for the operator.
     Warned,
-    /// Left out, with a reason.
+    /// Left out for a reason; no act leads here yet.
     Skipped,
     /// Ended without its effect, or with a part of it.
     Failed,
-    /// A person stopped it.
     Stopped,
-    /// We do not know yet whether it happened.
+    /// It is unknown whether the attempt had its effect.
     InDoubt,
 }
 
@@ -187,57 +177,51 @@ impl Status {
     }
 }
 
-/// How a step came to be done.
+/// How a step got done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum How {
     /// The app did it in this attempt.
     Did,
-    /// It was already true; nothing was changed.
+    /// The effect was there before; nothing was changed.
     AlreadyDone,
-    /// It was in doubt; the world showed that it happened.
+    /// The attempt was in doubt, and the outside world showed its effect.
     FoundDone,
-    /// A person did it outside the app and the world confirms it.
-    ByHand {
-        /// What the person wrote.
-        note: String,
-    },
-    /// A person says so; the app could not see it.
-    SaidBy {
-        /// What the person wrote.
-        note: String,
-    },
+    /// A person did it outside the app, and the outside world confirms it.
+    ByHand { note: String },
+    /// A person says that it was done. The app cannot see it.
+    SaidBy { note: String },
 }
 
-/// What the world says about a step.
+/// Answer of the outside world about a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Observation {
-    /// It happened.
+    /// The effect is there.
     Done {
-        /// What the world showed, in plain words.
+        /// Answers of the outside systems, in plain words.
         evidence: Vec<String>,
-        /// What was learned by it.
+        /// Facts that the answer proves.
         facts: Vec<crate::Fact>,
     },
-    /// It did not happen, for certain.
+    /// It certainly did not happen.
     NotDone {
-        /// What the world showed.
+        /// Answers of the outside systems, in plain words.
         evidence: String,
     },
-    /// It is happening now.
+    /// It is under way.
     InProgress {
-        /// What the world showed.
+        /// Answers of the outside systems, in plain words.
         evidence: String,
     },
-    /// Something else stands where our effect would be.
+    /// Another effect is in place of ours.
     Conflict {
-        /// What stands there.
+        /// Description of the other effect.
         what: String,
     },
-    /// The world could not be asked, or its answer does not decide.
+    /// The outside world could not be asked, or its answer does not decide.
     Unknown {
-        /// Why.
+        /// Reason in plain words.
         why: String,
     },
 }

@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use specta::Type;
 
-/// A moment in UTC, cut to whole milliseconds. The journal and the page hold it as RFC 3339 text with
-/// exactly three decimals, `2026-11-23T09:02:11.000Z`, so that the order of the text is the order of time.
+/// A moment in UTC, cut to whole milliseconds. The journal and the page hold it as RFC 3339 text
+/// with exactly three decimals, `2026-11-23T09:02:11.000Z`, so that texts sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Type)]
 pub struct Timestamp(#[specta(type = String)] jiff::Timestamp);
 
@@ -38,7 +38,7 @@ impl Timestamp {
         jiff::Timestamp::from_second(seconds).ok().map(Self)
     }
 
-    /// Milliseconds since 1970.
+    /// Milliseconds since the start of 1970.
     #[must_use]
     pub fn as_millisecond(self) -> i64 {
         self.0.as_millisecond()
@@ -56,27 +56,28 @@ impl Timestamp {
         self.0
     }
 
-    /// The time from this moment to a later one. `None` when `later` is before this moment: a clock went
-    /// back, and an age computed from it would be wrong.
+    /// The time from this moment to a later one. `None` when `later` is before this moment: a clock
+    /// went back, and an age computed from it would be wrong.
     #[must_use]
     pub fn until(self, later: Self) -> Option<Duration> {
         let ms = later.as_millisecond().checked_sub(self.as_millisecond())?;
         u64::try_from(ms).ok().map(Duration::from_millis)
     }
 
-    /// The time from this moment to a later one, for display; zero when `later` is before this moment.
+    /// The time from this moment to a later one, for display; zero when `later` is before this
+    /// moment.
     #[must_use]
     pub fn until_or_zero(self, later: Self) -> Duration {
         self.until(later).unwrap_or_default()
     }
 
-    /// A later moment; the last one that the calendar holds when the sum leaves it.
+    /// A later moment. Stops at the last one that the calendar holds.
     #[must_use]
     pub fn plus(self, more: Duration) -> Self {
         Self::from(self.0.saturating_add(more).unwrap_or(jiff::Timestamp::MAX))
     }
 
-    /// An earlier moment; the first one that the calendar holds when the difference leaves it.
+    /// An earlier moment. Stops at the first one that the calendar holds.
     #[must_use]
     pub fn minus(self, less: Duration) -> Self {
         Self::from(self.0.saturating_sub(less).unwrap_or(jiff::Timestamp::MIN))

@@ -1,9 +1,10 @@
-//! The ONE input of a release, and every spelling derived from it.
+//! The version: the one input of a release, and every spelling derived from it.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-/// A version of three or four numbers without leading zeros, the fourth not 0 (RELEASE.md 4). Spelled `2.1.0`.
+/// A version of three or four numbers without leading zeros, the fourth not 0, spelled `2.1.0`
+/// (docs/releases.md#version).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Type)]
 #[serde(try_from = "String", into = "String")]
 #[specta(type = String)]
@@ -11,12 +12,12 @@ pub struct Version {
     numbers: [u32; 4],
 }
 
-/// Why a text is not a version. Its Display says what is wrong and gives a good example.
+/// A text that is not a version. Display names the problem and a good example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadVersion {
-    /// The text as it was given.
+    /// The text that was read.
     pub given: String,
-    /// What is wrong with it, completing "this is not a version: …".
+    /// The problem, completing "this is not a version: …".
     pub problem: String,
 }
 
@@ -82,8 +83,8 @@ impl Version {
         Self::parse(plain).ok().filter(|version| version.spell(template) == text)
     }
 
-    /// Fills a template. Parts: `{version}` as typed, `{version4}` padded to four numbers, `{version4_}` the same
-    /// with underscores.
+    /// Fills a template. Parts: `{version}` as typed, `{version4}` padded to four numbers,
+    /// `{version4_}` the same with underscores.
     #[must_use]
     pub fn spell(&self, template: &str) -> String {
         let [a, b, c, d] = self.numbers;
@@ -120,7 +121,7 @@ impl From<Version> for String {
     }
 }
 
-/// Every name a version gets under a profile.
+/// The names of a version under one profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Names {
@@ -132,7 +133,8 @@ pub struct Names {
     pub version_value: String,
     /// Tag of the image: `RALLY-V2_1_0_0-RELEASE`.
     pub image_tag: String,
-    /// Full address of the image: `676917001797.dkr.ecr.us-east-1.amazonaws.com/rally-prod:RALLY-V2_1_0_0-RELEASE`.
+    /// Full address of the image:
+    /// `676917001797.dkr.ecr.us-east-1.amazonaws.com/rally-prod:RALLY-V2_1_0_0-RELEASE`.
     pub image: String,
     /// Name of the staging machine: `Rally 2.1.0 AWS EC2 staging instance`.
     pub staging_machine: String,
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_version_is_refused_with_its_rule_and_a_good_example() {
+    fn a_bad_version_names_its_rule_and_an_example() {
         for (text, part) in [
             ("", "nothing was entered"),
             ("v2.1.0", "letter v"),

@@ -1,4 +1,5 @@
-//! INV-J1, INV-J2, INV-J5: the journal comes first, invents nothing, and has every effect exactly once.
+//! INV-J1, INV-J2, INV-J5: intent precedes effect, each result has evidence, and each effect
+//! happens once.
 
 use crate::{
     Found, fold,
@@ -6,7 +7,7 @@ use crate::{
     records::{Actor, Body, Entry, Event, Fact, Failure, JobState, Op, Plan, Status, Step},
 };
 
-/// INV-J5: numbers without gaps, attempts counted, a name on every event.
+/// INV-J5: numbers have no gaps, attempts count up, and each event names its actor.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
     if event.seq != known.seq + 1 {
         found.add("INV-J5", format!("event {} follows event {}", event.seq, known.seq));
@@ -29,25 +30,26 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-J2: nothing is called failed or not done while the world shows otherwise.
+/// INV-J2: no attempt is recorded as failed or not done against the world.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::StepFailed { step, failure, .. } = &event.body
-        && !said_failed(known, *step, failure, found)
+        && !check_failure_by_person(known, *step, failure, found)
     {
-        failed(known, *step, &failure.summary, found);
+        check_failure(known, *step, &failure.summary, found);
     }
     if let Body::StepReset { step, evidence, .. } = &event.body
         && !evidence.starts_with(&event.by.person)
     {
-        reset(known, *step, found);
+        check_reset(known, *step, found);
     }
     if let Body::FactLearned { fact } = &event.body {
-        proved(known, fact, found);
+        check_fact(known, fact, found);
     }
 }
 
-/// A person may say of a doubt that a script which began is over and did not come to its end. INV-J2: not while it runs.
-fn said_failed(known: &Known, step: Step, failure: &Failure, found: &mut Found) -> bool {
+/// A person may end a doubt with "the script is over and did not finish". INV-J2: not while it
+/// runs.
+fn check_failure_by_person(known: &Known, step: Step, failure: &Failure, found: &mut Found) -> bool {
     let is_said = failure.code == "saidFailed" && known.step(step).status == Status::InDoubt;
     let job = known.attempt(step).map(|attempt| attempt.plan.input("job")).unwrap_or_default();
     if is_said && known.world.running.contains(job) {
@@ -56,8 +58,8 @@ fn said_failed(known: &Known, step: Step, failure: &Failure, found: &mut Found) 
     is_said
 }
 
-/// INV-J2: a lost answer is a doubt, never a failure; a script that runs has not failed.
-fn failed(known: &Known, step: Step, summary: &str, found: &mut Found) {
+/// INV-J2: a lost answer is a doubt, never a failure. A running script has not failed.
+fn check_failure(known: &Known, step: Step, summary: &str, found: &mut Found) {
     let Some(attempt) = known.attempt(step) else { return };
     let job = attempt.plan.input("job");
     let is_judged = known.world.jobs.get(job).is_some_and(|(state, _)| *state == JobState::Finished);
@@ -70,8 +72,8 @@ fn failed(known: &Known, step: Step, summary: &str, found: &mut Found) {
     }
 }
 
-/// INV-J2, INV-J3: "it did not happen" is said by the app only when it did not.
-fn reset(known: &Known, step: Step, found: &mut Found) {
+/// INV-J2, INV-J3: the app records "it did not happen" only if it did not.
+fn check_reset(known: &Known, step: Step, found: &mut Found) {
     let Some(attempt) = known.attempt(step) else { return };
     let ran = known.world.payloads.contains_key(attempt.plan.input("job")) && attempt.applied.contains(&"launch");
     let changed = attempt.applied.iter().find(|name| !matches!(**name, "job" | "launch"));
@@ -86,9 +88,9 @@ fn reset(known: &Known, step: Step, found: &mut Found) {
     }
 }
 
-/// INV-J2: a fact is learned only from an answer that shows it. Facts of the repository, the rollout and the backup have
-/// their own rules.
-fn proved(known: &Known, fact: &Fact, found: &mut Found) {
+/// INV-J2: a fact needs an answer that shows it. Facts of the repository, the rollout and the
+/// backup have their own rules.
+fn check_fact(known: &Known, fact: &Fact, found: &mut Found) {
     let world = &known.world;
     let version = known.facts.version.as_ref().map(|(commit, _)| commit);
     if let Fact::RevisionSaved { arn, .. } = fact
@@ -116,22 +118,22 @@ fn proved(known: &Known, fact: &Fact, found: &mut Found) {
         found.add("INV-J2", format!("the site is said to show {version}, and it did not"));
     } else if let Fact::MigrationFinished { job } = fact {
         let seen = world.jobs.get(job);
-        // A person's word may stand for a migration that failed or was stopped; then it has to follow at once.
+        // A failed or stopped migration may be done by a person's word, which must follow directly.
         if known.step(Step::RunMigration).status == Status::Running && seen != Some(&(JobState::Finished, Some(0))) {
             found.add("INV-J2", format!("the migration {job} is called finished, and the machine says {seen:?}"));
         }
     }
 }
 
-/// INV-J1: before a changing request leaves the app, its step stands started in the journal, with a plan that names what
-/// is sent. INV-J5: an attempt has each effect at most once.
+/// INV-J1: a changing request needs a durable start of its step and a plan with its values. INV-J5:
+/// an attempt has each effect at most once.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
-    // INV-J6: once another start of the app has acted, an earlier one never acts again.
+    // INV-J6: once a newer process of the app has sent a request, an older one sends nothing.
     if entry.actor == Actor::App && !entry.late && entry.process < known.world.process {
         let words = format!("start {} of the app acted after start {}", entry.process, known.world.process);
         found.add("INV-J6", words);
     }
-    // What arrives late was judged by what it does, not by when it left.
+    // A late request is judged by its effect, not by the time at which it left the app.
     if entry.actor != Actor::App || entry.late {
         return;
     }
@@ -141,7 +143,8 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         return;
     };
     if let Op::RevokeJob { id } = &entry.op {
-        // A person's word, a doubt, or an attempt that takes the place of one that came too late.
+        // A revoke needs a person's word, a doubt, or an attempt that replaces one that came too
+        // late.
         let is_planned = known.attempt(step).is_some_and(|attempt| attempt.plan.input("late") == id);
         if !is_planned && !known.closing.contains(id) {
             found.add("INV-J1", format!("the gate of {id} was closed, and no event says so"));
@@ -156,14 +159,14 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Some(words) = differs(&entry.op, &attempt.plan) {
         found.add("INV-J1", format!("a {name} was sent that is not the planned one: {words}"));
     }
-    // A job may be put and started as often as one likes: the machine lets it begin once (INV-D2).
+    // A job may be submitted and launched any number of times. The host starts it once (INV-D2).
     let is_repeatable = matches!(name, "job" | "launch");
     if entry.applied && !is_repeatable && attempt.applied.contains(&name) {
         found.add("INV-J5", format!("attempt {} of {step:?} had its {name} twice", known.step(step).attempt));
     }
 }
 
-/// What a request sends that its plan does not name.
+/// The first value of a request that differs from its plan.
 fn differs(op: &Op, plan: &Plan) -> Option<String> {
     let differs = |what: &str, sent: &str, planned: &str| {
         (sent != planned).then(|| format!("{what} {sent:?} instead of {planned:?}"))

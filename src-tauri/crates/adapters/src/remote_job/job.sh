@@ -1,16 +1,18 @@
-# Greenlight job verbs: sh THIS NONCE VERB ID MACHINE [ARGUMENTS]. POSIX sh (dash, bash, busybox as shell); needs flock and setsid
-# of util-linux, and coreutils. Each verb may be repeated blindly. It prints one frame between two marks, so that
-# banners and noise of a login are told apart from the answer. One statement stands on a line: the tests stop it at each.
+# Greenlight job verbs: sh THIS NONCE VERB ID MACHINE [ARGUMENTS]. POSIX sh (dash, bash, busybox as
+# shell). Needs flock and setsid of util-linux, and coreutils. Each verb is idempotent. It prints
+# one frame between two marks, which separate the answer from the banners of a login. Each line has
+# one statement: the tests interrupt the script at each.
 set -eu
-# A login environment may forbid to write over a file.
+# A login environment may forbid overwriting a file.
 set +C
-# Our own files are private. What the payload writes gets the mode that it gets when a person types the command.
+# The files of the app are private. The payload's files get the mode that they get when a person
+# types the command.
 mask=$(umask)
 umask 077
 nonce=$1
 verb=$2
 id=$3
-# The machine that is meant, by its id, or `any` before anybody knows it.
+# Id of the machine that the caller expects, or `any` before the caller knows it.
 wanted=$4
 root=$HOME/.greenlight
 jobs=$root/jobs
@@ -18,32 +20,33 @@ job=$jobs/$id
 environments=$root/environments
 say() { printf '\n<<<JOB:%s\n%s\nJOB:%s>>>\n' "$nonce" "$1" "$nonce"; }
 hash_of() { sha256sum < "$1" | cut -c1-64; }
-# The first line of a file, without a process of its own; fails when there is none. Its end may be missing.
+# The first line of a file, read without a subprocess. Its line end may be missing. Fails when there
+# is no line.
 line_of() {
   first=
   read -r first < "$1" || [ -n "$first" ] || return 1
   echo "$first"
 }
-# Seconds that the machine has been up: no clock that somebody sets.
+# Uptime in seconds. Unlike the clock, it cannot be set.
 up() {
   passed=$(line_of /proc/uptime)
   echo "${passed%%.*}"
 }
-# The machine together with the place where it keeps its gates: a home folder that is empty, or another one, knows nothing of
-# what this machine did.
+# Id of the machine and of its job folder. An empty or different home folder does not know the jobs
+# that this machine ran.
 machine_id() { echo "$(line_of /etc/machine-id).$(line_of "$root/store" 2> /dev/null || echo none)"; }
-# Gives that place its name, once. Only whoever does not know the machine yet does this.
+# Names the job folder, once. Called only for a caller that does not know the machine yet.
 name_store() {
   mkdir -p "$root"
   new=$(mktemp "$root/store.XXXXXXXX")
   tr -d - < /proc/sys/kernel/random/uuid > "$new"
   sync "$new"
-  # The first one wins.
+  # The first writer wins.
   ln "$new" "$root/store" 2> /dev/null || true
   rm -f "$new"
   sync "$root" "$HOME"
 }
-# The value of a name in a line of name=value; nothing when it has none.
+# The value of a name in a line of name=value. Empty when the name is absent.
 field() {
   for one in $2; do
     case $one in
@@ -54,25 +57,27 @@ field() {
     esac
   done
 }
-# The same in the one line of a file.
+# The same for the first line of a file.
 value() { field "$1" "$(line_of "$2")"; }
-# Whether nobody holds a lock. Asked with a shared one, for which whoever wants to hold it waits.
+# Whether a lock is free. The check takes a shared lock for a moment; a process that wants the lock
+# waits for it.
 is_free() { (flock -n -s 4) 4< "$1"; }
 
-# Whether a job may still begin, by the clock and, for as long as the machine was not restarted, without one.
+# Whether a job may still start, by the clock and, until the machine restarts, also by the uptime.
 in_time() {
   [ "$(date +%s)" -le "$(value not_after "$1/spec")" ] || return 1
   [ "$boot" != "$(value boot "$1/spec")" ] || [ "$(up)" -le "$(value until "$1/spec")" ]
 }
 
-# The one gate of a job: whoever moves the directory `started` into place decides its fate, once and durably. Fails when
-# somebody else did.
+# The start latch of a job. The process that moves the directory `started` into place decides its
+# fate, once and durably. Fails when another process did.
 gate() {
   new=$(mktemp -d "$job/gate.XXXXXXXX") || return 1
   note="kind=$1 why=$2 boot=$boot machine=$here at=$(date +%s)"
   echo "$note" > "$new/info" || return 1
   sync "$new/info" "$new" || return 1
-  # Asked last: whoever waited for a lock, or stood still with the machine, begins nothing after its time.
+  # Checked last: a process that waited for a lock, or was suspended with the machine, must not
+  # start the job after its time.
   if [ "$1" = run ] && ! in_time "$job"; then
     rm -rf "$new"
     return 1
@@ -84,12 +89,12 @@ gate() {
   settle
 }
 
-# Everything that leads to the job is on disk.
+# Everything on the path to the job becomes durable.
 settle() { sync "$job" "$jobs" "$root" "$HOME"; }
 
-# The order of reading is part of the protocol: started, locks, result, size. The lock of the supervisor is taken before
-# `started` is there and let go at its end, so a free lock that is seen after `started` proves that it ended, and a
-# result that is read after that is final.
+# The order of reading is part of the protocol: started, locks, result, size. The supervisor takes
+# its lock before `started` exists and releases it at its end. So a free lock seen after `started`
+# proves that the supervisor ended, and a result read after that is final.
 state_of() {
   j=$1
   facts="machine=$here boot=$boot now=$(date +%s)"
@@ -100,7 +105,7 @@ state_of() {
   if [ ! -d "$j/started" ]; then
     state=waiting
     if ! is_free "$root/mutex/$(value mutex "$j/spec")"; then
-      # Held by its own supervisor on the way to the gate, it is not busy.
+      # A mutex that the job's own supervisor has on the way to the latch does not make it busy.
       is_free "$j/lock.sup" && state=busy
     fi
     in_time "$j" || state=expired
@@ -135,7 +140,7 @@ state_of() {
   echo "state=$state at=$at bytes=$(stat -c %s "$j/log" 2> /dev/null || echo 0) $ended$facts"
 }
 
-# Moves a filled directory of `staging` into place. Fails when the job is there already.
+# Moves a filled directory of `staging` into place. Fails when the job exists already.
 place() {
   sync "$1"/* "$1" || return 1
   if ! mv -T "$1" "$job" 2> /dev/null; then
@@ -150,7 +155,8 @@ spec() {
   printf 'v=1 id=%s sha256=%s not_after=%s boot=%s until=%s mutex=%s may_cancel=%s\n' "$id" "$1" "$2" "$boot" "$3" "$4" "$5"
 }
 
-# An attempt follows one that is over: the next number is not handed out while the one before may still start.
+# An attempt needs a finished predecessor. The next number is refused while the one before may still
+# start.
 is_next() {
   number=${id##*.a}
   case $number in
@@ -163,8 +169,9 @@ is_next() {
   esac
 }
 
-# Who holds an environment, as one line; `run=nobody` when nobody does. A file is replaced whole, so it is read without a lock.
-# One that is there and cannot be read is not nobody: then this fails.
+# The owner of an environment as one line, with a placeholder as run when there is none. The file is
+# replaced as a whole, so it is read without a lock. An unreadable owner file is an error, not an
+# absent owner.
 holder_of() {
   line=run=nobody
   if [ -e "$environments/$1/holder" ]; then
@@ -173,23 +180,24 @@ holder_of() {
   seen=$(line_of "$environments/$1/seen" 2> /dev/null) || seen=0
   echo "$line seen=$seen machine=$here boot=$boot"
 }
-# The run that holds an environment; nothing, which is no run, when that cannot be read.
+# The run that owns an environment. Empty, and so equal to no run, when the owner cannot be read.
 run_of() { field run "$(holder_of "$1")"; }
-# Whoever wants to change who holds an environment waits until this process is done.
+# Locks the owner of an environment until this process ends.
 keep_holder() {
   mkdir -p "$environments/$1"
   exec 5>> "$environments/$1/lock"
   flock -w 10 5
 }
-# A time for people to read. Nothing is decided by it, also not by its failure.
+# A time for display. No decision uses it, and a failed write is ignored.
 note_seen() {
   { date +%s > "$environments/$1/seen.tmp" && mv -T "$environments/$1/seen.tmp" "$environments/$1/seen"; } || true
 }
 
-# RUN FROM SHA256: takes the environment for RUN when FROM, or `nobody`, still holds it; who takes it is the standard input.
+# RUN FROM SHA256: gives the lock of the environment to RUN if the run in the owner line still is
+# FROM. Standard input describes the new owner.
 hold() {
   mkdir -p "$root/staging"
-  # Read before the lock is taken: a connection that stalls keeps nobody waiting.
+  # Read before the lock is taken, so a stalled connection blocks no other process.
   who=$(mktemp "$root/staging/who.XXXXXXXX")
   cat > "$who"
   if [ "$(hash_of "$who")" != "$3" ]; then
@@ -208,14 +216,14 @@ hold() {
     sync "$environments/$id/holder.tmp"
     mv -T "$environments/$id/holder.tmp" "$environments/$id/holder"
   fi
-  # Also when whoever moved it into place was stopped before it was durable.
+  # Also for a process that was killed after the move and before the sync.
   sync "$environments/$id" "$environments" "$root" "$HOME"
   rm -f "$who"
   note_seen "$id"
   say "ours $(holder_of "$id")"
 }
 
-# RUN: whether it still holds the environment.
+# RUN: whether RUN still owns the environment.
 still() {
   keep_holder "$id" || exit 1
   if [ "$(run_of "$id")" != "$1" ]; then
@@ -226,7 +234,7 @@ still() {
   say "ours $(holder_of "$id")"
 }
 
-# RUN: gives the environment back.
+# RUN: releases the environment if RUN owns it.
 leave() {
   keep_holder "$id" || exit 1
   if [ "$(run_of "$id")" != "$1" ]; then
@@ -238,7 +246,8 @@ leave() {
   say left
 }
 
-# Whether the output and the result of a job find room: 1 GiB and 10,000 files. A disk that does not count files has room.
+# Whether the disk has room for the output and the result of a job: 1 GiB and 10,000 files. A file
+# system that does not count files has room.
 has_room() {
   room=$(stat -f -c 'blocks=%a size=%S all=%c files=%d' "$root") || return 1
   for part in $room; do
@@ -248,8 +257,8 @@ has_room() {
   [ "$room_all" -eq 0 ] || [ "$room_files" -ge 10000 ]
 }
 
-# SHA256 SECONDS MUTEX MAY_CANCEL ENVIRONMENT RUN: SECONDS from now on it may start, when RUN holds ENVIRONMENT; the script
-# is the standard input.
+# SHA256 SECONDS MUTEX MAY_CANCEL ENVIRONMENT RUN: submits a job that may start within SECONDS if
+# RUN owns ENVIRONMENT. Standard input is the script.
 submit() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
   case $(stat -f -c %T "$root") in
@@ -290,16 +299,16 @@ submit() {
       say unfinished
       return
     fi
-    # What connections that were cut left behind.
+    # Removes leftovers of lost connections.
     find "$root/staging" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} + || true
     if place "$filled"; then
       say new
       return
     fi
-    # Somebody else put it there, or nobody did.
+    # Another process placed the job, or the move failed.
     [ -d "$job" ] || exit 1
   fi
-  # One of which nothing but the name is there is being closed.
+  # A job with only a name (sha256=none) is being revoked.
   if [ "$(value kind "$job/started/info" 2> /dev/null)" = revoked ] || [ "$(value sha256 "$job/spec")" = none ]; then
     say revoked
   elif [ "$(value sha256 "$job/spec")" = "$1" ]; then
@@ -309,8 +318,8 @@ submit() {
   fi
 }
 
-# MASK ENVIRONMENT RUN: runs the job, detached from every connection. Only one supervisor passes the gate, and only while RUN
-# holds ENVIRONMENT.
+# MASK ENVIRONMENT RUN: runs the job, detached from every connection. Only one supervisor passes the
+# latch, and only while RUN owns ENVIRONMENT.
 supervise() {
   cd "$job"
   [ ! -d started ] || exit 0
@@ -318,16 +327,18 @@ supervise() {
   flock -w 5 8 || exit 0
   [ ! -d started ] || exit 0
   in_time "$job" || exit 0
-  # What runs is what arrived.
+  # The stored script must be the submitted one.
   [ "$(hash_of cmd.sh)" = "$(value sha256 spec)" ] || exit 0
   exec 7>> "$root/mutex/$(value mutex spec)"
   flock -w 5 7 || exit 0
-  # Taken before the gate: whoever sees `started` finds it held or the payload ended.
+  # Taken before the latch. A process that sees `started` finds this lock taken, or the payload has
+  # ended.
   exec 9>> lock.tree
   flock -w 5 9 || exit 0
   keep_holder "$2" || exit 0
   [ "$(run_of "$2")" = "$3" ] || exit 0
-  # The place of the result is kept free: it is written over, so a log that fills the disk does not cost it.
+  # Reserves the space of the result. It is overwritten in place, so a log that fills the disk does
+  # not cost the result.
   printf '%255s\n' '' > "$job/result.tmp"
   sync "$job/result.tmp"
   gate run launched || exit 0
@@ -336,7 +347,7 @@ supervise() {
   (umask "$1" && exec setsid sh "$job/cmd.sh" 8>&-) >> "$job/log" 2>&1 < /dev/null &
   payload=$!
   exec 9>&-
-  # Whatever fails besides, its end is written down.
+  # An error here must not lose the result.
   echo "$payload" > "$job/group" || true
   code=0
   wait "$payload" || code=$?
@@ -362,7 +373,7 @@ launch() {
   say launched
 }
 
-# Closes the gate for ever, for a reason in one word, also of a job whose packets are still under way.
+# REASON: revokes the job for ever, also one whose submission is still under way.
 revoke() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
   if [ ! -d "$job" ]; then
@@ -376,12 +387,12 @@ revoke() {
   fi
   case $(value kind "$job/started/info") in
     revoked)
-      # Whoever closed it may have been stopped before it was durable.
+      # The process that revoked it may have been killed before its sync.
       settle
       say won
       ;;
     run) say lost ;;
-    # Neither: this machine could not close it, on a full disk for example, and it may still start.
+    # This machine could not revoke it, for example on a full disk, and it may still start.
     *) exit 1 ;;
   esac
 }
@@ -412,7 +423,7 @@ output() {
     say past
     return
   fi
-  # Nothing is written: a job that filled the disk is read too.
+  # Writes nothing, so the output of a job that filled the disk can be read.
   piece=$(tail -c "+$(($1 + 1))" "$job/log" | head -c "$2" | base64 -w 0)
   say "$1 $(echo "$piece" | base64 -d | sha256sum | cut -c1-64) $piece"
 }
@@ -433,7 +444,8 @@ for program in flock setsid sha256sum base64; do
     exit 0
   }
 done
-# Locks are those of the kernel, and a rename replaces nothing. Asked by the verb that comes before any job.
+# The protocol needs kernel locks, and a rename that replaces nothing. The verb that precedes every
+# job checks them.
 if [ "$verb" = hold ]; then
   flock --version 2> /dev/null | grep -q util-linux || {
     say 'without flock of util-linux'
@@ -447,7 +459,8 @@ fi
 if [ "$wanted" = any ] && [ ! -s "$root/store" ]; then
   name_store
 fi
-# Another machine knows nothing of what this one did: it may neither act nor answer in its place (INV-S2).
+# Another machine does not know the jobs of this one. It must not act or answer in its place
+# (INV-S2).
 here=$(machine_id)
 boot=$(line_of /proc/sys/kernel/random/boot_id)
 if [ "$wanted" != any ] && [ "$wanted" != "$here" ]; then

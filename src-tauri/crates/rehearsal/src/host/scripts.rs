@@ -148,7 +148,7 @@ echo "$(date '+%H:%M:%S') Backup of rally (PROD) starts"
 "@ROOT@/.world/ask" backup
 code=$?
 if [ "$code" -eq 1 ]; then
-  # A full disk: what was written before stays behind, and is no backup.
+  # A full disk: the part that was written stays behind, and is no backup.
   head -c $(( 3 * 1024 * 1024 )) /dev/urandom >"$part"
 fi
 if [ "$code" -ne 0 ]; then

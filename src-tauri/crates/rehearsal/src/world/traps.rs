@@ -96,7 +96,7 @@ fn rollout(world: &World) -> (Rollout, u32) {
 }
 
 #[test]
-fn trap_t1_t3_describes_a_revision_with_all_members_and_empty_values() {
+fn trap_t1_t3_describe_has_all_members_and_empty_values() {
     let mut world = world(Rules::default());
     let mut body = request(&world.definitions()[0].definition);
     body["somethingOfNextYear"] = json!({ "deep": [1, ""] });
@@ -348,7 +348,7 @@ fn trap_l2_line_may_arrive_after_newer_ones() {
 }
 
 #[test]
-fn trap_s3_m5_repeated_launch_starts_once_and_reboot_loses_result() {
+fn trap_s3_m5_second_launch_is_idempotent_reboot_loses_result() {
     let mut world = held_world(Rules::default());
     let script = "cd /opt/rally && ./run.sh";
     assert_eq!(world.submit(FIRST_JOB, script, "db", HOUR, RUN), Put::New);

@@ -1,5 +1,5 @@
-//! The values that a step acts on, typed per step. The journal and the page hold them as one flat map of
-//! texts, so that every journal ever written stays readable: [`PlanInputs::read`] is the only reader of
+//! The values that a step acts on, typed per step. The journal and the page hold them as one flat
+//! map of texts, so every older journal stays readable. [`PlanInputs::read`] is the only reader of
 //! that map and [`PlanInputs::write`] its only writer.
 
 mod error;
@@ -23,7 +23,7 @@ pub enum PlanInputs {
     MergeBranch(MergeInputs),
     /// Write the version file on top of a commit.
     SetVersion(VersionInputs),
-    /// Make the annotated tag.
+    /// Write the annotated tag object.
     CreateTag(TagInputs),
     /// Push the main branch as a compare-and-swap.
     PushBranch {
@@ -32,45 +32,39 @@ pub enum PlanInputs {
         /// Commit that it is moved to.
         commit: String,
     },
-    /// Push the tag.
     PushTag {
-        /// The tag object.
         object: String,
         /// The commit that it names.
         commit: String,
     },
     /// Register a task definition.
     RegisterTaskDefinition(RevisionInputs),
-    /// Back up the database.
     BackUp(BackupInputs),
     /// Dispatch the build workflow.
     DispatchBuild(BuildInputs),
-    /// Watch the build: nothing is changed.
+    /// Watch the build; changes nothing.
     FollowBuild,
-    /// Watch the start of the deployment: nothing is changed.
+    /// Watch the start of the deployment; changes nothing.
     AwaitDeployPhase,
-    /// Migrate the database.
     RunMigration(MigrationInputs),
-    /// Watch the rollout: nothing is changed.
+    /// Watch the rollout; changes nothing.
     AwaitRollout,
-    /// Watch the site: nothing is changed.
+    /// Watch the site; changes nothing.
     CheckSite,
 }
 
-/// Message, author and time of a git object that a step writes. The same values give the same object id.
+/// Message, author and time of a git object that a step writes. Equal values give an equal object
+/// id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitInputs {
     /// Message of the commit or tag.
     pub message: String,
-    /// Name of the author.
     pub author: String,
-    /// Email address of the author.
     pub email: String,
     /// Author and committer time.
     pub time: Timestamp,
 }
 
-/// Inputs of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergeInputs {
     /// Head of the main branch on the remote.
@@ -81,7 +75,6 @@ pub struct MergeInputs {
     pub commit: Option<CommitInputs>,
 }
 
-/// Inputs of the version commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionInputs {
     /// Commit whose version file is changed.
@@ -92,26 +85,21 @@ pub struct VersionInputs {
     pub commit: Option<CommitInputs>,
 }
 
-/// Inputs of the tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagInputs {
-    /// Commit to tag.
     pub commit: String,
-    /// What to do at that commit.
+    /// The action at that commit.
     pub action: TagAction,
 }
 
-/// How the tag of a version comes to be.
+/// How the tag of a version is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TagAction {
     /// Write a new tag object.
     Create(CommitInputs),
     /// The remote has this tag object at the commit already.
-    Exists {
-        /// The tag object.
-        object: String,
-    },
-    /// The remote has the tag at another commit: nothing can be done.
+    Exists { object: String },
+    /// The remote has the tag at another commit. The release cannot go on.
     Taken,
 }
 
@@ -122,12 +110,11 @@ pub enum RevisionInputs {
     Register {
         /// ARN of the revision it is based on.
         base: String,
-        /// ARN of the newest revision when the plan was made; unknown in plans of version 0.1.0 before
-        /// that value was kept.
+        /// ARN of the newest revision when the plan was made; `None` in plans of early 0.1.0
+        /// versions, which did not store it.
         newest: Option<String>,
-        /// ARN that the service ran when the plan was made; unknown in the same plans.
+        /// ARN that the service ran when the plan was made; `None` in the same plans.
         running: Option<String>,
-        /// Image of the container.
         image: String,
         /// Body of `RegisterTaskDefinition`, as JSON text.
         body: String,
@@ -136,7 +123,6 @@ pub enum RevisionInputs {
     Exists {
         /// ARN of that revision.
         arn: String,
-        /// Its number.
         revision: u32,
         /// ARN that the service ran when the plan was made.
         base: String,
@@ -145,21 +131,19 @@ pub enum RevisionInputs {
     Undecided,
 }
 
-/// How the job of a step on the staging machine is obtained.
+/// How a step obtains its job on the staging machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobInputs {
     /// Start a new job.
     Start {
-        /// Job id.
         job: String,
-        /// Job of an earlier attempt that was not started in time and is revoked first.
+        /// Job of an earlier attempt that was not started in time. It is revoked first.
         late: Option<String>,
         /// Script that the job runs.
         script: String,
     },
-    /// Follow a job that was started before, as a rule by another computer.
+    /// Follow a job that was started before, usually by another computer.
     Follow {
-        /// Job id.
         job: String,
         /// Start by the host's clock, when known.
         started_at: Option<Timestamp>,
@@ -168,31 +152,27 @@ pub enum JobInputs {
     },
 }
 
-/// Inputs of the backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupInputs {
-    /// The job.
     pub job: JobInputs,
-    /// Answer of the database probe before the backup; `None` when no probe is configured or it failed.
+    /// Answer of the database probe before the backup; `None` when no probe is configured or it
+    /// failed.
     pub database: Option<String>,
 }
 
-/// Inputs of the migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationInputs {
-    /// The job.
     pub job: JobInputs,
     /// SHA-256 over the migration folder on the host; `None` for a job that is only followed.
     pub folder_hash: Option<String>,
-    /// Answer of the database probe before the migration; `None` when no probe is configured, empty when
-    /// the probe failed.
+    /// Answer of the database probe before the migration; `None` when no probe is configured, empty
+    /// when the probe failed.
     pub database: Option<String>,
 }
 
 /// Inputs of the build dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildInputs {
-    /// Commit to build.
     pub commit: String,
     /// Id of the primary ECS deployment when the plan was made; empty when the service had none.
     pub deployment_before: String,
@@ -249,7 +229,6 @@ impl PlanInputs {
         })
     }
 
-    /// The map that the journal holds.
     #[must_use]
     pub fn write(&self) -> InputMap {
         let mut map = InputMap::new();
@@ -318,13 +297,11 @@ impl PlanInputs {
         }
     }
 
-    /// The revision to register.
     #[must_use]
     pub fn revision(&self) -> Option<&RevisionInputs> {
         if let Self::RegisterTaskDefinition(revision) = self { Some(revision) } else { None }
     }
 
-    /// The build to dispatch.
     #[must_use]
     pub fn build(&self) -> Option<&BuildInputs> {
         if let Self::DispatchBuild(build) = self { Some(build) } else { None }
@@ -338,7 +315,6 @@ impl Serialize for PlanInputs {
 }
 
 impl JobInputs {
-    /// The job id.
     #[must_use]
     pub fn id(&self) -> &str {
         match self {

@@ -3,8 +3,8 @@
 import type { StepPlan } from "../../../generated/bindings";
 
 /**
- * Each variant keeps what the person saw when the dialog opened; the run may move on while it is
- * open.
+ * Each variant keeps the values of the moment at which the dialog opened, because the run may move
+ * on while it is open.
  */
 export type StepDialog =
   | { kind: "confirm"; plan: StepPlan }

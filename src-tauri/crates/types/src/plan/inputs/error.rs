@@ -2,7 +2,7 @@
 
 use crate::StepId;
 
-/// A stored plan lacks a value that its step acts on, or holds one that cannot be read.
+/// A stored plan lacks a value that its step acts on, or has one that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputError {
     pub(super) step: StepId,

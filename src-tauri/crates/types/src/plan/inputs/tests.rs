@@ -1,4 +1,4 @@
-//! Every variant is read back, and a missing or unreadable value is named.
+//! Tests: every variant is read back, and an error names the missing or unreadable value.
 
 use super::*;
 
