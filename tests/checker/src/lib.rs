@@ -2,8 +2,8 @@
 //! showed, in their true order, and says which invariant of RELIABILITY.md section 2 was broken.
 //!
 //! It shares no code with the engine on purpose: it has its own fold, its own shapes and its own idea of what a proof
-//! is, so that a mistake has to be made twice to go unseen. It checks J1 to J6, G1 to G4, B1, D1 to D7, E2, E4, S2, U1, L1
-//! and O1, that one operator at a time changes production; where RELEASE.md differs, that holds. It decides nothing about
+//! is, so that a mistake has to be made twice to go unseen. It checks J1 to J6, G1 to G4, B1, D1 to D7, E2, E4, S2, S3, U1,
+//! L1 and O1, that one operator at a time changes production; where RELEASE.md differs, that holds. It decides nothing about
 //! how a release should go on.
 
 mod fold;
@@ -71,8 +71,14 @@ impl Checker {
         Self::default()
     }
 
+    /// A secret that no event may hold. It is told before the events.
+    pub fn secret(&mut self, secret: &str) {
+        self.known.secrets.push(secret.to_owned());
+    }
+
     /// An event as it became durable in the journal (`types/src/event.rs`).
     pub fn event(&mut self, event: &Value) {
+        rules::told(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
             rules::event(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);
@@ -81,6 +87,7 @@ impl Checker {
 
     /// An event of a release whose world is not written down: judged by what the journal shows by itself.
     pub fn alone(&mut self, event: &Value) {
+        rules::told(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
             rules::record(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);

@@ -1,14 +1,15 @@
-//! The parts of a run besides its ports: journal, screen, spool, clock and ids.
+//! The parts of a run besides its ports: journal, screen, spool, clock, ids and redactor.
 
 use std::sync::Arc;
 
 use crate::{
     journal::Journal,
     ports::{Clock, Ids, Screen},
+    redact::Redactor,
     spool::Spool,
 };
 
-/// Journal, screen, spool, clock and ids of a run.
+/// Journal, screen, spool, clock, ids and redactor of a run.
 #[derive(Clone)]
 pub struct Parts {
     /// Store of the events.
@@ -21,4 +22,6 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn Ids>,
+    /// Secrets in use, which the words of a person must not repeat.
+    pub redactor: Arc<Redactor>,
 }
