@@ -55,26 +55,31 @@ impl Access {
         })
     }
 
-    pub async fn save_github(&self, token: String) -> Result<(), Failure> {
+    pub async fn save_github(&self, token: SecretText) -> Result<(), Failure> {
         let token = secret("token", &token)?;
         self.save(Credential::Github { token }).await
     }
 
-    pub async fn save_aws(&self, key_id: String, secret_key: String, session: Option<String>) -> Result<(), Failure> {
-        let key_id = one_word("keyId", &key_id)?;
+    pub async fn save_aws(
+        &self,
+        key_id: String,
+        secret_key: SecretText,
+        session: Option<SecretText>,
+    ) -> Result<(), Failure> {
+        let key_id = one_word("keyId", &key_id)?.to_owned();
         let secret_key = secret("secret", &secret_key)?;
         let session =
-            session.filter(|text| !text.trim().is_empty()).map(|text| secret("session", &text)).transpose()?;
+            session.filter(|text| !text.expose().trim().is_empty()).map(|text| secret("session", &text)).transpose()?;
         self.save(Credential::Aws { key_id, secret: secret_key, session }).await
     }
 
-    pub async fn save_staging_key(&self, path: String, passphrase: Option<String>) -> Result<(), Failure> {
+    pub async fn save_staging_key(&self, path: String, passphrase: Option<SecretText>) -> Result<(), Failure> {
         let file = home::expand(path.trim());
         if !file.is_absolute() || !file.is_file() {
             return Err(refuse("path", "No file is there. Give the full path, such as ~/.ssh/rallyE1.pem."));
         }
         // Not trimmed: a passphrase may begin or end with spaces.
-        let passphrase = passphrase.filter(|text| !text.is_empty()).map(SecretText::new);
+        let passphrase = passphrase.filter(|text| !text.expose().is_empty());
         let path = file.display().to_string();
         self.save(Credential::StagingKey { path, passphrase }).await
     }
@@ -124,7 +129,7 @@ impl Access {
 
     async fn try_key(&self, lines: &mut Vec<String>) -> Result<(), Failure> {
         let key = credentials::staging_key(&**self.systems.secrets(), "try the staging machine key").await?;
-        let told = ssh::read_key(&key).await?;
+        let told = ssh::read_key(&key).await.map_err(|failure| self.systems.redactor().failure(failure))?;
         lines.push(format!("Works: the key can be read ({told})."));
         lines.push("Whether the staging machine accepts it shows at Deploy, when its address is known.".to_owned());
         Ok(())
@@ -209,16 +214,16 @@ fn ends_in(secret: &str) -> String {
     }
 }
 
-fn secret(field: &str, text: &str) -> Result<SecretText, Failure> {
-    one_word(field, text).map(SecretText::new)
+fn secret(field: &str, text: &SecretText) -> Result<SecretText, Failure> {
+    one_word(field, text.expose()).map(SecretText::new)
 }
 
-fn one_word(field: &str, text: &str) -> Result<String, Failure> {
+fn one_word<'a>(field: &str, text: &'a str) -> Result<&'a str, Failure> {
     let text = text.trim();
     if text.is_empty() || text.len() > CREDENTIAL_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(refuse(field, "Paste it as one word, without spaces or line breaks."));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }
 
 fn refuse(field: &str, problem: &str) -> Failure {

@@ -1,13 +1,14 @@
 //! The window: opens it, keeps it on the page of the app, and starts the composition.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
+use greenlight_engine::redact::Redactor;
 use greenlight_types::Realm;
 use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder};
 
 use crate::{
     args::Options,
-    bindings, complain, composition, log_file,
+    bindings, complain, composition, log_file, private_memory,
     startup::Startup,
     systems,
     ui_port::{MAIN, title},
@@ -29,9 +30,11 @@ pub fn open(mut options: Options) -> ExitCode {
         return ExitCode::FAILURE;
     }
     start_with_steady_webview();
+    private_memory::protect();
     options.other_realm_folder = composition::other_realm_folder(&options);
     options.data_folder = Some(folder.clone());
-    let _log_file = log_file::start(&folder);
+    let redactor = Arc::new(Redactor::default());
+    let _log_file = log_file::start(&folder, &redactor);
     let context = tauri::generate_context!();
     let ended = tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
@@ -39,7 +42,7 @@ pub fn open(mut options: Options) -> ExitCode {
         .setup(move |app| {
             bindings::mount_events(app.handle());
             let realm = options.realm;
-            app.manage(Startup::new(options, app.handle().clone()));
+            app.manage(Startup::new(options, app.handle().clone(), redactor));
             main_window(app.handle(), realm, &folder)?;
             let handle = app.handle().clone();
             tauri::async_runtime::spawn(async move {

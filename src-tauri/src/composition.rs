@@ -11,7 +11,6 @@ use crate::{
     access::Access,
     args::{self, Options},
     controller::{Controller, ControllerParts},
-    guard::{CleanJournal, CleanScreen, CleanSpool},
     history::History,
     identity::Identity,
     other_realm::OtherRealm,
@@ -34,19 +33,18 @@ pub struct Composition {
 
 /// Makes every part.
 ///
-/// # Errors Another process uses the data folder, the profile is invalid, or the simulator does not
-/// start.
-pub async fn compose(options: &Options, handle: &AppHandle) -> Result<Composition, Failure> {
+/// # Errors
+/// Another process uses the data folder, the profile is invalid, or the
+/// simulator does not start.
+pub async fn compose(options: &Options, handle: &AppHandle, redactor: &Arc<Redactor>) -> Result<Composition, Failure> {
     let folder = data_folder(options)?;
     let computer = computer();
     let lock = DataLock::take(&folder, &computer)?;
-    let redactor = Arc::new(Redactor::default());
-    let systems = Arc::new(Systems::new(options, &folder, &redactor).await?);
+    let systems = Arc::new(Systems::new(options, &folder, redactor).await?);
     let journal = Arc::new(SqliteJournal::open(&folder.join("journal.sqlite")).await?);
     let window = Arc::new(Window::new(handle.clone()));
     window.set_title(options.realm, systems.profile());
-    let spool: Arc<dyn Spool> =
-        Arc::new(CleanSpool::new(Arc::new(FileSpool::new(&folder.join("output"))), Arc::clone(&redactor)));
+    let spool: Arc<dyn Spool> = Arc::new(FileSpool::new(&folder.join("output")));
     let settings = Arc::new(Settings::new(Arc::clone(&journal), Arc::clone(&systems)));
     let identity = Arc::new(Identity::new(Arc::clone(&settings), computer));
     let runs = Controller::new(ControllerParts {
@@ -54,14 +52,14 @@ pub async fn compose(options: &Options, handle: &AppHandle) -> Result<Compositio
         settings: Arc::clone(&settings),
         identity: Arc::clone(&identity),
         parts: Parts {
-            journal: Arc::new(CleanJournal { inner: journal.clone(), redactor: Arc::clone(&redactor) }),
-            screen: Arc::new(CleanScreen::new(window.clone(), Arc::clone(&redactor))),
+            journal: journal.clone(),
+            screen: window.clone(),
             spool: Arc::clone(&spool),
             clock: systems.clock(),
             ids: Arc::new(Uuids),
+            redactor: Arc::clone(redactor),
         },
         window: Arc::clone(&window),
-        redactor: Arc::clone(&redactor),
     });
     let access = Access {
         systems: Arc::clone(&systems),
@@ -70,7 +68,7 @@ pub async fn compose(options: &Options, handle: &AppHandle) -> Result<Compositio
         runs: Arc::clone(&runs),
     };
     let other_realm = OtherRealm::new(options.other_realm_folder.as_deref());
-    let history = History::new(journal, other_realm, spool, redactor, Arc::clone(&systems));
+    let history = History::new(journal, other_realm, spool, Arc::clone(&systems));
     tracing::info!(realm = ?options.realm, version = env!("CARGO_PKG_VERSION"), "ready");
     Ok(Composition { runs, history, access, settings, identity, systems, window, _lock: lock })
 }

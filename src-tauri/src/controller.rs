@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_engine::{
     fold, profile,
-    redact::Redactor,
     release::{Act, Answer, Parts, Release},
 };
 use greenlight_types::{
@@ -30,7 +29,6 @@ pub struct Controller {
     identity: Arc<Identity>,
     parts: Parts,
     window: Arc<Window>,
-    redactor: Arc<Redactor>,
     open: Mutex<BTreeMap<RunId, Release>>,
     /// Held from the check of the other runs to the start of Deploy, so that two requests cannot
     /// both pass the check.
@@ -44,19 +42,17 @@ pub struct ControllerParts {
     pub identity: Arc<Identity>,
     pub parts: Parts,
     pub window: Arc<Window>,
-    pub redactor: Arc<Redactor>,
 }
 
 impl Controller {
     pub fn new(given: ControllerParts) -> Arc<Self> {
-        let ControllerParts { systems, settings, identity, parts, window, redactor } = given;
+        let ControllerParts { systems, settings, identity, parts, window } = given;
         let controller = Arc::new(Self {
             systems,
             settings,
             identity,
             parts,
             window,
-            redactor,
             open: Mutex::default(),
             deploying: Mutex::default(),
         });
@@ -81,19 +77,16 @@ impl Controller {
     }
 
     pub async fn plan(&self, run: &RunId, step: StepId) -> Result<StepPlan, Failure> {
-        let plan = self.release(run).await?.plan(step).await;
-        plan.map(|plan| self.redactor.value(plan)).map_err(|failure| self.redactor.failure(failure))
+        self.release(run).await?.plan(step).await
     }
 
     pub async fn observe(&self, run: &RunId, step: StepId) -> Result<Observation, Failure> {
-        let seen = self.release(run).await?.observe(self.identity.actor().await?, step).await;
-        seen.map(|seen| self.redactor.value(seen)).map_err(|failure| self.redactor.failure(failure))
+        self.release(run).await?.observe(self.identity.actor().await?, step).await
     }
 
     pub async fn act(&self, run: &RunId, act: Act) -> Result<Answer, Failure> {
         let actor = self.identity.actor().await?;
-        let answer = self.release(run).await?.act(actor, act).await;
-        answer.map_err(|failure| self.redactor.failure(failure))
+        self.release(run).await?.act(actor, act).await
     }
 
     pub async fn confirm(&self, run: &RunId, step: StepId, plan_hash: String) -> Result<String, Failure> {
@@ -125,18 +118,18 @@ impl Controller {
 
     /// The run that began this version on another computer, while this run is a draft.
     pub async fn begun_elsewhere(&self, run: &RunId) -> Result<Option<BegunElsewhere>, Failure> {
-        self.release(run).await?.begun_elsewhere().await.map_err(|failure| self.redactor.failure(failure))
+        self.release(run).await?.begun_elsewhere().await
     }
 
     /// Continues a release that began on another computer.
     pub async fn continue_here(&self, run: &RunId) -> Result<(), Failure> {
         self.ask_identity(run).await;
         let by = self.identity.actor().await?;
-        self.release(run).await?.continue_here(by).await.map_err(|failure| self.redactor.failure(failure))
+        self.release(run).await?.continue_here(by).await
     }
 
     pub async fn deploy_differences(&self, run: &RunId) -> Result<Vec<Difference>, Failure> {
-        self.release(run).await?.deploy_differences().await.map_err(|failure| self.redactor.failure(failure))
+        self.release(run).await?.deploy_differences().await
     }
 
     pub async fn host_fingerprint(&self, address: &str, port: u16) -> Result<String, Failure> {

@@ -1,7 +1,7 @@
 //! Documents about a run: its Markdown export, and the debrief of a practice.
 
 use greenlight_adapters::home;
-use greenlight_engine::{export, fold};
+use greenlight_engine::{export, fold, redact};
 use greenlight_rehearsal::debrief;
 use greenlight_types::{Debrief, ErrorCode, Failure, RunId};
 
@@ -10,7 +10,9 @@ use crate::history::History;
 impl History {
     pub async fn markdown(&self, run: &RunId) -> Result<String, Failure> {
         let events = self.events(run, 0).await?;
-        Ok(self.redactor.text(&export::markdown(&fold::fold(&events)?, &events)))
+        let text = export::markdown(&fold::fold(&events)?, &events);
+        // Settings of the profile pass unchanged into the journal, and a document leaves this computer.
+        Ok(redact::without_shapes(&text).into_string())
     }
 
     /// Writes the Markdown export to a new file. Returns its full path.
@@ -45,7 +47,6 @@ impl History {
     pub async fn debrief(&self, run: &RunId) -> Result<Debrief, Failure> {
         let spells = self.systems.spells().await?;
         let events = self.events(run, 0).await?;
-        let told = debrief::debrief(&fold::fold(&events)?, &events, &spells, &self.systems.clock().now());
-        Ok(self.redactor.value(told))
+        Ok(debrief::debrief(&fold::fold(&events)?, &events, &spells, &self.systems.clock().now()))
     }
 }

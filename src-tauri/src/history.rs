@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
-use greenlight_engine::{fold, journal::Journal, options, redact::Redactor, spool::Spool};
+use greenlight_engine::{fold, journal::Journal, options, spool::Spool};
 use greenlight_types::{Event, Failure, LineSource, LogLine, RunId, RunSummary, RunUpdate, RunView};
 
 use crate::{other_realm::OtherRealm, systems::Systems};
@@ -17,7 +17,6 @@ pub struct History {
     journal: Arc<SqliteJournal>,
     other_realm: OtherRealm,
     spool: Arc<dyn Spool>,
-    pub(crate) redactor: Arc<Redactor>,
     pub(crate) systems: Arc<Systems>,
 }
 
@@ -26,10 +25,9 @@ impl History {
         journal: Arc<SqliteJournal>,
         other_realm: OtherRealm,
         spool: Arc<dyn Spool>,
-        redactor: Arc<Redactor>,
         systems: Arc<Systems>,
     ) -> Self {
-        Self { journal, other_realm, spool, redactor, systems }
+        Self { journal, other_realm, spool, systems }
     }
 
     /// All runs, newest first.

@@ -17,6 +17,7 @@ mod identity;
 mod info;
 mod log_file;
 mod other_realm;
+mod private_memory;
 mod settings;
 mod startup;
 mod systems;

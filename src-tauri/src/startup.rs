@@ -1,5 +1,8 @@
 //! The time between opening the window and being ready: every command waits for the composition.
 
+use std::sync::Arc;
+
+use greenlight_engine::redact::Redactor;
 use greenlight_types::Failure;
 use tauri::AppHandle;
 use tokio::sync::OnceCell;
@@ -14,12 +17,13 @@ use crate::{
 pub struct Startup {
     options: Options,
     handle: AppHandle,
+    redactor: Arc<Redactor>,
     composition: OnceCell<Composition>,
 }
 
 impl Startup {
-    pub fn new(options: Options, handle: AppHandle) -> Self {
-        Self { options, handle, composition: OnceCell::new() }
+    pub fn new(options: Options, handle: AppHandle, redactor: Arc<Redactor>) -> Self {
+        Self { options, handle, redactor, composition: OnceCell::new() }
     }
 
     /// Returns the composition, or makes it.
@@ -27,6 +31,6 @@ impl Startup {
     /// # Errors
     /// See [`composition::compose`].
     pub async fn ready(&self) -> Result<&Composition, Failure> {
-        self.composition.get_or_try_init(|| composition::compose(&self.options, &self.handle)).await
+        self.composition.get_or_try_init(|| composition::compose(&self.options, &self.handle, &self.redactor)).await
     }
 }

@@ -27,7 +27,7 @@ use greenlight_adapters::{
     sts::StsIdentity,
 };
 use greenlight_engine::{
-    ports::{Clock, Ports, RemoteHost, Secrets, Site},
+    ports::{Clock, Ports, RawPorts, RemoteHost, Secrets, Site},
     profile,
     redact::Redactor,
 };
@@ -51,6 +51,7 @@ pub struct Systems {
     profile: Profile,
     clock: Arc<dyn Clock>,
     secrets: Arc<dyn Secrets>,
+    redactor: Arc<Redactor>,
     /// Data folder, which has the clone of the repository.
     folder: PathBuf,
     practice: Option<Practice>,
@@ -65,8 +66,8 @@ impl Systems {
             Realm::Production => {
                 let profile = read_profile(options.profile.as_deref())?;
                 let inner: Arc<dyn Secrets> = Arc::new(Keychain::new());
-                let secrets = Arc::new(KnownSecrets { inner, redactor });
-                Ok(Self { profile, clock: Arc::new(SystemClock), secrets, folder, practice: None })
+                let secrets = Arc::new(KnownSecrets { inner, redactor: Arc::clone(&redactor) });
+                Ok(Self { profile, clock: Arc::new(SystemClock), secrets, redactor, folder, practice: None })
             }
             Realm::Practice => {
                 let scenario = options.scenario.as_deref().map(read_scenario).transpose()?;
@@ -76,8 +77,9 @@ impl Systems {
                     practice.switch(&Switch { trouble, on: true, after_ms, only_first: true }).await?;
                 }
                 let profile = practice.profile(&read_profile(None)?);
-                let secrets = Arc::new(KnownSecrets { inner: practice.secrets().await?, redactor });
-                Ok(Self { profile, clock: practice.clock(), secrets, folder, practice: Some(practice) })
+                let inner = practice.secrets().await?;
+                let secrets = Arc::new(KnownSecrets { inner, redactor: Arc::clone(&redactor) });
+                Ok(Self { profile, clock: practice.clock(), secrets, redactor, folder, practice: Some(practice) })
             }
         }
     }
@@ -97,6 +99,10 @@ impl Systems {
 
     pub fn secrets(&self) -> &Arc<dyn Secrets> {
         &self.secrets
+    }
+
+    pub fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
     }
 
     pub fn speed(&self) -> u32 {
@@ -136,7 +142,7 @@ impl Systems {
             .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, summary).because("this is production, not practice"))
     }
 
-    /// The adapters for a profile. Practice takes every address from the pretend production, never
+    /// The adapters for a profile, with their texts cleaned. Practice takes every address from the pretend production, never
     /// from a profile, a journal or a person, so it cannot reach a real system.
     pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
         let (host, site): (Arc<dyn RemoteHost>, Arc<dyn Site>) =
@@ -174,7 +180,7 @@ impl Systems {
         let aws = AwsAccess::new(&profile.aws.region, endpoints.aws, secrets())?;
         let clone = self.folder.join("clone").join(format!("{}.git", profile.product.id));
         let names = &profile.aws;
-        Ok(Ports {
+        let ports = RawPorts {
             git: Arc::new(GitAdapter::new(endpoints.git_url, clone, secrets())?),
             builds: Arc::new(GithubAdapter::new(endpoints.github, endpoints.repository, secrets())?),
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
@@ -185,7 +191,8 @@ impl Systems {
             host,
             site,
             clock: self.clock(),
-        })
+        };
+        Ok(ports.cleaned(&self.redactor))
     }
 }
 

@@ -33,8 +33,16 @@ ENGINE = "src-tauri/crates/engine/src"
 # `runner::acts`, `steps/mod.rs` is `steps`, and `crate` is lib.rs. Test code does not count.
 LAYERS = """
 crate
-time transition properties redact shell
+time transition properties shell
+redact::span redact::spellings
+redact::shapes
+redact::registry redact::hidden
+redact::lines
+redact
 ports fold
+ports::clean::decorator
+ports::clean::aws ports::clean::git ports::clean::github ports::clean::host ports::clean::logs
+ports::clean
 ports::aws ports::git ports::github ports::host spool journal rollout log_follow
 parts
 profile::value

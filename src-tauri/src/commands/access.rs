@@ -1,5 +1,6 @@
 //! Credentials: save, test, remove. No command returns a saved secret.
 
+use greenlight_engine::ports::SecretText;
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView};
 use tauri::State;
 
@@ -16,6 +17,8 @@ pub async fn list_credentials(app: State<'_, Startup>) -> CommandResult<Vec<Cred
 #[tauri::command]
 #[specta::specta]
 pub async fn save_github(app: State<'_, Startup>, token: String) -> CommandResult<()> {
+    // Wrapped first, so that it is wiped whatever happens next.
+    let token = SecretText::new(token);
     Ok(app.ready().await?.access.save_github(token).await?)
 }
 
@@ -28,6 +31,7 @@ pub async fn save_aws(
     secret: String,
     session: Option<String>,
 ) -> CommandResult<()> {
+    let (secret, session) = (SecretText::new(secret), session.map(SecretText::new));
     Ok(app.ready().await?.access.save_aws(key_id, secret, session).await?)
 }
 
@@ -35,6 +39,7 @@ pub async fn save_aws(
 #[tauri::command]
 #[specta::specta]
 pub async fn save_staging_key(app: State<'_, Startup>, path: String, passphrase: Option<String>) -> CommandResult<()> {
+    let passphrase = passphrase.map(SecretText::new);
     Ok(app.ready().await?.access.save_staging_key(path, passphrase).await?)
 }
 

@@ -59,6 +59,7 @@ async fn practice_systems(folder: &Path) -> Systems {
     };
     let practice = Practice::at(handle).expect("a practice");
     Systems {
+        redactor: Arc::default(),
         profile: practice.profile(&production_profile()),
         clock: practice.clock(),
         secrets: practice.secrets().await.expect("credentials"),
@@ -141,7 +142,8 @@ async fn production_refuses_the_controls_of_practice() {
     let secrets: Arc<dyn Secrets> = Arc::new(greenlight_adapters::keychain::MemorySecrets::default());
     let clock = Arc::new(SystemClock);
     let folder = folder.path().to_owned();
-    let systems = Systems { profile: production_profile(), clock, secrets, folder, practice: None };
+    let redactor = Arc::default();
+    let systems = Systems { profile: production_profile(), clock, secrets, redactor, folder, practice: None };
     let refusals = [
         systems.practice_view().await.map(drop),
         systems.switch_trouble(Trouble::BuildFails, true).await.map(drop),

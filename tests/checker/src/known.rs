@@ -50,6 +50,8 @@ pub struct Known {
     pub is_migration_reset_by_person: bool,
     /// Whether a person accepted that the database cannot report its version.
     pub goes_on_unasked: bool,
+    /// Secrets that no event may hold.
+    pub secrets: Vec<String>,
     pub world: Seen,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! It shares no code with the engine. It has its own fold, its own types and its own rules of
 //! proof, so one mistake does not hide another. It checks J1 to J6, G1 to G4, B1, D1 to D7, E1, E2,
-//! E4, S2, U1, L1 and O1 (one operator at a time changes production). It does not decide how a
+//! E4, S2, S3, U1, L1 and O1 (one operator at a time changes production). It does not decide how a
 //! release goes on.
 
 mod fold;
@@ -71,8 +71,14 @@ impl Checker {
         Self::default()
     }
 
+    /// A secret that no event may hold. Call this before the events.
+    pub fn secret(&mut self, secret: &str) {
+        self.known.secrets.push(secret.to_owned());
+    }
+
     /// A durable event of the journal (`types/src/event.rs`).
     pub fn event(&mut self, event: &Value) {
+        rules::told(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
             rules::event(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);
@@ -82,6 +88,7 @@ impl Checker {
     /// A durable event of a release without a record of the world. Only the rules of the journal
     /// apply.
     pub fn alone(&mut self, event: &Value) {
+        rules::told(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
             rules::record(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);

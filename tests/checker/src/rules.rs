@@ -8,12 +8,18 @@ mod git;
 mod host;
 mod journal;
 mod screen;
+mod secrets;
 
 use crate::{
     Found,
     known::Known,
     records::{End, Entry, Event, Shown},
 };
+
+/// The text of a durable event.
+pub fn told(known: &Known, event: &serde_json::Value, found: &mut Found) {
+    secrets::event(known, event, found);
+}
 
 /// A durable event, judged by the journal alone.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
@@ -43,6 +49,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     database::request(known, entry, found);
     host::request(known, entry, found);
     ecs::request(known, entry, found);
+    secrets::request(known, entry, found);
 }
 
 /// A view of the screen.

@@ -373,3 +373,46 @@ fn finds_an_earlier_process_that_still_acts() {
     let records = changed(|told| kind(told) == "launchJob", |told| set(told, "/process", json!(1)));
     assert!(broken(&records).contains("INV-J6"));
 }
+
+#[test]
+fn an_event_that_holds_a_secret_is_found() {
+    let mut records =
+        changed(|told| kind(told) == "runEnded", |told| set(told, "/body/note", json!("it is canary-4711")));
+    assert!(!broken(&records).contains("INV-S3"), "nobody said that this is a secret");
+    records.retain(|(what, _)| what == "event");
+    let mut checker = Checker::new();
+    checker.secret("canary-4711");
+    for (_, event) in &records {
+        checker.event(event);
+    }
+    assert!(checker.violations().iter().any(|violation| violation.invariant == "INV-S3"));
+}
+
+/// The good release with a password among the start-up settings, as `planned` shows it.
+fn with_password(planned: &str) -> Vec<Record> {
+    let add = |body: &mut Value, value: &str| {
+        let entry = json!({ "name": "DB_PASSWORD", "value": value });
+        body["containerDefinitions"][0]["environment"] = json!([entry]);
+    };
+    let mut records = changed(
+        |told| is_step(told, "stepStarted", "RegisterTaskDefinition"),
+        |told| {
+            let text = told["body"]["plan"]["inputs"]["body"].as_str().expect("a body");
+            let mut body: Value = serde_json::from_str(text).expect("JSON");
+            add(&mut body, planned);
+            told["body"]["plan"]["inputs"]["body"] = json!(body.to_string());
+        },
+    );
+    let sent = place(&records, |told| kind(told) == "registerTaskDefinition");
+    add(&mut records[sent].1["op"]["body"], "correct horse");
+    records
+}
+
+#[test]
+fn a_plan_that_shows_a_secret_environment_value_is_found() {
+    let broken_rules = broken(&with_password("correct horse"));
+    assert!(broken_rules.contains("INV-S3") && !broken_rules.contains("INV-J1"), "{broken_rules:?}");
+    let hidden = broken(&with_password("[hidden sha256:4104d36f]"));
+    assert!(!hidden.contains("INV-S3") && !hidden.contains("INV-J1"), "{hidden:?}");
+    assert!(broken(&with_password("[hidden sha256:00000000]")).contains("INV-J1"), "another value was sent");
+}

@@ -113,6 +113,7 @@ impl Orders {
             spool: Arc::new(FileSpool::new(&self.data.join("lines"))),
             clock: clock.clone(),
             ids: Arc::new(Uuids),
+            redactor: Arc::default(),
         };
         let by = Actor {
             person: "Ann".to_owned(),
@@ -128,7 +129,7 @@ impl Orders {
                 Release::draft(&parts, &profile, Realm::Practice, &version, &by, None).await?
             }
         };
-        let ports = Remote(link.clone()).ports(clock.clone());
+        let ports = Remote(link.clone()).ports(clock.clone()).cleaned(&parts.redactor);
         let release = match Release::open(parts, ports, &run, by.clone()).await {
             Ok(release) => release,
             // The run ended in an earlier process that did not live to show it.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use greenlight_engine::ports::Ports;
+use greenlight_engine::ports::RawPorts;
 use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ pub struct Lived {
 /// State that the connections of a process share.
 struct Shared {
     production: Arc<Production>,
-    ports: Ports,
+    ports: RawPorts,
     kill: Kill,
     child: Mutex<Child>,
     met: Mutex<Met>,

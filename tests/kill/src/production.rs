@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use futures::FutureExt as _;
 use greenlight_checker::Checker;
-use greenlight_engine::ports::{Clock, Ports};
+use greenlight_engine::ports::{Clock, RawPorts};
 use greenlight_rehearsal::{
     ports::{Call, Fate, InProcess, Wire},
     world::{
@@ -115,7 +115,7 @@ impl Production {
     }
 
     /// Ports for one process of the app.
-    pub fn ports(&self, process: u32) -> Ports {
+    pub fn ports(&self, process: u32) -> RawPorts {
         let (world, clone) = (Arc::clone(&self.world), Arc::clone(&self.clone));
         let clock: Arc<dyn Clock> = Arc::<Road>::clone(&self.road);
         InProcess::new(world, clone, clock, Arc::<Road>::clone(&self.road), process).ports()
@@ -136,7 +136,7 @@ impl Production {
     }
 
     /// Handles a request. A swallowed request has its effect and no answer.
-    pub fn call(&self, ports: &Ports, message: &Value, is_swallowed: bool) -> Option<Value> {
+    pub fn call(&self, ports: &RawPorts, message: &Value, is_swallowed: bool) -> Option<Value> {
         // Calls run one at a time, so that entries are recorded in their true order.
         let mut tape = self.tape();
         let now_ms = message["now"].as_i64().unwrap_or_default();

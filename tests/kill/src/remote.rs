@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use greenlight_engine::ports::{
     AwsIdentity, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo, Dispatch, Environment,
     Git, GithubIdentity, Held, Hold, HostAddress, Image, Images, JobSpec, JobStatus, Launched, LogPage, Logs,
-    MergeResult, PortResult, Ports, PushRef, PushResult, ReadOutput, RemoteHost, RemoteRef, Revoked, ServiceSnapshot,
-    Services, Signature, Site, SiteAnswer, Submitted, TagInfo, Taker, TaskDefinition, TaskDefinitions, TaskSnapshot,
-    Why,
+    MergeResult, PortResult, PushRef, PushResult, RawPorts, ReadOutput, RemoteHost, RemoteRef, Revoked,
+    ServiceSnapshot, Services, Signature, Site, SiteAnswer, Submitted, TagInfo, Taker, TaskDefinition, TaskDefinitions,
+    TaskSnapshot, Why,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde_json::Value;
@@ -22,9 +22,9 @@ pub struct Remote(pub Arc<Link>);
 impl Remote {
     /// Returns the engine's ports.
     #[must_use]
-    pub fn ports(self, clock: Arc<dyn Clock>) -> Ports {
+    pub fn ports(self, clock: Arc<dyn Clock>) -> RawPorts {
         let all = Arc::new(self);
-        Ports {
+        RawPorts {
             git: all.clone(),
             builds: all.clone(),
             task_definitions: all.clone(),

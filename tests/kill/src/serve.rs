@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use greenlight_engine::ports::{Dispatch, Hold, HostAddress, JobSpec, Ports, PushRef, Signature, Taker, Why};
+use greenlight_engine::ports::{Dispatch, Hold, HostAddress, JobSpec, PushRef, RawPorts, Signature, Taker, Why};
 use greenlight_types::{RunId, Timestamp};
 use serde_json::Value;
 
 use crate::wired::Wired;
 
 /// Calls one port. Returns `None` for an unknown request or wrong arguments.
-pub async fn answer(ports: &Ports, name: &str, args: Value) -> Option<Value> {
+pub async fn answer(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let (port, method) = name.split_once('.')?;
     match port {
         "git" => git(ports, method, args).await,
@@ -19,7 +19,7 @@ pub async fn answer(ports: &Ports, name: &str, args: Value) -> Option<Value> {
     }
 }
 
-async fn git(ports: &Ports, name: &str, args: Value) -> Option<Value> {
+async fn git(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let git = &ports.git;
     Some(match name {
         "refresh" => git.refresh().await.put(),
@@ -69,7 +69,7 @@ async fn git(ports: &Ports, name: &str, args: Value) -> Option<Value> {
     })
 }
 
-async fn builds(ports: &Ports, name: &str, args: Value) -> Option<Value> {
+async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let builds = &ports.builds;
     Some(match name {
         "whoami" => builds.whoami().await.put(),
@@ -97,7 +97,7 @@ async fn builds(ports: &Ports, name: &str, args: Value) -> Option<Value> {
     })
 }
 
-async fn host(ports: &Ports, name: &str, args: Value) -> Option<Value> {
+async fn host(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let host = &ports.host;
     Some(match name {
         "fingerprint" => {
@@ -152,7 +152,7 @@ async fn host(ports: &Ports, name: &str, args: Value) -> Option<Value> {
     })
 }
 
-async fn others(ports: &Ports, name: &str, args: Value) -> Option<Value> {
+async fn others(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     Some(match name {
         "task_definitions.describe" => {
             let (name,) = <(String,)>::take(args)?;

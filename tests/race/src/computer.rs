@@ -8,7 +8,7 @@ use greenlight_checker::Checker;
 use greenlight_engine::{
     fold,
     journal::Journal as _,
-    ports::Ports,
+    ports::RawPorts,
     release::{Act, Parts, Release},
 };
 use greenlight_rehearsal::{ports::InProcess, world::World};
@@ -60,11 +60,12 @@ impl Computer {
             spool: Arc::new(FileSpool::new(&data.path().join("lines"))),
             clock: pace.clone(),
             ids: Arc::new(Uuids),
+            redactor: Arc::default(),
         };
         let wire = Arc::new(Hand::new(Err(scene.now_ms)));
         let clone = Arc::new(Mutex::new(scene.clone.clone()));
         let rest = InProcess::new(world.clone(), clone, pace, wire, 1).ports();
-        let ports = Ports { host: Arc::new(machine.host()), ..rest };
+        let ports = RawPorts { host: Arc::new(machine.host()), ..rest }.cleaned(&parts.redactor);
         let release = Release::open(parts, ports, &run, by.clone()).await?;
         Ok(Self { by, run, release, journal, _data: data })
     }

@@ -7,6 +7,8 @@ pub use greenlight_checker::Violation;
 
 /// Reads the events, requests and views of a release in order, and collects broken rules.
 pub trait Judge: Send {
+    /// No event may hold this secret.
+    fn secret(&mut self, secret: &str);
     /// An event is on disk.
     fn event(&mut self, event: &Value);
     /// The world recorded an entry.
@@ -20,6 +22,10 @@ pub trait Judge: Send {
 }
 
 impl Judge for Checker {
+    fn secret(&mut self, secret: &str) {
+        Self::secret(self, secret);
+    }
+
     fn event(&mut self, event: &Value) {
         Self::event(self, event);
     }

@@ -75,6 +75,9 @@ impl Played {
     }
 }
 
+/// Value of an environment entry that production has as plain text, against all advice.
+const PLAIN_SECRET: &str = "correct-horse-4711";
+
 /// State that survives the end of the app.
 struct Stage {
     scenario: Scenario,
@@ -135,7 +138,8 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
 }
 
 impl Stage {
-    fn set(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Self> {
+    fn set(profile: &Arc<Profile>, scenario: &Scenario, mut judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Self> {
+        judge.secret(PLAIN_SECRET);
         let version = Version::parse("2.1.0")?;
         let mut profile = Profile::clone(profile);
         if scenario.setting.can_ask_database {
@@ -186,6 +190,7 @@ impl Stage {
             spool: Arc::<MemorySpool>::clone(&self.spool),
             clock: Arc::new(wire.clock.clone()),
             ids: Arc::<Counter>::clone(&self.ids),
+            redactor: Arc::default(),
         };
         let by = Actor {
             person: "Ann".to_owned(),
@@ -210,7 +215,8 @@ impl Stage {
             Arc::<SimulatedWire>::clone(wire),
             process,
         )
-        .ports();
+        .ports()
+        .cleaned(&parts.redactor);
         let release = match Release::open(parts, ports, &id, by.clone()).await {
             Ok(release) => release,
             // The run ended in an earlier process that did not live to show it.
@@ -301,6 +307,7 @@ fn world(scenario: &Scenario) -> World {
     }
     remote.is_protected = setting.is_protected;
     let mut world = World::in_process(remote, scenario.rules.clone(), START_MS);
+    world.add_environment("MAIL_PASSWORD", PLAIN_SECRET);
     let ends = &mut world.host.ends;
     (ends.good_backups, ends.bad_backups) = (setting.good_backups, setting.bad_backups);
     (ends.has_one_name, ends.lost_proofs) = (setting.has_one_backup_name, setting.lost_proofs);

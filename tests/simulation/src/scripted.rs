@@ -15,6 +15,7 @@ use greenlight_engine::{
     fold,
     journal::MemoryJournal,
     ports::{Clock, Ids, Screen},
+    redact::Redactor,
     release::{Act, Answer, Parts, Release},
     spool::MemorySpool,
     steps,
@@ -177,6 +178,19 @@ impl Scripted {
     /// # Errors
     /// When the draft is refused.
     pub async fn draft(profile: &Profile, world: Arc<Mutex<World>>, by: Actor) -> Result<Self> {
+        Self::draft_with(profile, world, by, Arc::default()).await
+    }
+
+    /// The same with secrets that are registered before the draft.
+    ///
+    /// # Errors
+    /// When the draft is refused.
+    pub async fn draft_with(
+        profile: &Profile,
+        world: Arc<Mutex<World>>,
+        by: Actor,
+        redactor: Arc<Redactor>,
+    ) -> Result<Self> {
         let now_ms = lock(&world).now_ms();
         let pace = Pace::at(now_ms, 1);
         let (clone, wire) = (Arc::new(Mutex::new(Objects::default())), Arc::new(Hand::new(Ok(pace))));
@@ -187,9 +201,12 @@ impl Scripted {
             spool: spool.clone(),
             clock: Arc::new(pace),
             ids: Arc::new(Numbers(AtomicU64::new(u64::try_from(now_ms)?))),
+            redactor,
         };
         let run = Release::draft(&parts, profile, Realm::Practice, &Version::parse(VERSION)?, &by, None).await?;
-        let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(pace), wire.clone(), 1).ports();
+        let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(pace), wire.clone(), 1)
+            .ports()
+            .cleaned(&parts.redactor);
         let release = Release::open(parts, ports, &run, by.clone()).await?;
         Ok(Self { by, pace, wire, journal, spool, release, world, clone })
     }

@@ -78,6 +78,7 @@ fn a_backup_proof_without_end_blocks_no_release() {
 struct NoReboots(Vec<Violation>);
 
 impl Judge for NoReboots {
+    fn secret(&mut self, _secret: &str) {}
     fn event(&mut self, _event: &Value) {}
     fn request(&mut self, entry: &Value) {
         if entry.pointer("/op/kind").and_then(Value::as_str) == Some("hostRebooted") {

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use greenlight_engine::{
     fold,
+    redact::Redactor,
     release::{Act, Answer},
     spool::Spool as _,
 };
@@ -326,5 +327,63 @@ fn a_build_that_was_only_not_watched_to_its_end_lets_the_deploy_phase_be_awaited
         }
         press(&ann.release, &ann.by, StepId::AwaitDeployPhase).await.expect("watching changes nothing");
         ann.until_is(StepId::AwaitDeployPhase, Status::Succeeded).await.expect("AWS begins after seven hours");
+    });
+}
+
+/// F2: everything of this product is named after the passphrase of its key.
+#[test]
+fn a_passphrase_that_names_the_product_changes_no_release() {
+    on_virtual_time(async {
+        let redactor = Arc::new(Redactor::default());
+        redactor.add("passphrase", "rally");
+        let profile = simulated_profile().expect("the built-in profile");
+        let world = world(Rules::default());
+        let ann = Scripted::draft_with(&profile, world, person("Ann", "desk-7"), redactor).await.expect("a draft");
+        assert_eq!(ann.view().profile, profile, "settings are frozen as they are");
+
+        ann.act(Act::StartPrepare { statement: "rally is tested".to_owned() }).await.expect("Prepare begins");
+        for step in StepId::ALL.into_iter().take(6) {
+            ann.press_when_offered(step).await.expect("a step of Prepare");
+        }
+        ann.until(|view| view.state == RunState::Prepared).await.expect("Prepare ends");
+        ann.deploy(None).await.expect("Deploy begins");
+        back_up_and_build(&ann).await;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        check_and_end(&ann).await;
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+
+        let view = ann.view();
+        let file = match fold::newest(&view, FactKind::BackupProved) {
+            Some(Fact::BackupProved { file, .. }) => file.clone(),
+            other => panic!("no backup: {other:?}"),
+        };
+        assert!(file.starts_with("/opt/backup/files/rally-"), "the file keeps its name: {file}");
+        let events = serde_json::to_string(&ann.journal.all(&view.id)).expect("JSON");
+        assert!(events.contains("[passphrase] is tested"), "the words of a person are cleaned");
+        assert!(!events.contains("rally is tested"));
+    });
+}
+
+/// F6: a plain password in the start-up settings.
+#[test]
+fn a_plain_password_in_the_settings_reaches_aws_and_no_event() {
+    const PASSWORD: &str = "correct-horse-4711";
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        world.lock().add_environment("DATASOURCE_PASSWORD", PASSWORD);
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world.clone(), person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+
+        let saved = world.lock().definitions().last().expect("a revision").definition.to_string();
+        assert!(saved.contains(PASSWORD), "AWS has the real value: {saved}");
+        let view = ann.view();
+        let plan =
+            fold::step(&view, StepId::RegisterTaskDefinition).and_then(|step| step.plan.clone()).expect("a plan");
+        let plan = serde_json::to_string(&plan).expect("JSON");
+        assert!(plan.contains("DATASOURCE_PASSWORD") && plan.contains("[hidden sha256:"), "{plan}");
+        let events = serde_json::to_string(&ann.journal.all(&view.id)).expect("JSON");
+        assert!(!events.contains(PASSWORD), "no event holds it");
     });
 }

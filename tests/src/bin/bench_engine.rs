@@ -80,6 +80,7 @@ fn folder() -> Result<tempfile::TempDir> {
 struct NoJudge;
 
 impl Judge for NoJudge {
+    fn secret(&mut self, _secret: &str) {}
     fn event(&mut self, _event: &Value) {}
     fn request(&mut self, _entry: &Value) {}
     fn shown(&mut self, _shown: &Value) {}

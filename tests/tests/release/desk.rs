@@ -22,8 +22,9 @@ use greenlight_adapters::{
     sts::StsIdentity,
 };
 use greenlight_engine::{
-    ports::{Clock, Ports, Screen, Secrets},
+    ports::{Clock, Ports, RawPorts, Screen, Secrets},
     profile,
+    redact::Redactor,
     release::{Parts, Release},
 };
 use greenlight_rehearsal::{
@@ -49,6 +50,7 @@ pub struct Desk {
     pub handle: Handle,
     pub profile: Profile,
     secrets: Arc<dyn Secrets>,
+    pub redactor: Arc<Redactor>,
     pub clock: Arc<dyn Clock>,
     /// Data folder of this computer.
     data: PathBuf,
@@ -78,7 +80,7 @@ impl Desk {
         }
         let clock: Arc<dyn Clock> = Arc::new(handle.clock().expect("a clock"));
         let (profile, data) = (handle.practice_profile(&rally), folder.path().join("data"));
-        Self { profile, folder, handle, secrets: Arc::new(secrets), clock, data }
+        Self { profile, folder, handle, secrets: Arc::new(secrets), redactor: Arc::default(), clock, data }
     }
 
     /// Continues on another computer with an empty journal.
@@ -95,6 +97,7 @@ impl Desk {
             spool: Arc::new(FileSpool::new(&data.join("lines"))),
             clock: self.clock.clone(),
             ids: Arc::new(Uuids),
+            redactor: self.redactor.clone(),
         }
     }
 
@@ -104,7 +107,7 @@ impl Desk {
         let (names, clone) = (&profile.aws, self.data.join("clone.git"));
         let aws = AwsAccess::new(&names.region, endpoints.aws.as_deref(), secrets()).expect("AWS settings");
         let github = endpoints.github.as_deref().expect("a GitHub address");
-        Ports {
+        let ports = RawPorts {
             git: Arc::new(GitAdapter::new(&profile.git.url, clone, secrets()).expect("a git address")),
             builds: Arc::new(GithubAdapter::new(github, &profile.github.repository, secrets()).expect("GitHub")),
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
@@ -115,7 +118,8 @@ impl Desk {
             host: Arc::new(SshHost::new(secrets())),
             site: Arc::new(SiteAdapter::new().expect("a site client")),
             clock: self.clock.clone(),
-        }
+        };
+        ports.cleaned(&self.redactor)
     }
 
     pub async fn open(&self, run: &RunId) -> Release {

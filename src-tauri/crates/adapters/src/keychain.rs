@@ -10,6 +10,7 @@ use greenlight_engine::ports::{Credential, PortResult, SecretText, Secrets};
 use greenlight_types::{CredentialKind, ErrorCode, Failure};
 use keyring::v1::{Entry, Error};
 use parking_lot::Mutex;
+use secrecy::zeroize::{Zeroize as _, Zeroizing};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -27,13 +28,26 @@ pub struct Keychain {
     work: mpsc::SyncSender<Work>,
 }
 
-/// A credential as it is stored: one JSON text per kind.
+/// A credential as it is stored: one JSON text per kind. Wiped when it is dropped.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 enum StoredCredential {
     Github { token: String },
     Aws { key_id: String, secret: String, session: Option<String> },
     StagingKey { path: String, passphrase: Option<String> },
+}
+
+impl Drop for StoredCredential {
+    fn drop(&mut self) {
+        match self {
+            Self::Github { token } => token.zeroize(),
+            Self::Aws { secret, session, .. } => {
+                secret.zeroize();
+                session.zeroize();
+            }
+            Self::StagingKey { passphrase, .. } => passphrase.zeroize(),
+        }
+    }
 }
 
 impl Default for Keychain {
@@ -114,6 +128,7 @@ impl Secrets for Keychain {
     async fn get(&self, kind: CredentialKind) -> PortResult<Option<Credential>> {
         self.ask(move || match entry(kind)?.get_secret() {
             Ok(bytes) => {
+                let bytes = Zeroizing::new(bytes);
                 serde_json::from_slice::<StoredCredential>(&bytes).map(|stored| Some(stored.into())).map_err(|_| {
                     Failure::new(ErrorCode::CredentialMissing, "read the saved credential")
                         .hint("Open Access and save it again.")
@@ -128,7 +143,7 @@ impl Secrets for Keychain {
     async fn set(&self, credential: &Credential) -> PortResult<()> {
         let (kind, stored) = (kind_of(credential), StoredCredential::from(credential));
         self.ask(move || {
-            let text = serde_json::to_vec(&stored).map_err(missing)?;
+            let text = Zeroizing::new(serde_json::to_vec(&stored).map_err(missing)?);
             entry(kind)?.set_secret(&text).map_err(|error| failure(&error))
         })
         .await
@@ -163,14 +178,15 @@ impl From<&Credential> for StoredCredential {
 }
 
 impl From<StoredCredential> for Credential {
-    fn from(stored: StoredCredential) -> Self {
-        match stored {
-            StoredCredential::Github { token } => Self::Github { token: SecretText::new(token) },
+    fn from(mut stored: StoredCredential) -> Self {
+        let take = |text: &mut String| SecretText::new(std::mem::take(text));
+        match &mut stored {
+            StoredCredential::Github { token } => Self::Github { token: take(token) },
             StoredCredential::Aws { key_id, secret, session } => {
-                Self::Aws { key_id, secret: SecretText::new(secret), session: session.map(SecretText::new) }
+                Self::Aws { key_id: std::mem::take(key_id), secret: take(secret), session: session.as_mut().map(take) }
             }
             StoredCredential::StagingKey { path, passphrase } => {
-                Self::StagingKey { path, passphrase: passphrase.map(SecretText::new) }
+                Self::StagingKey { path: std::mem::take(path), passphrase: passphrase.as_mut().map(take) }
             }
         }
     }

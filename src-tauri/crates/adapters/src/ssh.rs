@@ -23,6 +23,7 @@ use russh::{
     client::{self, Msg},
     keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
 };
+use secrecy::zeroize::Zeroizing;
 use tokio::net::TcpStream;
 
 use crate::{
@@ -327,6 +328,7 @@ pub async fn read_key(key: &StagingKey) -> PortResult<String> {
 async fn load(StagingKey { path, passphrase }: &StagingKey) -> PortResult<PrivateKey> {
     let text =
         tokio::fs::read_to_string(home::expand(path)).await.map_err(|error| unreadable(path, &error.to_string()))?;
+    let text = Zeroizing::new(text);
     let (passphrase, shown) = (passphrase.clone(), path.clone());
     // On another thread: deriving a key from a passphrase is slow on purpose.
     tokio::task::spawn_blocking(move || {

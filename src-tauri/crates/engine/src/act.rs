@@ -29,6 +29,8 @@ use greenlight_types::{CheckAnswer, DeployRequest, Failure, RunEvent, RunResult,
 pub use order::Answer;
 use order::{Asker, Decision, Order, Situation, Then};
 
+use crate::redact::Redactor;
+
 /// An act that a person asks for.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -102,6 +104,27 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// The act without secrets in the words that a person typed. Ids, hashes and addresses stay as they are.
+    fn cleaned(mut self, redactor: &Redactor) -> Self {
+        match &mut self {
+            Self::StartPrepare { statement: words }
+            | Self::Answer { note: words, .. }
+            | Self::FinishedByHand { note: words, .. }
+            | Self::SettleDoubt { note: words, .. }
+            | Self::AnswerCheck { note: words, .. }
+            | Self::End { note: words, .. } => redactor.clean(words),
+            Self::StartDeploy(request) => {
+                redactor.clean(&mut request.told);
+                request.take_over.iter_mut().for_each(|over| redactor.clean(&mut over.reason));
+            }
+            Self::TakeEnvironment { over } => over.iter_mut().for_each(|over| redactor.clean(&mut over.reason)),
+            Self::Confirm { .. } | Self::Run { .. } | Self::TakeOver { .. } => {}
+        }
+        self
+    }
+}
+
 /// Decides an order.
 ///
 /// # Errors
@@ -135,7 +158,7 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
 /// # Errors
 /// The refusal. The run is unchanged.
 pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failure> {
-    let order = match act {
+    let order = match act.cleaned(asker.context.ports.redactor()) {
         Act::StartPrepare { statement } => Order::StartPrepare { statement, begun: None },
         Act::StartDeploy(request) => start_deploy::ask(asker, request).await?,
         Act::Confirm { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },

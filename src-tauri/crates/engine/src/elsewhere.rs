@@ -34,10 +34,11 @@ pub(crate) async fn begun(cx: &StepContext) -> Result<Option<BegunElsewhere>, Fa
 async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Failure> {
     let (commit, is_serving) = (there.commit().to_owned(), is_serving(cx).await);
     if let Some(tag) = cx.ports.git.tag(&there.id).await? {
+        let clean = |name: &str| short(cx.ports.redactor().text(name).as_str());
         let line = |start: &str| tag.message.lines().find_map(|line| line.strip_prefix(start)).map(short);
         return Ok(BegunElsewhere {
             run: line(RUN).filter(|run| !run.is_empty()).map(RunId),
-            person: line(PERSON).filter(|person| !person.is_empty()).unwrap_or_else(|| short(&tag.tagger)),
+            person: clean(&line(PERSON).filter(|person| !person.is_empty()).unwrap_or(tag.tagger)),
             at: tag.at,
             commit,
             is_serving,

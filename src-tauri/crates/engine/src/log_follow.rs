@@ -105,15 +105,16 @@ impl LogFollow {
         from
     }
 
-    /// The new lines of a page, in order of time. `clean` removes secrets from one line.
-    pub fn take(&mut self, page: &LogPage, labels: &Labels, clean: &mut dyn FnMut(&str) -> String) -> Vec<LogLine> {
+    /// The new lines of a page, in order of time. The port has cleaned the messages, so a cut here
+    /// splits no secret.
+    pub fn take(&mut self, page: &LogPage, labels: &Labels) -> Vec<LogLine> {
         let mut fresh: Vec<&LogEvent> = page.events.iter().filter(|event| self.is_new(event)).collect();
         fresh.sort_by_key(|event| event.at_ms);
         let mut lines = Vec::new();
         for event in fresh {
             self.newest_ms = self.newest_ms.max(event.at_ms);
             for text in event.message.trim_end_matches(['\n', '\r']).split('\n') {
-                let text: String = clean(text.trim_end_matches('\r')).chars().take(LONGEST_TEXT).collect();
+                let text: String = text.trim_end_matches('\r').chars().take(LONGEST_TEXT).collect();
                 if self.was_spooled(event.at_ms, &text) {
                     continue;
                 }
@@ -186,33 +187,29 @@ mod tests {
         lines.iter().map(|line| line.text.as_str()).collect()
     }
 
-    fn same(text: &str) -> String {
-        text.to_owned()
-    }
-
     #[test]
     fn a_late_event_with_an_older_time_is_shown_once() {
         let mut follow = LogFollow::starting(START);
         let labels = Labels::default();
-        follow.take(&page(vec![event(1, 60_000, "new")]), &labels, &mut same);
+        follow.take(&page(vec![event(1, 60_000, "new")]), &labels);
         assert!(follow.next_query(START + 61_000) <= START + 57_000);
         let again = page(vec![event(2, 57_000, "late"), event(1, 60_000, "new")]);
-        assert_eq!(texts(&follow.take(&again, &labels, &mut same)), ["late"]);
-        assert!(follow.take(&again, &labels, &mut same).is_empty());
+        assert_eq!(texts(&follow.take(&again, &labels)), ["late"]);
+        assert!(follow.take(&again, &labels).is_empty());
     }
 
     #[test]
     fn nothing_before_the_start_is_asked_for_or_shown() {
         let mut follow = LogFollow::starting(START);
         assert_eq!(follow.next_query(START + 5), START);
-        assert!(follow.take(&page(vec![event(1, -1, "old")]), &Labels::default(), &mut same).is_empty());
+        assert!(follow.take(&page(vec![event(1, -1, "old")]), &Labels::default()).is_empty());
     }
 
     #[test]
     fn labels_lines_by_the_task_in_their_stream_name() {
         let labels = Labels { old: ["t0".to_owned()].into(), new: ["t1".to_owned()].into() };
         let mut follow = LogFollow::starting(START);
-        let lines = follow.take(&page(vec![event(0, 1, "a"), event(1, 2, "b"), event(2, 3, "c")]), &labels, &mut same);
+        let lines = follow.take(&page(vec![event(0, 1, "a"), event(1, 2, "b"), event(2, 3, "c")]), &labels);
         let found: Vec<LineLabel> = lines.iter().map(|line| line.label).collect();
         assert_eq!(found, [LineLabel::Old, LineLabel::New, LineLabel::Unknown]);
     }
@@ -220,7 +217,7 @@ mod tests {
     #[test]
     fn an_event_of_several_lines_becomes_numbered_lines() {
         let mut follow = LogFollow::starting(START);
-        let lines = follow.take(&page(vec![event(1, 1, "a\r\n\tat b\n")]), &Labels::default(), &mut same);
+        let lines = follow.take(&page(vec![event(1, 1, "a\r\n\tat b\n")]), &Labels::default());
         assert_eq!(texts(&lines), ["a", "\tat b"]);
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [0, 1]);
     }
@@ -229,13 +226,12 @@ mod tests {
     fn after_reopening_no_line_is_lost_or_repeated() {
         let labels = Labels::default();
         let mut before = LogFollow::starting(START);
-        let spool =
-            before.take(&page(vec![event(1, 10, "x"), event(2, 10, "x"), event(3, 20, "y")]), &labels, &mut same);
+        let spool = before.take(&page(vec![event(1, 10, "x"), event(2, 10, "x"), event(3, 20, "y")]), &labels);
         let mut follow = LogFollow::resuming(START, &spool, 3);
         assert_eq!(follow.next_query(START + 30), START);
         let all =
             page(vec![event(1, 10, "x"), event(2, 10, "x"), event(3, 20, "y"), event(4, 10, "x"), event(5, 25, "z")]);
-        let lines = follow.take(&all, &labels, &mut same);
+        let lines = follow.take(&all, &labels);
         assert_eq!(texts(&lines), ["x", "z"]);
         assert_eq!(lines[0].number, 3);
     }
@@ -245,9 +241,9 @@ mod tests {
         let mut follow = LogFollow::starting(START);
         let count = u32::try_from(MOST_IDS).expect("a number") + 10;
         let events: Vec<LogEvent> = (0..count).map(|id| event(id, i64::from(id), "x")).collect();
-        assert_eq!(follow.take(&page(events.clone()), &Labels::default(), &mut same).len(), events.len());
+        assert_eq!(follow.take(&page(events.clone()), &Labels::default()).len(), events.len());
         assert_eq!(follow.seen_count, MOST_IDS);
-        assert!(follow.take(&page(events), &Labels::default(), &mut same).is_empty());
+        assert!(follow.take(&page(events), &Labels::default()).is_empty());
     }
 
     proptest! {
@@ -263,7 +259,7 @@ mod tests {
                 let from = follow.next_query(START + now);
                 let arrived = all.iter().zip(&events).filter(|(e, (at, late))| at + late <= now && e.at_ms >= from);
                 let page = page(arrived.map(|(e, _)| e.clone()).collect());
-                shown.extend(follow.take(&page, &Labels::default(), &mut same).into_iter().map(|line| line.text));
+                shown.extend(follow.take(&page, &Labels::default()).into_iter().map(|line| line.text));
             }
             let mut expected: Vec<String> = all.iter().map(|e| e.message.clone()).collect();
             expected.sort();

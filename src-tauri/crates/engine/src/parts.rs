@@ -1,10 +1,11 @@
-//! The parts of a run other than its ports: journal, screen, spool, clock and ids.
+//! The parts of a run other than its ports: journal, screen, spool, clock, ids and redactor.
 
 use std::sync::Arc;
 
 use crate::{
     journal::Journal,
     ports::{Clock, Ids, Screen},
+    redact::Redactor,
     spool::Spool,
 };
 
@@ -18,4 +19,6 @@ pub struct Parts {
     pub spool: Arc<dyn Spool>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
+    /// Secrets in use, which the words of a person must not repeat.
+    pub redactor: Arc<Redactor>,
 }

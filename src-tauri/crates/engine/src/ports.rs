@@ -10,8 +10,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{CredentialKind, Failure, LogLine, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::redact::Redactor;
 
 mod aws;
+mod clean;
 mod git;
 mod github;
 mod host;
@@ -27,7 +31,33 @@ pub use host::{
     Submitted, Taker, Why,
 };
 
-/// Everything a run reaches the outside with.
+/// The adapters of all outside systems, as a composition makes them. Their text may hold secrets: the engine takes
+/// [`Ports`], which [`RawPorts::cleaned`] makes.
+#[derive(Clone)]
+pub struct RawPorts {
+    /// The repository.
+    pub git: Arc<dyn Git>,
+    /// GitHub's workflows.
+    pub builds: Arc<dyn Builds>,
+    /// ECS task definitions.
+    pub task_definitions: Arc<dyn TaskDefinitions>,
+    /// ECS services.
+    pub services: Arc<dyn Services>,
+    /// ECR images.
+    pub images: Arc<dyn Images>,
+    /// CloudWatch Logs.
+    pub logs: Arc<dyn Logs>,
+    /// The AWS identity.
+    pub identity: Arc<dyn CloudIdentity>,
+    /// The staging machine.
+    pub host: Arc<dyn RemoteHost>,
+    /// The site.
+    pub site: Arc<dyn Site>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Everything a run reaches the outside with. Free text in answers and failures has no secrets.
 #[derive(Clone)]
 pub struct Ports {
     /// The repository.
@@ -50,6 +80,15 @@ pub struct Ports {
     pub site: Arc<dyn Site>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    redactor: Arc<Redactor>,
+}
+
+impl Ports {
+    /// The redactor of these ports, for answers that are bytes or are parsed before they are shown.
+    #[must_use]
+    pub fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
+    }
 }
 
 /// Result of a port.
@@ -73,29 +112,31 @@ pub trait Site: Send + Sync {
     async fn get(&self, url: &str) -> PortResult<SiteAnswer>;
 }
 
-/// A secret as an adapter needs it. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretText(String);
+/// A secret as an adapter needs it. `Debug` shows nothing of it, and its memory is wiped when it is dropped.
+#[derive(Clone, Debug)]
+pub struct SecretText(SecretString);
 
 impl SecretText {
     /// Wraps a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(SecretString::from(text.into()))
     }
 
     /// The secret itself, for the adapter that sends it to its owner.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 }
 
-impl std::fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretText(…)")
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
     }
 }
+
+impl Eq for SecretText {}
 
 /// A credential with its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -74,7 +74,8 @@ impl Release {
         });
         let mut bodies = vec![body];
         if let Some(text) = earlier::not_newer(parts.journal.as_ref(), profile, realm, version).await? {
-            bodies.push(earlier::answered(text, anyway)?);
+            let anyway = anyway.map(|reason| parts.redactor.text(reason).into_string());
+            bodies.push(earlier::answered(text, anyway.as_deref())?);
         }
         let count = u32::try_from(bodies.len()).unwrap_or(1);
         parts.journal.append(&run, 0, &parts.clock.now(), by, bodies).await?;

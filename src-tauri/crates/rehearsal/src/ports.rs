@@ -11,7 +11,7 @@ mod host;
 use std::{future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use greenlight_engine::ports::{Clock, PortResult, Ports, Site, SiteAnswer};
+use greenlight_engine::ports::{Clock, PortResult, RawPorts, Site, SiteAnswer};
 use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -90,12 +90,12 @@ impl InProcess {
         Self { world, clone, clock, wire, process }
     }
 
-    /// The engine's ports.
+    /// The ports, as the engine gets them once they are cleaned.
     #[must_use]
-    pub fn ports(self) -> Ports {
+    pub fn ports(self) -> RawPorts {
         let clock = Arc::clone(&self.clock);
         let all = Arc::new(self);
-        Ports {
+        RawPorts {
             git: all.clone(),
             builds: all.clone(),
             task_definitions: all.clone(),

@@ -1,6 +1,9 @@
 //! INV-J1, INV-J2, INV-J5: intent precedes effect, each result has evidence, and each effect
 //! happens once.
 
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
 use crate::{
     Found, fold,
     known::{Known, ms, owner},
@@ -177,13 +180,36 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
         let expected = expected.as_deref().unwrap_or_default();
         differs(what, new, plan.input(what)).or_else(|| differs("expected", expected, old))
     } else if let Op::RegisterTaskDefinition { body, .. } = op {
-        let planned = serde_json::from_str::<serde_json::Value>(plan.input("body")).ok();
-        (planned.as_ref() != Some(body)).then(|| "other settings".to_owned())
+        let planned = serde_json::from_str::<Value>(plan.input("body")).ok();
+        let is_planned = planned.is_some_and(|planned| shows(&planned, body));
+        (!is_planned).then(|| "other settings".to_owned())
     } else if let Op::SubmitJob { id, script } = op {
         differs("job", id, plan.input("job")).or_else(|| differs("script", script, plan.input("script")))
     } else if let Op::LaunchJob { id } = op {
         differs("job", id, plan.input("job"))
     } else {
         plan.already.as_ref().map(|_| "the plan said that it is done already".to_owned())
+    }
+}
+
+/// Whether a plan shows these settings. A plan hides a secret value behind a part of its SHA-256.
+fn shows(planned: &Value, sent: &Value) -> bool {
+    match (planned, sent) {
+        (Value::String(planned), Value::String(sent)) => {
+            let hidden = planned.strip_prefix("[hidden sha256:").and_then(|rest| rest.strip_suffix(']'));
+            planned == sent
+                || hidden.is_some_and(|hash| {
+                    let whole: String = Sha256::digest(sent).iter().map(|byte| format!("{byte:02x}")).collect();
+                    hash.len() >= 8 && whole.starts_with(hash)
+                })
+        }
+        (Value::Array(planned), Value::Array(sent)) => {
+            planned.len() == sent.len() && planned.iter().zip(sent).all(|(planned, sent)| shows(planned, sent))
+        }
+        (Value::Object(planned), Value::Object(sent)) => {
+            planned.len() == sent.len()
+                && planned.iter().all(|(name, planned)| sent.get(name).is_some_and(|sent| shows(planned, sent)))
+        }
+        _ => planned == sent,
     }
 }

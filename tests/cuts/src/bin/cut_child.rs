@@ -18,7 +18,7 @@ use greenlight_adapters::{
 use greenlight_engine::{
     fold,
     journal::Journal as _,
-    ports::{Clock, Credential, Held, Hold, HostAddress, Ports, RemoteHost as _, Screen, Secrets as _, Taker},
+    ports::{Clock, Credential, Held, Hold, HostAddress, RawPorts, RemoteHost as _, Screen, Secrets as _, Taker},
     release::{Act, Parts, Release},
 };
 use greenlight_rehearsal::{
@@ -58,6 +58,7 @@ async fn main() -> Result<()> {
         spool: Arc::new(FileSpool::new(&folder.join("lines"))),
         clock: Arc::new(SystemClock),
         ids: Arc::new(Uuids),
+        redactor: Arc::default(),
     };
     let run = match journal.runs().await?.pop() {
         Some(run) => run,
@@ -68,7 +69,8 @@ async fn main() -> Result<()> {
             run
         }
     };
-    let release = Release::open(parts, Ports { host, ..elsewhere()? }, &run, anna()).await?;
+    let ports = RawPorts { host, ..elsewhere()? }.cleaned(&parts.redactor);
+    let release = Release::open(parts, ports, &run, anna()).await?;
     press(&release).await
 }
 
@@ -167,7 +169,7 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
 }
 
 /// Ports of the simulator for all systems. The caller replaces the host.
-fn elsewhere() -> Result<Ports> {
+fn elsewhere() -> Result<RawPorts> {
     let start = Start {
         main: "0".repeat(40),
         version_value: "2.0.1.11-RELEASE".to_owned(),

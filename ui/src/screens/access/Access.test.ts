@@ -121,14 +121,16 @@ describe("saving", () => {
     expect(platform.argsOf("saveAws")).toEqual([]);
   });
 
-  it("that is refused keeps the typed text", async () => {
+  it("that is refused keeps the path and clears the passphrase", async () => {
     const { user } = open([], {
       saveStagingKey: () => Promise.resolve({ status: "error", error: refusal("keyFileUnreadable") }),
     });
     await user.type(await screen.findByTestId("stagingKey-passphrase"), "open sesame");
+    await user.type(screen.getByTestId("stagingKey-path"), ".old");
     await user.click(screen.getByTestId("stagingKey-save"));
     expect(await screen.findByTestId("stagingKey-failure")).toHaveAttribute("data-code", "keyFileUnreadable");
-    expect(screen.getByTestId("stagingKey-passphrase")).toHaveValue("open sesame");
+    expect(screen.getByTestId("stagingKey-passphrase")).toHaveValue("");
+    expect(screen.getByTestId("stagingKey-path")).toHaveValue("~/.ssh/rallyE1.pem.old");
   });
 });
 

@@ -88,7 +88,7 @@ async fn read_pages(
             *labels = ask_labels(cx).await;
             is_asked = true;
         }
-        let lines = follow.take(&page, labels, &mut str::to_owned);
+        let lines = follow.take(&page, labels);
         if !lines.is_empty() {
             cx.sink.lines(LineSource::Production, lines);
         }

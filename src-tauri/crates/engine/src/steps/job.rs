@@ -10,7 +10,7 @@ use greenlight_types::{
 use crate::{
     environment,
     ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
-    redact::{Redactor, Stream},
+    redact::{CleanText, Stream},
     shell,
     spool::Reached,
     step::{Entry, StepContext, TAIL},
@@ -302,7 +302,6 @@ struct Output {
     job: String,
     offset: u64,
     stream: Stream,
-    redactor: Redactor,
     tail: Vec<String>,
     /// Lines that come again and are kept.
     known: u32,
@@ -314,9 +313,9 @@ impl Output {
     fn new(cx: &StepContext, source: LineSource, job: &str) -> Self {
         let kept = cx.sink.kept(source, job);
         let (offset, is_in_key) = kept.reached.map_or((0, false), |reached| (reached.offset, reached.is_in_key));
-        let (stream, redactor) = (Stream::resumed(is_in_key), Redactor::default());
+        let stream = Stream::resumed(is_in_key);
         let (job, tail, known) = (job.to_owned(), kept.tail, kept.unnamed);
-        Self { source, job, offset, stream, redactor, tail, known, unkept: 0 }
+        Self { source, job, offset, stream, tail, known, unkept: 0 }
     }
 
     /// Whether it is worth to wait until lines can be fetched and kept again. A result is never held back for long by a full disk
@@ -338,7 +337,7 @@ impl Output {
                 return false;
             }
             self.offset += bytes.len() as u64;
-            let lines = self.stream.push(&self.redactor, &bytes);
+            let lines = self.stream.push(cx.ports.redactor(), &bytes);
             if !self.show(cx, lines) {
                 return false;
             }
@@ -347,12 +346,13 @@ impl Output {
     }
 
     fn finish(&mut self, cx: &StepContext) {
-        let last = self.stream.finish(&self.redactor);
+        let last = self.stream.finish(cx.ports.redactor());
         self.show(cx, last.into_iter().collect());
     }
 
     /// Whether the lines are kept. Those that are not are fetched again from the last place that is.
-    fn show(&mut self, cx: &StepContext, mut texts: Vec<String>) -> bool {
+    fn show(&mut self, cx: &StepContext, texts: Vec<CleanText>) -> bool {
+        let mut texts: Vec<String> = texts.into_iter().map(CleanText::into_string).collect();
         let known = texts.len().min(self.known as usize);
         self.known -= u32::try_from(known).unwrap_or(self.known);
         self.tail.extend(texts.drain(..known));

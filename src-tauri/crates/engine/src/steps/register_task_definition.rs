@@ -1,7 +1,13 @@
-//! Saves a new revision of the task definition that differs from its base only in the image of one container.
+//! Saves a new revision of the task definition that differs from its base only in the image of one
+//! container.
 //!
-//! Works on raw JSON with a deny-list (TRAP-T1, T3), carries the tags (TRAP-T2), replaces by container name (TRAP-T4),
-//! and recognises its own earlier revision by content (TRAP-T8). Registering changes nothing that runs.
+//! A plan holds the body with its secret environment values hidden (`redact::hidden`). The run
+//! makes the real body again from the same base, and sends it only when hiding it gives the body of
+//! the plan.
+//!
+//! Works on raw JSON with a deny-list (TRAP-T1, T3), carries the tags (TRAP-T2), replaces by
+//! container name (TRAP-T4), and recognises its own earlier revision by content (TRAP-T8).
+//! Registering changes nothing that runs.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -13,6 +19,7 @@ use serde_json::Value;
 use super::refusals::{foreign_plan, missing_on_aws, production_changed};
 use crate::{
     ports::TaskDefinition,
+    redact::hidden,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -48,62 +55,7 @@ impl Step for RegisterTaskDefinition {
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
-        let run = cx.run();
-        let aws = &run.profile.aws;
-        check_account(cx, &run).await?;
-        let newest = newest(cx, &run).await?;
-        let running = running(cx, &run).await?;
-        let draft = |inputs: RevisionInputs| {
-            PlanDraft::new(
-            self,
-            &run,
-            PlanInputs::RegisterTaskDefinition(inputs),
-            "Save the start-up settings",
-            format!(
-                "Saves new start-up settings of {} for {}. Only the package address of {} changes. Nothing uses them before \
-                 the build is done.",
-                aws.family, run.version, aws.container
-            ),
-        )
-        .by_hand(
-            vec![
-                format!("Choose the {} task definition, the most recent one, and Create new revision", aws.family),
-                format!("In container {}, set the image URI to", aws.container),
-                run.names.image.clone(),
-                "Update, then Create".into(),
-            ],
-            Some(aws.task_definitions_page.clone()),
-        )
-        };
-        let from_running = intended(&running, &run)?;
-        if same(&registrable(&newest), &from_running) {
-            let inputs =
-                RevisionInputs::Exists { arn: newest.arn.clone(), revision: newest.revision, base: running.arn };
-            return Ok(draft(inputs)
-                .already(format!("{} is saved already and has the new package address.", name(&newest)))
-                .finish());
-        }
-        let base = match choice(&run, &newest, &running) {
-            Base::Open(question) => return Ok(draft(RevisionInputs::Undecided).question(*question).finish()),
-            Base::Newest => &newest,
-            Base::Running => &running,
-        };
-        let body = intended(base, &run)?;
-        let diff = similar::TextDiff::from_lines(pretty(&registrable(base)), pretty(&body))
-            .unified_diff()
-            .context_radius(3)
-            .to_string();
-        let inputs = RevisionInputs::Register {
-            base: base.arn.clone(),
-            newest: Some(newest.arn.clone()),
-            running: Some(running.arn.clone()),
-            image: run.names.image.clone(),
-            body: body.to_string(),
-        };
-        Ok(draft(inputs)
-            .line("Based on", name(base))
-            .change(Change::Diff { title: format!("{}, next revision", aws.family), diff })
-            .finish())
+        drawn_up(cx).await.map(|(plan, _)| plan)
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
@@ -128,21 +80,21 @@ impl Step for RegisterTaskDefinition {
         if entry == Entry::Attach {
             return Outcome::Unknown("saving is never followed, only asked about".into());
         }
-        let Ok(body) = serde_json::from_str::<Value>(body) else {
+        let Ok(planned) = serde_json::from_str::<Value>(body) else {
             return Outcome::Failed(Failure::new(ErrorCode::Internal, "read the planned start-up settings"));
         };
         // A plan has no age: what a colleague saved after it was read would be dropped unseen.
-        match self.plan(cx).await {
-            Ok(fresh) if fresh.inputs == plan.inputs => {}
+        let body = match drawn_up(cx).await {
+            Ok((fresh, Some(body))) if fresh.inputs == plan.inputs && hidden(&body) == planned => body,
             Ok(_) => return Outcome::Failed(production_changed("save what was shown")),
             Err(failure) => return Outcome::Failed(failure),
-        }
+        };
         let saved = match cx.ports.task_definitions.register(&body).await {
             Ok(saved) => saved,
             Err(failure) => return failure.into(),
         };
         match cx.ports.task_definitions.describe(&saved.arn).await {
-            Ok(Some(read_back)) => judge(&run, &read_back, &body, base),
+            Ok(Some(read_back)) => judge(cx, &run, &read_back, &body, base),
             Ok(None) => Outcome::Unknown(format!("AWS does not show {} yet", saved.arn)),
             Err(failure) => Outcome::Unknown(failure.to_string()),
         }
@@ -180,6 +132,64 @@ impl Step for RegisterTaskDefinition {
     }
 }
 
+/// The plan, and the body that it registers: real values, which a plan never holds.
+async fn drawn_up(cx: &StepContext) -> Result<(StepPlan, Option<Value>), Failure> {
+    let run = cx.run();
+    let aws = &run.profile.aws;
+    check_account(cx, &run).await?;
+    let newest = newest(cx, &run).await?;
+    let running = running(cx, &run).await?;
+    let draft = |inputs: RevisionInputs| {
+        PlanDraft::new(
+            &RegisterTaskDefinition,
+            &run,
+            PlanInputs::RegisterTaskDefinition(inputs),
+            "Save the start-up settings",
+            format!(
+                "Saves new start-up settings of {} for {}. Only the package address of {} changes. Nothing uses them before \
+                 the build is done.",
+                aws.family, run.version, aws.container
+            ),
+        )
+        .by_hand(
+            vec![
+                format!("Choose the {} task definition, the most recent one, and Create new revision", aws.family),
+                format!("In container {}, set the image URI to", aws.container),
+                run.names.image.clone(),
+                "Update, then Create".into(),
+            ],
+            Some(aws.task_definitions_page.clone()),
+        )
+    };
+    let from_running = intended(&running, &run)?;
+    if same(&registrable(&newest), &from_running) {
+        let inputs = RevisionInputs::Exists { arn: newest.arn.clone(), revision: newest.revision, base: running.arn };
+        let already = format!("{} is saved already and has the new package address.", name(&newest));
+        return Ok((draft(inputs).already(already).finish(), None));
+    }
+    let base = match choice(cx, &run, &newest, &running) {
+        Base::Open(question) => {
+            return Ok((draft(RevisionInputs::Undecided).question(*question).finish(), None));
+        }
+        Base::Newest => &newest,
+        Base::Running => &running,
+    };
+    let body = intended(base, &run)?;
+    let diff = difference(cx, &registrable(base), &body, 3);
+    let inputs = RevisionInputs::Register {
+        base: base.arn.clone(),
+        newest: Some(newest.arn.clone()),
+        running: Some(running.arn.clone()),
+        image: run.names.image.clone(),
+        body: hidden(&body).to_string(),
+    };
+    let plan = draft(inputs)
+        .line("Based on", name(base))
+        .change(Change::Diff { title: format!("{}, next revision", aws.family), diff })
+        .finish();
+    Ok((plan, Some(body)))
+}
+
 /// Refuses when the AWS key belongs to another account than the profile names (INV-E6).
 pub(super) async fn check_account(cx: &StepContext, run: &RunView) -> Result<(), Failure> {
     let identity = cx.ports.identity.whoami().await?;
@@ -201,17 +211,14 @@ fn planned_base(plan: &StepPlan) -> Option<&str> {
     }
 }
 
-fn judge(run: &RunView, read_back: &TaskDefinition, body: &Value, base: &str) -> Outcome {
+fn judge(cx: &StepContext, run: &RunView, read_back: &TaskDefinition, body: &Value, base: &str) -> Outcome {
     if same(&registrable(read_back), body) {
         return Outcome::Succeeded {
             evidence: vec![format!("Saved {}. Read back: only the image differs.", name(read_back))],
             facts: vec![saved_fact(read_back, base, run, false)],
         };
     }
-    let diff = similar::TextDiff::from_lines(pretty(body), pretty(&registrable(read_back)))
-        .unified_diff()
-        .context_radius(1)
-        .to_string();
+    let diff = difference(cx, body, &registrable(read_back), 1);
     Outcome::Failed(
         Failure::new(ErrorCode::RevisionDiffers, format!("save the settings exactly: {} differs", name(read_back)))
             .with("revision", name(read_back))
@@ -238,8 +245,9 @@ enum Base {
     Open(Box<Question>),
 }
 
-/// The base is the newest one; when that is not the one that runs, a person decides (RELEASE.md 4, TRAP-T7).
-fn choice(run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> Base {
+/// The base is the newest one; when that is not the one that runs, a person decides (RELEASE.md 4,
+/// TRAP-T7).
+fn choice(cx: &StepContext, run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> Base {
     if newest.arn == running.arn {
         return Base::Newest;
     }
@@ -252,10 +260,7 @@ fn choice(run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> B
                 Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(*at)),
                 None => "AWS does not say who saved it".to_owned(),
             };
-            let diff = similar::TextDiff::from_lines(pretty(&registrable(running)), pretty(&registrable(newest)))
-                .unified_diff()
-                .context_radius(1)
-                .to_string();
+            let diff = difference(cx, &registrable(running), &registrable(newest), 1);
             Base::Open(Box::new(Question {
                 id,
                 text: format!(
@@ -341,6 +346,15 @@ fn same(one: &Value, other: &Value) -> bool {
         body
     };
     sorted(one) == sorted(other)
+}
+
+/// The difference of two bodies as a person may see it.
+fn difference(cx: &StepContext, old: &Value, new: &Value, context: usize) -> String {
+    let diff = similar::TextDiff::from_lines(pretty(&hidden(old)), pretty(&hidden(new)))
+        .unified_diff()
+        .context_radius(context)
+        .to_string();
+    cx.ports.redactor().text(&diff).into_string()
 }
 
 fn pretty(body: &Value) -> String {

@@ -66,6 +66,8 @@ impl Step for SetVersion {
         .unified_diff()
         .context_radius(2)
         .to_string();
+        // Lines beside the version may hold a password.
+        let diff = cx.ports.redactor().text(&diff).into_string();
         Ok(draft.line("The file says now", edit.previous).change(Change::Diff { title: file.clone(), diff }).finish())
     }
 

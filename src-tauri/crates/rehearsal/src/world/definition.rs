@@ -111,6 +111,17 @@ pub(crate) fn tags() -> Value {
 }
 
 impl World {
+    /// Adds an environment entry to the profile's container of every revision, as a colleague did before the release.
+    pub fn add_environment(&mut self, name: &str, value: &str) {
+        for definition in &mut self.definitions {
+            let containers = definition.definition.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+            let ours = containers.into_iter().flatten().find(|one| one["name"] == CONTAINER);
+            if let Some(entries) = ours.and_then(|one| one.get_mut("environment")?.as_array_mut()) {
+                entries.push(json!({ "name": name, "value": value }));
+            }
+        }
+    }
+
     /// Registers a new revision of the family.
     ///
     /// # Errors

@@ -110,7 +110,8 @@ pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> Answe
         Err(failure) => return Answer::Silent(failure.to_string()),
     };
     // What is printed and is no answer is not repeated: nobody knows what it holds.
-    match (answer.exit, Database::read(&answer.out)) {
+    let said = cx.ports.redactor().text(&answer.out);
+    match (answer.exit, Database::read(said.as_str())) {
         (Some(0), Some(said)) => Answer::Said(said),
         (Some(0), None) => Answer::Silent(format!("the answer is not one line of at most {LONGEST} characters")),
         (Some(code), _) => Answer::Silent(format!("the question ended with code {code}")),

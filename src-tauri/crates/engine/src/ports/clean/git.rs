@@ -1,0 +1,107 @@
+//! The repository and the site without secrets in their texts.
+
+use async_trait::async_trait;
+
+use super::decorator::Clean;
+use crate::{
+    ports::{
+        ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature, Site,
+        SiteAnswer, TagInfo,
+    },
+    redact::Redactor,
+};
+
+fn commit(redactor: &Redactor, commit: &mut CommitInfo) {
+    redactor.clean(&mut commit.summary);
+    redactor.clean(&mut commit.author);
+}
+
+#[async_trait]
+impl Git for Clean<dyn Git> {
+    async fn refresh(&self) -> PortResult<()> {
+        self.told(self.inner.refresh().await)
+    }
+
+    async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
+        self.told(self.inner.remote_refs().await)
+    }
+
+    async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>> {
+        self.cleaned(self.inner.commit(id).await, |redactor, found| {
+            found.iter_mut().for_each(|one| commit(redactor, one));
+        })
+    }
+
+    /// The message is parsed; its reader cleans the names in it.
+    async fn tag(&self, id: &str) -> PortResult<Option<TagInfo>> {
+        self.told(self.inner.tag(id).await)
+    }
+
+    async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)> {
+        self.cleaned(self.inner.commits_between(base, head, limit).await, |redactor, (commits, _)| {
+            commits.iter_mut().for_each(|one| commit(redactor, one));
+        })
+    }
+
+    async fn is_ancestor(&self, ancestor: &str, commit: &str) -> PortResult<bool> {
+        self.told(self.inner.is_ancestor(ancestor, commit).await)
+    }
+
+    async fn changed_paths(&self, from: &str, to: &str) -> PortResult<ChangedPaths> {
+        self.told(self.inner.changed_paths(from, to).await)
+    }
+
+    async fn merge(
+        &self,
+        base: &str,
+        head: &str,
+        message: &str,
+        by: &Signature,
+        keep: &str,
+    ) -> PortResult<MergeResult> {
+        self.told(self.inner.merge(base, head, message, by, keep).await)
+    }
+
+    /// The bytes are written back; the step cleans the difference that it shows.
+    async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
+        self.told(self.inner.read_file(commit, path).await)
+    }
+
+    async fn commit_file(
+        &self,
+        parent: &str,
+        path: &str,
+        bytes: &[u8],
+        message: &str,
+        by: &Signature,
+        keep: &str,
+    ) -> PortResult<String> {
+        self.told(self.inner.commit_file(parent, path, bytes, message, by, keep).await)
+    }
+
+    async fn make_tag(
+        &self,
+        commit: &str,
+        name: &str,
+        message: &str,
+        by: &Signature,
+        keep: &str,
+    ) -> PortResult<String> {
+        self.told(self.inner.make_tag(commit, name, message, by, keep).await)
+    }
+
+    async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
+        self.cleaned(self.inner.push(push).await, |redactor, result| match result {
+            PushResult::Refused { reason } => redactor.clean(reason),
+            PushResult::Accepted | PushResult::Moved { .. } => {}
+        })
+    }
+}
+
+#[async_trait]
+impl Site for Clean<dyn Site> {
+    /// A step searches the body for a version; the reader cleans what it shows.
+    async fn get(&self, url: &str) -> PortResult<SiteAnswer> {
+        self.told(self.inner.get(url).await)
+    }
+}

@@ -1,0 +1,44 @@
+//! GitHub's workflows without secrets in their texts. Names of jobs are compared with the profile
+//! and stay as they are.
+
+use async_trait::async_trait;
+use greenlight_types::Timestamp;
+
+use super::decorator::Clean;
+use crate::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PortResult};
+
+#[async_trait]
+impl Builds for Clean<dyn Builds> {
+    async fn whoami(&self) -> PortResult<GithubIdentity> {
+        self.told(self.inner.whoami().await)
+    }
+
+    async fn workflow(&self, workflow: &str) -> PortResult<Option<String>> {
+        self.cleaned(self.inner.workflow(workflow).await, |redactor, name| {
+            name.iter_mut().for_each(|name| redactor.clean(name));
+        })
+    }
+
+    async fn dispatch(&self, dispatch: &Dispatch) -> PortResult<Option<String>> {
+        self.told(self.inner.dispatch(dispatch).await)
+    }
+
+    async fn dispatched_runs(
+        &self,
+        workflow: &str,
+        head_sha: Option<&str>,
+        since: &Timestamp,
+    ) -> PortResult<Vec<BuildRun>> {
+        self.told(self.inner.dispatched_runs(workflow, head_sha, since).await)
+    }
+
+    async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
+        self.told(self.inner.run(id).await)
+    }
+
+    async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
+        self.cleaned(self.inner.jobs(run).await, |redactor, jobs| {
+            jobs.iter_mut().flat_map(|job| &mut job.steps).for_each(|step| redactor.clean(&mut step.name));
+        })
+    }
+}

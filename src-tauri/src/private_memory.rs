@@ -1,0 +1,31 @@
+//! Keeps the memory of the app, which holds secrets, from other processes of the same person and
+//! from core files.
+
+/// Forbids core files, and reads of the memory by other processes. Starting another program resets
+/// the second one.
+#[cfg(target_os = "linux")]
+pub fn protect() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let limited = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let protected = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    for error in [limited.err(), protected.err()].into_iter().flatten() {
+        crate::complain(&format!("failed to keep secrets out of core files: {error}"));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn protect() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+
+    use super::*;
+
+    #[test]
+    fn forbids_core_files_and_reads_of_memory() {
+        protect();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().expect("the kernel's answer"), DumpableBehavior::NotDumpable);
+    }
+}
