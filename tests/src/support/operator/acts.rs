@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use greenlight_types::StepId;
 
-use super::{LOOK, Operator, SOON, css};
+use super::{LOOK, Operator, SOON, click};
 
 /// Most questions that one step asks in sequence.
 const MOST_QUESTIONS: u32 = 4;
@@ -116,9 +116,8 @@ impl Operator<'_> {
             if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
                 return Ok(true);
             }
-            let row = self.session.find(&css(&format!("step-{}", step.name()))).await?;
-            if let Some(row) = row {
-                let _clicked = self.click(&row).await;
+            if let Some(row) = self.find(&format!("step-{}", step.name())).await? {
+                let _clicked = click(&row).await;
             }
             Ok(false)
         })
