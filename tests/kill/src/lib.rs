@@ -16,4 +16,3 @@ mod remote;
 pub mod report;
 pub mod rows;
 mod serve;
-mod wired;
