@@ -8,7 +8,6 @@ pub mod desktop;
 mod frame;
 pub mod life;
 mod link;
-pub mod operator;
 pub mod point;
 mod production;
 pub mod release;

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{CredentialKind, Failure, LogLine, Timestamp};
+use serde::{Deserialize, Serialize};
 
 mod aws;
 mod git;
@@ -56,7 +57,7 @@ pub struct Ports {
 pub type PortResult<T> = Result<T, Failure>;
 
 /// An answer of the site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteAnswer {
     /// HTTP status.
     pub status: u16,

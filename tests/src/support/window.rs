@@ -1,11 +1,12 @@
-//! An operator at the window: presses buttons and reads texts as a person does. It finds elements
-//! by `data-testid` and data attributes, never by words, and every wait has a limit. The acts of
-//! the operator are in `acts`.
+//! The window as an operator uses it: presses buttons and reads texts. It finds elements by
+//! `data-testid` and data attributes, never by words, and every wait has a limit. The acts in a
+//! release are in `acts`, and `surface` lets the careful operator release in the window.
 //!
 //! The page can redraw an element between two calls of the driver. Therefore every wait looks its
 //! element up again.
 
 mod acts;
+mod surface;
 mod troubles;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use greenlight_types::StepId;
 use serde_json::Value;
 
 pub use acts::SignIns;
+pub use surface::ReleaseScreen;
 
 use super::webdriver::Session;
 
@@ -38,9 +40,9 @@ const TOLD: &str = "
         if (step.dataset.status !== 'notStarted') lines.push(`${step.dataset.testid} ${step.dataset.status}`);
     return lines.join('\\n')";
 
-/// An operator at an open window.
+/// An open window.
 #[derive(Debug)]
-pub struct Operator<'a> {
+pub struct Window<'a> {
     session: &'a Session,
     /// Longest wait for the end of a step, in real time.
     patience: Duration,
@@ -56,14 +58,14 @@ async fn click(element: &Element) -> bool {
     element.click().await.is_ok()
 }
 
-impl<'a> Operator<'a> {
-    /// Creates an operator for a window.
+impl<'a> Window<'a> {
+    /// Creates a window with the longest wait for the end of a step.
     #[must_use]
     pub fn new(session: &'a Session, patience: Duration) -> Self {
         Self { session, patience }
     }
 
-    /// The window of the operator.
+    /// The session of the driver.
     #[must_use]
     pub fn session(&self) -> &'a Session {
         self.session
