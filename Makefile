@@ -66,15 +66,15 @@ test-page: ui/node_modules/.package-lock.json ## the tests of the page
 
 test-release: ui/dist/index.html ## releases in the real window on real systems
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test window_release
+	$(CARGO) test --workspace --test window release::
 
 test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of the thirteen steps
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test window_kills
+	$(CARGO) test --workspace --test window kills::
 
 test-practice: ui/dist/index.html ## the ten troubles, practised in the window; pictures in target/troubles
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test window_troubles
+	$(CARGO) test --workspace --test window troubles::
 
 test-fronts: ui/dist/index.html ## the simulator with boto3, aws, prism, ssh, git, curl and the app; compares moto
 	$(CARGO) build --workspace --bins

@@ -23,6 +23,7 @@ use greenlight_engine::{
     release::{Act, Answer, Release},
 };
 use greenlight_rehearsal::host::jobs::ExitCodes;
+use greenlight_simulation::operator::engine;
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, LineSource, Realm, RunEvent,
     RunId, RunResult, RunState, RunView, Status, StepId, TakeOver, Version,
@@ -67,25 +68,12 @@ fn status(view: &RunView, id: StepId) -> Status {
 /// Presses the button of one step as an operator does: answers its questions, confirms, starts.
 async fn press(release: &Release, id: StepId) {
     until(release, &format!("the button of {}", id.name()), |view| status(view, id) == Status::AwaitingOperator).await;
-    let mut plan = release.plan(id).await.unwrap_or_else(|failure| panic!("{}: {failure}", id.name()));
-    for _ in 0..4 {
-        let Some(question) = plan.question.clone() else { break };
-        let answer = question.options[0].id.clone();
-        let act = Act::Answer { step: id, question: question.id, answer, note: "as agreed".into() };
-        release.act(anna(), act).await.expect("the answer is taken");
-        plan = release.plan(id).await.expect("a plan");
-    }
-    assert!(plan.already.is_some() || plan.is_open(), "{} is closed: {:?}", id.name(), plan.gates);
-    let token = if plan.irreversible {
-        let confirmed = release.act(anna(), Act::Confirm { step: id, plan_hash: plan.hash.clone() }).await;
-        match confirmed.expect("the plan is confirmed") {
-            Answer::Token(token) => Some(token),
-            Answer::Done => panic!("a token was expected"),
-        }
-    } else {
-        None
+    let started = async {
+        let plan = engine::read(release, &anna(), id).await?;
+        assert!(plan.already.is_some() || plan.is_open(), "{} is closed: {:?}", id.name(), plan.gates);
+        engine::start(release, &anna(), plan).await
     };
-    release.act(anna(), Act::Run { step: id, plan_hash: plan.hash, token }).await.expect("the step starts");
+    started.await.unwrap_or_else(|failure| panic!("{}: {failure}", id.name()));
 }
 
 async fn press_and_see(release: &Release, id: StepId) -> RunView {

@@ -1,33 +1,36 @@
 //! The app without a window as a process: the engine with the app's journal, spool and data folder
 //! lock. A [`Link`] leads to everything outside.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use async_trait::async_trait;
 use greenlight_adapters::{data_lock::DataLock, ids::Uuids, journal_sqlite::SqliteJournal, spool::FileSpool};
 use greenlight_engine::{
     journal::Journal,
-    ports::{Clock, Screen},
+    ports::Clock,
     release::{Parts, Release},
 };
-use greenlight_simulation::play::simulated_profile;
-use greenlight_types::{
-    Actor, ErrorCode, Event, EventBody, Failure, LineSource, Live, LogLine, Realm, RunId, Timestamp, Version,
+use greenlight_simulation::{
+    clock::TestClock,
+    operator::{
+        Operator, SeenRun, Sitting, Surface, Task,
+        engine::{Engine, seen_run},
+    },
+    play::simulated_profile,
+    scripted::{Dark, person},
 };
+use greenlight_types::{Actor, ErrorCode, Event, EventBody, Failure, Realm, RunId, RunView, Timestamp, Version};
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::{
-    link::Link,
-    operator::{Operator, Sitting},
-    point::Moment,
-    remote::Remote,
-};
+use crate::{link::Link, point::Moment, production::fingerprint, remote::Remote};
 
 /// Virtual seconds per second in [`Tempo::Busy`].
 const BUSY_SPEED: u32 = 200;
+/// Reads without a change after which the release makes no progress: about twenty minutes.
+const LOOKS_MAX: u32 = 120;
 
 /// Speed and concurrency of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +107,7 @@ impl Orders {
     async fn open(self, runtime: Handle) -> Result<Sitting> {
         let _lock = DataLock::take(&self.data, "desk-7").map_err(|failure| anyhow!("{failure:?}"))?;
         let speed = if self.tempo == Tempo::Exact { 1 } else { BUSY_SPEED };
-        let clock: Arc<dyn Clock> = Arc::new(Pace { base_ms: self.now_ms, since: tokio::time::Instant::now(), speed });
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::at(self.now_ms, speed));
         let link = Arc::new(Link::new(self.socket.clone(), clock.clone(), self.tempo == Tempo::Exact)?);
         let journal = Arc::new(Told::open(&self, link.clone(), runtime)?);
         let parts = Parts {
@@ -115,13 +118,7 @@ impl Orders {
             ids: Arc::new(Uuids),
             redactor: Arc::default(),
         };
-        let by = Actor {
-            person: "Ann".to_owned(),
-            computer: "desk-7".to_owned(),
-            app_version: env!("CARGO_PKG_VERSION").to_owned(),
-            github_login: None,
-            aws_identity: None,
-        };
+        let by = person("Ann", "desk-7");
         let run = match journal.runs().await?.pop() {
             Some(run) => run,
             None => {
@@ -136,7 +133,9 @@ impl Orders {
             Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Ok(Sitting::Ended),
             Err(failure) => bail!("{failure:?}"),
         };
-        let sitting = Operator { release: &release, clock, link: &link, by }.sit().await;
+        let engine = Engine { release: &release, clock, by, fingerprint: fingerprint() };
+        let sitting =
+            Operator::new(ToldEngine { engine, link: &link, told_seq: Cell::new(0) }, LOOKS_MAX).work().await?;
         release.close().await;
         // Closes here to make the file calls at a known moment, not during the end of the process.
         if let Some(Told { inner, runtime, .. }) = Arc::into_inner(journal) {
@@ -151,34 +150,42 @@ fn defects(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A clock with a fixed speed. In a paused runtime, time passes only while every task waits.
-#[derive(Debug)]
-struct Pace {
-    base_ms: i64,
-    since: tokio::time::Instant,
-    speed: u32,
+/// The engine, whose every view also goes to the checker.
+struct ToldEngine<'a> {
+    engine: Engine<'a>,
+    link: &'a Link,
+    told_seq: Cell<u32>,
 }
 
-#[async_trait]
-impl Clock for Pace {
-    fn now(&self) -> Timestamp {
-        let passed = self.since.elapsed().saturating_mul(self.speed).as_millis();
-        let now_ms = self.base_ms + i64::try_from(passed).unwrap_or(i64::MAX);
-        Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::EPOCH)
+impl Surface for ToldEngine<'_> {
+    async fn run(&self) -> Result<SeenRun> {
+        let view = Arc::clone(&self.engine.release.watch().borrow());
+        if self.told_seq.replace(view.seq) != view.seq {
+            self.link.tell(&json!({ "kind": "shown", "shown": shown(&view) }));
+        }
+        Ok(seen_run(&view))
     }
 
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration / self.speed).await;
+    async fn perform(&self, task: Task) -> Result<()> {
+        self.engine.perform(task).await
+    }
+
+    async fn wait_for_change(&self, seen: &SeenRun) {
+        self.engine.wait_for_change(seen).await;
     }
 }
 
-/// A screen without a reader. The operator reads the run's view directly.
-struct Dark;
-
-impl Screen for Dark {
-    fn moved(&self, _run: &RunId, _seq: u32) {}
-    fn live(&self, _live: Live) {}
-    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
+/// The view of a run in the checker's shape.
+fn shown(view: &RunView) -> Value {
+    let steps: Vec<Value> = view
+        .steps
+        .iter()
+        .map(|step| {
+            let retry = step.failure().map(|failure| failure.retry);
+            json!({ "id": step.definition.id, "status": step.status(), "attempt": step.attempt, "retry": retry })
+        })
+        .collect();
+    json!({ "run": view.id, "seq": view.seq, "state": view.state, "result": view.result, "steps": steps, "offers": [] })
 }
 
 /// The app's journal. It reports each durable event over the link.

@@ -11,13 +11,14 @@ use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
 use futures::{StreamExt as _, stream};
 use greenlight_checker::Checker;
+use greenlight_simulation::operator::{Operator, Sitting};
 use greenlight_tests::support::{
     desk::{VERSION, app},
     folder::open_folder,
-    operator::Operator,
     practice::stop_world,
     process::{Signal, signal, wait_gone},
     webdriver::{Display, Driver},
+    window::{ReleaseScreen, Window},
 };
 use greenlight_types::StepId;
 use serde_json::Value;
@@ -32,6 +33,9 @@ use crate::{
 const SPEED: &str = "60";
 /// Longest wait for one step, in real time.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// Reads of the page without a change after which the release makes no progress. A read takes at
+/// least a tenth of a second.
+const LOOKS_MAX: u32 = 1_500;
 /// Longest time of one rehearsal.
 const WHOLE: Duration = Duration::from_secs(600);
 /// Life of the first killed window and of each later one, in milliseconds. Rehearsals take turns
@@ -164,32 +168,14 @@ impl Desk {
         let data = self.data();
         let arguments = ["--speed", SPEED, "--data-dir", data.to_str().context("a plain path")?];
         let session = self.driver.open(&self.app, &arguments).await?;
-        let operator = Operator::new(&session, PATIENCE);
-        operator.introduce("Anna").await?;
-        operator.draft_and_prepare(VERSION).await?;
-        for step in StepId::ALL {
-            if step == StepId::BackUp {
-                operator.deploy(VERSION, None).await?;
-            }
-            match step {
-                // These steps end while later steps run.
-                StepId::FollowBuild | StepId::AwaitRollout => Ok(()),
-                StepId::AwaitDeployPhase => operator.wait_done(step).await,
-                StepId::CheckSite if !may_end => std::future::pending().await,
-                StepId::CheckSite => operator.check_site(VERSION).await,
-                StepId::MergeBranch
-                | StepId::SetVersion
-                | StepId::CreateTag
-                | StepId::PushBranch
-                | StepId::PushTag
-                | StepId::RegisterTaskDefinition
-                | StepId::BackUp
-                | StepId::DispatchBuild
-                | StepId::RunMigration => operator.do_step(step, VERSION).await,
-            }
-            .with_context(|| step.name())?;
-        }
-        operator.wait_released().await?;
+        let window = Window::new(&session, PATIENCE);
+        window.introduce("Anna").await?;
+        window.draft(VERSION).await?;
+        let screen = ReleaseScreen { window: &window, version: VERSION };
+        let operator = Operator::new(screen, LOOKS_MAX);
+        let operator = if may_end { operator } else { operator.stopping_before(StepId::CheckSite) };
+        ensure!(operator.work().await? == Sitting::Ended, "no progress: {}", window.told().await);
+        window.wait_released().await?;
         let app = session.app_pid();
         session.end().await?;
         if let Some(app) = app { wait_gone(app, "the window to close").await } else { Ok(()) }

@@ -14,12 +14,12 @@ use std::{
 use greenlight_engine::{ports::Clock, ports::PortResult};
 use greenlight_types::{ErrorCode, Failure};
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
     frame,
     point::{Moment, is_own_work},
-    wired::Wired,
 };
 
 /// The link of one process.
@@ -70,7 +70,7 @@ impl Link {
     ///
     /// # Errors
     /// The failure that the port returned.
-    pub async fn ask<T: Wired>(self: &Arc<Self>, name: &'static str, args: Value) -> PortResult<T> {
+    pub async fn ask<T: DeserializeOwned>(self: &Arc<Self>, name: &'static str, args: Value) -> PortResult<T> {
         let now_ms = self.clock.now().as_millisecond();
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let message = json!({ "kind": "call", "call": call, "name": name, "now": now_ms, "args": args });
@@ -92,7 +92,7 @@ impl Link {
         }
         self.give_back(stream);
         let unreadable = || Failure::new(ErrorCode::Internal, format!("read the answer to {name}"));
-        <PortResult<T> as Wired>::take(answer).unwrap_or_else(|| Err(unreadable()))
+        serde_json::from_value(answer).unwrap_or_else(|_| Err(unreadable()))
     }
 
     /// Sends one message and returns its answer.

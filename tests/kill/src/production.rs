@@ -5,11 +5,10 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
-use async_trait::async_trait;
 use fastrand::Rng;
 use futures::FutureExt as _;
 use greenlight_checker::Checker;
@@ -22,14 +21,11 @@ use greenlight_rehearsal::{
         rules::{Pace, Rules},
     },
 };
-use greenlight_types::Timestamp;
+use greenlight_simulation::{clock::TestClock, play::START_MS};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use crate::serve;
-
-/// Start of every release: 2026-11-23, 09:00 UTC.
-pub const START_MS: i64 = 1_795_424_400_000;
 
 /// Fingerprint of the host, as the operator learned it.
 #[must_use]
@@ -57,16 +53,15 @@ struct Tape {
 }
 
 /// The wire between app and simulator: the app's time, and whether the present call gets an answer.
-#[derive(Default)]
 struct Road {
-    now_ms: AtomicI64,
+    clock: TestClock,
     is_swallowed: AtomicBool,
     entries: Mutex<Vec<Value>>,
 }
 
 impl Wire for Road {
     fn now_ms(&self) -> i64 {
-        self.now_ms.load(Ordering::SeqCst)
+        self.clock.now_ms()
     }
 
     fn fate(&self, _call: Call) -> Fate {
@@ -82,15 +77,6 @@ impl Wire for Road {
     }
 }
 
-#[async_trait]
-impl Clock for Road {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(Wire::now_ms(self)).unwrap_or(Timestamp::EPOCH)
-    }
-
-    async fn sleep(&self, _duration: std::time::Duration) {}
-}
-
 /// Production of one release.
 pub struct Production {
     world: Arc<Mutex<World>>,
@@ -104,8 +90,8 @@ impl Production {
     /// returns no run id, and GitHub lists the build late.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let road = Road::default();
-        road.now_ms.store(START_MS, Ordering::SeqCst);
+        let clock = TestClock::stopped_at(START_MS);
+        let road = Road { clock, is_swallowed: AtomicBool::new(false), entries: Mutex::default() };
         Self {
             world: Arc::new(Mutex::new(world(seed))),
             clone: Arc::default(),
@@ -117,7 +103,7 @@ impl Production {
     /// Ports for one process of the app.
     pub fn ports(&self, process: u32) -> RawPorts {
         let (world, clone) = (Arc::clone(&self.world), Arc::clone(&self.clone));
-        let clock: Arc<dyn Clock> = Arc::<Road>::clone(&self.road);
+        let clock: Arc<dyn Clock> = Arc::new(self.road.clock.clone());
         InProcess::new(world, clone, clock, Arc::<Road>::clone(&self.road), process).ports()
     }
 
@@ -132,7 +118,7 @@ impl Production {
 
     /// Lets time pass without the app.
     pub fn pass(&self, ms: i64) {
-        self.road.now_ms.fetch_add(ms, Ordering::SeqCst);
+        self.road.clock.advance(ms);
     }
 
     /// Handles a request. A swallowed request has its effect and no answer.
@@ -140,7 +126,7 @@ impl Production {
         // Calls run one at a time, so that entries are recorded in their true order.
         let mut tape = self.tape();
         let now_ms = message["now"].as_i64().unwrap_or_default();
-        self.road.now_ms.fetch_max(now_ms, Ordering::SeqCst);
+        self.road.clock.advance_to(now_ms);
         self.road.is_swallowed.store(is_swallowed, Ordering::SeqCst);
         let name = message["name"].as_str().unwrap_or_default();
         // A call in process never waits. A swallowed call returns no answer.

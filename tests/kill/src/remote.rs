@@ -11,9 +11,10 @@ use greenlight_engine::ports::{
     TaskSnapshot, Why,
 };
 use greenlight_types::{RunId, Timestamp};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{link::Link, wired::Wired};
+use crate::link::Link;
 
 /// Ports at the other end of a link.
 #[derive(Clone)]
@@ -38,8 +39,8 @@ impl Remote {
         }
     }
 
-    async fn ask<T: Wired>(&self, name: &'static str, args: impl Wired) -> PortResult<T> {
-        self.0.ask(name, args.put()).await
+    async fn ask<T: DeserializeOwned>(&self, name: &'static str, args: impl Serialize) -> PortResult<T> {
+        self.0.ask(name, serde_json::to_value(args).unwrap_or_default()).await
     }
 }
 
@@ -52,19 +53,19 @@ impl Git for Remote {
         self.ask("git.remote_refs", ()).await
     }
     async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>> {
-        self.ask("git.commit", (id.to_owned(),)).await
+        self.ask("git.commit", (id,)).await
     }
     async fn tag(&self, id: &str) -> PortResult<Option<TagInfo>> {
-        self.ask("git.tag", (id.to_owned(),)).await
+        self.ask("git.tag", (id,)).await
     }
     async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)> {
-        self.ask("git.commits_between", (base.to_owned(), head.to_owned(), limit)).await
+        self.ask("git.commits_between", (base, head, limit)).await
     }
     async fn is_ancestor(&self, ancestor: &str, commit: &str) -> PortResult<bool> {
-        self.ask("git.is_ancestor", (ancestor.to_owned(), commit.to_owned())).await
+        self.ask("git.is_ancestor", (ancestor, commit)).await
     }
     async fn changed_paths(&self, from: &str, to: &str) -> PortResult<ChangedPaths> {
-        self.ask("git.changed_paths", (from.to_owned(), to.to_owned())).await
+        self.ask("git.changed_paths", (from, to)).await
     }
     async fn merge(
         &self,
@@ -74,11 +75,10 @@ impl Git for Remote {
         by: &Signature,
         keep: &str,
     ) -> PortResult<MergeResult> {
-        let args = (base.to_owned(), head.to_owned(), message.to_owned(), by.clone(), keep.to_owned());
-        self.ask("git.merge", args).await
+        self.ask("git.merge", (base, head, message, by, keep)).await
     }
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
-        self.ask("git.read_file", (commit.to_owned(), path.to_owned())).await
+        self.ask("git.read_file", (commit, path)).await
     }
     async fn commit_file(
         &self,
@@ -89,9 +89,7 @@ impl Git for Remote {
         by: &Signature,
         keep: &str,
     ) -> PortResult<String> {
-        let (message, keep) = (message.to_owned(), keep.to_owned());
-        let args = (parent.to_owned(), path.to_owned(), bytes.to_vec(), message, by.clone(), keep);
-        self.ask("git.commit_file", args).await
+        self.ask("git.commit_file", (parent, path, bytes, message, by, keep)).await
     }
     async fn make_tag(
         &self,
@@ -101,11 +99,10 @@ impl Git for Remote {
         by: &Signature,
         keep: &str,
     ) -> PortResult<String> {
-        let args = (commit.to_owned(), name.to_owned(), message.to_owned(), by.clone(), keep.to_owned());
-        self.ask("git.make_tag", args).await
+        self.ask("git.make_tag", (commit, name, message, by, keep)).await
     }
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
-        self.ask("git.push", (push.clone(),)).await
+        self.ask("git.push", (push,)).await
     }
 }
 
@@ -115,10 +112,10 @@ impl Builds for Remote {
         self.ask("builds.whoami", ()).await
     }
     async fn workflow(&self, workflow: &str) -> PortResult<Option<String>> {
-        self.ask("builds.workflow", (workflow.to_owned(),)).await
+        self.ask("builds.workflow", (workflow,)).await
     }
     async fn dispatch(&self, dispatch: &Dispatch) -> PortResult<Option<String>> {
-        self.ask("builds.dispatch", (dispatch.clone(),)).await
+        self.ask("builds.dispatch", (dispatch,)).await
     }
     async fn dispatched_runs(
         &self,
@@ -126,23 +123,23 @@ impl Builds for Remote {
         head_sha: Option<&str>,
         since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>> {
-        self.ask("builds.dispatched_runs", (workflow.to_owned(), head_sha.map(str::to_owned), *since)).await
+        self.ask("builds.dispatched_runs", (workflow, head_sha, since)).await
     }
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
-        self.ask("builds.run", (id.to_owned(),)).await
+        self.ask("builds.run", (id,)).await
     }
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
-        self.ask("builds.jobs", (run.to_owned(),)).await
+        self.ask("builds.jobs", (run,)).await
     }
 }
 
 #[async_trait]
 impl TaskDefinitions for Remote {
     async fn describe(&self, name: &str) -> PortResult<Option<TaskDefinition>> {
-        self.ask("task_definitions.describe", (name.to_owned(),)).await
+        self.ask("task_definitions.describe", (name,)).await
     }
     async fn register(&self, body: &Value) -> PortResult<TaskDefinition> {
-        self.ask("task_definitions.register", (body.clone(),)).await
+        self.ask("task_definitions.register", (body,)).await
     }
 }
 
@@ -159,7 +156,7 @@ impl Services for Remote {
 #[async_trait]
 impl Images for Remote {
     async fn find(&self, tag: &str) -> PortResult<Option<Image>> {
-        self.ask("images.find", (tag.to_owned(),)).await
+        self.ask("images.find", (tag,)).await
     }
     async fn tags_may_be_overwritten(&self) -> PortResult<Option<bool>> {
         self.ask("images.tags_may_be_overwritten", ()).await
@@ -169,7 +166,7 @@ impl Images for Remote {
 #[async_trait]
 impl Logs for Remote {
     async fn page(&self, from_ms: i64, token: Option<&str>) -> PortResult<LogPage> {
-        self.ask("logs.page", (from_ms, token.map(str::to_owned))).await
+        self.ask("logs.page", (from_ms, token)).await
     }
 }
 
@@ -183,46 +180,75 @@ impl CloudIdentity for Remote {
 #[async_trait]
 impl Site for Remote {
     async fn get(&self, url: &str) -> PortResult<SiteAnswer> {
-        self.ask("site.get", (url.to_owned(),)).await
+        self.ask("site.get", (url,)).await
     }
 }
 
 #[async_trait]
 impl RemoteHost for Remote {
     async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
-        self.ask("host.fingerprint", (address.to_owned(), port)).await
+        self.ask("host.fingerprint", (address, port)).await
     }
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
-        self.ask("host.read", (host.clone(), command.to_owned(), deadline)).await
+        self.ask("host.read", (host, command, deadline)).await
     }
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
-        self.ask("host.submit", (host.clone(), job.clone())).await
+        self.ask("host.submit", (host, job)).await
     }
     async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        self.ask("host.launch", (host.clone(), id.to_owned(), hold.clone())).await
+        self.ask("host.launch", (host, id, hold)).await
     }
     async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
-        self.ask("host.revoke", (host.clone(), id.to_owned(), why)).await
+        self.ask("host.revoke", (host, id, why)).await
     }
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
-        self.ask("host.environment", (host.clone(), environment.to_owned())).await
+        self.ask("host.environment", (host, environment)).await
     }
     async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        self.ask("host.hold", (host.clone(), hold.clone(), taker.clone(), from.cloned())).await
+        self.ask("host.hold", (host, hold, taker, from)).await
     }
     async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        self.ask("host.still_holds", (host.clone(), hold.clone())).await
+        self.ask("host.still_holds", (host, hold)).await
     }
     async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
-        self.ask("host.leave", (host.clone(), hold.clone())).await
+        self.ask("host.leave", (host, hold)).await
     }
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {
-        self.ask("host.status", (host.clone(), id.to_owned())).await
+        self.ask("host.status", (host, id)).await
     }
     async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>> {
-        self.ask("host.jobs", (host.clone(), prefix.to_owned())).await
+        self.ask("host.jobs", (host, prefix)).await
     }
     async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>> {
-        self.ask("host.output", (host.clone(), id.to_owned(), offset, max)).await
+        self.ask("host.output", (host, id, offset, max)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_engine::ports::JobState;
+    use greenlight_types::{ErrorCode, Failure, Holder};
+    use serde_json::{from_value, to_value};
+
+    use super::*;
+
+    /// The value after the way over the socket.
+    fn sent<T: Serialize + DeserializeOwned>(value: &PortResult<T>) -> PortResult<T> {
+        from_value(to_value(value).expect("JSON")).expect("the same type")
+    }
+
+    #[test]
+    fn answers_survive_the_socket_unchanged() {
+        let finished = JobState::Finished { exit: 3, finished_at: "2026-11-23T09:00:00.000Z".parse().expect("a time") };
+        for state in [JobState::Absent, JobState::Revoked(Why::Outside), finished] {
+            assert_eq!(sent(&Ok(state.clone())), Ok(state));
+        }
+        let nothing: PortResult<Option<String>> = Ok(None);
+        assert_eq!(sent(&nothing), nothing);
+        let unowned: PortResult<Held> = Ok(Held::NotOurs(None::<Holder>));
+        assert_eq!(sent(&unowned), unowned);
+        let refused: PortResult<()> = Err(Failure::new(ErrorCode::Internal, "ask the host"));
+        assert_eq!(sent(&refused), refused);
+        assert!(from_value::<JobState>(serde_json::json!({ "Finished": "three" })).is_err());
     }
 }

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use greenlight_engine::ports::{Dispatch, Hold, HostAddress, JobSpec, PushRef, RawPorts, Signature, Taker, Why};
 use greenlight_types::{RunId, Timestamp};
-use serde_json::Value;
-
-use crate::wired::Wired;
+use serde_json::{Value, from_value, to_value};
 
 /// Calls one port. Returns `None` for an unknown request or wrong arguments.
 pub async fn answer(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
@@ -22,48 +20,49 @@ pub async fn answer(ports: &RawPorts, name: &str, args: Value) -> Option<Value> 
 async fn git(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let git = &ports.git;
     Some(match name {
-        "refresh" => git.refresh().await.put(),
-        "remote_refs" => git.remote_refs().await.put(),
+        "refresh" => to_value(git.refresh().await).ok()?,
+        "remote_refs" => to_value(git.remote_refs().await).ok()?,
         "commit" => {
-            let (id,) = <(String,)>::take(args)?;
-            git.commit(&id).await.put()
+            let (id,): (String,) = from_value(args).ok()?;
+            to_value(git.commit(&id).await).ok()?
         }
         "tag" => {
-            let (id,) = <(String,)>::take(args)?;
-            git.tag(&id).await.put()
+            let (id,): (String,) = from_value(args).ok()?;
+            to_value(git.tag(&id).await).ok()?
         }
         "commits_between" => {
-            let (base, head, limit) = <(String, String, usize)>::take(args)?;
-            git.commits_between(&base, &head, limit).await.put()
+            let (base, head, limit): (String, String, usize) = from_value(args).ok()?;
+            to_value(git.commits_between(&base, &head, limit).await).ok()?
         }
         "is_ancestor" => {
-            let (ancestor, commit) = <(String, String)>::take(args)?;
-            git.is_ancestor(&ancestor, &commit).await.put()
+            let (ancestor, commit): (String, String) = from_value(args).ok()?;
+            to_value(git.is_ancestor(&ancestor, &commit).await).ok()?
         }
         "changed_paths" => {
-            let (from, to) = <(String, String)>::take(args)?;
-            git.changed_paths(&from, &to).await.put()
+            let (from, to): (String, String) = from_value(args).ok()?;
+            to_value(git.changed_paths(&from, &to).await).ok()?
         }
         "merge" => {
-            let (base, head, message, by, keep) = <(String, String, String, Signature, String)>::take(args)?;
-            git.merge(&base, &head, &message, &by, &keep).await.put()
+            let (base, head, message, by, keep): (String, String, String, Signature, String) = from_value(args).ok()?;
+            to_value(git.merge(&base, &head, &message, &by, &keep).await).ok()?
         }
         "read_file" => {
-            let (commit, path) = <(String, String)>::take(args)?;
-            git.read_file(&commit, &path).await.put()
+            let (commit, path): (String, String) = from_value(args).ok()?;
+            to_value(git.read_file(&commit, &path).await).ok()?
         }
         "commit_file" => {
-            let (parent, path, bytes, message, by, keep) =
-                <(String, String, Vec<u8>, String, Signature, String)>::take(args)?;
-            git.commit_file(&parent, &path, &bytes, &message, &by, &keep).await.put()
+            let (parent, path, bytes, message, by, keep): (String, String, Vec<u8>, String, Signature, String) =
+                from_value(args).ok()?;
+            to_value(git.commit_file(&parent, &path, &bytes, &message, &by, &keep).await).ok()?
         }
         "make_tag" => {
-            let (commit, name, message, by, keep) = <(String, String, String, Signature, String)>::take(args)?;
-            git.make_tag(&commit, &name, &message, &by, &keep).await.put()
+            let (commit, name, message, by, keep): (String, String, String, Signature, String) =
+                from_value(args).ok()?;
+            to_value(git.make_tag(&commit, &name, &message, &by, &keep).await).ok()?
         }
         "push" => {
-            let (push,) = <(PushRef,)>::take(args)?;
-            git.push(&push).await.put()
+            let (push,): (PushRef,) = from_value(args).ok()?;
+            to_value(git.push(&push).await).ok()?
         }
         _ => return None,
     })
@@ -72,26 +71,26 @@ async fn git(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
 async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let builds = &ports.builds;
     Some(match name {
-        "whoami" => builds.whoami().await.put(),
+        "whoami" => to_value(builds.whoami().await).ok()?,
         "workflow" => {
-            let (workflow,) = <(String,)>::take(args)?;
-            builds.workflow(&workflow).await.put()
+            let (workflow,): (String,) = from_value(args).ok()?;
+            to_value(builds.workflow(&workflow).await).ok()?
         }
         "dispatch" => {
-            let (dispatch,) = <(Dispatch,)>::take(args)?;
-            builds.dispatch(&dispatch).await.put()
+            let (dispatch,): (Dispatch,) = from_value(args).ok()?;
+            to_value(builds.dispatch(&dispatch).await).ok()?
         }
         "dispatched_runs" => {
-            let (workflow, head, since) = <(String, Option<String>, Timestamp)>::take(args)?;
-            builds.dispatched_runs(&workflow, head.as_deref(), &since).await.put()
+            let (workflow, head, since): (String, Option<String>, Timestamp) = from_value(args).ok()?;
+            to_value(builds.dispatched_runs(&workflow, head.as_deref(), &since).await).ok()?
         }
         "run" => {
-            let (id,) = <(String,)>::take(args)?;
-            builds.run(&id).await.put()
+            let (id,): (String,) = from_value(args).ok()?;
+            to_value(builds.run(&id).await).ok()?
         }
         "jobs" => {
-            let (run,) = <(String,)>::take(args)?;
-            builds.jobs(&run).await.put()
+            let (run,): (String,) = from_value(args).ok()?;
+            to_value(builds.jobs(&run).await).ok()?
         }
         _ => return None,
     })
@@ -101,52 +100,52 @@ async fn host(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let host = &ports.host;
     Some(match name {
         "fingerprint" => {
-            let (address, port) = <(String, u16)>::take(args)?;
-            host.fingerprint(&address, port).await.put()
+            let (address, port): (String, u16) = from_value(args).ok()?;
+            to_value(host.fingerprint(&address, port).await).ok()?
         }
         "read" => {
-            let (at, command, deadline) = <(HostAddress, String, Duration)>::take(args)?;
-            host.read(&at, &command, deadline).await.put()
+            let (at, command, deadline): (HostAddress, String, Duration) = from_value(args).ok()?;
+            to_value(host.read(&at, &command, deadline).await).ok()?
         }
         "submit" => {
-            let (at, job) = <(HostAddress, JobSpec)>::take(args)?;
-            host.submit(&at, &job).await.put()
+            let (at, job): (HostAddress, JobSpec) = from_value(args).ok()?;
+            to_value(host.submit(&at, &job).await).ok()?
         }
         "launch" => {
-            let (at, id, hold) = <(HostAddress, String, Hold)>::take(args)?;
-            host.launch(&at, &id, &hold).await.put()
+            let (at, id, hold): (HostAddress, String, Hold) = from_value(args).ok()?;
+            to_value(host.launch(&at, &id, &hold).await).ok()?
         }
         "revoke" => {
-            let (at, id, why) = <(HostAddress, String, Why)>::take(args)?;
-            host.revoke(&at, &id, why).await.put()
+            let (at, id, why): (HostAddress, String, Why) = from_value(args).ok()?;
+            to_value(host.revoke(&at, &id, why).await).ok()?
         }
         "environment" => {
-            let (at, environment) = <(HostAddress, String)>::take(args)?;
-            host.environment(&at, &environment).await.put()
+            let (at, environment): (HostAddress, String) = from_value(args).ok()?;
+            to_value(host.environment(&at, &environment).await).ok()?
         }
         "hold" => {
-            let (at, hold, taker, from) = <(HostAddress, Hold, Taker, Option<RunId>)>::take(args)?;
-            host.hold(&at, &hold, &taker, from.as_ref()).await.put()
+            let (at, hold, taker, from): (HostAddress, Hold, Taker, Option<RunId>) = from_value(args).ok()?;
+            to_value(host.hold(&at, &hold, &taker, from.as_ref()).await).ok()?
         }
         "still_holds" => {
-            let (at, hold) = <(HostAddress, Hold)>::take(args)?;
-            host.still_holds(&at, &hold).await.put()
+            let (at, hold): (HostAddress, Hold) = from_value(args).ok()?;
+            to_value(host.still_holds(&at, &hold).await).ok()?
         }
         "leave" => {
-            let (at, hold) = <(HostAddress, Hold)>::take(args)?;
-            host.leave(&at, &hold).await.put()
+            let (at, hold): (HostAddress, Hold) = from_value(args).ok()?;
+            to_value(host.leave(&at, &hold).await).ok()?
         }
         "status" => {
-            let (at, id) = <(HostAddress, String)>::take(args)?;
-            host.status(&at, &id).await.put()
+            let (at, id): (HostAddress, String) = from_value(args).ok()?;
+            to_value(host.status(&at, &id).await).ok()?
         }
         "jobs" => {
-            let (at, prefix) = <(HostAddress, String)>::take(args)?;
-            host.jobs(&at, &prefix).await.put()
+            let (at, prefix): (HostAddress, String) = from_value(args).ok()?;
+            to_value(host.jobs(&at, &prefix).await).ok()?
         }
         "output" => {
-            let (at, id, offset, max) = <(HostAddress, String, u64, u32)>::take(args)?;
-            host.output(&at, &id, offset, max).await.put()
+            let (at, id, offset, max): (HostAddress, String, u64, u32) = from_value(args).ok()?;
+            to_value(host.output(&at, &id, offset, max).await).ok()?
         }
         _ => return None,
     })
@@ -155,28 +154,28 @@ async fn host(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
 async fn others(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     Some(match name {
         "task_definitions.describe" => {
-            let (name,) = <(String,)>::take(args)?;
-            ports.task_definitions.describe(&name).await.put()
+            let (name,): (String,) = from_value(args).ok()?;
+            to_value(ports.task_definitions.describe(&name).await).ok()?
         }
         "task_definitions.register" => {
-            let (body,) = <(Value,)>::take(args)?;
-            ports.task_definitions.register(&body).await.put()
+            let (body,): (Value,) = from_value(args).ok()?;
+            to_value(ports.task_definitions.register(&body).await).ok()?
         }
-        "services.describe" => ports.services.describe().await.put(),
-        "services.tasks" => ports.services.tasks().await.put(),
+        "services.describe" => to_value(ports.services.describe().await).ok()?,
+        "services.tasks" => to_value(ports.services.tasks().await).ok()?,
         "images.find" => {
-            let (tag,) = <(String,)>::take(args)?;
-            ports.images.find(&tag).await.put()
+            let (tag,): (String,) = from_value(args).ok()?;
+            to_value(ports.images.find(&tag).await).ok()?
         }
-        "images.tags_may_be_overwritten" => ports.images.tags_may_be_overwritten().await.put(),
+        "images.tags_may_be_overwritten" => to_value(ports.images.tags_may_be_overwritten().await).ok()?,
         "logs.page" => {
-            let (from_ms, token) = <(i64, Option<String>)>::take(args)?;
-            ports.logs.page(from_ms, token.as_deref()).await.put()
+            let (from_ms, token): (i64, Option<String>) = from_value(args).ok()?;
+            to_value(ports.logs.page(from_ms, token.as_deref()).await).ok()?
         }
-        "identity.whoami" => ports.identity.whoami().await.put(),
+        "identity.whoami" => to_value(ports.identity.whoami().await).ok()?,
         "site.get" => {
-            let (url,) = <(String,)>::take(args)?;
-            ports.site.get(&url).await.put()
+            let (url,): (String,) = from_value(args).ok()?;
+            to_value(ports.site.get(&url).await).ok()?
         }
         _ => return None,
     })

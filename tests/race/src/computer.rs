@@ -12,7 +12,11 @@ use greenlight_engine::{
     release::{Act, Parts, Release},
 };
 use greenlight_rehearsal::{ports::InProcess, world::World};
-use greenlight_simulation::scripted::{Dark, Hand, Pace, person, press};
+use greenlight_simulation::{
+    clock::TestClock,
+    operator::engine::press,
+    scripted::{Dark, Hand, person},
+};
 use greenlight_types::{Actor, ErrorCode, EventBody, Failure, RunEvent, RunId, Status, StepId, TakeOver};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -53,18 +57,18 @@ impl Computer {
         let bodies: Vec<EventBody> = kept.map(|event| event.body.clone()).collect();
         let at = &scene.events.last().context("a release that has begun")?.at.clone();
         journal.append(&run, 0, at, &by, bodies).await?;
-        let pace = Arc::new(Pace::at(scene.now_ms, speed));
+        let clock = Arc::new(TestClock::at(scene.now_ms, speed));
         let parts = Parts {
             journal: journal.clone(),
             screen: Arc::new(Dark),
             spool: Arc::new(FileSpool::new(&data.path().join("lines"))),
-            clock: pace.clone(),
+            clock: clock.clone(),
             ids: Arc::new(Uuids),
             redactor: Arc::default(),
         };
-        let wire = Arc::new(Hand::new(Err(scene.now_ms)));
+        let wire = Arc::new(Hand::new(TestClock::stopped_at(scene.now_ms)));
         let clone = Arc::new(Mutex::new(scene.clone.clone()));
-        let rest = InProcess::new(world.clone(), clone, pace, wire, 1).ports();
+        let rest = InProcess::new(world.clone(), clone, clock, wire, 1).ports();
         let ports = RawPorts { host: Arc::new(machine.host()), ..rest }.cleaned(&parts.redactor);
         let release = Release::open(parts, ports, &run, by.clone()).await?;
         Ok(Self { by, run, release, journal, _data: data })

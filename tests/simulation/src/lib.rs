@@ -5,9 +5,11 @@
 //! not.
 
 pub mod batch;
+pub mod clock;
+mod erratic;
 pub mod judge;
 pub mod minimise;
-mod operator;
+pub mod operator;
 pub mod play;
 pub mod report;
 pub mod scenario;

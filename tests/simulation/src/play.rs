@@ -35,12 +35,13 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::{
+    clock::TestClock,
+    erratic::{ErraticOperator, Sitting},
     judge::Judge,
-    operator::{Operator, Sitting},
     scenario::{Kind, Scenario},
     scripted::Dark,
     tape::{Keep, Tape, TapeResult},
-    wire::{Faults, SimulatedWire, VirtualClock, version_file},
+    wire::{Faults, SimulatedWire, version_file},
 };
 
 /// Start of every release: 2026-11-23, 09:00 UTC.
@@ -162,7 +163,7 @@ impl Stage {
 
     /// Runs one process until the app ends or the operator leaves. Returns the time of that end.
     async fn session(&self, process: u32, now_ms: i64, run: &mut Option<RunId>) -> (Option<Sitting>, i64) {
-        let clock = VirtualClock::at(now_ms);
+        let clock = TestClock::at(now_ms, 1);
         let wire = Arc::new(SimulatedWire {
             clock: clock.clone(),
             world: Arc::clone(&self.world),
@@ -225,7 +226,7 @@ impl Stage {
         };
         let rng = self.rng.lock().fork();
         let fingerprint = self.world.lock().host.fingerprint.clone();
-        let operator = Operator {
+        let operator = ErraticOperator {
             release: &release,
             clock: wire.clock.clone(),
             tape: &self.tape,

@@ -10,11 +10,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use async_trait::async_trait;
 use greenlight_engine::{
     fold,
     journal::MemoryJournal,
-    ports::{Clock, Ids, Screen},
+    ports::{Ids, Screen},
     redact::Redactor,
     release::{Act, Answer, Parts, Release},
     spool::MemorySpool,
@@ -30,11 +29,15 @@ use greenlight_rehearsal::{
 };
 use greenlight_types::{
     Actor, DeployRequest, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunState, RunView, Status, StepId,
-    StepPlan, TakeOver, Timestamp, Version,
+    TakeOver, Version,
 };
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::play::START_MS;
+use crate::{
+    clock::TestClock,
+    operator::engine::{deploy_request, press},
+    play::START_MS,
+};
 
 pub const VERSION: &str = "2.1.0";
 /// Largest number of reads before a step is offered.
@@ -44,51 +47,17 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Longest wait for a condition of the run.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// A clock with a fixed speed.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    base_ms: i64,
-    since: tokio::time::Instant,
-    speed: u32,
-}
-
-impl Pace {
-    /// Starts at a time. It must be called inside the runtime.
-    #[must_use]
-    pub fn at(base_ms: i64, speed: u32) -> Self {
-        Self { base_ms, since: tokio::time::Instant::now(), speed }
-    }
-
-    /// Now, in milliseconds since 1970.
-    #[must_use]
-    pub fn now_ms(&self) -> i64 {
-        let passed = self.since.elapsed().saturating_mul(self.speed).as_millis();
-        self.base_ms + i64::try_from(passed).unwrap_or(i64::MAX)
-    }
-}
-
-#[async_trait]
-impl Clock for Pace {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.now_ms()).unwrap_or(Timestamp::EPOCH)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration / self.speed).await;
-    }
-}
-
 /// A wire without faults, except for calls that the test names.
 pub struct Hand {
-    /// Production's clock, or the fixed time of production.
-    clock: Result<Pace, i64>,
+    /// Production's clock.
+    clock: TestClock,
     fates: Mutex<Vec<(&'static str, Fate)>>,
 }
 
 impl Hand {
-    /// Creates a wire. The clock is a [`Pace`], or a fixed time in milliseconds since 1970.
+    /// Creates a wire to production with its own clock.
     #[must_use]
-    pub fn new(clock: Result<Pace, i64>) -> Self {
+    pub fn new(clock: TestClock) -> Self {
         Self { clock, fates: Mutex::default() }
     }
 
@@ -100,10 +69,7 @@ impl Hand {
 
 impl Wire for Hand {
     fn now_ms(&self) -> i64 {
-        match self.clock {
-            Ok(pace) => pace.now_ms(),
-            Err(still) => still,
-        }
+        self.clock.now_ms()
     }
 
     fn fate(&self, call: Call) -> Fate {
@@ -159,7 +125,7 @@ pub struct Scripted {
     /// Person and computer.
     pub by: Actor,
     /// Clock of the computer.
-    pub pace: Pace,
+    pub clock: TestClock,
     /// Wire between the computer and production.
     pub wire: Arc<Hand>,
     /// Journal of the computer.
@@ -192,23 +158,23 @@ impl Scripted {
         redactor: Arc<Redactor>,
     ) -> Result<Self> {
         let now_ms = lock(&world).now_ms();
-        let pace = Pace::at(now_ms, 1);
-        let (clone, wire) = (Arc::new(Mutex::new(Objects::default())), Arc::new(Hand::new(Ok(pace))));
+        let clock = TestClock::at(now_ms, 1);
+        let (clone, wire) = (Arc::new(Mutex::new(Objects::default())), Arc::new(Hand::new(clock.clone())));
         let (journal, spool) = (Arc::new(MemoryJournal::default()), Arc::new(MemorySpool::default()));
         let parts = Parts {
             journal: journal.clone(),
             screen: Arc::new(Dark),
             spool: spool.clone(),
-            clock: Arc::new(pace),
+            clock: Arc::new(clock.clone()),
             ids: Arc::new(Numbers(AtomicU64::new(u64::try_from(now_ms)?))),
             redactor,
         };
         let run = Release::draft(&parts, profile, Realm::Practice, &Version::parse(VERSION)?, &by, None).await?;
-        let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(pace), wire.clone(), 1)
+        let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(clock.clone()), wire.clone(), 1)
             .ports()
             .cleaned(&parts.redactor);
         let release = Release::open(parts, ports, &run, by.clone()).await?;
-        Ok(Self { by, pace, wire, journal, spool, release, world, clone })
+        Ok(Self { by, clock, wire, journal, spool, release, world, clone })
     }
 
     /// The world. The lock stops every other change.
@@ -265,17 +231,9 @@ impl Scripted {
     /// # Errors
     /// The refusal.
     pub async fn deploy(&self, take_over: Option<TakeOver>) -> Result<(), Failure> {
-        let accepted_differences = self.release.deploy_differences().await?;
+        let differences = self.release.deploy_differences().await?;
         let fingerprint = self.world().host.fingerprint.clone();
-        let request = DeployRequest {
-            address: "192.0.2.10".to_owned(),
-            port: 22,
-            fingerprint,
-            told: "the support team".to_owned(),
-            typed_version: self.release.view().version.to_string(),
-            accepted_differences: accepted_differences.into_iter().map(|one| one.id).collect(),
-            take_over,
-        };
+        let request = DeployRequest { take_over, ..deploy_request(&self.view(), &fingerprint, differences) };
         self.act(Act::StartDeploy(request)).await.map(drop)
     }
 
@@ -337,45 +295,4 @@ fn is_watching(step: StepId) -> bool {
 
 fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock()
-}
-
-/// Answers the questions of a step with their first choices, and returns the last plan.
-///
-/// # Errors
-/// The refusal.
-pub async fn read(release: &Release, by: &Actor, step: StepId) -> Result<StepPlan, Failure> {
-    let mut plan = release.plan(step).await?;
-    for _ in 0..4 {
-        let Some(question) = plan.question.clone() else { break };
-        let answer = question.options.first().map(|option| option.id.clone()).unwrap_or_default();
-        let act = Act::Answer { step, question: question.id, answer, note: "as agreed".to_owned() };
-        release.act(by.clone(), act).await?;
-        plan = release.plan(step).await?;
-    }
-    Ok(plan)
-}
-
-/// Starts a step as a person does: plan, question, confirmation, start.
-///
-/// # Errors
-/// The refusal.
-pub async fn press(release: &Release, by: &Actor, step: StepId) -> Result<(), Failure> {
-    let plan = read(release, by, step).await?;
-    start(release, by, plan).await
-}
-
-/// Confirms a plan if that is required, and starts it.
-///
-/// # Errors
-/// The refusal.
-pub async fn start(release: &Release, by: &Actor, plan: StepPlan) -> Result<(), Failure> {
-    let step = plan.step;
-    let mut token = None;
-    if plan.irreversible && plan.already.is_none() {
-        let confirm = Act::Confirm { step, plan_hash: plan.hash.clone() };
-        if let Answer::Token(given) = release.act(by.clone(), confirm).await? {
-            token = Some(given);
-        }
-    }
-    release.act(by.clone(), Act::Run { step, plan_hash: plan.hash, token }).await.map(drop)
 }

@@ -4,14 +4,12 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use async_trait::async_trait;
 use fastrand::Rng;
-use greenlight_engine::ports::Clock;
 use greenlight_rehearsal::{
     ports::{Call, Fate, Wire},
     world::{
@@ -25,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
+    clock::TestClock,
     scenario::{At, Fault, Kind},
     tape::Tape,
 };
@@ -39,43 +38,6 @@ const DELAYED_MS: std::ops::Range<u64> = 2_000..3_000_000;
 const OTHER_RUN: &str = "01900000-0000-7000-8000-0000000b0b00";
 /// Duration of a late call in milliseconds.
 const LATE_MS: std::ops::Range<u64> = 500..30_000;
-
-/// Virtual time: the end of the last process, plus the time of the runtime's paused clock.
-#[derive(Clone, Debug)]
-pub struct VirtualClock {
-    base_ms: i64,
-    since: tokio::time::Instant,
-    /// Time that the computer slept, in milliseconds. The clock advances, but no timer does.
-    slept_ms: Arc<AtomicI64>,
-}
-
-impl VirtualClock {
-    /// Starts at a time. It must be called inside the runtime.
-    pub fn at(base_ms: i64) -> Self {
-        Self { base_ms, since: tokio::time::Instant::now(), slept_ms: Arc::default() }
-    }
-
-    fn oversleep(&self, ms: i64) {
-        self.slept_ms.fetch_add(ms, Ordering::Relaxed);
-    }
-
-    /// Now, in milliseconds since 1970.
-    pub fn now_ms(&self) -> i64 {
-        let passed = tokio::time::Instant::now().duration_since(self.since).as_millis();
-        self.base_ms + self.slept_ms.load(Ordering::Relaxed) + i64::try_from(passed).unwrap_or(i64::MAX)
-    }
-}
-
-#[async_trait]
-impl Clock for VirtualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.now_ms()).unwrap_or(Timestamp::EPOCH)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-}
 
 /// The pending faults of a release. They survive the end of the app.
 #[derive(Debug)]
@@ -262,7 +224,7 @@ pub fn version_file(value: &str) -> (String, String) {
 
 /// The wire of one app process.
 pub struct SimulatedWire {
-    pub clock: VirtualClock,
+    pub clock: TestClock,
     pub world: Arc<Mutex<World>>,
     pub faults: Arc<Mutex<Faults>>,
     pub tape: Arc<Tape>,
@@ -300,7 +262,7 @@ impl Wire for SimulatedWire {
             self.tape.requests(&mut world);
             slept_ms
         };
-        self.clock.oversleep(slept_ms);
+        self.clock.advance(slept_ms);
         // A sleep ends every connection.
         let fate = if slept_ms > 0 && call.is_remote { Fate::Lost } else { faults.of(call, now_ms) };
         self.tape.called(call.name, fate);

@@ -17,8 +17,9 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_simulation::{
+    operator::engine::{press, read, start},
     play::simulated_profile,
-    scripted::{Scripted, person, press, quiet_world, read, start},
+    scripted::{Scripted, person, quiet_world},
 };
 use greenlight_types::{
     CheckAnswer, ErrorCode, Fact, FactKind, How, LineSource, RunResult, RunState, Status, StepId, StepPlan, TakeOver,
@@ -277,7 +278,7 @@ async fn kept_when_its_end_is_silent(ann: &Scripted, silent: u32) -> (Vec<String
         || ann.world().host.jobs.values().any(|job| job.work() == Some(Work::Migration) && job.ended.is_some());
     while !has_ended() {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        ann.world().advance(ann.pace.now_ms());
+        ann.world().advance(ann.clock.now_ms());
     }
     for _ in 0..silent {
         ann.wire.next("host.output", Fate::Unreached);
@@ -290,7 +291,7 @@ async fn kept_when_its_end_is_silent(ann: &Scripted, silent: u32) -> (Vec<String
         .jobs
         .values()
         .find(|job| job.work() == Some(Work::Migration))
-        .map(|job| job.output(ann.pace.now_ms()));
+        .map(|job| job.output(ann.clock.now_ms()));
     let there = output.unwrap_or_default().lines().map(str::to_owned).collect();
     (kept.into_iter().map(|line| line.text).collect(), there)
 }

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::practice::stop_world;
 use greenlight_tests::support::process::wait_gone;
 use greenlight_tests::support::webdriver::{Display, Driver, WINDOW};
+use greenlight_tests::support::window::Window;
 use greenlight_types::{Phase, StepId};
 
 /// The released version.
@@ -87,11 +87,11 @@ async fn play_in(app: &Path, out: &Path, data: &Path) -> Result<()> {
 
     say("Opening Greenlight on the pretend production.");
     let begun = Instant::now();
-    place.at_window(&light, async |operator| prepare(operator, &mut album).await).await?;
+    place.at_window(&light, async |window| prepare(window, &mut album).await).await?;
     say("Closing it between Prepare and Deploy, and opening it again: first in the dark.");
-    place.at_window(&dark, async |operator| dark_release(operator, &album).await).await?;
-    place.at_window(&light, async |operator| deploy(operator, &mut album).await).await?;
-    place.at_window(&dark, async |operator| dark_screens(operator, &album).await).await?;
+    place.at_window(&dark, async |window| dark_release(window, &album).await).await?;
+    place.at_window(&light, async |window| deploy(window, &mut album).await).await?;
+    place.at_window(&dark, async |window| dark_screens(window, &album).await).await?;
     let took = begun.elapsed().as_secs();
     say(&format!("The whole rehearsal took {} min {} s.", took / 60, took % 60));
     say(&format!("Rally {VERSION} was released. Pictures of every screen are in {}.", out.display()));
@@ -108,14 +108,14 @@ struct Place<'a> {
 impl Place<'_> {
     /// Opens the window, runs `work` in it, and closes it. Keeps a picture of the page when the
     /// work fails.
-    async fn at_window(&self, driver: &Driver, work: impl AsyncFnOnce(&Operator<'_>) -> Result<()>) -> Result<()> {
+    async fn at_window(&self, driver: &Driver, work: impl AsyncFnOnce(&Window<'_>) -> Result<()>) -> Result<()> {
         let session = driver.open(self.app, &self.arguments).await?;
         session.set_window(WINDOW.0, WINDOW.1).await?;
-        let operator = Operator::new(&session, PATIENCE);
-        let done = work(&operator).await;
+        let window = Window::new(&session, PATIENCE);
+        let done = work(&window).await;
         if done.is_err() {
             let picture = self.out.join("99-where-it-stopped.png");
-            if operator.picture(&picture).await.is_ok() {
+            if window.picture(&picture).await.is_ok() {
                 say(&format!("{} shows where it stopped.", picture.display()));
             }
         }
@@ -136,10 +136,10 @@ struct Album<'a> {
 }
 
 impl Album<'_> {
-    async fn keep(&mut self, operator: &Operator<'_>, name: &str) -> Result<()> {
+    async fn keep(&mut self, window: &Window<'_>, name: &str) -> Result<()> {
         let file = self.file(&format!("{:02}-{name}", self.number));
         self.number += 1;
-        taken(operator, &file).await
+        taken(window, &file).await
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -154,56 +154,56 @@ fn takes_pictures() -> bool {
     std::env::var_os("GREENLIGHT_NO_PICTURES").is_none()
 }
 
-async fn taken(operator: &Operator<'_>, file: &Path) -> Result<()> {
-    if takes_pictures() { operator.picture(file).await } else { Ok(()) }
+async fn taken(window: &Window<'_>, file: &Path) -> Result<()> {
+    if takes_pictures() { window.picture(file).await } else { Ok(()) }
 }
 
-async fn prepare(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
-    if operator.is_asked_who().await? {
-        album.keep(operator, "welcome").await?;
+async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+    if window.is_asked_who().await? {
+        album.keep(window, "welcome").await?;
     }
-    operator.introduce("Anna").await?;
-    ensure!(operator.attribute("app", "data-realm").await?.as_deref() == Some("practice"), "this is not practice");
-    album.keep(operator, "new-release").await?;
-    operator.press("practice-open").await?;
-    operator.read("trouble-siteCheckFails").await?;
-    album.keep(operator, "practice").await?;
-    operator.press("practice-close").await?;
-    operator.press("nav-access").await?;
-    operator.read("card-stagingKey").await?;
-    album.keep(operator, "access").await?;
-    operator.go_to_release().await?;
-    operator.fill("version", VERSION).await?;
-    operator.read("names").await?;
-    album.keep(operator, "version").await?;
-    operator.draft(VERSION).await?;
-    album.keep(operator, "draft").await?;
-    operator.start_prepare().await?;
+    window.introduce("Anna").await?;
+    ensure!(window.attribute("app", "data-realm").await?.as_deref() == Some("practice"), "this is not practice");
+    album.keep(window, "new-release").await?;
+    window.press("practice-open").await?;
+    window.read("trouble-siteCheckFails").await?;
+    album.keep(window, "practice").await?;
+    window.press("practice-close").await?;
+    window.press("nav-access").await?;
+    window.read("card-stagingKey").await?;
+    album.keep(window, "access").await?;
+    window.go_to_release().await?;
+    window.fill("version", VERSION).await?;
+    window.read("names").await?;
+    album.keep(window, "version").await?;
+    window.draft(VERSION).await?;
+    album.keep(window, "draft").await?;
+    window.start_prepare().await?;
     for step in StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare) {
-        one_step(operator, album, step).await?;
+        one_step(window, album, step).await?;
     }
-    operator.wait_for_state(&["prepared"]).await?;
-    operator.read("deploy-panel").await?;
-    album.keep(operator, "prepared").await
+    window.wait_for_state(&["prepared"]).await?;
+    window.read("deploy-panel").await?;
+    album.keep(window, "prepared").await
 }
 
-async fn deploy(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
-    operator.go_to_release().await?;
-    operator.fill_deploy(VERSION, None).await?;
-    album.keep(operator, "deploy").await?;
-    operator.start_deploy().await?;
+async fn deploy(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+    window.go_to_release().await?;
+    window.fill_deploy(VERSION, None).await?;
+    album.keep(window, "deploy").await?;
+    window.start_deploy().await?;
     for step in StepId::ALL.into_iter().filter(|step| step.phase() != Phase::Prepare) {
-        one_step(operator, album, step).await?;
+        one_step(window, album, step).await?;
     }
-    let title = operator.wait_released().await?;
-    album.keep(operator, "released").await?;
+    let title = window.wait_released().await?;
+    album.keep(window, "released").await?;
     say(&format!("The window says: {title}."));
     let record = album.out.join("record.md");
     if record.exists() {
         fs_err::remove_file(&record)?;
     }
-    operator.save_record(&record).await?;
-    album.keep(operator, "history").await?;
+    window.save_record(&record).await?;
+    album.keep(window, "history").await?;
     judge_record(&record, &album.titles)?;
     say(&format!("The record is {}.", record.display()));
     Ok(())
@@ -222,41 +222,40 @@ fn judge_record(record: &Path, titles: &[String]) -> Result<()> {
 }
 
 /// Takes the pictures of one step and performs the step.
-async fn one_step(operator: &Operator<'_>, album: &mut Album<'_>, step: StepId) -> Result<()> {
+async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> Result<()> {
     say(&format!("{}.", step.name()));
-    let is_offered = !is_watching(step) && operator.prepare_step(step).await?;
-    operator.look_at(step).await?;
-    album.titles.push(operator.read("step-title").await?);
+    let is_offered = !is_watching(step) && window.prepare_step(step).await?;
+    window.look_at(step).await?;
+    album.titles.push(window.read("step-title").await?);
     if is_offered {
-        let is_open =
-            async || Ok(operator.attribute("step-button", "aria-disabled").await?.as_deref() == Some("false"));
-        operator.until("the button to open", PATIENCE, is_open).await?;
+        let is_open = async || Ok(window.attribute("step-button", "aria-disabled").await?.as_deref() == Some("false"));
+        window.until("the button to open", PATIENCE, is_open).await?;
     }
-    album.keep(operator, step.name()).await?;
+    album.keep(window, step.name()).await?;
     if is_offered && step == StepId::RunMigration {
-        operator.press_within("step-button", PATIENCE).await?;
-        operator.read("confirm-dialog").await?;
-        album.keep(operator, "RunMigration-confirm").await?;
-        operator.confirm(VERSION).await?;
+        window.press_within("step-button", PATIENCE).await?;
+        window.read("confirm-dialog").await?;
+        album.keep(window, "RunMigration-confirm").await?;
+        window.confirm(VERSION).await?;
     } else if is_offered {
-        operator.press_step(step, VERSION).await?;
+        window.press_step(step, VERSION).await?;
     }
     match step {
         // These steps end while later steps run.
         StepId::FollowBuild | StepId::AwaitRollout => return Ok(()),
         StepId::BackUp | StepId::RunMigration => {
-            operator.look_at(step).await?;
+            window.look_at(step).await?;
             let has_output = async || {
-                let lines = operator.attribute("log-count", "data-count").await?;
+                let lines = window.attribute("log-count", "data-count").await?;
                 Ok(lines.is_some_and(|count| count != "0"))
             };
-            operator.until("the first lines", PATIENCE, has_output).await?;
-            album.keep(operator, &format!("{}-running", step.name())).await?;
+            window.until("the first lines", PATIENCE, has_output).await?;
+            album.keep(window, &format!("{}-running", step.name())).await?;
         }
         StepId::CheckSite => {
-            operator.until("the checks", PATIENCE, async || operator.has_open_checks().await).await?;
-            album.keep(operator, "CheckSite-checks").await?;
-            return operator.pass_checks().await;
+            window.until("the checks", PATIENCE, async || window.has_open_checks().await).await?;
+            album.keep(window, "CheckSite-checks").await?;
+            return window.pass_checks().await;
         }
         StepId::MergeBranch
         | StepId::SetVersion
@@ -267,18 +266,18 @@ async fn one_step(operator: &Operator<'_>, album: &mut Album<'_>, step: StepId) 
         | StepId::DispatchBuild
         | StepId::AwaitDeployPhase => {}
     }
-    operator.wait_done(step).await?;
-    if step == StepId::BackUp { backup_again(operator, album).await } else { Ok(()) }
+    window.wait_done(step).await?;
+    if step == StepId::BackUp { backup_again(window, album).await } else { Ok(()) }
 }
 
 /// Takes a picture of the plan for another backup, without starting it.
-async fn backup_again(operator: &Operator<'_>, album: &mut Album<'_>) -> Result<()> {
-    operator.look_at(StepId::BackUp).await?;
-    operator.read("repeat").await?;
-    album.keep(operator, "BackUp-done").await?;
-    operator.press("repeat").await?;
-    operator.read("step-button").await?;
-    album.keep(operator, "BackUp-again").await
+async fn backup_again(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+    window.look_at(StepId::BackUp).await?;
+    window.read("repeat").await?;
+    album.keep(window, "BackUp-done").await?;
+    window.press("repeat").await?;
+    window.read("step-button").await?;
+    album.keep(window, "BackUp-again").await
 }
 
 fn is_watching(step: StepId) -> bool {
@@ -286,26 +285,26 @@ fn is_watching(step: StepId) -> bool {
 }
 
 /// Takes a picture of the run between Prepare and Deploy in the dark theme.
-async fn dark_release(operator: &Operator<'_>, album: &Album<'_>) -> Result<()> {
-    operator.go_to_release().await?;
-    operator.wait_for_state(&["prepared"]).await?;
-    operator.read("deploy-panel").await?;
-    taken(operator, &album.file("90-dark-prepared")).await?;
-    operator.look_at(StepId::PushBranch).await?;
-    taken(operator, &album.file("91-dark-step")).await
+async fn dark_release(window: &Window<'_>, album: &Album<'_>) -> Result<()> {
+    window.go_to_release().await?;
+    window.wait_for_state(&["prepared"]).await?;
+    window.read("deploy-panel").await?;
+    taken(window, &album.file("90-dark-prepared")).await?;
+    window.look_at(StepId::PushBranch).await?;
+    taken(window, &album.file("91-dark-step")).await
 }
 
-async fn dark_screens(operator: &Operator<'_>, album: &Album<'_>) -> Result<()> {
-    operator.go_to_release().await?;
-    taken(operator, &album.file("92-dark-new-release")).await?;
-    operator.press("practice-open").await?;
-    operator.read("trouble-siteCheckFails").await?;
-    taken(operator, &album.file("95-dark-practice")).await?;
-    operator.press("practice-close").await?;
-    operator.press("nav-history").await?;
-    operator.read("history-detail").await?;
-    taken(operator, &album.file("93-dark-history")).await?;
-    operator.press("nav-access").await?;
-    operator.read("card-stagingKey").await?;
-    taken(operator, &album.file("94-dark-access")).await
+async fn dark_screens(window: &Window<'_>, album: &Album<'_>) -> Result<()> {
+    window.go_to_release().await?;
+    taken(window, &album.file("92-dark-new-release")).await?;
+    window.press("practice-open").await?;
+    window.read("trouble-siteCheckFails").await?;
+    taken(window, &album.file("95-dark-practice")).await?;
+    window.press("practice-close").await?;
+    window.press("nav-history").await?;
+    window.read("history-detail").await?;
+    taken(window, &album.file("93-dark-history")).await?;
+    window.press("nav-access").await?;
+    window.read("card-stagingKey").await?;
+    taken(window, &album.file("94-dark-access")).await
 }

@@ -28,10 +28,10 @@ use service::Service;
 use super::folder::open_folder;
 use super::git_server::{GitServer, TOKEN};
 use super::moto::{FAMILY, KEY_ID, Moto, REGION, SECRET_KEY, peers_folder};
-use super::operator::SignIns;
 use super::postgres::Postgres;
 use super::process::{clean_command, run};
 use super::ssh_host::{CONFIG, MIGRATE_FOLDER, SshHost};
+use super::window::SignIns;
 
 /// The repository name on GitHub.
 pub const REPOSITORY: &str = "rallyforresearch/rally";

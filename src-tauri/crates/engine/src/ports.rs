@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use greenlight_types::{CredentialKind, Failure, LogLine, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
 
 use crate::redact::Redactor;
 
@@ -95,7 +96,7 @@ impl Ports {
 pub type PortResult<T> = Result<T, Failure>;
 
 /// An answer of the site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteAnswer {
     /// HTTP status.
     pub status: u16,

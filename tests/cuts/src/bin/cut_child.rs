@@ -19,13 +19,13 @@ use greenlight_engine::{
     fold,
     journal::Journal as _,
     ports::{Clock, Credential, Held, Hold, HostAddress, RawPorts, RemoteHost as _, Screen, Secrets as _, Taker},
-    release::{Act, Parts, Release},
+    release::{Parts, Release},
 };
 use greenlight_rehearsal::{
     ports::{Call, Fate, InProcess, Wire},
     world::{Start, World},
 };
-use greenlight_simulation::play::simulated_profile;
+use greenlight_simulation::{operator::engine::press, play::simulated_profile};
 use greenlight_types::{
     Actor, ErrorCode, EventBody, Fact, LineSource, Live, LogLine, Phase, Profile, Realm, RunEvent, RunId, RunView,
     Seen, StagingMachine, Status, StepEvent, StepId, Version,
@@ -71,7 +71,7 @@ async fn main() -> Result<()> {
     };
     let ports = RawPorts { host, ..elsewhere()? }.cleaned(&parts.redactor);
     let release = Release::open(parts, ports, &run, anna()).await?;
-    press(&release).await
+    press_until_ended(&release).await
 }
 
 fn now_ms() -> i64 {
@@ -221,7 +221,7 @@ impl Screen for Printed {
 }
 
 /// Presses the button whenever it is offered, and prints the end of the job.
-async fn press(release: &Release) -> Result<()> {
+async fn press_until_ended(release: &Release) -> Result<()> {
     let mut watch = release.watch();
     for _ in 0..PRESSES {
         let view = watch.wait_for(|view| !is_under_way(view)).await.context("the run was closed")?.clone();
@@ -237,12 +237,7 @@ async fn press(release: &Release) -> Result<()> {
             }
             (status, failure) => say(&format!("waits for a person: {status:?} {failure:?}")),
         }
-        let pressed = async {
-            let plan = release.plan(StepId::BackUp).await?;
-            let act = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
-            release.act(anna(), act).await
-        };
-        if let Err(failure) = pressed.await {
+        if let Err(failure) = press(release, &anna(), StepId::BackUp).await {
             say(&format!("refused: {failure}"));
             tokio::time::sleep(AGAIN).await;
         }

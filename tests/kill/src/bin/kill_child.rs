@@ -4,7 +4,8 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use greenlight_kill::{child::Orders, operator::Sitting};
+use greenlight_kill::child::Orders;
+use greenlight_simulation::operator::Sitting;
 
 fn main() -> Result<ExitCode> {
     Ok(match Orders::read(std::env::args().skip(1))?.live()? {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PortResult;
 
 /// A task definition revision with its untouched JSON.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskDefinition {
     /// ARN with revision.
     pub arn: String,
@@ -168,7 +168,7 @@ pub struct CircuitBreaker {
 }
 
 /// A deployment of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
     /// Deployment id: `ecs-svc/…`.
     pub id: String,
@@ -191,7 +191,7 @@ pub struct Deployment {
 }
 
 /// A service as AWS describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSnapshot {
     /// ARN of the revision the service is set to.
     pub task_definition: String,
@@ -214,7 +214,7 @@ impl ServiceSnapshot {
 }
 
 /// A task of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSnapshot {
     /// Task id: the last part of its ARN.
     pub id: String,
@@ -244,7 +244,7 @@ pub trait Services: Send + Sync {
 }
 
 /// An image of the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// `sha256:…`.
     pub digest: String,
@@ -262,7 +262,7 @@ pub trait Images: Send + Sync {
 }
 
 /// One event of a log group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEvent {
     /// Event id; unique within the group.
     pub id: String,
@@ -275,7 +275,7 @@ pub struct LogEvent {
 }
 
 /// One page of a log group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
     /// Events; may be empty although there is a next page (TRAP-L4).
     pub events: Vec<LogEvent>,
@@ -291,7 +291,7 @@ pub trait Logs: Send + Sync {
 }
 
 /// The AWS identity in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwsIdentity {
     /// Account of twelve digits.
     pub account: String,

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use greenlight_types::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 
 /// A ref on the remote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteRef {
     /// Full name: `refs/heads/master`.
     pub name: String,
@@ -25,7 +26,7 @@ impl RemoteRef {
 }
 
 /// A commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitInfo {
     /// Full id.
     pub id: String,
@@ -40,7 +41,7 @@ pub struct CommitInfo {
 }
 
 /// An annotated tag of our clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagInfo {
     /// Its whole message.
     pub message: String,
@@ -51,7 +52,7 @@ pub struct TagInfo {
 }
 
 /// Author and committer of what the app writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     /// Name.
     pub name: String,
@@ -62,7 +63,7 @@ pub struct Signature {
 }
 
 /// Result of a merge in our clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MergeResult {
     /// The merge commit, parents (base, head).
     Merged(String),
@@ -71,7 +72,7 @@ pub enum MergeResult {
 }
 
 /// One ref to push as a compare-and-swap.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushRef {
     /// Object in our clone.
     pub id: String,
@@ -82,7 +83,7 @@ pub struct PushRef {
 }
 
 /// Result of a push whose answer arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PushResult {
     /// The server reports the ref as updated.
     Accepted,
@@ -141,7 +142,7 @@ pub trait Git: Send + Sync {
 }
 
 /// Paths that differ between two commits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedPaths {
     /// All, sorted.
     pub paths: Vec<String>,

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use greenlight_types::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 
 /// Who the GitHub token belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GithubIdentity {
     /// Login.
     pub login: String,
@@ -15,7 +16,7 @@ pub struct GithubIdentity {
 }
 
 /// A workflow run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildRun {
     /// Run id.
     pub id: String,
@@ -40,7 +41,7 @@ pub struct BuildRun {
 }
 
 /// A job of a workflow run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildJob {
     /// Job id.
     pub id: String,
@@ -57,7 +58,7 @@ pub struct BuildJob {
 }
 
 /// A step of a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildStep {
     /// Name.
     pub name: String,
@@ -68,7 +69,7 @@ pub struct BuildStep {
 }
 
 /// What a dispatch sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispatch {
     /// Workflow file name.
     pub workflow: String,

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{Holder, RunId, RunView, StagingMachine, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 
 /// Where the staging machine is, and which one it has to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostAddress {
     /// Name or address.
     pub address: String,
@@ -38,7 +39,7 @@ impl HostAddress {
 }
 
 /// The right of a run to change an environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// `<product>.<environment>`; characters as in a job id.
     pub environment: String,
@@ -56,7 +57,7 @@ impl Hold {
 }
 
 /// Who takes an environment, for whoever finds it taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taker {
     /// Person.
     pub person: String,
@@ -69,7 +70,7 @@ pub struct Taker {
 }
 
 /// What a machine says of itself and of an environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// `/etc/machine-id` of the machine.
     pub machine_id: String,
@@ -80,7 +81,7 @@ pub struct Environment {
 }
 
 /// Whether a run holds an environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Held {
     /// It does.
     Ours,
@@ -89,7 +90,7 @@ pub enum Held {
 }
 
 /// A script to run detached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSpec {
     /// `<product>.<environment>.<step>.<version>.a<k>`; characters `[A-Za-z0-9._-]`, at most 100.
     pub id: String,
@@ -104,7 +105,7 @@ pub struct JobSpec {
 }
 
 /// What the host says about a job (RELIABILITY.md 3.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobState {
     /// No such job.
     Absent,
@@ -166,7 +167,7 @@ impl JobState {
 }
 
 /// A job as the host knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStatus {
     /// Its id.
     pub id: String,
@@ -179,7 +180,7 @@ pub struct JobStatus {
 }
 
 /// Result of a submit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Submitted {
     /// The job is on the host now.
     New,
@@ -196,7 +197,7 @@ pub enum Submitted {
 }
 
 /// Result of the order to start a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Launched {
     /// It was given. Whether the job starts, its status tells.
     Ordered,
@@ -205,7 +206,7 @@ pub enum Launched {
 }
 
 /// Why the gate of a job was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// It was not started in time, and another attempt takes its place.
     Expired,
@@ -214,7 +215,7 @@ pub enum Why {
 }
 
 /// Result of closing the gate of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Revoked {
     /// It never started and never will, whatever is still on its way to the machine.
     Won,
@@ -223,7 +224,7 @@ pub enum Revoked {
 }
 
 /// Output of a command that only reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadOutput {
     /// Exit code; `None` when the session ended without one (then nothing may be concluded).
     pub exit: Option<i32>,

@@ -8,11 +8,13 @@ use anyhow::{Context, Result, ensure};
 use greenlight_rehearsal::handle::Handle;
 use greenlight_tests::support::desk::{VERSION, app};
 use greenlight_tests::support::folder::open_folder;
-use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::practice::stop_world;
 use greenlight_tests::support::webdriver::{Display, Driver, Session};
+use greenlight_tests::support::window::Window;
 use greenlight_types::StepId;
 use serde_json::Value;
+
+use super::TURN;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Virtual seconds per real second while a step runs to its end.
@@ -20,22 +22,22 @@ const FAST: u32 = 60;
 /// Virtual seconds per real second while the app is killed. A push takes about ten virtual seconds.
 const SLOW: u32 = 2;
 
-struct Window {
+struct Desk {
     driver: Driver,
     session: Option<Session>,
     app: PathBuf,
     data: PathBuf,
 }
 
-impl Window {
-    fn operator(&self) -> Result<Operator<'_>> {
-        Ok(Operator::new(self.session.as_ref().context("no window")?, PATIENCE))
+impl Desk {
+    fn window(&self) -> Result<Window<'_>> {
+        Ok(Window::new(self.session.as_ref().context("no window")?, PATIENCE))
     }
 
     async fn open(&mut self) -> Result<()> {
         let arguments = ["--data-dir", self.data.to_str().context("a plain path")?];
         self.session = Some(self.driver.open(&self.app, &arguments).await?);
-        self.operator()?.introduce("Anna").await
+        self.window()?.introduce("Anna").await
     }
 
     async fn kill_and_reopen(&mut self) -> Result<()> {
@@ -51,23 +53,23 @@ impl Window {
     /// Kills the app inside a step, reopens it, and finishes the step.
     async fn step(&mut self, step: StepId) -> Result<()> {
         let is_watching = matches!(step, StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout);
-        let operator = self.operator()?;
+        let window = self.window()?;
         if is_watching {
-            let under_way = async || Ok(!matches!(operator.status(step).await?.as_str(), "" | "notStarted"));
-            operator.until(step.name(), PATIENCE, under_way).await?;
+            let under_way = async || Ok(!matches!(window.status(step).await?.as_str(), "" | "notStarted"));
+            window.until(step.name(), PATIENCE, under_way).await?;
         } else {
-            ensure!(operator.prepare_step(step).await?, "{} is not offered", step.name());
+            ensure!(window.prepare_step(step).await?, "{} is not offered", step.name());
             self.world().await?.set_speed(SLOW).await?;
-            operator.press_step(step, VERSION).await?;
+            window.press_step(step, VERSION).await?;
         }
         self.kill_and_reopen().await?;
         self.world().await?.set_speed(FAST).await?;
-        let operator = self.operator()?;
+        let window = self.window()?;
         match step {
-            StepId::CheckSite => operator.check_site(VERSION).await,
+            StepId::CheckSite => window.check_site(VERSION).await,
             // These steps end while later steps run.
             StepId::FollowBuild | StepId::AwaitRollout => Ok(()),
-            StepId::AwaitDeployPhase => operator.wait_done(step).await,
+            StepId::AwaitDeployPhase => window.wait_done(step).await,
             StepId::MergeBranch
             | StepId::SetVersion
             | StepId::CreateTag
@@ -76,21 +78,21 @@ impl Window {
             | StepId::RegisterTaskDefinition
             | StepId::BackUp
             | StepId::DispatchBuild
-            | StepId::RunMigration => operator.do_step(step, VERSION).await,
+            | StepId::RunMigration => window.do_step(step, VERSION).await,
         }
     }
 }
 
-async fn released_with_a_kill_in_each_step(window: &mut Window) -> Result<()> {
-    window.open().await?;
-    window.operator()?.draft_and_prepare(VERSION).await?;
+async fn released_with_a_kill_in_each_step(desk: &mut Desk) -> Result<()> {
+    desk.open().await?;
+    desk.window()?.draft_and_prepare(VERSION).await?;
     for step in StepId::ALL {
         if step == StepId::BackUp {
-            window.operator()?.deploy(VERSION, None).await?;
+            desk.window()?.deploy(VERSION, None).await?;
         }
-        window.step(step).await.with_context(|| step.name())?;
+        desk.step(step).await.with_context(|| step.name())?;
     }
-    let title = window.operator()?.wait_released().await?;
+    let title = desk.window()?.wait_released().await?;
     ensure!(title.contains(VERSION), "{title}");
     Ok(())
 }
@@ -138,14 +140,15 @@ fn ensure_nothing_twice(world: &Path) -> Result<()> {
 
 #[tokio::test]
 async fn a_release_survives_a_kill_inside_every_step() -> Result<()> {
+    let _turn = TURN.write().await;
     let display = Display::start().await?;
     let folder = open_folder("window-practice")?;
     let data = folder.path().to_owned();
     let driver = Driver::start(&display, &[]).await?;
-    let mut window = Window { driver, session: None, app: app()?, data };
-    let ended = released_with_a_kill_in_each_step(&mut window).await;
-    let world = window.data.join("world");
-    drop(window);
+    let mut desk = Desk { driver, session: None, app: app()?, data };
+    let ended = released_with_a_kill_in_each_step(&mut desk).await;
+    let world = desk.data.join("world");
+    drop(desk);
     stop_world(&world).await?;
     ended?;
     ensure_nothing_twice(&world)

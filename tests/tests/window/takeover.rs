@@ -17,12 +17,14 @@ use greenlight_rehearsal::{handle::Handle, host::USER};
 use greenlight_tests::support::{
     desk::{VERSION, app},
     folder::{open_folder, picture_folder},
-    operator::Operator,
     practice::stop_world,
     webdriver::{Display, Driver, Session, WINDOW},
+    window::Window,
 };
 use greenlight_types::{RunId, StepId, Trouble};
 use tempfile::TempDir;
+
+use super::TURN;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Virtual seconds per real second.
@@ -67,7 +69,7 @@ impl Desk {
 }
 
 async fn picture(session: &Session, name: &str) -> Result<()> {
-    Operator::new(session, PATIENCE).picture(&picture_folder()?.join(format!("{name}.png"))).await
+    Window::new(session, PATIENCE).picture(&picture_folder()?.join(format!("{name}.png"))).await
 }
 
 /// The colleague's own connection to the staging machine.
@@ -115,40 +117,40 @@ impl Colleague {
 }
 
 async fn taken_over(session: &Session, world: &Path) -> Result<()> {
-    let operator = Operator::new(session, PATIENCE);
-    operator.introduce("Anna").await?;
-    operator.set_speed(SPEED).await?;
+    let window = Window::new(session, PATIENCE);
+    window.introduce("Anna").await?;
+    window.set_speed(SPEED).await?;
     let world = Handle::attach(world).await.context("the pretend production does not answer")?;
     let maria = Colleague::new(&world).await?;
     maria.take("").await?;
-    operator.draft_and_prepare(VERSION).await?;
+    window.draft_and_prepare(VERSION).await?;
     for step in StepId::ALL.into_iter().take(6) {
-        operator.do_step(step, VERSION).await?;
+        window.do_step(step, VERSION).await?;
     }
-    operator.wait_for_state(&["prepared"]).await?;
-    operator.fill_deploy(VERSION, None).await?;
-    operator.press_within("start-deploy", PATIENCE).await?;
-    let told = operator.read("held").await?;
+    window.wait_for_state(&["prepared"]).await?;
+    window.fill_deploy(VERSION, None).await?;
+    window.press_within("start-deploy", PATIENCE).await?;
+    let told = window.read("held").await?;
     ensure!(told.contains("Maria is releasing 2.0.1.12") && told.contains("desk-3"), "{told}");
-    ensure!(operator.state().await? == "prepared", "Deploy started while somebody else holds production");
+    ensure!(window.state().await? == "prepared", "Deploy started while somebody else holds production");
     picture(session, "takeover-at-deploy").await?;
-    operator.fill("take-reason", "Maria finished her hotfix and forgot to end it; we spoke").await?;
-    operator.press("take-environment").await?;
-    operator.wait_for_state(&["deploying"]).await?;
+    window.fill("take-reason", "Maria finished her hotfix and forgot to end it; we spoke").await?;
+    window.press("take-environment").await?;
+    window.wait_for_state(&["deploying"]).await?;
     ensure!(maria.holder().await? != Some(maria.hold.run.clone()), "Maria still holds it");
 
     maria.take("a second hotfix cannot wait").await?;
-    ensure!(operator.prepare_step(StepId::BackUp).await?, "the backup is not offered");
-    operator.press_within("step-button", PATIENCE).await?;
-    let told = operator.read("held").await?;
+    ensure!(window.prepare_step(StepId::BackUp).await?, "the backup is not offered");
+    window.press_within("step-button", PATIENCE).await?;
+    let told = window.read("held").await?;
     ensure!(told.contains("a second hotfix cannot wait"), "{told}");
     picture(session, "takeover-in-deploy").await?;
-    ensure!(operator.status(StepId::BackUp).await? == "awaitingOperator", "a step began without production");
-    operator.fill("take-reason", "Maria's hotfix is out; we spoke").await?;
-    operator.press("take-environment").await?;
-    operator.until("production to be ours", PATIENCE, async || Ok(!operator.sees("held").await?)).await?;
+    ensure!(window.status(StepId::BackUp).await? == "awaitingOperator", "a step began without production");
+    window.fill("take-reason", "Maria's hotfix is out; we spoke").await?;
+    window.press("take-environment").await?;
+    window.until("production to be ours", PATIENCE, async || Ok(!window.sees("held").await?)).await?;
     ensure!(maria.holder().await? != Some(maria.hold.run.clone()), "Maria still holds it");
-    operator.do_step(StepId::BackUp, VERSION).await
+    window.do_step(StepId::BackUp, VERSION).await
 }
 
 /// The files of the app's own data. The simulator in the same folder stays.
@@ -156,81 +158,82 @@ const RECORD: [&str; 3] = ["journal.sqlite", "clone", "lines"];
 
 /// Prepares a release up to the tag and loses the computer.
 async fn begun(session: Session) -> Result<()> {
-    let operator = Operator::new(&session, PATIENCE);
-    operator.introduce("Maria").await?;
-    operator.set_speed(SPEED).await?;
-    operator.draft_and_prepare(VERSION).await?;
+    let window = Window::new(&session, PATIENCE);
+    window.introduce("Maria").await?;
+    window.set_speed(SPEED).await?;
+    window.draft_and_prepare(VERSION).await?;
     for step in StepId::ALL.into_iter().take(5) {
-        operator.do_step(step, VERSION).await?;
+        window.do_step(step, VERSION).await?;
     }
     session.kill_app().await
 }
 
 async fn continued(session: &Session) -> Result<()> {
-    let operator = Operator::new(session, PATIENCE);
-    operator.introduce("Anna").await?;
-    operator.draft(VERSION).await?;
-    operator.until("who began it", PATIENCE, async || operator.sees("elsewhere").await).await?;
-    let told = operator.read("elsewhere").await?;
+    let window = Window::new(session, PATIENCE);
+    window.introduce("Anna").await?;
+    window.draft(VERSION).await?;
+    window.until("who began it", PATIENCE, async || window.sees("elsewhere").await).await?;
+    let told = window.read("elsewhere").await?;
     ensure!(told.contains("Begun by") && told.contains("unknown"), "{told}");
     picture(session, "continue-here").await?;
-    operator.press("continue-here").await?;
+    window.press("continue-here").await?;
     // The task definition was not registered yet. From this step on, every step has its button.
     let step = StepId::RegisterTaskDefinition;
-    ensure!(operator.prepare_step(step).await?, "the first step that is open has no button");
+    ensure!(window.prepare_step(step).await?, "the first step that is open has no button");
     picture(session, "continued-here").await?;
     for done in StepId::ALL.into_iter().take(5) {
-        ensure!(operator.status(done).await? == "succeeded", "{done:?} is not recorded as done");
+        ensure!(window.status(done).await? == "succeeded", "{done:?} is not recorded as done");
     }
-    operator.do_step(step, VERSION).await?;
-    operator.wait_for_state(&["prepared"]).await
+    window.do_step(step, VERSION).await?;
+    window.wait_for_state(&["prepared"]).await
 }
 
 /// Prepares and deploys up to the migration, and loses computer and network while the migration
 /// runs.
 async fn dies_in_its_migration(session: Session) -> Result<()> {
-    let operator = Operator::new(&session, PATIENCE);
-    operator.introduce("Anna").await?;
-    operator.set_speed(SPEED).await?;
-    operator.draft_and_prepare(VERSION).await?;
+    let window = Window::new(&session, PATIENCE);
+    window.introduce("Anna").await?;
+    window.set_speed(SPEED).await?;
+    window.draft_and_prepare(VERSION).await?;
     for step in StepId::ALL.into_iter().take(6) {
-        operator.do_step(step, VERSION).await?;
+        window.do_step(step, VERSION).await?;
     }
-    operator.deploy(VERSION, None).await?;
+    window.deploy(VERSION, None).await?;
     for step in [StepId::BackUp, StepId::DispatchBuild] {
-        operator.do_step(step, VERSION).await?;
+        window.do_step(step, VERSION).await?;
     }
-    operator.wait_done(StepId::AwaitDeployPhase).await?;
-    operator.switch_on(Trouble::ConnectionLostInMigration).await?;
-    ensure!(operator.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+    window.wait_done(StepId::AwaitDeployPhase).await?;
+    window.switch_on(Trouble::ConnectionLostInMigration).await?;
+    ensure!(window.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
     // Slow from here on, so that the network is away for a minute.
-    operator.set_speed(1).await?;
-    operator.press_step(StepId::RunMigration, VERSION).await?;
-    operator.look_at(StepId::RunMigration).await?;
-    operator.until("the lost connection", PATIENCE, async || operator.sees("connection-lost").await).await?;
+    window.set_speed(1).await?;
+    window.press_step(StepId::RunMigration, VERSION).await?;
+    window.look_at(StepId::RunMigration).await?;
+    window.until("the lost connection", PATIENCE, async || window.sees("connection-lost").await).await?;
     picture(&session, "connection-lost").await?;
     session.kill_app().await
 }
 
 async fn finds_out(session: &Session) -> Result<()> {
-    let (operator, step) = (Operator::new(session, PATIENCE), StepId::RunMigration);
-    operator.go_to_release().await?;
-    let in_doubt = async || Ok(operator.status(step).await? == "inDoubt");
-    operator.until("the doubt", PATIENCE, in_doubt).await?;
-    operator.look_at(step).await?;
-    let answer = async || Ok(operator.read("doubt-answer").await?.contains("asked at"));
-    operator.until("what the app hears", PATIENCE, answer).await?;
-    ensure!(!operator.sees("step-button").await? && !operator.sees("try-again").await?, "a second start is offered");
+    let (window, step) = (Window::new(session, PATIENCE), StepId::RunMigration);
+    window.go_to_release().await?;
+    let in_doubt = async || Ok(window.status(step).await? == "inDoubt");
+    window.until("the doubt", PATIENCE, in_doubt).await?;
+    window.look_at(step).await?;
+    let answer = async || Ok(window.read("doubt-answer").await?.contains("asked at"));
+    window.until("what the app hears", PATIENCE, answer).await?;
+    ensure!(!window.sees("step-button").await? && !window.sees("try-again").await?, "a second start is offered");
     picture(session, "doubt-without-a-network").await?;
-    operator.press("did-not-happen").await?;
+    window.press("did-not-happen").await?;
     picture(session, "doubt-said-by-a-person").await?;
-    operator.press("note-no").await?;
-    operator.set_speed(SPEED).await?;
-    operator.wait_done(step).await
+    window.press("note-no").await?;
+    window.set_speed(SPEED).await?;
+    window.wait_done(step).await
 }
 
 #[tokio::test]
 async fn a_migration_is_unknown_until_the_network_is_back() -> Result<()> {
+    let _turn = TURN.read().await;
     let mut desk = Desk::new("window-doubt").await?;
     dies_in_its_migration(desk.open().await?).await?;
     desk.driver.restart().await?;
@@ -241,6 +244,7 @@ async fn a_migration_is_unknown_until_the_network_is_back() -> Result<()> {
 
 #[tokio::test]
 async fn continues_a_release_with_an_empty_journal() -> Result<()> {
+    let _turn = TURN.read().await;
     let mut desk = Desk::new("window-continued").await?;
     begun(desk.open().await?).await?;
     for entry in fs_err::read_dir(&desk.data)? {
@@ -260,6 +264,7 @@ async fn continues_a_release_with_an_empty_journal() -> Result<()> {
 
 #[tokio::test]
 async fn takes_the_lock_over_with_a_reason() -> Result<()> {
+    let _turn = TURN.read().await;
     let desk = Desk::new("window-takeover").await?;
     let session = desk.open().await?;
     let ended = taken_over(&session, &desk.world()).await;

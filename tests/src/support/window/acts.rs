@@ -1,4 +1,4 @@
-//! The acts of the operator in a release. Each act first reads the state of the run, so it can be
+//! The acts in a release. Each act first reads the state of the run, so it can be
 //! repeated after the app was killed and reopened in the middle of it.
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use greenlight_types::StepId;
 
-use super::{LOOK, Operator, SOON, css};
+use super::{LOOK, SOON, Window, click};
 
 /// Most questions that one step asks in sequence.
 const MOST_QUESTIONS: u32 = 4;
@@ -27,7 +27,7 @@ enum Pressed {
     Refused(String),
 }
 
-impl Operator<'_> {
+impl Window<'_> {
     /// Enters the name of the operator if the app asks for it.
     ///
     /// # Errors
@@ -116,9 +116,8 @@ impl Operator<'_> {
             if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
                 return Ok(true);
             }
-            let row = self.session.find(&css(&format!("step-{}", step.name()))).await?;
-            if let Some(row) = row {
-                let _clicked = self.click(&row).await;
+            if let Some(row) = self.find(&format!("step-{}", step.name())).await? {
+                let _clicked = click(&row).await;
             }
             Ok(false)
         })
@@ -174,6 +173,15 @@ impl Operator<'_> {
             Pressed::Taken => Ok(()),
             Pressed::Refused(code) => Err(self.stopped(format!("the app refused: {code}")).await),
         }
+    }
+
+    /// Prepares and presses a step, if it has a button. The app may refuse: then the page shows the
+    /// reason and a new plan.
+    pub(super) async fn prepare_and_press(&self, step: StepId, version: &str) -> Result<()> {
+        if self.prepare_step(step).await? {
+            self.try_step(step, version).await?;
+        }
+        Ok(())
     }
 
     async fn try_step(&self, step: StepId, version: &str) -> Result<Pressed> {
@@ -271,11 +279,12 @@ impl Operator<'_> {
 
     /// Presses "Ask again" if the step is in doubt and the button is enabled.
     async fn ask_when_in_doubt(&self, step: StepId, status: &str) -> Result<()> {
-        if status == "inDoubt" {
-            self.look_at(step).await?;
-            self.try_press("ask-again").await?;
-        }
-        Ok(())
+        if status == "inDoubt" { self.ask_again(step).await } else { Ok(()) }
+    }
+
+    pub(super) async fn ask_again(&self, step: StepId) -> Result<()> {
+        self.look_at(step).await?;
+        self.try_press("ask-again").await.map(drop)
     }
 
     /// Fills in the Deploy panel and leaves the press to [`Self::start_deploy`]. `machine` is the

@@ -15,14 +15,13 @@ use greenlight_engine::journal::Journal as _;
 use greenlight_rehearsal::process::rally::Pace;
 use greenlight_tests::support::desk::{Desk, VERSION};
 use greenlight_tests::support::hold::Moment;
-use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::process::{Signal, signal};
 use greenlight_tests::support::ssh_host::Script;
 use greenlight_tests::support::webdriver::Session;
+use greenlight_tests::support::window::Window;
 use greenlight_types::{EventBody, StepEvent, StepId};
 
-/// One stage at a time, because two stages are too much for a small machine.
-static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+use super::TURN;
 
 /// Longest wait for one step. A step in doubt may poll for a minute and a half.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -130,20 +129,20 @@ fn is_watching(step: StepId) -> bool {
 /// the app.
 async fn kill_inside(desk: &mut Desk, session: Session, step: StepId, moment: Moment) -> Session {
     let name = step.name();
-    let operator = Operator::new(&session, PATIENCE);
+    let window = Window::new(&session, PATIENCE);
     if is_watching(step) {
-        let running = operator.until(name, PATIENCE, async || Ok(operator.status(step).await? == "running")).await;
+        let running = window.until(name, PATIENCE, async || Ok(window.status(step).await? == "running")).await;
         running.unwrap_or_else(|error| panic!("{name} goes on: {error:#}"));
         let mut held = hold(desk, step, moment).expect("a hold");
         held.wait().await;
         desk.kill(session).await.expect("the app is killed");
         held.release();
     } else {
-        let is_offered = operator.prepare_step(step).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        let is_offered = window.prepare_step(step).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
         assert!(is_offered, "{name} has a button");
         match hold(desk, step, moment) {
             Some(mut held) => {
-                operator.press_step(step, VERSION).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+                window.press_step(step, VERSION).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
                 held.wait().await;
                 desk.kill(session).await.expect("the app is killed");
                 held.release();
@@ -151,7 +150,7 @@ async fn kill_inside(desk: &mut Desk, session: Session, step: StepId, moment: Mo
             None => {
                 let app = session.app_pid().expect("the app's process id");
                 let (_, pressed) =
-                    tokio::join!(kill_when_on_disk(desk, app, step, moment), operator.press("step-button"));
+                    tokio::join!(kill_when_on_disk(desk, app, step, moment), window.press("step-button"));
                 // The window may be gone before the driver has answered the click.
                 drop(pressed);
                 desk.driver.restart().await.expect("the driver starts again");
@@ -159,51 +158,51 @@ async fn kill_inside(desk: &mut Desk, session: Session, step: StepId, moment: Mo
         }
     }
     let session = desk.open().await.expect("the app opens again");
-    Operator::new(&session, PATIENCE).ready().await.expect("it knows what there is");
+    Window::new(&session, PATIENCE).ready().await.expect("it knows what there is");
     session
 }
 
 /// After the app was reopened: the step ends, with one more press at most, for any state of the
 /// outside systems.
-async fn finish(operator: &Operator<'_>, step: StepId) {
+async fn finish(window: &Window<'_>, step: StepId) {
     if is_watching(step) || step == StepId::CheckSite {
         return;
     }
-    operator.do_step(step, VERSION).await.unwrap_or_else(|error| panic!("{}: {error:#}", step.name()));
+    window.do_step(step, VERSION).await.unwrap_or_else(|error| panic!("{}: {error:#}", step.name()));
 }
 
 async fn a_release_with_thirteen_kills(first: Moment) {
-    let _turn = ONE_AT_A_TIME.lock().await;
+    let _turn = TURN.write().await;
     let mut desk = Desk::start(false, Pace::unhurried()).await.expect("every system starts");
     let mut session = desk.open().await.expect("a window");
-    let operator = Operator::new(&session, PATIENCE);
-    operator.introduce("Anna").await.expect("the app asks for a name");
-    operator.sign_in(&desk.stage.sign_ins()).await.expect("every sign-in works");
-    operator.press("nav-release").await.expect("the release page");
-    operator.draft(VERSION).await.expect("a release is opened");
-    operator.start_prepare().await.expect("Prepare starts");
+    let window = Window::new(&session, PATIENCE);
+    window.introduce("Anna").await.expect("the app asks for a name");
+    window.sign_in(&desk.stage.sign_ins()).await.expect("every sign-in works");
+    window.press("nav-release").await.expect("the release page");
+    window.draft(VERSION).await.expect("a release is opened");
+    window.start_prepare().await.expect("Prepare starts");
 
     let mut moment = first;
     for step in ORDER {
         if step == StepId::BackUp {
-            let operator = Operator::new(&session, PATIENCE);
-            operator.wait_for_state(&["prepared"]).await.expect("Prepare ends");
-            operator.fill_deploy(VERSION, None).await.expect("Deploy can be started");
-            operator.start_deploy().await.expect("Deploy starts");
+            let window = Window::new(&session, PATIENCE);
+            window.wait_for_state(&["prepared"]).await.expect("Prepare ends");
+            window.fill_deploy(VERSION, None).await.expect("Deploy can be started");
+            window.start_deploy().await.expect("Deploy starts");
         }
         session = kill_inside(&mut desk, session, step, moment).await;
-        finish(&Operator::new(&session, PATIENCE), step).await;
+        finish(&Window::new(&session, PATIENCE), step).await;
         moment = match moment {
             Moment::BeforeEffect => Moment::AfterEffect,
             Moment::AfterEffect => Moment::BeforeEffect,
         };
     }
-    let operator = Operator::new(&session, PATIENCE);
-    if operator.prepare_step(StepId::CheckSite).await.expect("the site can be checked") {
-        operator.press_step(StepId::CheckSite, VERSION).await.expect("the checks start");
+    let window = Window::new(&session, PATIENCE);
+    if window.prepare_step(StepId::CheckSite).await.expect("the site can be checked") {
+        window.press_step(StepId::CheckSite, VERSION).await.expect("the checks start");
     }
-    operator.pass_checks().await.expect("every check is answered");
-    assert_eq!(operator.wait_for_end().await.expect("the release ends"), "released");
+    window.pass_checks().await.expect("every check is answered");
+    assert_eq!(window.wait_for_end().await.expect("the release ends"), "released");
     desk.judge().await.expect("the systems agree: released, and nothing twice");
     session.end().await.expect("the window closes");
     desk.find_no_secret().expect("no secret is kept or printed");

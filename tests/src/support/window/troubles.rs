@@ -1,4 +1,4 @@
-//! The acts of the operator for troubles in practice: switches one on, reads the failure in the
+//! The acts for troubles in practice: switches one on, reads the failure in the
 //! window, and takes the release to its end.
 
 use std::time::Instant;
@@ -6,9 +6,9 @@ use std::time::Instant;
 use anyhow::Result;
 use greenlight_types::{StepId, Trouble};
 
-use super::{LOOK, Operator, SOON};
+use super::{LOOK, SOON, Window};
 
-impl Operator<'_> {
+impl Window<'_> {
     /// Opens the practice panel, runs `work` in it, and closes it again.
     async fn in_panel<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
         if !self.sees("practice-panel").await? {

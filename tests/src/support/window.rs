@@ -1,23 +1,26 @@
-//! An operator at the window: presses buttons and reads texts as a person does. It finds elements
-//! by `data-testid` and data attributes, never by words, and every wait has a limit. The acts of
-//! the operator are in `acts`.
+//! The window as an operator uses it: presses buttons and reads texts. It finds elements by
+//! `data-testid` and data attributes, never by words, and every wait has a limit. The acts in a
+//! release are in `acts`, and `surface` lets the careful operator release in the window.
 //!
 //! The page can redraw an element between two calls of the driver. Therefore every wait looks its
 //! element up again.
 
 mod acts;
+mod surface;
 mod troubles;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
+use fantoccini::{Locator, elements::Element};
 use greenlight_types::StepId;
 use serde_json::Value;
 
 pub use acts::SignIns;
+pub use surface::ReleaseScreen;
 
-use super::webdriver::{Element, Session};
+use super::webdriver::Session;
 
 /// Longest wait for a change that the page makes without a further press.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -37,9 +40,9 @@ const TOLD: &str = "
         if (step.dataset.status !== 'notStarted') lines.push(`${step.dataset.testid} ${step.dataset.status}`);
     return lines.join('\\n')";
 
-/// An operator at an open window.
+/// An open window.
 #[derive(Debug)]
-pub struct Operator<'a> {
+pub struct Window<'a> {
     session: &'a Session,
     /// Longest wait for the end of a step, in real time.
     patience: Duration,
@@ -49,14 +52,20 @@ fn css(testid: &str) -> String {
     format!("[data-testid=\"{testid}\"]")
 }
 
-impl<'a> Operator<'a> {
-    /// Creates an operator for a window.
+/// Clicks and returns whether the click reached the element. The driver refuses a click on an
+/// element that was redrawn or is outside the visible part of the page.
+async fn click(element: &Element) -> bool {
+    element.click().await.is_ok()
+}
+
+impl<'a> Window<'a> {
+    /// Creates a window with the longest wait for the end of a step.
     #[must_use]
     pub fn new(session: &'a Session, patience: Duration) -> Self {
         Self { session, patience }
     }
 
-    /// The window of the operator.
+    /// The session of the driver.
     #[must_use]
     pub fn session(&self) -> &'a Session {
         self.session
@@ -70,12 +79,17 @@ impl<'a> Operator<'a> {
         self.wait_for_attribute("app", "data-ready", "true", SOON).await
     }
 
+    /// The element that the page shows now, if any.
+    async fn find(&self, testid: &str) -> Result<Option<Element>> {
+        Ok(self.session.page().find_all(Locator::Css(&css(testid))).await?.into_iter().next())
+    }
+
     /// Whether the page shows an element now.
     ///
     /// # Errors
     /// When the driver does not answer.
     pub async fn sees(&self, testid: &str) -> Result<bool> {
-        Ok(self.session.find(&css(testid)).await?.is_some())
+        Ok(self.find(testid).await?.is_some())
     }
 
     /// An attribute of an element that the page shows now. `None` without the element or the
@@ -106,8 +120,8 @@ impl<'a> Operator<'a> {
     /// When there is no text within 30 seconds.
     pub async fn read(&self, testid: &str) -> Result<String> {
         self.take(&format!("the text of {testid}"), SOON, async || {
-            let Some(element) = self.session.find(&css(testid)).await? else { return Ok(None) };
-            Ok(self.session.text(&element).await.ok().filter(|text| !text.trim().is_empty()))
+            let Some(element) = self.find(testid).await? else { return Ok(None) };
+            Ok(element.text().await.ok().filter(|text| !text.trim().is_empty()))
         })
         .await
     }
@@ -133,15 +147,9 @@ impl<'a> Operator<'a> {
     /// # Errors
     /// When the driver does not answer.
     pub async fn try_press(&self, testid: &str) -> Result<bool> {
-        let Some(button) = self.session.find(&css(testid)).await? else { return Ok(false) };
-        let Ok(closed) = self.session.attribute(&button, "aria-disabled").await else { return Ok(false) };
-        Ok(closed.as_deref() != Some("true") && self.click(&button).await)
-    }
-
-    /// Clicks and returns whether the click reached the element. The driver refuses a click on an
-    /// element that was redrawn or is outside the visible part of the page.
-    async fn click(&self, element: &Element) -> bool {
-        self.session.click(element).await.is_ok()
+        let Some(button) = self.find(testid).await? else { return Ok(false) };
+        let Ok(closed) = button.attr("aria-disabled").await else { return Ok(false) };
+        Ok(closed.as_deref() != Some("true") && click(&button).await)
     }
 
     /// Clears a field and types into it until the field has exactly this text.
@@ -152,10 +160,10 @@ impl<'a> Operator<'a> {
         let holds = "return document.querySelector(arguments[0])?.value ?? null";
         // The typed text may be a secret, so an error does not repeat it.
         self.until(&format!("the field {testid} to hold what was typed"), SOON, async || {
-            let Some(field) = self.session.find(&css(testid)).await? else { return Ok(false) };
+            let Some(field) = self.find(testid).await? else { return Ok(false) };
             let typed = async {
-                self.session.clear(&field).await?;
-                self.session.type_text(&field, text).await
+                field.clear().await?;
+                field.send_keys(text).await
             };
             let is_typed = typed.await.is_ok();
             Ok(is_typed && self.session.execute(holds, &[css(testid).into()]).await?.as_str() == Some(text))
@@ -171,8 +179,8 @@ impl<'a> Operator<'a> {
         let script = "return document.querySelector(arguments[0])?.checked ?? false";
         self.until(&format!("{testid} to be ticked"), SOON, async || {
             let is_ticked = self.session.execute(script, &[css(testid).into()]).await?.as_bool() == Some(true);
-            if !is_ticked && let Some(element) = self.session.find(&css(testid)).await? {
-                let _clicked = self.click(&element).await;
+            if !is_ticked && let Some(element) = self.find(testid).await? {
+                let _clicked = click(&element).await;
             }
             Ok(is_ticked)
         })

@@ -9,19 +9,17 @@ use anyhow::{Context, Result, ensure};
 use greenlight_rehearsal::handle::Handle;
 use greenlight_tests::support::desk::{VERSION, app};
 use greenlight_tests::support::folder::{open_folder, picture_folder};
-use greenlight_tests::support::operator::Operator;
 use greenlight_tests::support::practice::stop_world;
 use greenlight_tests::support::webdriver::{Display, Driver, Session, WINDOW};
+use greenlight_tests::support::window::Window;
 use greenlight_types::{Phase, StepId, Trouble};
 use serde_json::Value;
-use tokio::sync::Mutex;
+
+use super::TURN;
 
 const PATIENCE: Duration = Duration::from_secs(150);
 /// Virtual seconds per real second.
 const SPEED: u32 = 60;
-
-/// One window at a time: parts of a release run in real seconds.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A window in practice with its own simulator.
 struct Desk {
@@ -31,13 +29,13 @@ struct Desk {
 }
 
 impl Desk {
-    fn operator(&self) -> Operator<'_> {
-        Operator::new(&self.session, PATIENCE)
+    fn window(&self) -> Window<'_> {
+        Window::new(&self.session, PATIENCE)
     }
 
     /// Keeps a picture of the window that shows the trouble.
     async fn picture(&self, trouble: Trouble) -> Result<()> {
-        self.operator().picture(&self.pictures.join(format!("trouble-{}.png", trouble.name()))).await
+        self.window().picture(&self.pictures.join(format!("trouble-{}.png", trouble.name()))).await
     }
 
     async fn world(&self) -> Result<Handle> {
@@ -53,20 +51,20 @@ impl Desk {
     async fn prepare_from(&self, first: StepId) -> Result<()> {
         let steps = StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare);
         for step in steps.skip_while(|step| *step != first) {
-            self.operator().do_step(step, VERSION).await.with_context(|| step.name())?;
+            self.window().do_step(step, VERSION).await.with_context(|| step.name())?;
         }
         Ok(())
     }
 
     /// Takes a release to the start of Deploy.
     async fn prepare(&self) -> Result<()> {
-        self.operator().draft_and_prepare(VERSION).await?;
+        self.window().draft_and_prepare(VERSION).await?;
         self.prepare_from(StepId::MergeBranch).await?;
-        self.operator().deploy(VERSION, None).await
+        self.window().deploy(VERSION, None).await
     }
 
     async fn stop(&self, why: &str) -> Result<()> {
-        let result = self.operator().stop_here(why).await?;
+        let result = self.window().stop_here(why).await?;
         ensure!(result == "stopped", "the run ended as {result}");
         self.ensure_nothing_half_done()
     }
@@ -83,12 +81,12 @@ impl Desk {
 
     /// Checks that the debrief of the window lists exactly these troubles.
     async fn ensure_debrief(&self, troubles: &[Trouble]) -> Result<()> {
-        let operator = self.operator();
-        operator.read("debrief").await?;
-        let told = operator.attribute("debrief", "data-lines").await?;
-        ensure!(told.as_deref() == Some(troubles.len().to_string().as_str()), "{told:?}\n{}", operator.told().await);
+        let window = self.window();
+        window.read("debrief").await?;
+        let told = window.attribute("debrief", "data-lines").await?;
+        ensure!(told.as_deref() == Some(troubles.len().to_string().as_str()), "{told:?}\n{}", window.told().await);
         for trouble in troubles {
-            operator.read(&format!("debrief-{}", trouble.name())).await?;
+            window.read(&format!("debrief-{}", trouble.name())).await?;
         }
         Ok(())
     }
@@ -96,7 +94,7 @@ impl Desk {
 
 /// Opens a window on a new simulator, runs `work` in it, and closes both.
 async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<()> {
-    let _turn = TURN.lock().await;
+    let _turn = TURN.write().await;
     let display = Display::start().await?;
     let driver = Driver::start(&display, &[]).await?;
     let folder = open_folder(name)?;
@@ -112,13 +110,13 @@ async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Des
     session.set_window(WINDOW.0, WINDOW.1).await?;
     let desk = Desk { session, data: data.clone(), pictures: picture_folder()? };
     let worked = async {
-        desk.operator().introduce("Anna").await?;
-        desk.operator().set_speed(SPEED).await?;
+        desk.window().introduce("Anna").await?;
+        desk.window().set_speed(SPEED).await?;
         work(&desk).await
     };
     let ended = worked.await;
     if ended.is_err() {
-        let _kept = desk.operator().picture(&desk.pictures.join(format!("{name}-where-it-stopped.png"))).await;
+        let _kept = desk.window().picture(&desk.pictures.join(format!("{name}-where-it-stopped.png"))).await;
     }
     drop(desk);
     drop(driver);
@@ -127,95 +125,95 @@ async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Des
 }
 
 async fn conflict(desk: &Desk) -> Result<()> {
-    let operator = desk.operator();
-    operator.draft(VERSION).await?;
-    operator.switch_on(Trouble::MergeConflict).await?;
-    operator.start_prepare().await?;
-    ensure!(operator.prepare_step(StepId::MergeBranch).await?, "the merge is not offered");
-    operator.press_step(StepId::MergeBranch, VERSION).await?;
-    let code = operator.wait_failed(StepId::MergeBranch).await?;
+    let window = desk.window();
+    window.draft(VERSION).await?;
+    window.switch_on(Trouble::MergeConflict).await?;
+    window.start_prepare().await?;
+    ensure!(window.prepare_step(StepId::MergeBranch).await?, "the merge is not offered");
+    window.press_step(StepId::MergeBranch, VERSION).await?;
+    let code = window.wait_failed(StepId::MergeBranch).await?;
     ensure!(code == "mergeConflict", "{code}");
     desk.picture(Trouble::MergeConflict).await?;
-    operator.wait_over(Trouble::MergeConflict, false).await?;
-    operator.try_again(StepId::MergeBranch, VERSION).await
+    window.wait_over(Trouble::MergeConflict, false).await?;
+    window.try_again(StepId::MergeBranch, VERSION).await
 }
 
 async fn expired_token(desk: &Desk) -> Result<()> {
-    let operator = desk.operator();
-    ensure!(operator.prepare_step(StepId::PushTag).await?, "the label is not offered");
-    operator.switch_on(Trouble::TokenExpires).await?;
-    operator.press_step(StepId::PushTag, VERSION).await?;
-    let code = operator.wait_failed(StepId::PushTag).await?;
+    let window = desk.window();
+    ensure!(window.prepare_step(StepId::PushTag).await?, "the label is not offered");
+    window.switch_on(Trouble::TokenExpires).await?;
+    window.press_step(StepId::PushTag, VERSION).await?;
+    let code = window.wait_failed(StepId::PushTag).await?;
     ensure!(code == "credentialRefused", "{code}");
     desk.picture(Trouble::TokenExpires).await?;
-    operator.wait_over(Trouble::TokenExpires, true).await?;
-    operator.try_again(StepId::PushTag, VERSION).await
+    window.wait_over(Trouble::TokenExpires, true).await?;
+    window.try_again(StepId::PushTag, VERSION).await
 }
 
 async fn full_disk(desk: &Desk) -> Result<()> {
-    let operator = desk.operator();
-    operator.switch_on(Trouble::BackupDiskFull).await?;
-    ensure!(operator.prepare_step(StepId::BackUp).await?, "the backup is not offered");
-    operator.press_step(StepId::BackUp, VERSION).await?;
-    let code = operator.wait_failed(StepId::BackUp).await?;
+    let window = desk.window();
+    window.switch_on(Trouble::BackupDiskFull).await?;
+    ensure!(window.prepare_step(StepId::BackUp).await?, "the backup is not offered");
+    window.press_step(StepId::BackUp, VERSION).await?;
+    let code = window.wait_failed(StepId::BackUp).await?;
     ensure!(code == "scriptFailed", "{code}");
     desk.picture(Trouble::BackupDiskFull).await
 }
 
 async fn late_github(desk: &Desk) -> Result<()> {
-    let operator = desk.operator();
-    ensure!(operator.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
-    operator.press_step(StepId::DispatchBuild, VERSION).await?;
-    operator.look_at(StepId::DispatchBuild).await?;
+    let window = desk.window();
+    ensure!(window.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
+    window.press_step(StepId::DispatchBuild, VERSION).await?;
+    window.look_at(StepId::DispatchBuild).await?;
     // The answer was lost, and the app searches for the build. The search is as slow as every call.
-    operator
+    window
         .until("the app to look for the build", PATIENCE, async || {
             let is_begun = desk.state()?["builds"].as_array().is_some_and(|builds| !builds.is_empty());
-            Ok(is_begun && operator.sees("activity").await? && operator.read("activity").await?.contains("Looking"))
+            Ok(is_begun && window.sees("activity").await? && window.read("activity").await?.contains("Looking"))
         })
         .await?;
     desk.picture(Trouble::GithubAnswersLate).await?;
-    operator.wait_done(StepId::DispatchBuild).await?;
+    window.wait_done(StepId::DispatchBuild).await?;
     let builds = desk.state()?["builds"].as_array().map(Vec::len);
     ensure!(builds == Some(1), "{builds:?} builds were started");
     Ok(())
 }
 
 async fn lost_connection(desk: &Desk) -> Result<()> {
-    let operator = desk.operator();
-    operator.wait_done(StepId::AwaitDeployPhase).await?;
-    operator.switch_on(Trouble::ConnectionLostInMigration).await?;
-    ensure!(operator.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
-    operator.press_step(StepId::RunMigration, VERSION).await?;
-    operator.look_at(StepId::RunMigration).await?;
-    let is_told = async || operator.sees("connection-lost").await;
-    operator.until("the window to say that the connection is lost", PATIENCE, is_told).await?;
+    let window = desk.window();
+    window.wait_done(StepId::AwaitDeployPhase).await?;
+    window.switch_on(Trouble::ConnectionLostInMigration).await?;
+    ensure!(window.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+    window.press_step(StepId::RunMigration, VERSION).await?;
+    window.look_at(StepId::RunMigration).await?;
+    let is_told = async || window.sees("connection-lost").await;
+    window.until("the window to say that the connection is lost", PATIENCE, is_told).await?;
     desk.picture(Trouble::ConnectionLostInMigration).await?;
-    operator.wait_done(StepId::RunMigration).await
+    window.wait_done(StepId::RunMigration).await
 }
 
 async fn failed_check(desk: &Desk) -> Result<()> {
-    let operator = desk.operator();
-    operator.switch_on(Trouble::SiteCheckFails).await?;
-    if operator.prepare_step(StepId::CheckSite).await? {
-        operator.press_step(StepId::CheckSite, VERSION).await?;
+    let window = desk.window();
+    window.switch_on(Trouble::SiteCheckFails).await?;
+    if window.prepare_step(StepId::CheckSite).await? {
+        window.press_step(StepId::CheckSite, VERSION).await?;
     }
-    operator.look_at(StepId::CheckSite).await?;
-    operator.until("the checks", PATIENCE, async || operator.has_open_checks().await).await?;
+    window.look_at(StepId::CheckSite).await?;
+    window.until("the checks", PATIENCE, async || window.has_open_checks().await).await?;
     let site = desk.world().await?.file().ports.site;
     let page = reqwest::get(format!("http://127.0.0.1:{site}/study/411")).await?;
     ensure!(page.status() == 500, "the page of a study is well: {}", page.status());
-    operator.press("check-sign-in-passed").await?;
-    operator.wait_for_attribute("check-sign-in", "data-answer", "passed", PATIENCE).await?;
-    operator.press("check-study-failed").await?;
-    operator.note("The page of study 411 says that something went wrong").await?;
-    operator.press("check-footer-passed").await?;
-    operator.press_within("accept-failed-check", PATIENCE).await?;
-    operator.press("note-no").await?;
+    window.press("check-sign-in-passed").await?;
+    window.wait_for_attribute("check-sign-in", "data-answer", "passed", PATIENCE).await?;
+    window.press("check-study-failed").await?;
+    window.note("The page of study 411 says that something went wrong").await?;
+    window.press("check-footer-passed").await?;
+    window.press_within("accept-failed-check", PATIENCE).await?;
+    window.press("note-no").await?;
     desk.picture(Trouble::SiteCheckFails).await?;
-    operator.press("accept-failed-check").await?;
-    operator.note("A developer repairs the page of the study today").await?;
-    let result = operator.wait_for_end().await?;
+    window.press("accept-failed-check").await?;
+    window.note("A developer repairs the page of the study today").await?;
+    let result = window.wait_for_end().await?;
     ensure!(result == "releasedWithFailedCheck", "the run ended as {result}");
     Ok(())
 }
@@ -225,14 +223,14 @@ async fn finishes_a_release_with_six_troubles() -> Result<()> {
     at_desk("troubles-six", None, async |desk| {
         conflict(desk).await.context("merge conflict")?;
         for step in [StepId::SetVersion, StepId::CreateTag, StepId::PushBranch] {
-            desk.operator().do_step(step, VERSION).await?;
+            desk.window().do_step(step, VERSION).await?;
         }
         expired_token(desk).await.context("expired token")?;
         desk.prepare_from(StepId::RegisterTaskDefinition).await?;
-        desk.operator().deploy(VERSION, None).await?;
+        desk.window().deploy(VERSION, None).await?;
         full_disk(desk).await.context("full disk")?;
-        desk.operator().switch_on(Trouble::GithubAnswersLate).await?;
-        desk.operator().try_again(StepId::BackUp, VERSION).await?;
+        desk.window().switch_on(Trouble::GithubAnswersLate).await?;
+        desk.window().try_again(StepId::BackUp, VERSION).await?;
         late_github(desk).await.context("late GitHub")?;
         lost_connection(desk).await.context("lost connection")?;
         failed_check(desk).await.context("failed check")?;
@@ -245,7 +243,7 @@ async fn finishes_a_release_with_six_troubles() -> Result<()> {
             Trouble::SiteCheckFails,
         ])
         .await?;
-        desk.operator().picture(&desk.pictures.join("debrief.png")).await?;
+        desk.window().picture(&desk.pictures.join("debrief.png")).await?;
         let state = desk.state()?;
         ensure!(state["schema"] == "2.1.0.0" && state["is_half_migrated"] == false, "{}", state["schema"]);
         Ok(())
@@ -256,21 +254,21 @@ async fn finishes_a_release_with_six_troubles() -> Result<()> {
 /// Makes the backup of a run that is in Deploy, then starts its build.
 async fn to_build(desk: &Desk) -> Result<()> {
     for step in [StepId::BackUp, StepId::DispatchBuild] {
-        desk.operator().do_step(step, VERSION).await.with_context(|| step.name())?;
+        desk.window().do_step(step, VERSION).await.with_context(|| step.name())?;
     }
     Ok(())
 }
 
 async fn build_without_package(desk: &Desk, trouble: Trouble) -> Result<()> {
     desk.prepare().await?;
-    desk.operator().switch_on(trouble).await?;
+    desk.window().switch_on(trouble).await?;
     to_build(desk).await?;
-    let code = desk.operator().wait_failed(StepId::FollowBuild).await?;
+    let code = desk.window().wait_failed(StepId::FollowBuild).await?;
     ensure!(code == "buildFailed", "{code}");
     desk.picture(trouble).await?;
     desk.stop("A developer looks at the build").await?;
     desk.ensure_debrief(&[trouble]).await?;
-    desk.operator().press("new-release").await
+    desk.window().press("new-release").await
 }
 
 #[tokio::test]
@@ -279,21 +277,21 @@ async fn practises_a_failed_build_package_and_migration() -> Result<()> {
         build_without_package(desk, Trouble::BuildFails).await.context("failed build")?;
         build_without_package(desk, Trouble::ImageMissing).await.context("missing image")?;
         desk.prepare().await?;
-        let operator = desk.operator();
-        operator.switch_on(Trouble::MigrationFailsHalfWay).await?;
+        let window = desk.window();
+        window.switch_on(Trouble::MigrationFailsHalfWay).await?;
         to_build(desk).await?;
-        operator.wait_done(StepId::AwaitDeployPhase).await?;
-        ensure!(operator.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
-        operator.press_step(StepId::RunMigration, VERSION).await?;
-        let code = operator.wait_failed(StepId::RunMigration).await?;
+        window.wait_done(StepId::AwaitDeployPhase).await?;
+        ensure!(window.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+        window.press_step(StepId::RunMigration, VERSION).await?;
+        let code = window.wait_failed(StepId::RunMigration).await?;
         ensure!(code == "scriptFailed", "{code}");
         desk.picture(Trouble::MigrationFailsHalfWay).await?;
-        ensure!(!operator.sees("try-again").await?, "a migration that began is never started again");
-        operator.wait_over(Trouble::MigrationFailsHalfWay, true).await?;
-        operator.press("person-finished-it").await?;
-        operator.note("Lin finished the changesets by hand and looked at the tables").await?;
-        operator.check_site(VERSION).await?;
-        operator.wait_released().await?;
+        ensure!(!window.sees("try-again").await?, "a migration that began is never started again");
+        window.wait_over(Trouble::MigrationFailsHalfWay, true).await?;
+        window.press("person-finished-it").await?;
+        window.note("Lin finished the changesets by hand and looked at the tables").await?;
+        window.check_site(VERSION).await?;
+        window.wait_released().await?;
         let state = desk.state()?;
         ensure!(state["schema"] == "2.1.0.0" && state["is_half_migrated"] == false, "{}", state["schema"]);
         desk.ensure_debrief(&[Trouble::MigrationFailsHalfWay]).await
@@ -305,15 +303,15 @@ async fn practises_a_failed_build_package_and_migration() -> Result<()> {
 async fn a_scenario_with_a_moved_main_branch_stops_the_release() -> Result<()> {
     at_desk("troubles-moved", Some("[[trouble]]\nkind = \"mainMovedOn\"\n"), async |desk| {
         desk.prepare().await?;
-        let operator = desk.operator();
-        operator.do_step(StepId::BackUp, VERSION).await?;
-        ensure!(operator.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
-        operator.wait_for_attribute("gate-mainIsTagged", "data-passed", "false", PATIENCE).await?;
+        let window = desk.window();
+        window.do_step(StepId::BackUp, VERSION).await?;
+        ensure!(window.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
+        window.wait_for_attribute("gate-mainIsTagged", "data-passed", "false", PATIENCE).await?;
         let is_told = async || {
-            let why = operator.attribute("step-button", "title").await?;
+            let why = window.attribute("step-button", "title").await?;
             Ok(why.is_some_and(|why| why.starts_with("Not yet")))
         };
-        operator.until("the button to say why it is closed", PATIENCE, is_told).await?;
+        window.until("the button to say why it is closed", PATIENCE, is_told).await?;
         desk.picture(Trouble::MainMovedOn).await?;
         desk.stop("The next release takes the new commit with it").await?;
         let builds = desk.state()?["builds"].as_array().map(Vec::len);

@@ -1,0 +1,19 @@
+//! Every test in the real window, in one program. A module is a suite and can run alone:
+//! `cargo test --workspace --test window troubles::`.
+
+#[path = "window/kills.rs"]
+mod kills;
+#[path = "window/practice.rs"]
+mod practice;
+#[path = "window/release.rs"]
+mod release;
+#[path = "window/takeover.rs"]
+mod takeover;
+#[path = "window/troubles.rs"]
+mod troubles;
+
+use tokio::sync::RwLock;
+
+/// The turn of a test. Whole releases hold it alone, because two are too much for a small machine
+/// and parts of them take real seconds. The short takeovers share it.
+static TURN: RwLock<()> = RwLock::const_new(());
