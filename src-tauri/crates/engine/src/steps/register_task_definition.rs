@@ -1,7 +1,9 @@
-//! Saves a new revision of the task definition that differs from its base only in the image of one container.
+//! Saves a new revision of the task definition that differs from its base only in the image of one
+//! container.
 //!
-//! Works on raw JSON with a deny-list (TRAP-T1, T3), carries the tags (TRAP-T2), replaces by container name (TRAP-T4),
-//! and recognises its own earlier revision by content (TRAP-T8). Registering changes nothing that runs.
+//! Works on raw JSON with a deny-list (TRAP-T1, T3), carries the tags (TRAP-T2), replaces by
+//! container name (TRAP-T4), and recognises its own earlier revision by content (TRAP-T8).
+//! Registering changes nothing that runs.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -16,10 +18,9 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct RegisterTaskDefinition;
 
-/// What Describe answers and Register does not take.
+/// Fields that Describe returns and Register does not accept.
 const ANSWER_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
@@ -131,7 +132,8 @@ impl Step for RegisterTaskDefinition {
         let Ok(body) = serde_json::from_str::<Value>(body) else {
             return Outcome::Failed(Failure::new(ErrorCode::Internal, "read the planned start-up settings"));
         };
-        // A plan has no age: what a colleague saved after it was read would be dropped unseen.
+        // A plan has no age limit. A revision that a colleague saved after the plan would be
+        // dropped without notice.
         match self.plan(cx).await {
             Ok(fresh) if fresh.inputs == plan.inputs => {}
             Ok(_) => return Outcome::Failed(production_changed("save what was shown")),
@@ -238,7 +240,8 @@ enum Base {
     Open(Box<Question>),
 }
 
-/// The base is the newest one; when that is not the one that runs, a person decides (RELEASE.md 4, TRAP-T7).
+/// The base is the newest revision. If another revision runs, a person decides
+/// (docs/releases.md#questions, TRAP-T7).
 fn choice(run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> Base {
     if newest.arn == running.arn {
         return Base::Newest;
@@ -308,7 +311,7 @@ fn registrable(definition: &TaskDefinition) -> Value {
     body
 }
 
-/// The same with the image of the one named container replaced.
+/// The same body with the image of the named container replaced.
 fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
     let container = &run.profile.aws.container;
     let mut body = registrable(base);
@@ -331,7 +334,7 @@ fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
     .retry(Retry::No))
 }
 
-/// Equality of two bodies; the order of keys and of tags does not count.
+/// Compares two bodies. The order of keys and of tags does not count.
 fn same(one: &Value, other: &Value) -> bool {
     let sorted = |body: &Value| {
         let mut body = body.clone();
