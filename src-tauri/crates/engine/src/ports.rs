@@ -1,10 +1,12 @@
-//! What the engine needs of the outside: one trait per system, in the words of a release.
+//! The ports of the engine: one trait per outside system, in the words of a release.
 //!
-//! An adapter implements a port over the real protocol; the pretend production implements all of them in process.
-//! Every method returns a [`Failure`] whose `changed` says what happened outside: reads always leave
-//! [`Changed::Nothing`](greenlight_types::Changed); a changing call whose answer was lost leaves
-//! [`Changed::Unknown`](greenlight_types::Changed), and nobody may turn that into "failed". No port retries a changing
-//! call.
+//! An adapter implements a port over the real protocol. The simulator implements all ports in
+//! process.
+//!
+//! Every method returns a [`Failure`] whose `changed` tells the effect outside. A read always
+//! leaves [`Changed::Nothing`](greenlight_types::Changed). A changing call whose answer was lost
+//! leaves [`Changed::Unknown`](greenlight_types::Changed), and no caller may turn that into
+//! "failed". No port retries a changing call.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,54 +34,46 @@ pub use host::{
     Submitted, Taker, Why,
 };
 
-/// The adapters of all outside systems, as a composition makes them. Their text may hold secrets: the engine takes
-/// [`Ports`], which [`RawPorts::cleaned`] makes.
+/// The adapters of all outside systems, as a composition makes them. Their text may hold secrets.
+/// The engine takes [`Ports`], which [`RawPorts::cleaned`] makes.
 #[derive(Clone)]
 pub struct RawPorts {
-    /// The repository.
     pub git: Arc<dyn Git>,
-    /// GitHub's workflows.
+    /// Workflows on GitHub.
     pub builds: Arc<dyn Builds>,
-    /// ECS task definitions.
+    /// Task definitions on ECS.
     pub task_definitions: Arc<dyn TaskDefinitions>,
-    /// ECS services.
+    /// The service on ECS.
     pub services: Arc<dyn Services>,
-    /// ECR images.
+    /// Images in ECR (the registry).
     pub images: Arc<dyn Images>,
-    /// CloudWatch Logs.
     pub logs: Arc<dyn Logs>,
-    /// The AWS identity.
     pub identity: Arc<dyn CloudIdentity>,
     /// The staging machine.
     pub host: Arc<dyn RemoteHost>,
-    /// The site.
+    /// The site of the product.
     pub site: Arc<dyn Site>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Everything a run reaches the outside with. Free text in answers and failures has no secrets.
+/// All ports of a run. Free text in answers and failures has no secrets.
 #[derive(Clone)]
 pub struct Ports {
     /// The repository.
     pub git: Arc<dyn Git>,
-    /// GitHub's workflows.
+    /// Workflows on GitHub.
     pub builds: Arc<dyn Builds>,
-    /// ECS task definitions.
+    /// Task definitions on ECS.
     pub task_definitions: Arc<dyn TaskDefinitions>,
-    /// ECS services.
+    /// The service on ECS.
     pub services: Arc<dyn Services>,
-    /// ECR images.
+    /// Images in ECR (the registry).
     pub images: Arc<dyn Images>,
-    /// CloudWatch Logs.
     pub logs: Arc<dyn Logs>,
-    /// The AWS identity.
     pub identity: Arc<dyn CloudIdentity>,
     /// The staging machine.
     pub host: Arc<dyn RemoteHost>,
-    /// The site.
     pub site: Arc<dyn Site>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     redactor: Arc<Redactor>,
 }
@@ -92,39 +86,37 @@ impl Ports {
     }
 }
 
-/// Result of a port.
+/// Result of a call to a port.
 pub type PortResult<T> = Result<T, Failure>;
 
 /// An answer of the site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteAnswer {
-    /// HTTP status.
     pub status: u16,
-    /// At most 256 KiB of the body.
+    /// The body, cut at 256 KiB.
     pub body: String,
-    /// How long it took, in ms.
+    /// Duration of the request in ms.
     pub took_ms: u32,
 }
 
-/// The site.
+/// The site of the product.
 #[async_trait]
 pub trait Site: Send + Sync {
-    /// One GET without credentials; redirects are followed at most 5 times.
+    /// Sends one GET without credentials. Follows at most 5 redirects.
     async fn get(&self, url: &str) -> PortResult<SiteAnswer>;
 }
 
-/// A secret as an adapter needs it. `Debug` shows nothing of it, and its memory is wiped when it is dropped.
+/// A secret for an adapter. `Debug` does not show it. Its memory is wiped on drop.
 #[derive(Clone, Debug)]
 pub struct SecretText(SecretString);
 
 impl SecretText {
-    /// Wraps a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The secret itself, for the adapter that sends it to its owner.
+    /// The secret, for the adapter that sends it to its owner.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -139,66 +131,66 @@ impl PartialEq for SecretText {
 
 impl Eq for SecretText {}
 
-/// A credential with its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// GitHub token.
+    /// A token for GitHub.
     Github {
-        /// The token.
+        /// The token as GitHub issued it.
         token: SecretText,
     },
-    /// AWS access key.
+    /// An access key for AWS.
     Aws {
-        /// Key id; not a secret.
+        /// Id of the key. Not a secret.
         key_id: String,
-        /// Secret access key.
+        /// The secret access key.
         secret: SecretText,
-        /// Session token of temporary credentials.
+        /// The session token of temporary credentials.
         session: Option<SecretText>,
     },
-    /// Key file for the staging machine.
+    /// The key file for the staging machine.
     StagingKey {
-        /// Path; the file is left where it is.
+        /// Path of the file, which stays where it is.
         path: String,
-        /// Its passphrase.
+        /// The passphrase of the key.
         passphrase: Option<SecretText>,
     },
 }
 
-/// Where credentials are kept.
+/// The store of credentials.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The credential; `None` when it was never saved.
+    /// The credential. `None` when it was never saved.
     async fn get(&self, kind: CredentialKind) -> PortResult<Option<Credential>>;
-    /// Saves or replaces it.
+    /// Saves or replaces a credential.
     async fn set(&self, credential: &Credential) -> PortResult<()>;
-    /// Removes it; nothing happens when it is absent.
+    /// Removes a credential. Does nothing when it is absent.
     async fn remove(&self, kind: CredentialKind) -> PortResult<()>;
-    /// Where it is kept, in plain words: "the keychain of this computer".
+    /// Name of the store in plain words: "the keychain of this computer".
     fn place(&self) -> String;
 }
 
-/// Time of the composition: real, or virtual with a speed.
+/// The clock of the app: real, or virtual with a speed.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Now.
     fn now(&self) -> Timestamp;
     /// Waits that long by this clock.
     async fn sleep(&self, duration: Duration);
 }
 
-/// Identifiers that nobody has used before: of runs, and of one-use tokens that nobody can guess.
+/// Fresh identifiers for runs and for one-use tokens. They are unique, and a token cannot be
+/// guessed.
 pub trait Ids: Send + Sync {
-    /// A fresh one, 36 characters as a UUID is written; later ones sort behind earlier ones.
+    /// A fresh id of 36 characters in the format of a UUID. A later id sorts after an earlier one.
     fn fresh(&self) -> String;
 }
 
-/// What the engine tells the screen. Both may be lost; the truth is pulled from the journal.
+/// Hints from the engine to the screen. A hint may be lost: the page pulls the state from the
+/// journal.
 pub trait Screen: Send + Sync {
     /// The journal of a run has events up to `seq`.
     fn moved(&self, run: &greenlight_types::RunId, seq: u32);
-    /// Something was seen just now.
+    /// A fresh observation.
     fn live(&self, live: greenlight_types::Live);
-    /// Lines arrived.
+    /// New lines of a run.
     fn lines(&self, run: &greenlight_types::RunId, source: greenlight_types::LineSource, lines: &[LogLine]);
 }

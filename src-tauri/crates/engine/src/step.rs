@@ -1,4 +1,4 @@
-//! The step contract: plan, run, observe, roll back.
+//! The contract of a step: plan, run, observe, roll back.
 
 mod context;
 mod draft;
@@ -11,112 +11,113 @@ use greenlight_types::{
 pub use context::{Doubts, Earlier, EarlierStart, Kept, Sink, StepContext, TAIL};
 pub use draft::{PlanDraft, hex};
 
-/// How an attempt ended.
+/// Result of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub enum Outcome {
-    /// The effect is there, proved.
+    /// The effect is proved.
     Succeeded {
-        /// What the world showed, in plain words.
+        /// Answers of the outside world that prove it, as sentences.
         evidence: Vec<String>,
-        /// What was learned.
+        /// Facts that the attempt learned.
         facts: Vec<Fact>,
     },
-    /// It was there before; nothing was changed.
+    /// The effect was there before. Nothing was changed.
     Already {
-        /// What the world showed.
+        /// Answers of the outside world that prove it, as sentences.
         evidence: Vec<String>,
-        /// What was learned.
+        /// Facts that the attempt learned.
         facts: Vec<Fact>,
     },
-    /// Done, with something to know.
+    /// The effect is there, with a warning for the operator.
     Warned {
-        /// What the world showed.
+        /// Answers of the outside world that prove it, as sentences.
         evidence: Vec<String>,
-        /// What was learned.
+        /// Facts that the attempt learned.
         facts: Vec<Fact>,
-        /// What to know.
         warning: String,
     },
-    /// Ended without its effect, or with a part of it; the failure's `changed` says which.
+    /// The attempt ended without its effect, or with a part of it. `changed` of the failure tells
+    /// which.
     Failed(Failure),
-    /// We do not know: the answer was lost. Never turned into a failure.
+    /// The effect is unknown, because an answer was lost. Never turned into a failure.
     Unknown(String),
 }
 
 impl From<Failure> for Outcome {
-    /// A failure whose request may have been acted on is not a failed step, it is an unknown one (INV-J2).
+    /// A failure whose request may have been acted on is `Unknown`, not `Failed` (INV-J2).
     fn from(failure: Failure) -> Self {
         if failure.is_lost_reply() { Self::Unknown(failure.to_string()) } else { Self::Failed(failure) }
     }
 }
 
-/// Whether an attempt may act.
+/// Whether an attempt may change anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Have the effect, then follow it.
+    /// Cause the effect, then follow it.
     Start,
-    /// The effect is under way already: only follow it. Nothing is changed.
+    /// The effect is under way: only follow it. Change nothing.
     Attach,
 }
 
-/// What a named person says.
+/// Statement of a named person about an effect that the app cannot see.
 #[derive(Clone, Copy, Debug)]
 pub struct Word<'a> {
-    /// Who.
     pub person: &'a str,
-    /// What was written down.
+    /// Note of the person.
     pub note: &'a str,
-    /// When it was said.
+    /// Time of the statement.
     pub at: &'a Timestamp,
 }
 
-/// A step of the release. One file each under `steps/`.
+/// A step of the release. Each has one file in `steps/`.
 #[async_trait]
 pub trait Step: Send + Sync {
-    /// Its id.
     fn id(&self) -> StepId;
-    /// What it does to the world.
+    /// Whether the step changes the outside world, and whether it may be started again.
     fn effect(&self) -> Effect;
-    /// Whether it waits for its button.
+    /// Whether the step waits for its button.
     fn role(&self) -> Role;
-    /// The facts it waits for.
+    /// Facts that must be known before the step starts.
     fn waits_for(&self) -> &'static [FactKind];
-    /// What exactly would change. Reads only.
+    /// Plans the exact changes. Reads only.
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure>;
-    /// Does it, or follows it.
+    /// Causes the effect, or follows it.
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome;
-    /// Asks the world. `plan` is the plan of the last attempt, when there was one.
+    /// Asks the outside world about the effect. `plan` is the plan of the last attempt, if there
+    /// was one.
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation;
-    /// How to undo it, or why not.
+    /// How to undo the step, or the reason why that is impossible.
     fn roll_back(&self, run: &RunView) -> WayBack;
-    /// Whether it may be done once more although it is done.
+    /// Whether a step that is done may be done again.
     fn may_repeat(&self, run: &RunView) -> bool {
         let _never = run;
         false
     }
-    /// What still counts of an earlier attempt when one that repeats it comes to nothing, in plain words.
+    /// The result of an earlier attempt that still counts if a repeated attempt comes to nothing,
+    /// in words.
     fn still_counts(&self, run: &RunView) -> Option<String> {
         let _nothing = run;
         None
     }
-    /// The job of the last attempt, which an order that is still on its way could start. `None` for what no machine takes up
-    /// by itself.
+    /// Id of the last attempt's job, which a late order could still start. `None` for a step
+    /// without a job: no machine starts its work later.
     fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
         let _starts_no_job = plan;
         None
     }
-    /// Jobs that could still start on the staging machine, and whose gates are closed before a named person's word is taken
-    /// that their work was done outside the app. Reads only.
+    /// Jobs that could still start on the staging machine. They are revoked before a named person's
+    /// statement counts that their work was done outside the app (docs/remote-jobs.md#revoke).
+    /// Reads only.
     ///
     /// # Errors
-    /// When the machine cannot be asked.
+    /// The failure of the machine that did not answer.
     async fn gates_to_close(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
         let _has_no_job = cx;
         Ok(Vec::new())
     }
-    /// The facts that follow when a named person says that it happened and the app cannot see it. `None` when the app
-    /// cannot go on without seeing it itself, as most steps cannot.
+    /// Facts that follow from a person's statement that the effect happened, where the app cannot
+    /// see it. `None` when the app must see the effect, as for most steps.
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
         let _nothing_follows = (run, plan, word);
         None

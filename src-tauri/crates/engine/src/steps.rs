@@ -28,7 +28,7 @@ use greenlight_types::{Profile, StepDefinition, StepId, Version};
 
 use crate::step::Step;
 
-/// The step of an id.
+/// The step with this id.
 #[must_use]
 pub fn get(id: StepId) -> &'static dyn Step {
     match id {
@@ -79,7 +79,7 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
     (title, short)
 }
 
-/// The definitions that a new run freezes.
+/// The definitions that a new run freezes (docs/releases.md#frozen-values).
 #[must_use]
 pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> {
     StepId::ALL

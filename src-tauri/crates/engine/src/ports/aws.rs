@@ -1,4 +1,5 @@
-//! AWS: task definitions, the service and its tasks, images, logs, and whose credentials they are.
+//! AWS: task definitions, the service and its tasks, images, logs, and the identity of the
+//! credentials.
 
 use async_trait::async_trait;
 use greenlight_types::Timestamp;
@@ -11,23 +12,23 @@ use super::PortResult;
 pub struct TaskDefinition {
     /// ARN with revision.
     pub arn: String,
-    /// Its number.
+    /// Number of the revision within its family.
     pub revision: u32,
     /// The `taskDefinition` object exactly as the service sent it.
     pub definition: serde_json::Value,
-    /// The `tags` array beside it (TRAP-T2).
+    /// The `tags` array of the same answer (TRAP-T2).
     pub tags: serde_json::Value,
-    /// Who registered it, and when, if the service says so.
+    /// The person who registered it, and the time, if AWS sends them.
     pub registered: Option<(String, Timestamp)>,
 }
 
 /// ECS task definitions as raw JSON (TRAP-T1: a typed SDK drops fields that it does not know).
 #[async_trait]
 pub trait TaskDefinitions: Send + Sync {
-    /// Describes one revision by ARN or `family:revision`, or the newest ACTIVE one by family, tags included.
-    /// `None` when there is none.
+    /// Describes one revision by ARN or `family:revision`, or the newest ACTIVE one by family, with
+    /// its tags. `None` when there is none.
     async fn describe(&self, name: &str) -> PortResult<Option<TaskDefinition>>;
-    /// Registers this body exactly as it is; sent ONCE. Returns what the service answered.
+    /// Registers this body unchanged. Sent once. Returns the answer of AWS.
     async fn register(&self, body: &serde_json::Value) -> PortResult<TaskDefinition>;
 }
 
@@ -41,13 +42,13 @@ pub enum DeploymentStatus {
     Active,
     /// A deployment that was replaced completely.
     Inactive,
-    /// A word that this version does not know.
+    /// A value that this version does not know.
     #[serde(untagged)]
     Other(String),
 }
 
 impl DeploymentStatus {
-    /// Reads the word of the ECS API.
+    /// Parses a value of the ECS API.
     #[must_use]
     pub fn parse(word: &str) -> Self {
         match word {
@@ -72,13 +73,13 @@ pub enum RolloutState {
     /// The service sends no state (a deployment controller other than `ECS`).
     #[serde(rename = "")]
     NotSent,
-    /// A word that this version does not know.
+    /// A value that this version does not know.
     #[serde(untagged)]
     Other(String),
 }
 
 impl RolloutState {
-    /// Reads the word of the ECS API; an empty word is a state that was not sent.
+    /// Parses a value of the ECS API. An empty value is a state that was not sent.
     #[must_use]
     pub fn parse(word: &str) -> Self {
         match word {
@@ -91,7 +92,7 @@ impl RolloutState {
     }
 }
 
-/// Where a task is in its life (ECS Developer Guide, "Amazon ECS task lifecycle").
+/// Stage in the life of a task (ECS Developer Guide, "Amazon ECS task lifecycle").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TaskStatus {
@@ -109,15 +110,15 @@ pub enum TaskStatus {
     Stopping,
     /// After `Running`.
     Deprovisioning,
-    /// It has ended; ECS lists it for about an hour.
+    /// The task has ended. ECS lists it for about an hour.
     Stopped,
-    /// A word that this version does not know: neither serving nor stopped.
+    /// A value that this version does not know: neither serving nor stopped.
     #[serde(untagged)]
     Other(String),
 }
 
 impl TaskStatus {
-    /// Reads the word of the ECS API.
+    /// Parses a value of the ECS API.
     #[must_use]
     pub fn parse(word: &str) -> Self {
         match word {
@@ -147,7 +148,7 @@ pub enum TaskHealth {
 }
 
 impl TaskHealth {
-    /// Reads the word of the ECS API.
+    /// Parses a value of the ECS API.
     #[must_use]
     pub fn parse(word: &str) -> Self {
         match word {
@@ -163,7 +164,7 @@ impl TaskHealth {
 pub struct CircuitBreaker {
     /// Whether failed starts end a deployment.
     pub is_enabled: bool,
-    /// Whether ECS then goes back to the last completed deployment.
+    /// Whether ECS then rolls back to the last completed deployment.
     pub rolls_back: bool,
 }
 
@@ -172,41 +173,38 @@ pub struct CircuitBreaker {
 pub struct Deployment {
     /// Deployment id: `ecs-svc/…`.
     pub id: String,
-    /// Whether it is in charge.
+    /// Whether the deployment is primary.
     pub status: DeploymentStatus,
     /// ARN of its revision.
     pub task_definition: String,
-    /// How far it is.
     pub rollout_state: RolloutState,
-    /// In AWS's words.
+    /// Reason of the state in the words of AWS.
     pub rollout_reason: String,
-    /// Wanted tasks.
+    /// Number of wanted tasks.
     pub desired: u32,
-    /// Running tasks.
+    /// Number of running tasks.
     pub running: u32,
-    /// Failed tasks so far.
+    /// Number of failed tasks so far.
     pub failed: u32,
-    /// When it was created.
     pub created_at: Timestamp,
 }
 
 /// A service as AWS describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSnapshot {
-    /// ARN of the revision the service is set to.
+    /// ARN of the revision that the service is set to.
     pub task_definition: String,
-    /// Wanted tasks.
+    /// Number of wanted tasks.
     pub desired: u32,
-    /// Running tasks.
+    /// Number of running tasks.
     pub running: u32,
-    /// Its deployments.
     pub deployments: Vec<Deployment>,
-    /// Its circuit breaker; `None` when the service does not say.
+    /// The circuit breaker. `None` when AWS sends none.
     pub breaker: Option<CircuitBreaker>,
 }
 
 impl ServiceSnapshot {
-    /// The deployment in charge.
+    /// The primary deployment.
     #[must_use]
     pub fn primary(&self) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.status == DeploymentStatus::Primary)
@@ -220,64 +218,63 @@ pub struct TaskSnapshot {
     pub id: String,
     /// ARN of its revision.
     pub task_definition: String,
-    /// Where it is in its life.
+    /// Stage in the life of the task.
     pub last_status: TaskStatus,
-    /// Its health check.
+    /// Result of the health check.
     pub health: TaskHealth,
-    /// Why it stopped, in AWS's words.
+    /// Reason of the stop in the words of AWS.
     pub stopped_reason: String,
-    /// Exit code of the profile's container, when it ended.
+    /// Exit code of the profile's container, once it ended.
     pub exit_code: Option<i32>,
     /// Digest of the image of the profile's container.
     pub image_digest: String,
-    /// When it was created.
     pub created_at: Timestamp,
 }
 
 /// The ECS service of the profile.
 #[async_trait]
 pub trait Services: Send + Sync {
-    /// Describes the service; `None` when AWS does not know it.
+    /// Describes the service. `None` when AWS does not know it.
     async fn describe(&self) -> PortResult<Option<ServiceSnapshot>>;
-    /// Its tasks, running and recently stopped (listed for about an hour, TRAP-E9), all pages.
+    /// All tasks that run or stopped recently. AWS lists a stopped task for about an hour
+    /// (TRAP-E9).
     async fn tasks(&self) -> PortResult<Vec<TaskSnapshot>>;
 }
 
 /// An image of the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// `sha256:…`.
+    /// Digest in the form `sha256:…`.
     pub digest: String,
-    /// When it was pushed.
     pub pushed_at: Timestamp,
 }
 
 /// The image repository of the profile.
 #[async_trait]
 pub trait Images: Send + Sync {
-    /// The image with this tag; `None` when the name is free.
+    /// The image with this tag. `None` when the tag is free.
     async fn find(&self, tag: &str) -> PortResult<Option<Image>>;
-    /// Whether a tag may be overwritten (`imageTagMutability`); `None` when AWS does not say so.
+    /// Whether a tag may be overwritten (`imageTagMutability`). `None` when the permission is
+    /// missing, or when the answer depends on patterns.
     async fn tags_may_be_overwritten(&self) -> PortResult<Option<bool>>;
 }
 
 /// One event of a log group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEvent {
-    /// Event id; unique within the group.
+    /// Id of the event, unique within the group.
     pub id: String,
-    /// Stream: `prefix/container/taskId`.
+    /// Name of the stream: `prefix/container/taskId`.
     pub stream: String,
-    /// When it was written, in ms since 1970.
+    /// Time of writing, in ms since 1970.
     pub at_ms: i64,
-    /// The text.
     pub message: String,
 }
 
 /// One page of a log group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
-    /// Events; may be empty although there is a next page (TRAP-L4).
+    /// Events. May be empty although there is a next page (TRAP-L4).
     pub events: Vec<LogEvent>,
     /// Token of the next page.
     pub next: Option<String>,
@@ -286,20 +283,20 @@ pub struct LogPage {
 /// The log group of the profile.
 #[async_trait]
 pub trait Logs: Send + Sync {
-    /// Events written at or after `from_ms`, one page.
+    /// One page of the events written at or after `from_ms`.
     async fn page(&self, from_ms: i64, token: Option<&str>) -> PortResult<LogPage>;
 }
 
 /// The AWS identity in use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwsIdentity {
-    /// Account of twelve digits.
+    /// Account number of twelve digits.
     pub account: String,
-    /// ARN.
+    /// ARN of the user or role.
     pub arn: String,
 }
 
-/// STS.
+/// The owner of the AWS credentials in use (AWS STS).
 #[async_trait]
 pub trait CloudIdentity: Send + Sync {
     /// `GetCallerIdentity`.

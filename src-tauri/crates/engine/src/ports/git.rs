@@ -11,63 +11,61 @@ use super::PortResult;
 pub struct RemoteRef {
     /// Full name: `refs/heads/master`.
     pub name: String,
-    /// Object it names (a tag object for an annotated tag).
+    /// Object that the ref names. A tag object for an annotated tag.
     pub id: String,
-    /// Commit behind an annotated tag.
+    /// Commit that an annotated tag points to.
     pub peeled: Option<String>,
 }
 
 impl RemoteRef {
-    /// The commit it leads to.
+    /// The commit that the ref leads to.
     #[must_use]
     pub fn commit(&self) -> &str {
         self.peeled.as_deref().unwrap_or(&self.id)
     }
 }
 
-/// A commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitInfo {
-    /// Full id.
+    /// Full object id.
     pub id: String,
-    /// Parents' full ids.
+    /// Full ids of the parents.
     pub parents: Vec<String>,
     /// First line of the message.
     pub summary: String,
-    /// Author's name.
+    /// Name of the author.
     pub author: String,
-    /// Author's time.
+    /// Time of the author.
     pub at: Timestamp,
 }
 
 /// An annotated tag of our clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagInfo {
-    /// Its whole message.
+    /// The whole message.
     pub message: String,
-    /// Tagger's name; empty when it has none.
+    /// Name of the tagger. Empty when the tag has none.
     pub tagger: String,
-    /// Tagger's time.
+    /// Time of the tagger.
     pub at: Timestamp,
 }
 
-/// Author and committer of what the app writes.
+/// Author and committer of the objects that the app writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
-    /// Name.
     pub name: String,
     /// E-mail address.
     pub email: String,
-    /// Time; the same time gives the same ids.
+    /// Time of the object. The same time gives the same object id.
     pub at: Timestamp,
 }
 
 /// Result of a merge in our clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MergeResult {
-    /// The merge commit, parents (base, head).
+    /// Id of the merge commit with the parents (base, head).
     Merged(String),
-    /// It does not merge; the files in conflict, sorted.
+    /// The branches do not merge. The files in conflict, sorted.
     Conflict(Vec<String>),
 }
 
@@ -78,7 +76,7 @@ pub struct PushRef {
     pub id: String,
     /// Full name on the remote.
     pub name: String,
-    /// What the remote must have now; `None` when the ref must be absent.
+    /// Object that the remote must have now. `None` when the ref must be absent.
     pub expect: Option<String>,
 }
 
@@ -87,40 +85,43 @@ pub struct PushRef {
 pub enum PushResult {
     /// The server reports the ref as updated.
     Accepted,
-    /// The remote had something else before anything was sent; nothing was pushed.
+    /// The remote had another object before anything was sent. Nothing was pushed.
     Moved {
-        /// What it has.
+        /// Object that the remote has.
         now: Option<String>,
     },
-    /// The server refused; nothing was pushed. The reason is the server's own text (status and sideband).
+    /// The server refused. Nothing was pushed.
     Refused {
-        /// The server's words.
+        /// Text of the server (status and sideband).
         reason: String,
     },
 }
 
-/// The repository: the app's own bare clone and its remote. Always full ref names (TRAP-G1).
+/// The repository: the app's own bare clone and its remote. Takes full ref names only (TRAP-G1).
 #[async_trait]
 pub trait Git: Send + Sync {
-    /// Makes the clone if it is missing and fetches branches and tags into `refs/remotes/origin/*` and
-    /// `refs/remote-tags/*`. Never touches `refs/greenlight/*`.
+    /// Makes the clone if it is missing, and fetches branches and tags into `refs/remotes/origin/*`
+    /// and `refs/remote-tags/*`. Never touches `refs/greenlight/*`.
     async fn refresh(&self) -> PortResult<()>;
-    /// A fresh listing of the remote, all refs.
+    /// Lists all refs of the remote.
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>>;
-    /// One commit of our clone; `None` when the clone does not have it.
+    /// One commit of our clone. `None` when the clone does not have it.
     async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>>;
-    /// One annotated tag of our clone, by its object; `None` when the clone does not have it or it is no such tag.
+    /// One annotated tag of our clone, by its object id. `None` when the clone has no such object,
+    /// or when the object is no annotated tag.
     async fn tag(&self, id: &str) -> PortResult<Option<TagInfo>>;
-    /// Commits reachable from `head` and not from `base`, newest first, at most `limit`, with the total (capped at 10,000).
+    /// Commits reachable from `head` and not from `base`, newest first, at most `limit`, and their
+    /// total number (capped at 10,000).
     async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)>;
     /// Whether `ancestor` is reachable from `commit`.
     async fn is_ancestor(&self, ancestor: &str, commit: &str) -> PortResult<bool>;
-    /// Paths that differ between two commits, sorted, and which of them are LFS pointers in the second.
+    /// Paths that differ between two commits, and those that are Git LFS pointers in the second
+    /// one.
     async fn changed_paths(&self, from: &str, to: &str) -> PortResult<ChangedPaths>;
     /// Merges `head` into `base` in memory and keeps the commit under `keep`.
     async fn merge(&self, base: &str, head: &str, message: &str, by: &Signature, keep: &str)
     -> PortResult<MergeResult>;
-    /// Bytes of a file at a commit; `None` when it is not there.
+    /// Bytes of a file at a commit. `None` when the file does not exist.
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>>;
     /// Commits one changed file on top of `parent` and keeps the commit under `keep`.
     async fn commit_file(
@@ -132,20 +133,23 @@ pub trait Git: Send + Sync {
         by: &Signature,
         keep: &str,
     ) -> PortResult<String>;
-    /// Makes an annotated tag object named `name` for `commit`, keeps it under `keep`, returns its id.
+    /// Makes an annotated tag object named `name` for `commit`, keeps it under `keep`, and returns
+    /// its id.
     async fn make_tag(&self, commit: &str, name: &str, message: &str, by: &Signature, keep: &str)
     -> PortResult<String>;
-    /// Pushes one ref as a compare-and-swap: refuses before sending when the remote differs from `expect`, never forces,
-    /// reads the server's own status (libgit2's `push` returns Ok for a refused ref). A failure with
-    /// `Changed::Unknown` means that the answer was lost after something was sent.
+    /// Pushes one ref as a compare-and-swap. Refuses before sending when the remote differs from
+    /// `expect`. Never forces. Reads the status that the server sends, because `push` of libgit2
+    /// returns Ok for a refused ref.
+    ///
+    /// A failure with `Changed::Unknown` means that something was sent and the answer was lost.
     async fn push(&self, push: &PushRef) -> PortResult<PushResult>;
 }
 
 /// Paths that differ between two commits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedPaths {
-    /// All, sorted.
+    /// All paths, sorted.
     pub paths: Vec<String>,
-    /// Those whose new content is a Git LFS pointer.
+    /// Paths whose new content is a Git LFS pointer.
     pub lfs_pointers: Vec<String>,
 }

@@ -1,4 +1,5 @@
-//! The staging machine as the engine needs it: commands that only read, and jobs that start at most once.
+//! The staging machine as the engine uses it: commands that only read, and jobs that start at most
+//! once (docs/remote-jobs.md).
 
 use std::time::Duration;
 
@@ -8,19 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 
-/// Where the staging machine is, and which one it has to be.
+/// Address and identity of the staging machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostAddress {
-    /// Name or address.
+    /// Host name or IP address.
     pub address: String,
-    /// SSH port.
     pub port: u16,
-    /// Login user.
     pub user: String,
-    /// Confirmed fingerprint `SHA256:…`; nothing is sent to a host with another one (INV-S1).
+    /// Confirmed fingerprint `SHA256:…`. Nothing is sent to a host with another one (INV-S1).
     pub fingerprint: String,
-    /// Its machine id, as Deploy recorded it; empty when nobody has asked yet. A job verb at a machine with another one is
-    /// refused with `HostReplaced`, also when it only reads: a replaced machine knows of no job (INV-S2).
+    /// Machine id that Deploy recorded. Empty before the first question. A machine with another id
+    /// refuses every job verb with `HostReplaced`, also a read: a replaced machine knows no job
+    /// (INV-S2).
     pub machine_id: String,
 }
 
@@ -38,12 +38,11 @@ impl HostAddress {
     }
 }
 
-/// The right of a run to change an environment.
+/// Environment and run of an environment lock: the right of the run to change the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// `<product>.<environment>`; characters as in a job id.
+    /// `<product>.<environment>`, in the characters of a job id.
     pub environment: String,
-    /// The run.
     pub run: RunId,
 }
 
@@ -56,94 +55,95 @@ impl Hold {
     }
 }
 
-/// Who takes an environment, for whoever finds it taken.
+/// A new lock owner, as other operators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taker {
-    /// Person.
     pub person: String,
-    /// Computer.
+    /// Name of the computer.
     pub computer: String,
     /// The version that is released.
     pub version: String,
-    /// Why it is taken from another run; empty when nobody holds it.
+    /// Why the lock is taken from another run. Empty when the lock is free.
     pub reason: String,
 }
 
-/// What a machine says of itself and of an environment.
+/// A machine's report about itself and the owner of an environment lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// `/etc/machine-id` of the machine.
     pub machine_id: String,
-    /// Its boot id.
+    /// Boot id of the machine.
     pub boot_id: String,
-    /// Who holds the environment.
+    /// Owner of the environment lock. `None` when the lock is free.
     pub holder: Option<Holder>,
 }
 
-/// Whether a run holds an environment.
+/// Whether a run owns an environment lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Held {
-    /// It does.
+    /// The run owns the lock.
     Ours,
-    /// Another one does, or nobody; nothing was changed.
+    /// Another run owns the lock, or the lock is free. Nothing was changed.
     NotOurs(Option<Holder>),
 }
 
 /// A script to run detached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSpec {
-    /// `<product>.<environment>.<step>.<version>.a<k>`; characters `[A-Za-z0-9._-]`, at most 100.
+    /// Job id `<product>.<environment>.<step>.<version>.a<k>` of at most 100 characters
+    /// `[A-Za-z0-9._-]`.
     pub id: String,
-    /// The exact script (POSIX sh). It holds directory, environment, login shell and sudo.
+    /// The exact script (POSIX sh), with directory, environment, login shell and sudo.
     pub script: String,
-    /// Of all jobs of the machine with the same word here, one runs at a time (INV-D4). Characters as in the id.
+    /// Name of a mutex, in the characters of a job id. At most one job with the same mutex runs on
+    /// a machine (INV-D4).
     pub mutex: String,
-    /// It is put there, and starts, only while this run holds the environment.
+    /// The machine accepts and starts the job only while this run owns the environment lock.
     pub hold: Hold,
-    /// It never starts later than this after it was put there, however late the order to start it arrives (INV-D5).
+    /// The job never starts later than this after its submit, however late the launch order arrives
+    /// (INV-D5).
     pub starts_within: Duration,
 }
 
-/// What the host says about a job (RELIABILITY.md 3.4).
+/// State of a job on the host (docs/remote-jobs.md#states).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobState {
-    /// No such job.
+    /// The host has no such job.
     Absent,
-    /// Put there, never started; it may start.
+    /// Submitted, never started. It may start.
     NotStarted,
-    /// Put there, never started: another job with the same mutex runs.
+    /// Submitted, never started: another job with the same mutex runs.
     Busy,
-    /// Put there, never started, and it is too late to start it now.
+    /// Submitted, never started, and its time limit has passed.
     Expired,
-    /// Its gate was closed before it started: it never starts.
+    /// Revoked before it started. It never starts.
     Revoked(Why),
-    /// Its script runs.
+    /// The script runs.
     Running,
-    /// Its script runs on; what was to write its result down has ended.
+    /// The script runs, and its supervisor has ended.
     Orphaned,
-    /// Its script ended.
+    /// The script has ended.
     Finished {
-        /// Exit code.
         exit: i32,
-        /// When, by the host's clock.
+        /// End of the script, by the clock of the host.
         finished_at: Timestamp,
     },
-    /// It started, and nothing runs, and there is no result: killed, or the host was restarted or replaced. Outcome
-    /// unknown.
+    /// It started, nothing runs, and there is no result: the job was killed, or the host was
+    /// restarted or replaced. The outcome is unknown.
     Lost {
-        /// What the host shows.
+        /// Description of the host's answer.
         why: String,
     },
 }
 
 impl JobState {
-    /// It never started, and whether it still may is another question.
+    /// Whether the job never started. It may still start later.
     #[must_use]
     pub const fn never_started(&self) -> bool {
         matches!(self, Self::Absent | Self::NotStarted | Self::Busy | Self::Expired | Self::Revoked(_))
     }
 
-    /// Exit code and time of the end of its script, once it has ended with a result.
+    /// Exit code and end of the script, if it ended with a result.
     #[must_use]
     pub const fn end(&self) -> Option<(i32, Timestamp)> {
         match self {
@@ -159,21 +159,19 @@ impl JobState {
         }
     }
 
-    /// Its script runs now.
+    /// Whether the script runs now.
     #[must_use]
     pub const fn is_alive(&self) -> bool {
         matches!(self, Self::Running | Self::Orphaned)
     }
 }
 
-/// A job as the host knows it.
+/// Answer of the host about a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStatus {
-    /// Its id.
     pub id: String,
-    /// Its state.
     pub state: JobState,
-    /// When it started, by the host's clock.
+    /// Start of the script, by the clock of the host.
     pub started_at: Option<Timestamp>,
     /// Bytes of output so far.
     pub output_bytes: u64,
@@ -184,79 +182,82 @@ pub struct JobStatus {
 pub enum Submitted {
     /// The job is on the host now.
     New,
-    /// It was there before, with the same content.
+    /// The job was there before, with the same content.
     Same,
-    /// A job of this id with other content is there; nothing was changed.
+    /// The host has a job with this id and other content. Nothing was changed.
     Conflict,
-    /// The gate of this id was closed: it never starts.
+    /// This job is revoked. It never starts.
     Revoked,
-    /// The attempt before this one is not over; nothing was changed.
+    /// The attempt before this one is not over. Nothing was changed.
     Unfinished,
-    /// The run does not hold the environment; nothing was changed.
+    /// The run does not own the environment lock. Nothing was changed.
     NotHeld(Option<Holder>),
 }
 
 /// Result of the order to start a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Launched {
-    /// It was given. Whether the job starts, its status tells.
+    /// The order was given. The status tells whether the job starts.
     Ordered,
-    /// The run does not hold the environment; nothing was started.
+    /// The run does not own the environment lock. Nothing was started.
     NotHeld(Option<Holder>),
 }
 
-/// Why the gate of a job was closed.
+/// Reason of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
-    /// It was not started in time, and another attempt takes its place.
+    /// The job was not started in time, and another attempt replaces it.
     Expired,
-    /// A named person said that its work was done outside the app.
+    /// A named person said that the work was done outside the app.
     Outside,
 }
 
-/// Result of closing the gate of a job.
+/// Result of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Revoked {
-    /// It never started and never will, whatever is still on its way to the machine.
+    /// The job never started and never will, even if an order arrives late.
     Won,
-    /// It had started before.
+    /// The job had started before.
     Lost,
 }
 
 /// Output of a command that only reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadOutput {
-    /// Exit code; `None` when the session ended without one (then nothing may be concluded).
+    /// Exit code. `None` when the session ended without one: such an answer proves nothing.
     pub exit: Option<i32>,
-    /// Standard output, at most 256 KiB.
+    /// Standard output, cut at 256 KiB.
     pub out: String,
-    /// Standard error, at most 64 KiB.
+    /// Standard error, cut at 64 KiB.
     pub err: String,
 }
 
 /// The staging machine. Jobs live in `~/.greenlight/jobs/<id>` of the login user.
 #[async_trait]
 pub trait RemoteHost: Send + Sync {
-    /// The fingerprint that the host presents, without sending any authentication.
+    /// The fingerprint that the host presents. Sends no authentication.
     async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String>;
     /// Runs a command that only reads, in a plain `sh`, with a deadline.
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput>;
-    /// Puts a job on the host. Repeatable: the first submit of an id wins.
+    /// Submits a job. Idempotent: the first submit of an id wins.
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted>;
-    /// Starts a submitted job, detached from the connection, unless it started before. Repeatable: one start at most.
+    /// Starts a submitted job, detached from the connection, unless it started before. Idempotent:
+    /// a job starts at most once.
     async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched>;
-    /// Closes the gate of a job for ever, also of one that is not there yet. Repeatable.
+    /// Revokes a job for ever by taking its start latch, also for a job that is not there yet.
+    /// Idempotent.
     async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked>;
-    /// Which machine this is, and who holds an environment.
+    /// The identity of the machine, and the owner of an environment lock.
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment>;
-    /// Takes an environment for a run, from `from` or from nobody, and only when that is still so (compare and swap).
-    /// Repeatable: a run that holds it already keeps it.
+    /// Acquires the environment lock for a run, as a compare-and-swap: `from` must be the owner, or
+    /// the lock must be free if `from` is `None`. Idempotent: a run that owns the lock keeps it.
     async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held>;
-    /// Whether a run still holds its environment; when it does, it is noted as seen.
+    /// Whether a run still owns its environment lock. If it does, the host notes the time of the
+    /// question.
     async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held>;
-    /// Gives an environment back. Repeatable; of another holder nothing is changed.
+    /// Releases an environment lock. Idempotent. Changes nothing if another run owns it.
     async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()>;
-    /// What the host knows of a job.
+    /// The state of a job.
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus>;
     /// Jobs whose id starts with `prefix`, sorted.
     async fn jobs(&self, host: &HostAddress, prefix: &str) -> PortResult<Vec<JobStatus>>;

@@ -1,4 +1,4 @@
-//! What a step is given: the run, the ports, the sink for its reports.
+//! The context of a step: the run, the ports, and the sink for its reports.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,104 +16,105 @@ use crate::{
     spool::Reached,
 };
 
-/// Number of lines that a failed script is reported with.
+/// Number of output lines in the failure of a script.
 pub const TAIL: u32 = 12;
 
-/// What is kept of the output of a job.
+/// The stored output of a job.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// How far it reaches; `None` when nothing of this job is kept.
+    /// Position up to which the output is stored. `None` when nothing of this job is stored.
     pub reached: Option<Reached>,
-    /// Lines that an earlier app kept without saying of which job: the first ones that come again.
+    /// Number of lines stored by old versions without a job id. The same lines arrive first when
+    /// the output is fetched again.
     pub unnamed: u32,
-    /// The last lines.
+    /// Last stored lines.
     pub tail: Vec<String>,
 }
 
-/// Where a step reports while it runs.
+/// Receives the reports of a running step.
 #[async_trait]
 pub trait Sink: Send + Sync {
-    /// Records a fact; durable when it returns.
+    /// Records a fact. The fact is durable when the call returns.
     async fn learn(&self, step: StepId, fact: Fact) -> Result<(), Failure>;
-    /// Records that the gate of a job is about to be closed, because an order to start it may still be on its way;
-    /// durable when it returns.
+    /// Records the intent to revoke a job, because an order to start it may arrive late. The intent
+    /// is durable when the call returns.
     async fn closing(&self, step: StepId, job: &str) -> Result<(), Failure>;
-    /// Shows something seen just now; may be lost.
+    /// Shows a fresh observation. It may be lost.
     fn seen(&self, seen: Seen);
-    /// Keeps and shows lines.
+    /// Stores and shows lines.
     fn lines(&self, source: LineSource, lines: Vec<LogLine>);
-    /// Keeps and shows lines of a job, and how far they reach; whether they are kept.
+    /// Stores and shows lines of a job, and stores the position that they reach. Returns whether
+    /// they are stored.
     fn job_lines(&self, source: LineSource, lines: Vec<LogLine>, reached: Reached) -> bool;
-    /// What is kept of the output of this job already.
+    /// The output of this job that is already stored.
     fn kept(&self, source: LineSource, job: &str) -> Kept;
 }
 
-/// What the record of a computer knows of migrations before a run, of the same product and realm.
+/// Migrations before this run of the same product and realm, from the journal of this computer.
 #[derive(Clone, Debug, Default)]
 pub struct Earlier {
-    /// Version, and hash of the migration folder, of the last other version that was released.
+    /// Version and hash of the migration folder of the last other version that was released.
     pub released: Option<(String, String)>,
-    /// The migration of the same version, where an earlier run may have started it.
+    /// The migration of the same version, if an earlier run may have started it.
     pub started: Option<EarlierStart>,
 }
 
-/// See [`Earlier::started`].
+/// A migration that an earlier run may have started.
 #[derive(Clone, Debug)]
 pub struct EarlierStart {
-    /// Address of its staging machine.
+    /// Address of the staging machine of that run.
     pub address: String,
-    /// Id of that machine; empty in records of earlier apps.
+    /// Machine id of that staging machine. Empty in journals of old versions.
     pub machine_id: String,
-    /// When.
+    /// Time of the start.
     pub at: Option<Timestamp>,
-    /// Who started it.
+    /// The person who started it.
     pub by: String,
 }
 
-/// What a step is given.
+/// Everything that a step can use.
 #[derive(Clone)]
 pub struct StepContext {
-    /// The run, always as its journal tells it now.
+    /// The run, as its journal describes it now.
     pub view: watch::Receiver<Arc<RunView>>,
-    /// The outside.
     pub ports: Ports,
-    /// Who asked.
+    /// The person who ordered the step.
     pub by: Actor,
-    /// What this computer knows of migrations before this run.
+    /// Migrations that this computer knows from before this run.
     pub earlier: Earlier,
-    /// Where to report.
     pub sink: Arc<dyn Sink>,
-    /// Since when steps are in doubt.
+    /// Start of each doubt.
     pub doubts: Arc<Doubts>,
 }
 
-/// Since when steps are in doubt, by this start of the app. A request of an attempt left before that moment, however
-/// long the attempt had waited before it sent one: "the world shows nothing" counts from there, never from the start of
-/// the attempt.
+/// Start of the doubt of each step, in this process of the app. Every request of the attempt was
+/// sent before that moment, even if the attempt waited long before it sent one. The time in which
+/// an effect may still show counts from the start of the doubt, never from the start of the
+/// attempt.
 #[derive(Debug, Default)]
 pub struct Doubts {
     since: Mutex<BTreeMap<StepId, Timestamp>>,
-    /// Jobs whose gates are to be closed, as the record says.
+    /// Jobs with an intent to revoke in the journal.
     announced: Mutex<BTreeSet<String>>,
 }
 
 impl Doubts {
-    /// A step came into doubt, or was found in doubt when the app was opened.
+    /// A step came into doubt, or was in doubt when the app was opened.
     pub fn begin(&self, step: StepId, at: &Timestamp) {
         self.since.lock().insert(step, *at);
     }
 
-    /// The record says that the gate of a job is about to be closed.
+    /// The journal has the intent to revoke a job.
     pub(crate) fn announce(&self, job: &str) {
         self.announced.lock().insert(job.to_owned());
     }
 
-    /// Whether the record says so already.
+    /// Whether the journal has the intent to revoke a job.
     pub(crate) fn was_announced(&self, job: &str) -> bool {
         self.announced.lock().contains(job)
     }
 
-    /// The moment after which no request of the attempt in doubt can have left.
+    /// The moment after which no request of the attempt in doubt can have been sent.
     #[must_use]
     pub fn since(&self, step: StepId) -> Option<Timestamp> {
         self.since.lock().get(&step).cloned()
@@ -127,20 +128,20 @@ impl StepContext {
         self.view.borrow().clone()
     }
 
-    /// Says what the step is doing, in plain words.
+    /// Shows the current activity of the step, in plain words.
     pub fn activity(&self, step: StepId, text: impl Into<String>) {
         self.sink.seen(Seen::Activity { step, text: text.into() });
     }
 
-    /// Waits by the run's clock.
+    /// Waits by the clock of the run.
     pub async fn wait(&self, duration: Duration) {
         self.ports.clock.sleep(duration).await;
     }
 
-    /// Address of the staging machine, from Deploy on.
+    /// Address of the staging machine.
     ///
     /// # Errors
-    /// `NotAllowedNow` before Deploy.
+    /// `NotAllowedNow` before Deploy, which confirms the machine.
     pub fn host(&self) -> Result<HostAddress, Failure> {
         let run = self.run();
         let staging = run.staging.as_ref().ok_or_else(|| {

@@ -5,13 +5,13 @@ use sha2::{Digest, Sha256};
 
 use super::Step;
 
-/// Builds a plan; the hash is taken at the end.
+/// Builds a plan. `finish` computes its hash.
 pub struct PlanDraft {
     plan: StepPlan,
 }
 
 impl PlanDraft {
-    /// A plan without changes, gates or question.
+    /// A plan without changes, preconditions or question.
     #[must_use]
     pub fn new(step: &dyn Step, run: &RunView, inputs: PlanInputs, button: &str, lede: impl Into<String>) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl PlanDraft {
         self.change(greenlight_types::Change::Line { text: text.into(), value: value.into() })
     }
 
-    /// Adds a gate.
+    /// Adds a precondition.
     #[must_use]
     pub fn gate(mut self, id: &str, passed: bool, text: impl Into<String>, detail: impl Into<String>) -> Self {
         self.plan.gates.push(greenlight_types::Gate {
@@ -48,28 +48,28 @@ impl PlanDraft {
         self
     }
 
-    /// Adds several gates.
+    /// Adds several preconditions.
     #[must_use]
     pub fn gates(mut self, gates: Vec<greenlight_types::Gate>) -> Self {
         self.plan.gates.extend(gates);
         self
     }
 
-    /// Adds something worth knowing.
+    /// Adds a notice for the operator.
     #[must_use]
     pub fn notice(mut self, text: impl Into<String>) -> Self {
         self.plan.notices.push(text.into());
         self
     }
 
-    /// Asks the person.
+    /// Sets the question to the operator.
     #[must_use]
     pub fn question(mut self, question: greenlight_types::Question) -> Self {
         self.plan.question = Some(question);
         self
     }
 
-    /// Marks it as already true.
+    /// Marks the effect as already there.
     #[must_use]
     pub fn already(mut self, evidence: impl Into<String>) -> Self {
         self.plan.already = Some(evidence.into());
@@ -77,7 +77,7 @@ impl PlanDraft {
         self
     }
 
-    /// Marks it as begun before, with its end still to be seen by this button.
+    /// Marks the effect as begun before. The button follows it to its end.
     #[must_use]
     pub fn follows(mut self, evidence: impl Into<String>, button: &str) -> Self {
         self.plan.already = Some(evidence.into());
@@ -86,21 +86,21 @@ impl PlanDraft {
         self
     }
 
-    /// Marks it as something that cannot be taken back.
+    /// Marks the step as impossible to take back.
     #[must_use]
     pub fn irreversible(mut self) -> Self {
         self.plan.irreversible = true;
         self
     }
 
-    /// How a person does it.
+    /// Sets the lines for doing the step by hand.
     #[must_use]
     pub fn by_hand(mut self, lines: Vec<String>, page: Option<String>) -> Self {
         self.plan.by_hand = ByHand { lines, page };
         self
     }
 
-    /// The finished plan.
+    /// Computes the hash and returns the plan.
     #[must_use]
     pub fn finish(mut self) -> StepPlan {
         self.plan.hash = hash(&self.plan);
@@ -108,7 +108,7 @@ impl PlanDraft {
     }
 }
 
-/// Hex SHA-256 over what a plan would do.
+/// SHA-256 of everything that the plan would do, in hex.
 fn hash(plan: &StepPlan) -> String {
     let parts = serde_json::json!({
         "step": plan.step, "changes": plan.changes, "inputs": plan.inputs,
@@ -117,7 +117,7 @@ fn hash(plan: &StepPlan) -> String {
     hex(&Sha256::digest(parts.to_string().as_bytes()))
 }
 
-/// Lower-case hex.
+/// Lower-case hex of bytes.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

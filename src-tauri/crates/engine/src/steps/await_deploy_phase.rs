@@ -1,4 +1,5 @@
-//! Waits until AWS starts a deployment with our revision. A deployment with another one is an alarm (TRAP-T9).
+//! Waits until AWS starts a deployment with our revision. A deployment with another revision fails
+//! the step (TRAP-T9).
 
 use std::time::Duration;
 
@@ -20,7 +21,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct AwaitDeployPhase;
 
 const POLL: Duration = Duration::from_secs(10);
@@ -72,10 +72,10 @@ impl Step for AwaitDeployPhase {
     }
 }
 
-/// As [`look`]; a build that failed ends the wait, whatever AWS answers.
+/// As [`look`]. A failed build also ends the wait, unless AWS already shows a result.
 async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let looked = look(cx, expected).await;
-    // One that was only not watched to its end may still come to a good one.
+    // A build whose watch timed out may still succeed.
     let has_failed = fold::step(&cx.run(), StepId::FollowBuild)
         .is_some_and(|step| step.failure().is_some_and(|failure| failure.code != ErrorCode::TimedOut));
     if has_failed && !matches!(looked, Ok(Some(_))) {

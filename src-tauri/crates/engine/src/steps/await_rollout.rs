@@ -1,6 +1,8 @@
-//! Watches until every server runs our revision: the deployment in charge is ours and COMPLETED, nothing else is left
-//! (TRAP-E6, TRAP-E7). Starts with the deploy phase, so a server that becomes new during the migration is recorded at its
-//! true time.
+//! Watches until every server runs our revision: our deployment is primary and COMPLETED, and no
+//! other deployment is left (TRAP-E6, TRAP-E7).
+//!
+//! The watch starts with the deployment, so a server that becomes new during the migration is
+//! recorded at its true time.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -21,7 +23,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct AwaitRollout;
 
 const POLL: Duration = Duration::from_secs(5);
@@ -91,7 +92,8 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     })
 }
 
-/// Records each server once, with how many are new at that moment: one that ends and is replaced counts once.
+/// Records each new server once, with the number of new servers at that moment. A server that
+/// replaces an ended one does not raise the number.
 async fn learn_new_servers(cx: &StepContext, run: &RunView, healthy: &[String], of: u32) -> Result<(), Failure> {
     let mut known: BTreeSet<&str> = run
         .facts

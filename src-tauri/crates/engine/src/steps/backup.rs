@@ -1,5 +1,7 @@
-//! Backs up the production database on the staging machine. "The script ended with 0" is not a backup (TRAP-M1): the
-//! file is looked at and proved, or a named person says that they saw it.
+//! Backs up the production database on the staging machine.
+//!
+//! A script that ended with 0 proves no backup (TRAP-M1). The app looks at the file and proves it,
+//! or a named person confirms that they saw it.
 
 use std::time::Duration;
 
@@ -24,13 +26,12 @@ use crate::{
 };
 use file::{READ_DEADLINE, unproved};
 
-/// See the file.
 pub struct BackUp;
 
 const KIND: &str = "backup";
-/// Times that a proof is begun before its missing end is an end.
+/// Most attempts of a proof that does not come to an end.
 const PROOFS: u32 = 3;
-/// Between two of them.
+/// Pause between two attempts of a proof.
 const PAUSE: Duration = Duration::from_secs(2);
 
 #[async_trait]
@@ -153,7 +154,8 @@ impl Step for BackUp {
         WayBack::Harmless { why: "A backup is one more file; it changes nothing.".into() }
     }
 
-    /// One that is too old, or that somebody does not trust, is taken again until the migration starts (RELEASE.md 6 and 8).
+    /// A backup that is too old, or that a person does not trust, can be taken again until the
+    /// migration starts (docs/releases.md#backup).
     fn may_repeat(&self, run: &RunView) -> bool {
         crate::fold::step(run, StepId::RunMigration).is_some_and(|migration| match &migration.state {
             StepState::NotStarted | StepState::AwaitingOperator => true,
@@ -167,7 +169,7 @@ impl Step for BackUp {
         })
     }
 
-    /// The newest proved one counts (RELEASE.md 6).
+    /// The newest proved backup counts (docs/releases.md#backup).
     fn still_counts(&self, run: &RunView) -> Option<String> {
         let proved = crate::fold::newest(run, FactKind::BackupProved)?;
         let Fact::BackupProved { file, size, finished_at, .. } = proved else { return None };
@@ -178,7 +180,7 @@ impl Step for BackUp {
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
         let Word { person, note, .. } = *word;
         let step = crate::fold::step(run, self.id())?;
-        // Of an attempt that came to nothing there is no file to see.
+        // An attempt that came to nothing left no file that the person could have seen.
         if step.status() == Status::Warned
             && self.still_counts(run).is_some_and(|words| step.evidence().contains(&words))
         {
@@ -197,7 +199,7 @@ impl Step for BackUp {
     }
 }
 
-/// When the backup that counts ended, in words.
+/// End of the backup that counts, in words.
 pub(super) fn backup_time(run: &RunView) -> Option<String> {
     match crate::fold::newest(run, FactKind::BackupProved) {
         Some(Fact::BackupProved { finished_at, .. }) => Some(crate::time::in_words(*finished_at)),
@@ -205,7 +207,8 @@ pub(super) fn backup_time(run: &RunView) -> Option<String> {
     }
 }
 
-/// The backup of this run is proved, not older than the profile allows, and its file is still what was proved.
+/// Precondition: the backup of this run is proved, not older than the profile allows, and its file
+/// is unchanged since the proof.
 pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Gate, Failure> {
     let proved = required_fact(run, FactKind::BackupProved, |fact| Some(fact.clone()))?;
     let Fact::BackupProved { file: path, size, finished_at, confirmed_by, .. } = &proved else {
@@ -214,7 +217,7 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
     let age = age_minutes(*finished_at, cx.ports.clock.now());
     let limit = u64::from(run.profile.backup.max_age_minutes);
     let is_fresh = age.is_some_and(|age| age <= limit);
-    // What a person saw has the person's words for its name.
+    // After a person confirmed the backup, `file` is the note of the person, not a path.
     let changed = if confirmed_by.is_none() {
         let folder = file::folder(cx, run, host).await?;
         file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, *finished_at)
@@ -235,13 +238,15 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
     })
 }
 
-/// Age of a backup in whole minutes. `None` when it ended in the future: this computer's clock was set back.
+/// Age of a backup in whole minutes. `None` when it ended in the future, because the clock of this
+/// computer was set back.
 fn age_minutes(finished_at: Timestamp, now: Timestamp) -> Option<u64> {
     let slack = Duration::from_secs(file::CLOCK_SLACK.unsigned_abs());
     finished_at.until(now.plus(slack)).map(|age| age.saturating_sub(slack).as_secs() / 60)
 }
 
-/// The migration of this version that ever started on the machine; asked where it decides about a backup.
+/// The newest migration of this version that started on the machine. If no decision about a backup
+/// depends on it, the machine is not asked.
 async fn migration_started(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Option<JobStatus>, Failure> {
     if run.begun.is_none() && crate::fold::newest(run, FactKind::BackupProved).is_none() {
         return Ok(None);
@@ -251,8 +256,9 @@ async fn migration_started(cx: &StepContext, run: &RunView, host: &HostAddress) 
     Ok(job::newest_start(&migrations, &prefix).cloned())
 }
 
-/// Once the migration of a release that is continued here has started, the backup before it is the one that counts: none that
-/// is made after it could bring the old database back. In any other release each run makes its own (RELEASE.md 5).
+/// In a continued release, the last backup that ended before the migration started. Only this
+/// backup counts after that start: a later one cannot bring the old database back. In any other
+/// release each run makes its own backup (docs/releases.md#backup).
 fn before_the_migration(run: &RunView, migration: Option<&JobStatus>, backups: &[JobStatus]) -> Option<JobStatus> {
     let began = migration.filter(|_| run.begun.is_some())?.started_at?;
     let ended = |one: &JobStatus| one.state.end().filter(|(exit, _)| *exit == 0).map(|(_, at)| at);
@@ -260,8 +266,9 @@ fn before_the_migration(run: &RunView, migration: Option<&JobStatus>, backups: &
     before.filter(|(at, _)| *at <= began).max_by_key(|(at, _)| *at).map(|(_, one)| one.clone())
 }
 
-/// A backup that is taken again after a migration started, on another computer or where this one has no answer, would hold what
-/// that left behind, and would count.
+/// Precondition for a repeated backup. A backup taken after a migration started would contain the
+/// result of that migration, and would count. The migration may have started on another computer,
+/// or this computer may have no answer about it.
 fn no_migration_started(run: &RunView, migration: Option<&JobStatus>) -> Option<Gate> {
     crate::fold::newest(run, FactKind::BackupProved)?;
     let since = |one: &JobStatus| one.started_at.map(crate::time::in_words).unwrap_or_default();
@@ -301,7 +308,7 @@ async fn prove_adopted(cx: &StepContext, host: &HostAddress, plan: &StepPlan) ->
     }
 }
 
-/// The command as it is typed in the login shell.
+/// The command for the login shell.
 fn inner(run: &RunView) -> String {
     let backup = &run.profile.backup;
     let root = backup.become_root.trim();
@@ -309,7 +316,7 @@ fn inner(run: &RunView) -> String {
     format!("cd {} && {root}{space}{}", shell::quote(&backup.directory), backup.command)
 }
 
-/// Proves the file of a job that ended well.
+/// Proves the file of a job that ended without error.
 async fn prove(
     cx: &StepContext,
     host: &HostAddress,
@@ -344,7 +351,8 @@ async fn prove(
             Err(failure) if failure.code == ErrorCode::BackupUnproved => return Outcome::Failed(failure),
             Err(failure) => why = failure.to_string(),
         }
-        // The job is over and its result stays on the host: while that does not answer, asking again is all that is left to do.
+        // The job is over and its result stays on the host. If the host does not answer, the
+        // attempt is in doubt, and the host is asked again later.
         if job::ask(cx, &job).await.is_err() {
             return Outcome::Unknown(why);
         }

@@ -1,5 +1,7 @@
-//! Checks the site: the version that it shows is read by the app, the rest is answered by a person. Each check is Passed,
-//! Failed or Could not check; a ticked box is never taken for a passed check.
+//! Checks the site. The app reads the version that the site shows, and a person answers the other
+//! checks.
+//!
+//! Each answer is Passed, Failed or Could not check. A ticked box never counts as a passed check.
 
 use std::time::Duration;
 
@@ -15,13 +17,12 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct CheckSite;
 
 const POLL: Duration = Duration::from_secs(5);
-/// Looks at the site before it is called wrong: ten minutes.
+/// Most reads of the version before the site counts as wrong: ten minutes.
 const MOST_LOOKS: u32 = 120;
-/// Waits for a person's answers: three days.
+/// Most waits for the answers of a person: three days.
 const MOST_WAITS: u32 = 51_840;
 
 #[async_trait]
@@ -65,7 +66,8 @@ impl Step for CheckSite {
         cx.activity(self.id(), "Waiting for your answers");
         let mut view = cx.view.clone();
         for _ in 0..MOST_WAITS {
-            // What is judged here counts as seen: only a later change ends the wait below.
+            // `borrow_and_update` marks this view as seen, so only a later change ends the wait
+            // below.
             let run = view.borrow_and_update().clone();
             if let Some(outcome) = answers(&run, &version) {
                 return outcome;
@@ -89,7 +91,7 @@ impl Step for CheckSite {
     }
 }
 
-/// Reads the version until the site shows ours.
+/// Reads the version on the site until it is the version of this run.
 async fn version(cx: &StepContext) -> Result<String, Failure> {
     let run = cx.run();
     let site = &run.profile.site;

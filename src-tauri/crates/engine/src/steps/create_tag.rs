@@ -1,4 +1,5 @@
-//! Makes the annotated tag on the version commit, in the app's own clone. Publishes nothing, and never moves a tag.
+//! Makes the annotated tag on the version commit, in the app's own clone. Publishes nothing. Never
+//! moves a tag.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -16,7 +17,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct CreateTag;
 
 #[async_trait]
@@ -131,7 +131,7 @@ impl Step for CreateTag {
     }
 }
 
-/// Message of the tag. Another computer reads run and person from it.
+/// Message of the tag. Another computer parses the run id and the person from it.
 fn message(run: &RunView, person: &str) -> String {
     let (product, version) = (&run.profile.product.name, &run.version);
     format!("{product} {version}\n\n{}{}\n{}{person}\n", elsewhere::RUN, run.id, elsewhere::PERSON)

@@ -1,5 +1,7 @@
-//! Starts the build workflow on the main branch. Dispatched once; a lost answer is searched for, never sent again
-//! (TRAP-W1, TRAP-W2, INV-B1).
+//! Starts the build workflow on the main branch.
+//!
+//! The dispatch is sent once. After a lost answer the app searches for the workflow run and never
+//! sends again (TRAP-W1, TRAP-W2, INV-B1).
 
 use std::time::Duration;
 
@@ -24,16 +26,17 @@ use crate::{
     time,
 };
 
-/// See the file.
 pub struct DispatchBuild;
 
-/// GitHub's clock may be behind ours (TRAP-W2).
+/// How far GitHub's clock may be behind ours (TRAP-W2).
 const SKEW: Duration = Duration::from_secs(120);
-/// GitHub ends a workflow run after so long, whatever it waits for (GitHub, "Actions limits": workflow run time).
+/// Longest time of a workflow run at GitHub, waiting included (GitHub, "Actions limits": workflow
+/// run time).
 const LONGEST_BUILD: Duration = Duration::from_secs(35 * 86_400);
-/// What was asked before the order counts for so long: longer than for a job, because a slow GitHub is asked three times.
+/// Maximum age of the checks before the dispatch. Longer than for a job, because a slow GitHub is
+/// asked three times.
 const ASKED_WITHIN: Duration = Duration::from_secs(15 * 60);
-/// A started run may take this long to show in the list.
+/// Longest time until a started workflow run shows in the list.
 const VISIBLE_AFTER: Duration = Duration::from_secs(90);
 const SEARCHES: u32 = 12;
 const SEARCH_PAUSE: Duration = Duration::from_secs(5);
@@ -142,7 +145,8 @@ impl Step for DispatchBuild {
             }
             Err(failure) => return Outcome::Failed(failure),
         }
-        // All these answers may have taken a night, and nothing at GitHub compares who holds the environment.
+        // The answers above may have taken a night. GitHub does not compare the owner of the
+        // environment lock, so the app checks it again here.
         if let Err(failure) = environment::still_held(cx).await {
             return Outcome::Failed(failure);
         }
@@ -210,15 +214,16 @@ fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> 
     run.profile.github.inputs.iter().map(|(key, template)| (key.clone(), run.version.spell(template))).collect()
 }
 
-/// A build that was started at that time, of something else: main may have moved between our last look and the start
-/// (TRAP-G4), so nobody may say that ours never started.
+/// A build of another commit that was started at that time. Main may have moved between the last
+/// check and the dispatch (TRAP-G4), so it is not certain that our build never started.
 fn of_another_commit(runs: &[BuildRun]) -> String {
     let list: Vec<String> =
         runs.iter().map(|one| format!("run {} of {} by {}", one.number, short_id(&one.head_sha), one.actor)).collect();
     format!("GitHub shows a build of another commit: {}", list.join(", "))
 }
 
-/// What served before ours: what the service is set to, or what a deployment of ours is replacing.
+/// The revision that served before ours: the one that the service is set to, or one that our
+/// deployment replaces.
 fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
     let ours = saved_revision(run).ok();
     let deployed = service.deployments.iter().map(|one| &one.task_definition);
@@ -226,14 +231,14 @@ fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
     all.find(|arn| Some(*arn) != ours.as_ref()).cloned().unwrap_or_default()
 }
 
-/// From when on a build of this commit is one of this release: since Deploy began, or, of a release that another computer
-/// began, since its label was made.
+/// From this time on, a build of this commit belongs to this release: the start of Deploy or, for a
+/// release that another computer began, the time of the tag.
 fn known_since(run: &RunView) -> Option<Timestamp> {
     run.begun.as_ref().map(|begun| begun.at).or(run.deploy_started_at)
 }
 
-/// Builds of this commit that are known: one means that it was started already. An older one, of an earlier run of this
-/// release, counts for as long as it goes on.
+/// Builds of this commit that may belong to this release. One build means that it was started
+/// already. An older build, of an earlier run of this release, counts while it is under way.
 async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
     let Some(since) = known_since(run).map(|at| at.minus(SKEW)) else {
         return Ok(Vec::new());
@@ -244,7 +249,7 @@ async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec
     Ok(all)
 }
 
-/// The build of this release among those that are known: the only one, or the one that a person chose.
+/// The build of this release: the only known one, or the one that a person chose.
 fn ours<'a>(run: &RunView, known: &'a [BuildRun]) -> Option<&'a BuildRun> {
     match known {
         [one] => Some(one),
@@ -255,7 +260,7 @@ fn ours<'a>(run: &RunView, known: &'a [BuildRun]) -> Option<&'a BuildRun> {
     }
 }
 
-/// Closed as soon as any build of this commit is known: there is never a second one (INV-B1).
+/// Precondition: no build of this commit is known. There is never a second one (INV-B1).
 fn unstarted(known: &[BuildRun]) -> Gate {
     let detail = match known {
         [] => "asked GitHub just now".to_owned(),
@@ -278,7 +283,7 @@ fn which_build_id(known: &[BuildRun]) -> String {
     format!("build:{}", ids.join(":"))
 }
 
-/// Several builds of the same commit: only a person knows which one this release follows.
+/// Asks which of several builds of the same commit this release follows. Only a person knows.
 fn which_build(known: &[BuildRun]) -> Question {
     let option = |one: &BuildRun| Choice {
         id: one.id.clone(),
@@ -293,7 +298,7 @@ fn which_build(known: &[BuildRun]) -> Question {
     }
 }
 
-/// Every gate once more, at the moment of pressing.
+/// Checks every precondition again, after the press.
 async fn asked_again(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<Gate>, Failure> {
     let mut gates = gates(cx, run).await?;
     gates.push(unstarted(&known_runs(cx, run, commit).await?));
@@ -314,7 +319,7 @@ async fn told(cx: &StepContext, commit: &str, build: &str, sent_at: Timestamp) -
     Outcome::Unknown(format!("GitHub named run {build}, but does not show it yet"))
 }
 
-/// Looks for the run that this dispatch made.
+/// Searches for the workflow run that this dispatch started.
 async fn search(cx: &StepContext, run: &RunView, commit: &str, sent_at: Timestamp) -> Outcome {
     cx.activity(StepId::DispatchBuild, "Looking for the build on GitHub");
     let since = sent_at.minus(SKEW);
@@ -340,7 +345,8 @@ fn started(build: &str, url: &str, sent_at: Timestamp, commit: &str) -> Fact {
     Fact::BuildStarted { build: build.to_owned(), url: url.to_owned(), sent_at, commit: commit.to_owned() }
 }
 
-/// No build unless main is still the tagged commit, and the backup is proved.
+/// Preconditions: the backup is proved, main is still the tagged commit, GitHub knows the workflow,
+/// and the database answers if the profile can ask.
 async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
     let commit = version_commit(run)?;
     let database = database::answers(cx).await?;
@@ -373,7 +379,7 @@ fn answered<'a>(run: &'a RunView, id: &str) -> Option<&'a str> {
     run.answers.iter().rev().find(|answer| answer.question == id).map(|answer| answer.answer.as_str())
 }
 
-/// An image of that name before the build is a question, not an error (RELEASE.md 4).
+/// An image of that name before the build is a question, not an error (docs/releases.md#questions).
 async fn image_question(cx: &StepContext, run: &RunView) -> Result<Option<Question>, Failure> {
     let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
     if cx.ports.images.tags_may_be_overwritten().await? == Some(false) {

@@ -1,5 +1,7 @@
-//! Watches the build to its end. "Package ready" is that the build job succeeded AND the image is in the registry, pushed
-//! after the dispatch; a red end after that is judged by what AWS says (TRAP-W8).
+//! Watches the build to its end.
+//!
+//! The package is ready when the build job succeeded and the registry has an image that was pushed
+//! after the dispatch. If the build ends red after that, AWS decides (TRAP-W8).
 
 use std::time::Duration;
 
@@ -19,7 +21,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct FollowBuild;
 
 const POLL: Duration = Duration::from_secs(10);
@@ -91,7 +92,7 @@ fn build(run: &RunView) -> Result<Build, Failure> {
     })
 }
 
-/// One look; an outcome when the build is over and judged.
+/// Polls the build once. Returns an outcome when the build has ended and is judged.
 async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failure> {
     let Some(seen) = cx.ports.builds.run(&build.id).await? else { return Ok(None) };
     let jobs = cx.ports.builds.jobs(&build.id).await?;
@@ -115,7 +116,7 @@ async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failur
     }
 }
 
-/// Learns that the package is ready, once it is.
+/// Records that the package is ready, once it is.
 async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJob]) -> Result<(), Failure> {
     let name = &run.profile.github.build_job;
     let is_built = jobs.iter().any(|job| &job.name == name && job.conclusion.as_deref() == Some("success"));
@@ -135,7 +136,7 @@ async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJo
     cx.sink.learn(StepId::FollowBuild, fact).await
 }
 
-/// A red end after the package was built: AWS decides whether the release stands.
+/// Judges a build that ended red after the package was built. AWS decides.
 async fn judged_by_aws(
     cx: &StepContext,
     run: &RunView,
@@ -148,7 +149,8 @@ async fn judged_by_aws(
         let warning = format!("GitHub says {conclusion}, but AWS runs the new version on every server.");
         return Ok(Some(Outcome::Warned { evidence, facts: vec![ended], warning }));
     }
-    // Whoever looks for the first time at a build that has ended may see that before what AWS began.
+    // The first poll of an ended build may come before this run has recorded the deployment that
+    // AWS began.
     let has_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_some() || is_put_in_place(cx, run).await?;
     if rollout == Some(Status::Failed) {
         return Ok(Some(Outcome::Failed(
@@ -170,7 +172,7 @@ async fn judged_by_aws(
     Ok(None)
 }
 
-/// Whether a deployment with our start-up settings is there.
+/// Whether AWS has a deployment with our revision.
 async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
     let (ours, service) = (saved_revision(run).ok(), cx.ports.services.describe().await?);
     let deployments = service.map(|one| one.deployments).unwrap_or_default();

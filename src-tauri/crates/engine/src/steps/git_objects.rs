@@ -7,7 +7,7 @@ use crate::{
     step::StepContext,
 };
 
-/// Returns the ref of that full name.
+/// Returns the ref with this full name.
 pub(super) fn find_ref<'a>(refs: &'a [RemoteRef], name: &str) -> Option<&'a RemoteRef> {
     refs.iter().find(|one| one.name == name)
 }
@@ -22,8 +22,8 @@ pub(super) fn commit_line(commit: CommitInfo) -> CommitLine {
     CommitLine { id: commit.id, summary: commit.summary, author: commit.author, at: commit.at }
 }
 
-/// The git object that a step writes. Its author and time are part of the plan, so that an attempt
-/// that is repeated after a crash, even by another person, writes the same object id.
+/// Inputs of the git object that a step writes. Author and time are part of the plan, so a retry
+/// after a crash, even by another person, writes the same object id.
 pub(super) fn commit_inputs(cx: &StepContext, message: String) -> Result<CommitInputs, Failure> {
     let Signature { name: author, email, at: time } = signature(cx)?;
     Ok(CommitInputs { message, author, email, time })
@@ -34,7 +34,7 @@ pub(super) fn signature_of(commit: &CommitInputs) -> Signature {
     Signature { name: commit.author.clone(), email: commit.email.clone(), at: commit.time }
 }
 
-/// Author of the objects of this run. The time is the run's, so that a repeat gives the same ids.
+/// Author of the objects of this run. The time is the run's, so a retry gives the same ids.
 fn signature(cx: &StepContext) -> Result<Signature, Failure> {
     let run = cx.run();
     let at = run

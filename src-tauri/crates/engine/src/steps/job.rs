@@ -1,4 +1,5 @@
-//! A script on the staging machine as a detached job: submit, launch, follow, judge. Shared by backup and migration.
+//! A script on the staging machine as a detached job: submit, launch, follow, judge. Backup and
+//! migration use it (docs/remote-jobs.md).
 
 use std::time::Duration;
 
@@ -17,42 +18,42 @@ use crate::{
     time,
 };
 
-/// Time between two looks at a job.
+/// Time between two polls of a job.
 const POLL: Duration = Duration::from_secs(2);
-/// Time between two tries while nobody answers, and between two times that this is said.
+/// Time between two attempts to reach a silent machine, and between two "connection lost" notices.
 const RECONNECT: Duration = Duration::from_secs(1);
-/// Time between two tries at a machine that refuses us: machines shut out who knocks too often.
+/// Time between two attempts at a machine that refuses us. Machines block clients that try too
+/// often.
 const REFUSED: Duration = Duration::from_secs(5);
-/// Looks before a job is left in doubt: at least twelve hours.
+/// Most polls before a job is left in doubt: at least twelve hours.
 const MOST_LOOKS: u32 = 43_200;
-/// Times that one look says for how long the connection has been lost. The look itself has a deadline of its own.
+/// Most "connection lost" notices during one poll. The poll has a deadline of its own.
 const MOST_WORDS: u32 = 120;
-/// An order to start a job that arrives later than this after the job was put there starts nothing (INV-D5).
+/// A launch order that arrives later than this after the submit starts nothing (INV-D5).
 const STARTS_WITHIN: Duration = Duration::from_secs(240);
-/// What was asked before a start counts for so long. A computer that slept in between has nobody who stays, and its answers
-/// are of the day before.
+/// Maximum age of the pre-start checks. After a sleep they are stale, and the operator may have
+/// left.
 const ASKED_WITHIN: Duration = Duration::from_secs(300);
-/// Looks at a job whose output cannot be fetched or kept, before its result counts without it.
+/// Most polls in a row whose output cannot be fetched or stored. Then the result counts without it.
 const MOST_UNKEPT: u32 = 30;
-/// Bytes of output fetched at once.
+/// Bytes of output per request.
 const CHUNK: u32 = 64 * 1024;
 
-/// How a followed job ended.
+/// Result of a followed job.
 pub(crate) enum Ended {
-    /// Its script ended.
+    /// The script has ended.
     Finished {
-        /// Exit code.
         exit: i32,
-        /// When it started, by the host's clock.
+        /// Start, by the clock of the host.
         started_at: Timestamp,
-        /// When it ended, by the host's clock.
+        /// End, by the clock of the host.
         finished_at: Timestamp,
-        /// The last lines of its output.
+        /// Last lines of the output.
         tail: Vec<String>,
     },
-    /// It did not start, for certain.
+    /// The job certainly did not start.
     NotStarted(Failure),
-    /// We do not know.
+    /// The result is unknown.
     Unknown(String),
 }
 
@@ -62,21 +63,22 @@ pub(crate) fn prefix(run: &RunView, kind: &str) -> String {
     format!("{}.{}.{kind}.{}.a", product.id, product.environment, run.version)
 }
 
-/// A job as its plan describes it.
+/// The job that a plan describes.
 fn spec(run: &RunView, job: &str, script: &str) -> JobSpec {
     let hold = Hold::of(run);
     JobSpec {
         id: job.to_owned(),
         script: script.to_owned(),
-        // One job at a time at the database of an environment, over all versions and computers (INV-D4).
+        // One job at a time uses the database of an environment, over all versions and computers
+        // (INV-D4).
         mutex: format!("{}-db", hold.environment),
         hold,
         starts_within: STARTS_WITHIN,
     }
 }
 
-/// Id of the job of the next attempt, and of an expired one that is revoked before it. A job that may still start
-/// keeps its id: it is the next attempt.
+/// Id of the job of the next attempt, and of an expired job that is revoked before it. A job that
+/// may still start is the next attempt and keeps its id.
 pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, Option<String>) {
     if let Some(one) = jobs.iter().find(|one| matches!(one.state, JobState::NotStarted | JobState::Busy)) {
         return (one.id.clone(), None);
@@ -86,25 +88,26 @@ pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, Option<Strin
     (format!("{prefix}{}", newest + 1), late)
 }
 
-/// The job with the highest number that ever started, whoever started it.
+/// The started job with the highest number, also if another computer started it.
 pub(crate) fn newest_start<'a>(jobs: &'a [JobStatus], prefix: &str) -> Option<&'a JobStatus> {
     jobs.iter().filter(|one| !one.state.never_started()).max_by_key(|one| number(&one.id, prefix))
 }
 
-/// Number of an attempt in a job id.
+/// Number of the attempt in a job id. 0 when the id has another prefix.
 pub(crate) fn number(id: &str, prefix: &str) -> u32 {
     id.strip_prefix(prefix).and_then(|k| k.parse().ok()).unwrap_or(0)
 }
 
-/// The script of a job: the command in its directory, through the login shell of its user. It names no run: another computer
-/// that goes on with this release puts the same job there, and finds it there.
+/// The script of a job: the command in its directory, through the login shell of its user. It names
+/// no run, so another computer that continues this release submits the same job, and finds it.
 pub(crate) fn script(run: &RunView, inner: &str) -> String {
     let login = run.profile.host.login_shell.trim();
     let command = if login.is_empty() { inner.to_owned() } else { format!("exec {login} {}", shell::quote(inner)) };
     format!("{command}\n")
 }
 
-/// Starts a job, or only follows it, until it ends. `asked_at` is when the world began to be asked whether it may start.
+/// Starts a job, or only follows it, until it ends. `asked_at` is the time of the first pre-start
+/// check.
 pub(crate) async fn drive(
     cx: &StepContext,
     step: StepId,
@@ -114,7 +117,7 @@ pub(crate) async fn drive(
     entry: Entry,
     asked_at: Timestamp,
 ) -> Ended {
-    // A job that was started before is followed, never started.
+    // A job that was started before is followed, never started again.
     if let (Entry::Start, JobInputs::Start { job, late, script }) = (entry, inputs) {
         let job = spec(&cx.run(), job, script);
         let started = async {
@@ -130,8 +133,8 @@ pub(crate) async fn drive(
     follow(cx, step, source, host, inputs.id()).await
 }
 
-/// Closes the gate of the attempt before, which was not started in time. Whatever is still on its way to the machine, of
-/// the two only the new one can start (INV-D5).
+/// Revokes the previous attempt, which was not started in time. Then only the new job can start,
+/// however late an order arrives (INV-D5).
 async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<(), Ended> {
     match cx.ports.host.revoke(host, late, Why::Expired).await {
         Ok(Revoked::Won) => Ok(()),
@@ -141,7 +144,7 @@ async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<
                 .hint("Nothing else was started. Ask the world again.")
                 .retry(Retry::Safe),
         )),
-        // A gate that may be closed starts nothing.
+        // A revoke that may have won starts nothing.
         Err(failure) => Err(Ended::NotStarted(failure.changed(Changed::Nothing).retry(Retry::Safe))),
     }
 }
@@ -163,7 +166,7 @@ async fn start(
         Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
         Err(failure) => return Err(Ended::NotStarted(failure)),
     }
-    // Putting it there may have taken a night.
+    // The submit may have taken a night.
     if time::is_older_than(asked_at, ASKED_WITHIN, cx.ports.clock.now()) {
         return Err(Ended::NotStarted(too_late(&job.id).with("job", job.id.clone())));
     }
@@ -171,7 +174,7 @@ async fn start(
     match cx.ports.host.launch(host, &job.id, &job.hold).await {
         Ok(Launched::Ordered) => Ok(()),
         Ok(Launched::NotHeld(holder)) => Err(Ended::NotStarted(environment::not_held(holder.as_ref()))),
-        // The launch may have arrived although its answer did not: only the host can tell.
+        // The launch may have arrived although its answer did not. Only the host knows.
         Err(failure) => Err(Ended::Unknown(failure.to_string())),
     }
 }
@@ -211,7 +214,8 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
     for _ in 0..MOST_LOOKS {
         let status = match look(cx, step, host, id, lost_at).await {
             Ok(status) => status,
-            // Not a silence: another machine answers, and it cannot tell.
+            // The connection is not lost. Another machine answers, and it knows nothing about this
+            // job.
             Err(failure) if matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostChanged) => {
                 return Ended::Unknown(failure.to_string());
             }
@@ -226,7 +230,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
             let text = "Connected again. The job went on meanwhile.".to_owned();
             cx.sink.seen(Seen::Connection { step, lost: false, text });
         }
-        // The output is read after the status, so a finished job's output is complete.
+        // The output is fetched after the status, so the output of a finished job is complete.
         let is_complete = output.fetch(cx, host, status.output_bytes).await;
         match status.state {
             JobState::Running => cx.activity(step, "The script is running on the staging machine"),
@@ -262,7 +266,8 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
     Ended::Unknown("the job did not end within twelve hours".into())
 }
 
-/// Asks the machine. While its connection is lost, says for how long: a try may take a while.
+/// Asks the machine for the status. Repeats the notice while the connection is lost, because one
+/// attempt may take long.
 async fn look(
     cx: &StepContext,
     step: StepId,
@@ -296,16 +301,17 @@ fn say_lost(cx: &StepContext, step: StepId, since: Timestamp) {
     cx.sink.seen(Seen::Connection { step, lost: true, text });
 }
 
-/// Output of a job, fetched from where the kept lines of it end. Lines are kept together with that place.
+/// Output of a job, fetched from the position up to which it is stored. Lines and position are
+/// stored together.
 struct Output {
     source: LineSource,
     job: String,
     offset: u64,
     stream: Stream,
     tail: Vec<String>,
-    /// Lines that come again and are kept.
+    /// Number of lines that arrive again and are already stored.
     known: u32,
-    /// Looks in a row after which lines could not be fetched or kept.
+    /// Polls in a row after which lines could not be fetched or stored.
     unkept: u32,
 }
 
@@ -318,15 +324,16 @@ impl Output {
         Self { source, job, offset, stream, tail, known, unkept: 0 }
     }
 
-    /// Whether it is worth to wait until lines can be fetched and kept again. A result is never held back for long by a full disk
-    /// here, or by a line that is too slow for its output.
+    /// Whether to wait until lines can be fetched and stored again. The wait is bounded: a full
+    /// disk here, or a connection too slow for the output, does not delay the result for long.
     fn may_wait(&self) -> bool {
         self.unkept < MOST_UNKEPT
     }
 
-    /// Fetches up to `size` bytes in all; whether everything is here.
+    /// Fetches the output up to `size` bytes. Returns whether it has arrived completely.
     async fn fetch(&mut self, cx: &StepContext, host: &HostAddress, size: u64) -> bool {
-        // One status is followed by at most 64 chunks (4 MiB), so that a chatty script cannot starve the next look.
+        // At most 64 chunks (4 MiB) per status, so a script with much output cannot delay the next
+        // poll.
         for _ in 0..64 {
             if self.offset >= size {
                 return true;
@@ -350,7 +357,8 @@ impl Output {
         self.show(cx, last.into_iter().collect());
     }
 
-    /// Whether the lines are kept. Those that are not are fetched again from the last place that is.
+    /// Stores and shows lines. Returns whether they are stored. Lines that are not stored are
+    /// fetched again from the last stored position.
     fn show(&mut self, cx: &StepContext, texts: Vec<CleanText>) -> bool {
         let mut texts: Vec<String> = texts.into_iter().map(CleanText::into_string).collect();
         let known = texts.len().min(self.known as usize);
@@ -378,26 +386,26 @@ impl Output {
     }
 }
 
-/// The job of a plan.
+/// Id of the job of a plan.
 pub(crate) fn id_of(plan: Option<&StepPlan>) -> Option<String> {
     plan?.inputs.job().map(|job| job.id().to_owned()).filter(|id| !id.is_empty())
 }
 
-/// Asks the host about the job of an attempt.
+/// Asks the host for the state of an attempt's job.
 ///
 /// # Errors
-/// When it cannot be asked.
+/// The failure of the request.
 pub(crate) async fn ask(cx: &StepContext, job: &str) -> Result<JobStatus, Failure> {
     let host = cx.host()?;
     cx.ports.host.status(&host, job).await
 }
 
-/// What the host says about the job of an attempt.
+/// Observes an attempt's job on the host.
 pub(crate) async fn observe(cx: &StepContext, job: &str) -> Observation {
     told(job, ask(cx, job).await)
 }
 
-/// An answer of the host, in words.
+/// Turns an answer of the host into an observation.
 pub(crate) fn told(job: &str, asked: Result<JobStatus, Failure>) -> Observation {
     match asked {
         Ok(JobStatus { state: JobState::Absent, .. }) => {

@@ -16,7 +16,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct MergeBranch;
 
 const SHOWN_COMMITS: usize = 50;
@@ -148,7 +147,8 @@ impl Step for MergeBranch {
     }
 }
 
-/// A release that is continued here is what its label says, whatever was pushed to either branch since.
+/// The plan for a continued release: the commit of its tag counts as the merge, also if either
+/// branch has moved since.
 fn of_label(step: &MergeBranch, run: &RunView, begun: &BegunElsewhere) -> StepPlan {
     let (tag, branch) = (&run.names.tag, &run.names.branch);
     let lede = format!("Takes what {begun_by} labelled as {tag} for the merge of {branch}.", begun_by = begun.person);

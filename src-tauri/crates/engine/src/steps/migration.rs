@@ -1,5 +1,7 @@
-//! Migrates the production database. Started at most once: no step has more gates, and none may be restarted after it
-//! began (INV-D1, INV-D2).
+//! Migrates the production database.
+//!
+//! The migration starts at most once. No step has more preconditions, and a migration that began is
+//! never started again (INV-D1, INV-D2).
 
 pub(super) mod command;
 pub(super) mod database;
@@ -28,7 +30,7 @@ use command::{KIND, in_its_folder};
 
 pub struct RunMigration;
 
-/// Name of a question in the record.
+/// Id of the question in the journal.
 const STARTED_ELSEWHERE: &str = "migration:startedElsewhere";
 const READ_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -107,10 +109,10 @@ impl Step for RunMigration {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
         };
-        // What was started before is followed, never started.
+        // A migration that was started before is followed, never started again.
         let entry = if plan.already.is_some() { Entry::Attach } else { entry };
         if entry == Entry::Start {
-            // Between the plan and this moment the world may have moved: everything is asked once more.
+            // The outside world may have changed since the plan, so everything is asked again.
             match self.plan(cx).await {
                 Ok(fresh) if fresh.is_open() && fresh.inputs == plan.inputs => {}
                 Ok(fresh) => return Outcome::Failed(plan_closed(&fresh)),
@@ -135,7 +137,7 @@ impl Step for RunMigration {
         let asked = job::ask(cx, &job).await;
         let is_over = asked.as_ref().is_ok_and(|one| matches!(one.state, JobState::Finished { exit: 0, .. }));
         let seen = job::told(&job, asked);
-        // Its end says little without the database.
+        // The end of the script proves little without the answer of the database.
         if is_over { database::observe(cx, plan, seen).await } else { seen }
     }
 
@@ -165,11 +167,12 @@ impl Step for RunMigration {
             .with("job", alive.id.clone())
             .hint("Wait for its end; the app follows it."));
         }
-        // One that ran before stands in the way of every other one.
+        // A job that ran before blocks every other one.
         if jobs.iter().any(|one| !one.state.never_started()) {
             return Ok(Vec::new());
         }
-        // The name that any computer would give the next attempt, and one that came too late.
+        // The job id that any computer would give to the next attempt, and the id of an expired
+        // job.
         let (next, late) = job::attempt(&jobs, &prefix);
         Ok(late.into_iter().chain([next]).collect())
     }
@@ -179,14 +182,15 @@ impl Step for RunMigration {
             Some(JobInputs::Follow { started_at, finished_at, .. }) => (*started_at, *finished_at),
             Some(JobInputs::Start { .. }) | None => (None, None),
         };
-        // Of one that somebody ran elsewhere only the time of the word is known.
+        // For a migration that a person ran elsewhere, only the time of the statement is known.
         let started_at = started_at.or_else(|| crate::fold::step(run, self.id())?.started_at).unwrap_or(*word.at);
         let finished_at = finished_at.unwrap_or(started_at);
         Some(vec![Fact::MigrationFinished { job: job::id_of(plan).unwrap_or_default(), started_at, finished_at }])
     }
 }
 
-/// Whether this run saw that job fail: nothing is left to follow, and every gate stays shut.
+/// Whether this run saw that job fail for good. Then no job is left to follow, and the
+/// preconditions stay closed.
 fn is_judged(run: &RunView, job: &str) -> bool {
     crate::fold::step(run, StepId::RunMigration).is_some_and(|step| {
         step.failure().is_some_and(|failure| failure.retry == Retry::No)
@@ -194,7 +198,7 @@ fn is_judged(run: &RunView, job: &str) -> bool {
     })
 }
 
-/// The plan for a migration that was started before, by another computer as a rule.
+/// The plan for a migration that was started before, usually by another computer.
 fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
     let since = one.started_at.map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
     let (state, button) = match one.state {
@@ -224,7 +228,8 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
         .finish()
 }
 
-/// Hash over the migration folder, so that the last release's migration is recognised (RELEASE.md 4).
+/// Hash of the migration folder, by which the migration of the last release is recognised
+/// (docs/releases.md#preconditions).
 async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<String, Failure> {
     let command = format!(
         "cd {} && find . -type f -exec sha256sum {{}} + | LC_ALL=C sort | sha256sum | cut -c1-64",
@@ -240,12 +245,13 @@ async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Res
         .hint("Ask a developer whether this is the machine prepared for this version."))
 }
 
-/// The migration of this version that an earlier run of this computer may have started on another machine, in words: at most
-/// once is a promise about the database, and every machine reaches the same one.
+/// The migration of this version that an earlier run of this computer may have started on another
+/// machine, in words. "At most once" is a promise about the database, and every machine reaches the
+/// same one.
 fn started_elsewhere(cx: &StepContext, run: &RunView) -> Option<String> {
     let earlier = cx.earlier.started.as_ref()?;
     let here = run.staging.as_ref()?;
-    // What was started on this machine, its own list of jobs tells.
+    // The list of jobs of this machine shows every migration that started on it.
     let is_here = if earlier.machine_id.is_empty() {
         earlier.address == here.address
     } else {
@@ -255,7 +261,8 @@ fn started_elsewhere(cx: &StepContext, run: &RunView) -> Option<String> {
     (!is_here).then(|| format!("{} started it on {} on {since}: see the history", earlier.by, earlier.address))
 }
 
-/// What only a person knows of a release that another computer began, while this machine has no migration of it.
+/// The question about a release that another computer began, while this machine has no migration of
+/// it. Only a person knows the answer.
 fn begun_elsewhere(run: &RunView, jobs: &[JobStatus]) -> Option<Question> {
     let is_answered = run.answers.iter().any(|one| one.question == STARTED_ELSEWHERE);
     let is_unknown = run.begun.is_some() && jobs.is_empty() && !is_answered;

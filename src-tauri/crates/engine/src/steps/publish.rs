@@ -1,5 +1,5 @@
-//! Pushing one ref as a compare-and-swap, and judging what came of it. The branch goes first, the tag only after the
-//! branch is seen on the remote (INV-G3, INV-G4).
+//! Pushes one ref as a compare-and-swap, and judges the result. The branch goes first. The tag
+//! follows only after a listing of the remote shows the branch (INV-G3, INV-G4).
 
 use greenlight_types::{ErrorCode, Fact, Failure, Observation, Retry};
 
@@ -9,21 +9,22 @@ use crate::{
     step::{Outcome, StepContext},
 };
 
-/// What is pushed.
+/// A ref to publish, and the commit that proves it.
 pub(super) struct Publication {
-    /// The push.
     pub push: PushRef,
     /// Commit that the remote ref must lead to afterwards.
     pub commit: String,
-    /// What is learned then.
+    /// Fact that the step learns from a proved push.
     pub fact: Fact,
-    /// Name for people: `master` or `v2.1.0`.
+    /// Name on the screen: `master` or `v2.1.0`.
     pub shown: String,
-    /// Whether later commits on top still count as published (a branch) or not (a tag).
+    /// Whether the ref also counts as published with later commits on top: yes for a branch, no for
+    /// a tag.
     pub is_branch: bool,
 }
 
-/// Pushes, then looks at the remote afresh: a success is what a listing shows, never what the push said.
+/// Pushes, then lists the remote again. Only the listing proves a success, never the answer to the
+/// push.
 pub(super) async fn publish(cx: &StepContext, publication: Publication) -> Outcome {
     let result = match cx.ports.git.push(&publication.push).await {
         Ok(result) => result,
@@ -42,7 +43,7 @@ pub(super) async fn publish(cx: &StepContext, publication: Publication) -> Outco
     }
 }
 
-/// What the remote shows of the ref.
+/// Observes the ref on the remote.
 pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observation {
     let refs = match cx.ports.git.remote_refs().await {
         Ok(refs) => refs,

@@ -1,4 +1,4 @@
-//! Pushes the main branch with merge and version commit, as a compare-and-swap on what was planned.
+//! Pushes the main branch with merge and version commit, as a compare-and-swap on the planned base.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -16,7 +16,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct PushBranch;
 
 #[async_trait]
@@ -56,7 +55,7 @@ impl Step for PushBranch {
         if now == commit {
             return Ok(draft.already(format!("GitHub's {main} is {} already.", short_id(&commit))).finish());
         }
-        // Of a release that is continued here, main may have moved on since; the build asks for that.
+        // In a continued release main may have moved on since. The build checks that.
         if run.begun.is_some() && cx.ports.git.is_ancestor(&commit, &now).await? {
             return Ok(draft.already(format!("GitHub's {main} contains {} already.", short_id(&commit))).finish());
         }

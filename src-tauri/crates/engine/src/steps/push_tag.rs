@@ -1,4 +1,4 @@
-//! Pushes the tag, after the branch is seen on the remote. A tag is never moved, not even forward.
+//! Pushes the tag, after the remote shows the branch. Never moves a tag, not even forward.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -16,7 +16,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct PushTag;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Failures with which several steps end.
+//! Failures that several steps return.
 
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, StepPlan};
 
@@ -26,7 +26,7 @@ pub(super) fn plan_closed(plan: &StepPlan) -> Failure {
     }
 }
 
-/// A step was given a plan of another step.
+/// A step received the plan of another step.
 pub(super) fn foreign_plan(plan: &StepPlan) -> Outcome {
     Outcome::Failed(Failure::new(
         ErrorCode::Internal,

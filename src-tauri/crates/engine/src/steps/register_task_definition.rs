@@ -23,10 +23,9 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct RegisterTaskDefinition;
 
-/// What Describe answers and Register does not take.
+/// Fields that Describe returns and Register does not accept.
 const ANSWER_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
@@ -83,7 +82,8 @@ impl Step for RegisterTaskDefinition {
         let Ok(planned) = serde_json::from_str::<Value>(body) else {
             return Outcome::Failed(Failure::new(ErrorCode::Internal, "read the planned start-up settings"));
         };
-        // A plan has no age: what a colleague saved after it was read would be dropped unseen.
+        // A plan has no age limit. A revision that a colleague saved after the plan would be
+        // dropped without notice.
         let body = match drawn_up(cx).await {
             Ok((fresh, Some(body))) if fresh.inputs == plan.inputs && hidden(&body) == planned => body,
             Ok(_) => return Outcome::Failed(production_changed("save what was shown")),
@@ -245,8 +245,8 @@ enum Base {
     Open(Box<Question>),
 }
 
-/// The base is the newest one; when that is not the one that runs, a person decides (RELEASE.md 4,
-/// TRAP-T7).
+/// The base is the newest revision. If another revision runs, a person decides
+/// (docs/releases.md#questions, TRAP-T7).
 fn choice(cx: &StepContext, run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> Base {
     if newest.arn == running.arn {
         return Base::Newest;
@@ -313,7 +313,7 @@ fn registrable(definition: &TaskDefinition) -> Value {
     body
 }
 
-/// The same with the image of the one named container replaced.
+/// The same body with the image of the named container replaced.
 fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
     let container = &run.profile.aws.container;
     let mut body = registrable(base);
@@ -336,7 +336,7 @@ fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
     .retry(Retry::No))
 }
 
-/// Equality of two bodies; the order of keys and of tags does not count.
+/// Compares two bodies. The order of keys and of tags does not count.
 fn same(one: &Value, other: &Value) -> bool {
     let sorted = |body: &Value| {
         let mut body = body.clone();

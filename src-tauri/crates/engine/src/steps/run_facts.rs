@@ -36,13 +36,14 @@ pub(crate) fn saved_revision(run: &RunView) -> Result<String, Failure> {
     })
 }
 
-/// ARN of what served when the build was started.
+/// ARN of the revision that served when the build was started. Empty when unknown.
 pub(super) fn serving_before(run: &RunView) -> String {
     let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
     plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
 }
 
-/// Patterns of failures that are expected before the migration. The profile was checked when it was read.
+/// Patterns of failures that are expected before the migration. The profile was checked when it was
+/// read, so every pattern compiles.
 pub(super) fn expected_failures(run: &RunView) -> Vec<Regex> {
     run.profile.logs.expected_failures.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
 }

@@ -1,4 +1,5 @@
-//! Writes the version into the version file on top of the merge, in the app's own clone. Publishes nothing.
+//! Writes the version into the version file on top of the merge, in the app's own clone. Publishes
+//! nothing.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -16,7 +17,6 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
-/// See the file.
 pub struct SetVersion;
 
 #[async_trait]
@@ -113,7 +113,8 @@ impl Step for SetVersion {
             }
             let refs = cx.ports.git.remote_refs().await?;
             let main = find_ref(&refs, &main_ref(&run)).map(|main| main.id.clone()).unwrap_or_default();
-            // Only a commit right on top of our merge is the one that this step makes: main may have moved on.
+            // Main may have moved on. Only a commit directly on top of our merge can be the one of
+            // this step.
             let is_next = cx.ports.git.commit(&main).await?.is_some_and(|info| info.parents == [parent]);
             if !is_next {
                 return Ok((None, edit.previous));
@@ -147,7 +148,7 @@ pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
     })
 }
 
-/// The version file at a commit, before and after.
+/// Reads the version file at a commit and computes its edit.
 async fn edited(cx: &StepContext, run: &RunView, commit: &str) -> Result<(Vec<u8>, properties::Edit), Failure> {
     let git = &run.profile.git;
     let before = cx.ports.git.read_file(commit, &git.version_file).await?.ok_or_else(|| {

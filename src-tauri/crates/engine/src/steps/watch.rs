@@ -1,4 +1,4 @@
-//! What the steps that only watch share: the loop of looks, and what there is to say of them after a crash.
+//! The loop of the steps that only watch, and their observation after a crash.
 
 use std::{future::Future, time::Duration};
 
@@ -6,10 +6,11 @@ use greenlight_types::{Failure, Observation, StepId};
 
 use crate::step::{Outcome, StepContext};
 
-/// Longest time that anything is watched.
+/// Longest time of a watch.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// Looks every `pause` until there is an outcome. A look that fails is made again; `late` is the end after six hours.
+/// Polls every `pause` until there is an outcome. Retries a failed poll. Returns `late` as a
+/// failure after six hours.
 pub(super) async fn watch<F>(
     cx: &StepContext,
     id: StepId,
@@ -32,7 +33,7 @@ where
     Outcome::Failed(late)
 }
 
-/// Watching changes nothing, so after a crash it goes on.
+/// Watching changes nothing, so it continues after a crash.
 pub(super) fn goes_on() -> Observation {
     Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
 }

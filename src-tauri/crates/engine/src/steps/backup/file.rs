@@ -1,4 +1,5 @@
-//! The file of a backup on the staging machine: found, proved, and later seen to be still the one that was proved.
+//! The file of a backup on the staging machine: finds it, proves it, and checks later that it is
+//! unchanged.
 
 use std::time::Duration;
 
@@ -12,29 +13,29 @@ use crate::{
 
 /// Time for one read on the staging machine.
 pub(super) const READ_DEADLINE: Duration = Duration::from_secs(20);
-/// Newest files that are looked at.
+/// Most files that are listed, newest first.
 const FILES: u32 = 50;
-/// Seconds by which two clocks may differ unsaid.
+/// Difference between two clocks that is ignored, in seconds.
 pub(super) const CLOCK_SLACK: i64 = 2;
-/// A proof may have to read the whole file.
+/// Deadline of a proof, which may have to read the whole file.
 const PROOF_DEADLINE: Duration = Duration::from_secs(900);
 
 /// A file that was proved.
 pub(super) struct Proof {
-    /// Its path.
     pub file: String,
-    /// In words.
+    /// Size in words, for example `4.1 GB`.
     pub size: String,
-    /// How it was proved.
+    /// Result of the proof, as a sentence.
     pub proof: String,
-    /// When the backup ended, by this computer's clock: its age is counted by the same one.
+    /// End of the backup, by the clock of this computer, which also measures its age.
     pub finished_at: Timestamp,
 }
 
-/// Looks at the newest file that was written by the end of the job, its size and time, and runs the profile's proof on it.
+/// Finds the newest file that was written by the end of the job, checks its size and time, and runs
+/// the profile's proof on it.
 ///
 /// # Errors
-/// `BackupUnproved`; whatever kept the proof from coming to its end.
+/// `BackupUnproved`; the failure that prevented the end of the proof.
 pub(super) async fn prove(
     cx: &StepContext,
     run: &RunView,
@@ -44,7 +45,7 @@ pub(super) async fn prove(
 ) -> Result<Proof, Failure> {
     let backup = &run.profile.backup;
     let folder = folder(cx, run, host).await?;
-    // A file that was written after the end of the job is a later backup, or somebody else's.
+    // A file written after the end of the job belongs to a later backup, or to another person.
     let ended = finished_at.as_second();
     let Some(Seen { name, bytes: size, written }) = folder.files.iter().find(|seen| seen.written <= ended + 1) else {
         return Err(unproved("there is no backup file", &folder.complaint));
@@ -76,8 +77,8 @@ pub(super) async fn prove(
     }
 }
 
-/// What became of a file after it was proved; none while it is the same. A script that always writes one name, or clears the
-/// folder first, destroys the backup before it when it fails.
+/// The change of a file since its proof, in words. `None` while the file is the same. A script that
+/// always writes one name, or clears the folder first, destroys the previous backup when it fails.
 pub(super) fn changed_since(
     folder: &Folder,
     directory: &str,
@@ -100,27 +101,27 @@ pub(super) fn changed_since(
 struct Seen {
     name: String,
     bytes: u64,
-    /// By the machine's clock, in seconds since 1970.
+    /// Time of the last write, by the clock of the machine, in seconds since 1970.
     written: i64,
 }
 
-/// The folder of the backups.
+/// A listing of the folder of the backups.
 pub(super) struct Folder {
-    /// Newest first, at most [`FILES`].
+    /// The newest files first, at most [`FILES`].
     files: Vec<Seen>,
-    /// How far the machine's clock is ahead of this computer's, in seconds.
+    /// How far the clock of the machine is ahead of the clock of this computer, in seconds.
     ahead: i64,
-    /// What the shell said of it.
+    /// Error output of the shell.
     complaint: String,
 }
 
-/// What lies there now.
+/// Lists the folder.
 ///
 /// # Errors
-/// `Unreachable` when the answer was cut off; whatever kept us from asking.
+/// `Unreachable` when the answer was cut off; the failure of the request.
 pub(super) async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Folder, Failure> {
     let backup = &run.profile.backup;
-    // The pattern is left unquoted on purpose: the shell expands it.
+    // The pattern is unquoted on purpose: the shell expands it.
     let list = format!(
         "date +%s; cd {} && ls -1t -- {} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do stat -c '%n|%s|%Y' -- \"$f\"; done",
         shell::quote(&backup.artifact_directory),
@@ -140,7 +141,7 @@ pub(super) async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) 
     Ok(Folder { files: lines.filter_map(seen).collect(), ahead, complaint: answer.err.trim().to_owned() })
 }
 
-/// An answer to its end. One that was cut off says nothing of what is not in it.
+/// Refuses an answer that was cut off: it proves nothing about its missing part.
 pub(super) fn complete(answer: ReadOutput) -> Result<ReadOutput, Failure> {
     match answer.exit {
         Some(_) => Ok(answer),
@@ -148,14 +149,14 @@ pub(super) fn complete(answer: ReadOutput) -> Result<ReadOutput, Failure> {
     }
 }
 
-/// How far a clock is ahead that said `now` at some moment between `asked` and `told` of ours: the least that explains it, in
-/// seconds. What may be rounding is nothing.
+/// How far another clock is ahead of ours, in seconds. It read `now` at some moment between `asked`
+/// and `told` on our clock. The result is the smallest difference that fits, or 0 within the slack.
 fn ahead(now: i64, asked: i64, told: i64) -> i64 {
     let least = now - now.min(told).max(asked);
     if least.abs() > CLOCK_SLACK { least } else { 0 }
 }
 
-/// A moment of a clock that is ahead of ours, by ours.
+/// Converts a time of a clock that is ahead of ours to our clock.
 fn by_our_clock(at: Timestamp, ahead: i64) -> Timestamp {
     let span = Duration::from_secs(ahead.unsigned_abs());
     match ahead {
@@ -165,7 +166,7 @@ fn by_our_clock(at: Timestamp, ahead: i64) -> Timestamp {
     }
 }
 
-/// The database was not changed, but this backup does not count.
+/// Failure of a backup that does not count. The database was not changed.
 pub(super) fn unproved(problem: &str, detail: &str) -> Failure {
     Failure::new(ErrorCode::BackupUnproved, format!("prove the backup: {problem}"))
         .because(detail)
@@ -193,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_ahead_only_by_what_no_moment_between_question_and_answer_explains() {
+    fn a_clock_is_ahead_by_the_smallest_fitting_difference() {
         for (now, asked, told, wanted) in [
             (100, 100, 100, 0),
             (105, 100, 110, 0),
@@ -201,7 +202,7 @@ mod tests {
             (98, 100, 110, 0),
             (10_900, 100, 110, 10_790),
             (40, 100, 110, -60),
-            // Our own clock was set back meanwhile.
+            // Our own clock was set back between question and answer.
             (100, 110, 100, -10),
         ] {
             assert_eq!(ahead(now, asked, told), wanted, "{now} between {asked} and {told}");
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_backup_is_told_by_the_clock_that_counts_its_age() {
+    fn converts_the_end_of_a_backup_to_our_clock() {
         let at: Timestamp = "2026-11-23T12:12:00.000Z".parse().expect("a time");
         assert_eq!(by_our_clock(at, 3 * 3_600).to_string(), "2026-11-23T09:12:00.000Z");
         assert_eq!(by_our_clock(at, -60).to_string(), "2026-11-23T12:13:00.000Z");
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_counts_while_it_is_the_one_that_was_proved() {
+    fn a_file_counts_while_unchanged_since_its_proof() {
         let proved_at = "1970-01-01T01:00:00.000Z".parse().expect("a time");
         let seen = |name: &str, bytes, written| Seen { name: name.into(), bytes, written };
         let changed = |files: Vec<Seen>, ahead| {

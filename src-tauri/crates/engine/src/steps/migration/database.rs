@@ -1,5 +1,6 @@
-//! The second guard of the migration, in the database itself: what it says about itself before the start and after the end,
-//! and what follows from that together with the exit code (INV-D1, INV-D7). It is only asked, never changed.
+//! The second guard of the migration, in the database itself (INV-D1, INV-D7). The app asks the
+//! database before the start and after the end, and judges both answers together with the exit
+//! code. It never changes the database here.
 
 use std::time::Duration;
 
@@ -17,19 +18,19 @@ use crate::{
     time,
 };
 
-/// Input of a plan: what the database said when the plan was made.
+/// Deadline of one question to the database.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Longest answer that is believed to be one, in characters.
+/// Longest accepted answer, in characters.
 const LONGEST: usize = 200;
-/// Id of the question whether to go on where nobody can ask; the checker of the simulation knows it too.
+/// Id of the question whether to go on without a way to ask. The checker uses the same id.
 const NOBODY_CAN_ASK: &str = "noDatabaseVersion";
 const GO_ON: &str = "goOn";
-/// Asked so often after the end of the script, with a pause between, before the step is left in doubt.
+/// Most questions after the end of the script, before the step is left in doubt.
 const ASKS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// What the database says about itself: its schema version and, in what follows it on the line, what names the database
-/// (PostgreSQL `system_identifier`, MySQL `server_uuid`).
+/// Answer of the database about itself: its schema version and, behind it on the same line, its
+/// identity (PostgreSQL `system_identifier`, MySQL `server_uuid`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::steps) struct Database {
     version: String,
@@ -50,35 +51,36 @@ impl Database {
     }
 }
 
-/// An answer, or why there is none.
+/// An answer, or the reason why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::steps) enum Answer {
-    /// The profile names no way to ask.
+    /// The profile has no command to ask with.
     NobodyCanAsk,
-    /// It said this.
+    /// The database gave this answer.
     Said(Database),
-    /// It was asked and did not say, and why.
+    /// The database was asked and gave no answer, for this reason.
     Silent(String),
 }
 
-/// What exit code and database say together.
+/// Joint verdict of exit code and database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// It ended well and the database changed, or nobody can ask.
+    /// The script ended with 0, and the database changed or cannot be asked.
     Succeeded,
-    /// It ended well and the database says what it said before: a person must look.
+    /// The script ended with 0, and the database is unchanged. A person must look.
     NothingHappened,
-    /// It failed, and the database says what it said before.
+    /// The script failed, and the database is unchanged.
     FailedUnchanged,
-    /// It failed and the database changed: half-way.
+    /// The script failed, and the database changed: the migration stopped half-way.
     FailedHalfway,
-    /// It failed, and nobody can ask, or the database did not say.
+    /// The script failed, and the database cannot be asked, did not answer, or is another one.
     Failed,
-    /// It ended well, and the database did not say, before or now, or it is another one.
+    /// The script ended with 0, and an answer before or after is missing, or is of another
+    /// database.
     Unknown,
 }
 
-/// One function for every way to come to an end: following it, and coming back to it.
+/// Judges every end in the same way, whether the app followed the job or returned to it later.
 fn verdict(exit: i32, before: &Answer, after: &Answer) -> Verdict {
     match (before, after) {
         (Answer::NobodyCanAsk, _) if exit == 0 => Verdict::Succeeded,
@@ -92,12 +94,12 @@ fn verdict(exit: i32, before: &Answer, after: &Answer) -> Verdict {
             }
         }
         (Answer::Said(_) | Answer::Silent(_), _) if exit == 0 => Verdict::Unknown,
-        // That the script failed is known; how far it came, a person has to find out.
+        // The script failed for certain. A person has to find out how far it came.
         (Answer::Said(_) | Answer::Silent(_), _) => Verdict::Failed,
     }
 }
 
-/// Asks the database as the migration would reach it: its user, its folder, its environment.
+/// Asks the database as the migration reaches it: same user, folder and environment.
 pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> Answer {
     let run = cx.run();
     let probe = run.profile.migration.probe.trim();
@@ -109,7 +111,7 @@ pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> Answe
         Ok(answer) => answer,
         Err(failure) => return Answer::Silent(failure.to_string()),
     };
-    // What is printed and is no answer is not repeated: nobody knows what it holds.
+    // Output that is no answer is not quoted, because it may contain anything.
     let said = cx.ports.redactor().text(&answer.out);
     match (answer.exit, Database::read(said.as_str())) {
         (Some(0), Some(said)) => Answer::Said(said),
@@ -119,8 +121,8 @@ pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> Answe
     }
 }
 
-/// The answer that a plan was made on. A plan without one was made where no probe is configured, or by an
-/// earlier version.
+/// The answer at the time of the plan. A plan without one was made without a probe, or by an old
+/// version.
 fn before(plan: &StepPlan) -> Answer {
     match plan.inputs.database().map(Database::read) {
         None => Answer::NobodyCanAsk,
@@ -129,7 +131,7 @@ fn before(plan: &StepPlan) -> Answer {
     }
 }
 
-/// Puts the answer into the plan of the backup. A backup is harmless, and goes on where the database does not say.
+/// Adds the answer to the plan of the backup. A backup is harmless, so it needs no answer.
 pub(in crate::steps) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
     match now {
         Answer::Said(said) => draft.line("Database version", said.line()),
@@ -141,7 +143,8 @@ pub(in crate::steps) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDr
     }
 }
 
-/// Whether the question that the migration will need has an answer, asked before a build is started that needs the migration.
+/// Precondition of the build: the database answers the question that the migration will ask. `None`
+/// without a probe.
 pub(in crate::steps) async fn answers(cx: &StepContext) -> Result<Option<Gate>, Failure> {
     Ok(match ask(cx, &cx.host()?).await {
         Answer::NobodyCanAsk => None,
@@ -154,7 +157,7 @@ fn says(passed: bool, detail: String) -> Gate {
     Gate { id: "databaseSays".into(), passed, text: "The database says which version it has".into(), detail }
 }
 
-/// Puts the answer into the plan of the migration; where nobody can ask, a named person accepts that.
+/// Adds the answer to the plan of the migration. Without a probe, a named person accepts that.
 pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft {
     match now {
         Answer::Said(said) => {
@@ -171,7 +174,8 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft 
     }
 }
 
-/// Whether the database is the one that was backed up. Of a backup that a person saw, the person knows.
+/// Precondition: the database is the one that was backed up. A backup that a person confirmed needs
+/// no answer.
 fn as_backed_up(run: &RunView, now: &Database) -> Option<Gate> {
     let Some(Fact::BackupProved { confirmed_by, .. }) = fold::newest(run, FactKind::BackupProved) else { return None };
     let (id, passed, then) = match at_backup(run) {
@@ -187,7 +191,8 @@ fn as_backed_up(run: &RunView, now: &Database) -> Option<Gate> {
     })
 }
 
-/// The answer as an input of the migration's plan: empty when the probe failed, absent without a probe.
+/// The answer as an input of the migration's plan. Empty when the probe failed, absent without a
+/// probe.
 pub(in crate::steps) fn input(answer: &Answer) -> Option<String> {
     match answer {
         Answer::Said(said) => Some(said.line()),
@@ -196,18 +201,19 @@ pub(in crate::steps) fn input(answer: &Answer) -> Option<String> {
     }
 }
 
-/// The same input for a migration that another computer started: only that computer knows the answer.
+/// The same input for a migration that another computer started. Only that computer knows the
+/// answer.
 pub(super) fn unknown_input(run: &RunView) -> Option<String> {
     (!run.profile.migration.probe.trim().is_empty()).then(String::new)
 }
 
-/// What the database said before the backup that counts, which is not always the newest attempt of one.
+/// The answer of the database before the backup that counts. That is not always the newest attempt.
 fn at_backup(run: &RunView) -> Option<Database> {
     let Some(Fact::BackupProved { job, database, .. }) = fold::newest(run, FactKind::BackupProved) else { return None };
     if !database.is_empty() {
         return Database::read(database);
     }
-    // Earlier apps kept it in the plan alone.
+    // Old versions stored the answer in the plan only.
     let plan = fold::step(run, StepId::BackUp)?.plan.as_ref();
     let plan = plan.filter(|plan| job::id_of(Some(plan)).as_ref() == Some(job))?;
     Database::read(plan.inputs.database()?)
@@ -228,21 +234,19 @@ fn without_asking() -> Question {
     }
 }
 
-/// A job that ended.
+/// The end of a migration job.
 pub(super) struct Ended<'a> {
-    /// Its name.
     pub job: &'a str,
-    /// Exit code.
     pub exit: i32,
-    /// When it started.
+    /// Start, by the clock of the host.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// End, by the clock of the host.
     pub finished_at: Timestamp,
-    /// Last lines of its output.
+    /// Last lines of the output.
     pub tail: &'a [String],
 }
 
-/// What an ended migration came to. The database is asked only where the plan has an answer to compare with.
+/// Judges an ended migration. Asks the database only if the plan has an answer to compare with.
 pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan, ended: Ended<'_>) -> Outcome {
     let before = before(plan);
     if before == Answer::NobodyCanAsk {
@@ -262,13 +266,13 @@ pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan,
     outcome(ended, &before, &after)
 }
 
-/// What is known of a migration whose script has ended well, as the machine says: its end is read once the database says what
-/// became of it, and not before.
+/// Observes a migration whose script ended with 0. The end of the job is read only once the same
+/// database answers. Until then the step stays in doubt.
 pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Observation) -> Observation {
     let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else { return seen };
     let Observation::InProgress { evidence } = &seen else { return seen };
     let after = match (&before, cx.host()) {
-        // No answer of today settles what was never asked.
+        // An answer of today cannot replace the missing answer from before the start.
         (Answer::Silent(_), _) => Answer::NobodyCanAsk,
         (_, Ok(host)) => ask(cx, &host).await,
         (_, Err(failure)) => Answer::Silent(failure.to_string()),
@@ -341,7 +345,7 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
 }
 
 fn shown(before: &Answer, after: &Answer) -> String {
-    // The name of the database says something only where it is another one.
+    // The identity of the database is shown only if it differs.
     let is_same = matches!((before, after), (Answer::Said(one), Answer::Said(other)) if one.identity == other.identity);
     let words = |answer: &Answer| match answer {
         Answer::Said(said) if is_same => said.version.clone(),
@@ -390,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn no_migration_that_ran_may_be_started_again_by_a_button() {
+    fn a_failed_migration_is_never_started_again() {
         for (exit, after, code, changed) in [
             (0, "41", ErrorCode::DatabaseUnchanged, Changed::Unknown),
             (3, "41", ErrorCode::ScriptFailed, Changed::Unknown),
@@ -406,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_one_bounded_line_of_a_version_and_a_name() {
+    fn an_answer_is_one_bounded_line() {
         assert_eq!(said("42\n"), Answer::Said(Database { version: "42".into(), identity: String::new() }));
         assert_eq!(said(" 42  a b\n"), Answer::Said(Database { version: "42".into(), identity: "a b".into() }));
         for line in ["", " \n", "42\n43\n", "4\u{7}2", &"4".repeat(LONGEST + 1)] {
