@@ -134,7 +134,7 @@ audit: $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## licences and source
 
 lint: ui/dist/index.html ## formatting, types, lints and the rules of tests/lint; warnings are errors
 	python3 -m unittest discover -s tests/lint
-	python3 tests/lint/house.py --only cited-id,documented-file,upward-import
+	python3 tests/lint/house.py
 	cd ui && npm run check && npm run lint
 	$(CARGO) fmt --all --check
 	rustfmt --edition 2024 --check $$(find tests/mutants/added -name "*.rs")

@@ -1,4 +1,5 @@
-//! Lets the page call exactly the commands of `src/command_names.rs`, and compiles anew when the page changed.
+//! Permits the page to call the commands of `src/command_names.rs` and no others. Compiles again
+//! after a change of the page.
 
 include!("src/command_names.rs");
 

@@ -27,7 +27,7 @@ export default ts.config(
     languageOptions: { parserOptions: { parser: ts.parser, svelteConfig } },
   },
   {
-    // Here the linter takes what a template binds for `any`; svelte-check knows its type and is the gate.
+    // The linter takes bound values of a template for `any`. svelte-check knows their types.
     files: ["**/*.svelte"],
     rules: {
       "@typescript-eslint/no-unsafe-argument": "off",

@@ -10,7 +10,7 @@ use greenlight_engine::{
     release::{Act, Answer, Parts, Release},
 };
 use greenlight_types::{
-    BegunElsewhere, DeployRequest, Difference, ErrorCode, Failure, Names, Observation, Realm, RunId, RunState, RunView,
+    DeployRequest, Difference, ErrorCode, Failure, Handover, Names, Observation, Realm, RunId, RunState, RunView,
     StepId, StepPlan, Version,
 };
 use tokio::sync::Mutex;
@@ -117,7 +117,7 @@ impl Controller {
     }
 
     /// The run that began this version on another computer, while this run is a draft.
-    pub async fn begun_elsewhere(&self, run: &RunId) -> Result<Option<BegunElsewhere>, Failure> {
+    pub async fn begun_elsewhere(&self, run: &RunId) -> Result<Option<Handover>, Failure> {
         self.release(run).await?.begun_elsewhere().await
     }
 

@@ -11,7 +11,7 @@ impl History {
     pub async fn markdown(&self, run: &RunId) -> Result<String, Failure> {
         let events = self.events(run, 0).await?;
         let text = export::markdown(&fold::fold(&events)?, &events);
-        // Settings of the profile pass unchanged into the journal, and a document leaves this computer.
+        // The journal keeps settings of the profile unchanged, and a document leaves this computer.
         Ok(redact::without_shapes(&text).into_string())
     }
 

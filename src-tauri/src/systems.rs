@@ -142,8 +142,8 @@ impl Systems {
             .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, summary).because("this is production, not practice"))
     }
 
-    /// The adapters for a profile, with their texts cleaned. Practice takes every address from the pretend production, never
-    /// from a profile, a journal or a person, so it cannot reach a real system.
+    /// The adapters for a profile, with their texts cleaned. Practice takes every address from the
+    /// simulator and none from a profile, a journal or a person, so it cannot reach a real system.
     pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
         let (host, site): (Arc<dyn RemoteHost>, Arc<dyn Site>) =
             (Arc::new(SshHost::new(Arc::clone(&self.secrets))), Arc::new(SiteAdapter::new()?));

@@ -52,12 +52,13 @@ profile
 step::context
 step
 step::draft
-elsewhere environment deploy_check
+handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
 steps::watch steps::publish steps::job
 steps::migration::command steps::backup::file
 steps::migration::database
 steps::backup
+steps::migration::preconditions
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::await_deploy_phase steps::check_site
 steps::await_rollout

@@ -15,8 +15,8 @@ use greenlight_adapters::{
 };
 use greenlight_engine::{
     ports::{
-        Builds as _, Dispatch, Git as _, Held, Hold, HostAddress, JobSpec, JobState, Logs as _, PushRef, PushResult,
-        RemoteHost as _, Secrets, Signature, Taker, TaskDefinitions as _,
+        Builds as _, Dispatch, EnvLock, Git as _, HostAddress, JobSpec, JobState, LockClaim, Logs as _, Ownership,
+        PushRef, PushResult, RemoteHost as _, Secrets, Signature, TaskDefinitions as _,
     },
     profile,
 };
@@ -242,7 +242,7 @@ fn job(script: &str) -> JobSpec {
         id: "rally.practice.backup.9.9.9.a1".into(),
         script: script.into(),
         mutex: "rally.practice-db".into(),
-        hold: Hold { environment: "rally.practice".into(), run: RunId("run-1".into()) },
+        lock: EnvLock { environment: "rally.practice".into(), run: RunId("run-1".into()) },
         starts_within: Duration::from_secs(3_600),
     }
 }
@@ -251,10 +251,11 @@ fn job(script: &str) -> JobSpec {
 async fn ended(bench: &Bench, script: &str) -> Result<JobState> {
     let (ssh, address) = bench.host();
     let job = job(script);
-    let taker = Taker { person: "Anna".into(), computer: "desk".into(), version: "9.9.9".into(), reason: "".into() };
-    ensure!(ssh.hold(&address, &job.hold, &taker, None).await? == Held::Ours, "the environment is free");
+    let claim =
+        LockClaim { person: "Anna".into(), computer: "desk".into(), version: "9.9.9".into(), reason: "".into() };
+    ensure!(ssh.acquire_lock(&address, &job.lock, &claim, None).await? == Ownership::Ours, "the environment is free");
     ssh.submit(&address, &job).await?;
-    ssh.launch(&address, &job.id, &job.hold).await?;
+    ssh.launch(&address, &job.id, &job.lock).await?;
     let mut deadline = Deadline::after(PATIENCE);
     loop {
         let state = ssh.status(&address, &job.id).await?.state;

@@ -19,7 +19,7 @@ use std::{path::Path, time::Duration};
 use desk::Desk;
 use greenlight_engine::{
     export, fold,
-    ports::{Held, Hold, HostAddress, JobSpec, JobState, Submitted, Taker, TaskStatus, Why},
+    ports::{EnvLock, HostAddress, JobSpec, JobState, LockClaim, Ownership, RevokeReason, Submitted, TaskStatus},
     release::{Act, Answer, Release},
 };
 use greenlight_rehearsal::host::jobs::ExitCodes;
@@ -70,7 +70,7 @@ async fn press(release: &Release, id: StepId) {
     until(release, &format!("the button of {}", id.name()), |view| status(view, id) == Status::AwaitingOperator).await;
     let started = async {
         let plan = engine::read(release, &anna(), id).await?;
-        assert!(plan.already.is_some() || plan.is_open(), "{} is closed: {:?}", id.name(), plan.gates);
+        assert!(plan.already.is_some() || plan.is_open(), "{} is closed: {:?}", id.name(), plan.preconditions);
         engine::start(release, &anna(), plan).await
     };
     started.await.unwrap_or_else(|failure| panic!("{}: {failure}", id.name()));
@@ -251,7 +251,7 @@ async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
     let host = HostAddress::of(&view.staging.clone().expect("the staging machine"));
     // Another computer with an empty journal gives the same job the same id.
     let spec = JobSpec {
-        hold: Hold { environment: "rally.practice".into(), run: RunId("another-computer".into()) },
+        lock: EnvLock { environment: "rally.practice".into(), run: RunId("another-computer".into()) },
         id: plan.inputs.write()["job"].clone(),
         script: plan.inputs.write()["script"].clone(),
         mutex: "rally.practice-db".into(),
@@ -262,13 +262,13 @@ async fn before_the_migration(desk: &Desk) -> (Release, JobSpec, HostAddress) {
 
 /// Makes another computer take the lock over.
 async fn take_over(desk: &Desk, host: &HostAddress, spec: &JobSpec, from: &RunId) {
-    let taker = Taker {
+    let claim = LockClaim {
         person: "Maria".into(),
         computer: "desk-3".into(),
         version: "2.1.0".into(),
         reason: "Anna's computer does not start".into(),
     };
-    assert_eq!(desk.ports().host.hold(host, &spec.hold, &taker, Some(from)).await, Ok(Held::Ours));
+    assert_eq!(desk.ports().host.acquire_lock(host, &spec.lock, &claim, Some(from)).await, Ok(Ownership::Ours));
 }
 
 async fn say_it_was_done(release: &Release) -> Result<Answer, Failure> {
@@ -293,9 +293,9 @@ async fn never_starts_a_migration_that_was_run_by_hand() {
     let machine = desk.ports().host;
     take_over(&desk, &host, &spec, &view.id).await;
     assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::Revoked));
-    machine.launch(&host, &spec.id, &spec.hold).await.expect("an order that arrives late");
+    machine.launch(&host, &spec.id, &spec.lock).await.expect("an order that arrives late");
     let state = machine.status(&host, &spec.id).await.expect("a status").state;
-    assert_eq!(state, JobState::Revoked(Why::Outside));
+    assert_eq!(state, JobState::Revoked(RevokeReason::Outside));
     assert_eq!(desk.starts("migrate"), 0);
     let _ = desk.handle.stop().await;
 }
@@ -307,7 +307,7 @@ async fn a_persons_word_does_not_finish_a_running_migration() {
     let machine = desk.ports().host;
     take_over(&desk, &host, &spec, &release.view().id).await;
     assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::New));
-    machine.launch(&host, &spec.id, &spec.hold).await.expect("it starts there");
+    machine.launch(&host, &spec.id, &spec.lock).await.expect("it starts there");
     tokio::time::timeout(PATIENCE, async {
         while !machine.status(&host, &spec.id).await.is_ok_and(|status| status.state.is_alive()) {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -12,8 +12,8 @@ use std::{
 
 use greenlight_adapters::{keychain::MemorySecrets, ssh::SshHost as Adapter};
 use greenlight_engine::ports::{
-    Credential, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, RemoteHost, Revoked, SecretText,
-    Secrets, Submitted, Taker, Why,
+    Credential, EnvLock, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, RemoteHost,
+    RevokeReason, Revoked, SecretText, Secrets, Submitted,
 };
 use greenlight_tests::support::{
     hold::Moment,
@@ -71,8 +71,8 @@ impl Bench {
     /// An adapter of the run that owns the environment lock.
     async fn usual(&self) -> Adapter {
         let adapter = self.adapter(self.machine.rsa_pem_key(), None).await;
-        let held = adapter.hold(&self.host(), &hold(RUN), &taker("Anna", ""), None).await;
-        assert_eq!(held, Ok(Held::Ours));
+        let held = adapter.acquire_lock(&self.host(), &hold(RUN), &claim("Anna", ""), None).await;
+        assert_eq!(held, Ok(Ownership::Ours));
         adapter
     }
 
@@ -87,12 +87,12 @@ impl Bench {
     }
 }
 
-fn hold(run: &str) -> Hold {
-    Hold { environment: "rally.prod".into(), run: RunId(run.into()) }
+fn hold(run: &str) -> EnvLock {
+    EnvLock { environment: "rally.prod".into(), run: RunId(run.into()) }
 }
 
-fn taker(person: &str, reason: &str) -> Taker {
-    Taker { person: person.into(), computer: "desk-7".into(), version: "2.1.0".into(), reason: reason.into() }
+fn claim(person: &str, reason: &str) -> LockClaim {
+    LockClaim { person: person.into(), computer: "desk-7".into(), version: "2.1.0".into(), reason: reason.into() }
 }
 
 fn job(id: &str, script: &str) -> JobSpec {
@@ -100,7 +100,7 @@ fn job(id: &str, script: &str) -> JobSpec {
         id: id.into(),
         script: script.into(),
         mutex: "rally.prod-db".into(),
-        hold: hold(RUN),
+        lock: hold(RUN),
         starts_within: Duration::from_secs(600),
     }
 }
@@ -171,12 +171,12 @@ async fn a_migration_launched_many_times_at_once_starts_once() {
     assert_eq!(other.submit(&host, &spec).await.expect("submitted"), Submitted::Same);
     assert_eq!(other.submit(&host, &job(&spec.id, "true\n")).await.expect("an answer"), Submitted::Conflict);
     assert_eq!(one.status(&host, &spec.id).await.expect("a status").state, JobState::NotStarted);
-    let launches = (0..10).map(|n| if n % 2 == 0 { &one } else { &other }.launch(&host, &spec.id, &spec.hold));
+    let launches = (0..10).map(|n| if n % 2 == 0 { &one } else { &other }.launch(&host, &spec.id, &spec.lock));
     for launched in futures::future::join_all(launches).await {
         launched.expect("a launch may be repeated");
     }
     let status = until(&one, &host, &spec.id, is_over).await;
-    one.launch(&host, &spec.id, &spec.hold).await.expect("a launch may be repeated after the end");
+    one.launch(&host, &spec.id, &spec.lock).await.expect("a launch may be repeated after the end");
     assert!(
         matches!(status.state, JobState::Finished { exit: 0, .. }),
         "{status:?}: {}",
@@ -202,16 +202,16 @@ async fn a_revoked_job_stays_revoked_for_every_computer() {
         "the first may still start"
     );
     for adapter in [&one, &other] {
-        assert_eq!(adapter.revoke(&host, &first.id, Why::Outside).await.expect("an answer"), Revoked::Won);
+        assert_eq!(adapter.revoke(&host, &first.id, RevokeReason::Outside).await.expect("an answer"), Revoked::Won);
     }
     assert_eq!(other.submit(&host, &first).await.expect("an answer"), Submitted::Revoked);
-    other.launch(&host, &first.id, &first.hold).await.expect("a launch may arrive late");
-    assert_eq!(other.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(Why::Outside));
+    other.launch(&host, &first.id, &first.lock).await.expect("a launch may arrive late");
+    assert_eq!(other.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(RevokeReason::Outside));
     assert_eq!(other.submit(&host, &second).await.expect("submitted"), Submitted::New);
-    other.launch(&host, &second.id, &second.hold).await.expect("launched");
+    other.launch(&host, &second.id, &second.lock).await.expect("launched");
     until(&other, &host, &second.id, is_over).await;
-    assert_eq!(one.revoke(&host, &second.id, Why::Outside).await.expect("an answer"), Revoked::Lost);
-    assert_eq!(one.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(Why::Outside));
+    assert_eq!(one.revoke(&host, &second.id, RevokeReason::Outside).await.expect("an answer"), Revoked::Lost);
+    assert_eq!(one.status(&host, &first.id).await.expect("a status").state, JobState::Revoked(RevokeReason::Outside));
     assert_eq!(bench.machine.starts(Script::Migration).len(), 1, "only the second attempt started");
 }
 
@@ -220,24 +220,24 @@ async fn one_run_owns_the_lock_and_others_see_it() {
     let bench = Bench::new().await;
     let (anna, maria, host) = (bench.usual().await, bench.usual().await, bench.host());
     let spec = job(MIGRATION, MIGRATE);
-    let theirs = JobSpec { hold: hold("run-2"), ..spec.clone() };
-    let refused = maria.hold(&host, &theirs.hold, &taker("Maria", ""), None).await.expect("an answer");
-    let Held::NotOurs(Some(holder)) = refused else { panic!("{refused:?}") };
+    let theirs = JobSpec { lock: hold("run-2"), ..spec.clone() };
+    let refused = maria.acquire_lock(&host, &theirs.lock, &claim("Maria", ""), None).await.expect("an answer");
+    let Ownership::NotOurs(Some(holder)) = refused else { panic!("{refused:?}") };
     assert_eq!((holder.run.0.as_str(), holder.person.as_str(), holder.computer.as_str()), (RUN, "Anna", "desk-7"));
-    assert!(matches!(maria.submit(&host, &theirs).await, Ok(Submitted::NotHeld(Some(_)))));
+    assert!(matches!(maria.submit(&host, &theirs).await, Ok(Submitted::NotOwner(Some(_)))));
     assert_eq!(anna.submit(&host, &spec).await, Ok(Submitted::New));
-    let taken = maria.hold(&host, &theirs.hold, &taker("Maria", "Anna is ill"), Some(&RunId(RUN.into()))).await;
-    assert_eq!(taken, Ok(Held::Ours));
-    let late = anna.launch(&host, &spec.id, &spec.hold).await.expect("an answer");
-    let Launched::NotHeld(Some(holder)) = late else { panic!("{late:?}") };
+    let taken = maria.acquire_lock(&host, &theirs.lock, &claim("Maria", "Anna is ill"), Some(&RunId(RUN.into()))).await;
+    assert_eq!(taken, Ok(Ownership::Ours));
+    let late = anna.launch(&host, &spec.id, &spec.lock).await.expect("an answer");
+    let Launched::NotOwner(Some(holder)) = late else { panic!("{late:?}") };
     assert_eq!((holder.person.as_str(), holder.reason.as_str()), ("Maria", "Anna is ill"));
-    assert!(matches!(anna.still_holds(&host, &spec.hold).await, Ok(Held::NotOurs(Some(_)))));
-    anna.leave(&host, &spec.hold).await.expect("nothing of theirs is given back");
-    assert_eq!(maria.still_holds(&host, &theirs.hold).await, Ok(Held::Ours));
-    maria.launch(&host, &spec.id, &theirs.hold).await.expect("launched");
+    assert!(matches!(anna.check_lock(&host, &spec.lock).await, Ok(Ownership::NotOurs(Some(_)))));
+    anna.release_lock(&host, &spec.lock).await.expect("nothing of theirs is given back");
+    assert_eq!(maria.check_lock(&host, &theirs.lock).await, Ok(Ownership::Ours));
+    maria.launch(&host, &spec.id, &theirs.lock).await.expect("launched");
     until(&maria, &host, &spec.id, is_over).await;
     assert_eq!(bench.machine.starts(Script::Migration).len(), 1);
-    maria.leave(&host, &theirs.hold).await.expect("given back");
+    maria.release_lock(&host, &theirs.lock).await.expect("given back");
     assert_eq!(anna.environment(&host, "rally.prod").await.expect("an answer").holder, None);
 }
 
@@ -254,8 +254,8 @@ async fn another_machine_at_the_address_is_refused() {
     let other = HostAddress { machine_id: "0".repeat(32), ..host };
     let refused = [
         adapter.status(&other, &spec.id).await.expect_err("another machine").code,
-        adapter.launch(&other, &spec.id, &spec.hold).await.expect_err("another machine").code,
-        adapter.revoke(&other, &spec.id, Why::Outside).await.expect_err("another machine").code,
+        adapter.launch(&other, &spec.id, &spec.lock).await.expect_err("another machine").code,
+        adapter.revoke(&other, &spec.id, RevokeReason::Outside).await.expect_err("another machine").code,
         adapter.jobs(&other, "rally.").await.expect_err("another machine").code,
     ];
     assert_eq!(refused, [ErrorCode::HostReplaced; 4]);
@@ -269,19 +269,19 @@ async fn a_job_respects_its_mutex_and_its_deadline() {
     let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
     let first = job("rally.prod.migrate.2.0.0.a1", MIGRATE);
     adapter.submit(&host, &first).await.expect("submitted");
-    adapter.launch(&host, &first.id, &first.hold).await.expect("launched");
+    adapter.launch(&host, &first.id, &first.lock).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
     let late = JobSpec { starts_within: Duration::ZERO, ..job(MIGRATION, "touch ~/late\n") };
     adapter.submit(&host, &late).await.expect("submitted");
     assert!(adapter.status(&host, &late.id).await.expect("a status").state.never_started());
     until(&adapter, &host, &late.id, |state| *state == JobState::Expired).await;
-    adapter.launch(&host, &late.id, &late.hold).await.expect("an order that arrives late");
+    adapter.launch(&host, &late.id, &late.lock).await.expect("an order that arrives late");
     let busy = job("rally.prod.backup.2.1.0.a1", "touch ~/beside\n");
     adapter.submit(&host, &busy).await.expect("submitted");
     assert_eq!(adapter.status(&host, &busy.id).await.expect("a status").state, JobState::Busy);
     drop(hold);
     until(&adapter, &host, &first.id, is_over).await;
-    adapter.launch(&host, &busy.id, &busy.hold).await.expect("launched");
+    adapter.launch(&host, &busy.id, &busy.lock).await.expect("launched");
     until(&adapter, &host, &busy.id, is_over).await;
     let files = bench.machine.inside_as_user("ls ~").expect("a look");
     assert!(files.contains("beside") && !files.contains("late"), "{files}");
@@ -294,7 +294,7 @@ async fn finds_a_job_again_after_killed_sessions() {
     let hold = bench.machine.hold(Script::Backup, Moment::BeforeEffect).expect("a hold");
     let spec = job("rally.prod.backup.2.1.0.a1", BACK_UP);
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.lock).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
     bench.machine.kill_sessions().expect("sessions end");
     let status = until(&adapter, &host, &spec.id, |state| *state == JobState::Running).await;
@@ -365,7 +365,7 @@ async fn reports_exit_code_and_output_of_a_script() {
     bench.machine.fail(Script::Migration, true).expect("it will fail");
     let spec = job(MIGRATION, MIGRATE);
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.lock).await.expect("launched");
     let end = until(&adapter, &host, &spec.id, is_over).await;
     assert!(matches!(end.state, JobState::Finished { exit: 3, .. }), "{end:?}");
     assert!(!output(&adapter, &host, &end).await.is_empty(), "its output is there");
@@ -378,7 +378,7 @@ async fn job_files_are_private_and_script_files_are_not() {
     let typed = adapter.read(&host, "umask", PATIENCE).await.expect("an answer").out;
     let spec = job("rally.prod.backup.2.1.0.a1", "umask\n");
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.lock).await.expect("launched");
     let status = until(&adapter, &host, &spec.id, is_over).await;
     assert_eq!(output(&adapter, &host, &status).await.trim(), typed.trim());
     let own = bench.machine.inside("stat -c %a /home/ec2-user/.greenlight/jobs/rally.prod.backup.2.1.0.a1/log");
@@ -392,7 +392,7 @@ async fn a_killed_job_is_lost_and_never_restarts() {
     let hold = bench.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
     let spec = job(MIGRATION, MIGRATE);
     adapter.submit(&host, &spec).await.expect("submitted");
-    adapter.launch(&host, &spec.id, &spec.hold).await.expect("launched");
+    adapter.launch(&host, &spec.id, &spec.lock).await.expect("launched");
     hold.wait_until_held(PATIENCE).await.expect("the script runs");
     // Only the supervisor. Its script still holds the lock, so the job still runs.
     let supervisors =
@@ -407,7 +407,7 @@ async fn a_killed_job_is_lost_and_never_restarts() {
     drop(hold);
     let end = until(&adapter, &host, &spec.id, is_over).await;
     assert!(matches!(end.state, JobState::Lost { .. }), "{end:?}");
-    adapter.launch(&host, &spec.id, &spec.hold).await.expect("a launch may be repeated");
+    adapter.launch(&host, &spec.id, &spec.lock).await.expect("a launch may be repeated");
     let still = until(&adapter, &host, &spec.id, is_over).await;
     assert!(matches!(still.state, JobState::Lost { .. }), "{still:?}");
     assert_eq!(bench.machine.starts(Script::Migration).len(), 1);

@@ -2,7 +2,7 @@
 
 use greenlight_engine::release::Act;
 use greenlight_types::{
-    BegunElsewhere, CheckAnswer, DeployRequest, Difference, RunId, RunResult, RunSummary, RunUpdate, StepId, TakeOver,
+    CheckAnswer, DeployRequest, Difference, Handover, RunId, RunResult, RunSummary, RunUpdate, StepId, TakeOver,
 };
 use tauri::State;
 
@@ -40,7 +40,7 @@ pub async fn start_prepare(app: State<'_, Startup>, run: RunId, statement: Strin
 /// The run that began this version on another computer.
 #[tauri::command]
 #[specta::specta]
-pub async fn begun_elsewhere(app: State<'_, Startup>, run: RunId) -> CommandResult<Option<BegunElsewhere>> {
+pub async fn begun_elsewhere(app: State<'_, Startup>, run: RunId) -> CommandResult<Option<Handover>> {
     Ok(app.ready().await?.runs.begun_elsewhere(&run).await?)
 }
 

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    Environment, Held, Hold, HostAddress, JobSpec, JobStatus, Launched, PortResult, ReadOutput, RemoteHost, Revoked,
-    Site, SiteAnswer, Submitted, Taker, Why,
+    EnvLock, Environment, HostAddress, JobSpec, JobStatus, Launched, LockClaim, Ownership, PortResult, ReadOutput,
+    RemoteHost, RevokeReason, Revoked, Site, SiteAnswer, Submitted,
 };
 use greenlight_types::{ErrorCode, Failure, RunId};
 
@@ -57,27 +57,33 @@ impl RemoteHost for PracticeHostGuard {
         self.at(host)?.submit(host, job).await
     }
 
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        self.at(host)?.launch(host, id, hold).await
+    async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched> {
+        self.at(host)?.launch(host, id, lock).await
     }
 
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
         self.at(host)?.environment(host, environment).await
     }
 
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        self.at(host)?.hold(host, hold, taker, from).await
+    async fn acquire_lock(
+        &self,
+        host: &HostAddress,
+        lock: &EnvLock,
+        claim: &LockClaim,
+        from: Option<&RunId>,
+    ) -> PortResult<Ownership> {
+        self.at(host)?.acquire_lock(host, lock, claim, from).await
     }
 
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        self.at(host)?.still_holds(host, hold).await
+    async fn check_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<Ownership> {
+        self.at(host)?.check_lock(host, lock).await
     }
 
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
-        self.at(host)?.leave(host, hold).await
+    async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()> {
+        self.at(host)?.release_lock(host, lock).await
     }
 
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+    async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         self.at(host)?.revoke(host, id, why).await
     }
 

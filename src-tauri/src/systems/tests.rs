@@ -4,7 +4,7 @@
 
 use std::{process::Command, time::Duration};
 
-use greenlight_engine::ports::{Hold, HostAddress};
+use greenlight_engine::ports::{EnvLock, HostAddress};
 use greenlight_rehearsal::{
     handle::Handle,
     host::jobs::ExitCodes,
@@ -88,9 +88,9 @@ async fn call_everything(systems: &Systems) {
         let fingerprint = "SHA256:x".to_owned();
         let (user, machine_id) = ("ec2-user".to_owned(), String::new());
         let host = HostAddress { address: address.to_owned(), port, user, fingerprint, machine_id };
-        let hold = Hold { environment: "rally.practice".to_owned(), run: RunId("r".to_owned()) };
+        let lock = EnvLock { environment: "rally.practice".to_owned(), run: RunId("r".to_owned()) };
         let refused =
-            ports.host.launch(&host, "rally.practice.migrate.2.1.0.a1", &hold).await.expect_err("another machine");
+            ports.host.launch(&host, "rally.practice.migrate.2.1.0.a1", &lock).await.expect_err("another machine");
         assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
     }
     let handle = Handle::attach(&systems.folder.join("world")).await.expect("the handle");

@@ -1,7 +1,7 @@
 //! The checker's own fold of a journal into step states (docs/releases.md#step-states). It follows
 //! the document and does not copy the engine's transition table.
 
-use crate::records::{Body, How, STEPS, Status, Step};
+use crate::records::{Body, Completion, STEPS, Status, Step};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Folded {
@@ -31,8 +31,8 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
-        | Body::GateClosing { .. }
-        | Body::EnvironmentTaking { .. }
+        | Body::RevokeIntended { .. }
+        | Body::LockIntended { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => None,
     }
@@ -50,9 +50,9 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         Body::StepStarted { .. } => (is_waiting, Running),
         Body::StepSucceeded { how, .. } => {
             let by_person = match how {
-                How::ByHand => is_waiting,
-                How::SaidBy => is_waiting || from == Warned,
-                How::Did | How::AlreadyDone | How::FoundDone => false,
+                Completion::ByHand => is_waiting,
+                Completion::SaidBy => is_waiting || from == Warned,
+                Completion::Did | Completion::AlreadyDone | Completion::FoundDone => false,
             };
             (is_open || by_person, Succeeded)
         }
@@ -71,8 +71,8 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
-        | Body::GateClosing { .. }
-        | Body::EnvironmentTaking { .. }
+        | Body::RevokeIntended { .. }
+        | Body::LockIntended { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => (true, from),
     };

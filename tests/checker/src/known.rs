@@ -7,8 +7,8 @@ use crate::{
     Found,
     fold::{self, Folded, Steps},
     records::{
-        Actor, Body, Deployment, Entry, Event, Fact, How, JobState, Names, Op, Plan, Profile, Ref, Status, Step, Task,
-        Work,
+        Actor, Body, Completion, Deployment, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, Ref, Status, Step,
+        Task, Work,
     },
 };
 
@@ -276,11 +276,11 @@ impl Known {
             }
             Body::StepSucceeded { step: Step::RunMigration, how, .. } => {
                 self.unproved_migration = None;
-                self.is_migrated_by_word = matches!(how, How::SaidBy | How::ByHand);
+                self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
             }
             Body::QuestionAnswered { question } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
-            Body::GateClosing { job } => _ = self.closing.insert(job),
-            Body::EnvironmentTaking { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
+            Body::RevokeIntended { job } => _ = self.closing.insert(job),
+            Body::LockIntended { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
             Body::DeployStarted { staging } => {
                 self.machine = Some(staging.machine_id);
                 self.deploy_at = ms(&event.at);

@@ -69,7 +69,7 @@ pub enum Body {
     StepOffered { step: Step },
     StepStarted { step: Step, attempt: u32, plan: Plan },
     FactLearned { fact: Fact },
-    StepSucceeded { step: Step, attempt: u32, how: How },
+    StepSucceeded { step: Step, attempt: u32, how: Completion },
     StepWarned { step: Step, attempt: u32 },
     StepSkipped { step: Step },
     StepFailed { step: Step, attempt: u32, failure: Failure },
@@ -77,8 +77,8 @@ pub enum Body {
     StepResumed { step: Step, attempt: u32 },
     StepReset { step: Step, attempt: u32, evidence: String },
     StepStopped { step: Step, attempt: u32 },
-    GateClosing { job: String },
-    EnvironmentTaking { from: Option<Holder>, reason: String },
+    RevokeIntended { job: String },
+    LockIntended { from: Option<LockOwner>, reason: String },
     QuestionAnswered { question: String },
     CheckAnswered { check: String, answer: String },
 }
@@ -92,7 +92,7 @@ pub struct Staging {
 
 /// The run that had the environment lock.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Holder {
+pub struct LockOwner {
     pub run: String,
 }
 
@@ -165,7 +165,7 @@ impl Plan {
 /// The way in which a step became done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-pub enum How {
+pub enum Completion {
     Did,
     AlreadyDone,
     FoundDone,

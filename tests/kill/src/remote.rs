@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    AwsIdentity, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo, Dispatch, Environment,
-    Git, GithubIdentity, Held, Hold, HostAddress, Image, Images, JobSpec, JobStatus, Launched, LogPage, Logs,
-    MergeResult, PortResult, PushRef, PushResult, RawPorts, ReadOutput, RemoteHost, RemoteRef, Revoked,
-    ServiceSnapshot, Services, Signature, Site, SiteAnswer, Submitted, TagInfo, Taker, TaskDefinition, TaskDefinitions,
-    TaskSnapshot, Why,
+    AwsIdentity, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo, Dispatch, EnvLock,
+    Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus, Launched, LockClaim, LogPage,
+    Logs, MergeResult, Ownership, PortResult, PushRef, PushResult, RawPorts, ReadOutput, RemoteHost, RemoteRef,
+    RevokeReason, Revoked, ServiceSnapshot, Services, Signature, Site, SiteAnswer, Submitted, TagInfo, TaskDefinition,
+    TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -195,23 +195,29 @@ impl RemoteHost for Remote {
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
         self.ask("host.submit", (host, job)).await
     }
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        self.ask("host.launch", (host, id, hold)).await
+    async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched> {
+        self.ask("host.launch", (host, id, lock)).await
     }
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+    async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         self.ask("host.revoke", (host, id, why)).await
     }
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
         self.ask("host.environment", (host, environment)).await
     }
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        self.ask("host.hold", (host, hold, taker, from)).await
+    async fn acquire_lock(
+        &self,
+        host: &HostAddress,
+        lock: &EnvLock,
+        claim: &LockClaim,
+        from: Option<&RunId>,
+    ) -> PortResult<Ownership> {
+        self.ask("host.hold", (host, lock, claim, from)).await
     }
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        self.ask("host.still_holds", (host, hold)).await
+    async fn check_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<Ownership> {
+        self.ask("host.still_holds", (host, lock)).await
     }
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
-        self.ask("host.leave", (host, hold)).await
+    async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()> {
+        self.ask("host.leave", (host, lock)).await
     }
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {
         self.ask("host.status", (host, id)).await
@@ -227,7 +233,7 @@ impl RemoteHost for Remote {
 #[cfg(test)]
 mod tests {
     use greenlight_engine::ports::JobState;
-    use greenlight_types::{ErrorCode, Failure, Holder};
+    use greenlight_types::{ErrorCode, Failure, LockOwner};
     use serde_json::{from_value, to_value};
 
     use super::*;
@@ -240,12 +246,12 @@ mod tests {
     #[test]
     fn answers_survive_the_socket_unchanged() {
         let finished = JobState::Finished { exit: 3, finished_at: "2026-11-23T09:00:00.000Z".parse().expect("a time") };
-        for state in [JobState::Absent, JobState::Revoked(Why::Outside), finished] {
+        for state in [JobState::Absent, JobState::Revoked(RevokeReason::Outside), finished] {
             assert_eq!(sent(&Ok(state.clone())), Ok(state));
         }
         let nothing: PortResult<Option<String>> = Ok(None);
         assert_eq!(sent(&nothing), nothing);
-        let unowned: PortResult<Held> = Ok(Held::NotOurs(None::<Holder>));
+        let unowned: PortResult<Ownership> = Ok(Ownership::NotOurs(None::<LockOwner>));
         assert_eq!(sent(&unowned), unowned);
         let refused: PortResult<()> = Err(Failure::new(ErrorCode::Internal, "ask the host"));
         assert_eq!(sent(&refused), refused);

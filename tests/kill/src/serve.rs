@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use greenlight_engine::ports::{Dispatch, Hold, HostAddress, JobSpec, PushRef, RawPorts, Signature, Taker, Why};
+use greenlight_engine::ports::{
+    Dispatch, EnvLock, HostAddress, JobSpec, LockClaim, PushRef, RawPorts, RevokeReason, Signature,
+};
 use greenlight_types::{RunId, Timestamp};
 use serde_json::{Value, from_value, to_value};
 
@@ -112,11 +114,11 @@ async fn host(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             to_value(host.submit(&at, &job).await).ok()?
         }
         "launch" => {
-            let (at, id, hold): (HostAddress, String, Hold) = from_value(args).ok()?;
-            to_value(host.launch(&at, &id, &hold).await).ok()?
+            let (at, id, lock): (HostAddress, String, EnvLock) = from_value(args).ok()?;
+            to_value(host.launch(&at, &id, &lock).await).ok()?
         }
         "revoke" => {
-            let (at, id, why): (HostAddress, String, Why) = from_value(args).ok()?;
+            let (at, id, why): (HostAddress, String, RevokeReason) = from_value(args).ok()?;
             to_value(host.revoke(&at, &id, why).await).ok()?
         }
         "environment" => {
@@ -124,16 +126,16 @@ async fn host(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             to_value(host.environment(&at, &environment).await).ok()?
         }
         "hold" => {
-            let (at, hold, taker, from): (HostAddress, Hold, Taker, Option<RunId>) = from_value(args).ok()?;
-            to_value(host.hold(&at, &hold, &taker, from.as_ref()).await).ok()?
+            let (at, lock, claim, from): (HostAddress, EnvLock, LockClaim, Option<RunId>) = from_value(args).ok()?;
+            to_value(host.acquire_lock(&at, &lock, &claim, from.as_ref()).await).ok()?
         }
         "still_holds" => {
-            let (at, hold): (HostAddress, Hold) = from_value(args).ok()?;
-            to_value(host.still_holds(&at, &hold).await).ok()?
+            let (at, lock): (HostAddress, EnvLock) = from_value(args).ok()?;
+            to_value(host.check_lock(&at, &lock).await).ok()?
         }
         "leave" => {
-            let (at, hold): (HostAddress, Hold) = from_value(args).ok()?;
-            to_value(host.leave(&at, &hold).await).ok()?
+            let (at, lock): (HostAddress, EnvLock) = from_value(args).ok()?;
+            to_value(host.release_lock(&at, &lock).await).ok()?
         }
         "status" => {
             let (at, id): (HostAddress, String) = from_value(args).ok()?;

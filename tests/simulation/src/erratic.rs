@@ -202,7 +202,7 @@ impl ErraticOperator<'_> {
         let any = |question: &Question| rng.choice(&question.options).map(|option| option.id.clone());
         let mut plan = read_choosing(self.release, &self.by, step, any).await?;
         let asks_for_backup = |id: &str| matches!(id, "backupProved" | "databaseSaidAtBackup");
-        if plan.gates.iter().any(|gate| asks_for_backup(&gate.id) && !gate.passed) {
+        if plan.preconditions.iter().any(|precondition| asks_for_backup(&precondition.id) && !precondition.passed) {
             plan = self.release.plan(StepId::BackUp).await?;
         }
         self.start(&plan).await

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use greenlight_engine::transition;
-use greenlight_types::{ErrorCode, Failure, How, PlanInputs, Status, StepEvent, StepId, StepPlan, WayBack};
+use greenlight_types::{Completion, ErrorCode, Failure, PlanInputs, Status, StepEvent, StepId, StepPlan, WayBack};
 
 use crate::{judge::Violation, play::Played};
 
@@ -116,8 +116,8 @@ fn legal() -> Vec<String> {
     let bodies = [
         ("stepOffered", StepEvent::Offered { step }),
         ("stepStarted", StepEvent::Started { step, attempt, plan: Box::new(plan) }),
-        ("stepSucceeded", said(How::Did)),
-        ("stepSucceeded", said(How::SaidBy { note: note.clone() })),
+        ("stepSucceeded", said(Completion::Did)),
+        ("stepSucceeded", said(Completion::SaidBy { note: note.clone() })),
         ("stepWarned", StepEvent::Warned { step, attempt, evidence, warning: note.clone() }),
         ("stepSkipped", StepEvent::Skipped { step, note: note.clone() }),
         ("stepFailed", StepEvent::Failed { step, attempt, failure }),

@@ -18,7 +18,7 @@ use greenlight_rehearsal::{
         record::{Actor, Caller, Op},
     },
 };
-use greenlight_types::{Holder, RunId, Timestamp};
+use greenlight_types::{LockOwner, RunId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -178,7 +178,7 @@ impl Faults {
                 }
             }
             Kind::OtherTakes => other_takes(world),
-            Kind::OtherLeaves => world.leave(OTHER_RUN),
+            Kind::OtherLeaves => world.release_lock(OTHER_RUN),
             Kind::Replaced => world.replace_host(),
             Kind::Unreached
             | Kind::Throttled
@@ -195,7 +195,7 @@ impl Faults {
 /// Another operator at another computer takes the lock over from its owner.
 fn other_takes(world: &mut World) {
     let from = world.host.holder.as_ref().map(|holder| holder.run.0.clone());
-    let other = Holder {
+    let other = LockOwner {
         run: RunId(OTHER_RUN.to_owned()),
         person: "Bob".to_owned(),
         computer: "desk-9".to_owned(),
@@ -204,7 +204,7 @@ fn other_takes(world: &mut World) {
         since: Timestamp::from_millisecond(world.now_ms()).unwrap_or(Timestamp::EPOCH),
         seen: None,
     };
-    world.hold(&other, from.as_deref());
+    world.acquire_lock(&other, from.as_deref());
 }
 
 fn colleague_pushes(world: &mut World, now_ms: i64) {

@@ -22,7 +22,8 @@ use greenlight_simulation::{
     scripted::{Scripted, person, quiet_world},
 };
 use greenlight_types::{
-    CheckAnswer, ErrorCode, Fact, FactKind, How, LineSource, RunResult, RunState, Status, StepId, StepPlan, TakeOver,
+    CheckAnswer, Completion, ErrorCode, Fact, FactKind, LineSource, RunResult, RunState, Status, StepId, StepPlan,
+    TakeOver,
 };
 use parking_lot::Mutex;
 
@@ -111,7 +112,11 @@ fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_p
         let failure = ann.failure(StepId::FollowBuild).expect("its reason");
         assert_eq!(failure.code, ErrorCode::RolloutFailed, "the build itself was good: {failure}");
         let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
-        assert!(plan.gates.iter().any(|gate| gate.id == "deploymentIsOurs" && !gate.passed), "{:?}", plan.gates);
+        assert!(
+            plan.preconditions.iter().any(|precondition| precondition.id == "deploymentIsOurs" && !precondition.passed),
+            "{:?}",
+            plan.preconditions
+        );
 
         let revision = ours(&ann);
         {
@@ -154,13 +159,13 @@ fn a_build_is_not_ordered_when_its_gates_were_asked_long_ago() {
         start(&ann.release, &ann.by, plan).await.expect("the button works");
         ann.until_is(StepId::DispatchBuild, Status::Failed).await.expect("nothing is ordered");
         let failure = ann.failure(StepId::DispatchBuild).expect("its reason");
-        assert_eq!(failure.code, ErrorCode::GateClosed, "{failure}");
+        assert_eq!(failure.code, ErrorCode::PreconditionFailed, "{failure}");
 
         press(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("it is asked again");
         ann.until_is(StepId::DispatchBuild, Status::Succeeded).await.expect("it is ordered");
         let view = ann.view();
         let how = fold::step(&view, StepId::DispatchBuild).and_then(|step| step.how().cloned());
-        assert_ne!(how, Some(How::AlreadyDone), "there was none before");
+        assert_ne!(how, Some(Completion::AlreadyDone), "there was none before");
     });
 }
 
@@ -270,7 +275,8 @@ fn a_word_about_an_attempt_settles_no_later_one() {
     });
 }
 
-/// How many looks at the output of a migration fail, beginning with its end; the lines that were kept, and those there are.
+/// Fails the next `silent` reads of a migration's output, beginning with its end. Returns the
+/// stored lines and the lines of the host.
 async fn kept_when_its_end_is_silent(ann: &Scripted, silent: u32) -> (Vec<String>, Vec<String>) {
     ann.offered(StepId::RunMigration).await.expect("its button");
     press(&ann.release, &ann.by, StepId::RunMigration).await.expect("it is started");

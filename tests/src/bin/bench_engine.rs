@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail, ensure};
 use greenlight_adapters::{journal_sqlite::SqliteJournal, keychain::MemorySecrets, ssh::SshHost};
 use greenlight_engine::{
     journal::Journal as _,
-    ports::{Hold, HostAddress, JobSpec, RemoteHost as _, Secrets, Taker},
+    ports::{EnvLock, HostAddress, JobSpec, LockClaim, RemoteHost as _, Secrets},
 };
 use greenlight_rehearsal::host::USER;
 use greenlight_simulation::{
@@ -161,9 +161,9 @@ async fn bare_write(writes: usize) -> Result<Took> {
     .await
 }
 
-fn taker() -> Taker {
+fn claim() -> LockClaim {
     let text = || "bench".to_owned();
-    Taker { person: text(), computer: text(), version: text(), reason: String::new() }
+    LockClaim { person: text(), computer: text(), version: text(), reason: String::new() }
 }
 
 /// Durations of a command that does nothing and of the status of an ended job, over the app's own
@@ -187,10 +187,10 @@ async fn status(looks: usize) -> Result<(Took, Took)> {
         id: "bench.prod.migrate.2.1.0.a1".to_owned(),
         script: "true\n".to_owned(),
         mutex: "bench.prod-db".to_owned(),
-        hold: Hold { environment: "bench.prod".to_owned(), run: RunId("bench".to_owned()) },
+        lock: EnvLock { environment: "bench.prod".to_owned(), run: RunId("bench".to_owned()) },
         starts_within: Duration::from_secs(60),
     };
-    ssh.hold(&host, &job.hold, &taker(), None).await?;
+    ssh.acquire_lock(&host, &job.lock, &claim(), None).await?;
     ssh.submit(&host, &job).await?;
     let nothing = Took::of(looks, async || {
         let read = ssh.read(&host, "true", Duration::from_secs(20)).await?;

@@ -1,7 +1,7 @@
 //! A finished backup may be repeated until the migration starts. The newest proved backup counts.
 
 use greenlight_rehearsal::process::troubles::Switch;
-use greenlight_types::{Gate, StepView, Trouble};
+use greenlight_types::{Precondition, StepView, Trouble};
 
 use super::*;
 
@@ -17,9 +17,9 @@ fn backup(view: &RunView) -> &StepView {
     fold::step(view, StepId::BackUp).expect("the step")
 }
 
-async fn backup_gate(release: &Release) -> Gate {
+async fn backup_precondition(release: &Release) -> Precondition {
     let plan = release.plan(StepId::RunMigration).await.expect("a plan");
-    plan.gates.into_iter().find(|gate| gate.id == "backupProved").expect("the gate")
+    plan.preconditions.into_iter().find(|precondition| precondition.id == "backupProved").expect("the gate")
 }
 
 /// Repeats the backup and waits for the end of this attempt.
@@ -48,9 +48,9 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
         .await;
     let old = tokio::time::timeout(PATIENCE, async {
         loop {
-            let gate = backup_gate(&release).await;
-            if !gate.passed {
-                return gate;
+            let precondition = backup_precondition(&release).await;
+            if !precondition.passed {
+                return precondition;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -63,8 +63,8 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     assert_eq!(backup(&view).status(), Status::Warned, "{}", told(&view));
     assert!(backup(&view).warning().is_some_and(|words| words.starts_with("It was not done again")), "{view:?}");
     assert_eq!(proved(&view), first, "what was not taken is not proved, and the first one still counts");
-    let gate = backup_gate(&release).await;
-    assert!(!gate.passed, "an attempt that came to nothing makes no backup younger: {gate:?}, before {old:?}");
+    let precondition = backup_precondition(&release).await;
+    assert!(!precondition.passed, "an attempt that came to nothing makes no backup younger: {gate:?}, before {old:?}");
     let word = Act::FinishedByHand { step: StepId::BackUp, note: "I saw it".into() };
     let refused = release.act(anna(), word).await.expect_err("of that attempt there is no file to see");
     assert_eq!(refused.code, ErrorCode::NotAllowedNow);
@@ -82,12 +82,16 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     };
     let dump = desk.folder.path().join("world/host/opt/backup/dumps").join(file.rsplit('/').next().expect("a name"));
     std::fs::rename(&dump, dump.with_extension("away")).expect("somebody clears the folder");
-    let gate = backup_gate(&release).await;
-    assert!(!gate.passed && gate.detail.contains("not among the newest"), "a backup that is gone is none: {gate:?}");
+    let precondition = backup_precondition(&release).await;
+    assert!(
+        !precondition.passed && precondition.detail.contains("not among the newest"),
+        "a backup that is gone is none: {gate:?}"
+    );
     std::fs::rename(dump.with_extension("away"), &dump).expect("and puts it back");
     press_and_see(&release, StepId::RunMigration).await;
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
-    let unstarted = plan.gates.iter().find(|gate| gate.id == "noMigrationStarted").expect("the gate");
+    let unstarted =
+        plan.preconditions.iter().find(|precondition| precondition.id == "noMigrationStarted").expect("the gate");
     assert!(!unstarted.passed && unstarted.detail.contains("the backup before it counts"), "{unstarted:?}");
     let late = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
     let refused = release.act(anna(), late).await.expect_err("no backup brings the old database back any more");

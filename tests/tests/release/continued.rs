@@ -1,7 +1,7 @@
 //! "Continue this release here": a computer with an empty journal takes over the release of a lost
 //! computer.
 
-use greenlight_types::{How, Retry, RunEvent};
+use greenlight_types::{Completion, Retry, RunEvent};
 
 use super::*;
 
@@ -43,7 +43,7 @@ async fn builds(desk: &Desk, release: &Release) -> usize {
     runs.len()
 }
 
-fn how(view: &RunView, id: StepId) -> Option<How> {
+fn how(view: &RunView, id: StepId) -> Option<Completion> {
     fold::step(view, id).and_then(|step| step.how().cloned())
 }
 
@@ -58,7 +58,7 @@ async fn continues_a_release_lost_during_its_migration() {
     release.continue_here(anna()).await.expect("what the world shows is recorded");
     let view = until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
     for id in StepId::ALL.into_iter().take(6) {
-        assert_eq!(how(&view, id), Some(How::AlreadyDone), "{id:?} was done already, and nothing was sent");
+        assert_eq!(how(&view, id), Some(Completion::AlreadyDone), "{id:?} was done already, and nothing was sent");
     }
     let events = desk.parts().await.journal.events(&view.id, 0).await.expect("the events");
     assert!(
@@ -71,7 +71,11 @@ async fn continues_a_release_lost_during_its_migration() {
 
     press_and_see(&release, StepId::BackUp).await;
     let view = press_and_see(&release, StepId::DispatchBuild).await;
-    assert_eq!(how(&view, StepId::DispatchBuild), Some(How::AlreadyDone), "the build of the other computer is ours");
+    assert_eq!(
+        how(&view, StepId::DispatchBuild),
+        Some(Completion::AlreadyDone),
+        "the build of the other computer is ours"
+    );
     assert_eq!(builds(&desk, &release).await, 1, "and nobody started a second one");
     let id = StepId::RunMigration;
     press(&release, id).await;

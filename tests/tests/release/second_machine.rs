@@ -24,12 +24,12 @@ async fn never_repeats_a_migration_from_another_machine() {
     deploy_from(&second, &desk, &differences, None).await;
     press_and_see(&second, StepId::BackUp).await;
     let plan = second.plan(StepId::DispatchBuild).await.expect("a plan");
-    assert!(plan.already.is_some_and(|words| words.contains("of this commit was started")), "{:?}", plan.gates);
+    assert!(plan.already.is_some_and(|words| words.contains("of this commit was started")), "{:?}", plan.preconditions);
     press_and_see(&second, StepId::DispatchBuild).await;
     until(&second, "the migration's button", |view| status(view, StepId::RunMigration) == Status::AwaitingOperator)
         .await;
     let plan = second.plan(StepId::RunMigration).await.expect("a plan");
-    let ran = plan.gates.iter().find(|gate| gate.id == "neverRan").expect("the gate");
+    let ran = plan.preconditions.iter().find(|precondition| precondition.id == "neverRan").expect("the gate");
     assert!(!ran.passed && ran.detail.starts_with("Anna started it on"), "{ran:?}");
     let _ = desk.handle.stop().await;
 }

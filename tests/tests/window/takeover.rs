@@ -110,7 +110,7 @@ impl Colleague {
             reason: reason.to_owned(),
         };
         let from = self.holder().await?;
-        let held = self.ssh.hold(&self.machine, &self.hold, &taker, from.as_ref()).await?;
+        let held = self.ssh.acquire_lock(&self.machine, &self.hold, &taker, from.as_ref()).await?;
         ensure!(held == Held::Ours, "{held:?}");
         Ok(())
     }

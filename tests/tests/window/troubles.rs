@@ -306,7 +306,7 @@ async fn a_scenario_with_a_moved_main_branch_stops_the_release() -> Result<()> {
         let window = desk.window();
         window.do_step(StepId::BackUp, VERSION).await?;
         ensure!(window.prepare_step(StepId::DispatchBuild).await?, "the build is not offered");
-        window.wait_for_attribute("gate-mainIsTagged", "data-passed", "false", PATIENCE).await?;
+        window.wait_for_attribute("precondition-mainIsTagged", "data-passed", "false", PATIENCE).await?;
         let is_told = async || {
             let why = window.attribute("step-button", "title").await?;
             Ok(why.is_some_and(|why| why.starts_with("Not yet")))

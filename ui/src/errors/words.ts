@@ -56,7 +56,7 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: () => "This cannot be done at this moment.",
     todo: ["Wait until the step under way has ended."],
   },
-  gateClosed: {
+  preconditionFailed: {
     happened: () => "One of the conditions for this step does not hold any more.",
     todo: ["Look at the conditions of the step; the one with a cross says what is missing."],
   },

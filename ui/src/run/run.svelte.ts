@@ -207,7 +207,7 @@ export class OpenRun {
     // A plan may take longer than the interval between two polls. A new request would then always
     // drop it.
     if (this.focus === null || this.view === null || this.isActing || this.#plans.isAsking) return;
-    const isClosed = this.plan?.gates.some((gate) => !gate.passed) ?? false;
+    const isClosed = this.plan?.preconditions.some((precondition) => !precondition.passed) ?? false;
     // The cause of a failure may be repaired meanwhile. "Try again" needs a plan for the current
     // state.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";

@@ -15,7 +15,7 @@ use std::{
 
 use greenlight_engine::{
     ports::PortResult,
-    spool::{Reached, Spool},
+    spool::{OutputPosition, Spool},
 };
 use greenlight_types::{ErrorCode, Failure, LineSource, LogLine, RunId};
 use parking_lot::Mutex;
@@ -47,7 +47,7 @@ struct SourceFile {
     ends: Vec<u64>,
     /// Offset of the next line.
     end: u64,
-    reached: Option<Reached>,
+    reached: Option<OutputPosition>,
 }
 
 impl FileSpool {
@@ -118,14 +118,20 @@ impl Spool for FileSpool {
         Ok(())
     }
 
-    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()> {
+    fn append_to(
+        &self,
+        run: &RunId,
+        source: LineSource,
+        lines: &[LogLine],
+        reached: &OutputPosition,
+    ) -> PortResult<()> {
         self.with(run, source, true, |file| {
             file.append(lines, Some(reached)).map_err(|error| failed("keep output", &file.path, &error))
         })?;
         Ok(())
     }
 
-    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>> {
+    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<OutputPosition>> {
         Ok(self.with(run, source, false, |file| Ok(file.reached.clone()))?.flatten())
     }
 
@@ -156,7 +162,7 @@ impl SourceFile {
         Ok(Self { path: path.to_owned(), file, ends, end, reached })
     }
 
-    fn append(&mut self, lines: &[LogLine], reached: Option<&Reached>) -> io::Result<()> {
+    fn append(&mut self, lines: &[LogLine], reached: Option<&OutputPosition>) -> io::Result<()> {
         if self.ends.len() + lines.len() > LINES_MAX {
             return Err(io::Error::other("there are too many lines"));
         }
@@ -201,11 +207,11 @@ impl SourceFile {
 }
 
 /// Reads the end of each line, the offset of the next line, and the last mark.
-fn scan(file: &File) -> io::Result<(Vec<u64>, u64, Option<Reached>)> {
+fn scan(file: &File) -> io::Result<(Vec<u64>, u64, Option<OutputPosition>)> {
     let mut reader = BufReader::new(file);
     reader.seek(SeekFrom::Start(0))?;
     let (mut ends, mut end, mut line) = (Vec::new(), 0_u64, Vec::new());
-    let mut whole: Option<(usize, u64, Reached)> = None;
+    let mut whole: Option<(usize, u64, OutputPosition)> = None;
     while ends.len() < LINES_MAX {
         line.clear();
         let size = reader.read_until(b'\n', &mut line)? as u64;
@@ -297,7 +303,7 @@ mod tests {
     fn a_crash_keeps_lines_and_mark_together() {
         let directory = tempfile::tempdir().expect("a directory");
         let run = RunId("r".to_owned());
-        let reached = |offset| Reached { job: "migrate.a1".to_owned(), offset, is_in_key: false };
+        let reached = |offset| OutputPosition { job: "migrate.a1".to_owned(), offset, is_in_key: false };
         let spool = FileSpool::new(directory.path());
         spool.append_to(&run, LineSource::Migration, &[line("one"), line("two")], &reached(8)).expect("kept");
         let path = directory.path().join("r/migration.jsonl");

@@ -105,7 +105,8 @@ pub enum Act {
 }
 
 impl Act {
-    /// The act without secrets in the words that a person typed. Ids, hashes and addresses stay as they are.
+    /// The act without secrets in the texts that a person typed. Ids, hashes and addresses do not
+    /// change.
     fn cleaned(mut self, redactor: &Redactor) -> Self {
         match &mut self {
             Self::StartPrepare { statement: words }

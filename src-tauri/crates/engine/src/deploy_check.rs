@@ -144,7 +144,7 @@ pub fn left_behind(run: &RunView) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{ErrorCode, Event, How, StepState, Timestamp};
+    use greenlight_types::{Completion, ErrorCode, Event, StepState, Timestamp};
 
     use super::*;
 
@@ -173,7 +173,7 @@ mod tests {
     fn ended_build_and_rollout_are_not_called_under_way() {
         let ended_at = Timestamp::EPOCH;
         let failed = || StepState::Failed { ended_at, failure: Failure::new(ErrorCode::BuildFailed, "build") };
-        let done = || StepState::Succeeded { ended_at, how: How::Did, evidence: Vec::new() };
+        let done = || StepState::Succeeded { ended_at, how: Completion::Did, evidence: Vec::new() };
         let under_way = with(StepState::Running, StepState::Running);
         assert!(under_way.contains("The build goes on") && under_way.contains("AWS goes on"), "{under_way}");
         let failed = with(failed(), failed());

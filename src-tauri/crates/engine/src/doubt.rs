@@ -1,11 +1,11 @@
 //! Asks the outside world about a step in doubt. "It did not start" is no answer while a start
 //! order may still be on its way. So the job is revoked first (INV-J3, INV-D5).
 
-use greenlight_types::{ErrorCode, Failure, Observation, RunView, Seen, Status, StepId, StepPlan, StepView};
+use greenlight_types::{ErrorCode, Failure, LiveUpdate, Observation, RunView, Status, StepId, StepPlan, StepView};
 
 use crate::{
     fold,
-    ports::{Revoked, Why},
+    ports::{RevokeReason, Revoked},
     step::StepContext,
     steps,
 };
@@ -19,7 +19,7 @@ pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>)
         return seen;
     }
     let heard = fenced(cx, step, plan, seen).await;
-    cx.sink.seen(Seen::Heard { step, what: heard.clone() });
+    cx.sink.seen(LiveUpdate::Heard { step, what: heard.clone() });
     heard
 }
 
@@ -54,7 +54,7 @@ async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Fai
         cx.sink.closing(step, job).await?;
         cx.doubts.announce(job);
     }
-    cx.ports.host.revoke(&cx.host()?, job, Why::Expired).await
+    cx.ports.host.revoke(&cx.host()?, job, RevokeReason::Expired).await
 }
 
 /// State of the job of a step, after a person said that the step did not happen.

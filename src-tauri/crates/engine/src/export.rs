@@ -10,7 +10,7 @@ mod tests;
 use std::fmt::Write as _;
 
 use greenlight_types::{
-    Change, CheckAnswer, Event, EventBody, Failure, How, Realm, RunEvent, RunResult, RunState, RunView, Status,
+    Change, CheckAnswer, Completion, Event, EventBody, Failure, Realm, RunEvent, RunResult, RunState, RunView, Status,
     StepEvent, StepPlan, StepView, Timestamp, WayBack,
 };
 
@@ -158,11 +158,11 @@ fn one_step(page: &mut Page, view: &RunView, step: &StepView) {
         page.item(name, &at.map_or_else(String::new, time::in_words));
     }
     match step.how() {
-        Some(How::Did) | None => {}
-        Some(How::AlreadyDone) => page.item("How", "it was already done; nothing was changed"),
-        Some(How::FoundDone) => page.item("How", "it was in doubt and found to have happened"),
-        Some(How::ByHand { note }) => page.item("How", &format!("by hand, and seen to be so: {note}")),
-        Some(How::SaidBy { note }) => page.item("How", &format!("a person says so: {note}")),
+        Some(Completion::Did) | None => {}
+        Some(Completion::AlreadyDone) => page.item("How", "it was already done; nothing was changed"),
+        Some(Completion::FoundDone) => page.item("How", "it was in doubt and found to have happened"),
+        Some(Completion::ByHand { note }) => page.item("How", &format!("by hand, and seen to be so: {note}")),
+        Some(Completion::SaidBy { note }) => page.item("How", &format!("a person says so: {note}")),
     }
     for evidence in step.evidence() {
         page.item("Seen", evidence);
@@ -186,9 +186,9 @@ fn one_failure(page: &mut Page, failure: &Failure) {
 
 fn one_plan(page: &mut Page, plan: &StepPlan) {
     page.line(&format!("\nThe plan ({}): {}\n", escape(&plan.hash), escape(&plan.lede)));
-    for gate in &plan.gates {
-        let mark = if gate.passed { "held" } else { "did not hold" };
-        page.item(&format!("Condition, {mark}"), &format!("{} {}", gate.text, gate.detail));
+    for precondition in &plan.preconditions {
+        let mark = if precondition.passed { "held" } else { "did not hold" };
+        page.item(&format!("Condition, {mark}"), &format!("{} {}", precondition.text, precondition.detail));
     }
     for change in &plan.changes {
         match change {

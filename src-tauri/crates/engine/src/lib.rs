@@ -6,10 +6,10 @@
 pub mod act;
 pub mod deploy_check;
 mod doubt;
-mod elsewhere;
-mod environment;
+mod env_lock;
 pub mod export;
 pub mod fold;
+mod handover;
 pub mod journal;
 pub mod log_follow;
 pub mod options;

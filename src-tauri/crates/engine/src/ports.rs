@@ -30,8 +30,8 @@ pub use aws::{
 pub use git::{ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RemoteRef, Signature, TagInfo};
 pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity};
 pub use host::{
-    Environment, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, ReadOutput, RemoteHost, Revoked,
-    Submitted, Taker, Why,
+    EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, ReadOutput,
+    RemoteHost, RevokeReason, Revoked, Submitted,
 };
 
 /// The adapters of all outside systems, as a composition makes them. Their text may hold secrets.

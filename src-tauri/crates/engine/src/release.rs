@@ -6,8 +6,8 @@ mod earlier;
 use std::sync::Arc;
 
 use greenlight_types::{
-    Actor, BegunElsewhere, Difference, ErrorCode, EventBody, Failure, Observation, Profile, Realm, RunEvent, RunId,
-    RunView, StepId, StepPlan, Version,
+    Actor, Difference, ErrorCode, EventBody, Failure, Handover, Observation, Profile, Realm, RunEvent, RunId, RunView,
+    StepId, StepPlan, Version,
 };
 use tokio::sync::watch;
 
@@ -149,7 +149,7 @@ impl Release {
     ///
     /// # Errors
     /// The failure of the outside system that did not answer.
-    pub async fn begun_elsewhere(&self) -> Result<Option<BegunElsewhere>, Failure> {
+    pub async fn begun_elsewhere(&self) -> Result<Option<Handover>, Failure> {
         act::continue_here::begun(&self.asker(&self.context.by)).await
     }
 

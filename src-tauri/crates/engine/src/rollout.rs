@@ -58,7 +58,7 @@ pub enum Verdict {
 
 /// The goal that a snapshot is judged against.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct RolloutGoal<'a> {
     /// ARN of our revision.
     pub ours: &'a str,
     /// ARN of the revision that served before. Empty when unknown.
@@ -78,7 +78,7 @@ pub struct Wanted<'a> {
 /// run as are wanted, each of them runs our revision and is healthy (or has no health check), and
 /// no other deployment is left.
 #[must_use]
-pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Rollout {
+pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &RolloutGoal<'_>) -> Rollout {
     let mut became_new: Vec<String> =
         tasks.iter().filter(|task| is_new(task, wanted)).map(|task| task.id.clone()).collect();
     became_new.sort();
@@ -86,7 +86,7 @@ pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted
     Rollout { verdict: verdict(service, tasks, wanted), view, became_new }
 }
 
-fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>) -> Verdict {
+fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &RolloutGoal<'_>) -> Verdict {
     let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
     let Some(primary) = service.primary() else { return Verdict::Waiting };
     if primary.task_definition != wanted.ours {
@@ -119,7 +119,12 @@ fn reason(ours: &Deployment, primary: &Deployment) -> String {
     if ours.rollout_reason.is_empty() { primary.rollout_reason.clone() } else { ours.rollout_reason.clone() }
 }
 
-fn is_settled(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, primary: &Deployment) -> bool {
+fn is_settled(
+    service: &ServiceSnapshot,
+    tasks: &[TaskSnapshot],
+    wanted: &RolloutGoal<'_>,
+    primary: &Deployment,
+) -> bool {
     let running: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
     // AWS gives both counts, and they may be minutes apart (TRAP-E7). So the counts of the service,
     // of the deployment and of the listed tasks must agree. A service that wants no task serves no
@@ -145,7 +150,7 @@ fn is_alive(task: &TaskSnapshot) -> bool {
     )
 }
 
-fn is_new(task: &TaskSnapshot, wanted: &Wanted<'_>) -> bool {
+fn is_new(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> bool {
     // Without a health check ECS reports UNKNOWN for ever, also for a program that is about to find
     // the old schema and end.
     let is_well = match task.health {
@@ -156,7 +161,12 @@ fn is_new(task: &TaskSnapshot, wanted: &Wanted<'_>) -> bool {
     task.task_definition == wanted.ours && task.last_status == TaskStatus::Running && is_well
 }
 
-fn picture(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &Wanted<'_>, new_count: usize) -> ServersView {
+fn picture(
+    service: &ServiceSnapshot,
+    tasks: &[TaskSnapshot],
+    wanted: &RolloutGoal<'_>,
+    new_count: usize,
+) -> ServersView {
     let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
     let mut alive: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
     alive.sort_by(|a, b| {
@@ -188,7 +198,7 @@ fn allowed(service: &ServiceSnapshot) -> Option<u32> {
     service.breaker?.is_enabled.then(|| service.desired.div_ceil(2).clamp(3, 200))
 }
 
-fn server(task: &TaskSnapshot, wanted: &Wanted<'_>) -> ServerView {
+fn server(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> ServerView {
     let is_ours = task.task_definition == wanted.ours;
     let is_running = task.last_status == TaskStatus::Running;
     let state = match task.health {

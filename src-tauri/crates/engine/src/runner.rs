@@ -13,7 +13,8 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use greenlight_types::{
-    Actor, EventBody, Fact, Failure, How, Observation, RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan,
+    Actor, Completion, EventBody, Fact, Failure, Observation, RunEvent, RunState, RunView, Status, StepEvent, StepId,
+    StepPlan,
 };
 pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,7 +26,7 @@ use crate::{
     },
     doubt, fold,
     parts::Parts,
-    ports::Hold,
+    ports::EnvLock,
     step::{Entry, Outcome, StepContext},
     steps,
 };
@@ -210,10 +211,15 @@ impl Runner {
         }
         let bodies = match outcome {
             Outcome::Succeeded { evidence, facts } => learned(facts)
-                .chain([EventBody::Step(StepEvent::Succeeded { step, attempt, how: How::Did, evidence })])
+                .chain([EventBody::Step(StepEvent::Succeeded { step, attempt, how: Completion::Did, evidence })])
                 .collect(),
             Outcome::Already { evidence, facts } => learned(facts)
-                .chain([EventBody::Step(StepEvent::Succeeded { step, attempt, how: How::AlreadyDone, evidence })])
+                .chain([EventBody::Step(StepEvent::Succeeded {
+                    step,
+                    attempt,
+                    how: Completion::AlreadyDone,
+                    evidence,
+                })])
                 .collect(),
             Outcome::Warned { evidence, facts, warning } => learned(facts)
                 .chain([EventBody::Step(StepEvent::Warned { step, attempt, evidence, warning })])
@@ -274,7 +280,7 @@ impl Runner {
         let context = self.context.clone();
         let leave = async move {
             if let Ok(host) = context.host()
-                && let Err(failure) = context.ports.host.leave(&host, &Hold::of(&context.run())).await
+                && let Err(failure) = context.ports.host.release_lock(&host, &EnvLock::of(&context.run())).await
             {
                 tracing::warn!(%failure, "the environment was not given back");
             }

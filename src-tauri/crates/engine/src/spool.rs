@@ -13,7 +13,7 @@ use crate::ports::PortResult;
 
 /// Position up to which the output of a job is kept. It is at the beginning of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reached {
+pub struct OutputPosition {
     /// Job id (docs/remote-jobs.md#job-ids).
     pub job: String,
     /// Bytes of the output before this position.
@@ -37,13 +37,14 @@ pub trait Spool: Send + Sync {
     ///
     /// # Errors
     /// `JournalFailed` when they could not be stored.
-    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()>;
+    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &OutputPosition)
+    -> PortResult<()>;
     /// The position of the job whose output was kept last. `None` when no line was kept with a
     /// position.
     ///
     /// # Errors
     /// `JournalFailed` when the spool could not be read.
-    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>>;
+    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<OutputPosition>>;
     /// Number of kept lines.
     ///
     /// # Errors
@@ -60,7 +61,7 @@ pub trait Spool: Send + Sync {
 #[derive(Default)]
 pub struct MemorySpool {
     lines: Mutex<BTreeMap<(RunId, LineSource), Vec<LogLine>>>,
-    reached: Mutex<BTreeMap<(RunId, LineSource), Reached>>,
+    reached: Mutex<BTreeMap<(RunId, LineSource), OutputPosition>>,
 }
 
 impl MemorySpool {
@@ -81,14 +82,20 @@ impl Spool for MemorySpool {
         Ok(())
     }
 
-    fn append_to(&self, run: &RunId, source: LineSource, lines: &[LogLine], reached: &Reached) -> PortResult<()> {
+    fn append_to(
+        &self,
+        run: &RunId,
+        source: LineSource,
+        lines: &[LogLine],
+        reached: &OutputPosition,
+    ) -> PortResult<()> {
         self.append(run, source, lines)?;
         let mut all = self.reached.lock();
         all.insert((run.clone(), source), reached.clone());
         Ok(())
     }
 
-    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<Reached>> {
+    fn reached(&self, run: &RunId, source: LineSource) -> PortResult<Option<OutputPosition>> {
         let all = self.reached.lock();
         Ok(all.get(&(run.clone(), source)).cloned())
     }

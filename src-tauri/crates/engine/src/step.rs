@@ -8,7 +8,7 @@ use greenlight_types::{
     Effect, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
 };
 
-pub use context::{Doubts, Earlier, EarlierStart, Kept, Sink, StepContext, TAIL};
+pub use context::{Doubts, Earlier, EarlierStart, Sink, StepContext, StoredOutput, TAIL};
 pub use draft::{PlanDraft, hex};
 
 /// Result of an attempt.
@@ -62,7 +62,7 @@ pub enum Entry {
 
 /// Statement of a named person about an effect that the app cannot see.
 #[derive(Clone, Copy, Debug)]
-pub struct Word<'a> {
+pub struct Statement<'a> {
     pub person: &'a str,
     /// Note of the person.
     pub note: &'a str,
@@ -112,13 +112,13 @@ pub trait Step: Send + Sync {
     ///
     /// # Errors
     /// The failure of the machine that did not answer.
-    async fn gates_to_close(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
+    async fn jobs_to_revoke(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
         let _has_no_job = cx;
         Ok(Vec::new())
     }
     /// Facts that follow from a person's statement that the effect happened, where the app cannot
     /// see it. `None` when the app must see the effect, as for most steps.
-    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Statement<'_>) -> Option<Vec<Fact>> {
         let _nothing_follows = (run, plan, word);
         None
     }

@@ -1,6 +1,6 @@
 //! The state machine of a step: [`next`] holds every legal transition.
 
-use greenlight_types::{How, Status, StepEvent, StepId};
+use greenlight_types::{Completion, Status, StepEvent, StepId};
 
 /// An event that does not fit the state of its step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,11 +40,13 @@ pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition
 
 /// An attempt succeeds from `Running` and `InDoubt`. A person can also report work that the app did
 /// not do.
-fn may_succeed(from: Status, how: &How) -> bool {
+fn may_succeed(from: Status, how: &Completion) -> bool {
     let is_reported = match how {
-        How::ByHand { .. } => false,
-        How::SaidBy { .. } => from == Status::Warned,
-        How::Did | How::AlreadyDone | How::FoundDone => return matches!(from, Status::Running | Status::InDoubt),
+        Completion::ByHand { .. } => false,
+        Completion::SaidBy { .. } => from == Status::Warned,
+        Completion::Did | Completion::AlreadyDone | Completion::FoundDone => {
+            return matches!(from, Status::Running | Status::InDoubt);
+        }
     };
     is_reported
         || matches!(
@@ -96,7 +98,7 @@ mod tests {
         StepEvent::Started { step, attempt: 1, plan: Box::new(plan) }
     }
 
-    fn succeeded(how: How) -> StepEvent {
+    fn succeeded(how: Completion) -> StepEvent {
         StepEvent::Succeeded { step: StepId::PushTag, attempt: 1, how, evidence: Vec::new() }
     }
 
@@ -110,11 +112,11 @@ mod tests {
             (started(step), "NAFX", Status::Running),
             (started(StepId::RunMigration), "NAFX", Status::Running),
             (started(StepId::BackUp), "NAFXSW", Status::Running),
-            (succeeded(How::Did), "RD", Status::Succeeded),
-            (succeeded(How::AlreadyDone), "RD", Status::Succeeded),
-            (succeeded(How::FoundDone), "RD", Status::Succeeded),
-            (succeeded(How::ByHand { note: text() }), "RDNAFX", Status::Succeeded),
-            (succeeded(How::SaidBy { note: text() }), "RDNAFXW", Status::Succeeded),
+            (succeeded(Completion::Did), "RD", Status::Succeeded),
+            (succeeded(Completion::AlreadyDone), "RD", Status::Succeeded),
+            (succeeded(Completion::FoundDone), "RD", Status::Succeeded),
+            (succeeded(Completion::ByHand { note: text() }), "RDNAFX", Status::Succeeded),
+            (succeeded(Completion::SaidBy { note: text() }), "RDNAFXW", Status::Succeeded),
             (StepEvent::Warned { step, attempt, evidence: Vec::new(), warning: text() }, "RD", Status::Warned),
             (StepEvent::Skipped { step, note: text() }, "NAFX", Status::Skipped),
             (StepEvent::Failed { step, attempt, failure }, "RD", Status::Failed),

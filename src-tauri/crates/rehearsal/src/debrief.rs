@@ -2,8 +2,8 @@
 //! does not judge the operator.
 
 use greenlight_types::{
-    Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, How, RunEvent, RunView, Spell, StepEvent, StepId,
-    Timestamp, Trouble,
+    Completion, Debrief, DebriefAct, DebriefKind, DebriefLine, Event, EventBody, RunEvent, RunView, Spell, StepEvent,
+    StepId, Timestamp, Trouble,
 };
 
 /// Most acts listed for one trouble.
@@ -77,9 +77,11 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
             let text = view.profile.site.checks.iter().find(|one| one.id == *check).map(|one| one.text.clone());
             (DebriefKind::Checked, text.unwrap_or_else(|| check.clone()), note.clone())
         }
-        EventBody::Step(StepEvent::Succeeded { step, how: How::ByHand { note } | How::SaidBy { note }, .. }) => {
-            (DebriefKind::SaidDone, title(*step), note.clone())
-        }
+        EventBody::Step(StepEvent::Succeeded {
+            step,
+            how: Completion::ByHand { note } | Completion::SaidBy { note },
+            ..
+        }) => (DebriefKind::SaidDone, title(*step), note.clone()),
         EventBody::Step(StepEvent::Reset { step, evidence, reported_by: Some(_), .. }) => {
             (DebriefKind::SaidNotDone, title(*step), evidence.clone())
         }

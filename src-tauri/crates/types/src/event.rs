@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use specta::Type;
 
 use crate::{
-    Actor, BegunElsewhere, Difference, Fact, Failure, Holder, How, Names, Profile, Realm, RunId, StepDefinition,
+    Actor, Completion, Difference, Fact, Failure, Handover, LockOwner, Names, Profile, Realm, RunId, StepDefinition,
     StepId, StepPlan, Timestamp, Version,
 };
 
@@ -78,7 +78,7 @@ pub enum RunEvent {
         commit_time: Timestamp,
         /// Set when the release was begun on another computer and is continued here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        begun: Option<BegunElsewhere>,
+        begun: Option<Handover>,
     },
     /// Every step of Prepare is done. The run owns nothing.
     #[serde(rename = "runPrepared")]
@@ -126,7 +126,7 @@ pub enum RunEvent {
     LockAcquiring {
         staging: StagingMachine,
         /// Owner from whom the lock is taken, if there was one.
-        from: Option<Box<Holder>>,
+        from: Option<Box<LockOwner>>,
         /// Reason for taking it from that owner.
         reason: String,
     },
@@ -165,7 +165,7 @@ pub enum StepEvent {
     Succeeded {
         step: StepId,
         attempt: u32,
-        how: How,
+        how: Completion,
         /// Answers of the outside systems, in plain words.
         evidence: Vec<String>,
     },

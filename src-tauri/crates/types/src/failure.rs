@@ -26,7 +26,8 @@ pub enum ErrorCode {
     /// The state of the run does not allow this.
     NotAllowedNow,
     /// A precondition does not hold.
-    GateClosed,
+    #[serde(alias = "gateClosed")]
+    PreconditionFailed,
     /// A question of the plan has no answer yet.
     QuestionOpen,
     /// A credential is not saved.

@@ -6,11 +6,11 @@
 
 pub mod access;
 pub mod difference;
-pub mod elsewhere;
-pub mod environment;
+pub mod env_lock;
 pub mod event;
 pub mod fact;
 pub mod failure;
+pub mod handover;
 pub mod ids;
 pub mod live;
 pub mod plan;
@@ -24,11 +24,11 @@ pub mod view;
 
 pub use access::*;
 pub use difference::*;
-pub use elsewhere::*;
-pub use environment::*;
+pub use env_lock::*;
 pub use event::*;
 pub use fact::*;
 pub use failure::*;
+pub use handover::*;
 pub use ids::*;
 pub use live::*;
 pub use plan::*;

@@ -12,13 +12,13 @@ use crate::{Observation, RunId, StepId, Timestamp};
 pub struct Live {
     pub run: RunId,
     pub at: Timestamp,
-    pub seen: Seen,
+    pub seen: LiveUpdate,
 }
 
 /// Content of a live message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Seen {
+pub enum LiveUpdate {
     Servers(ServersView),
     Build(BuildView),
     Site(SiteView),

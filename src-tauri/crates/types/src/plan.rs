@@ -23,7 +23,7 @@ pub struct StepPlan {
     pub button: String,
     pub changes: Vec<Change>,
     /// Preconditions. The button is closed while one does not hold.
-    pub gates: Vec<Gate>,
+    pub preconditions: Vec<Precondition>,
     /// A decision for a person. The button is closed until it is answered.
     pub question: Option<Question>,
     /// Notes for the operator that do not close the button.
@@ -56,7 +56,9 @@ struct StoredPlan {
     lede: String,
     button: String,
     changes: Vec<Change>,
-    gates: Vec<Gate>,
+    // Earlier versions wrote `gates`.
+    #[serde(alias = "gates")]
+    preconditions: Vec<Precondition>,
     question: Option<Question>,
     notices: Vec<String>,
     already: Option<String>,
@@ -78,7 +80,7 @@ impl TryFrom<StoredPlan> for StepPlan {
             lede: stored.lede,
             button: stored.button,
             changes: stored.changes,
-            gates: stored.gates,
+            preconditions: stored.preconditions,
             question: stored.question,
             notices: stored.notices,
             already: stored.already,
@@ -106,7 +108,7 @@ impl StepPlan {
             lede: String::new(),
             button: String::new(),
             changes: Vec::new(),
-            gates: Vec::new(),
+            preconditions: Vec::new(),
             question: None,
             notices: Vec::new(),
             already: None,
@@ -121,7 +123,7 @@ impl StepPlan {
     /// Whether the button may be enabled.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.question.is_none() && self.gates.iter().all(|gate| gate.passed)
+        self.question.is_none() && self.preconditions.iter().all(|precondition| precondition.passed)
     }
 }
 
@@ -177,7 +179,7 @@ pub struct CommitLine {
 /// A condition before an act, with the observation behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
-pub struct Gate {
+pub struct Precondition {
     /// Stable name: `backupProved`.
     pub id: String,
     /// Whether it holds.

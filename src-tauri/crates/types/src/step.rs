@@ -180,7 +180,7 @@ impl Status {
 /// How a step got done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum How {
+pub enum Completion {
     /// The app did it in this attempt.
     Did,
     /// The effect was there before; nothing was changed.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    BegunElsewhere, CheckAnswer, Event, Fact, FactKind, Failure, How, Names, Profile, Realm, RunId, RunResult,
+    CheckAnswer, Completion, Event, Fact, FactKind, Failure, Handover, Names, Profile, Realm, RunId, RunResult,
     StagingMachine, Status, StepDefinition, StepPlan, Timestamp, Version,
 };
 
@@ -49,7 +49,7 @@ pub struct RunView {
     pub commit_time: Option<Timestamp>,
     /// Set when the release was begun on another computer and is continued here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub begun: Option<BegunElsewhere>,
+    pub begun: Option<Handover>,
     pub prepared_at: Option<Timestamp>,
     pub deploy_started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -137,7 +137,7 @@ pub enum StepState {
     },
     Succeeded {
         ended_at: Timestamp,
-        how: How,
+        how: Completion,
         /// Observations that prove it, in plain words.
         evidence: Vec<String>,
     },
@@ -210,7 +210,7 @@ impl StepView {
 
     /// How the step got done; `None` unless it succeeded.
     #[must_use]
-    pub fn how(&self) -> Option<&How> {
+    pub fn how(&self) -> Option<&Completion> {
         if let StepState::Succeeded { how, .. } = &self.state { Some(how) } else { None }
     }
 

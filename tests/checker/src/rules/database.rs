@@ -4,7 +4,7 @@
 use crate::{
     Found,
     known::{Known, ms, step_of_job},
-    records::{Body, Entry, Event, Fact, How, JobState, Op, Plan, Step, Work},
+    records::{Body, Completion, Entry, Event, Fact, JobState, Op, Plan, Step, Work},
 };
 
 /// Longest time from the last check of a backup's age to the script's first instruction. Two slow
@@ -40,26 +40,29 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
             found.add("INV-J2", format!("the backup {job} is called proved, and nobody saw it end well"));
         }
     }
-    if let Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy, .. } = &event.body
+    if let Body::StepSucceeded { step: Step::RunMigration, how: Completion::SaidBy, .. } = &event.body
         && known.world.revoked.is_empty()
         && known.world.migrations == 0
     {
         let words = "a person's word was taken for the migration while the app could still start it";
         found.add("INV-D2", words.to_owned());
     }
-    if let Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy | How::ByHand, .. } = &event.body
+    if let Body::StepSucceeded { step: Step::RunMigration, how: Completion::SaidBy | Completion::ByHand, .. } =
+        &event.body
         && let Some(job) = known.world.running.iter().find(|job| step_of_job(job) == Some(Step::RunMigration))
     {
         found.add("INV-D2", format!("a person's word was taken for the migration while {job} ran"));
     }
     if let Body::StepSucceeded { step: Step::RunMigration, how, .. } = &event.body
-        && !matches!(how, How::SaidBy | How::ByHand)
+        && !matches!(how, Completion::SaidBy | Completion::ByHand)
     {
         done(known, found);
     }
     // Any other event after a finished migration shows that no person's word followed.
-    let is_word =
-        matches!(event.body, Body::StepSucceeded { step: Step::RunMigration, how: How::SaidBy | How::ByHand, .. });
+    let is_word = matches!(
+        event.body,
+        Body::StepSucceeded { step: Step::RunMigration, how: Completion::SaidBy | Completion::ByHand, .. }
+    );
     if !is_word {
         end(known, found);
     }

@@ -18,7 +18,9 @@ use greenlight_adapters::{
 use greenlight_engine::{
     fold,
     journal::Journal as _,
-    ports::{Clock, Credential, Held, Hold, HostAddress, RawPorts, RemoteHost as _, Screen, Secrets as _, Taker},
+    ports::{
+        Clock, Credential, EnvLock, HostAddress, LockClaim, Ownership, RawPorts, RemoteHost as _, Screen, Secrets as _,
+    },
     release::{Parts, Release},
 };
 use greenlight_rehearsal::{
@@ -27,8 +29,8 @@ use greenlight_rehearsal::{
 };
 use greenlight_simulation::{operator::engine::press, play::simulated_profile};
 use greenlight_types::{
-    Actor, ErrorCode, EventBody, Fact, LineSource, Live, LogLine, Phase, Profile, Realm, RunEvent, RunId, RunView,
-    Seen, StagingMachine, Status, StepEvent, StepId, Version,
+    Actor, ErrorCode, EventBody, Fact, LineSource, Live, LiveUpdate, LogLine, Phase, Profile, Realm, RunEvent, RunId,
+    RunView, StagingMachine, Status, StepEvent, StepId, Version,
 };
 use parking_lot::Mutex;
 
@@ -125,8 +127,8 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
         machine_id: String::new(),
         boot_id: String::new(),
     };
-    let hold = Hold::of(&view);
-    let found = host.environment(&HostAddress::of(&staging), &hold.environment).await?;
+    let lock = EnvLock::of(&view);
+    let found = host.environment(&HostAddress::of(&staging), &lock.environment).await?;
     staging.machine_id = found.machine_id;
     staging.boot_id = found.boot_id;
     let now = parts.clock.now();
@@ -157,14 +159,14 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
     });
     bodies.push(deploy);
     parts.journal.append(&run, view.seq, &now, &by, bodies).await?;
-    let taker = Taker {
+    let claim = LockClaim {
         person: by.person.clone(),
         computer: by.computer.clone(),
         version: version.to_string(),
         reason: String::new(),
     };
-    let held = host.hold(&HostAddress::of(&staging), &hold, &taker, None).await?;
-    anyhow::ensure!(held == Held::Ours, "the environment is held by {held:?}");
+    let held = host.acquire_lock(&HostAddress::of(&staging), &lock, &claim, None).await?;
+    anyhow::ensure!(held == Ownership::Ours, "the environment is held by {held:?}");
     Ok(run)
 }
 
@@ -205,8 +207,8 @@ impl Screen for Printed {
 
     fn live(&self, live: Live) {
         match live.seen {
-            Seen::Connection { text, .. } | Seen::Activity { text, .. } => say(&text),
-            Seen::Servers(_) | Seen::Build(_) | Seen::Site(_) | Seen::Heard { .. } => {}
+            LiveUpdate::Connection { text, .. } | LiveUpdate::Activity { text, .. } => say(&text),
+            LiveUpdate::Servers(_) | LiveUpdate::Build(_) | LiveUpdate::Site(_) | LiveUpdate::Heard { .. } => {}
         }
     }
 

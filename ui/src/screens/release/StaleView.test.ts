@@ -79,7 +79,7 @@ describe("a world that moves while somebody reads", () => {
     try {
       const closed = {
         ...planOf("MergeBranch"),
-        gates: [{ id: "main", passed: false, text: "The main branch stands still", detail: "" }],
+        preconditions: [{ id: "main", passed: false, text: "The main branch stands still", detail: "" }],
       };
       const answers: (() => void)[] = [];
       const { platform } = open(moment("merge-offered"), {
@@ -103,7 +103,7 @@ describe("a world that moves while somebody reads", () => {
     try {
       const read = planOf("RunMigration");
       const aged = (detail: string) => [{ id: "backup", passed: true, text: "The backup is fresh", detail }];
-      let made = { ...read, gates: aged("22 min old") };
+      let made = { ...read, preconditions: aged("22 min old") };
       const { platform, view } = open(moment("migration-offered"), {
         planRunMigration: () => ok(made),
         confirmStep: () => ok("token"),
@@ -111,7 +111,7 @@ describe("a world that moves while somebody reads", () => {
       });
       const user = userEvent.setup({ advanceTimers: (ms) => vi.advanceTimersByTime(ms) });
       const button = await openButton();
-      made = { ...made, gates: aged("23 min old") };
+      made = { ...made, preconditions: aged("23 min old") };
       await vi.advanceTimersByTimeAsync(30_000);
       expect(screen.getByText("22 min old")).toBeVisible();
       await vi.advanceTimersByTimeAsync(40_000);

@@ -1,9 +1,9 @@
 //! Events of every kind, for tests.
 
 use greenlight_types::{
-    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Difference, Effect, ErrorCode, EventBody, Fact, Failure,
-    Gate, Holder, How, Phase, PlanInputs, Profile, Question, Realm, Retry, Role, RunEvent, RunId, RunResult,
-    StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, Version, WayBack,
+    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, Effect, ErrorCode, EventBody,
+    Fact, Failure, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm, Retry, Role, RunEvent, RunId,
+    RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, Version, WayBack,
 };
 use serde_json::json;
 
@@ -97,8 +97,14 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     ];
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));
     bodies.extend(
-        [How::Did, How::AlreadyDone, How::FoundDone, How::ByHand { note: t() }, How::SaidBy { note: t() }]
-            .map(|how| EventBody::Step(StepEvent::Succeeded { step, attempt, how, evidence: vec![] })),
+        [
+            Completion::Did,
+            Completion::AlreadyDone,
+            Completion::FoundDone,
+            Completion::ByHand { note: t() },
+            Completion::SaidBy { note: t() },
+        ]
+        .map(|how| EventBody::Step(StepEvent::Succeeded { step, attempt, how, evidence: vec![] })),
     );
     bodies
 }
@@ -112,10 +118,10 @@ fn staging(text: &str) -> StagingMachine {
     StagingMachine { name: t(), address: t(), port: 65_535, user: t(), fingerprint: t(), machine_id: t(), boot_id: t() }
 }
 
-fn holder(text: &str) -> Holder {
+fn holder(text: &str) -> LockOwner {
     let t = || text.to_owned();
     let (run, since, seen) = (RunId(t()), stamp(), Some(stamp()));
-    Holder { run, person: t(), computer: t(), version: t(), reason: t(), since, seen }
+    LockOwner { run, person: t(), computer: t(), version: t(), reason: t(), since, seen }
 }
 
 fn definition(text: &str, number: u32) -> StepDefinition {
@@ -155,7 +161,7 @@ fn plan(step: StepId, text: &str, number: u32) -> StepPlan {
             Change::Command { title: t(), command: t() },
             Change::Request { title: t(), body: t() },
         ],
-        gates: vec![Gate { id: t(), passed: number > 7, text: t(), detail: t() }],
+        preconditions: vec![Precondition { id: t(), passed: number > 7, text: t(), detail: t() }],
         question: Some(Question {
             id: t(),
             text: t(),

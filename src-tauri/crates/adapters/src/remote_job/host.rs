@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    Environment, Held, Hold, HostAddress, JobSpec, JobStatus, Launched, PortResult, ReadOutput, RemoteHost, Revoked,
-    Submitted, Taker, Why,
+    EnvLock, Environment, HostAddress, JobSpec, JobStatus, Launched, LockClaim, Ownership, PortResult, ReadOutput,
+    RemoteHost, RevokeReason, Revoked, Submitted,
 };
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, RunId};
 
@@ -92,11 +92,11 @@ impl<S: Shell> RemoteHost for JobHost<S> {
         protocol::submitted(&self.verb(host, &VerbCall::submit(host, job)?).await?)
     }
 
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        protocol::launched(&self.verb(host, &VerbCall::launch(host, id, hold)?).await?)
+    async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched> {
+        protocol::launched(&self.verb(host, &VerbCall::launch(host, id, lock)?).await?)
     }
 
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+    async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         protocol::revoked(&self.verb(host, &VerbCall::revoke(host, id, why)?).await?)
     }
 
@@ -105,16 +105,22 @@ impl<S: Shell> RemoteHost for JobHost<S> {
         lock::environment(&frame)
     }
 
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        lock::held(&self.verb(host, &VerbCall::hold(host, hold, taker, from)?).await?)
+    async fn acquire_lock(
+        &self,
+        host: &HostAddress,
+        lock: &EnvLock,
+        claim: &LockClaim,
+        from: Option<&RunId>,
+    ) -> PortResult<Ownership> {
+        lock::held(&self.verb(host, &VerbCall::acquire(host, lock, claim, from)?).await?)
     }
 
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        lock::held(&self.verb(host, &VerbCall::still(host, hold)?).await.map_err(as_read)?)
+    async fn check_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<Ownership> {
+        lock::held(&self.verb(host, &VerbCall::check(host, lock)?).await.map_err(as_read)?)
     }
 
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
-        self.verb(host, &VerbCall::leave(host, hold)?).await.map(drop)
+    async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()> {
+        self.verb(host, &VerbCall::release(host, lock)?).await.map(drop)
     }
 
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {

@@ -2,8 +2,8 @@
 //! `name=value` fields.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use greenlight_engine::ports::{Environment, Held, PortResult, Taker};
-use greenlight_types::{ErrorCode, Failure, Holder, RunId, Timestamp};
+use greenlight_engine::ports::{Environment, LockClaim, Ownership, PortResult};
+use greenlight_types::{ErrorCode, Failure, LockOwner, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::protocol::unreadable;
@@ -24,8 +24,8 @@ struct OwnerFile {
 }
 
 /// The contents of the owner file.
-pub(super) fn encode_owner(taker: &Taker) -> PortResult<String> {
-    let Taker { person, computer, version, reason } = taker.clone();
+pub(super) fn encode_owner(claim: &LockClaim) -> PortResult<String> {
+    let LockClaim { person, computer, version, reason } = claim.clone();
     let text = serde_json::to_string(&OwnerFile { person, computer, version, reason }).map_err(|error| {
         Failure::new(ErrorCode::Internal, "write down who takes the environment").because_of(&error)
     })?;
@@ -49,7 +49,7 @@ pub(super) fn environment(frame: &str) -> PortResult<Environment> {
         let seconds: i64 = value(name)?.parse().map_err(|_| unreadable(frame))?;
         Ok((seconds > 0).then(|| Timestamp::from_second(seconds)).flatten())
     };
-    let holder = match value("run")? {
+    let owner = match value("run")? {
         NO_RUN => None,
         run => {
             // An owner file that this version cannot read is not an absent owner.
@@ -58,7 +58,7 @@ pub(super) fn environment(frame: &str) -> PortResult<Environment> {
                 .and_then(|text| STANDARD.decode(text).ok())
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok())
                 .unwrap_or_default();
-            Some(Holder {
+            Some(LockOwner {
                 run: RunId(run.to_owned()),
                 person: owner.person,
                 computer: owner.computer,
@@ -69,21 +69,21 @@ pub(super) fn environment(frame: &str) -> PortResult<Environment> {
             })
         }
     };
-    Ok(Environment { machine_id: value("machine")?.to_owned(), boot_id: value("boot")?.to_owned(), holder })
+    Ok(Environment { machine_id: value("machine")?.to_owned(), boot_id: value("boot")?.to_owned(), owner })
 }
 
 /// Parses the answers of `hold` and `still`.
-pub(super) fn held(frame: &str) -> PortResult<Held> {
+pub(super) fn held(frame: &str) -> PortResult<Ownership> {
     match frame.split_once(' ') {
-        Some(("ours", _)) => Ok(Held::Ours),
-        Some(_) | None => other_owner(frame).map(Held::NotOurs),
+        Some(("ours", _)) => Ok(Ownership::Ours),
+        Some(_) | None => other_owner(frame).map(Ownership::NotOurs),
     }
 }
 
 /// Parses `other LINE`: another run owns the environment, or none does.
-pub(super) fn other_owner(frame: &str) -> PortResult<Option<Holder>> {
+pub(super) fn other_owner(frame: &str) -> PortResult<Option<LockOwner>> {
     let line = frame.strip_prefix("other ").ok_or_else(|| unreadable(frame))?;
-    Ok(environment(line)?.holder)
+    Ok(environment(line)?.owner)
 }
 
 #[cfg(test)]
@@ -92,27 +92,27 @@ mod tests {
 
     #[test]
     fn reads_every_field_of_an_owner() {
-        let taker = Taker {
+        let claim = LockClaim {
             person: "Maria \u{2708} \"M\"".into(),
             computer: "desk-3".into(),
             version: "2.1.0".into(),
             reason: "Anna is ill".into(),
         };
-        let who = STANDARD.encode(encode_owner(&taker).expect("a text"));
+        let who = STANDARD.encode(encode_owner(&claim).expect("a text"));
         let line = format!("run=r-1 at=1700000000 who={who} seen=1700000060 machine=m boot=b");
         let told = environment(&line).expect("an answer");
-        let holder = told.holder.expect("somebody");
-        assert_eq!((holder.person, holder.reason), (taker.person, taker.reason));
-        assert_eq!(holder.since.to_string(), "2023-11-14T22:13:20.000Z");
-        assert!(holder.seen.is_some());
+        let owner = told.owner.expect("somebody");
+        assert_eq!((owner.person, owner.reason), (claim.person, claim.reason));
+        assert_eq!(owner.since.to_string(), "2023-11-14T22:13:20.000Z");
+        assert!(owner.seen.is_some());
         assert_eq!((told.machine_id.as_str(), told.boot_id.as_str()), ("m", "b"));
     }
 
     #[test]
     fn an_unreadable_owner_file_is_not_an_absent_owner() {
-        assert_eq!(environment("run=nobody seen=0 machine=m boot=b").expect("an answer").holder, None);
+        assert_eq!(environment("run=nobody seen=0 machine=m boot=b").expect("an answer").owner, None);
         let strange = environment("run=r-1 at=1700000000 who=%% seen=0 machine=m boot=b").expect("an answer");
-        assert_eq!(strange.holder.map(|holder| holder.person), Some(String::new()));
+        assert_eq!(strange.owner.map(|owner| owner.person), Some(String::new()));
         for line in ["", "run=nobody", "run= seen=0 machine=m boot=b", "run=r-1 seen=0 machine=m boot=b"] {
             assert!(environment(line).is_err(), "{line}");
         }

@@ -3,7 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight_engine::{
-    ports::{JobState, JobStatus, Launched, PortResult, Revoked, Submitted, Why},
+    ports::{JobState, JobStatus, Launched, PortResult, RevokeReason, Revoked, Submitted},
     step::hex,
 };
 use greenlight_types::{ErrorCode, Failure, Retry, Timestamp};
@@ -67,7 +67,7 @@ pub(super) fn submitted(frame: &str) -> PortResult<Submitted> {
         "conflict" => Ok(Submitted::Conflict),
         "revoked" => Ok(Submitted::Revoked),
         "unfinished" => Ok(Submitted::Unfinished),
-        other => lock::other_owner(other).map(Submitted::NotHeld),
+        other => lock::other_owner(other).map(Submitted::NotOwner),
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) fn launched(frame: &str) -> PortResult<Launched> {
     match frame {
         "launched" => Ok(Launched::Ordered),
         "absent" => Err(Failure::new(ErrorCode::JobConflict, "start the job: it is not on the staging machine")),
-        other => lock::other_owner(other).map(Launched::NotHeld),
+        other => lock::other_owner(other).map(Launched::NotOwner),
     }
 }
 
@@ -113,8 +113,8 @@ pub(super) fn status(id: &str, line: &str) -> PortResult<JobStatus> {
         "busy" => quiet(JobState::Busy),
         "expired" => quiet(JobState::Expired),
         "revoked" => match value("why")? {
-            "expired" => quiet(JobState::Revoked(Why::Expired)),
-            "outside" => quiet(JobState::Revoked(Why::Outside)),
+            "expired" => quiet(JobState::Revoked(RevokeReason::Expired)),
+            "outside" => quiet(JobState::Revoked(RevokeReason::Outside)),
             _ => Err(unreadable(line)),
         },
         "running" => known(JobState::Running),

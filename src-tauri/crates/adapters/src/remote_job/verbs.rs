@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use greenlight_engine::{
-    ports::{Hold, HostAddress, JobSpec, PortResult, Taker, Why},
+    ports::{EnvLock, HostAddress, JobSpec, LockClaim, PortResult, RevokeReason},
     step::hex,
 };
 use greenlight_types::{ErrorCode, Failure, RunId};
@@ -77,15 +77,15 @@ impl VerbCall {
         }
         let (sha, seconds) = (hex(&Sha256::digest(&job.script)), job.starts_within.as_secs().to_string());
         // The app never kills a job of a release (INV-D6).
-        let words = [sha.as_str(), &seconds, &job.mutex, "no", &job.hold.environment, &job.hold.run.0];
+        let words = [sha.as_str(), &seconds, &job.mutex, "no", &job.lock.environment, &job.lock.run.0];
         Ok(Self { input: job.script.clone(), ..Self::new(at, "submit", &job.id, &words)? })
     }
 
-    pub(super) fn launch(at: &HostAddress, id: &str, hold: &Hold) -> PortResult<Self> {
-        Self::new(at, "launch", id, &[&hold.environment, &hold.run.0])
+    pub(super) fn launch(at: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Self> {
+        Self::new(at, "launch", id, &[&lock.environment, &lock.run.0])
     }
 
-    pub(super) fn revoke(at: &HostAddress, id: &str, why: Why) -> PortResult<Self> {
+    pub(super) fn revoke(at: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Self> {
         Self::new(at, "revoke", id, &[revoke_reason(why)])
     }
 
@@ -105,26 +105,31 @@ impl VerbCall {
         Self::new(at, "holder", environment, &[])
     }
 
-    pub(super) fn hold(at: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Self> {
-        let owner = lock::encode_owner(taker)?;
+    pub(super) fn acquire(
+        at: &HostAddress,
+        lock: &EnvLock,
+        claim: &LockClaim,
+        from: Option<&RunId>,
+    ) -> PortResult<Self> {
+        let owner = lock::encode_owner(claim)?;
         let (sha, from) = (hex(&Sha256::digest(&owner)), from.map_or(lock::NO_RUN, |run| &run.0));
-        let call = Self::new(at, "hold", &hold.environment, &[&hold.run.0, from, &sha])?;
+        let call = Self::new(at, "hold", &lock.environment, &[&lock.run.0, from, &sha])?;
         Ok(Self { input: owner, ..call })
     }
 
-    pub(super) fn still(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
-        Self::new(at, "still", &hold.environment, &[&hold.run.0])
+    pub(super) fn check(at: &HostAddress, lock: &EnvLock) -> PortResult<Self> {
+        Self::new(at, "still", &lock.environment, &[&lock.run.0])
     }
 
-    pub(super) fn leave(at: &HostAddress, hold: &Hold) -> PortResult<Self> {
-        Self::new(at, "leave", &hold.environment, &[&hold.run.0])
+    pub(super) fn release(at: &HostAddress, lock: &EnvLock) -> PortResult<Self> {
+        Self::new(at, "leave", &lock.environment, &[&lock.run.0])
     }
 }
 
-fn revoke_reason(why: Why) -> &'static str {
+fn revoke_reason(why: RevokeReason) -> &'static str {
     match why {
-        Why::Expired => "expired",
-        Why::Outside => "outside",
+        RevokeReason::Expired => "expired",
+        RevokeReason::Outside => "outside",
     }
 }
 
@@ -150,7 +155,7 @@ mod tests {
                 id: "a".into(),
                 script: "true".into(),
                 mutex: id.into(),
-                hold: Hold { environment: "rally.prod".into(), run: RunId("r".into()) },
+                lock: EnvLock { environment: "rally.prod".into(), run: RunId("r".into()) },
                 starts_within: std::time::Duration::from_secs(1),
             };
             assert!(VerbCall::submit(&at(), &job).is_err(), "{id} as a mutex");

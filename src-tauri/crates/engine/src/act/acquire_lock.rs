@@ -5,9 +5,9 @@ use greenlight_types::{Failure, Phase, Retry, RunEvent, RunState, StagingMachine
 
 use super::order::{Answer, Asker, Decision, Order, Situation, refuse};
 use crate::{
-    environment::{self, Taking},
+    env_lock::{self, LockRequest},
     phase::is_active,
-    ports::{Held, Hold, HostAddress, Taker},
+    ports::{EnvLock, HostAddress, LockClaim, Ownership},
 };
 
 /// Acquires the lock again for a run in Deploy, after another run took it.
@@ -29,10 +29,10 @@ pub(crate) async fn again(asker: &Asker<'_>, over: Option<TakeOver>) -> Result<A
 /// # Errors
 /// `EnvironmentHeld`; the failure of the machine.
 pub(crate) async fn acquire(asker: &Asker<'_>, staging: StagingMachine, over: Option<TakeOver>) -> Result<(), Failure> {
-    let taking = environment::look(asker.context, asker.journal, staging, over).await?;
+    let taking = env_lock::request(asker.context, asker.journal, staging, over).await?;
     let host = HostAddress::of(&taking.staging);
     let view = asker.view();
-    let taker = Taker {
+    let claim = LockClaim {
         person: asker.by.person.clone(),
         computer: asker.by.computer.clone(),
         version: view.version.to_string(),
@@ -40,18 +40,18 @@ pub(crate) async fn acquire(asker: &Asker<'_>, staging: StagingMachine, over: Op
     };
     let from = taking.from.as_ref().map(|owner| owner.run.clone());
     asker.order(Order::AcquireLock(Box::new(taking))).await?;
-    let held = asker.context.ports.host.hold(&host, &Hold::of(&view), &taker, from.as_ref()).await;
+    let held = asker.context.ports.host.acquire_lock(&host, &EnvLock::of(&view), &claim, from.as_ref()).await;
     match held.map_err(|failure| failure.retry(Retry::Safe))? {
-        Held::Ours => Ok(()),
-        Held::NotOurs(owner) => Err(environment::not_held(owner.as_ref())),
+        Ownership::Ours => Ok(()),
+        Ownership::NotOurs(owner) => Err(env_lock::not_owned(owner.as_ref())),
     }
 }
 
-pub(crate) fn decide(now: &Situation<'_>, taking: Taking) -> Result<Decision, Failure> {
+pub(crate) fn decide(now: &Situation<'_>, taking: LockRequest) -> Result<Decision, Failure> {
     if !matches!(now.view.state, RunState::Prepared | RunState::Deploying | RunState::Checking) {
         return Err(refuse("take the environment now"));
     }
-    let Taking { staging, from, reason } = taking;
+    let LockRequest { staging, from, reason } = taking;
     Ok(Decision::run_event(RunEvent::LockAcquiring { staging, from: from.map(Box::new), reason }))
 }
 
@@ -62,9 +62,9 @@ mod tests {
     use super::*;
     use crate::act::test_support::{Desk, code, deploying, draft, ended, prepared};
 
-    fn taking() -> Taking {
+    fn taking() -> LockRequest {
         let staging = deploying().staging.expect("a staging machine");
-        Taking { staging, from: None, reason: String::new() }
+        LockRequest { staging, from: None, reason: String::new() }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Applies an observation of the outside world to a step in doubt. Any other step is left
 //! unchanged.
 
-use greenlight_types::{Effect, How, Observation, RunEvent, RunState, Status, StepEvent, StepId};
+use greenlight_types::{Completion, Effect, Observation, RunEvent, RunState, Status, StepEvent, StepId};
 
 use super::order::{Decision, Situation, Then, without_effect};
 use crate::fold;
@@ -22,7 +22,7 @@ pub(crate) fn decide(now: &Situation<'_>, id: StepId, attempt: u32, observed: &O
     match observed {
         Observation::Done { evidence, facts } => {
             let learned = facts.iter().map(|fact| RunEvent::FactLearned { step: id, fact: fact.clone() }.into());
-            let (how, evidence) = (How::FoundDone, evidence.clone());
+            let (how, evidence) = (Completion::FoundDone, evidence.clone());
             let succeeded = StepEvent::Succeeded { step: id, attempt, how, evidence };
             Decision::events(learned.chain([succeeded.into()]).collect())
         }
@@ -59,7 +59,7 @@ mod tests {
         let done = Observation::Done { evidence: vec!["seen".into()], facts: vec![fact] };
         let decision = decide(&doubted(STEP).now(), STEP, 0, &done);
         assert_eq!(decision.events.len(), 2);
-        assert!(matches!(decision.only_step_event(), StepEvent::Succeeded { how: How::FoundDone, .. }));
+        assert!(matches!(decision.only_step_event(), StepEvent::Succeeded { how: Completion::FoundDone, .. }));
         let decision = decide(&doubted(STEP).now(), STEP, 0, &not_done());
         assert!(matches!(decision.only_step_event(), StepEvent::Reset { reported_by: None, .. }));
         let going_on = Observation::InProgress { evidence: "it runs".into() };

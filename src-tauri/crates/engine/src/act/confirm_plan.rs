@@ -37,7 +37,7 @@ mod tests {
         desk.plans.keep(plan(STEP, "h2"));
         assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::PlanChanged);
         desk.plans.keep(with_open_precondition(plan(STEP, "h1")));
-        assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::GateClosed);
+        assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::PreconditionFailed);
         desk.plans.keep(with_question(plan(STEP, "h1")));
         assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::QuestionOpen);
     }

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use greenlight_types::{BegunElsewhere, ErrorCode, Failure, RunView, Status, StepId};
+use greenlight_types::{ErrorCode, Failure, Handover, RunView, Status, StepId};
 
 use super::{
     order::{Asker, Order, refuse},
     show_plan, start_step,
 };
-use crate::{elsewhere, fold};
+use crate::{fold, handover};
 
 /// Longest time in which a step may record its observation.
 const SETTLES_WITHIN: Duration = Duration::from_secs(300);
@@ -19,8 +19,8 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(300);
 ///
 /// # Errors
 /// The failure of the outside system that did not answer.
-pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<BegunElsewhere>, Failure> {
-    let Some(begun) = elsewhere::begun(asker.context).await? else { return Ok(None) };
+pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<Handover>, Failure> {
+    let Some(begun) = handover::begun(asker.context).await? else { return Ok(None) };
     let ours = asker.journal.runs().await?;
     Ok(Some(begun).filter(|begun| begun.run.as_ref().is_none_or(|run| !ours.contains(run))))
 }
@@ -31,9 +31,9 @@ pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<BegunElsewhere>, F
 pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
     let begun =
         begun(asker).await?.ok_or_else(|| refuse("continue this release here: nobody began it on another computer"))?;
-    let statement = elsewhere::statement(&begun);
+    let statement = handover::statement(&begun);
     asker.order(Order::StartPrepare { statement, begun: Some(begun) }).await?;
-    for step in elsewhere::steps() {
+    for step in handover::steps() {
         if settled(asker, step).await? != Status::AwaitingOperator {
             return Ok(());
         }
@@ -53,7 +53,7 @@ pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
 async fn settled(asker: &Asker<'_>, step: StepId) -> Result<Status, Failure> {
     let status = |view: &RunView| fold::step(view, step).map_or(Status::NotStarted, |step| step.status());
     let mut view = asker.context.view.clone();
-    let wait = view.wait_for(|view| elsewhere::is_settled(status(view)));
+    let wait = view.wait_for(|view| handover::is_settled(status(view)));
     tokio::select! {
         biased;
         settled = wait => {

@@ -4,12 +4,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
-    Actor, BegunElsewhere, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Observation,
+    Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, Observation,
     RunEvent, RunResult, RunView, StepEvent, StepId, StepPlan, Timestamp,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{environment::Taking, fold, journal::Journal, step::StepContext, steps};
+use crate::{env_lock::LockRequest, fold, journal::Journal, step::StepContext, steps};
 
 /// Answer to an act.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Answer {
 
 /// An act with every answer of the outside world that its decision needs.
 pub(crate) enum Order {
-    StartPrepare { statement: String, begun: Option<BegunElsewhere> },
+    StartPrepare { statement: String, begun: Option<Handover> },
     StartDeploy { request: DeployRequest, accepted: Vec<Difference> },
     ShowPlan(Box<StepPlan>),
     ConfirmPlan { step: StepId, plan_hash: String },
@@ -33,7 +33,7 @@ pub(crate) enum Order {
     ApplyObservation { step: StepId, attempt: u32, observed: Observation },
     AnswerCheck { check: String, answer: CheckAnswer, note: String },
     EndRun { result: RunResult, note: String },
-    AcquireLock(Box<Taking>),
+    AcquireLock(Box<LockRequest>),
     RevokeJob { step: StepId, job: String, note: String },
     ChangeOperator { person: String },
     LearnFact { step: StepId, fact: Fact },
@@ -239,6 +239,11 @@ pub(crate) fn not_open(plan: &StepPlan) -> Failure {
     if plan.question.is_some() {
         return Failure::new(ErrorCode::QuestionOpen, "run this step: its question has no answer yet");
     }
-    let shut: Vec<&str> = plan.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.text.as_str()).collect();
-    Failure::new(ErrorCode::GateClosed, "run this step: a condition does not hold").because(shut.join("; "))
+    let shut: Vec<&str> = plan
+        .preconditions
+        .iter()
+        .filter(|precondition| !precondition.passed)
+        .map(|precondition| precondition.text.as_str())
+        .collect();
+    Failure::new(ErrorCode::PreconditionFailed, "run this step: a condition does not hold").because(shut.join("; "))
 }

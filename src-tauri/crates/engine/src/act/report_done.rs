@@ -2,13 +2,13 @@
 //! a migration, and a backup without a probe, rest on the statement of a named person
 //! (docs/releases.md#word-of-a-person).
 
-use greenlight_types::{ErrorCode, Fact, Failure, How, Observation, RunEvent, Status, StepEvent, StepId};
+use greenlight_types::{Completion, ErrorCode, Fact, Failure, Observation, RunEvent, Status, StepEvent, StepId};
 
 use super::{
     order::{Asker, Decision, Order, Situation, cannot_claim, refuse},
     revoke_job,
 };
-use crate::{fold, phase::is_active, step::Word, steps};
+use crate::{fold, phase::is_active, step::Statement, steps};
 
 pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, note: String) -> Result<Order, Failure> {
     if note.trim().is_empty() {
@@ -46,12 +46,12 @@ pub(crate) fn decide(
     }
     let person = &now.by.person;
     let (facts, how, evidence) = match observed {
-        Some(Observation::Done { evidence, facts }) => (facts, How::ByHand { note }, evidence.join(" ")),
+        Some(Observation::Done { evidence, facts }) => (facts, Completion::ByHand { note }, evidence.join(" ")),
         None => {
-            let word = Word { person, note: &note, at: &now.now };
+            let word = Statement { person, note: &note, at: &now.now };
             let facts = steps::get(id).claim(now.view, step.plan.as_ref(), &word).ok_or_else(cannot_claim)?;
             let evidence = format!("{person}: {note}");
-            (facts, How::SaidBy { note }, evidence)
+            (facts, Completion::SaidBy { note }, evidence)
         }
         Some(
             Observation::NotDone { evidence: why }
@@ -66,7 +66,7 @@ pub(crate) fn decide(
 }
 
 /// The events of a step that succeeded: its facts, then the success.
-pub(crate) fn succeeded(step: StepId, attempt: u32, facts: Vec<Fact>, how: How, evidence: String) -> Decision {
+pub(crate) fn succeeded(step: StepId, attempt: u32, facts: Vec<Fact>, how: Completion, evidence: String) -> Decision {
     let learned = facts.into_iter().map(|fact| RunEvent::FactLearned { step, fact }.into());
     let event = StepEvent::Succeeded { step, attempt, how, evidence: vec![evidence] };
     Decision::events(learned.chain([event.into()]).collect())
@@ -91,7 +91,7 @@ mod tests {
     fn records_work_that_the_world_shows() {
         let decision = report(StepId::DispatchBuild, StepState::AwaitingOperator, done()).expect("allowed");
         let StepEvent::Succeeded { how, evidence, .. } = decision.only_step_event() else { panic!("succeeded") };
-        assert_eq!((how, evidence), (How::ByHand { note: "by hand".into() }, vec!["seen".to_owned()]));
+        assert_eq!((how, evidence), (Completion::ByHand { note: "by hand".into() }, vec!["seen".to_owned()]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::order::{Asker, Decision, Order, Situation, refuse};
 use crate::{
     doubt, fold,
     phase::is_active,
-    ports::{Revoked, Why},
+    ports::{RevokeReason, Revoked},
     steps,
 };
 
@@ -23,9 +23,9 @@ pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> R
         )
     };
     let context = asker.context;
-    for job in steps::get(step).gates_to_close(context).await.map_err(unclosed)? {
+    for job in steps::get(step).jobs_to_revoke(context).await.map_err(unclosed)? {
         asker.order(Order::RevokeJob { step, job: job.clone(), note: note.to_owned() }).await?;
-        match context.ports.host.revoke(&context.host()?, &job, Why::Outside).await.map_err(unclosed)? {
+        match context.ports.host.revoke(&context.host()?, &job, RevokeReason::Outside).await.map_err(unclosed)? {
             Revoked::Won => {}
             Revoked::Lost => return Err(doubt::runs(job)),
         }
@@ -44,7 +44,7 @@ pub(crate) fn decide(now: &Situation<'_>, id: StepId, job: String, note: String)
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{ErrorCode, How, StepState, Timestamp};
+    use greenlight_types::{Completion, ErrorCode, StepState, Timestamp};
 
     use super::*;
     use crate::act::test_support::{Desk, code, deploying, prepared, set};
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn refuses_a_step_that_runs_or_is_done() {
-        let (ended_at, how, evidence) = (Timestamp::EPOCH, How::Did, Vec::new());
+        let (ended_at, how, evidence) = (Timestamp::EPOCH, Completion::Did, Vec::new());
         for state in [StepState::Running, StepState::Succeeded { ended_at, how, evidence }] {
             assert_eq!(code(revoke(set(deploying(), STEP, state))), ErrorCode::NotAllowedNow);
         }

@@ -1,7 +1,7 @@
 //! Settles a step in doubt by the statement of a named person. A job that could still start is
 //! revoked first, so that the statement stays true (INV-J3, INV-D5).
 
-use greenlight_types::{Changed, Effect, ErrorCode, Failure, How, Retry, StepEvent, StepId};
+use greenlight_types::{Changed, Completion, Effect, ErrorCode, Failure, Retry, StepEvent, StepId};
 
 use super::{
     order::{Asker, Decision, Order, Report, Situation, cannot_claim, without_effect},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     doubt::{self, Fenced},
-    step::Word,
+    step::Statement,
     steps,
 };
 
@@ -53,9 +53,9 @@ pub(crate) fn decide(
     let person = &now.by.person;
     match report {
         Report::Happened => {
-            let word = Word { person, note, at: &now.now };
+            let word = Statement { person, note, at: &now.now };
             let facts = steps::get(id).claim(now.view, step.plan.as_ref(), &word).ok_or_else(cannot_claim)?;
-            let how = How::SaidBy { note: note.to_owned() };
+            let how = Completion::SaidBy { note: note.to_owned() };
             Ok(report_done::succeeded(id, attempt, facts, how, format!("{person}: {note}")))
         }
         Report::NeverHappened => {
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_person_can_say_that_a_migration_happened() {
         let decision = settle(StepId::RunMigration, Report::Happened).expect("allowed");
-        assert!(matches!(decision.only_step_event(), StepEvent::Succeeded { how: How::SaidBy { .. }, .. }));
+        assert!(matches!(decision.only_step_event(), StepEvent::Succeeded { how: Completion::SaidBy { .. }, .. }));
     }
 
     #[test]

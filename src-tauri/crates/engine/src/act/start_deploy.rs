@@ -16,7 +16,7 @@ use crate::{deploy_check, environment};
 /// The failure of the outside system that did not answer.
 pub(crate) async fn differences(asker: &Asker<'_>) -> Result<Vec<Difference>, Failure> {
     let mut found = deploy_check::differences(asker.context).await?;
-    found.extend(environment::ask_known_machines(asker.context, asker.journal).await?);
+    found.extend(env_lock::ask_known_machines(asker.context, asker.journal).await?);
     Ok(found)
 }
 

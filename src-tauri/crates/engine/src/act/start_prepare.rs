@@ -1,14 +1,10 @@
 //! Starts Prepare, also of a release that was begun on another computer.
 
-use greenlight_types::{BegunElsewhere, ErrorCode, Failure, RunEvent, RunState};
+use greenlight_types::{ErrorCode, Failure, Handover, RunEvent, RunState};
 
 use super::order::{Decision, Situation, refuse};
 
-pub(crate) fn decide(
-    now: &Situation<'_>,
-    statement: String,
-    begun: Option<BegunElsewhere>,
-) -> Result<Decision, Failure> {
+pub(crate) fn decide(now: &Situation<'_>, statement: String, begun: Option<Handover>) -> Result<Decision, Failure> {
     if now.view.state != RunState::Draft {
         return Err(refuse("start Prepare: it has started already"));
     }

@@ -6,7 +6,7 @@ use greenlight_types::{
 };
 
 use super::order::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse};
-use crate::{environment, fold, phase::is_active, steps};
+use crate::{env_lock, fold, phase::is_active, steps};
 
 pub(crate) async fn ask(
     asker: &Asker<'_>,
@@ -15,7 +15,7 @@ pub(crate) async fn ask(
     token: Option<String>,
 ) -> Result<Order, Failure> {
     if step.phase() == Phase::Deploy {
-        environment::still_held(asker.context).await?;
+        env_lock::ensure_owned(asker.context).await?;
     }
     Ok(Order::StartStep { step, plan_hash, token })
 }
@@ -94,7 +94,7 @@ fn may_start(run: &RunView, step: &StepView) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{How, Timestamp};
+    use greenlight_types::{Completion, Timestamp};
 
     use super::*;
     use crate::act::test_support::{
@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn succeeded() -> StepState {
-        StepState::Succeeded { ended_at: AT, how: How::Did, evidence: Vec::new() }
+        StepState::Succeeded { ended_at: AT, how: Completion::Did, evidence: Vec::new() }
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let mut desk = waiting();
         assert_eq!(code(decide(&desk.now(), STEP, "h0", None)), ErrorCode::PlanChanged);
         desk.plans.keep(with_open_precondition(plan(STEP, "h1")));
-        assert_eq!(code(decide(&desk.now(), STEP, "h1", None)), ErrorCode::GateClosed);
+        assert_eq!(code(decide(&desk.now(), STEP, "h1", None)), ErrorCode::PreconditionFailed);
         desk.plans.keep(with_question(plan(STEP, "h1")));
         assert_eq!(code(decide(&desk.now(), STEP, "h1", None)), ErrorCode::QuestionOpen);
     }

@@ -1,8 +1,8 @@
 //! Situations for the table tests of the acts, taken from the golden run.
 
 use greenlight_types::{
-    Actor, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, Gate, PlanInputs, Question, RunEvent,
-    RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState, Timestamp, WayBack,
+    Actor, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, PlanInputs, Precondition, Question,
+    RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState, Timestamp, WayBack,
 };
 
 use super::order::{Decision, PlanDesk, Situation};
@@ -132,7 +132,12 @@ pub(crate) fn plan(step: StepId, hash: &str) -> StepPlan {
 }
 
 pub(crate) fn with_open_precondition(mut plan: StepPlan) -> StepPlan {
-    plan.gates.push(Gate { id: "g".into(), passed: false, text: "not yet".into(), detail: String::new() });
+    plan.preconditions.push(Precondition {
+        id: "g".into(),
+        passed: false,
+        text: "not yet".into(),
+        detail: String::new(),
+    });
     plan
 }
 

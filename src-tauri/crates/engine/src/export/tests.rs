@@ -33,7 +33,7 @@ fn plan() -> StepPlan {
                 total: 1,
             },
         ],
-        gates: Vec::new(),
+        preconditions: Vec::new(),
         question: None,
         notices: Vec::new(),
         already: None,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use greenlight_types::{Holder, RunId, RunView, StagingMachine, Timestamp};
+use greenlight_types::{LockOwner, RunId, RunView, StagingMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::PortResult;
@@ -40,13 +40,13 @@ impl HostAddress {
 
 /// Environment and run of an environment lock: the right of the run to change the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
+pub struct EnvLock {
     /// `<product>.<environment>`, in the characters of a job id.
     pub environment: String,
     pub run: RunId,
 }
 
-impl Hold {
+impl EnvLock {
     /// The environment of a run's product.
     #[must_use]
     pub fn of(run: &RunView) -> Self {
@@ -57,7 +57,7 @@ impl Hold {
 
 /// A new lock owner, as other operators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taker {
+pub struct LockClaim {
     pub person: String,
     /// Name of the computer.
     pub computer: String,
@@ -75,16 +75,16 @@ pub struct Environment {
     /// Boot id of the machine.
     pub boot_id: String,
     /// Owner of the environment lock. `None` when the lock is free.
-    pub holder: Option<Holder>,
+    pub owner: Option<LockOwner>,
 }
 
 /// Whether a run owns an environment lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Held {
+pub enum Ownership {
     /// The run owns the lock.
     Ours,
     /// Another run owns the lock, or the lock is free. Nothing was changed.
-    NotOurs(Option<Holder>),
+    NotOurs(Option<LockOwner>),
 }
 
 /// A script to run detached.
@@ -99,7 +99,7 @@ pub struct JobSpec {
     /// a machine (INV-D4).
     pub mutex: String,
     /// The machine accepts and starts the job only while this run owns the environment lock.
-    pub hold: Hold,
+    pub lock: EnvLock,
     /// The job never starts later than this after its submit, however late the launch order arrives
     /// (INV-D5).
     pub starts_within: Duration,
@@ -117,7 +117,7 @@ pub enum JobState {
     /// Submitted, never started, and its time limit has passed.
     Expired,
     /// Revoked before it started. It never starts.
-    Revoked(Why),
+    Revoked(RevokeReason),
     /// The script runs.
     Running,
     /// The script runs, and its supervisor has ended.
@@ -191,7 +191,7 @@ pub enum Submitted {
     /// The attempt before this one is not over. Nothing was changed.
     Unfinished,
     /// The run does not own the environment lock. Nothing was changed.
-    NotHeld(Option<Holder>),
+    NotOwner(Option<LockOwner>),
 }
 
 /// Result of the order to start a job.
@@ -200,12 +200,12 @@ pub enum Launched {
     /// The order was given. The status tells whether the job starts.
     Ordered,
     /// The run does not own the environment lock. Nothing was started.
-    NotHeld(Option<Holder>),
+    NotOwner(Option<LockOwner>),
 }
 
 /// Reason of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Why {
+pub enum RevokeReason {
     /// The job was not started in time, and another attempt replaces it.
     Expired,
     /// A named person said that the work was done outside the app.
@@ -243,20 +243,26 @@ pub trait RemoteHost: Send + Sync {
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted>;
     /// Starts a submitted job, detached from the connection, unless it started before. Idempotent:
     /// a job starts at most once.
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched>;
+    async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched>;
     /// Revokes a job for ever by taking its start latch, also for a job that is not there yet.
     /// Idempotent.
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked>;
+    async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked>;
     /// The identity of the machine, and the owner of an environment lock.
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment>;
     /// Acquires the environment lock for a run, as a compare-and-swap: `from` must be the owner, or
     /// the lock must be free if `from` is `None`. Idempotent: a run that owns the lock keeps it.
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held>;
+    async fn acquire_lock(
+        &self,
+        host: &HostAddress,
+        lock: &EnvLock,
+        claim: &LockClaim,
+        from: Option<&RunId>,
+    ) -> PortResult<Ownership>;
     /// Whether a run still owns its environment lock. If it does, the host notes the time of the
     /// question.
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held>;
+    async fn check_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<Ownership>;
     /// Releases an environment lock. Idempotent. Changes nothing if another run owns it.
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()>;
+    async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()>;
     /// The state of a job.
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus>;
     /// Jobs whose id starts with `prefix`, sorted.

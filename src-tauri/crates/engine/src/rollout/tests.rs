@@ -47,7 +47,11 @@ fn task(id: &str, arn: &str, status: &str, health: &str) -> TaskSnapshot {
 
 fn judge(service: &ServiceSnapshot, tasks: &[TaskSnapshot], has_begun: bool) -> Rollout {
     let expected = [Regex::new("schema").expect("a pattern")];
-    assess(service, tasks, &Wanted { ours: OURS, previous: OLD, has_begun, is_migrated: true, expected: &expected })
+    assess(
+        service,
+        tasks,
+        &RolloutGoal { ours: OURS, previous: OLD, has_begun, is_migrated: true, expected: &expected },
+    )
 }
 
 fn finished() -> (ServiceSnapshot, Vec<TaskSnapshot>) {
@@ -150,7 +154,7 @@ fn unknown_health_is_not_new_before_the_migration() {
     let service = service(OURS, 3, vec![deployment("new", "PRIMARY", OURS, "IN_PROGRESS", 1)]);
     let tasks = [task("a", OURS, "RUNNING", "UNKNOWN"), task("b", OLD, "RUNNING", "UNKNOWN")];
     let look = |is_migrated| {
-        let wanted = Wanted { ours: OURS, previous: OLD, has_begun: true, is_migrated, expected: &[] };
+        let wanted = RolloutGoal { ours: OURS, previous: OLD, has_begun: true, is_migrated, expected: &[] };
         assess(&service, &tasks, &wanted)
     };
     let before = look(false);

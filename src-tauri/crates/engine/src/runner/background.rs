@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use greenlight_types::{LineSource, RunState, RunView, Seen, SiteView, Timestamp};
+use greenlight_types::{LineSource, LiveUpdate, RunState, RunView, SiteView, Timestamp};
 
 use super::{Done, Runner};
 use crate::{
@@ -125,7 +125,7 @@ async fn watch_site(cx: &StepContext) {
             }
             Err(_) => SiteView { is_up: false, status: 0, answer_ms: 0, version: None },
         };
-        cx.sink.seen(Seen::Site(seen));
+        cx.sink.seen(LiveUpdate::Site(seen));
         cx.wait(SITE_PAUSE).await;
     }
 }

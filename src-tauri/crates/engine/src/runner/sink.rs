@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use greenlight_types::{Fact, Failure, LineSource, Live, LogLine, RunId, Seen, StepId};
+use greenlight_types::{Fact, Failure, LineSource, Live, LiveUpdate, LogLine, RunId, StepId};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::{
     act::order::{Message, Order, Orders, refuse},
     parts::Parts,
-    spool::Reached,
-    step::{Kept, Sink, TAIL},
+    spool::OutputPosition,
+    step::{Sink, StoredOutput, TAIL},
 };
 
 pub(super) struct RunnerSink {
@@ -45,7 +45,7 @@ impl Sink for RunnerSink {
         self.orders()?.send(None, Order::RevokeJob { step, job, note }).await.map(drop)
     }
 
-    fn seen(&self, seen: Seen) {
+    fn seen(&self, seen: LiveUpdate) {
         self.parts.screen.live(Live { run: self.run.clone(), at: self.parts.clock.now(), seen });
     }
 
@@ -64,7 +64,7 @@ impl Sink for RunnerSink {
         self.parts.screen.lines(&self.run, source, &fresh);
     }
 
-    fn job_lines(&self, source: LineSource, mut lines: Vec<LogLine>, reached: Reached) -> bool {
+    fn job_lines(&self, source: LineSource, mut lines: Vec<LogLine>, reached: OutputPosition) -> bool {
         let spool = &self.parts.spool;
         let kept = spool.count(&self.run, source).and_then(|count| {
             for (number, line) in (count..).zip(&mut lines) {
@@ -80,17 +80,17 @@ impl Sink for RunnerSink {
         true
     }
 
-    fn kept(&self, source: LineSource, job: &str) -> Kept {
+    fn kept(&self, source: LineSource, job: &str) -> StoredOutput {
         let spool = &self.parts.spool;
         let count = spool.count(&self.run, source).unwrap_or(0);
         match spool.reached(&self.run, source) {
             Ok(Some(reached)) if reached.job == job => {
                 let last = spool.read(&self.run, source, count.saturating_sub(TAIL), TAIL).unwrap_or_default();
                 let tail = last.into_iter().map(|line| line.text).collect();
-                Kept { reached: Some(reached), unnamed: 0, tail }
+                StoredOutput { reached: Some(reached), unnamed: 0, tail }
             }
-            Ok(Some(_)) | Err(_) => Kept::default(),
-            Ok(None) => Kept { unnamed: count, ..Kept::default() },
+            Ok(Some(_)) | Err(_) => StoredOutput::default(),
+            Ok(None) => StoredOutput { unnamed: count, ..StoredOutput::default() },
         }
     }
 }

@@ -7,13 +7,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use greenlight_types::{Actor, Fact, Failure, LineSource, LogLine, RunView, Seen, StepId, Timestamp};
+use greenlight_types::{Actor, Fact, Failure, LineSource, LiveUpdate, LogLine, RunView, StepId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
     ports::{HostAddress, Ports},
-    spool::Reached,
+    spool::OutputPosition,
 };
 
 /// Number of output lines in the failure of a script.
@@ -21,9 +21,9 @@ pub const TAIL: u32 = 12;
 
 /// The stored output of a job.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct StoredOutput {
     /// Position up to which the output is stored. `None` when nothing of this job is stored.
-    pub reached: Option<Reached>,
+    pub reached: Option<OutputPosition>,
     /// Number of lines stored by old versions without a job id. The same lines arrive first when
     /// the output is fetched again.
     pub unnamed: u32,
@@ -40,14 +40,14 @@ pub trait Sink: Send + Sync {
     /// is durable when the call returns.
     async fn closing(&self, step: StepId, job: &str) -> Result<(), Failure>;
     /// Shows a fresh observation. It may be lost.
-    fn seen(&self, seen: Seen);
+    fn seen(&self, seen: LiveUpdate);
     /// Stores and shows lines.
     fn lines(&self, source: LineSource, lines: Vec<LogLine>);
     /// Stores and shows lines of a job, and stores the position that they reach. Returns whether
     /// they are stored.
-    fn job_lines(&self, source: LineSource, lines: Vec<LogLine>, reached: Reached) -> bool;
+    fn job_lines(&self, source: LineSource, lines: Vec<LogLine>, reached: OutputPosition) -> bool;
     /// The output of this job that is already stored.
-    fn kept(&self, source: LineSource, job: &str) -> Kept;
+    fn kept(&self, source: LineSource, job: &str) -> StoredOutput;
 }
 
 /// Migrations before this run of the same product and realm, from the journal of this computer.
@@ -130,7 +130,7 @@ impl StepContext {
 
     /// Shows the current activity of the step, in plain words.
     pub fn activity(&self, step: StepId, text: impl Into<String>) {
-        self.sink.seen(Seen::Activity { step, text: text.into() });
+        self.sink.seen(LiveUpdate::Activity { step, text: text.into() });
     }
 
     /// Waits by the clock of the run.

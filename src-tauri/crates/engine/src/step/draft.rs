@@ -38,8 +38,8 @@ impl PlanDraft {
 
     /// Adds a precondition.
     #[must_use]
-    pub fn gate(mut self, id: &str, passed: bool, text: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.plan.gates.push(greenlight_types::Gate {
+    pub fn precondition(mut self, id: &str, passed: bool, text: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.plan.preconditions.push(greenlight_types::Precondition {
             id: id.to_owned(),
             passed,
             text: text.into(),
@@ -50,8 +50,8 @@ impl PlanDraft {
 
     /// Adds several preconditions.
     #[must_use]
-    pub fn gates(mut self, gates: Vec<greenlight_types::Gate>) -> Self {
-        self.plan.gates.extend(gates);
+    pub fn preconditions(mut self, preconditions: Vec<greenlight_types::Precondition>) -> Self {
+        self.plan.preconditions.extend(preconditions);
         self
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen, StepId, StepPlan,
-    WayBack,
+    Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Retry, Role, RunView, StepId,
+    StepPlan, WayBack,
 };
 use regex::Regex;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     fold,
-    rollout::{self, Verdict, Wanted},
+    rollout::{self, RolloutGoal, Verdict},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -96,9 +96,9 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
         return Err(missing_on_aws(&run.profile.aws.service));
     };
     let tasks = cx.ports.services.tasks().await?;
-    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected };
+    let wanted = RolloutGoal { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
-    cx.sink.seen(Seen::Servers(seen.view));
+    cx.sink.seen(LiveUpdate::Servers(seen.view));
     let began = |deployment: String| {
         let at = service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, Seen, StepId, StepPlan, WayBack,
+    Effect, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     fold,
-    rollout::{self, Verdict, Wanted},
+    rollout::{self, RolloutGoal, Verdict},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -77,9 +77,9 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     };
     let tasks = cx.ports.services.tasks().await?;
     let is_migrated = fold::newest(&run, FactKind::MigrationFinished).is_some();
-    let wanted = Wanted { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected };
+    let wanted = RolloutGoal { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
-    cx.sink.seen(Seen::Servers(seen.view));
+    cx.sink.seen(LiveUpdate::Servers(seen.view));
     learn_new_servers(cx, &run, &seen.became_new, service.desired).await?;
     Ok(match seen.verdict {
         Verdict::Waiting | Verdict::Began { .. } => None,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BackupInputs, Change, Effect, ErrorCode, Fact, FactKind, Failure, Gate, JobInputs, LineSource, Observation,
-    PlanInputs, Retry, Role, RunView, Status, StepId, StepPlan, StepState, Timestamp, WayBack,
+    BackupInputs, Change, Effect, ErrorCode, Fact, FactKind, Failure, JobInputs, LineSource, Observation, PlanInputs,
+    Precondition, Retry, Role, RunView, Status, StepId, StepPlan, StepState, Timestamp, WayBack,
 };
 
 mod file;
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     ports::{HostAddress, JobState, JobStatus},
     shell,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
+    step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
 use file::{READ_DEADLINE, unproved};
 
@@ -91,13 +91,13 @@ impl Step for BackUp {
             )
             .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
             .line("Job", id)
-            .gate(
+            .precondition(
                 "noBackupRunning",
                 !is_running,
                 "No other backup of this version is running",
                 "asked the host just now",
             );
-        let draft = draft.gates(no_migration_started(&run, migration.as_ref()).into_iter().collect());
+        let draft = draft.preconditions(no_migration_started(&run, migration.as_ref()).into_iter().collect());
         let draft = database::note_at_backup(draft, &said);
         if !backup.become_root.trim_start().starts_with("sudo") {
             return Ok(draft.finish());
@@ -110,7 +110,7 @@ impl Step for BackUp {
         let allowed = file::complete(cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?)?;
         let why =
             if allowed.exit == Some(0) { "asked the host just now".into() } else { allowed.err.trim().to_owned() };
-        Ok(draft.gate("mayBackUp", allowed.exit == Some(0), "The app may run the backup", why).finish())
+        Ok(draft.precondition("mayBackUp", allowed.exit == Some(0), "The app may run the backup", why).finish())
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
@@ -177,8 +177,8 @@ impl Step for BackUp {
         Some(format!("The backup of {at} counts until a newer one is proved: {file}, {size}."))
     }
 
-    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
-        let Word { person, note, .. } = *word;
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Statement<'_>) -> Option<Vec<Fact>> {
+        let Statement { person, note, .. } = *word;
         let step = crate::fold::step(run, self.id())?;
         // An attempt that came to nothing left no file that the person could have seen.
         if step.status() == Status::Warned
@@ -209,7 +209,7 @@ pub(super) fn backup_time(run: &RunView) -> Option<String> {
 
 /// Precondition: the backup of this run is proved, not older than the profile allows, and its file
 /// is unchanged since the proof.
-pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Gate, Failure> {
+pub(super) async fn precondition(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Precondition, Failure> {
     let proved = required_fact(run, FactKind::BackupProved, |fact| Some(fact.clone()))?;
     let Fact::BackupProved { file: path, size, finished_at, confirmed_by, .. } = &proved else {
         return Err(unproved("nobody proved it", ""));
@@ -224,7 +224,7 @@ pub(super) async fn gate(cx: &StepContext, run: &RunView, host: &HostAddress) ->
     } else {
         None
     };
-    Ok(Gate {
+    Ok(Precondition {
         id: "backupProved".into(),
         passed: is_fresh && changed.is_none(),
         text: "The backup of this release is proved, fresh enough and still there".into(),
@@ -269,10 +269,10 @@ fn before_the_migration(run: &RunView, migration: Option<&JobStatus>, backups: &
 /// Precondition for a repeated backup. A backup taken after a migration started would contain the
 /// result of that migration, and would count. The migration may have started on another computer,
 /// or this computer may have no answer about it.
-fn no_migration_started(run: &RunView, migration: Option<&JobStatus>) -> Option<Gate> {
+fn no_migration_started(run: &RunView, migration: Option<&JobStatus>) -> Option<Precondition> {
     crate::fold::newest(run, FactKind::BackupProved)?;
     let since = |one: &JobStatus| one.started_at.map(crate::time::in_words).unwrap_or_default();
-    Some(Gate {
+    Some(Precondition {
         id: "noMigrationStarted".into(),
         passed: migration.is_none(),
         text: "No migration of this version has started".into(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    CheckAnswer, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, Seen,
+    CheckAnswer, Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Retry, Role, RunView,
     SiteView, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
@@ -103,7 +103,7 @@ async fn version(cx: &StepContext) -> Result<String, Failure> {
             Ok(answer) => {
                 let found =
                     pattern.captures(&answer.body).and_then(|found| found.get(1)).map(|text| text.as_str().to_owned());
-                cx.sink.seen(Seen::Site(SiteView {
+                cx.sink.seen(LiveUpdate::Site(SiteView {
                     is_up: answer.status < 400,
                     status: answer.status,
                     answer_ms: answer.took_ms,

@@ -13,7 +13,7 @@ use super::{
     run_facts::{tag_ref, version_commit},
 };
 use crate::{
-    elsewhere,
+    handover,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -60,12 +60,14 @@ impl Step for CreateTag {
         .line("Label", tag.clone())
         .line("On commit", commit.clone());
         Ok(match there {
-            None => draft.gate("tagFree", true, format!("The label {tag} is free"), "asked GitHub just now").finish(),
+            None => draft
+                .precondition("tagFree", true, format!("The label {tag} is free"), "asked GitHub just now")
+                .finish(),
             Some(there) if there.commit() == commit => {
                 draft.already(format!("GitHub has {tag} at {} already.", short_id(&commit))).finish()
             }
             Some(there) => draft
-                .gate(
+                .precondition(
                     "tagFree",
                     false,
                     format!("The label {tag} exists at another commit and is never moved"),
@@ -134,7 +136,7 @@ impl Step for CreateTag {
 /// Message of the tag. Another computer parses the run id and the person from it.
 fn message(run: &RunView, person: &str) -> String {
     let (product, version) = (&run.profile.product.name, &run.version);
-    format!("{product} {version}\n\n{}{}\n{}{person}\n", elsewhere::RUN, run.id, elsewhere::PERSON)
+    format!("{product} {version}\n\n{}{}\n{}{person}\n", handover::RUN, run.id, handover::PERSON)
 }
 
 /// The tag exists at another commit.

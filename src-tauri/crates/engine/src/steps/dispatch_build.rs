@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BuildInputs, Change, Choice, Effect, ErrorCode, ExistingBuild, Fact, FactKind, Failure, Gate, Observation,
-    PlanInputs, Question, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
+    BuildInputs, Change, Choice, Effect, ErrorCode, ExistingBuild, Fact, FactKind, Failure, Observation, PlanInputs,
+    Precondition, Question, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     run_facts::{main_ref, saved_revision, tag_ref, version_commit, who_to_call},
 };
 use crate::{
-    environment,
+    env_lock,
     ports::{BuildRun, Dispatch, ServiceSnapshot},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
     time,
@@ -99,13 +99,13 @@ impl Step for DispatchBuild {
             title: format!("Sent once to GitHub: start {} on {}", github.workflow, main_ref(&run)),
             body: format!("ref: {}\ninputs: {workflow_inputs}", main_ref(&run)),
         })
-        .gates(gates(cx, &run).await?);
+        .preconditions(preconditions(cx, &run).await?);
         if let Some(one) = existing {
             return Ok(draft
                 .already(format!("GitHub run {} of this commit was started by {} already.", one.number, one.actor))
                 .finish());
         }
-        let draft = draft.gates(vec![unstarted(&known)]);
+        let draft = draft.preconditions(vec![unstarted(&known)]);
         if !known.is_empty() {
             return Ok(draft.question(which_build(&known)).finish());
         }
@@ -132,8 +132,8 @@ impl Step for DispatchBuild {
             return Outcome::Unknown("starting a build is never followed, only asked about".into());
         }
         match asked_again(cx, &run, &inputs.commit).await {
-            Ok(gates) if gates.iter().all(|gate| gate.passed) => {}
-            Ok(gates) => return Outcome::Failed(plan_closed(&StepPlan { gates, ..plan.clone() })),
+            Ok(preconditions) if preconditions.iter().all(|precondition| precondition.passed) => {}
+            Ok(preconditions) => return Outcome::Failed(plan_closed(&StepPlan { preconditions, ..plan.clone() })),
             Err(failure) => return Outcome::Failed(failure),
         }
         match cx.ports.services.describe().await {
@@ -147,7 +147,7 @@ impl Step for DispatchBuild {
         }
         // The answers above may have taken a night. GitHub does not compare the owner of the
         // environment lock, so the app checks it again here.
-        if let Err(failure) = environment::still_held(cx).await {
+        if let Err(failure) = env_lock::ensure_owned(cx).await {
             return Outcome::Failed(failure);
         }
         if time::is_older_than(sent_at, ASKED_WITHIN, cx.ports.clock.now()) {
@@ -261,7 +261,7 @@ fn ours<'a>(run: &RunView, known: &'a [BuildRun]) -> Option<&'a BuildRun> {
 }
 
 /// Precondition: no build of this commit is known. There is never a second one (INV-B1).
-fn unstarted(known: &[BuildRun]) -> Gate {
+fn unstarted(known: &[BuildRun]) -> Precondition {
     let detail = match known {
         [] => "asked GitHub just now".to_owned(),
         several => {
@@ -269,7 +269,7 @@ fn unstarted(known: &[BuildRun]) -> Gate {
             format!("GitHub shows {}", numbers.join(", "))
         }
     };
-    Gate {
+    Precondition {
         id: "notStarted".into(),
         passed: known.is_empty(),
         text: "No build of this commit was started".into(),
@@ -299,10 +299,10 @@ fn which_build(known: &[BuildRun]) -> Question {
 }
 
 /// Checks every precondition again, after the press.
-async fn asked_again(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<Gate>, Failure> {
-    let mut gates = gates(cx, run).await?;
-    gates.push(unstarted(&known_runs(cx, run, commit).await?));
-    Ok(gates)
+async fn asked_again(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<Precondition>, Failure> {
+    let mut preconditions = preconditions(cx, run).await?;
+    preconditions.push(unstarted(&known_runs(cx, run, commit).await?));
+    Ok(preconditions)
 }
 
 async fn told(cx: &StepContext, commit: &str, build: &str, sent_at: Timestamp) -> Outcome {
@@ -347,23 +347,24 @@ fn started(build: &str, url: &str, sent_at: Timestamp, commit: &str) -> Fact {
 
 /// Preconditions: the backup is proved, main is still the tagged commit, GitHub knows the workflow,
 /// and the database answers if the profile can ask.
-async fn gates(cx: &StepContext, run: &RunView) -> Result<Vec<Gate>, Failure> {
+async fn preconditions(cx: &StepContext, run: &RunView) -> Result<Vec<Precondition>, Failure> {
     let commit = version_commit(run)?;
     let database = database::answers(cx).await?;
-    let gate = |id: &str, passed, text: String, detail: String| Gate { id: id.into(), passed, text, detail };
+    let precondition =
+        |id: &str, passed, text: String, detail: String| Precondition { id: id.into(), passed, text, detail };
     let refs = cx.ports.git.remote_refs().await?;
     let main = find_ref(&refs, &main_ref(run)).map(|one| one.id.clone()).unwrap_or_default();
     let tag = find_ref(&refs, &tag_ref(run)).map(|one| one.commit().to_owned()).unwrap_or_default();
     let workflow = cx.ports.builds.workflow(&run.profile.github.workflow).await?;
     Ok(vec![
-        backup::gate(cx, run, &cx.host()?).await?,
-        gate(
+        backup::precondition(cx, run, &cx.host()?).await?,
+        precondition(
             "mainIsTagged",
             main == commit && tag == commit,
             format!("{} is still the commit labelled {}", run.profile.git.main, run.names.tag),
             format!("{} and {}", short_id(&main), short_id(&tag)),
         ),
-        gate(
+        precondition(
             "mayStartBuild",
             workflow.is_some(),
             "GitHub knows the build".into(),
@@ -384,7 +385,7 @@ async fn image_question(cx: &StepContext, run: &RunView) -> Result<Option<Questi
     let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
     if cx.ports.images.tags_may_be_overwritten().await? == Some(false) {
         return Err(Failure::new(
-            ErrorCode::GateClosed,
+            ErrorCode::PreconditionFailed,
             format!("build {}: a package of this name is there and cannot be overwritten", run.version),
         )
         .with("image", run.names.image.clone())

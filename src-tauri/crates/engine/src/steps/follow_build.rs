@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView,
-    Seen, Status, StepId, StepPlan, Timestamp, WayBack,
+    BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Retry,
+    Role, RunView, Status, StepId, StepPlan, Timestamp, WayBack,
 };
 
 use super::{
@@ -96,7 +96,7 @@ fn build(run: &RunView) -> Result<Build, Failure> {
 async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failure> {
     let Some(seen) = cx.ports.builds.run(&build.id).await? else { return Ok(None) };
     let jobs = cx.ports.builds.jobs(&build.id).await?;
-    cx.sink.seen(Seen::Build(view(&seen, &jobs)));
+    cx.sink.seen(LiveUpdate::Build(view(&seen, &jobs)));
     if seen.head_sha != build.commit {
         return Ok(Some(Outcome::Failed(wrong_commit(&seen, build))));
     }

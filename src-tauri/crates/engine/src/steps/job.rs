@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use greenlight_types::{
-    Changed, ErrorCode, Failure, JobInputs, LineLabel, LineSource, LogLine, Observation, Retry, RunView, Seen, StepId,
-    StepPlan, Timestamp,
+    Changed, ErrorCode, Failure, JobInputs, LineLabel, LineSource, LiveUpdate, LogLine, Observation, Retry, RunView,
+    StepId, StepPlan, Timestamp,
 };
 
 use crate::{
-    environment,
-    ports::{Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, Revoked, Submitted, Why},
+    env_lock,
+    ports::{EnvLock, HostAddress, JobSpec, JobState, JobStatus, Launched, RevokeReason, Revoked, Submitted},
     redact::{CleanText, Stream},
     shell,
-    spool::Reached,
+    spool::OutputPosition,
     step::{Entry, StepContext, TAIL},
     time,
 };
@@ -65,14 +65,14 @@ pub(crate) fn prefix(run: &RunView, kind: &str) -> String {
 
 /// The job that a plan describes.
 fn spec(run: &RunView, job: &str, script: &str) -> JobSpec {
-    let hold = Hold::of(run);
+    let lock = EnvLock::of(run);
     JobSpec {
         id: job.to_owned(),
         script: script.to_owned(),
         // One job at a time uses the database of an environment, over all versions and computers
         // (INV-D4).
-        mutex: format!("{}-db", hold.environment),
-        hold,
+        mutex: format!("{}-db", lock.environment),
+        lock,
         starts_within: STARTS_WITHIN,
     }
 }
@@ -136,7 +136,7 @@ pub(crate) async fn drive(
 /// Revokes the previous attempt, which was not started in time. Then only the new job can start,
 /// however late an order arrives (INV-D5).
 async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<(), Ended> {
-    match cx.ports.host.revoke(host, late, Why::Expired).await {
+    match cx.ports.host.revoke(host, late, RevokeReason::Expired).await {
         Ok(Revoked::Won) => Ok(()),
         Ok(Revoked::Lost) => Err(Ended::NotStarted(
             Failure::new(ErrorCode::JobConflict, format!("close {late}: it started after all"))
@@ -160,9 +160,9 @@ async fn start(
     match cx.ports.host.submit(host, job).await {
         Ok(Submitted::New | Submitted::Same) => {}
         Ok(Submitted::Conflict) => return Err(Ended::NotStarted(conflict(&job.id))),
-        Ok(Submitted::Revoked) => return Err(Ended::NotStarted(gate_closed(&job.id))),
+        Ok(Submitted::Revoked) => return Err(Ended::NotStarted(never_starts(&job.id))),
         Ok(Submitted::Unfinished) => return Err(Ended::NotStarted(unfinished(&job.id))),
-        Ok(Submitted::NotHeld(holder)) => return Err(Ended::NotStarted(environment::not_held(holder.as_ref()))),
+        Ok(Submitted::NotOwner(holder)) => return Err(Ended::NotStarted(env_lock::not_owned(holder.as_ref()))),
         Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
         Err(failure) => return Err(Ended::NotStarted(failure)),
     }
@@ -171,16 +171,16 @@ async fn start(
         return Err(Ended::NotStarted(too_late(&job.id).with("job", job.id.clone())));
     }
     cx.activity(step, "Starting the job");
-    match cx.ports.host.launch(host, &job.id, &job.hold).await {
+    match cx.ports.host.launch(host, &job.id, &job.lock).await {
         Ok(Launched::Ordered) => Ok(()),
-        Ok(Launched::NotHeld(holder)) => Err(Ended::NotStarted(environment::not_held(holder.as_ref()))),
+        Ok(Launched::NotOwner(holder)) => Err(Ended::NotStarted(env_lock::not_owned(holder.as_ref()))),
         // The launch may have arrived although its answer did not. Only the host knows.
         Err(failure) => Err(Ended::Unknown(failure.to_string())),
     }
 }
 
 pub(super) fn too_late(what: &str) -> Failure {
-    Failure::new(ErrorCode::GateClosed, format!("start {what}: too long passed since everything was asked"))
+    Failure::new(ErrorCode::PreconditionFailed, format!("start {what}: too long passed since everything was asked"))
         .because("this computer slept, or an answer took very long")
         .hint("Nothing was started. Look at the plan once more, and press the button again.")
         .retry(Retry::Safe)
@@ -193,7 +193,7 @@ fn conflict(id: &str) -> Failure {
         .retry(Retry::No)
 }
 
-fn gate_closed(id: &str) -> Failure {
+fn never_starts(id: &str) -> Failure {
     Failure::new(ErrorCode::JobConflict, format!("start {id}: somebody closed its gate, and it never starts"))
         .with("job", id)
         .hint("Look at the history: somebody may have done this outside the app.")
@@ -228,7 +228,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
         };
         if lost_at.take().is_some() {
             let text = "Connected again. The job went on meanwhile.".to_owned();
-            cx.sink.seen(Seen::Connection { step, lost: false, text });
+            cx.sink.seen(LiveUpdate::Connection { step, lost: false, text });
         }
         // The output is fetched after the status, so the output of a finished job is complete.
         let is_complete = output.fetch(cx, host, status.output_bytes).await;
@@ -250,7 +250,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
             }
             JobState::Lost { why } => return Ended::Unknown(why),
             JobState::Absent => return Ended::Unknown("the staging machine has no such job".into()),
-            JobState::Revoked(_) => return Ended::NotStarted(gate_closed(id)),
+            JobState::Revoked(_) => return Ended::NotStarted(never_starts(id)),
             JobState::NotStarted | JobState::Busy | JobState::Expired => {
                 if status.state == JobState::Busy {
                     cx.activity(step, "Another job at this database runs on the staging machine");
@@ -298,7 +298,7 @@ fn is_refused(failure: &Failure) -> bool {
 fn say_lost(cx: &StepContext, step: StepId, since: Timestamp) {
     let seconds = since.until_or_zero(cx.ports.clock.now()).as_secs();
     let text = format!("Connection lost {seconds} s ago. The job keeps running on the host. Trying again.");
-    cx.sink.seen(Seen::Connection { step, lost: true, text });
+    cx.sink.seen(LiveUpdate::Connection { step, lost: true, text });
 }
 
 /// Output of a job, fetched from the position up to which it is stored. Lines and position are
@@ -367,7 +367,7 @@ impl Output {
         if texts.is_empty() {
             return true;
         }
-        let reached = Reached {
+        let reached = OutputPosition {
             job: self.job.clone(),
             offset: self.offset.saturating_sub(self.stream.pending() as u64),
             is_in_key: self.stream.is_in_key(),

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BegunElsewhere, Change, Effect, ErrorCode, Fact, FactKind, Failure, MergeInputs, Observation, PlanInputs, Retry,
-    Role, RunView, StepId, StepPlan, WayBack,
+    Change, Effect, ErrorCode, Fact, FactKind, Failure, Handover, MergeInputs, Observation, PlanInputs, Retry, Role,
+    RunView, StepId, StepPlan, WayBack,
 };
 
 use super::{
@@ -76,7 +76,7 @@ impl Step for MergeBranch {
                 total,
             })
             .notice("Hooks of the repository are not run by the app.")
-            .gate(
+            .precondition(
                 "noLargeFiles",
                 changed.lfs_pointers.is_empty(),
                 "No large files (Git LFS) take part",
@@ -149,7 +149,7 @@ impl Step for MergeBranch {
 
 /// The plan for a continued release: the commit of its tag counts as the merge, also if either
 /// branch has moved since.
-fn of_label(step: &MergeBranch, run: &RunView, begun: &BegunElsewhere) -> StepPlan {
+fn of_label(step: &MergeBranch, run: &RunView, begun: &Handover) -> StepPlan {
     let (tag, branch) = (&run.names.tag, &run.names.branch);
     let lede = format!("Takes what {begun_by} labelled as {tag} for the merge of {branch}.", begun_by = begun.person);
     let inputs = MergeInputs { base: begun.commit.clone(), head: begun.commit.clone(), commit: None };

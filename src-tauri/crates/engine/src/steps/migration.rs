@@ -5,13 +5,14 @@
 
 pub(super) mod command;
 pub(super) mod database;
+mod preconditions;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Gate, JobInputs, LineSource, MigrationInputs,
-    Observation, PlanInputs, Question, Retry, Role, RunView, StepId, StepPlan, WayBack,
+    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, JobInputs, LineSource, MigrationInputs, Observation,
+    PlanInputs, Precondition, Question, Retry, Role, RunView, StepId, StepPlan, WayBack,
 };
 
 use super::{
@@ -22,9 +23,9 @@ use super::{
     run_facts::{required_fact, revision_name, saved_revision, version_commit, who_to_call},
 };
 use crate::{
-    ports::{HostAddress, JobState, JobStatus, TaskStatus, Why},
+    ports::{HostAddress, JobState, JobStatus, RevokeReason, TaskStatus},
     shell,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext, Word},
+    step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
 use command::{KIND, in_its_folder};
 
@@ -60,7 +61,7 @@ impl Step for RunMigration {
             return Ok(follow(self, &run, one));
         }
         let hash = folder_hash(cx, &run, &host).await?;
-        let gates = gates(cx, &run, &jobs, &hash).await?;
+        let preconditions = preconditions::all(cx, &run, &jobs, &hash).await?;
         let said = database::ask(cx, &host).await;
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = in_its_folder(&run, &run.profile.migration.command);
@@ -96,7 +97,7 @@ impl Step for RunMigration {
         .irreversible()
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
-        .gates(gates);
+        .preconditions(preconditions);
         Ok(match begun_elsewhere(&run, &jobs) {
             Some(question) => database::guard(draft, &run, &said).question(question).finish(),
             None => database::guard(draft, &run, &said).finish(),
@@ -156,7 +157,7 @@ impl Step for RunMigration {
         }
     }
 
-    async fn gates_to_close(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
+    async fn jobs_to_revoke(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
         let prefix = job::prefix(&cx.run(), KIND);
         let jobs = cx.ports.host.jobs(&cx.host()?, &prefix).await?;
         if let Some(alive) = jobs.iter().find(|one| one.state.is_alive()) {
@@ -177,7 +178,7 @@ impl Step for RunMigration {
         Ok(late.into_iter().chain([next]).collect())
     }
 
-    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Word<'_>) -> Option<Vec<Fact>> {
+    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Statement<'_>) -> Option<Vec<Fact>> {
         let (started_at, finished_at) = match plan.and_then(|plan| plan.inputs.job()) {
             Some(JobInputs::Follow { started_at, finished_at, .. }) => (*started_at, *finished_at),
             Some(JobInputs::Start { .. }) | None => (None, None),
@@ -240,25 +241,9 @@ async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Res
     if answer.exit == Some(0) && hash.len() == 64 {
         return Ok(hash);
     }
-    Err(Failure::new(ErrorCode::GateClosed, "read the migration folder on the staging machine")
+    Err(Failure::new(ErrorCode::PreconditionFailed, "read the migration folder on the staging machine")
         .because(answer.err.trim())
         .hint("Ask a developer whether this is the machine prepared for this version."))
-}
-
-/// The migration of this version that an earlier run of this computer may have started on another
-/// machine, in words. "At most once" is a promise about the database, and every machine reaches the
-/// same one.
-fn started_elsewhere(cx: &StepContext, run: &RunView) -> Option<String> {
-    let earlier = cx.earlier.started.as_ref()?;
-    let here = run.staging.as_ref()?;
-    // The list of jobs of this machine shows every migration that started on it.
-    let is_here = if earlier.machine_id.is_empty() {
-        earlier.address == here.address
-    } else {
-        earlier.machine_id == here.machine_id
-    };
-    let since = earlier.at.map(crate::time::in_words).unwrap_or_default();
-    (!is_here).then(|| format!("{} started it on {} on {since}: see the history", earlier.by, earlier.address))
 }
 
 /// The question about a release that another computer began, while this machine has no migration of
@@ -277,80 +262,5 @@ fn begun_elsewhere(run: &RunView, jobs: &[JobStatus]) -> Option<Question> {
             detail: "Ask who began the release. If it was started somewhere, stop here: it is never started a second time.".into(),
         }],
         needs_note: false,
-    })
-}
-
-async fn gates(cx: &StepContext, run: &RunView, jobs: &[JobStatus], hash: &str) -> Result<Vec<Gate>, Failure> {
-    let gate = |id: &str, passed, text: &str, detail: String| Gate { id: id.into(), passed, text: text.into(), detail };
-    let mut gates = vec![backup::gate(cx, run, &cx.host()?).await?, image_gate(cx, run).await?];
-    let service = cx.ports.services.describe().await?;
-    let tasks = cx.ports.services.tasks().await?;
-    let ours = saved_revision(run)?;
-    let primary = service.as_ref().and_then(|service| service.primary());
-    gates.push(gate(
-        "deploymentIsOurs",
-        primary.is_some_and(|one| one.task_definition == ours),
-        &format!("AWS is putting {} in place with our start-up settings", run.version),
-        primary.map_or_else(|| "no deployment".into(), |one| revision_name(&one.task_definition)),
-    ));
-    let old =
-        tasks.iter().filter(|task| task.task_definition != ours && task.last_status == TaskStatus::Running).count();
-    let wanted = service.as_ref().map_or(0, |service| service.desired);
-    gates.push(gate(
-        "oldVersionServes",
-        old > 0,
-        "The version that served before still serves",
-        format!("{old} of {wanted} servers"),
-    ));
-    let stands = jobs.iter().find(|one| match one.state {
-        JobState::Revoked(why) => why != Why::Expired,
-        JobState::Absent | JobState::NotStarted | JobState::Busy | JobState::Expired => false,
-        JobState::Running | JobState::Orphaned | JobState::Finished { .. } | JobState::Lost { .. } => true,
-    });
-    let elsewhere = started_elsewhere(cx, run);
-    gates.push(gate(
-        "neverRan",
-        stands.is_none() && elsewhere.is_none(),
-        &format!("No migration of {} has run", run.version),
-        match (stands, elsewhere) {
-            (Some(one), _) if one.state.never_started() => {
-                format!("somebody said that it was done outside the app ({})", one.id)
-            }
-            (Some(one), _) => format!("{} ran before", one.id),
-            (None, Some(words)) => words,
-            (None, None) => "asked the host just now".into(),
-        },
-    ));
-    let busy = jobs.iter().find(|one| one.state == JobState::Busy);
-    gates.push(gate(
-        "databaseIsFree",
-        busy.is_none(),
-        "No other job at this database runs on the staging machine",
-        busy.map_or_else(|| "asked the host just now".into(), |one| format!("{} waits for it", one.id)),
-    ));
-    let repeated = cx.earlier.released.as_ref().filter(|(_, old)| old == hash);
-    gates.push(gate(
-        "newMigration",
-        repeated.is_none(),
-        &match repeated {
-            Some((version, _)) => format!("This machine still holds the migration of {version}"),
-            None if cx.earlier.released.is_none() => "No earlier migration is known on this computer".to_owned(),
-            None => "The machine does not hold the last release's migration".to_owned(),
-        },
-        hash.chars().take(12).collect(),
-    ));
-    Ok(gates)
-}
-
-async fn image_gate(cx: &StepContext, run: &RunView) -> Result<Gate, Failure> {
-    let (digest, commit) = required_fact(run, FactKind::PackageReady, |fact| {
-        if let Fact::PackageReady { digest, commit, .. } = fact { Some((digest.clone(), commit.clone())) } else { None }
-    })?;
-    let now = cx.ports.images.find(&run.names.image_tag).await?;
-    Ok(Gate {
-        id: "packageBuilt".into(),
-        passed: commit == version_commit(run)? && now.as_ref().is_some_and(|image| image.digest == digest),
-        text: format!("The package for {} is built from the labelled commit", run.version),
-        detail: short_id(&commit).to_owned(),
     })
 }

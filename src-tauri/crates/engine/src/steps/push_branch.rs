@@ -68,7 +68,7 @@ impl Step for PushBranch {
                 commits: commits.into_iter().map(commit_line).collect(),
                 total,
             })
-            .gate(
+            .precondition(
                 "mainUnmoved",
                 now == base,
                 format!("Nobody has pushed to {main} since the merge"),

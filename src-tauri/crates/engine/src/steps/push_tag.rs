@@ -50,19 +50,21 @@ impl Step for PushTag {
         .line("On commit", commit.clone());
         let refs = cx.ports.git.remote_refs().await?;
         let main = find_ref(&refs, &main_ref(&run)).map(|one| one.id.clone()).unwrap_or_default();
-        let draft = draft.gate(
+        let draft = draft.precondition(
             "mainPublished",
             main == commit,
             format!("GitHub's {} is the commit with this label", run.profile.git.main),
             short_id(&main),
         );
         Ok(match find_ref(&refs, &tag_ref(&run)) {
-            None => draft.gate("tagFree", true, format!("The label {name} is free"), "asked GitHub just now").finish(),
+            None => draft
+                .precondition("tagFree", true, format!("The label {name} is free"), "asked GitHub just now")
+                .finish(),
             Some(there) if there.commit() == commit => {
                 draft.already(format!("GitHub has {name} at {} already.", short_id(&commit))).finish()
             }
             Some(there) => draft
-                .gate(
+                .precondition(
                     "tagFree",
                     false,
                     format!("The label {name} exists at another commit and is never moved"),

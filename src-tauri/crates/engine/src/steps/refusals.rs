@@ -14,9 +14,14 @@ pub(super) fn production_changed(act: &str) -> Failure {
 
 /// A precondition failed after the plan was shown. Nothing was started.
 pub(super) fn plan_closed(plan: &StepPlan) -> Failure {
-    let shut: Vec<&str> = plan.gates.iter().filter(|gate| !gate.passed).map(|gate| gate.text.as_str()).collect();
+    let shut: Vec<&str> = plan
+        .preconditions
+        .iter()
+        .filter(|precondition| !precondition.passed)
+        .map(|precondition| precondition.text.as_str())
+        .collect();
     let failure = Failure::new(
-        ErrorCode::GateClosed,
+        ErrorCode::PreconditionFailed,
         "start: something changed after the plan was shown, and nothing was started",
     );
     if shut.is_empty() {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    Environment, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, PortResult, ReadOutput, RemoteHost,
-    Revoked, Submitted, Taker, Why,
+    EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, PortResult,
+    ReadOutput, RemoteHost, RevokeReason, Revoked, Submitted,
 };
-use greenlight_types::{ErrorCode, Failure, Holder, RunId};
+use greenlight_types::{ErrorCode, Failure, LockOwner, RunId};
 
 use super::{InProcess, stamp};
 use crate::world::{
@@ -56,35 +56,35 @@ impl RemoteHost for InProcess {
             script: job.script.clone(),
             mutex: job.mutex.clone(),
             within,
-            run: job.hold.run.0.clone(),
+            run: job.lock.run.0.clone(),
         };
         self.order("host.submit", &host.machine_id, packet, |world| {
             refuse(world, host)?;
-            Ok(match world.submit(&job.id, &job.script, &job.mutex, within, &job.hold.run.0) {
+            Ok(match world.submit(&job.id, &job.script, &job.mutex, within, &job.lock.run.0) {
                 Put::New => Submitted::New,
                 Put::Same => Submitted::Same,
                 Put::Conflict => Submitted::Conflict,
                 Put::Revoked => Submitted::Revoked,
                 Put::Unfinished => Submitted::Unfinished,
-                Put::NotHeld => Submitted::NotHeld(world.host.holder.clone()),
+                Put::NotOwner => Submitted::NotOwner(world.host.holder.clone()),
             })
         })
         .await
     }
 
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+    async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         self.at(host, "host.revoke", true, |world| {
             Ok(if world.revoke(id, word(why)) { Revoked::Won } else { Revoked::Lost })
         })
         .await
     }
 
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        let packet = Packet::Launch { id: id.to_owned(), run: hold.run.0.clone() };
+    async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched> {
+        let packet = Packet::Launch { id: id.to_owned(), run: lock.run.0.clone() };
         self.order("host.launch", &host.machine_id, packet, |world| {
             refuse(world, host)?;
-            let is_held = world.launch(id, &hold.run.0);
-            Ok(if is_held { Launched::Ordered } else { Launched::NotHeld(world.host.holder.clone()) })
+            let is_held = world.launch(id, &lock.run.0);
+            Ok(if is_held { Launched::Ordered } else { Launched::NotOwner(world.host.holder.clone()) })
         })
         .await
     }
@@ -100,23 +100,29 @@ impl RemoteHost for InProcess {
         .await
     }
 
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        let Taker { person, computer, version, reason } = taker.clone();
+    async fn acquire_lock(
+        &self,
+        host: &HostAddress,
+        lock: &EnvLock,
+        claim: &LockClaim,
+        from: Option<&RunId>,
+    ) -> PortResult<Ownership> {
+        let LockClaim { person, computer, version, reason } = claim.clone();
         self.at(host, "host.hold", true, |world| {
-            let (run, since) = (hold.run.clone(), stamp(world.now_ms()));
-            let taken = Holder { run, person, computer, version, reason, since, seen: None };
-            Ok(held(world.hold(&taken, from.map(|run| run.0.as_str())), world))
+            let (run, since) = (lock.run.clone(), stamp(world.now_ms()));
+            let taken = LockOwner { run, person, computer, version, reason, since, seen: None };
+            Ok(held(world.acquire_lock(&taken, from.map(|run| run.0.as_str())), world))
         })
         .await
     }
 
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        self.at(host, "host.still", false, |world| Ok(held(world.host.is_held_by(&hold.run.0), world))).await
+    async fn check_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<Ownership> {
+        self.at(host, "host.still", false, |world| Ok(held(world.host.is_held_by(&lock.run.0), world))).await
     }
 
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
+    async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()> {
         self.at(host, "host.leave", true, |world| {
-            world.leave(&hold.run.0);
+            world.release_lock(&lock.run.0);
             Ok(())
         })
         .await
@@ -162,8 +168,8 @@ impl InProcess {
     }
 }
 
-fn held(is_ours: bool, world: &World) -> Held {
-    if is_ours { Held::Ours } else { Held::NotOurs(world.host.holder.clone()) }
+fn held(is_ours: bool, world: &World) -> Ownership {
+    if is_ours { Ownership::Ours } else { Ownership::NotOurs(world.host.holder.clone()) }
 }
 
 fn told(world: &mut World, id: &str) -> JobStatus {
@@ -189,16 +195,16 @@ fn told(world: &mut World, id: &str) -> JobStatus {
     status
 }
 
-fn word(why: Why) -> &'static str {
+fn word(why: RevokeReason) -> &'static str {
     match why {
-        Why::Expired => "expired",
-        Why::Outside => "outside",
+        RevokeReason::Expired => "expired",
+        RevokeReason::Outside => "outside",
     }
 }
 
 fn state(world: &World, id: &str, job: &Job) -> JobState {
     if let Some(why) = &job.revoked {
-        return JobState::Revoked(if why == "expired" { Why::Expired } else { Why::Outside });
+        return JobState::Revoked(if why == "expired" { RevokeReason::Expired } else { RevokeReason::Outside });
     }
     match (job.started_ms, job.ended, job.is_lost) {
         (None, _, _) if world.now_ms() > job.not_after_ms => JobState::Expired,

@@ -111,7 +111,8 @@ pub(crate) fn tags() -> Value {
 }
 
 impl World {
-    /// Adds an environment entry to the profile's container of every revision, as a colleague did before the release.
+    /// Adds an environment entry to the profile's container in every revision, as a colleague may
+    /// have done before the release.
     pub fn add_environment(&mut self, name: &str, value: &str) {
         for definition in &mut self.definitions {
             let containers = definition.definition.get_mut("containerDefinitions").and_then(Value::as_array_mut);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use greenlight_types::Holder;
+use greenlight_types::LockOwner;
 use serde::{Deserialize, Serialize};
 
 mod orders;
@@ -45,7 +45,7 @@ pub struct Host {
     pub machine_id: String,
     /// Owner of the environment lock.
     #[serde(default)]
-    pub holder: Option<Holder>,
+    pub holder: Option<LockOwner>,
     /// Whether a restart loses the start latch of a job whose script has begun (INV-D3). Models a
     /// latch that did not reach the disk.
     #[serde(default)]
@@ -149,7 +149,7 @@ pub enum Put {
     /// The previous attempt may still start, or runs.
     Unfinished,
     /// The run does not own the environment lock.
-    NotHeld,
+    NotOwner,
 }
 
 /// A backup file on the host.

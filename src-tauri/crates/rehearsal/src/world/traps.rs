@@ -13,7 +13,7 @@
 //!   rolls nothing back.
 //! - TRAP-M3: the script is a black box. TRAP-M6: it is a rule of the engine.
 
-use greenlight_types::{Holder, RunId};
+use greenlight_types::{LockOwner, RunId};
 use serde_json::{Value, json};
 
 use super::{
@@ -367,31 +367,31 @@ fn trap_s3_m5_second_launch_is_idempotent_reboot_loses_result() {
 
 const RUN: &str = "run-1";
 
-fn holder(run: &str) -> Holder {
+fn holder(run: &str) -> LockOwner {
     let since = "2026-11-23T09:00:00.000Z".parse().expect("a time");
     let text = || "x".to_owned();
     let run = RunId(run.to_owned());
-    Holder { run, person: text(), computer: text(), version: text(), reason: text(), since, seen: None }
+    LockOwner { run, person: text(), computer: text(), version: text(), reason: text(), since, seen: None }
 }
 
 /// A World in which [`RUN`] owns the environment lock.
 fn held_world(rules: Rules) -> World {
     let mut world = world(rules);
-    assert!(world.hold(&holder(RUN), None));
+    assert!(world.acquire_lock(&holder(RUN), None));
     world
 }
 
 #[test]
 fn only_the_lock_owner_starts_its_jobs() {
     let mut world = held_world(Rules::default());
-    assert!(world.hold(&holder(RUN), None), "a repeat keeps it");
-    assert!(!world.hold(&holder("run-2"), None), "it is held");
-    assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR, "run-2"), Put::NotHeld);
+    assert!(world.acquire_lock(&holder(RUN), None), "a repeat keeps it");
+    assert!(!world.acquire_lock(&holder("run-2"), None), "it is held");
+    assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR, "run-2"), Put::NotOwner);
     assert_eq!(world.submit(FIRST_JOB, "./run.sh", "db", HOUR, RUN), Put::New);
-    assert!(world.hold(&holder("run-2"), Some(RUN)), "a person takes it over");
+    assert!(world.acquire_lock(&holder("run-2"), Some(RUN)), "a person takes it over");
     assert!(!world.launch(FIRST_JOB, RUN), "an order that comes late");
     assert_eq!(world.host.jobs[FIRST_JOB].starts, 0);
-    world.leave(RUN);
+    world.release_lock(RUN);
     assert!(world.host.is_held_by("run-2"), "only its holder gives it back");
     assert!(world.launch(FIRST_JOB, "run-2"));
     assert_eq!(world.host.jobs[FIRST_JOB].starts, 1);

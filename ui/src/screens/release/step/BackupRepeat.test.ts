@@ -23,10 +23,15 @@ describe("a backup that is done", () => {
   });
 
   it("is repeated from the migration when too old", async () => {
-    const gate = { id: "backupProved", passed: false, text: "The backup is fresh enough", detail: "130 min old" };
+    const precondition = {
+      id: "backupProved",
+      passed: false,
+      text: "The backup is fresh enough",
+      detail: "130 min old",
+    };
     const { platform, user } = open(building, {
       ...plans,
-      planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }),
+      planRunMigration: () => ok({ ...planOf("RunMigration"), preconditions: [precondition] }),
     });
     await user.click(await screen.findByTestId("back-up-again"));
     await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "BackUp"));
@@ -66,13 +71,16 @@ describe("a backup that is done", () => {
   });
 
   it("is requested again without a database version", async () => {
-    const gate = {
+    const precondition = {
       id: "databaseSaidAtBackup",
       passed: false,
       text: "The database is the one",
       detail: "it did not say",
     };
-    open(building, { ...plans, planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }) });
+    open(building, {
+      ...plans,
+      planRunMigration: () => ok({ ...planOf("RunMigration"), preconditions: [precondition] }),
+    });
     expect(await screen.findByTestId("back-up-again")).toBeInTheDocument();
   });
 

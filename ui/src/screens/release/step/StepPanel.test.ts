@@ -39,11 +39,16 @@ describe("a step that waits for its button", () => {
   });
 
   it("stays closed while a precondition does not hold", async () => {
-    const gate = { id: "backupProved", passed: false, text: "The backup is proved", detail: "no proved backup" };
+    const precondition = {
+      id: "backupProved",
+      passed: false,
+      text: "The backup is proved",
+      detail: "no proved backup",
+    };
     const { platform, user } = open(moment("migration-offered"), {
-      planRunMigration: () => ok({ ...planOf("RunMigration"), gates: [gate] }),
+      planRunMigration: () => ok({ ...planOf("RunMigration"), preconditions: [precondition] }),
     });
-    expect(await screen.findByTestId("gate-backupProved")).toHaveAttribute("data-passed", "false");
+    expect(await screen.findByTestId("precondition-backupProved")).toHaveAttribute("data-passed", "false");
     await waitFor(() =>
       expect(screen.getByTestId("focus")).toHaveTextContent("Not yet. This does not hold: The backup is proved."),
     );

@@ -74,7 +74,11 @@ export class FocusedStep {
 
   /** Whether a new backup fulfils a precondition that does not hold. */
   get needsBackup(): boolean {
-    return this.currentPlan?.gates.some((gate) => !gate.passed && BACKUP_PRECONDITIONS.includes(gate.id)) ?? false;
+    return (
+      this.currentPlan?.preconditions.some(
+        (precondition) => !precondition.passed && BACKUP_PRECONDITIONS.includes(precondition.id),
+      ) ?? false
+    );
   }
 
   /** Whether the screen already shows this reason as the failure of the step. */
@@ -91,7 +95,7 @@ export class FocusedStep {
     if (plan === null) return "There is no plan yet.";
     if (plan.already !== null) return undefined;
     if (plan.question !== null) return "Answer the question first.";
-    const missing = plan.gates.find((gate) => !gate.passed);
+    const missing = plan.preconditions.find((precondition) => !precondition.passed);
     return missing === undefined ? undefined : `Not yet. This does not hold: ${missing.text}.`;
   }
 }

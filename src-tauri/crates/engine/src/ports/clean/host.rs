@@ -4,27 +4,27 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use greenlight_types::{Holder, RunId};
+use greenlight_types::{LockOwner, RunId};
 
 use super::decorator::Clean;
 use crate::{
     ports::{
-        Environment, Held, Hold, HostAddress, JobSpec, JobState, JobStatus, Launched, PortResult, ReadOutput,
-        RemoteHost, Revoked, Submitted, Taker, Why,
+        EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, PortResult,
+        ReadOutput, RemoteHost, RevokeReason, Revoked, Submitted,
     },
     redact::Redactor,
 };
 
-fn holder(redactor: &Redactor, holder: Option<&mut Holder>) {
+fn holder(redactor: &Redactor, holder: Option<&mut LockOwner>) {
     if let Some(holder) = holder {
         redactor.clean(&mut holder.reason);
     }
 }
 
-fn held(redactor: &Redactor, held: &mut Held) {
+fn held(redactor: &Redactor, held: &mut Ownership) {
     match held {
-        Held::NotOurs(other) => holder(redactor, other.as_mut()),
-        Held::Ours => {}
+        Ownership::NotOurs(other) => holder(redactor, other.as_mut()),
+        Ownership::Ours => {}
     }
 }
 
@@ -55,19 +55,19 @@ impl RemoteHost for Clean<dyn RemoteHost> {
 
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
         self.cleaned(self.inner.submit(host, job).await, |redactor, submitted| match submitted {
-            Submitted::NotHeld(other) => holder(redactor, other.as_mut()),
+            Submitted::NotOwner(other) => holder(redactor, other.as_mut()),
             Submitted::New | Submitted::Same | Submitted::Conflict | Submitted::Revoked | Submitted::Unfinished => {}
         })
     }
 
-    async fn launch(&self, host: &HostAddress, id: &str, hold: &Hold) -> PortResult<Launched> {
-        self.cleaned(self.inner.launch(host, id, hold).await, |redactor, launched| match launched {
-            Launched::NotHeld(other) => holder(redactor, other.as_mut()),
+    async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched> {
+        self.cleaned(self.inner.launch(host, id, lock).await, |redactor, launched| match launched {
+            Launched::NotOwner(other) => holder(redactor, other.as_mut()),
             Launched::Ordered => {}
         })
     }
 
-    async fn revoke(&self, host: &HostAddress, id: &str, why: Why) -> PortResult<Revoked> {
+    async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         self.told(self.inner.revoke(host, id, why).await)
     }
 
@@ -77,16 +77,22 @@ impl RemoteHost for Clean<dyn RemoteHost> {
         })
     }
 
-    async fn hold(&self, host: &HostAddress, hold: &Hold, taker: &Taker, from: Option<&RunId>) -> PortResult<Held> {
-        self.cleaned(self.inner.hold(host, hold, taker, from).await, held)
+    async fn acquire_lock(
+        &self,
+        host: &HostAddress,
+        lock: &EnvLock,
+        claim: &LockClaim,
+        from: Option<&RunId>,
+    ) -> PortResult<Ownership> {
+        self.cleaned(self.inner.acquire_lock(host, lock, claim, from).await, held)
     }
 
-    async fn still_holds(&self, host: &HostAddress, hold: &Hold) -> PortResult<Held> {
-        self.cleaned(self.inner.still_holds(host, hold).await, held)
+    async fn check_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<Ownership> {
+        self.cleaned(self.inner.check_lock(host, lock).await, held)
     }
 
-    async fn leave(&self, host: &HostAddress, hold: &Hold) -> PortResult<()> {
-        self.told(self.inner.leave(host, hold).await)
+    async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()> {
+        self.told(self.inner.release_lock(host, lock).await)
     }
 
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {

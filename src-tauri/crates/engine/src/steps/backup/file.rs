@@ -47,7 +47,8 @@ pub(super) async fn prove(
     let folder = folder(cx, run, host).await?;
     // A file written after the end of the job belongs to a later backup, or to another person.
     let ended = finished_at.as_second();
-    let Some(Seen { name, bytes: size, written }) = folder.files.iter().find(|seen| seen.written <= ended + 1) else {
+    let Some(FolderEntry { name, bytes: size, written }) = folder.files.iter().find(|seen| seen.written <= ended + 1)
+    else {
         return Err(unproved("there is no backup file", &folder.complaint));
     };
     let size = *size;
@@ -98,7 +99,7 @@ pub(super) fn changed_since(
 }
 
 /// A file in the folder of the backups.
-struct Seen {
+struct FolderEntry {
     name: String,
     bytes: u64,
     /// Time of the last write, by the clock of the machine, in seconds since 1970.
@@ -108,7 +109,7 @@ struct Seen {
 /// A listing of the folder of the backups.
 pub(super) struct Folder {
     /// The newest files first, at most [`FILES`].
-    files: Vec<Seen>,
+    files: Vec<FolderEntry>,
     /// How far the clock of the machine is ahead of the clock of this computer, in seconds.
     ahead: i64,
     /// Error output of the shell.
@@ -136,7 +137,7 @@ pub(super) async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) 
     let seen = |line: &str| {
         let mut fields = line.rsplitn(3, '|');
         let (written, bytes, name) = (fields.next()?, fields.next()?, fields.next()?);
-        Some(Seen { name: name.to_owned(), bytes: bytes.parse().ok()?, written: written.parse().ok()? })
+        Some(FolderEntry { name: name.to_owned(), bytes: bytes.parse().ok()?, written: written.parse().ok()? })
     };
     Ok(Folder { files: lines.filter_map(seen).collect(), ahead, complaint: answer.err.trim().to_owned() })
 }
@@ -220,8 +221,8 @@ mod tests {
     #[test]
     fn a_file_counts_while_unchanged_since_its_proof() {
         let proved_at = "1970-01-01T01:00:00.000Z".parse().expect("a time");
-        let seen = |name: &str, bytes, written| Seen { name: name.into(), bytes, written };
-        let changed = |files: Vec<Seen>, ahead| {
+        let seen = |name: &str, bytes, written| FolderEntry { name: name.into(), bytes, written };
+        let changed = |files: Vec<FolderEntry>, ahead| {
             let folder = Folder { files, ahead, complaint: String::new() };
             changed_since(&folder, "/dumps/", "/dumps/a.dump", "4.1 GB", proved_at)
         };

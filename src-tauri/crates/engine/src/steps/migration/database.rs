@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use greenlight_types::{
-    Changed, Choice, ErrorCode, Fact, FactKind, Failure, Gate, Observation, Question, Retry, RunView, StepId, StepPlan,
-    Timestamp,
+    Changed, Choice, ErrorCode, Fact, FactKind, Failure, Observation, Precondition, Question, Retry, RunView, StepId,
+    StepPlan, Timestamp,
 };
 
 use super::command::in_its_folder;
@@ -145,7 +145,7 @@ pub(in crate::steps) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDr
 
 /// Precondition of the build: the database answers the question that the migration will ask. `None`
 /// without a probe.
-pub(in crate::steps) async fn answers(cx: &StepContext) -> Result<Option<Gate>, Failure> {
+pub(in crate::steps) async fn answers(cx: &StepContext) -> Result<Option<Precondition>, Failure> {
     Ok(match ask(cx, &cx.host()?).await {
         Answer::NobodyCanAsk => None,
         Answer::Said(said) => Some(says(true, said.line())),
@@ -153,19 +153,19 @@ pub(in crate::steps) async fn answers(cx: &StepContext) -> Result<Option<Gate>, 
     })
 }
 
-fn says(passed: bool, detail: String) -> Gate {
-    Gate { id: "databaseSays".into(), passed, text: "The database says which version it has".into(), detail }
+fn says(passed: bool, detail: String) -> Precondition {
+    Precondition { id: "databaseSays".into(), passed, text: "The database says which version it has".into(), detail }
 }
 
 /// Adds the answer to the plan of the migration. Without a probe, a named person accepts that.
 pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft {
     match now {
         Answer::Said(said) => {
-            let mut gates = vec![says(true, said.line())];
-            gates.extend(as_backed_up(run, said));
-            draft.line("Database version now", said.line()).gates(gates)
+            let mut preconditions = vec![says(true, said.line())];
+            preconditions.extend(as_backed_up(run, said));
+            draft.line("Database version now", said.line()).preconditions(preconditions)
         }
-        Answer::Silent(why) => draft.gates(vec![says(false, why.clone())]),
+        Answer::Silent(why) => draft.preconditions(vec![says(false, why.clone())]),
         Answer::NobodyCanAsk => {
             let draft = draft.line("Database version", "nobody can ask this database");
             let is_accepted = run.answers.iter().any(|one| one.question == NOBODY_CAN_ASK && one.answer == GO_ON);
@@ -176,14 +176,14 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft 
 
 /// Precondition: the database is the one that was backed up. A backup that a person confirmed needs
 /// no answer.
-fn as_backed_up(run: &RunView, now: &Database) -> Option<Gate> {
+fn as_backed_up(run: &RunView, now: &Database) -> Option<Precondition> {
     let Some(Fact::BackupProved { confirmed_by, .. }) = fold::newest(run, FactKind::BackupProved) else { return None };
     let (id, passed, then) = match at_backup(run) {
         Some(then) => ("databaseAsBackedUp", then == *now, format!("{} at the backup", then.line())),
         None if confirmed_by.is_some() => return None,
         None => ("databaseSaidAtBackup", false, "it did not say at the backup".to_owned()),
     };
-    Some(Gate {
+    Some(Precondition {
         id: id.into(),
         passed,
         text: "The database is the one that was backed up".into(),

@@ -1,6 +1,6 @@
 //! Effects of orders that reach the host, and of its restart.
 
-use greenlight_types::Holder;
+use greenlight_types::LockOwner;
 
 use super::{
     super::{
@@ -26,7 +26,7 @@ impl World {
             Some(job) if job.revoked.is_some() => Put::Revoked,
             Some(job) if job.script == script => Put::Same,
             Some(_) => Put::Conflict,
-            None if !self.host.is_held_by(run) => Put::NotHeld,
+            None if !self.host.is_held_by(run) => Put::NotOwner,
             None if !self.host.is_next(id) => Put::Unfinished,
             None => Put::New,
         };
@@ -35,7 +35,7 @@ impl World {
             Put::Conflict => Some("conflict".to_owned()),
             Put::Revoked => Some("revoked".to_owned()),
             Put::Unfinished => Some("unfinished".to_owned()),
-            Put::NotHeld => Some("not held".to_owned()),
+            Put::NotOwner => Some("not held".to_owned()),
         };
         self.record.request(self.now_ms, refused, Op::SubmitJob { id: id.to_owned(), script: script.to_owned() });
         if put == Put::New {
@@ -67,7 +67,7 @@ impl World {
 
     /// Acquires the environment lock for a run if `from` is its owner. Returns whether the run owns
     /// the lock afterwards.
-    pub fn hold(&mut self, taken: &Holder, from: Option<&str>) -> bool {
+    pub fn acquire_lock(&mut self, taken: &LockOwner, from: Option<&str>) -> bool {
         let now = self.host.holder.as_ref().map(|holder| holder.run.0.as_str());
         let is_ours = now == Some(taken.run.0.as_str());
         let is_won = is_ours || now == from;
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Releases the environment lock if the run owns it.
-    pub fn leave(&mut self, run: &str) {
+    pub fn release_lock(&mut self, run: &str) {
         let is_held = self.host.is_held_by(run);
         let refused = (!is_held).then(|| "not held".to_owned());
         self.record.request(self.now_ms, refused, Op::EnvironmentLeft { run: run.to_owned() });

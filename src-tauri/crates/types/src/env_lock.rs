@@ -10,7 +10,7 @@ use crate::{RunId, Timestamp};
 /// when that release ends or a named person takes over; never by time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
-pub struct Holder {
+pub struct LockOwner {
     pub run: RunId,
     /// Person who acquired the lock; empty when it cannot be read.
     pub person: String,

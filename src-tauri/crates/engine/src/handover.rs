@@ -4,7 +4,7 @@
 //! Each step of Prepare that the outside world shows as done is recorded with that evidence. Facts
 //! that only the journal of the other computer has stay unknown.
 
-use greenlight_types::{BegunElsewhere, ErrorCode, Failure, Phase, RunId, RunState, Status, StepId};
+use greenlight_types::{ErrorCode, Failure, Handover, Phase, RunId, RunState, Status, StepId};
 use serde_json::Value;
 
 use crate::{
@@ -19,7 +19,7 @@ pub(crate) const PERSON: &str = "Released-By: ";
 const LONGEST: usize = 100;
 
 /// Reads the tag of this version. `None` when the run is not a draft, or the tag is not on GitHub.
-pub(crate) async fn begun(cx: &StepContext) -> Result<Option<BegunElsewhere>, Failure> {
+pub(crate) async fn begun(cx: &StepContext) -> Result<Option<Handover>, Failure> {
     let run = cx.run();
     if run.state != RunState::Draft {
         return Ok(None);
@@ -31,12 +31,12 @@ pub(crate) async fn begun(cx: &StepContext) -> Result<Option<BegunElsewhere>, Fa
     told(cx, there).await.map(Some)
 }
 
-async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Failure> {
+async fn told(cx: &StepContext, there: &RemoteRef) -> Result<Handover, Failure> {
     let (commit, is_serving) = (there.commit().to_owned(), is_serving(cx).await);
     if let Some(tag) = cx.ports.git.tag(&there.id).await? {
         let clean = |name: &str| short(cx.ports.redactor().text(name).as_str());
         let line = |start: &str| tag.message.lines().find_map(|line| line.strip_prefix(start)).map(short);
-        return Ok(BegunElsewhere {
+        return Ok(Handover {
             run: line(RUN).filter(|run| !run.is_empty()).map(RunId),
             person: clean(&line(PERSON).filter(|person| !person.is_empty()).unwrap_or(tag.tagger)),
             at: tag.at,
@@ -49,7 +49,7 @@ async fn told(cx: &StepContext, there: &RemoteRef) -> Result<BegunElsewhere, Fai
         cx.ports.git.commit(&commit).await?.ok_or_else(|| {
             Failure::new(ErrorCode::GitMissing, "read who made the label").with("commit", commit.clone())
         })?;
-    Ok(BegunElsewhere { run: None, person: short(&made.author), at: made.at, commit, is_serving })
+    Ok(Handover { run: None, person: short(&made.author), at: made.at, commit, is_serving })
 }
 
 /// Whether exactly one deployment is left, runs the image of this version, and is not in progress.
@@ -72,7 +72,7 @@ fn short(text: &str) -> String {
 
 /// The statement in this journal in place of "testing is finished". This computer does not know who
 /// said that.
-pub(crate) fn statement(begun: &BegunElsewhere) -> String {
+pub(crate) fn statement(begun: &Handover) -> String {
     let record = begun.run.as_ref().map_or_else(String::new, |run| format!(" Its own record is {run}."));
     format!(
         "Continued here. {} began this release on another computer on {}.{record} Who said that testing is finished is \

@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use greenlight_types::{
-    Difference, ErrorCode, Failure, Holder, Retry, RunId, RunState, RunView, StagingMachine, TakeOver,
+    Difference, ErrorCode, Failure, LockOwner, Retry, RunId, RunState, RunView, StagingMachine, TakeOver,
 };
 
 use crate::{
     fold,
     journal::Journal,
-    ports::{Held, Hold, HostAddress, RemoteHost},
+    ports::{EnvLock, HostAddress, Ownership, RemoteHost},
     step::StepContext,
     time,
 };
@@ -27,11 +27,11 @@ const EARLIER_RUNS: usize = 200;
 const MOST_MACHINES: usize = 5;
 
 /// A request for the environment lock.
-pub(crate) struct Taking {
+pub(crate) struct LockRequest {
     /// The machine, with the machine id and boot id that it reported.
     pub staging: StagingMachine,
     /// The current owner, if it is another run.
-    pub from: Option<Holder>,
+    pub from: Option<LockOwner>,
     /// Why the lock is taken from that owner. Empty without an owner.
     pub reason: String,
 }
@@ -41,29 +41,29 @@ pub(crate) struct Taking {
 /// # Errors
 /// `EnvironmentHeld` when a run that has not ended owns the lock, unless a person ordered to take
 /// it from exactly that run; `BadInput` without a reason; the failure of the machine.
-pub(crate) async fn look(
+pub(crate) async fn request(
     cx: &StepContext,
     journal: &dyn Journal,
     staging: StagingMachine,
     over: Option<TakeOver>,
-) -> Result<Taking, Failure> {
+) -> Result<LockRequest, Failure> {
     let run = cx.run();
-    let found = cx.ports.host.environment(&HostAddress::of(&staging), &Hold::of(&run).environment).await?;
+    let found = cx.ports.host.environment(&HostAddress::of(&staging), &EnvLock::of(&run).environment).await?;
     let staging = StagingMachine { machine_id: found.machine_id, boot_id: found.boot_id, ..staging };
-    let Some(holder) = found.holder.filter(|holder| holder.run != run.id) else {
-        return Ok(Taking { staging, from: None, reason: String::new() });
+    let Some(owner) = found.owner.filter(|owner| owner.run != run.id) else {
+        return Ok(LockRequest { staging, from: None, reason: String::new() });
     };
-    if has_ended(journal, &holder.run).await {
+    if has_ended(journal, &owner.run).await {
         let reason = "That release has ended on this computer.".to_owned();
-        return Ok(Taking { staging, from: Some(holder), reason });
+        return Ok(LockRequest { staging, from: Some(owner), reason });
     }
     match over {
-        Some(over) if over.from == holder.run => match over.reason.trim() {
+        Some(over) if over.from == owner.run => match over.reason.trim() {
             "" => Err(Failure::new(ErrorCode::BadInput, "take the environment over without a reason")
                 .hint("Write down why, and with whom you spoke; it is kept with your name.")),
-            reason => Ok(Taking { staging, from: Some(holder), reason: reason.to_owned() }),
+            reason => Ok(LockRequest { staging, from: Some(owner), reason: reason.to_owned() }),
         },
-        Some(_) | None => Err(not_held(Some(&holder))),
+        Some(_) | None => Err(not_owned(Some(&owner))),
     }
 }
 
@@ -77,29 +77,29 @@ async fn has_ended(journal: &dyn Journal, run: &RunId) -> bool {
 ///
 /// # Errors
 /// `EnvironmentHeld`; the failure of the machine.
-pub(crate) async fn still_held(cx: &StepContext) -> Result<(), Failure> {
-    match cx.ports.host.still_holds(&cx.host()?, &Hold::of(&cx.run())).await? {
-        Held::Ours => Ok(()),
-        Held::NotOurs(holder) => Err(not_held(holder.as_ref())),
+pub(crate) async fn ensure_owned(cx: &StepContext) -> Result<(), Failure> {
+    match cx.ports.host.check_lock(&cx.host()?, &EnvLock::of(&cx.run())).await? {
+        Ownership::Ours => Ok(()),
+        Ownership::NotOurs(owner) => Err(not_owned(owner.as_ref())),
     }
 }
 
 /// The refusal, with everything that a person needs to speak with the owner.
-pub(crate) fn not_held(holder: Option<&Holder>) -> Failure {
+pub(crate) fn not_owned(owner: Option<&LockOwner>) -> Failure {
     let failure = |words: String| Failure::new(ErrorCode::EnvironmentHeld, words).retry(Retry::Safe);
-    let Some(holder) = holder else {
+    let Some(owner) = owner else {
         return failure("go on: this release does not hold the environment any more".to_owned())
             .hint("Somebody took it over and gave it back. Look at what they did, then take it again.");
     };
-    let who = if holder.person.is_empty() { "Somebody" } else { &holder.person };
-    let seen = holder.seen.map(|at| at.to_string()).unwrap_or_default();
-    failure(format!("go on: {who} is releasing {} since {}", holder.version, time::in_words(holder.since)))
-        .with("run", holder.run.0.clone())
+    let who = if owner.person.is_empty() { "Somebody" } else { &owner.person };
+    let seen = owner.seen.map(|at| at.to_string()).unwrap_or_default();
+    failure(format!("go on: {who} is releasing {} since {}", owner.version, time::in_words(owner.since)))
+        .with("run", owner.run.0.clone())
         .with("person", who)
-        .with("computer", holder.computer.clone())
-        .with("version", holder.version.clone())
-        .with("reason", holder.reason.clone())
-        .with("since", holder.since.to_string())
+        .with("computer", owner.computer.clone())
+        .with("version", owner.version.clone())
+        .with("reason", owner.reason.clone())
+        .with("since", owner.since.to_string())
         .with("seen", seen)
         .hint(format!("Speak with {who}. When that release cannot go on there, take over and write down why."))
 }
@@ -120,7 +120,7 @@ pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) 
             Ok(None) => {}
             Ok(Some(job)) => {
                 return Err(Failure::new(
-                    ErrorCode::GateClosed,
+                    ErrorCode::PreconditionFailed,
                     format!("start Deploy: {job} runs on the staging machine of {} right now", earlier.version),
                 )
                 .with("job", job)
@@ -168,7 +168,7 @@ async fn ask_machine(
     run: &RunView,
     staging: &StagingMachine,
 ) -> Result<Option<String>, Failure> {
-    let prefix = format!("{}.", Hold::of(run).environment);
+    let prefix = format!("{}.", EnvLock::of(run).environment);
     let jobs = host.jobs(&HostAddress::of(staging), &prefix).await?;
     Ok(jobs.into_iter().find(|job| job.state.is_alive()).map(|job| job.id))
 }

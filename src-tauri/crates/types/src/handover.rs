@@ -8,7 +8,7 @@ use crate::{RunId, Timestamp};
 /// The origin of a release, read from the tag on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
-pub struct BegunElsewhere {
+pub struct Handover {
     /// The run on the other computer; `None` when another program made the tag.
     pub run: Option<RunId>,
     /// Author of the tag.

@@ -1,0 +1,136 @@
+//! Preconditions of the migration: every one holds before the button opens, and again after the press.
+
+use greenlight_types::{Fact, FactKind, Failure, Precondition, RunView};
+
+use crate::{
+    ports::{JobState, JobStatus, RevokeReason, TaskStatus},
+    step::StepContext,
+    steps::{
+        backup,
+        git_objects::short_id,
+        run_facts::{required_fact, revision_name, saved_revision, version_commit},
+    },
+};
+
+/// Asks the outside systems for every precondition. `folder_hash` is the hash of the migration folder.
+///
+/// # Errors
+/// A system does not answer, or an earlier step has not recorded its fact.
+pub(super) async fn all(
+    cx: &StepContext,
+    run: &RunView,
+    jobs: &[JobStatus],
+    folder_hash: &str,
+) -> Result<Vec<Precondition>, Failure> {
+    let mut found = vec![backup::precondition(cx, run, &cx.host()?).await?, package_built(cx, run).await?];
+    found.extend(service_states(cx, run).await?);
+    found.push(never_ran(cx, run, jobs));
+    found.push(database_is_free(jobs));
+    found.push(new_migration(cx, folder_hash));
+    Ok(found)
+}
+
+fn precondition(id: &str, passed: bool, text: impl Into<String>, detail: impl Into<String>) -> Precondition {
+    Precondition { id: id.into(), passed, text: text.into(), detail: detail.into() }
+}
+
+async fn package_built(cx: &StepContext, run: &RunView) -> Result<Precondition, Failure> {
+    let (digest, commit) = required_fact(run, FactKind::PackageReady, |fact| {
+        if let Fact::PackageReady { digest, commit, .. } = fact { Some((digest.clone(), commit.clone())) } else { None }
+    })?;
+    let now = cx.ports.images.find(&run.names.image_tag).await?;
+    Ok(precondition(
+        "packageBuilt",
+        commit == version_commit(run)? && now.as_ref().is_some_and(|image| image.digest == digest),
+        format!("The package for {} is built from the labelled commit", run.version),
+        short_id(&commit),
+    ))
+}
+
+/// Our deployment is the newest one, and the version before it still serves.
+async fn service_states(cx: &StepContext, run: &RunView) -> Result<[Precondition; 2], Failure> {
+    let service = cx.ports.services.describe().await?;
+    let tasks = cx.ports.services.tasks().await?;
+    let ours = saved_revision(run)?;
+    let primary = service.as_ref().and_then(|service| service.primary());
+    let old =
+        tasks.iter().filter(|task| task.task_definition != ours && task.last_status == TaskStatus::Running).count();
+    let wanted = service.as_ref().map_or(0, |service| service.desired);
+    Ok([
+        precondition(
+            "deploymentIsOurs",
+            primary.is_some_and(|one| one.task_definition == ours),
+            format!("AWS is putting {} in place with our start-up settings", run.version),
+            primary.map_or_else(|| "no deployment".into(), |one| revision_name(&one.task_definition)),
+        ),
+        precondition(
+            "oldVersionServes",
+            old > 0,
+            "The version that served before still serves",
+            format!("{old} of {wanted} servers"),
+        ),
+    ])
+}
+
+fn never_ran(cx: &StepContext, run: &RunView, jobs: &[JobStatus]) -> Precondition {
+    let blocking = jobs.iter().find(|one| match one.state {
+        JobState::Revoked(why) => why != RevokeReason::Expired,
+        JobState::Absent | JobState::NotStarted | JobState::Busy | JobState::Expired => false,
+        JobState::Running | JobState::Orphaned | JobState::Finished { .. } | JobState::Lost { .. } => true,
+    });
+    let elsewhere = started_elsewhere(cx, run);
+    precondition(
+        "neverRan",
+        blocking.is_none() && elsewhere.is_none(),
+        format!("No migration of {} has run", run.version),
+        match (blocking, elsewhere) {
+            (Some(one), _) if one.state.never_started() => {
+                format!("somebody said that it was done outside the app ({})", one.id)
+            }
+            (Some(one), _) => format!("{} ran before", one.id),
+            (None, Some(words)) => words,
+            (None, None) => "asked the host just now".into(),
+        },
+    )
+}
+
+/// The migration of this version that an earlier run of this computer may have started on another
+/// machine, in words. "At most once" is a promise about the database, and every machine reaches the
+/// same one.
+fn started_elsewhere(cx: &StepContext, run: &RunView) -> Option<String> {
+    let earlier = cx.earlier.started.as_ref()?;
+    let here = run.staging.as_ref()?;
+    // The list of jobs of this machine shows every migration that started on it.
+    let is_here = if earlier.machine_id.is_empty() {
+        earlier.address == here.address
+    } else {
+        earlier.machine_id == here.machine_id
+    };
+    let since = earlier.at.map(crate::time::in_words).unwrap_or_default();
+    (!is_here).then(|| format!("{} started it on {} on {since}: see the history", earlier.by, earlier.address))
+}
+
+fn database_is_free(jobs: &[JobStatus]) -> Precondition {
+    let busy = jobs.iter().find(|one| one.state == JobState::Busy);
+    precondition(
+        "databaseIsFree",
+        busy.is_none(),
+        "No other job at this database runs on the staging machine",
+        busy.map_or_else(|| "asked the host just now".into(), |one| format!("{} waits for it", one.id)),
+    )
+}
+
+/// The machine does not hold the migration of the last release.
+fn new_migration(cx: &StepContext, folder_hash: &str) -> Precondition {
+    let repeated = cx.earlier.released.as_ref().filter(|(_, old)| old == folder_hash);
+    precondition(
+        "newMigration",
+        repeated.is_none(),
+        match repeated {
+            Some((version, _)) => format!("This machine still holds the migration of {version}"),
+            None if cx.earlier.released.is_none() => "No earlier migration is known on this computer".to_owned(),
+            None => "The machine does not hold the last release's migration".to_owned(),
+        },
+        folder_hash.chars().take(12).collect::<String>(),
+    )
+}
