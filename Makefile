@@ -6,11 +6,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
 # Two lanes of tests. The window tests mostly wait, and the others use the processors meanwhile.
 names = $(basename $(notdir $(wildcard $(1))))
-WINDOWS := $(call names,tests/tests/window_*.rs)
-WINDOW_TESTS := $(WINDOWS:%=--test %)
-SYSTEM_TESTS := $(patsubst %,--test %,$(filter-out $(WINDOWS),$(call names,tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs)))
+WINDOW_TESTS := --test window
+SYSTEM_TESTS := $(patsubst %,--test %,$(filter-out window,$(call names,tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs)))
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-jobs test-ssh test-journal test-race test-kill simulate bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -36,7 +35,7 @@ test: setup lint test-page ## every test: page, engine, adapters on real peers, 
 test-quick: test-page ## engine, types and page only; needs no peer
 	$(CARGO) test -p greenlight-types -p greenlight-engine
 
-test-long: test-jobs test-ssh test-journal test-race test-kill mutants ## every long form, one after another (90 min)
+test-long: test-job-script test-network-faults test-journal test-two-operators test-crash mutants ## every long form, one after another (90 min)
 	$(MAKE) simulate SEEDS=100000
 
 mutants: ## every seeded defect in a copy of the tree; each has to be found (tests/mutants/README.md)
@@ -83,24 +82,24 @@ test-fronts: ui/dist/index.html ## the simulator with boto3, aws, prism, ssh, gi
 test-release-engine: ui/dist/index.html ## whole releases without a window on the simulator
 	$(CARGO) test --workspace --test release
 
-test-jobs: ui/dist/index.html ## the job script, stopped at every statement, on three shells, with seeded defects
+test-job-script: ui/dist/index.html ## the job script, stopped at every statement, on three shells, with seeded defects
 	$(CARGO) build --workspace --bins
-	$(TARGET)/debug/greenlight-jobs
+	$(TARGET)/debug/greenlight-job-script
 
-test-ssh: ui/dist/index.html ## jobs on OpenSSH, with network, session or app cut at 60 points in five ways, ten at a time (root)
+test-network-faults: ui/dist/index.html ## jobs on OpenSSH, with network, session or app cut at 60 points in five ways, ten at a time (root)
 	$(CARGO) build --workspace --bins
-	$(TARGET)/debug/greenlight-cuts
+	$(TARGET)/debug/greenlight-network-faults
 
 test-journal: ui/dist/index.html ## every file call of the journal fails once in nine ways (two minutes); golden journals open
 	GREENLIGHT_WHOLE=1 $(CARGO) test --workspace --test golden --test journal_faults -- --nocapture
 
-test-race: ui/dist/index.html ## two computers at one staging machine, a thousand times: one migration, one lock owner
+test-two-operators: ui/dist/index.html ## two computers at one staging machine, a thousand times: one migration, one lock owner
 	$(CARGO) build --workspace --bins
-	$(TARGET)/debug/greenlight-race
+	$(TARGET)/debug/greenlight-two-operators
 
-test-kill: ui/dist/index.html ## SIGKILL at every point of a release, 2,000 at random moments, 100 in the window (15 min)
+test-crash: ui/dist/index.html ## SIGKILL at every point of a release, 2,000 at random moments, 100 in the window (15 min)
 	$(CARGO) build --workspace --bins
-	$(TARGET)/debug/greenlight-kill
+	$(TARGET)/debug/greenlight-crash
 
 simulate: ## releases by the thousand in memory, with faults at every call: make simulate SEEDS=10000
 	$(CARGO) run --profile simulate -p greenlight-simulation --bin greenlight-simulation -- $(or $(SEEDS),10000)

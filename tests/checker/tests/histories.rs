@@ -376,8 +376,10 @@ fn finds_an_earlier_process_that_still_acts() {
 
 #[test]
 fn an_event_that_holds_a_secret_is_found() {
-    let mut records =
-        changed(|told| told.pointer("/body/note").is_some(), |told| set(told, "/body/note", json!("it is canary-4711")));
+    let mut records = changed(
+        |told| told.pointer("/body/note").is_some(),
+        |told| set(told, "/body/note", json!("it is canary-4711")),
+    );
     assert!(!broken(&records).contains("INV-S3"), "nobody said that this is a secret");
     records.retain(|(what, _)| what == "event");
     let mut checker = Checker::new();

@@ -10,7 +10,7 @@ pub const FOLDER: &str = "tests/mutants";
 /// Name in `caught_by` for simulated releases.
 pub const SIMULATION: &str = "simulation";
 /// Name in `caught_by` for releases with kills of the app.
-pub const KILL: &str = "kill";
+pub const CRASH: &str = "crash";
 
 /// A wrong behaviour that a test must detect.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Defect {
     pub says: String,
     /// Rules of docs/invariants.md. The checker must find one of them broken.
     pub breaks: Vec<String>,
-    /// [`SIMULATION`], [`KILL`], or names of files in `tests/tests`. Each of them must detect the
+    /// [`SIMULATION`], [`CRASH`], or names of files in `tests/tests`. Each of them must detect the
     /// defect.
     pub caught_by: Vec<String>,
     /// Edits that add the defect, each behind its switch.

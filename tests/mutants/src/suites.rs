@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::defect::{Defect, KILL, SIMULATION};
+use crate::defect::{CRASH, Defect, SIMULATION};
 
 /// Releases that a defect may stay undetected in.
 const SEEDS: &str = "10000";
@@ -68,7 +68,7 @@ impl Copy {
         for suite in suites.into_iter().filter(|suite| is_chosen(suite)) {
             is_complete &= match suite {
                 SIMULATION => self.simulation(&of(suite))?,
-                KILL => self.kill(&of(suite))?,
+                CRASH => self.crash(&of(suite))?,
                 test => self.adapters(test, &of(suite))?,
             };
         }
@@ -83,11 +83,11 @@ impl Copy {
         Ok(program.arg(SEEDS).args(arguments(defects)).status()?.success())
     }
 
-    fn kill(&self, defects: &[&Defect]) -> Result<bool> {
+    fn crash(&self, defects: &[&Defect]) -> Result<bool> {
         let mut build = self.cargo();
-        build.args(["build", "--workspace", "--bin", "kill_seeded", "--bin", "kill_child"]);
+        build.args(["build", "--workspace", "--bin", "crash_seeded", "--bin", "crash_child"]);
         must(&mut build)?;
-        let mut program = Command::new(self.programs().join("debug/kill_seeded"));
+        let mut program = Command::new(self.programs().join("debug/crash_seeded"));
         Ok(program.args(arguments(defects)).status()?.success())
     }
 

@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    defect::{Defect, Edit, KILL, SIMULATION, defects, root, wiring},
+    defect::{CRASH, Defect, Edit, SIMULATION, defects, root, wiring},
     edit::{apply, edited_files},
     tree::{Content, refresh, with_marked_version},
 };
@@ -68,7 +68,7 @@ fn every_defect_names_its_suites() {
         assert!(!defect.caught_by.is_empty(), "{} is caught by nothing", defect.name);
         for suite in &defect.caught_by {
             let is_test = root().join("tests/tests").join(format!("{suite}.rs")).is_file();
-            assert!(is_test || suite == SIMULATION || suite == KILL, "{}: no suite {suite}", defect.name);
+            assert!(is_test || suite == SIMULATION || suite == CRASH, "{}: no suite {suite}", defect.name);
         }
     }
 }
