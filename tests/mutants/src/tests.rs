@@ -13,6 +13,10 @@ use super::{
 /// Fewest defects that are kept.
 const FEWEST: usize = 40;
 
+/// Rules of the checker without a defect, and the reason.
+const WITHOUT_DEFECT: [(&str, &str); 1] =
+    [("INV-J6", "it takes two processes with one data folder, and simulated releases have one process at a time")];
+
 fn all() -> Vec<Defect> {
     defects(&root()).expect("readable defects")
 }
@@ -85,7 +89,8 @@ fn every_rule_of_the_checker_has_a_defect() {
         judged.extend(text.split('"').flat_map(rules_in));
     }
     assert!(judged.len() > 20, "the rules of the checker are elsewhere now: {judged:?}");
-    let missing: Vec<&String> = judged.difference(&covered).collect();
+    let is_exempt = |rule: &&String| WITHOUT_DEFECT.iter().any(|(exempt, _)| exempt == rule);
+    let missing: Vec<&String> = judged.difference(&covered).filter(|rule| !is_exempt(rule)).collect();
     assert!(missing.is_empty(), "no defect breaks {missing:?}: add one to tests/mutants/defects");
 }
 

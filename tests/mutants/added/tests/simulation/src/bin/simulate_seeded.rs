@@ -58,25 +58,28 @@ fn read(text: String) -> anyhow::Result<Defect> {
     Ok(Defect { name, breaks: rules.split(',').map(str::to_owned).collect() })
 }
 
+/// Prints the result of a search. Returns whether the defect was found.
+fn report(defect: &Defect, search: &Search) -> bool {
+    match search {
+        Search::Caught(seed, shown) => {
+            println!("seed {seed:<6} {:<24} {}: {}", defect.name, shown.invariant, shown.words);
+            true
+        }
+        Search::Missed(others) => {
+            println!("UNSEEN      {:<24} expected {:?}, broken {others:?}", defect.name, defect.breaks);
+            false
+        }
+    }
+}
+
 fn main() -> anyhow::Result<ExitCode> {
     let mut args = std::env::args().skip(1);
     let seeds: u64 = args.next().context("the number of releases is missing")?.parse()?;
     let defects: Vec<Defect> = args.map(read).collect::<anyhow::Result<_>>()?;
     let profile = Arc::new(play::simulated_profile()?);
-    let searches: Vec<Search> =
-        defects.par_iter().map(|defect| search(&profile, defect, seeds)).collect::<anyhow::Result<_>>()?;
-    let mut unseen = 0;
-    for (defect, search) in defects.iter().zip(searches) {
-        match search {
-            Search::Caught(seed, shown) => {
-                println!("seed {seed:<6} {:<24} {}: {}", defect.name, shown.invariant, shown.words);
-            }
-            Search::Missed(others) => {
-                unseen += 1;
-                println!("UNSEEN      {:<24} expected {:?}, broken {others:?}", defect.name, defect.breaks);
-            }
-        }
-    }
+    let found = |defect: &Defect| search(&profile, defect, seeds).map(|search| report(defect, &search));
+    let found: Vec<bool> = defects.par_iter().map(found).collect::<anyhow::Result<_>>()?;
+    let unseen = found.iter().filter(|is_found| !**is_found).count();
     println!("{} of {} defects were found within {seeds} releases", defects.len() - unseen, defects.len());
     Ok(ExitCode::from(u8::from(unseen > 0)))
 }
