@@ -238,7 +238,7 @@ async fn one_run_owns_the_lock_and_others_see_it() {
     until(&maria, &host, &spec.id, is_over).await;
     assert_eq!(bench.machine.starts(Script::Migration).len(), 1);
     maria.release_lock(&host, &theirs.lock).await.expect("given back");
-    assert_eq!(anna.environment(&host, "rally.prod").await.expect("an answer").holder, None);
+    assert_eq!(anna.environment(&host, "rally.prod").await.expect("an answer").owner, None);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The short form of `make test-job-script`: a sample of the stops on one shell, and all answers on each
-//! shell.
+//! The short form of `make test-job-script`: a sample of the stops on one shell, and all answers on
+//! each shell.
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 

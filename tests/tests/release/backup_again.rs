@@ -64,7 +64,10 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     assert!(backup(&view).warning().is_some_and(|words| words.starts_with("It was not done again")), "{view:?}");
     assert_eq!(proved(&view), first, "what was not taken is not proved, and the first one still counts");
     let precondition = backup_precondition(&release).await;
-    assert!(!precondition.passed, "an attempt that came to nothing makes no backup younger: {gate:?}, before {old:?}");
+    assert!(
+        !precondition.passed,
+        "an attempt that came to nothing makes no backup younger: {precondition:?}, before {old:?}"
+    );
     let word = Act::FinishedByHand { step: StepId::BackUp, note: "I saw it".into() };
     let refused = release.act(anna(), word).await.expect_err("of that attempt there is no file to see");
     assert_eq!(refused.code, ErrorCode::NotAllowedNow);
@@ -85,7 +88,7 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     let precondition = backup_precondition(&release).await;
     assert!(
         !precondition.passed && precondition.detail.contains("not among the newest"),
-        "a backup that is gone is none: {gate:?}"
+        "a backup that is gone is none: {precondition:?}"
     );
     std::fs::rename(dump.with_extension("away"), &dump).expect("and puts it back");
     press_and_see(&release, StepId::RunMigration).await;

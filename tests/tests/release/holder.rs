@@ -46,7 +46,7 @@ async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
     // The app closes a run when the run ends.
     release.close().await;
     tokio::time::timeout(PATIENCE, async {
-        let holder = async || desk.ports().host.environment(&machine, "rally.practice").await.map(|found| found.holder);
+        let holder = async || desk.ports().host.environment(&machine, "rally.practice").await.map(|found| found.owner);
         while holder().await != Ok(None) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

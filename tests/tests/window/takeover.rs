@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use greenlight_adapters::{keychain::MemorySecrets, ssh::SshHost};
-use greenlight_engine::ports::{Held, Hold, HostAddress, RemoteHost as _, Secrets as _, Taker};
+use greenlight_engine::ports::{EnvLock, HostAddress, LockClaim, Ownership, RemoteHost as _, Secrets as _};
 use greenlight_rehearsal::{handle::Handle, host::USER};
 use greenlight_tests::support::{
     desk::{VERSION, app},
@@ -76,7 +76,7 @@ async fn picture(session: &Session, name: &str) -> Result<()> {
 struct Colleague {
     ssh: SshHost,
     machine: HostAddress,
-    hold: Hold,
+    lock: EnvLock,
 }
 
 impl Colleague {
@@ -93,25 +93,25 @@ impl Colleague {
             fingerprint: file.fingerprint.clone(),
             machine_id: String::new(),
         };
-        let hold = Hold { environment: "rally.practice".to_owned(), run: RunId("run-of-maria".to_owned()) };
-        Ok(Self { ssh: SshHost::new(Arc::new(memory)), machine, hold })
+        let lock = EnvLock { environment: "rally.practice".to_owned(), run: RunId("run-of-maria".to_owned()) };
+        Ok(Self { ssh: SshHost::new(Arc::new(memory)), machine, lock })
     }
 
-    async fn holder(&self) -> Result<Option<RunId>> {
-        Ok(self.ssh.environment(&self.machine, &self.hold.environment).await?.holder.map(|holder| holder.run))
+    async fn owner(&self) -> Result<Option<RunId>> {
+        Ok(self.ssh.environment(&self.machine, &self.lock.environment).await?.owner.map(|owner| owner.run))
     }
 
     /// Takes the environment lock over from its owner.
     async fn take(&self, reason: &str) -> Result<()> {
-        let taker = Taker {
+        let claim = LockClaim {
             person: "Maria".to_owned(),
             computer: "desk-3".to_owned(),
             version: "2.0.1.12".to_owned(),
             reason: reason.to_owned(),
         };
-        let from = self.holder().await?;
-        let held = self.ssh.acquire_lock(&self.machine, &self.hold, &taker, from.as_ref()).await?;
-        ensure!(held == Held::Ours, "{held:?}");
+        let from = self.owner().await?;
+        let held = self.ssh.acquire_lock(&self.machine, &self.lock, &claim, from.as_ref()).await?;
+        ensure!(held == Ownership::Ours, "{held:?}");
         Ok(())
     }
 }
@@ -137,7 +137,7 @@ async fn taken_over(session: &Session, world: &Path) -> Result<()> {
     window.fill("take-reason", "Maria finished her hotfix and forgot to end it; we spoke").await?;
     window.press("take-environment").await?;
     window.wait_for_state(&["deploying"]).await?;
-    ensure!(maria.holder().await? != Some(maria.hold.run.clone()), "Maria still holds it");
+    ensure!(maria.owner().await? != Some(maria.lock.run.clone()), "Maria still holds it");
 
     maria.take("a second hotfix cannot wait").await?;
     ensure!(window.prepare_step(StepId::BackUp).await?, "the backup is not offered");
@@ -149,7 +149,7 @@ async fn taken_over(session: &Session, world: &Path) -> Result<()> {
     window.fill("take-reason", "Maria's hotfix is out; we spoke").await?;
     window.press("take-environment").await?;
     window.until("production to be ours", PATIENCE, async || Ok(!window.sees("held").await?)).await?;
-    ensure!(maria.holder().await? != Some(maria.hold.run.clone()), "Maria still holds it");
+    ensure!(maria.owner().await? != Some(maria.lock.run.clone()), "Maria still holds it");
     window.do_step(StepId::BackUp, VERSION).await
 }
 

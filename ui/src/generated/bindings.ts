@@ -31,7 +31,7 @@ export const commands = {
 	/**  Starts Prepare. */
 	startPrepare: (run: RunId, statement: string) => typedError<null, CommandError>(__TAURI_INVOKE("start_prepare", { run, statement })),
 	/**  The run that began this version on another computer. */
-	begunElsewhere: (run: RunId) => typedError<BegunElsewhere | null, CommandError>(__TAURI_INVOKE("begun_elsewhere", { run })),
+	begunElsewhere: (run: RunId) => typedError<Handover | null, CommandError>(__TAURI_INVOKE("begun_elsewhere", { run })),
 	/**  Continues a release that began on another computer. */
 	continueHere: (run: RunId) => typedError<null, CommandError>(__TAURI_INVOKE("continue_here", { run })),
 	/**  Differences from the day of Prepare. */
@@ -310,20 +310,6 @@ export type BackupProfile = {
 	maxAgeMinutes: number,
 };
 
-/**  The origin of a release, read from the tag on GitHub. */
-export type BegunElsewhere = {
-	/**  The run on the other computer; `None` when another program made the tag. */
-	run: RunId | null,
-	/**  Author of the tag. */
-	person: string,
-	/**  Time of the tag. */
-	at: Timestamp,
-	/**  Commit that the tag names. */
-	commit: string,
-	/**  Whether production runs only this version already; `None` when AWS could not be asked. */
-	isServing: boolean | null,
-};
-
 export type BuildJobView = {
 	name: string,
 	state: string,
@@ -419,6 +405,19 @@ export type CommitLine = {
 	/**  When it was written. */
 	at: Timestamp,
 };
+
+/**  How a step got done. */
+export type Completion = 
+/**  The app did it in this attempt. */
+{ kind: "did" } | 
+/**  The effect was there before; nothing was changed. */
+{ kind: "alreadyDone" } | 
+/**  The attempt was in doubt, and the outside world showed its effect. */
+{ kind: "foundDone" } | 
+/**  A person did it outside the app, and the outside world confirms it. */
+{ kind: "byHand"; note: string } | 
+/**  A person says that it was done. The app cannot see it. */
+{ kind: "saidBy"; note: string };
 
 /**  The credentials of a release. */
 export type CredentialKind = 
@@ -565,6 +564,8 @@ export type ErrorCode =
 "notConfirmed" | 
 /**  The state of the run does not allow this. */
 "notAllowedNow" | 
+/**  A precondition does not hold. */
+"preconditionFailed" | 
 /**  A precondition does not hold. */
 "gateClosed" | 
 /**  A question of the plan has no answer yet. */
@@ -797,18 +798,6 @@ export type Failure = {
 	retry: Retry,
 };
 
-/**  A condition before an act, with the observation behind it. */
-export type Gate = {
-	/**  Stable name: `backupProved`. */
-	id: string,
-	/**  Whether it holds. */
-	passed: boolean,
-	/**  The condition in plain words. */
-	text: string,
-	/**  The observation in plain words. */
-	detail: string,
-};
-
 export type GitProfile = {
 	/**  HTTPS address of the repository. */
 	url: string,
@@ -835,24 +824,18 @@ export type GithubProfile = {
 	actionsPage: string,
 };
 
-/**
- *  The release that owns the environment lock, as the staging machine reports it. Ownership ends
- *  when that release ends or a named person takes over; never by time.
- */
-export type Holder = {
-	run: RunId,
-	/**  Person who acquired the lock; empty when it cannot be read. */
+/**  The origin of a release, read from the tag on GitHub. */
+export type Handover = {
+	/**  The run on the other computer; `None` when another program made the tag. */
+	run: RunId | null,
+	/**  Author of the tag. */
 	person: string,
-	/**  Host name of that person's computer. */
-	computer: string,
-	/**  Version that the release puts in place. */
-	version: string,
-	/**  Reason for which the lock was taken from another run; empty when it was free. */
-	reason: string,
-	/**  When the lock was acquired, by the machine's clock. */
-	since: Timestamp,
-	/**  Last sign of life of the owner, by the machine's clock. Only for display. */
-	seen: Timestamp | null,
+	/**  Time of the tag. */
+	at: Timestamp,
+	/**  Commit that the tag names. */
+	commit: string,
+	/**  Whether production runs only this version already; `None` when AWS could not be asked. */
+	isServing: boolean | null,
 };
 
 /**  The staging machine of a run. A person confirms name and address at Deploy. */
@@ -869,19 +852,6 @@ export type HostProfile = {
 	/**  Login shell that runs a payload: `bash -lc`. */
 	loginShell: string,
 };
-
-/**  How a step got done. */
-export type How = 
-/**  The app did it in this attempt. */
-{ kind: "did" } | 
-/**  The effect was there before; nothing was changed. */
-{ kind: "alreadyDone" } | 
-/**  The attempt was in doubt, and the outside world showed its effect. */
-{ kind: "foundDone" } | 
-/**  A person did it outside the app, and the outside world confirms it. */
-{ kind: "byHand"; note: string } | 
-/**  A person says that it was done. The app cannot see it. */
-{ kind: "saidBy"; note: string };
 
 /**  A fact and the time at which the run learned it. */
 export type LearnedFact = {
@@ -916,11 +886,48 @@ export type Lines = {
 export type Live = {
 	run: RunId,
 	at: Timestamp,
-	seen: Seen,
+	seen: LiveUpdate,
 };
 
 /**  A new live message. */
 export type LiveSeen = Live;
+
+/**  Content of a live message. */
+export type LiveUpdate = {
+	kind: "servers",
+} & ServersView | {
+	kind: "build",
+} & BuildView | {
+	kind: "site",
+} & SiteView | 
+/**  Current activity of a step. */
+({ kind: "activity"; step: StepId; 
+/**  In plain words: "Asking GitHub whether the push arrived". */
+text: string }) & { lost?: never; what?: never } | 
+/**  Answer of the outside world about a step in doubt. */
+({ kind: "heard"; step: StepId; what: Observation }) & { lost?: never; text?: never } | 
+/**  A connection is lost or back. */
+({ kind: "connection"; step: StepId; lost: boolean; text: string }) & { what?: never };
+
+/**
+ *  The release that owns the environment lock, as the staging machine reports it. Ownership ends
+ *  when that release ends or a named person takes over; never by time.
+ */
+export type LockOwner = {
+	run: RunId,
+	/**  Person who acquired the lock; empty when it cannot be read. */
+	person: string,
+	/**  Host name of that person's computer. */
+	computer: string,
+	/**  Version that the release puts in place. */
+	version: string,
+	/**  Reason for which the lock was taken from another run; empty when it was free. */
+	reason: string,
+	/**  When the lock was acquired, by the machine's clock. */
+	since: Timestamp,
+	/**  Last sign of life of the owner, by the machine's clock. Only for display. */
+	seen: Timestamp | null,
+};
 
 /**  A line of output or of the production log. */
 export type LogLine = {
@@ -1018,6 +1025,18 @@ export type PracticeView = {
 	troubles: TroubleView[],
 };
 
+/**  A condition before an act, with the observation behind it. */
+export type Precondition = {
+	/**  Stable name: `backupProved`. */
+	id: string,
+	/**  Whether it holds. */
+	passed: boolean,
+	/**  The condition in plain words. */
+	text: string,
+	/**  The observation in plain words. */
+	detail: string,
+};
+
 /**  The product and the environment that it is released to. */
 export type Product = {
 	/**  Short name for job ids: `rally`. */
@@ -1108,7 +1127,7 @@ statement: string;
 /**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
 commitTime: Timestamp; 
 /**  Set when the release was begun on another computer and is continued here. */
-begun?: BegunElsewhere | null } | 
+begun?: Handover | null } | 
 /**  Every step of Prepare is done. The run owns nothing. */
 { kind: "runPrepared" } | { kind: "deployStarted"; 
 /**  The staging machine of this run. */
@@ -1140,7 +1159,7 @@ job: string; note: string } |
 /**  The run is about to acquire the environment lock on its staging machine. */
 { kind: "environmentTaking"; staging: StagingMachine; 
 /**  Owner from whom the lock is taken, if there was one. */
-from: Holder | null; 
+from: LockOwner | null; 
 /**  Reason for taking it from that owner. */
 reason: string } | 
 /**  A person answered a question of a plan. */
@@ -1235,7 +1254,7 @@ export type RunView = {
 	/**  Time of every commit and tag of this run. */
 	commitTime: Timestamp | null,
 	/**  Set when the release was begun on another computer and is continued here. */
-	begun?: BegunElsewhere | null,
+	begun?: Handover | null,
 	preparedAt: Timestamp | null,
 	deployStartedAt: Timestamp | null,
 	endedAt: Timestamp | null,
@@ -1255,23 +1274,6 @@ export type RunView = {
 	/**  Answers to the checks of the site; the newest of a check counts. */
 	checks: CheckView[],
 };
-
-/**  Content of a live message. */
-export type Seen = {
-	kind: "servers",
-} & ServersView | {
-	kind: "build",
-} & BuildView | {
-	kind: "site",
-} & SiteView | 
-/**  Current activity of a step. */
-({ kind: "activity"; step: StepId; 
-/**  In plain words: "Asking GitHub whether the push arrived". */
-text: string }) & { lost?: never; what?: never } | 
-/**  Answer of the outside world about a step in doubt. */
-({ kind: "heard"; step: StepId; what: Observation }) & { lost?: never; text?: never } | 
-/**  A connection is lost or back. */
-({ kind: "connection"; step: StepId; lost: boolean; text: string }) & { what?: never };
 
 export type ServerView = {
 	task: string,
@@ -1382,7 +1384,7 @@ export type StepEvent =
 /**  An attempt started. On disk before the first byte of its effect leaves the app. */
 { kind: "stepStarted"; step: StepId; attempt: number; 
 /**  The plan that was shown and confirmed. */
-plan: StepPlan } | { kind: "stepSucceeded"; step: StepId; attempt: number; how: How; 
+plan: StepPlan } | { kind: "stepSucceeded"; step: StepId; attempt: number; how: Completion; 
 /**  Answers of the outside systems, in plain words. */
 evidence: string[] } | 
 /**  A step is done, with a warning for the operator. */
@@ -1472,7 +1474,7 @@ export type StepPlan = {
 	button: string,
 	changes: Change[],
 	/**  Preconditions. The button is closed while one does not hold. */
-	gates: Gate[],
+	preconditions: Precondition[],
 	/**  A decision for a person. The button is closed until it is answered. */
 	question: Question | null,
 	/**  Notes for the operator that do not close the button. */
@@ -1502,7 +1504,7 @@ export type StepState =
 /**  It waits for facts, or the outside world showed that it did not happen. */
 { status: "notStarted" } | { status: "awaitingOperator" } | { status: "running" } | 
 /**  It is unknown whether the attempt had its effect. */
-{ status: "inDoubt"; doubt: string } | { status: "succeeded"; endedAt: Timestamp; how: How; 
+{ status: "inDoubt"; doubt: string } | { status: "succeeded"; endedAt: Timestamp; how: Completion; 
 /**  Observations that prove it, in plain words. */
 evidence: string[] } | { status: "warned"; endedAt: Timestamp; 
 /**  Observations that prove it, in plain words. */

@@ -7,7 +7,7 @@ use super::{
     acquire_lock,
     order::{Asker, Decision, Order, Situation, refuse},
 };
-use crate::{deploy_check, environment};
+use crate::{deploy_check, env_lock};
 
 /// The differences from the day of Prepare, and those that the staging machines of earlier runs
 /// show.

@@ -110,7 +110,7 @@ fn a_missing_section_is_named() {
 #[test]
 fn loopback_may_be_plain_and_nothing_else() {
     for good in ["https://x.org/a", "http://127.0.0.1:8080/x", "http://localhost:1", "http://[::1]:1/"] {
-        assert!(check::is_address(good), "{good}");
+        assert!(value::is_address(good), "{good}");
     }
     for bad in [
         "http://x.org",
@@ -120,7 +120,7 @@ fn loopback_may_be_plain_and_nothing_else() {
         "ftp://x",
         "http://127.0.0.1@x.org",
     ] {
-        assert!(!check::is_address(bad), "{bad}");
+        assert!(!value::is_address(bad), "{bad}");
     }
 }
 

@@ -127,7 +127,7 @@ impl Step for BackUp {
         match job::drive(cx, self.id(), LineSource::Backup, &host, inputs, entry, asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
-            Ended::Finished { exit, started_at, finished_at, .. } if exit == 0 => {
+            Ended::Finished { exit: 0, started_at, finished_at, .. } => {
                 prove(cx, &host, plan, started_at, finished_at).await
             }
             Ended::Finished { exit, tail, .. } => Outcome::Failed(

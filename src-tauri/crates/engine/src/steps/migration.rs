@@ -12,18 +12,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight_types::{
     Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, JobInputs, LineSource, MigrationInputs, Observation,
-    PlanInputs, Precondition, Question, Retry, Role, RunView, StepId, StepPlan, WayBack,
+    PlanInputs, Question, Retry, Role, RunView, StepId, StepPlan, WayBack,
 };
 
 use super::{
     backup,
-    git_objects::short_id,
     job::{self, Ended},
     refusals::{foreign_plan, plan_closed},
-    run_facts::{required_fact, revision_name, saved_revision, version_commit, who_to_call},
+    run_facts::who_to_call,
 };
 use crate::{
-    ports::{HostAddress, JobState, JobStatus, RevokeReason, TaskStatus},
+    ports::{HostAddress, JobState, JobStatus},
     shell,
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };

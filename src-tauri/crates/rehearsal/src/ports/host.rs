@@ -94,7 +94,7 @@ impl RemoteHost for InProcess {
             Ok(Environment {
                 machine_id: world.host.machine_id.clone(),
                 boot_id: format!("boot-{}", world.host.boot),
-                holder: world.host.holder.clone(),
+                owner: world.host.holder.clone(),
             })
         })
         .await

@@ -73,7 +73,7 @@ impl RemoteHost for Clean<dyn RemoteHost> {
 
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
         self.cleaned(self.inner.environment(host, environment).await, |redactor, found| {
-            holder(redactor, found.holder.as_mut());
+            holder(redactor, found.owner.as_mut());
         })
     }
 

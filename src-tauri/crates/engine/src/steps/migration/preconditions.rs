@@ -1,4 +1,4 @@
-//! Preconditions of the migration: every one holds before the button opens, and again after the press.
+//! Preconditions of the migration. Each holds before the button opens, and again after the press.
 
 use greenlight_types::{Fact, FactKind, Failure, Precondition, RunView};
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Asks the outside systems for every precondition. `folder_hash` is the hash of the migration folder.
+/// Asks the outside systems for every precondition. `folder_hash` is that of the migration folder.
 ///
 /// # Errors
 /// A system does not answer, or an earlier step has not recorded its fact.
