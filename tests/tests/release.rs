@@ -11,6 +11,8 @@ mod desk;
 mod holder;
 #[path = "release/offline.rs"]
 mod offline;
+#[path = "release/pacer.rs"]
+mod pacer;
 #[path = "release/second_machine.rs"]
 mod second_machine;
 
@@ -32,7 +34,7 @@ use greenlight_types::{
 /// Fast enough for a test, and slow enough for polls on the virtual clock.
 const SPEED: u32 = 120;
 /// Longest wait for a value in a release, in real time.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 fn anna() -> Actor {
     Actor {

@@ -19,7 +19,7 @@ fn backup(view: &RunView) -> &StepView {
 
 async fn backup_precondition(release: &Release) -> Precondition {
     let plan = release.plan(StepId::RunMigration).await.expect("a plan");
-    plan.preconditions.into_iter().find(|precondition| precondition.id == "backupProved").expect("the gate")
+    plan.preconditions.into_iter().find(|precondition| precondition.id == "backupProved").expect("the precondition")
 }
 
 /// Repeats the backup and waits for the end of this attempt.
@@ -35,6 +35,17 @@ async fn again(release: &Release, attempt: u32) -> RunView {
     .await
 }
 
+/// Asks for the plan until the backup of a release no longer counts.
+async fn until_too_old(release: &Release) -> Precondition {
+    loop {
+        let precondition = backup_precondition(release).await;
+        if !precondition.passed {
+            return precondition;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_newest_proved_backup_replaces_an_old_one() {
     let mut desk = Desk::new(ExitCodes::default()).await;
@@ -46,16 +57,7 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     let first = proved(&view);
     until(&release, "the migration's button", |view| status(view, StepId::RunMigration) == Status::AwaitingOperator)
         .await;
-    let old = tokio::time::timeout(PATIENCE, async {
-        loop {
-            let precondition = backup_precondition(&release).await;
-            if !precondition.passed {
-                return precondition;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-    let old = old.await.expect("the backup becomes too old");
+    let old = tokio::time::timeout(PATIENCE, until_too_old(&release)).await.expect("the backup becomes too old");
 
     let full = Switch { trouble: Trouble::BackupDiskFull, on: true, after_ms: Some(1_000), only_first: false };
     desk.handle.switch(&full).await.expect("a full disk");

@@ -34,7 +34,7 @@ use greenlight_rehearsal::{
 };
 use greenlight_types::{LineSource, Live, LogLine, Profile, RunId};
 
-use super::{PATIENCE, SPEED, anna, told};
+use super::{PATIENCE, SPEED, anna, pacer::keep_pace, told};
 
 struct Silent;
 
@@ -73,6 +73,8 @@ impl Desk {
         })
         .await
         .expect("the pretend production starts");
+        let paced = Handle::attach(&world).await.expect("the simulator answers");
+        tokio::spawn(keep_pace(paced, SPEED));
         let rally = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN).expect("the built-in profile");
         let secrets = MemorySecrets::default();
         for credential in handle.credentials() {

@@ -1,5 +1,5 @@
-//! `greenlight-two-operators [RACES]`: two computers race for one host a thousand times. It prints a
-//! table of races and violations, and exits with 1 after a violation.
+//! `greenlight-two-operators [RACES]`: two computers race for one host a thousand times. It prints
+//! a table of races and violations, and exits with 1 after a violation.
 #![expect(clippy::print_stdout, reason = "a command says what it found")]
 
 use std::{collections::BTreeMap, process::ExitCode, time::Instant};

@@ -28,7 +28,14 @@ interface Fixture {
 }
 
 function read<T>(...path: string[]): T {
-  return JSON.parse(readFileSync(join(...path), "utf8")) as T;
+  return JSON.parse(readFileSync(join(...path), "utf8"), withCurrentNames) as T;
+}
+
+/** Renames the fields of a plan that earlier versions wrote. */
+function withCurrentNames(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("gates" in value)) return value;
+  const { gates, ...rest } = value;
+  return { ...rest, preconditions: gates };
 }
 
 /** A run at a moment that `moments.json` lists. */
