@@ -566,8 +566,6 @@ export type ErrorCode =
 "notAllowedNow" | 
 /**  A precondition does not hold. */
 "preconditionFailed" | 
-/**  A precondition does not hold. */
-"gateClosed" | 
 /**  A question of the plan has no answer yet. */
 "questionOpen" | 
 /**  A credential is not saved. */

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IntoDeserializer as _};
 use specta::Type;
 
 /// Stable code of a failure. The page has an exhaustive record of words per code, so a code without
@@ -26,7 +26,6 @@ pub enum ErrorCode {
     /// The state of the run does not allow this.
     NotAllowedNow,
     /// A precondition does not hold.
-    #[serde(alias = "gateClosed")]
     PreconditionFailed,
     /// A question of the plan has no answer yet.
     QuestionOpen,
@@ -147,6 +146,8 @@ pub enum Retry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
+    #[serde(deserialize_with = "read_code")]
+    #[specta(type = ErrorCode)]
     pub code: ErrorCode,
     /// Values for the words of the page: file names, versions, hosts. Never a secret.
     pub params: BTreeMap<String, String>,
@@ -159,6 +160,13 @@ pub struct Failure {
     pub changed: Changed,
     /// Whether "Try again" may be offered.
     pub retry: Retry,
+}
+
+/// Reads a code. Earlier versions wrote `gateClosed` for `preconditionFailed`.
+fn read_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ErrorCode, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let current = if text == "gateClosed" { "preconditionFailed" } else { &text };
+    ErrorCode::deserialize(current.into_deserializer())
 }
 
 impl Failure {
@@ -244,3 +252,17 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_code_of_earlier_versions() {
+        let new = Failure::new(ErrorCode::PreconditionFailed, "start");
+        let old = serde_json::to_string(&new).expect("JSON").replace("preconditionFailed", "gateClosed");
+        assert_eq!(serde_json::from_str::<Failure>(&old).expect("a failure"), new);
+        let foreign = old.replace("gateClosed", "unknownCode");
+        assert!(serde_json::from_str::<Failure>(&foreign).is_err());
+    }
+}
