@@ -31,8 +31,8 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
-        | Body::RevokeIntended { .. }
-        | Body::LockIntended { .. }
+        | Body::JobRevoking { .. }
+        | Body::LockAcquiring { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => None,
     }
@@ -71,8 +71,8 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::RunEnded { .. }
         | Body::TookOver
         | Body::FactLearned { .. }
-        | Body::RevokeIntended { .. }
-        | Body::LockIntended { .. }
+        | Body::JobRevoking { .. }
+        | Body::LockAcquiring { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => (true, from),
     };

@@ -279,8 +279,8 @@ impl Known {
                 self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
             }
             Body::QuestionAnswered { question } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
-            Body::RevokeIntended { job } => _ = self.closing.insert(job),
-            Body::LockIntended { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
+            Body::JobRevoking { job } => _ = self.closing.insert(job),
+            Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
             Body::DeployStarted { staging } => {
                 self.machine = Some(staging.machine_id);
                 self.deploy_at = ms(&event.at);

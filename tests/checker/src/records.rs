@@ -59,28 +59,82 @@ pub struct By {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Body {
-    RunDrafted { profile: Box<Profile>, names: Names },
+    RunDrafted {
+        profile: Box<Profile>,
+        names: Names,
+    },
     PrepareStarted,
     RunPrepared,
-    DeployStarted { staging: Staging },
+    DeployStarted {
+        staging: Staging,
+    },
     CheckingStarted,
-    RunEnded { result: String, note: String },
+    RunEnded {
+        result: String,
+        note: String,
+    },
     TookOver,
-    StepOffered { step: Step },
-    StepStarted { step: Step, attempt: u32, plan: Plan },
-    FactLearned { fact: Fact },
-    StepSucceeded { step: Step, attempt: u32, how: Completion },
-    StepWarned { step: Step, attempt: u32 },
-    StepSkipped { step: Step },
-    StepFailed { step: Step, attempt: u32, failure: Failure },
-    StepInDoubt { step: Step, attempt: u32 },
-    StepResumed { step: Step, attempt: u32 },
-    StepReset { step: Step, attempt: u32, evidence: String },
-    StepStopped { step: Step, attempt: u32 },
-    RevokeIntended { job: String },
-    LockIntended { from: Option<LockOwner>, reason: String },
-    QuestionAnswered { question: String },
-    CheckAnswered { check: String, answer: String },
+    StepOffered {
+        step: Step,
+    },
+    StepStarted {
+        step: Step,
+        attempt: u32,
+        plan: Plan,
+    },
+    FactLearned {
+        fact: Fact,
+    },
+    StepSucceeded {
+        step: Step,
+        attempt: u32,
+        how: Completion,
+    },
+    StepWarned {
+        step: Step,
+        attempt: u32,
+    },
+    StepSkipped {
+        step: Step,
+    },
+    StepFailed {
+        step: Step,
+        attempt: u32,
+        failure: Failure,
+    },
+    StepInDoubt {
+        step: Step,
+        attempt: u32,
+    },
+    StepResumed {
+        step: Step,
+        attempt: u32,
+    },
+    StepReset {
+        step: Step,
+        attempt: u32,
+        evidence: String,
+    },
+    StepStopped {
+        step: Step,
+        attempt: u32,
+    },
+    #[serde(rename = "gateClosing")]
+    JobRevoking {
+        job: String,
+    },
+    #[serde(rename = "environmentTaking")]
+    LockAcquiring {
+        from: Option<LockOwner>,
+        reason: String,
+    },
+    QuestionAnswered {
+        question: String,
+    },
+    CheckAnswered {
+        check: String,
+        answer: String,
+    },
 }
 
 #[derive(Clone, Debug, Deserialize)]

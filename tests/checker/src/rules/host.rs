@@ -12,7 +12,7 @@ const SLACK_MS: i64 = 60_000;
 
 /// INV-O1: a takeover has a reason and another owner. INV-S2: Deploy knows the machine id.
 pub fn record(event: &Event, found: &mut Found) {
-    if let Body::LockIntended { from: Some(holder), reason, .. } = &event.body {
+    if let Body::LockAcquiring { from: Some(holder), reason, .. } = &event.body {
         if reason.trim().is_empty() {
             found.add("INV-O1", "the environment is taken from another run without a reason");
         }
