@@ -14,8 +14,10 @@ use super::{
 const FEWEST: usize = 40;
 
 /// Rules of the checker without a defect, and the reason.
-const WITHOUT_DEFECT: [(&str, &str); 1] =
-    [("INV-J6", "it takes two processes with one data folder, and simulated releases have one process at a time")];
+const WITHOUT_DEFECT: [(&str, &str); 2] = [
+    ("INV-J6", "it takes two processes with one data folder, and simulated releases have one process at a time"),
+    ("INV-D4", "it takes two jobs at one moment; the seeded defects of the job script break the mutex instead"),
+];
 
 fn all() -> Vec<Defect> {
     defects(&root()).expect("readable defects")
