@@ -207,12 +207,12 @@ export class OpenRun {
     // A plan may take longer than the interval between two polls. A new request would then always
     // drop it.
     if (this.focus === null || this.view === null || this.isActing || this.#plans.isAsking) return;
-    const isClosed = this.plan?.preconditions.some((precondition) => !precondition.passed) ?? false;
+    const isNotReady = this.plan?.preconditions.some((precondition) => !precondition.passed) ?? false;
     // The cause of a failure may be repaired meanwhile. "Try again" needs a plan for the current
     // state.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";
     const isOld = this.plan !== null && this.#now() - this.#plannedAt >= PLAN_STANDS_FOR;
-    if (isClosed || hasFailed || isOld || this.planState === "failed") void this.makePlan(this.focus);
+    if (isNotReady || hasFailed || isOld || this.planState === "failed") void this.makePlan(this.focus);
   }
 
   /** Performs an act of the person and shows its refusal. Returns whether the app accepted it. */

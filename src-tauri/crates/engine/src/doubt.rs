@@ -19,7 +19,7 @@ pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>)
         return seen;
     }
     let heard = fenced(cx, step, plan, seen).await;
-    cx.sink.seen(LiveUpdate::Heard { step, what: heard.clone() });
+    cx.sink.show(LiveUpdate::Heard { step, what: heard.clone() });
     heard
 }
 
@@ -51,7 +51,7 @@ async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: O
 /// Revokes a job that never started. The intent to revoke is in the journal first (INV-J1).
 async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Failure> {
     if !cx.doubts.was_announced(job) {
-        cx.sink.closing(step, job).await?;
+        cx.sink.announce_revoke(step, job).await?;
         cx.doubts.announce(job);
     }
     cx.ports.host.revoke(&cx.host()?, job, RevokeReason::Expired).await

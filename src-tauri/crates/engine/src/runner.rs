@@ -147,8 +147,8 @@ impl Runner {
         let answer = self.obey(by, *order).await;
         let kept = answer.clone().map(drop);
         reply_with(reply, answer);
-        // A step that learned a fact goes on as if the fact was stored. If it was not, nothing may
-        // go on.
+        // The step may go on although a fact was not stored. The run stops here, before anything
+        // builds on that fact.
         if is_fact && !self.has_ended() {
             kept?;
         }

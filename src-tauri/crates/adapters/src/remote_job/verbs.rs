@@ -22,7 +22,8 @@ const JOB_SCRIPT_MAX: usize = 64 * 1024;
 
 /// One call of a verb.
 pub(super) struct VerbCall {
-    /// Command line for any login shell: it has one quoted word, and that word contains no quote.
+    /// Command line for any login shell: it has one word in single quotes, and that word contains
+    /// no single quote.
     pub(super) command: String,
     /// Standard input.
     pub(super) input: String,

@@ -234,7 +234,7 @@ pub(crate) fn plan_changed() -> Failure {
     Failure::new(ErrorCode::PlanChanged, "run what was shown: the plan is another one now").hint("Read the plan again.")
 }
 
-/// The refusal of a plan whose question or precondition is open.
+/// The refusal of a plan that has an unanswered question or a failed precondition.
 pub(crate) fn not_open(plan: &StepPlan) -> Failure {
     if plan.question.is_some() {
         return Failure::new(ErrorCode::QuestionOpen, "run this step: its question has no answer yet");

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_stale_plan_and_an_open_one() {
+    fn refuses_a_stale_plan_and_one_not_ready() {
         let mut desk = waiting();
         assert_eq!(code(decide(&desk.now(), STEP, "h0", None)), ErrorCode::PlanChanged);
         desk.plans.keep(with_open_precondition(plan(STEP, "h1")));

@@ -125,7 +125,7 @@ async fn watch_site(cx: &StepContext) {
             }
             Err(_) => SiteView { is_up: false, status: 0, answer_ms: 0, version: None },
         };
-        cx.sink.seen(LiveUpdate::Site(seen));
+        cx.sink.show(LiveUpdate::Site(seen));
         cx.wait(SITE_PAUSE).await;
     }
 }

@@ -40,12 +40,12 @@ impl Sink for RunnerSink {
         self.orders()?.send(None, Order::LearnFact { step, fact }).await.map(drop)
     }
 
-    async fn closing(&self, step: StepId, job: &str) -> Result<(), Failure> {
+    async fn announce_revoke(&self, step: StepId, job: &str) -> Result<(), Failure> {
         let (job, note) = (job.to_owned(), String::new());
         self.orders()?.send(None, Order::RevokeJob { step, job, note }).await.map(drop)
     }
 
-    fn seen(&self, seen: LiveUpdate) {
+    fn show(&self, seen: LiveUpdate) {
         self.parts.screen.live(Live { run: self.run.clone(), at: self.parts.clock.now(), seen });
     }
 
@@ -80,17 +80,17 @@ impl Sink for RunnerSink {
         true
     }
 
-    fn kept(&self, source: LineSource, job: &str) -> StoredOutput {
+    fn stored_output(&self, source: LineSource, job: &str) -> StoredOutput {
         let spool = &self.parts.spool;
         let count = spool.count(&self.run, source).unwrap_or(0);
         match spool.reached(&self.run, source) {
             Ok(Some(reached)) if reached.job == job => {
                 let last = spool.read(&self.run, source, count.saturating_sub(TAIL), TAIL).unwrap_or_default();
                 let tail = last.into_iter().map(|line| line.text).collect();
-                StoredOutput { reached: Some(reached), unnamed: 0, tail }
+                StoredOutput { reached: Some(reached), lines_without_job: 0, tail }
             }
             Ok(Some(_)) | Err(_) => StoredOutput::default(),
-            Ok(None) => StoredOutput { unnamed: count, ..StoredOutput::default() },
+            Ok(None) => StoredOutput { lines_without_job: count, ..StoredOutput::default() },
         }
     }
 }

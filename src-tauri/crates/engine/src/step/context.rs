@@ -26,7 +26,7 @@ pub struct StoredOutput {
     pub reached: Option<OutputPosition>,
     /// Number of lines stored by old versions without a job id. The same lines arrive first when
     /// the output is fetched again.
-    pub unnamed: u32,
+    pub lines_without_job: u32,
     /// Last stored lines.
     pub tail: Vec<String>,
 }
@@ -38,16 +38,16 @@ pub trait Sink: Send + Sync {
     async fn learn(&self, step: StepId, fact: Fact) -> Result<(), Failure>;
     /// Records the intent to revoke a job, because an order to start it may arrive late. The intent
     /// is durable when the call returns.
-    async fn closing(&self, step: StepId, job: &str) -> Result<(), Failure>;
+    async fn announce_revoke(&self, step: StepId, job: &str) -> Result<(), Failure>;
     /// Shows a fresh observation. It may be lost.
-    fn seen(&self, seen: LiveUpdate);
+    fn show(&self, update: LiveUpdate);
     /// Stores and shows lines.
     fn lines(&self, source: LineSource, lines: Vec<LogLine>);
     /// Stores and shows lines of a job, and stores the position that they reach. Returns whether
     /// they are stored.
     fn job_lines(&self, source: LineSource, lines: Vec<LogLine>, reached: OutputPosition) -> bool;
     /// The output of this job that is already stored.
-    fn kept(&self, source: LineSource, job: &str) -> StoredOutput;
+    fn stored_output(&self, source: LineSource, job: &str) -> StoredOutput;
 }
 
 /// Migrations before this run of the same product and realm, from the journal of this computer.
@@ -130,7 +130,7 @@ impl StepContext {
 
     /// Shows the current activity of the step, in plain words.
     pub fn activity(&self, step: StepId, text: impl Into<String>) {
-        self.sink.seen(LiveUpdate::Activity { step, text: text.into() });
+        self.sink.show(LiveUpdate::Activity { step, text: text.into() });
     }
 
     /// Waits by the clock of the run.

@@ -98,7 +98,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let tasks = cx.ports.services.tasks().await?;
     let wanted = RolloutGoal { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
-    cx.sink.seen(LiveUpdate::Servers(seen.view));
+    cx.sink.show(LiveUpdate::Servers(seen.view));
     let began = |deployment: String| {
         let at = service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {

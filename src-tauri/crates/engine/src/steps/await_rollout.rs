@@ -79,7 +79,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let is_migrated = fold::newest(&run, FactKind::MigrationFinished).is_some();
     let wanted = RolloutGoal { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
-    cx.sink.seen(LiveUpdate::Servers(seen.view));
+    cx.sink.show(LiveUpdate::Servers(seen.view));
     learn_new_servers(cx, &run, &seen.became_new, service.desired).await?;
     Ok(match seen.verdict {
         Verdict::Waiting | Verdict::Began { .. } => None,

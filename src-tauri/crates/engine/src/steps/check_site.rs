@@ -103,7 +103,7 @@ async fn version(cx: &StepContext) -> Result<String, Failure> {
             Ok(answer) => {
                 let found =
                     pattern.captures(&answer.body).and_then(|found| found.get(1)).map(|text| text.as_str().to_owned());
-                cx.sink.seen(LiveUpdate::Site(SiteView {
+                cx.sink.show(LiveUpdate::Site(SiteView {
                     is_up: answer.status < 400,
                     status: answer.status,
                     answer_ms: answer.took_ms,

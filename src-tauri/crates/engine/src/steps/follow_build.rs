@@ -96,7 +96,7 @@ fn build(run: &RunView) -> Result<Build, Failure> {
 async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failure> {
     let Some(seen) = cx.ports.builds.run(&build.id).await? else { return Ok(None) };
     let jobs = cx.ports.builds.jobs(&build.id).await?;
-    cx.sink.seen(LiveUpdate::Build(view(&seen, &jobs)));
+    cx.sink.show(LiveUpdate::Build(view(&seen, &jobs)));
     if seen.head_sha != build.commit {
         return Ok(Some(Outcome::Failed(wrong_commit(&seen, build))));
     }

@@ -35,7 +35,7 @@ const STARTS_WITHIN: Duration = Duration::from_secs(240);
 /// left.
 const ASKED_WITHIN: Duration = Duration::from_secs(300);
 /// Most polls in a row whose output cannot be fetched or stored. Then the result counts without it.
-const MOST_UNKEPT: u32 = 30;
+const MOST_FAILED_POLLS: u32 = 30;
 /// Bytes of output per request.
 const CHUNK: u32 = 64 * 1024;
 
@@ -77,8 +77,8 @@ fn spec(run: &RunView, job: &str, script: &str) -> JobSpec {
     }
 }
 
-/// Id of the job of the next attempt, and of an expired job that is revoked before it. A job that
-/// may still start is the next attempt and keeps its id.
+/// Two ids: that of the job of the next attempt, and that of an expired job, if there is one, which
+/// is revoked first. A job that may still start is the next attempt and keeps its id.
 pub(crate) fn attempt(jobs: &[JobStatus], prefix: &str) -> (String, Option<String>) {
     if let Some(one) = jobs.iter().find(|one| matches!(one.state, JobState::NotStarted | JobState::Busy)) {
         return (one.id.clone(), None);
@@ -228,7 +228,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
         };
         if lost_at.take().is_some() {
             let text = "Connected again. The job went on meanwhile.".to_owned();
-            cx.sink.seen(LiveUpdate::Connection { step, lost: false, text });
+            cx.sink.show(LiveUpdate::Connection { step, lost: false, text });
         }
         // The output is fetched after the status, so the output of a finished job is complete.
         let is_complete = output.fetch(cx, host, status.output_bytes).await;
@@ -298,7 +298,7 @@ fn is_refused(failure: &Failure) -> bool {
 fn say_lost(cx: &StepContext, step: StepId, since: Timestamp) {
     let seconds = since.until_or_zero(cx.ports.clock.now()).as_secs();
     let text = format!("Connection lost {seconds} s ago. The job keeps running on the host. Trying again.");
-    cx.sink.seen(LiveUpdate::Connection { step, lost: true, text });
+    cx.sink.show(LiveUpdate::Connection { step, lost: true, text });
 }
 
 /// Output of a job, fetched from the position up to which it is stored. Lines and position are
@@ -310,24 +310,24 @@ struct Output {
     stream: Stream,
     tail: Vec<String>,
     /// Number of lines that arrive again and are already stored.
-    known: u32,
+    repeated: u32,
     /// Polls in a row after which lines could not be fetched or stored.
-    unkept: u32,
+    failed_polls: u32,
 }
 
 impl Output {
     fn new(cx: &StepContext, source: LineSource, job: &str) -> Self {
-        let kept = cx.sink.kept(source, job);
-        let (offset, is_in_key) = kept.reached.map_or((0, false), |reached| (reached.offset, reached.is_in_key));
+        let stored = cx.sink.stored_output(source, job);
+        let (offset, is_in_key) = stored.reached.map_or((0, false), |reached| (reached.offset, reached.is_in_key));
         let stream = Stream::resumed(is_in_key);
-        let (job, tail, known) = (job.to_owned(), kept.tail, kept.unnamed);
-        Self { source, job, offset, stream, tail, known, unkept: 0 }
+        let (job, tail, repeated) = (job.to_owned(), stored.tail, stored.lines_without_job);
+        Self { source, job, offset, stream, tail, repeated, failed_polls: 0 }
     }
 
     /// Whether to wait until lines can be fetched and stored again. The wait is bounded: a full
     /// disk here, or a connection too slow for the output, does not delay the result for long.
     fn may_wait(&self) -> bool {
-        self.unkept < MOST_UNKEPT
+        self.failed_polls < MOST_FAILED_POLLS
     }
 
     /// Fetches the output up to `size` bytes. Returns whether it has arrived completely.
@@ -340,7 +340,7 @@ impl Output {
             }
             let bytes = cx.ports.host.output(host, &self.job, self.offset, CHUNK).await.unwrap_or_default();
             if bytes.is_empty() {
-                self.unkept += 1;
+                self.failed_polls += 1;
                 return false;
             }
             self.offset += bytes.len() as u64;
@@ -361,9 +361,9 @@ impl Output {
     /// fetched again from the last stored position.
     fn show(&mut self, cx: &StepContext, texts: Vec<CleanText>) -> bool {
         let mut texts: Vec<String> = texts.into_iter().map(CleanText::into_string).collect();
-        let known = texts.len().min(self.known as usize);
-        self.known -= u32::try_from(known).unwrap_or(self.known);
-        self.tail.extend(texts.drain(..known));
+        let repeated = texts.len().min(self.repeated as usize);
+        self.repeated -= u32::try_from(repeated).unwrap_or(self.repeated);
+        self.tail.extend(texts.drain(..repeated));
         if texts.is_empty() {
             return true;
         }
@@ -375,10 +375,10 @@ impl Output {
         let lines = texts.iter().cloned();
         let lines = lines.map(|text| LogLine { number: 0, at: None, label: LineLabel::Script, text }).collect();
         if !cx.sink.job_lines(self.source, lines, reached) {
-            *self = Self { unkept: self.unkept + 1, ..Self::new(cx, self.source, &self.job) };
+            *self = Self { failed_polls: self.failed_polls + 1, ..Self::new(cx, self.source, &self.job) };
             return false;
         }
-        self.unkept = 0;
+        self.failed_polls = 0;
         self.tail.extend(texts);
         let surplus = self.tail.len().saturating_sub(TAIL as usize);
         self.tail.drain(..surplus);
