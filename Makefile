@@ -127,9 +127,15 @@ $(TOOLS)/bin/cargo-machete:
 $(TOOLS)/bin/cargo-deny:
 	$(CARGO) install --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-deny@0.20.2
 
-audit: $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## licences and sources of dependencies, unused ones
+$(TOOLS)/python/bin/codespell:
+	python3 -m venv $(TOOLS)/python
+	$(TOOLS)/python/bin/pip install --quiet codespell==2.4.3
+
+audit: $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny $(TOOLS)/python/bin/codespell ## dependencies (licences, sources, unused), typing errors, links of the docs
 	$(TOOLS)/bin/cargo-machete
-	$(TOOLS)/bin/cargo-deny check licenses bans sources
+	$(TOOLS)/bin/cargo-deny check --hide-inclusion-graph licenses bans sources
+	$(TOOLS)/python/bin/codespell .
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items
 
 lint: ui/dist/index.html ## formatting, types, lints and the rules of tests/lint; warnings are errors
 	python3 -m unittest discover -s tests/lint

@@ -1,5 +1,5 @@
 //! The app without a window as a process: the engine with the app's journal, spool and data folder
-//! lock. A [`Link`] leads to everything outside.
+//! lock. A `Link` leads to everything outside.
 
 use std::{cell::Cell, path::PathBuf, sync::Arc};
 
