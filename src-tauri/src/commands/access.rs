@@ -17,7 +17,7 @@ pub async fn list_credentials(app: State<'_, Startup>) -> CommandResult<Vec<Cred
 #[tauri::command]
 #[specta::specta]
 pub async fn save_github(app: State<'_, Startup>, token: String) -> CommandResult<()> {
-    // Wrapped first, so that it is wiped whatever happens next.
+    // Wrap the token first, so that every path from here wipes it.
     let token = SecretText::new(token);
     Ok(app.ready().await?.access.save_github(token).await?)
 }

@@ -78,7 +78,7 @@ impl Checker {
 
     /// A durable event of the journal (`types/src/event.rs`).
     pub fn event(&mut self, event: &Value) {
-        rules::told(&self.known, event, &mut self.found);
+        rules::event_text(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
             rules::event(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);
@@ -88,7 +88,7 @@ impl Checker {
     /// A durable event of a release without a record of the world. Only the rules of the journal
     /// apply.
     pub fn alone(&mut self, event: &Value) {
-        rules::told(&self.known, event, &mut self.found);
+        rules::event_text(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
             rules::record(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);

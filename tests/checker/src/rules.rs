@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The text of a durable event.
-pub fn told(known: &Known, event: &serde_json::Value, found: &mut Found) {
+pub fn event_text(known: &Known, event: &serde_json::Value, found: &mut Found) {
     secrets::event(known, event, found);
 }
 

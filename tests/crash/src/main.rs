@@ -1,7 +1,7 @@
 //! `greenlight-crash [EVERY] [KILLS] [REHEARSALS]`: kills at every point or every n-th, at random
 //! moments, and in rehearsals with ten kills each. It prints a table and exits with 1 after a
 //! violation, an unreached point or an empty row.
-#![expect(clippy::print_stdout, reason = "a command says what it found")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{process::ExitCode, time::Instant};
 

@@ -1,6 +1,6 @@
 //! `greenlight-job-script`: every case on three shells, ten thousand launches, and all seeded
 //! defects, alone and in pairs. It prints a table and exits with 1 after a violation.
-#![expect(clippy::print_stdout, reason = "a command says what it found")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{process::ExitCode, time::Instant};
 

@@ -3,7 +3,7 @@
 //!
 //! `apply` makes or refreshes the copy. `run [SUITE|NAME]...` runs the chosen defects, or all.
 //! `sample NUMBER` runs the NUMBER-th six of the defects that simulated releases detect.
-#![expect(clippy::print_stdout, reason = "a command says what it does")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::process::ExitCode;
 

@@ -91,7 +91,7 @@ impl Copy {
         Ok(program.args(arguments(defects)).status()?.success())
     }
 
-    #[expect(clippy::print_stdout, reason = "a command says what it found")]
+    #[expect(clippy::print_stdout, reason = "a program prints its results")]
     fn adapters(&self, test: &str, defects: &[&Defect]) -> Result<bool> {
         let broken = self.failed_test(test, None)?;
         ensure!(broken.is_none(), "{test} fails without any defect: {broken:?}");

@@ -1,7 +1,7 @@
 //! `greenlight-network-faults [POINTS] [LANES]`: cuts of every kind at points of a job's life. It
 //! prints violations, late screens and a table. It exits with 1 after a violation, or when fewer
 //! than 99 of 100 screens were fresh in time.
-#![expect(clippy::print_stdout, reason = "a command says what it found")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{process::ExitCode, time::Instant};
 

@@ -2,7 +2,7 @@
 //! rule, or when a repeated release differs. One seed prints the whole release.
 //!
 //! `RAYON_NUM_THREADS` limits the cores and does not change the report.
-#![expect(clippy::print_stdout, reason = "a command says what it found")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{
     process::ExitCode,

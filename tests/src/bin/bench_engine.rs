@@ -6,7 +6,7 @@
 //! one to a journal on the disk of this folder, each durable before the next. The app often appends
 //! several at once, so this is an upper bound. A bare write with fsync to the same disk is measured
 //! too, because disks differ more than programs.
-#![expect(clippy::print_stdout, reason = "a command says what it measured")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{
     io::{Seek as _, Write as _},

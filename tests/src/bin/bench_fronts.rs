@@ -1,7 +1,7 @@
 //! `bench_fronts [CALLS]`: how long a call of the app takes at each front of the simulator, over
 //! loopback. The AWS calls are signed, verified and made by the app's own clients, so the figures
 //! include that cost.
-#![expect(clippy::print_stdout, reason = "a command says what it measured")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,7 +4,7 @@
 //! `/proc/PID/smaps_rollup`) in MiB. The web view draws as it does for a person: without layers on
 //! a graphics device. A driver otherwise requests those layers, and a machine without such a device
 //! keeps them in the web view's own memory.
-#![expect(clippy::print_stdout, reason = "a command says what it measured")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{
     path::Path,

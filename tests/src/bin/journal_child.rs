@@ -5,7 +5,7 @@
 //! Lines: `doing OPERATION` before each operation, then `appended BATCH FIRST LAST` or `failed
 //! BATCH WORDS`, `shown SEQ NOTE` for each entry that a read returned, and `failed OPERATION
 //! WORDS`. The process continues after a failure, as the app does.
-#![expect(clippy::print_stdout, reason = "a command says what it did")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::path::Path;
 

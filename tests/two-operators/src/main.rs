@@ -1,6 +1,6 @@
 //! `greenlight-two-operators [RACES]`: two computers race for one host a thousand times. It prints
 //! a table of races and violations, and exits with 1 after a violation.
-#![expect(clippy::print_stdout, reason = "a command says what it found")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{collections::BTreeMap, process::ExitCode, time::Instant};
 

@@ -1,5 +1,4 @@
-//! The environment lock: one release at a time may change an environment, whichever computer drives
-//! it.
+//! The environment lock: over all computers, one release at a time may change an environment.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;

@@ -5,7 +5,7 @@
 //!
 //! On an empty folder it creates a run that is ready for its backup, prints `ready` and waits for a
 //! line. On a used folder it continues that run.
-#![expect(clippy::print_stdout, reason = "a command says what its screen is told")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -1,9 +1,9 @@
-//! Ports whose answers and failures have no secrets: each text is cleaned once, where it enters.
+//! Ports whose answers and failures have no secrets. Each text is cleaned once, where it enters.
 //!
-//! Cleaned are summaries, causes, hints and text params of failures, and the fields of answers that
-//! people or programs wrote as free text. Ids, names of files and refs, and answers that a step
-//! parses pass as they are: a secret such as the word "rally" would otherwise change what the app
-//! acts on.
+//! The ports clean the summary, causes, hints and text params of failures, and the fields of
+//! answers that people or programs wrote as free text. They do not change ids, names of files and
+//! refs, or answers that a step parses. If a secret is the word "rally", a change of those would
+//! make the app act on other names.
 
 mod aws;
 mod decorator;

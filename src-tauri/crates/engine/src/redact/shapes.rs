@@ -1,8 +1,8 @@
-//! Shapes of text that are secrets although nobody registered them: tokens of known services,
-//! private keys, and values beside a name such as `password`.
+//! Shapes of secrets that are not registered: tokens of known services, private keys, and values
+//! beside a name such as `password`.
 //!
-//! A pattern finds a candidate; `is_secret` then decides by its name and value, so that ordinary
-//! output stays: `token = varchar`, `PWD=/home/ann`, `password: wrong`.
+//! A pattern finds a candidate. `is_secret` decides by its name and value. Ordinary output stays:
+//! `token = varchar`, `PWD=/home/ann`, `password: wrong`.
 
 use std::{borrow::Cow, ops::Range, sync::LazyLock};
 

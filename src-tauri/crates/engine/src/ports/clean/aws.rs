@@ -12,11 +12,11 @@ use crate::ports::{
 #[async_trait]
 impl TaskDefinitions for Clean<dyn TaskDefinitions> {
     async fn describe(&self, name: &str) -> PortResult<Option<TaskDefinition>> {
-        self.told(self.inner.describe(name).await)
+        self.clean_failure(self.inner.describe(name).await)
     }
 
     async fn register(&self, body: &serde_json::Value) -> PortResult<TaskDefinition> {
-        self.told(self.inner.register(body).await)
+        self.clean_failure(self.inner.register(body).await)
     }
 }
 
@@ -39,17 +39,17 @@ impl Services for Clean<dyn Services> {
 #[async_trait]
 impl Images for Clean<dyn Images> {
     async fn find(&self, tag: &str) -> PortResult<Option<Image>> {
-        self.told(self.inner.find(tag).await)
+        self.clean_failure(self.inner.find(tag).await)
     }
 
     async fn tags_may_be_overwritten(&self) -> PortResult<Option<bool>> {
-        self.told(self.inner.tags_may_be_overwritten().await)
+        self.clean_failure(self.inner.tags_may_be_overwritten().await)
     }
 }
 
 #[async_trait]
 impl CloudIdentity for Clean<dyn CloudIdentity> {
     async fn whoami(&self) -> PortResult<AwsIdentity> {
-        self.told(self.inner.whoami().await)
+        self.clean_failure(self.inner.whoami().await)
     }
 }

@@ -16,13 +16,13 @@ impl<P: ?Sized> Clean<P> {
     }
 
     /// The answer, with the failure cleaned.
-    pub fn told<T>(&self, answer: PortResult<T>) -> PortResult<T> {
+    pub fn clean_failure<T>(&self, answer: PortResult<T>) -> PortResult<T> {
         answer.map_err(|failure| self.redactor.failure(failure))
     }
 
     /// The answer cleaned by `work`, or the failure cleaned.
     pub fn cleaned<T>(&self, answer: PortResult<T>, work: impl FnOnce(&Redactor, &mut T)) -> PortResult<T> {
-        let mut answer = self.told(answer)?;
+        let mut answer = self.clean_failure(answer)?;
         work(&self.redactor, &mut answer);
         Ok(answer)
     }

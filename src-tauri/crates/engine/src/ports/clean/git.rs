@@ -19,11 +19,11 @@ fn commit(redactor: &Redactor, commit: &mut CommitInfo) {
 #[async_trait]
 impl Git for Clean<dyn Git> {
     async fn refresh(&self) -> PortResult<()> {
-        self.told(self.inner.refresh().await)
+        self.clean_failure(self.inner.refresh().await)
     }
 
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
-        self.told(self.inner.remote_refs().await)
+        self.clean_failure(self.inner.remote_refs().await)
     }
 
     async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>> {
@@ -34,7 +34,7 @@ impl Git for Clean<dyn Git> {
 
     /// The message is parsed; its reader cleans the names in it.
     async fn tag(&self, id: &str) -> PortResult<Option<TagInfo>> {
-        self.told(self.inner.tag(id).await)
+        self.clean_failure(self.inner.tag(id).await)
     }
 
     async fn commits_between(&self, base: &str, head: &str, limit: usize) -> PortResult<(Vec<CommitInfo>, u32)> {
@@ -44,11 +44,11 @@ impl Git for Clean<dyn Git> {
     }
 
     async fn is_ancestor(&self, ancestor: &str, commit: &str) -> PortResult<bool> {
-        self.told(self.inner.is_ancestor(ancestor, commit).await)
+        self.clean_failure(self.inner.is_ancestor(ancestor, commit).await)
     }
 
     async fn changed_paths(&self, from: &str, to: &str) -> PortResult<ChangedPaths> {
-        self.told(self.inner.changed_paths(from, to).await)
+        self.clean_failure(self.inner.changed_paths(from, to).await)
     }
 
     async fn merge(
@@ -59,12 +59,13 @@ impl Git for Clean<dyn Git> {
         by: &Signature,
         keep: &str,
     ) -> PortResult<MergeResult> {
-        self.told(self.inner.merge(base, head, message, by, keep).await)
+        self.clean_failure(self.inner.merge(base, head, message, by, keep).await)
     }
 
-    /// The bytes are written back; the step cleans the difference that it shows.
+    /// The bytes are not cleaned, because the app writes them back. The step cleans the difference
+    /// that it shows.
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
-        self.told(self.inner.read_file(commit, path).await)
+        self.clean_failure(self.inner.read_file(commit, path).await)
     }
 
     async fn commit_file(
@@ -76,7 +77,7 @@ impl Git for Clean<dyn Git> {
         by: &Signature,
         keep: &str,
     ) -> PortResult<String> {
-        self.told(self.inner.commit_file(parent, path, bytes, message, by, keep).await)
+        self.clean_failure(self.inner.commit_file(parent, path, bytes, message, by, keep).await)
     }
 
     async fn make_tag(
@@ -87,7 +88,7 @@ impl Git for Clean<dyn Git> {
         by: &Signature,
         keep: &str,
     ) -> PortResult<String> {
-        self.told(self.inner.make_tag(commit, name, message, by, keep).await)
+        self.clean_failure(self.inner.make_tag(commit, name, message, by, keep).await)
     }
 
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
@@ -100,8 +101,9 @@ impl Git for Clean<dyn Git> {
 
 #[async_trait]
 impl Site for Clean<dyn Site> {
-    /// A step searches the body for a version; the reader cleans what it shows.
+    /// The body is not cleaned, because a step searches it for a version. The step cleans the part
+    /// that it shows.
     async fn get(&self, url: &str) -> PortResult<SiteAnswer> {
-        self.told(self.inner.get(url).await)
+        self.clean_failure(self.inner.get(url).await)
     }
 }

@@ -10,7 +10,7 @@ use crate::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PortRes
 #[async_trait]
 impl Builds for Clean<dyn Builds> {
     async fn whoami(&self) -> PortResult<GithubIdentity> {
-        self.told(self.inner.whoami().await)
+        self.clean_failure(self.inner.whoami().await)
     }
 
     async fn workflow(&self, workflow: &str) -> PortResult<Option<String>> {
@@ -20,7 +20,7 @@ impl Builds for Clean<dyn Builds> {
     }
 
     async fn dispatch(&self, dispatch: &Dispatch) -> PortResult<Option<String>> {
-        self.told(self.inner.dispatch(dispatch).await)
+        self.clean_failure(self.inner.dispatch(dispatch).await)
     }
 
     async fn dispatched_runs(
@@ -29,11 +29,11 @@ impl Builds for Clean<dyn Builds> {
         head_sha: Option<&str>,
         since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>> {
-        self.told(self.inner.dispatched_runs(workflow, head_sha, since).await)
+        self.clean_failure(self.inner.dispatched_runs(workflow, head_sha, since).await)
     }
 
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
-        self.told(self.inner.run(id).await)
+        self.clean_failure(self.inner.run(id).await)
     }
 
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {

@@ -45,7 +45,7 @@ fn job(redactor: &Redactor, job: &mut JobStatus) {
 #[async_trait]
 impl RemoteHost for Clean<dyn RemoteHost> {
     async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
-        self.told(self.inner.fingerprint(address, port).await)
+        self.clean_failure(self.inner.fingerprint(address, port).await)
     }
 
     /// Standard output is parsed; the reader cleans the part that it keeps or shows.
@@ -68,7 +68,7 @@ impl RemoteHost for Clean<dyn RemoteHost> {
     }
 
     async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
-        self.told(self.inner.revoke(host, id, why).await)
+        self.clean_failure(self.inner.revoke(host, id, why).await)
     }
 
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
@@ -92,7 +92,7 @@ impl RemoteHost for Clean<dyn RemoteHost> {
     }
 
     async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()> {
-        self.told(self.inner.release_lock(host, lock).await)
+        self.clean_failure(self.inner.release_lock(host, lock).await)
     }
 
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {
@@ -106,6 +106,6 @@ impl RemoteHost for Clean<dyn RemoteHost> {
     }
 
     async fn output(&self, host: &HostAddress, id: &str, offset: u64, max: u32) -> PortResult<Vec<u8>> {
-        self.told(self.inner.output(host, id, offset, max).await)
+        self.clean_failure(self.inner.output(host, id, offset, max).await)
     }
 }

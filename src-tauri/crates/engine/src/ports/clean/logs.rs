@@ -1,5 +1,5 @@
-//! The log group without secrets. A private key may go over several events of one stream, between
-//! events of other streams. Every question reaches back two minutes, so the same events come again.
+//! The log group without secrets. A private key may span several events of one stream, between
+//! events of other streams. Every query reaches back two minutes, so the same events arrive again.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -15,9 +15,9 @@ use crate::{
     redact::{Lines, Redactor},
 };
 
-/// Streams that are followed at most; with more, all begin anew.
+/// Maximum number of followed streams. With more, the state of all streams is dropped.
 const STREAMS_MAX: usize = 1_000;
-/// Events within private keys that are remembered per stream.
+/// Maximum number of stored event ids inside private keys, per stream.
 const KEY_EVENTS_MAX: usize = 10_000;
 
 /// One stream: its events are cleaned in order.
@@ -58,7 +58,7 @@ fn cleaned(lines: &mut Lines, redactor: &Redactor, message: &str) -> String {
     let parts: Vec<String> = if lines.is_in_key() || whole.as_str() == message {
         message.split('\n').map(|line| lines.next(redactor, line).into_string()).collect()
     } else {
-        // Only for what it says of the lines that follow.
+        // Updates the state for the following lines. The message itself is cleaned as a whole.
         message.split('\n').for_each(|line| drop(lines.next(redactor, line)));
         vec![whole.into_string()]
     };

@@ -1,6 +1,6 @@
 //! `crash_seeded NAME=RULE,RULE...`: switches on one seeded defect after another and kills the app
 //! until the checker finds one of its rules broken. It exits with 1 after an undetected defect.
-#![expect(clippy::print_stdout, reason = "a command says what it found")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! `simulate_seeded SEEDS NAME=RULE,RULE...`: switches on one seeded defect after another and plays
 //! releases until the checker finds one of its rules broken. It prints the seed of that release,
 //! and exits with 1 after an undetected defect.
-#![expect(clippy::print_stdout, reason = "a command says what it found")]
+#![expect(clippy::print_stdout, reason = "a program prints its results")]
 
 use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 
