@@ -8,8 +8,13 @@ PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js 
 names = $(basename $(notdir $(wildcard $(1))))
 WINDOW_TESTS := --test window
 SYSTEM_TESTS := $(patsubst %,--test %,$(filter-out window,$(call names,tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs)))
+# Clippy compiles our own crates in each build of the tests, so that no second pass checks every
+# dependency again. A warning is an error.
+export RUSTC_WORKSPACE_WRAPPER = clippy-driver
+export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
+run simulate mutants mutants-sample mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint
+.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,7 +29,7 @@ setup: ## install the packages of build and tests (sudo when not root)
 	sh tests/support/install-build.sh --window
 	sh tests/support/install-peers.sh
 
-test: setup lint test-page ## every test: page, engine, adapters on real peers, whole releases, the window
+test: setup lint-text test-page ## every test: page, engine, adapters on real peers, whole releases, the window
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --lib $(SYSTEM_TESTS) $(WINDOW_TESTS) --no-run
 	$(MAKE) --jobs=2 --output-sync=target test-systems test-windows
@@ -137,13 +142,15 @@ audit: $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny $(TOOLS)/python/bin/co
 	$(TOOLS)/python/bin/codespell .
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items
 
-lint: ui/dist/index.html ## formatting, types, lints and the rules of tests/lint; warnings are errors
+lint: lint-text ui/dist/index.html ## formatting, types, lints and the rules of tests/lint; warnings are errors
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+lint-text: ui/node_modules/.package-lock.json ## the same without compiling Rust; `make test` lints while it builds
 	python3 -m unittest discover -s tests/lint
 	python3 tests/lint/house.py
 	cd ui && npm run check && npm run lint
 	$(CARGO) fmt --all --check
 	rustfmt --edition 2024 --check $$(find tests/mutants/added -name "*.rs")
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
 	cd ui && npm ci --ignore-scripts --no-audit --no-fund

@@ -76,7 +76,7 @@ impl Access {
     pub async fn save_staging_key(&self, path: String, passphrase: Option<SecretText>) -> Result<(), Failure> {
         let file = home::expand(path.trim());
         if !file.is_absolute() || !file.is_file() {
-            return Err(refuse("path", "No file is there. Give the full path, such as ~/.ssh/rallyE1.pem."));
+            return Err(refuse("path", "No file is there. Give the full path, such as ~/.ssh/staging.pem."));
         }
         // Not trimmed: a passphrase may begin or end with spaces.
         let passphrase = passphrase.filter(|text| !text.expose().is_empty());

@@ -38,7 +38,11 @@ macro_rules! step_commands {
             token: Option<String>,
         ) -> $crate::command_error::CommandResult<()> {
             let step = greenlight_types::StepId::$step;
-            app.ready().await?.runs.act(&run, greenlight_engine::release::Act::Run { step, plan_hash, token }).await?;
+            app.ready()
+                .await?
+                .runs
+                .act(&run, greenlight_engine::release::Act::StartStep { step, plan_hash, token })
+                .await?;
             Ok(())
         }
 

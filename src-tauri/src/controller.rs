@@ -90,7 +90,7 @@ impl Controller {
     }
 
     pub async fn confirm(&self, run: &RunId, step: StepId, plan_hash: String) -> Result<String, Failure> {
-        match self.act(run, Act::Confirm { step, plan_hash }).await? {
+        match self.act(run, Act::ConfirmPlan { step, plan_hash }).await? {
             Answer::Token(token) => Ok(token),
             Answer::Done => Err(Failure::new(ErrorCode::Internal, "confirm the step").because("no token was issued")),
         }
@@ -142,7 +142,7 @@ impl Controller {
 
     pub async fn take_over(&self, run: &RunId, person: &str) -> Result<(), Failure> {
         let person = settings::checked_name(person)?;
-        self.act(run, Act::TakeOver { person: person.clone() }).await?;
+        self.act(run, Act::ChangeOperator { person: person.clone() }).await?;
         self.settings.set_person(&person).await
     }
 

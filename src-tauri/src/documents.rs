@@ -28,7 +28,7 @@ impl History {
                 .with("problem", why)
         };
         if !path.is_absolute() || path.extension().is_none_or(|end| end != "md") {
-            return Err(refuse("A full path is needed, such as ~/Documents/rally-2.1.0.md."));
+            return Err(refuse("A full path is needed, such as ~/Documents/release-2.1.0.md."));
         }
         let text = self.markdown(run).await?;
         let opened = fs_err::OpenOptions::new().write(true).create_new(true).open(&path);

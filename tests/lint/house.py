@@ -33,7 +33,7 @@ ENGINE = "src-tauri/crates/engine/src"
 # `runner::acts`, `steps/mod.rs` is `steps`, and `crate` is lib.rs. Test code does not count.
 LAYERS = """
 crate
-time transition properties shell
+time transition properties shell loopback
 redact::span redact::spellings
 redact::shapes
 redact::registry redact::hidden

@@ -16,7 +16,7 @@ mod pacer;
 #[path = "release/second_machine.rs"]
 mod second_machine;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use desk::Desk;
 use greenlight_engine::{
@@ -138,7 +138,7 @@ async fn detects_a_revision_registered_after_the_plan() {
     let mut theirs: serde_json::Value = serde_json::from_str(&plan.inputs.write()["body"]).expect("settings");
     theirs["containerDefinitions"][0]["image"] = serde_json::json!("rally-prod:a-hotfix");
     desk.ports().task_definitions.register(&theirs).await.expect("a colleague saves them");
-    let act = Act::Run { step: id, plan_hash: plan.hash.clone(), token: None };
+    let act = Act::StartStep { step: id, plan_hash: plan.hash.clone(), token: None };
     release.act(anna(), act).await.expect("it is the plan that was shown");
     let view = until(&release, "its end", |view| status(view, id) == Status::Failed).await;
     let failure = fold::step(&view, id).and_then(|step| step.failure().cloned()).expect("a failure");
@@ -275,7 +275,7 @@ async fn take_over(desk: &Desk, host: &HostAddress, spec: &JobSpec, from: &RunId
 
 async fn say_it_was_done(release: &Release) -> Result<Answer, Failure> {
     let note = "The database team ran it from their own machine".to_owned();
-    release.act(anna(), Act::FinishedByHand { step: StepId::RunMigration, note }).await
+    release.act(anna(), Act::ReportDone { step: StepId::RunMigration, note }).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -292,7 +292,7 @@ async fn never_starts_a_migration_that_was_run_by_hand() {
             .any(|event| matches!(&event.body, EventBody::Run(RunEvent::JobRevoking { job, .. }) if *job == spec.id)),
         "the record says which gate was closed"
     );
-    let machine = desk.ports().host;
+    let machine = Arc::clone(&desk.ports().host);
     take_over(&desk, &host, &spec, &view.id).await;
     assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::Revoked));
     machine.launch(&host, &spec.id, &spec.lock).await.expect("an order that arrives late");
@@ -306,7 +306,7 @@ async fn never_starts_a_migration_that_was_run_by_hand() {
 async fn a_persons_word_does_not_finish_a_running_migration() {
     let desk = Desk::new(ExitCodes::default()).await;
     let (release, spec, host) = before_the_migration(&desk).await;
-    let machine = desk.ports().host;
+    let machine = Arc::clone(&desk.ports().host);
     take_over(&desk, &host, &spec, &release.view().id).await;
     assert_eq!(machine.submit(&host, &spec).await, Ok(Submitted::New));
     machine.launch(&host, &spec.id, &spec.lock).await.expect("it starts there");
@@ -367,14 +367,15 @@ async fn a_failed_migration_keeps_its_output_and_never_restarts() {
 
     let plan = release.plan(StepId::RunMigration).await.expect("a plan");
     assert!(!plan.is_open(), "the plan says that it ran before");
-    let refused = release.act(anna(), Act::Confirm { step: StepId::RunMigration, plan_hash: plan.hash.clone() }).await;
+    let refused =
+        release.act(anna(), Act::ConfirmPlan { step: StepId::RunMigration, plan_hash: plan.hash.clone() }).await;
     assert!(refused.is_err(), "no token for a second start");
-    let act = Act::Run { step: StepId::RunMigration, plan_hash: plan.hash, token: None };
+    let act = Act::StartStep { step: StepId::RunMigration, plan_hash: plan.hash, token: None };
     assert!(release.act(anna(), act).await.is_err(), "no second start");
     assert_eq!(desk.starts("migrate"), 1);
 
     let run = release.view().id;
-    let act = Act::End { result: RunResult::Stopped, note: "the migration failed".into() };
+    let act = Act::EndRun { result: RunResult::Stopped, note: "the migration failed".into() };
     release.act(anna(), act).await.expect("a person may stop here");
     let end = until(&release, "the end", |view| view.state == RunState::Ended).await;
     assert_eq!(end.result, Some(RunResult::Stopped));
@@ -478,7 +479,7 @@ async fn keeps_the_whole_output_of_each_backup() {
     press(&release, id).await;
     until(&release, "the first failure", |view| status(view, id) == Status::Failed).await;
     let plan = release.plan(id).await.expect("a plan");
-    release.act(anna(), Act::Run { step: id, plan_hash: plan.hash, token: None }).await.expect("it starts again");
+    release.act(anna(), Act::StartStep { step: id, plan_hash: plan.hash, token: None }).await.expect("it starts again");
     let second = |view: &RunView| fold::step(view, id).is_some_and(|step| step.attempt == 2);
     let view = until(&release, "the second failure", |view| second(view) && status(view, id) == Status::Failed).await;
     let lines = desk.parts().await.spool.read(&view.id, LineSource::Backup, 0, 1_000).expect("the kept lines");

@@ -83,7 +83,7 @@ pub async fn answer_question(
     answer: String,
     note: String,
 ) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::Answer { step, question, answer, note }).await?;
+    app.ready().await?.runs.act(&run, Act::AnswerQuestion { step, question, answer, note }).await?;
     Ok(())
 }
 
@@ -104,7 +104,7 @@ pub async fn confirm_step(
 #[tauri::command]
 #[specta::specta]
 pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::FinishedByHand { step, note }).await?;
+    app.ready().await?.runs.act(&run, Act::ReportDone { step, note }).await?;
     Ok(())
 }
 
@@ -141,7 +141,7 @@ pub async fn answer_check(
 #[tauri::command]
 #[specta::specta]
 pub async fn end_run(app: State<'_, Startup>, run: RunId, result: RunResult, note: String) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::End { result, note }).await?;
+    app.ready().await?.runs.act(&run, Act::EndRun { result, note }).await?;
     Ok(())
 }
 
@@ -156,7 +156,7 @@ pub async fn left_behind(app: State<'_, Startup>, run: RunId) -> CommandResult<V
 #[tauri::command]
 #[specta::specta]
 pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<TakeOver>) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::TakeEnvironment { over }).await?;
+    app.ready().await?.runs.act(&run, Act::AcquireLock { over }).await?;
     Ok(())
 }
 

@@ -192,7 +192,7 @@ impl Production {
 
     /// Ends the release and returns the broken rules.
     pub fn judge(&self, healed_ms: i64, is_idle: bool) -> Vec<String> {
-        let told = self.world.lock().told();
+        let told = self.world.lock().snapshot();
         let now_ms = self.now_ms();
         let mut tape = self.tape();
         tape.checker.end(&json!({ "healedAt": healed_ms, "now": now_ms, "idle": is_idle, "world": told }));

@@ -119,7 +119,7 @@ impl ErraticOperator<'_> {
         let differences = self.release.deploy_differences().await?;
         if !differences.is_empty() && self.rng.bool() {
             let note = differences.into_iter().map(|one| one.text).collect::<Vec<_>>().join(" ");
-            return self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop);
+            return self.act(Act::EndRun { result: RunResult::Stopped, note }).await.map(drop);
         }
         let request = deploy_request(view, &self.fingerprint, differences);
         match self.act(Act::StartDeploy(request.clone())).await {
@@ -136,7 +136,7 @@ impl ErraticOperator<'_> {
         if self.rng.bool() {
             return Ok(());
         }
-        self.act(Act::TakeEnvironment { over: over(failure) }).await.map(drop)
+        self.act(Act::AcquireLock { over: over(failure) }).await.map(drop)
     }
 
     async fn next_step(&mut self, view: &RunView, still: u32) -> Result<(), Failure> {
@@ -157,10 +157,10 @@ impl ErraticOperator<'_> {
         if let Some(step) = hopeless.filter(|_| !busy) {
             if step.definition.id == StepId::RunMigration && self.rng.u8(..4) == 0 {
                 let note = "A developer finished it by hand".to_owned();
-                return self.act(Act::FinishedByHand { step: step.definition.id, note }).await.map(drop);
+                return self.act(Act::ReportDone { step: step.definition.id, note }).await.map(drop);
             }
             let note = format!("{} failed", step.definition.title);
-            return self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop);
+            return self.act(Act::EndRun { result: RunResult::Stopped, note }).await.map(drop);
         }
         let next = view.steps.iter().find(|step| {
             step.status() == Status::AwaitingOperator || step.status() == Status::Failed && step.attempt < 6
@@ -173,7 +173,7 @@ impl ErraticOperator<'_> {
                 0..3 => return self.press(StepId::BackUp).await,
                 3..5 => {
                     let note = "A developer ran it by hand".to_owned();
-                    return self.act(Act::FinishedByHand { step: StepId::RunMigration, note }).await.map(drop);
+                    return self.act(Act::ReportDone { step: StepId::RunMigration, note }).await.map(drop);
                 }
                 _ => {}
             }
@@ -193,7 +193,7 @@ impl ErraticOperator<'_> {
         } else {
             RunResult::Stopped
         };
-        self.act(Act::End { result, note }).await.map(drop)
+        self.act(Act::EndRun { result, note }).await.map(drop)
     }
 
     /// Reads the plan, answers its questions, confirms and starts the step.
@@ -212,9 +212,9 @@ impl ErraticOperator<'_> {
         let (step, plan_hash) = (plan.step, plan.hash.clone());
         let token = confirm(self.release, &self.by, plan).await?;
         self.last = Some((step, plan_hash.clone(), token.clone()));
-        let pressed = self.act(Act::Run { step, plan_hash: plan_hash.clone(), token: token.clone() }).await;
+        let pressed = self.act(Act::StartStep { step, plan_hash: plan_hash.clone(), token: token.clone() }).await;
         if self.rng.u8(..10) == 0 {
-            let _refused = self.act(Act::Run { step, plan_hash, token }).await;
+            let _refused = self.act(Act::StartStep { step, plan_hash, token }).await;
         }
         match pressed {
             Err(failure) if failure.code == ErrorCode::EnvironmentHeld => self.take_back(&failure).await,
@@ -257,7 +257,7 @@ impl ErraticOperator<'_> {
         }
         if view.steps.iter().all(|step| step.status().is_done()) {
             let note = "accepted".to_owned();
-            self.act(Act::End { result: RunResult::ReleasedWithFailedCheck, note }).await?;
+            self.act(Act::EndRun { result: RunResult::ReleasedWithFailedCheck, note }).await?;
             return Ok(true);
         }
         Ok(false)
@@ -271,19 +271,19 @@ impl ErraticOperator<'_> {
         let act = match self.rng.u8(..13) {
             0 => Act::StartPrepare { statement: note },
             1 => match self.last.clone() {
-                Some((step, plan_hash, token)) => Act::Run { step, plan_hash, token },
+                Some((step, plan_hash, token)) => Act::StartStep { step, plan_hash, token },
                 None => return Ok(()),
             },
-            2 => Act::Run { step, plan_hash: "0".repeat(64), token: None },
-            3 => Act::FinishedByHand { step, note },
+            2 => Act::StartStep { step, plan_hash: "0".repeat(64), token: None },
+            3 => Act::ReportDone { step, note },
             4 if self.person.errs > 0 => Act::SettleDoubt { step, attempt, happened: self.rng.bool(), note },
             5 => Act::AnswerCheck { check: "study".to_owned(), answer: CheckAnswer::Passed, note },
-            6 => Act::End { result: RunResult::Released, note },
-            7 => Act::End { result: RunResult::ReleasedWithFailedCheck, note },
-            8 if self.rng.u8(..8) == 0 => Act::End { result: RunResult::Stopped, note },
-            9 => Act::TakeOver { person: "Ben".to_owned() },
+            6 => Act::EndRun { result: RunResult::Released, note },
+            7 => Act::EndRun { result: RunResult::ReleasedWithFailedCheck, note },
+            8 if self.rng.u8(..8) == 0 => Act::EndRun { result: RunResult::Stopped, note },
+            9 => Act::ChangeOperator { person: "Ben".to_owned() },
             10 => return self.release.observe(self.by.clone(), step).await.map(drop),
-            11 => Act::TakeEnvironment { over: None },
+            11 => Act::AcquireLock { over: None },
             _ => return self.press(step).await,
         };
         self.act(act).await.map(drop)

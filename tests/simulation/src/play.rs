@@ -245,7 +245,7 @@ impl Stage {
         let world = self.world.lock();
         let view = run.and_then(|run| self.view(run));
         self.tape.end(&json!({
-            "healedAt": faults.last_ms, "now": now_ms, "idle": is_idle, "world": world.told(),
+            "healedAt": faults.last_ms, "now": now_ms, "idle": is_idle, "world": world.snapshot(),
         }));
         let ending = match view {
             None => "never drafted".to_owned(),

@@ -70,7 +70,7 @@ async fn plan_of_the_migration(at: &Scripted) -> StepPlan {
 
 /// Confirms a plan; the token for one start.
 async fn confirmed(at: &Scripted, plan: &StepPlan) -> String {
-    let confirm = Act::Confirm { step: plan.step, plan_hash: plan.hash.clone() };
+    let confirm = Act::ConfirmPlan { step: plan.step, plan_hash: plan.hash.clone() };
     match at.act(confirm).await.expect("the confirmation") {
         Answer::Token(token) => token,
         other => panic!("no token: {other:?}"),
@@ -79,7 +79,7 @@ async fn confirmed(at: &Scripted, plan: &StepPlan) -> String {
 
 /// The start of a plan with a token.
 fn run(plan: &StepPlan, token: &str) -> Act {
-    Act::Run { step: plan.step, plan_hash: plan.hash.clone(), token: Some(token.to_owned()) }
+    Act::StartStep { step: plan.step, plan_hash: plan.hash.clone(), token: Some(token.to_owned()) }
 }
 
 /// Takes the backup and starts the build, or finds them.
@@ -192,7 +192,7 @@ fn who_continues_a_release_on_another_machine_says_that_its_migration_was_not_st
         let plan = bob.release.plan(StepId::RunMigration).await.expect("a plan");
         let question = plan.question.as_ref().expect("nobody here knows of the first machine");
         assert_eq!(question.id, "migration:startedElsewhere");
-        let confirm = Act::Confirm { step: StepId::RunMigration, plan_hash: plan.hash.clone() };
+        let confirm = Act::ConfirmPlan { step: StepId::RunMigration, plan_hash: plan.hash.clone() };
         assert!(bob.act(confirm).await.is_err(), "nothing is confirmed before a person has said so");
         press(&bob.release, &bob.by, StepId::RunMigration).await.expect("Bob says so");
         bob.until_is(StepId::RunMigration, Status::Succeeded).await.expect("it runs");

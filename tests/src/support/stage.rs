@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use greenlight_engine::profile;
 use greenlight_rehearsal::clock::{ClockState, VirtualClock, real_ms};
-use greenlight_rehearsal::process::rally::{Beside, CLUSTER, Pace, PretendRally, SERVICE, WORKFLOW};
+use greenlight_rehearsal::process::rally::{CLUSTER, Pace, PretendRally, RealSystems, SERVICE, WORKFLOW};
 use greenlight_rehearsal::process::{Beginning, Production as _};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -76,7 +76,7 @@ impl Stage {
         let doors = Doors::default();
 
         let definition = moto.newest_task_definition(FAMILY).await?;
-        let world = world(folder.path(), &git, &Beside { pace, ends_at_update, definition })?;
+        let world = world(folder.path(), &git, &RealSystems { pace, ends_at_update, definition })?;
         let mut serving = JoinSet::new();
         let github = fronts::serve(&mut serving, world.github()).await?;
         let aws = fronts::serve(&mut serving, world.aws()).await?;
@@ -194,7 +194,7 @@ struct Ports {
     ssh: u16,
 }
 
-fn world(folder: &Path, git: &GitServer, beside: &Beside) -> Result<PretendRally> {
+fn world(folder: &Path, git: &GitServer, systems: &RealSystems) -> Result<PretendRally> {
     let now = real_ms();
     let clock = VirtualClock::own(&folder.join("clock"), ClockState::new(now, now, 1))?;
     let beginning = Beginning {
@@ -208,7 +208,7 @@ fn world(folder: &Path, git: &GitServer, beside: &Beside) -> Result<PretendRally
         repository: REPOSITORY.to_owned(),
         clock: Arc::new(clock),
     };
-    Ok(PretendRally::beside(beginning, beside)?)
+    Ok(PretendRally::with_real_systems(beginning, systems)?)
 }
 
 fn git_base(url: &str) -> Result<String> {

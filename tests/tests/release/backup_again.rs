@@ -26,7 +26,7 @@ async fn backup_precondition(release: &Release) -> Precondition {
 async fn again(release: &Release, attempt: u32) -> RunView {
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
     assert!(plan.lede.contains("Until this one is proved, the backup of"), "{}", plan.lede);
-    let act = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
+    let act = Act::StartStep { step: StepId::BackUp, plan_hash: plan.hash, token: None };
     release.act(anna(), act).await.expect("it is taken again");
     until(release, "the end of the backup", |view| {
         let step = backup(view);
@@ -70,7 +70,7 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
         !precondition.passed,
         "an attempt that came to nothing makes no backup younger: {precondition:?}, before {old:?}"
     );
-    let word = Act::FinishedByHand { step: StepId::BackUp, note: "I saw it".into() };
+    let word = Act::ReportDone { step: StepId::BackUp, note: "I saw it".into() };
     let refused = release.act(anna(), word).await.expect_err("of that attempt there is no file to see");
     assert_eq!(refused.code, ErrorCode::NotAllowedNow);
 
@@ -98,7 +98,7 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     let unstarted =
         plan.preconditions.iter().find(|precondition| precondition.id == "noMigrationStarted").expect("the gate");
     assert!(!unstarted.passed && unstarted.detail.contains("the backup before it counts"), "{unstarted:?}");
-    let late = Act::Run { step: StepId::BackUp, plan_hash: plan.hash, token: None };
+    let late = Act::StartStep { step: StepId::BackUp, plan_hash: plan.hash, token: None };
     let refused = release.act(anna(), late).await.expect_err("no backup brings the old database back any more");
     assert_eq!(refused.code, ErrorCode::NotAllowedNow);
     assert_eq!((desk.starts("migrate"), desk.starts("backup")), (1, 3));

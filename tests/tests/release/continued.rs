@@ -127,7 +127,7 @@ async fn does_not_offer_to_continue_an_unstarted_release() {
 async fn own_releases_are_not_offered_as_begun_elsewhere() {
     let desk = Desk::new(ExitCodes::default()).await;
     let first = prepare(&desk).await;
-    let end = Act::End { result: RunResult::Abandoned, note: "a second try".to_owned() };
+    let end = Act::EndRun { result: RunResult::Abandoned, note: "a second try".to_owned() };
     first.act(anna(), end).await.expect("it ends");
     first.close().await;
     let version = Version::parse("2.1.0").expect("a version");
@@ -154,7 +154,7 @@ async fn a_migration_failed_on_the_lost_computer_stays_failed() {
     assert_eq!(status(&view, id), Status::Failed, "{}", told(&view));
     let failure = fold::step(&view, id).and_then(|step| step.failure().cloned()).expect("a failure");
     assert_eq!((failure.code, failure.retry), (ErrorCode::ScriptFailed, Retry::No), "{failure:?}");
-    let end = Act::End { result: RunResult::Stopped, note: "the database is half migrated".to_owned() };
+    let end = Act::EndRun { result: RunResult::Stopped, note: "the database is half migrated".to_owned() };
     release.act(anna(), end).await.expect("there is a way on");
     assert_eq!(desk.starts("migrate"), 1, "it started once");
     let _ = desk.handle.stop().await;

@@ -40,7 +40,7 @@ async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
     assert_eq!(refused.code, ErrorCode::PlanChanged);
     let accepted = DeployRequest { accepted_differences: found.into_iter().map(|one| one.id).collect(), ..request };
     release.act(anna(), Act::StartDeploy(accepted)).await.expect("Deploy starts");
-    let end = Act::End { result: RunResult::Stopped, note: "That is enough".into() };
+    let end = Act::EndRun { result: RunResult::Stopped, note: "That is enough".into() };
     release.act(anna(), end).await.expect("it ends");
     let machine = HostAddress::of(&release.view().staging.expect("a machine"));
     // The app closes a run when the run ends.
@@ -63,15 +63,15 @@ async fn a_release_without_its_lock_starts_nothing() {
     take_over(&desk, &host, &spec, &release.view().id).await;
     let id = StepId::RunMigration;
     let plan = release.plan(id).await.expect("a plan");
-    let run = Act::Run { step: id, plan_hash: plan.hash, token: None };
+    let run = Act::StartStep { step: id, plan_hash: plan.hash, token: None };
     let refused = release.act(anna(), run).await.expect_err("another computer holds it");
     assert!(refused.code == ErrorCode::EnvironmentHeld && refused.params["person"] == "Maria", "{refused:?}");
     let take = |from: &str, reason: &str| {
         let over = TakeOver { from: RunId(from.to_owned()), reason: reason.to_owned() };
-        Act::TakeEnvironment { over: Some(over) }
+        Act::AcquireLock { over: Some(over) }
     };
     for (act, code) in [
-        (Act::TakeEnvironment { over: None }, ErrorCode::EnvironmentHeld),
+        (Act::AcquireLock { over: None }, ErrorCode::EnvironmentHeld),
         (take("somebody else", "we spoke"), ErrorCode::EnvironmentHeld),
         (take("another-computer", " "), ErrorCode::BadInput),
     ] {

@@ -11,7 +11,7 @@ async fn never_repeats_a_migration_from_another_machine() {
     press_and_see(&first, StepId::DispatchBuild).await;
     press(&first, StepId::RunMigration).await;
     until(&first, "the end of the migration", |view| status(view, StepId::RunMigration) == Status::Failed).await;
-    let end = Act::End { result: RunResult::Stopped, note: "it failed; a new machine is prepared".to_owned() };
+    let end = Act::EndRun { result: RunResult::Stopped, note: "it failed; a new machine is prepared".to_owned() };
     first.act(anna(), end).await.expect("it is stopped");
     first.close().await;
 

@@ -81,7 +81,7 @@ impl Computer {
     pub async fn take(&self, refusal: Option<&Failure>) -> Result<(), Failure> {
         let from = refusal.and_then(|refusal| refusal.params.get("run")).cloned();
         let over = from.map(|from| TakeOver { from: RunId(from), reason: "we spoke".to_owned() });
-        self.release.act(self.by.clone(), Act::TakeEnvironment { over }).await.map(drop)
+        self.release.act(self.by.clone(), Act::AcquireLock { over }).await.map(drop)
     }
 
     /// Presses the button of the migration.

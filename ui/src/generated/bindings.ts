@@ -1462,8 +1462,9 @@ export type StepOptions = {
 export type StepPlan = {
 	step: StepId,
 	/**
-	 *  Hex SHA-256 over step, changes, inputs and `irreversible`. Preconditions and words do not
-	 *  count: they may change while the effect stays the same.
+	 *  Hex SHA-256 over step, changes, inputs, `irreversible` and the presence of `already`.
+	 *  Preconditions, question and words do not count: they may change while the effect stays the
+	 *  same.
 	 */
 	hash: string,
 	/**  Description of the step for the operator, two or three sentences. */
@@ -1471,15 +1472,15 @@ export type StepPlan = {
 	/**  The verb on the button: "Run the migration". */
 	button: string,
 	changes: Change[],
-	/**  Preconditions. The button is closed while one does not hold. */
+	/**  Preconditions. The button is closed while one does not hold, unless `already` is set. */
 	preconditions: Precondition[],
 	/**  A decision for a person. The button is closed until it is answered. */
 	question: Question | null,
 	/**  Notes for the operator that do not close the button. */
 	notices: string[],
 	/**
-	 *  Evidence that the effect is there already. The run then changes nothing and records "Already
-	 *  done".
+	 *  Evidence that the effect is there already, or that its work was begun before. The attempt
+	 *  then changes nothing. It records "already done", or follows the work to its end.
 	 */
 	already: string | null,
 	/**

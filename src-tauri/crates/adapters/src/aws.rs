@@ -13,7 +13,10 @@ use aws_sdk_ecs::config::{BehaviorVersion, Credentials, IdentityCache, Region};
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::SdkConfig;
-use greenlight_engine::ports::{PortResult, Secrets};
+use greenlight_engine::{
+    loopback::is_loopback,
+    ports::{PortResult, Secrets},
+};
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, Timestamp};
 
 use connections::AwakeConnections;
@@ -21,7 +24,6 @@ pub(crate) use connections::fresh_connections;
 
 use crate::{
     credentials::{self, AwsKey},
-    loopback::is_loopback,
     sleep_detector::{BothClocks, ReadClocks},
 };
 

@@ -16,7 +16,6 @@ pub mod ids;
 pub mod journal_sqlite;
 pub mod keychain;
 pub mod logs;
-mod loopback;
 mod private;
 pub mod remote_job;
 pub mod site;

@@ -40,21 +40,21 @@ pub enum Act {
     },
     StartDeploy(DeployRequest),
     /// Issue the one-use token of an irreversible step, for the plan that was shown.
-    Confirm {
+    ConfirmPlan {
         step: StepId,
         /// Hash of the plan that was shown.
         plan_hash: String,
     },
     /// Start an attempt of a step.
-    Run {
+    StartStep {
         step: StepId,
         /// Hash of the plan that was shown.
         plan_hash: String,
-        /// Token of [`Act::Confirm`] where the step is irreversible.
+        /// Token of [`Act::ConfirmPlan`] where the step is irreversible.
         token: Option<String>,
     },
     /// Answer the question of a plan.
-    Answer {
+    AnswerQuestion {
         step: StepId,
         /// Id of the question in the plan.
         question: String,
@@ -64,7 +64,7 @@ pub enum Act {
         note: String,
     },
     /// Report that the work of a step was done outside the app.
-    FinishedByHand {
+    ReportDone {
         step: StepId,
         /// Note of the person. Required.
         note: String,
@@ -87,18 +87,18 @@ pub enum Act {
         /// Note of the person. Required unless the check passed.
         note: String,
     },
-    End {
+    EndRun {
         result: RunResult,
         /// Note of the person. Required unless the result is `Released`.
         note: String,
     },
     /// Acquire the environment lock again, after another run took it.
-    TakeEnvironment {
+    AcquireLock {
         /// The owner to take the lock from, and the reason. Absent when the lock is free.
         over: Option<TakeOver>,
     },
     /// Hand the run to another person on this computer.
-    TakeOver {
+    ChangeOperator {
         /// Name of that person.
         person: String,
     },
@@ -110,17 +110,17 @@ impl Act {
     fn cleaned(mut self, redactor: &Redactor) -> Self {
         match &mut self {
             Self::StartPrepare { statement: words }
-            | Self::Answer { note: words, .. }
-            | Self::FinishedByHand { note: words, .. }
+            | Self::AnswerQuestion { note: words, .. }
+            | Self::ReportDone { note: words, .. }
             | Self::SettleDoubt { note: words, .. }
             | Self::AnswerCheck { note: words, .. }
-            | Self::End { note: words, .. } => redactor.clean(words),
+            | Self::EndRun { note: words, .. } => redactor.clean(words),
             Self::StartDeploy(request) => {
                 redactor.clean(&mut request.told);
                 request.take_over.iter_mut().for_each(|over| redactor.clean(&mut over.reason));
             }
-            Self::TakeEnvironment { over } => over.iter_mut().for_each(|over| redactor.clean(&mut over.reason)),
-            Self::Confirm { .. } | Self::Run { .. } | Self::TakeOver { .. } => {}
+            Self::AcquireLock { over } => over.iter_mut().for_each(|over| redactor.clean(&mut over.reason)),
+            Self::ConfirmPlan { .. } | Self::StartStep { .. } | Self::ChangeOperator { .. } => {}
         }
         self
     }
@@ -134,7 +134,9 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
     match order {
         Order::StartPrepare { statement, begun } => start_prepare::decide(now, statement, begun),
         Order::StartDeploy { request, accepted } => start_deploy::decide(now, request, accepted),
-        Order::ShowPlan(plan) => Ok(Decision { events: Vec::new(), then: Then::KeepPlan(plan) }),
+        Order::ShowPlan { plan, made_from } => {
+            Ok(Decision { events: Vec::new(), then: Then::KeepPlan { plan, made_from } })
+        }
         Order::ConfirmPlan { step, plan_hash } => confirm_plan::decide(now, step, plan_hash),
         Order::StartStep { step, plan_hash, token } => start_step::decide(now, step, &plan_hash, token.as_deref()),
         Order::AnswerQuestion { step, question, answer, note } => {
@@ -162,17 +164,17 @@ pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failu
     let order = match act.cleaned(asker.context.ports.redactor()) {
         Act::StartPrepare { statement } => Order::StartPrepare { statement, begun: None },
         Act::StartDeploy(request) => start_deploy::ask(asker, request).await?,
-        Act::Confirm { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },
-        Act::Run { step, plan_hash, token } => start_step::ask(asker, step, plan_hash, token).await?,
-        Act::Answer { step, question, answer, note } => Order::AnswerQuestion { step, question, answer, note },
-        Act::FinishedByHand { step, note } => report_done::ask(asker, step, note).await?,
+        Act::ConfirmPlan { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },
+        Act::StartStep { step, plan_hash, token } => start_step::ask(asker, step, plan_hash, token).await?,
+        Act::AnswerQuestion { step, question, answer, note } => Order::AnswerQuestion { step, question, answer, note },
+        Act::ReportDone { step, note } => report_done::ask(asker, step, note).await?,
         Act::SettleDoubt { step, attempt, happened, note } => {
             settle_doubt::ask(asker, step, attempt, happened, note).await?
         }
         Act::AnswerCheck { check, answer, note } => Order::AnswerCheck { check, answer, note },
-        Act::End { result, note } => Order::EndRun { result, note },
-        Act::TakeEnvironment { over } => return acquire_lock::again(asker, over).await,
-        Act::TakeOver { person } => Order::ChangeOperator { person },
+        Act::EndRun { result, note } => Order::EndRun { result, note },
+        Act::AcquireLock { over } => return acquire_lock::again(asker, over).await,
+        Act::ChangeOperator { person } => Order::ChangeOperator { person },
     };
     asker.order(order).await
 }

@@ -12,6 +12,7 @@ pub mod fold;
 mod handover;
 pub mod journal;
 pub mod log_follow;
+pub mod loopback;
 pub mod options;
 mod parts;
 mod phase;

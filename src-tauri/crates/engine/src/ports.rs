@@ -8,7 +8,7 @@
 //! leaves [`Changed::Unknown`](greenlight_types::Changed), and no caller may turn that into
 //! "failed". No port retries a changing call.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{CredentialKind, Failure, LogLine, Timestamp};
@@ -59,23 +59,16 @@ pub struct RawPorts {
 /// All ports of a run. Free text in answers and failures has no secrets.
 #[derive(Clone)]
 pub struct Ports {
-    /// The repository.
-    pub git: Arc<dyn Git>,
-    /// Workflows on GitHub.
-    pub builds: Arc<dyn Builds>,
-    /// Task definitions on ECS.
-    pub task_definitions: Arc<dyn TaskDefinitions>,
-    /// The service on ECS.
-    pub services: Arc<dyn Services>,
-    /// Images in ECR (the registry).
-    pub images: Arc<dyn Images>,
-    pub logs: Arc<dyn Logs>,
-    pub identity: Arc<dyn CloudIdentity>,
-    /// The staging machine.
-    pub host: Arc<dyn RemoteHost>,
-    pub site: Arc<dyn Site>,
-    pub clock: Arc<dyn Clock>,
+    clean: RawPorts,
     redactor: Arc<Redactor>,
+}
+
+impl Deref for Ports {
+    type Target = RawPorts;
+
+    fn deref(&self) -> &RawPorts {
+        &self.clean
+    }
 }
 
 impl Ports {

@@ -1,7 +1,7 @@
-//! The only loop of the engine, over all active steps: at most one changing, any number watching.
+//! The loop of a run, over all active steps: at most one changing, any number watching.
 //!
-//! For each attempt: append Started, run the step, append the outcome, publish. Nothing leaves the
-//! app before Started is on disk. An attempt without an outcome is in doubt until evidence or a
+//! For each attempt: append Started, run the step, append the outcome, publish. No changing call
+//! leaves the app before Started is on disk. An attempt without an outcome is in doubt until evidence or a
 //! named person settles it.
 
 mod automatic;
@@ -35,10 +35,10 @@ use crate::{
 const LEAVES_WITHIN: Duration = Duration::from_secs(60);
 /// Seconds between two questions about a step in doubt. After the last one a person has to ask.
 const DOUBT_PAUSES: [u64; 6] = [2, 5, 15, 30, 60, 60];
-/// Seconds between two questions about a job in doubt, and their number. Only this app asks the
-/// staging machine, so it may ask often: every 3 s for twenty minutes, then every 30 s for an hour,
-/// and every 5 min for eleven more. An operator who comes back to the network sees within 5 s how
-/// the job ended.
+/// Seconds between two questions about a job in doubt, and their number: every 3 s for twenty
+/// minutes, so that an operator who comes back to the network soon sees how the job ended, then
+/// every 30 s for an hour, and every 5 min for eleven more. Few computers ask a staging machine, so
+/// it can answer that often.
 const JOB_DOUBT_PAUSES: [(u64, usize); 3] = [(3, 400), (30, 120), (300, 132)];
 
 fn doubt_pauses(is_job: bool) -> Box<dyn Iterator<Item = u64> + Send> {
@@ -178,7 +178,7 @@ impl Runner {
                 self.push(step, attempt, *plan, Entry::Start);
             }
             Then::Attach { step, attempt } => self.attach(step, attempt),
-            Then::KeepPlan(plan) => self.plans.keep(*plan),
+            Then::KeepPlan { plan, made_from } => self.plans.keep(*plan, made_from),
             Then::ChangeOperator(by) => self.by = *by,
             Then::IssueToken { step, plan_hash } => {
                 let token = self.parts.ids.fresh();

@@ -12,7 +12,7 @@ pub mod logs;
 pub mod record;
 pub mod rules;
 pub mod service;
-mod told;
+mod snapshot;
 #[cfg(test)]
 mod traps;
 pub mod trouble;

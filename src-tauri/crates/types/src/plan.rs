@@ -14,22 +14,23 @@ use crate::StepId;
 #[serde(rename_all = "camelCase")]
 pub struct StepPlan {
     pub step: StepId,
-    /// Hex SHA-256 over step, changes, inputs and `irreversible`. Preconditions and words do not
-    /// count: they may change while the effect stays the same.
+    /// Hex SHA-256 over step, changes, inputs, `irreversible` and the presence of `already`.
+    /// Preconditions, question and words do not count: they may change while the effect stays the
+    /// same.
     pub hash: String,
     /// Description of the step for the operator, two or three sentences.
     pub lede: String,
     /// The verb on the button: "Run the migration".
     pub button: String,
     pub changes: Vec<Change>,
-    /// Preconditions. The button is closed while one does not hold.
+    /// Preconditions. The button is closed while one does not hold, unless `already` is set.
     pub preconditions: Vec<Precondition>,
     /// A decision for a person. The button is closed until it is answered.
     pub question: Option<Question>,
     /// Notes for the operator that do not close the button.
     pub notices: Vec<String>,
-    /// Evidence that the effect is there already. The run then changes nothing and records "Already
-    /// done".
+    /// Evidence that the effect is there already, or that its work was begun before. The attempt
+    /// then changes nothing. It records "already done", or follows the work to its end.
     pub already: Option<String>,
     /// Whether the work was begun before, usually by another computer, and its end is still open.
     /// The run then changes nothing and follows the work.

@@ -60,7 +60,7 @@ impl Engine<'_> {
             },
             Task::Stop(step) => {
                 let note = format!("{} failed", step.name());
-                self.act(Act::End { result: RunResult::Stopped, note }).await.map(drop)
+                self.act(Act::EndRun { result: RunResult::Stopped, note }).await.map(drop)
             }
         }
     }
@@ -153,7 +153,7 @@ pub async fn read_choosing(
     for _ in 0..QUESTIONS_MAX {
         let Some(question) = plan.question.clone() else { break };
         let Some(answer) = choose(&question) else { break };
-        let act = Act::Answer { step, question: question.id, answer, note: "as agreed".to_owned() };
+        let act = Act::AnswerQuestion { step, question: question.id, answer, note: "as agreed".to_owned() };
         release.act(by.clone(), act).await?;
         plan = release.plan(step).await?;
     }
@@ -175,7 +175,7 @@ pub async fn press(release: &Release, by: &Actor, step: StepId) -> Result<(), Fa
 /// The refusal.
 pub async fn start(release: &Release, by: &Actor, plan: StepPlan) -> Result<(), Failure> {
     let token = confirm(release, by, &plan).await?;
-    release.act(by.clone(), Act::Run { step: plan.step, plan_hash: plan.hash, token }).await.map(drop)
+    release.act(by.clone(), Act::StartStep { step: plan.step, plan_hash: plan.hash, token }).await.map(drop)
 }
 
 /// Confirms a plan if that is required, and returns the token for its start.
@@ -186,7 +186,7 @@ pub async fn confirm(release: &Release, by: &Actor, plan: &StepPlan) -> Result<O
     if !plan.irreversible || plan.already.is_some() {
         return Ok(None);
     }
-    let confirmed = release.act(by.clone(), Act::Confirm { step: plan.step, plan_hash: plan.hash.clone() }).await?;
+    let confirmed = release.act(by.clone(), Act::ConfirmPlan { step: plan.step, plan_hash: plan.hash.clone() }).await?;
     Ok(match confirmed {
         Answer::Token(token) => Some(token),
         Answer::Done => None,

@@ -285,7 +285,7 @@ describe("the export", () => {
 
   it("shows why a path was refused", async () => {
     const { user } = open({
-      saveMarkdown: () => refused(failure("badInput", "A full path is needed, such as ~/Documents/rally-2.1.0.md.")),
+      saveMarkdown: () => refused(failure("badInput", "A full path is needed, such as ~/Documents/release-2.1.0.md.")),
     });
     await user.clear(await screen.findByTestId("record-path"));
     await user.type(screen.getByTestId("record-path"), "notes.txt{Enter}");

@@ -5,7 +5,7 @@ use greenlight_engine::ports::PortResult;
 use greenlight_types::{ErrorCode, Failure};
 use reqwest::Url;
 
-use crate::loopback::is_loopback;
+use greenlight_engine::loopback::is_loopback;
 
 /// Address of the repository: `https`, or `http` to this computer. It has no user, password or
 /// query.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use greenlight_engine::ports::{PortResult, SecretText, Secrets};
+use greenlight_engine::{
+    loopback::is_loopback,
+    ports::{PortResult, SecretText, Secrets},
+};
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, Timestamp};
 use http_body_util::{BodyExt, Limited, combinators::BoxBody};
 use octocrab::{Octocrab, service::middleware::retry::RetryConfig};
@@ -14,7 +17,6 @@ use serde::de::DeserializeOwned;
 use super::{GithubLimits, answers, trouble};
 use crate::{
     credentials,
-    loopback::is_loopback,
     sleep_detector::{BothClocks, ReadClocks, slept},
 };
 

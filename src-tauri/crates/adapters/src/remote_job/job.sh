@@ -1,7 +1,7 @@
 # Greenlight job verbs: sh THIS NONCE VERB ID MACHINE [ARGUMENTS]. POSIX sh (dash, bash, busybox as
-# shell). Needs flock and setsid of util-linux, and coreutils. Each verb is idempotent. It prints
-# one frame between two marks, which separate the answer from the banners of a login. Each line has
-# one statement: the tests interrupt the script at each.
+# shell). Needs flock and setsid of util-linux, and coreutils. Each verb is idempotent. Each verb
+# but supervise prints one frame between two marks, which separate the answer from the banners of a
+# login. Each line has one statement: the tests interrupt the script at each.
 set -eu
 # A login environment may forbid overwriting a file.
 set +C
@@ -444,8 +444,8 @@ for program in flock setsid sha256sum base64; do
     exit 0
   }
 done
-# The protocol needs kernel locks, and a rename that replaces nothing. The verb that precedes every
-# job checks them.
+# The protocol needs kernel locks, and a rename that replaces nothing. The verb hold acquires the
+# environment lock before any job, so it checks them.
 if [ "$verb" = hold ]; then
   flock --version 2> /dev/null | grep -q util-linux || {
     say 'without flock of util-linux'

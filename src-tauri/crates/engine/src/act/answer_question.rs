@@ -32,7 +32,7 @@ mod tests {
 
     fn answer(question: &str, answer: &str, note: &str) -> Result<Decision, Failure> {
         let mut desk = Desk::new(deploying());
-        desk.plans.keep(with_question(plan(STEP, "h1")));
+        desk.plans.keep(with_question(plan(STEP, "h1")), 1);
         decide(&desk.now(), STEP, question.into(), answer.into(), note.into())
     }
 

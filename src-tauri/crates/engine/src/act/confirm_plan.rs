@@ -24,7 +24,7 @@ mod tests {
     #[test]
     fn issues_a_token_for_the_plan_that_was_shown() {
         let mut desk = Desk::new(deploying());
-        desk.plans.keep(plan(STEP, "h1"));
+        desk.plans.keep(plan(STEP, "h1"), 1);
         let decision = decide(&desk.now(), STEP, "h1".into()).expect("allowed");
         assert_eq!(decision.then, Then::IssueToken { step: STEP, plan_hash: "h1".into() });
         assert!(decision.events.is_empty());
@@ -34,11 +34,11 @@ mod tests {
     fn refuses_another_plan_and_one_that_is_not_open() {
         let mut desk = Desk::new(deploying());
         assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::PlanChanged);
-        desk.plans.keep(plan(STEP, "h2"));
+        desk.plans.keep(plan(STEP, "h2"), 1);
         assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::PlanChanged);
-        desk.plans.keep(with_open_precondition(plan(STEP, "h1")));
+        desk.plans.keep(with_open_precondition(plan(STEP, "h1")), 1);
         assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::PreconditionFailed);
-        desk.plans.keep(with_question(plan(STEP, "h1")));
+        desk.plans.keep(with_question(plan(STEP, "h1")), 1);
         assert_eq!(code(decide(&desk.now(), STEP, "h1".into())), ErrorCode::QuestionOpen);
     }
 }

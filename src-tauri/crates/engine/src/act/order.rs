@@ -16,7 +16,7 @@ use crate::{env_lock::LockRequest, fold, journal::Journal, step::StepContext, st
 pub enum Answer {
     /// Its events are on disk.
     Done,
-    /// The one-use token of [`Act::Confirm`](super::Act::Confirm).
+    /// The one-use token of [`Act::ConfirmPlan`](super::Act::ConfirmPlan).
     Token(String),
 }
 
@@ -24,7 +24,7 @@ pub enum Answer {
 pub(crate) enum Order {
     StartPrepare { statement: String, begun: Option<Handover> },
     StartDeploy { request: DeployRequest, accepted: Vec<Difference> },
-    ShowPlan(Box<StepPlan>),
+    ShowPlan { plan: Box<StepPlan>, made_from: u32 },
     ConfirmPlan { step: StepId, plan_hash: String },
     StartStep { step: StepId, plan_hash: String, token: Option<String> },
     AnswerQuestion { step: StepId, question: String, answer: String, note: String },
@@ -82,8 +82,8 @@ pub(crate) enum Then {
     Attach { step: StepId, attempt: u32 },
     /// Issue a token for the plan of a step.
     IssueToken { step: StepId, plan_hash: String },
-    /// Keep the plan that was shown.
-    KeepPlan(Box<StepPlan>),
+    /// Keep the plan that was shown. It was made from the run at that event.
+    KeepPlan { plan: Box<StepPlan>, made_from: u32 },
     /// The person who acts is responsible from now on.
     ChangeOperator(Box<Actor>),
 }
@@ -102,29 +102,41 @@ impl Decision {
     }
 }
 
+/// A plan, and the number of the last event that it knows.
+#[derive(Debug)]
+struct ShownPlan {
+    plan: StepPlan,
+    made_from: u32,
+}
+
 /// Plans that were shown, newest per step, and the one-use tokens that confirm one.
 #[derive(Debug, Default)]
 pub(crate) struct PlanDesk {
-    shown: BTreeMap<StepId, StepPlan>,
+    shown: BTreeMap<StepId, ShownPlan>,
     /// Step and plan hash by token.
     tokens: BTreeMap<String, (StepId, String)>,
 }
 
 impl PlanDesk {
     /// Keeps a plan that was shown. A confirmation counts as long as the plan has the same hash.
-    pub fn keep(&mut self, plan: StepPlan) {
+    /// A slow plan from before the last answer must not replace the one from after it: it has the
+    /// same hash, and its question is still open.
+    pub fn keep(&mut self, plan: StepPlan, made_from: u32) {
+        if self.shown.get(&plan.step).is_some_and(|shown| shown.made_from > made_from) {
+            return;
+        }
         self.tokens.retain(|_, (step, hash)| *step != plan.step || *hash == plan.hash);
-        self.shown.insert(plan.step, plan);
+        self.shown.insert(plan.step, ShownPlan { plan, made_from });
     }
 
     /// The plan that was shown for a step, if it has this hash.
     pub fn plan(&self, step: StepId, hash: &str) -> Option<&StepPlan> {
-        self.shown.get(&step).filter(|plan| plan.hash == hash)
+        self.newest(step).filter(|plan| plan.hash == hash)
     }
 
     /// The newest plan of a step.
     pub fn newest(&self, step: StepId) -> Option<&StepPlan> {
-        self.shown.get(&step)
+        self.shown.get(&step).map(|shown| &shown.plan)
     }
 
     /// Issues a token. It replaces an earlier token of the same step.

@@ -11,7 +11,8 @@ pub(crate) async fn perform(asker: &Asker<'_>, step: StepId) -> Result<StepPlan,
     if !is_active(asker.view().state, step.phase()) {
         return Err(refuse("plan this step before its part of the run has started"));
     }
+    let made_from = asker.view().seq;
     let plan = steps::get(step).plan(asker.context).await?;
-    asker.order(Order::ShowPlan(Box::new(plan.clone()))).await?;
+    asker.order(Order::ShowPlan { plan: Box::new(plan.clone()), made_from }).await?;
     Ok(plan)
 }

@@ -1,5 +1,5 @@
-//! Starts a step: checks everything that can be checked without the outside world, then records the
-//! attempt.
+//! Starts a step. `ask` makes sure that this run still owns the environment lock. `decide` checks
+//! the rest without the outside world, and records the attempt.
 
 use greenlight_types::{
     ErrorCode, Failure, Phase, Retry, Role, RunView, StepEvent, StepId, StepPlan, StepState, StepView,
@@ -107,7 +107,7 @@ mod tests {
     /// A run in Deploy whose build waits for its button, with the plan `h1` shown.
     fn waiting() -> Desk {
         let mut desk = Desk::new(set(deploying(), STEP, StepState::AwaitingOperator));
-        desk.plans.keep(plan(STEP, "h1"));
+        desk.plans.keep(plan(STEP, "h1"), 1);
         desk
     }
 
@@ -174,16 +174,24 @@ mod tests {
     fn refuses_a_stale_plan_and_one_not_ready() {
         let mut desk = waiting();
         assert_eq!(code(decide(&desk.now(), STEP, "h0", None)), ErrorCode::PlanChanged);
-        desk.plans.keep(with_open_precondition(plan(STEP, "h1")));
+        desk.plans.keep(with_open_precondition(plan(STEP, "h1")), 1);
         assert_eq!(code(decide(&desk.now(), STEP, "h1", None)), ErrorCode::PreconditionFailed);
-        desk.plans.keep(with_question(plan(STEP, "h1")));
+        desk.plans.keep(with_question(plan(STEP, "h1")), 1);
         assert_eq!(code(decide(&desk.now(), STEP, "h1", None)), ErrorCode::QuestionOpen);
+    }
+
+    #[test]
+    fn a_slow_plan_from_before_the_answer_does_not_open_the_question_again() {
+        let mut desk = waiting();
+        desk.plans.keep(plan(STEP, "h1"), 8);
+        desk.plans.keep(with_question(plan(STEP, "h1")), 7);
+        assert!(decide(&desk.now(), STEP, "h1", None).is_ok());
     }
 
     #[test]
     fn an_irreversible_step_needs_the_token_of_exactly_this_plan() {
         let mut desk = waiting();
-        desk.plans.keep(StepPlan { irreversible: true, ..plan(STEP, "h1") });
+        desk.plans.keep(StepPlan { irreversible: true, ..plan(STEP, "h1") }, 1);
         assert_eq!(code(decide(&desk.now(), STEP, "h1", None)), ErrorCode::NotConfirmed);
         desk.plans.issue("t0".into(), StepId::RunMigration, "h1".into());
         assert_eq!(code(decide(&desk.now(), STEP, "h1", Some("t0"))), ErrorCode::NotConfirmed);
@@ -201,12 +209,12 @@ mod tests {
     fn a_confirmation_outlives_the_same_plan_and_not_another() {
         let mut desk = waiting();
         let irreversible = |hash: &str| StepPlan { irreversible: true, ..plan(STEP, hash) };
-        desk.plans.keep(irreversible("h1"));
+        desk.plans.keep(irreversible("h1"), 1);
         desk.plans.issue("t".into(), STEP, "h1".into());
-        desk.plans.keep(irreversible("h1"));
+        desk.plans.keep(irreversible("h1"), 1);
         assert!(decide(&desk.now(), STEP, "h1", Some("t")).is_ok());
-        desk.plans.keep(irreversible("h2"));
-        desk.plans.keep(irreversible("h1"));
+        desk.plans.keep(irreversible("h2"), 1);
+        desk.plans.keep(irreversible("h1"), 1);
         assert_eq!(code(decide(&desk.now(), STEP, "h1", Some("t"))), ErrorCode::NotConfirmed);
     }
 
@@ -214,7 +222,7 @@ mod tests {
     fn work_that_is_done_already_needs_no_confirmation() {
         let mut desk = waiting();
         let done = StepPlan { irreversible: true, already: Some("seen".into()), ..plan(STEP, "h1") };
-        desk.plans.keep(with_open_precondition(done));
+        desk.plans.keep(with_open_precondition(done), 1);
         assert!(decide(&desk.now(), STEP, "h1", None).is_ok());
     }
 }

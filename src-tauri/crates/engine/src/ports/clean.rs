@@ -22,7 +22,7 @@ impl RawPorts {
     /// The same ports without secrets in their texts.
     #[must_use]
     pub fn cleaned(self, redactor: &Arc<Redactor>) -> Ports {
-        Ports {
+        let clean = Self {
             git: Clean::new(self.git, redactor),
             builds: Clean::new(self.builds, redactor),
             task_definitions: Clean::new(self.task_definitions, redactor),
@@ -33,7 +33,7 @@ impl RawPorts {
             host: Clean::new(self.host, redactor),
             site: Clean::new(self.site, redactor),
             clock: self.clock,
-            redactor: Arc::clone(redactor),
-        }
+        };
+        Ports { clean, redactor: Arc::clone(redactor) }
     }
 }

@@ -137,7 +137,7 @@ pub enum JobState {
 }
 
 impl JobState {
-    /// Whether the job never started. It may still start later.
+    /// Whether the job never started. It may still start later, unless it is revoked.
     #[must_use]
     pub const fn never_started(&self) -> bool {
         matches!(self, Self::Absent | Self::NotStarted | Self::Busy | Self::Expired | Self::Revoked(_))

@@ -2,6 +2,8 @@
 
 use regex::Regex;
 
+use crate::loopback::is_loopback;
+
 /// Number of version parts in a template. `None` when it has other braces.
 pub(super) fn version_parts(template: &str) -> Option<usize> {
     let count = ["{version}", "{version4}", "{version4_}"].iter().map(|part| template.matches(part).count()).sum();
@@ -22,11 +24,7 @@ pub(super) fn is_address(text: &str) -> bool {
         None => authority.split(':').next().unwrap_or_default(),
     };
     let is_plain = !text.contains(char::is_whitespace) && !authority.contains('@') && !host.is_empty();
-    is_plain && (is_tls || matches!(host, "localhost" | "::1") || is_loopback_v4(host))
-}
-
-fn is_loopback_v4(host: &str) -> bool {
-    host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+    is_plain && (is_tls || is_loopback(host))
 }
 
 /// A pattern whose first group is the version.

@@ -25,8 +25,8 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// Time between two attempts at a machine that refuses us. Machines block clients that try too
 /// often.
 const REFUSED: Duration = Duration::from_secs(5);
-/// Most polls before a job is left in doubt: at least twelve hours.
-const MOST_LOOKS: u32 = 43_200;
+/// Most polls before a job is left in doubt: twelve hours of pauses.
+const MOST_LOOKS: u32 = 21_600;
 /// Most "connection lost" notices during one poll. The poll has a deadline of its own.
 const MOST_WORDS: u32 = 120;
 /// A launch order that arrives later than this after the submit starts nothing (INV-D5).
@@ -263,7 +263,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
         }
         cx.wait(POLL).await;
     }
-    Ended::Unknown("the job did not end within twelve hours".into())
+    Ended::Unknown("the job did not end after it was followed for twelve hours".into())
 }
 
 /// Asks the machine for the status. Repeats the notice while the connection is lost, because one

@@ -2,13 +2,13 @@
 //! [`crate::world::World`], and holds no rules.
 
 mod aws;
-mod beside;
 mod github;
 pub mod probe;
+mod real_systems;
 mod serve;
 mod site;
 
-pub use beside::{Beside, TaskSeen};
+pub use real_systems::{RealSystems, TaskSeen};
 pub use serve::PretendRally;
 
 pub use crate::world::{CLUSTER, Pace, SERVICE, WORKFLOW};

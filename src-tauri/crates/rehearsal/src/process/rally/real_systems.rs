@@ -18,7 +18,7 @@ use crate::{
 
 /// Differences from practice.
 #[derive(Clone, Debug)]
-pub struct Beside {
+pub struct RealSystems {
     /// Durations of the services.
     pub pace: Pace,
     /// Whether the workflow ends at the service update instead of waiting for the rollout.
@@ -47,13 +47,13 @@ impl PretendRally {
     ///
     /// # Errors
     /// When the task definition has no revision or no image.
-    pub fn beside(mut beginning: Beginning, beside: &Beside) -> io::Result<Self> {
+    pub fn with_real_systems(mut beginning: Beginning, systems: &RealSystems) -> io::Result<Self> {
         let mut rally = World::new(&beginning.start());
-        rally.rules.pace = beside.pace;
-        rally.rules.ends_at_update = beside.ends_at_update;
+        rally.rules.pace = systems.pace;
+        rally.rules.ends_at_update = systems.ends_at_update;
         rally.rules.has_real_tasks = true;
         rally.definitions.clear();
-        let revision = rally.adopt(&beside.definition).ok_or_else(|| io::Error::other("not a task definition"))?;
+        let revision = rally.adopt(&systems.definition).ok_or_else(|| io::Error::other("not a task definition"))?;
         for deployment in &mut rally.service.deployments {
             deployment.revision = revision;
         }

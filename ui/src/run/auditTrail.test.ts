@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { EventBody, StepId } from "../generated/bindings";
 import { goldenRuns, moment, type Moment } from "../platform/samples";
-import { told, type Told } from "./told";
+import { sentenceOf, type Sentence } from "./auditTrail";
 
-const stories = ({ events, view }: Moment): Told[] =>
-  events.map((event) => told(event, view)).filter((story): story is Told => story !== null);
+const stories = ({ events, view }: Moment): Sentence[] =>
+  events.map((event) => sentenceOf(event, view)).filter((story): story is Sentence => story !== null);
 
 const released = moment("released");
 const stopped = moment("stopped-after-a-failed-migration");
 
 /** The sentence of an event with this body, appended to a run. */
-function tells(body: EventBody, { events, view }: Moment = released): Told | null {
+function tells(body: EventBody, { events, view }: Moment = released): Sentence | null {
   const last = events.at(-1);
   if (last === undefined) throw new Error("the golden record is empty");
-  return told({ ...last, body }, view);
+  return sentenceOf({ ...last, body }, view);
 }
 
 const succeeded = (how: Extract<EventBody, { kind: "stepSucceeded" }>["how"]): EventBody => ({
@@ -45,7 +45,7 @@ describe.each(goldenRuns())("the story of %s", (_, golden) => {
 
   it("has a sentence for an unknown step", () => {
     const lost = { ...golden.view, steps: [] };
-    for (const event of golden.events) expect(() => told(event, lost)).not.toThrow();
+    for (const event of golden.events) expect(() => sentenceOf(event, lost)).not.toThrow();
   });
 });
 

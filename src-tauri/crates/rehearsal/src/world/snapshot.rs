@@ -7,19 +7,19 @@ use super::{World, definition};
 impl World {
     /// Current state of repository, GitHub, registry, ECS, host, database and site.
     #[must_use]
-    pub fn told(&self) -> Value {
+    pub fn snapshot(&self) -> Value {
         json!({
-            "git": self.told_git(),
-            "github": { "runs": self.told_runs() },
+            "git": self.git_snapshot(),
+            "github": { "runs": self.runs_snapshot() },
             "registry": { "images": self.images },
-            "ecs": self.told_ecs(),
-            "host": self.told_host(),
+            "ecs": self.ecs_snapshot(),
+            "host": self.host_snapshot(),
             "database": { "schema": self.schema, "isHalfMigrated": self.is_half_migrated },
             "site": { "version": self.serving_version() },
         })
     }
 
-    fn told_git(&self) -> Value {
+    fn git_snapshot(&self) -> Value {
         let objects = &self.git.objects;
         let commits: Map<String, Value> = objects
             .commits
@@ -52,7 +52,7 @@ impl World {
         json!({ "refs": self.git.refs, "commits": commits, "tags": tags })
     }
 
-    fn told_runs(&self) -> Vec<Value> {
+    fn runs_snapshot(&self) -> Vec<Value> {
         self.builds
             .iter()
             .map(|build| {
@@ -66,7 +66,7 @@ impl World {
             .collect()
     }
 
-    fn told_ecs(&self) -> Value {
+    fn ecs_snapshot(&self) -> Value {
         let definitions: Vec<Value> = self
             .definitions
             .iter()
@@ -99,7 +99,7 @@ impl World {
         json!({ "definitions": definitions, "deployments": deployments, "tasks": tasks, "desired": self.rules.desired })
     }
 
-    fn told_host(&self) -> Value {
+    fn host_snapshot(&self) -> Value {
         let jobs: Vec<Value> = self
             .host
             .jobs

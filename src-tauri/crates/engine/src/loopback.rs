@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 /// `localhost`, or an address of the loopback network; an IPv6 address may have the brackets of a
 /// URL.
-pub(crate) fn is_loopback(host: &str) -> bool {
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -19,7 +19,7 @@ import type {
 export type Tone = "plain" | "good" | "careful" | "stop";
 
 /** One sentence of the audit trail. */
-export interface Told {
+export interface Sentence {
   at: Timestamp;
   /** The person who acted. Null for an observation of the app. */
   by: string | null;
@@ -32,13 +32,13 @@ export interface Told {
 /** A press has no sentence of its own when its step was done within this time, in ms. */
 const QUICK_MS = 60_000;
 
-type Say = (text: string, tone?: Tone, by?: string | null, detail?: string) => Told;
+type Say = (text: string, tone?: Tone, by?: string | null, detail?: string) => Sentence;
 
 /**
  * The sentence of an event. A fact is covered by the step that learned it, unless it has a sentence
  * of its own.
  */
-export function told(event: Event, view: RunView): Told | null {
+export function sentenceOf(event: Event, view: RunView): Sentence | null {
   const { at, body } = event;
   const { person } = event.by;
   const say: Say = (text, tone = "plain", by = person, detail = "") => ({
@@ -60,7 +60,7 @@ export function told(event: Event, view: RunView): Told | null {
     case "stepReset":
     case "stepStopped": {
       const step = view.steps.find((one) => one.definition.id === body.step);
-      return toldOfStep(body, step, person, say);
+      return sentenceOfStep(body, step, person, say);
     }
     case "runDrafted":
     case "prepareStarted":
@@ -74,11 +74,11 @@ export function told(event: Event, view: RunView): Told | null {
     case "environmentTaking":
     case "questionAnswered":
     case "checkAnswered":
-      return toldOfRun(body, view, say);
+      return sentenceOfRun(body, view, say);
   }
 }
 
-function toldOfRun(body: RunEvent, view: RunView, say: Say): Told | null {
+function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null {
   const environment = view.profile.product.environmentName;
   switch (body.kind) {
     case "runDrafted":
@@ -132,7 +132,7 @@ function toldOfRun(body: RunEvent, view: RunView, say: Say): Told | null {
   }
 }
 
-function toldOfStep(body: StepEvent, step: StepView | undefined, person: string, say: Say): Told | null {
+function sentenceOfStep(body: StepEvent, step: StepView | undefined, person: string, say: Say): Sentence | null {
   const title = step?.definition.title ?? body.step;
   switch (body.kind) {
     case "stepOffered":
