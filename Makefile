@@ -4,17 +4,18 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PAGE := $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f 2>/dev/null)
-# Two lanes of tests. The window tests mostly wait, and the others use the processors meanwhile.
+# Whole releases without a window have a clock that slows on a busy machine, so they run last.
+RELEASE_TESTS := --test release
 names = $(basename $(notdir $(wildcard $(1))))
 WINDOW_TESTS := --test window
-SYSTEM_TESTS := $(patsubst %,--test %,$(filter-out window,$(call names,tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs)))
+SYSTEM_TESTS := $(patsubst %,--test %,$(filter-out window release,$(call names,tests/tests/*.rs tests/*/tests/*.rs src-tauri/crates/*/tests/*.rs)))
 # Clippy compiles our own crates in each build of the tests, so that no second pass checks every
 # dependency again. A warning is an error.
 export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
-run simulate mutants mutants-sample mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
+run simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text
+.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -31,16 +32,16 @@ setup: ## install the packages of build and tests (sudo when not root)
 
 test: setup lint-text test-page ## every test: page, engine, adapters on real peers, whole releases, the window
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --lib $(SYSTEM_TESTS) $(WINDOW_TESTS) --no-run
-	$(MAKE) --jobs=2 --output-sync=target test-systems test-windows
-	$(MAKE) simulate SEEDS=10000
-	$(MAKE) mutants-sample
-	$(TARGET)/debug/practise $(TARGET)/debug/greenlight $(TARGET)/practised
+	$(CARGO) test --workspace --lib $(SYSTEM_TESTS) $(RELEASE_TESTS) $(WINDOW_TESTS) --no-run
+	$(MAKE) --jobs=2 --output-sync=target SEEDS=10000 \
+		test-windows test-systems simulate mutants-sample test-release-engine practised
 
 test-quick: test-page ## engine, types and page only; needs no peer
 	$(CARGO) test -p greenlight-types -p greenlight-engine
 
-test-long: test-job-script test-network-faults test-journal test-two-operators test-crash mutants ## every long form, one after another (90 min)
+test-long: ui/dist/index.html ## every long form, two at a time
+	$(CARGO) build --workspace --bins
+	$(MAKE) --jobs=2 --output-sync=target mutants test-crash test-job-script test-network-faults test-two-operators test-journal
 	$(MAKE) simulate SEEDS=100000
 
 mutants: ## every seeded defect in a copy of the tree; each has to be found (tests/mutants/README.md)
@@ -61,7 +62,7 @@ test-windows: ui/dist/index.html ## every test in the real window
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace $(WINDOW_TESTS)
 
-test-systems: ui/dist/index.html ## every other test: engine, adapters on real peers, releases without a window
+test-systems: ui/dist/index.html ## every other test but test-release-engine: engine, adapters on real peers, short forms
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --lib $(SYSTEM_TESTS)
 
@@ -85,7 +86,12 @@ test-fronts: ui/dist/index.html ## the simulator with boto3, aws, prism, ssh, gi
 	$(CARGO) test --workspace --test git_front --test ssh_front --test fronts_aws --test fronts --test fronts_own -- --nocapture
 
 test-release-engine: ui/dist/index.html ## whole releases without a window on the simulator
-	$(CARGO) test --workspace --test release
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace $(RELEASE_TESTS)
+
+practised: ui/dist/index.html ## one practised release in the window, as `make run` plays it without a display
+	$(CARGO) build --workspace --bins
+	$(TARGET)/debug/practise $(TARGET)/debug/greenlight $(TARGET)/practised
 
 test-job-script: ui/dist/index.html ## the job script, stopped at every statement, on three shells, with seeded defects
 	$(CARGO) build --workspace --bins
