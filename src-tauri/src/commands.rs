@@ -14,9 +14,9 @@ pub mod setup;
 pub mod site;
 pub mod task_definition;
 
-/// Declares the three commands of a step: plan it, run it, observe it.
+/// Declares the three commands of a step: plan it, start it, observe it.
 macro_rules! step_commands {
-    ($step:ident: $plan:ident, $run:ident, $observe:ident) => {
+    ($step:ident: $plan:ident, $start:ident, $observe:ident) => {
         /// The changes that the step would make now.
         #[tauri::command]
         #[specta::specta]
@@ -27,11 +27,11 @@ macro_rules! step_commands {
             Ok(app.ready().await?.runs.plan(&run, greenlight_types::StepId::$step).await?)
         }
 
-        /// Runs the plan that was shown. Returns once the start is in the journal. The outcome
+        /// Starts the plan that was shown. Returns once the start is in the journal. The outcome
         /// comes as events.
         #[tauri::command]
         #[specta::specta]
-        pub async fn $run(
+        pub async fn $start(
             app: tauri::State<'_, $crate::startup::Startup>,
             run: greenlight_types::RunId,
             plan_hash: String,

@@ -2,4 +2,4 @@
 
 use super::step_commands;
 
-step_commands!(BackUp: plan_back_up, run_back_up, observe_back_up);
+step_commands!(BackUp: plan_back_up, start_back_up, observe_back_up);

@@ -2,4 +2,4 @@
 
 use super::step_commands;
 
-step_commands!(RunMigration: plan_run_migration, run_run_migration, observe_run_migration);
+step_commands!(RunMigration: plan_run_migration, start_run_migration, observe_run_migration);

@@ -2,4 +2,4 @@
 
 use super::step_commands;
 
-step_commands!(CheckSite: plan_check_site, run_check_site, observe_check_site);
+step_commands!(CheckSite: plan_check_site, start_check_site, observe_check_site);

@@ -2,4 +2,4 @@
 
 use super::step_commands;
 
-step_commands!(RegisterTaskDefinition: plan_register_task_definition, run_register_task_definition, observe_register_task_definition);
+step_commands!(RegisterTaskDefinition: plan_register_task_definition, start_register_task_definition, observe_register_task_definition);

@@ -67,7 +67,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runMergeBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_merge_branch", { run, planHash, token })),
+	startMergeBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_merge_branch", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeMergeBranch: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_merge_branch", { run })),
 	/**  The changes that the step would make now. */
@@ -76,7 +76,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runSetVersion: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_set_version", { run, planHash, token })),
+	startSetVersion: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_set_version", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeSetVersion: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_set_version", { run })),
 	/**  The changes that the step would make now. */
@@ -85,7 +85,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runCreateTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_create_tag", { run, planHash, token })),
+	startCreateTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_create_tag", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeCreateTag: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_create_tag", { run })),
 	/**  The changes that the step would make now. */
@@ -94,7 +94,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runPushBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_push_branch", { run, planHash, token })),
+	startPushBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_push_branch", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observePushBranch: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_push_branch", { run })),
 	/**  The changes that the step would make now. */
@@ -103,7 +103,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runPushTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_push_tag", { run, planHash, token })),
+	startPushTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_push_tag", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observePushTag: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_push_tag", { run })),
 	/**  The changes that the step would make now. */
@@ -112,7 +112,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runRegisterTaskDefinition: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_register_task_definition", { run, planHash, token })),
+	startRegisterTaskDefinition: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_register_task_definition", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeRegisterTaskDefinition: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_register_task_definition", { run })),
 	/**  The changes that the step would make now. */
@@ -121,7 +121,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runBackUp: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_back_up", { run, planHash, token })),
+	startBackUp: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_back_up", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeBackUp: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_back_up", { run })),
 	/**  The changes that the step would make now. */
@@ -130,7 +130,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runDispatchBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_dispatch_build", { run, planHash, token })),
+	startDispatchBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_dispatch_build", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeDispatchBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_dispatch_build", { run })),
 	/**  The changes that the step would make now. */
@@ -139,7 +139,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runFollowBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_follow_build", { run, planHash, token })),
+	startFollowBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_follow_build", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeFollowBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_follow_build", { run })),
 	/**  The changes that the step would make now. */
@@ -148,7 +148,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runRunMigration: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_run_migration", { run, planHash, token })),
+	startRunMigration: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_run_migration", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeRunMigration: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_run_migration", { run })),
 	/**  The changes that the step would make now. */
@@ -157,7 +157,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runAwaitDeployPhase: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_await_deploy_phase", { run, planHash, token })),
+	startAwaitDeployPhase: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_await_deploy_phase", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeAwaitDeployPhase: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_await_deploy_phase", { run })),
 	/**  The changes that the step would make now. */
@@ -166,7 +166,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runAwaitRollout: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_await_rollout", { run, planHash, token })),
+	startAwaitRollout: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_await_rollout", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeAwaitRollout: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_await_rollout", { run })),
 	/**  The changes that the step would make now. */
@@ -175,7 +175,7 @@ export const commands = {
 	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
-	runCheckSite: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("run_check_site", { run, planHash, token })),
+	startCheckSite: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_check_site", { run, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
 	observeCheckSite: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_check_site", { run })),
 	/**  Lines from the spool, at most 2,000. */

@@ -8,15 +8,15 @@ import { stepCommands, type CommandsOf } from "./commands";
 
 it("calls the command of the act and step", async () => {
   const steps = moment("released").view.steps.map((step) => step.definition.id);
-  const names = steps.flatMap((step) => [`plan${step}`, `run${step}`, `observe${step}`]);
+  const names = steps.flatMap((step) => [`plan${step}`, `start${step}`, `observe${step}`]);
   const platform = fake(Object.fromEntries(names.map((name) => [name, () => ok(null)])));
   for (const step of steps) {
-    const { plan, run, observe } = stepCommands(platform.commands, step);
-    await Promise.all([plan("a"), run("a", "hash", "token"), observe("a")]);
+    const { plan, start, observe } = stepCommands(platform.commands, step);
+    await Promise.all([plan("a"), start("a", "hash", "token"), observe("a")]);
   }
   expect(steps).toHaveLength(13);
   expect(platform.calls.map((call) => call.name)).toEqual(names);
-  expect(platform.argsOf("runBackUp")).toEqual([["a", "hash", "token"]]);
+  expect(platform.argsOf("startBackUp")).toEqual([["a", "hash", "token"]]);
 });
 
 it("does not compile for a step without its commands", () => {
@@ -24,7 +24,7 @@ it("does not compile for a step without its commands", () => {
   expectTypeOf<Commands>().not.toExtend<CommandsOf<StepId | "FlushCache">>();
   expectTypeOf<CommandsOf<"BackUp">>().toEqualTypeOf<{
     planBackUp: (run: RunId) => Promise<Result<StepPlan>>;
-    runBackUp: (run: RunId, planHash: string, token: string | null) => Promise<Result<null>>;
+    startBackUp: (run: RunId, planHash: string, token: string | null) => Promise<Result<null>>;
     observeBackUp: (run: RunId) => Promise<Result<Observation>>;
   }>();
 });

@@ -8,12 +8,12 @@ import type { Result } from "../platform/result";
 /** The commands of one step. */
 export interface StepCommands {
   plan: (run: RunId) => Promise<Result<StepPlan>>;
-  run: (run: RunId, planHash: string, token: string | null) => Promise<Result<null>>;
+  start: (run: RunId, planHash: string, token: string | null) => Promise<Result<null>>;
   observe: (run: RunId) => Promise<Result<Observation>>;
 }
 
 /**
- * The commands of these steps by the names that the app gives them: `planBackUp`, `runBackUp`,
+ * The commands of these steps by the names that the app gives them: `planBackUp`, `startBackUp`,
  * `observeBackUp`.
  */
 export type CommandsOf<Step extends string> = {
@@ -25,7 +25,7 @@ export function stepCommands(commands: Commands, step: StepId): StepCommands {
   const ofSteps: CommandsOf<StepId> = commands;
   return {
     plan: ofSteps[`plan${step}`],
-    run: ofSteps[`run${step}`],
+    start: ofSteps[`start${step}`],
     observe: ofSteps[`observe${step}`],
   };
 }

@@ -244,10 +244,10 @@ export class OpenRun {
     const { commands } = this.#platform;
     const asks = plan.irreversible && plan.already === null;
     const started = await this.act(async () => {
-      if (!asks) return stepCommands(commands, plan.step).run(this.id, plan.hash, null);
+      if (!asks) return stepCommands(commands, plan.step).start(this.id, plan.hash, null);
       const token = await commands.confirmStep(this.id, plan.step, plan.hash);
       if (token.status === "error") return token;
-      return stepCommands(commands, plan.step).run(this.id, plan.hash, token.data);
+      return stepCommands(commands, plan.step).start(this.id, plan.hash, token.data);
     });
     if (!started) return;
     this.chosen = null;

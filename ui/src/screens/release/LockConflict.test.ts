@@ -31,7 +31,7 @@ describe("an environment that another release holds", () => {
   it("shows its owner and needs a reason", async () => {
     const { platform, user, view } = open(waiting, {
       ...started,
-      runBackUp: () => Promise.resolve({ status: "error", error: refusal(maria) }),
+      startBackUp: () => Promise.resolve({ status: "error", error: refusal(maria) }),
       takeEnvironment: () => ok(null),
     });
     await user.click(await openButton());
@@ -51,7 +51,7 @@ describe("an environment that another release holds", () => {
   it("that is free needs no reason", async () => {
     const { platform, user, view } = open(waiting, {
       ...started,
-      runBackUp: () => Promise.resolve({ status: "error", error: refusal({}) }),
+      startBackUp: () => Promise.resolve({ status: "error", error: refusal({}) }),
       takeEnvironment: () => ok(null),
     });
     await user.click(await openButton());

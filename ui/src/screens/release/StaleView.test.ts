@@ -107,7 +107,7 @@ describe("a world that moves while somebody reads", () => {
       const { platform, view } = open(moment("migration-offered"), {
         planRunMigration: () => ok(made),
         confirmStep: () => ok("token"),
-        runRunMigration: () => ok(null),
+        startRunMigration: () => ok(null),
       });
       const user = userEvent.setup({ advanceTimers: (ms) => vi.advanceTimersByTime(ms) });
       const button = await openButton();

@@ -9,7 +9,7 @@ const building = moment("migration-offered");
 const plans = {
   planBackUp: () => ok(planOf("BackUp")),
   planRunMigration: () => ok(planOf("RunMigration")),
-  runBackUp: () => ok(null),
+  startBackUp: () => ok(null),
 };
 
 describe("a backup that is done", () => {
@@ -19,7 +19,7 @@ describe("a backup that is done", () => {
     expect(screen.queryByTestId("step-button")).toBeNull();
     await user.click(await screen.findByTestId("repeat"));
     await user.click(await openButton());
-    expect(platform.argsOf("runBackUp").map((args) => args[1])).toEqual([planOf("BackUp").hash]);
+    expect(platform.argsOf("startBackUp").map((args) => args[1])).toEqual([planOf("BackUp").hash]);
   });
 
   it("is repeated from the migration when too old", async () => {
@@ -37,7 +37,7 @@ describe("a backup that is done", () => {
     await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "BackUp"));
     expect(await accessibilityFindings(screen.getByTestId("focus"))).toEqual([]);
     await user.click(await openButton());
-    expect(platform.argsOf("runBackUp")).toHaveLength(1);
+    expect(platform.argsOf("startBackUp")).toHaveLength(1);
   });
 
   it("is not repeated by selecting another step", async () => {
@@ -58,7 +58,7 @@ describe("a backup that is done", () => {
     await openButton();
     await user.click(screen.getByTestId("repeat-not"));
     await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "RunMigration"));
-    expect(platform.argsOf("runBackUp")).toEqual([]);
+    expect(platform.argsOf("startBackUp")).toEqual([]);
   });
 
   it("labels the times of a failed repeat", async () => {

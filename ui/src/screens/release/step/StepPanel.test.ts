@@ -11,11 +11,11 @@ describe("a step that waits for its button", () => {
     const plan = planOf("MergeBranch");
     const { platform, user, view } = open(moment("merge-offered"), {
       planMergeBranch: () => ok(plan),
-      runMergeBranch: () => ok(null),
+      startMergeBranch: () => ok(null),
     });
     await user.click(await openButton());
     expect(screen.getByTestId("focus")).toHaveTextContent(plan.lede);
-    await waitFor(() => expect(platform.argsOf("runMergeBranch")).toEqual([[view.id, plan.hash, null]]));
+    await waitFor(() => expect(platform.argsOf("startMergeBranch")).toEqual([[view.id, plan.hash, null]]));
   });
 
   it("ignores the second half of a double click", async () => {
@@ -24,15 +24,15 @@ describe("a step that waits for its button", () => {
     try {
       const { platform } = open(moment("merge-offered"), {
         planMergeBranch: () => ok(planOf("MergeBranch")),
-        runMergeBranch: () => ok(null),
+        startMergeBranch: () => ok(null),
       });
       await vi.advanceTimersByTimeAsync(0);
       expect(screen.getByTestId("focus")).toHaveAttribute("data-plan", "ready");
       await fireEvent.click(screen.getByTestId("step-button"));
-      expect(platform.argsOf("runMergeBranch")).toEqual([]);
+      expect(platform.argsOf("startMergeBranch")).toEqual([]);
       await vi.advanceTimersByTimeAsync(1_000);
       await fireEvent.click(screen.getByTestId("step-button"));
-      expect(platform.argsOf("runMergeBranch")).toHaveLength(1);
+      expect(platform.argsOf("startMergeBranch")).toHaveLength(1);
     } finally {
       vi.useRealTimers();
     }
@@ -96,7 +96,7 @@ describe("a step that waits for its button", () => {
   it("shows why a refused act was refused", async () => {
     const { user } = open(moment("merge-offered"), {
       planMergeBranch: () => ok(planOf("MergeBranch")),
-      runMergeBranch: () =>
+      startMergeBranch: () =>
         Promise.resolve({
           status: "error",
           error: {
@@ -121,7 +121,7 @@ describe("the migration", () => {
   const scripted: Partial<Commands> = {
     planRunMigration: () => ok(planOf("RunMigration")),
     confirmStep: () => ok("token-1"),
-    runRunMigration: () => ok(null),
+    startRunMigration: () => ok(null),
   };
 
   it("is confirmed for one plan with one token", async () => {
@@ -131,7 +131,7 @@ describe("the migration", () => {
     expect(within(dialog).getByTestId("confirm-no")).toHaveFocus();
     await user.click(within(dialog).getByTestId("confirm-yes"));
     const { hash } = planOf("RunMigration");
-    await waitFor(() => expect(platform.argsOf("runRunMigration")).toEqual([[view.id, hash, "token-1"]]));
+    await waitFor(() => expect(platform.argsOf("startRunMigration")).toEqual([[view.id, hash, "token-1"]]));
     expect(platform.argsOf("confirmStep")).toEqual([[view.id, "RunMigration", hash]]);
   });
 
@@ -151,7 +151,7 @@ describe("the migration", () => {
     expect(platform.argsOf("confirmStep")).toEqual([]);
     await user.type(screen.getByTestId("confirm-version"), " 2.1.0 ");
     await user.click(screen.getByTestId("confirm-yes"));
-    await waitFor(() => expect(platform.argsOf("runRunMigration")).toHaveLength(1));
+    await waitFor(() => expect(platform.argsOf("startRunMigration")).toHaveLength(1));
     expect(screen.getByTestId("band")).toHaveTextContent("PRODUCTION");
   });
 
