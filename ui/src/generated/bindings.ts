@@ -64,7 +64,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planMergeBranch: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_merge_branch", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startMergeBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_merge_branch", { run, planHash, token })),
@@ -73,7 +73,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planSetVersion: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_set_version", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startSetVersion: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_set_version", { run, planHash, token })),
@@ -82,7 +82,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planCreateTag: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_create_tag", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startCreateTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_create_tag", { run, planHash, token })),
@@ -91,7 +91,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planPushBranch: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_push_branch", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startPushBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_push_branch", { run, planHash, token })),
@@ -100,7 +100,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planPushTag: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_push_tag", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startPushTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_push_tag", { run, planHash, token })),
@@ -109,7 +109,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planRegisterTaskDefinition: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_register_task_definition", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startRegisterTaskDefinition: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_register_task_definition", { run, planHash, token })),
@@ -118,7 +118,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planBackUp: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_back_up", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startBackUp: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_back_up", { run, planHash, token })),
@@ -127,7 +127,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planDispatchBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_dispatch_build", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startDispatchBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_dispatch_build", { run, planHash, token })),
@@ -136,7 +136,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planFollowBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_follow_build", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startFollowBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_follow_build", { run, planHash, token })),
@@ -145,7 +145,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planRunMigration: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_run_migration", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startRunMigration: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_run_migration", { run, planHash, token })),
@@ -154,7 +154,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planAwaitDeployPhase: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_await_deploy_phase", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startAwaitDeployPhase: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_await_deploy_phase", { run, planHash, token })),
@@ -163,7 +163,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planAwaitRollout: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_await_rollout", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startAwaitRollout: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_await_rollout", { run, planHash, token })),
@@ -172,7 +172,7 @@ export const commands = {
 	/**  The changes that the step would make now. */
 	planCheckSite: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_check_site", { run })),
 	/**
-	 *  Runs the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
 	 *  comes as events.
 	 */
 	startCheckSite: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_check_site", { run, planHash, token })),

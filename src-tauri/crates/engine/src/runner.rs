@@ -1,8 +1,8 @@
 //! The loop of a run, over all active steps: at most one changing, any number watching.
 //!
 //! For each attempt: append Started, run the step, append the outcome, publish. No changing call
-//! leaves the app before Started is on disk. An attempt without an outcome is in doubt until evidence or a
-//! named person settles it.
+//! leaves the app before Started is on disk. An attempt without an outcome is in doubt until
+//! evidence or a named person settles it.
 
 mod automatic;
 mod background;
