@@ -8,7 +8,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 22;
+pub const KINDS: usize = 24;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -35,6 +35,8 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::CheckAnswered { .. }) => 20,
         EventBody::Run(RunEvent::JobRevoking { .. }) => 21,
         EventBody::Run(RunEvent::LockAcquiring { .. }) => 22,
+        EventBody::Run(RunEvent::AddressChanged { .. }) => 23,
+        EventBody::Run(RunEvent::MachineGivenUp { .. }) => 24,
     }
 }
 
@@ -93,6 +95,8 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
             from: Some(Box::new(holder(text))),
             reason: t(),
         }),
+        EventBody::Run(RunEvent::AddressChanged { staging: staging(text) }),
+        EventBody::Run(RunEvent::MachineGivenUp { note: t() }),
         EventBody::Run(RunEvent::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() }),
     ];
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, Observation,
-    RunEvent, RunResult, RunView, StepEvent, StepId, StepPlan, Timestamp,
+    RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, Timestamp,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,8 +32,11 @@ pub(crate) enum Order {
     SettleDoubt { step: StepId, attempt: u32, report: Report, note: String },
     ApplyObservation { step: StepId, attempt: u32, observed: Observation },
     AnswerCheck { check: String, answer: CheckAnswer, note: String },
-    EndRun { result: RunResult, note: String },
+    /// `unasked` says why jobs in doubt could not be revoked, one reason for each step.
+    EndRun { result: RunResult, note: String, unasked: Vec<(StepId, String)> },
     AcquireLock(Box<LockRequest>),
+    ChangeAddress(Box<StagingMachine>),
+    GiveUpMachine { note: String },
     RevokeJob { step: StepId, job: String, note: String },
     ChangeOperator { person: String },
     LearnFact { step: StepId, fact: Fact },
@@ -80,6 +83,8 @@ pub(crate) enum Then {
     Start { step: StepId, attempt: u32, plan: Box<StepPlan> },
     /// Follow an attempt that is under way.
     Attach { step: StepId, attempt: u32 },
+    /// Stop following the attempts of these steps. Nothing outside is stopped.
+    DropAttempts(Vec<StepId>),
     /// Issue a token for the plan of a step.
     IssueToken { step: StepId, plan_hash: String },
     /// Keep the plan that was shown. It was made from the run at that event.

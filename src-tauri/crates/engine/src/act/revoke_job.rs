@@ -23,6 +23,10 @@ pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> R
         )
     };
     let context = asker.context;
+    // A machine that is gone starts nothing any more, and cannot be asked.
+    if context.run().machine_given_up.is_some() {
+        return Ok(());
+    }
     for job in steps::get(step).jobs_to_revoke(context).await.map_err(unclosed)? {
         asker.order(Order::RevokeJob { step, job: job.clone(), note: note.to_owned() }).await?;
         match context.ports.host.revoke(&context.host()?, &job, RevokeReason::Outside).await.map_err(unclosed)? {
