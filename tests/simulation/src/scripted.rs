@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use greenlight_engine::{
     fold,
-    journal::MemoryJournal,
+    journal::{Journal as _, MemoryJournal},
     ports::{Ids, Screen},
     redact::Redactor,
     release::{Act, Answer, Parts, Release},
@@ -151,12 +151,14 @@ struct Desk {
 impl Desk {
     async fn draft(self, profile: &Profile, version: &str, redactor: Arc<Redactor>) -> Result<Scripted> {
         let Self { by, clock, wire, journal, spool, world, clone } = self;
+        // Two runs may be drafted at one moment of virtual time.
+        let ids = u64::try_from(clock.now_ms())? + 4_096 * u64::try_from(journal.runs().await?.len())?;
         let parts = Parts {
             journal: journal.clone(),
             screen: Arc::new(Dark),
             spool: spool.clone(),
             clock: Arc::new(clock.clone()),
-            ids: Arc::new(Numbers(AtomicU64::new(u64::try_from(clock.now_ms())?))),
+            ids: Arc::new(Numbers(AtomicU64::new(ids))),
             redactor,
         };
         let run = Release::draft(&parts, profile, Realm::Practice, &Version::parse(version)?, &by, None).await?;

@@ -2,8 +2,8 @@
 //! run ends early. Reads only.
 
 use greenlight_types::{
-    Changed, Completion, Difference, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status, StepId, StepState,
-    StepView,
+    Changed, Completion, Difference, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status, StepId,
+    StepState, StepView,
 };
 
 use crate::{fold, step::StepContext, time};
@@ -129,9 +129,9 @@ fn database(run: &RunView) -> Option<String> {
         StepState::Failed { ended_at, failure } if failure.retry == Retry::No => {
             Some(failed_migration(run, failure, &time::in_words(*ended_at)))
         }
-        StepState::Succeeded { how: Completion::SaidBy { note } | Completion::ByHand { note }, .. } => {
-            Some(format!("The production database is migrated for {version}, as a person said: \u{201c}{note}\u{201d}."))
-        }
+        StepState::Succeeded { how: Completion::SaidBy { note } | Completion::ByHand { note }, .. } => Some(format!(
+            "The production database is migrated for {version}, as a person said: \u{201c}{note}\u{201d}."
+        )),
         StepState::Succeeded { .. } | StepState::Warned { .. } => {
             Some(format!("The production database is migrated for {version}."))
         }
@@ -283,7 +283,8 @@ mod tests {
         let first = left_behind(&stopped(), &[]).remove(0);
         assert!(first.starts_with("The production database may have been changed by a migration of 2.1.0"), "{first}");
         assert!(first.contains("error 3"), "{first}");
-        let failure = |failure: Failure| StepState::Failed { ended_at: Timestamp::EPOCH, failure: failure.retry(Retry::No) };
+        let failure =
+            |failure: Failure| StepState::Failed { ended_at: Timestamp::EPOCH, failure: failure.retry(Retry::No) };
         let half = Failure::new(ErrorCode::ScriptFailed, "finish").with("exit", "3").changed(Changed::Partly);
         let half = with_migration(failure(half));
         assert!(half.starts_with("The production database was changed by a migration"), "{half}");

@@ -66,7 +66,9 @@ pub(crate) async fn ask_before_end(cx: &StepContext, step: StepId, plan: Option<
     }
     match fence(cx, step, &job).await {
         Ok(Revoked::Won) => Observation::NotDone {
-            evidence: format!("Job {job} never started. Its gate is closed now: an order still on its way starts nothing."),
+            evidence: format!(
+                "Job {job} never started. Its gate is closed now: an order still on its way starts nothing."
+            ),
         },
         Ok(Revoked::Lost) => steps::get(step).observe(cx, plan).await,
         Err(failure) => Observation::Unknown { why: failure.to_string() },

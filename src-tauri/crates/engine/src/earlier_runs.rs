@@ -162,10 +162,9 @@ fn start(view: &RunView) -> Option<EarlierStart> {
         StepState::Running | StepState::InDoubt { .. } | StepState::Stopped { .. } => StartEnd::Unknown,
         StepState::Succeeded { .. } | StepState::Warned { .. } => StartEnd::Applied { said_by: None },
         StepState::Failed { failure, .. } if failure.retry == Retry::No => StartEnd::Failed,
-        StepState::Failed { .. }
-        | StepState::NotStarted
-        | StepState::AwaitingOperator
-        | StepState::Skipped { .. } => return None,
+        StepState::Failed { .. } | StepState::NotStarted | StepState::AwaitingOperator | StepState::Skipped { .. } => {
+            return None;
+        }
     };
     let staging = view.staging.as_ref()?;
     Some(EarlierStart {
@@ -196,7 +195,9 @@ fn summed_up(others: &[Arc<OtherRun>], version: &Version) -> Earlier {
         // A later release went on from that database.
         let is_over = start.end == StartEnd::Failed && start.at < last_release;
         match said(&start) {
-            Some((true, person)) => starts.push(EarlierStart { end: StartEnd::Applied { said_by: Some(person) }, ..start }),
+            Some((true, person)) => {
+                starts.push(EarlierStart { end: StartEnd::Applied { said_by: Some(person) }, ..start })
+            }
             Some((false, _)) => {}
             None if is_over => {}
             None => starts.push(start),

@@ -134,7 +134,8 @@ fn apply_to_step(view: &mut RunView, change: &StepEvent, event: &Event) -> Resul
         }
     };
     // The machine answered about its job, so it is not gone.
-    if matches!(change, StepEvent::Resumed { .. }) && step.plan.as_ref().is_some_and(|plan| plan.inputs.job().is_some()) {
+    if matches!(change, StepEvent::Resumed { .. }) && step.plan.as_ref().is_some_and(|plan| plan.inputs.job().is_some())
+    {
         view.machine_given_up = None;
     }
     Ok(())

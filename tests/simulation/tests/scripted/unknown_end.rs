@@ -13,9 +13,7 @@ async fn in_doubt(launch: Fate) -> Scripted {
     let ann = begun(&world(Rules { breaker: None, ..Rules::default() })).await;
     let plan = plan_of_the_migration(&ann).await;
     ann.wire.next("host.launch", launch);
-    for _ in 0..4 {
-        ann.wire.next("host.status", Fate::Unreached);
-    }
+    ann.wire.next("host.status", Fate::Unreached);
     start(&ann.release, &ann.by, plan).await.expect("the button works");
     ann.until_is(MIGRATION, Status::InDoubt).await.expect("no answer came");
     ann
@@ -173,9 +171,7 @@ fn a_run_that_was_open_before_the_unknown_end_knows_it() {
         let second = ann.draft_another("2.1.0").await.expect("a draft");
         let plan = plan_of_the_migration(&ann).await;
         ann.wire.next("host.launch", Fate::Lost);
-        for _ in 0..4 {
-            ann.wire.next("host.status", Fate::Unreached);
-        }
+        ann.wire.next("host.status", Fate::Unreached);
         start(&ann.release, &ann.by, plan).await.expect("the button works");
         ann.until_is(MIGRATION, Status::InDoubt).await.expect("no answer came");
         ann.world().host.is_reachable = false;

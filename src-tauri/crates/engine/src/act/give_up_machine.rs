@@ -30,7 +30,10 @@ pub(crate) fn decide(now: &Situation<'_>, note: String) -> Result<Decision, Fail
         return Err(refuse("call the staging machine gone: it is recorded already"));
     }
     if note.trim().is_empty() {
-        return Err(Failure::new(ErrorCode::BadInput, "call the staging machine gone without a note: say what you know"));
+        return Err(Failure::new(
+            ErrorCode::BadInput,
+            "call the staging machine gone without a note: say what you know",
+        ));
     }
     let steps = followed.iter().map(|step| step.definition.id).collect();
     let person = &now.by.person;

@@ -22,24 +22,77 @@ pub enum Answer {
 
 /// An act with every answer of the outside world that its decision needs.
 pub(crate) enum Order {
-    StartPrepare { statement: String, begun: Option<Handover> },
-    StartDeploy { request: DeployRequest, accepted: Vec<Difference> },
-    ShowPlan { plan: Box<StepPlan>, made_from: u32 },
-    ConfirmPlan { step: StepId, plan_hash: String },
-    StartStep { step: StepId, plan_hash: String, token: Option<String> },
-    AnswerQuestion { step: StepId, question: String, answer: String, note: String },
-    ReportDone { step: StepId, note: String, observed: Option<Observation> },
-    SettleDoubt { step: StepId, attempt: u32, report: Report, note: String },
-    ApplyObservation { step: StepId, attempt: u32, observed: Observation },
-    AnswerCheck { check: String, answer: CheckAnswer, note: String },
+    StartPrepare {
+        statement: String,
+        begun: Option<Handover>,
+    },
+    StartDeploy {
+        request: DeployRequest,
+        accepted: Vec<Difference>,
+    },
+    ShowPlan {
+        plan: Box<StepPlan>,
+        made_from: u32,
+    },
+    ConfirmPlan {
+        step: StepId,
+        plan_hash: String,
+    },
+    StartStep {
+        step: StepId,
+        plan_hash: String,
+        token: Option<String>,
+    },
+    AnswerQuestion {
+        step: StepId,
+        question: String,
+        answer: String,
+        note: String,
+    },
+    ReportDone {
+        step: StepId,
+        note: String,
+        observed: Option<Observation>,
+    },
+    SettleDoubt {
+        step: StepId,
+        attempt: u32,
+        report: Report,
+        note: String,
+    },
+    ApplyObservation {
+        step: StepId,
+        attempt: u32,
+        observed: Observation,
+    },
+    AnswerCheck {
+        check: String,
+        answer: CheckAnswer,
+        note: String,
+    },
     /// `unasked` says why jobs in doubt could not be revoked, one reason for each step.
-    EndRun { result: RunResult, note: String, unasked: Vec<(StepId, String)> },
+    EndRun {
+        result: RunResult,
+        note: String,
+        unasked: Vec<(StepId, String)>,
+    },
     AcquireLock(Box<LockRequest>),
     ChangeAddress(Box<StagingMachine>),
-    GiveUpMachine { note: String },
-    RevokeJob { step: StepId, job: String, note: String },
-    ChangeOperator { person: String },
-    LearnFact { step: StepId, fact: Fact },
+    GiveUpMachine {
+        note: String,
+    },
+    RevokeJob {
+        step: StepId,
+        job: String,
+        note: String,
+    },
+    ChangeOperator {
+        person: String,
+    },
+    LearnFact {
+        step: StepId,
+        fact: Fact,
+    },
 }
 
 /// A person's report on the attempt in doubt.
