@@ -21,6 +21,7 @@ pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> R
         failure.hint(
             "Your word is taken once the app has made sure on the staging machine that it never starts this itself.",
         )
+        .hint("If that machine is gone, say so first. Then your word needs no answer of it.")
     };
     let context = asker.context;
     // A machine that is gone starts nothing any more, and cannot be asked.
