@@ -63,6 +63,8 @@ macro_rules! all_commands {
             run::end_run,
             run::left_behind,
             run::take_environment,
+            run::change_address,
+            run::give_up_machine,
             run::take_over,
             git::plan_merge_branch,
             git::start_merge_branch,

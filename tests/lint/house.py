@@ -44,7 +44,7 @@ ports::clean::decorator
 ports::clean::aws ports::clean::git ports::clean::github ports::clean::host ports::clean::logs
 ports::clean
 ports::aws ports::git ports::github ports::host spool journal rollout log_follow
-parts
+parts earlier_runs
 profile::value
 profile::source profile::raw
 profile::check profile::confirm
@@ -57,6 +57,7 @@ steps::run_facts steps::git_objects steps::refusals
 steps::watch steps::publish steps::job
 steps::migration::command steps::backup::file
 steps::migration::database
+steps::migration::unknown_end
 steps::backup
 steps::migration::preconditions
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
@@ -69,6 +70,7 @@ export
 act::order
 act::acquire_lock act::revoke_job act::start_prepare act::confirm_plan act::show_plan act::start_step
 act::answer_question act::answer_check act::apply_observation act::change_operator act::end_run
+act::change_address act::give_up_machine
 act::start_deploy act::report_done act::continue_here
 act::settle_doubt
 act

@@ -160,6 +160,22 @@ pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<
     Ok(())
 }
 
+/// Records that the staging machine has another address now.
+#[tauri::command]
+#[specta::specta]
+pub async fn change_address(app: State<'_, Startup>, run: RunId, address: String, port: u16) -> CommandResult<()> {
+    app.ready().await?.runs.act(&run, Act::ChangeAddress { address, port }).await?;
+    Ok(())
+}
+
+/// Records the statement of a person that the staging machine is gone.
+#[tauri::command]
+#[specta::specta]
+pub async fn give_up_machine(app: State<'_, Startup>, run: RunId, note: String) -> CommandResult<()> {
+    app.ready().await?.runs.act(&run, Act::GiveUpMachine { note }).await?;
+    Ok(())
+}
+
 /// Another person takes over on this computer.
 #[tauri::command]
 #[specta::specta]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use greenlight_types::{Role, RunId, RunState, RunView, Status};
+use greenlight_types::{Role, RunId, RunState, RunView, Status, StepView};
 
 use super::Controller;
 
@@ -38,6 +38,13 @@ async fn reopen(controller: &Controller) {
 
 pub(crate) fn is_changing(view: &RunView) -> bool {
     view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running)
+}
+
+/// Whether a changing step runs that is no job on the staging machine.
+fn is_changing_beside_jobs(view: &RunView) -> bool {
+    let has_job = |step: &StepView| step.plan.as_ref().is_some_and(|plan| plan.inputs.job().is_some());
+    let mut running = view.steps.iter().filter(|step| step.status() == Status::Running);
+    running.any(|step| step.definition.role == Role::Changing && !has_job(step))
 }
 
 async fn stay_awake() -> Option<keepawake::KeepAwake> {
@@ -92,5 +99,43 @@ impl Controller {
     /// Whether a changing step of an open run is running.
     pub(crate) async fn is_changing(&self) -> bool {
         self.open.lock().await.values().any(|release| is_changing(&release.view()))
+    }
+
+    /// The same without the jobs on the staging machine.
+    pub(crate) async fn is_changing_beside_jobs(&self) -> bool {
+        self.open.lock().await.values().any(|release| is_changing_beside_jobs(&release.view()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_engine::fold;
+    use greenlight_types::{Event, StepId};
+
+    use super::*;
+
+    /// The golden run at the first moment at which this step runs.
+    fn running(step: StepId) -> RunView {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/golden/fold/released.json")).expect("JSON");
+        let events: Vec<Event> = serde_json::from_value(golden["events"].clone()).expect("events");
+        let mut view = fold::fold(&events[..1]).expect("a draft");
+        for event in &events[1..] {
+            fold::apply(&mut view, event).expect("an event");
+            if fold::step(&view, step).is_some_and(|step| step.status() == Status::Running) {
+                return view;
+            }
+        }
+        panic!("{step:?} never runs")
+    }
+
+    #[test]
+    fn a_job_on_the_staging_machine_is_told_from_other_changes() {
+        for step in [StepId::BackUp, StepId::RunMigration] {
+            assert!(is_changing(&running(step)) && !is_changing_beside_jobs(&running(step)), "{step:?}");
+        }
+        for step in [StepId::PushBranch, StepId::DispatchBuild] {
+            assert!(is_changing_beside_jobs(&running(step)), "{step:?}");
+        }
     }
 }

@@ -33,6 +33,8 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::FactLearned { .. }
         | Body::JobRevoking { .. }
         | Body::LockAcquiring { .. }
+        | Body::AddressChanged
+        | Body::MachineGivenUp
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => None,
     }
@@ -73,6 +75,8 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::FactLearned { .. }
         | Body::JobRevoking { .. }
         | Body::LockAcquiring { .. }
+        | Body::AddressChanged
+        | Body::MachineGivenUp
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => (true, from),
     };

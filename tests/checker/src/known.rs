@@ -50,6 +50,10 @@ pub struct Known {
     pub is_migration_reset_by_person: bool,
     /// Whether a person accepted that the database cannot report its version.
     pub goes_on_unasked: bool,
+    /// Jobs of migrations whose end is unknown, by the run that started them.
+    pub unknown_ends: BTreeMap<String, String>,
+    /// Jobs of migrations that a person called applied, after their end was unknown.
+    pub applied_by_word: BTreeSet<String>,
     /// Secrets that no event may hold.
     pub secrets: Vec<String>,
     pub world: Seen,
@@ -207,6 +211,12 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
     }
 }
 
+/// The version in the id of a migration's job.
+pub fn version_of_job(id: &str) -> Option<&str> {
+    let (name, _) = id.splitn(4, '.').nth(3)?.rsplit_once(".a")?;
+    Some(name)
+}
+
 impl Seen {
     fn start_payload(&mut self, job: String, work: Work) {
         *self.payloads.entry(job.clone()).or_default() += 1;
@@ -243,10 +253,49 @@ impl Known {
         format!("refs/tags/{}", self.names.tag)
     }
 
+    /// Begins another run of the same journal. Production and its database stay, and so does the
+    /// knowledge about jobs.
+    pub fn begin_run(&mut self, event: &Event) {
+        if self.seq == 0 || self.run == event.run || !matches!(event.body, Body::RunDrafted { .. }) {
+            return;
+        }
+        let before = std::mem::take(self);
+        *self = Self {
+            unknown_ends: before.unknown_ends,
+            applied_by_word: before.applied_by_word,
+            called_not_done: before.called_not_done,
+            closing: before.closing,
+            secrets: before.secrets,
+            world: Seen { migrations: 0, ..before.world },
+            ..Self::default()
+        };
+    }
+
+    /// Keeps the migrations whose end is unknown. A person's answer in a later run settles one.
+    fn settle(&mut self, event: &Event) {
+        match &event.body {
+            Body::StepInDoubt { step: Step::RunMigration, attempt } => {
+                let job = self.attempts.get(&(Step::RunMigration, *attempt)).map(|one| one.plan.input("job"));
+                self.unknown_ends.insert(event.run.clone(), job.unwrap_or_default().to_owned());
+            }
+            Body::QuestionAnswered { question, answer } => {
+                let run = question.strip_prefix("migration:unknownEnd:").unwrap_or_default();
+                let job = self.unknown_ends.remove(run);
+                self.applied_by_word.extend(job.filter(|_| answer == "applied"));
+            }
+            body => {
+                if fold::moved(body).is_some_and(|(step, _)| step == Step::RunMigration) {
+                    self.unknown_ends.remove(&event.run);
+                }
+            }
+        }
+    }
+
     /// Adds a durable event.
     pub fn event(&mut self, event: Event, found: &mut Found) {
         self.seq = event.seq;
-        self.run = event.run;
+        self.run.clone_from(&event.run);
+        self.settle(&event);
         // A repeated backup that never began ends its doubt as `Warned`. The earlier backup counts.
         let is_given_up =
             matches!(&event.body, Body::StepWarned { step, .. } if self.step(*step).status == Status::InDoubt);
@@ -278,7 +327,7 @@ impl Known {
                 self.unproved_migration = None;
                 self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
             }
-            Body::QuestionAnswered { question } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
+            Body::QuestionAnswered { question, .. } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
             Body::DeployStarted { staging } => {
@@ -300,6 +349,8 @@ impl Known {
             | Body::StepInDoubt { .. }
             | Body::StepResumed { .. }
             | Body::StepStopped { .. }
+            | Body::AddressChanged
+            | Body::MachineGivenUp
             | Body::QuestionAnswered { .. } => {}
         }
     }

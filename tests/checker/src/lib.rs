@@ -2,7 +2,7 @@
 //! views of the screen in their true order, and names each broken invariant (docs/invariants.md).
 //!
 //! It shares no code with the engine. It has its own fold, its own types and its own rules of
-//! proof, so one mistake does not hide another. It checks J1 to J6, G1 to G4, B1, D1 to D7, E1, E2,
+//! proof, so one mistake does not hide another. It checks J1 to J6, G1 to G4, B1, D1 to D8, E1, E2,
 //! E4, S2, S3, U1, L1 and O1 (one operator at a time changes production). It does not decide how a
 //! release goes on.
 
@@ -57,7 +57,8 @@ impl Found {
     }
 }
 
-/// Checks one release. Records must be fed in the order in which they happened.
+/// Checks one release, or several of one computer and one production, one after another. Records
+/// must be fed in the order in which they happened.
 #[derive(Debug, Default)]
 pub struct Checker {
     known: Known,
@@ -80,6 +81,7 @@ impl Checker {
     pub fn event(&mut self, event: &Value) {
         rules::event_text(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
+            self.known.begin_run(&event);
             rules::event(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);
         }
@@ -90,6 +92,7 @@ impl Checker {
     pub fn alone(&mut self, event: &Value) {
         rules::event_text(&self.known, event, &mut self.found);
         if let Some(event) = self.read::<Event>("event", event) {
+            self.known.begin_run(&event);
             rules::record(&self.known, &event, &mut self.found);
             self.known.event(event, &mut self.found);
         }

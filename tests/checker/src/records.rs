@@ -130,8 +130,11 @@ pub enum Body {
         from: Option<LockOwner>,
         reason: String,
     },
+    AddressChanged,
+    MachineGivenUp,
     QuestionAnswered {
         question: String,
+        answer: String,
     },
     CheckAnswered {
         check: String,

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use greenlight_engine::{
     fold,
-    journal::MemoryJournal,
+    journal::{Journal as _, MemoryJournal},
     ports::{Ids, Screen},
     redact::Redactor,
     release::{Act, Answer, Parts, Release},
@@ -137,6 +137,39 @@ pub struct Scripted {
     clone: Arc<Mutex<Objects>>,
 }
 
+/// One computer before its release is drafted.
+struct Desk {
+    by: Actor,
+    clock: TestClock,
+    wire: Arc<Hand>,
+    journal: Arc<MemoryJournal>,
+    spool: Arc<MemorySpool>,
+    world: Arc<Mutex<World>>,
+    clone: Arc<Mutex<Objects>>,
+}
+
+impl Desk {
+    async fn draft(self, profile: &Profile, version: &str, redactor: Arc<Redactor>) -> Result<Scripted> {
+        let Self { by, clock, wire, journal, spool, world, clone } = self;
+        // Two runs may be drafted at one moment of virtual time.
+        let ids = u64::try_from(clock.now_ms())? + 4_096 * u64::try_from(journal.runs().await?.len())?;
+        let parts = Parts {
+            journal: journal.clone(),
+            screen: Arc::new(Dark),
+            spool: spool.clone(),
+            clock: Arc::new(clock.clone()),
+            ids: Arc::new(Numbers(AtomicU64::new(ids))),
+            redactor,
+        };
+        let run = Release::draft(&parts, profile, Realm::Practice, &Version::parse(version)?, &by, None).await?;
+        let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(clock.clone()), wire.clone(), 1)
+            .ports()
+            .cleaned(&parts.redactor);
+        let release = Release::open(parts, ports, &run, by.clone()).await?;
+        Ok(Scripted { by, clock, wire, journal, spool, release, world, clone })
+    }
+}
+
 impl Scripted {
     /// Drafts a run on a computer with an empty journal. It must be called inside a runtime with
     /// paused time.
@@ -157,24 +190,34 @@ impl Scripted {
         by: Actor,
         redactor: Arc<Redactor>,
     ) -> Result<Self> {
-        let now_ms = lock(&world).now_ms();
-        let clock = TestClock::at(now_ms, 1);
-        let (clone, wire) = (Arc::new(Mutex::new(Objects::default())), Arc::new(Hand::new(clock.clone())));
-        let (journal, spool) = (Arc::new(MemoryJournal::default()), Arc::new(MemorySpool::default()));
-        let parts = Parts {
-            journal: journal.clone(),
-            screen: Arc::new(Dark),
-            spool: spool.clone(),
-            clock: Arc::new(clock.clone()),
-            ids: Arc::new(Numbers(AtomicU64::new(u64::try_from(now_ms)?))),
-            redactor,
+        let clock = TestClock::at(lock(&world).now_ms(), 1);
+        let desk = Desk {
+            by,
+            wire: Arc::new(Hand::new(clock.clone())),
+            clock,
+            journal: Arc::default(),
+            spool: Arc::default(),
+            world,
+            clone: Arc::default(),
         };
-        let run = Release::draft(&parts, profile, Realm::Practice, &Version::parse(VERSION)?, &by, None).await?;
-        let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(clock.clone()), wire.clone(), 1)
-            .ports()
-            .cleaned(&parts.redactor);
-        let release = Release::open(parts, ports, &run, by.clone()).await?;
-        Ok(Self { by, clock, wire, journal, spool, release, world, clone })
+        desk.draft(profile, VERSION, redactor).await
+    }
+
+    /// Drafts another run of this profile on the same computer.
+    ///
+    /// # Errors
+    /// When the draft is refused.
+    pub async fn draft_another(&self, version: &str) -> Result<Self> {
+        let desk = Desk {
+            by: self.by.clone(),
+            clock: self.clock.clone(),
+            wire: self.wire.clone(),
+            journal: self.journal.clone(),
+            spool: self.spool.clone(),
+            world: self.world.clone(),
+            clone: self.clone.clone(),
+        };
+        desk.draft(&self.view().profile, version, Arc::default()).await
     }
 
     /// The world. The lock stops every other change.
@@ -219,7 +262,7 @@ impl Scripted {
     /// # Errors
     /// When Prepare does not end.
     pub async fn prepare(&self) -> Result<()> {
-        self.act(Act::StartPrepare { statement: format!("Testing of {VERSION} is finished") }).await?;
+        self.act(Act::StartPrepare { statement: format!("Testing of {} is finished", self.view().version) }).await?;
         for step in StepId::ALL.into_iter().take(6) {
             self.press_when_offered(step).await?;
         }

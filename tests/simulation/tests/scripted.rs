@@ -1,5 +1,10 @@
 //! Releases in memory that are played by hand: one situation each, on virtual time.
 
+#[path = "scripted/machine.rs"]
+mod machine;
+#[path = "scripted/unknown_end.rs"]
+mod unknown_end;
+
 use std::{sync::Arc, time::Duration};
 
 use greenlight_engine::{
@@ -17,7 +22,7 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_simulation::{
-    operator::engine::{press, read, start},
+    operator::engine::{press, read, read_choosing, start},
     play::simulated_profile,
     scripted::{Scripted, person, quiet_world},
 };

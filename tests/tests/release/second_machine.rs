@@ -29,7 +29,9 @@ async fn never_repeats_a_migration_from_another_machine() {
     until(&second, "the migration's button", |view| status(view, StepId::RunMigration) == Status::AwaitingOperator)
         .await;
     let plan = second.plan(StepId::RunMigration).await.expect("a plan");
-    let ran = plan.preconditions.iter().find(|precondition| precondition.id == "neverRan").expect("the gate");
-    assert!(!ran.passed && ran.detail.starts_with("Anna started it on"), "{ran:?}");
+    let ran = plan.preconditions.iter().find(|precondition| precondition.id == "neverRan").expect("the precondition");
+    assert!(!ran.passed && ran.detail.contains("by Anna: answer the question"), "{ran:?}");
+    let question = plan.question.expect("a person has to say what became of the database");
+    assert!(question.id.starts_with("migration:unknownEnd:") && question.text.contains("ended with an error"));
     let _ = desk.handle.stop().await;
 }

@@ -59,6 +59,10 @@ export const commands = {
 	leftBehind: (run: RunId) => typedError<string[], CommandError>(__TAURI_INVOKE("left_behind", { run })),
 	/**  Takes the environment lock for a run, also from another owner. */
 	takeEnvironment: (run: RunId, over: TakeOver | null) => typedError<null, CommandError>(__TAURI_INVOKE("take_environment", { run, over })),
+	/**  Records that the staging machine has another address now. */
+	changeAddress: (run: RunId, address: string, port: number) => typedError<null, CommandError>(__TAURI_INVOKE("change_address", { run, address, port })),
+	/**  Records the statement of a person that the staging machine is gone. */
+	giveUpMachine: (run: RunId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("give_up_machine", { run, note })),
 	/**  Another person takes over on this computer. */
 	takeOver: (run: RunId, person: string) => typedError<null, CommandError>(__TAURI_INVOKE("take_over", { run, person })),
 	/**  The changes that the step would make now. */
@@ -946,6 +950,13 @@ export type LogProfile = {
 	expectedFailures: string[],
 };
 
+/**  A person's statement that the staging machine is gone. */
+export type MachineGivenUp = {
+	person: string,
+	note: string,
+	at: Timestamp,
+};
+
 export type MigrationProfile = {
 	directory: string,
 	/**  Command in that directory. */
@@ -1160,6 +1171,12 @@ job: string; note: string } |
 from: LockOwner | null; 
 /**  Reason for taking it from that owner. */
 reason: string } | 
+/**  The staging machine was found at another address. It has the same machine id. */
+{ kind: "addressChanged"; 
+/**  The machine with its new address. */
+staging: StagingMachine } | 
+/**  A named person says that the staging machine is gone. It had not answered before that. */
+{ kind: "machineGivenUp"; note: string } | 
 /**  A person answered a question of a plan. */
 { kind: "questionAnswered"; step: StepId; question: string; 
 /**  The question as it was shown. */
@@ -1258,6 +1275,8 @@ export type RunView = {
 	endedAt: Timestamp | null,
 	/**  Set when the run first tries to acquire the environment lock. */
 	staging: StagingMachine | null,
+	/**  Set while the staging machine counts as gone. */
+	machineGivenUp?: MachineGivenUp | null,
 	/**  Everyone who acted, in order of first appearance. */
 	people: string[],
 	/**  The steps, in the order of the runbook. */

@@ -49,6 +49,18 @@ describe.each(goldenRuns())("the story of %s", (_, golden) => {
   });
 });
 
+it("the word of a person about the machine has a sentence", () => {
+  const note = "AWS ended the instance";
+  expect(tells({ kind: "machineGivenUp", note })).toMatchObject({
+    text: `Said that the staging machine is gone: “${note}”`,
+    tone: "careful",
+  });
+  const { staging } = released.view;
+  if (staging === null) throw new Error("the golden run has a machine");
+  const moved = tells({ kind: "addressChanged", staging: { ...staging, address: "192.0.2.77" } });
+  expect(moved).toMatchObject({ text: "The staging machine has another address now.", by: "Anna" });
+});
+
 it("a step of less than a minute has one sentence", () => {
   const merge = stories(released).filter((story) => /merge/i.test(story.text));
   expect(merge).toHaveLength(1);

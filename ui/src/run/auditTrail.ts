@@ -72,6 +72,8 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "factLearned":
     case "gateClosing":
     case "environmentTaking":
+    case "addressChanged":
+    case "machineGivenUp":
     case "questionAnswered":
     case "checkAnswered":
       return sentenceOfRun(body, view, say);
@@ -122,6 +124,15 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
             `Took ${environment} over from ${body.from.person} on ${body.from.computer}, who was releasing ${body.from.version}: “${body.reason}”`,
             "careful",
           );
+    case "addressChanged":
+      return say(
+        "The staging machine has another address now",
+        "plain",
+        undefined,
+        `${body.staging.address}:${body.staging.port}`,
+      );
+    case "machineGivenUp":
+      return say(`Said that the staging machine is gone: “${body.note}”`, "careful");
     case "questionAnswered":
       return say(`Answered “${body.text}”: ${choiceWords(body)}${body.note === "" ? "" : `, “${body.note}”`}`);
     case "checkAnswered": {

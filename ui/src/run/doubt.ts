@@ -62,6 +62,6 @@ export function safeNow(seen: Observation | null, look: string): string {
     case "conflict":
       return `Do not start anything. ${look}`;
     case "unknown":
-      return `Ask again, asking changes nothing. Still no answer? ${look} Then say what was seen.`;
+      return `Ask again, asking changes nothing. Still no answer? ${look} Then say what was seen. If nobody can find out, stop here.`;
   }
 }

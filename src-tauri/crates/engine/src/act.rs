@@ -9,10 +9,12 @@ pub(crate) mod acquire_lock;
 pub(crate) mod answer_check;
 pub(crate) mod answer_question;
 pub(crate) mod apply_observation;
+pub(crate) mod change_address;
 pub(crate) mod change_operator;
 pub(crate) mod confirm_plan;
 pub(crate) mod continue_here;
 pub(crate) mod end_run;
+pub(crate) mod give_up_machine;
 pub(crate) mod order;
 pub(crate) mod report_done;
 pub(crate) mod revoke_job;
@@ -97,6 +99,17 @@ pub enum Act {
         /// The owner to take the lock from, and the reason. Absent when the lock is free.
         over: Option<TakeOver>,
     },
+    /// Record that the staging machine has another address now.
+    ChangeAddress {
+        /// Host name or IP address.
+        address: String,
+        port: u16,
+    },
+    /// Record that the staging machine is gone.
+    GiveUpMachine {
+        /// Note of the person. Required.
+        note: String,
+    },
     /// Hand the run to another person on this computer.
     ChangeOperator {
         /// Name of that person.
@@ -114,13 +127,17 @@ impl Act {
             | Self::ReportDone { note: words, .. }
             | Self::SettleDoubt { note: words, .. }
             | Self::AnswerCheck { note: words, .. }
-            | Self::EndRun { note: words, .. } => redactor.clean(words),
+            | Self::EndRun { note: words, .. }
+            | Self::GiveUpMachine { note: words } => redactor.clean(words),
             Self::StartDeploy(request) => {
                 redactor.clean(&mut request.told);
                 request.take_over.iter_mut().for_each(|over| redactor.clean(&mut over.reason));
             }
             Self::AcquireLock { over } => over.iter_mut().for_each(|over| redactor.clean(&mut over.reason)),
-            Self::ConfirmPlan { .. } | Self::StartStep { .. } | Self::ChangeOperator { .. } => {}
+            Self::ConfirmPlan { .. }
+            | Self::StartStep { .. }
+            | Self::ChangeAddress { .. }
+            | Self::ChangeOperator { .. } => {}
         }
         self
     }
@@ -148,8 +165,10 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
             Ok(apply_observation::decide(now, step, attempt, &observed))
         }
         Order::AnswerCheck { check, answer, note } => answer_check::decide(now, check, answer, note),
-        Order::EndRun { result, note } => end_run::decide(now, result, note),
+        Order::EndRun { result, note, unasked } => end_run::decide(now, result, note, &unasked),
         Order::AcquireLock(taking) => acquire_lock::decide(now, *taking),
+        Order::ChangeAddress(staging) => change_address::decide(now, *staging),
+        Order::GiveUpMachine { note } => give_up_machine::decide(now, note),
         Order::RevokeJob { step, job, note } => revoke_job::decide(now, step, job, note),
         Order::ChangeOperator { person } => change_operator::decide(now, &person),
         Order::LearnFact { step, fact } => Ok(Decision::run_event(RunEvent::FactLearned { step, fact })),
@@ -172,8 +191,10 @@ pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failu
             settle_doubt::ask(asker, step, attempt, happened, note).await?
         }
         Act::AnswerCheck { check, answer, note } => Order::AnswerCheck { check, answer, note },
-        Act::EndRun { result, note } => Order::EndRun { result, note },
+        Act::EndRun { result, note } => end_run::ask(asker, result, note).await?,
         Act::AcquireLock { over } => return acquire_lock::again(asker, over).await,
+        Act::ChangeAddress { address, port } => change_address::ask(asker, address, port).await?,
+        Act::GiveUpMachine { note } => give_up_machine::ask(asker, note).await?,
         Act::ChangeOperator { person } => Order::ChangeOperator { person },
     };
     asker.order(order).await

@@ -1,7 +1,10 @@
 //! Finds the differences since Prepare when Deploy starts, and the effects that stay behind when a
 //! run ends early. Reads only.
 
-use greenlight_types::{Difference, Fact, FactKind, Failure, RevisionInputs, RunView, Status, StepId};
+use greenlight_types::{
+    Changed, Completion, Difference, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status, StepId,
+    StepState, StepView,
+};
 
 use crate::{fold, step::StepContext, time};
 
@@ -97,54 +100,139 @@ fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// The effects that stay behind when the run is ended now.
+/// The effects that stay behind when the run is ended now: the database first, then the steps in
+/// doubt, then the known effects. `unasked` are steps in doubt whose job could not be revoked, with
+/// the reason.
 #[must_use]
-pub fn left_behind(run: &RunView) -> Vec<String> {
+pub fn left_behind(run: &RunView, unasked: &[(StepId, String)]) -> Vec<String> {
+    let mut found: Vec<String> = database(run).into_iter().collect();
+    let others = run.steps.iter().filter(|step| step.definition.id != StepId::RunMigration);
+    found.extend(others.filter(|step| step.status() == Status::InDoubt).filter_map(|step| doubt(run, step)));
+    found.extend(unasked.iter().map(|(step, why)| {
+        let title = fold::step(run, *step).map_or(step.name(), |step| &step.definition.title);
+        format!(
+            "The staging machine could not be asked about \u{201c}{title}\u{201d} at the end ({why}): an order that is still \
+             on its way may yet start it."
+        )
+    }));
+    found.extend(run.facts.iter().filter_map(|learned| effect(run, &learned.fact)));
+    found
+}
+
+/// The state in which the migration left the database. `None` while it certainly did not start.
+fn database(run: &RunView) -> Option<String> {
+    let version = &run.version;
+    let step = fold::step(run, StepId::RunMigration)?;
+    match &step.state {
+        StepState::InDoubt { .. } => doubt(run, step),
+        StepState::Running => Some(format!("The migration of {version} is under way ({}).", origin(run, step))),
+        StepState::Failed { ended_at, failure } if failure.retry == Retry::No => {
+            Some(failed_migration(run, failure, &time::in_words(*ended_at)))
+        }
+        StepState::Succeeded { how: Completion::SaidBy { note } | Completion::ByHand { note }, .. } => Some(format!(
+            "The production database is migrated for {version}, as a person said: \u{201c}{note}\u{201d}."
+        )),
+        StepState::Succeeded { .. } | StepState::Warned { .. } => {
+            Some(format!("The production database is migrated for {version}."))
+        }
+        StepState::NotStarted
+        | StepState::AwaitingOperator
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Stopped { .. } => None,
+    }
+}
+
+fn failed_migration(run: &RunView, failure: &Failure, at: &str) -> String {
+    let version = &run.version;
+    let end = match (failure.params.get("exit"), failure.params.get("person")) {
+        (_, Some(person)) => format!("a migration of {version} that did not come to its end, as {person} said at {at}"),
+        (Some(exit), None) if exit == "0" => format!("a migration of {version} that ended without error at {at}"),
+        (Some(exit), None) => format!("a migration of {version} that ended with error {exit} at {at}"),
+        (None, None) => format!("a migration of {version} that failed at {at}"),
+    };
+    let known = if failure.changed == Changed::Partly { "was" } else { "may have been" };
+    let said = failure.params.get("database").map(|said| format!(" The database says: {said}.")).unwrap_or_default();
+    format!("The production database {known} changed by {end}.{said}")
+}
+
+/// What is known about a step in doubt.
+fn doubt(run: &RunView, step: &StepView) -> Option<String> {
+    let (version, origin) = (&run.version, origin(run, step));
+    let open = match step.definition.id {
+        StepId::RunMigration => format!("the migration of {version} changed the production database"),
+        StepId::BackUp => "the backup of the production database came to its end".to_owned(),
+        StepId::DispatchBuild => format!("GitHub got the order to build {version}"),
+        StepId::CheckSite | StepId::FollowBuild | StepId::AwaitDeployPhase | StepId::AwaitRollout => return None,
+        StepId::MergeBranch
+        | StepId::SetVersion
+        | StepId::CreateTag
+        | StepId::PushBranch
+        | StepId::PushTag
+        | StepId::RegisterTaskDefinition => format!("\u{201c}{}\u{201d} happened", step.definition.title),
+    };
+    Some(format!("It is not known whether {open} ({origin})."))
+}
+
+/// When, where and by whom an attempt was started.
+fn origin(run: &RunView, step: &StepView) -> String {
+    let at = step.started_at.map(|at| format!(" {}", time::in_words(at))).unwrap_or_default();
+    let has_job = step.plan.as_ref().is_some_and(|plan| plan.inputs.job().is_some());
+    let machine = run.staging.as_ref().filter(|_| has_job);
+    let place = machine.map(|machine| format!(" on {}", machine.address)).unwrap_or_default();
+    let by = step.started_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    format!("started{at}{place}{by}")
+}
+
+/// The effect that a fact proves and that stays. The database has its own sentence.
+fn effect(run: &RunView, fact: &Fact) -> Option<String> {
     let status = |step| fold::step(run, step).map_or(Status::NotStarted, |step| step.status());
     let (build, rollout) = (status(StepId::FollowBuild), status(StepId::AwaitRollout));
-    run.facts
-        .iter()
-        .filter_map(|learned| match &learned.fact {
-            Fact::MainPublished { commit } => Some(format!(
-                "{} on GitHub is {} (commit {}); whatever is built from it is {}.",
-                run.profile.git.main,
-                run.names.version_value,
-                commit.get(..7).unwrap_or(commit),
-                run.version
-            )),
-            Fact::TagPublished { .. } => Some(format!("The label {} is on GitHub.", run.names.tag)),
-            Fact::RevisionSaved { revision, .. } => {
-                Some(format!("Start-up settings {revision} are saved on AWS; nothing uses them unless a build does."))
+    match fact {
+        Fact::MainPublished { commit } => Some(format!(
+            "{} on GitHub is {} (commit {}); whatever is built from it is {}.",
+            run.profile.git.main,
+            run.names.version_value,
+            commit.get(..7).unwrap_or(commit),
+            run.version
+        )),
+        Fact::TagPublished { .. } => Some(format!("The label {} is on GitHub.", run.names.tag)),
+        Fact::RevisionSaved { revision, .. } => {
+            Some(format!("Start-up settings {revision} are saved on AWS; nothing uses them unless a build does."))
+        }
+        Fact::BackupProved { file, .. } => Some(match &run.machine_given_up {
+            Some(gone) => {
+                format!("The backup {file} was on the staging machine, which is gone, as {} said.", gone.person)
             }
-            Fact::BackupProved { file, .. } => Some(format!("The backup {file} is on the staging machine.")),
-            Fact::BuildStarted { .. } if build.is_done() => None,
-            Fact::BuildStarted { url, .. } if build == Status::Failed => {
-                Some(format!("The build was not followed to a good end; look at it on GitHub: {url}."))
-            }
-            Fact::BuildStarted { url, .. } => Some(format!("The build goes on, on GitHub: {url}.")),
-            Fact::DeployPhaseBegan { .. } if rollout.is_done() => {
-                Some(format!("AWS runs {} on every server.", run.version))
-            }
-            Fact::DeployPhaseBegan { .. } if rollout == Status::Failed => {
-                Some(format!("AWS did not put {} in place on every server; look at what serves now.", run.version))
-            }
-            Fact::DeployPhaseBegan { .. } => Some(format!("AWS goes on putting {} in place.", run.version)),
-            Fact::MigrationFinished { .. } => Some(format!("The production database is migrated for {}.", run.version)),
-            Fact::Merged { .. }
-            | Fact::VersionSet { .. }
-            | Fact::TagMade { .. }
-            | Fact::PackageReady { .. }
-            | Fact::BuildEnded { .. }
-            | Fact::ServerBecameNew { .. }
-            | Fact::RolledOut { .. }
-            | Fact::SiteAnswered { .. } => None,
-        })
-        .collect()
+            None => format!("The backup {file} is on the staging machine."),
+        }),
+        Fact::BuildStarted { .. } if build.is_done() => None,
+        Fact::BuildStarted { url, .. } if build == Status::Failed => {
+            Some(format!("The build was not followed to a good end; look at it on GitHub: {url}."))
+        }
+        Fact::BuildStarted { url, .. } => Some(format!("The build goes on, on GitHub: {url}.")),
+        Fact::DeployPhaseBegan { .. } if rollout.is_done() => {
+            Some(format!("AWS runs {} on every server.", run.version))
+        }
+        Fact::DeployPhaseBegan { .. } if rollout == Status::Failed => {
+            Some(format!("AWS did not put {} in place on every server; look at what serves now.", run.version))
+        }
+        Fact::DeployPhaseBegan { .. } => Some(format!("AWS goes on putting {} in place.", run.version)),
+        Fact::MigrationFinished { .. }
+        | Fact::Merged { .. }
+        | Fact::VersionSet { .. }
+        | Fact::TagMade { .. }
+        | Fact::PackageReady { .. }
+        | Fact::BuildEnded { .. }
+        | Fact::ServerBecameNew { .. }
+        | Fact::RolledOut { .. }
+        | Fact::SiteAnswered { .. } => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{Completion, ErrorCode, Event, StepState, Timestamp};
+    use greenlight_types::{ErrorCode, Event, Timestamp};
 
     use super::*;
 
@@ -166,7 +254,7 @@ mod tests {
                 step.state = rollout.take().unwrap();
             }
         }
-        left_behind(&run).join("\n")
+        left_behind(&run, &[]).join("\n")
     }
 
     #[test]
@@ -180,5 +268,35 @@ mod tests {
         assert!(!failed.contains("goes on") && failed.contains("AWS did not put 2.1.0 in place"), "{failed}");
         let done = with(done(), done());
         assert!(!done.contains("The build") && done.contains("AWS runs 2.1.0 on every server"), "{done}");
+    }
+
+    fn with_migration(state: StepState) -> String {
+        let (mut run, mut state) = (stopped(), Some(state));
+        for step in run.steps.iter_mut().filter(|step| step.definition.id == StepId::RunMigration) {
+            step.state = state.take().unwrap();
+        }
+        left_behind(&run, &[]).remove(0)
+    }
+
+    #[test]
+    fn the_database_comes_first_in_words_that_are_known() {
+        let first = left_behind(&stopped(), &[]).remove(0);
+        assert!(first.starts_with("The production database may have been changed by a migration of 2.1.0"), "{first}");
+        assert!(first.contains("error 3"), "{first}");
+        let failure =
+            |failure: Failure| StepState::Failed { ended_at: Timestamp::EPOCH, failure: failure.retry(Retry::No) };
+        let half = Failure::new(ErrorCode::ScriptFailed, "finish").with("exit", "3").changed(Changed::Partly);
+        let half = with_migration(failure(half));
+        assert!(half.starts_with("The production database was changed by a migration"), "{half}");
+        let said = Failure::new(ErrorCode::SaidFailed, "see").with("person", "Lena").changed(Changed::Unknown);
+        assert!(with_migration(failure(said)).contains("as Lena said"));
+        let open = with_migration(StepState::InDoubt { doubt: String::new() });
+        assert!(open.starts_with("It is not known whether the migration of 2.1.0 changed the production database"));
+        let ended_at = Timestamp::EPOCH;
+        let done = StepState::Succeeded { ended_at, how: Completion::Did, evidence: Vec::new() };
+        assert_eq!(with_migration(done), "The production database is migrated for 2.1.0.");
+        let refused = Failure::new(ErrorCode::PreconditionFailed, "start").retry(Retry::Safe);
+        let nothing = with_migration(StepState::Failed { ended_at, failure: refused });
+        assert!(!nothing.contains("database"), "{nothing}");
     }
 }

@@ -57,6 +57,24 @@ async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Fai
     cx.ports.host.revoke(&cx.host()?, job, RevokeReason::Expired).await
 }
 
+/// Asks about a step in doubt before the run ends with it. A job that could still start is revoked
+/// first, so that it does not start after the end. A machine that is gone is not asked.
+pub(crate) async fn ask_before_end(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Observation {
+    let Some(job) = steps::get(step).could_start(plan) else { return steps::get(step).observe(cx, plan).await };
+    if let Some(gone) = &cx.run().machine_given_up {
+        return Observation::Unknown { why: format!("{} says that it is gone", gone.person) };
+    }
+    match fence(cx, step, &job).await {
+        Ok(Revoked::Won) => Observation::NotDone {
+            evidence: format!(
+                "Job {job} never started. Its gate is closed now: an order still on its way starts nothing."
+            ),
+        },
+        Ok(Revoked::Lost) => steps::get(step).observe(cx, plan).await,
+        Err(failure) => Observation::Unknown { why: failure.to_string() },
+    }
+}
+
 /// State of the job of a step, after a person said that the step did not happen.
 pub(crate) enum Fenced {
     /// It never starts. The text is added to the person's note.
@@ -66,12 +84,16 @@ pub(crate) enum Fenced {
 }
 
 /// Revokes the job of a step that a person says did not happen. The person's statement also counts
-/// when the machine does not answer, or is another machine by now.
+/// when the machine does not answer, or is another machine by now. A machine that is gone is not
+/// asked.
 ///
 /// # Errors
 /// `NotAllowedNow` when the job runs or may run; `JournalFailed`.
 pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Result<Fenced, Failure> {
     let Some(job) = steps::get(step).could_start(plan) else { return Ok(Fenced::Never(String::new())) };
+    if let Some(gone) = &cx.run().machine_given_up {
+        return Ok(Fenced::Never(format!(" The staging machine was not asked: {} says that it is gone.", gone.person)));
+    }
     match fence(cx, step, &job).await {
         Ok(Revoked::Won) => Ok(Fenced::Never(" Its gate is closed now.".to_owned())),
         Ok(Revoked::Lost) => match cx.ports.host.status(&cx.host()?, &job).await {

@@ -318,6 +318,10 @@ fn what(body: &EventBody) -> String {
             "taking the environment on {} over from {} on {} ({}, held since {}): {reason}",
             staging.address, from.person, from.computer, from.version, from.since
         ),
+        EventBody::Run(RunEvent::AddressChanged { staging }) => {
+            format!("the staging machine has another address now: {}:{}", staging.address, staging.port)
+        }
+        EventBody::Run(RunEvent::MachineGivenUp { note }) => format!("the staging machine is gone: {note}"),
         EventBody::Run(RunEvent::QuestionAnswered { step, answer, .. }) => {
             format!("{}: answered {answer}", step.name())
         }

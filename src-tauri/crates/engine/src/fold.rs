@@ -1,8 +1,8 @@
 //! Folds the events of a run into its view. Pure: the same events always give the same view.
 
 use greenlight_types::{
-    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, RunEvent, RunState,
-    RunSummary, RunView, Status, StepEvent, StepId, StepOptions, StepState, StepView,
+    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, MachineGivenUp, RunEvent,
+    RunState, RunSummary, RunView, Status, StepEvent, StepId, StepOptions, StepState, StepView,
 };
 
 use crate::transition;
@@ -51,6 +51,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         deploy_started_at: None,
         ended_at: None,
         staging: None,
+        machine_given_up: None,
         people: vec![event.by.person.clone()],
         steps: steps
             .iter()
@@ -132,6 +133,11 @@ fn apply_to_step(view: &mut RunView, change: &StepEvent, event: &Event) -> Resul
             StepState::NotStarted
         }
     };
+    // The machine answered about its job, so it is not gone.
+    if matches!(change, StepEvent::Resumed { .. }) && step.plan.as_ref().is_some_and(|plan| plan.inputs.job().is_some())
+    {
+        view.machine_given_up = None;
+    }
     Ok(())
 }
 
@@ -157,7 +163,13 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
             view.deploy_started_at = Some(at);
             view.staging = Some(staging.clone());
         }
-        RunEvent::LockAcquiring { staging, .. } => view.staging = Some(staging.clone()),
+        RunEvent::LockAcquiring { staging, .. } | RunEvent::AddressChanged { staging } => {
+            view.staging = Some(staging.clone());
+            view.machine_given_up = None;
+        }
+        RunEvent::MachineGivenUp { note } => {
+            view.machine_given_up = Some(MachineGivenUp { person: person(), note: note.clone(), at });
+        }
         RunEvent::CheckingStarted => view.state = RunState::Checking,
         RunEvent::Ended { result, note, left_behind } => {
             view.state = RunState::Ended;

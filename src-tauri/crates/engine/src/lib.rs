@@ -6,6 +6,7 @@
 pub mod act;
 pub mod deploy_check;
 mod doubt;
+mod earlier_runs;
 mod env_lock;
 pub mod export;
 pub mod fold;

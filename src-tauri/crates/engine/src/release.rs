@@ -170,7 +170,7 @@ impl Release {
     /// The effects that stay behind when the run is ended now.
     #[must_use]
     pub fn left_behind(&self) -> Vec<String> {
-        crate::deploy_check::left_behind(&self.view())
+        crate::deploy_check::left_behind(&self.view(), &[])
     }
 
     /// Whether the run is no longer driven: it was closed, or its journal could not be written.

@@ -9,9 +9,13 @@ mod background;
 mod open;
 mod sink;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures::{
+    FutureExt, StreamExt,
+    future::{AbortHandle, Abortable},
+    stream::FuturesUnordered,
+};
 use greenlight_types::{
     Actor, Completion, EventBody, Fact, Failure, Observation, RunEvent, RunState, RunView, Status, StepEvent, StepId,
     StepPlan,
@@ -65,6 +69,8 @@ pub(crate) struct Runner {
     view: watch::Sender<Arc<RunView>>,
     messages: mpsc::Receiver<Message>,
     work: FuturesUnordered<Work>,
+    /// Handles of the attempts under way.
+    attempts: BTreeMap<StepId, AbortHandle>,
     /// Plans that were shown, and their confirmation tokens.
     plans: PlanDesk,
     /// The person in whose name the app acts automatically.
@@ -178,6 +184,7 @@ impl Runner {
                 self.push(step, attempt, *plan, Entry::Start);
             }
             Then::Attach { step, attempt } => self.attach(step, attempt),
+            Then::DropAttempts(steps) => steps.into_iter().for_each(|step| self.drop_attempt(step)),
             Then::KeepPlan { plan, made_from } => self.plans.keep(*plan, made_from),
             Then::ChangeOperator(by) => self.by = *by,
             Then::IssueToken { step, plan_hash } => {
@@ -260,17 +267,30 @@ impl Runner {
     }
 
     /// Follows an attempt that is under way in the outside world.
-    fn attach(&self, step: StepId, attempt: u32) {
-        if let Some(plan) = fold::step(&self.view.borrow(), step).and_then(|step| step.plan.clone()) {
+    fn attach(&mut self, step: StepId, attempt: u32) {
+        let plan = fold::step(&self.view.borrow(), step).and_then(|step| step.plan.clone());
+        if let Some(plan) = plan {
             self.push(step, attempt, plan, Entry::Attach);
         }
     }
 
-    fn push(&self, step: StepId, attempt: u32, plan: StepPlan, entry: Entry) {
+    fn push(&mut self, step: StepId, attempt: u32, plan: StepPlan, entry: Entry) {
         let context = StepContext { by: self.by.clone(), ..self.context.clone() };
-        self.work.push(
-            async move { Done::Attempt(step, attempt, steps::get(step).run(&context, &plan, entry).await) }.boxed(),
-        );
+        let (handle, registration) = AbortHandle::new_pair();
+        self.attempts.insert(step, handle);
+        let run = async move { steps::get(step).run(&context, &plan, entry).await };
+        let run = Abortable::new(run, registration);
+        // A dropped attempt has no outcome.
+        let done = async move { run.await.map_or(Done::Background, |outcome| Done::Attempt(step, attempt, outcome)) };
+        self.work.push(done.boxed());
+    }
+
+    /// Stops following an attempt whose doubt is in the journal. Nothing outside is stopped.
+    fn drop_attempt(&mut self, step: StepId) {
+        if let Some(handle) = self.attempts.remove(&step) {
+            handle.abort();
+        }
+        self.context.doubts.begin(step, &self.parts.clock.now());
     }
 
     /// Releases the environment lock of a run that has ended. If the machine cannot be reached now,

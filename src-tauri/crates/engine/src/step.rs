@@ -8,7 +8,7 @@ use greenlight_types::{
     Effect, Fact, FactKind, Failure, Observation, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
 };
 
-pub use context::{Doubts, Earlier, EarlierStart, Sink, StepContext, StoredOutput, TAIL};
+pub use context::{Doubts, Sink, StepContext, StoredOutput, TAIL};
 pub use draft::{PlanDraft, hex};
 
 /// Result of an attempt.

@@ -97,6 +97,8 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::Run(RunEvent::TookOver { .. })
         | EventBody::Run(RunEvent::JobRevoking { .. })
         | EventBody::Run(RunEvent::LockAcquiring { .. })
+        | EventBody::Run(RunEvent::AddressChanged { .. })
+        | EventBody::Run(RunEvent::MachineGivenUp { .. })
         | EventBody::Step(StepEvent::Offered { .. })
         | EventBody::Run(RunEvent::FactLearned { .. })
         | EventBody::Step(StepEvent::Succeeded { .. })

@@ -130,6 +130,13 @@ pub enum RunEvent {
         /// Reason for taking it from that owner.
         reason: String,
     },
+    /// The staging machine was found at another address. It has the same machine id.
+    AddressChanged {
+        /// The machine with its new address.
+        staging: StagingMachine,
+    },
+    /// A named person says that the staging machine is gone. It had not answered before that.
+    MachineGivenUp { note: String },
     /// A person answered a question of a plan.
     QuestionAnswered {
         step: StepId,

@@ -55,6 +55,9 @@ pub struct RunView {
     pub ended_at: Option<Timestamp>,
     /// Set when the run first tries to acquire the environment lock.
     pub staging: Option<StagingMachine>,
+    /// Set while the staging machine counts as gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_given_up: Option<MachineGivenUp>,
     /// Everyone who acted, in order of first appearance.
     pub people: Vec<String>,
     /// The steps, in the order of the runbook.
@@ -241,6 +244,15 @@ impl StepView {
     pub fn doubt(&self) -> Option<&str> {
         if let StepState::InDoubt { doubt } = &self.state { Some(doubt) } else { None }
     }
+}
+
+/// A person's statement that the staging machine is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct MachineGivenUp {
+    pub person: String,
+    pub note: String,
+    pub at: Timestamp,
 }
 
 /// A fact and the time at which the run learned it.

@@ -1,9 +1,10 @@
-//! INV-D1 to INV-D7: backup before migration, one start, one script at a time, no start after a
-//! revoke, no end by the app, and a database version that proves the result.
+//! INV-D1 to INV-D8: backup before migration, one start, one script at a time, no start after a
+//! revoke, no end by the app, a database version that proves the result, and no start after an
+//! unknown end.
 
 use crate::{
     Found,
-    known::{Known, ms, step_of_job},
+    known::{Known, ms, step_of_job, version_of_job},
     records::{Body, Completion, Entry, Event, Fact, JobState, Op, Plan, Step, Work},
 };
 
@@ -99,6 +100,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if known.world.migrations > 0 {
         found.add("INV-D2", format!("{job} is start {} of the migration", known.world.migrations + 1));
     }
+    settled(known, job, found);
     if step_of_job(job) != Some(Step::RunMigration) {
         found.add("INV-D2", format!("{job} migrates and is no migration by its name"));
     }
@@ -122,6 +124,18 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     let limit = known.profile.backup.max_age_minutes * 60_000 + SLACK_MS;
     if age.is_none_or(|age| age > limit || age < 0) {
         found.add("INV-D1", format!("{job} began when the backup was {age:?} ms old; {limit} is the limit"));
+    }
+}
+
+/// INV-D8: a migration with an unknown end counts as started, on every machine and for every
+/// version. After a person called it applied, the same version does not start again.
+fn settled(known: &Known, job: &str, found: &mut Found) {
+    if let Some(other) = known.unknown_ends.values().find(|other| *other != job) {
+        found.add("INV-D8", format!("{job} began, and the end of {other} at the same database is unknown"));
+    }
+    let is_same = |other: &&String| version_of_job(other).is_some() && version_of_job(other) == version_of_job(job);
+    if let Some(other) = known.applied_by_word.iter().find(is_same) {
+        found.add("INV-D8", format!("{job} began after a person said that {other} was applied"));
     }
 }
 

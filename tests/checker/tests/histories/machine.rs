@@ -199,3 +199,57 @@ fn rejects_a_migration_ended_by_a_connection_signal() {
     }
     assert!(!broken(&changed(is_end, |told| set(told, "/op/exit", json!(137)))).contains("INV-D6"), "no memory");
 }
+
+/// A release that ended in doubt about its migration, and a second one that starts `job` on another
+/// machine after this answer about the first one.
+fn second_release(job: &str, answer: Option<&str>) -> BTreeSet<&'static str> {
+    let mut records = released();
+    let is_start = |told: &Value| kind(told) == "payloadStarted" && told["op"]["work"] == "migration";
+    let at = place(&records, is_start);
+    records.truncate(at + 1);
+    let started = records[at].1.clone();
+    let drafted = records[place(&records, |told| kind(told) == "runDrafted")].1.clone();
+    let seq = records.iter().filter(|(what, _)| what == "event").count();
+    let event = |run: &Value, seq: usize, body: Value| {
+        let mut event = drafted.clone();
+        (event["run"], event["seq"], event["body"]) = (run.clone(), json!(seq), body);
+        ("event".to_owned(), event)
+    };
+    let (first, second) = (&drafted["run"], json!("run-2"));
+    let doubt = json!({ "kind": "stepInDoubt", "step": "RunMigration", "attempt": 1, "why": "no answer" });
+    let end = json!({ "kind": "runEnded", "result": "stopped", "note": "the machine is gone", "leftBehind": [] });
+    records.push(event(first, seq + 1, doubt));
+    records.push(event(first, seq + 2, end));
+    records.push(event(&second, 1, drafted["body"].clone()));
+    let question = format!("migration:unknownEnd:{}", first.as_str().expect("a run"));
+    let answered = |answer: &str| {
+        let body = json!({
+            "kind": "questionAnswered", "step": "RunMigration", "question": question, "text": "Was it applied?",
+            "answer": answer, "note": "looked",
+        });
+        event(&second, 2, body)
+    };
+    records.extend(answer.map(answered));
+    let world = |op: Value| {
+        let mut entry = started.clone();
+        entry["op"] = op;
+        ("request".to_owned(), entry)
+    };
+    records.push(world(json!({ "kind": "hostReplaced", "machine": "machine-2" })));
+    records.push(world(json!({ "kind": "payloadStarted", "job": job, "work": "migration", "boot": 1 })));
+    broken(&records)
+}
+
+#[test]
+fn rejects_a_second_migration_after_an_unknown_end() {
+    for job in ["rally.prod.migrate.2.1.0.a2", "rally.prod.migrate.2.2.0.a1"] {
+        assert!(second_release(job, None).contains("INV-D8"), "{job}");
+        assert!(!second_release(job, Some("notApplied")).contains("INV-D8"), "{job}");
+    }
+}
+
+#[test]
+fn a_migration_called_applied_admits_only_another_version() {
+    assert!(!second_release("rally.prod.migrate.2.2.0.a1", Some("applied")).contains("INV-D8"));
+    assert!(second_release("rally.prod.migrate.2.1.0.a2", Some("applied")).contains("INV-D8"));
+}

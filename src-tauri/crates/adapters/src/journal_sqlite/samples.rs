@@ -8,7 +8,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 22;
+pub const KINDS: usize = 24;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -35,6 +35,8 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::CheckAnswered { .. }) => 20,
         EventBody::Run(RunEvent::JobRevoking { .. }) => 21,
         EventBody::Run(RunEvent::LockAcquiring { .. }) => 22,
+        EventBody::Run(RunEvent::AddressChanged { .. }) => 23,
+        EventBody::Run(RunEvent::MachineGivenUp { .. }) => 24,
     }
 }
 
@@ -87,14 +89,9 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
             note: t(),
         }),
         EventBody::Run(RunEvent::JobRevoking { step, job: t(), note: t() }),
-        EventBody::Run(RunEvent::LockAcquiring { staging: staging(text), from: None, reason: t() }),
-        EventBody::Run(RunEvent::LockAcquiring {
-            staging: staging(text),
-            from: Some(Box::new(holder(text))),
-            reason: t(),
-        }),
         EventBody::Run(RunEvent::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() }),
     ];
+    bodies.extend(about_the_machine(text));
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));
     bodies.extend(
         [
@@ -107,6 +104,18 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         .map(|how| EventBody::Step(StepEvent::Succeeded { step, attempt, how, evidence: vec![] })),
     );
     bodies
+}
+
+fn about_the_machine(text: &str) -> [EventBody; 4] {
+    let (staging, reason, note) = (staging(text), text.to_owned(), text.to_owned());
+    let from = Some(Box::new(holder(text)));
+    [
+        RunEvent::LockAcquiring { staging: staging.clone(), from: None, reason: reason.clone() },
+        RunEvent::LockAcquiring { staging: staging.clone(), from, reason },
+        RunEvent::AddressChanged { staging },
+        RunEvent::MachineGivenUp { note },
+    ]
+    .map(EventBody::Run)
 }
 
 fn stamp() -> Timestamp {

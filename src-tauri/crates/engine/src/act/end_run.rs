@@ -1,15 +1,50 @@
-//! Ends a run with a result, and lists the effects that stay behind.
+//! Ends a run with a result, and lists the effects that stay behind. A run may be stopped while it
+//! is unknown whether a step had its effect. Then the list says so.
 
-use greenlight_types::{ErrorCode, Failure, Role, RunEvent, RunResult, RunState, StepId};
+use greenlight_types::{
+    ErrorCode, Failure, Observation, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepView,
+};
 
-use super::order::{Decision, Situation, refuse};
-use crate::{deploy_check, phase::every_check_passed};
+use super::order::{Asker, Decision, Order, Situation, refuse};
+use crate::{deploy_check, doubt, phase::every_check_passed, steps};
 
-pub(crate) fn decide(now: &Situation<'_>, result: RunResult, note: String) -> Result<Decision, Failure> {
+/// Asks about the steps in doubt once more, and revokes their jobs. An answer settles the doubt.
+pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
+    let mut unasked = Vec::new();
+    let may_stay_open = matches!(result, RunResult::Stopped | RunResult::Abandoned) && !note.trim().is_empty();
+    let view = asker.view();
+    for step in changing(&view, Status::InDoubt).filter(|_| may_stay_open) {
+        let (step, attempt, plan) = (step.definition.id, step.attempt, step.plan.as_ref());
+        let observed = doubt::ask_before_end(asker.context, step, plan).await;
+        if let (Observation::Unknown { why }, Some(_)) = (&observed, steps::get(step).could_start(plan)) {
+            unasked.push((step, why.clone()));
+        }
+        asker.order(Order::ApplyObservation { step, attempt, observed }).await?;
+    }
+    Ok(Order::EndRun { result, note, unasked })
+}
+
+/// The changing steps in a state. The checks of the site are answered one by one and exclude
+/// nothing.
+fn changing(view: &RunView, status: Status) -> impl Iterator<Item = &StepView> {
+    view.steps.iter().filter(move |step| {
+        step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status() == status
+    })
+}
+
+/// `unasked` are the steps in doubt whose jobs could not be revoked, with the reason.
+pub(crate) fn decide(
+    now: &Situation<'_>,
+    result: RunResult,
+    note: String,
+    unasked: &[(StepId, String)],
+) -> Result<Decision, Failure> {
     let view = now.view;
-    let is_changing_now = view.steps.iter().any(|step| {
-        step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status().is_open()
-    });
+    if let Some(step) = changing(view, Status::Running).next() {
+        return Err(refuse(&format!("end the run: \u{201c}{}\u{201d} is under way", step.definition.title))
+            .hint("Wait for its end."));
+    }
+    let has_doubt = changing(view, Status::InDoubt).next().is_some();
     let is_complete = view.state == RunState::Checking && view.steps.iter().all(|step| step.status().is_done());
     let is_allowed = match result {
         RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
@@ -18,14 +53,14 @@ pub(crate) fn decide(now: &Situation<'_>, result: RunResult, note: String) -> Re
         RunResult::ReleasedWithFailedCheck => is_complete,
         RunResult::RolledBack => false,
     };
-    if !is_allowed || is_changing_now {
+    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
+    if !is_allowed || has_doubt && is_release {
         return Err(refuse("end the run this way now"));
     }
     if note.trim().is_empty() && result != RunResult::Released {
         return Err(Failure::new(ErrorCode::BadInput, "end the run without a note: say why"));
     }
-    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
-    let left_behind = if is_release { Vec::new() } else { deploy_check::left_behind(view) };
+    let left_behind = if is_release { Vec::new() } else { deploy_check::left_behind(view, unasked) };
     Ok(Decision::run_event(RunEvent::Ended { result, note, left_behind }))
 }
 
@@ -46,7 +81,7 @@ mod tests {
 
     fn allowed(view: &RunView) -> Vec<RunResult> {
         let desk = Desk::new(view.clone());
-        RESULTS.into_iter().filter(|result| decide(&desk.now(), *result, "why".into()).is_ok()).collect()
+        RESULTS.into_iter().filter(|result| decide(&desk.now(), *result, "why".into(), &[]).is_ok()).collect()
     }
 
     #[test]
@@ -70,17 +105,37 @@ mod tests {
     }
 
     #[test]
-    fn no_run_ends_while_a_changing_step_is_open() {
-        for state in [StepState::Running, StepState::InDoubt { doubt: String::new() }] {
-            assert_eq!(allowed(&set(deploying(), StepId::BackUp, state)), []);
-        }
+    fn no_run_ends_while_a_changing_step_is_running() {
+        assert_eq!(allowed(&set(deploying(), StepId::BackUp, StepState::Running)), []);
+    }
+
+    #[test]
+    fn a_run_in_doubt_may_be_stopped_and_never_released() {
+        let doubt = || StepState::InDoubt { doubt: "no answer".into() };
+        assert_eq!(allowed(&set(deploying(), StepId::RunMigration, doubt())), [RunResult::Stopped]);
+        let mut preparing = set(prepared(), StepId::PushBranch, doubt());
+        preparing.state = RunState::Preparing;
+        assert_eq!(allowed(&preparing), [RunResult::Stopped, RunResult::Abandoned]);
+        let done = set(checked(CheckAnswer::Passed), StepId::RunMigration, doubt());
+        assert_eq!(allowed(&done), [RunResult::Stopped]);
+    }
+
+    #[test]
+    fn a_stop_in_doubt_names_the_database_first() {
+        let view = set(deploying(), StepId::RunMigration, StepState::InDoubt { doubt: String::new() });
+        let unasked = [(StepId::RunMigration, "no route to host".to_owned())];
+        let decision = decide(&Desk::new(view).now(), RunResult::Stopped, "why".into(), &unasked).expect("allowed");
+        let RunEvent::Ended { left_behind, .. } = decision.only_run_event() else { panic!("ended") };
+        let [first, second, ..] = &left_behind[..] else { panic!("{left_behind:?}") };
+        assert!(first.starts_with("It is not known whether the migration of 2.1.0 changed"), "{first}");
+        assert!(second.contains("no route to host"), "{second}");
     }
 
     #[test]
     fn a_stop_names_its_reason_and_lists_the_rest() {
         let desk = Desk::new(deploying());
-        assert_eq!(code(decide(&desk.now(), RunResult::Stopped, " ".into())), ErrorCode::BadInput);
-        let decision = decide(&desk.now(), RunResult::Stopped, "why".into()).expect("allowed");
+        assert_eq!(code(decide(&desk.now(), RunResult::Stopped, " ".into(), &[])), ErrorCode::BadInput);
+        let decision = decide(&desk.now(), RunResult::Stopped, "why".into(), &[]).expect("allowed");
         let RunEvent::Ended { left_behind, .. } = decision.only_run_event() else { panic!("ended") };
         assert!(!left_behind.is_empty());
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, Observation,
-    RunEvent, RunResult, RunView, StepEvent, StepId, StepPlan, Timestamp,
+    RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, Timestamp,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,21 +22,77 @@ pub enum Answer {
 
 /// An act with every answer of the outside world that its decision needs.
 pub(crate) enum Order {
-    StartPrepare { statement: String, begun: Option<Handover> },
-    StartDeploy { request: DeployRequest, accepted: Vec<Difference> },
-    ShowPlan { plan: Box<StepPlan>, made_from: u32 },
-    ConfirmPlan { step: StepId, plan_hash: String },
-    StartStep { step: StepId, plan_hash: String, token: Option<String> },
-    AnswerQuestion { step: StepId, question: String, answer: String, note: String },
-    ReportDone { step: StepId, note: String, observed: Option<Observation> },
-    SettleDoubt { step: StepId, attempt: u32, report: Report, note: String },
-    ApplyObservation { step: StepId, attempt: u32, observed: Observation },
-    AnswerCheck { check: String, answer: CheckAnswer, note: String },
-    EndRun { result: RunResult, note: String },
+    StartPrepare {
+        statement: String,
+        begun: Option<Handover>,
+    },
+    StartDeploy {
+        request: DeployRequest,
+        accepted: Vec<Difference>,
+    },
+    ShowPlan {
+        plan: Box<StepPlan>,
+        made_from: u32,
+    },
+    ConfirmPlan {
+        step: StepId,
+        plan_hash: String,
+    },
+    StartStep {
+        step: StepId,
+        plan_hash: String,
+        token: Option<String>,
+    },
+    AnswerQuestion {
+        step: StepId,
+        question: String,
+        answer: String,
+        note: String,
+    },
+    ReportDone {
+        step: StepId,
+        note: String,
+        observed: Option<Observation>,
+    },
+    SettleDoubt {
+        step: StepId,
+        attempt: u32,
+        report: Report,
+        note: String,
+    },
+    ApplyObservation {
+        step: StepId,
+        attempt: u32,
+        observed: Observation,
+    },
+    AnswerCheck {
+        check: String,
+        answer: CheckAnswer,
+        note: String,
+    },
+    /// `unasked` says why jobs in doubt could not be revoked, one reason for each step.
+    EndRun {
+        result: RunResult,
+        note: String,
+        unasked: Vec<(StepId, String)>,
+    },
     AcquireLock(Box<LockRequest>),
-    RevokeJob { step: StepId, job: String, note: String },
-    ChangeOperator { person: String },
-    LearnFact { step: StepId, fact: Fact },
+    ChangeAddress(Box<StagingMachine>),
+    GiveUpMachine {
+        note: String,
+    },
+    RevokeJob {
+        step: StepId,
+        job: String,
+        note: String,
+    },
+    ChangeOperator {
+        person: String,
+    },
+    LearnFact {
+        step: StepId,
+        fact: Fact,
+    },
 }
 
 /// A person's report on the attempt in doubt.
@@ -80,6 +136,8 @@ pub(crate) enum Then {
     Start { step: StepId, attempt: u32, plan: Box<StepPlan> },
     /// Follow an attempt that is under way.
     Attach { step: StepId, attempt: u32 },
+    /// Stop following the attempts of these steps. Nothing outside is stopped.
+    DropAttempts(Vec<StepId>),
     /// Issue a token for the plan of a step.
     IssueToken { step: StepId, plan_hash: String },
     /// Keep the plan that was shown. It was made from the run at that event.

@@ -21,8 +21,13 @@ pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> R
         failure.hint(
             "Your word is taken once the app has made sure on the staging machine that it never starts this itself.",
         )
+        .hint("If that machine is gone, say so first. Then your word needs no answer of it.")
     };
     let context = asker.context;
+    // A machine that is gone starts nothing any more, and cannot be asked.
+    if context.run().machine_given_up.is_some() {
+        return Ok(());
+    }
     for job in steps::get(step).jobs_to_revoke(context).await.map_err(unclosed)? {
         asker.order(Order::RevokeJob { step, job: job.clone(), note: note.to_owned() }).await?;
         match context.ports.host.revoke(&context.host()?, &job, RevokeReason::Outside).await.map_err(unclosed)? {

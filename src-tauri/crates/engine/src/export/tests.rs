@@ -104,6 +104,7 @@ fn view() -> RunView {
         deploy_started_at: Some(at(0)),
         ended_at: Some(at(9)),
         staging: None,
+        machine_given_up: None,
         people: vec!["Ada".to_owned(), "Grace".to_owned()],
         steps: vec![step(), warned_step()],
         facts: Vec::new(),

@@ -1,25 +1,23 @@
 //! Opens a run: makes its view, context and runner.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::stream::FuturesUnordered;
-use greenlight_types::{Actor, Failure, PlanInputs, Retry, RunId, RunResult, RunState, RunView, StepId, StepState};
+use greenlight_types::{Actor, Failure, RunId, RunState, RunView};
 use tokio::sync::{mpsc, watch};
 
 use super::{Runner, sink::RunnerSink};
 use crate::{
     act::order::{Message, PlanDesk, refuse},
+    earlier_runs::EarlierRuns,
     fold,
-    journal::Journal,
     parts::Parts,
     ports::Ports,
-    step::{Doubts, Earlier, EarlierStart, StepContext},
+    step::{Doubts, StepContext},
 };
 
 /// Most messages that may wait. More than a person can press.
 const QUEUE: usize = 256;
-/// Most earlier runs whose migrations are looked up.
-const EARLIER_RUNS: usize = 200;
 
 pub(crate) struct Opened {
     pub messages: mpsc::Sender<Message>,
@@ -33,7 +31,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
     if view.state == RunState::Ended {
         return Err(refuse("go on with this run: it has ended"));
     }
-    let earlier = earlier(parts.journal.as_ref(), &view).await?;
+    let earlier = Arc::new(EarlierRuns::new(parts.journal.clone()));
     // Before the first question, which would otherwise count from the start of the attempt.
     let doubts = Arc::new(Doubts::default());
     let now = parts.clock.now();
@@ -50,60 +48,11 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         view,
         messages: inbox,
         work: FuturesUnordered::new(),
+        attempts: BTreeMap::new(),
         plans: PlanDesk::default(),
         by,
         watches: false,
         has_left: false,
     };
     Ok(Opened { messages, view: watched, context, runner })
-}
-
-/// The migrations before this run, from the journal of this computer.
-async fn earlier(journal: &dyn Journal, view: &RunView) -> Result<Earlier, Failure> {
-    let mut known = Earlier::default();
-    for run in journal.runs().await?.into_iter().take(EARLIER_RUNS).filter(|run| *run != view.id) {
-        // A run that this app cannot read is not compared.
-        let Ok(earlier) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
-        if earlier.profile.product != view.profile.product || earlier.realm != view.realm {
-            continue;
-        }
-        if earlier.version == view.version {
-            known.started = known.started.or_else(|| started(&earlier));
-        } else if known.released.is_none() {
-            known.released = released(&earlier);
-        }
-        if known.started.is_some() && known.released.is_some() {
-            break;
-        }
-    }
-    Ok(known)
-}
-
-/// Version and migration folder hash, if the run released that version.
-fn released(earlier: &RunView) -> Option<(String, String)> {
-    let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
-    let step = fold::step(earlier, StepId::RunMigration).filter(|_| is_release)?;
-    let PlanInputs::RunMigration(inputs) = &step.plan.as_ref()?.inputs else { return None };
-    Some((earlier.version.to_string(), inputs.folder_hash.clone()?))
-}
-
-/// The migration of a run, if it may have started or was done by hand.
-fn started(earlier: &RunView) -> Option<EarlierStart> {
-    let step = fold::step(earlier, StepId::RunMigration)?;
-    let may_have_started = match &step.state {
-        StepState::Running
-        | StepState::InDoubt { .. }
-        | StepState::Succeeded { .. }
-        | StepState::Warned { .. }
-        | StepState::Stopped { .. } => true,
-        StepState::Failed { failure, .. } => failure.retry == Retry::No,
-        StepState::NotStarted | StepState::AwaitingOperator | StepState::Skipped { .. } => false,
-    };
-    let staging = earlier.staging.as_ref().filter(|_| may_have_started)?;
-    Some(EarlierStart {
-        address: staging.address.clone(),
-        machine_id: staging.machine_id.clone(),
-        at: step.started_at.or(step.ended_at()),
-        by: step.started_by.clone().unwrap_or_default(),
-    })
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
+    earlier_runs::EarlierRuns,
     ports::{HostAddress, Ports},
     spool::OutputPosition,
 };
@@ -50,28 +51,6 @@ pub trait Sink: Send + Sync {
     fn stored_output(&self, source: LineSource, job: &str) -> StoredOutput;
 }
 
-/// Migrations before this run of the same product and realm, from the journal of this computer.
-#[derive(Clone, Debug, Default)]
-pub struct Earlier {
-    /// Version and hash of the migration folder of the last other version that was released.
-    pub released: Option<(String, String)>,
-    /// The migration of the same version, if an earlier run may have started it.
-    pub started: Option<EarlierStart>,
-}
-
-/// A migration that an earlier run may have started.
-#[derive(Clone, Debug)]
-pub struct EarlierStart {
-    /// Address of the staging machine of that run.
-    pub address: String,
-    /// Machine id of that staging machine. Empty in journals of old versions.
-    pub machine_id: String,
-    /// Time of the start.
-    pub at: Option<Timestamp>,
-    /// The person who started it.
-    pub by: String,
-}
-
 /// Everything that a step can use.
 #[derive(Clone)]
 pub struct StepContext {
@@ -80,8 +59,8 @@ pub struct StepContext {
     pub ports: Ports,
     /// The person who ordered the step.
     pub by: Actor,
-    /// Migrations that this computer knows from before this run.
-    pub earlier: Earlier,
+    /// The other runs of this computer.
+    pub earlier: Arc<EarlierRuns>,
     pub sink: Arc<dyn Sink>,
     /// Start of each doubt.
     pub doubts: Arc<Doubts>,

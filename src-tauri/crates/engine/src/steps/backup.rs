@@ -120,16 +120,14 @@ impl Step for BackUp {
             Err(failure) => return Outcome::Failed(failure),
         };
         if plan.already.is_some() {
-            return prove_adopted(cx, &host, plan).await;
+            return prove_adopted(cx, plan).await;
         }
         let Some(inputs) = plan.inputs.job() else { return foreign_plan(plan) };
         let job = inputs.id();
         match job::drive(cx, self.id(), LineSource::Backup, &host, inputs, entry, asked_at).await {
             Ended::NotStarted(failure) => Outcome::Failed(failure),
             Ended::Unknown(why) => Outcome::Unknown(why),
-            Ended::Finished { exit: 0, started_at, finished_at, .. } => {
-                prove(cx, &host, plan, started_at, finished_at).await
-            }
+            Ended::Finished { exit: 0, started_at, finished_at, .. } => prove(cx, plan, started_at, finished_at).await,
             Ended::Finished { exit, tail, .. } => Outcome::Failed(
                 job::script_failed("backup", job, exit, &tail)
                     .hint("The database was not changed. Look at the output, then take the backup again."),
@@ -296,12 +294,12 @@ fn adopt(step: &BackUp, run: &RunView, one: &JobStatus) -> StepPlan {
         .finish()
 }
 
-async fn prove_adopted(cx: &StepContext, host: &HostAddress, plan: &StepPlan) -> Outcome {
+async fn prove_adopted(cx: &StepContext, plan: &StepPlan) -> Outcome {
     let Some(job) = job::id_of(Some(plan)) else { return foreign_plan(plan) };
     match job::ask(cx, &job).await {
         Ok(JobStatus { state: JobState::Finished { exit: 0, finished_at }, started_at, .. }) => {
             let started_at = started_at.unwrap_or(finished_at);
-            prove(cx, host, plan, started_at, finished_at).await
+            prove(cx, plan, started_at, finished_at).await
         }
         Ok(_) => Outcome::Failed(unproved("the job did not end well", &job)),
         Err(failure) => Outcome::Failed(failure.retry(Retry::Safe)),
@@ -317,13 +315,7 @@ fn inner(run: &RunView) -> String {
 }
 
 /// Proves the file of a job that ended without error.
-async fn prove(
-    cx: &StepContext,
-    host: &HostAddress,
-    plan: &StepPlan,
-    started_at: Timestamp,
-    finished_at: Timestamp,
-) -> Outcome {
+async fn prove(cx: &StepContext, plan: &StepPlan, started_at: Timestamp, finished_at: Timestamp) -> Outcome {
     let Some(job) = job::id_of(Some(plan)) else { return foreign_plan(plan) };
     let run = cx.run();
     let backup = &run.profile.backup;
@@ -341,7 +333,12 @@ async fn prove(
         if begun > 0 {
             cx.wait(PAUSE).await;
         }
-        match file::prove(cx, &run, host, started_at, finished_at).await {
+        // The machine may have another address by now.
+        let host = match cx.host() {
+            Ok(host) => host,
+            Err(failure) => return Outcome::Unknown(failure.to_string()),
+        };
+        match file::prove(cx, &run, &host, started_at, finished_at).await {
             Ok(file::Proof { file, size, proof, finished_at }) => {
                 let evidence = vec![ended, format!("{file}, {size}. {proof}")];
                 let database = plan.inputs.database().unwrap_or_default().to_owned();

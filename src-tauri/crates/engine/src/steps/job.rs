@@ -130,7 +130,7 @@ pub(crate) async fn drive(
             return ended;
         }
     }
-    follow(cx, step, source, host, inputs.id()).await
+    follow(cx, step, source, inputs.id()).await
 }
 
 /// Revokes the previous attempt, which was not started in time. Then only the new job can start,
@@ -207,12 +207,12 @@ fn unfinished(id: &str) -> Failure {
         .retry(Retry::Safe)
 }
 
-async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostAddress, id: &str) -> Ended {
+async fn follow(cx: &StepContext, step: StepId, source: LineSource, id: &str) -> Ended {
     let mut output = Output::new(cx, source, id);
-    let mut lost_at: Option<Timestamp> = None;
+    let mut lost: Option<Lost> = None;
     let mut unstarted = 0_u32;
     for _ in 0..MOST_LOOKS {
-        let status = match look(cx, step, host, id, lost_at).await {
+        let status = match look(cx, step, id, lost).await {
             Ok(status) => status,
             // The connection is not lost. Another machine answers, and it knows nothing about this
             // job.
@@ -221,17 +221,21 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
             }
             Err(failure) => {
                 tracing::info!(%failure, "the staging machine does not answer");
-                say_lost(cx, step, *lost_at.get_or_insert_with(|| cx.ports.clock.now()));
-                cx.wait(if is_refused(&failure) { REFUSED } else { RECONNECT }).await;
+                let since = lost.map_or_else(|| cx.ports.clock.now(), |lost| lost.since);
+                let silence = Lost { since, is_refused: is_refused(&failure) };
+                lost = Some(silence);
+                say_lost(cx, step, silence);
+                cx.wait(if silence.is_refused { REFUSED } else { RECONNECT }).await;
                 continue;
             }
         };
-        if lost_at.take().is_some() {
-            let text = "Connected again. The job went on meanwhile.".to_owned();
+        if lost.take().is_some() {
+            let went_on = if status.state.is_alive() { " The job went on meanwhile." } else { "" };
+            let text = format!("Connected again.{went_on}");
             cx.sink.show(LiveUpdate::Connection { step, lost: false, text });
         }
         // The output is fetched after the status, so the output of a finished job is complete.
-        let is_complete = output.fetch(cx, host, status.output_bytes).await;
+        let is_complete = output.fetch(cx, status.output_bytes).await;
         match status.state {
             JobState::Running => cx.activity(step, "The script is running on the staging machine"),
             JobState::Orphaned => {
@@ -266,22 +270,25 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, host: &HostA
     Ended::Unknown("the job did not end after it was followed for twelve hours".into())
 }
 
-/// Asks the machine for the status. Repeats the notice while the connection is lost, because one
-/// attempt may take long.
-async fn look(
-    cx: &StepContext,
-    step: StepId,
-    host: &HostAddress,
-    id: &str,
-    lost_at: Option<Timestamp>,
-) -> Result<JobStatus, Failure> {
-    let mut asked = cx.ports.host.status(host, id);
-    if let Some(since) = lost_at {
+/// A connection that is lost.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    since: Timestamp,
+    /// The machine answers and does not let this computer in.
+    is_refused: bool,
+}
+
+/// Asks the machine for the status, at the address that it has now. Repeats the notice while the
+/// connection is lost, because one attempt may take long.
+async fn look(cx: &StepContext, step: StepId, id: &str, lost: Option<Lost>) -> Result<JobStatus, Failure> {
+    let host = cx.host()?;
+    let mut asked = cx.ports.host.status(&host, id);
+    if let Some(lost) = lost {
         for _ in 0..MOST_WORDS {
             tokio::select! {
                 biased;
                 told = &mut asked => return told,
-                () = cx.wait(RECONNECT) => say_lost(cx, step, since),
+                () = cx.wait(RECONNECT) => say_lost(cx, step, lost),
             }
         }
     }
@@ -295,9 +302,13 @@ fn is_refused(failure: &Failure) -> bool {
     )
 }
 
-fn say_lost(cx: &StepContext, step: StepId, since: Timestamp) {
-    let seconds = since.until_or_zero(cx.ports.clock.now()).as_secs();
-    let text = format!("Connection lost {seconds} s ago. The job keeps running on the host. Trying again.");
+fn say_lost(cx: &StepContext, step: StepId, lost: Lost) {
+    let seconds = lost.since.until_or_zero(cx.ports.clock.now()).as_secs();
+    let event = if lost.is_refused { "The staging machine does not let this computer in" } else { "Connection lost" };
+    let text = format!(
+        "{event}, {seconds} s so far. This computer does not stop the job. Whether it still runs is not known until the \
+         machine answers. Trying again."
+    );
     cx.sink.show(LiveUpdate::Connection { step, lost: true, text });
 }
 
@@ -331,14 +342,15 @@ impl Output {
     }
 
     /// Fetches the output up to `size` bytes. Returns whether it has arrived completely.
-    async fn fetch(&mut self, cx: &StepContext, host: &HostAddress, size: u64) -> bool {
+    async fn fetch(&mut self, cx: &StepContext, size: u64) -> bool {
+        let Ok(host) = cx.host() else { return false };
         // At most 64 chunks (4 MiB) per status, so a script with much output cannot delay the next
         // poll.
         for _ in 0..64 {
             if self.offset >= size {
                 return true;
             }
-            let bytes = cx.ports.host.output(host, &self.job, self.offset, CHUNK).await.unwrap_or_default();
+            let bytes = cx.ports.host.output(&host, &self.job, self.offset, CHUNK).await.unwrap_or_default();
             if bytes.is_empty() {
                 self.failed_polls += 1;
                 return false;

@@ -6,6 +6,7 @@
 pub(super) mod command;
 pub(super) mod database;
 mod preconditions;
+mod unknown_end;
 
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::{
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
 use command::{KIND, in_its_folder};
+use unknown_end::Standing;
 
 pub struct RunMigration;
 
@@ -60,7 +62,8 @@ impl Step for RunMigration {
             return Ok(follow(self, &run, one));
         }
         let hash = folder_hash(cx, &run, &host).await?;
-        let preconditions = preconditions::all(cx, &run, &jobs, &hash).await?;
+        let earlier = cx.earlier.read(&run).await?;
+        let preconditions = preconditions::all(cx, &run, &jobs, &hash, &earlier).await?;
         let said = database::ask(cx, &host).await;
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = in_its_folder(&run, &run.profile.migration.command);
@@ -97,10 +100,13 @@ impl Step for RunMigration {
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
         .preconditions(preconditions);
-        Ok(match begun_elsewhere(&run, &jobs) {
-            Some(question) => database::guard(draft, &run, &said).question(question).finish(),
-            None => database::guard(draft, &run, &said).finish(),
-        })
+        let unsettled = match unknown_end::standing(&run, &earlier) {
+            Some(Standing::Open(start)) => Some(unknown_end::question(&run, start, &said)),
+            Some(Standing::AppliedBefore(_)) | None => None,
+        };
+        // The last question counts, and the others follow its answer.
+        let draft = database::guard(draft, &run, &said);
+        Ok(begun_elsewhere(&run, &jobs).into_iter().chain(unsettled).fold(draft, PlanDraft::question).finish())
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
@@ -126,7 +132,7 @@ impl Step for RunMigration {
             Ended::Unknown(why) => Outcome::Unknown(why),
             Ended::Finished { exit, started_at, finished_at, tail } => {
                 let ended = database::Ended { job, exit, started_at, finished_at, tail: &tail };
-                database::judge(cx, &host, plan, ended).await
+                database::judge(cx, plan, ended).await
             }
         }
     }

@@ -19,6 +19,9 @@ use crate::world::{
 /// Refuses when the host is unreachable or is not the expected machine (INV-S1, INV-S2).
 fn refuse(world: &World, host: &HostAddress) -> PortResult<()> {
     refuse_unreachable(world)?;
+    if !world.host.address.is_empty() && world.host.address != host.address {
+        return Err(Failure::new(ErrorCode::Unreachable, "reach the staging machine").because("no route to host"));
+    }
     if world.host.fingerprint != host.fingerprint {
         return Err(Failure::new(ErrorCode::HostChanged, "reach the staging machine: it is another one"));
     }

@@ -30,6 +30,9 @@ pub struct Host {
     pub boot: u32,
     /// Whether the host answers at all.
     pub is_reachable: bool,
+    /// The only address at which the host answers; empty for every address.
+    #[serde(default)]
+    pub address: String,
     /// Whether the login user may run the backup as root (TRAP-S7).
     pub may_back_up: bool,
     /// How the next scripts end.
@@ -182,6 +185,7 @@ impl Host {
             }],
             boot: 1,
             is_reachable: true,
+            address: String::new(),
             may_back_up: true,
             ends: Ends {
                 good_backups: 0,

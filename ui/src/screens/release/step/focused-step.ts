@@ -1,13 +1,16 @@
 // The step in focus, seen from the screen: which plan it shows, which buttons it offers, and why
 // they are closed.
 
-import type { StepId, StepOptions, StepPlan, StepView, RunView } from "../../../generated/bindings";
+import type { ErrorCode, StepId, StepOptions, StepPlan, StepView, RunView } from "../../../generated/bindings";
 import { ASKED_OF } from "../../../run/doubt";
 import { isDone, optionsOf } from "../../../run/focus";
 import type { OpenRun } from "../../../run/run.svelte";
 
 /** Preconditions of a plan that a new backup fulfils. */
 const BACKUP_PRECONDITIONS: readonly string[] = ["backupProved", "databaseSaidAtBackup"];
+
+/** Failures of a machine that is gone or has another address. */
+const MACHINE_FAILURES: readonly ErrorCode[] = ["unreachable", "timedOut", "hostChanged", "hostReplaced"];
 
 /**
  * Derives all values from the run when they are read. Stores nothing, so it can be made again for
@@ -70,6 +73,22 @@ export class FocusedStep {
    */
   get isRemoteJob(): boolean {
     return ASKED_OF[this.id].isPatient === true;
+  }
+
+  /** Whether a person said that the staging machine is gone. */
+  get isMachineGone(): boolean {
+    return (this.view.machineGivenUp ?? null) !== null;
+  }
+
+  /** Whether the plan of a job could not be made because its machine did not answer as expected. */
+  get isMachineSilent(): boolean {
+    const code = this.run.planFailure?.code;
+    return this.isRemoteJob && code !== undefined && MACHINE_FAILURES.includes(code);
+  }
+
+  /** Whether a person's word about a job is compared with the staging machine first. */
+  get asksMachine(): boolean {
+    return this.isRemoteJob && !this.isMachineGone;
   }
 
   /** Whether a new backup fulfils a precondition that does not hold. */

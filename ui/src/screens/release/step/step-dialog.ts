@@ -11,4 +11,6 @@ export type StepDialog =
   | { kind: "byHand" }
   | { kind: "personFinished" }
   | { kind: "stop" }
+  | { kind: "machineMoved" }
+  | { kind: "machineGone" }
   | { kind: "settleDoubt"; attempt: number; happened: boolean };

@@ -191,6 +191,15 @@ fn as_backed_up(run: &RunView, now: &Database) -> Option<Precondition> {
     })
 }
 
+/// The answer of the database now, in one sentence.
+pub(super) fn says_now(answer: &Answer) -> String {
+    match answer {
+        Answer::Said(said) => format!("The database says that it has version {} now.", said.version),
+        Answer::Silent(why) => format!("The database does not say which version it has ({why})."),
+        Answer::NobodyCanAsk => "Nobody can ask this database which version it has.".to_owned(),
+    }
+}
+
 /// The answer as an input of the migration's plan. Empty when the probe failed, absent without a
 /// probe.
 pub(in crate::steps) fn input(answer: &Answer) -> Option<String> {
@@ -247,7 +256,7 @@ pub(super) struct Ended<'a> {
 }
 
 /// Judges an ended migration. Asks the database only if the plan has an answer to compare with.
-pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan, ended: Ended<'_>) -> Outcome {
+pub(super) async fn judge(cx: &StepContext, plan: &StepPlan, ended: Ended<'_>) -> Outcome {
     let before = before(plan);
     if before == Answer::NobodyCanAsk {
         return outcome(ended, &Answer::NobodyCanAsk, &Answer::NobodyCanAsk);
@@ -258,7 +267,10 @@ pub(super) async fn judge(cx: &StepContext, host: &HostAddress, plan: &StepPlan,
             cx.wait(PAUSE).await;
         }
         cx.activity(StepId::RunMigration, "Asking the database which version it has now");
-        after = ask(cx, host).await;
+        after = match cx.host() {
+            Ok(host) => ask(cx, &host).await,
+            Err(failure) => Answer::Silent(failure.to_string()),
+        };
         if matches!(after, Answer::Said(_)) {
             break;
         }

@@ -2,7 +2,9 @@
 
 use greenlight_types::{Fact, FactKind, Failure, Precondition, RunView};
 
+use super::unknown_end::{self, Standing};
 use crate::{
+    earlier_runs::Earlier,
     ports::{JobState, JobStatus, RevokeReason, TaskStatus},
     step::StepContext,
     steps::{
@@ -12,7 +14,8 @@ use crate::{
     },
 };
 
-/// Asks the outside systems for every precondition. `folder_hash` is that of the migration folder.
+/// Asks the outside systems for every precondition. `folder_hash` is that of the migration folder,
+/// `earlier` are the migrations of other runs.
 ///
 /// # Errors
 /// A system does not answer, or an earlier step has not recorded its fact.
@@ -21,12 +24,13 @@ pub(super) async fn all(
     run: &RunView,
     jobs: &[JobStatus],
     folder_hash: &str,
+    earlier: &Earlier,
 ) -> Result<Vec<Precondition>, Failure> {
     let mut found = vec![backup::precondition(cx, run, &cx.host()?).await?, package_built(cx, run).await?];
     found.extend(service_states(cx, run).await?);
-    found.push(never_ran(cx, run, jobs));
+    found.push(never_ran(run, jobs, earlier));
     found.push(database_is_free(jobs));
-    found.push(new_migration(cx, folder_hash));
+    found.push(new_migration(earlier, folder_hash));
     Ok(found)
 }
 
@@ -72,13 +76,13 @@ async fn service_states(cx: &StepContext, run: &RunView) -> Result<[Precondition
     ])
 }
 
-fn never_ran(cx: &StepContext, run: &RunView, jobs: &[JobStatus]) -> Precondition {
+fn never_ran(run: &RunView, jobs: &[JobStatus], earlier: &Earlier) -> Precondition {
     let blocking = jobs.iter().find(|one| match one.state {
         JobState::Revoked(why) => why != RevokeReason::Expired,
         JobState::Absent | JobState::NotStarted | JobState::Busy | JobState::Expired => false,
         JobState::Running | JobState::Orphaned | JobState::Finished { .. } | JobState::Lost { .. } => true,
     });
-    let elsewhere = started_elsewhere(cx, run);
+    let elsewhere = started_elsewhere(run, earlier);
     precondition(
         "neverRan",
         blocking.is_none() && elsewhere.is_none(),
@@ -97,17 +101,18 @@ fn never_ran(cx: &StepContext, run: &RunView, jobs: &[JobStatus]) -> Preconditio
 /// The migration of this version that an earlier run of this computer may have started on another
 /// machine, in words. "At most once" is a promise about the database, and every machine reaches the
 /// same one.
-fn started_elsewhere(cx: &StepContext, run: &RunView) -> Option<String> {
-    let earlier = cx.earlier.started.as_ref()?;
-    let here = run.staging.as_ref()?;
-    // The list of jobs of this machine shows every migration that started on it.
-    let is_here = if earlier.machine_id.is_empty() {
-        earlier.address == here.address
-    } else {
-        earlier.machine_id == here.machine_id
-    };
-    let since = earlier.at.map(crate::time::in_words).unwrap_or_default();
-    (!is_here).then(|| format!("{} started it on {} on {since}: see the history", earlier.by, earlier.address))
+fn started_elsewhere(run: &RunView, earlier: &Earlier) -> Option<String> {
+    match unknown_end::standing(run, earlier)? {
+        Standing::AppliedBefore(start) => Some(format!(
+            "it was applied, as a person said here ({}): record the migration as done by hand",
+            unknown_end::origin(start)
+        )),
+        Standing::Open(start) if start.version == run.version => {
+            Some(format!("it was {}: answer the question about it", unknown_end::origin(start)))
+        }
+        // The question alone keeps the plan closed.
+        Standing::Open(_) => None,
+    }
 }
 
 fn database_is_free(jobs: &[JobStatus]) -> Precondition {
@@ -121,14 +126,14 @@ fn database_is_free(jobs: &[JobStatus]) -> Precondition {
 }
 
 /// The machine does not hold the migration of the last release.
-fn new_migration(cx: &StepContext, folder_hash: &str) -> Precondition {
-    let repeated = cx.earlier.released.as_ref().filter(|(_, old)| old == folder_hash);
+fn new_migration(earlier: &Earlier, folder_hash: &str) -> Precondition {
+    let repeated = earlier.released.as_ref().filter(|(_, old)| old == folder_hash);
     precondition(
         "newMigration",
         repeated.is_none(),
         match repeated {
             Some((version, _)) => format!("This machine still holds the migration of {version}"),
-            None if cx.earlier.released.is_none() => "No earlier migration is known on this computer".to_owned(),
+            None if earlier.released.is_none() => "No earlier migration is known on this computer".to_owned(),
             None => "The machine does not hold the last release's migration".to_owned(),
         },
         folder_hash.chars().take(12).collect::<String>(),

@@ -1,0 +1,152 @@
+//! The question about a migration of an earlier run whose end is not known (INV-D8). It is asked on
+//! every machine and for every version, until a named person answers.
+
+use greenlight_types::{Choice, Question, RunView};
+
+use super::database::{self, Answer};
+use crate::{
+    earlier_runs::{APPLIED, Earlier, EarlierStart, NOT_APPLIED, StartEnd, question_id},
+    time,
+};
+
+/// A migration of an earlier run, as this run has to treat it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Standing<'a> {
+    /// A person has to say what became of it.
+    Open(&'a EarlierStart),
+    /// A person said in this run that it was applied. Only for a migration of the same version,
+    /// which must not start again.
+    AppliedBefore(&'a EarlierStart),
+}
+
+/// The first earlier migration that keeps this run from starting its own.
+pub(super) fn standing<'a>(run: &RunView, earlier: &'a Earlier) -> Option<Standing<'a>> {
+    earlier.starts.iter().find_map(|start| one(run, start))
+}
+
+fn one<'a>(run: &RunView, start: &'a EarlierStart) -> Option<Standing<'a>> {
+    let is_same_version = start.version == run.version;
+    // The list of jobs of this machine shows every migration of this version that started on it.
+    if is_same_version && is_here(run, start) {
+        return None;
+    }
+    let question = question_id(&start.run);
+    let answer = run.answers.iter().rev().find(|one| one.question == question).map(|one| one.answer.as_str());
+    match (answer, &start.end) {
+        (Some(APPLIED), _) if is_same_version => Some(Standing::AppliedBefore(start)),
+        (Some(_), _) => None,
+        (None, StartEnd::Applied { .. }) if !is_same_version => None,
+        (None, StartEnd::Unknown | StartEnd::Failed | StartEnd::Applied { .. }) => Some(Standing::Open(start)),
+    }
+}
+
+fn is_here(run: &RunView, start: &EarlierStart) -> bool {
+    run.staging.as_ref().is_some_and(|here| {
+        if start.machine_id.is_empty() { start.address == here.address } else { start.machine_id == here.machine_id }
+    })
+}
+
+/// Where, when and by whom it was started.
+pub(super) fn origin(start: &EarlierStart) -> String {
+    let at = start.at.map(|at| format!(" {}", time::in_words(at))).unwrap_or_default();
+    format!("started{at} on {} by {}", start.address, start.by)
+}
+
+/// The question about an earlier migration. `said` is the answer of the database now.
+pub(super) fn question(run: &RunView, start: &EarlierStart, said: &Answer) -> Question {
+    let (version, origin) = (&start.version, origin(start));
+    let known = match &start.end {
+        StartEnd::Unknown => {
+            format!("It is not known whether the migration of {version} changed this database ({origin}).")
+        }
+        StartEnd::Failed => format!("The migration of {version} ended with an error ({origin})."),
+        StartEnd::Applied { said_by: None } => format!("The migration of {version} was applied ({origin})."),
+        StartEnd::Applied { said_by: Some(person) } => {
+            format!("{person} said that the migration of {version} was applied ({origin}).")
+        }
+    };
+    let applied = if start.version == run.version {
+        "It is not started again. Record the migration as done by hand."
+    } else {
+        "The migration of this release starts from there."
+    };
+    let choice = |id: &str, label: &str, detail: String| Choice { id: id.into(), label: label.into(), detail };
+    Question {
+        id: question_id(&start.run),
+        text: format!("{known} {} Look at the database. Was that migration applied?", database::says_now(said)),
+        options: vec![
+            choice(APPLIED, "It was applied", applied.to_owned()),
+            choice(
+                NOT_APPLIED,
+                "It was not applied, or the database was restored",
+                format!("The database is as it was before {version}."),
+            ),
+        ],
+        needs_note: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{AnswerView, RunId, Timestamp, Version};
+
+    use super::*;
+    use crate::act::test_support::deploying;
+
+    fn start(version: &str, machine: &str, end: StartEnd) -> EarlierStart {
+        EarlierStart {
+            run: RunId("run-1".into()),
+            version: Version::parse(version).expect("a version"),
+            address: "192.0.2.9".into(),
+            machine_id: machine.into(),
+            at: Some(Timestamp::EPOCH),
+            by: "Ann".into(),
+            end,
+        }
+    }
+
+    /// How a run of 2.1.0 treats an earlier migration after this answer.
+    fn treated(start: EarlierStart, answer: Option<&str>) -> &'static str {
+        let mut run = deploying();
+        run.staging.as_mut().expect("a machine").machine_id = "here".into();
+        run.answers.extend(answer.map(|answer| AnswerView {
+            question: question_id(&start.run),
+            text: String::new(),
+            answer: answer.to_owned(),
+            label: String::new(),
+            note: "looked".into(),
+            person: "Bob".into(),
+            at: Timestamp::EPOCH,
+        }));
+        match standing(&run, &Earlier { released: None, starts: vec![start] }) {
+            None => "free",
+            Some(Standing::Open(_)) => "asked",
+            Some(Standing::AppliedBefore(_)) => "closed",
+        }
+    }
+
+    #[test]
+    fn another_version_is_asked_until_a_person_answers() {
+        for end in [StartEnd::Unknown, StartEnd::Failed] {
+            assert_eq!(treated(start("2.0.5", "other", end.clone()), None), "asked");
+            assert_eq!(treated(start("2.0.5", "other", end.clone()), Some(APPLIED)), "free");
+            assert_eq!(treated(start("2.0.5", "other", end), Some(NOT_APPLIED)), "free");
+        }
+        assert_eq!(treated(start("2.0.5", "other", StartEnd::Applied { said_by: None }), None), "free");
+    }
+
+    #[test]
+    fn the_same_version_starts_again_only_if_it_was_not_applied() {
+        for end in [StartEnd::Unknown, StartEnd::Failed, StartEnd::Applied { said_by: None }] {
+            assert_eq!(treated(start("2.1.0", "other", end.clone()), None), "asked");
+            assert_eq!(treated(start("2.1.0", "other", end.clone()), Some(APPLIED)), "closed");
+            assert_eq!(treated(start("2.1.0", "other", end), Some(NOT_APPLIED)), "free");
+        }
+    }
+
+    #[test]
+    fn the_machine_itself_knows_its_jobs_of_the_same_version() {
+        assert_eq!(treated(start("2.1.0", "here", StartEnd::Unknown), None), "free");
+        assert_eq!(treated(start("2.0.5", "here", StartEnd::Unknown), None), "asked");
+    }
+}
