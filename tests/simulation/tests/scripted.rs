@@ -1,5 +1,8 @@
 //! Releases in memory that are played by hand: one situation each, on virtual time.
 
+#[path = "scripted/undo.rs"]
+mod undo;
+
 use std::{sync::Arc, time::Duration};
 
 use greenlight_engine::{

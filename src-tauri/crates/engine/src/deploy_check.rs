@@ -1,7 +1,9 @@
 //! Finds the differences since Prepare when Deploy starts, and the effects that stay behind when a
 //! run ends early. Reads only.
 
-use greenlight_types::{Difference, Fact, FactKind, Failure, RevisionInputs, RunView, Status, StepId};
+use greenlight_types::{
+    Changed, Difference, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status, StepId, StepState, StepView,
+};
 
 use crate::{fold, step::StepContext, time};
 
@@ -102,6 +104,7 @@ fn last(arn: &str) -> &str {
 pub fn left_behind(run: &RunView) -> Vec<String> {
     let status = |step| fold::step(run, step).map_or(Status::NotStarted, |step| step.status());
     let (build, rollout) = (status(StepId::FollowBuild), status(StepId::AwaitRollout));
+    let database = fold::step(run, StepId::RunMigration).and_then(database);
     run.facts
         .iter()
         .filter_map(|learned| match &learned.fact {
@@ -139,12 +142,38 @@ pub fn left_behind(run: &RunView) -> Vec<String> {
             | Fact::RolledOut { .. }
             | Fact::SiteAnswered { .. } => None,
         })
+        .chain(database)
         .collect()
+}
+
+/// The database after a migration that did not finish, or was left out.
+fn database(migration: &StepView) -> Option<String> {
+    match &migration.state {
+        StepState::Skipped { .. } => migration.left_out(),
+        StepState::Failed { failure, .. } if failure.retry == Retry::No => Some(match failure.changed {
+            Changed::Nothing => "The production database was not changed by the migration.".to_owned(),
+            Changed::Partly => "The production database is half migrated.".to_owned(),
+            Changed::Unknown => {
+                "The migration ended with an error: the production database may be half migrated.".to_owned()
+            }
+        }),
+        StepState::NotStarted | StepState::AwaitingOperator if !migration.undone_jobs.is_empty() => {
+            Some("The migration failed, and a person reported that the database is as it was before.".to_owned())
+        }
+        StepState::Failed { .. }
+        | StepState::NotStarted
+        | StepState::AwaitingOperator
+        | StepState::Running
+        | StepState::InDoubt { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Warned { .. }
+        | StepState::Stopped { .. } => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{Completion, ErrorCode, Event, StepState, Timestamp};
+    use greenlight_types::{Completion, ErrorCode, Event, Timestamp};
 
     use super::*;
 
@@ -167,6 +196,25 @@ mod tests {
             }
         }
         left_behind(&run).join("\n")
+    }
+
+    #[test]
+    fn the_database_after_a_migration_that_did_not_finish_is_named() {
+        let at = |state: StepState| {
+            let mut run = stopped();
+            run.steps.iter_mut().find(|step| step.definition.id == StepId::RunMigration).unwrap().state = state;
+            left_behind(&run).join("\n")
+        };
+        let ended_at = Timestamp::EPOCH;
+        let failed = |changed| {
+            let failure = Failure::new(ErrorCode::ScriptFailed, "migrate").changed(changed).retry(Retry::No);
+            StepState::Failed { ended_at, failure }
+        };
+        assert!(at(failed(Changed::Partly)).contains("is half migrated"));
+        assert!(at(failed(Changed::Unknown)).contains("may be half migrated"));
+        let (person, warning) = ("Lena".to_owned(), "only texts".to_owned());
+        let skipped = at(StepState::Skipped { ended_at, person, warning });
+        assert!(skipped.contains("Lena: this release has no migration. only texts"), "{skipped}");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use greenlight_types::{
     ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, Effect, ErrorCode, EventBody,
     Fact, Failure, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm, Retry, Role, RunEvent, RunId,
-    RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, Version, WayBack,
+    RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, UndoKind, Version, WayBack,
 };
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 22;
+pub const KINDS: usize = 23;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -35,6 +35,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::CheckAnswered { .. }) => 20,
         EventBody::Run(RunEvent::JobRevoking { .. }) => 21,
         EventBody::Run(RunEvent::LockAcquiring { .. }) => 22,
+        EventBody::Step(StepEvent::Undone { .. }) => 23,
     }
 }
 
@@ -77,6 +78,22 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         EventBody::Step(StepEvent::Resumed { step, attempt, evidence: t() }),
         EventBody::Step(StepEvent::Reset { step, attempt, evidence: t(), reported_by: None }),
         EventBody::Step(StepEvent::Reset { step, attempt, evidence: t(), reported_by: Some(t()) }),
+        EventBody::Step(StepEvent::Undone {
+            step,
+            attempt,
+            job: t(),
+            how: UndoKind::Restored,
+            note: t(),
+            evidence: t(),
+        }),
+        EventBody::Step(StepEvent::Undone {
+            step,
+            attempt,
+            job: t(),
+            how: UndoKind::NothingApplied,
+            note: t(),
+            evidence: t(),
+        }),
         EventBody::Step(StepEvent::Stopped { step, attempt, note: t() }),
         EventBody::Run(RunEvent::QuestionAnswered {
             step,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, Observation,
-    RunEvent, RunResult, RunView, StepEvent, StepId, StepPlan, Timestamp,
+    RunEvent, RunResult, RunView, StepEvent, StepId, StepPlan, Timestamp, UndoKind,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,6 +29,8 @@ pub(crate) enum Order {
     StartStep { step: StepId, plan_hash: String, token: Option<String> },
     AnswerQuestion { step: StepId, question: String, answer: String, note: String },
     ReportDone { step: StepId, note: String, observed: Option<Observation> },
+    SkipStep { step: StepId, note: String },
+    ReportUndone { step: StepId, attempt: u32, how: UndoKind, note: String, evidence: String },
     SettleDoubt { step: StepId, attempt: u32, report: Report, note: String },
     ApplyObservation { step: StepId, attempt: u32, observed: Observation },
     AnswerCheck { check: String, answer: CheckAnswer, note: String },
@@ -222,6 +224,7 @@ pub(crate) fn without_effect(run: &RunView, event: StepEvent) -> StepEvent {
         | StepEvent::Skipped { .. }
         | StepEvent::InDoubt { .. }
         | StepEvent::Resumed { .. }
+        | StepEvent::Undone { .. }
         | StepEvent::Stopped { .. } => return event,
     };
     match steps::get(step).still_counts(run) {
