@@ -11,8 +11,8 @@ use crate::{
 /// and the pauses between reads.
 const GRACE_MS: i64 = 10 * 60_000;
 
-/// INV-J4: the screen shows the durable states. INV-U1: it never offers a migration that began and was not
-/// undone.
+/// INV-J4: the screen shows the durable states. INV-U1: it never offers a migration that began and
+/// was not undone.
 pub fn shown(known: &Known, shown: &Shown, found: &mut Found) {
     if shown.seq > known.seq {
         found.add("INV-J4", format!("event {} is shown, and {} is durable", shown.seq, known.seq));

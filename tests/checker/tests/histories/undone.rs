@@ -1,5 +1,5 @@
-//! A migration that failed half-way, was undone and ran again. Each test breaks one condition of the
-//! second start (INV-D2).
+//! A migration that failed half-way, was undone and ran again. Each test breaks one condition of
+//! the second start (INV-D2).
 
 use std::collections::BTreeSet;
 

@@ -61,7 +61,7 @@ fn a_release_without_a_migration_is_released() {
         ann.act(skip()).await.expect("Ann says that there is none");
         assert_eq!(ann.status(STEP), Status::Skipped);
         let closed = ann.world().host.jobs.iter().find(|(id, _)| id.contains("migrate")).map(|(_, job)| job.clone());
-        assert_eq!(closed.and_then(|job| job.revoked).as_deref(), Some("outside"), "the app can never start it");
+        assert_eq!(closed.and_then(|job| job.revoked).as_deref(), Some("expired"), "the app can never start it");
         ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
         check_and_end(&ann).await;
         let view = ann.view();
@@ -240,4 +240,54 @@ async fn plan_after_other_questions(at: &Scripted) -> StepPlan {
         Act::AnswerQuestion { step: STEP, question: question.id, answer: "goOn".to_owned(), note: String::new() };
     at.act(answer).await.expect("the answer");
     at.release.plan(STEP).await.expect("a plan")
+}
+
+/// Ann ends her run, and Bob continues the release at another computer.
+async fn continued_by_bob(ann: &Scripted, world: &Arc<Mutex<World>>) -> Scripted {
+    let note = "Bob goes on".to_owned();
+    ann.act(Act::EndRun { result: RunResult::Stopped, note }).await.expect("Ann stops");
+    ann.release.clone().close().await;
+    let profile = simulated_profile().expect("the built-in profile");
+    let bob = Scripted::draft(&profile, world.clone(), person("Bob", "desk-8")).await.expect("a draft");
+    bob.release.continue_here(bob.by.clone()).await.expect("what the world shows is recorded");
+    bob.until(|view| view.state == RunState::Prepared).await.expect("Prepared");
+    bob.deploy(None).await.expect("Deploy begins");
+    back_up_and_build(&bob).await;
+    bob.offered(STEP).await.expect("its button");
+    bob
+}
+
+#[test]
+fn a_migration_that_was_left_out_by_mistake_runs_in_the_next_release() {
+    on_virtual_time(async {
+        let world = world(patient());
+        let ann = begun(&world).await;
+        back_up_and_build(&ann).await;
+        ann.offered(STEP).await.expect("its button");
+        ann.act(skip()).await.expect("Ann is wrong: there is one");
+        let bob = continued_by_bob(&ann, &world).await;
+        press(&bob.release, &bob.by, STEP).await.expect("nobody said that it was done");
+        bob.until_is(STEP, Status::Succeeded).await.expect("the migration");
+        bob.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+    });
+}
+
+#[test]
+fn a_failed_migration_of_another_computer_is_followed_and_undone() {
+    on_virtual_time(async {
+        let world = world(patient());
+        let ann = begun(&world).await;
+        failed_half_way(&ann).await;
+        let bob = continued_by_bob(&ann, &world).await;
+        press(&bob.release, &bob.by, STEP).await.expect("it is followed to its end");
+        bob.until_is(STEP, Status::Failed).await.expect("the end of Ann's attempt");
+        bob.world().restore_database();
+        bob.world().host.ends.migration = 0;
+        bob.act(undone(UndoKind::Restored)).await.expect("Bob's word");
+        bob.offered(STEP).await.expect("its button is back");
+        let plan = read(&bob.release, &bob.by, STEP).await.expect("a plan");
+        assert!(planned_job(&plan).ends_with(".a2"), "{:?}", plan.inputs);
+        start(&bob.release, &bob.by, plan).await.expect("the second attempt");
+        bob.until_is(STEP, Status::Succeeded).await.expect("the migration");
+    });
 }

@@ -78,22 +78,6 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         EventBody::Step(StepEvent::Resumed { step, attempt, evidence: t() }),
         EventBody::Step(StepEvent::Reset { step, attempt, evidence: t(), reported_by: None }),
         EventBody::Step(StepEvent::Reset { step, attempt, evidence: t(), reported_by: Some(t()) }),
-        EventBody::Step(StepEvent::Undone {
-            step,
-            attempt,
-            job: t(),
-            how: UndoKind::Restored,
-            note: t(),
-            evidence: t(),
-        }),
-        EventBody::Step(StepEvent::Undone {
-            step,
-            attempt,
-            job: t(),
-            how: UndoKind::NothingApplied,
-            note: t(),
-            evidence: t(),
-        }),
         EventBody::Step(StepEvent::Stopped { step, attempt, note: t() }),
         EventBody::Run(RunEvent::QuestionAnswered {
             step,
@@ -112,6 +96,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         }),
         EventBody::Run(RunEvent::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() }),
     ];
+    bodies.extend(undone(step, attempt, text));
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));
     bodies.extend(
         [
@@ -124,6 +109,13 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         .map(|how| EventBody::Step(StepEvent::Succeeded { step, attempt, how, evidence: vec![] })),
     );
     bodies
+}
+
+fn undone(step: StepId, attempt: u32, text: &str) -> [EventBody; 2] {
+    [UndoKind::Restored, UndoKind::NothingApplied].map(|how| {
+        let (job, note, evidence) = (text.to_owned(), text.to_owned(), text.to_owned());
+        EventBody::Step(StepEvent::Undone { step, attempt, job, how, note, evidence })
+    })
 }
 
 fn stamp() -> Timestamp {

@@ -7,7 +7,11 @@ use super::{
     order::{Asker, Decision, Order, Situation, refuse},
     revoke_job,
 };
-use crate::{fold, ports::JobStatus, steps::migration::attempts};
+use crate::{
+    fold,
+    ports::{JobStatus, RevokeReason},
+    steps::migration::attempts,
+};
 
 pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, mut note: String) -> Result<Order, Failure> {
     let view = asker.view();
@@ -30,7 +34,8 @@ async fn revoke(asker: &Asker<'_>, step: StepId, note: &str) -> Result<(), Failu
         .with("job", job)
         .hint("Look at the plan of the step: the app follows that job to its end."));
     }
-    revoke_job::revoke_all(asker, step, note).await
+    // Not `Outside`: nothing was migrated, so a later release of this version may migrate.
+    revoke_job::revoke_all(asker, step, note, RevokeReason::Expired).await
 }
 
 /// Whether a failure is the answer of the machine or of the journal, and not the absence of one.

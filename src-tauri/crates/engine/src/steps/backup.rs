@@ -245,8 +245,8 @@ fn age_minutes(finished_at: Timestamp, now: Timestamp) -> Option<u64> {
     finished_at.until(now.plus(slack)).map(|age| age.saturating_sub(slack).as_secs() / 60)
 }
 
-/// The newest migration of this version that started on the machine and was not undone. If no decision about a backup
-/// depends on it, the machine is not asked.
+/// The newest migration of this version that started on the machine and was not undone. If no
+/// decision about a backup depends on it, the machine is not asked.
 async fn migration_started(cx: &StepContext, run: &RunView) -> Result<Option<JobStatus>, Failure> {
     if run.begun.is_none() && crate::fold::newest(run, FactKind::BackupProved).is_none() {
         return Ok(None);

@@ -204,9 +204,7 @@ describe("the migration", () => {
     expect(platform.argsOf("reportUndone")).toEqual([]);
     await user.type(screen.getByTestId("note-text"), "the database team did it");
     await user.click(screen.getByTestId("note-yes"));
-    expect(platform.argsOf("reportUndone")).toEqual([
-      [view.id, "RunMigration", 1, how, "the database team did it"],
-    ]);
+    expect(platform.argsOf("reportUndone")).toEqual([[view.id, "RunMigration", 1, how, "the database team did it"]]);
   });
 
   it("shows both answers of the database when a report is refused", async () => {

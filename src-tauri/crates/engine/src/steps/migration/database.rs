@@ -1,6 +1,6 @@
 //! The guard of the migration in the database itself, beside the guard of the job on the staging
-//! machine (INV-D1, INV-D7). The app asks the database before the start and after the end, and judges both answers together with the exit
-//! code. It never changes the database here.
+//! machine (INV-D1, INV-D7). The app asks the database before the start and after the end, and
+//! judges both answers together with the exit code. It never changes the database here.
 
 use std::time::Duration;
 
