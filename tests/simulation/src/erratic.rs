@@ -209,6 +209,8 @@ impl ErraticOperator<'_> {
                 }
                 world.restore_database().then(|| undone(UndoKind::Restored, "The database team restored the backup"))
             }
+            // A false word. Where the database can be asked, the engine refuses it.
+            6 if self.person.errs > 0 => Some(undone(UndoKind::Restored, "Somebody said that it was restored")),
             _ => None,
         }
     }
@@ -310,7 +312,7 @@ impl ErraticOperator<'_> {
             },
             2 => Act::StartStep { step, plan_hash: "0".repeat(64), token: None },
             // By the run's number and not by chance, so that kept scenarios draw the same numbers.
-            3 if view.seq % 8 == 0 => Act::SkipStep { step, note },
+            3 if view.seq % 8 == 0 => Act::SkipStep { step: StepId::RunMigration, note },
             3 if view.seq % 8 == 1 => Act::ReportUndone { step, attempt, how: UndoKind::Restored, note },
             3 => Act::ReportDone { step, note },
             4 if self.person.errs > 0 => Act::SettleDoubt { step, attempt, happened: self.rng.bool(), note },

@@ -25,7 +25,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     let may_repeat = is_active
         && matches!(step.state, StepState::Succeeded { .. } | StepState::Warned { .. })
         && steps::get(id).may_repeat(view);
-    let has_failed_after_start = id == StepId::RunMigration && attempts::failed_start(step).is_some();
+    let is_migration = id == StepId::RunMigration;
     let is_waiting = matches!(step.state, StepState::AwaitingOperator);
     let is_unstarted = matches!(step.state, StepState::NotStarted);
     StepOptions {
@@ -38,8 +38,8 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
             && id != StepId::CheckSite
             && (is_unstarted || is_waiting || matches!(step.state, StepState::Failed { .. })),
         may_skip: attempts::may_skip(step, view.state),
-        may_report_undone: is_active && has_failed_after_start,
-        recovery: has_failed_after_start.then(|| attempts::recovery(view)),
+        may_report_undone: is_active && is_migration && attempts::failed_start(step).is_some(),
+        recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),
         counts_earlier_attempt: counts_earlier_attempt(view, step),
         waits_for: steps::get(id)
             .waits_for()

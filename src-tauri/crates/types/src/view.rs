@@ -114,7 +114,7 @@ pub struct StepOptions {
     pub may_skip: bool,
     /// A person may report that the failed migration left the database as it was before.
     pub may_report_undone: bool,
-    /// The way back of a migration that ended with an error. Shown in place of its command.
+    /// The way back of a migration whose start is used. Shown in place of its command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Recovery>,
     /// The newest attempt had no effect; an earlier one counts.
@@ -123,7 +123,7 @@ pub struct StepOptions {
     pub waits_for: Vec<FactKind>,
 }
 
-/// The way back of a migration that ended with an error.
+/// The way back of a migration whose start is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Recovery {

@@ -198,7 +198,7 @@ fn notice_undone(draft: PlanDraft, run: &RunView) -> PlanDraft {
 /// The runbook's lines, or the way back once the start is used.
 fn by_hand(run: &RunView, host: &HostAddress) -> Vec<String> {
     let migration = &run.profile.migration;
-    if crate::fold::step(run, StepId::RunMigration).and_then(attempts::failed_start).is_some() {
+    if crate::fold::step(run, StepId::RunMigration).is_some_and(attempts::has_used_start) {
         return attempts::recovery_lines(run);
     }
     let mut lines = vec![

@@ -24,6 +24,19 @@ pub(crate) fn failed_start(step: &StepView) -> Option<String> {
     job::id_of(step.plan.as_ref()).filter(|_| has_started)
 }
 
+/// Whether the start of the newest attempt is used, or may be. Then no person may type its command.
+pub(crate) fn has_used_start(step: &StepView) -> bool {
+    match &step.state {
+        StepState::NotStarted | StepState::AwaitingOperator | StepState::Skipped { .. } => false,
+        StepState::Failed { .. } => failed_start(step).is_some(),
+        StepState::Running
+        | StepState::InDoubt { .. }
+        | StepState::Succeeded { .. }
+        | StepState::Warned { .. }
+        | StepState::Stopped { .. } => true,
+    }
+}
+
 /// Whether a person may say now that this release has no migration.
 pub(crate) fn may_skip(step: &StepView, state: RunState) -> bool {
     let may_still_start = match &step.state {
@@ -60,7 +73,7 @@ pub(crate) async fn started(cx: &StepContext) -> Result<Option<JobStatus>, Failu
     Ok(job::newest_start(&jobs, &prefix).cloned())
 }
 
-/// The way back of a migration that ended with an error.
+/// The way back of a migration whose start is used.
 pub(crate) fn recovery(run: &RunView) -> Recovery {
     let restore = &run.profile.restore;
     let (backup, backup_at) = match fold::newest(run, FactKind::BackupProved) {
@@ -115,6 +128,16 @@ mod tests {
         }
         assert_eq!(job(&failed(ErrorCode::ScriptFailed, Retry::Safe)), None);
         assert_eq!(job(&with_migration_job(deploying(), "a1")), None);
+    }
+
+    #[test]
+    fn the_command_is_shown_only_before_the_start() {
+        let used = |view: RunView| has_used_start(fold::step(&view, StepId::RunMigration).expect("a step"));
+        let at = |state| set(deploying(), StepId::RunMigration, state);
+        assert!(!used(at(StepState::NotStarted)) && !used(at(StepState::AwaitingOperator)));
+        assert!(!used(failed(ErrorCode::PreconditionFailed, Retry::Safe)));
+        assert!(used(failed(ErrorCode::ScriptFailed, Retry::No)));
+        assert!(used(at(StepState::Running)) && used(at(StepState::InDoubt { doubt: String::new() })));
     }
 
     #[test]
