@@ -312,7 +312,7 @@ impl ErraticOperator<'_> {
             },
             2 => Act::StartStep { step, plan_hash: "0".repeat(64), token: None },
             // By the run's number and not by chance, so that kept scenarios draw the same numbers.
-            3 if view.seq % 8 == 0 => Act::SkipStep { step: StepId::RunMigration, note },
+            3 if view.seq.is_multiple_of(8) => Act::SkipStep { step: StepId::RunMigration, note },
             3 if view.seq % 8 == 1 => Act::ReportUndone { step, attempt, how: UndoKind::Restored, note },
             3 => Act::ReportDone { step, note },
             4 if self.person.errs > 0 => Act::SettleDoubt { step, attempt, happened: self.rng.bool(), note },
