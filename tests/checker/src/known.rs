@@ -239,6 +239,11 @@ impl Known {
         self.steps.get(step as usize).copied().unwrap_or_default()
     }
 
+    /// Whether no server has to wait for the migration any more: it finished, or there is none.
+    pub fn is_migration_settled(&self) -> bool {
+        self.facts.is_migrated || self.is_migration_left_out
+    }
+
     /// The first migration that began and was not reported as undone.
     pub fn migration_not_undone(&self) -> Option<&String> {
         self.world.migrations.iter().find(|job| !self.undone.contains(*job))

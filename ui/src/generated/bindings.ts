@@ -1105,7 +1105,7 @@ export type Realm =
 /**  The simulator of this app. */
 "practice";
 
-/**  The way back of a migration that ended with an error. */
+/**  The way back of a migration whose start is used. */
 export type Recovery = {
 	/**  File name of the backup that counts, or the note of the person who confirmed it. */
 	backup: string | null,
@@ -1493,7 +1493,7 @@ export type StepOptions = {
 	maySkip: boolean,
 	/**  A person may report that the failed migration left the database as it was before. */
 	mayReportUndone: boolean,
-	/**  The way back of a migration that ended with an error. Shown in place of its command. */
+	/**  The way back of a migration whose start is used. Shown in place of its command. */
 	recovery?: Recovery | null,
 	/**  The newest attempt had no effect; an earlier one counts. */
 	countsEarlierAttempt: boolean,
