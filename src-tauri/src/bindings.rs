@@ -58,6 +58,8 @@ macro_rules! all_commands {
             run::answer_question,
             run::confirm_step,
             run::finished_by_hand,
+            run::skip_step,
+            run::report_undone,
             run::settle_doubt,
             run::answer_check,
             run::end_run,

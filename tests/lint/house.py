@@ -56,10 +56,10 @@ handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
 steps::watch steps::publish steps::job
 steps::migration::command steps::backup::file
-steps::migration::database
+steps::migration::attempts steps::migration::database
 steps::migration::unknown_end
 steps::backup
-steps::migration::preconditions
+steps::migration::preconditions steps::migration::undone
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::await_deploy_phase steps::check_site
 steps::await_rollout
@@ -71,7 +71,7 @@ act::order
 act::acquire_lock act::revoke_job act::start_prepare act::confirm_plan act::show_plan act::start_step
 act::answer_question act::answer_check act::apply_observation act::change_operator act::end_run
 act::change_address act::give_up_machine
-act::start_deploy act::report_done act::continue_here
+act::start_deploy act::report_done act::report_undone act::skip_step act::continue_here
 act::settle_doubt
 act
 runner

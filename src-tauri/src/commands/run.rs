@@ -3,6 +3,7 @@
 use greenlight_engine::release::Act;
 use greenlight_types::{
     CheckAnswer, DeployRequest, Difference, Handover, RunId, RunResult, RunSummary, RunUpdate, StepId, TakeOver,
+    UndoKind,
 };
 use tauri::State;
 
@@ -105,6 +106,29 @@ pub async fn confirm_step(
 #[specta::specta]
 pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
     app.ready().await?.runs.act(&run, Act::ReportDone { step, note }).await?;
+    Ok(())
+}
+
+/// Records the statement of a person that this release has no migration.
+#[tauri::command]
+#[specta::specta]
+pub async fn skip_step(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
+    app.ready().await?.runs.act(&run, Act::SkipStep { step, note }).await?;
+    Ok(())
+}
+
+/// Records the report of a person that the database is as it was before a failed migration.
+#[tauri::command]
+#[specta::specta]
+pub async fn report_undone(
+    app: State<'_, Startup>,
+    run: RunId,
+    step: StepId,
+    attempt: u32,
+    how: UndoKind,
+    note: String,
+) -> CommandResult<()> {
+    app.ready().await?.runs.act(&run, Act::ReportUndone { step, attempt, how, note }).await?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::StepInDoubt { step, attempt }
         | Body::StepResumed { step, attempt }
         | Body::StepReset { step, attempt, .. }
+        | Body::StepUndone { step, attempt, .. }
         | Body::StepStopped { step, attempt } => Some((*step, Some(*attempt))),
         Body::RunDrafted { .. }
         | Body::PrepareStarted
@@ -63,6 +64,8 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         Body::StepInDoubt { .. } => (from == Running, InDoubt),
         Body::StepResumed { .. } => (from == InDoubt, Running),
         Body::StepReset { .. } => (from == InDoubt, NotStarted),
+        // Only a migration is undone (docs/releases.md#after-a-failed-migration).
+        Body::StepUndone { step, .. } => (*step == Step::RunMigration && from == Failed, NotStarted),
         Body::StepSkipped { .. } => (is_waiting, Skipped),
         Body::StepStopped { .. } => (is_open || matches!(from, AwaitingOperator | Failed), Stopped),
         Body::RunDrafted { .. }

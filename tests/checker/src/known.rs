@@ -46,6 +46,10 @@ pub struct Known {
     pub taking: Option<Option<String>>,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
+    /// Whether a person said that this release has no migration.
+    pub is_migration_left_out: bool,
+    /// Jobs of migrations that a person reported as undone.
+    pub undone: BTreeSet<String>,
     /// Whether a person's word ended the last doubt about the migration.
     pub is_migration_reset_by_person: bool,
     /// Whether a person accepted that the database cannot report its version.
@@ -128,7 +132,10 @@ pub struct Seen {
     pub running: BTreeSet<String>,
     /// Number of script starts per job.
     pub payloads: BTreeMap<String, u32>,
-    pub migrations: u32,
+    /// Jobs of the migrations that began, in order.
+    pub migrations: Vec<String>,
+    /// Whether a migration changed the schema and no restore followed.
+    pub is_schema_changed: bool,
     /// Job, file name and readability of each dump.
     pub dumps: Vec<(String, String, bool)>,
     pub exits: BTreeMap<String, i32>,
@@ -193,6 +200,7 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
         | Op::PayloadEnded { .. }
         | Op::DumpWritten { .. }
         | Op::SchemaChanged
+        | Op::DatabaseRestored
         | Op::HostRebooted
         | Op::ImagePushed
         | Op::RunEnded
@@ -220,11 +228,11 @@ pub fn version_of_job(id: &str) -> Option<&str> {
 impl Seen {
     fn start_payload(&mut self, job: String, work: Work) {
         *self.payloads.entry(job.clone()).or_default() += 1;
-        self.running.insert(job);
         if work == Work::Migration {
             self.database_before.clone_from(&self.database);
-            self.migrations += 1;
+            self.migrations.push(job.clone());
         }
+        self.running.insert(job);
     }
 
     fn replace_machine(&mut self, machine: String, at: i64) {
@@ -239,6 +247,16 @@ impl Known {
     /// The folded state of a step.
     pub fn step(&self, step: Step) -> Folded {
         self.steps.get(step as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether no server has to wait for the migration any more: it finished, or there is none.
+    pub fn is_migration_settled(&self) -> bool {
+        self.facts.is_migrated || self.is_migration_left_out
+    }
+
+    /// The first migration that began and was not reported as undone.
+    pub fn migration_not_undone(&self) -> Option<&String> {
+        self.world.migrations.iter().find(|job| !self.undone.contains(*job))
     }
 
     pub fn attempt(&self, step: Step) -> Option<&Attempt> {
@@ -327,6 +345,8 @@ impl Known {
                 self.unproved_migration = None;
                 self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
             }
+            Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
+            Body::StepUndone { job, .. } => _ = self.undone.insert(job),
             Body::QuestionAnswered { question, .. } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
@@ -432,6 +452,8 @@ impl Known {
             }
             Op::EnvironmentLeft { .. } if entry.applied => world.holder = (None, entry.at),
             Op::HostReplaced { machine } => world.replace_machine(machine, entry.at),
+            Op::SchemaChanged => world.is_schema_changed = true,
+            Op::DatabaseRestored => world.is_schema_changed = false,
             Op::HostRebooted => world.running.clear(),
             Op::RevokeJob { id } if entry.applied => _ = world.revoked.insert(id),
             Op::DumpWritten { job, file, good } => world.dumps.push((job, file, good)),
@@ -459,7 +481,6 @@ impl Known {
             | Op::RevokeJob { .. }
             | Op::EnvironmentTaken { .. }
             | Op::EnvironmentLeft { .. }
-            | Op::SchemaChanged
             | Op::ImagePushed
             | Op::RunEnded
             | Op::DeploymentStarted

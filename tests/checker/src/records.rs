@@ -117,6 +117,12 @@ pub enum Body {
         attempt: u32,
         evidence: String,
     },
+    StepUndone {
+        step: Step,
+        attempt: u32,
+        job: String,
+        note: String,
+    },
     StepStopped {
         step: Step,
         attempt: u32,

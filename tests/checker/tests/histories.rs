@@ -3,6 +3,8 @@
 
 #[path = "histories/machine.rs"]
 mod machine;
+#[path = "histories/undone.rs"]
+mod undone;
 
 use std::collections::BTreeSet;
 

@@ -9,10 +9,12 @@ use greenlight_engine::{
     ports::Clock,
     release::{Act, Answer, Release},
 };
+use greenlight_rehearsal::world::World;
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, ErrorCode, FactKind, Failure, Question, Retry, Role, RunId, RunResult, RunState,
-    RunView, Status, StepId, StepPlan, StepView, TakeOver,
+    RunView, Status, StepId, StepPlan, StepView, TakeOver, UndoKind,
 };
+use parking_lot::Mutex;
 
 use crate::{
     clock::TestClock,
@@ -23,6 +25,8 @@ use crate::{
 
 /// Largest number of acts in one process of the app.
 const ACTS_MAX: u32 = 600;
+/// Attempts of a migration after which the operator gives up.
+const ATTEMPTS_MAX: u32 = 4;
 /// Observations of a doubt before the operator decides.
 const LOOKS_BEFORE_DECIDING: u32 = 6;
 /// Pauses without a change after which the release makes no progress.
@@ -41,6 +45,8 @@ pub enum Sitting {
 
 pub struct ErraticOperator<'a> {
     pub release: &'a Release,
+    /// Production, in which the operator's colleagues restore the database.
+    pub world: &'a Mutex<World>,
     pub clock: TestClock,
     pub tape: &'a Tape,
     pub person: &'a Person,
@@ -155,9 +161,10 @@ impl ErraticOperator<'_> {
             step.status() == Status::Failed && (is_final || step.definition.role == Role::Watching)
         });
         if let Some(step) = hopeless.filter(|_| !busy) {
-            if step.definition.id == StepId::RunMigration && self.rng.u8(..4) == 0 {
-                let note = "A developer finished it by hand".to_owned();
-                return self.act(Act::ReportDone { step: step.definition.id, note }).await.map(drop);
+            if step.definition.id == StepId::RunMigration
+                && let Some(act) = self.recover(step)
+            {
+                return self.act(act).await.map(drop);
             }
             let note = format!("{} failed", step.definition.title);
             return self.act(Act::EndRun { result: RunResult::Stopped, note }).await.map(drop);
@@ -183,6 +190,35 @@ impl ErraticOperator<'_> {
             Some(step) if !busy => self.press(step.definition.id).await,
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// The report about a migration that failed, after a developer finished it, or undid it and
+    /// often repaired its script. `None` when the operator gives up.
+    fn recover(&mut self, step: &StepView) -> Option<Act> {
+        let (id, attempt) = (step.definition.id, step.attempt);
+        let undone = |how, note: &str| Act::ReportUndone { step: id, attempt, how, note: note.to_owned() };
+        match self.rng.u8(..8) {
+            0 | 1 => Some(Act::ReportDone { step: id, note: "A developer finished it by hand".to_owned() }),
+            2..6 if step.attempt < ATTEMPTS_MAX => {
+                let mut world = self.world.lock();
+                if self.rng.bool() {
+                    (world.host.ends.migration, world.host.ends.changes_nothing) = (0, false);
+                }
+                if Self::is_unchanged(&world) {
+                    return Some(undone(UndoKind::NothingApplied, "It ended before it changed anything"));
+                }
+                world.restore_database().then(|| undone(UndoKind::Restored, "The database team restored the backup"))
+            }
+            // A false word. Where the database can be asked, the engine refuses it.
+            6 if self.person.errs > 0 => Some(undone(UndoKind::Restored, "Somebody said that it was restored")),
+            _ => None,
+        }
+    }
+
+    /// Whether the database has the schema of the last release.
+    fn is_unchanged(world: &World) -> bool {
+        let (schema, is_half_migrated) = world.schema();
+        !is_half_migrated && schema != world.host.migrates_to
     }
 
     /// Ends the run after a long time without a change, where that is allowed.
@@ -275,6 +311,9 @@ impl ErraticOperator<'_> {
                 None => return Ok(()),
             },
             2 => Act::StartStep { step, plan_hash: "0".repeat(64), token: None },
+            // By the run's number and not by chance, so that kept scenarios draw the same numbers.
+            3 if view.seq.is_multiple_of(8) => Act::SkipStep { step: StepId::RunMigration, note },
+            3 if view.seq % 8 == 1 => Act::ReportUndone { step, attempt, how: UndoKind::Restored, note },
             3 => Act::ReportDone { step, note },
             4 if self.person.errs > 0 => Act::SettleDoubt { step, attempt, happened: self.rng.bool(), note },
             5 => Act::AnswerCheck { check: "study".to_owned(), answer: CheckAnswer::Passed, note },

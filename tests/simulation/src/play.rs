@@ -228,6 +228,7 @@ impl Stage {
         let fingerprint = self.world.lock().host.fingerprint.clone();
         let operator = ErraticOperator {
             release: &release,
+            world: &self.world,
             clock: wire.clock.clone(),
             tape: &self.tape,
             person: &self.scenario.person,

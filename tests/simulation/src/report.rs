@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use greenlight_engine::transition;
-use greenlight_types::{Completion, ErrorCode, Failure, PlanInputs, Status, StepEvent, StepId, StepPlan, WayBack};
+use greenlight_types::{
+    Completion, ErrorCode, Failure, PlanInputs, Status, StepEvent, StepId, StepPlan, UndoKind, WayBack,
+};
 
 use crate::{judge::Violation, play::Played};
 
@@ -12,10 +14,10 @@ const PRINTED: usize = 20;
 
 /// Legal transitions that no release takes yet, with reasons.
 const NEVER: [(&str, &str); 15] = [
-    ("AwaitingOperator stepSkipped", "no command skips a step yet"),
-    ("Failed stepSkipped", "no command skips a step yet"),
-    ("NotStarted stepSkipped", "no command skips a step yet"),
-    ("Stopped stepSkipped", "no command skips a step yet"),
+    ("AwaitingOperator stepSkipped", "every simulated release has a migration; few persons say otherwise"),
+    ("Failed stepSkipped", "every simulated release has a migration; few persons say otherwise"),
+    ("NotStarted stepSkipped", "every simulated release has a migration; few persons say otherwise"),
+    ("Stopped stepSkipped", "a step is never stopped yet"),
     ("AwaitingOperator stepStopped", "no command stops a step yet; a person ends the run instead"),
     ("Failed stepStopped", "no command stops a step yet; a person ends the run instead"),
     ("InDoubt stepStopped", "no command stops a step yet; a person ends the run instead"),
@@ -108,11 +110,13 @@ impl fmt::Display for Report {
 /// Every legal transition of a step: state before, and event.
 fn legal() -> Vec<String> {
     let step = StepId::BackUp;
-    let (attempt, note) = (1, String::new());
+    let (attempt, note, how) = (1, String::new(), UndoKind::Restored);
     let plan = StepPlan::new(step, WayBack::NothingToUndo, PlanInputs::CheckSite);
     let failure = Failure::new(ErrorCode::Internal, "");
     let evidence = Vec::new();
     let said = |how| StepEvent::Succeeded { step, attempt, how, evidence: Vec::new() };
+    let (migration, text) = (StepId::RunMigration, String::new);
+    let undone = StepEvent::Undone { step: migration, attempt, job: text(), how, note: text(), evidence: text() };
     let bodies = [
         ("stepOffered", StepEvent::Offered { step }),
         ("stepStarted", StepEvent::Started { step, attempt, plan: Box::new(plan) }),
@@ -124,6 +128,7 @@ fn legal() -> Vec<String> {
         ("stepInDoubt", StepEvent::InDoubt { step, attempt, why: note.clone() }),
         ("stepResumed", StepEvent::Resumed { step, attempt, evidence: note.clone() }),
         ("stepReset", StepEvent::Reset { step, attempt, evidence: note.clone(), reported_by: None }),
+        ("stepUndone", undone),
         ("stepStopped", StepEvent::Stopped { step, attempt, note }),
     ];
     let statuses = [

@@ -2,6 +2,8 @@
 
 #[path = "scripted/machine.rs"]
 mod machine;
+#[path = "scripted/undo.rs"]
+mod undo;
 #[path = "scripted/unknown_end.rs"]
 mod unknown_end;
 

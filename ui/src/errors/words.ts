@@ -194,12 +194,27 @@ const WORDS: Record<ErrorCode, Entry> = {
       return p["database"] === undefined ? ended : `${ended} The database: ${p["database"]}.`;
     },
     means: "What it changed until then is in its output. It is not started again by itself.",
-    todo: ["Read its output below and call the person named for this step."],
+    todo: [
+      "Read its output below and call the person named for this step.",
+      "When it was finished by hand or undone, write that down here.",
+    ],
   },
   databaseUnchanged: {
     happened: () => "The migration ended without error, and the database says the same as before.",
     means: "Whether it did anything is for a person to find out. It is not started again by itself.",
     todo: [CALL],
+  },
+  databaseNotAsBefore: {
+    happened: (p) =>
+      `The database does not say what it said before the migration: ${named(p, "before", "unknown")} before, ${named(p, "now", "unknown")} now.`,
+    means: "Nothing was recorded, and the migration stays closed.",
+    todo: ["Ask the people named for this step to restore the database, then report it again."],
+  },
+  migrationStarted: {
+    happened: (p) =>
+      `A migration of this version started on the staging machine (${named(p, "job", "unknown job")}), so this release has one.`,
+    means: "Nothing was recorded.",
+    todo: ["Read the plan of the migration again; the app follows that job to its end."],
   },
   hostUnfit: {
     happened: (p) =>

@@ -49,6 +49,10 @@ export const commands = {
 	confirmStep: (run: RunId, step: StepId, planHash: string) => typedError<string, CommandError>(__TAURI_INVOKE("confirm_step", { run, step, planHash })),
 	/**  Reports that a person did the step outside the app. */
 	finishedByHand: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("finished_by_hand", { run, step, note })),
+	/**  Records the statement of a person that this release has no migration. */
+	skipStep: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("skip_step", { run, step, note })),
+	/**  Records the report of a person that the database is as it was before a failed migration. */
+	reportUndone: (run: RunId, step: StepId, attempt: number, how: UndoKind, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("report_undone", { run, step, attempt, how, note })),
 	/**  Records the statement of a person whether an attempt in doubt happened. */
 	settleDoubt: (run: RunId, step: StepId, attempt: number, happened: boolean, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("settle_doubt", { run, step, attempt, happened, note })),
 	/**  Answers a check of the site. */
@@ -489,7 +493,11 @@ export type DebriefKind =
 /**  Said that the work was done, by this person or another one. */
 "saidDone" | 
 /**  Said that it did not happen. */
-"saidNotDone" | "startedDeploy" | "ended";
+"saidNotDone" | 
+/**  Said that the database is as it was before a failed migration. */
+"saidUndone" | 
+/**  Said that this release has no such step. */
+"leftOut" | "startedDeploy" | "ended";
 
 /**  One trouble of a release, and the acts of persons during the delay. */
 export type DebriefLine = {
@@ -632,6 +640,13 @@ export type ErrorCode =
 "scriptFailed" | 
 /**  The migration ended without error, but the database gives the same answer as before. */
 "databaseUnchanged" | 
+/**
+ *  The database does not give the answer from before the migration, so the migration was not
+ *  undone.
+ */
+"databaseNotAsBefore" | 
+/**  A migration of this version started on the host, so this release has one. */
+"migrationStarted" | 
 /**  The host cannot run jobs: no room, a missing program, or a home folder on another machine. */
 "hostUnfit" | 
 /**
@@ -1101,6 +1116,20 @@ export type Realm =
 /**  The simulator of this app. */
 "practice";
 
+/**  The way back of a migration whose start is used. */
+export type Recovery = {
+	/**  File name of the backup that counts, or the note of the person who confirmed it. */
+	backup: string | null,
+	/**  End of that backup. */
+	backupAt: Timestamp | null,
+	/**  The restore procedure of the profile, or where it is written. Empty when unknown. */
+	procedure: string,
+	/**  About how long the restore takes. */
+	minutes: number | null,
+	/**  Person or team to call. */
+	who: string,
+};
+
 /**  How the database is restored. */
 export type RestoreProfile = {
 	/**  The procedure, or where it is written. */
@@ -1410,7 +1439,7 @@ evidence: string[] } |
 evidence: string[]; 
 /**  The warning for the operator. */
 warning: string } | 
-/**  A step was left out; no act leads here yet. */
+/**  A step was left out: a person says that this release has no migration. */
 { kind: "stepSkipped"; step: StepId; note: string } | 
 /**  An attempt ended without its effect, or with a part of it. */
 { kind: "stepFailed"; step: StepId; attempt: number; failure: Failure } | 
@@ -1430,7 +1459,18 @@ evidence: string;
  *  The person who reported it. Absent when an outside system showed it, and in journals of
  *  earlier versions.
  */
-reportedBy?: string | null } | { kind: "stepStopped"; step: StepId; attempt: number; note: string };
+reportedBy?: string | null } | 
+/**
+ *  A named person reports that the database is as it was before a failed migration. The
+ *  migration may be started once more, as another job.
+ */
+{ kind: "stepUndone"; step: StepId; attempt: number; 
+/**  Id of the job of the failed attempt. It blocks no other attempt any more. */
+job: string; how: UndoKind; 
+/**  Note of the person. */
+note: string; 
+/**  Answer of the database, or why there is none, in plain words. */
+evidence: string } | { kind: "stepStopped"; step: StepId; attempt: number; note: string };
 
 /**  The thirteen steps of the runbook. Code refers to a step by name, never by position. */
 export type StepId = 
@@ -1468,6 +1508,12 @@ export type StepOptions = {
 	mayRepeat: boolean,
 	/**  A person may report that the work was done outside the app. */
 	mayReport: boolean,
+	/**  A person may say that this release has no migration. */
+	maySkip: boolean,
+	/**  A person may report that the failed migration left the database as it was before. */
+	mayReportUndone: boolean,
+	/**  The way back of a migration whose start is used. Shown in place of its command. */
+	recovery?: Recovery | null,
 	/**  The newest attempt had no effect; an earlier one counts. */
 	countsEarlierAttempt: boolean,
 	/**  Facts that an unstarted step still waits for. */
@@ -1527,6 +1573,8 @@ export type StepState =
 evidence: string[] } | { status: "warned"; endedAt: Timestamp; 
 /**  Observations that prove it, in plain words. */
 evidence: string[]; warning: string } | { status: "skipped"; endedAt: Timestamp; 
+/**  The person who left it out. */
+person?: string; 
 /**  Reason of the person. */
 warning: string } | 
 /**  The last attempt ended without its effect, or with a part of it. */
@@ -1552,6 +1600,8 @@ export type StepView = {
 	 *  step.
 	 */
 	earlierFailure?: Failure | null,
+	/**  Jobs of failed attempts that a named person reported as undone. They block no new attempt. */
+	undoneJobs?: string[],
 	/**  The acts that the engine allows now. Filled in only for the page. */
 	options?: StepOptions,
 } & StepState;
@@ -1617,6 +1667,13 @@ export type Unconfirmed = {
 	/**  Why the app cannot know the value. */
 	why: string,
 };
+
+/**  Why the database is as it was before a failed migration, as a named person reports it. */
+export type UndoKind = 
+/**  It was restored from the backup. */
+"restored" | 
+/**  The script ended before it changed anything. */
+"nothingApplied";
 
 /**
  *  A version of three or four numbers without leading zeros, the fourth not 0, spelled `2.1.0`

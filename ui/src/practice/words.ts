@@ -87,6 +87,8 @@ export const ACTS: Record<DebriefKind, (about: string) => string> = {
   checked: (about) => `answered the check “${about}”`,
   saidDone: (about) => `wrote down that “${about}” is done`,
   saidNotDone: (about) => `wrote down that “${about}” did not happen`,
+  saidUndone: (about) => `wrote down that “${about}” was undone`,
+  leftOut: (about) => `left out “${about}”`,
   startedDeploy: () => "started Deploy",
   ended: () => "ended the release",
 };

@@ -141,6 +141,26 @@ it.each([
   [{ kind: "stepStopped", step: "BackUp", attempt: 1, note: "too late today" }, "too late today", "careful", "Anna"],
   [{ kind: "stepSkipped", step: "BackUp", note: "made an hour ago" }, "Left out", "careful", "Anna"],
   [
+    { kind: "stepSkipped", step: "RunMigration", note: "only texts changed" },
+    "This release has no migration. only texts changed.",
+    "careful",
+    "Anna",
+  ],
+  [
+    {
+      kind: "stepUndone",
+      step: "RunMigration",
+      attempt: 1,
+      job: "a1",
+      how: "restored",
+      note: "the team did it",
+      evidence: "The database says 41 again.",
+    },
+    "Reported that the database was restored after the failed migration: “the team did it” The database says 41 again.",
+    "careful",
+    "Anna",
+  ],
+  [
     { kind: "stepWarned", step: "CheckSite", attempt: 1, evidence: [], warning: "one check failed" },
     "one check failed.",
     "careful",

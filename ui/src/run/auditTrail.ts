@@ -14,6 +14,7 @@ import type {
   StepEvent,
   StepView,
   Timestamp,
+  UndoKind,
 } from "../generated/bindings";
 
 export type Tone = "plain" | "good" | "careful" | "stop";
@@ -58,6 +59,7 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "stepInDoubt":
     case "stepResumed":
     case "stepReset":
+    case "stepUndone":
     case "stepStopped": {
       const step = view.steps.find((one) => one.definition.id === body.step);
       return sentenceOfStep(body, step, person, say);
@@ -165,6 +167,7 @@ function sentenceOfStep(body: StepEvent, step: StepView | undefined, person: str
     case "stepWarned":
       return say(`${title}: ${body.warning}`, "careful", null);
     case "stepSkipped":
+      if (body.step === "RunMigration") return say(`This release has no migration. ${body.note}`, "careful");
       return say(`Left out “${title}”: ${body.note}`, "careful");
     case "stepFailed":
       return say(
@@ -179,6 +182,8 @@ function sentenceOfStep(body: StepEvent, step: StepView | undefined, person: str
       return say(`“${title}” is followed again: ${body.evidence}`, "plain", null);
     case "stepReset":
       return say(`“${title}” had not happened: ${body.evidence}`, "careful", body.reportedBy ?? null);
+    case "stepUndone":
+      return say(`${UNDO_WORDS[body.how]}: “${body.note}” ${body.evidence}`, "careful", undefined, body.job);
     case "stepStopped":
       return say(`Stopped “${title}”: ${body.note}`, "careful");
   }
@@ -258,6 +263,11 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
       return null;
   }
 }
+
+const UNDO_WORDS: Record<UndoKind, string> = {
+  restored: "Reported that the database was restored after the failed migration",
+  nothingApplied: "Reported that the failed migration applied nothing",
+};
 
 /** The words of an answer to a check of the site. */
 export const CHECK_WORDS: Record<CheckAnswer, string> = {

@@ -71,6 +71,8 @@ const NO_OPTIONS: StepOptions = {
   mayTryAgain: false,
   mayRepeat: false,
   mayReport: false,
+  maySkip: false,
+  mayReportUndone: false,
   countsEarlierAttempt: false,
   waitsFor: [],
 };
@@ -86,6 +88,17 @@ export function optionsOf(step: StepView): StepOptions {
 /** Whether a step is done or was skipped. */
 export function isDone(step: StepView): boolean {
   return step.status === "succeeded" || step.status === "warned" || step.status === "skipped";
+}
+
+/** Who left a step out and why: "Ann: this release has no migration. Only texts changed." */
+export function leftOutWords(step: Extract<StepView, { status: "skipped" }>): string {
+  const what = step.definition.id === "RunMigration" ? "this release has no migration" : "left out";
+  return `${step.person ?? ""}: ${what}. ${step.warning}`;
+}
+
+/** Whether the new version need not wait for the migration any more: it ended, or there is none. */
+export function isMigrationSettled(view: RunView): boolean {
+  return newest(view, "migrationFinished") !== undefined || stepOf(view, "RunMigration")?.status === "skipped";
 }
 
 /** When the last attempt of a step ended. Null while it has no end. */

@@ -17,16 +17,18 @@ pub(crate) mod end_run;
 pub(crate) mod give_up_machine;
 pub(crate) mod order;
 pub(crate) mod report_done;
+pub(crate) mod report_undone;
 pub(crate) mod revoke_job;
 pub(crate) mod settle_doubt;
 pub(crate) mod show_plan;
+pub(crate) mod skip_step;
 pub(crate) mod start_deploy;
 pub(crate) mod start_prepare;
 pub(crate) mod start_step;
 #[cfg(test)]
 pub(crate) mod test_support;
 
-use greenlight_types::{CheckAnswer, DeployRequest, Failure, RunEvent, RunResult, StepId, TakeOver};
+use greenlight_types::{CheckAnswer, DeployRequest, Failure, RunEvent, RunResult, StepId, TakeOver, UndoKind};
 
 pub use order::Answer;
 use order::{Asker, Decision, Order, Situation, Then};
@@ -68,6 +70,21 @@ pub enum Act {
     /// Report that the work of a step was done outside the app.
     ReportDone {
         step: StepId,
+        /// Note of the person. Required.
+        note: String,
+    },
+    /// Say that this release has no migration.
+    SkipStep {
+        step: StepId,
+        /// Note of the person. Required.
+        note: String,
+    },
+    /// Report that the database is as it was before a failed migration.
+    ReportUndone {
+        step: StepId,
+        /// Number of the attempt that the person looked at.
+        attempt: u32,
+        how: UndoKind,
         /// Note of the person. Required.
         note: String,
     },
@@ -125,6 +142,8 @@ impl Act {
             Self::StartPrepare { statement: words }
             | Self::AnswerQuestion { note: words, .. }
             | Self::ReportDone { note: words, .. }
+            | Self::SkipStep { note: words, .. }
+            | Self::ReportUndone { note: words, .. }
             | Self::SettleDoubt { note: words, .. }
             | Self::AnswerCheck { note: words, .. }
             | Self::EndRun { note: words, .. }
@@ -160,6 +179,10 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
             answer_question::decide(now, step, question, answer, note)
         }
         Order::ReportDone { step, note, observed } => report_done::decide(now, step, note, observed),
+        Order::SkipStep { step, note } => skip_step::decide(now, step, note),
+        Order::ReportUndone { step, attempt, how, note, evidence } => {
+            report_undone::decide(now, step, attempt, how, note, evidence)
+        }
         Order::SettleDoubt { step, attempt, report, note } => settle_doubt::decide(now, step, attempt, report, &note),
         Order::ApplyObservation { step, attempt, observed } => {
             Ok(apply_observation::decide(now, step, attempt, &observed))
@@ -187,6 +210,8 @@ pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failu
         Act::StartStep { step, plan_hash, token } => start_step::ask(asker, step, plan_hash, token).await?,
         Act::AnswerQuestion { step, question, answer, note } => Order::AnswerQuestion { step, question, answer, note },
         Act::ReportDone { step, note } => report_done::ask(asker, step, note).await?,
+        Act::SkipStep { step, note } => skip_step::ask(asker, step, note).await?,
+        Act::ReportUndone { step, attempt, how, note } => report_undone::ask(asker, step, attempt, how, note).await?,
         Act::SettleDoubt { step, attempt, happened, note } => {
             settle_doubt::ask(asker, step, attempt, happened, note).await?
         }

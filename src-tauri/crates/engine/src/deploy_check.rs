@@ -135,10 +135,13 @@ fn database(run: &RunView) -> Option<String> {
         StepState::Succeeded { .. } | StepState::Warned { .. } => {
             Some(format!("The production database is migrated for {version}."))
         }
+        StepState::NotStarted | StepState::AwaitingOperator if !step.undone_jobs.is_empty() => {
+            Some("The migration failed, and a person reported that the database is as it was before.".to_owned())
+        }
+        StepState::Skipped { .. } => step.left_out(),
         StepState::NotStarted
         | StepState::AwaitingOperator
         | StepState::Failed { .. }
-        | StepState::Skipped { .. }
         | StepState::Stopped { .. } => None,
     }
 }
@@ -255,6 +258,25 @@ mod tests {
             }
         }
         left_behind(&run, &[]).join("\n")
+    }
+
+    #[test]
+    fn the_database_after_a_migration_that_did_not_finish_is_named() {
+        let at = |state: StepState| {
+            let mut run = stopped();
+            run.steps.iter_mut().find(|step| step.definition.id == StepId::RunMigration).unwrap().state = state;
+            left_behind(&run).join("\n")
+        };
+        let ended_at = Timestamp::EPOCH;
+        let failed = |changed| {
+            let failure = Failure::new(ErrorCode::ScriptFailed, "migrate").changed(changed).retry(Retry::No);
+            StepState::Failed { ended_at, failure }
+        };
+        assert!(at(failed(Changed::Partly)).contains("is half migrated"));
+        assert!(at(failed(Changed::Unknown)).contains("may be half migrated"));
+        let (person, warning) = ("Lena".to_owned(), "only texts".to_owned());
+        let skipped = at(StepState::Skipped { ended_at, person, warning });
+        assert!(skipped.contains("Lena: this release has no migration. only texts"), "{skipped}");
     }
 
     #[test]

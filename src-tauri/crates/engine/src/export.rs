@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use greenlight_types::{
     Change, CheckAnswer, Completion, Event, EventBody, Failure, Realm, RunEvent, RunResult, RunState, RunView, Status,
-    StepEvent, StepPlan, StepView, Timestamp, WayBack,
+    StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
 };
 
 use crate::{options, time};
@@ -167,7 +167,11 @@ fn one_step(page: &mut Page, view: &RunView, step: &StepView) {
     for evidence in step.evidence() {
         page.item("Seen", evidence);
     }
-    page.item("To know", step.warning().unwrap_or_default());
+    let left_out = step.left_out();
+    page.item("To know", left_out.as_deref().or_else(|| step.warning()).unwrap_or_default());
+    for job in &step.undone_jobs {
+        page.item("Undone", job);
+    }
     page.item("In doubt", step.doubt().unwrap_or_default());
     if let Some(failure) = step.failure().or(step.earlier_failure.as_ref()) {
         one_failure(page, failure);
@@ -304,6 +308,9 @@ fn what(body: &EventBody) -> String {
         EventBody::Step(StepEvent::Reset { step, evidence, .. }) => {
             format!("{}: found not to have happened: {evidence}", step.name())
         }
+        EventBody::Step(StepEvent::Undone { step, job, how, note, evidence, .. }) => {
+            format!("{}: {job} reported as undone ({}): {note}. {evidence}", step.name(), undo_words(*how))
+        }
         EventBody::Step(StepEvent::Stopped { step, note, .. }) => format!("{}: stopped: {note}", step.name()),
         EventBody::Run(RunEvent::JobRevoking { step, job, note }) if note.is_empty() => {
             format!("{}: closing the gate of {job}, so that no order still on its way starts it", step.name())
@@ -328,6 +335,13 @@ fn what(body: &EventBody) -> String {
         EventBody::Run(RunEvent::CheckAnswered { check, answer, .. }) => {
             format!("check {check}: {}", answer_words(*answer))
         }
+    }
+}
+
+fn undo_words(how: UndoKind) -> &'static str {
+    match how {
+        UndoKind::Restored => "the database was restored",
+        UndoKind::NothingApplied => "nothing was applied",
     }
 }
 

@@ -63,6 +63,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
                 started_by: None,
                 plan: None,
                 earlier_failure: None,
+                undone_jobs: Vec::new(),
                 options: StepOptions::default(),
                 state: StepState::NotStarted,
             })
@@ -123,12 +124,19 @@ fn apply_to_step(view: &mut RunView, change: &StepEvent, event: &Event) -> Resul
         StepEvent::Warned { evidence, warning, .. } => {
             StepState::Warned { ended_at, evidence: evidence.clone(), warning: warning.clone() }
         }
-        StepEvent::Skipped { note, .. } => StepState::Skipped { ended_at, warning: note.clone() },
+        StepEvent::Skipped { note, .. } => {
+            StepState::Skipped { ended_at, person: event.by.person.clone(), warning: note.clone() }
+        }
         StepEvent::Stopped { note, .. } => StepState::Stopped { ended_at, warning: note.clone() },
         StepEvent::Failed { failure, .. } => StepState::Failed { ended_at, failure: failure.clone() },
         StepEvent::InDoubt { why, .. } => StepState::InDoubt { doubt: why.clone() },
         StepEvent::Resumed { .. } => StepState::Running,
         StepEvent::Reset { .. } => {
+            step.offered_at = None;
+            StepState::NotStarted
+        }
+        StepEvent::Undone { job, .. } => {
+            step.undone_jobs.push(job.clone());
             step.offered_at = None;
             StepState::NotStarted
         }
@@ -207,6 +215,14 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
 #[must_use]
 pub fn newest(view: &RunView, kind: FactKind) -> Option<&Fact> {
     view.facts.iter().rev().map(|learned| &learned.fact).find(|fact| fact.kind() == kind)
+}
+
+/// Whether no step has to wait for a fact any more. A migration that was left out counts as one
+/// that finished.
+#[must_use]
+pub fn is_known(view: &RunView, kind: FactKind) -> bool {
+    let is_left_out = |id| step(view, id).is_some_and(|step| step.status() == Status::Skipped);
+    newest(view, kind).is_some() || kind == FactKind::MigrationFinished && is_left_out(StepId::RunMigration)
 }
 
 /// One step of a view.

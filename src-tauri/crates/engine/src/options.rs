@@ -3,7 +3,11 @@
 
 use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
 
-use crate::{fold, phase::is_active, steps};
+use crate::{
+    fold,
+    phase::is_active,
+    steps::{self, migration::attempts},
+};
 
 /// Fills in the options of every step.
 pub fn fill(view: &mut RunView) {
@@ -21,6 +25,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     let may_repeat = is_active
         && matches!(step.state, StepState::Succeeded { .. } | StepState::Warned { .. })
         && steps::get(id).may_repeat(view);
+    let is_migration = id == StepId::RunMigration;
     let is_waiting = matches!(step.state, StepState::AwaitingOperator);
     let is_unstarted = matches!(step.state, StepState::NotStarted);
     StepOptions {
@@ -32,12 +37,15 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
             && is_changing
             && id != StepId::CheckSite
             && (is_unstarted || is_waiting || matches!(step.state, StepState::Failed { .. })),
+        may_skip: attempts::may_skip(step, view.state),
+        may_report_undone: is_active && is_migration && attempts::failed_start(step).is_some(),
+        recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),
         counts_earlier_attempt: counts_earlier_attempt(view, step),
         waits_for: steps::get(id)
             .waits_for()
             .iter()
             .copied()
-            .filter(|kind| is_unstarted && fold::newest(view, *kind).is_none())
+            .filter(|kind| is_unstarted && !fold::is_known(view, *kind))
             .collect(),
     }
 }
@@ -55,6 +63,7 @@ mod tests {
     use greenlight_types::{ErrorCode, Event, Failure, RunState, Timestamp};
 
     use super::*;
+    use crate::act::test_support::with_migration_job;
 
     /// The golden run up to the proof of its backup: Deploy is under way, and the migration has not
     /// started.
@@ -105,6 +114,21 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_migration_offers_its_way_back_and_no_skip() {
+        let options = filled(
+            |view| {
+                *view = with_migration_job(view.clone(), "a1");
+                set(view, StepId::RunMigration, failed(Retry::No));
+            },
+            StepId::RunMigration,
+        );
+        assert!(options.may_report_undone && options.recovery.is_some() && !options.may_skip);
+        let options = filled(|_| {}, StepId::RunMigration);
+        assert!(!options.may_report_undone && options.recovery.is_none() && options.may_skip);
+        assert!(!filled(|_| {}, StepId::DispatchBuild).may_skip);
+    }
+
+    #[test]
     fn a_backup_may_be_repeated_until_the_migration_starts() {
         assert!(filled(|_| {}, StepId::BackUp).may_repeat);
         let running = |view: &mut RunView| set(view, StepId::RunMigration, StepState::Running);
@@ -128,6 +152,7 @@ mod tests {
                 !options.may_start && !options.may_try_again && !options.may_repeat && !options.may_report,
                 "{id:?}"
             );
+            assert!(!options.may_skip && !options.may_report_undone, "{id:?}");
         }
     }
 

@@ -14,7 +14,7 @@ mod follow_build;
 mod git_objects;
 pub(crate) mod job;
 mod merge_branch;
-mod migration;
+pub(crate) mod migration;
 mod publish;
 mod push_branch;
 mod push_tag;

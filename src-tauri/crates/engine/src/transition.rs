@@ -32,6 +32,7 @@ pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition
         StepEvent::InDoubt { .. } => (from == Running, InDoubt),
         StepEvent::Resumed { .. } => (from == InDoubt, Running),
         StepEvent::Reset { .. } => (from == InDoubt, NotStarted),
+        StepEvent::Undone { step, .. } => (*step == StepId::RunMigration && from == Failed, NotStarted),
         StepEvent::Skipped { .. } => (matches!(from, NotStarted | AwaitingOperator | Failed | Stopped), Skipped),
         StepEvent::Stopped { .. } => (matches!(from, Running | InDoubt | AwaitingOperator | Failed), Stopped),
     };
@@ -71,13 +72,14 @@ fn name(event: &StepEvent) -> &'static str {
         StepEvent::InDoubt { .. } => "StepInDoubt",
         StepEvent::Resumed { .. } => "StepResumed",
         StepEvent::Reset { .. } => "StepReset",
+        StepEvent::Undone { .. } => "StepUndone",
         StepEvent::Stopped { .. } => "StepStopped",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{ErrorCode, Failure, PlanInputs, StepPlan, WayBack};
+    use greenlight_types::{ErrorCode, Failure, PlanInputs, StepPlan, UndoKind, WayBack};
 
     use super::*;
 
@@ -96,6 +98,11 @@ mod tests {
     fn started(step: StepId) -> StepEvent {
         let plan = StepPlan::new(step, WayBack::NothingToUndo, PlanInputs::CheckSite);
         StepEvent::Started { step, attempt: 1, plan: Box::new(plan) }
+    }
+
+    fn undone(step: StepId) -> StepEvent {
+        let (job, how) = (String::new(), UndoKind::Restored);
+        StepEvent::Undone { step, attempt: 1, job, how, note: String::new(), evidence: String::new() }
     }
 
     fn succeeded(how: Completion) -> StepEvent {
@@ -123,6 +130,8 @@ mod tests {
             (StepEvent::InDoubt { step, attempt, why: text() }, "R", Status::InDoubt),
             (StepEvent::Resumed { step, attempt, evidence: text() }, "D", Status::Running),
             (StepEvent::Reset { step, attempt, evidence: text(), reported_by: None }, "D", Status::NotStarted),
+            (undone(StepId::RunMigration), "F", Status::NotStarted),
+            (undone(step), "", Status::NotStarted),
             (StepEvent::Stopped { step, attempt, note: text() }, "RDAF", Status::Stopped),
         ]
     }

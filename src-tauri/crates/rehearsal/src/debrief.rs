@@ -85,6 +85,8 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         EventBody::Step(StepEvent::Reset { step, evidence, reported_by: Some(_), .. }) => {
             (DebriefKind::SaidNotDone, title(*step), evidence.clone())
         }
+        EventBody::Step(StepEvent::Undone { step, note, .. }) => (DebriefKind::SaidUndone, title(*step), note.clone()),
+        EventBody::Step(StepEvent::Skipped { step, note }) => (DebriefKind::LeftOut, title(*step), note.clone()),
         EventBody::Run(RunEvent::DeployStarted { .. }) => (DebriefKind::StartedDeploy, String::new(), String::new()),
         EventBody::Run(RunEvent::Ended { note, .. }) if !note.is_empty() => {
             (DebriefKind::Ended, String::new(), note.clone())
@@ -103,7 +105,6 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::Run(RunEvent::FactLearned { .. })
         | EventBody::Step(StepEvent::Succeeded { .. })
         | EventBody::Step(StepEvent::Warned { .. })
-        | EventBody::Step(StepEvent::Skipped { .. })
         | EventBody::Step(StepEvent::Failed { .. })
         | EventBody::Step(StepEvent::InDoubt { .. })
         | EventBody::Step(StepEvent::Resumed { .. })

@@ -335,6 +335,24 @@ impl World {
         self.record.by_itself(self.now_ms, Actor::Host, Op::SchemaChanged { from, to, complete: false });
     }
 
+    /// Restores the database from the newest readable backup of the app, as a person does it by
+    /// hand. Changes nothing without such a backup, or while a migration runs. Returns whether it
+    /// restored.
+    pub fn restore_database(&mut self) -> bool {
+        let is_migrating = self.host.jobs.values().any(|job| job.is_running() && job.work() == Some(Work::Migration));
+        let readable = self.host.dumps.iter().filter(|dump| dump.is_good && !dump.schema.is_empty());
+        let Some(to) = readable.max_by_key(|dump| dump.at_ms).map(|dump| dump.schema.clone()) else { return false };
+        if is_migrating {
+            return false;
+        }
+        let from = std::mem::replace(&mut self.schema, to.clone());
+        self.is_half_migrated = false;
+        self.effects += 1;
+        self.changed();
+        self.record.by_itself(self.now_ms, Actor::Colleague, Op::DatabaseRestored { from, to });
+        true
+    }
+
     /// The image that a revision names, if the registry has it.
     pub(crate) fn image_of(&self, revision: u32) -> Option<&Image> {
         let definition = self.definitions.iter().find(|definition| definition.revision == revision)?;

@@ -5,7 +5,7 @@ use specta::Type;
 
 use crate::{
     Actor, Completion, Difference, Fact, Failure, Handover, LockOwner, Names, Profile, Realm, RunId, StepDefinition,
-    StepId, StepPlan, Timestamp, Version,
+    StepId, StepPlan, Timestamp, UndoKind, Version,
 };
 
 /// One event of the journal.
@@ -186,7 +186,7 @@ pub enum StepEvent {
         /// The warning for the operator.
         warning: String,
     },
-    /// A step was left out; no act leads here yet.
+    /// A step was left out: a person says that this release has no migration.
     #[serde(rename = "stepSkipped")]
     Skipped { step: StepId, note: String },
     /// An attempt ended without its effect, or with a part of it.
@@ -220,6 +220,20 @@ pub enum StepEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reported_by: Option<String>,
     },
+    /// A named person reports that the database is as it was before a failed migration. The
+    /// migration may be started once more, as another job.
+    #[serde(rename = "stepUndone")]
+    Undone {
+        step: StepId,
+        attempt: u32,
+        /// Id of the job of the failed attempt. It blocks no other attempt any more.
+        job: String,
+        how: UndoKind,
+        /// Note of the person.
+        note: String,
+        /// Answer of the database, or why there is none, in plain words.
+        evidence: String,
+    },
     #[serde(rename = "stepStopped")]
     Stopped { step: StepId, attempt: u32, note: String },
 }
@@ -238,6 +252,7 @@ impl StepEvent {
             | Self::InDoubt { step, .. }
             | Self::Resumed { step, .. }
             | Self::Reset { step, .. }
+            | Self::Undone { step, .. }
             | Self::Stopped { step, .. } => *step,
         }
     }

@@ -89,6 +89,11 @@ pub enum ErrorCode {
     ScriptFailed,
     /// The migration ended without error, but the database gives the same answer as before.
     DatabaseUnchanged,
+    /// The database does not give the answer from before the migration, so the migration was not
+    /// undone.
+    DatabaseNotAsBefore,
+    /// A migration of this version started on the host, so this release has one.
+    MigrationStarted,
     /// The host cannot run jobs: no room, a missing program, or a home folder on another machine.
     HostUnfit,
     /// A script started and is over. A person looked at its effects and says that it did not

@@ -175,6 +175,10 @@ pub enum DebriefKind {
     SaidDone,
     /// Said that it did not happen.
     SaidNotDone,
+    /// Said that the database is as it was before a failed migration.
+    SaidUndone,
+    /// Said that this release has no such step.
+    LeftOut,
     StartedDeploy,
     Ended,
 }

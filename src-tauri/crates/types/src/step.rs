@@ -154,7 +154,7 @@ pub enum Status {
     Succeeded,
     /// Done, with a warning for the operator.
     Warned,
-    /// Left out for a reason; no act leads here yet.
+    /// Left out: a named person says that this release has no migration.
     Skipped,
     /// Ended without its effect, or with a part of it.
     Failed,
@@ -191,6 +191,16 @@ pub enum Completion {
     ByHand { note: String },
     /// A person says that it was done. The app cannot see it.
     SaidBy { note: String },
+}
+
+/// Why the database is as it was before a failed migration, as a named person reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum UndoKind {
+    /// It was restored from the backup.
+    Restored,
+    /// The script ended before it changed anything.
+    NothingApplied,
 }
 
 /// Answer of the outside world about a step.

@@ -5,7 +5,7 @@ use specta::Type;
 
 use crate::{
     CheckAnswer, Completion, Event, Fact, FactKind, Failure, Handover, Names, Profile, Realm, RunId, RunResult,
-    StagingMachine, Status, StepDefinition, StepPlan, Timestamp, Version,
+    StagingMachine, Status, StepDefinition, StepId, StepPlan, Timestamp, Version,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -90,6 +90,9 @@ pub struct StepView {
     /// step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_failure: Option<Failure>,
+    /// Jobs of failed attempts that a named person reported as undone. They block no new attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undone_jobs: Vec<String>,
     /// The acts that the engine allows now. Filled in only for the page.
     #[serde(default)]
     pub options: StepOptions,
@@ -110,10 +113,33 @@ pub struct StepOptions {
     pub may_repeat: bool,
     /// A person may report that the work was done outside the app.
     pub may_report: bool,
+    /// A person may say that this release has no migration.
+    pub may_skip: bool,
+    /// A person may report that the failed migration left the database as it was before.
+    pub may_report_undone: bool,
+    /// The way back of a migration whose start is used. Shown in place of its command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
     /// The newest attempt had no effect; an earlier one counts.
     pub counts_earlier_attempt: bool,
     /// Facts that an unstarted step still waits for.
     pub waits_for: Vec<FactKind>,
+}
+
+/// The way back of a migration whose start is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct Recovery {
+    /// File name of the backup that counts, or the note of the person who confirmed it.
+    pub backup: Option<String>,
+    /// End of that backup.
+    pub backup_at: Option<Timestamp>,
+    /// The restore procedure of the profile, or where it is written. Empty when unknown.
+    pub procedure: String,
+    /// About how long the restore takes.
+    pub minutes: Option<u32>,
+    /// Person or team to call.
+    pub who: String,
 }
 
 /// New events of a run, and the view of the run after all its events.
@@ -152,6 +178,9 @@ pub enum StepState {
     },
     Skipped {
         ended_at: Timestamp,
+        /// The person who left it out.
+        #[serde(default)]
+        person: String,
         /// Reason of the person.
         warning: String,
     },
@@ -238,6 +267,15 @@ impl StepView {
         } else {
             None
         }
+    }
+
+    /// Who left the step out and why, as a sentence.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        let StepState::Skipped { person, warning, .. } = &self.state else { return None };
+        let is_migration = self.definition.id == StepId::RunMigration;
+        let what = if is_migration { "this release has no migration" } else { "left out" };
+        Some(format!("{person}: {what}. {warning}"))
     }
 
     #[must_use]

@@ -89,6 +89,7 @@ pub enum Op {
         good: bool,
     },
     SchemaChanged,
+    DatabaseRestored,
     HostRebooted,
     ImagePushed,
     RunEnded,

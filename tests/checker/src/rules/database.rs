@@ -43,7 +43,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     }
     if let Body::StepSucceeded { step: Step::RunMigration, how: Completion::SaidBy, .. } = &event.body
         && known.world.revoked.is_empty()
-        && known.world.migrations == 0
+        && known.world.migrations.is_empty()
     {
         let words = "a person's word was taken for the migration while the app could still start it";
         found.add("INV-D2", words.to_owned());
@@ -53,6 +53,15 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
         && let Some(job) = known.world.running.iter().find(|job| step_of_job(job) == Some(Step::RunMigration))
     {
         found.add("INV-D2", format!("a person's word was taken for the migration while {job} ran"));
+    }
+    if let Body::StepUndone { job, note, .. } = &event.body {
+        undone(known, job, note, found);
+    }
+    if matches!(event.body, Body::StepSkipped { step: Step::RunMigration })
+        && !known.is_migration_reset_by_person
+        && let Some(job) = known.migration_not_undone()
+    {
+        found.add("INV-D2", format!("this release is said to have no migration, and {job} began"));
     }
     if let Body::StepSucceeded { step: Step::RunMigration, how, .. } = &event.body
         && !matches!(how, Completion::SaidBy | Completion::ByHand)
@@ -69,8 +78,41 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-D2: the script of the migration begins at most once. INV-D1: it begins after a fresh proved
-/// backup.
+/// INV-D2: a migration is reported as undone only after its end, and only while the database says
+/// what it said before the start.
+fn undone(known: &Known, job: &str, note: &str, found: &mut Found) {
+    let world = &known.world;
+    if world.running.contains(job) {
+        found.add("INV-D2", format!("{job} is reported as undone while it runs"));
+    }
+    if !world.migrations.iter().any(|one| one == job) {
+        found.add("INV-D2", format!("{job} is reported as undone and never began"));
+    }
+    if note.trim().is_empty() {
+        found.add("INV-D2", format!("{job} is reported as undone without a note of the person"));
+    }
+    let version = |said: &Option<String>| said.as_deref().and_then(|said| said.split(' ').next()).map(str::to_owned);
+    let (before, now) = (version(&world.database_before), version(&world.database));
+    if !known.profile.migration.probe.is_empty() && (now.is_none() || before.is_some() && before != now) {
+        found.add("INV-D2", format!("{job} is reported as undone; the database said {before:?} before, {now:?} now"));
+    }
+}
+
+/// INV-D2: the script begins again only after each earlier one was reported as undone. Where the
+/// database can be asked, its schema is the old one.
+fn started_again(known: &Known, job: &str, found: &mut Found) {
+    if known.is_migration_left_out {
+        found.add("INV-D2", format!("{job} began after a person said that this release has no migration"));
+    }
+    if let Some(other) = known.migration_not_undone() {
+        found.add("INV-D2", format!("{job} began, and nobody reported {other} as undone"));
+    } else if known.world.is_schema_changed && !known.profile.migration.probe.is_empty() {
+        found.add("INV-D2", format!("{job} began on a database that an earlier migration changed"));
+    }
+}
+
+/// INV-D2: the script of the migration begins at most once for each attempt. INV-D1: it begins
+/// after a fresh proved backup.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Op::JobSeen { id, state, .. } = &entry.op {
         remembered(known, id, *state, found);
@@ -97,9 +139,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if known.is_migrated_by_word {
         found.add("INV-D2", format!("{job} began after a person said that it was done outside the app"));
     }
-    if known.world.migrations > 0 {
-        found.add("INV-D2", format!("{job} is start {} of the migration", known.world.migrations + 1));
-    }
+    started_again(known, job, found);
     settled(known, job, found);
     if step_of_job(job) != Some(Step::RunMigration) {
         found.add("INV-D2", format!("{job} migrates and is no migration by its name"));

@@ -60,7 +60,7 @@ fn ours(known: &Known) -> &str {
 
 fn learned(known: &Known, fact: &Fact, found: &mut Found) {
     let ours = ours(known);
-    let is_migrated = known.facts.is_migrated;
+    let is_migrated = known.is_migration_settled();
     if let Fact::DeployPhaseBegan { deployment } = fact {
         let is_seen = known.world.looks.iter().any(|(deployments, _)| {
             deployments.iter().any(|one| one.id == *deployment && one.arn == ours && one.status == "PRIMARY")

@@ -78,6 +78,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::PayloadEnded { .. }
         | Op::DumpWritten { .. }
         | Op::SchemaChanged
+        | Op::DatabaseRestored
         | Op::HostRebooted
         | Op::ImagePushed
         | Op::RunEnded

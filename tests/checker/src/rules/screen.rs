@@ -11,7 +11,8 @@ use crate::{
 /// and the pauses between reads.
 const GRACE_MS: i64 = 10 * 60_000;
 
-/// INV-J4: the screen shows the durable states. INV-U1: it never offers a migration that began.
+/// INV-J4: the screen shows the durable states. INV-U1: it never offers a migration that began and
+/// was not undone.
 pub fn shown(known: &Known, shown: &Shown, found: &mut Found) {
     if shown.seq > known.seq {
         found.add("INV-J4", format!("event {} is shown, and {} is durable", shown.seq, known.seq));
@@ -24,7 +25,10 @@ pub fn shown(known: &Known, shown: &Shown, found: &mut Found) {
             found
                 .add("INV-J4", format!("{:?} is shown as {:?}, and the journal says {status:?}", step.id, step.status));
         }
-        if step.id == Step::RunMigration && known.world.migrations > 0 && !known.is_migration_reset_by_person {
+        if step.id == Step::RunMigration
+            && known.migration_not_undone().is_some()
+            && !known.is_migration_reset_by_person
+        {
             let is_repeatable = step.status == Status::Failed && step.retry.as_deref() != Some("no");
             if is_repeatable || matches!(step.status, Status::AwaitingOperator | Status::NotStarted) {
                 found.add("INV-U1", format!("the migration began, and it is offered again as {:?}", step.status));

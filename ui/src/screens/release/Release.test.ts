@@ -1,10 +1,12 @@
-import { cleanup, screen, waitFor } from "@testing-library/svelte";
+import { cleanup, render, screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import type { Failure } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
-import { ok } from "../../platform/fake";
+import { fake, ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
 import { moment, updateOf } from "../../platform/samples";
+import { App } from "../../run/app.svelte";
+import ResultPanel from "./ResultPanel.svelte";
 import { open, planOf } from "./test-page";
 
 describe("the production panel", () => {
@@ -51,6 +53,19 @@ describe("the production panel", () => {
     platform.emitLive(seen(view.id));
     expect(await screen.findByText("1 of 3")).toBeVisible();
     expect(screen.queryByText(/Nothing was heard/)).toBeNull();
+  });
+});
+
+describe("the result", () => {
+  it("names the person who said that there is no migration", () => {
+    const { view } = moment("released");
+    const leftOut = moment("migration-left-out").view.steps.find((step) => step.definition.id === "RunMigration");
+    const steps = view.steps.map((step) => (step.definition.id === "RunMigration" && leftOut ? leftOut : step));
+    const facts = view.facts.filter(({ fact }) => fact.kind !== "migrationFinished");
+    const app = new App(fake({}));
+    render(ResultPanel, { app, view: { ...view, realm: "production", steps, facts } });
+    const words = /^.+: this release has no migration\. only texts changed$/;
+    expect(screen.getByTestId("result-migration")).toHaveTextContent(words);
   });
 });
 

@@ -3,12 +3,12 @@
 use greenlight_types::{
     ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, Effect, ErrorCode, EventBody,
     Fact, Failure, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm, Retry, Role, RunEvent, RunId,
-    RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, Version, WayBack,
+    RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, UndoKind, Version, WayBack,
 };
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 24;
+pub const KINDS: usize = 25;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -37,6 +37,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::LockAcquiring { .. }) => 22,
         EventBody::Run(RunEvent::AddressChanged { .. }) => 23,
         EventBody::Run(RunEvent::MachineGivenUp { .. }) => 24,
+        EventBody::Step(StepEvent::Undone { .. }) => 25,
     }
 }
 
@@ -92,6 +93,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         EventBody::Run(RunEvent::CheckAnswered { check: t(), answer: CheckAnswer::CouldNotCheck, note: t() }),
     ];
     bodies.extend(about_the_machine(text));
+    bodies.extend(undone(step, attempt, text));
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));
     bodies.extend(
         [
@@ -116,6 +118,13 @@ fn about_the_machine(text: &str) -> [EventBody; 4] {
         RunEvent::MachineGivenUp { note },
     ]
     .map(EventBody::Run)
+}
+
+fn undone(step: StepId, attempt: u32, text: &str) -> [EventBody; 2] {
+    [UndoKind::Restored, UndoKind::NothingApplied].map(|how| {
+        let (job, note, evidence) = (text.to_owned(), text.to_owned(), text.to_owned());
+        EventBody::Step(StepEvent::Undone { step, attempt, job, how, note, evidence })
+    })
 }
 
 fn stamp() -> Timestamp {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, Observation,
-    RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, Timestamp,
+    RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, Timestamp, UndoKind,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -53,6 +53,17 @@ pub(crate) enum Order {
         step: StepId,
         note: String,
         observed: Option<Observation>,
+    },
+    SkipStep {
+        step: StepId,
+        note: String,
+    },
+    ReportUndone {
+        step: StepId,
+        attempt: u32,
+        how: UndoKind,
+        note: String,
+        evidence: String,
     },
     SettleDoubt {
         step: StepId,
@@ -280,6 +291,7 @@ pub(crate) fn without_effect(run: &RunView, event: StepEvent) -> StepEvent {
         | StepEvent::Skipped { .. }
         | StepEvent::InDoubt { .. }
         | StepEvent::Resumed { .. }
+        | StepEvent::Undone { .. }
         | StepEvent::Stopped { .. } => return event,
     };
     match steps::get(step).still_counts(run) {

@@ -8,7 +8,7 @@ use super::{
     order::{Asker, Decision, Order, Situation, cannot_claim, refuse},
     revoke_job,
 };
-use crate::{fold, phase::is_active, step::Statement, steps};
+use crate::{fold, phase::is_active, ports::RevokeReason, step::Statement, steps};
 
 pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, note: String) -> Result<Order, Failure> {
     if note.trim().is_empty() {
@@ -17,7 +17,7 @@ pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, note: String) -> Result
     let (_, plan) = asker.attempt(step);
     let status = fold::step(&asker.view(), step).map(|step| step.status());
     let observed = if rests_on_word(step, status) {
-        revoke_job::revoke_all(asker, step, &note).await?;
+        revoke_job::revoke_all(asker, step, &note, RevokeReason::Outside).await?;
         None
     } else {
         Some(steps::get(step).observe(asker.context, plan.as_ref()).await)

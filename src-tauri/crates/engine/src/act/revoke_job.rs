@@ -12,11 +12,16 @@ use crate::{
 };
 
 /// Revokes every job of a step that could still start. Comes before a person's statement that the
-/// work was done outside the app.
+/// work was done outside the app ([`RevokeReason::Outside`]), or is not needed.
 ///
 /// # Errors
 /// `NotAllowedNow` when one of the jobs started; the failure of the machine.
-pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> Result<(), Failure> {
+pub(crate) async fn revoke_all(
+    asker: &Asker<'_>,
+    step: StepId,
+    note: &str,
+    reason: RevokeReason,
+) -> Result<(), Failure> {
     let unclosed = |failure: Failure| {
         failure.hint(
             "Your word is taken once the app has made sure on the staging machine that it never starts this itself.",
@@ -30,7 +35,7 @@ pub(crate) async fn revoke_all(asker: &Asker<'_>, step: StepId, note: &str) -> R
     }
     for job in steps::get(step).jobs_to_revoke(context).await.map_err(unclosed)? {
         asker.order(Order::RevokeJob { step, job: job.clone(), note: note.to_owned() }).await?;
-        match context.ports.host.revoke(&context.host()?, &job, RevokeReason::Outside).await.map_err(unclosed)? {
+        match context.ports.host.revoke(&context.host()?, &job, reason).await.map_err(unclosed)? {
             Revoked::Won => {}
             Revoked::Lost => return Err(doubt::runs(job)),
         }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     doubt::{self, Fenced},
+    ports::RevokeReason,
     step::Statement,
     steps,
 };
@@ -28,7 +29,7 @@ pub(crate) async fn ask(
         return Ok(Order::SettleDoubt { step, attempt, report, note });
     }
     if happened {
-        revoke_job::revoke_all(asker, step, &note).await?;
+        revoke_job::revoke_all(asker, step, &note, RevokeReason::Outside).await?;
     } else {
         let (_, plan) = asker.attempt(step);
         match doubt::fence_for_word(asker.context, step, plan.as_ref()).await? {

@@ -56,7 +56,7 @@ pub(crate) fn started(step: StepId, attempt: u32, plan: StepPlan) -> Decision {
 
 /// Whether every fact that a step waits for is known.
 pub(crate) fn is_ready(view: &RunView, id: StepId) -> bool {
-    steps::get(id).waits_for().iter().all(|kind| fold::newest(view, *kind).is_some())
+    steps::get(id).waits_for().iter().all(|kind| fold::is_known(view, *kind))
 }
 
 /// Refuses a second changing step. The checks of the site are answered one by one and exclude
@@ -139,7 +139,7 @@ mod tests {
             (StepState::InDoubt { doubt: String::new() }, false),
             (succeeded(), false),
             (StepState::Warned { ended_at: AT, evidence: Vec::new(), warning: String::new() }, false),
-            (StepState::Skipped { ended_at: AT, warning: String::new() }, false),
+            (StepState::Skipped { ended_at: AT, person: String::new(), warning: String::new() }, false),
             (StepState::Stopped { ended_at: AT, warning: String::new() }, false),
         ];
         for (state, expected) in cases {

@@ -1,8 +1,9 @@
 //! Situations for the table tests of the acts, taken from the golden run.
 
 use greenlight_types::{
-    Actor, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, PlanInputs, Precondition, Question,
-    RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState, Timestamp, WayBack,
+    Actor, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, JobInputs, MigrationInputs,
+    PlanInputs, Precondition, Question, RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState,
+    Timestamp, WayBack,
 };
 
 use super::order::{Decision, PlanDesk, Situation};
@@ -119,6 +120,16 @@ pub(crate) fn ended() -> RunView {
 
 pub(crate) fn set(mut view: RunView, id: StepId, state: StepState) -> RunView {
     view.steps.iter_mut().find(|step| step.definition.id == id).expect("a step").state = state;
+    view
+}
+
+/// The run with a plan of the migration that starts this job.
+pub(crate) fn with_migration_job(mut view: RunView, job: &str) -> RunView {
+    let job = JobInputs::Start { job: job.into(), late: None, script: String::new() };
+    let inputs = PlanInputs::RunMigration(MigrationInputs { job, folder_hash: None, database: None });
+    let plan = StepPlan::new(StepId::RunMigration, WayBack::NothingToUndo, inputs);
+    let step = view.steps.iter_mut().find(|step| step.definition.id == StepId::RunMigration);
+    step.expect("a step").plan = Some(plan);
     view
 }
 

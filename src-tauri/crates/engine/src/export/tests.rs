@@ -63,6 +63,7 @@ fn step() -> StepView {
         started_by: Some("Ada".to_owned()),
         plan: Some(plan()),
         earlier_failure: None,
+        undone_jobs: Vec::new(),
         options: greenlight_types::StepOptions::default(),
         state: StepState::Failed {
             ended_at: at(5),

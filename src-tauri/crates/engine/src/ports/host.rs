@@ -206,7 +206,7 @@ pub enum Launched {
 /// Reason of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RevokeReason {
-    /// The job was not started in time, and another attempt replaces it.
+    /// The job was not started in time, or is not needed. Another attempt may replace it.
     Expired,
     /// A named person said that the work was done outside the app.
     Outside,

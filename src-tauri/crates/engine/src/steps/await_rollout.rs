@@ -76,7 +76,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
         return Err(missing_on_aws(&run.profile.aws.service));
     };
     let tasks = cx.ports.services.tasks().await?;
-    let is_migrated = fold::newest(&run, FactKind::MigrationFinished).is_some();
+    let is_migrated = fold::is_known(&run, FactKind::MigrationFinished);
     let wanted = RolloutGoal { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected };
     let seen = rollout::assess(&service, &tasks, &wanted);
     cx.sink.show(LiveUpdate::Servers(seen.view));

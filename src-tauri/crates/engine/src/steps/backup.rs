@@ -15,7 +15,7 @@ mod file;
 
 use super::{
     job::{self, Ended},
-    migration::{command, database},
+    migration::{attempts, database},
     refusals::foreign_plan,
     run_facts::required_fact,
 };
@@ -56,7 +56,7 @@ impl Step for BackUp {
         cx.activity(self.id(), "Asking the staging machine");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        let migration = migration_started(cx, &run, &host).await?;
+        let migration = migration_started(cx, &run).await?;
         if let Some(one) = before_the_migration(&run, migration.as_ref(), &jobs) {
             return Ok(adopt(self, &run, &one));
         }
@@ -243,15 +243,13 @@ fn age_minutes(finished_at: Timestamp, now: Timestamp) -> Option<u64> {
     finished_at.until(now.plus(slack)).map(|age| age.saturating_sub(slack).as_secs() / 60)
 }
 
-/// The newest migration of this version that started on the machine. If no decision about a backup
-/// depends on it, the machine is not asked.
-async fn migration_started(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Option<JobStatus>, Failure> {
+/// The newest migration of this version that started on the machine and was not undone. If no
+/// decision about a backup depends on it, the machine is not asked.
+async fn migration_started(cx: &StepContext, run: &RunView) -> Result<Option<JobStatus>, Failure> {
     if run.begun.is_none() && crate::fold::newest(run, FactKind::BackupProved).is_none() {
         return Ok(None);
     }
-    let prefix = job::prefix(run, command::KIND);
-    let migrations = cx.ports.host.jobs(host, &prefix).await?;
-    Ok(job::newest_start(&migrations, &prefix).cloned())
+    attempts::started(cx).await
 }
 
 /// In a continued release, the last backup that ended before the migration started. Only this
@@ -273,7 +271,7 @@ fn no_migration_started(run: &RunView, migration: Option<&JobStatus>) -> Option<
     Some(Precondition {
         id: "noMigrationStarted".into(),
         passed: migration.is_none(),
-        text: "No migration of this version has started".into(),
+        text: "No migration of this version has started, or it was undone".into(),
         detail: migration.map_or_else(
             || "asked the host just now".to_owned(),
             |one| format!("{} started {}; the backup before it counts", one.id, since(one)),

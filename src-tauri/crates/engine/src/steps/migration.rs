@@ -1,11 +1,13 @@
 //! Migrates the production database.
 //!
-//! The migration starts at most once. No step has more preconditions, and a migration that began is
-//! never started again (INV-D1, INV-D2).
+//! An attempt starts at most once. No step has more preconditions, and a migration that began is
+//! started again only after a named person reported that it was undone (INV-D1, INV-D2).
 
+pub(crate) mod attempts;
 pub(super) mod command;
 pub(super) mod database;
 mod preconditions;
+pub(crate) mod undone;
 mod unknown_end;
 
 use std::time::Duration;
@@ -57,17 +59,17 @@ impl Step for RunMigration {
         cx.activity(self.id(), "Asking the staging machine, AWS and the package registry");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        let started = job::newest_start(&jobs, &prefix);
+        let open = attempts::not_undone(&run, &jobs);
+        let started = job::newest_start(&open, &prefix);
         if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
             return Ok(follow(self, &run, one));
         }
         let hash = folder_hash(cx, &run, &host).await?;
         let earlier = cx.earlier.read(&run).await?;
-        let preconditions = preconditions::all(cx, &run, &jobs, &hash, &earlier).await?;
+        let (preconditions, question) = preconditions::all(cx, &run, &open, &hash, &earlier).await?;
         let said = database::ask(cx, &host).await;
         let (id, late) = job::attempt(&jobs, &prefix);
         let inner = in_its_folder(&run, &run.profile.migration.command);
-        let migration = &run.profile.migration;
         let inputs = MigrationInputs {
             job: JobInputs::Start { job: id.clone(), late, script: job::script(&run, &inner) },
             folder_hash: Some(hash),
@@ -85,17 +87,7 @@ impl Step for RunMigration {
                 run.names.staging_machine
             ),
         )
-        .by_hand(
-            vec![
-                format!("ssh -i {} {}@{}", run.profile.host.key_file, host.user, host.address),
-                format!("cd {}", migration.directory),
-            ]
-            .into_iter()
-            .chain(migration.environment.iter().map(|(key, value)| format!("export {key}={value}")))
-            .chain([migration.command.clone()])
-            .collect(),
-            None,
-        )
+        .by_hand(by_hand(&run, &host), None)
         .irreversible()
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
         .line("Job", id)
@@ -104,7 +96,8 @@ impl Step for RunMigration {
             Some(Standing::Open(start)) => Some(unknown_end::question(&run, start, &said)),
             Some(Standing::AppliedBefore(_)) | None => None,
         };
-        // The last question counts, and the others follow its answer.
+        // One question is asked at a time; a later one replaces an earlier one.
+        let draft = asking(notice_undone(draft, &run), question);
         let draft = database::guard(draft, &run, &said);
         Ok(begun_elsewhere(&run, &jobs).into_iter().chain(unsettled).fold(draft, PlanDraft::question).finish())
     }
@@ -173,8 +166,8 @@ impl Step for RunMigration {
             .with("job", alive.id.clone())
             .hint("Wait for its end; the app follows it."));
         }
-        // A job that ran before blocks every other one.
-        if jobs.iter().any(|one| !one.state.never_started()) {
+        // A job that ran before blocks every other one, unless it was undone.
+        if attempts::not_undone(&cx.run(), &jobs).iter().any(|one| !one.state.never_started()) {
             return Ok(Vec::new());
         }
         // The job id that any computer would give to the next attempt, and the id of an expired
@@ -184,15 +177,45 @@ impl Step for RunMigration {
     }
 
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Statement<'_>) -> Option<Vec<Fact>> {
+        // An attempt that was undone is not the migration that the person means.
+        let plan = plan.filter(|plan| job::id_of(Some(plan)).is_none_or(|job| !attempts::is_undone(run, &job)));
         let (started_at, finished_at) = match plan.and_then(|plan| plan.inputs.job()) {
             Some(JobInputs::Follow { started_at, finished_at, .. }) => (*started_at, *finished_at),
             Some(JobInputs::Start { .. }) | None => (None, None),
         };
         // For a migration that a person ran elsewhere, only the time of the statement is known.
-        let started_at = started_at.or_else(|| crate::fold::step(run, self.id())?.started_at).unwrap_or(*word.at);
+        let pressed_at = plan.and_then(|_| crate::fold::step(run, self.id())?.started_at);
+        let started_at = started_at.or(pressed_at).unwrap_or(*word.at);
         let finished_at = finished_at.unwrap_or(started_at);
         Some(vec![Fact::MigrationFinished { job: job::id_of(plan).unwrap_or_default(), started_at, finished_at }])
     }
+}
+
+fn asking(draft: PlanDraft, question: Option<Question>) -> PlanDraft {
+    if let Some(question) = question { draft.question(question) } else { draft }
+}
+
+/// Says that an attempt before this one was undone.
+fn notice_undone(draft: PlanDraft, run: &RunView) -> PlanDraft {
+    let undone = crate::fold::step(run, StepId::RunMigration).map_or(&[][..], |step| &step.undone_jobs);
+    undone.iter().fold(draft, |draft, job| {
+        draft.notice(format!("{job} ended with an error and was reported as undone. This is another start."))
+    })
+}
+
+/// The runbook's lines, or the way back once the start is used.
+fn by_hand(run: &RunView, host: &HostAddress) -> Vec<String> {
+    let migration = &run.profile.migration;
+    if crate::fold::step(run, StepId::RunMigration).is_some_and(attempts::has_used_start) {
+        return attempts::recovery_lines(run);
+    }
+    let mut lines = vec![
+        format!("ssh -i {} {}@{}", run.profile.host.key_file, host.user, host.address),
+        format!("cd {}", migration.directory),
+    ];
+    lines.extend(migration.environment.iter().map(|(key, value)| format!("export {key}={value}")));
+    lines.push(migration.command.clone());
+    lines
 }
 
 /// Whether this run saw that job fail for good. Then no job is left to follow, and the

@@ -168,6 +168,10 @@ pub struct Dump {
     pub at_ms: i64,
     /// Whether the file can be read to its end.
     pub is_good: bool,
+    /// Schema version in the file. Empty in states of earlier versions, and for a file from outside
+    /// the app.
+    #[serde(default)]
+    pub schema: String,
 }
 
 impl Host {
@@ -182,6 +186,7 @@ impl Host {
                 bytes: DUMP_BYTES - 7,
                 at_ms: now_ms - 86_400_000,
                 is_good: true,
+                schema: String::new(),
             }],
             boot: 1,
             is_reachable: true,

@@ -91,7 +91,7 @@ pub enum Op {
     EnvironmentLeft { run: String },
     /// Another machine answers at the address of the host.
     HostReplaced { machine: String },
-    /// A script began. For a migration this must happen at most once.
+    /// A script began. For a migration this must happen at most once, unless it was undone.
     PayloadStarted { job: String, work: &'static str, boot: u32 },
     /// A script ended.
     PayloadEnded { job: String, work: &'static str, exit: i32 },
@@ -99,6 +99,8 @@ pub enum Op {
     DumpWritten { job: String, file: String, bytes: u64, good: bool },
     /// The version of the database schema changed.
     SchemaChanged { from: String, to: String, complete: bool },
+    /// A person restored the database from a backup.
+    DatabaseRestored { from: String, to: String },
     /// The host restarted.
     HostRebooted { boot: u32 },
     /// The workflow pushed an image.

@@ -166,7 +166,7 @@ describe("the migration", () => {
   it("of unknown outcome never gets a second start", async () => {
     const { platform, user, view } = open(moment("migration-in-doubt"), { settleDoubt: () => ok(null) });
     await user.click(await screen.findByRole("button", { name: "I looked: it did not, or not to its end" }));
-    expect(screen.getByText(/recorded as failed with your name, and it is never started again/)).toBeVisible();
+    expect(screen.getByText(/it is not started again before somebody reports it undone/)).toBeVisible();
     await user.type(screen.getByTestId("note-text"), "half of the tables are there");
     await user.click(screen.getByTestId("note-yes"));
     expect(platform.argsOf("settleDoubt")).toEqual([
@@ -181,6 +181,83 @@ describe("the migration", () => {
     expect(screen.queryByTestId("step-button")).toBeNull();
     expect(screen.getByTestId("stop-here")).toBeVisible();
     expect(screen.getByTestId("person-finished-it")).toBeVisible();
+  });
+
+  it("shows the way back and not its command once it failed", async () => {
+    const { user, view } = open(moment("migration-failed"));
+    const recovery = await screen.findByTestId("recovery");
+    expect(recovery).toHaveTextContent("Who to call");
+    const backup = view.facts.findLast(({ fact }) => fact.kind === "backupProved")?.fact;
+    expect(recovery).toHaveTextContent(backup?.kind === "backupProved" ? backup.file : "no backup");
+    await user.click(screen.getByTestId("by-hand-toggle"));
+    expect(screen.queryByTestId("by-hand")).toBeNull();
+    expect(screen.getAllByTestId("recovery")).toHaveLength(2);
+  });
+
+  it.each([
+    ["report-restored", "restored"],
+    ["report-nothing-applied", "nothingApplied"],
+  ])("that failed is reported as undone with a note: %s", async (button, how) => {
+    const { platform, user, view } = open(moment("migration-failed"), { reportUndone: () => ok(null) });
+    await user.click(await screen.findByTestId(button));
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("reportUndone")).toEqual([]);
+    await user.type(screen.getByTestId("note-text"), "the database team did it");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("reportUndone")).toEqual([[view.id, "RunMigration", 1, how, "the database team did it"]]);
+  });
+
+  it("shows both answers of the database when a report is refused", async () => {
+    const params = { before: "41 db7", now: "42 db7" };
+    const { user } = open(moment("migration-failed"), {
+      reportUndone: () =>
+        Promise.resolve({
+          status: "error",
+          error: {
+            code: "databaseNotAsBefore",
+            params,
+            summary: "take your word",
+            causes: [],
+            hints: [],
+            changed: "nothing",
+            retry: "safe",
+          },
+        }),
+    });
+    await user.click(await screen.findByTestId("report-restored"));
+    await user.type(screen.getByTestId("note-text"), "restored");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(await screen.findByTestId("page-failure")).toHaveTextContent("41 db7 before, 42 db7 now");
+  });
+
+  it("that was undone is offered once more", async () => {
+    open(moment("migration-undone"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    expect(await openButton()).toHaveTextContent("Run the migration");
+    expect(screen.queryByTestId("recovery")).toBeNull();
+  });
+
+  it("is left out with a note", async () => {
+    const { platform, user, view } = open(moment("migration-offered"), {
+      planRunMigration: () => ok(planOf("RunMigration")),
+      skipStep: () => ok(null),
+    });
+    await user.click(await screen.findByTestId("skip-step"));
+    expect(screen.getByTestId("note-dialog")).toHaveTextContent("it never starts one");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("skipStep")).toEqual([]);
+    await user.type(screen.getByTestId("note-text"), "only texts changed");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("skipStep")).toEqual([[view.id, "RunMigration", "only texts changed"]]);
+  });
+
+  it("that was left out names the person and the reason", async () => {
+    const { user } = open(moment("migration-left-out"));
+    await user.click(await screen.findByTestId("step-RunMigration"));
+    const person = moment("migration-left-out").events.at(-1)?.by.person ?? "nobody";
+    expect(await screen.findByTestId("left-out")).toHaveTextContent(
+      `${person}: this release has no migration. only texts changed`,
+    );
+    expect(screen.queryByTestId("skip-step")).toBeNull();
   });
 });
 

@@ -1,6 +1,6 @@
 // The questions that the step panel asks in a dialog.
 
-import type { StepPlan } from "../../../generated/bindings";
+import type { StepPlan, UndoKind } from "../../../generated/bindings";
 
 /**
  * Each variant keeps the values of the moment at which the dialog opened, because the run may move
@@ -13,4 +13,6 @@ export type StepDialog =
   | { kind: "stop" }
   | { kind: "machineMoved" }
   | { kind: "machineGone" }
+  | { kind: "skip" }
+  | { kind: "undone"; attempt: number; how: UndoKind }
   | { kind: "settleDoubt"; attempt: number; happened: boolean };

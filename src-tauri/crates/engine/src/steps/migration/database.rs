@@ -38,7 +38,7 @@ pub(in crate::steps) struct Database {
 }
 
 impl Database {
-    fn read(line: &str) -> Option<Self> {
+    pub(super) fn read(line: &str) -> Option<Self> {
         let line = line.trim();
         let is_one = line.chars().count() <= LONGEST && !line.chars().any(char::is_control);
         let mut words = line.split_whitespace().map(str::to_owned);
@@ -46,7 +46,11 @@ impl Database {
         Some(Self { version, identity: words.collect::<Vec<_>>().join(" ") })
     }
 
-    fn line(&self) -> String {
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(super) fn line(&self) -> String {
         format!("{} {}", self.version, self.identity).trim_end().to_owned()
     }
 }
@@ -128,6 +132,15 @@ fn before(plan: &StepPlan) -> Answer {
         None => Answer::NobodyCanAsk,
         Some(None) => Answer::Silent("this computer did not ask it before the start".into()),
         Some(Some(said)) => Answer::Said(said),
+    }
+}
+
+/// The answer before the start of an attempt, or before the backup that counts if another computer
+/// started it.
+pub(super) fn known_before(run: &RunView, plan: Option<&StepPlan>) -> Option<Database> {
+    match plan.map(before) {
+        Some(Answer::Said(said)) => Some(said),
+        Some(Answer::NobodyCanAsk | Answer::Silent(_)) | None => at_backup(run),
     }
 }
 
@@ -301,8 +314,8 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
         let failure = job::script_failed("migration", job, exit, tail);
         let failure = if let Some(first) = first { failure.hint(first) } else { failure };
         failure
-            .hint("Do not start it again. Call the people named for this step.")
-            .hint("When a person has finished or undone it by hand, write that down here.")
+            .hint("Do not start it by hand. Call the people named for this step.")
+            .hint("When a person has finished it by hand, or restored the database, write that down here.")
             .changed(Changed::Unknown)
             .retry(Retry::No)
     };
@@ -329,8 +342,8 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
             .with("exit", exit.to_string())
             .with("output", tail.join("\n"))
             .because(shown(before, after))
-            .hint("Do not start it again. Ask the people named for this step what this means.")
-            .hint("When a person has looked and it is right, write that down here.")
+            .hint("Do not start it by hand. Ask the people named for this step what this means.")
+            .hint("When a person has looked, write down here whether it is right or nothing was applied.")
             .changed(Changed::Unknown)
             .retry(Retry::No),
         ),

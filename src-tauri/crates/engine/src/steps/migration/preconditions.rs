@@ -1,11 +1,11 @@
 //! Preconditions of the migration. Each holds before the button opens, and again after the press.
 
-use greenlight_types::{Fact, FactKind, Failure, Precondition, RunView};
+use greenlight_types::{Choice, Fact, FactKind, Failure, Precondition, Question, RunView};
 
 use super::unknown_end::{self, Standing};
 use crate::{
     earlier_runs::Earlier,
-    ports::{JobState, JobStatus, RevokeReason, TaskStatus},
+    ports::{Deployment, JobState, JobStatus, RevokeReason, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus},
     step::StepContext,
     steps::{
         backup,
@@ -14,7 +14,11 @@ use crate::{
     },
 };
 
-/// Asks the outside systems for every precondition. `folder_hash` is that of the migration folder,
+/// Id of the answer to migrate although no server of the old version runs.
+const MIGRATE_NOW: &str = "migrateNow";
+
+/// Asks the outside systems for every precondition, and for the question that one of them depends
+/// on. `jobs` leaves out attempts that were undone. `folder_hash` is that of the migration folder,
 /// `earlier` are the migrations of other runs.
 ///
 /// # Errors
@@ -25,13 +29,18 @@ pub(super) async fn all(
     jobs: &[JobStatus],
     folder_hash: &str,
     earlier: &Earlier,
-) -> Result<Vec<Precondition>, Failure> {
+) -> Result<(Vec<Precondition>, Option<Question>), Failure> {
     let mut found = vec![backup::precondition(cx, run, &cx.host()?).await?, package_built(cx, run).await?];
-    found.extend(service_states(cx, run).await?);
+    let service = cx.ports.services.describe().await?;
+    let tasks = cx.ports.services.tasks().await?;
+    let ours = saved_revision(run)?;
+    found.push(deployment_is_ours(run, service.as_ref(), &ours));
+    let (serves, question) = old_version_serves(run, service.as_ref(), &tasks, &ours);
+    found.push(serves);
     found.push(never_ran(run, jobs, earlier));
     found.push(database_is_free(jobs));
     found.push(new_migration(earlier, folder_hash));
-    Ok(found)
+    Ok((found, question))
 }
 
 fn precondition(id: &str, passed: bool, text: impl Into<String>, detail: impl Into<String>) -> Precondition {
@@ -51,29 +60,54 @@ async fn package_built(cx: &StepContext, run: &RunView) -> Result<Precondition, 
     ))
 }
 
-/// Our deployment is the newest one, and the version before it still serves.
-async fn service_states(cx: &StepContext, run: &RunView) -> Result<[Precondition; 2], Failure> {
-    let service = cx.ports.services.describe().await?;
-    let tasks = cx.ports.services.tasks().await?;
-    let ours = saved_revision(run)?;
-    let primary = service.as_ref().and_then(|service| service.primary());
-    let old =
-        tasks.iter().filter(|task| task.task_definition != ours && task.last_status == TaskStatus::Running).count();
-    let wanted = service.as_ref().map_or(0, |service| service.desired);
-    Ok([
-        precondition(
-            "deploymentIsOurs",
-            primary.is_some_and(|one| one.task_definition == ours),
-            format!("AWS is putting {} in place with our start-up settings", run.version),
-            primary.map_or_else(|| "no deployment".into(), |one| revision_name(&one.task_definition)),
+fn deployment_is_ours(run: &RunView, service: Option<&ServiceSnapshot>, ours: &str) -> Precondition {
+    let primary = service.and_then(ServiceSnapshot::primary);
+    precondition(
+        "deploymentIsOurs",
+        primary.is_some_and(|one| one.task_definition == ours),
+        format!("AWS is putting {} in place with our start-up settings", run.version),
+        primary.map_or_else(|| "no deployment".into(), |one| revision_name(&one.task_definition)),
+    )
+}
+
+/// The version before ours still serves. Once no server of it runs, a named person decides whether
+/// to migrate: waiting cannot bring it back.
+fn old_version_serves(
+    run: &RunView,
+    service: Option<&ServiceSnapshot>,
+    tasks: &[TaskSnapshot],
+    ours: &str,
+) -> (Precondition, Option<Question>) {
+    let running = |task: &&TaskSnapshot| task.last_status == TaskStatus::Running;
+    let old = tasks.iter().filter(running).filter(|task| task.task_definition != ours).count();
+    let is_new = |task: &&TaskSnapshot| task.task_definition == ours && task.health != TaskHealth::Unhealthy;
+    let new = tasks.iter().filter(running).filter(is_new).count();
+    let wanted = service.map_or(0, |service| service.desired);
+    let deployment = service.and_then(ServiceSnapshot::primary).map(|Deployment { id, .. }| id.as_str());
+    let id = format!("newVersionServes:{}", deployment.unwrap_or_default());
+    let answer = run.answers.iter().rev().find(|one| one.question == id && one.answer == MIGRATE_NOW);
+    let detail = match answer.filter(|_| old == 0) {
+        Some(answer) => format!("{old} of {wanted} servers; {} decided to migrate", answer.person),
+        None => format!("{old} of {wanted} servers"),
+    };
+    let holds = old > 0 || answer.is_some();
+    let text = "The version that served before still serves, or a person decided";
+    let question = (!holds).then(|| Question {
+        id,
+        text: format!(
+            "No server of the version before runs any more. The new version already runs on {new} of {wanted} servers \
+             without the migration. Migrate anyway?"
         ),
-        precondition(
-            "oldVersionServes",
-            old > 0,
-            "The version that served before still serves",
-            format!("{old} of {wanted} servers"),
-        ),
-    ])
+        options: vec![Choice {
+            id: MIGRATE_NOW.into(),
+            label: "Migrate now".into(),
+            detail: "If this release needs no migration, do not answer: press \u{201c}This release has no \
+                     migration\u{201d} instead. Your name is kept with this answer."
+                .into(),
+        }],
+        needs_note: false,
+    });
+    (precondition("oldVersionServes", holds, text, detail), question)
 }
 
 fn never_ran(run: &RunView, jobs: &[JobStatus], earlier: &Earlier) -> Precondition {

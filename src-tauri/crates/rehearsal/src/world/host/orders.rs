@@ -247,7 +247,8 @@ impl World {
         };
         self.host.dumps.retain(|dump| dump.file != file);
         let bytes = if is_good { DUMP_BYTES } else { 0 };
-        let dump = Dump { job: job.to_owned(), file: file.clone(), bytes, at_ms, is_good };
+        let schema = self.schema.clone();
+        let dump = Dump { job: job.to_owned(), file: file.clone(), bytes, at_ms, is_good, schema };
         self.host.dumps.push(dump);
         let op = Op::DumpWritten { job: job.to_owned(), file, bytes, good: is_good };
         self.record.by_itself(at_ms, Actor::Host, op);
