@@ -139,10 +139,9 @@ fn database(run: &RunView) -> Option<String> {
             Some("The migration failed, and a person reported that the database is as it was before.".to_owned())
         }
         StepState::Skipped { .. } => step.left_out(),
-        StepState::NotStarted
-        | StepState::AwaitingOperator
-        | StepState::Failed { .. }
-        | StepState::Stopped { .. } => None,
+        StepState::NotStarted | StepState::AwaitingOperator | StepState::Failed { .. } | StepState::Stopped { .. } => {
+            None
+        }
     }
 }
 

@@ -196,7 +196,7 @@ fn summed_up(others: &[Arc<OtherRun>], version: &Version) -> Earlier {
         let is_over = start.end == StartEnd::Failed && start.at < last_release;
         match said(&start) {
             Some((true, person)) => {
-                starts.push(EarlierStart { end: StartEnd::Applied { said_by: Some(person) }, ..start })
+                starts.push(EarlierStart { end: StartEnd::Applied { said_by: Some(person) }, ..start });
             }
             Some((false, _)) => {}
             None if is_over => {}
