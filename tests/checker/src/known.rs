@@ -273,21 +273,15 @@ impl Known {
 
     /// Keeps the migrations whose end is unknown. A person's answer in a later run settles one.
     fn settle(&mut self, event: &Event) {
-        match &event.body {
-            Body::StepInDoubt { step: Step::RunMigration, attempt } => {
-                let job = self.attempts.get(&(Step::RunMigration, *attempt)).map(|one| one.plan.input("job"));
-                self.unknown_ends.insert(event.run.clone(), job.unwrap_or_default().to_owned());
-            }
-            Body::QuestionAnswered { question, answer } => {
-                let run = question.strip_prefix("migration:unknownEnd:").unwrap_or_default();
-                let job = self.unknown_ends.remove(run);
-                self.applied_by_word.extend(job.filter(|_| answer == "applied"));
-            }
-            body => {
-                if fold::moved(body).is_some_and(|(step, _)| step == Step::RunMigration) {
-                    self.unknown_ends.remove(&event.run);
-                }
-            }
+        if let Body::StepInDoubt { step: Step::RunMigration, attempt } = &event.body {
+            let job = self.attempts.get(&(Step::RunMigration, *attempt)).map(|one| one.plan.input("job"));
+            self.unknown_ends.insert(event.run.clone(), job.unwrap_or_default().to_owned());
+        } else if let Body::QuestionAnswered { question, answer } = &event.body {
+            let run = question.strip_prefix("migration:unknownEnd:").unwrap_or_default();
+            let job = self.unknown_ends.remove(run);
+            self.applied_by_word.extend(job.filter(|_| answer == "applied"));
+        } else if fold::moved(&event.body).is_some_and(|(step, _)| step == Step::RunMigration) {
+            self.unknown_ends.remove(&event.run);
         }
     }
 

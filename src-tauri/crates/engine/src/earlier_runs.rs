@@ -196,7 +196,7 @@ fn summed_up(others: &[Arc<OtherRun>], version: &Version) -> Earlier {
         let is_over = start.end == StartEnd::Failed && start.at < last_release;
         match said(&start) {
             Some((true, person)) => {
-                starts.push(EarlierStart { end: StartEnd::Applied { said_by: Some(person) }, ..start })
+                starts.push(EarlierStart { end: StartEnd::Applied { said_by: Some(person) }, ..start });
             }
             Some((false, _)) => {}
             None if is_over => {}
@@ -257,10 +257,10 @@ mod tests {
             let word = (question_id(&RunId("a".into())), is_applied, "Bob".to_owned(), at(minute));
             OtherRun { settled: vec![word], ..other(run, "2.1.1", minute, None) }
         };
-        let applied = StartEnd::Applied { said_by: Some("Bob".into()) };
-        assert_eq!(ends(vec![unknown(), says("b", true, 10)]), [applied.clone()]);
+        let applied = || StartEnd::Applied { said_by: Some("Bob".into()) };
+        assert_eq!(ends(vec![unknown(), says("b", true, 10)]), [applied()]);
         assert_eq!(ends(vec![unknown(), says("b", false, 10)]), []);
-        assert_eq!(ends(vec![unknown(), says("b", false, 10), says("c", true, 20)]), [applied]);
+        assert_eq!(ends(vec![unknown(), says("b", false, 10), says("c", true, 20)]), [applied()]);
     }
 
     #[test]
