@@ -257,10 +257,10 @@ mod tests {
             let word = (question_id(&RunId("a".into())), is_applied, "Bob".to_owned(), at(minute));
             OtherRun { settled: vec![word], ..other(run, "2.1.1", minute, None) }
         };
-        let applied = StartEnd::Applied { said_by: Some("Bob".into()) };
-        assert_eq!(ends(vec![unknown(), says("b", true, 10)]), [applied.clone()]);
+        let applied = || StartEnd::Applied { said_by: Some("Bob".into()) };
+        assert_eq!(ends(vec![unknown(), says("b", true, 10)]), [applied()]);
         assert_eq!(ends(vec![unknown(), says("b", false, 10)]), []);
-        assert_eq!(ends(vec![unknown(), says("b", false, 10), says("c", true, 20)]), [applied]);
+        assert_eq!(ends(vec![unknown(), says("b", false, 10), says("c", true, 20)]), [applied()]);
     }
 
     #[test]
