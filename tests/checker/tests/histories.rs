@@ -3,6 +3,8 @@
 
 #[path = "histories/machine.rs"]
 mod machine;
+#[path = "histories/ways.rs"]
+mod ways;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +30,7 @@ fn broken(records: &[Record]) -> BTreeSet<&'static str> {
             "event" => checker.event(told),
             "request" => checker.request(told),
             "shown" => checker.shown(told),
+            "operator" => checker.operator(told),
             "end" => checker.end(told),
             other => panic!("a record is named {other}"),
         }

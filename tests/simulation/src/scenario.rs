@@ -91,8 +91,11 @@ pub struct Person {
     pub dawdles_s: u64,
     /// Percentage of wrong decisions about a doubt.
     pub errs: u8,
-    /// Percentage of site checks that do not pass.
+    /// Percentage of site checks that do not pass. An honest operator could not make them.
     pub fails_checks: u8,
+    /// Whether the operator presses only offered acts and says only true things.
+    #[serde(default)]
+    pub is_honest: bool,
 }
 
 /// A fault and its time.
@@ -171,11 +174,12 @@ impl Scenario {
         let mut rng = Rng::with_seed(seed);
         let rules = rules(&mut rng);
         let mut setting = setting(&mut rng);
-        let person = Person {
+        let mut person = Person {
             mischief: if rng.u8(..4) == 0 { rng.u8(5..40) } else { rng.u8(0..4) },
             dawdles_s: if rng.u8(..6) == 0 { rng.u64(60..5_400) } else { rng.u64(1..30) },
             errs: if rng.u8(..4) == 0 { 50 } else { 0 },
             fails_checks: if rng.u8(..8) == 0 { 40 } else { 0 },
+            is_honest: false,
         };
         let faults = faults(&mut rng, &rules);
         // Later additions draw last, so that older seeds keep their scenarios.
@@ -186,6 +190,7 @@ impl Scenario {
         if one_in(&mut rng, 20) {
             setting.lost_proofs = rng.u32(1..8);
         }
+        person.is_honest = rng.bool();
         Self { seed, rules, setting, person, faults }
     }
 }

@@ -88,10 +88,16 @@ pub enum Op {
         file: String,
         good: bool,
     },
-    SchemaChanged,
+    SchemaChanged {
+        #[serde(default)]
+        complete: bool,
+    },
     HostRebooted,
     ImagePushed,
-    RunEnded,
+    RunEnded {
+        #[serde(default)]
+        run: String,
+    },
     DeploymentStarted,
     DeploymentEnded,
     TaskBecameHealthy,
@@ -189,6 +195,9 @@ pub struct End {
     pub now: i64,
     /// Whether the operator gave up after a long time without any change.
     pub idle: bool,
+    /// Whether the operator says only true things.
+    #[serde(default)]
+    pub honest: bool,
     pub world: World,
 }
 

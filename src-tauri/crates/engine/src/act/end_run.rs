@@ -1,24 +1,13 @@
 //! Ends a run with a result, and lists the effects that stay behind.
 
-use greenlight_types::{ErrorCode, Failure, Role, RunEvent, RunResult, RunState, StepId};
+use greenlight_types::{ErrorCode, Failure, RunEvent, RunResult};
 
 use super::order::{Decision, Situation, refuse};
-use crate::{deploy_check, phase::every_check_passed};
+use crate::{deploy_check, phase::may_end};
 
 pub(crate) fn decide(now: &Situation<'_>, result: RunResult, note: String) -> Result<Decision, Failure> {
     let view = now.view;
-    let is_changing_now = view.steps.iter().any(|step| {
-        step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status().is_open()
-    });
-    let is_complete = view.state == RunState::Checking && view.steps.iter().all(|step| step.status().is_done());
-    let is_allowed = match result {
-        RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
-        RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
-        RunResult::Released => is_complete && every_check_passed(view),
-        RunResult::ReleasedWithFailedCheck => is_complete,
-        RunResult::RolledBack => false,
-    };
-    if !is_allowed || is_changing_now {
+    if !may_end(view, result) {
         return Err(refuse("end the run this way now"));
     }
     if note.trim().is_empty() && result != RunResult::Released {
@@ -31,10 +20,11 @@ pub(crate) fn decide(now: &Situation<'_>, result: RunResult, note: String) -> Re
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{CheckAnswer, RunView, StepState};
+    use greenlight_types::{CheckAnswer, RunView, StepId, StepState};
 
     use super::*;
     use crate::act::test_support::{Desk, checked, checking, code, deploying, draft, ended, prepared, set};
+    use crate::phase::ends;
 
     const RESULTS: [RunResult; 5] = [
         RunResult::Released,
@@ -44,9 +34,13 @@ mod tests {
         RunResult::Abandoned,
     ];
 
+    /// The results that are accepted. The screen offers the same ones.
     fn allowed(view: &RunView) -> Vec<RunResult> {
         let desk = Desk::new(view.clone());
-        RESULTS.into_iter().filter(|result| decide(&desk.now(), *result, "why".into()).is_ok()).collect()
+        let accepted: Vec<RunResult> =
+            RESULTS.into_iter().filter(|result| decide(&desk.now(), *result, "why".into()).is_ok()).collect();
+        assert_eq!(ends(view), accepted);
+        accepted
     }
 
     #[test]
