@@ -43,8 +43,11 @@ const ATTEMPTS_MAX: u32 = 6;
 const PATIENT_LOOKS: u32 = 8;
 /// Looks without a change, after which the operator sees no way on.
 const LOOKS_MAX: u32 = 24;
-/// Looks without a change while something outside goes on. The longest pause is five minutes.
-const LOOKS_WHILE_IT_GOES_ON: u32 = 90;
+/// Looks without a change while something outside goes on, after which the operator ends the run.
+/// They take more than two hours.
+const PATIENT_LOOKS_OUTSIDE: u32 = 60;
+/// Looks without a change while something outside goes on, after which the operator sees no way on.
+const LOOKS_MAX_OUTSIDE: u32 = 90;
 /// Longest pause between two looks, in milliseconds, beside the habits of the person.
 const PAUSE_MAX_MS: u64 = 300_000;
 /// Observations of one doubt before the operator says what is true.
@@ -114,7 +117,7 @@ impl<'a> HonestOperator<'a> {
                 self.refused.clear();
             }
             self.closed.clear();
-            let longest = if self.goes_on_outside() { LOOKS_WHILE_IT_GOES_ON } else { LOOKS_MAX };
+            let longest = if self.goes_on_outside() { LOOKS_MAX_OUTSIDE } else { LOOKS_MAX };
             if self.still > longest {
                 self.give_up();
                 return Sitting::Idle;
@@ -152,6 +155,11 @@ impl<'a> HonestOperator<'a> {
 
     fn goes_on_outside(&self) -> bool {
         self.tape.with_deeds(|deeds| Truth { world: &self.world.lock(), deeds }.goes_on())
+    }
+
+    /// Number of looks without a change before the operator ends the run.
+    fn patience(&self, looks: u32) -> u32 {
+        if self.goes_on_outside() { PATIENT_LOOKS_OUTSIDE } else { looks }
     }
 
     /// Records the state in which no act helps, with every act that the screen offers.
@@ -266,7 +274,7 @@ impl<'a> HonestOperator<'a> {
         }
         let is_hopeless = steps.iter().any(|step| step.status() == Status::Failed);
         let patience = if is_hopeless { 2 } else { PATIENT_LOOKS };
-        if self.still >= patience && !self.goes_on_outside() {
+        if self.still >= self.patience(patience) {
             self.end("Nothing goes on").await;
         }
     }
@@ -377,7 +385,7 @@ impl<'a> HonestOperator<'a> {
         {
             let note = "I looked at it with a developer".to_owned();
             let _refused = self.act(name, Act::SettleDoubt { step: id, attempt, happened, note }).await;
-        } else if self.still >= PATIENT_LOOKS * 2 && !self.goes_on_outside() {
+        } else if self.still >= self.patience(2 * PATIENT_LOOKS) {
             self.end("It cannot be known here").await;
         }
     }

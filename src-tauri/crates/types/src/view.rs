@@ -67,7 +67,7 @@ pub struct RunView {
     /// Answers to the checks of the site; the newest of a check counts.
     pub checks: Vec<CheckView>,
     /// The results with which a person may end the run now. Filled in only for the page.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub may_end: Vec<RunResult>,
 }
 

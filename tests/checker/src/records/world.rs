@@ -255,8 +255,11 @@ pub struct Definition {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WorldHost {
     pub jobs: Vec<Job>,
+    /// Absent in older histories.
+    pub is_reachable: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -18,6 +18,9 @@ const GRACE_MS: i64 = 10 * 60_000;
 /// contradicts the screen.
 const OFFERED: [&str; 2] = ["EndRun ", "StartStep "];
 
+/// Remaining effect of a migration that began and was not recorded as finished.
+const MAY_HAVE_CHANGED: &str = "database that may have changed";
+
 /// A dead end that is known and not mended yet.
 pub struct DeadEnd {
     /// Name of the entry, as a report prints it.
@@ -30,16 +33,17 @@ pub struct DeadEnd {
 pub const KNOWN: [DeadEnd; 3] = [
     DeadEnd {
         id: "DE-3",
-        says: "the staging machine was replaced while its job was running or in doubt: the run cannot end",
+        says: "the staging machine was replaced or is gone while its job was running or in doubt: the run cannot end",
     },
     DeadEnd { id: "DE-15", says: "the dispatch of the build is in doubt, and no true word ends that" },
     DeadEnd { id: "LB-DB", says: "the list of remaining effects leaves out a database that may have changed" },
 ];
 
 /// The known dead end of a run without a way on.
-fn known_dead_end(known: &Known) -> Option<&'static str> {
+fn known_dead_end(known: &Known, end: &End) -> Option<&'static str> {
     let is_open = |step| matches!(known.step(step).status, Status::Running | Status::InDoubt);
-    if known.world.machine.is_some() && (is_open(Step::BackUp) || is_open(Step::RunMigration)) {
+    let is_lost = known.world.machine.is_some() || end.world.host.is_reachable == Some(false);
+    if is_lost && (is_open(Step::BackUp) || is_open(Step::RunMigration)) {
         return Some("DE-3");
     }
     (known.step(Step::DispatchBuild).status == Status::InDoubt).then_some("DE-15")
@@ -139,7 +143,6 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
     let file = known.facts.backup.as_ref().and_then(|backup| {
         known.world.dumps.iter().find(|(job, ..)| *job == backup.job).map(|(_, file, _)| file.clone())
     });
-    let is_changed = known.world.migrations > 0;
     let revision = known.facts.revisions.last().and_then(|one| one.arn.rsplit(':').next().map(str::to_owned));
     [
         ("main", applied(Step::PushBranch, "push of a branch") && !says(&known.profile.git.main)),
@@ -148,8 +151,12 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
         ("backup", file.is_some_and(|file| !file.is_empty() && !says(&file))),
         ("build", known.ways.building.iter().any(|run| !says(run)) && !says("build")),
         ("rollout", known.facts.deploys && !says("AWS")),
-        ("database", is_changed && !says("database")),
-        ("true state of the database", says("database is migrated") && !known.ways.is_migrated),
+        ("database", known.facts.is_migrated && !says("database")),
+        (MAY_HAVE_CHANGED, known.world.migrations > 0 && !known.facts.is_migrated && !says("database")),
+        (
+            "true state of the database",
+            says("database is migrated") && !known.ways.is_migrated && !known.goes_on_unasked,
+        ),
     ]
     .into_iter()
     .filter_map(|(name, is_missing)| is_missing.then_some(name))
@@ -163,11 +170,11 @@ pub fn end(known: &Known, end: &End, found: &mut Found) {
     }
     for (at, words) in &known.ways.stuck {
         if *at > end.healed_at + GRACE_MS {
-            report(known, "INV-L2", words.clone(), found);
+            report(known, end, "INV-L2", words.clone(), found);
         }
     }
     for name in &known.ways.unlisted {
-        if *name == "database" {
+        if *name == MAY_HAVE_CHANGED {
             found.reach("LB-DB");
         } else {
             found.add("INV-L3", format!("the end of the run does not list this effect: {name}"));
@@ -184,12 +191,12 @@ pub fn end(known: &Known, end: &End, found: &mut Found) {
             .filter(|step| !matches!(known.step(*step).status, Status::NotStarted | Status::Succeeded | Status::Warned))
             .map(|step| format!("{step:?} {:?}", known.step(step).status))
             .collect();
-        report(known, "INV-L3", format!("the operator cannot end the run: {}", open.join(", ")), found);
+        report(known, end, "INV-L3", format!("the operator cannot end the run: {}", open.join(", ")), found);
     }
 }
 
-fn report(known: &Known, invariant: &'static str, words: String, found: &mut Found) {
-    match known_dead_end(known) {
+fn report(known: &Known, end: &End, invariant: &'static str, words: String, found: &mut Found) {
+    match known_dead_end(known, end) {
         Some(id) => found.reach(id),
         None => found.add(invariant, words),
     }

@@ -33,7 +33,8 @@ fn late() -> i64 {
 
 #[test]
 fn an_honest_release_breaks_no_rule() {
-    let records = honest(vec![acted("StartStep BackUp", late(), Some("unreachable")), idle(late(), &["EndRun Stopped"])]);
+    let records =
+        honest(vec![acted("StartStep BackUp", late(), Some("unreachable")), idle(late(), &["EndRun Stopped"])]);
     assert!(broken(&records).is_empty(), "{:?}", broken(&records));
 }
 
@@ -84,7 +85,8 @@ fn an_end_that_leaves_an_effect_out_is_found() {
     let (main, tag) = (&names["profile"]["git"]["main"], &names["names"]["tag"]);
     let (_, proved) = &released()[place(&released(), |told| super::fact(told) == "backupProved")];
     let file = &proved["body"]["fact"]["file"];
-    let all = json!([main, tag, "settings 143 144 145", file, "the build", "AWS runs it", "The database is migrated for it"]);
+    let all =
+        json!([main, tag, "settings 143 144 145", file, "the build", "AWS runs it", "The database is migrated for it"]);
     assert!(!broken(&stopped(&all)).contains("INV-L3"), "{:?}", broken(&stopped(&all)));
     for left_out in [0, 1, 2, 3, 5] {
         let mut some = all.clone();
