@@ -10,6 +10,7 @@ use crate::{
         Actor, Body, Completion, Deployment, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, Ref, Status, Step,
         Task, Work,
     },
+    rules::ways::Ways,
 };
 
 /// Number of service reads that are kept. Two reads make one verdict, and other reads may come
@@ -61,6 +62,8 @@ pub struct Known {
     /// Secrets that no event may hold.
     pub secrets: Vec<String>,
     pub world: Seen,
+    /// Progress of an honest operator.
+    pub ways: Ways,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +89,8 @@ pub struct Facts {
     pub is_migrated: bool,
     pub rolled_out: Option<String>,
     pub site: Option<String>,
+    /// Whether AWS began a deployment of this release.
+    pub deploys: bool,
     /// Commits that were recorded as published while the main branch showed another commit. The
     /// commit graph decides about them at the end.
     pub contained: Vec<(String, String)>,
@@ -199,11 +204,11 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
         | Op::PayloadStarted { .. }
         | Op::PayloadEnded { .. }
         | Op::DumpWritten { .. }
-        | Op::SchemaChanged
+        | Op::SchemaChanged { .. }
         | Op::DatabaseRestored
         | Op::HostRebooted
         | Op::ImagePushed
-        | Op::RunEnded
+        | Op::RunEnded { .. }
         | Op::DeploymentStarted
         | Op::DeploymentEnded
         | Op::TaskBecameHealthy
@@ -415,10 +420,8 @@ impl Known {
             }
             Fact::RolledOut { deployment, .. } => facts.rolled_out = Some(deployment),
             Fact::SiteAnswered { version } => facts.site = Some(version),
-            Fact::PackageReady { .. }
-            | Fact::BuildEnded { .. }
-            | Fact::DeployPhaseBegan { .. }
-            | Fact::ServerBecameNew { .. } => {}
+            Fact::DeployPhaseBegan { .. } => facts.deploys = true,
+            Fact::PackageReady { .. } | Fact::BuildEnded { .. } | Fact::ServerBecameNew { .. } => {}
         }
     }
 
@@ -428,6 +431,7 @@ impl Known {
             self.record_effect(&entry);
         }
         self.record_foreign_revision(&entry);
+        self.ways.request(&entry);
         let world = &mut self.world;
         match entry.op {
             Op::Dispatch { run: Some(run), .. } if entry.actor == Actor::App && entry.answered => {
@@ -446,7 +450,7 @@ impl Known {
             }
             Op::EnvironmentLeft { .. } if entry.applied => world.holder = (None, entry.at),
             Op::HostReplaced { machine } => world.replace_machine(machine, entry.at),
-            Op::SchemaChanged => world.is_schema_changed = true,
+            Op::SchemaChanged { .. } => world.is_schema_changed = true,
             Op::DatabaseRestored => world.is_schema_changed = false,
             Op::HostRebooted => world.running.clear(),
             Op::RevokeJob { id } if entry.applied => _ = world.revoked.insert(id),
@@ -476,7 +480,7 @@ impl Known {
             | Op::EnvironmentTaken { .. }
             | Op::EnvironmentLeft { .. }
             | Op::ImagePushed
-            | Op::RunEnded
+            | Op::RunEnded { .. }
             | Op::DeploymentStarted
             | Op::DeploymentEnded
             | Op::TaskBecameHealthy

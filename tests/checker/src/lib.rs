@@ -3,21 +3,25 @@
 //!
 //! It shares no code with the engine. It has its own fold, its own types and its own rules of
 //! proof, so one mistake does not hide another. It checks J1 to J6, G1 to G4, B1, D1 to D8, E1, E2,
-//! E4, S2, S3, U1, L1 and O1 (one operator at a time changes production). It does not decide how a
-//! release goes on.
+//! E4, S2, S3, U1, L1 to L3 and O1 (one operator at a time changes production). It does not decide
+//! how a release goes on.
 
 mod fold;
 mod known;
 mod records;
 mod rules;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     known::Known,
-    records::{End, Entry, Event, Shown},
+    records::{End, Entry, Event, Note, Shown},
 };
+
+pub use rules::ways::{DeadEnd, KNOWN as KNOWN_DEAD_ENDS};
 
 /// Maximum number of kept violations. One broken rule is usually found many times.
 const KEPT_MAX: usize = 100;
@@ -44,9 +48,16 @@ impl std::fmt::Display for Violation {
 pub(crate) struct Found {
     at: u64,
     all: Vec<Violation>,
+    /// Known dead ends that were reached.
+    dead_ends: BTreeSet<&'static str>,
 }
 
 impl Found {
+    /// Adds a known dead end.
+    pub(crate) fn reach(&mut self, dead_end: &'static str) {
+        self.dead_ends.insert(dead_end);
+    }
+
     /// Adds a violation. One with the same text is added once.
     pub(crate) fn add(&mut self, invariant: &'static str, words: impl Into<String>) {
         let words = words.into();
@@ -83,6 +94,8 @@ impl Checker {
         if let Some(event) = self.read::<Event>("event", event) {
             self.known.begin_run(&event);
             rules::event(&self.known, &event, &mut self.found);
+            let unlisted = rules::ways::unlisted(&self.known, &event);
+            self.known.ways.note_unlisted(unlisted);
             self.known.event(event, &mut self.found);
         }
     }
@@ -113,7 +126,16 @@ impl Checker {
         }
     }
 
-    /// The state at the end: `{"healedAt": ms, "now": ms, "idle": bool, "world": {...}}`.
+    /// A record of an honest operator: `{"kind": "acted", "at", "seq", "act", ...}`.
+    pub fn operator(&mut self, note: &Value) {
+        if let Some(note) = self.read::<Note>("operator", note) {
+            rules::operator(&note, &mut self.found);
+            self.known.ways.operator(&note);
+        }
+    }
+
+    /// The state at the end: `{"healedAt": ms, "now": ms, "idle": bool, "honest": bool, "world":
+    /// {...}}`.
     pub fn end(&mut self, end: &Value) {
         if let Some(end) = self.read::<End>("end", end) {
             rules::end(&self.known, &end, &mut self.found);
@@ -124,6 +146,11 @@ impl Checker {
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.found.all
+    }
+
+    /// Known dead ends that this release reached ([`KNOWN_DEAD_ENDS`]).
+    pub fn dead_ends(&self) -> impl Iterator<Item = &'static str> {
+        self.found.dead_ends.iter().copied()
     }
 
     /// Whether every rule held.

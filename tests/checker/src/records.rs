@@ -27,6 +27,22 @@ pub enum Step {
 
 pub const STEPS: usize = 13;
 
+pub const ALL_STEPS: [Step; STEPS] = [
+    Step::MergeBranch,
+    Step::SetVersion,
+    Step::CreateTag,
+    Step::PushBranch,
+    Step::PushTag,
+    Step::RegisterTaskDefinition,
+    Step::BackUp,
+    Step::DispatchBuild,
+    Step::FollowBuild,
+    Step::AwaitDeployPhase,
+    Step::RunMigration,
+    Step::AwaitRollout,
+    Step::CheckSite,
+];
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Status {
@@ -74,6 +90,8 @@ pub enum Body {
     RunEnded {
         result: String,
         note: String,
+        #[serde(default)]
+        left_behind: Vec<String>,
     },
     TookOver,
     StepOffered {
@@ -280,4 +298,38 @@ pub struct ShownStep {
     pub status: Status,
     /// Retry rule of the shown failure: `safe`, `afterObserve` or `no`.
     pub retry: Option<String>,
+}
+
+/// A record of an honest operator.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Note {
+    /// The operator sent an act while the screen showed the event `seq`.
+    Acted {
+        at: i64,
+        seq: u64,
+        act: String,
+        refused: Option<Refusal>,
+        /// Whether the run had no new event after the answer.
+        is_unmoved: bool,
+    },
+    /// No act helped for a long time.
+    Idle {
+        at: i64,
+        seq: u64,
+        /// Acts that the screen offers.
+        open: Vec<String>,
+        running: Vec<Step>,
+    },
+    /// Every choice of a question is false.
+    NoTrueAnswer { step: Step, question: String },
+    /// The simulation does not know the question.
+    NotTaught { step: Step, question: String },
+}
+
+/// The refusal of an act.
+#[derive(Debug, Deserialize)]
+pub struct Refusal {
+    pub code: String,
+    pub summary: String,
 }

@@ -9,11 +9,12 @@ mod host;
 mod journal;
 mod screen;
 mod secrets;
+pub mod ways;
 
 use crate::{
     Found,
     known::Known,
-    records::{End, Entry, Event, Shown},
+    records::{End, Entry, Event, Note, Shown},
 };
 
 /// The text of a durable event.
@@ -63,4 +64,10 @@ pub fn end(known: &Known, end: &End, found: &mut Found) {
     git::end(known, &end.world.git, found);
     ecs::end(known, &end.world.ecs, found);
     screen::end(known, end, found);
+    ways::end(known, end, found);
+}
+
+/// A record of an honest operator.
+pub fn operator(note: &Note, found: &mut Found) {
+    ways::operator(note, found);
 }

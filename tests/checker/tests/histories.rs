@@ -5,6 +5,8 @@
 mod machine;
 #[path = "histories/undone.rs"]
 mod undone;
+#[path = "histories/ways.rs"]
+mod ways;
 
 use std::collections::BTreeSet;
 
@@ -30,6 +32,7 @@ fn broken(records: &[Record]) -> BTreeSet<&'static str> {
             "event" => checker.event(told),
             "request" => checker.request(told),
             "shown" => checker.shown(told),
+            "operator" => checker.operator(told),
             "end" => checker.end(told),
             other => panic!("a record is named {other}"),
         }

@@ -15,10 +15,16 @@ pub trait Judge: Send {
     fn request(&mut self, entry: &Value);
     /// The screen shows a view.
     fn shown(&mut self, shown: &Value);
+    /// An honest operator acted, or sees no way on.
+    fn operator(&mut self, note: &Value);
     /// The release has ended.
     fn end(&mut self, end: &Value);
     /// Broken rules so far.
     fn violations(&self) -> Vec<Violation>;
+    /// Known dead ends that the release reached.
+    fn dead_ends(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl Judge for Checker {
@@ -38,11 +44,19 @@ impl Judge for Checker {
         Self::shown(self, shown);
     }
 
+    fn operator(&mut self, note: &Value) {
+        Self::operator(self, note);
+    }
+
     fn end(&mut self, end: &Value) {
         Self::end(self, end);
     }
 
     fn violations(&self) -> Vec<Violation> {
         Self::violations(self).to_vec()
+    }
+
+    fn dead_ends(&self) -> Vec<&'static str> {
+        Self::dead_ends(self).collect()
     }
 }

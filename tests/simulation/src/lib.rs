@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod clock;
 mod erratic;
+mod honest;
 pub mod judge;
 pub mod minimise;
 pub mod operator;
@@ -15,4 +16,5 @@ pub mod report;
 pub mod scenario;
 pub mod scripted;
 pub mod tape;
+pub mod truth;
 mod wire;

@@ -37,6 +37,7 @@ use tokio::sync::Notify;
 use crate::{
     clock::TestClock,
     erratic::{ErraticOperator, Sitting},
+    honest::HonestOperator,
     judge::Judge,
     scenario::{Kind, Scenario},
     scripted::Dark,
@@ -64,6 +65,8 @@ pub struct Played {
     pub starts: u32,
     /// Virtual time of the release in milliseconds.
     pub lasted_ms: i64,
+    /// Whether the operator was honest.
+    pub is_honest: bool,
     /// Result of the tape.
     pub tape: TapeResult,
 }
@@ -225,13 +228,18 @@ impl Stage {
             Err(_) => return Sitting::Closed,
         };
         let rng = self.rng.lock().fork();
+        let person = &self.scenario.person;
+        if person.is_honest {
+            let clock = wire.clock.clone();
+            return HonestOperator::new(&release, clock, &self.tape, person, by, rng, &self.world).sit().await;
+        }
         let fingerprint = self.world.lock().host.fingerprint.clone();
         let operator = ErraticOperator {
             release: &release,
             world: &self.world,
             clock: wire.clock.clone(),
             tape: &self.tape,
-            person: &self.scenario.person,
+            person,
             by,
             rng,
             fingerprint,
@@ -246,7 +254,8 @@ impl Stage {
         let world = self.world.lock();
         let view = run.and_then(|run| self.view(run));
         self.tape.end(&json!({
-            "healedAt": faults.last_ms, "now": now_ms, "idle": is_idle, "world": world.snapshot(),
+            "healedAt": faults.last_ms, "now": now_ms, "idle": is_idle,
+            "honest": self.scenario.person.is_honest, "world": world.snapshot(),
         }));
         let ending = match view {
             None => "never drafted".to_owned(),
@@ -264,6 +273,7 @@ impl Stage {
             fired: faults.fired.clone(),
             starts,
             lasted_ms: now_ms - START_MS,
+            is_honest: self.scenario.person.is_honest,
             tape: self.tape.result(),
         }
     }

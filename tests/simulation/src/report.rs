@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use greenlight_checker::{DeadEnd, KNOWN_DEAD_ENDS};
 use greenlight_engine::transition;
 use greenlight_types::{
     Completion, ErrorCode, Failure, PlanInputs, Status, StepEvent, StepId, StepPlan, UndoKind, WayBack,
@@ -42,6 +43,13 @@ pub struct Report {
     endings: BTreeMap<String, u64>,
     fired: BTreeMap<String, u64>,
     transitions: BTreeMap<String, u64>,
+    honest: u64,
+    /// Releases with this act of an honest operator.
+    acts: BTreeMap<String, u64>,
+    /// Releases with this state on the screen.
+    states: BTreeMap<String, u64>,
+    /// Releases that reached a known dead end.
+    dead_ends: BTreeMap<&'static str, u64>,
     broken: Vec<(u64, Violation)>,
 }
 
@@ -57,6 +65,16 @@ impl Report {
         }
         for transition in played.tape.transitions {
             *self.transitions.entry(transition).or_default() += 1;
+        }
+        self.honest += u64::from(played.is_honest);
+        for (act, _) in played.tape.acts {
+            *self.acts.entry(act).or_default() += 1;
+        }
+        for state in played.tape.states {
+            *self.states.entry(state).or_default() += 1;
+        }
+        for id in played.tape.dead_ends {
+            *self.dead_ends.entry(id).or_default() += 1;
         }
         for violation in played.tape.violations {
             self.broken.push((played.seed, violation));
@@ -84,6 +102,15 @@ impl fmt::Display for Report {
         counts(f, "ended", &self.endings)?;
         counts(f, "faults", &self.fired)?;
         counts(f, "releases with this transition of a step", &self.transitions)?;
+        counts(f, "releases with this state on the screen", &self.states)?;
+        counts(f, "releases with this act of an honest operator", &self.acts)?;
+        writeln!(f, "\nknown dead ends of {} honest operators", self.honest)?;
+        for DeadEnd { id, says } in &KNOWN_DEAD_ENDS {
+            match self.dead_ends.get(id) {
+                Some(count) => writeln!(f, "{count:>10}  {id}: {says}")?,
+                None => writeln!(f, "      NONE  {id}: {says}. Is it mended?")?,
+            }
+        }
         writeln!(f, "\ntransitions that none took")?;
         for one in self.never() {
             let why = NEVER.iter().find(|(name, _)| *name == one).map_or("NOT EXPLAINED", |(_, why)| why);

@@ -91,8 +91,11 @@ pub struct Person {
     pub dawdles_s: u64,
     /// Percentage of wrong decisions about a doubt.
     pub errs: u8,
-    /// Percentage of site checks that do not pass.
+    /// Percentage of site checks that do not pass. An honest operator could not make them.
     pub fails_checks: u8,
+    /// Whether the operator presses only offered acts and says only true things.
+    #[serde(default)]
+    pub is_honest: bool,
 }
 
 /// A fault and its time.
@@ -155,6 +158,10 @@ pub enum Kind {
     OtherLeaves,
     /// A copy without any job replaces the host.
     Replaced,
+    /// The host never answers again.
+    Gone,
+    /// Colleagues finish a half-done migration by hand.
+    ColleagueRepairs,
 }
 
 /// Range of call numbers for faults. Most releases make more calls.
@@ -171,13 +178,14 @@ impl Scenario {
         let mut rng = Rng::with_seed(seed);
         let rules = rules(&mut rng);
         let mut setting = setting(&mut rng);
-        let person = Person {
+        let mut person = Person {
             mischief: if rng.u8(..4) == 0 { rng.u8(5..40) } else { rng.u8(0..4) },
             dawdles_s: if rng.u8(..6) == 0 { rng.u64(60..5_400) } else { rng.u64(1..30) },
             errs: if rng.u8(..4) == 0 { 50 } else { 0 },
             fails_checks: if rng.u8(..8) == 0 { 40 } else { 0 },
+            is_honest: false,
         };
-        let faults = faults(&mut rng, &rules);
+        let mut faults = faults(&mut rng, &rules);
         // Later additions draw last, so that older seeds keep their scenarios.
         setting.has_one_backup_name = one_in(&mut rng, 3);
         if setting.bad_backups > 0 && rng.bool() {
@@ -186,8 +194,49 @@ impl Scenario {
         if one_in(&mut rng, 20) {
             setting.lost_proofs = rng.u32(1..8);
         }
+        person.is_honest = rng.bool();
+        let mut rules = rules;
+        if person.is_honest && one_in(&mut rng, 5) {
+            faults.extend(situation(&mut rng, &mut rules, &mut setting));
+        }
         Self { seed, rules, setting, person, faults }
     }
+}
+
+/// A situation that seldom comes with the other faults, for an honest operator.
+fn situation(rng: &mut Rng, rules: &mut Rules, setting: &mut Setting) -> Option<Fault> {
+    let at = rng.i64(0..rules.pace.set + 6 * MINUTE);
+    let kind = match rng.u8(..9) {
+        0 => Kind::Replaced,
+        1 => Kind::Gone,
+        2 => {
+            setting.migration_exit = 3;
+            Kind::ColleagueRepairs
+        }
+        3 => Kind::ColleagueDeploys,
+        4 => {
+            rules.concurrency = Concurrency::CancelInProgress;
+            Kind::ColleagueBuilds
+        }
+        5 => Kind::ColleaguePushes,
+        6 => {
+            rules.breaker = Some(Breaker { rolls_back: rng.bool() });
+            return None;
+        }
+        7 => {
+            // Longer than the circuit breaker or a person may wait, and no more than a night.
+            setting.migration_s = rng.i64(30 * 60..8 * 3_600);
+            return None;
+        }
+        _ => {
+            setting.migrates_nothing = true;
+            setting.migration_exit = rng.i32(0..4);
+            return None;
+        }
+    };
+    // The first minutes are those of Prepare and of the backup.
+    let at = if rng.bool() { at } else { at / 4 };
+    Some(Fault { at: At::Time(at), kind })
 }
 
 fn one_in(rng: &mut Rng, of: u32) -> bool {

@@ -12,7 +12,10 @@ use greenlight_types::{Event, EventBody, RunView, Status};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
-use crate::judge::{Judge, Violation};
+use crate::{
+    judge::{Judge, Violation},
+    truth::Deeds,
+};
 
 /// Detail of a tape, beside the violations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,10 @@ struct Inner {
     /// The lines with [`Keep::Lines`].
     lines: Option<Vec<String>>,
     last_shown: u32,
+    deeds: Deeds,
+    /// Acts of an honest operator with their answers, and states of the run that were reached.
+    acts: BTreeMap<String, u32>,
+    states: BTreeSet<String>,
 }
 
 impl Tape {
@@ -52,6 +59,9 @@ impl Tape {
                 transitions: BTreeSet::new(),
                 lines: (keep == Keep::Lines).then(Vec::new),
                 last_shown: 0,
+                deeds: Deeds::default(),
+                acts: BTreeMap::new(),
+                states: BTreeSet::new(),
             }),
         }
     }
@@ -100,6 +110,7 @@ impl Tape {
         }
         let mut inner = self.inner();
         for entry in entries {
+            inner.deeds.note(&entry);
             let told = serde_json::to_value(&entry).unwrap_or(Value::Null);
             inner.judge.request(&told);
             inner.note("request", &told);
@@ -113,6 +124,7 @@ impl Tape {
             return;
         }
         inner.last_shown = view.seq;
+        inner.states.extend(states_of(view));
         let steps: Vec<Value> = view
             .steps
             .iter()
@@ -128,6 +140,30 @@ impl Tape {
         inner.note("shown", &told);
     }
 
+    /// Asks about the effects of the app so far.
+    pub fn with_deeds<T>(&self, question: impl FnOnce(&Deeds) -> T) -> T {
+        question(&self.inner().deeds)
+    }
+
+    /// Records an act of an honest operator, or that no act helps.
+    pub fn operator(&self, note: &Value) {
+        let mut inner = self.inner();
+        let part = |name: &str| note.pointer(name).and_then(Value::as_str).unwrap_or_default();
+        let counted = match (part("/kind"), part("/refused/code")) {
+            ("acted", "") => part("/act").to_owned(),
+            ("acted", code) => format!("{}: {code}", part("/act")),
+            (kind, _) => format!("{kind} {}", part("/question")),
+        };
+        *inner.acts.entry(counted).or_default() += 1;
+        inner.judge.operator(note);
+        inner.note("operator", note);
+    }
+
+    /// Counts a state that an operator reached.
+    pub fn reached(&self, state: String) {
+        self.inner().states.insert(state);
+    }
+
     /// Records the end of the release.
     pub fn end(&self, end: &Value) {
         let mut inner = self.inner();
@@ -140,6 +176,9 @@ impl Tape {
         let mut inner = self.inner();
         TapeResult {
             violations: inner.judge.violations(),
+            dead_ends: inner.judge.dead_ends(),
+            acts: std::mem::take(&mut inner.acts),
+            states: std::mem::take(&mut inner.states),
             trace: inner.hasher.finish(),
             events: inner.events,
             transitions: std::mem::take(&mut inner.transitions),
@@ -152,6 +191,12 @@ impl Tape {
 #[derive(Clone, Debug)]
 pub struct TapeResult {
     pub violations: Vec<Violation>,
+    /// Known dead ends that were reached.
+    pub dead_ends: Vec<&'static str>,
+    /// Acts of an honest operator, with the code of a refusal.
+    pub acts: BTreeMap<String, u32>,
+    /// States of steps and run that were on the screen.
+    pub states: BTreeSet<String>,
     /// Hash, which is equal for equal releases.
     pub trace: u64,
     /// Number of events in the journal.
@@ -173,4 +218,19 @@ impl Inner {
             lines.push(format!("{{\"{what}\":{text}}}"));
         }
     }
+}
+
+/// States of a view that a report counts: each open, failed or warned step, and the result.
+fn states_of(view: &RunView) -> Vec<String> {
+    let mut states: Vec<String> = view
+        .steps
+        .iter()
+        .filter(|step| !matches!(step.status(), Status::NotStarted | Status::Succeeded))
+        .map(|step| match step.failure() {
+            Some(failure) => format!("{} failed: {:?}", step.definition.id.name(), failure.code),
+            None => format!("{} {:?}", step.definition.id.name(), step.status()),
+        })
+        .collect();
+    states.extend(view.result.map(|result| format!("result {result:?}")));
+    states
 }

@@ -34,6 +34,8 @@ const LASTS_MS: std::ops::Range<i64> = 5_000..90_000;
 const SLEEPS_MS: std::ops::Range<i64> = 20_000..9 * 3_600_000;
 /// Delay of a request after its connection was given up, in milliseconds.
 const DELAYED_MS: std::ops::Range<u64> = 2_000..3_000_000;
+/// Time that colleagues need for a half-done migration, in milliseconds.
+const REPAIR_MS: i64 = 20_000;
 /// Run of the other operator.
 const OTHER_RUN: &str = "01900000-0000-7000-8000-0000000b0b00";
 /// Duration of a late call in milliseconds.
@@ -49,6 +51,11 @@ pub struct Faults {
     /// End of each lasting fault.
     unreachable_until: i64,
     token_until: i64,
+    /// Whether the host never answers again.
+    is_gone: bool,
+    /// Whether colleagues finish a half-done migration, and since when they work on it.
+    repairs: bool,
+    half_since: Option<i64>,
     /// Counters so far.
     calls: u32,
     changes: u32,
@@ -70,6 +77,9 @@ impl Faults {
             by_time: Vec::new(),
             unreachable_until: 0,
             token_until: 0,
+            is_gone: false,
+            repairs: false,
+            half_since: None,
             calls: 0,
             changes: 0,
             writes: 0,
@@ -124,7 +134,9 @@ impl Faults {
             | Kind::Sleeps
             | Kind::OtherTakes
             | Kind::OtherLeaves
-            | Kind::Replaced => return Fate::Calm,
+            | Kind::Replaced
+            | Kind::Gone
+            | Kind::ColleagueRepairs => return Fate::Calm,
         };
         self.fire(kind, now_ms);
         fate
@@ -150,7 +162,12 @@ impl Faults {
                 slept_ms += self.rng.i64(SLEEPS_MS);
             }
         }
-        world.host.is_reachable = now_ms >= self.unreachable_until;
+        world.host.is_reachable = now_ms >= self.unreachable_until && !self.is_gone;
+        if self.repairs && world.schema().1 && now_ms - *self.half_since.get_or_insert(now_ms) > REPAIR_MS {
+            world.finish_migration();
+            self.repairs = false;
+            self.last_ms = now_ms;
+        }
         world.rules.token_expires_at = (now_ms < self.token_until).then_some(0);
         if now_ms < self.unreachable_until.max(self.token_until) {
             self.last_ms = self.last_ms.max(now_ms);
@@ -180,6 +197,8 @@ impl Faults {
             Kind::OtherTakes => other_takes(world),
             Kind::OtherLeaves => world.release_lock(OTHER_RUN),
             Kind::Replaced => world.replace_host(),
+            Kind::Gone => self.is_gone = true,
+            Kind::ColleagueRepairs => self.repairs = true,
             Kind::Unreached
             | Kind::Throttled
             | Kind::Lost

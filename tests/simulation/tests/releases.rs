@@ -86,6 +86,7 @@ impl Judge for NoReboots {
         }
     }
     fn shown(&mut self, _shown: &Value) {}
+    fn operator(&mut self, _note: &Value) {}
     fn end(&mut self, _end: &Value) {}
     fn violations(&self) -> Vec<Violation> {
         self.0.clone()

@@ -1319,6 +1319,8 @@ export type RunView = {
 	answers: AnswerView[],
 	/**  Answers to the checks of the site; the newest of a check counts. */
 	checks: CheckView[],
+	/**  The results with which a person may end the run now. Filled in only for the page. */
+	mayEnd?: RunResult[],
 };
 
 export type ServerView = {

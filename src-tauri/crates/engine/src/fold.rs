@@ -71,6 +71,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         facts: Vec::new(),
         answers: Vec::new(),
         checks: Vec::new(),
+        may_end: Vec::new(),
     })
 }
 

@@ -1,20 +1,21 @@
-//! Computes the acts that the engine allows for each step of a view. The page shows them and
-//! repeats no rule.
+//! Computes the acts that the engine allows for a view: those of each step, and the ends of the
+//! run. The page shows them and repeats no rule.
 
 use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
 
 use crate::{
     fold,
-    phase::is_active,
+    phase::{self, is_active},
     steps::{self, migration::attempts},
 };
 
-/// Fills in the options of every step.
+/// Fills in the options of every step, and the ends of the run.
 pub fn fill(view: &mut RunView) {
     let options: Vec<StepOptions> = view.steps.iter().map(|step| options(view, step)).collect();
     for (step, options) in view.steps.iter_mut().zip(options) {
         step.options = options;
     }
+    view.may_end = phase::ends(view);
 }
 
 fn options(view: &RunView, step: &StepView) -> StepOptions {
@@ -60,7 +61,7 @@ pub(crate) fn counts_earlier_attempt(view: &RunView, step: &StepView) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{ErrorCode, Event, Failure, RunState, Timestamp};
+    use greenlight_types::{ErrorCode, Event, Failure, RunResult, RunState, Timestamp};
 
     use super::*;
     use crate::act::test_support::with_migration_job;
@@ -105,6 +106,16 @@ mod tests {
         let options =
             filled(|view| set(view, StepId::DispatchBuild, StepState::AwaitingOperator), StepId::DispatchBuild);
         assert!(options.may_start && options.may_report && !options.may_try_again && options.waits_for.is_empty());
+    }
+
+    #[test]
+    fn the_ends_of_the_run_are_filled_in() {
+        let mut view = deploying();
+        fill(&mut view);
+        assert_eq!(view.may_end, [RunResult::Stopped]);
+        set(&mut view, StepId::DispatchBuild, StepState::Running);
+        fill(&mut view);
+        assert_eq!(view.may_end, []);
     }
 
     #[test]

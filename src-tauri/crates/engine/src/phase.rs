@@ -1,7 +1,7 @@
-//! Decides which phase of a run may act in which state, and when a run reaches its next state
-//! without a person.
+//! Decides which phase of a run may act in which state, when a run reaches its next state without a
+//! person, and with which results a person may end it.
 
-use greenlight_types::{CheckAnswer, Phase, RunEvent, RunResult, RunState, RunView, StepId};
+use greenlight_types::{CheckAnswer, Phase, Role, RunEvent, RunResult, RunState, RunView, Status, StepId};
 
 use crate::fold;
 
@@ -44,6 +44,39 @@ pub(crate) fn every_check_passed(view: &RunView) -> bool {
         .checks
         .iter()
         .all(|check| view.checks.iter().any(|answer| answer.check == check.id && answer.answer == CheckAnswer::Passed))
+}
+
+/// The results with which a person may end the run now.
+pub(crate) fn ends(view: &RunView) -> Vec<RunResult> {
+    let results = [
+        RunResult::Released,
+        RunResult::ReleasedWithFailedCheck,
+        RunResult::RolledBack,
+        RunResult::Stopped,
+        RunResult::Abandoned,
+    ];
+    results.into_iter().filter(|result| may_end(view, *result)).collect()
+}
+
+/// Whether a person may end the run with a result now.
+pub(crate) fn may_end(view: &RunView, result: RunResult) -> bool {
+    let has_changing = |status: Status| {
+        view.steps.iter().any(|step| {
+            step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status() == status
+        })
+    };
+    // A release in doubt may be stopped: the list of remaining effects says what is unknown.
+    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
+    let is_under_way = has_changing(Status::Running) || is_release && has_changing(Status::InDoubt);
+    let is_complete = view.state == RunState::Checking && view.steps.iter().all(|step| step.status().is_done());
+    let fits_state = match result {
+        RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
+        RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
+        RunResult::Released => is_complete && every_check_passed(view),
+        RunResult::ReleasedWithFailedCheck => is_complete,
+        RunResult::RolledBack => false,
+    };
+    fits_state && !is_under_way
 }
 
 #[cfg(test)]

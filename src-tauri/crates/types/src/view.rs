@@ -69,6 +69,9 @@ pub struct RunView {
     pub answers: Vec<AnswerView>,
     /// Answers to the checks of the site; the newest of a check counts.
     pub checks: Vec<CheckView>,
+    /// The results with which a person may end the run now. Filled in only for the page.
+    #[serde(default)]
+    pub may_end: Vec<RunResult>,
 }
 
 /// State of one step, folded from the events.

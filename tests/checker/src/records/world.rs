@@ -88,11 +88,17 @@ pub enum Op {
         file: String,
         good: bool,
     },
-    SchemaChanged,
+    SchemaChanged {
+        #[serde(default)]
+        complete: bool,
+    },
     DatabaseRestored,
     HostRebooted,
     ImagePushed,
-    RunEnded,
+    RunEnded {
+        #[serde(default)]
+        run: String,
+    },
     DeploymentStarted,
     DeploymentEnded,
     TaskBecameHealthy,
@@ -190,6 +196,9 @@ pub struct End {
     pub now: i64,
     /// Whether the operator gave up after a long time without any change.
     pub idle: bool,
+    /// Whether the operator says only true things.
+    #[serde(default)]
+    pub honest: bool,
     pub world: World,
 }
 
@@ -247,8 +256,11 @@ pub struct Definition {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WorldHost {
     pub jobs: Vec<Job>,
+    /// Absent in older histories.
+    pub is_reachable: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -27,7 +27,7 @@ const ADDED: [&str; 9] = [
 
 /// INV-E4: a run ends as released only with all its proofs.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
-    if let Body::RunEnded { result, note } = &event.body {
+    if let Body::RunEnded { result, note, .. } = &event.body {
         ended(known, result, note, found);
     }
 }

@@ -77,11 +77,11 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::PayloadStarted { .. }
         | Op::PayloadEnded { .. }
         | Op::DumpWritten { .. }
-        | Op::SchemaChanged
+        | Op::SchemaChanged { .. }
         | Op::DatabaseRestored
         | Op::HostRebooted
         | Op::ImagePushed
-        | Op::RunEnded
+        | Op::RunEnded { .. }
         | Op::DeploymentStarted
         | Op::DeploymentEnded
         | Op::TaskBecameHealthy

@@ -1,12 +1,10 @@
 //! Ends a run with a result, and lists the effects that stay behind. A run may be stopped while it
 //! is unknown whether a step had its effect. Then the list says so.
 
-use greenlight_types::{
-    ErrorCode, Failure, Observation, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepView,
-};
+use greenlight_types::{ErrorCode, Failure, Observation, Role, RunEvent, RunResult, RunView, Status, StepId, StepView};
 
 use super::order::{Asker, Decision, Order, Situation, refuse};
-use crate::{deploy_check, doubt, phase::every_check_passed, steps};
+use crate::{deploy_check, doubt, phase::may_end, steps};
 
 /// Asks about the steps in doubt once more, and revokes their jobs. An answer settles the doubt.
 pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
@@ -44,17 +42,7 @@ pub(crate) fn decide(
         return Err(refuse(&format!("end the run: \u{201c}{}\u{201d} is under way", step.definition.title))
             .hint("Wait for its end."));
     }
-    let has_doubt = changing(view, Status::InDoubt).next().is_some();
-    let is_complete = view.state == RunState::Checking && view.steps.iter().all(|step| step.status().is_done());
-    let is_allowed = match result {
-        RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
-        RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
-        RunResult::Released => is_complete && every_check_passed(view),
-        RunResult::ReleasedWithFailedCheck => is_complete,
-        RunResult::RolledBack => false,
-    };
-    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
-    if !is_allowed || has_doubt && is_release {
+    if !may_end(view, result) {
         return Err(refuse("end the run this way now"));
     }
     if note.trim().is_empty() && result != RunResult::Released {
@@ -66,10 +54,11 @@ pub(crate) fn decide(
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{CheckAnswer, RunView, StepState};
+    use greenlight_types::{CheckAnswer, RunView, StepId, StepState};
 
     use super::*;
     use crate::act::test_support::{Desk, checked, checking, code, deploying, draft, ended, prepared, set};
+    use crate::phase::ends;
 
     const RESULTS: [RunResult; 5] = [
         RunResult::Released,
@@ -79,9 +68,13 @@ mod tests {
         RunResult::Abandoned,
     ];
 
+    /// The results that are accepted. The screen offers the same ones.
     fn allowed(view: &RunView) -> Vec<RunResult> {
         let desk = Desk::new(view.clone());
-        RESULTS.into_iter().filter(|result| decide(&desk.now(), *result, "why".into(), &[]).is_ok()).collect()
+        let accepted: Vec<RunResult> =
+            RESULTS.into_iter().filter(|result| decide(&desk.now(), *result, "why".into(), &[]).is_ok()).collect();
+        assert_eq!(ends(view), accepted);
+        accepted
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     acquire_lock,
     order::{Asker, Decision, Order, Situation, refuse},
 };
-use crate::{deploy_check, env_lock};
+use crate::{deploy_check, env_lock, steps::run_facts::version_commit};
 
 /// The differences from the day of Prepare, and those that the staging machines of earlier runs
 /// show.
@@ -22,11 +22,39 @@ pub(crate) async fn differences(asker: &Asker<'_>) -> Result<Vec<Difference>, Fa
 
 pub(crate) async fn ask(asker: &Asker<'_>, request: DeployRequest) -> Result<Order, Failure> {
     let found = differences(asker).await?;
+    refuse_without_build(asker, &found).await?;
     refuse_open(&found, &request.accepted_differences)?;
     // A fault of the request is reported before the lock is acquired.
     let staging = staging_of(&asker.view(), &request)?;
     acquire_lock::acquire(asker, staging, request.take_over.clone()).await?;
     Ok(Order::StartDeploy { request, accepted: found })
+}
+
+/// Kinds of differences with which the build of this release can never start.
+const ENDS_RELEASE: [&str; 4] = ["mainMoved", "mainGone", "tagMoved", "tagGone"];
+
+/// Refuses when main or tag moved and no build of the tagged commit is known. Its build could never
+/// start, and the backup before it would be taken for nothing.
+async fn refuse_without_build(asker: &Asker<'_>, found: &[Difference]) -> Result<(), Failure> {
+    let (view, moved) = (asker.view(), moved(found));
+    let (Some(since), Ok(commit)) = (view.commit_time, version_commit(&view)) else { return Ok(()) };
+    if moved.is_empty() || view.begun.is_some() {
+        return Ok(());
+    }
+    let workflow = &view.profile.github.workflow;
+    let builds = asker.context.ports.builds.dispatched_runs(workflow, Some(&commit), &since).await?;
+    if !builds.is_empty() {
+        return Ok(());
+    }
+    Err(refuse("start Deploy: this release can never be built")
+        .because(moved.join(" "))
+        .hint("A build needs main and label at one commit. Stop here; the way on is a new version number."))
+}
+
+/// The differences that keep the build of this release from starting.
+fn moved(found: &[Difference]) -> Vec<&str> {
+    let is_final = |one: &&Difference| ENDS_RELEASE.contains(&one.id.split(':').next().unwrap_or_default());
+    found.iter().filter(is_final).map(|one| one.text.as_str()).collect()
 }
 
 /// Refuses when a difference is not accepted.
@@ -131,7 +159,7 @@ mod tests {
 
     #[test]
     fn records_the_machine_that_the_lock_was_acquired_on() {
-        let accepted = vec![Difference::new("mainMoved", "0a1b", "master moved")];
+        let accepted = vec![Difference::new("servingChanged", "0a1b", "production moved")];
         let decision = decide(&Desk::new(locked()).now(), request(), accepted.clone()).expect("allowed");
         let RunEvent::DeployStarted { staging, told, differences } = decision.only_run_event() else {
             panic!("Deploy")
@@ -174,12 +202,20 @@ mod tests {
     }
 
     #[test]
+    fn a_moved_main_or_tag_keeps_the_build_from_starting() {
+        let found = [("mainMoved", true), ("tagGone", true), ("newerRevision", false), ("servingChanged", false)];
+        for (kind, expected) in found {
+            assert_eq!(!moved(&[Difference::new(kind, "0a1b", "moved")]).is_empty(), expected, "{kind}");
+        }
+    }
+
+    #[test]
     fn accepts_a_difference_by_its_id_only() {
-        let found = [Difference::new("mainMoved", "0a1b", "master moved")];
-        assert!(refuse_open(&found, &["mainMoved:0a1b".into()]).is_ok());
-        for accepted in ["mainMoved:ffff", "master moved", ""] {
+        let found = [Difference::new("servingChanged", "0a1b", "production moved")];
+        assert!(refuse_open(&found, &["servingChanged:0a1b".into()]).is_ok());
+        for accepted in ["servingChanged:ffff", "production moved", ""] {
             let refused = refuse_open(&found, &[accepted.into()]).expect_err("refused");
-            assert_eq!((refused.code, refused.causes), (ErrorCode::PlanChanged, vec!["master moved".to_owned()]));
+            assert_eq!((refused.code, refused.causes), (ErrorCode::PlanChanged, vec!["production moved".to_owned()]));
         }
     }
 }

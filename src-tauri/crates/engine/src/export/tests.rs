@@ -117,6 +117,7 @@ fn view() -> RunView {
             person: "Grace".to_owned(),
             at: at(8),
         }],
+        may_end: Vec::new(),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn required_fact<T>(run: &RunView, kind: FactKind, pick: impl Fn(&Fac
 ///
 /// # Errors
 /// As [`required_fact`].
-pub(super) fn version_commit(run: &RunView) -> Result<String, Failure> {
+pub(crate) fn version_commit(run: &RunView) -> Result<String, Failure> {
     required_fact(run, FactKind::VersionSet, |fact| {
         if let Fact::VersionSet { commit, .. } = fact { Some(commit.clone()) } else { None }
     })

@@ -270,7 +270,7 @@ impl World {
     }
 
     /// People finish a half-done migration by hand.
-    fn finish_migration(&mut self) {
+    pub fn finish_migration(&mut self) {
         if !std::mem::take(&mut self.is_half_migrated) {
             return;
         }

@@ -1,0 +1,191 @@
+//! True answers about the simulated production, for an operator who may say only true things. They
+//! come from the world and from its record, never from the app.
+
+use std::collections::BTreeMap;
+
+use greenlight_rehearsal::world::{
+    World,
+    record::{Actor, Entry, Op},
+    service::Rollout,
+};
+use greenlight_types::{PlanInputs, Question, RunView, StepId, StepView};
+
+/// Effects of the app and of its jobs so far.
+#[derive(Debug, Default)]
+pub struct Deeds {
+    /// Requests of the app that had their effect: the step and the time in ms since 1970.
+    effects: Vec<(StepId, i64)>,
+    /// Scripts that began, each with its exit code once it has one.
+    scripts: BTreeMap<String, Option<i32>>,
+    /// Workflow runs that the app started.
+    builds: Vec<String>,
+}
+
+impl Deeds {
+    /// Adds an entry of the world's record.
+    pub fn note(&mut self, entry: &Entry) {
+        if let Op::PayloadStarted { job, .. } = &entry.op {
+            self.scripts.insert(job.clone(), None);
+        } else if let Op::PayloadEnded { job, exit, .. } = &entry.op {
+            self.scripts.insert(job.clone(), Some(*exit));
+        }
+        if entry.actor != Actor::App || !entry.applied {
+            return;
+        }
+        let step = if let Op::PushRef { name, .. } = &entry.op {
+            if name.starts_with("refs/tags/") { StepId::PushTag } else { StepId::PushBranch }
+        } else if let Op::RegisterTaskDefinition { .. } = &entry.op {
+            StepId::RegisterTaskDefinition
+        } else if let Op::Dispatch { run, .. } = &entry.op {
+            self.builds.extend(run.clone());
+            StepId::DispatchBuild
+        } else {
+            return;
+        };
+        self.effects.push((step, entry.at));
+    }
+
+    /// Whether a migration script began on any machine.
+    fn has_begun_migration(&self) -> bool {
+        self.scripts.keys().any(|job| job.split('.').nth(2) == Some("migrate"))
+    }
+}
+
+/// A true answer to a question of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrueAnswer {
+    Choice(String),
+    /// Every choice of the question is false.
+    None,
+    /// The operator was not taught this question.
+    Unknown,
+}
+
+/// The world at one moment.
+pub struct Truth<'a> {
+    pub world: &'a World,
+    pub deeds: &'a Deeds,
+}
+
+impl Truth<'_> {
+    /// Whether the attempt of a step in doubt had its effect. `None` while neither answer is true,
+    /// or while only the app's own copy of the repository could tell.
+    pub fn has_happened(&self, view: &RunView, step: &StepView) -> Option<bool> {
+        let id = step.definition.id;
+        let since = step.started_at.map_or(0, greenlight_types::Timestamp::as_millisecond);
+        match id {
+            StepId::PushBranch | StepId::PushTag | StepId::RegisterTaskDefinition | StepId::DispatchBuild => {
+                Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since))
+            }
+            StepId::BackUp => self.has_backed_up(view, step),
+            StepId::RunMigration => self.has_migrated(view, step),
+            StepId::MergeBranch
+            | StepId::SetVersion
+            | StepId::CreateTag
+            | StepId::FollowBuild
+            | StepId::AwaitDeployPhase
+            | StepId::AwaitRollout
+            | StepId::CheckSite => None,
+        }
+    }
+
+    /// Whether a backup left its file. A file on a machine that is gone is none.
+    fn has_backed_up(&self, view: &RunView, step: &StepView) -> Option<bool> {
+        let job = job_of(step)?;
+        match self.deeds.scripts.get(&job) {
+            None => Some(false),
+            Some(Some(exit)) => Some(*exit == 0 && self.has_same_machine(view)),
+            Some(None) => (!self.runs(&job)).then_some(false),
+        }
+    }
+
+    /// Whether a migration changed the database completely. One that began and is over without
+    /// success "did not happen" only on a machine that can tell that it began.
+    fn has_migrated(&self, view: &RunView, step: &StepView) -> Option<bool> {
+        let job = job_of(step)?;
+        match self.deeds.scripts.get(&job) {
+            None => Some(false),
+            Some(Some(0)) => Some(self.is_migrated()),
+            Some(_) => (!self.runs(&job) && self.has_same_machine(view)).then_some(false),
+        }
+    }
+
+    /// Whether a script runs now.
+    fn runs(&self, job: &str) -> bool {
+        self.world.host.jobs.get(job).is_some_and(greenlight_rehearsal::world::host::Job::is_running)
+    }
+
+    /// Whether the machine of the run still answers as itself.
+    pub fn has_same_machine(&self, view: &RunView) -> bool {
+        let known = view.staging.as_ref().map(|staging| staging.machine_id.as_str());
+        self.world.host.is_reachable && known.is_none_or(|id| id.is_empty() || id == self.world.host.machine_id)
+    }
+
+    /// Whether the database has the schema of the release.
+    pub fn is_migrated(&self) -> bool {
+        let (schema, is_half) = self.world.schema();
+        schema == self.world.host.migrates_to && !is_half
+    }
+
+    /// Whether the migration was finished outside the app, or after the app saw it fail.
+    pub fn is_done_outside(&self, step: &StepView) -> bool {
+        step.definition.id == StepId::RunMigration
+            && self.is_migrated()
+            && job_of(step).is_none_or(|job| self.deeds.scripts.get(&job) != Some(&Some(0)))
+    }
+
+    /// Whether the site shows the release to everyone.
+    pub fn shows_release(&self, view: &RunView) -> bool {
+        self.world.serving_version().is_some_and(|shown| shown == view.names.version_value)
+    }
+
+    /// Whether something outside goes on that can bring the release further: a build, a script, or
+    /// a rollout on a migrated database.
+    pub fn goes_on(&self) -> bool {
+        let has_build = self.world.builds().iter().any(|build| build.is_ours && build.ended.is_none());
+        let has_script = self.world.host.jobs.values().any(greenlight_rehearsal::world::host::Job::is_running);
+        let rollout = self.world.service.deployments.last().map(|deployment| deployment.rollout);
+        has_build || has_script || self.is_migrated() && rollout == Some(Rollout::InProgress)
+    }
+
+    /// The true choice of a question. Every question of the app is named here.
+    pub fn answer(&self, view: &RunView, question: &Question) -> TrueAnswer {
+        let offered = |id: &str| {
+            let is_there = question.options.iter().any(|option| option.id == id);
+            if is_there { TrueAnswer::Choice(id.to_owned()) } else { TrueAnswer::None }
+        };
+        let when = |is_true: bool, id: &str| if is_true { offered(id) } else { TrueAnswer::None };
+        match question.id.split(':').next().unwrap_or_default() {
+            // A decision: both are true. The runbook takes the newest.
+            "base" => offered("newest"),
+            // "Nobody needs the package that is there": no server may run it.
+            "image" => {
+                let digest = question.id.trim_start_matches("image:");
+                when(self.world.service.tasks.iter().all(|task| task.digest.as_deref() != Some(digest)), "again")
+            }
+            "build" => {
+                let is_ours = |id: &str| self.deeds.builds.iter().any(|ours| ours == id);
+                let ours = question.options.iter().find(|option| is_ours(&option.id));
+                // Without a build of ours, a person decides which of them it follows.
+                ours.or(question.options.last()).map_or(TrueAnswer::None, |one| TrueAnswer::Choice(one.id.clone()))
+            }
+            "stay" => offered("stay"),
+            "noDatabaseVersion" => when(view.profile.migration.probe.trim().is_empty(), "goOn"),
+            "migration" if question.id == "migration:startedElsewhere" => {
+                when(!self.deeds.has_begun_migration() && !self.is_migrated(), "no")
+            }
+            "migration" if question.id.starts_with("migration:unknownEnd:") => {
+                offered(if self.is_migrated() { "applied" } else { "notApplied" })
+            }
+            // A decision. This release has a migration, so leaving it out would be untrue.
+            "newVersionServes" => offered("migrateNow"),
+            _ => TrueAnswer::Unknown,
+        }
+    }
+}
+
+/// Id of the job of the last attempt.
+fn job_of(step: &StepView) -> Option<String> {
+    let inputs: &PlanInputs = &step.plan.as_ref()?.inputs;
+    inputs.job().map(|job| job.id().to_owned())
+}
