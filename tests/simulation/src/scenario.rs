@@ -6,7 +6,7 @@
 use fastrand::Rng;
 use greenlight_rehearsal::world::{
     Pace,
-    rules::{Breaker, Concurrency, Deploys, Rules},
+    rules::{Breaker, Concurrency, Deploys, Rules, Threshold},
 };
 use serde::{Deserialize, Serialize};
 
@@ -213,6 +213,8 @@ fn rules(rng: &mut Rng) -> Rules {
         minimum_percent: if one_in(rng, 6) { 50 } else { 100 },
         maximum_percent: if one_in(rng, 8) { 150 } else { 200 },
         breaker: one_in(rng, 6).then(|| Breaker { rolls_back: rng.bool() }),
+        breaker_threshold: Threshold::default(),
+        keeps_failed: one_in(rng, 2),
         deploys: match rng.u8(..40) {
             0 => Deploys::Running,
             1 => Deploys::ItsOwn,

@@ -20,7 +20,7 @@ use super::{
     definition::{self, FIRST},
     host::{Host, Packet, Put},
     record::{Actor, Caller},
-    rules::{Breaker, Concurrency, Deploys},
+    rules::{Breaker, Concurrency, Deploys, Threshold},
     service::{Rollout, Status},
     work::{HostEvent, Work},
     *,
@@ -236,7 +236,7 @@ fn trap_e1_breaker_rolls_back_after_three_failed_starts() {
     migrate(&mut world);
     pass(&mut world, 120);
     assert_eq!(rollout(&world), (Rollout::Completed, FIRST), "and the migration runs under the old version");
-    assert_eq!([1, 2, 6, 7, 1_000].map(Breaker::threshold), [3, 3, 3, 4, 200]);
+    assert_eq!([1, 2, 6, 7, 1_000].map(|desired| Threshold::default().limit(desired)), [3, 3, 3, 4, 200]);
 }
 
 #[test]
