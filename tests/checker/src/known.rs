@@ -75,6 +75,8 @@ pub struct Facts {
     pub revisions: Vec<Revision>,
     pub backup: Option<Backup>,
     pub build: Option<String>,
+    /// Digest of the newest package.
+    pub package: Option<String>,
     pub is_migrated: bool,
     pub rolled_out: Option<String>,
     pub site: Option<String>,
@@ -350,10 +352,8 @@ impl Known {
             }
             Fact::RolledOut { deployment, .. } => facts.rolled_out = Some(deployment),
             Fact::SiteAnswered { version } => facts.site = Some(version),
-            Fact::PackageReady { .. }
-            | Fact::BuildEnded { .. }
-            | Fact::DeployPhaseBegan { .. }
-            | Fact::ServerBecameNew { .. } => {}
+            Fact::PackageReady { digest, .. } => facts.package = Some(digest),
+            Fact::BuildEnded { .. } | Fact::DeployPhaseBegan { .. } | Fact::ServerBecameNew { .. } => {}
         }
     }
 

@@ -214,7 +214,8 @@ fn rules(rng: &mut Rng) -> Rules {
         maximum_percent: if one_in(rng, 8) { 150 } else { 200 },
         breaker: one_in(rng, 6).then(|| Breaker { rolls_back: rng.bool() }),
         breaker_threshold: Threshold::default(),
-        keeps_failed: one_in(rng, 2),
+        // No new number is drawn, so the releases of a seed stay the same.
+        keeps_failed: pace.retry % 2 == 0,
         deploys: match rng.u8(..40) {
             0 => Deploys::Running,
             1 => Deploys::ItsOwn,

@@ -49,7 +49,8 @@ fn trap_e6_a_failed_deployment_without_servers_is_not_left_over() {
     failed.desired = 0;
     look.service.deployments.push(failed);
     assert_eq!(look.verdict(), finished().verdict());
-    for change in [|one: &mut Deployment| one.desired = 1, |one| one.running = 1, |one| one.pending = 1] {
+    let changes: [fn(&mut Deployment); 3] = [|one| one.desired = 1, |one| one.running = 1, |one| one.pending = 1];
+    for change in changes {
         let mut look = look.clone();
         change(&mut look.service.deployments[1]);
         let (deployment, arn) = ("ecs-svc/first".to_owned(), OURS.to_owned());
