@@ -189,7 +189,7 @@ async fn reports_the_circuit_breaker_and_a_failed_rollout() -> Result<()> {
         threshold: BreakerThreshold::default(),
         resets_on_healthy_task: true,
     };
-    assert_eq!((snapshot.desired, snapshot.running, snapshot.settings.breaker), (2, 3, Some(breaker)));
+    assert_eq!((snapshot.desired, snapshot.running, &snapshot.settings.breaker), (2, 3, &Some(breaker)));
     assert_eq!(snapshot.deployments.len(), 2);
     let primary = snapshot.primary().context("a deployment")?;
     assert_eq!((primary.id.as_str(), primary.task_definition.as_str()), ("ecs-svc/2", "rally-prod:143"));

@@ -57,6 +57,12 @@ def operations():
     check(saved["taskDefinition"]["revision"] == newest["taskDefinition"]["revision"] + 1, "a revision is the next number")
     check(saved.get("tags") == newest["tags"], "tags are saved with a revision")
 
+    call(ecs, "update_service", cluster=CLUSTER, service=SERVICE, taskDefinition=saved["taskDefinition"]["taskDefinitionArn"])
+    begun = newest_deployment()["serviceDeploymentArn"]
+    stopped = call(ecs, "stop_service_deployment", serviceDeploymentArn=begun, stopType="ROLLBACK")
+    check(stopped["serviceDeploymentArn"] == begun, "a deployment that is under way is stopped")
+    check(newest_deployment()["status"] == "ROLLBACK_IN_PROGRESS", "a stop puts the revision before it back")
+
     call(ecr, "describe_repositories", repositoryNames=[IMAGES])
     images = call(ecr, "describe_images", repositoryName=IMAGES)["imageDetails"]
     tag = images[0]["imageTags"][0]

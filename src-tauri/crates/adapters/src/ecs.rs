@@ -1,7 +1,8 @@
 //! ECS: the service and its tasks as AWS describes them.
 //!
-//! [`deployments`] reads the service deployments, [`changes`] has the changing calls of the service,
-//! and [`task_definitions`] has the task definitions as raw JSON. The engine interprets the answers.
+//! [`deployments`] reads the service deployments, [`changes`] has the changing calls of the
+//! service, and [`task_definitions`] has the task definitions as raw JSON. The engine interprets
+//! the answers.
 
 mod changes;
 mod deployments;

@@ -14,7 +14,7 @@ use goal::{has_other_image, is_alive, is_new, revision_name};
 use greenlight_types::{ServersView, Timestamp};
 pub use view::{is_expected, stop_reason};
 
-use crate::ports::{Deployment, DeploymentStatus, RolloutState, ServiceDeploymentStatus, TaskSnapshot};
+use crate::ports::{Deployment, RolloutState, ServiceDeploymentStatus, TaskSnapshot};
 
 /// Result of one snapshot.
 #[derive(Clone, Debug, PartialEq)]
@@ -240,7 +240,7 @@ fn open_condition(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, primary: &Deploy
     if left > 0 {
         return Some(Condition::OldServers { left });
     }
-    if let Some(other) = service.deployments.iter().find(|other| other.id != primary.id && !is_over(other)) {
+    if let Some(other) = service.deployments.iter().find(|other| other.id != primary.id && !other.is_over()) {
         let (deployment, arn) = (other.id.clone(), other.task_definition.clone());
         return Some(Condition::OtherDeployment { deployment, arn });
     }
@@ -254,11 +254,4 @@ fn open_condition(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, primary: &Deploy
         return Some(Condition::SameCounts);
     }
     (primary.rollout_state != RolloutState::Completed).then_some(Condition::Completion)
-}
-
-/// Whether nothing of a deployment runs or will run. AWS may list a failed one for long.
-fn is_over(other: &Deployment) -> bool {
-    let wants_nothing =
-        other.status == DeploymentStatus::Inactive || other.rollout_state == RolloutState::Failed && other.desired == 0;
-    wants_nothing && other.running == 0 && other.pending == 0
 }

@@ -1,5 +1,5 @@
-//! INV-B2, INV-E2 and INV-E4: a saved revision differs only in the image, and "released" holds for every
-//! server.
+//! INV-B2, INV-E2 and INV-E4: a saved revision differs only in the image, and "released" holds for
+//! every server.
 
 use serde_json::Value;
 

@@ -1,5 +1,7 @@
 //! Rollouts that another person, AWS or a registry disturbs.
 
+use greenlight_types::RunView;
+
 use super::*;
 
 /// A release whose servers are watched and fail to start.
@@ -66,11 +68,12 @@ fn a_server_with_another_image_is_not_called_released() {
     on_virtual_time(async {
         let ann = watched(&world(Rules::default())).await;
         press(&ann.release, &ann.by, StepId::RunMigration).await.expect("the old version serves");
-        ann.until(|view| fold::newest(view, FactKind::MigrationFinished).is_some()).await.expect("the migration");
-        for task in ann.world().service.tasks.iter_mut().filter(|task| task.revision == ours(&ann)) {
+        let has_new = |view: &RunView| fold::newest(view, FactKind::ServerBecameNew).is_some();
+        ann.until(has_new).await.expect("the first server");
+        let revision = ours(&ann);
+        for task in ann.world().service.tasks.iter_mut().filter(|task| task.revision == revision) {
             task.digest = Some("sha256:of-somebody-else".to_owned());
         }
-        ann.world().service.deployments.last_mut().expect("ours").digest = Some("sha256:of-somebody-else".to_owned());
         ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("the end of the rollout");
         let failure = ann.failure(StepId::AwaitRollout).expect("its reason");
         assert_eq!(failure.code, ErrorCode::OtherImage, "{failure}");

@@ -24,8 +24,8 @@ impl EcsServices {
     ///
     /// The API reference of UpdateService does not say whether ECS merges a configuration or
     /// replaces it (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>).
-    /// So the whole of it is sent, and as raw JSON, because the typed SDK drops members that it does
-    /// not know (TRAP-T1). That page says that this parameter starts no deployment.
+    /// So the whole of it is sent, and as raw JSON, because the typed SDK drops members that it
+    /// does not know (TRAP-T1). That page says that this parameter starts no deployment.
     pub(super) async fn change_threshold(&self, threshold: &BreakerThreshold) -> PortResult<ServiceSnapshot> {
         let mut configuration = self.raw_configuration().await?;
         let breaker = configuration

@@ -185,6 +185,16 @@ pub struct Deployment {
     pub created_at: Timestamp,
 }
 
+impl Deployment {
+    /// Whether nothing of it runs or will run. AWS may go on listing a failed one.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let wants_nothing = self.status == DeploymentStatus::Inactive
+            || self.rollout_state == RolloutState::Failed && self.desired == 0;
+        wants_nothing && self.running == 0 && self.pending == 0
+    }
+}
+
 /// A service as AWS describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSnapshot {

@@ -8,8 +8,8 @@ use regex::Regex;
 
 use super::*;
 use crate::ports::{
-    BreakerCount, BreakerStatus, DeploymentSettings, ServiceDeployment, ServiceDeployments, ServiceSnapshot, StopCode,
-    TaskHealth, TaskStatus,
+    BreakerCount, BreakerStatus, DeploymentSettings, DeploymentStatus, ServiceDeployment, ServiceDeployments,
+    ServiceSnapshot, StopCode, TaskHealth, TaskStatus,
 };
 
 const OURS: &str = "arn:aws:ecs:us-east-1:676917001797:task-definition/rally-prod:143";
@@ -88,7 +88,7 @@ const GOAL: RolloutGoal<'static> = RolloutGoal {
     expected: &[],
 };
 
-/// A look at AWS.
+/// One look at AWS, with its parts owned.
 #[derive(Clone, Debug)]
 struct Look {
     service: ServiceSnapshot,

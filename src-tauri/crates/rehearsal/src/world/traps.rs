@@ -9,9 +9,10 @@
 //! - TRAP-W3: the workflow is where the profile says. TRAP-W7: no environment has reviewers.
 //! - TRAP-W5 and TRAP-W6: the app reads no job logs and no annotations.
 //! - TRAP-W9: the app re-runs nothing.
-//! - TRAP-E3, TRAP-E8, TRAP-E10, TRAP-E12: the app reads no service deployments and
-//!   rolls nothing back.
+//! - TRAP-E8: it is a rule of the engine. TRAP-E12: the app uses no pause hooks.
 //! - TRAP-M3: the script is a black box. TRAP-M6: it is a rule of the engine.
+
+mod service;
 
 use greenlight_types::{LockOwner, RunId};
 use serde_json::{Value, json};
