@@ -42,7 +42,9 @@ redact
 ports fold
 ports::clean::decorator
 ports::clean::aws ports::clean::git ports::clean::github ports::clean::host ports::clean::logs
-ports::clean
+ports::clean ports::deployments rollout::goal
+rollout::history
+rollout::view
 ports::aws ports::git ports::github ports::host spool journal rollout log_follow
 parts earlier_runs
 profile::value
@@ -54,7 +56,7 @@ step
 step::draft
 handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
-steps::watch steps::publish steps::job
+steps::watch steps::publish steps::job steps::production
 steps::migration::command steps::backup::file
 steps::migration::attempts steps::migration::database
 steps::migration::unknown_end

@@ -24,7 +24,8 @@ def module_of(path, root):
 
 
 def is_test(module):
-    return module.split("::")[-1] in ("tests", "test_support")
+    parts = module.split("::")
+    return "tests" in parts or parts[-1] == "test_support"
 
 
 def without_tests(code):

@@ -1,5 +1,9 @@
 //! The AWS adapters against moto, and against a recorder for behaviour that moto lacks.
 
+#[path = "aws_adapter/changes.rs"]
+mod changes;
+#[path = "aws_adapter/deployments.rs"]
+mod deployments;
 #[path = "aws_adapter/recorder.rs"]
 mod recorder;
 #[path = "aws_adapter/refusals.rs"]
@@ -21,8 +25,8 @@ use greenlight_adapters::{
     sts::StsIdentity,
 };
 use greenlight_engine::ports::{
-    CircuitBreaker, CloudIdentity, Images, LogEvent, Logs, PortResult, RolloutState, Services, TaskDefinition,
-    TaskDefinitions, TaskHealth,
+    BreakerThreshold, CircuitBreaker, CloudIdentity, Images, LogEvent, Logs, PortResult, RolloutState, Services,
+    TaskDefinition, TaskDefinitions, TaskHealth,
 };
 use greenlight_tests::support::{
     moto::{ACCOUNT, Aws, CONTAINER, FAMILY, Moto},
@@ -153,7 +157,7 @@ async fn the_service_is_described_with_its_deployments() -> Result<()> {
     let made = moto.call(Aws::Ecs, "CreateService", &made).await?;
 
     let snapshot = service("rally-prod").describe().await?.context("a service")?;
-    assert_eq!((snapshot.desired, snapshot.running, snapshot.breaker), (2, 0, None));
+    assert_eq!((snapshot.desired, snapshot.running, &snapshot.settings.breaker), (2, 0, &None));
     assert_eq!(snapshot.task_definition, made["service"]["taskDefinition"]);
     let primary = snapshot.primary().context("a deployment")?;
     assert_eq!((primary.desired, &primary.task_definition), (2, &snapshot.task_definition));
@@ -179,10 +183,13 @@ async fn reports_the_circuit_breaker_and_a_failed_rollout() -> Result<()> {
     .await;
     let service = EcsServices::new(access(&recorder.url), "rally", "rally-prod", CONTAINER);
     let snapshot = service.describe().await?.context("a service")?;
-    assert_eq!(
-        (snapshot.desired, snapshot.running, snapshot.breaker),
-        (2, 3, Some(CircuitBreaker { is_enabled: true, rolls_back: false }))
-    );
+    let breaker = CircuitBreaker {
+        is_enabled: true,
+        rolls_back: false,
+        threshold: BreakerThreshold::default(),
+        resets_on_healthy_task: true,
+    };
+    assert_eq!((snapshot.desired, snapshot.running, &snapshot.settings.breaker), (2, 3, &Some(breaker)));
     assert_eq!(snapshot.deployments.len(), 2);
     let primary = snapshot.primary().context("a deployment")?;
     assert_eq!((primary.id.as_str(), primary.task_definition.as_str()), ("ecs-svc/2", "rally-prod:143"));

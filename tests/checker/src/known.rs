@@ -86,6 +86,8 @@ pub struct Facts {
     pub revisions: Vec<Revision>,
     pub backup: Option<Backup>,
     pub build: Option<String>,
+    /// Digest of the newest package.
+    pub package: Option<String>,
     pub is_migrated: bool,
     pub rolled_out: Option<String>,
     pub site: Option<String>,
@@ -421,7 +423,8 @@ impl Known {
             Fact::RolledOut { deployment, .. } => facts.rolled_out = Some(deployment),
             Fact::SiteAnswered { version } => facts.site = Some(version),
             Fact::DeployPhaseBegan { .. } => facts.deploys = true,
-            Fact::PackageReady { .. } | Fact::BuildEnded { .. } | Fact::ServerBecameNew { .. } => {}
+            Fact::PackageReady { digest, .. } => facts.package = Some(digest),
+            Fact::BuildEnded { .. } | Fact::ServerBecameNew { .. } => {}
         }
     }
 

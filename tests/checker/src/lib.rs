@@ -2,9 +2,9 @@
 //! views of the screen in their true order, and names each broken invariant (docs/invariants.md).
 //!
 //! It shares no code with the engine. It has its own fold, its own types and its own rules of
-//! proof, so one mistake does not hide another. It checks J1 to J6, G1 to G4, B1, D1 to D8, E1, E2,
-//! E4, S2, S3, U1, L1 to L3 and O1 (one operator at a time changes production). It does not decide
-//! how a release goes on.
+//! proof, so one mistake does not hide another. It checks J1 to J6, G1 to G4, B1, B2, D1 to D8, E1,
+//! E2, E4, S2, S3, U1, L1 to L3 and O1 (one operator at a time changes production). It does not
+//! decide how a release goes on.
 
 mod fold;
 mod known;

@@ -329,6 +329,30 @@ fn finds_a_release_proved_by_stable_alone() {
 }
 
 #[test]
+fn finds_a_release_on_another_image() {
+    let mut records = released();
+    for (_, told) in records.iter_mut().filter(|(_, told)| kind(told) == "serviceSeen") {
+        for task in told["op"]["tasks"].as_array_mut().expect("tasks") {
+            task["digest"] = json!("sha256:of-somebody-else");
+        }
+    }
+    assert_eq!(broken(&records), BTreeSet::from(["INV-B2"]));
+}
+
+#[test]
+fn finds_a_change_of_the_service_by_the_app() {
+    let update = json!({ "kind": "updateService", "arn": null, "forced": true, "threshold": null });
+    let stop = json!({ "kind": "stopDeployment", "arn": "x", "stop": "ROLLBACK" });
+    for change in [update, stop] {
+        let records = doubled(
+            |told| told.pointer("/op/kind") == Some(&json!("registerTaskDefinition")),
+            |told| set(told, "/op", change.clone()),
+        );
+        assert_eq!(broken(&records), BTreeSet::from(["INV-E1"]), "{change}");
+    }
+}
+
+#[test]
 fn finds_a_release_with_an_unmade_check() {
     let records =
         changed(|told| kind(told) == "checkAnswered", |told| set(told, "/body/answer", json!("couldNotCheck")));

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    AwsIdentity, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo, Dispatch, EnvLock,
-    Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus, Launched, LockClaim, LogPage,
-    Logs, MergeResult, Ownership, PortResult, PushRef, PushResult, RawPorts, ReadOutput, RemoteHost, RemoteRef,
-    RevokeReason, Revoked, ServiceSnapshot, Services, Signature, Site, SiteAnswer, Submitted, TagInfo, TaskDefinition,
-    TaskDefinitions, TaskSnapshot,
+    AwsIdentity, BreakerThreshold, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo,
+    Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus, Launched,
+    LockClaim, LogPage, Logs, MergeResult, Ownership, PortResult, PushRef, PushResult, RawPorts, ReadOutput,
+    RemoteHost, RemoteRef, RevokeReason, Revoked, ServiceDeployments, ServiceSnapshot, Services, Signature, Site,
+    SiteAnswer, StopKind, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -150,6 +150,21 @@ impl Services for Remote {
     }
     async fn tasks(&self) -> PortResult<Vec<TaskSnapshot>> {
         self.ask("services.tasks", ()).await
+    }
+    async fn deployments(&self) -> PortResult<ServiceDeployments> {
+        self.ask("services.deployments", ()).await
+    }
+    async fn set_breaker_threshold(&self, threshold: &BreakerThreshold) -> PortResult<ServiceSnapshot> {
+        self.ask("services.set_breaker_threshold", (threshold,)).await
+    }
+    async fn force_new_deployment(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.ask("services.force_new_deployment", (task_definition,)).await
+    }
+    async fn roll_back_to(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.ask("services.roll_back_to", (task_definition,)).await
+    }
+    async fn stop_deployment(&self, arn: &str, kind: StopKind) -> PortResult<()> {
+        self.ask("services.stop_deployment", (arn, kind)).await
     }
 }
 

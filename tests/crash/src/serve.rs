@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use greenlight_engine::ports::{
-    Dispatch, EnvLock, HostAddress, JobSpec, LockClaim, PushRef, RawPorts, RevokeReason, Signature,
+    BreakerThreshold, Dispatch, EnvLock, HostAddress, JobSpec, LockClaim, PushRef, RawPorts, RevokeReason, Signature,
+    StopKind,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde_json::{Value, from_value, to_value};
@@ -165,6 +166,23 @@ async fn others(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
         }
         "services.describe" => to_value(ports.services.describe().await).ok()?,
         "services.tasks" => to_value(ports.services.tasks().await).ok()?,
+        "services.deployments" => to_value(ports.services.deployments().await).ok()?,
+        "services.set_breaker_threshold" => {
+            let (threshold,): (BreakerThreshold,) = from_value(args).ok()?;
+            to_value(ports.services.set_breaker_threshold(&threshold).await).ok()?
+        }
+        "services.force_new_deployment" => {
+            let (definition,): (String,) = from_value(args).ok()?;
+            to_value(ports.services.force_new_deployment(&definition).await).ok()?
+        }
+        "services.roll_back_to" => {
+            let (definition,): (String,) = from_value(args).ok()?;
+            to_value(ports.services.roll_back_to(&definition).await).ok()?
+        }
+        "services.stop_deployment" => {
+            let (arn, kind): (String, StopKind) = from_value(args).ok()?;
+            to_value(ports.services.stop_deployment(&arn, kind).await).ok()?
+        }
         "images.find" => {
             let (tag,): (String,) = from_value(args).ok()?;
             to_value(ports.images.find(&tag).await).ok()?

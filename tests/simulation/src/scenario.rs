@@ -6,7 +6,7 @@
 use fastrand::Rng;
 use greenlight_rehearsal::world::{
     Pace,
-    rules::{Breaker, Concurrency, Deploys, Rules},
+    rules::{Breaker, Concurrency, Deploys, Rules, Threshold},
 };
 use serde::{Deserialize, Serialize};
 
@@ -262,6 +262,9 @@ fn rules(rng: &mut Rng) -> Rules {
         minimum_percent: if one_in(rng, 6) { 50 } else { 100 },
         maximum_percent: if one_in(rng, 8) { 150 } else { 200 },
         breaker: one_in(rng, 6).then(|| Breaker { rolls_back: rng.bool() }),
+        breaker_threshold: Threshold::default(),
+        // No new number is drawn, so the releases of a seed stay the same.
+        keeps_failed: pace.retry % 2 == 0,
         deploys: match rng.u8(..40) {
             0 => Deploys::Running,
             1 => Deploys::ItsOwn,

@@ -2,6 +2,8 @@
 
 #[path = "scripted/machine.rs"]
 mod machine;
+#[path = "scripted/rollouts.rs"]
+mod rollouts;
 #[path = "scripted/undo.rs"]
 mod undo;
 #[path = "scripted/unknown_end.rs"]
@@ -118,6 +120,10 @@ fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_p
         ann.until_is(StepId::FollowBuild, Status::Failed).await.expect("the build that waited for the servers");
         let failure = ann.failure(StepId::FollowBuild).expect("its reason");
         assert_eq!(failure.code, ErrorCode::RolloutFailed, "the build itself was good: {failure}");
+        let failure = ann.failure(StepId::AwaitRollout).expect("its reason");
+        let (text, hints) = (failure.to_string(), failure.hints.join(" "));
+        assert!(text.contains("circuit breaker"), "in the words of AWS: {text}");
+        assert!(hints.contains("was not migrated"), "nothing was migrated: {hints}");
         let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
         assert!(
             plan.preconditions.iter().any(|precondition| precondition.id == "deploymentIsOurs" && !precondition.passed),

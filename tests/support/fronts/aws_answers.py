@@ -47,6 +47,8 @@ def operations():
     check(gone["failures"][0]["reason"] == "MISSING", "an unknown task is MISSING")
     call(ecs, "list_tasks", cluster=CLUSTER, serviceName=SERVICE, desiredStatus="STOPPED")
 
+    service_deployments(service)
+
     newest = call(ecs, "describe_task_definition", taskDefinition=FAMILY, include=["TAGS"])
     by_arn = call(ecs, "describe_task_definition", taskDefinition=newest["taskDefinition"]["taskDefinitionArn"])
     check(by_arn["taskDefinition"]["revision"] == newest["taskDefinition"]["revision"], "a revision is found by its ARN")
@@ -54,6 +56,12 @@ def operations():
     saved = call(ecs, "register_task_definition", **body)
     check(saved["taskDefinition"]["revision"] == newest["taskDefinition"]["revision"] + 1, "a revision is the next number")
     check(saved.get("tags") == newest["tags"], "tags are saved with a revision")
+
+    call(ecs, "update_service", cluster=CLUSTER, service=SERVICE, taskDefinition=saved["taskDefinition"]["taskDefinitionArn"])
+    begun = newest_deployment()["serviceDeploymentArn"]
+    stopped = call(ecs, "stop_service_deployment", serviceDeploymentArn=begun, stopType="ROLLBACK")
+    check(stopped["serviceDeploymentArn"] == begun, "a deployment that is under way is stopped")
+    check(newest_deployment()["status"] == "ROLLBACK_IN_PROGRESS", "a stop puts the revision before it back")
 
     call(ecr, "describe_repositories", repositoryNames=[IMAGES])
     images = call(ecr, "describe_images", repositoryName=IMAGES)["imageDetails"]
@@ -68,6 +76,44 @@ def operations():
     log_pages()
     missed = {*settings["operations"], "GetCallerIdentity"} - answered
     check(not missed, f"every operation of the front was asked {sorted(missed)}")
+
+
+def service_deployments(service: dict):
+    """Service deployments, and the changes of the service: a new threshold, a forced deployment, its stop."""
+    here = {"cluster": CLUSTER, "service": SERVICE}
+    before = newest_deployment()
+    arn = before["targetServiceRevision"]["arn"]
+    revision = call(ecs, "describe_service_revisions", serviceRevisionArns=[arn])["serviceRevisions"][0]
+    check(revision["taskDefinition"] == service["taskDefinition"], "the revision of a deployment names its settings")
+    gone = call(ecs, "describe_service_deployments", serviceDeploymentArns=[before["serviceDeploymentArn"] + "x"])
+    check(gone["failures"][0]["reason"] == "MISSING", "an unknown deployment is MISSING")
+
+    configuration = service["deploymentConfiguration"]
+    threshold = {"type": "COUNT", "value": 40}
+    breaker = {**configuration["deploymentCircuitBreaker"], "enable": True, "thresholdConfiguration": threshold}
+    changed = call(ecs, "update_service", **here, deploymentConfiguration={**configuration, "deploymentCircuitBreaker": breaker})
+    told = changed["service"]["deploymentConfiguration"]["deploymentCircuitBreaker"]
+    check(told["thresholdConfiguration"] == threshold, "a threshold is changed")
+    check(len(changed["service"]["deployments"]) == len(service["deployments"]), "a threshold starts no deployment")
+    counter = newest_deployment()["deploymentCircuitBreaker"]
+    check(counter["threshold"] == 40, "the counter has the new threshold")
+
+    forced = call(ecs, "update_service", **here, taskDefinition=service["taskDefinition"], forceNewDeployment=True)
+    check(len(forced["service"]["deployments"]) > len(service["deployments"]), "a forced deployment begins")
+    after = newest_deployment()
+    check(after["serviceDeploymentArn"] != before["serviceDeploymentArn"], "a forced deployment has a record of its own")
+    pages = list(ecs[0].get_paginator("list_service_deployments").paginate(**here, PaginationConfig={"PageSize": 1})) \
+        if ecs[0].can_paginate("list_service_deployments") else []
+    check(not pages or len(pages) > 1, "deployments are listed over pages")
+    check_refusal(ecs, "ConflictException", "stop_service_deployment", serviceDeploymentArn=after["serviceDeploymentArn"], stopType="ROLLBACK")
+    call(ecs, "update_service", **here, deploymentConfiguration=configuration)
+
+
+def newest_deployment() -> dict:
+    listed = call(ecs, "list_service_deployments", cluster=CLUSTER, service=SERVICE)["serviceDeployments"]
+    arns = [one["serviceDeploymentArn"] for one in listed]
+    described = call(ecs, "describe_service_deployments", serviceDeploymentArns=arns)["serviceDeployments"]
+    return max(described, key=lambda one: one["createdAt"])
 
 
 def log_pages():
@@ -113,6 +159,10 @@ def refusals():
     check_refusal(ecs, "InvalidParameterException", "describe_services", cluster=CLUSTER, services=[])
     check_refusal(ecs, "InvalidParameterException", "list_tasks", cluster=CLUSTER, maxResults=1000)
     check_refusal(ecs, "InvalidParameterException", "list_tasks", cluster=CLUSTER, nextToken="elsewhere")
+    check_refusal(ecs, "ServiceNotFoundException", "list_service_deployments", cluster=CLUSTER, service="nobody")
+    check_refusal(ecs, "ServiceNotFoundException", "update_service", cluster=CLUSTER, service="nobody")
+    check_refusal(ecs, "ClientException", "update_service", cluster=CLUSTER, service=SERVICE, taskDefinition=f"{FAMILY}:9999")
+    check_refusal(ecs, "ServiceDeploymentNotFoundException", "stop_service_deployment", serviceDeploymentArn="nobody")
     check_refusal(ecs, "ClientException", "describe_task_definition", taskDefinition="nobody")
     check_refusal(ecs, "ClientException", "register_task_definition", family=FAMILY, containerDefinitions=[])
     check_refusal(ecr, "RepositoryNotFoundException", "describe_images", repositoryName="nobody")

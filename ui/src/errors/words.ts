@@ -154,6 +154,22 @@ const WORDS: Record<ErrorCode, Entry> = {
     means: "Look at the servers on the right for what serves the site now.",
     todo: [CALL],
   },
+  rolloutSuperseded: {
+    happened: (p) =>
+      `Another deployment took over from ours: ${named(p, "seen", "?")} instead of ${named(p, "expected", "?")}.`,
+    means: "Somebody else deployed, or AWS went back and does not say so. The servers on the right show what serves.",
+    todo: ["Ask the team who deployed. Once our version is put in place again, press Try again: it only looks."],
+  },
+  rolloutStopped: {
+    happened: () => "The deployment of the new version was stopped.",
+    means: "AWS starts no more servers of the new version.",
+    todo: ["Ask the team who stopped it. Once the version is put in place again, press Try again: it only looks."],
+  },
+  otherImage: {
+    happened: () => "A server runs another package than the one that this release built.",
+    means: "The settings are ours, but the package behind its name is another one.",
+    todo: [CALL],
+  },
   hostUnknown: {
     happened: () => "Nobody has confirmed the fingerprint of this machine yet.",
     todo: ["Compare the fingerprint with the one you were given, then confirm it."],

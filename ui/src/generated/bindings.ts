@@ -624,6 +624,12 @@ export type ErrorCode =
 "wrongRevision" | 
 /**  AWS rolled the deployment back, or the rollout cannot finish. */
 "rolloutFailed" | 
+/**  A deployment of another revision took over. */
+"rolloutSuperseded" | 
+/**  The deployment was stopped, and its revision is still in charge. */
+"rolloutStopped" | 
+/**  A server runs another image than the one that was built. */
+"otherImage" | 
 /**  No fingerprint of the host was confirmed. */
 "hostUnknown" | 
 /**  The host presents another key than the confirmed one. */

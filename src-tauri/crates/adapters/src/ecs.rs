@@ -1,21 +1,27 @@
-//! ECS: the service and its tasks as AWS describes them. [`task_definitions`] has the task
-//! definitions as raw JSON.
+//! ECS: the service and its tasks as AWS describes them.
 //!
-//! Changes nothing. The engine interprets the answers.
+//! [`deployments`] reads the service deployments, [`changes`] has the changing calls of the
+//! service, and [`task_definitions`] has the task definitions as raw JSON. The engine interprets
+//! the answers.
 
+mod changes;
+mod deployments;
+mod raw;
+mod snapshot;
 pub mod task_definitions;
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::{Client, config, types};
+use aws_smithy_types::retry::RetryConfig;
 use greenlight_engine::ports::{
-    CircuitBreaker, Deployment, DeploymentStatus, PortResult, RolloutState, ServiceSnapshot, Services, TaskHealth,
+    BreakerThreshold, PortResult, ServiceDeployments, ServiceSnapshot, Services, StopCode, StopKind, TaskHealth,
     TaskSnapshot, TaskStatus,
 };
 use greenlight_types::{ErrorCode, Failure};
 
-use crate::aws::{AwsAccess, Call, count, read_retries, timestamp};
+use crate::aws::{AwsAccess, Call, fresh_connections, read_retries, timestamp};
 
 /// Maximum number of pages of a listing: 5,000 tasks.
 const PAGES_MAX: usize = 50;
@@ -34,6 +40,8 @@ pub struct EcsServices {
     cluster: String,
     service: String,
     container: String,
+    /// Task definitions of service revisions, which never change.
+    revisions: deployments::Revisions,
 }
 
 impl EcsServices {
@@ -48,6 +56,7 @@ impl EcsServices {
             cluster: cluster.to_owned(),
             service: service.to_owned(),
             container: container.to_owned(),
+            revisions: deployments::Revisions::default(),
         }
     }
 
@@ -91,6 +100,9 @@ impl EcsServices {
             task_definition: task.task_definition_arn().unwrap_or_default().to_owned(),
             last_status: TaskStatus::parse(task.last_status().unwrap_or_default()),
             health: task.health_status().map_or(TaskHealth::Unknown, |health| TaskHealth::parse(health.as_str())),
+            deployment: task.started_by().filter(|by| by.starts_with("ecs-svc/")).unwrap_or_default().to_owned(),
+            stop_code: StopCode::parse(task.stop_code().map_or("", types::TaskStopCode::as_str)),
+            stopped_at: timestamp(task.stopped_at()),
             stopped_reason: reasons
                 .into_iter()
                 .flatten()
@@ -110,20 +122,14 @@ pub(crate) async fn reading(access: &AwsAccess, call: Call) -> PortResult<config
     Ok(config::Config::builder().credentials_provider(credentials).retry_config(read_retries()))
 }
 
-fn deployment(deployment: &types::Deployment) -> PortResult<Deployment> {
-    Ok(Deployment {
-        id: deployment.id().ok_or_else(|| DESCRIBE.missing("the id of a deployment"))?.to_owned(),
-        status: DeploymentStatus::parse(deployment.status().unwrap_or_default()),
-        task_definition: deployment.task_definition().unwrap_or_default().to_owned(),
-        rollout_state: RolloutState::parse(
-            deployment.rollout_state().map_or("", types::DeploymentRolloutState::as_str),
-        ),
-        rollout_reason: deployment.rollout_state_reason().unwrap_or_default().to_owned(),
-        desired: count(deployment.desired_count()),
-        running: count(deployment.running_count()),
-        failed: count(deployment.failed_tasks()),
-        created_at: timestamp(deployment.created_at()).ok_or_else(|| DESCRIBE.missing("createdAt of a deployment"))?,
-    })
+/// Settings of a change: the current credential, no retry, and a connection that was never idle
+/// (docs/invariants.md#retries).
+pub(crate) async fn changing(access: &AwsAccess, call: Call) -> PortResult<config::Builder> {
+    let credentials = access.credentials(call.summary).await?;
+    Ok(config::Config::builder()
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::disabled())
+        .http_client(fresh_connections()))
 }
 
 #[async_trait]
@@ -148,16 +154,7 @@ impl Services for EcsServices {
         let Some(service) = answer.services().iter().find(|service| service.status() != Some("INACTIVE")) else {
             return Ok(None);
         };
-        let breaker =
-            service.deployment_configuration().and_then(types::DeploymentConfiguration::deployment_circuit_breaker);
-        Ok(Some(ServiceSnapshot {
-            task_definition: service.task_definition().unwrap_or_default().to_owned(),
-            desired: count(service.desired_count()),
-            running: count(service.running_count()),
-            deployments: service.deployments().iter().map(deployment).collect::<PortResult<_>>()?,
-            breaker: breaker
-                .map(|breaker| CircuitBreaker { is_enabled: breaker.enable(), rolls_back: breaker.rollback() }),
-        }))
+        snapshot::service(DESCRIBE, service).map(Some)
     }
 
     async fn tasks(&self) -> PortResult<Vec<TaskSnapshot>> {
@@ -183,5 +180,25 @@ impl Services for EcsServices {
             }
         }
         Ok(tasks)
+    }
+
+    async fn deployments(&self) -> PortResult<ServiceDeployments> {
+        self.list_deployments().await
+    }
+
+    async fn set_breaker_threshold(&self, threshold: &BreakerThreshold) -> PortResult<ServiceSnapshot> {
+        self.change_threshold(threshold).await
+    }
+
+    async fn force_new_deployment(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.start_deployment(task_definition, true).await
+    }
+
+    async fn roll_back_to(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.start_deployment(task_definition, false).await
+    }
+
+    async fn stop_deployment(&self, arn: &str, kind: StopKind) -> PortResult<()> {
+        self.end_deployment(arn, kind).await
     }
 }

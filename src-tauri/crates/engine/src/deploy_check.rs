@@ -77,8 +77,9 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<Difference>) 
             let text = format!("Production runs {now} now; on the day of Prepare it was {then}.");
             found.push(Difference::new("servingChanged", &service.task_definition, text));
         }
-        if service.deployments.len() > 1 {
-            let ids: Vec<&str> = service.deployments.iter().map(|one| one.id.as_str()).collect();
+        let open: Vec<_> = service.deployments.iter().filter(|one| !one.is_over()).collect();
+        if open.len() > 1 {
+            let ids: Vec<&str> = open.iter().map(|one| one.id.as_str()).collect();
             let text = "Another deployment is under way on AWS right now.";
             found.push(Difference::new("deploymentUnderWay", ids.join("+"), text));
         }

@@ -19,13 +19,18 @@ use crate::redact::Redactor;
 
 mod aws;
 mod clean;
+mod deployments;
 mod git;
 mod github;
 mod host;
 
 pub use aws::{
-    AwsIdentity, CircuitBreaker, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs,
-    RolloutState, ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot, TaskStatus,
+    AwsIdentity, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs, RolloutState,
+    ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot, TaskStatus,
+};
+pub use deployments::{
+    BreakerCount, BreakerStatus, BreakerThreshold, CircuitBreaker, DeploymentAlarms, DeploymentSettings,
+    ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments, ServiceEvent, StopCode, StopKind, ThresholdKind,
 };
 pub use git::{ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RemoteRef, Signature, TagInfo};
 pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity};

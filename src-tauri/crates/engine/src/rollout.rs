@@ -3,13 +3,18 @@
 //!
 //! Pure: asks nothing, waits for nothing, and keeps no state between two snapshots.
 
+mod goal;
+mod history;
 #[cfg(test)]
 mod tests;
+mod view;
 
-use greenlight_types::{ServerView, ServersView};
-use regex::Regex;
+pub use goal::{RolloutGoal, Snapshot};
+use goal::{has_other_image, is_alive, is_new, revision_name};
+use greenlight_types::{ServersView, Timestamp};
+pub use view::{is_expected, stop_reason};
 
-use crate::ports::{Deployment, DeploymentStatus, RolloutState, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus};
+use crate::ports::{Deployment, RolloutState, ServiceDeploymentStatus, TaskSnapshot};
 
 /// Result of one snapshot.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,11 +30,16 @@ pub struct Rollout {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// No deployment uses our revision yet.
-    Waiting,
+    Waiting {
+        /// The first condition that is open.
+        waits_for: Condition,
+    },
     /// A deployment uses our revision and is under way.
     Began {
         /// Id of the ECS deployment.
         deployment: String,
+        /// The first condition of "done" that is open.
+        waits_for: Condition,
     },
     /// Every server runs our revision, is healthy, and no other deployment is left.
     Done {
@@ -38,199 +48,210 @@ pub enum Verdict {
         /// Number of servers.
         servers: u32,
     },
+    /// As `Done`, but a server runs another image than the one that was built (INV-B2, TRAP-T6).
+    OtherImage {
+        /// Task with the other image.
+        task: String,
+        /// Digest of that image.
+        digest: String,
+    },
     /// A new deployment uses a revision that is neither ours nor the one that served when the watch
     /// began (TRAP-T9).
     WrongRevision {
         /// ARN of the revision that it uses.
         arn: String,
     },
+    /// Our deployment existed, and a deployment of another revision took over. AWS did not say that
+    /// it rolled back.
+    Superseded {
+        /// Id of the deployment in charge.
+        deployment: String,
+        /// ARN of its revision.
+        arn: String,
+        /// Its creation time.
+        since: Timestamp,
+        /// Its reason in the words of AWS.
+        reason: String,
+    },
+    /// Our deployment was stopped, and its revision is still in charge.
+    Stopped {
+        /// Reason in the words of AWS.
+        reason: String,
+    },
     /// Our deployment existed, and AWS put another revision back in charge.
     RolledBack {
         /// Reason in the words of AWS.
         reason: String,
     },
-    /// Our deployment failed, and no other one took over.
+    /// AWS gave our deployment up, and no other one took over.
     Failed {
         /// Reason in the words of AWS.
         reason: String,
     },
 }
 
-/// The goal that a snapshot is judged against.
-#[derive(Clone, Copy, Debug)]
-pub struct RolloutGoal<'a> {
-    /// ARN of our revision.
-    pub ours: &'a str,
-    /// ARN of the revision that served before. Empty when unknown.
-    pub previous: &'a str,
-    /// Whether a deployment with our revision was seen before.
-    pub has_begun: bool,
-    /// Whether the database is migrated. Before that, a task of ours that runs without a health
-    /// check is about to fail.
-    pub is_migrated: bool,
-    /// Patterns of stop reasons that are expected before the migration.
-    pub expected: &'a [Regex],
+/// A condition of a finished rollout that is not met yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// A deployment with our revision.
+    OurDeployment,
+    /// AWS wants servers at all.
+    WantedServers,
+    /// Enough healthy servers of our revision.
+    NewServers { ready: u32, of: u32 },
+    /// The end of servers of another revision.
+    OldServers { left: u32 },
+    /// The end of another deployment.
+    OtherDeployment { deployment: String, arn: String },
+    /// Agreement of the counts of AWS, which may be minutes apart (TRAP-E7).
+    SameCounts,
+    /// The word of AWS that the deployment is complete.
+    Completion,
+    /// The end of a rollback that AWS began.
+    RollbackEnd,
+    /// The end of a stop that was requested.
+    StopEnd,
 }
 
-/// Judges one snapshot (TRAP-E6, E7 and E9).
+impl Condition {
+    /// The condition in words, for the activity of a step.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::OurDeployment => "Waiting for AWS to start a deployment of our revision.".to_owned(),
+            Self::WantedServers => "AWS wants no server at all. Waiting until it wants one.".to_owned(),
+            Self::NewServers { ready, of } => {
+                format!("Waiting for healthy servers of the new version: {ready} of {of}.")
+            }
+            Self::OldServers { left } => format!("Waiting for AWS to end servers of another version: {left} left."),
+            Self::OtherDeployment { deployment, arn } => {
+                format!("Waiting for the end of another deployment: {deployment} with {}.", revision_name(arn))
+            }
+            Self::SameCounts => "Waiting until the counts of AWS agree with its list of servers.".to_owned(),
+            Self::Completion => "All servers are new. Waiting for AWS to call the deployment complete.".to_owned(),
+            Self::RollbackEnd => "AWS is putting another revision back. Waiting for the end of that.".to_owned(),
+            Self::StopEnd => "AWS is stopping the deployment. Waiting for the end of that.".to_owned(),
+        }
+    }
+}
+
+/// Judges one snapshot (TRAP-E6 to E9).
 ///
 /// Done means all of: the deployment in charge uses our revision and is COMPLETED, as many tasks
-/// run as are wanted, each of them runs our revision and is healthy (or has no health check), and
-/// no other deployment is left.
+/// run as are wanted, each of them runs our revision and image and is healthy (or has no health
+/// check), and no other deployment is left.
 #[must_use]
-pub fn assess(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &RolloutGoal<'_>) -> Rollout {
-    let mut became_new: Vec<String> =
-        tasks.iter().filter(|task| is_new(task, wanted)).map(|task| task.id.clone()).collect();
+pub fn assess(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Rollout {
+    let is_new = |task: &&TaskSnapshot| is_new(task, wanted) && !has_other_image(task, wanted);
+    let mut became_new: Vec<String> = seen.tasks.iter().filter(is_new).map(|task| task.id.clone()).collect();
     became_new.sort();
-    let view = picture(service, tasks, wanted, became_new.len());
-    Rollout { verdict: verdict(service, tasks, wanted), view, became_new }
+    let view = view::picture(seen, wanted, became_new.len());
+    Rollout { verdict: verdict(seen, wanted), view, became_new }
 }
 
-fn verdict(service: &ServiceSnapshot, tasks: &[TaskSnapshot], wanted: &RolloutGoal<'_>) -> Verdict {
-    let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
-    let Some(primary) = service.primary() else { return Verdict::Waiting };
+fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {
+    let service = seen.service;
+    let Some(primary) = service.primary() else { return Verdict::Waiting { waits_for: Condition::OurDeployment } };
     if primary.task_definition != wanted.ours {
-        if let Some(ours) = ours.filter(|ours| ours.rollout_state == RolloutState::Failed) {
-            return Verdict::RolledBack { reason: reason(ours, primary) };
+        return of_other_primary(seen, wanted, primary);
+    }
+    let told = history::of(primary, seen.deployments.listed());
+    let reason = || history::reason(told, Some(primary), None);
+    if primary.rollout_state == RolloutState::Failed {
+        return Verdict::Failed { reason: reason() };
+    }
+    let deployment = primary.id.clone();
+    let under_way = |waits_for| Verdict::Began { deployment: deployment.clone(), waits_for };
+    match told.map(|told| &told.status) {
+        Some(ServiceDeploymentStatus::RollbackFailed) => return Verdict::Failed { reason: reason() },
+        Some(ServiceDeploymentStatus::Stopped) if told.is_some_and(|told| told.has_tripped()) => {
+            return Verdict::Failed { reason: reason() };
         }
-        if wanted.has_begun {
-            return Verdict::RolledBack { reason: primary.rollout_reason.clone() };
-        }
+        Some(ServiceDeploymentStatus::Stopped) => return Verdict::Stopped { reason: reason() },
+        Some(ServiceDeploymentStatus::StopRequested) => return under_way(Condition::StopEnd),
+        Some(
+            ServiceDeploymentStatus::RollbackRequested
+            | ServiceDeploymentStatus::RollbackInProgress
+            | ServiceDeploymentStatus::RollbackSuccessful,
+        ) => return under_way(Condition::RollbackEnd),
+        Some(
+            ServiceDeploymentStatus::Pending
+            | ServiceDeploymentStatus::InProgress
+            | ServiceDeploymentStatus::Successful
+            | ServiceDeploymentStatus::Other(_),
+        )
+        | None => {}
+    }
+    if let Some(waits_for) = open_condition(seen, wanted, primary) {
+        return under_way(waits_for);
+    }
+    match seen.tasks.iter().find(|task| is_alive(task) && has_other_image(task, wanted)) {
+        Some(task) => Verdict::OtherImage { task: task.id.clone(), digest: task.image_digest.clone() },
+        None => Verdict::Done { deployment, servers: service.desired },
+    }
+}
+
+/// The verdict while another revision than ours is in charge.
+fn of_other_primary(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, primary: &Deployment) -> Verdict {
+    let (ours, told) = history::ours(seen, wanted);
+    if wanted.deployment.is_none() && ours.is_none() && told.is_none() {
         let is_known = wanted.previous.is_empty() || primary.task_definition == wanted.previous;
         return if is_known {
-            Verdict::Waiting
+            Verdict::Waiting { waits_for: Condition::OurDeployment }
         } else {
             Verdict::WrongRevision { arn: primary.task_definition.clone() }
         };
     }
-    let deployment = primary.id.clone();
-    match primary.rollout_state {
-        RolloutState::Failed => Verdict::Failed { reason: primary.rollout_reason.clone() },
-        RolloutState::Completed if is_settled(service, tasks, wanted, primary) => {
-            Verdict::Done { deployment, servers: service.desired }
+    // AWS's own record decides. Without it, a failed deployment of ours that is still listed, or
+    // the words of the new one, show that AWS put another revision back.
+    let is_rolled_back = match told {
+        Some(told) => told.status.is_rollback(),
+        None => {
+            ours.is_some_and(|ours| ours.rollout_state == RolloutState::Failed)
+                || primary.rollout_reason.contains("rolling back")
         }
-        RolloutState::Completed | RolloutState::InProgress | RolloutState::NotSent | RolloutState::Other(_) => {
-            Verdict::Began { deployment }
-        }
+    };
+    if is_rolled_back {
+        return Verdict::RolledBack { reason: history::reason(told, ours, Some(primary)) };
+    }
+    Verdict::Superseded {
+        deployment: primary.id.clone(),
+        arn: primary.task_definition.clone(),
+        since: primary.created_at,
+        reason: history::reason(None, Some(primary), None),
     }
 }
 
-fn reason(ours: &Deployment, primary: &Deployment) -> String {
-    if ours.rollout_reason.is_empty() { primary.rollout_reason.clone() } else { ours.rollout_reason.clone() }
-}
-
-fn is_settled(
-    service: &ServiceSnapshot,
-    tasks: &[TaskSnapshot],
-    wanted: &RolloutGoal<'_>,
-    primary: &Deployment,
-) -> bool {
-    let running: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
+/// The first condition of a finished rollout that is not met. It looks at everything but the
+/// images.
+fn open_condition(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, primary: &Deployment) -> Option<Condition> {
+    let service = seen.service;
+    // A service that wants no task serves no request, so it is never "released".
+    if service.desired == 0 {
+        return Some(Condition::WantedServers);
+    }
+    let alive: Vec<&TaskSnapshot> = seen.tasks.iter().filter(|task| is_alive(task)).collect();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let ready = number(alive.iter().filter(|task| is_new(task, wanted)).count());
+    if ready < service.desired {
+        return Some(Condition::NewServers { ready, of: service.desired });
+    }
+    let left = number(alive.iter().filter(|task| task.task_definition != wanted.ours).count());
+    if left > 0 {
+        return Some(Condition::OldServers { left });
+    }
+    if let Some(other) = service.deployments.iter().find(|other| other.id != primary.id && !other.is_over()) {
+        let (deployment, arn) = (other.id.clone(), other.task_definition.clone());
+        return Some(Condition::OtherDeployment { deployment, arn });
+    }
     // AWS gives both counts, and they may be minutes apart (TRAP-E7). So the counts of the service,
-    // of the deployment and of the listed tasks must agree. A service that wants no task serves no
-    // request, so it is never "released".
-    let counts_agree = service.desired > 0
-        && service.running == service.desired
+    // of the deployment and of the listed tasks must agree.
+    let counts_agree = service.running == service.desired
         && primary.running == service.desired
-        && u32::try_from(running.len()) == Ok(service.desired);
-    let is_alone = service.deployments.iter().all(|deployment| {
-        deployment.id == primary.id || deployment.status == DeploymentStatus::Inactive && deployment.running == 0
-    });
-    counts_agree
-        && is_alone
-        && service.task_definition == wanted.ours
-        && running.iter().all(|task| is_new(task, wanted))
-}
-
-/// Whether a task is listed and not stopping.
-fn is_alive(task: &TaskSnapshot) -> bool {
-    matches!(
-        task.last_status,
-        TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating | TaskStatus::Running
-    )
-}
-
-fn is_new(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> bool {
-    // Without a health check ECS reports UNKNOWN for ever, also for a program that is about to find
-    // the old schema and end.
-    let is_well = match task.health {
-        TaskHealth::Healthy => true,
-        TaskHealth::Unknown => wanted.is_migrated,
-        TaskHealth::Unhealthy => false,
-    };
-    task.task_definition == wanted.ours && task.last_status == TaskStatus::Running && is_well
-}
-
-fn picture(
-    service: &ServiceSnapshot,
-    tasks: &[TaskSnapshot],
-    wanted: &RolloutGoal<'_>,
-    new_count: usize,
-) -> ServersView {
-    let ours = service.deployments.iter().find(|deployment| deployment.task_definition == wanted.ours);
-    let mut alive: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
-    alive.sort_by(|a, b| {
-        let key = |task: &TaskSnapshot| (task.task_definition == wanted.ours, task.created_at, task.id.clone());
-        key(a).cmp(&key(b))
-    });
-    let stopped: Vec<&TaskSnapshot> = tasks
-        .iter()
-        .filter(|task| task.task_definition == wanted.ours && task.last_status == TaskStatus::Stopped)
-        .collect();
-    let last_reason = stopped.iter().max_by_key(|task| &task.created_at).and_then(|task| stop_reason(task));
-    // The count of the deployment leaves out tasks that reached RUNNING (TRAP-E2). The list forgets
-    // after an hour (TRAP-E9). The larger number is nearer to the truth.
-    let listed = u32::try_from(stopped.len()).unwrap_or(u32::MAX);
-    ServersView {
-        desired: service.desired,
-        new_count: u32::try_from(new_count).unwrap_or(u32::MAX),
-        servers: alive.into_iter().map(|task| server(task, wanted)).collect(),
-        failed_starts: ours.map_or(0, |deployment| deployment.failed).max(listed),
-        failed_starts_allowed: allowed(service),
-        is_expected: last_reason.as_deref().is_some_and(|reason| is_expected(reason, wanted.expected)),
-        last_reason,
+        && number(alive.len()) == service.desired
+        && service.task_definition == wanted.ours;
+    if !counts_agree {
+        return Some(Condition::SameCounts);
     }
-}
-
-/// Failed starts after which AWS gives up: half of the wanted tasks, at least 3, at most 200
-/// (TRAP-E1). `None` without a circuit breaker.
-fn allowed(service: &ServiceSnapshot) -> Option<u32> {
-    service.breaker?.is_enabled.then(|| service.desired.div_ceil(2).clamp(3, 200))
-}
-
-fn server(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> ServerView {
-    let is_ours = task.task_definition == wanted.ours;
-    let is_running = task.last_status == TaskStatus::Running;
-    let state = match task.health {
-        TaskHealth::Healthy | TaskHealth::Unhealthy | TaskHealth::Unknown if !is_running => "starting",
-        TaskHealth::Unhealthy => "running, not healthy",
-        TaskHealth::Healthy | TaskHealth::Unknown if is_ours && !is_new(task, wanted) => "trying to start",
-        TaskHealth::Healthy | TaskHealth::Unknown => "serving",
-    };
-    ServerView {
-        task: task.id.clone(),
-        is_new: is_ours,
-        version: task.task_definition.rsplit('/').next().unwrap_or_default().to_owned(),
-        state: state.to_owned(),
-    }
-}
-
-/// Why a task stopped, for people: the words of AWS and the exit code.
-#[must_use]
-pub fn stop_reason(task: &TaskSnapshot) -> Option<String> {
-    let reason = task.stopped_reason.trim();
-    match (reason.is_empty(), task.exit_code) {
-        (true, None) => None,
-        (true, Some(code)) => Some(format!("exit code {code}")),
-        (false, None) => Some(reason.to_owned()),
-        (false, Some(code)) => Some(format!("{reason} (exit code {code})")),
-    }
-}
-
-/// Whether a stop reason is expected before the migration. A fault that no migration can cure is
-/// never expected (TRAP-E9).
-#[must_use]
-pub fn is_expected(reason: &str, expected: &[Regex]) -> bool {
-    const NEVER: [&str; 4] = ["CannotPullContainer", "ResourceInitialization", "OutOfMemory", "unable to place"];
-    !NEVER.iter().any(|bad| reason.contains(bad)) && expected.iter().any(|pattern| pattern.is_match(reason))
+    (primary.rollout_state != RolloutState::Completed).then_some(Condition::Completion)
 }

@@ -15,6 +15,7 @@ mod git_objects;
 pub(crate) mod job;
 mod merge_branch;
 pub(crate) mod migration;
+mod production;
 mod publish;
 mod push_branch;
 mod push_tag;

@@ -73,6 +73,12 @@ pub enum ErrorCode {
     WrongRevision,
     /// AWS rolled the deployment back, or the rollout cannot finish.
     RolloutFailed,
+    /// A deployment of another revision took over.
+    RolloutSuperseded,
+    /// The deployment was stopped, and its revision is still in charge.
+    RolloutStopped,
+    /// A server runs another image than the one that was built.
+    OtherImage,
     /// No fingerprint of the host was confirmed.
     HostUnknown,
     /// The host presents another key than the confirmed one.

@@ -186,6 +186,8 @@ pub struct Task {
     pub arn: String,
     pub last_status: String,
     pub health: String,
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// The state at the end of a play.

@@ -1,5 +1,5 @@
-//! INV-E2 and INV-E4: a saved revision differs only in the image, and "released" holds for every
-//! server.
+//! INV-B2, INV-E2 and INV-E4: a saved revision differs only in the image, and "released" holds for
+//! every server.
 
 use serde_json::Value;
 
@@ -77,14 +77,18 @@ fn learned(known: &Known, fact: &Fact, found: &mut Found) {
             found.add("INV-J2", format!("server {task} is called new, and AWS did not show it serving"));
         }
     } else if let Fact::RolledOut { deployment, servers } = fact {
-        let is_seen = known
+        let looks: Vec<&Vec<Task>> = known
             .world
             .looks
             .iter()
-            .any(|(deployments, tasks)| is_rolled_out(deployments, tasks, deployment, ours, *servers, is_migrated));
-        if !is_seen {
+            .filter(|(deployments, tasks)| is_rolled_out(deployments, tasks, deployment, ours, *servers, is_migrated))
+            .map(|(_, tasks)| tasks)
+            .collect();
+        if looks.is_empty() {
             found.add("INV-E4", format!("{deployment} is called complete, and AWS did not show that"));
             found.add("INV-J2", format!("{deployment} is called complete without proof"));
+        } else if !looks.iter().any(|tasks| tasks.iter().all(|task| is_ending(task) || runs_package(known, task))) {
+            found.add("INV-B2", format!("{deployment} is called complete, and a server runs another image"));
         }
     }
 }
@@ -105,7 +109,10 @@ fn is_rolled_out(
     servers: u32,
     is_migrated: bool,
 ) -> bool {
-    let [only] = deployments else { return false };
+    // AWS may go on listing a failed deployment that has no server and wants none.
+    let is_over = |one: &&Deployment| one.rollout_state == "FAILED" && one.running == 0 && one.desired == 0;
+    let left: Vec<&Deployment> = deployments.iter().filter(|one| !is_over(one)).collect();
+    let [only] = left[..] else { return false };
     let is_ours = only.id == deployment && only.arn == ours && only.status == "PRIMARY";
     let is_done = only.rollout_state == "COMPLETED" && only.running == only.desired && only.desired == servers;
     let alive: Vec<&Task> = tasks.iter().filter(|task| !is_ending(task)).collect();
@@ -113,6 +120,14 @@ fn is_rolled_out(
         && is_done
         && u32::try_from(alive.len()) == Ok(servers)
         && alive.iter().all(|task| task.arn == ours && is_well(task, is_migrated))
+}
+
+/// INV-B2: a server whose image is known runs the package of the release.
+fn runs_package(known: &Known, task: &Task) -> bool {
+    match (&known.facts.package, &task.digest) {
+        (Some(package), Some(digest)) => package == digest,
+        _ => true,
+    }
 }
 
 fn is_ending(task: &Task) -> bool {

@@ -22,7 +22,16 @@ use crate::support::hold::Moment;
 const LARGEST: usize = 64 << 20;
 
 /// The ECS calls that the simulator answers. moto answers the other AWS calls.
-const OF_SERVICE: [&str; 4] = ["DescribeServices", "ListTasks", "DescribeTasks", "UpdateService"];
+const OF_SERVICE: [&str; 8] = [
+    "DescribeServices",
+    "ListServiceDeployments",
+    "DescribeServiceDeployments",
+    "DescribeServiceRevisions",
+    "ListTasks",
+    "DescribeTasks",
+    "UpdateService",
+    "StopServiceDeployment",
+];
 
 /// The system behind a front.
 #[derive(Clone, Debug)]

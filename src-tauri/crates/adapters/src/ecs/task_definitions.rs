@@ -1,31 +1,20 @@
 //! ECS task definitions as raw JSON, in answers and requests.
 //!
-//! The typed SDK drops members that it does not know (TRAP-T1). So one interceptor copies the bytes
-//! of an answer, and another one replaces the bytes of a request before it is signed. Does not
-//! decide about the content of a revision.
-
-use std::sync::Arc;
+//! Does not decide about the content of a revision.
 
 use async_trait::async_trait;
-use aws_sdk_ecs::{
-    Client,
-    config::{Config, ConfigBag, Intercept, RuntimeComponents},
-    error::ProvideErrorMetadata,
-    types::TaskDefinitionField,
-};
-use aws_smithy_runtime_api::{
-    box_error::BoxError,
-    client::interceptors::context::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
-};
-use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
+use aws_sdk_ecs::{Client, error::ProvideErrorMetadata, types::TaskDefinitionField};
 use greenlight_engine::ports::{PortResult, TaskDefinition, TaskDefinitions};
 use greenlight_types::{ErrorCode, Failure, Timestamp};
-use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::{
-    aws::{AwsAccess, Call, fresh_connections},
-    ecs::reading,
+    aws::{AwsAccess, Call},
+    ecs::{
+        changing,
+        raw::{AnswerBytes, ReplacedBody},
+        reading,
+    },
 };
 
 const DESCRIBE: Call = Call::read("read the start-up settings", "ecs:DescribeTaskDefinition");
@@ -72,7 +61,6 @@ impl TaskDefinitions for EcsTaskDefinitions {
     async fn register(&self, body: &Value) -> PortResult<TaskDefinition> {
         let bytes = serde_json::to_vec(body)
             .map_err(|error| Failure::new(ErrorCode::Internal, REGISTER.summary).because_of(&error))?;
-        let credentials = self.access.credentials(REGISTER.summary).await?;
         let answer = AnswerBytes::default();
         // The SDK requires these typed members. The interceptor replaces the whole body.
         self.client
@@ -80,12 +68,7 @@ impl TaskDefinitions for EcsTaskDefinitions {
             .family(body.get("family").and_then(Value::as_str).unwrap_or_default())
             .set_container_definitions(Some(Vec::new()))
             .customize()
-            .config_override(
-                Config::builder()
-                    .credentials_provider(credentials)
-                    .retry_config(retries())
-                    .http_client(fresh_connections()),
-            )
+            .config_override(changing(&self.access, REGISTER).await?)
             .interceptor(ReplacedBody { bytes })
             .interceptor(answer.clone())
             .send()
@@ -93,11 +76,6 @@ impl TaskDefinitions for EcsTaskDefinitions {
             .map_err(|error| REGISTER.failure(error))?;
         task_definition(REGISTER, &answer.take())
     }
-}
-
-/// A definition is never sent twice (docs/invariants.md#retries).
-fn retries() -> RetryConfig {
-    RetryConfig::disabled()
 }
 
 /// AWS has no error type for a family without a revision. It sends a `ClientException` with this
@@ -131,57 +109,4 @@ fn task_definition(call: Call, answer: &[u8]) -> PortResult<TaskDefinition> {
         tags,
         definition,
     })
-}
-
-/// Copies the bytes of an answer. Before `read_after_deserialization` the body is still empty.
-#[derive(Clone, Debug, Default)]
-struct AnswerBytes {
-    bytes: Arc<Mutex<Vec<u8>>>,
-}
-
-impl AnswerBytes {
-    fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.bytes.lock())
-    }
-}
-
-impl Intercept for AnswerBytes {
-    fn name(&self) -> &'static str {
-        "AnswerBytes"
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let bytes = context.response().body().bytes().unwrap_or_default();
-        bytes.clone_into(&mut self.bytes.lock());
-        Ok(())
-    }
-}
-
-/// Replaces the body of a request before the SDK signs it.
-#[derive(Debug)]
-struct ReplacedBody {
-    bytes: Vec<u8>,
-}
-
-impl Intercept for ReplacedBody {
-    fn name(&self) -> &'static str {
-        "ReplacedBody"
-    }
-
-    fn modify_before_signing(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let request = context.request_mut();
-        request.headers_mut().insert("content-length", self.bytes.len().to_string());
-        *request.body_mut() = SdkBody::from(self.bytes.clone());
-        Ok(())
-    }
 }

@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use greenlight_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::PortResult;
+use super::{
+    PortResult,
+    deployments::{BreakerThreshold, DeploymentSettings, ServiceDeployments, ServiceEvent, StopCode, StopKind},
+};
 
 /// A task definition revision with its untouched JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,15 +162,6 @@ impl TaskHealth {
     }
 }
 
-/// The deployment circuit breaker of a service (ECS API, `DeploymentCircuitBreaker`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CircuitBreaker {
-    /// Whether failed starts end a deployment.
-    pub is_enabled: bool,
-    /// Whether ECS then rolls back to the last completed deployment.
-    pub rolls_back: bool,
-}
-
 /// A deployment of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
@@ -184,9 +178,21 @@ pub struct Deployment {
     pub desired: u32,
     /// Number of running tasks.
     pub running: u32,
+    /// Number of tasks that are not running yet.
+    pub pending: u32,
     /// Number of failed tasks so far.
     pub failed: u32,
     pub created_at: Timestamp,
+}
+
+impl Deployment {
+    /// Whether nothing of it runs or will run. AWS may go on listing a failed one.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let wants_nothing = self.status == DeploymentStatus::Inactive
+            || self.rollout_state == RolloutState::Failed && self.desired == 0;
+        wants_nothing && self.running == 0 && self.pending == 0
+    }
 }
 
 /// A service as AWS describes it.
@@ -199,11 +205,15 @@ pub struct ServiceSnapshot {
     /// Number of running tasks.
     pub running: u32,
     pub deployments: Vec<Deployment>,
-    /// The circuit breaker. `None` when AWS sends none.
-    pub breaker: Option<CircuitBreaker>,
+    pub settings: DeploymentSettings,
+    /// The newest events of the service, newest first, at most [`ServiceSnapshot::EVENTS_MAX`].
+    pub events: Vec<ServiceEvent>,
 }
 
 impl ServiceSnapshot {
+    /// Maximum number of events of a snapshot. AWS keeps 100.
+    pub const EVENTS_MAX: usize = 30;
+
     /// The primary deployment.
     #[must_use]
     pub fn primary(&self) -> Option<&Deployment> {
@@ -222,8 +232,13 @@ pub struct TaskSnapshot {
     pub last_status: TaskStatus,
     /// Result of the health check.
     pub health: TaskHealth,
+    /// Id of the deployment that started it. Empty when AWS does not say.
+    pub deployment: String,
+    /// Kind of the stop.
+    pub stop_code: StopCode,
     /// Reason of the stop in the words of AWS.
     pub stopped_reason: String,
+    pub stopped_at: Option<Timestamp>,
     /// Exit code of the profile's container, once it ended.
     pub exit_code: Option<i32>,
     /// Digest of the image of the profile's container.
@@ -239,6 +254,18 @@ pub trait Services: Send + Sync {
     /// All tasks that run or stopped recently. AWS lists a stopped task for about an hour
     /// (TRAP-E9).
     async fn tasks(&self) -> PortResult<Vec<TaskSnapshot>>;
+    /// The newest service deployments.
+    async fn deployments(&self) -> PortResult<ServiceDeployments>;
+    /// Sets the threshold of the circuit breaker, and nothing else. Sent once. Refused without a
+    /// breaker that is on.
+    async fn set_breaker_threshold(&self, threshold: &BreakerThreshold) -> PortResult<ServiceSnapshot>;
+    /// Starts a new deployment of this revision, although nothing changed. Sent once. Ends the
+    /// back-off of tasks that never ran (TRAP-E4).
+    async fn force_new_deployment(&self, task_definition: &str) -> PortResult<ServiceSnapshot>;
+    /// Sets the service to this earlier revision, and nothing else. Sent once.
+    async fn roll_back_to(&self, task_definition: &str) -> PortResult<ServiceSnapshot>;
+    /// Stops a service deployment that is not over. Sent once.
+    async fn stop_deployment(&self, arn: &str, kind: StopKind) -> PortResult<()>;
 }
 
 /// An image of the registry.

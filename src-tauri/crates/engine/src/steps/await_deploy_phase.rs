@@ -11,13 +11,13 @@ use greenlight_types::{
 use regex::Regex;
 
 use super::{
-    refusals::{missing_on_aws, rollout_failed},
+    production::{Production, failure_of, show_condition},
     run_facts::{expected_failures, revision_name, saved_revision, serving_before},
     watch,
 };
 use crate::{
     fold,
-    rollout::{self, RolloutGoal, Verdict},
+    rollout::Verdict,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -92,15 +92,11 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let run = cx.run();
     let ours = saved_revision(&run)?;
     let previous = serving_before(&run);
-    let Some(service) = cx.ports.services.describe().await? else {
-        return Err(missing_on_aws(&run.profile.aws.service));
-    };
-    let tasks = cx.ports.services.tasks().await?;
-    let wanted = RolloutGoal { ours: &ours, previous: &previous, has_begun: false, is_migrated: false, expected };
-    let seen = rollout::assess(&service, &tasks, &wanted);
+    let production = Production::read(cx, &run).await?;
+    let seen = production.assess(&run, expected)?;
     cx.sink.show(LiveUpdate::Servers(seen.view));
     let began = |deployment: String| {
-        let at = service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
+        let at = production.service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {
             evidence: vec![format!("AWS started deployment {deployment} with {}.", revision_name(&ours))],
             facts: vec![Fact::DeployPhaseBegan {
@@ -110,16 +106,19 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
             }],
         }
     };
+    let failure = failure_of(&seen.verdict, &run);
     Ok(match seen.verdict {
-        Verdict::Waiting => None,
-        Verdict::Began { deployment } | Verdict::Done { deployment, .. } => Some(began(deployment)),
-        Verdict::WrongRevision { arn } => Some(Outcome::Failed(
-            Failure::new(ErrorCode::WrongRevision, "go on: AWS is putting other start-up settings in place than ours")
-                .with("seen", revision_name(&arn))
-                .with("expected", revision_name(&ours))
-                .hint("Do not migrate. Ask a developer which settings the build uses.")
-                .retry(Retry::No),
-        )),
-        Verdict::RolledBack { reason } | Verdict::Failed { reason } => Some(Outcome::Failed(rollout_failed(&reason))),
+        Verdict::Waiting { waits_for } => {
+            show_condition(cx, StepId::AwaitDeployPhase, &waits_for);
+            None
+        }
+        Verdict::Began { deployment, .. } | Verdict::Done { deployment, .. } => Some(began(deployment)),
+        // The deployment began, whatever its image is. The watch of the servers tells of that.
+        Verdict::OtherImage { .. } => production.service.primary().map(|primary| began(primary.id.clone())),
+        Verdict::WrongRevision { .. }
+        | Verdict::Superseded { .. }
+        | Verdict::Stopped { .. }
+        | Verdict::RolledBack { .. }
+        | Verdict::Failed { .. } => failure.map(Outcome::Failed),
     })
 }

@@ -13,13 +13,12 @@ use greenlight_types::{
 use regex::Regex;
 
 use super::{
-    refusals::{missing_on_aws, rollout_failed},
-    run_facts::{expected_failures, saved_revision, serving_before},
+    production::{Production, failure_of, show_condition, too_late},
+    run_facts::expected_failures,
     watch,
 };
 use crate::{
-    fold,
-    rollout::{self, RolloutGoal, Verdict},
+    rollout::Verdict,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -55,7 +54,7 @@ impl Step for AwaitRollout {
     }
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
-        let late = rollout_failed("the servers were not ready within six hours");
+        let late = too_late(&cx.run());
         let expected = expected_failures(&cx.run());
         watch::watch(cx, self.id(), POLL, late, || look(cx, &expected)).await
     }
@@ -71,24 +70,26 @@ impl Step for AwaitRollout {
 
 async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
-    let (ours, previous) = (saved_revision(&run)?, serving_before(&run));
-    let Some(service) = cx.ports.services.describe().await? else {
-        return Err(missing_on_aws(&run.profile.aws.service));
-    };
-    let tasks = cx.ports.services.tasks().await?;
-    let is_migrated = fold::is_known(&run, FactKind::MigrationFinished);
-    let wanted = RolloutGoal { ours: &ours, previous: &previous, has_begun: true, is_migrated, expected };
-    let seen = rollout::assess(&service, &tasks, &wanted);
+    let production = Production::read(cx, &run).await?;
+    let seen = production.assess(&run, expected)?;
     cx.sink.show(LiveUpdate::Servers(seen.view));
-    learn_new_servers(cx, &run, &seen.became_new, service.desired).await?;
+    learn_new_servers(cx, &run, &seen.became_new, production.service.desired).await?;
+    let failure = failure_of(&seen.verdict, &run);
     Ok(match seen.verdict {
-        Verdict::Waiting | Verdict::Began { .. } => None,
+        Verdict::Waiting { waits_for } | Verdict::Began { waits_for, .. } => {
+            show_condition(cx, StepId::AwaitRollout, &waits_for);
+            None
+        }
         Verdict::Done { deployment, servers } => Some(Outcome::Succeeded {
             evidence: vec![format!("{servers} of {servers} servers run {}; nothing else is left.", run.version)],
             facts: vec![Fact::RolledOut { deployment, servers }],
         }),
-        Verdict::WrongRevision { .. } => Some(Outcome::Failed(rollout_failed("another deployment took over"))),
-        Verdict::RolledBack { reason } | Verdict::Failed { reason } => Some(Outcome::Failed(rollout_failed(&reason))),
+        Verdict::WrongRevision { .. }
+        | Verdict::Superseded { .. }
+        | Verdict::Stopped { .. }
+        | Verdict::RolledBack { .. }
+        | Verdict::Failed { .. }
+        | Verdict::OtherImage { .. } => failure.map(Outcome::Failed),
     })
 }
 

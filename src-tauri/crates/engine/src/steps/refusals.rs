@@ -45,13 +45,3 @@ pub(super) fn missing_on_aws(name: &str) -> Failure {
         .with("name", name)
         .hint("Ask a developer whether the name in the profile is right.")
 }
-
-/// The rollout did not end with the revision of this run. Watching changes nothing and may be
-/// repeated after a person has put the version in place.
-pub(super) fn rollout_failed(reason: &str) -> Failure {
-    Failure::new(ErrorCode::RolloutFailed, "see every server on the new version")
-        .because(reason)
-        .hint("Look at production: the old version may serve on a migrated database. Call the people named for this step.")
-        .hint("Once they have put the new version in place, watch again: looking changes nothing.")
-        .retry(Retry::Safe)
-}

@@ -153,7 +153,16 @@ fn operation(target: &str) -> Option<(&'static str, &str)> {
     match (prefix, operation) {
         (
             "AmazonEC2ContainerServiceV20141113",
-            "DescribeServices" | "ListTasks" | "DescribeTasks" | "DescribeTaskDefinition" | "RegisterTaskDefinition",
+            "DescribeServices"
+            | "ListServiceDeployments"
+            | "DescribeServiceDeployments"
+            | "DescribeServiceRevisions"
+            | "UpdateService"
+            | "StopServiceDeployment"
+            | "ListTasks"
+            | "DescribeTasks"
+            | "DescribeTaskDefinition"
+            | "RegisterTaskDefinition",
         ) => Some(("ecs", operation)),
         ("AmazonEC2ContainerRegistry_V20150921", "DescribeImages" | "DescribeRepositories") => Some(("ecr", operation)),
         ("Logs_20140328", "FilterLogEvents") => Some(("logs", operation)),

@@ -1,21 +1,24 @@
 //! Ports to ECS, ECR, CloudWatch Logs and STS.
 
+mod service;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    AwsIdentity, CircuitBreaker, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs,
-    PortResult, RolloutState, ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot,
-    TaskStatus,
+    AwsIdentity, BreakerThreshold, CloudIdentity, Image, Images, LogEvent, LogPage, Logs, PortResult,
+    ServiceDeployments, ServiceSnapshot, Services, StopKind, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{ErrorCode, Failure};
 use serde_json::{Value, json};
 
+use self::service::{service_deployment, snapshot, task_snapshot};
 use super::{InProcess, stamp};
 use crate::world::{
     ACCOUNT, Definition, FAMILY, World, definition,
     record::Op,
-    service::{self, Status},
+    rules::Threshold,
+    service::{Refusal, ServiceUpdate, Settings, Status},
 };
 
 /// Most events on one page of the log group.
@@ -86,53 +89,59 @@ impl Services for InProcess {
         })
         .await
     }
-}
 
-fn snapshot(world: &World) -> ServiceSnapshot {
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let running_of =
-        |id: &str| count(world.service.tasks.iter().filter(|task| task.deployment == id && task.is_running()).count());
-    let primary = world.service.deployments.last();
-    let deployments = world.service.deployments.iter().rev().map(|one| Deployment {
-        id: one.id.clone(),
-        status: status_of(world, one),
-        task_definition: definition::arn(one.revision),
-        rollout_state: RolloutState::parse(one.rollout.word()),
-        rollout_reason: one.reason.clone(),
-        desired: count(world.rules.desired),
-        running: running_of(&one.id),
-        failed: one.failed,
-        created_at: stamp(one.created_ms),
-    });
-    ServiceSnapshot {
-        task_definition: definition::arn(primary.map_or(definition::FIRST, |primary| primary.revision)),
-        desired: count(world.rules.desired),
-        running: count(world.service.tasks.iter().filter(|task| task.is_running()).count()),
-        deployments: deployments.collect(),
-        breaker: Some(CircuitBreaker {
-            is_enabled: world.rules.breaker.is_some(),
-            rolls_back: world.rules.breaker.is_some_and(|breaker| breaker.rolls_back),
-        }),
+    async fn deployments(&self) -> PortResult<ServiceDeployments> {
+        self.read("services.deployments", |world| {
+            let newest = world.service.history.iter().rev().take(ServiceDeployments::MAX);
+            Ok(ServiceDeployments::Listed(newest.map(|one| service_deployment(world, one)).collect()))
+        })
+        .await
+    }
+
+    async fn set_breaker_threshold(&self, threshold: &BreakerThreshold) -> PortResult<ServiceSnapshot> {
+        let threshold = Threshold::parse(threshold.kind.word(), threshold.value);
+        self.change("services.set_breaker_threshold", |world| {
+            let settings = threshold.map(|threshold| Settings { threshold, ..world.settings() });
+            if settings.is_none() || world.rules.breaker.is_none() {
+                return Err(Failure::new(ErrorCode::AwsRefused, "change the limit of failed starts"));
+            }
+            updated(world, &ServiceUpdate { settings, ..ServiceUpdate::default() })
+        })
+        .await
+    }
+
+    async fn force_new_deployment(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.change("services.force_new_deployment", |world| {
+            let revision = world.definition(task_definition).map(|one| one.revision);
+            updated(world, &ServiceUpdate { revision: Some(revision.unwrap_or(0)), is_forced: true, settings: None })
+        })
+        .await
+    }
+
+    async fn roll_back_to(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.change("services.roll_back_to", |world| {
+            let revision = world.definition(task_definition).map(|one| one.revision);
+            updated(world, &ServiceUpdate { revision: Some(revision.unwrap_or(0)), ..ServiceUpdate::default() })
+        })
+        .await
+    }
+
+    async fn stop_deployment(&self, arn: &str, kind: StopKind) -> PortResult<()> {
+        let kind = match kind {
+            StopKind::Rollback => "ROLLBACK",
+            StopKind::Abort => "ABORT",
+        };
+        self.change("services.stop_deployment", |world| world.stop_service_deployment(arn, kind).map_err(refusal)).await
     }
 }
 
-fn status_of(world: &World, deployment: &service::Deployment) -> DeploymentStatus {
-    let is_primary = world.service.deployments.last().is_some_and(|primary| primary.id == deployment.id);
-    if is_primary { DeploymentStatus::Primary } else { DeploymentStatus::Active }
+fn updated(world: &mut World, update: &ServiceUpdate) -> PortResult<ServiceSnapshot> {
+    world.update_service(update).map_err(refusal)?;
+    Ok(snapshot(world))
 }
 
-fn task_snapshot(task: &service::Task, arn: &str, has_health_check: bool) -> TaskSnapshot {
-    let (last, health) = task.words(has_health_check);
-    TaskSnapshot {
-        id: task.id.clone(),
-        task_definition: arn.to_owned(),
-        last_status: TaskStatus::parse(last),
-        health: TaskHealth::parse(health),
-        stopped_reason: task.reason.clone(),
-        exit_code: task.exit,
-        image_digest: task.digest.clone().unwrap_or_default(),
-        created_at: stamp(task.created_ms),
-    }
+fn refusal((name, why): Refusal) -> Failure {
+    Failure::new(ErrorCode::AwsRefused, "change the service").with("aws_code", name).because(why)
 }
 
 /// Records the state of the service when it differs from the last one.

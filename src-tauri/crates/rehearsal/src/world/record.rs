@@ -79,6 +79,10 @@ pub enum Op {
     Dispatch { workflow: String, git_ref: String, head_sha: String, run: Option<String>, inputs: Value },
     /// Request to register a task definition.
     RegisterTaskDefinition { family: String, body: Value, arn: Option<String> },
+    /// Request to update the service.
+    UpdateService { arn: Option<String>, forced: bool, threshold: Option<String> },
+    /// Request to stop a service deployment.
+    StopDeployment { arn: String, stop: String },
     /// Request to put a job on the host.
     SubmitJob { id: String, script: String },
     /// Request to start a job.

@@ -78,15 +78,76 @@ pub struct Breaker {
     pub rolls_back: bool,
 }
 
-impl Breaker {
-    /// Failed tasks in a row after which the breaker gives up: half of the desired tasks, at least
-    /// 3, at most 200.
+/// Calculation of the breaker's threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ThresholdKind {
+    /// The value itself.
+    Count,
+    /// A percentage of the desired tasks, at least 3, at most 200.
+    BoundedPercent,
+    /// A percentage of the desired tasks.
+    UnboundedPercent,
+}
+
+/// The threshold of the breaker as it is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// How the value is used.
+    pub kind: ThresholdKind,
+    /// A number of tasks or a percentage.
+    pub value: u32,
+}
+
+impl Default for Threshold {
+    fn default() -> Self {
+        Self { kind: ThresholdKind::BoundedPercent, value: 50 }
+    }
+}
+
+impl Threshold {
+    /// Reads the words of ECS.
+    #[must_use]
+    pub fn parse(kind: &str, value: u32) -> Option<Self> {
+        let kind = match kind {
+            "COUNT" => ThresholdKind::Count,
+            "BOUNDED_PERCENT" => ThresholdKind::BoundedPercent,
+            "UNBOUNDED_PERCENT" => ThresholdKind::UnboundedPercent,
+            _ => return None,
+        };
+        Some(Self { kind, value })
+    }
+
+    /// ECS's word for the kind.
+    #[must_use]
+    pub fn kind_word(self) -> &'static str {
+        match self.kind {
+            ThresholdKind::Count => "COUNT",
+            ThresholdKind::BoundedPercent => "BOUNDED_PERCENT",
+            ThresholdKind::UnboundedPercent => "UNBOUNDED_PERCENT",
+        }
+    }
+
+    /// Kind and value in one text.
+    #[must_use]
+    pub fn words(self) -> String {
+        format!("{} {}", self.kind_word(), self.value)
+    }
+
+    /// Failed tasks in a row after which the breaker gives up. By default half of the desired
+    /// tasks, at least 3, at most 200.
     ///
     /// Source: the ECS developer guide, "How the Amazon ECS deployment circuit breaker detects
-    /// failures"; 3 since 2024-01-08.
+    /// failures"; 3 since 2024-01-08; the other kinds since 2026-07-01.
     #[must_use]
-    pub fn threshold(desired: usize) -> usize {
-        desired.div_ceil(2).clamp(3, 200)
+    pub fn limit(self, desired: usize) -> usize {
+        let value = usize::try_from(self.value).unwrap_or(usize::MAX);
+        let share = desired.saturating_mul(value).div_ceil(100);
+        match self.kind {
+            ThresholdKind::Count => value,
+            ThresholdKind::BoundedPercent => share.clamp(3, 200),
+            ThresholdKind::UnboundedPercent => share,
+        }
     }
 }
 
@@ -128,6 +189,10 @@ pub struct Rules {
     pub maximum_percent: usize,
     /// The circuit breaker; `None` when it is off.
     pub breaker: Option<Breaker>,
+    /// Threshold of the circuit breaker.
+    pub breaker_threshold: Threshold,
+    /// Whether a failed deployment without tasks stays listed beside a completed one.
+    pub keeps_failed: bool,
     /// Choice of the revision that the workflow deploys.
     pub deploys: Deploys,
     /// Whether the workflow ends at the service update instead of waiting for the rollout.
@@ -168,6 +233,8 @@ impl Default for Rules {
             minimum_percent: 100,
             maximum_percent: 200,
             breaker: None,
+            breaker_threshold: Threshold::default(),
+            keeps_failed: false,
             deploys: Deploys::Newest,
             ends_at_update: false,
             waits_max: 40 * MINUTE,
@@ -184,5 +251,13 @@ impl Default for Rules {
             chatters: true,
             has_real_tasks: false,
         }
+    }
+}
+
+impl Rules {
+    /// Failed tasks in a row after which the breaker gives up.
+    #[must_use]
+    pub fn breaker_limit(&self) -> usize {
+        self.breaker_threshold.limit(self.desired)
     }
 }

@@ -2,15 +2,18 @@
 //! and restarts failed tasks. It backs off when tasks never run, and the circuit breaker may give
 //! it up.
 
+mod changes;
+mod history;
 mod shapes;
 
+pub use changes::{Refusal, ServiceUpdate, Settings};
+pub use history::{ServiceDeployment, Stage};
 use serde::{Deserialize, Serialize};
 pub use shapes::{Deployment, Rollout, Status, Task};
 
 use super::{
     MINUTE, SECOND, World, definition, is_older,
     record::{Actor, Op},
-    rules::Breaker,
 };
 
 /// Delay before the first task of a new deployment.
@@ -36,6 +39,9 @@ pub struct Service {
     /// Events of the service as time in ms and text; newest last, at most 100.
     #[serde(default)]
     pub events: Vec<(i64, String)>,
+    /// Service deployments, newest last.
+    #[serde(default)]
+    pub history: Vec<ServiceDeployment>,
 }
 
 impl Service {
@@ -47,6 +53,7 @@ impl Service {
         if let Some(deployment) = service.deployments.last_mut() {
             deployment.rollout = Rollout::Completed;
         }
+        service.close_record(&id, at_ms);
         for _ in 0..desired {
             service.add_task(&id, revision, at_ms);
         }
@@ -58,6 +65,14 @@ impl Service {
 
     /// Starts a deployment of a revision. Returns its id.
     pub fn set(&mut self, revision: u32, at_ms: i64) -> String {
+        let id = self.put(revision, at_ms);
+        self.open_record(&id, revision, at_ms);
+        id
+    }
+
+    /// As [`Self::set`], without a service deployment of its own: a rollback is a part of the
+    /// deployment that it ends.
+    fn put(&mut self, revision: u32, at_ms: i64) -> String {
         self.made += 1;
         let id = format!("ecs-svc/{:019}", 4_417_000_000_000_000_000_u64 + u64::from(self.made));
         self.deployments.push(Deployment {
@@ -138,6 +153,13 @@ impl World {
         id
     }
 
+    /// `desiredCount` of a deployment. A failed one that is not in charge wants nothing.
+    #[must_use]
+    pub fn desired_of(&self, deployment: &Deployment) -> usize {
+        let is_primary = self.service.deployments.last().is_some_and(|primary| primary.id == deployment.id);
+        if deployment.rollout == Rollout::Failed && !is_primary { 0 } else { self.rules.desired }
+    }
+
     /// Earliest time at which the service changes, in ms since 1970.
     pub(crate) fn service_due_ms(&self) -> Option<i64> {
         let pace = &self.rules.pace;
@@ -193,12 +215,16 @@ impl World {
 
     fn complete(&mut self, primary: &Deployment) {
         let now = self.now_ms;
-        self.service.deployments.retain(|deployment| deployment.id == primary.id);
+        let keeps_failed = self.rules.keeps_failed;
+        self.service
+            .deployments
+            .retain(|deployment| deployment.id == primary.id || keeps_failed && deployment.rollout == Rollout::Failed);
         if let Some(deployment) = self.service.deployments.last_mut() {
             deployment.rollout = Rollout::Completed;
             deployment.reason = format!("ECS deployment {} completed.", deployment.id);
         }
         self.service.completed = primary.revision;
+        self.service.close_record(&primary.id, now);
         self.service.tell(now, format!("(service {}) has reached a steady state.", super::SERVICE));
         let has_come_back = primary.reason.contains("rolling back");
         let result = if has_come_back { "rolledBack" } else { "completed" };
@@ -208,7 +234,7 @@ impl World {
     /// Gives a deployment up after too many failed tasks in a row (TRAP-E1).
     fn trip_breaker(&mut self, primary: &Deployment) {
         let Some(breaker) = self.rules.breaker else { return };
-        let threshold = u32::try_from(Breaker::threshold(self.rules.desired)).unwrap_or(u32::MAX);
+        let threshold = u32::try_from(self.rules.breaker_limit()).unwrap_or(u32::MAX);
         if primary.rollout != Rollout::InProgress || primary.failed_in_a_row < threshold {
             return;
         }
@@ -218,12 +244,30 @@ impl World {
             deployment.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
         }
         self.service.tell(now, format!("(service {}) deployment failed: tasks failed to start.", super::SERVICE));
-        if !breaker.rolls_back || self.service.completed == primary.revision {
-            return;
+        if let Some(record) = self.service.history.last_mut().filter(|record| record.deployment == primary.id) {
+            record.has_tripped = true;
+            record.stage = Stage::Stopped;
+            record.finished_ms = Some(now);
+            "ECS deployment circuit breaker: tasks failed to start.".clone_into(&mut record.reason);
         }
+        if breaker.rolls_back && self.service.completed != primary.revision {
+            self.roll_back(&primary.id, "ECS deployment circuit breaker: tasks failed to start.");
+        }
+    }
+
+    /// Puts the last completed revision back in place of a deployment.
+    fn roll_back(&mut self, given_up: &str, reason: &str) {
+        let now = self.now_ms;
         let back = self.service.completed;
-        self.record.by_itself(now, Actor::Aws, Op::DeploymentEnded { id: primary.id.clone(), result: "rolledBack" });
-        let id = self.service.set(back, now);
+        let ended = Op::DeploymentEnded { id: given_up.to_owned(), result: "rolledBack" };
+        self.record.by_itself(now, Actor::Aws, ended);
+        let id = self.service.put(back, now);
+        if let Some(record) = self.service.history.last_mut().filter(|record| record.deployment == given_up) {
+            record.rollback = Some(id.clone());
+            record.stage = Stage::RollbackInProgress;
+            record.finished_ms = None;
+            reason.clone_into(&mut record.reason);
+        }
         if let Some(deployment) = self.service.deployments.last_mut() {
             deployment.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.");
         }
@@ -286,6 +330,8 @@ impl World {
                 && let Some(deployment) = self.service.deployments.iter_mut().find(|one| one.id == task.deployment)
             {
                 deployment.failed_in_a_row = 0;
+                let deployment = deployment.clone();
+                self.service.keep_failures(&deployment);
             }
             if let Some(slot) = self.service.tasks.get_mut(at) {
                 *slot = task;
@@ -325,6 +371,8 @@ impl World {
         let doublings = deployment.never_ran_in_a_row.saturating_sub(1).min(16);
         let pause = retry.saturating_mul(1_i64 << doublings).min(BACK_OFF_MAX_MS);
         deployment.next_start_ms = now + pause;
+        let deployment = deployment.clone();
+        self.service.keep_failures(&deployment);
         self.changed();
     }
 
@@ -391,6 +439,11 @@ impl World {
         let pulled = task.digest.as_ref().and_then(|digest| self.images.iter().find(|image| &image.digest == digest));
         pulled.or_else(|| self.image_of(task.revision)).map(|image| image.version.clone())
     }
+}
+
+/// Id of an event of the service. It stays the same while newer events arrive.
+pub(crate) fn event_id(at_ms: i64, text: &str) -> String {
+    super::digest(&format!("{at_ms} {text}")).chars().skip("sha256:".len()).take(32).collect()
 }
 
 pub(crate) fn stop(task: &mut Task, now_ms: i64, exit: i32) {

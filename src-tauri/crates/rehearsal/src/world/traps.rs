@@ -9,9 +9,10 @@
 //! - TRAP-W3: the workflow is where the profile says. TRAP-W7: no environment has reviewers.
 //! - TRAP-W5 and TRAP-W6: the app reads no job logs and no annotations.
 //! - TRAP-W9: the app re-runs nothing.
-//! - TRAP-E3, TRAP-E8, TRAP-E10, TRAP-E12: the app reads no service deployments and
-//!   rolls nothing back.
+//! - TRAP-E8: it is a rule of the engine. TRAP-E12: the app uses no pause hooks.
 //! - TRAP-M3: the script is a black box. TRAP-M6: it is a rule of the engine.
+
+mod service;
 
 use greenlight_types::{LockOwner, RunId};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use super::{
     definition::{self, FIRST},
     host::{Host, Packet, Put},
     record::{Actor, Caller},
-    rules::{Breaker, Concurrency, Deploys},
+    rules::{Breaker, Concurrency, Deploys, Threshold},
     service::{Rollout, Status},
     work::{HostEvent, Work},
     *,
@@ -236,7 +237,7 @@ fn trap_e1_breaker_rolls_back_after_three_failed_starts() {
     migrate(&mut world);
     pass(&mut world, 120);
     assert_eq!(rollout(&world), (Rollout::Completed, FIRST), "and the migration runs under the old version");
-    assert_eq!([1, 2, 6, 7, 1_000].map(Breaker::threshold), [3, 3, 3, 4, 200]);
+    assert_eq!([1, 2, 6, 7, 1_000].map(|desired| Threshold::default().limit(desired)), [3, 3, 3, 4, 200]);
 }
 
 #[test]

@@ -5,9 +5,10 @@ use async_trait::async_trait;
 
 use super::decorator::Clean;
 use crate::ports::{
-    AwsIdentity, CloudIdentity, Image, Images, PortResult, ServiceSnapshot, Services, TaskDefinition, TaskDefinitions,
-    TaskSnapshot,
+    AwsIdentity, BreakerThreshold, CloudIdentity, Image, Images, PortResult, ServiceDeployments, ServiceSnapshot,
+    Services, StopKind, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
+use crate::redact::Redactor;
 
 #[async_trait]
 impl TaskDefinitions for Clean<dyn TaskDefinitions> {
@@ -24,8 +25,7 @@ impl TaskDefinitions for Clean<dyn TaskDefinitions> {
 impl Services for Clean<dyn Services> {
     async fn describe(&self) -> PortResult<Option<ServiceSnapshot>> {
         self.cleaned(self.inner.describe().await, |redactor, service| {
-            let deployments = service.iter_mut().flat_map(|service| &mut service.deployments);
-            deployments.for_each(|deployment| redactor.clean(&mut deployment.rollout_reason));
+            service.iter_mut().for_each(|service| clean_service(redactor, service));
         })
     }
 
@@ -34,6 +34,34 @@ impl Services for Clean<dyn Services> {
             tasks.iter_mut().for_each(|task| redactor.clean(&mut task.stopped_reason));
         })
     }
+
+    async fn deployments(&self) -> PortResult<ServiceDeployments> {
+        self.cleaned(self.inner.deployments().await, |redactor, deployments| match deployments {
+            ServiceDeployments::Listed(all) => all.iter_mut().for_each(|one| redactor.clean(&mut one.reason)),
+            ServiceDeployments::NotAvailable { why } => redactor.clean(why),
+        })
+    }
+
+    async fn set_breaker_threshold(&self, threshold: &BreakerThreshold) -> PortResult<ServiceSnapshot> {
+        self.cleaned(self.inner.set_breaker_threshold(threshold).await, clean_service)
+    }
+
+    async fn force_new_deployment(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.cleaned(self.inner.force_new_deployment(task_definition).await, clean_service)
+    }
+
+    async fn roll_back_to(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
+        self.cleaned(self.inner.roll_back_to(task_definition).await, clean_service)
+    }
+
+    async fn stop_deployment(&self, arn: &str, kind: StopKind) -> PortResult<()> {
+        self.clean_failure(self.inner.stop_deployment(arn, kind).await)
+    }
+}
+
+fn clean_service(redactor: &Redactor, service: &mut ServiceSnapshot) {
+    service.deployments.iter_mut().for_each(|deployment| redactor.clean(&mut deployment.rollout_reason));
+    service.events.iter_mut().for_each(|event| redactor.clean(&mut event.message));
 }
 
 #[async_trait]

@@ -4,12 +4,13 @@
 //! [`crate::fronts::aws`] has authenticated each call.
 
 mod members;
+mod services;
 
 use serde_json::{Value, json};
 
 use crate::world::{
     ACCOUNT, CLUSTER, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION, SERVICE, World, definition, seconds,
-    service::{Deployment, Status, Task},
+    service::{Status, Task},
 };
 
 /// Most events on one page of a log group.
@@ -38,6 +39,11 @@ impl World {
         members::check(body)?;
         match target.rsplit('.').next().unwrap_or_default() {
             "DescribeServices" => self.describe_services(body),
+            "ListServiceDeployments" => self.list_deployments(body),
+            "DescribeServiceDeployments" => self.describe_deployments(body),
+            "DescribeServiceRevisions" => self.describe_revisions(body),
+            "UpdateService" => self.update(body),
+            "StopServiceDeployment" => self.stop(body),
             "ListTasks" => self.list_tasks(body),
             "DescribeTasks" => self.describe_tasks(body),
             "DescribeTaskDefinition" => self.describe_definition(body),
@@ -47,75 +53,6 @@ impl World {
             "FilterLogEvents" => self.log_events(body),
             other => Err((400, "UnknownOperationException", format!("the pretend production has no {other}"))),
         }
-    }
-
-    fn describe_services(&self, body: &Value) -> Answer {
-        in_cluster(body)?;
-        let asked = listed(body, "services", "Services", 10)?;
-        let failures: Vec<Value> = asked
-            .iter()
-            .filter(|name| last_part(name) != SERVICE)
-            .map(|name| {
-                // An ARN without the cluster
-                // (<https://github.com/aws-actions/amazon-ecs-deploy-task-definition/issues/369>).
-                let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{}", last_part(name));
-                json!({ "arn": arn, "reason": "MISSING" })
-            })
-            .collect();
-        if failures.len() == asked.len() {
-            return Ok(json!({ "services": [], "failures": failures }));
-        }
-        let primary = self.service.deployments.last();
-        let events: Vec<Value> = (0..)
-            .zip(self.service.events.iter().rev())
-            .map(|(number, (at, text)): (u32, _)| {
-                json!({ "id": format!("event-{number}-{at}"), "createdAt": seconds(*at), "message": text })
-            })
-            .collect();
-        let deployments: Vec<Value> = self.service.deployments.iter().rev().map(|one| self.deployment(one)).collect();
-        Ok(json!({ "failures": failures, "services": [{
-            "serviceArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{SERVICE}"),
-            "serviceName": SERVICE,
-            "clusterArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"),
-            "status": "ACTIVE",
-            "desiredCount": self.rules.desired,
-            "runningCount": self.service.tasks.iter().filter(|task| task.is_running()).count(),
-            "pendingCount": self.service.tasks.iter().filter(|task| task.is_pending()).count(),
-            "launchType": "FARGATE",
-            "taskDefinition": definition::arn(primary.map_or(definition::FIRST, |primary| primary.revision)),
-            "deploymentConfiguration": {
-                "deploymentCircuitBreaker": {
-                    "enable": self.rules.breaker.is_some(),
-                    "rollback": self.rules.breaker.is_some_and(|breaker| breaker.rolls_back)
-                },
-                "maximumPercent": self.rules.maximum_percent,
-                "minimumHealthyPercent": self.rules.minimum_percent
-            },
-            "deploymentController": { "type": "ECS" },
-            "schedulingStrategy": "REPLICA",
-            "deployments": deployments,
-            "events": events
-        }] }))
-    }
-
-    fn deployment(&self, deployment: &Deployment) -> Value {
-        let is_primary = self.service.deployments.last().is_some_and(|primary| primary.id == deployment.id);
-        let running = |task: &&Task| task.deployment == deployment.id && task.is_running();
-        let pending = |task: &&Task| task.deployment == deployment.id && task.is_pending();
-        json!({
-            "id": deployment.id,
-            "status": if is_primary { "PRIMARY" } else { "ACTIVE" },
-            "taskDefinition": definition::arn(deployment.revision),
-            "desiredCount": self.rules.desired,
-            "runningCount": self.service.tasks.iter().filter(running).count(),
-            "pendingCount": self.service.tasks.iter().filter(pending).count(),
-            "failedTasks": deployment.failed,
-            "createdAt": seconds(deployment.created_ms),
-            "updatedAt": seconds(self.now_ms),
-            "launchType": "FARGATE",
-            "rolloutState": deployment.rollout.word(),
-            "rolloutStateReason": deployment.reason
-        })
     }
 
     fn list_tasks(&self, body: &Value) -> Answer {
@@ -188,6 +125,9 @@ impl World {
         }
         if !task.reason.is_empty() {
             put(&mut described, "stoppedReason", json!(task.reason));
+        }
+        if let Some(code) = task.stop_code() {
+            put(&mut described, "stopCode", json!(code));
         }
         put(&mut described, "containers", json!([container]));
         described

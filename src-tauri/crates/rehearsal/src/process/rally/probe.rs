@@ -22,8 +22,13 @@ const ANSWER_MAX: usize = 16 << 20;
 const REPOSITORY: &str = "rallyforresearch/rally";
 
 /// Operations of the AWS front.
-pub const OPERATIONS: [&str; 8] = [
+pub const OPERATIONS: [&str; 13] = [
     "DescribeServices",
+    "ListServiceDeployments",
+    "DescribeServiceDeployments",
+    "DescribeServiceRevisions",
+    "UpdateService",
+    "StopServiceDeployment",
     "ListTasks",
     "DescribeTasks",
     "DescribeTaskDefinition",

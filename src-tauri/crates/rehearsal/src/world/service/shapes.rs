@@ -64,6 +64,17 @@ impl Task {
         }
     }
 
+    /// `stopCode` in ECS's words; `None` while the task is not ending.
+    #[must_use]
+    pub fn stop_code(&self) -> Option<&'static str> {
+        match (self.stops_at, self.status, self.exit) {
+            (Some(_), _, _) => Some("ServiceSchedulerInitiated"),
+            (None, Status::Stopped, Some(_)) => Some("EssentialContainerExited"),
+            (None, Status::Stopped, None) => Some("TaskFailedToStart"),
+            (None, Status::Provisioning | Status::Pending | Status::Running | Status::Healthy, _) => None,
+        }
+    }
+
     /// Whether ECS counts the task as running.
     #[must_use]
     pub fn is_running(&self) -> bool {

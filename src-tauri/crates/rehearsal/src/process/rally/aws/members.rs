@@ -21,10 +21,22 @@ enum Kind {
 /// front.
 fn kind(name: &str) -> Option<Kind> {
     match name {
-        "cluster" | "serviceName" | "desiredStatus" | "nextToken" | "taskDefinition" | "family" | "repositoryName"
-        | "logGroupName" | "logGroupIdentifier" => Some(Kind::Text),
+        "cluster"
+        | "service"
+        | "serviceDeploymentArn"
+        | "stopType"
+        | "serviceName"
+        | "desiredStatus"
+        | "nextToken"
+        | "taskDefinition"
+        | "family"
+        | "repositoryName"
+        | "logGroupName"
+        | "logGroupIdentifier" => Some(Kind::Text),
         "maxResults" | "startTime" | "endTime" | "limit" => Some(Kind::Number),
-        "services" | "tasks" | "include" | "repositoryNames" => Some(Kind::Texts),
+        "services" | "tasks" | "serviceDeploymentArns" | "serviceRevisionArns" | "include" | "repositoryNames" => {
+            Some(Kind::Texts)
+        }
         "imageIds" | "containerDefinitions" | "tags" => Some(Kind::Structures),
         _ => None,
     }

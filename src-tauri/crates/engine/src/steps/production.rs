@@ -1,0 +1,158 @@
+//! One look at the service, its tasks and its deployments, judged against the revision of the run.
+
+use greenlight_types::{Changed, ErrorCode, Fact, FactKind, Failure, Retry, RunView, StepId, Timestamp};
+use regex::Regex;
+
+use super::{
+    refusals::missing_on_aws,
+    run_facts::{revision_name, saved_revision, serving_before},
+};
+use crate::{
+    fold,
+    ports::{ServiceDeployments, ServiceSnapshot, TaskSnapshot},
+    rollout::{self, Condition, Rollout, RolloutGoal, Snapshot, Verdict},
+    step::StepContext,
+};
+
+/// One look at AWS.
+pub(super) struct Production {
+    pub(super) service: ServiceSnapshot,
+    tasks: Vec<TaskSnapshot>,
+    deployments: ServiceDeployments,
+}
+
+impl Production {
+    /// Reads the service. Asks for the service deployments only if one of another revision than the
+    /// one that served before, or a newer one than the build, is listed.
+    pub(super) async fn read(cx: &StepContext, run: &RunView) -> Result<Self, Failure> {
+        let services = &cx.ports.services;
+        let Some(service) = services.describe().await? else {
+            return Err(missing_on_aws(&run.profile.aws.service));
+        };
+        let tasks = services.tasks().await?;
+        let (previous, since) = (serving_before(run), build_sent(run));
+        let has_moved = service
+            .deployments
+            .iter()
+            .any(|one| one.task_definition != previous || since.is_some_and(|since| one.created_at >= since));
+        let deployments =
+            if has_moved { services.deployments().await? } else { ServiceDeployments::Listed(Vec::new()) };
+        Ok(Self { service, tasks, deployments })
+    }
+
+    /// Judges the look.
+    pub(super) fn assess(&self, run: &RunView, expected: &[Regex]) -> Result<Rollout, Failure> {
+        let (ours, previous) = (saved_revision(run)?, serving_before(run));
+        let digest = fold::newest(run, FactKind::PackageReady)
+            .and_then(|fact| if let Fact::PackageReady { digest, .. } = fact { Some(digest.as_str()) } else { None });
+        let wanted = RolloutGoal {
+            ours: &ours,
+            previous: &previous,
+            deployment: begun(run),
+            since: build_sent(run),
+            migrated_at: migrated_at(run),
+            digest,
+            expected,
+        };
+        let seen = Snapshot { service: &self.service, tasks: &self.tasks, deployments: &self.deployments };
+        Ok(rollout::assess(seen, &wanted))
+    }
+}
+
+/// Shows the condition that a step waits for.
+pub(super) fn show_condition(cx: &StepContext, step: StepId, waits_for: &Condition) {
+    cx.activity(step, waits_for.words());
+}
+
+/// The failure of a verdict that ends a watch; `None` for one that goes on or is done.
+pub(super) fn failure_of(verdict: &Verdict, run: &RunView) -> Option<Failure> {
+    let is_migrated = migrated_at(run).is_some();
+    Some(match verdict {
+        Verdict::Waiting { .. } | Verdict::Began { .. } | Verdict::Done { .. } => return None,
+        Verdict::WrongRevision { arn } => wrong_revision(arn, run),
+        Verdict::Superseded { deployment, arn, since, reason } => superseded(run, deployment, arn, *since, reason),
+        Verdict::Stopped { reason } => {
+            advised(ErrorCode::RolloutStopped, "somebody or something stopped the deployment", reason, is_migrated)
+        }
+        Verdict::RolledBack { reason } => {
+            advised(ErrorCode::RolloutFailed, "AWS put another revision back", reason, is_migrated)
+        }
+        Verdict::Failed { reason } => {
+            advised(ErrorCode::RolloutFailed, "AWS gave the deployment up", reason, is_migrated)
+        }
+        Verdict::OtherImage { task, digest } => other_image(task, digest),
+    })
+}
+
+/// The watch took too long.
+pub(super) fn too_late(run: &RunView) -> Failure {
+    let reason = "the servers were not ready within six hours";
+    advised(ErrorCode::RolloutFailed, "it takes too long", reason, migrated_at(run).is_some())
+}
+
+fn wrong_revision(arn: &str, run: &RunView) -> Failure {
+    Failure::new(ErrorCode::WrongRevision, "go on: AWS is putting other start-up settings in place than ours")
+        .with("seen", revision_name(arn))
+        .with("expected", saved_revision(run).map(|arn| revision_name(&arn)).unwrap_or_default())
+        .hint("Do not migrate. Ask a developer which settings the build uses.")
+        .retry(Retry::No)
+}
+
+/// AWS does not keep who started a deployment, so only revision and time can be told.
+fn superseded(run: &RunView, deployment: &str, arn: &str, since: Timestamp, reason: &str) -> Failure {
+    let failure = Failure::new(ErrorCode::RolloutSuperseded, "see every server on the new version")
+        .with("seen", revision_name(arn))
+        .with("expected", saved_revision(run).map(|arn| revision_name(&arn)).unwrap_or_default())
+        .with("since", since.to_string())
+        .because(format!("{deployment} with {} is in charge since {since}", revision_name(arn)))
+        .because(format!("AWS says about it: {reason}"))
+        .hint("AWS does not name the person. Ask the team who started that deployment.");
+    with_advice(failure, migrated_at(run).is_some())
+}
+
+fn other_image(task: &str, digest: &str) -> Failure {
+    Failure::new(ErrorCode::OtherImage, "see every server run the package that was built")
+        .with("task", task)
+        .with("digest", digest)
+        .because(format!("server {task} runs the image {digest}"))
+        .hint("Somebody may have built the version again. Ask a developer which image has to run.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe)
+}
+
+/// Watching changes nothing and may be repeated after a person has put the version in place.
+fn advised(code: ErrorCode, event: &str, reason: &str, is_migrated: bool) -> Failure {
+    let summary = format!("see every server on the new version: {event}");
+    with_advice(Failure::new(code, summary).because(reason), is_migrated)
+}
+
+fn with_advice(failure: Failure, is_migrated: bool) -> Failure {
+    let look = if is_migrated {
+        "Look at production: an old version may serve on the migrated database. Call the people named for this step."
+    } else {
+        "The database was not migrated by this release. Call the people named for this step before you migrate."
+    };
+    failure
+        .hint(look)
+        .hint("Once they have put the new version in place, watch again: looking changes nothing.")
+        .retry(Retry::Safe)
+}
+
+/// Id of the deployment that began with our revision.
+fn begun(run: &RunView) -> Option<&str> {
+    fold::newest(run, FactKind::DeployPhaseBegan).and_then(|fact| {
+        if let Fact::DeployPhaseBegan { deployment, .. } = fact { Some(deployment.as_str()) } else { None }
+    })
+}
+
+/// When the app sent the dispatch of the build.
+fn build_sent(run: &RunView) -> Option<Timestamp> {
+    fold::newest(run, FactKind::BuildStarted)
+        .and_then(|fact| if let Fact::BuildStarted { sent_at, .. } = fact { Some(*sent_at) } else { None })
+}
+
+/// When the end of the migration was learned.
+fn migrated_at(run: &RunView) -> Option<Timestamp> {
+    let learned = run.facts.iter().rev().find(|learned| learned.fact.kind() == FactKind::MigrationFinished);
+    learned.map(|learned| learned.at)
+}
