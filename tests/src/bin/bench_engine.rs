@@ -84,6 +84,7 @@ impl Judge for NoJudge {
     fn event(&mut self, _event: &Value) {}
     fn request(&mut self, _entry: &Value) {}
     fn shown(&mut self, _shown: &Value) {}
+    fn operator(&mut self, _note: &Value) {}
     fn end(&mut self, _end: &Value) {}
     fn violations(&self) -> Vec<Violation> {
         Vec::new()

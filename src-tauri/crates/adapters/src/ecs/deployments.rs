@@ -63,7 +63,7 @@ impl EcsServices {
         self.learn_revisions(&revisions).await?;
         let mut newest: Vec<ServiceDeployment> =
             described.service_deployments().iter().map(|one| self.deployment(one)).collect::<PortResult<_>>()?;
-        newest.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+        newest.sort_by_key(|one| std::cmp::Reverse(one.created_at));
         Ok(Some(newest))
     }
 

@@ -76,7 +76,7 @@ fn events(all: &[types::ServiceEvent]) -> Vec<ServiceEvent> {
             })
         })
         .collect();
-    events.sort_by(|a, b| b.at.cmp(&a.at));
+    events.sort_by_key(|one| std::cmp::Reverse(one.at));
     events.truncate(ServiceSnapshot::EVENTS_MAX);
     events
 }

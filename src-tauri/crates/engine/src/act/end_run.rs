@@ -48,6 +48,7 @@ pub(crate) fn decide(
     if note.trim().is_empty() && result != RunResult::Released {
         return Err(Failure::new(ErrorCode::BadInput, "end the run without a note: say why"));
     }
+    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
     let left_behind = if is_release { Vec::new() } else { deploy_check::left_behind(view, unasked) };
     Ok(Decision::run_event(RunEvent::Ended { result, note, left_behind }))
 }

@@ -1,6 +1,6 @@
 //! One look at the service, its tasks and its deployments, judged against the revision of the run.
 
-use greenlight_types::{Changed, ErrorCode, Fact, FactKind, Failure, Retry, RunView, StepId, Timestamp};
+use greenlight_types::{Changed, ErrorCode, Fact, FactKind, Failure, Retry, RunView, Status, StepId, Timestamp};
 use regex::Regex;
 
 use super::{
@@ -151,8 +151,9 @@ fn build_sent(run: &RunView) -> Option<Timestamp> {
         .and_then(|fact| if let Fact::BuildStarted { sent_at, .. } = fact { Some(*sent_at) } else { None })
 }
 
-/// When the end of the migration was learned.
+/// When the end of the migration was learned, or when a person said that there is none.
 fn migrated_at(run: &RunView) -> Option<Timestamp> {
     let learned = run.facts.iter().rev().find(|learned| learned.fact.kind() == FactKind::MigrationFinished);
-    learned.map(|learned| learned.at)
+    let left_out = fold::step(run, StepId::RunMigration).filter(|step| step.status() == Status::Skipped);
+    learned.map(|learned| learned.at).or_else(|| left_out?.ended_at())
 }

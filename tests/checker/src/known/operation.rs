@@ -1,0 +1,58 @@
+//! The step that owns an operation of the world's record or a job.
+
+use crate::records::{Op, Step};
+/// The step of a job id: `<product>.<environment>.<kind>.<version>.a<k>`
+/// (docs/remote-jobs.md#job-ids).
+pub fn step_of_job(id: &str) -> Option<Step> {
+    match id.split('.').nth(2)? {
+        "backup" => Some(Step::BackUp),
+        "migrate" => Some(Step::RunMigration),
+        _ => None,
+    }
+}
+
+/// Step and name of a request of the app, or `None` when the request changes nothing.
+pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
+    match op {
+        Op::PushRef { name, .. } if name.starts_with("refs/tags/") => Some((Some(Step::PushTag), "push of a tag")),
+        Op::PushRef { .. } => Some((Some(Step::PushBranch), "push of a branch")),
+        Op::DeleteRef { .. } => Some((None, "deletion of a ref")),
+        Op::Dispatch { .. } => Some((Some(Step::DispatchBuild), "dispatch")),
+        Op::RegisterTaskDefinition { .. } => Some((Some(Step::RegisterTaskDefinition), "registration")),
+        Op::SubmitJob { id, .. } => Some((step_of_job(id), "job")),
+        Op::LaunchJob { id } => Some((step_of_job(id), "launch")),
+        Op::RevokeJob { id } => Some((step_of_job(id), "revoke")),
+        Op::UpdateService => Some((None, "update of the service")),
+        Op::StopDeployment => Some((None, "stop of a deployment")),
+        // These requests belong to the run. `rules/host.rs` judges them.
+        Op::EnvironmentTaken { .. }
+        | Op::EnvironmentLeft { .. }
+        | Op::HostReplaced { .. }
+        | Op::PayloadStarted { .. }
+        | Op::PayloadEnded { .. }
+        | Op::DumpWritten { .. }
+        | Op::SchemaChanged { .. }
+        | Op::DatabaseRestored
+        | Op::HostRebooted
+        | Op::ImagePushed
+        | Op::RunEnded { .. }
+        | Op::DeploymentStarted
+        | Op::DeploymentEnded
+        | Op::TaskBecameHealthy
+        | Op::TaskStopped
+        | Op::Listing { .. }
+        | Op::Described { .. }
+        | Op::ServiceSeen { .. }
+        | Op::SiteAnswered { .. }
+        | Op::JobSeen { .. }
+        | Op::RunSeen { .. }
+        | Op::ImageSeen { .. }
+        | Op::DatabaseSeen { .. } => None,
+    }
+}
+
+/// The version in the id of a migration's job.
+pub fn version_of_job(id: &str) -> Option<&str> {
+    let (name, _) = id.splitn(4, '.').nth(3)?.rsplit_once(".a")?;
+    Some(name)
+}
