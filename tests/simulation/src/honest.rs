@@ -102,7 +102,7 @@ impl<'a> HonestOperator<'a> {
 
     /// Acts until the run has ended, or no act helps.
     pub async fn sit(mut self) -> Sitting {
-        let mut seq = None;
+        let mut before = None;
         for _ in 0..TURNS_MAX {
             self.view = RunView::clone(&Arc::clone(&self.release.watch().borrow()));
             options::fill(&mut self.view);
@@ -110,10 +110,11 @@ impl<'a> HonestOperator<'a> {
             if self.view.state == RunState::Ended {
                 return Sitting::Ended;
             }
-            if seq == Some(self.view.seq) {
+            let now = Some(progress_of(&self.view));
+            if before == now {
                 self.still += 1;
             } else {
-                (self.still, seq) = (0, Some(self.view.seq));
+                (self.still, before) = (0, now);
                 self.refused.clear();
             }
             self.closed.clear();
@@ -431,6 +432,13 @@ impl<'a> HonestOperator<'a> {
         let Some(result) = ranked.into_iter().find(offered) else { return };
         let _refused = self.act(end_name(result), Act::EndRun { result, note: note.to_owned() }).await;
     }
+}
+
+/// The part of a view whose change is progress. Facts are none: servers that start and fail give new
+/// ones for ever.
+fn progress_of(view: &RunView) -> (RunState, Vec<(Status, u32)>, usize, usize) {
+    let steps = view.steps.iter().map(|step| (step.status(), step.attempt)).collect();
+    (view.state, steps, view.answers.len(), view.checks.len())
 }
 
 fn start_name(step: StepId) -> String {
