@@ -12,7 +12,7 @@
 //! - TRAP-E8: it is a rule of the engine. TRAP-E12: the app uses no pause hooks.
 //! - TRAP-M3: the script is a black box. TRAP-M6: it is a rule of the engine.
 
-mod service;
+mod deployments;
 
 use greenlight_types::{LockOwner, RunId};
 use serde_json::{Value, json};
