@@ -434,8 +434,8 @@ impl<'a> HonestOperator<'a> {
     }
 }
 
-/// The part of a view whose change is progress. Facts are none: servers that start and fail give new
-/// ones for ever.
+/// The part of a view whose change is progress. Facts are none: servers that start and fail give
+/// new ones for ever.
 fn progress_of(view: &RunView) -> (RunState, Vec<(Status, u32)>, usize, usize) {
     let steps = view.steps.iter().map(|step| (step.status(), step.attempt)).collect();
     (view.state, steps, view.answers.len(), view.checks.len())

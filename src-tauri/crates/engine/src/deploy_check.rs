@@ -265,15 +265,15 @@ mod tests {
         let at = |state: StepState| {
             let mut run = stopped();
             run.steps.iter_mut().find(|step| step.definition.id == StepId::RunMigration).unwrap().state = state;
-            left_behind(&run).join("\n")
+            left_behind(&run, &[]).join("\n")
         };
         let ended_at = Timestamp::EPOCH;
         let failed = |changed| {
             let failure = Failure::new(ErrorCode::ScriptFailed, "migrate").changed(changed).retry(Retry::No);
             StepState::Failed { ended_at, failure }
         };
-        assert!(at(failed(Changed::Partly)).contains("is half migrated"));
-        assert!(at(failed(Changed::Unknown)).contains("may be half migrated"));
+        assert!(at(failed(Changed::Partly)).contains("database was changed"));
+        assert!(at(failed(Changed::Unknown)).contains("database may have been changed"));
         let (person, warning) = ("Lena".to_owned(), "only texts".to_owned());
         let skipped = at(StepState::Skipped { ended_at, person, warning });
         assert!(skipped.contains("Lena: this release has no migration. only texts"), "{skipped}");

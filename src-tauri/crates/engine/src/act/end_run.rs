@@ -55,7 +55,7 @@ pub(crate) fn decide(
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{CheckAnswer, RunView, StepId, StepState};
+    use greenlight_types::{CheckAnswer, RunState, RunView, StepId, StepState};
 
     use super::*;
     use crate::act::test_support::{Desk, checked, checking, code, deploying, draft, ended, prepared, set};
