@@ -52,6 +52,8 @@ const LOOKS_MAX_OUTSIDE: u32 = 90;
 const PAUSE_MAX_MS: u64 = 300_000;
 /// Observations of one doubt before the operator says what is true.
 const LOOKS_BEFORE_WORD: u32 = 4;
+/// Most backups of one release. A person who needs more is too slow for the limit of their age.
+const BACKUPS_MAX: u32 = 8;
 /// Most questions that one plan asks in sequence.
 const QUESTIONS_MAX: u32 = 6;
 
@@ -326,9 +328,12 @@ impl<'a> HonestOperator<'a> {
     async fn start(&mut self, plan: &StepPlan) -> Pressed {
         let step = plan.step;
         if plan.already.is_none() && !plan.is_open() {
-            let may_repeat = |step: &StepView| step.definition.id == StepId::BackUp && step.options.may_repeat;
+            let may_repeat = |step: &StepView| {
+                step.definition.id == StepId::BackUp && step.options.may_repeat && step.attempt < BACKUPS_MAX
+            };
             let asks_for_backup = |id: &str| matches!(id, "backupProved" | "databaseSaidAtBackup");
-            let is_old = plan.preconditions.iter().any(|one| asks_for_backup(&one.id) && !one.passed);
+            // Another backup helps only if nothing else keeps the step closed.
+            let is_old = plan.preconditions.iter().all(|one| asks_for_backup(&one.id) || one.passed);
             let name = start_name(StepId::BackUp);
             if is_old && self.view.steps.iter().any(may_repeat) && self.may_press(&name) {
                 return match self.release.plan(StepId::BackUp).await {

@@ -261,8 +261,6 @@ pub struct Definition {
 #[serde(rename_all = "camelCase")]
 pub struct WorldHost {
     pub jobs: Vec<Job>,
-    /// Absent in older histories.
-    pub is_reachable: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -120,7 +120,7 @@ impl World {
             .iter()
             .map(|dump| json!({ "job": dump.job, "file": dump.file, "bytes": dump.bytes, "good": dump.is_good }))
             .collect();
-        json!({ "jobs": jobs, "dumps": dumps, "isReachable": self.host.is_reachable })
+        json!({ "jobs": jobs, "dumps": dumps })
     }
 }
 
