@@ -215,6 +215,23 @@ mod tests {
     }
 
     #[test]
+    fn a_task_in_either_set_is_known() {
+        let one = |task: &str| BTreeSet::from([task.to_owned()]);
+        let labels = Labels { old: one("t0"), new: one("t1") };
+        assert!(labels.knows("web/webapp/t0") && labels.knows("web/webapp/t1"));
+        assert!(!labels.knows("web/webapp/t2"));
+    }
+
+    #[test]
+    fn forgotten_ids_are_not_counted() {
+        let mut follow = LogFollow::starting(START);
+        let late = event(4, 2 * OVERLAP_MS, "d");
+        follow.take(&page(vec![event(1, 0, "a"), event(2, 0, "b"), event(3, 1, "c"), late]), &Labels::default());
+        assert_eq!(follow.next_query(START + 2 * OVERLAP_MS), START + OVERLAP_MS);
+        assert_eq!(follow.seen_count, 1);
+    }
+
+    #[test]
     fn an_event_of_several_lines_becomes_numbered_lines() {
         let mut follow = LogFollow::starting(START);
         let lines = follow.take(&page(vec![event(1, 1, "a\r\n\tat b\n")]), &Labels::default());
