@@ -30,7 +30,7 @@ setup: ## install the packages of build and tests (sudo when not root)
 	sh tests/support/install-build.sh --window
 	sh tests/support/install-peers.sh
 
-test: setup lint-text test-page ## every test: page, engine, adapters on real peers, whole releases, the window
+test: setup lint-text test-page ui/dist/index.html ## every test: page, engine, adapters on real peers, whole releases, the window
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --lib $(SYSTEM_TESTS) $(RELEASE_TESTS) $(WINDOW_TESTS) --no-run
 	$(MAKE) --jobs=2 --output-sync=target SEEDS=10000 \
