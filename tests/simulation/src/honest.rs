@@ -50,7 +50,7 @@ const PATIENT_LOOKS_OUTSIDE: u32 = 60;
 const LOOKS_MAX_OUTSIDE: u32 = 90;
 /// Longest pause between two looks, in milliseconds, beside the habits of the person.
 const PAUSE_MAX_MS: u64 = 300_000;
-/// Observations of one doubt before the operator says what is true.
+/// Observations of one doubt before the operator settles it.
 const LOOKS_BEFORE_WORD: u32 = 4;
 /// Most backups of one release. A person who needs more is too slow for the limit of their age.
 const BACKUPS_MAX: u32 = 8;
@@ -371,7 +371,8 @@ impl<'a> HonestOperator<'a> {
         Pressed::Sent
     }
 
-    /// Asks about a step in doubt. Then the operator looks, and says what is true.
+    /// Asks the app about a step in doubt, several times. Then settles it by the state of the
+    /// world.
     async fn settle(&mut self, step: &StepView) {
         let (id, attempt) = (step.definition.id, step.attempt);
         if (self.looked.0, self.looked.1) != (id, attempt) {

@@ -158,7 +158,7 @@ impl Truth<'_> {
         match question.id.split(':').next().unwrap_or_default() {
             // A decision: both are true. The runbook takes the newest.
             "base" => offered("newest"),
-            // "Nobody needs the package that is there": no server may run it.
+            // Building again replaces the package. That is right only if no server runs it.
             "image" => {
                 let digest = question.id.trim_start_matches("image:");
                 when(self.world.service.tasks.iter().all(|task| task.digest.as_deref() != Some(digest)), "again")

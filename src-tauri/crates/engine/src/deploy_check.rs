@@ -6,7 +6,7 @@ use greenlight_types::{
     StepState, StepView,
 };
 
-use crate::{fold, step::StepContext, time};
+use crate::{fold, ports::revision_name, step::StepContext, time};
 
 /// The differences from the day of Prepare (docs/releases.md#start-of-deploy). Each names person
 /// and time if the outside world does.
@@ -73,7 +73,7 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<Difference>) 
     if let Some(service) = cx.ports.services.describe().await? {
         let ran = ran_at_prepare(run).unwrap_or_else(|| base_arn.clone());
         if service.task_definition != ran && &service.task_definition != arn {
-            let (now, then) = (last(&service.task_definition), last(&ran));
+            let (now, then) = (revision_name(&service.task_definition), revision_name(&ran));
             let text = format!("Production runs {now} now; on the day of Prepare it was {then}.");
             found.push(Difference::new("servingChanged", &service.task_definition, text));
         }
@@ -95,10 +95,6 @@ fn ran_at_prepare(run: &RunView) -> Option<String> {
         RevisionInputs::Register { running, .. } => running.clone(),
         RevisionInputs::Exists { .. } | RevisionInputs::Undecided => None,
     }
-}
-
-fn last(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 /// The effects that stay behind when the run is ended now: the database first, then the steps in
@@ -159,7 +155,7 @@ fn failed_migration(run: &RunView, failure: &Failure, at: &str) -> String {
     format!("The production database {known} changed by {end}.{said}")
 }
 
-/// What is known about a step in doubt.
+/// A step in doubt in one sentence: the open question, and the origin of the attempt.
 fn doubt(run: &RunView, step: &StepView) -> Option<String> {
     let (version, origin) = (&run.version, origin(run, step));
     let open = match step.definition.id {
@@ -252,9 +248,9 @@ mod tests {
         let (mut run, mut build, mut rollout) = (stopped(), Some(build), Some(rollout));
         for step in &mut run.steps {
             if step.definition.id == StepId::FollowBuild {
-                step.state = build.take().unwrap();
+                step.state = build.take().expect("one build");
             } else if step.definition.id == StepId::AwaitRollout {
-                step.state = rollout.take().unwrap();
+                step.state = rollout.take().expect("one rollout");
             }
         }
         left_behind(&run, &[]).join("\n")
@@ -264,7 +260,7 @@ mod tests {
     fn the_database_after_a_migration_that_did_not_finish_is_named() {
         let at = |state: StepState| {
             let mut run = stopped();
-            run.steps.iter_mut().find(|step| step.definition.id == StepId::RunMigration).unwrap().state = state;
+            run.steps.iter_mut().find(|step| step.definition.id == StepId::RunMigration).expect("a step").state = state;
             left_behind(&run, &[]).join("\n")
         };
         let ended_at = Timestamp::EPOCH;

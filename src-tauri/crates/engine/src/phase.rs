@@ -1,7 +1,7 @@
 //! Decides which phase of a run may act in which state, when a run reaches its next state without a
 //! person, and with which results a person may end it.
 
-use greenlight_types::{CheckAnswer, Phase, Role, RunEvent, RunResult, RunState, RunView, Status, StepId};
+use greenlight_types::{CheckAnswer, Phase, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepView};
 
 use crate::fold;
 
@@ -46,6 +46,14 @@ pub(crate) fn every_check_passed(view: &RunView) -> bool {
         .all(|check| view.checks.iter().any(|answer| answer.check == check.id && answer.answer == CheckAnswer::Passed))
 }
 
+/// The changing steps in a state. The checks of the site are answered one by one and exclude
+/// nothing.
+pub(crate) fn changing(view: &RunView, status: Status) -> impl Iterator<Item = &StepView> {
+    view.steps.iter().filter(move |step| {
+        step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status() == status
+    })
+}
+
 /// The results with which a person may end the run now.
 pub(crate) fn ends(view: &RunView) -> Vec<RunResult> {
     let results = [
@@ -58,16 +66,10 @@ pub(crate) fn ends(view: &RunView) -> Vec<RunResult> {
     results.into_iter().filter(|result| may_end(view, *result)).collect()
 }
 
-/// Whether a person may end the run with a result now.
+/// Whether a person may end the run with a result now. A run with a step in doubt may be stopped.
+/// It is no release, because a release needs every step done.
 pub(crate) fn may_end(view: &RunView, result: RunResult) -> bool {
-    let has_changing = |status: Status| {
-        view.steps.iter().any(|step| {
-            step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status() == status
-        })
-    };
-    // A release in doubt may be stopped: the list of remaining effects says what is unknown.
-    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
-    let is_under_way = has_changing(Status::Running) || is_release && has_changing(Status::InDoubt);
+    let is_under_way = changing(view, Status::Running).next().is_some();
     let is_complete = view.state == RunState::Checking && view.steps.iter().all(|step| step.status().is_done());
     let fits_state = match result {
         RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),

@@ -26,7 +26,7 @@ mod host;
 
 pub use aws::{
     AwsIdentity, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs, RolloutState,
-    ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot, TaskStatus,
+    ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot, TaskStatus, revision_name,
 };
 pub use deployments::{
     BreakerCount, BreakerStatus, BreakerThreshold, CircuitBreaker, DeploymentAlarms, DeploymentSettings,

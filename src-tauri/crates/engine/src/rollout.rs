@@ -10,11 +10,11 @@ mod tests;
 mod view;
 
 pub use goal::{RolloutGoal, Snapshot};
-use goal::{has_other_image, is_alive, is_new, revision_name};
+use goal::{has_other_image, is_alive, is_new};
 use greenlight_types::{ServersView, Timestamp};
 pub use view::{is_expected, stop_reason};
 
-use crate::ports::{Deployment, RolloutState, ServiceDeploymentStatus, TaskSnapshot};
+use crate::ports::{Deployment, RolloutState, ServiceDeploymentStatus, TaskSnapshot, revision_name};
 
 /// Result of one snapshot.
 #[derive(Clone, Debug, PartialEq)]

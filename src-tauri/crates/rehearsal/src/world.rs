@@ -391,6 +391,11 @@ pub(crate) fn digest(of: &str) -> String {
     hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
+/// An id of `length` hexadecimal digits, derived from a text.
+pub(crate) fn hex_id(of: &str, length: usize) -> String {
+    digest(of).trim_start_matches("sha256:").chars().take(length).collect()
+}
+
 /// A time as ECS and ECR write it: seconds since 1970 as a decimal number.
 #[expect(clippy::cast_precision_loss, reason = "a time in ms is far below 2^53")]
 pub(crate) fn seconds(ms: i64) -> Value {

@@ -78,8 +78,8 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
-/// INV-D2: a migration is reported as undone only after its end, and only while the database says
-/// what it said before the start.
+/// INV-D2: a migration is reported as undone only after its end, and only while the database gives
+/// the same answer as before the start.
 fn undone(known: &Known, job: &str, note: &str, found: &mut Found) {
     let world = &known.world;
     if world.running.contains(job) {

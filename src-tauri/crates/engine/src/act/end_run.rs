@@ -1,10 +1,14 @@
 //! Ends a run with a result, and lists the effects that stay behind. A run may be stopped while it
 //! is unknown whether a step had its effect. Then the list says so.
 
-use greenlight_types::{ErrorCode, Failure, Observation, Role, RunEvent, RunResult, RunView, Status, StepId, StepView};
+use greenlight_types::{ErrorCode, Failure, Observation, RunEvent, RunResult, Status, StepId};
 
 use super::order::{Asker, Decision, Order, Situation, refuse};
-use crate::{deploy_check, doubt, phase::may_end, steps};
+use crate::{
+    deploy_check, doubt,
+    phase::{changing, may_end},
+    steps,
+};
 
 /// Asks about the steps in doubt once more, and revokes their jobs. An answer settles the doubt.
 pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
@@ -20,14 +24,6 @@ pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> R
         asker.order(Order::ApplyObservation { step, attempt, observed }).await?;
     }
     Ok(Order::EndRun { result, note, unasked })
-}
-
-/// The changing steps in a state. The checks of the site are answered one by one and exclude
-/// nothing.
-fn changing(view: &RunView, status: Status) -> impl Iterator<Item = &StepView> {
-    view.steps.iter().filter(move |step| {
-        step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status() == status
-    })
 }
 
 /// `unasked` are the steps in doubt whose jobs could not be revoked, with the reason.

@@ -25,6 +25,12 @@ pub struct TaskDefinition {
     pub registered: Option<(String, Timestamp)>,
 }
 
+/// `family:revision`, the last part of the ARN of a task definition.
+#[must_use]
+pub fn revision_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
 /// ECS task definitions as raw JSON (TRAP-T1: a typed SDK drops fields that it does not know).
 #[async_trait]
 pub trait TaskDefinitions: Send + Sync {

@@ -1,4 +1,4 @@
-//! What a snapshot of AWS is judged against, and what one task or revision is by itself.
+//! The goal of a rollout, and the judgement of one task by it.
 
 use greenlight_types::Timestamp;
 use regex::Regex;
@@ -42,7 +42,7 @@ pub(super) fn is_alive(task: &TaskSnapshot) -> bool {
     )
 }
 
-/// Whether a task serves with our revision, whatever its image is.
+/// Whether a task serves with our revision. Its image is not compared.
 pub(super) fn is_new(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> bool {
     // Without a health check ECS reports UNKNOWN for ever, also for a program that is about to find
     // the old schema and end.
@@ -59,9 +59,4 @@ pub(super) fn has_other_image(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> 
     task.task_definition == wanted.ours
         && !task.image_digest.is_empty()
         && wanted.digest.is_some_and(|digest| digest != task.image_digest)
-}
-
-/// `family:revision`, the last part of a task definition's ARN.
-pub(super) fn revision_name(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }

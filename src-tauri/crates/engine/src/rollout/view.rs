@@ -4,11 +4,12 @@ use greenlight_types::{ServerView, ServersView};
 use regex::Regex;
 
 use super::{
-    goal::{RolloutGoal, Snapshot, has_other_image, is_alive, is_new, revision_name},
+    goal::{RolloutGoal, Snapshot, has_other_image, is_alive, is_new},
     history,
 };
 use crate::ports::{
     BreakerCount, BreakerStatus, Deployment, ServiceSnapshot, StopCode, TaskHealth, TaskSnapshot, TaskStatus,
+    revision_name,
 };
 
 pub(super) fn picture(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, new_count: usize) -> ServersView {

@@ -12,11 +12,12 @@ use regex::Regex;
 
 use super::{
     production::{Production, failure_of, show_condition},
-    run_facts::{expected_failures, revision_name, saved_revision, serving_before},
+    run_facts::{expected_failures, saved_revision, serving_before},
     watch,
 };
 use crate::{
     fold,
+    ports::revision_name,
     rollout::Verdict,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -113,7 +114,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
             None
         }
         Verdict::Began { deployment, .. } | Verdict::Done { deployment, .. } => Some(began(deployment)),
-        // The deployment began, whatever its image is. The watch of the servers tells of that.
+        // The deployment began. AwaitRollout reports the other image.
         Verdict::OtherImage { .. } => production.service.primary().map(|primary| began(primary.id.clone())),
         Verdict::WrongRevision { .. }
         | Verdict::Superseded { .. }

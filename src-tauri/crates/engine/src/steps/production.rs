@@ -5,11 +5,11 @@ use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{revision_name, saved_revision, serving_before},
+    run_facts::{saved_revision, serving_before},
 };
 use crate::{
     fold,
-    ports::{ServiceDeployments, ServiceSnapshot, TaskSnapshot},
+    ports::{ServiceDeployments, ServiceSnapshot, TaskSnapshot, revision_name},
     rollout::{self, Condition, Rollout, RolloutGoal, Snapshot, Verdict},
     step::StepContext,
 };
@@ -93,7 +93,7 @@ pub(super) fn too_late(run: &RunView) -> Failure {
 fn wrong_revision(arn: &str, run: &RunView) -> Failure {
     Failure::new(ErrorCode::WrongRevision, "go on: AWS is putting other start-up settings in place than ours")
         .with("seen", revision_name(arn))
-        .with("expected", saved_revision(run).map(|arn| revision_name(&arn)).unwrap_or_default())
+        .with("expected", saved_revision(run).map(|arn| revision_name(&arn).to_owned()).unwrap_or_default())
         .hint("Do not migrate. Ask a developer which settings the build uses.")
         .retry(Retry::No)
 }
@@ -102,7 +102,7 @@ fn wrong_revision(arn: &str, run: &RunView) -> Failure {
 fn superseded(run: &RunView, deployment: &str, arn: &str, since: Timestamp, reason: &str) -> Failure {
     let failure = Failure::new(ErrorCode::RolloutSuperseded, "see every server on the new version")
         .with("seen", revision_name(arn))
-        .with("expected", saved_revision(run).map(|arn| revision_name(&arn)).unwrap_or_default())
+        .with("expected", saved_revision(run).map(|arn| revision_name(&arn).to_owned()).unwrap_or_default())
         .with("since", since.to_string())
         .because(format!("{deployment} with {} is in charge since {since}", revision_name(arn)))
         .because(format!("AWS says about it: {reason}"))

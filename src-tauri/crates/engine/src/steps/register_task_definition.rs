@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::refusals::{foreign_plan, missing_on_aws, production_changed};
 use crate::{
-    ports::TaskDefinition,
+    ports::{TaskDefinition, revision_name},
     redact::hidden,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -363,5 +363,5 @@ fn pretty(body: &Value) -> String {
 
 /// `family:revision`.
 fn name(definition: &TaskDefinition) -> String {
-    definition.arn.rsplit('/').next().unwrap_or(&definition.arn).to_owned()
+    revision_name(&definition.arn).to_owned()
 }

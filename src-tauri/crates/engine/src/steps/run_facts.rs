@@ -62,8 +62,3 @@ pub(super) fn tag_ref(run: &RunView) -> String {
 pub(super) fn who_to_call(run: &RunView, id: StepId) -> String {
     run.profile.who_to_call.get(&id).filter(|who| !who.is_empty()).cloned().unwrap_or_else(|| "a developer".into())
 }
-
-/// `family:revision`, the last part of a task definition's ARN.
-pub(super) fn revision_name(arn: &str) -> String {
-    arn.rsplit('/').next().unwrap_or(arn).to_owned()
-}

@@ -114,9 +114,8 @@ impl Service {
 
     fn add_task(&mut self, deployment: &str, revision: u32, at_ms: i64) {
         self.made += 1;
-        let id = super::digest(&format!("{deployment}{}", self.made));
         self.tasks.push(Task {
-            id: id.chars().skip("sha256:".len()).take(32).collect(),
+            id: super::hex_id(&format!("{deployment}{}", self.made), 32),
             revision,
             deployment: deployment.to_owned(),
             created_ms: at_ms,
@@ -443,7 +442,7 @@ impl World {
 
 /// Id of an event of the service. It stays the same while newer events arrive.
 pub(crate) fn event_id(at_ms: i64, text: &str) -> String {
-    super::digest(&format!("{at_ms} {text}")).chars().skip("sha256:".len()).take(32).collect()
+    super::hex_id(&format!("{at_ms} {text}"), 32)
 }
 
 pub(crate) fn stop(task: &mut Task, now_ms: i64, exit: i32) {

@@ -5,12 +5,15 @@ use greenlight_types::{Choice, Fact, FactKind, Failure, Precondition, Question, 
 use super::unknown_end::{self, Standing};
 use crate::{
     earlier_runs::Earlier,
-    ports::{Deployment, JobState, JobStatus, RevokeReason, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus},
+    ports::{
+        Deployment, JobState, JobStatus, RevokeReason, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus,
+        revision_name,
+    },
     step::StepContext,
     steps::{
         backup,
         git_objects::short_id,
-        run_facts::{required_fact, revision_name, saved_revision, version_commit},
+        run_facts::{required_fact, saved_revision, version_commit},
     },
 };
 
@@ -66,7 +69,7 @@ fn deployment_is_ours(run: &RunView, service: Option<&ServiceSnapshot>, ours: &s
         "deploymentIsOurs",
         primary.is_some_and(|one| one.task_definition == ours),
         format!("AWS is putting {} in place with our start-up settings", run.version),
-        primary.map_or_else(|| "no deployment".into(), |one| revision_name(&one.task_definition)),
+        primary.map_or_else(|| "no deployment".into(), |one| revision_name(&one.task_definition).to_owned()),
     )
 }
 

@@ -73,8 +73,7 @@ impl ServiceDeployment {
     /// ARN of the service deployment.
     #[must_use]
     pub fn arn(&self) -> String {
-        let id = crate::world::digest(&self.deployment);
-        let id: String = id.chars().skip("sha256:".len()).take(21).collect();
+        let id = crate::world::hex_id(&self.deployment, 21);
         format!("arn:aws:ecs:{REGION}:{}:service-deployment/{CLUSTER}/{SERVICE}/{id}", crate::world::ACCOUNT)
     }
 
