@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use greenlight_tests::support::practice::stop_world;
 use greenlight_tests::support::process::wait_gone;
-use greenlight_tests::support::webdriver::{Display, Driver, WINDOW};
+use greenlight_tests::support::webdriver::{Display, Driver, window_size};
 use greenlight_tests::support::window::Window;
 use greenlight_types::{Phase, StepId};
 
@@ -110,7 +110,8 @@ impl Place<'_> {
     /// work fails.
     async fn at_window(&self, driver: &Driver, work: impl AsyncFnOnce(&Window<'_>) -> Result<()>) -> Result<()> {
         let session = driver.open(self.app, &self.arguments).await?;
-        session.set_window(WINDOW.0, WINDOW.1).await?;
+        let (width, height) = window_size();
+        session.set_window(width, height).await?;
         let window = Window::new(&session, PATIENCE);
         let done = work(&window).await;
         if done.is_err() {

@@ -13,7 +13,7 @@ use super::moto::{CONTAINER, FAMILY};
 use super::process::Deadline;
 use super::ssh_host::{Script, USER};
 use super::stage::Stage;
-use super::webdriver::{Display, Driver, Session, WINDOW};
+use super::webdriver::{Display, Driver, Session, window_size};
 
 /// The released version.
 pub const VERSION: &str = "2.1.0";
@@ -54,7 +54,8 @@ impl Desk {
         let (profile, data) = (self.stage.profile().display().to_string(), self.data.display().to_string());
         let session =
             self.driver.open(&self.app, &["--production", "--profile", &profile, "--data-dir", &data]).await?;
-        session.set_window(WINDOW.0, WINDOW.1).await?;
+        let (width, height) = window_size();
+        session.set_window(width, height).await?;
         Ok(session)
     }
 

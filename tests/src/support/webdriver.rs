@@ -17,8 +17,14 @@ use super::process::{
     Deadline, Process, Signal, clean_command, descendants, free_port, program, signal, wait_for_port,
 };
 
-/// Size of the window in every test, in pixels.
-pub const WINDOW: (u32, u32) = (1280, 800);
+/// Size of the window in every test, in pixels: 1280x800, or `GREENLIGHT_WINDOW`, such as
+/// `900x600`, for pictures of a small window.
+#[must_use]
+pub fn window_size() -> (u32, u32) {
+    let chosen = std::env::var("GREENLIGHT_WINDOW").ok();
+    let size = chosen.as_deref().and_then(|size| size.split_once('x'));
+    size.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?))).unwrap_or((1280, 800))
+}
 
 /// Longest wait for one answer of the driver. The driver answers a new session only when the window
 /// is open.
@@ -131,7 +137,8 @@ impl Driver {
         page.persist().await?;
         let session = Session { page, app: self.app_pid(binary) };
         // A program with a window of fixed size keeps its size.
-        let _ = session.set_window(WINDOW.0, WINDOW.1).await;
+        let (width, height) = window_size();
+        let _ = session.set_window(width, height).await;
         Ok(session)
     }
 

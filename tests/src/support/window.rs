@@ -53,9 +53,16 @@ fn css(testid: &str) -> String {
 }
 
 /// Clicks and returns whether the click reached the element. The driver refuses a click on an
-/// element that was redrawn or is outside the visible part of the page.
+/// element that was redrawn, or that another one covers. Then the page is scrolled to it, as a
+/// person does.
 async fn click(element: &Element) -> bool {
-    element.click().await.is_ok()
+    element.click().await.is_ok() || scroll_to(element).await && element.click().await.is_ok()
+}
+
+async fn scroll_to(element: &Element) -> bool {
+    let Ok(target) = serde_json::to_value(element) else { return false };
+    let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
+    element.clone().client().execute(scroll, vec![target]).await.is_ok()
 }
 
 impl<'a> Window<'a> {
@@ -162,7 +169,10 @@ impl<'a> Window<'a> {
         self.until(&format!("the field {testid} to hold what was typed"), SOON, async || {
             let Some(field) = self.find(testid).await? else { return Ok(false) };
             let typed = async {
-                field.clear().await?;
+                if field.clear().await.is_err() {
+                    scroll_to(&field).await;
+                    field.clear().await?;
+                }
                 field.send_keys(text).await
             };
             let is_typed = typed.await.is_ok();

@@ -18,7 +18,7 @@ use greenlight_tests::support::{
     desk::{VERSION, app},
     folder::{open_folder, picture_folder},
     practice::stop_world,
-    webdriver::{Display, Driver, Session, WINDOW},
+    webdriver::{Display, Driver, Session, window_size},
     window::Window,
 };
 use greenlight_types::{RunId, StepId, Trouble};
@@ -51,7 +51,8 @@ impl Desk {
 
     async fn open(&self) -> Result<Session> {
         let session = self.driver.open(&app()?, &["--data-dir", self.data.to_str().context("a plain path")?]).await?;
-        session.set_window(WINDOW.0, WINDOW.1).await?;
+        let (width, height) = window_size();
+        session.set_window(width, height).await?;
         Ok(session)
     }
 

@@ -10,7 +10,7 @@ use greenlight_rehearsal::handle::Handle;
 use greenlight_tests::support::desk::{VERSION, app};
 use greenlight_tests::support::folder::{open_folder, picture_folder};
 use greenlight_tests::support::practice::stop_world;
-use greenlight_tests::support::webdriver::{Display, Driver, Session, WINDOW};
+use greenlight_tests::support::webdriver::{Display, Driver, Session, window_size};
 use greenlight_tests::support::window::Window;
 use greenlight_types::{Phase, StepId, Trouble};
 use serde_json::Value;
@@ -107,7 +107,8 @@ async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Des
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let session = driver.open(&app()?, &arguments).await?;
-    session.set_window(WINDOW.0, WINDOW.1).await?;
+    let (width, height) = window_size();
+    session.set_window(width, height).await?;
     let desk = Desk { session, data: data.clone(), pictures: picture_folder()? };
     let worked = async {
         desk.window().introduce("Anna").await?;
