@@ -1,7 +1,7 @@
 //! The checker's own fold of a journal into step states (docs/releases.md#step-states). It follows
 //! the document and does not copy the engine's transition table.
 
-use crate::records::{Body, Completion, STEPS, Status, Step};
+use crate::records::{Body, Completion, OPTIONAL_STEPS, STEPS, Status, Step};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Folded {
@@ -48,8 +48,11 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
     let is_waiting = matches!(from, NotStarted | AwaitingOperator | Failed | Stopped);
     let (is_legal, to) = match body {
         Body::StepOffered { .. } => (from == NotStarted, AwaitingOperator),
-        // A backup may be taken again (docs/releases.md#backup).
-        Body::StepStarted { step: Step::BackUp, .. } => (is_waiting || matches!(from, Succeeded | Warned), Running),
+        // A backup may be taken again (docs/releases.md#backup), and an optional step chosen again
+        // (docs/releases.md#optional-steps).
+        Body::StepStarted { step, .. } if *step == Step::BackUp || OPTIONAL_STEPS.contains(step) => {
+            (is_waiting || matches!(from, Succeeded | Warned), Running)
+        }
         Body::StepStarted { .. } => (is_waiting, Running),
         Body::StepSucceeded { how, .. } => {
             let by_person = match how {

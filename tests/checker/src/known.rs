@@ -9,8 +9,8 @@ use crate::{
     Found,
     fold::{self, Folded, Steps},
     records::{
-        Actor, Body, Completion, Deployment, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, Ref, Status, Step,
-        Task, Work,
+        Actor, Body, Completion, Deployment, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, Ref, STEPS,
+        Status, Step, Task, Work,
     },
     rules::ways::Ways,
 };
@@ -30,7 +30,7 @@ pub struct Known {
     pub names: Names,
     pub steps: Steps,
     /// States after every event, by its number; the first is number 1.
-    pub history: Vec<[Status; 13]>,
+    pub history: Vec<[Status; STEPS]>,
     pub attempts: BTreeMap<(Step, u32), Attempt>,
     pub facts: Facts,
     pub checks: BTreeMap<String, String>,
@@ -95,6 +95,10 @@ pub struct Facts {
     pub is_migrated: bool,
     pub rolled_out: Option<String>,
     pub site: Option<String>,
+    /// Whether the version before serves again.
+    pub is_rolled_back: bool,
+    /// Whether the limit of failed starts is raised.
+    pub is_limit_raised: bool,
     /// Whether AWS began a deployment of this release.
     pub deploys: bool,
     /// Commits that were recorded as published while the main branch showed another commit. The
@@ -164,6 +168,8 @@ pub struct Seen {
     pub process: u32,
     /// Id of the machine that replaced the first one.
     pub machine: Option<String>,
+    /// The limit of failed starts that was set last.
+    pub limit: Option<String>,
 }
 
 /// A workflow run as GitHub last reported it.
@@ -368,11 +374,20 @@ impl Known {
                 let is_proved = self.world.jobs.get(&job) == Some(&(JobState::Finished, Some(0)));
                 self.unproved_migration = (!is_proved).then_some(job);
             }
-            Fact::RolledOut { deployment, .. } => facts.rolled_out = Some(deployment),
+            Fact::RolledOut { deployment, .. } => {
+                facts.rolled_out = Some(deployment);
+                facts.is_rolled_back = false;
+            }
+            Fact::RolledBack { .. } => facts.is_rolled_back = true,
+            Fact::FailureLimitRaised { .. } => facts.is_limit_raised = true,
+            Fact::FailureLimitRestored { .. } => facts.is_limit_raised = false,
             Fact::SiteAnswered { version } => facts.site = Some(version),
-            Fact::DeployPhaseBegan { .. } => facts.deploys = true,
+            Fact::DeployPhaseBegan { .. } => {
+                facts.deploys = true;
+                facts.is_rolled_back = false;
+            }
             Fact::PackageReady { digest, .. } => facts.package = Some(digest),
-            Fact::BuildEnded { .. } | Fact::ServerBecameNew { .. } => {}
+            Fact::BuildEnded { .. } | Fact::ServerBecameNew { .. } | Fact::RolloutStopped => {}
         }
     }
 
@@ -401,6 +416,7 @@ impl Known {
             }
             Op::EnvironmentLeft { .. } if entry.applied => world.holder = (None, entry.at),
             Op::HostReplaced { machine } => world.replace_machine(machine, entry.at),
+            Op::UpdateService { threshold: Some(limit), .. } if entry.applied => world.limit = Some(limit),
             Op::SchemaChanged { .. } => world.is_schema_changed = true,
             Op::DatabaseRestored => world.is_schema_changed = false,
             Op::HostRebooted => world.running.clear(),
@@ -436,8 +452,8 @@ impl Known {
             | Op::DeploymentEnded
             | Op::TaskBecameHealthy
             | Op::TaskStopped
-            | Op::UpdateService
-            | Op::StopDeployment => {}
+            | Op::UpdateService { .. }
+            | Op::StopDeployment { .. } => {}
         }
     }
 
@@ -457,7 +473,7 @@ impl Known {
             return;
         }
         // A revoke prevents an effect and is none.
-        let Some((Some(step), name)) = owner(&entry.op).filter(|(_, name)| *name != "revoke") else { return };
+        let Some((Some(step), name)) = owner(&entry.op, self).filter(|(_, name)| *name != "revoke") else { return };
         let number = self.step(step).attempt;
         if let Some(attempt) = self.attempts.get_mut(&(step, number)) {
             attempt.applied.push(name);

@@ -23,9 +23,14 @@ pub enum Step {
     RunMigration,
     AwaitRollout,
     CheckSite,
+    RaiseFailureLimit,
+    RestoreFailureLimit,
+    StopRollout,
+    DeployAgain,
+    RollBack,
 }
 
-pub const STEPS: usize = 13;
+pub const STEPS: usize = 18;
 
 pub const ALL_STEPS: [Step; STEPS] = [
     Step::MergeBranch,
@@ -41,7 +46,16 @@ pub const ALL_STEPS: [Step; STEPS] = [
     Step::RunMigration,
     Step::AwaitRollout,
     Step::CheckSite,
+    Step::RaiseFailureLimit,
+    Step::RestoreFailureLimit,
+    Step::StopRollout,
+    Step::DeployAgain,
+    Step::RollBack,
 ];
+
+/// The steps that a person may choose, and choose again.
+pub const OPTIONAL_STEPS: [Step; 5] =
+    [Step::RaiseFailureLimit, Step::RestoreFailureLimit, Step::StopRollout, Step::DeployAgain, Step::RollBack];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -282,7 +296,25 @@ pub enum Fact {
     MigrationFinished { job: String },
     ServerBecameNew { task: String },
     RolledOut { deployment: String, servers: u32 },
+    FailureLimitRaised { now: Limit },
+    FailureLimitRestored { now: Limit },
+    RolloutStopped,
+    RolledBack { deployment: String, arn: String, servers: u32 },
     SiteAnswered { version: String },
+}
+
+/// A limit of failed starts: the kind and the value of AWS.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Limit {
+    pub kind: String,
+    pub value: u32,
+}
+
+impl Limit {
+    /// The limit as the world's record writes it.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.kind, self.value)
+    }
 }
 
 /// A view on the screen.

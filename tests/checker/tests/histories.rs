@@ -340,15 +340,20 @@ fn finds_a_release_on_another_image() {
 }
 
 #[test]
-fn finds_a_change_of_the_service_by_the_app() {
-    let update = json!({ "kind": "updateService", "arn": null, "forced": true, "threshold": null });
-    let stop = json!({ "kind": "stopDeployment", "arn": "x", "stop": "ROLLBACK" });
-    for change in [update, stop] {
+fn finds_a_change_of_the_service_that_no_step_started() {
+    let arn = json!("arn:aws:ecs:us-east-1:676917001797:task-definition/rally-prod:142");
+    let changes = [
+        (json!({ "kind": "stopDeployment", "arn": "x", "stop": "ROLLBACK" }), "INV-J1"),
+        (json!({ "kind": "updateService", "arn": arn, "forced": true, "threshold": null }), "INV-J1"),
+        (json!({ "kind": "updateService", "arn": null, "forced": false, "threshold": "COUNT 180" }), "INV-J1"),
+        (json!({ "kind": "updateService", "arn": arn, "forced": false, "threshold": "COUNT 180" }), "INV-E1"),
+    ];
+    for (change, rule) in changes {
         let records = doubled(
             |told| told.pointer("/op/kind") == Some(&json!("registerTaskDefinition")),
             |told| set(told, "/op", change.clone()),
         );
-        assert_eq!(broken(&records), BTreeSet::from(["INV-E1"]), "{change}");
+        assert_eq!(broken(&records), BTreeSet::from([rule]), "{change}");
     }
 }
 

@@ -224,11 +224,7 @@ impl ErraticOperator<'_> {
     /// Ends the run after a long time without a change, where that is allowed.
     async fn give_up(&mut self, view: &RunView) -> Result<(), Failure> {
         let note = "Nothing goes on".to_owned();
-        let result = if view.steps.iter().all(|step| step.status().is_done()) {
-            RunResult::ReleasedWithFailedCheck
-        } else {
-            RunResult::Stopped
-        };
+        let result = if is_all_done(view) { RunResult::ReleasedWithFailedCheck } else { RunResult::Stopped };
         self.act(Act::EndRun { result, note }).await.map(drop)
     }
 
@@ -291,7 +287,7 @@ impl ErraticOperator<'_> {
             self.act(Act::AnswerCheck { check, answer, note }).await?;
             return Ok(true);
         }
-        if view.steps.iter().all(|step| step.status().is_done()) {
+        if is_all_done(view) {
             let note = "accepted".to_owned();
             self.act(Act::EndRun { result: RunResult::ReleasedWithFailedCheck, note }).await?;
             return Ok(true);
@@ -333,4 +329,10 @@ impl ErraticOperator<'_> {
 fn over(failure: &Failure) -> Option<TakeOver> {
     let from = RunId(failure.params.get("run")?.clone());
     Some(TakeOver { from, reason: "we spoke on the phone".to_owned() })
+}
+
+/// Whether no step is left: an optional one counts only once it is offered.
+fn is_all_done(view: &RunView) -> bool {
+    let is_unused = |step: &StepView| step.definition.is_optional && step.status() != Status::AwaitingOperator;
+    view.steps.iter().all(|step| is_unused(step) || step.status().is_done())
 }

@@ -54,6 +54,8 @@ const PAUSE_MAX_MS: u64 = 300_000;
 const LOOKS_BEFORE_WORD: u32 = 4;
 /// Most backups of one release. A person who needs more is too slow for the limit of their age.
 const BACKUPS_MAX: u32 = 8;
+/// Most choices of one optional step.
+const CHOICES_MAX: u32 = 3;
 /// Most questions that one plan asks in sequence.
 const QUESTIONS_MAX: u32 = 6;
 
@@ -258,7 +260,10 @@ impl<'a> HonestOperator<'a> {
         if is_busy {
             return;
         }
-        for step in &steps {
+        if self.choose().await {
+            return;
+        }
+        for step in steps.iter().filter(|step| !step.options.may_choose || step.status() == Status::AwaitingOperator) {
             let id = step.definition.id;
             if step.options.may_report && self.asks(|truth| truth.is_done_outside(step)) {
                 let name = format!("ReportDone {}", id.name());
@@ -282,6 +287,58 @@ impl<'a> HonestOperator<'a> {
         }
     }
 
+    /// Chooses an optional step where it helps. Returns whether it acted.
+    async fn choose(&mut self) -> bool {
+        let has_failed =
+            |id: StepId| self.view.steps.iter().any(|step| step.definition.id == id && step.status() == Status::Failed);
+        let is_stuck = has_failed(StepId::AwaitRollout) || has_failed(StepId::AwaitDeployPhase);
+        let is_unwell =
+            has_failed(StepId::CheckSite) || self.view.checks.iter().any(|check| check.answer == CheckAnswer::Failed);
+        let wanted = if has_failed(StepId::RunMigration) {
+            StepId::StopRollout
+        } else if is_stuck {
+            self.person.way_on
+        } else if is_unwell {
+            StepId::RollBack
+        } else {
+            return false;
+        };
+        let may_choose =
+            |step: &StepView| step.definition.id == wanted && step.options.may_choose && step.attempt < CHOICES_MAX;
+        if !self.view.steps.iter().any(may_choose) || !self.may_press(&start_name(wanted)) {
+            return false;
+        }
+        match self.press(wanted).await {
+            Pressed::Sent => true,
+            Pressed::Closed => {
+                self.closed.insert(wanted);
+                *self.refused.entry(start_name(wanted)).or_default() += 1;
+                false
+            }
+        }
+    }
+
+    /// Lets AWS wait longer, if the screen offers that. Returns whether it acted.
+    async fn raise_limit(&mut self) -> bool {
+        let step = StepId::RaiseFailureLimit;
+        let may_choose =
+            |one: &StepView| one.definition.id == step && one.options.may_choose && one.attempt < CHOICES_MAX;
+        if !self.view.steps.iter().any(may_choose) || !self.may_press(&start_name(step)) {
+            return false;
+        }
+        match self.release.plan(step).await {
+            Ok(plan) if plan.is_open() => {
+                self.send(&plan).await;
+                true
+            }
+            Ok(_) => false,
+            Err(failure) => {
+                self.record(&start_name(step), Some(&failure));
+                true
+            }
+        }
+    }
+
     /// Reads the plan, answers its questions truly, confirms and starts the step.
     async fn press(&mut self, id: StepId) -> Pressed {
         let name = start_name(id);
@@ -297,6 +354,9 @@ impl<'a> HonestOperator<'a> {
             let Some(question) = plan.question.clone().filter(|_| plan.already.is_none()) else {
                 return self.start(&plan).await;
             };
+            if kind_of(&question.id) == "awsGivesUp" && self.raise_limit().await {
+                return Pressed::Sent;
+            }
             if asked.as_ref() == Some(&question.id) || !self.answer(id, &question).await {
                 return Pressed::Closed;
             }

@@ -8,6 +8,7 @@ use greenlight_rehearsal::world::{
     Pace,
     rules::{Breaker, Concurrency, Deploys, Rules, Threshold},
 };
+use greenlight_types::StepId;
 use serde::{Deserialize, Serialize};
 
 const SECOND: i64 = 1_000;
@@ -96,6 +97,13 @@ pub struct Person {
     /// Whether the operator presses only offered acts and says only true things.
     #[serde(default)]
     pub is_honest: bool,
+    /// The optional step that an honest operator chooses when the rollout has failed.
+    #[serde(default = "deploy_again")]
+    pub way_on: StepId,
+}
+
+fn deploy_again() -> StepId {
+    StepId::DeployAgain
 }
 
 /// A fault and its time.
@@ -184,6 +192,7 @@ impl Scenario {
             errs: if rng.u8(..4) == 0 { 50 } else { 0 },
             fails_checks: if rng.u8(..8) == 0 { 40 } else { 0 },
             is_honest: false,
+            way_on: deploy_again(),
         };
         let mut faults = faults(&mut rng, &rules);
         // Later additions draw last, so that older seeds keep their scenarios.
@@ -195,6 +204,7 @@ impl Scenario {
             setting.lost_proofs = rng.u32(1..8);
         }
         person.is_honest = rng.bool();
+        person.way_on = [StepId::DeployAgain, StepId::StopRollout, StepId::RollBack][rng.usize(0..3)];
         let mut rules = rules;
         if person.is_honest && one_in(&mut rng, 5) {
             faults.extend(situation(&mut rng, &mut rules, &mut setting));

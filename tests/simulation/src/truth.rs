@@ -32,10 +32,18 @@ impl Deeds {
         if entry.actor != Actor::App || !entry.applied {
             return;
         }
+        if let Op::UpdateService { threshold: Some(_), .. } = &entry.op {
+            self.effects.extend([StepId::RaiseFailureLimit, StepId::RestoreFailureLimit].map(|step| (step, entry.at)));
+            return;
+        }
         let step = if let Op::PushRef { name, .. } = &entry.op {
             if name.starts_with("refs/tags/") { StepId::PushTag } else { StepId::PushBranch }
         } else if let Op::RegisterTaskDefinition { .. } = &entry.op {
             StepId::RegisterTaskDefinition
+        } else if let Op::UpdateService { forced, .. } = &entry.op {
+            if *forced { StepId::DeployAgain } else { StepId::RollBack }
+        } else if let Op::StopDeployment { .. } = &entry.op {
+            StepId::StopRollout
         } else if let Op::Dispatch { run, .. } = &entry.op {
             self.builds.extend(run.clone());
             StepId::DispatchBuild
@@ -74,9 +82,15 @@ impl Truth<'_> {
         let id = step.definition.id;
         let since = step.started_at.map_or(0, greenlight_types::Timestamp::as_millisecond);
         match id {
-            StepId::PushBranch | StepId::PushTag | StepId::RegisterTaskDefinition | StepId::DispatchBuild => {
-                Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since))
-            }
+            StepId::PushBranch
+            | StepId::PushTag
+            | StepId::RegisterTaskDefinition
+            | StepId::DispatchBuild
+            | StepId::RaiseFailureLimit
+            | StepId::RestoreFailureLimit
+            | StepId::StopRollout
+            | StepId::DeployAgain
+            | StepId::RollBack => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
             StepId::BackUp => self.has_backed_up(view, step),
             StepId::RunMigration => self.has_migrated(view, step),
             StepId::MergeBranch
@@ -127,6 +141,14 @@ impl Truth<'_> {
         schema == self.world.host.migrates_to && !is_half
     }
 
+    /// Whether the new version fails because the database is not migrated: its program ran and ended.
+    fn fails_on_old_database(&self) -> bool {
+        let newest = self.world.service.deployments.last().map(|one| one.id.as_str());
+        let failed = self.world.service.tasks.iter().filter(|task| Some(task.deployment.as_str()) == newest);
+        let last = failed.filter(|task| task.stopped_ms.is_some()).max_by_key(|task| task.stopped_ms);
+        !self.is_migrated() && last.is_some_and(|task| task.exit == Some(1))
+    }
+
     /// Whether the migration was finished outside the app, or after the app saw it fail.
     pub fn is_done_outside(&self, step: &StepView) -> bool {
         step.definition.id == StepId::RunMigration
@@ -170,6 +192,9 @@ impl Truth<'_> {
                 ours.or(question.options.last()).map_or(TrueAnswer::None, |one| TrueAnswer::Choice(one.id.clone()))
             }
             "stay" => offered("stay"),
+            // A decision of a person who could not raise the limit.
+            "awsGivesUp" => offered("goOn"),
+            "failedStart" => offered(if self.fails_on_old_database() { "oldDatabase" } else { "somethingElse" }),
             "noDatabaseVersion" => when(view.profile.migration.probe.trim().is_empty(), "goOn"),
             "migration" if question.id == "migration:startedElsewhere" => {
                 when(!self.deeds.has_begun_migration() && !self.is_migrated(), "no")

@@ -14,7 +14,7 @@ use greenlight_simulation::{
     scripted::{Scripted, person, quiet_world},
     tape::Keep,
 };
-use greenlight_types::{ErrorCode, RunResult, RunState};
+use greenlight_types::{ErrorCode, RunResult, RunState, StepId};
 use parking_lot::Mutex;
 
 /// Plays a release of an honest operator without faults but those of `change`.
@@ -40,13 +40,18 @@ fn an_honest_operator_brings_each_calm_release_to_a_result() {
 }
 
 #[test]
-fn a_tripped_circuit_breaker_leads_to_a_stop() {
+fn a_circuit_breaker_leaves_a_way_to_an_end() {
     for rolls_back in [true, false] {
-        let slow = played(3, |scenario| {
-            scenario.rules = Rules { breaker: Some(Breaker { rolls_back }), ..scenario.rules.clone() };
-            scenario.setting.migration_s = 7_200;
-        });
-        assert!(!slow.ending.starts_with("left"), "{}", slow.ending);
+        for migration_s in [60, 7_200] {
+            for way_on in [StepId::DeployAgain, StepId::StopRollout, StepId::RollBack] {
+                let slow = played(3, |scenario| {
+                    scenario.rules = Rules { breaker: Some(Breaker { rolls_back }), ..scenario.rules.clone() };
+                    scenario.setting.migration_s = migration_s;
+                    scenario.person.way_on = way_on;
+                });
+                assert!(!slow.ending.starts_with("left"), "{migration_s} s, {way_on:?}: {}", slow.ending);
+            }
+        }
     }
 }
 

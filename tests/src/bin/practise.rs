@@ -263,6 +263,11 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         | StepId::CreateTag
         | StepId::PushBranch
         | StepId::PushTag
+        | StepId::RaiseFailureLimit
+        | StepId::RestoreFailureLimit
+        | StepId::StopRollout
+        | StepId::DeployAgain
+        | StepId::RollBack
         | StepId::RegisterTaskDefinition
         | StepId::DispatchBuild
         | StepId::AwaitDeployPhase => {}

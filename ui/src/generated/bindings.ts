@@ -178,6 +178,51 @@ export const commands = {
 	/**  Asks the outside systems whether the step happened. */
 	observeAwaitRollout: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_await_rollout", { run })),
 	/**  The changes that the step would make now. */
+	planRaiseFailureLimit: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_raise_failure_limit", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startRaiseFailureLimit: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_raise_failure_limit", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeRaiseFailureLimit: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_raise_failure_limit", { run })),
+	/**  The changes that the step would make now. */
+	planRestoreFailureLimit: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_restore_failure_limit", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startRestoreFailureLimit: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_restore_failure_limit", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeRestoreFailureLimit: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_restore_failure_limit", { run })),
+	/**  The changes that the step would make now. */
+	planStopRollout: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_stop_rollout", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startStopRollout: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_stop_rollout", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeStopRollout: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_stop_rollout", { run })),
+	/**  The changes that the step would make now. */
+	planDeployAgain: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_deploy_again", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startDeployAgain: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_deploy_again", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeDeployAgain: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_deploy_again", { run })),
+	/**  The changes that the step would make now. */
+	planRollBack: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_roll_back", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startRollBack: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_roll_back", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeRollBack: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_roll_back", { run })),
+	/**  The changes that the step would make now. */
 	planCheckSite: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_check_site", { run })),
 	/**
 	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
@@ -792,6 +837,24 @@ finishedAt: Timestamp } |
 count: number; of: number } | 
 /**  Every server runs our revision and no other deployment is left. */
 { kind: "rolledOut"; deployment: string; servers: number } | 
+/**  AWS has a higher limit of failed starts than before this release. */
+{ kind: "failureLimitRaised"; 
+/**  The limit before. */
+before: FailureLimit; 
+/**  The limit now, as AWS shows it. */
+now: FailureLimit } | 
+/**  AWS has the limit of failed starts of before again. */
+{ kind: "failureLimitRestored"; 
+/**  The limit now, as AWS shows it. */
+now: FailureLimit } | 
+/**  AWS ended our deployment after a stop that this run requested. */
+{ kind: "rolloutStopped"; deployment: string; 
+/**  Reason in the words of AWS. */
+reason: string } | 
+/**  The revision that served before serves again on every server. */
+{ kind: "rolledBack"; deployment: string; 
+/**  ARN of that revision. */
+arn: string; servers: number } | 
 /**  The site shows the new version. */
 { kind: "siteAnswered"; 
 /**  The version it shows. */
@@ -800,7 +863,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a
@@ -819,6 +882,14 @@ export type Failure = {
 	changed: Changed,
 	/**  Whether "Try again" may be offered. */
 	retry: Retry,
+};
+
+/**  A limit of failed starts as AWS keeps it (ECS API, `ThresholdConfiguration`). */
+export type FailureLimit = {
+	/**  `COUNT`, `BOUNDED_PERCENT` or `UNBOUNDED_PERCENT`. */
+	kind: string,
+	/**  A number of failed starts, or a percentage of the wanted servers. */
+	value: number,
 };
 
 export type GitProfile = {
@@ -1352,8 +1423,8 @@ export type ServersView = {
 	failedStartsAllowed: number | null,
 	/**  The last reason why the new version did not start. */
 	lastReason: string | null,
-	/**  Whether the profile lists that reason as expected. */
-	isExpected: boolean,
+	/**  What that start tells; absent when none has failed. */
+	startFailure: StartFailure | null,
 };
 
 /**  One check of the site by a person. */
@@ -1414,6 +1485,15 @@ export type StagingMachine = {
 	bootId?: string,
 };
 
+/**  What a failed start of the new version tells. */
+export type StartFailure = 
+/**  The profile lists the reason as the one of a database that is not migrated. */
+"expected" | 
+/**  The profile does not list it. */
+"notRecognised" | 
+/**  No migration cures it, or the database is migrated already. */
+"neverExpected";
+
 /**  Definition of a step as it was frozen at the start of a run. */
 export type StepDefinition = {
 	id: StepId,
@@ -1429,6 +1509,8 @@ export type StepDefinition = {
 	usualMinutes: [number, number] | null,
 	/**  Person or team to call about this step. */
 	whoToCall: string,
+	/**  Whether a person chooses the step when it is needed. A release can be complete without it. */
+	isOptional?: boolean,
 };
 
 /**  A change of the state of one step. `engine::transition` holds every legal one. */
@@ -1480,7 +1562,10 @@ note: string;
 /**  Answer of the database, or why there is none, in plain words. */
 evidence: string } | { kind: "stepStopped"; step: StepId; attempt: number; note: string };
 
-/**  The thirteen steps of the runbook. Code refers to a step by name, never by position. */
+/**
+ *  The thirteen steps of the runbook, and the steps that a person may choose when a rollout needs
+ *  help. Code refers to a step by name, never by position.
+ */
 export type StepId = 
 /**  Merge the release branch into the main branch, in our own clone. */
 "MergeBranch" | 
@@ -1501,7 +1586,17 @@ export type StepId =
 /**  Run the migration on the production database. */
 "RunMigration" | 
 /**  Wait until every server runs the new version. */
-"AwaitRollout" | "CheckSite";
+"AwaitRollout" | "CheckSite" | 
+/**  Raise the limit of failed starts, so that AWS does not give up before the migration. */
+"RaiseFailureLimit" | 
+/**  Put the limit of failed starts back. */
+"RestoreFailureLimit" | 
+/**  Stop the deployment of the new version. AWS puts the version before it back. */
+"StopRollout" | 
+/**  Start another deployment of our revision. */
+"DeployAgain" | 
+/**  Set the service to the revision that served before. */
+"RollBack";
 
 /**
  *  The acts that the engine allows for a step now. The engine decides again when an act is
@@ -1514,6 +1609,8 @@ export type StepOptions = {
 	mayTryAgain: boolean,
 	/**  The step is done and may be done once more. */
 	mayRepeat: boolean,
+	/**  The step is optional, and a person may choose it. */
+	mayChoose?: boolean,
 	/**  A person may report that the work was done outside the app. */
 	mayReport: boolean,
 	/**  A person may say that this release has no migration. */

@@ -260,6 +260,10 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
     case "deployPhaseBegan":
     case "migrationFinished":
     case "rolledOut":
+    case "failureLimitRaised":
+    case "failureLimitRestored":
+    case "rolloutStopped":
+    case "rolledBack":
       return null;
   }
 }

@@ -21,6 +21,14 @@ const AWS: Asked = {
   look: "Look in the AWS console whether newer start-up settings were saved.",
 };
 const SERVERS: Asked = { who: "AWS, the servers", look: "Look at the servers in the AWS console." };
+const LIMIT: Asked = {
+  who: "AWS, the circuit breaker of the service",
+  look: "Look in the AWS console at the deployment circuit breaker of the service.",
+};
+const DEPLOYMENTS: Asked = {
+  who: "AWS, the deployments of the service",
+  look: "Look in the AWS console at the deployments of the service.",
+};
 const BUILD: Asked = { who: "GitHub, the builds of this workflow", look: "Look on GitHub whether the build is there." };
 
 /** The advice for each step. */
@@ -48,6 +56,11 @@ export const ASKED_OF: Record<StepId, Asked> = {
     isPatient: true,
   },
   AwaitRollout: SERVERS,
+  RaiseFailureLimit: LIMIT,
+  RestoreFailureLimit: LIMIT,
+  StopRollout: DEPLOYMENTS,
+  DeployAgain: DEPLOYMENTS,
+  RollBack: DEPLOYMENTS,
   CheckSite: { who: "The site", look: "Open the site and look which version it shows." },
 };
 

@@ -33,7 +33,7 @@ const ORDER: readonly ((step: StepView) => boolean)[] = [
   (step) => step.status === "running" && step.definition.role === "changing",
   (step) => step.status === "awaitingOperator",
   (step) => step.status === "running",
-  (step) => step.status === "notStarted",
+  (step) => step.status === "notStarted" && !isOptional(step),
 ];
 
 /**
@@ -45,7 +45,22 @@ export function current(view: RunView): StepId | null {
     const found = view.steps.find(matters);
     if (found !== undefined) return found.definition.id;
   }
-  return view.steps.at(-1)?.definition.id ?? null;
+  return view.steps.findLast((step) => !isOptional(step))?.definition.id ?? null;
+}
+
+/** Whether a person chooses the step when it is needed. */
+export function isOptional(step: StepView): boolean {
+  return step.definition.isOptional === true;
+}
+
+/** Whether the step belongs in a list: an optional one only once it was chosen or is needed. */
+export function isListed(step: StepView): boolean {
+  return !isOptional(step) || step.status !== "notStarted";
+}
+
+/** The optional steps that a person may choose now. */
+export function choicesOf(view: RunView): StepView[] {
+  return view.steps.filter((step) => optionsOf(step).mayChoose === true);
 }
 
 /** The step that needs a person now, if any. */
@@ -70,6 +85,7 @@ const NO_OPTIONS: StepOptions = {
   mayStart: false,
   mayTryAgain: false,
   mayRepeat: false,
+  mayChoose: false,
   mayReport: false,
   maySkip: false,
   mayReportUndone: false,
@@ -124,6 +140,10 @@ const FACT_WORDS: Record<FactKind, string> = {
   migrationFinished: "the database is migrated",
   serverBecameNew: "a server runs the new version",
   rolledOut: "every server runs the new version",
+  failureLimitRaised: "AWS waits longer",
+  failureLimitRestored: "the limit of AWS is put back",
+  rolloutStopped: "the rollout is stopped",
+  rolledBack: "the version before serves again",
   siteAnswered: "the site shows the new version",
 };
 /** Joins words into "a, b and c". */

@@ -6,7 +6,13 @@ use greenlight_types::{
     StepState, StepView,
 };
 
-use crate::{fold, ports::revision_name, step::StepContext, time};
+use crate::{
+    fold,
+    ports::revision_name,
+    step::StepContext,
+    steps::run_facts::{has_rolled_back, limit_before},
+    time,
+};
 
 /// The differences from the day of Prepare (docs/releases.md#start-of-deploy). Each names person
 /// and time if the outside world does.
@@ -112,8 +118,19 @@ pub fn left_behind(run: &RunView, unasked: &[(StepId, String)]) -> Vec<String> {
              on its way may yet start it."
         )
     }));
+    found.extend(limit(run));
     found.extend(run.facts.iter().filter_map(|learned| effect(run, &learned.fact)));
+    found.dedup();
     found
+}
+
+/// The limit of failed starts that this release raised and did not put back.
+fn limit(run: &RunView) -> Option<String> {
+    let before = limit_before(run)?;
+    Some(format!(
+        "AWS has a higher limit of failed starts for {}; before this release it was {} {}.",
+        run.profile.aws.service, before.kind, before.value
+    ))
 }
 
 /// The state in which the migration left the database. `None` while it certainly did not start.
@@ -168,7 +185,12 @@ fn doubt(run: &RunView, step: &StepView) -> Option<String> {
         | StepId::CreateTag
         | StepId::PushBranch
         | StepId::PushTag
-        | StepId::RegisterTaskDefinition => format!("\u{201c}{}\u{201d} happened", step.definition.title),
+        | StepId::RegisterTaskDefinition
+        | StepId::RaiseFailureLimit
+        | StepId::RestoreFailureLimit
+        | StepId::StopRollout
+        | StepId::DeployAgain
+        | StepId::RollBack => format!("\u{201c}{}\u{201d} happened", step.definition.title),
     };
     Some(format!("It is not known whether {open} ({origin})."))
 }
@@ -210,6 +232,9 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
             Some(format!("The build was not followed to a good end; look at it on GitHub: {url}."))
         }
         Fact::BuildStarted { url, .. } => Some(format!("The build goes on, on GitHub: {url}.")),
+        Fact::DeployPhaseBegan { .. } if has_rolled_back(run) => {
+            Some(format!("AWS put the version before {} back on every server.", run.version))
+        }
         Fact::DeployPhaseBegan { .. } if rollout.is_done() => {
             Some(format!("AWS runs {} on every server.", run.version))
         }
@@ -225,6 +250,10 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         | Fact::BuildEnded { .. }
         | Fact::ServerBecameNew { .. }
         | Fact::RolledOut { .. }
+        | Fact::FailureLimitRaised { .. }
+        | Fact::FailureLimitRestored { .. }
+        | Fact::RolloutStopped { .. }
+        | Fact::RolledBack { .. }
         | Fact::SiteAnswered { .. } => None,
     }
 }

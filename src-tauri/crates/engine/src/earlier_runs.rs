@@ -139,7 +139,12 @@ impl OtherRun {
             | PlanInputs::FollowBuild
             | PlanInputs::AwaitDeployPhase
             | PlanInputs::AwaitRollout
-            | PlanInputs::CheckSite => None,
+            | PlanInputs::CheckSite
+            | PlanInputs::RaiseFailureLimit(_)
+            | PlanInputs::RestoreFailureLimit(_)
+            | PlanInputs::StopRollout { .. }
+            | PlanInputs::DeployAgain(_)
+            | PlanInputs::RollBack(_) => None,
         });
         let settled = view.answers.iter().filter(|one| one.question.starts_with(QUESTION));
         Self {

@@ -4,6 +4,7 @@
 use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
 
 use crate::{
+    act::start_step,
     fold,
     phase::{self, is_active},
     steps::{self, migration::attempts},
@@ -26,16 +27,20 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     let may_repeat = is_active
         && matches!(step.state, StepState::Succeeded { .. } | StepState::Warned { .. })
         && steps::get(id).may_repeat(view);
+    let may_choose = start_step::is_choosable(view, step);
     let is_migration = id == StepId::RunMigration;
     let is_waiting = matches!(step.state, StepState::AwaitingOperator);
     let is_unstarted = matches!(step.state, StepState::NotStarted);
     StepOptions {
-        may_start: is_active && (is_waiting && is_changing || may_try_again),
+        may_start: is_active && (is_waiting && is_changing || may_try_again) || may_choose,
         may_try_again,
         may_repeat,
-        // The checks of the site are answered one by one, never as a whole.
+        may_choose,
+        // The checks of the site are answered one by one, never as a whole. The app sees the effect
+        // of an optional step itself.
         may_report: is_active
             && is_changing
+            && !step.definition.is_optional
             && id != StepId::CheckSite
             && (is_unstarted || is_waiting || matches!(step.state, StepState::Failed { .. })),
         may_skip: attempts::may_skip(step, view.state),
@@ -46,7 +51,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
             .waits_for()
             .iter()
             .copied()
-            .filter(|kind| is_unstarted && !fold::is_known(view, *kind))
+            .filter(|kind| is_unstarted && !step.definition.is_optional && !fold::is_known(view, *kind))
             .collect(),
     }
 }

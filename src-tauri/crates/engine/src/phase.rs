@@ -3,7 +3,10 @@
 
 use greenlight_types::{CheckAnswer, Phase, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepView};
 
-use crate::fold;
+use crate::{
+    fold,
+    steps::run_facts::{has_rolled_back, limit_before},
+};
 
 /// Whether steps of a phase may act in a state of the run.
 pub(crate) fn is_active(state: RunState, phase: Phase) -> bool {
@@ -17,7 +20,8 @@ pub(crate) fn is_active(state: RunState, phase: Phase) -> bool {
 /// The event that leads to the next state of the run without an act of a person.
 pub(crate) fn next_state(view: &RunView) -> Option<RunEvent> {
     let all_done = |phase: Phase| {
-        view.steps.iter().filter(|step| step.definition.phase == phase).all(|step| step.status().is_done())
+        let of_phase = |step: &&StepView| step.definition.phase == phase && !step.definition.is_optional;
+        view.steps.iter().filter(of_phase).all(|step| step.status().is_done())
     };
     let is_done = |id: StepId| fold::step(view, id).is_some_and(|step| step.status().is_done());
     match view.state {
@@ -25,7 +29,7 @@ pub(crate) fn next_state(view: &RunView) -> Option<RunEvent> {
         RunState::Deploying if is_done(StepId::RunMigration) && is_done(StepId::AwaitRollout) => {
             Some(RunEvent::CheckingStarted)
         }
-        RunState::Checking if view.steps.iter().all(|step| step.status().is_done()) && every_check_passed(view) => {
+        RunState::Checking if is_complete(view) && every_check_passed(view) => {
             Some(RunEvent::Ended { result: RunResult::Released, note: String::new(), left_behind: Vec::new() })
         }
         RunState::Draft
@@ -35,6 +39,17 @@ pub(crate) fn next_state(view: &RunView) -> Option<RunEvent> {
         | RunState::Checking
         | RunState::Ended => None,
     }
+}
+
+/// Whether nothing is left of a release: every step of the runbook is done, the new version serves,
+/// and AWS has its own settings again.
+fn is_complete(view: &RunView) -> bool {
+    let is_settled =
+        |step: &StepView| step.status().is_done() || step.definition.is_optional && !step.status().is_open();
+    view.state == RunState::Checking
+        && view.steps.iter().all(is_settled)
+        && limit_before(view).is_none()
+        && !has_rolled_back(view)
 }
 
 /// Whether every check of the site was answered Passed.
@@ -70,13 +85,13 @@ pub(crate) fn ends(view: &RunView) -> Vec<RunResult> {
 /// It is no release, because a release needs every step done.
 pub(crate) fn may_end(view: &RunView, result: RunResult) -> bool {
     let is_under_way = changing(view, Status::Running).next().is_some();
-    let is_complete = view.state == RunState::Checking && view.steps.iter().all(|step| step.status().is_done());
+    let has_doubt = changing(view, Status::InDoubt).next().is_some();
     let fits_state = match result {
         RunResult::Abandoned => matches!(view.state, RunState::Draft | RunState::Preparing | RunState::Prepared),
         RunResult::Stopped => !matches!(view.state, RunState::Ended | RunState::Draft),
-        RunResult::Released => is_complete && every_check_passed(view),
-        RunResult::ReleasedWithFailedCheck => is_complete,
-        RunResult::RolledBack => false,
+        RunResult::Released => is_complete(view) && every_check_passed(view),
+        RunResult::ReleasedWithFailedCheck => is_complete(view),
+        RunResult::RolledBack => has_rolled_back(view) && !has_doubt && view.state != RunState::Ended,
     };
     fits_state && !is_under_way
 }

@@ -5,6 +5,7 @@
 
 mod goal;
 mod history;
+mod patience;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -12,9 +13,13 @@ mod view;
 pub use goal::{RolloutGoal, Snapshot};
 use goal::{has_other_image, is_alive, is_new};
 use greenlight_types::{ServersView, Timestamp};
-pub use view::{is_expected, stop_reason};
+pub use patience::{Patience, build_needs, migration_needs, patience, raised_limit};
+pub use view::{start_failure, stop_reason};
 
-use crate::ports::{Deployment, RolloutState, ServiceDeploymentStatus, TaskSnapshot, revision_name};
+use crate::ports::{
+    Deployment, RolloutState, ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments, TaskSnapshot,
+    revision_name,
+};
 
 /// Result of one snapshot.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +138,12 @@ impl Condition {
             Self::StopEnd => "AWS is stopping the deployment. Waiting for the end of that.".to_owned(),
         }
     }
+}
+
+/// AWS's record of a deployment that the service lists.
+#[must_use]
+pub fn record_of<'a>(deployment: &Deployment, deployments: &'a ServiceDeployments) -> Option<&'a ServiceDeployment> {
+    history::of(deployment, deployments.listed())
 }
 
 /// Judges one snapshot (TRAP-E6 to E9).

@@ -94,6 +94,20 @@ pub trait Step: Send + Sync {
         let _never = run;
         false
     }
+    /// Whether a person may choose an optional step now.
+    fn may_choose(&self, run: &RunView) -> bool {
+        let _is_no_option = run;
+        false
+    }
+    /// Whether an optional step is needed now, so that its button is offered.
+    fn is_due(&self, run: &RunView) -> bool {
+        let _is_no_option = run;
+        false
+    }
+    /// Facts after which a watch that failed starts again by itself.
+    fn watches_again_after(&self) -> &'static [FactKind] {
+        &[]
+    }
     /// The result of an earlier attempt that still counts if a repeated attempt comes to nothing,
     /// in words.
     fn still_counts(&self, run: &RunView) -> Option<String> {

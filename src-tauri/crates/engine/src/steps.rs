@@ -1,14 +1,19 @@
-//! The thirteen steps, one file each, in the order of the runbook.
+//! The thirteen steps of the runbook in its order, and the steps that a person may choose, one file
+//! each.
 //!
 //! Below the steps: `job` starts and follows a detached script, `publish` pushes a ref, `watch` is
-//! the loop of the steps that change nothing, `run_facts`, `git_objects` and `refusals` hold values
-//! that several steps use.
+//! the loop of the steps that change nothing, `service_change` changes the service on AWS,
+//! `aws_patience` judges whether AWS gives up too early,
+//! `production` is one look at it, and `run_facts`, `git_objects` and `refusals` hold values that
+//! several steps use.
 
 mod await_deploy_phase;
 mod await_rollout;
+mod aws_patience;
 mod backup;
 mod check_site;
 mod create_tag;
+mod deploy_again;
 mod dispatch_build;
 mod follow_build;
 mod git_objects;
@@ -19,10 +24,15 @@ mod production;
 mod publish;
 mod push_branch;
 mod push_tag;
+mod raise_failure_limit;
 mod refusals;
 mod register_task_definition;
+mod restore_failure_limit;
+mod roll_back;
 pub(crate) mod run_facts;
+mod service_change;
 mod set_version;
+mod stop_rollout;
 mod watch;
 
 use greenlight_types::{Profile, StepDefinition, StepId, Version};
@@ -46,6 +56,11 @@ pub fn get(id: StepId) -> &'static dyn Step {
         StepId::RunMigration => &migration::RunMigration,
         StepId::AwaitRollout => &await_rollout::AwaitRollout,
         StepId::CheckSite => &check_site::CheckSite,
+        StepId::RaiseFailureLimit => &raise_failure_limit::RaiseFailureLimit,
+        StepId::RestoreFailureLimit => &restore_failure_limit::RestoreFailureLimit,
+        StepId::StopRollout => &stop_rollout::StopRollout,
+        StepId::DeployAgain => &deploy_again::DeployAgain,
+        StepId::RollBack => &roll_back::RollBack,
     }
 }
 
@@ -76,6 +91,11 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
         StepId::RunMigration => ("Migrate the production database".into(), "Migrate database".into()),
         StepId::AwaitRollout => (format!("All servers run {version}"), format!("Servers on {version}")),
         StepId::CheckSite => ("Check the site".into(), "Check the site".into()),
+        StepId::RaiseFailureLimit => ("Let AWS wait longer".into(), "Let AWS wait longer".into()),
+        StepId::RestoreFailureLimit => ("Put the limit of failed starts back".into(), "Put the limit back".into()),
+        StepId::StopRollout => (format!("Stop putting {version} in place"), "Stop the rollout".into()),
+        StepId::DeployAgain => (format!("Put {version} in place once more"), "Start a new deployment".into()),
+        StepId::RollBack => (format!("Put the version before {version} back"), "Roll back".into()),
     };
     (title, short)
 }
@@ -85,6 +105,7 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
 pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> {
     StepId::ALL
         .into_iter()
+        .chain(StepId::OPTIONAL)
         .map(|id| {
             let (title, short_title) = titles(id, profile, version);
             let step = get(id);
@@ -97,6 +118,7 @@ pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> 
                 role: step.role(),
                 usual_minutes: profile.durations.get(&id).copied(),
                 who_to_call: profile.who_to_call.get(&id).cloned().unwrap_or_default(),
+                is_optional: StepId::OPTIONAL.contains(&id),
             }
         })
         .collect()

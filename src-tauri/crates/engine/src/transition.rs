@@ -23,8 +23,10 @@ pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition
         StepEvent::Started { step, .. } => {
             let is_first_or_again = matches!(from, NotStarted | AwaitingOperator | Failed | Stopped);
             // A backup may be taken again until the migration starts (docs/releases.md#backup).
-            let is_repeated_backup = *step == StepId::BackUp && matches!(from, Succeeded | Warned);
-            (is_first_or_again || is_repeated_backup, Running)
+            // So may an optional step (docs/releases.md#optional-steps).
+            let may_repeat = *step == StepId::BackUp || StepId::OPTIONAL.contains(step);
+            let is_repeated = may_repeat && matches!(from, Succeeded | Warned);
+            (is_first_or_again || is_repeated, Running)
         }
         StepEvent::Succeeded { how, .. } => (may_succeed(from, how), Succeeded),
         StepEvent::Warned { .. } => (matches!(from, Running | InDoubt), Warned),
@@ -119,6 +121,7 @@ mod tests {
             (started(step), "NAFX", Status::Running),
             (started(StepId::RunMigration), "NAFX", Status::Running),
             (started(StepId::BackUp), "NAFXSW", Status::Running),
+            (started(StepId::DeployAgain), "NAFXSW", Status::Running),
             (succeeded(Completion::Did), "RD", Status::Succeeded),
             (succeeded(Completion::AlreadyDone), "RD", Status::Succeeded),
             (succeeded(Completion::FoundDone), "RD", Status::Succeeded),

@@ -120,6 +120,31 @@ pub enum Fact {
     },
     /// Every server runs our revision and no other deployment is left.
     RolledOut { deployment: String, servers: u32 },
+    /// AWS has a higher limit of failed starts than before this release.
+    FailureLimitRaised {
+        /// The limit before.
+        before: FailureLimit,
+        /// The limit now, as AWS shows it.
+        now: FailureLimit,
+    },
+    /// AWS has the limit of failed starts of before again.
+    FailureLimitRestored {
+        /// The limit now, as AWS shows it.
+        now: FailureLimit,
+    },
+    /// AWS ended our deployment after a stop that this run requested.
+    RolloutStopped {
+        deployment: String,
+        /// Reason in the words of AWS.
+        reason: String,
+    },
+    /// The revision that served before serves again on every server.
+    RolledBack {
+        deployment: String,
+        /// ARN of that revision.
+        arn: String,
+        servers: u32,
+    },
     /// The site shows the new version.
     SiteAnswered {
         /// The version it shows.
@@ -127,6 +152,16 @@ pub enum Fact {
         /// Address that was read.
         url: String,
     },
+}
+
+/// A limit of failed starts as AWS keeps it (ECS API, `ThresholdConfiguration`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureLimit {
+    /// `COUNT`, `BOUNDED_PERCENT` or `UNBOUNDED_PERCENT`.
+    pub kind: String,
+    /// A number of failed starts, or a percentage of the wanted servers.
+    pub value: u32,
 }
 
 /// Names of facts: a step lists the facts that it waits for.
@@ -147,6 +182,10 @@ pub enum FactKind {
     MigrationFinished,
     ServerBecameNew,
     RolledOut,
+    FailureLimitRaised,
+    FailureLimitRestored,
+    RolloutStopped,
+    RolledBack,
     SiteAnswered,
 }
 
@@ -168,6 +207,10 @@ impl Fact {
             Self::MigrationFinished { .. } => FactKind::MigrationFinished,
             Self::ServerBecameNew { .. } => FactKind::ServerBecameNew,
             Self::RolledOut { .. } => FactKind::RolledOut,
+            Self::FailureLimitRaised { .. } => FactKind::FailureLimitRaised,
+            Self::FailureLimitRestored { .. } => FactKind::FailureLimitRestored,
+            Self::RolloutStopped { .. } => FactKind::RolloutStopped,
+            Self::RolledBack { .. } => FactKind::RolledBack,
             Self::SiteAnswered { .. } => FactKind::SiteAnswered,
         }
     }

@@ -56,8 +56,20 @@ pub struct ServersView {
     pub failed_starts_allowed: Option<u32>,
     /// The last reason why the new version did not start.
     pub last_reason: Option<String>,
-    /// Whether the profile lists that reason as expected.
-    pub is_expected: bool,
+    /// What that start tells; absent when none has failed.
+    pub start_failure: Option<StartFailure>,
+}
+
+/// What a failed start of the new version tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum StartFailure {
+    /// The profile lists the reason as the one of a database that is not migrated.
+    Expected,
+    /// The profile does not list it.
+    NotRecognised,
+    /// No migration cures it, or the database is migrated already.
+    NeverExpected,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]

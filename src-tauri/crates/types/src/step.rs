@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-/// The thirteen steps of the runbook. Code refers to a step by name, never by position.
+/// The thirteen steps of the runbook, and the steps that a person may choose when a rollout needs
+/// help. Code refers to a step by name, never by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
 pub enum StepId {
     /// Merge the release branch into the main branch, in our own clone.
@@ -29,10 +30,20 @@ pub enum StepId {
     /// Wait until every server runs the new version.
     AwaitRollout,
     CheckSite,
+    /// Raise the limit of failed starts, so that AWS does not give up before the migration.
+    RaiseFailureLimit,
+    /// Put the limit of failed starts back.
+    RestoreFailureLimit,
+    /// Stop the deployment of the new version. AWS puts the version before it back.
+    StopRollout,
+    /// Start another deployment of our revision.
+    DeployAgain,
+    /// Set the service to the revision that served before.
+    RollBack,
 }
 
 impl StepId {
-    /// All steps in the order of the runbook.
+    /// The steps of the runbook, in its order.
     pub const ALL: [Self; 13] = [
         Self::MergeBranch,
         Self::SetVersion,
@@ -48,6 +59,10 @@ impl StepId {
         Self::AwaitRollout,
         Self::CheckSite,
     ];
+
+    /// The steps that a person may choose. A release can be complete without them.
+    pub const OPTIONAL: [Self; 5] =
+        [Self::RaiseFailureLimit, Self::RestoreFailureLimit, Self::StopRollout, Self::DeployAgain, Self::RollBack];
 
     /// Name of the step in code, journal and tests.
     #[must_use]
@@ -66,6 +81,11 @@ impl StepId {
             Self::RunMigration => "RunMigration",
             Self::AwaitRollout => "AwaitRollout",
             Self::CheckSite => "CheckSite",
+            Self::RaiseFailureLimit => "RaiseFailureLimit",
+            Self::RestoreFailureLimit => "RestoreFailureLimit",
+            Self::StopRollout => "StopRollout",
+            Self::DeployAgain => "DeployAgain",
+            Self::RollBack => "RollBack",
         }
     }
 
@@ -84,7 +104,12 @@ impl StepId {
             | Self::FollowBuild
             | Self::AwaitDeployPhase
             | Self::RunMigration
-            | Self::AwaitRollout => Phase::Deploy,
+            | Self::AwaitRollout
+            | Self::RaiseFailureLimit
+            | Self::RestoreFailureLimit
+            | Self::StopRollout
+            | Self::DeployAgain
+            | Self::RollBack => Phase::Deploy,
             Self::CheckSite => Phase::Verify,
         }
     }
@@ -141,6 +166,10 @@ pub struct StepDefinition {
     pub usual_minutes: Option<(u32, u32)>,
     /// Person or team to call about this step.
     pub who_to_call: String,
+    /// Whether a person chooses the step when it is needed. A release can be complete without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[specta(optional)]
+    pub is_optional: bool,
 }
 
 /// State of a step, computed from the journal.

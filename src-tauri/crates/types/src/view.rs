@@ -114,6 +114,9 @@ pub struct StepOptions {
     pub may_try_again: bool,
     /// The step is done and may be done once more.
     pub may_repeat: bool,
+    /// The step is optional, and a person may choose it.
+    #[serde(default)]
+    pub may_choose: bool,
     /// A person may report that the work was done outside the app.
     pub may_report: bool,
     /// A person may say that this release has no migration.

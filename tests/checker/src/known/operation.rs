@@ -1,6 +1,10 @@
 //! The step that owns an operation of the world's record or a job.
 
-use crate::records::{Op, Step};
+use crate::{
+    known::Known,
+    records::{Op, Status, Step},
+};
+
 /// The step of a job id: `<product>.<environment>.<kind>.<version>.a<k>`
 /// (docs/remote-jobs.md#job-ids).
 pub fn step_of_job(id: &str) -> Option<Step> {
@@ -11,8 +15,9 @@ pub fn step_of_job(id: &str) -> Option<Step> {
     }
 }
 
-/// Step and name of a request of the app, or `None` when the request changes nothing.
-pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
+/// Step and name of a request of the app, or `None` when the request changes nothing. Two steps set
+/// the limit of failed starts: the one that is open owns the request.
+pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
     match op {
         Op::PushRef { name, .. } if name.starts_with("refs/tags/") => Some((Some(Step::PushTag), "push of a tag")),
         Op::PushRef { .. } => Some((Some(Step::PushBranch), "push of a branch")),
@@ -22,8 +27,18 @@ pub fn owner(op: &Op) -> Option<(Option<Step>, &'static str)> {
         Op::SubmitJob { id, .. } => Some((step_of_job(id), "job")),
         Op::LaunchJob { id } => Some((step_of_job(id), "launch")),
         Op::RevokeJob { id } => Some((step_of_job(id), "revoke")),
-        Op::UpdateService => Some((None, "update of the service")),
-        Op::StopDeployment => Some((None, "stop of a deployment")),
+        // A request sends one member of the service (INV-E1).
+        Op::UpdateService { arn: None, forced: false, threshold: Some(_) } => {
+            let is_restored = matches!(known.step(Step::RestoreFailureLimit).status, Status::Running | Status::InDoubt);
+            let step = if is_restored { Step::RestoreFailureLimit } else { Step::RaiseFailureLimit };
+            Some((Some(step), "change of the limit"))
+        }
+        Op::UpdateService { arn: Some(_), forced: true, threshold: None } => {
+            Some((Some(Step::DeployAgain), "new deployment"))
+        }
+        Op::UpdateService { arn: Some(_), forced: false, threshold: None } => Some((Some(Step::RollBack), "way back")),
+        Op::UpdateService { .. } => Some((None, "update of several members of the service")),
+        Op::StopDeployment { .. } => Some((Some(Step::StopRollout), "stop of a deployment")),
         // These requests belong to the run. `rules/host.rs` judges them.
         Op::EnvironmentTaken { .. }
         | Op::EnvironmentLeft { .. }

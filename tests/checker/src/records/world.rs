@@ -103,8 +103,18 @@ pub enum Op {
     DeploymentEnded,
     TaskBecameHealthy,
     TaskStopped,
-    UpdateService,
-    StopDeployment,
+    UpdateService {
+        #[serde(default)]
+        arn: Option<String>,
+        #[serde(default)]
+        forced: bool,
+        #[serde(default)]
+        threshold: Option<String>,
+    },
+    StopDeployment {
+        #[serde(default)]
+        arn: String,
+    },
     Listing {
         refs: BTreeMap<String, Ref>,
     },

@@ -76,6 +76,13 @@ fn learned(known: &Known, fact: &Fact, found: &mut Found) {
         if !is_seen {
             found.add("INV-J2", format!("server {task} is called new, and AWS did not show it serving"));
         }
+    } else if let Fact::RolledBack { deployment, arn, servers } = fact {
+        let is_back = |(deployments, tasks): &(Vec<Deployment>, Vec<Task>)| {
+            is_rolled_out(deployments, tasks, deployment, arn, *servers, true)
+        };
+        if arn == ours || !known.world.looks.iter().any(is_back) {
+            found.add("INV-J2", format!("{arn} is said to serve again, and AWS did not show that"));
+        }
     } else if let Fact::RolledOut { deployment, servers } = fact {
         let looks: Vec<&Vec<Task>> = known
             .world
@@ -136,12 +143,18 @@ fn is_ending(task: &Task) -> bool {
 
 /// INV-E4: "released" needs the servers, the migration, the site and every check.
 fn ended(known: &Known, result: &str, note: &str, found: &mut Found) {
+    if result == "rolledBack" && !known.facts.is_rolled_back {
+        found.add("INV-E4", "the run ended as rolledBack, and the version before was not seen on every server");
+    }
     if !matches!(result, "released" | "releasedWithFailedCheck") {
         return;
     }
     let mut missing = Vec::new();
-    if known.facts.rolled_out.is_none() {
+    if known.facts.rolled_out.is_none() || known.facts.is_rolled_back {
         missing.push("the servers were not seen on it".to_owned());
+    }
+    if known.facts.is_limit_raised {
+        missing.push("the limit of failed starts is still raised".to_owned());
     }
     if !matches!(known.step(Step::RunMigration).status, Status::Succeeded | Status::Warned | Status::Skipped) {
         missing.push("the migration is not done".to_owned());

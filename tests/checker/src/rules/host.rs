@@ -86,8 +86,8 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::DeploymentEnded
         | Op::TaskBecameHealthy
         | Op::TaskStopped
-        | Op::UpdateService
-        | Op::StopDeployment
+        | Op::UpdateService { .. }
+        | Op::StopDeployment { .. }
         | Op::Listing { .. }
         | Op::Described { .. }
         | Op::ServiceSeen { .. }

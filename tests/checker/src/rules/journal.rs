@@ -115,6 +115,10 @@ fn check_fact(known: &Known, fact: &Fact, found: &mut Found) {
         if !run.is_some_and(|run| run.status == "completed" && run.conclusion.as_ref() == Some(conclusion)) {
             found.add("INV-J2", format!("the build is called ended with {conclusion}, and GitHub did not say so"));
         }
+    } else if let Fact::FailureLimitRaised { now } | Fact::FailureLimitRestored { now } = fact
+        && world.limit.as_ref().is_some_and(|limit| *limit != now.words())
+    {
+        found.add("INV-J2", format!("the limit is said to be {}, and AWS has {:?}", now.words(), world.limit));
     } else if let Fact::SiteAnswered { version } = fact
         && world.site.as_ref() != Some(version)
     {
@@ -140,7 +144,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if entry.actor != Actor::App || entry.late {
         return;
     }
-    let Some((step, name)) = owner(&entry.op) else { return };
+    let Some((step, name)) = owner(&entry.op, known) else { return };
     let Some(step) = step else {
         found.add("INV-E1", format!("the app sent a {name}, which no step of a release does"));
         return;
@@ -185,6 +189,12 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
         (!is_planned).then(|| "other settings".to_owned())
     } else if let Op::SubmitJob { id, script } = op {
         differs("job", id, plan.input("job")).or_else(|| differs("script", script, plan.input("script")))
+    } else if let Op::UpdateService { threshold: Some(limit), .. } = op {
+        differs("limit", limit, &format!("{} {}", plan.input("kind"), plan.input("value")))
+    } else if let Op::UpdateService { arn: Some(arn), .. } = op {
+        differs("revision", arn, plan.input("revision"))
+    } else if let Op::StopDeployment { arn } = op {
+        differs("service deployment", arn, plan.input("service_deployment"))
     } else if let Op::LaunchJob { id } = op {
         differs("job", id, plan.input("job"))
     } else {

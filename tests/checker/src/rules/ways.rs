@@ -138,6 +138,7 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
         ("backup", file.is_some_and(|file| !file.is_empty() && !says(&file))),
         ("build", known.ways.building.iter().any(|run| !says(run)) && !says("build")),
         ("rollout", known.facts.deploys && !says("AWS")),
+        ("limit of failed starts", known.facts.is_limit_raised && !says("limit of failed starts")),
         ("database", known.facts.is_migrated && !says("database")),
         (MAY_HAVE_CHANGED, !known.world.migrations.is_empty() && !known.facts.is_migrated && !says("database")),
         (

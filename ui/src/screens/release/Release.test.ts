@@ -21,7 +21,7 @@ describe("the production panel", () => {
       failedStarts: 1,
       failedStartsAllowed: 3,
       lastReason: "Essential container in task exited",
-      isExpected: true,
+      startFailure: "expected" as const,
     },
   });
 

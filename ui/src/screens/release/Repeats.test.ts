@@ -38,7 +38,7 @@ describe("a text from outside that comes twice is shown twice", () => {
         failedStarts: 0,
         failedStartsAllowed: null,
         lastReason: null,
-        isExpected: false,
+        startFailure: null,
       },
     });
     expect(await screen.findAllByText("test")).toHaveLength(2);

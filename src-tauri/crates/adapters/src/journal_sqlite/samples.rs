@@ -2,8 +2,9 @@
 
 use greenlight_types::{
     ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, Effect, ErrorCode, EventBody,
-    Fact, Failure, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm, Retry, Role, RunEvent, RunId,
-    RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, UndoKind, Version, WayBack,
+    Fact, Failure, FailureLimit, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm, Retry, Role,
+    RunEvent, RunId, RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, UndoKind,
+    Version, WayBack,
 };
 use serde_json::json;
 
@@ -44,7 +45,8 @@ pub fn kind(body: &EventBody) -> u32 {
 /// At least one event of every kind, with this text and number.
 pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     let t = || text.to_owned();
-    let step = StepId::ALL[number as usize % StepId::ALL.len()];
+    let steps: Vec<StepId> = StepId::ALL.into_iter().chain(StepId::OPTIONAL).collect();
+    let step = steps[number as usize % steps.len()];
     let attempt = number;
     let profile = profile(text, number);
     let version = Version::parse("2.1.0").expect("a version");
@@ -152,6 +154,7 @@ fn definition(text: &str, number: u32) -> StepDefinition {
         role: Role::Changing,
         usual_minutes: Some((number, number)),
         who_to_call: text.to_owned(),
+        is_optional: number > 7,
     }
 }
 
@@ -198,14 +201,17 @@ fn plan(step: StepId, text: &str, number: u32) -> StepPlan {
 
 fn inputs(step: StepId, text: &str) -> PlanInputs {
     const TEXTS: &str = "message author email base head parent previous commit object image body newest running job \
-                         late script folder_hash database deployment_before serving_before";
+                         late script folder_hash database deployment_before serving_before kind kind_before \
+                         service_deployment deployment revision";
     let texts = TEXTS.split_whitespace().map(|name| (name.to_owned(), text.to_owned()));
-    let map = texts.chain([("time".to_owned(), stamp().to_string())]).collect();
+    let numbers = ["value", "value_before"].map(|name| (name.to_owned(), "3".to_owned()));
+    let map = texts.chain(numbers).chain([("time".to_owned(), stamp().to_string())]).collect();
     PlanInputs::read(step, &map).expect("inputs of every step")
 }
 
 fn facts(text: &str, number: u32) -> Vec<Fact> {
     let t = || text.to_owned();
+    let limit = || FailureLimit { kind: t(), value: number };
     vec![
         Fact::Merged { base: t(), head: t(), commit: t(), already: true },
         Fact::VersionSet { commit: t(), previous: t(), already: false },
@@ -229,6 +235,10 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
         Fact::MigrationFinished { job: t(), started_at: stamp(), finished_at: stamp() },
         Fact::ServerBecameNew { task: t(), count: number, of: number },
         Fact::RolledOut { deployment: t(), servers: number },
+        Fact::FailureLimitRaised { before: limit(), now: limit() },
+        Fact::FailureLimitRestored { now: limit() },
+        Fact::RolloutStopped { deployment: t(), reason: t() },
+        Fact::RolledBack { deployment: t(), arn: t(), servers: number },
         Fact::SiteAnswered { version: t(), url: t() },
     ]
 }

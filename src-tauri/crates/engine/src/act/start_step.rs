@@ -73,12 +73,33 @@ fn refuse_second(view: &RunView) -> Result<(), Failure> {
     }
 }
 
+/// Whether a person may choose an optional step now.
+pub(crate) fn is_choosable(run: &RunView, step: &StepView) -> bool {
+    let id = step.definition.id;
+    let is_free = match &step.state {
+        StepState::Running | StepState::InDoubt { .. } => false,
+        StepState::Failed { failure, .. } => failure.retry != Retry::No,
+        StepState::NotStarted
+        | StepState::AwaitingOperator
+        | StepState::Succeeded { .. }
+        | StepState::Warned { .. }
+        | StepState::Skipped { .. }
+        | StepState::Stopped { .. } => true,
+    };
+    is_free
+        && step.definition.is_optional
+        && is_active(run.state, id.phase())
+        && is_ready(run, id)
+        && steps::get(id).may_choose(run)
+}
+
 /// Whether the state of a step allows a start. A step with the effect "at most once" starts again
 /// only if its failure is safe to repeat.
 fn may_start(run: &RunView, step: &StepView) -> Result<(), Failure> {
     let may_repeat = || steps::get(step.definition.id).may_repeat(run);
     match &step.state {
         StepState::AwaitingOperator => Ok(()),
+        _ if is_choosable(run, step) => Ok(()),
         StepState::Succeeded { .. } | StepState::Warned { .. } if may_repeat() => Ok(()),
         StepState::Failed { failure, .. } if failure.retry == Retry::No => {
             Err(refuse("try this step again: it must not be repeated").because(failure.summary.clone()))

@@ -56,6 +56,7 @@ fn step() -> StepView {
             role: Role::Changing,
             usual_minutes: None,
             who_to_call: String::new(),
+            is_optional: false,
         },
         attempt: 1,
         offered_at: Some(at(1)),

@@ -1,7 +1,7 @@
 //! Service deployments: what AWS says about each rollout of the service, also about one that is
 //! over; and the settings and changes that belong to them.
 
-use greenlight_types::Timestamp;
+use greenlight_types::{FailureLimit, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Status of a service deployment (ECS API, `ServiceDeployment.status`).
@@ -204,6 +204,18 @@ impl Default for BreakerThreshold {
     /// it is the same as never having set one.
     fn default() -> Self {
         Self { kind: ThresholdKind::BoundedPercent, value: 50 }
+    }
+}
+
+impl From<&FailureLimit> for BreakerThreshold {
+    fn from(limit: &FailureLimit) -> Self {
+        Self { kind: ThresholdKind::parse(&limit.kind), value: limit.value }
+    }
+}
+
+impl From<&BreakerThreshold> for FailureLimit {
+    fn from(threshold: &BreakerThreshold) -> Self {
+        Self { kind: threshold.kind.word().to_owned(), value: threshold.value }
     }
 }
 

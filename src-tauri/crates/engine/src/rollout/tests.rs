@@ -1,9 +1,10 @@
 //! Tests of the verdict, one trap at a time. `slow_rule.rs` has the same verdict once more.
 
+mod patience;
 mod slow_rule;
 mod traps;
 
-use greenlight_types::Timestamp;
+use greenlight_types::{StartFailure, Timestamp};
 use regex::Regex;
 
 use super::*;
@@ -107,9 +108,13 @@ impl Look {
         self
     }
 
-    fn judge(&self, goal: &RolloutGoal<'_>) -> Rollout {
+    fn snapshot(&self) -> Snapshot<'_> {
         let Self { service, tasks, deployments } = self;
-        assess(Snapshot { service, tasks, deployments }, goal)
+        Snapshot { service, tasks, deployments }
+    }
+
+    fn judge(&self, goal: &RolloutGoal<'_>) -> Rollout {
+        assess(self.snapshot(), goal)
     }
 
     /// The verdict after the migration.
@@ -206,7 +211,9 @@ fn unknown_health_is_not_new_before_the_migration() {
 }
 
 #[test]
-fn a_package_that_cannot_be_pulled_is_never_expected() {
+fn a_failure_is_expected_not_recognised_or_never_expected() {
     let all = [Regex::new(".*").expect("a pattern")];
-    assert!(!is_expected("CannotPullContainerError: schema not found", &all));
+    assert_eq!(start_failure("CannotPullContainerError: schema not found", &all), StartFailure::NeverExpected);
+    assert_eq!(start_failure("Essential container in task exited", &all), StartFailure::Expected);
+    assert_eq!(start_failure("Essential container in task exited", &[]), StartFailure::NotRecognised);
 }

@@ -1,6 +1,6 @@
 //! The servers for the screen, with the failed starts of our revision.
 
-use greenlight_types::{ServerView, ServersView};
+use greenlight_types::{ServerView, ServersView, StartFailure};
 use regex::Regex;
 
 use super::{
@@ -8,31 +8,27 @@ use super::{
     history,
 };
 use crate::ports::{
-    BreakerCount, BreakerStatus, Deployment, ServiceSnapshot, StopCode, TaskHealth, TaskSnapshot, TaskStatus,
-    revision_name,
+    BreakerCount, BreakerStatus, Deployment, ServiceDeployment, ServiceSnapshot, StopCode, TaskHealth, TaskSnapshot,
+    TaskStatus, revision_name,
 };
 
 pub(super) fn picture(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, new_count: usize) -> ServersView {
     let service = seen.service;
-    let primary = service.primary().filter(|primary| primary.task_definition == wanted.ours);
-    let (listed, told) = history::ours(seen, wanted);
-    let ours = primary.or(listed);
-    let told = ours.and_then(|ours| history::of(ours, seen.deployments.listed())).or(told);
-    let count = told.and_then(|told| told.breaker.as_ref()).filter(|breaker| counts(breaker));
+    let (count, failed) = failed_starts(seen, wanted);
     let mut alive: Vec<&TaskSnapshot> = seen.tasks.iter().filter(|task| is_alive(task)).collect();
     alive.sort_by(|a, b| {
         let key = |task: &TaskSnapshot| (task.task_definition == wanted.ours, task.created_at, task.id.clone());
         key(a).cmp(&key(b))
     });
-    let failed: Vec<&TaskSnapshot> =
-        seen.tasks.iter().filter(|task| is_of(task, ours, wanted) && failed_by_itself(task)).collect();
     let last = failed.iter().max_by_key(|task| (task.stopped_at.unwrap_or(task.created_at), task.created_at));
     // AWS's own counter decides when AWS gives up. Without it: the count of the deployment leaves
     // out tasks that reached RUNNING (TRAP-E2), and the list forgets after an hour (TRAP-E9), so
     // the larger number is nearer to the truth.
     let listed = u32::try_from(failed.len()).unwrap_or(u32::MAX);
-    let failed_starts =
-        count.map_or_else(|| ours.map_or(0, |deployment| deployment.failed).max(listed), |breaker| breaker.failures);
+    let failed_starts = count.map_or_else(
+        || ours(seen, wanted).0.map_or(0, |deployment| deployment.failed).max(listed),
+        |breaker| breaker.failures,
+    );
     ServersView {
         desired: service.desired,
         new_count: u32::try_from(new_count).unwrap_or(u32::MAX),
@@ -40,8 +36,28 @@ pub(super) fn picture(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, new_count: u
         failed_starts,
         failed_starts_allowed: count.map(|breaker| breaker.threshold).or_else(|| allowed(service)),
         last_reason: last.and_then(|task| stop_reason(task)),
-        is_expected: last.is_some_and(|task| is_expected_of(task, wanted)),
+        start_failure: last.map(|task| failure_of(task, wanted)),
     }
+}
+
+/// Our deployment, and AWS's record of it.
+fn ours<'a>(seen: Snapshot<'a>, wanted: &RolloutGoal<'_>) -> (Option<&'a Deployment>, Option<&'a ServiceDeployment>) {
+    let primary = seen.service.primary().filter(|primary| primary.task_definition == wanted.ours);
+    let (listed, told) = history::ours(seen, wanted);
+    let ours = primary.or(listed);
+    (ours, ours.and_then(|ours| history::of(ours, seen.deployments.listed())).or(told))
+}
+
+/// The failed starts of our deployment: AWS's counter, and the listed tasks that failed by
+/// themselves.
+pub(super) fn failed_starts<'a>(
+    seen: Snapshot<'a>,
+    wanted: &RolloutGoal<'_>,
+) -> (Option<&'a BreakerCount>, Vec<&'a TaskSnapshot>) {
+    let (ours, told) = ours(seen, wanted);
+    let count = told.and_then(|told| told.breaker.as_ref()).filter(|breaker| counts(breaker));
+    let failed = seen.tasks.iter().filter(|task| is_of(task, ours, wanted) && failed_by_itself(task)).collect();
+    (count, failed)
 }
 
 /// Whether a task belongs to our deployment; without ids, to our revision (TRAP-E8).
@@ -109,17 +125,36 @@ pub fn stop_reason(task: &TaskSnapshot) -> Option<String> {
     }
 }
 
-/// Whether the failure of a task is expected. One that was started after the migration meets the
-/// new schema, so its failure never is.
-fn is_expected_of(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> bool {
-    let met_the_old_schema = wanted.migrated_at.is_none_or(|at| task.created_at < at);
-    met_the_old_schema && stop_reason(task).is_some_and(|reason| is_expected(&reason, wanted.expected))
+/// What the failure of a task tells. One that was started after the migration meets the new schema,
+/// so its failure is never expected.
+fn failure_of(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> StartFailure {
+    let met_the_new_schema = wanted.migrated_at.is_some_and(|at| task.created_at >= at);
+    let has_not_run = task.stop_code == StopCode::TaskFailedToStart;
+    if met_the_new_schema || has_not_run {
+        return StartFailure::NeverExpected;
+    }
+    start_failure(&stop_reason(task).unwrap_or_default(), wanted.expected)
 }
 
-/// Whether a stop reason is expected before the migration. A fault that no migration can cure is
-/// never expected (TRAP-E9).
+/// What a stop reason tells before the migration. A fault that no migration can cure is never
+/// expected (TRAP-E9).
 #[must_use]
-pub fn is_expected(reason: &str, expected: &[Regex]) -> bool {
-    const NEVER: [&str; 4] = ["CannotPullContainer", "ResourceInitialization", "OutOfMemory", "unable to place"];
-    !NEVER.iter().any(|bad| reason.contains(bad)) && expected.iter().any(|pattern| pattern.is_match(reason))
+pub fn start_failure(reason: &str, expected: &[Regex]) -> StartFailure {
+    const NEVER: [&str; 8] = [
+        "CannotPullContainer",
+        "CannotCreateContainer",
+        "CannotStartContainer",
+        "CannotInspectContainer",
+        "ResourceInitialization",
+        "OutOfMemory",
+        "health checks",
+        "unable to place",
+    ];
+    if NEVER.iter().any(|bad| reason.contains(bad)) {
+        StartFailure::NeverExpected
+    } else if expected.iter().any(|pattern| pattern.is_match(reason)) {
+        StartFailure::Expected
+    } else {
+        StartFailure::NotRecognised
+    }
 }

@@ -1,7 +1,7 @@
 //! The acts of the runner without a person: it offers buttons, starts watching steps, and changes
 //! the state of the run.
 
-use greenlight_types::{EventBody, Failure, Role, Status, StepEvent};
+use greenlight_types::{EventBody, Failure, LearnedFact, Retry, Role, RunView, Status, StepEvent, StepState, StepView};
 
 use super::Runner;
 use crate::{
@@ -12,6 +12,14 @@ use crate::{
     phase::{is_active, next_state},
     steps,
 };
+
+/// Whether a watch that failed starts again, because production has moved on since then.
+fn watches_again(view: &RunView, step: &StepView) -> bool {
+    let StepState::Failed { ended_at, failure } = &step.state else { return false };
+    let kinds = steps::get(step.definition.id).watches_again_after();
+    let has_moved = |learned: &LearnedFact| learned.at > *ended_at && kinds.contains(&learned.fact.kind());
+    failure.retry != Retry::No && view.facts.iter().rev().any(has_moved)
+}
 
 impl Runner {
     /// Appends every event that needs no person: offers, starts of watching steps, states of the
@@ -36,8 +44,10 @@ impl Runner {
         }
         for step in &view.steps {
             let id = step.definition.id;
-            let waits = step.status() == Status::NotStarted;
-            if !waits || !is_active(view.state, id.phase()) || !is_ready(&view, id) {
+            let is_due =
+                step.status() == Status::NotStarted && (!step.definition.is_optional || steps::get(id).is_due(&view));
+            let is_wanted = is_due || watches_again(&view, step);
+            if !is_wanted || !is_active(view.state, id.phase()) || !is_ready(&view, id) {
                 continue;
             }
             if step.definition.role == Role::Changing {

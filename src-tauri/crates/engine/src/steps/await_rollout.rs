@@ -41,6 +41,10 @@ impl Step for AwaitRollout {
         &[FactKind::DeployPhaseBegan]
     }
 
+    fn watches_again_after(&self) -> &'static [FactKind] {
+        &[FactKind::DeployPhaseBegan]
+    }
+
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         Ok(PlanDraft::new(

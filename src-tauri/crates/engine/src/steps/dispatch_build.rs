@@ -12,16 +12,18 @@ use greenlight_types::{
 };
 
 use super::{
-    backup,
+    aws_patience, backup,
     git_objects::{find_ref, short_id},
     job,
     migration::database,
+    production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
     run_facts::{main_ref, saved_revision, tag_ref, version_commit, who_to_call},
 };
 use crate::{
     env_lock,
     ports::{BuildRun, Dispatch, ServiceSnapshot},
+    rollout::build_needs,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
     time,
 };
@@ -63,9 +65,11 @@ impl Step for DispatchBuild {
         cx.activity(self.id(), "Asking GitHub and AWS");
         let workflow_inputs = serde_json::to_string_pretty(&workflow_inputs(&run)).unwrap_or_default();
         let known = known_runs(cx, &run, &commit).await?;
-        let service = cx.ports.services.describe().await?;
-        let before = service.as_ref().and_then(|one| one.primary()).map(|one| one.id.clone()).unwrap_or_default();
-        let serving = service.as_ref().map(|one| serving(&run, one)).unwrap_or_default();
+        let production = Production::read(cx, &run).await?;
+        let (waits, gives_up) = aws_patience::judge(&run, &production, build_needs(&run.profile), self.id())?;
+        let service = &production.service;
+        let before = service.primary().map(|one| one.id.clone()).unwrap_or_default();
+        let serving = serving(&run, service);
         let existing = ours(&run, &known);
         let inputs = BuildInputs {
             commit: commit.clone(),
@@ -105,13 +109,13 @@ impl Step for DispatchBuild {
                 .already(format!("GitHub run {} of this commit was started by {} already.", one.number, one.actor))
                 .finish());
         }
-        let draft = draft.preconditions(vec![unstarted(&known)]);
+        let draft = draft.preconditions(vec![unstarted(&known), waits]);
         if !known.is_empty() {
             return Ok(draft.question(which_build(&known)).finish());
         }
         let open = match image_question(cx, &run).await? {
             Some(question) => Some(question),
-            None => stay_question(&run),
+            None => gives_up.or_else(|| stay_question(&run)),
         };
         Ok(match open {
             Some(question) => draft.question(question).finish(),
@@ -302,6 +306,9 @@ fn which_build(known: &[BuildRun]) -> Question {
 async fn asked_again(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<Precondition>, Failure> {
     let mut preconditions = preconditions(cx, run).await?;
     preconditions.push(unstarted(&known_runs(cx, run, commit).await?));
+    let production = Production::read(cx, run).await?;
+    let (waits, _) = aws_patience::judge(run, &production, build_needs(&run.profile), StepId::DispatchBuild)?;
+    preconditions.push(waits);
     Ok(preconditions)
 }
 

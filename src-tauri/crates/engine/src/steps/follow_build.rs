@@ -41,6 +41,10 @@ impl Step for FollowBuild {
         &[FactKind::BuildStarted]
     }
 
+    fn watches_again_after(&self) -> &'static [FactKind] {
+        &[FactKind::RolledOut]
+    }
+
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         let build = build(&run)?;

@@ -6,6 +6,7 @@
 pub(crate) mod attempts;
 pub(super) mod command;
 pub(super) mod database;
+mod failed_starts;
 mod preconditions;
 pub(crate) mod undone;
 mod unknown_end;

@@ -5,19 +5,19 @@ use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{saved_revision, serving_before},
+    run_facts::{has_rolled_back, saved_revision, serving_before},
 };
 use crate::{
     fold,
-    ports::{ServiceDeployments, ServiceSnapshot, TaskSnapshot, revision_name},
-    rollout::{self, Condition, Rollout, RolloutGoal, Snapshot, Verdict},
+    ports::{BreakerThreshold, ServiceDeployment, ServiceDeployments, ServiceSnapshot, TaskSnapshot, revision_name},
+    rollout::{self, Condition, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
     step::StepContext,
 };
 
 /// One look at AWS.
 pub(super) struct Production {
     pub(super) service: ServiceSnapshot,
-    tasks: Vec<TaskSnapshot>,
+    pub(super) tasks: Vec<TaskSnapshot>,
     deployments: ServiceDeployments,
 }
 
@@ -42,6 +42,50 @@ impl Production {
 
     /// Judges the look.
     pub(super) fn assess(&self, run: &RunView, expected: &[Regex]) -> Result<Rollout, Failure> {
+        self.judge(run, expected, rollout::assess)
+    }
+
+    /// How long AWS waits for our deployment while starts fail.
+    pub(super) fn patience(&self, run: &RunView) -> Result<Patience, Failure> {
+        self.judge(run, &[], rollout::patience)
+    }
+
+    /// The limit of failed starts that gives enough time.
+    pub(super) fn raised_limit(&self, run: &RunView) -> Result<BreakerThreshold, Failure> {
+        self.judge(run, &[], rollout::raised_limit)
+    }
+
+    /// AWS's record of the deployment in charge.
+    pub(super) fn record_of_primary(&self) -> Option<&ServiceDeployment> {
+        rollout::record_of(self.service.primary()?, &self.deployments)
+    }
+
+    /// Judges whether a revision serves in place of ours.
+    pub(super) fn assess_return(&self, run: &RunView, revision: &str) -> Result<Verdict, Failure> {
+        let ours = saved_revision(run)?;
+        let wanted = RolloutGoal {
+            ours: revision,
+            previous: &ours,
+            deployment: None,
+            since: None,
+            // A server of that version needs no migration.
+            migrated_at: build_sent(run),
+            digest: None,
+            expected: &[],
+        };
+        Ok(rollout::assess(self.snapshot(), &wanted).verdict)
+    }
+
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot { service: &self.service, tasks: &self.tasks, deployments: &self.deployments }
+    }
+
+    fn judge<T>(
+        &self,
+        run: &RunView,
+        expected: &[Regex],
+        rule: impl FnOnce(Snapshot<'_>, &RolloutGoal<'_>) -> T,
+    ) -> Result<T, Failure> {
         let (ours, previous) = (saved_revision(run)?, serving_before(run));
         let digest = fold::newest(run, FactKind::PackageReady)
             .and_then(|fact| if let Fact::PackageReady { digest, .. } = fact { Some(digest.as_str()) } else { None });
@@ -54,8 +98,7 @@ impl Production {
             digest,
             expected,
         };
-        let seen = Snapshot { service: &self.service, tasks: &self.tasks, deployments: &self.deployments };
-        Ok(rollout::assess(seen, &wanted))
+        Ok(rule(self.snapshot(), &wanted))
     }
 }
 
@@ -69,6 +112,9 @@ pub(super) fn failure_of(verdict: &Verdict, run: &RunView) -> Option<Failure> {
     let is_migrated = migrated_at(run).is_some();
     Some(match verdict {
         Verdict::Waiting { .. } | Verdict::Began { .. } | Verdict::Done { .. } => return None,
+        Verdict::Superseded { .. } | Verdict::Stopped { .. } | Verdict::RolledBack { .. } if is_taken_back(run) => {
+            taken_back(run)
+        }
         Verdict::WrongRevision { arn } => wrong_revision(arn, run),
         Verdict::Superseded { deployment, arn, since, reason } => superseded(run, deployment, arn, *since, reason),
         Verdict::Stopped { reason } => {
@@ -120,6 +166,20 @@ fn other_image(task: &str, digest: &str) -> Failure {
         .retry(Retry::Safe)
 }
 
+/// Whether a person has this release stopped or rolled back.
+fn is_taken_back(run: &RunView) -> bool {
+    let is_begun = |step| fold::step(run, step).is_some_and(|step| step.status().is_open());
+    is_begun(StepId::StopRollout) || is_begun(StepId::RollBack) || has_rolled_back(run)
+}
+
+fn taken_back(run: &RunView) -> Failure {
+    Failure::new(ErrorCode::RolloutStopped, format!("see every server on {}: it is taken back", run.version))
+        .because("a person chose to put the version before it back")
+        .hint("Watch again after a new deployment of this version.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe)
+}
+
 /// Watching changes nothing and may be repeated after a person has put the version in place.
 fn advised(code: ErrorCode, event: &str, reason: &str, is_migrated: bool) -> Failure {
     let summary = format!("see every server on the new version: {event}");
@@ -152,7 +212,7 @@ fn build_sent(run: &RunView) -> Option<Timestamp> {
 }
 
 /// When the end of the migration was learned, or when a person said that there is none.
-fn migrated_at(run: &RunView) -> Option<Timestamp> {
+pub(super) fn migrated_at(run: &RunView) -> Option<Timestamp> {
     let learned = run.facts.iter().rev().find(|learned| learned.fact.kind() == FactKind::MigrationFinished);
     let left_out = fold::step(run, StepId::RunMigration).filter(|step| step.status() == Status::Skipped);
     learned.map(|learned| learned.at).or_else(|| left_out?.ended_at())

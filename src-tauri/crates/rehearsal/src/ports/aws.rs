@@ -137,6 +137,7 @@ impl Services for InProcess {
 
 fn updated(world: &mut World, update: &ServiceUpdate) -> PortResult<ServiceSnapshot> {
     world.update_service(update).map_err(refusal)?;
+    tell(world);
     Ok(snapshot(world))
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub use error::InputError;
 use serde::{Serialize, Serializer};
 
-use crate::{StepId, Timestamp};
+use crate::{FailureLimit, StepId, Timestamp};
 
 /// Inputs of a plan as the journal holds them: texts by name.
 pub type InputMap = BTreeMap<String, String>;
@@ -51,6 +51,38 @@ pub enum PlanInputs {
     AwaitRollout,
     /// Watch the site; changes nothing.
     CheckSite,
+    /// Set the limit of failed starts.
+    RaiseFailureLimit(LimitInputs),
+    /// Set the limit of failed starts to the one of before.
+    RestoreFailureLimit(LimitInputs),
+    StopRollout {
+        /// ARN of the service deployment.
+        service_deployment: String,
+        /// Id of the deployment that it started.
+        deployment: String,
+    },
+    /// Start a deployment.
+    DeployAgain(DeploymentInputs),
+    /// Set the service to an earlier revision.
+    RollBack(DeploymentInputs),
+}
+
+/// A change of the limit of failed starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitInputs {
+    /// The limit when the plan was made.
+    pub before: FailureLimit,
+    /// The limit to set.
+    pub after: FailureLimit,
+}
+
+/// A deployment of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeploymentInputs {
+    /// ARN of the revision that it brings.
+    pub revision: String,
+    /// Id of the deployment in charge when the plan was made; empty when none was.
+    pub deployment_before: String,
 }
 
 /// Message, author and time of a git object that a step writes. Equal values give an equal object
@@ -226,6 +258,14 @@ impl PlanInputs {
             }),
             StepId::AwaitRollout => Self::AwaitRollout,
             StepId::CheckSite => Self::CheckSite,
+            StepId::RaiseFailureLimit => Self::RaiseFailureLimit(fields.limit()?),
+            StepId::RestoreFailureLimit => Self::RestoreFailureLimit(fields.limit()?),
+            StepId::StopRollout => Self::StopRollout {
+                service_deployment: fields.text("service_deployment")?,
+                deployment: fields.text("deployment")?,
+            },
+            StepId::DeployAgain => Self::DeployAgain(fields.deployment()?),
+            StepId::RollBack => Self::RollBack(fields.deployment()?),
         })
     }
 
@@ -270,6 +310,22 @@ impl PlanInputs {
                 put_job(&mut map, job);
                 map.extend(folder_hash.clone().map(|hash| ("folder_hash".to_owned(), hash)));
                 map.extend(database.clone().map(|database| ("database".to_owned(), database)));
+            }
+            Self::RaiseFailureLimit(LimitInputs { before, after })
+            | Self::RestoreFailureLimit(LimitInputs { before, after }) => {
+                put("kind_before", &before.kind);
+                put("value_before", &before.value.to_string());
+                put("kind", &after.kind);
+                put("value", &after.value.to_string());
+            }
+            Self::StopRollout { service_deployment, deployment } => {
+                put("service_deployment", service_deployment);
+                put("deployment", deployment);
+            }
+            Self::DeployAgain(DeploymentInputs { revision, deployment_before })
+            | Self::RollBack(DeploymentInputs { revision, deployment_before }) => {
+                put("revision", revision);
+                put("deployment_before", deployment_before);
             }
             Self::FollowBuild | Self::AwaitDeployPhase | Self::AwaitRollout | Self::CheckSite => {}
         }
@@ -390,6 +446,19 @@ impl Fields<'_> {
                 JobInputs::Follow { job, started_at: self.time("started_at")?, finished_at: self.time("finished_at")? }
             }
         })
+    }
+
+    fn limit(&self) -> Result<LimitInputs, InputError> {
+        let limit = |kind: &'static str, value: &'static str| {
+            let (kind, text) = (self.text(kind)?, self.text(value)?);
+            Ok(FailureLimit { kind, value: self.parsed(value, &text)? })
+        };
+        Ok(LimitInputs { before: limit("kind_before", "value_before")?, after: limit("kind", "value")? })
+    }
+
+    fn deployment(&self) -> Result<DeploymentInputs, InputError> {
+        let (revision, deployment_before) = (self.text("revision")?, self.text("deployment_before")?);
+        Ok(DeploymentInputs { revision, deployment_before })
     }
 
     fn build(&self) -> Result<BuildInputs, InputError> {

@@ -3,7 +3,7 @@
 
 import type { ErrorCode, StepId, StepOptions, StepPlan, StepView, RunView } from "../../../generated/bindings";
 import { ASKED_OF } from "../../../run/doubt";
-import { isDone, optionsOf } from "../../../run/focus";
+import { isDone, isOptional, optionsOf } from "../../../run/focus";
 import type { OpenRun } from "../../../run/run.svelte";
 
 /** Preconditions of a plan that a new backup fulfils. */
@@ -91,13 +91,19 @@ export class FocusedStep {
     return this.isRemoteJob && !this.isMachineGone;
   }
 
+  /** Whether a precondition of the plan does not hold. */
+  misses(id: string): boolean {
+    return this.currentPlan?.preconditions.some((one) => !one.passed && one.id === id) ?? false;
+  }
+
   /** Whether a new backup fulfils a precondition that does not hold. */
   get needsBackup(): boolean {
-    return (
-      this.currentPlan?.preconditions.some(
-        (precondition) => !precondition.passed && BACKUP_PRECONDITIONS.includes(precondition.id),
-      ) ?? false
-    );
+    return BACKUP_PRECONDITIONS.some((id) => this.misses(id));
+  }
+
+  /** Whether a person chooses the step when it is needed. */
+  get isOptional(): boolean {
+    return isOptional(this.step);
   }
 
   /** Whether the screen already shows this reason as the failure of the step. */

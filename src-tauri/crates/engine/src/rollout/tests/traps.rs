@@ -175,13 +175,13 @@ fn trap_e9_a_failure_after_the_migration_is_never_expected() {
     let patterns = [Regex::new("schema").expect("a pattern")];
     let mut look = under_way();
     look.tasks.push(ended("c", "EssentialContainerExited", "old schema", 70));
-    let is_expected = |migrated_at| {
+    let failure = |migrated_at| {
         let goal = RolloutGoal { migrated_at, expected: &patterns, ..GOAL };
-        look.judge(&goal).view.is_expected
+        look.judge(&goal).view.start_failure
     };
-    assert!(is_expected(None));
-    assert!(is_expected(Some(stamp(5))), "it was started before the end of the migration");
-    assert!(!is_expected(Some(stamp(1))));
+    assert_eq!(failure(None), Some(StartFailure::Expected));
+    assert_eq!(failure(Some(stamp(5))), Some(StartFailure::Expected), "it was started before the migration ended");
+    assert_eq!(failure(Some(stamp(1))), Some(StartFailure::NeverExpected));
 }
 
 #[test]

@@ -1,19 +1,24 @@
 //! Preconditions of the migration. Each holds before the button opens, and again after the press.
 
-use greenlight_types::{Choice, Fact, FactKind, Failure, Precondition, Question, RunView};
+use greenlight_types::{Choice, Fact, FactKind, Failure, Precondition, Question, RunView, StepId};
 
-use super::unknown_end::{self, Standing};
+use super::{
+    failed_starts,
+    unknown_end::{self, Standing},
+};
 use crate::{
     earlier_runs::Earlier,
     ports::{
         Deployment, JobState, JobStatus, RevokeReason, ServiceSnapshot, TaskHealth, TaskSnapshot, TaskStatus,
         revision_name,
     },
+    rollout::migration_needs,
     step::StepContext,
     steps::{
-        backup,
+        aws_patience, backup,
         git_objects::short_id,
-        run_facts::{required_fact, saved_revision, version_commit},
+        production::Production,
+        run_facts::{expected_failures, required_fact, saved_revision, version_commit},
     },
 };
 
@@ -34,16 +39,20 @@ pub(super) async fn all(
     earlier: &Earlier,
 ) -> Result<(Vec<Precondition>, Option<Question>), Failure> {
     let mut found = vec![backup::precondition(cx, run, &cx.host()?).await?, package_built(cx, run).await?];
-    let service = cx.ports.services.describe().await?;
-    let tasks = cx.ports.services.tasks().await?;
+    let production = Production::read(cx, run).await?;
+    let (service, tasks) = (&production.service, &production.tasks);
     let ours = saved_revision(run)?;
-    found.push(deployment_is_ours(run, service.as_ref(), &ours));
-    let (serves, question) = old_version_serves(run, service.as_ref(), &tasks, &ours);
-    found.push(serves);
+    let seen = production.assess(run, &expected_failures(run))?;
+    let deployment = service.primary().map_or("", |primary| primary.id.as_str());
+    let (starts, unrecognised) = failed_starts::judge(run, &seen.view, deployment);
+    let (waits, gives_up) = aws_patience::judge(run, &production, migration_needs(&run.profile), StepId::RunMigration)?;
+    found.push(deployment_is_ours(run, service, &ours));
+    let (serves, question) = old_version_serves(run, service, tasks, &ours);
+    found.extend([serves, starts, waits]);
     found.push(never_ran(run, jobs, earlier));
     found.push(database_is_free(jobs));
     found.push(new_migration(earlier, folder_hash));
-    Ok((found, question))
+    Ok((found, question.or(unrecognised).or(gives_up)))
 }
 
 fn precondition(id: &str, passed: bool, text: impl Into<String>, detail: impl Into<String>) -> Precondition {
@@ -63,8 +72,8 @@ async fn package_built(cx: &StepContext, run: &RunView) -> Result<Precondition, 
     ))
 }
 
-fn deployment_is_ours(run: &RunView, service: Option<&ServiceSnapshot>, ours: &str) -> Precondition {
-    let primary = service.and_then(ServiceSnapshot::primary);
+fn deployment_is_ours(run: &RunView, service: &ServiceSnapshot, ours: &str) -> Precondition {
+    let primary = service.primary();
     precondition(
         "deploymentIsOurs",
         primary.is_some_and(|one| one.task_definition == ours),
@@ -77,7 +86,7 @@ fn deployment_is_ours(run: &RunView, service: Option<&ServiceSnapshot>, ours: &s
 /// to migrate: waiting cannot bring it back.
 fn old_version_serves(
     run: &RunView,
-    service: Option<&ServiceSnapshot>,
+    service: &ServiceSnapshot,
     tasks: &[TaskSnapshot],
     ours: &str,
 ) -> (Precondition, Option<Question>) {
@@ -85,8 +94,8 @@ fn old_version_serves(
     let old = tasks.iter().filter(running).filter(|task| task.task_definition != ours).count();
     let is_new = |task: &&TaskSnapshot| task.task_definition == ours && task.health != TaskHealth::Unhealthy;
     let new = tasks.iter().filter(running).filter(is_new).count();
-    let wanted = service.map_or(0, |service| service.desired);
-    let deployment = service.and_then(ServiceSnapshot::primary).map(|Deployment { id, .. }| id.as_str());
+    let wanted = service.desired;
+    let deployment = service.primary().map(|Deployment { id, .. }| id.as_str());
     let id = format!("newVersionServes:{}", deployment.unwrap_or_default());
     let answer = run.answers.iter().rev().find(|one| one.question == id && one.answer == MIGRATE_NOW);
     let detail = match answer.filter(|_| old == 0) {

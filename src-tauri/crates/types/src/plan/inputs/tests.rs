@@ -33,6 +33,9 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
     };
     let exists = RevisionInputs::Exists { arn: text("a"), revision: 143, base: text("b") };
     let found = ExistingBuild { build: text("1"), url: text("u"), sent_at: at() };
+    let limit = |kind: &str, value| FailureLimit { kind: text(kind), value };
+    let limits = LimitInputs { before: limit("BOUNDED_PERCENT", 50), after: limit("COUNT", 180) };
+    let deployment = DeploymentInputs { revision: text("arn"), deployment_before: String::new() };
     vec![
         (StepId::MergeBranch, PlanInputs::MergeBranch(MergeInputs { base: text("b"), head: text("h"), commit: None })),
         (
@@ -67,6 +70,14 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
             PlanInputs::RunMigration(MigrationInputs { job: follow, folder_hash: None, database: None }),
         ),
         (StepId::CheckSite, PlanInputs::CheckSite),
+        (StepId::RaiseFailureLimit, PlanInputs::RaiseFailureLimit(limits.clone())),
+        (StepId::RestoreFailureLimit, PlanInputs::RestoreFailureLimit(limits)),
+        (
+            StepId::StopRollout,
+            PlanInputs::StopRollout { service_deployment: text("arn"), deployment: text("ecs-svc/1") },
+        ),
+        (StepId::DeployAgain, PlanInputs::DeployAgain(deployment.clone())),
+        (StepId::RollBack, PlanInputs::RollBack(deployment)),
     ]
 }
 

@@ -1,0 +1,126 @@
+//! Starts another deployment of our revision: after AWS gave one up, or when AWS waits long before
+//! the next start (TRAP-E4).
+
+use async_trait::async_trait;
+use greenlight_types::{
+    DeploymentInputs, Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, Status, StepId,
+    StepPlan, Timestamp, WayBack,
+};
+
+use super::{
+    aws_patience,
+    production::Production,
+    refusals::foreign_plan,
+    register_task_definition::check_account,
+    run_facts::{has_rolled_back, is_rolling_out, saved_revision, serving_before},
+    service_change::{check_again, not_shown, primary_after, service},
+};
+use crate::{
+    fold,
+    ports::revision_name,
+    rollout::migration_needs,
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
+
+pub struct DeployAgain;
+
+#[async_trait]
+impl Step for DeployAgain {
+    fn id(&self) -> StepId {
+        StepId::DeployAgain
+    }
+    fn effect(&self) -> Effect {
+        Effect::Repeatable
+    }
+    fn role(&self) -> Role {
+        Role::Changing
+    }
+    fn waits_for(&self) -> &'static [FactKind] {
+        &[FactKind::RevisionSaved, FactKind::PackageReady]
+    }
+
+    async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
+        let run = cx.run();
+        check_account(cx, &run).await?;
+        let ours = saved_revision(&run)?;
+        let production = Production::read(cx, &run).await?;
+        let (waits, question) = aws_patience::judge(&run, &production, migration_needs(&run.profile), self.id())?;
+        let primary = production.service.primary();
+        let draft = PlanDraft::new(
+            self,
+            &run,
+            PlanInputs::DeployAgain(DeploymentInputs {
+                revision: ours.clone(),
+                deployment_before: primary.map(|primary| primary.id.clone()).unwrap_or_default(),
+            }),
+            "Start a new deployment",
+            format!(
+                "Asks AWS to put {} in place with our start-up settings once more. AWS then tries at once, and counts failed \
+                 starts from zero.",
+                run.version
+            ),
+        )
+        .line("Start-up settings", revision_name(&ours))
+        .line("In charge now", primary.map_or("nothing", |primary| revision_name(&primary.task_definition)))
+        .preconditions(vec![waits]);
+        Ok(question.into_iter().fold(draft, PlanDraft::question).finish())
+    }
+
+    async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
+        let PlanInputs::DeployAgain(inputs) = &plan.inputs else { return foreign_plan(plan) };
+        if entry == Entry::Attach {
+            return Outcome::Unknown("a new deployment is never followed here, only asked about".into());
+        }
+        if let Err(failure) = check_again(cx, self, plan).await {
+            return Outcome::Failed(failure);
+        }
+        match cx.ports.services.force_new_deployment(&inputs.revision).await {
+            Ok(service) => match primary_after(&service, &inputs.revision, &inputs.deployment_before) {
+                Some((deployment, at)) => Outcome::Succeeded {
+                    evidence: vec![started(&deployment)],
+                    facts: vec![began(&cx.run(), deployment, at)],
+                },
+                None => Outcome::Unknown("AWS accepted the order and shows no new deployment yet".into()),
+            },
+            Err(failure) => failure.into(),
+        }
+    }
+
+    async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
+        let Some(PlanInputs::DeployAgain(inputs)) = plan.map(|plan| &plan.inputs) else {
+            return Observation::NotDone { evidence: "No new deployment was asked for.".into() };
+        };
+        let run = cx.run();
+        let service = match service(cx, &run).await {
+            Ok(service) => service,
+            Err(failure) => return Observation::Unknown { why: failure.to_string() },
+        };
+        if let Some((deployment, at)) = primary_after(&service, &inputs.revision, &inputs.deployment_before) {
+            let fact = began(&run, deployment.clone(), at);
+            return Observation::Done { evidence: vec![started(&deployment)], facts: vec![fact] };
+        }
+        match service.primary() {
+            Some(primary) if primary.id != inputs.deployment_before => Observation::Conflict {
+                what: format!("AWS is putting {} in place", revision_name(&primary.task_definition)),
+            },
+            Some(_) | None => not_shown(cx, self.id(), "AWS shows no new deployment.".into()),
+        }
+    }
+
+    fn roll_back(&self, _run: &RunView) -> WayBack {
+        WayBack::Harmless { why: "“Stop the rollout” puts the version before it back.".into() }
+    }
+
+    fn may_choose(&self, run: &RunView) -> bool {
+        let has_failed = fold::step(run, StepId::AwaitDeployPhase).is_some_and(|step| step.status() == Status::Failed);
+        is_rolling_out(run) || has_rolled_back(run) || has_failed
+    }
+}
+
+fn began(run: &RunView, deployment: String, at: Timestamp) -> Fact {
+    Fact::DeployPhaseBegan { deployment, previous_arn: serving_before(run), at }
+}
+
+fn started(deployment: &str) -> String {
+    format!("AWS started deployment {deployment} with our start-up settings.")
+}

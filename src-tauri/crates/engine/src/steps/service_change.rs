@@ -1,0 +1,158 @@
+//! Changes of the service on AWS that a person chooses: the limit of failed starts, a new
+//! deployment, the way back. Each sends one call with one member of the service (INV-E1).
+
+use std::time::Duration;
+
+use greenlight_types::{
+    Changed, ErrorCode, Fact, Failure, FailureLimit, Observation, Precondition, Retry, RunView, Status, StepId,
+    StepPlan, Timestamp,
+};
+
+use super::{
+    production::{Production, show_condition},
+    refusals::{missing_on_aws, plan_closed},
+    run_facts::{serving_before, who_to_call},
+    watch,
+};
+use crate::{
+    env_lock, fold,
+    ports::{BreakerThreshold, CircuitBreaker, Deployment, ServiceDeploymentStatus, ServiceSnapshot, revision_name},
+    rollout::Verdict,
+    step::{Outcome, Step, StepContext},
+    time,
+};
+
+/// Time after which no order is on its way to AWS any more. The connection gives up long before.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(90);
+const POLL: Duration = Duration::from_secs(5);
+
+/// The service of the profile.
+pub(super) async fn service(cx: &StepContext, run: &RunView) -> Result<ServiceSnapshot, Failure> {
+    cx.ports.services.describe().await?.ok_or_else(|| missing_on_aws(&run.profile.aws.service))
+}
+
+/// The breaker of the service, if one is on.
+pub(super) fn breaker(service: &ServiceSnapshot) -> Option<&CircuitBreaker> {
+    service.settings.breaker.as_ref().filter(|breaker| breaker.is_enabled)
+}
+
+/// A limit in words.
+pub(super) fn limit_in_words(limit: &FailureLimit, desired: u32) -> String {
+    let threshold = BreakerThreshold::from(limit);
+    match threshold.limit(desired) {
+        Some(starts) if limit.kind == "COUNT" => format!("{starts} failed starts"),
+        Some(starts) => format!("{starts} failed starts ({} {})", limit.kind, limit.value),
+        None => format!("{} {}", limit.kind, limit.value),
+    }
+}
+
+/// Checks once more before a changing call: the plan is the one that was shown and is open, and
+/// this run owns the environment.
+pub(super) async fn check_again(cx: &StepContext, step: &dyn Step, plan: &StepPlan) -> Result<(), Failure> {
+    let fresh = step.plan(cx).await?;
+    if fresh.inputs != plan.inputs || fresh.already.is_some() || !fresh.is_open() {
+        return Err(plan_closed(&fresh));
+    }
+    env_lock::ensure_owned(cx).await
+}
+
+/// The answer about an attempt in doubt while AWS shows no effect of it. An order may still be on
+/// its way for some time.
+pub(super) fn not_shown(cx: &StepContext, step: StepId, evidence: String) -> Observation {
+    let started_at = fold::step(&cx.run(), step).and_then(|step| step.started_at);
+    match cx.doubts.since(step).or(started_at) {
+        Some(at) if !time::has_passed(at, ARRIVES_WITHIN, cx.ports.clock.now()) => {
+            Observation::Unknown { why: format!("{evidence} An order may still be on its way.") }
+        }
+        Some(_) | None => Observation::NotDone { evidence },
+    }
+}
+
+/// A revision that serves in place of ours, on its way.
+pub(super) struct Return<'a> {
+    pub step: StepId,
+    /// ARN of the revision that comes back.
+    pub revision: &'a str,
+    /// Facts to record before the return itself.
+    pub facts: Vec<Fact>,
+}
+
+/// Follows AWS until a revision serves on every server again.
+pub(super) async fn follow_return(cx: &StepContext, back: Return<'_>) -> Outcome {
+    let late = Failure::new(ErrorCode::TimedOut, "see the version before on every server within six hours")
+        .hint(format!("Call {}.", who_to_call(&cx.run(), back.step)))
+        .changed(Changed::Partly)
+        .retry(Retry::Safe);
+    watch::watch(cx, back.step, POLL, late, || look_at_return(cx, &back)).await
+}
+
+async fn look_at_return(cx: &StepContext, back: &Return<'_>) -> Result<Option<Outcome>, Failure> {
+    let run = cx.run();
+    let production = Production::read(cx, &run).await?;
+    let seen = production.assess(&run, &[])?;
+    cx.sink.show(greenlight_types::LiveUpdate::Servers(seen.view));
+    let record = production.record_of_primary();
+    if record.is_some_and(|record| record.status == ServiceDeploymentStatus::RollbackFailed) {
+        let reason = record.map(|record| record.reason.clone()).unwrap_or_default();
+        return Ok(Some(Outcome::Failed(return_failed(&run, back, &reason))));
+    }
+    Ok(match production.assess_return(&run, back.revision)? {
+        Verdict::Done { deployment, servers } => {
+            let name = revision_name(back.revision);
+            let fact = Fact::RolledBack { deployment, arn: back.revision.to_owned(), servers };
+            Some(Outcome::Succeeded {
+                evidence: vec![format!("{servers} of {servers} servers run {name}; nothing else is left.")],
+                facts: back.facts.iter().cloned().chain([fact]).collect(),
+            })
+        }
+        Verdict::Began { waits_for, .. } | Verdict::Waiting { waits_for } => {
+            show_condition(cx, back.step, &waits_for);
+            None
+        }
+        Verdict::WrongRevision { .. } | Verdict::Superseded { .. } | Verdict::Stopped { .. } => None,
+        Verdict::RolledBack { reason } | Verdict::Failed { reason } => {
+            Some(Outcome::Failed(return_failed(&run, back, &reason)))
+        }
+        Verdict::OtherImage { .. } => None,
+    })
+}
+
+fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {
+    Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
+        .because(reason)
+        .hint("Look at production now: too few servers may serve.")
+        .hint(format!("Call {}.", who_to_call(run, back.step)))
+        .changed(Changed::Partly)
+        .retry(Retry::Safe)
+}
+
+/// The revision that served before, as a precondition: AWS must still have it.
+pub(super) async fn previous_is_known(cx: &StepContext, run: &RunView) -> Result<Precondition, Failure> {
+    let previous = serving_before(run);
+    let is_there = !previous.is_empty() && cx.ports.task_definitions.describe(&previous).await?.is_some();
+    Ok(Precondition {
+        id: "previousIsKnown".into(),
+        passed: is_there,
+        text: "AWS still has the start-up settings that served before".into(),
+        detail: if previous.is_empty() { "unknown".into() } else { revision_name(&previous).to_owned() },
+    })
+}
+
+/// What a way back leaves changed, for its plan.
+pub(super) fn database_stays(run: &RunView) -> Option<String> {
+    let migration = fold::step(run, StepId::RunMigration)?;
+    let may_be_changed = match migration.status() {
+        Status::Succeeded | Status::Warned | Status::Running | Status::InDoubt | Status::Failed => true,
+        Status::NotStarted | Status::AwaitingOperator | Status::Skipped | Status::Stopped => false,
+    };
+    may_be_changed.then(|| {
+        "The database stays as it is now: it may be migrated, and the version before then runs on the new schema."
+            .to_owned()
+    })
+}
+
+/// The deployment in charge, and when it was created.
+pub(super) fn primary_after(service: &ServiceSnapshot, revision: &str, before: &str) -> Option<(String, Timestamp)> {
+    let is_new = |one: &&Deployment| one.task_definition == revision && one.id != before;
+    service.primary().filter(is_new).map(|one| (one.id.clone(), one.created_at))
+}
