@@ -1,0 +1,265 @@
+//! The optional steps: the limit of failed starts, a stop, a new deployment, the way back.
+
+use std::collections::BTreeSet;
+
+use greenlight_engine::options;
+use greenlight_rehearsal::world::{rules::Threshold, service::Rollout};
+use greenlight_types::{RunView, StepView};
+
+use super::*;
+
+/// Rules of a service with the breaker that AWS switches on by default.
+fn with_breaker() -> Rules {
+    Rules { breaker: Some(Breaker { rolls_back: true }), ..Rules::default() }
+}
+
+/// The optional steps that the screen offers.
+fn offered(view: &RunView) -> BTreeSet<StepId> {
+    let mut view = view.clone();
+    options::fill(&mut view);
+    let may_choose = |step: &&StepView| step.options.may_choose;
+    view.steps.iter().filter(may_choose).map(|step| step.definition.id).collect()
+}
+
+/// Chooses an optional step and waits for its end. A person needs some time for it.
+async fn choose(at: &Scripted, step: StepId) {
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(offered(&at.view()).contains(&step), "{step:?} is offered: {:?}", offered(&at.view()));
+    press(&at.release, &at.by, step).await.expect("it is started");
+    at.until_is(step, Status::Succeeded).await.expect("its effect");
+}
+
+fn precondition(plan: &StepPlan, id: &str) -> bool {
+    plan.preconditions.iter().find(|one| one.id == id).expect("the precondition").passed
+}
+
+/// Comes to the end of the backup.
+async fn backed_up(at: &Scripted) {
+    at.press_when_offered(StepId::BackUp).await.expect("it is started");
+    at.offered(StepId::DispatchBuild).await.expect("its button");
+}
+
+/// Comes to servers that fail to start.
+async fn rolling_out(at: &Scripted) {
+    back_up_and_build(at).await;
+    at.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
+}
+
+/// Starts the migration and waits for its end.
+async fn migrate(at: &Scripted) {
+    at.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
+    at.until_is(StepId::RunMigration, Status::Succeeded).await.expect("its end");
+}
+
+/// Waits for a condition of production.
+async fn later(at: &Scripted, is_so: impl Fn(&World) -> bool) {
+    while !is_so(&at.world()) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        at.world().advance(at.clock.now_ms());
+    }
+}
+
+fn end(result: RunResult) -> Act {
+    Act::EndRun { result, note: "as agreed".to_owned() }
+}
+
+#[test]
+fn de_1_the_limit_is_raised_before_the_build_and_put_back_before_the_end() {
+    on_virtual_time(async {
+        let ann = begun(&world(with_breaker())).await;
+        backed_up(&ann).await;
+        let plan = ann.release.plan(StepId::DispatchBuild).await.expect("a plan");
+        assert!(!precondition(&plan, "awsWaits"), "three failed starts do not last until the migration");
+        assert_eq!(plan.question.expect("a decision").id, "awsGivesUp:DispatchBuild");
+
+        // The answer of AWS is lost, so the app asks AWS for the limit.
+        ann.wire.next("services.set_breaker_threshold", Fate::Lost);
+        press(&ann.release, &ann.by, StepId::RaiseFailureLimit).await.expect("it is started");
+        ann.until_is(StepId::RaiseFailureLimit, Status::Succeeded).await.expect("AWS shows the limit");
+        let plan = ann.release.plan(StepId::DispatchBuild).await.expect("a plan");
+        assert!(precondition(&plan, "awsWaits") && plan.question.is_none_or(|one| one.id == "stay"));
+
+        ann.world().host.ends.migration_ms = 30 * 60 * 1_000;
+        press(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("the build");
+        migrate(&ann).await;
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("AWS did not give up");
+        ann.offered(StepId::RestoreFailureLimit).await.expect("the limit is to be put back");
+        assert_ne!(ann.world().rules.breaker_threshold, Threshold::default());
+
+        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
+        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        for check in &ann.view().profile.site.checks {
+            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
+            ann.act(act).await.expect("the answer");
+        }
+        ann.until_is(StepId::FollowBuild, Status::Succeeded).await.expect("the build");
+        assert_eq!(ann.view().state, RunState::Checking, "a raised limit stays with no release");
+        press(&ann.release, &ann.by, StepId::RestoreFailureLimit).await.expect("it is put back");
+        ann.until(|view| view.state == RunState::Ended).await.expect("the end");
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+        assert_eq!(ann.world().rules.breaker_threshold, Threshold::default());
+    });
+}
+
+#[test]
+fn de_1_a_stopped_run_names_the_limit_that_it_left() {
+    on_virtual_time(async {
+        let ann = begun(&world(with_breaker())).await;
+        backed_up(&ann).await;
+        choose(&ann, StepId::RaiseFailureLimit).await;
+        ann.act(end(RunResult::Stopped)).await.expect("she stops");
+        ann.until(|view| view.state == RunState::Ended).await.expect("the end");
+        let left = ann.view().left_behind.join("\n");
+        assert!(left.contains("limit of failed starts") && left.contains("BOUNDED_PERCENT 50"), "{left}");
+    });
+}
+
+#[test]
+fn de_1_a_deployment_that_aws_gave_up_is_started_again() {
+    on_virtual_time(async {
+        let ann = begun(&world(with_breaker())).await;
+        back_up_and_build(&ann).await;
+        ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("the breaker");
+        assert!(offered(&ann.view()).contains(&StepId::RaiseFailureLimit));
+        choose(&ann, StepId::RaiseFailureLimit).await;
+        choose(&ann, StepId::DeployAgain).await;
+        ann.until_is(StepId::AwaitRollout, Status::Running).await.expect("the servers are watched again by themselves");
+        press(&ann.release, &ann.by, StepId::RunMigration).await.expect("the conditions hold again");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+    });
+}
+
+#[test]
+fn de_7_a_release_whose_check_failed_is_rolled_back() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        rolling_out(&ann).await;
+        migrate(&ann).await;
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
+        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        for check in &ann.view().profile.site.checks {
+            let (answer, note) = (CheckAnswer::Failed, "nobody can log in".to_owned());
+            ann.act(Act::AnswerCheck { check: check.id.clone(), answer, note }).await.expect("the answer");
+        }
+        let plan = ann.release.plan(StepId::RollBack).await.expect("a plan");
+        assert!(plan.notices.iter().any(|text| text.contains("database stays")), "{:?}", plan.notices);
+        // The app is closed while AWS puts the old version back.
+        ann.wire.next("services.roll_back_to", Fate::Lost);
+        press(&ann.release, &ann.by, StepId::RollBack).await.expect("it is started");
+        ann.until_is(StepId::RollBack, Status::Succeeded).await.expect("the old version serves");
+        let refused = ann.act(end(RunResult::ReleasedWithFailedCheck)).await.expect_err("the old version serves");
+        assert_eq!(refused.code, ErrorCode::NotAllowedNow);
+        ann.act(end(RunResult::RolledBack)).await.expect("the true end");
+        ann.until(|view| view.state == RunState::Ended).await.expect("the end");
+        let view = ann.view();
+        let left = view.left_behind.join("\n");
+        assert_eq!(view.result, Some(RunResult::RolledBack));
+        assert!(left.contains("database is migrated") && left.contains("the version before"), "{left}");
+        assert_eq!(ann.world().serving_version().as_deref(), Some("2.0.1.11-RELEASE"));
+    });
+}
+
+#[test]
+fn de_10_a_new_deployment_starts_servers_that_aws_keeps_waiting() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        rolling_out(&ann).await;
+        migrate(&ann).await;
+        // AWS waits as after many starts that never ran (TRAP-E4).
+        let until = ann.world().now_ms() + 5 * 60 * 60 * 1_000;
+        {
+            let mut world = ann.world();
+            world.service.tasks.retain(|task| task.revision != ours(&ann));
+            world.service.deployments.last_mut().expect("ours").next_start_ms = until;
+        }
+        choose(&ann, StepId::DeployAgain).await;
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        assert!(ann.world().now_ms() < until);
+    });
+}
+
+#[test]
+fn de_2_the_rollout_is_stopped_after_a_failed_migration() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        rolling_out(&ann).await;
+        ann.world().host.ends.migration = 3;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
+        ann.until_is(StepId::RunMigration, Status::Failed).await.expect("its script fails");
+        choose(&ann, StepId::StopRollout).await;
+        ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("nothing is rolled out");
+        let failure = ann.failure(StepId::AwaitRollout).expect("its reason");
+        assert_eq!(failure.code, ErrorCode::RolloutStopped, "it is not called a failure of AWS: {failure}");
+        let primary = ann.world().service.deployments.last().cloned().expect("a deployment");
+        assert_eq!((primary.rollout, primary.revision), (Rollout::Completed, ours(&ann) - 1));
+        ann.act(end(RunResult::RolledBack)).await.expect("the true end");
+    });
+}
+
+#[test]
+fn an_optional_step_excludes_every_other_change() {
+    on_virtual_time(async {
+        let ann = begun(&world(with_breaker())).await;
+        backed_up(&ann).await;
+        ann.wire.next("services.set_breaker_threshold", Fate::Late(Duration::from_secs(600)));
+        press(&ann.release, &ann.by, StepId::RaiseFailureLimit).await.expect("it is started");
+        let refused = press(&ann.release, &ann.by, StepId::BackUp).await.expect_err("one change at a time");
+        assert_eq!(refused.code, ErrorCode::NotAllowedNow, "{refused}");
+    });
+}
+
+#[test]
+fn p2_a_migration_stays_closed_while_the_new_version_cannot_be_pulled() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        rolling_out(&ann).await;
+        ann.offered(StepId::RunMigration).await.expect("its button");
+        let newest = ours(&ann);
+        later(&ann, |world| world.service.tasks.iter().any(|task| task.revision == newest)).await;
+        {
+            let mut world = ann.world();
+            let world_now = world.now_ms();
+            for task in world.service.tasks.iter_mut().filter(|task| task.revision == newest) {
+                task.stopped_ms = Some(world_now);
+                "CannotPullContainerError: pull access denied".clone_into(&mut task.reason);
+                (task.status, task.exit) = (greenlight_rehearsal::world::service::Status::Stopped, None);
+            }
+        }
+        let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
+        assert!(!precondition(&plan, "startsFailAsExpected"), "{:?}", plan.preconditions);
+    });
+}
+
+#[test]
+fn p2_a_failure_that_the_profile_does_not_know_is_a_question() {
+    on_virtual_time(async {
+        let mut profile = simulated_profile().expect("the built-in profile");
+        profile.logs.expected_failures.clear();
+        let ann = Scripted::draft(&profile, world(Rules::default()), person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        ann.deploy(None).await.expect("Deploy begins");
+        rolling_out(&ann).await;
+        ann.offered(StepId::RunMigration).await.expect("its button");
+        later(&ann, |world| world.service.tasks.iter().any(|task| task.exit == Some(1))).await;
+        let unasked = Act::AnswerQuestion {
+            step: StepId::RunMigration,
+            question: "noDatabaseVersion".to_owned(),
+            answer: "goOn".to_owned(),
+            note: "nobody can".to_owned(),
+        };
+        ann.release.plan(StepId::RunMigration).await.expect("a plan");
+        ann.act(unasked).await.expect("this database cannot be asked");
+        let answer = async |choice: &str| {
+            let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
+            let question = plan.question.expect("the question").id;
+            assert!(question.starts_with("failedStart:"), "{question}");
+            let (step, answer, note) = (StepId::RunMigration, choice.to_owned(), "read its log".to_owned());
+            ann.act(Act::AnswerQuestion { step, question, answer, note }).await.expect("the answer");
+            let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
+            precondition(&plan, "startsFailAsExpected")
+        };
+        assert!(!answer("somethingElse").await);
+        assert!(answer("oldDatabase").await);
+    });
+}
