@@ -45,8 +45,9 @@ ports::clean::aws ports::clean::git ports::clean::github ports::clean::host port
 ports::clean ports::deployments rollout::goal
 rollout::history
 rollout::view
+rollout::patience
 ports::aws ports::git ports::github ports::host spool journal rollout log_follow
-parts earlier_runs
+parts earlier_runs rollout_facts
 profile::value
 profile::source profile::raw
 profile::check profile::confirm
@@ -57,14 +58,15 @@ step::draft
 handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
 steps::watch steps::publish steps::job steps::production
-steps::migration::command steps::backup::file
-steps::migration::attempts steps::migration::database
+steps::migration::command steps::backup::file steps::aws_patience steps::service_change
+steps::migration::attempts steps::migration::database steps::migration::failed_starts
 steps::migration::unknown_end
 steps::backup
 steps::migration::preconditions steps::migration::undone
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::await_deploy_phase steps::check_site
-steps::await_rollout
+steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back
+steps::restore_failure_limit
 steps
 phase
 options doubt

@@ -141,7 +141,8 @@ impl Truth<'_> {
         schema == self.world.host.migrates_to && !is_half
     }
 
-    /// Whether the new version fails because the database is not migrated: its program ran and ended.
+    /// Whether the new version fails because the database is not migrated: its program ran and
+    /// ended.
     fn fails_on_old_database(&self) -> bool {
         let newest = self.world.service.deployments.last().map(|one| one.id.as_str());
         let failed = self.world.service.tasks.iter().filter(|task| Some(task.deployment.as_str()) == newest);

@@ -9,8 +9,8 @@ use greenlight_types::{
 use crate::{
     fold,
     ports::revision_name,
+    rollout_facts::{has_rolled_back, limit_before},
     step::StepContext,
-    steps::run_facts::{has_rolled_back, limit_before},
     time,
 };
 

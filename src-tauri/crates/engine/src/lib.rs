@@ -23,6 +23,7 @@ pub mod properties;
 pub mod redact;
 pub mod release;
 pub mod rollout;
+mod rollout_facts;
 mod runner;
 pub mod shell;
 pub mod spool;

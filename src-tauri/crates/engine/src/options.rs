@@ -4,7 +4,6 @@
 use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
 
 use crate::{
-    act::start_step,
     fold,
     phase::{self, is_active},
     steps::{self, migration::attempts},
@@ -27,7 +26,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     let may_repeat = is_active
         && matches!(step.state, StepState::Succeeded { .. } | StepState::Warned { .. })
         && steps::get(id).may_repeat(view);
-    let may_choose = start_step::is_choosable(view, step);
+    let may_choose = phase::is_choosable(view, step);
     let is_migration = id == StepId::RunMigration;
     let is_waiting = matches!(step.state, StepState::AwaitingOperator);
     let is_unstarted = matches!(step.state, StepState::NotStarted);

@@ -1,11 +1,14 @@
-//! Decides which phase of a run may act in which state, when a run reaches its next state without a
-//! person, and with which results a person may end it.
+//! Decides which phase of a run and which optional step may act in which state, when a run reaches
+//! its next state without a person, and with which results a person may end it.
 
-use greenlight_types::{CheckAnswer, Phase, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepView};
+use greenlight_types::{
+    CheckAnswer, Phase, Retry, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepState, StepView,
+};
 
 use crate::{
     fold,
-    steps::run_facts::{has_rolled_back, limit_before},
+    rollout_facts::{has_rolled_back, limit_before},
+    steps,
 };
 
 /// Whether steps of a phase may act in a state of the run.
@@ -15,6 +18,31 @@ pub(crate) fn is_active(state: RunState, phase: Phase) -> bool {
         Phase::Deploy => matches!(state, RunState::Deploying | RunState::Checking),
         Phase::Verify => state == RunState::Checking,
     }
+}
+
+/// Whether every fact that a step waits for is known.
+pub(crate) fn is_ready(view: &RunView, id: StepId) -> bool {
+    steps::get(id).waits_for().iter().all(|kind| fold::is_known(view, *kind))
+}
+
+/// Whether a person may choose an optional step now.
+pub(crate) fn is_choosable(run: &RunView, step: &StepView) -> bool {
+    let id = step.definition.id;
+    let is_free = match &step.state {
+        StepState::Running | StepState::InDoubt { .. } => false,
+        StepState::Failed { failure, .. } => failure.retry != Retry::No,
+        StepState::NotStarted
+        | StepState::AwaitingOperator
+        | StepState::Succeeded { .. }
+        | StepState::Warned { .. }
+        | StepState::Skipped { .. }
+        | StepState::Stopped { .. } => true,
+    };
+    is_free
+        && step.definition.is_optional
+        && is_active(run.state, id.phase())
+        && is_ready(run, id)
+        && steps::get(id).may_choose(run)
 }
 
 /// The event that leads to the next state of the run without an act of a person.
@@ -98,8 +126,6 @@ pub(crate) fn may_end(view: &RunView, result: RunResult) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::StepState;
-
     use super::*;
     use crate::act::test_support::{checked, checking, deploying, draft, ended, prepared, set};
 

@@ -6,7 +6,11 @@ use greenlight_types::{
 };
 
 use super::order::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse};
-use crate::{env_lock, fold, phase::is_active, steps};
+use crate::{
+    env_lock, fold,
+    phase::{is_active, is_choosable, is_ready},
+    steps,
+};
 
 pub(crate) async fn ask(
     asker: &Asker<'_>,
@@ -54,11 +58,6 @@ pub(crate) fn started(step: StepId, attempt: u32, plan: StepPlan) -> Decision {
     Decision { events: vec![event.into()], then: Then::Start { step, attempt, plan: Box::new(plan) } }
 }
 
-/// Whether every fact that a step waits for is known.
-pub(crate) fn is_ready(view: &RunView, id: StepId) -> bool {
-    steps::get(id).waits_for().iter().all(|kind| fold::is_known(view, *kind))
-}
-
 /// Refuses a second changing step. The checks of the site are answered one by one and exclude
 /// nothing.
 fn refuse_second(view: &RunView) -> Result<(), Failure> {
@@ -71,26 +70,6 @@ fn refuse_second(view: &RunView) -> Result<(), Failure> {
         }
         None => Ok(()),
     }
-}
-
-/// Whether a person may choose an optional step now.
-pub(crate) fn is_choosable(run: &RunView, step: &StepView) -> bool {
-    let id = step.definition.id;
-    let is_free = match &step.state {
-        StepState::Running | StepState::InDoubt { .. } => false,
-        StepState::Failed { failure, .. } => failure.retry != Retry::No,
-        StepState::NotStarted
-        | StepState::AwaitingOperator
-        | StepState::Succeeded { .. }
-        | StepState::Warned { .. }
-        | StepState::Skipped { .. }
-        | StepState::Stopped { .. } => true,
-    };
-    is_free
-        && step.definition.is_optional
-        && is_active(run.state, id.phase())
-        && is_ready(run, id)
-        && steps::get(id).may_choose(run)
 }
 
 /// Whether the state of a step allows a start. A step with the effect "at most once" starts again

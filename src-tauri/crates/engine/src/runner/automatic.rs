@@ -5,11 +5,8 @@ use greenlight_types::{EventBody, Failure, LearnedFact, Retry, Role, RunView, St
 
 use super::Runner;
 use crate::{
-    act::{
-        order::Then,
-        start_step::{self, is_ready},
-    },
-    phase::{is_active, next_state},
+    act::{order::Then, start_step},
+    phase::{is_active, is_ready, next_state},
     steps,
 };
 

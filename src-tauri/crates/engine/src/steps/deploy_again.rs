@@ -12,13 +12,14 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{has_rolled_back, is_rolling_out, saved_revision, serving_before},
+    run_facts::{saved_revision, serving_before},
     service_change::{check_again, not_shown, primary_after, service},
 };
 use crate::{
     fold,
     ports::revision_name,
     rollout::migration_needs,
+    rollout_facts::{has_rolled_back, is_rolling_out},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 

@@ -5,12 +5,13 @@ use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{has_rolled_back, saved_revision, serving_before},
+    run_facts::{saved_revision, serving_before},
 };
 use crate::{
     fold,
     ports::{BreakerThreshold, ServiceDeployment, ServiceDeployments, ServiceSnapshot, TaskSnapshot, revision_name},
     rollout::{self, Condition, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
+    rollout_facts::has_rolled_back,
     step::StepContext,
 };
 

@@ -11,10 +11,12 @@ use super::{
     raise_failure_limit::{limit_of, observe_limit, set_limit},
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{has_rolled_back, is_rolling_out, limit_before},
     service_change::{breaker, limit_in_words, service},
 };
-use crate::step::{Entry, Outcome, PlanDraft, Step, StepContext};
+use crate::{
+    rollout_facts::{has_rolled_back, is_rolling_out, limit_before},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+};
 
 pub struct RestoreFailureLimit;
 

@@ -10,13 +10,14 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{has_rolled_back, serving_before},
+    run_facts::serving_before,
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known, service},
 };
 use crate::{
     fold,
     ports::revision_name,
     rollout::Verdict,
+    rollout_facts::has_rolled_back,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 

@@ -1,6 +1,6 @@
 //! Values that several steps read from the run: facts of earlier steps, ref names, people to call.
 
-use greenlight_types::{ErrorCode, Fact, FactKind, Failure, FailureLimit, RunView, StepId};
+use greenlight_types::{ErrorCode, Fact, FactKind, Failure, RunView, StepId};
 use regex::Regex;
 
 use crate::fold;
@@ -40,31 +40,6 @@ pub(crate) fn saved_revision(run: &RunView) -> Result<String, Failure> {
 pub(super) fn serving_before(run: &RunView) -> String {
     let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
     plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
-}
-
-/// The limit of failed starts before this release raised it; `None` while it is as it was.
-pub(crate) fn limit_before(run: &RunView) -> Option<&FailureLimit> {
-    run.facts.iter().fold(None, |known, learned| match (&learned.fact, known) {
-        (Fact::FailureLimitRaised { before, .. }, None) => Some(before),
-        (Fact::FailureLimitRestored { .. }, _) => None,
-        (_, known) => known,
-    })
-}
-
-/// Whether the version before ours serves again.
-pub(crate) fn has_rolled_back(run: &RunView) -> bool {
-    newest_turn(run) == Some(FactKind::RolledBack)
-}
-
-/// Whether our deployment began and is neither complete nor taken back.
-pub(super) fn is_rolling_out(run: &RunView) -> bool {
-    newest_turn(run) == Some(FactKind::DeployPhaseBegan)
-}
-
-/// The newest fact that tells which version AWS puts in place.
-fn newest_turn(run: &RunView) -> Option<FactKind> {
-    let turns = [FactKind::DeployPhaseBegan, FactKind::RolledOut, FactKind::RolledBack];
-    run.facts.iter().rev().map(|learned| learned.fact.kind()).find(|kind| turns.contains(kind))
 }
 
 /// Patterns of failures that are expected before the migration. The profile was checked when it was

@@ -9,11 +9,12 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{is_rolling_out, saved_revision, serving_before},
+    run_facts::{saved_revision, serving_before},
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known},
 };
 use crate::{
     ports::{ServiceDeployment, ServiceDeploymentStatus, StopKind, revision_name},
+    rollout_facts::is_rolling_out,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 

@@ -1,0 +1,28 @@
+//! The facts of a run about its rollout: the raised limit, and the version that AWS puts in place.
+
+use greenlight_types::{Fact, FactKind, FailureLimit, RunView};
+
+/// The limit of failed starts before this release raised it; `None` while it is as it was.
+pub(crate) fn limit_before(run: &RunView) -> Option<&FailureLimit> {
+    run.facts.iter().fold(None, |known, learned| match (&learned.fact, known) {
+        (Fact::FailureLimitRaised { before, .. }, None) => Some(before),
+        (Fact::FailureLimitRestored { .. }, _) => None,
+        (_, known) => known,
+    })
+}
+
+/// Whether the version before ours serves again.
+pub(crate) fn has_rolled_back(run: &RunView) -> bool {
+    newest_turn(run) == Some(FactKind::RolledBack)
+}
+
+/// Whether our deployment began and is neither complete nor taken back.
+pub(crate) fn is_rolling_out(run: &RunView) -> bool {
+    newest_turn(run) == Some(FactKind::DeployPhaseBegan)
+}
+
+/// The newest fact that tells which version AWS puts in place.
+fn newest_turn(run: &RunView) -> Option<FactKind> {
+    let turns = [FactKind::DeployPhaseBegan, FactKind::RolledOut, FactKind::RolledBack];
+    run.facts.iter().rev().map(|learned| learned.fact.kind()).find(|kind| turns.contains(kind))
+}

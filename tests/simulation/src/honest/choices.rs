@@ -1,0 +1,62 @@
+//! The optional steps that an honest operator chooses.
+
+use greenlight_types::{CheckAnswer, Status, StepId, StepView};
+
+use super::{HonestOperator, Pressed, start_name};
+
+/// Most choices of one optional step.
+const CHOICES_MAX: u32 = 3;
+
+impl HonestOperator<'_> {
+    /// Chooses an optional step where it helps. Returns whether it acted.
+    pub(super) async fn choose(&mut self) -> bool {
+        let has_failed =
+            |id: StepId| self.view.steps.iter().any(|step| step.definition.id == id && step.status() == Status::Failed);
+        let is_stuck = has_failed(StepId::AwaitRollout) || has_failed(StepId::AwaitDeployPhase);
+        let is_unwell =
+            has_failed(StepId::CheckSite) || self.view.checks.iter().any(|check| check.answer == CheckAnswer::Failed);
+        let wanted = if has_failed(StepId::RunMigration) {
+            StepId::StopRollout
+        } else if is_stuck {
+            self.person.way_on
+        } else if is_unwell {
+            StepId::RollBack
+        } else {
+            return false;
+        };
+        let may_choose =
+            |step: &StepView| step.definition.id == wanted && step.options.may_choose && step.attempt < CHOICES_MAX;
+        if !self.view.steps.iter().any(may_choose) || !self.may_press(&start_name(wanted)) {
+            return false;
+        }
+        match self.press(wanted).await {
+            Pressed::Sent => true,
+            Pressed::Closed => {
+                self.closed.insert(wanted);
+                *self.refused.entry(start_name(wanted)).or_default() += 1;
+                false
+            }
+        }
+    }
+
+    /// Lets AWS wait longer, if the screen offers that. Returns whether it acted.
+    pub(super) async fn raise_limit(&mut self) -> bool {
+        let step = StepId::RaiseFailureLimit;
+        let may_choose =
+            |one: &StepView| one.definition.id == step && one.options.may_choose && one.attempt < CHOICES_MAX;
+        if !self.view.steps.iter().any(may_choose) || !self.may_press(&start_name(step)) {
+            return false;
+        }
+        match self.release.plan(step).await {
+            Ok(plan) if plan.is_open() => {
+                self.send(&plan).await;
+                true
+            }
+            Ok(_) => false,
+            Err(failure) => {
+                self.record(&start_name(step), Some(&failure));
+                true
+            }
+        }
+    }
+}
