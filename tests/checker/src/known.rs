@@ -51,6 +51,8 @@ pub struct Known {
     pub taking: Option<Option<String>>,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
+    /// Settings of the build that a person agreed to use.
+    pub agreed_revisions: BTreeSet<String>,
     /// Whether a person said that this release has no migration.
     pub is_migration_left_out: bool,
     /// Jobs of migrations that a person reported as undone.
@@ -88,6 +90,8 @@ pub struct Facts {
     pub main: Option<String>,
     pub tag_published: Option<(String, String)>,
     pub revisions: Vec<Revision>,
+    /// ARN of settings of the build that a person accepted.
+    pub accepted: Option<String>,
     pub backup: Option<Backup>,
     pub build: Option<String>,
     /// Digest of the newest package.
@@ -303,6 +307,11 @@ impl Known {
             Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
             Body::StepUndone { job, .. } => _ = self.undone.insert(job),
             Body::QuestionAnswered { question, .. } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
+            Body::QuestionAnswered { question, answer }
+                if question.starts_with("otherRevision:") && answer == "use" =>
+            {
+                self.agreed_revisions.insert(question.replacen("otherRevision:", "", 1));
+            }
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
             Body::DeployStarted { staging } => {
@@ -365,6 +374,7 @@ impl Known {
             Fact::RevisionSaved { arn, base_arn, image } => {
                 facts.revisions.push(Revision { arn, base: base_arn, image });
             }
+            Fact::RevisionAccepted { arn } => facts.accepted = Some(arn),
             Fact::BackupProved { job, finished_at, confirmed_by, .. } => {
                 facts.backup = Some(Backup { job, finished_at, is_confirmed: confirmed_by.is_some() });
             }

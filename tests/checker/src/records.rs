@@ -288,6 +288,7 @@ pub enum Fact {
     MainPublished { commit: String },
     TagPublished { object: String, commit: String },
     RevisionSaved { arn: String, base_arn: String, image: String },
+    RevisionAccepted { arn: String },
     BackupProved { job: String, file: String, finished_at: String, confirmed_by: Option<String> },
     BuildStarted { build: String, commit: String },
     PackageReady { digest: String, commit: String },

@@ -196,6 +196,8 @@ impl Truth<'_> {
             // A decision of a person who could not raise the limit.
             "awsGivesUp" => offered("goOn"),
             "failedStart" => offered(if self.fails_on_old_database() { "oldDatabase" } else { "somethingElse" }),
+            // A decision about settings with our package.
+            "otherRevision" => offered("use"),
             "noDatabaseVersion" => when(view.profile.migration.probe.trim().is_empty(), "goOn"),
             "migration" if question.id == "migration:startedElsewhere" => {
                 when(!self.deeds.has_begun_migration() && !self.is_migrated(), "no")

@@ -147,7 +147,7 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: (p) =>
       `AWS is putting other start-up settings in place (${named(p, "seen", "?")}) than ours (${named(p, "expected", "?")}).`,
     means: "The migration stays closed. The old version serves the site.",
-    todo: [CALL],
+    todo: ["If the build makes its own settings, watch again: the app shows the difference and asks.", CALL],
   },
   rolloutFailed: {
     happened: () => "AWS could not put the new version in place.",

@@ -786,6 +786,13 @@ arn: string; revision: number;
 baseArn: string; image: string; 
 /**  An equal revision existed before. */
 already: boolean } | 
+/**
+ *  A named person accepted start-up settings that the build made itself. They have our image,
+ *  and count as ours from now on.
+ */
+{ kind: "revisionAccepted"; 
+/**  ARN with revision. */
+arn: string; person: string } | 
 /**  The backup of this run is complete and proved. */
 { kind: "backupProved"; job: string; file: string; 
 /**  Size in words: "4.1 GB". */
@@ -863,7 +870,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a

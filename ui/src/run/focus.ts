@@ -132,6 +132,7 @@ const FACT_WORDS: Record<FactKind, string> = {
   mainPublished: "the main branch is on GitHub",
   tagPublished: "the label is on GitHub",
   revisionSaved: "the start-up settings are saved",
+  revisionAccepted: "the settings of the build are accepted",
   backupProved: "the backup of this release is proved",
   buildStarted: "the build was started",
   packageReady: "the package is built",

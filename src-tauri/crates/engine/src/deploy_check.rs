@@ -221,6 +221,9 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         Fact::RevisionSaved { revision, .. } => {
             Some(format!("Start-up settings {revision} are saved on AWS; nothing uses them unless a build does."))
         }
+        Fact::RevisionAccepted { arn, person } => {
+            Some(format!("Start-up settings {} of the build are in use, as {person} accepted.", revision_name(arn)))
+        }
         Fact::BackupProved { file, .. } => Some(match &run.machine_given_up {
             Some(gone) => {
                 format!("The backup {file} was on the staging machine, which is gone, as {} said.", gone.person)

@@ -1,11 +1,12 @@
 //! The thirteen steps of the runbook in its order, and the steps that a person may choose, one file
 //! each.
 //!
-//! Below the steps: `job` starts and follows a detached script, `publish` pushes a ref, `watch` is
-//! the loop of the steps that change nothing, `service_change` changes the service on AWS,
-//! `aws_patience` judges whether AWS gives up too early,
-//! `production` is one look at it, and `run_facts`, `git_objects` and `refusals` hold values that
-//! several steps use.
+//! Below the steps:
+//! - `job` starts and follows a detached script, `publish` pushes a ref, `watch` is the loop of the
+//!   steps that change nothing;
+//! - `production` is one look at the service, `service_change` changes it, `aws_patience` judges
+//!   whether AWS gives up too early, `other_revision` asks about settings that the build made;
+//! - `run_facts`, `git_objects` and `refusals` hold values that several steps use.
 
 mod await_deploy_phase;
 mod await_rollout;
@@ -20,6 +21,7 @@ mod git_objects;
 pub(crate) mod job;
 mod merge_branch;
 pub(crate) mod migration;
+mod other_revision;
 mod production;
 mod publish;
 mod push_branch;

@@ -53,6 +53,13 @@ pub enum Fact {
         /// An equal revision existed before.
         already: bool,
     },
+    /// A named person accepted start-up settings that the build made itself. They have our image,
+    /// and count as ours from now on.
+    RevisionAccepted {
+        /// ARN with revision.
+        arn: String,
+        person: String,
+    },
     /// The backup of this run is complete and proved.
     BackupProved {
         job: String,
@@ -174,6 +181,7 @@ pub enum FactKind {
     MainPublished,
     TagPublished,
     RevisionSaved,
+    RevisionAccepted,
     BackupProved,
     BuildStarted,
     PackageReady,
@@ -199,6 +207,7 @@ impl Fact {
             Self::MainPublished { .. } => FactKind::MainPublished,
             Self::TagPublished { .. } => FactKind::TagPublished,
             Self::RevisionSaved { .. } => FactKind::RevisionSaved,
+            Self::RevisionAccepted { .. } => FactKind::RevisionAccepted,
             Self::BackupProved { .. } => FactKind::BackupProved,
             Self::BuildStarted { .. } => FactKind::BuildStarted,
             Self::PackageReady { .. } => FactKind::PackageReady,

@@ -54,14 +54,20 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     }
 }
 
+/// The settings of the release: those of the build once a person accepted them.
 fn ours(known: &Known) -> &str {
-    known.facts.revisions.last().map_or("", |revision| revision.arn.as_str())
+    let saved = known.facts.revisions.last().map_or("", |revision| revision.arn.as_str());
+    known.facts.accepted.as_deref().unwrap_or(saved)
 }
 
 fn learned(known: &Known, fact: &Fact, found: &mut Found) {
     let ours = ours(known);
     let is_migrated = known.is_migration_settled();
-    if let Fact::DeployPhaseBegan { deployment } = fact {
+    if let Fact::RevisionAccepted { arn } = fact {
+        if !known.agreed_revisions.contains(arn) || !known.world.described.contains(arn) {
+            found.add("INV-J2", format!("{arn} is called accepted, and nobody who saw it agreed"));
+        }
+    } else if let Fact::DeployPhaseBegan { deployment } = fact {
         let is_seen = known.world.looks.iter().any(|(deployments, _)| {
             deployments.iter().any(|one| one.id == *deployment && one.arn == ours && one.status == "PRIMARY")
         });

@@ -1,5 +1,6 @@
 //! Rollouts that another person, AWS or a registry disturbs.
 
+use greenlight_rehearsal::world::rules::Deploys;
 use greenlight_types::RunView;
 
 use super::*;
@@ -77,5 +78,43 @@ fn a_server_with_another_image_is_not_called_released() {
         ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("the end of the rollout");
         let failure = ann.failure(StepId::AwaitRollout).expect("its reason");
         assert_eq!(failure.code, ErrorCode::OtherImage, "{failure}");
+    });
+}
+
+#[test]
+fn de_4_settings_that_the_build_made_itself_are_accepted_by_a_person() {
+    on_virtual_time(async {
+        let rules = Rules { deploys: Deploys::ItsOwn, ..Rules::default() };
+        let ann = begun(&world(rules)).await;
+        back_up_and_build(&ann).await;
+        let step = StepId::AwaitDeployPhase;
+        ann.until_is(step, Status::Failed).await.expect("AWS uses other settings");
+        assert_eq!(ann.failure(step).expect("its reason").code, ErrorCode::WrongRevision);
+        let question = ann.release.plan(step).await.expect("a plan").question.expect("a decision");
+        assert!(question.id.starts_with("otherRevision:arn:"), "{question:?}");
+        assert!(question.options[0].detail.contains("They are equal"), "{question:?}");
+        press(&ann.release, &ann.by, step).await.expect("Ann goes on with them");
+        ann.until_is(step, Status::Succeeded).await.expect("the deployment counts as ours");
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        check_and_end(&ann).await;
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+    });
+}
+
+#[test]
+fn de_4_settings_of_a_colleague_with_another_package_are_never_accepted() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        back_up_and_build(&ann).await;
+        let revision = ours(&ann);
+        ann.world().set_revision(revision - 2, "a colleague");
+        let step = StepId::AwaitDeployPhase;
+        ann.until_is(step, Status::Failed).await.expect("AWS uses other settings");
+        assert_eq!(ann.release.plan(step).await.expect("a plan").question, None);
+        // The deployment of the build takes over later.
+        press(&ann.release, &ann.by, step).await.expect("watched again");
+        ann.world().set_revision(revision, "the workflow");
+        ann.until_is(step, Status::Succeeded).await.expect("ours is in charge again");
     });
 }

@@ -219,6 +219,7 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
         Fact::MainPublished { commit: t() },
         Fact::TagPublished { object: t(), commit: t() },
         Fact::RevisionSaved { arn: t(), revision: number, base_arn: t(), image: t(), already: true },
+        Fact::RevisionAccepted { arn: t(), person: t() },
         Fact::BackupProved {
             job: t(),
             file: t(),

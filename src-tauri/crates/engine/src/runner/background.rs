@@ -103,7 +103,7 @@ async fn read_pages(
 /// Tasks by version. Empty while AWS does not answer.
 async fn ask_labels(cx: &StepContext) -> Labels {
     let run = cx.run();
-    let ours = steps::run_facts::saved_revision(&run).ok();
+    let ours = steps::run_facts::our_revision(&run).ok();
     let mut labels = Labels::default();
     for task in cx.ports.services.tasks().await.unwrap_or_default() {
         let side =

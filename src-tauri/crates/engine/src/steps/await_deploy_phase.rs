@@ -11,8 +11,9 @@ use greenlight_types::{
 use regex::Regex;
 
 use super::{
+    other_revision,
     production::{Production, failure_of, show_condition},
-    run_facts::{expected_failures, saved_revision, serving_before},
+    run_facts::{expected_failures, our_revision, serving_before},
     watch,
 };
 use crate::{
@@ -47,7 +48,8 @@ impl Step for AwaitDeployPhase {
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
-        Ok(PlanDraft::new(
+        let question = if other_revision::has_failed(&run) { other_revision::question(cx, &run).await? } else { None };
+        let draft = PlanDraft::new(
             self,
             &run,
             PlanInputs::AwaitDeployPhase,
@@ -58,11 +60,14 @@ impl Step for AwaitDeployPhase {
                 run.version
             ),
         )
-        .by_hand(vec![format!("saw watch --raw {}", run.profile.aws.log_group)], None)
-        .finish())
+        .by_hand(vec![format!("saw watch --raw {}", run.profile.aws.log_group)], None);
+        Ok(question.into_iter().fold(draft, PlanDraft::question).finish())
     }
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
+        if let Err(failure) = other_revision::learn_accepted(cx).await {
+            return Outcome::Failed(failure);
+        }
         let late = Failure::new(ErrorCode::TimedOut, "see AWS start the new version within six hours");
         let expected = expected_failures(&cx.run());
         watch::watch(cx, self.id(), POLL, late, || look_while_it_builds(cx, &expected)).await
@@ -95,7 +100,7 @@ async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Op
 
 async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
-    let ours = saved_revision(&run)?;
+    let ours = our_revision(&run)?;
     let previous = serving_before(&run);
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, expected)?;
@@ -120,10 +125,26 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
         Verdict::Began { deployment, .. } | Verdict::Done { deployment, .. } => Some(began(deployment)),
         // The deployment began. AwaitRollout reports the other image.
         Verdict::OtherImage { .. } => production.service.primary().map(|primary| began(primary.id.clone())),
+        Verdict::WrongRevision { ref arn }
+            if is_watched_again(&run) && !other_revision::has_our_image(cx, arn).await? =>
+        {
+            let name = revision_name(arn);
+            cx.activity(
+                StepId::AwaitDeployPhase,
+                format!("{name} of somebody else is in charge. Waiting until ours is."),
+            );
+            None
+        }
         Verdict::WrongRevision { .. }
         | Verdict::Superseded { .. }
         | Verdict::Stopped { .. }
         | Verdict::RolledBack { .. }
         | Verdict::Failed { .. } => failure.map(Outcome::Failed),
     })
+}
+
+/// Whether a person let this watch go on after it had failed. It then waits until another
+/// deployment is over.
+fn is_watched_again(run: &RunView) -> bool {
+    fold::step(run, StepId::AwaitDeployPhase).is_some_and(|step| step.attempt > 1)
 }

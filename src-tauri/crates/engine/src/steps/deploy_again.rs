@@ -12,7 +12,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{saved_revision, serving_before},
+    run_facts::{our_revision, serving_before},
     service_change::{check_again, not_shown, primary_after, service},
 };
 use crate::{
@@ -43,7 +43,7 @@ impl Step for DeployAgain {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         check_account(cx, &run).await?;
-        let ours = saved_revision(&run)?;
+        let ours = our_revision(&run)?;
         let production = Production::read(cx, &run).await?;
         let (waits, question) = aws_patience::judge(&run, &production, migration_needs(&run.profile), self.id())?;
         let primary = production.service.primary();
@@ -113,8 +113,11 @@ impl Step for DeployAgain {
     }
 
     fn may_choose(&self, run: &RunView) -> bool {
+        // The build may end without a deployment of our revision, or with one of another.
         let has_failed = fold::step(run, StepId::AwaitDeployPhase).is_some_and(|step| step.status() == Status::Failed);
-        is_rolling_out(run) || has_rolled_back(run) || has_failed
+        let has_not_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_none()
+            && fold::newest(run, FactKind::BuildEnded).is_some();
+        is_rolling_out(run) || has_rolled_back(run) || has_failed || has_not_begun
     }
 }
 

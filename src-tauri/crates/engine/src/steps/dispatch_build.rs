@@ -18,7 +18,7 @@ use super::{
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
-    run_facts::{main_ref, saved_revision, tag_ref, version_commit, who_to_call},
+    run_facts::{main_ref, our_revision, tag_ref, version_commit, who_to_call},
 };
 use crate::{
     env_lock,
@@ -229,7 +229,7 @@ fn of_another_commit(runs: &[BuildRun]) -> String {
 /// The revision that served before ours: the one that the service is set to, or one that our
 /// deployment replaces.
 fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
-    let ours = saved_revision(run).ok();
+    let ours = our_revision(run).ok();
     let deployed = service.deployments.iter().map(|one| &one.task_definition);
     let mut all = std::iter::once(&service.task_definition).chain(deployed);
     all.find(|arn| Some(*arn) != ours.as_ref()).cloned().unwrap_or_default()

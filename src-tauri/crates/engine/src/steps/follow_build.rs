@@ -12,7 +12,7 @@ use greenlight_types::{
 };
 
 use super::{
-    run_facts::{required_fact, saved_revision},
+    run_facts::{our_revision, required_fact},
     watch,
 };
 use crate::{
@@ -178,7 +178,7 @@ async fn judged_by_aws(
 
 /// Whether AWS has a deployment with our revision.
 async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
-    let (ours, service) = (saved_revision(run).ok(), cx.ports.services.describe().await?);
+    let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
     let deployments = service.map(|one| one.deployments).unwrap_or_default();
     Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
 }

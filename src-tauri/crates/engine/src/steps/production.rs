@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{saved_revision, serving_before},
+    run_facts::{our_revision, serving_before},
 };
 use crate::{
     fold,
@@ -63,7 +63,7 @@ impl Production {
 
     /// Judges whether a revision serves in place of ours.
     pub(super) fn assess_return(&self, run: &RunView, revision: &str) -> Result<Verdict, Failure> {
-        let ours = saved_revision(run)?;
+        let ours = our_revision(run)?;
         let wanted = RolloutGoal {
             ours: revision,
             previous: &ours,
@@ -87,7 +87,7 @@ impl Production {
         expected: &[Regex],
         rule: impl FnOnce(Snapshot<'_>, &RolloutGoal<'_>) -> T,
     ) -> Result<T, Failure> {
-        let (ours, previous) = (saved_revision(run)?, serving_before(run));
+        let (ours, previous) = (our_revision(run)?, serving_before(run));
         let digest = fold::newest(run, FactKind::PackageReady)
             .and_then(|fact| if let Fact::PackageReady { digest, .. } = fact { Some(digest.as_str()) } else { None });
         let wanted = RolloutGoal {
@@ -140,16 +140,17 @@ pub(super) fn too_late(run: &RunView) -> Failure {
 fn wrong_revision(arn: &str, run: &RunView) -> Failure {
     Failure::new(ErrorCode::WrongRevision, "go on: AWS is putting other start-up settings in place than ours")
         .with("seen", revision_name(arn))
-        .with("expected", saved_revision(run).map(|arn| revision_name(&arn).to_owned()).unwrap_or_default())
+        .with("expected", our_revision(run).map(|arn| revision_name(&arn).to_owned()).unwrap_or_default())
         .hint("Do not migrate. Ask a developer which settings the build uses.")
-        .retry(Retry::No)
+        .hint("If the build makes its own settings with our package, watch again: the app asks whether to go on with them.")
+        .retry(Retry::Safe)
 }
 
 /// AWS does not keep who started a deployment, so only revision and time can be told.
 fn superseded(run: &RunView, deployment: &str, arn: &str, since: Timestamp, reason: &str) -> Failure {
     let failure = Failure::new(ErrorCode::RolloutSuperseded, "see every server on the new version")
         .with("seen", revision_name(arn))
-        .with("expected", saved_revision(run).map(|arn| revision_name(&arn).to_owned()).unwrap_or_default())
+        .with("expected", our_revision(run).map(|arn| revision_name(&arn).to_owned()).unwrap_or_default())
         .with("since", since.to_string())
         .because(format!("{deployment} with {} is in charge since {since}", revision_name(arn)))
         .because(format!("AWS says about it: {reason}"))

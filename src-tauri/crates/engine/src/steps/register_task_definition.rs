@@ -295,12 +295,12 @@ async fn running(cx: &StepContext, run: &RunView) -> Result<TaskDefinition, Fail
     described(cx, &service.task_definition).await
 }
 
-async fn described(cx: &StepContext, what: &str) -> Result<TaskDefinition, Failure> {
+pub(super) async fn described(cx: &StepContext, what: &str) -> Result<TaskDefinition, Failure> {
     cx.ports.task_definitions.describe(what).await?.ok_or_else(|| missing_on_aws(what))
 }
 
 /// The body that a registration of this revision would send, tags included.
-fn registrable(definition: &TaskDefinition) -> Value {
+pub(super) fn registrable(definition: &TaskDefinition) -> Value {
     let mut body = definition.definition.clone();
     if let Some(object) = body.as_object_mut() {
         for key in ANSWER_ONLY {
@@ -311,6 +311,12 @@ fn registrable(definition: &TaskDefinition) -> Value {
         }
     }
     body
+}
+
+/// The image of the container with this name.
+pub(super) fn image_of<'a>(definition: &'a TaskDefinition, container: &str) -> Option<&'a str> {
+    let containers = definition.definition.get("containerDefinitions")?.as_array()?;
+    containers.iter().find(|one| one["name"] == container)?.get("image")?.as_str()
 }
 
 /// The same body with the image of the named container replaced.
@@ -349,7 +355,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// The difference of two bodies as a person may see it.
-fn difference(cx: &StepContext, old: &Value, new: &Value, context: usize) -> String {
+pub(super) fn difference(cx: &StepContext, old: &Value, new: &Value, context: usize) -> String {
     let diff = similar::TextDiff::from_lines(pretty(&hidden(old)), pretty(&hidden(new)))
         .unified_diff()
         .context_radius(context)

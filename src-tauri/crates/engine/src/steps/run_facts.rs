@@ -26,11 +26,16 @@ pub(crate) fn version_commit(run: &RunView) -> Result<String, Failure> {
     })
 }
 
-/// ARN of the task definition revision that this run registered.
+/// ARN of the task definition revision of this run: the one that it registered, or one of the build
+/// that a person accepted.
 ///
 /// # Errors
 /// As [`required_fact`].
-pub(crate) fn saved_revision(run: &RunView) -> Result<String, Failure> {
+pub(crate) fn our_revision(run: &RunView) -> Result<String, Failure> {
+    let accepted = fold::newest(run, FactKind::RevisionAccepted);
+    if let Some(Fact::RevisionAccepted { arn, .. }) = accepted {
+        return Ok(arn.clone());
+    }
     required_fact(run, FactKind::RevisionSaved, |fact| {
         if let Fact::RevisionSaved { arn, .. } = fact { Some(arn.clone()) } else { None }
     })

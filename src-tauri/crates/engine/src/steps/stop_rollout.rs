@@ -9,7 +9,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{saved_revision, serving_before},
+    run_facts::{our_revision, serving_before},
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known},
 };
 use crate::{
@@ -38,7 +38,7 @@ impl Step for StopRollout {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         check_account(cx, &run).await?;
-        let (ours, previous) = (saved_revision(&run)?, serving_before(&run));
+        let (ours, previous) = (our_revision(&run)?, serving_before(&run));
         let production = Production::read(cx, &run).await?;
         let primary = production.service.primary().filter(|primary| primary.task_definition == ours);
         let record = primary.and(production.record_of_primary()).filter(|record| is_under_way(record));

@@ -159,7 +159,7 @@ fn trap_t6_deployment_ignores_an_overwritten_tag() {
 }
 
 #[test]
-fn trap_t7_saved_revision_differs_from_the_running_one() {
+fn trap_t7_our_revision_differs_from_the_running_one() {
     let mut world = world(brisk());
     let newest = world.copy_newest();
     pass(&mut world, 60);

@@ -18,7 +18,7 @@ use crate::{
         aws_patience, backup,
         git_objects::short_id,
         production::Production,
-        run_facts::{expected_failures, required_fact, saved_revision, version_commit},
+        run_facts::{expected_failures, our_revision, required_fact, version_commit},
     },
 };
 
@@ -41,7 +41,7 @@ pub(super) async fn all(
     let mut found = vec![backup::precondition(cx, run, &cx.host()?).await?, package_built(cx, run).await?];
     let production = Production::read(cx, run).await?;
     let (service, tasks) = (&production.service, &production.tasks);
-    let ours = saved_revision(run)?;
+    let ours = our_revision(run)?;
     let seen = production.assess(run, &expected_failures(run))?;
     let deployment = service.primary().map_or("", |primary| primary.id.as_str());
     let (starts, unrecognised) = failed_starts::judge(run, &seen.view, deployment);
