@@ -101,6 +101,8 @@ pub struct Facts {
     pub site: Option<String>,
     /// Whether the version before serves again.
     pub is_rolled_back: bool,
+    /// Whether another revision took over after every server ran ours.
+    pub is_lost: bool,
     /// Whether the limit of failed starts is raised.
     pub is_limit_raised: bool,
     /// Whether AWS began a deployment of this release.
@@ -172,6 +174,8 @@ pub struct Seen {
     pub process: u32,
     /// Id of the machine that replaced the first one.
     pub machine: Option<String>,
+    /// Tasks that stopped, each with its reason.
+    pub stopped: BTreeSet<(String, String)>,
     /// The limit of failed starts that was set last.
     pub limit: Option<String>,
 }
@@ -292,9 +296,7 @@ impl Known {
                     self.is_migration_reset_by_person = is_by_person;
                 }
                 let job = self.attempts.get(&(step, attempt)).map(|attempt| attempt.plan.input("job").to_owned());
-                if !is_by_person && let Some(job) = job.filter(|job| !job.is_empty()) {
-                    self.called_not_done.insert(job);
-                }
+                self.called_not_done.extend(job.filter(|job| !is_by_person && !job.is_empty()));
             }
             Body::StepWarned { step, attempt } if is_given_up => {
                 let job = self.attempts.get(&(step, attempt)).map(|attempt| attempt.plan.input("job").to_owned());
@@ -386,8 +388,9 @@ impl Known {
             }
             Fact::RolledOut { deployment, .. } => {
                 facts.rolled_out = Some(deployment);
-                facts.is_rolled_back = false;
+                (facts.is_rolled_back, facts.is_lost) = (false, false);
             }
+            Fact::RolloutLost { .. } => facts.is_lost = true,
             Fact::RolledBack { .. } => facts.is_rolled_back = true,
             Fact::FailureLimitRaised { .. } => facts.is_limit_raised = true,
             Fact::FailureLimitRestored { .. } => facts.is_limit_raised = false,
@@ -397,7 +400,10 @@ impl Known {
                 facts.is_rolled_back = false;
             }
             Fact::PackageReady { digest, .. } => facts.package = Some(digest),
-            Fact::BuildEnded { .. } | Fact::ServerBecameNew { .. } | Fact::RolloutStopped => {}
+            Fact::BuildEnded { .. }
+            | Fact::ServerBecameNew { .. }
+            | Fact::RolloutStopped
+            | Fact::StartFailed { .. } => {}
         }
     }
 
@@ -427,6 +433,7 @@ impl Known {
             Op::EnvironmentLeft { .. } if entry.applied => world.holder = (None, entry.at),
             Op::HostReplaced { machine } => world.replace_machine(machine, entry.at),
             Op::UpdateService { threshold: Some(limit), .. } if entry.applied => world.limit = Some(limit),
+            Op::TaskStopped { task, reason } => _ = world.stopped.insert((task, reason)),
             Op::SchemaChanged { .. } => world.is_schema_changed = true,
             Op::DatabaseRestored => world.is_schema_changed = false,
             Op::HostRebooted => world.running.clear(),
@@ -461,7 +468,6 @@ impl Known {
             | Op::DeploymentStarted
             | Op::DeploymentEnded
             | Op::TaskBecameHealthy
-            | Op::TaskStopped
             | Op::UpdateService { .. }
             | Op::StopDeployment { .. } => {}
         }

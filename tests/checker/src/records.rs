@@ -297,6 +297,8 @@ pub enum Fact {
     MigrationFinished { job: String },
     ServerBecameNew { task: String },
     RolledOut { deployment: String, servers: u32 },
+    StartFailed { task: String, reason: String },
+    RolloutLost { arn: String },
     FailureLimitRaised { now: Limit },
     FailureLimitRestored { now: Limit },
     RolloutStopped,

@@ -80,6 +80,9 @@ pub struct Setting {
     /// Number of backup proofs, from the first, that never return.
     #[serde(default)]
     pub lost_proofs: u32,
+    /// Whether the profile lists no failure of the old database, as Rally's.
+    #[serde(default)]
+    pub lists_no_failures: bool,
 }
 
 /// Behaviour of the operator.
@@ -205,6 +208,7 @@ impl Scenario {
         }
         person.is_honest = rng.bool();
         person.way_on = [StepId::DeployAgain, StepId::StopRollout, StepId::RollBack][rng.usize(0..3)];
+        setting.lists_no_failures = one_in(&mut rng, 3);
         let mut rules = rules;
         if person.is_honest && one_in(&mut rng, 5) {
             faults.extend(situation(&mut rng, &mut rules, &mut setting));
@@ -318,6 +322,7 @@ fn setting(rng: &mut Rng) -> Setting {
         good_backups: 0,
         has_one_backup_name: false,
         lost_proofs: 0,
+        lists_no_failures: false,
     }
 }
 

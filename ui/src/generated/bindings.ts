@@ -844,6 +844,21 @@ finishedAt: Timestamp } |
 count: number; of: number } | 
 /**  Every server runs our revision and no other deployment is left. */
 { kind: "rolledOut"; deployment: string; servers: number } | 
+/**
+ *  A server of our deployment did not start, for a reason that was not seen before. AWS forgets
+ *  it after an hour (TRAP-E9).
+ */
+{ kind: "startFailed"; deployment: string; 
+/**  The first task with this reason. */
+task: string; 
+/**  Reason in the words of AWS, with the exit code. */
+reason: string } | 
+/**  Another revision took over after every server ran ours. */
+{ kind: "rolloutLost"; 
+/**  ARN of the revision in charge. */
+arn: string; 
+/**  Reason in the words of AWS. */
+reason: string } | 
 /**  AWS has a higher limit of failed starts than before this release. */
 { kind: "failureLimitRaised"; 
 /**  The limit before. */
@@ -870,7 +885,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a

@@ -248,6 +248,10 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
       return { text: `AWS started a server with ${view.version}.`, detail: one.task.slice(0, 8) };
     case "siteAnswered":
       return { text: `The site shows ${one.version}.`, detail: one.url };
+    case "startFailed":
+      return { text: `A server with ${view.version} did not start: ${one.reason}.`, detail: one.task.slice(0, 8) };
+    case "rolloutLost":
+      return { text: `Another version took over from ${view.version}.`, detail: one.reason };
     case "revisionAccepted":
       return { text: `${one.person} accepted the start-up settings of the build.`, detail: one.arn };
     case "merged":

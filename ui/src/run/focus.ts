@@ -141,6 +141,8 @@ const FACT_WORDS: Record<FactKind, string> = {
   migrationFinished: "the database is migrated",
   serverBecameNew: "a server runs the new version",
   rolledOut: "every server runs the new version",
+  startFailed: "a server did not start",
+  rolloutLost: "another version took over",
   failureLimitRaised: "AWS waits longer",
   failureLimitRestored: "the limit of AWS is put back",
   rolloutStopped: "the rollout is stopped",

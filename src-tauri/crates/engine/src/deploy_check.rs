@@ -9,7 +9,7 @@ use greenlight_types::{
 use crate::{
     fold,
     ports::revision_name,
-    rollout_facts::{has_rolled_back, limit_before},
+    rollout_facts::{has_rolled_back, is_lost, limit_before},
     step::StepContext,
     time,
 };
@@ -238,6 +238,10 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         Fact::DeployPhaseBegan { .. } if has_rolled_back(run) => {
             Some(format!("AWS put the version before {} back on every server.", run.version))
         }
+        Fact::DeployPhaseBegan { .. } if is_lost(run) => Some(format!(
+            "AWS ran {} on every server, and another version took over; look at what serves now.",
+            run.version
+        )),
         Fact::DeployPhaseBegan { .. } if rollout.is_done() => {
             Some(format!("AWS runs {} on every server.", run.version))
         }
@@ -253,6 +257,8 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         | Fact::BuildEnded { .. }
         | Fact::ServerBecameNew { .. }
         | Fact::RolledOut { .. }
+        | Fact::StartFailed { .. }
+        | Fact::RolloutLost { .. }
         | Fact::FailureLimitRaised { .. }
         | Fact::FailureLimitRestored { .. }
         | Fact::RolloutStopped { .. }

@@ -7,7 +7,7 @@ use greenlight_types::{
 
 use crate::{
     fold,
-    rollout_facts::{has_rolled_back, limit_before},
+    rollout_facts::{has_rolled_back, is_rolled_out, limit_before},
     steps,
 };
 
@@ -77,7 +77,7 @@ fn is_complete(view: &RunView) -> bool {
     view.state == RunState::Checking
         && view.steps.iter().all(is_settled)
         && limit_before(view).is_none()
-        && !has_rolled_back(view)
+        && is_rolled_out(view)
 }
 
 /// Whether every check of the site was answered Passed.

@@ -10,6 +10,8 @@ mod patience;
 mod tests;
 mod view;
 
+use std::collections::BTreeMap;
+
 pub use goal::{RolloutGoal, Snapshot};
 use goal::{has_other_image, is_alive, is_new};
 use greenlight_types::{ServersView, Timestamp};
@@ -29,6 +31,8 @@ pub struct Rollout {
     pub view: ServersView,
     /// Ids of the tasks that run our revision and are healthy, sorted.
     pub became_new: Vec<String>,
+    /// Reasons for which servers of our deployment did not start, each once with its first task.
+    pub failed_starts: BTreeMap<String, String>,
 }
 
 /// Progress of the rollout of our revision.
@@ -157,7 +161,7 @@ pub fn assess(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Rollout {
     let mut became_new: Vec<String> = seen.tasks.iter().filter(is_new).map(|task| task.id.clone()).collect();
     became_new.sort();
     let view = view::picture(seen, wanted, became_new.len());
-    Rollout { verdict: verdict(seen, wanted), view, became_new }
+    Rollout { verdict: verdict(seen, wanted), view, became_new, failed_starts: view::reasons(seen, wanted) }
 }
 
 fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {

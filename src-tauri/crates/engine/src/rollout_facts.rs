@@ -21,8 +21,18 @@ pub(crate) fn is_rolling_out(run: &RunView) -> bool {
     newest_turn(run) == Some(FactKind::DeployPhaseBegan)
 }
 
+/// Whether every server runs our revision.
+pub(crate) fn is_rolled_out(run: &RunView) -> bool {
+    newest_turn(run) == Some(FactKind::RolledOut)
+}
+
+/// Whether another revision took over after every server ran ours.
+pub(crate) fn is_lost(run: &RunView) -> bool {
+    newest_turn(run) == Some(FactKind::RolloutLost)
+}
+
 /// The newest fact that tells which version AWS puts in place.
 fn newest_turn(run: &RunView) -> Option<FactKind> {
-    let turns = [FactKind::DeployPhaseBegan, FactKind::RolledOut, FactKind::RolledBack];
+    let turns = [FactKind::DeployPhaseBegan, FactKind::RolledOut, FactKind::RolloutLost, FactKind::RolledBack];
     run.facts.iter().rev().map(|learned| learned.fact.kind()).find(|kind| turns.contains(kind))
 }

@@ -22,7 +22,7 @@ pub(crate) mod job;
 mod merge_branch;
 pub(crate) mod migration;
 mod other_revision;
-mod production;
+pub(crate) mod production;
 mod publish;
 mod push_branch;
 mod push_tag;

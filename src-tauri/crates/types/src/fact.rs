@@ -127,6 +127,22 @@ pub enum Fact {
     },
     /// Every server runs our revision and no other deployment is left.
     RolledOut { deployment: String, servers: u32 },
+    /// A server of our deployment did not start, for a reason that was not seen before. AWS forgets
+    /// it after an hour (TRAP-E9).
+    StartFailed {
+        deployment: String,
+        /// The first task with this reason.
+        task: String,
+        /// Reason in the words of AWS, with the exit code.
+        reason: String,
+    },
+    /// Another revision took over after every server ran ours.
+    RolloutLost {
+        /// ARN of the revision in charge.
+        arn: String,
+        /// Reason in the words of AWS.
+        reason: String,
+    },
     /// AWS has a higher limit of failed starts than before this release.
     FailureLimitRaised {
         /// The limit before.
@@ -190,6 +206,8 @@ pub enum FactKind {
     MigrationFinished,
     ServerBecameNew,
     RolledOut,
+    StartFailed,
+    RolloutLost,
     FailureLimitRaised,
     FailureLimitRestored,
     RolloutStopped,
@@ -216,6 +234,8 @@ impl Fact {
             Self::MigrationFinished { .. } => FactKind::MigrationFinished,
             Self::ServerBecameNew { .. } => FactKind::ServerBecameNew,
             Self::RolledOut { .. } => FactKind::RolledOut,
+            Self::StartFailed { .. } => FactKind::StartFailed,
+            Self::RolloutLost { .. } => FactKind::RolloutLost,
             Self::FailureLimitRaised { .. } => FactKind::FailureLimitRaised,
             Self::FailureLimitRestored { .. } => FactKind::FailureLimitRestored,
             Self::RolloutStopped { .. } => FactKind::RolloutStopped,

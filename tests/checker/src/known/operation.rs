@@ -54,7 +54,7 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         | Op::DeploymentStarted
         | Op::DeploymentEnded
         | Op::TaskBecameHealthy
-        | Op::TaskStopped
+        | Op::TaskStopped { .. }
         | Op::Listing { .. }
         | Op::Described { .. }
         | Op::ServiceSeen { .. }

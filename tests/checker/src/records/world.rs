@@ -102,7 +102,12 @@ pub enum Op {
     DeploymentStarted,
     DeploymentEnded,
     TaskBecameHealthy,
-    TaskStopped,
+    TaskStopped {
+        #[serde(default)]
+        task: String,
+        #[serde(default)]
+        reason: String,
+    },
     UpdateService {
         #[serde(default)]
         arn: Option<String>,

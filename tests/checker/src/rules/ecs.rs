@@ -67,6 +67,19 @@ fn learned(known: &Known, fact: &Fact, found: &mut Found) {
         if !known.agreed_revisions.contains(arn) || !known.world.described.contains(arn) {
             found.add("INV-J2", format!("{arn} is called accepted, and nobody who saw it agreed"));
         }
+    } else if let Fact::StartFailed { task, reason } = fact {
+        // A run keeps the words of AWS with the exit code behind them.
+        let is_told = |(of, words): &(String, String)| of == task && reason.starts_with(words);
+        if !known.world.stopped.iter().any(is_told) {
+            found.add("INV-J2", format!("server {task} is said to have failed ({reason}), and AWS did not say so"));
+        }
+    } else if let Fact::RolloutLost { arn } = fact {
+        let is_seen = |(deployments, _): &(Vec<Deployment>, Vec<Task>)| {
+            deployments.iter().any(|one| one.arn == *arn && one.status == "PRIMARY")
+        };
+        if !known.world.looks.iter().any(is_seen) {
+            found.add("INV-J2", format!("{arn} is said to be in charge, and AWS did not show that"));
+        }
     } else if let Fact::DeployPhaseBegan { deployment } = fact {
         let is_seen = known.world.looks.iter().any(|(deployments, _)| {
             deployments.iter().any(|one| one.id == *deployment && one.arn == ours && one.status == "PRIMARY")
@@ -156,8 +169,12 @@ fn ended(known: &Known, result: &str, note: &str, found: &mut Found) {
         return;
     }
     let mut missing = Vec::new();
-    if known.facts.rolled_out.is_none() || known.facts.is_rolled_back {
+    if known.facts.rolled_out.is_none() || known.facts.is_rolled_back || known.facts.is_lost {
         missing.push("the servers were not seen on it".to_owned());
+    }
+    let is_ours = |one: &Deployment| one.status != "PRIMARY" || one.arn == ours(known);
+    if known.world.looks.back().is_some_and(|(deployments, _)| !deployments.iter().all(is_ours)) {
+        missing.push("the newest answer of AWS shows another revision in charge".to_owned());
     }
     if known.facts.is_limit_raised {
         missing.push("the limit of failed starts is still raised".to_owned());

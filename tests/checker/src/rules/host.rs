@@ -85,7 +85,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::DeploymentStarted
         | Op::DeploymentEnded
         | Op::TaskBecameHealthy
-        | Op::TaskStopped
+        | Op::TaskStopped { .. }
         | Op::UpdateService { .. }
         | Op::StopDeployment { .. }
         | Op::Listing { .. }

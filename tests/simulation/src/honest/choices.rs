@@ -13,8 +13,12 @@ impl HonestOperator<'_> {
         let has_failed =
             |id: StepId| self.view.steps.iter().any(|step| step.definition.id == id && step.status() == Status::Failed);
         let is_stuck = has_failed(StepId::AwaitRollout) || has_failed(StepId::AwaitDeployPhase);
-        let is_unwell =
-            has_failed(StepId::CheckSite) || self.view.checks.iter().any(|check| check.answer == CheckAnswer::Failed);
+        let is_unwell = has_failed(StepId::CheckSite)
+            || self.view.checks.iter().any(|check| {
+                // Some people go back when nobody can tell that the site is well.
+                check.answer == CheckAnswer::Failed
+                    || check.answer == CheckAnswer::CouldNotCheck && self.person.way_on == StepId::RollBack
+            });
         let wanted = if has_failed(StepId::RunMigration) {
             StepId::StopRollout
         } else if is_stuck {

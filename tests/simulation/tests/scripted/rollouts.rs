@@ -118,3 +118,54 @@ fn de_4_settings_of_a_colleague_with_another_package_are_never_accepted() {
         ann.until_is(step, Status::Succeeded).await.expect("ours is in charge again");
     });
 }
+
+#[test]
+fn p1_nothing_is_released_while_production_runs_something_else() {
+    on_virtual_time(async {
+        let ann = watched(&world(Rules::default())).await;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        let theirs = {
+            let mut world = ann.world();
+            world.copy_newest();
+            let theirs = world.definitions().last().expect("a revision").revision;
+            world.set_revision(theirs, "a colleague");
+            theirs
+        };
+        ann.until(|view| fold::newest(view, FactKind::RolloutLost).is_some()).await.expect("the app looks on");
+        let Some(Fact::RolloutLost { arn, .. }) = fold::newest(&ann.view(), FactKind::RolloutLost).cloned() else {
+            panic!("the loss")
+        };
+        assert!(arn.ends_with(&format!(":{theirs}")), "{arn}");
+        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
+        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        for check in &ann.view().profile.site.checks {
+            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
+            ann.act(act).await.expect("the answer");
+        }
+        ann.until_is(StepId::CheckSite, Status::Succeeded).await.expect("the checks");
+        let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
+        ann.until(has_ended).await.expect("the build");
+        assert_eq!(ann.view().state, RunState::Checking, "their settings are in charge");
+
+        press(&ann.release, &ann.by, StepId::DeployAgain).await.expect("ours once more");
+        ann.until(|view| view.state == RunState::Ended).await.expect("released by itself once ours is back");
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+    });
+}
+
+#[test]
+fn p10_the_reasons_of_failed_starts_are_kept_each_once() {
+    on_virtual_time(async {
+        let ann = watched(&world(Rules::default())).await;
+        let failed =
+            |view: &RunView| view.facts.iter().filter(|learned| learned.fact.kind() == FactKind::StartFailed).count();
+        ann.until(|view| failed(view) > 0).await.expect("the first failed start");
+        tokio::time::sleep(Duration::from_secs(10 * 60)).await;
+        assert!(ann.world().service.deployments.last().expect("ours").failed > 3, "several servers failed");
+        assert_eq!(failed(&ann.view()), 1, "for one reason");
+        let view = ann.view();
+        let Some(Fact::StartFailed { reason, .. }) = fold::newest(&view, FactKind::StartFailed) else { panic!("it") };
+        assert_eq!(reason, "Essential container in task exited (exit code 1)");
+    });
+}

@@ -236,6 +236,8 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
         Fact::MigrationFinished { job: t(), started_at: stamp(), finished_at: stamp() },
         Fact::ServerBecameNew { task: t(), count: number, of: number },
         Fact::RolledOut { deployment: t(), servers: number },
+        Fact::StartFailed { deployment: t(), task: t(), reason: t() },
+        Fact::RolloutLost { arn: t(), reason: t() },
         Fact::FailureLimitRaised { before: limit(), now: limit() },
         Fact::FailureLimitRestored { now: limit() },
         Fact::RolloutStopped { deployment: t(), reason: t() },

@@ -1,5 +1,7 @@
 //! The servers for the screen, with the failed starts of our revision.
 
+use std::collections::BTreeMap;
+
 use greenlight_types::{ServerView, ServersView, StartFailure};
 use regex::Regex;
 
@@ -58,6 +60,19 @@ pub(super) fn failed_starts<'a>(
     let count = told.and_then(|told| told.breaker.as_ref()).filter(|breaker| counts(breaker));
     let failed = seen.tasks.iter().filter(|task| is_of(task, ours, wanted) && failed_by_itself(task)).collect();
     (count, failed)
+}
+
+/// Reasons for which servers of our deployment did not start, each with its first task.
+pub(super) fn reasons(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> BTreeMap<String, String> {
+    let (_, mut failed) = failed_starts(seen, wanted);
+    failed.sort_by_key(|task| (task.created_at, task.id.clone()));
+    let mut reasons = BTreeMap::new();
+    for task in failed {
+        if let Some(reason) = stop_reason(task) {
+            reasons.entry(reason).or_insert_with(|| task.id.clone());
+        }
+    }
+    reasons
 }
 
 /// Whether a task belongs to our deployment; without ids, to our revision (TRAP-E8).

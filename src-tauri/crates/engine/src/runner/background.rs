@@ -1,5 +1,5 @@
-//! Watches the production log and the site while Deploy is under way. Decides nothing, changes
-//! nothing.
+//! Watches the production log, the site and the servers while Deploy is under way, whatever became
+//! of the steps. Changes nothing outside.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::{
 
 const LOG_PAUSE: Duration = Duration::from_secs(5);
 const SITE_PAUSE: Duration = Duration::from_secs(15);
+const SERVERS_PAUSE: Duration = Duration::from_secs(10);
 /// Most polls of one watcher: a day of the log, which is polled every 5 s.
 const MOST_LOOKS: u32 = 17_280;
 /// Most pages of one poll. The rest comes with the next poll.
@@ -27,7 +28,7 @@ impl Runner {
             return;
         }
         self.watches = true;
-        let (log, site) = (self.context.clone(), self.context.clone());
+        let (log, site, servers) = (self.context.clone(), self.context.clone(), self.context.clone());
         let kept = self.parts.spool.count(&view.id, LineSource::Production).unwrap_or(0);
         let tail = self
             .parts
@@ -44,6 +45,13 @@ impl Runner {
         self.work.push(
             async move {
                 watch_site(&site).await;
+                Done::Background
+            }
+            .boxed(),
+        );
+        self.work.push(
+            async move {
+                watch_servers(&servers).await;
                 Done::Background
             }
             .boxed(),
@@ -111,6 +119,19 @@ async fn ask_labels(cx: &StepContext) -> Labels {
         side.insert(task.id);
     }
     labels
+}
+
+/// Looks at the servers between and after the steps that watch them.
+async fn watch_servers(cx: &StepContext) {
+    for _ in 0..MOST_LOOKS {
+        if !goes_on(cx) {
+            return;
+        }
+        if let Err(failure) = steps::production::look_on(cx).await {
+            tracing::info!(%failure, "the servers do not answer; asking again");
+        }
+        cx.wait(SERVERS_PAUSE).await;
+    }
 }
 
 async fn watch_site(cx: &StepContext) {

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Retry, Role, RunView, StepId,
-    StepPlan, WayBack,
+    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, StepId, StepPlan,
+    WayBack,
 };
 use regex::Regex;
 
 use super::{
     other_revision,
-    production::{Production, failure_of, show_condition},
+    production::{Production, failure_of, show, show_condition},
     run_facts::{expected_failures, our_revision, serving_before},
     watch,
 };
@@ -104,7 +104,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let previous = serving_before(&run);
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, expected)?;
-    cx.sink.show(LiveUpdate::Servers(seen.view));
+    show(cx, StepId::AwaitDeployPhase, &run, &seen).await?;
     let began = |deployment: String| {
         let at = production.service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {

@@ -8,12 +8,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
+    Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
 
 use super::{
-    production::{Production, failure_of, show_condition, too_late},
+    production::{Production, failure_of, show, show_condition, too_late},
     run_facts::expected_failures,
     watch,
 };
@@ -76,7 +76,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let run = cx.run();
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, expected)?;
-    cx.sink.show(LiveUpdate::Servers(seen.view));
+    show(cx, StepId::AwaitRollout, &run, &seen).await?;
     learn_new_servers(cx, &run, &seen.became_new, production.service.desired).await?;
     let failure = failure_of(&seen.verdict, &run);
     Ok(match seen.verdict {

@@ -19,7 +19,7 @@ use crate::{
     fold,
     ports::revision_name,
     rollout::migration_needs,
-    rollout_facts::{has_rolled_back, is_rolling_out},
+    rollout_facts::{has_rolled_back, is_lost, is_rolling_out},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -117,7 +117,7 @@ impl Step for DeployAgain {
         let has_failed = fold::step(run, StepId::AwaitDeployPhase).is_some_and(|step| step.status() == Status::Failed);
         let has_not_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_none()
             && fold::newest(run, FactKind::BuildEnded).is_some();
-        is_rolling_out(run) || has_rolled_back(run) || has_failed || has_not_begun
+        is_rolling_out(run) || has_rolled_back(run) || is_lost(run) || has_failed || has_not_begun
     }
 }
 

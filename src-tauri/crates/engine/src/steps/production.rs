@@ -1,17 +1,19 @@
 //! One look at the service, its tasks and its deployments, judged against the revision of the run.
 
-use greenlight_types::{Changed, ErrorCode, Fact, FactKind, Failure, Retry, RunView, Status, StepId, Timestamp};
+use greenlight_types::{
+    Changed, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Retry, RunView, Status, StepId, Timestamp,
+};
 use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{our_revision, serving_before},
+    run_facts::{expected_failures, our_revision, serving_before},
 };
 use crate::{
     fold,
     ports::{BreakerThreshold, ServiceDeployment, ServiceDeployments, ServiceSnapshot, TaskSnapshot, revision_name},
     rollout::{self, Condition, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
-    rollout_facts::has_rolled_back,
+    rollout_facts::{has_rolled_back, is_rolled_out},
     step::StepContext,
 };
 
@@ -100,6 +102,75 @@ impl Production {
             expected,
         };
         Ok(rule(self.snapshot(), &wanted))
+    }
+}
+
+/// Most reasons of failed starts that a run keeps. A reason may hold an address or a time.
+const REASONS_MAX: usize = 50;
+
+/// Shows the servers, and records each new reason for which a server did not start.
+pub(super) async fn show(cx: &StepContext, step: StepId, run: &RunView, seen: &Rollout) -> Result<(), Failure> {
+    cx.sink.show(LiveUpdate::Servers(seen.view.clone()));
+    let Some(deployment) = begun(run) else { return Ok(()) };
+    let known = || {
+        run.facts.iter().filter_map(|learned| {
+            if let Fact::StartFailed { deployment, reason, .. } = &learned.fact {
+                Some((deployment, reason))
+            } else {
+                None
+            }
+        })
+    };
+    let room = REASONS_MAX.saturating_sub(known().count());
+    let is_new = |reason: &String| !known().any(|(of, told)| of == deployment && told == reason);
+    for (reason, task) in seen.failed_starts.iter().filter(|(reason, _)| is_new(reason)).take(room) {
+        let (deployment, task, reason) = (deployment.to_owned(), task.clone(), reason.clone());
+        cx.sink.learn(step, Fact::StartFailed { deployment, task, reason }).await?;
+    }
+    Ok(())
+}
+
+/// Looks at the servers between and after the steps that watch them, and records when another
+/// revision takes over from ours, or ours is back.
+pub(crate) async fn look_on(cx: &StepContext) -> Result<(), Failure> {
+    let run = cx.run();
+    let step = StepId::AwaitRollout;
+    let is_watched = [StepId::AwaitDeployPhase, step]
+        .into_iter()
+        .any(|id| fold::step(&run, id).is_some_and(|step| step.status() == Status::Running));
+    if is_watched || build_sent(&run).is_none() {
+        return Ok(());
+    }
+    let production = Production::read(cx, &run).await?;
+    let seen = production.assess(&run, &expected_failures(&run))?;
+    show(cx, step, &run, &seen).await?;
+    if !fold::step(&run, step).is_some_and(|step| step.status().is_done()) {
+        return Ok(());
+    }
+    match seen.verdict {
+        Verdict::Done { deployment, servers } if !is_rolled_out(&run) => {
+            cx.sink.learn(step, Fact::RolledOut { deployment, servers }).await
+        }
+        Verdict::WrongRevision { .. }
+        | Verdict::Superseded { .. }
+        | Verdict::Stopped { .. }
+        | Verdict::RolledBack { .. }
+        | Verdict::Failed { .. }
+            if is_rolled_out(&run) =>
+        {
+            let arn = production.service.primary().map(|one| one.task_definition.clone()).unwrap_or_default();
+            let reason = failure_of(&seen.verdict, &run).map(|failure| failure.to_string()).unwrap_or_default();
+            cx.sink.learn(step, Fact::RolloutLost { arn, reason }).await
+        }
+        Verdict::Waiting { .. }
+        | Verdict::Began { .. }
+        | Verdict::Done { .. }
+        | Verdict::OtherImage { .. }
+        | Verdict::WrongRevision { .. }
+        | Verdict::Superseded { .. }
+        | Verdict::Stopped { .. }
+        | Verdict::RolledBack { .. }
+        | Verdict::Failed { .. } => Ok(()),
     }
 }
 

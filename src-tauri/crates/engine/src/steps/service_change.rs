@@ -9,7 +9,7 @@ use greenlight_types::{
 };
 
 use super::{
-    production::{Production, show_condition},
+    production::{Production, show, show_condition},
     refusals::{missing_on_aws, plan_closed},
     run_facts::{serving_before, who_to_call},
     watch,
@@ -90,7 +90,7 @@ async fn look_at_return(cx: &StepContext, back: &Return<'_>) -> Result<Option<Ou
     let run = cx.run();
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &[])?;
-    cx.sink.show(greenlight_types::LiveUpdate::Servers(seen.view));
+    show(cx, back.step, &run, &seen).await?;
     let record = production.record_of_primary();
     if record.is_some_and(|record| record.status == ServiceDeploymentStatus::RollbackFailed) {
         let reason = record.map(|record| record.reason.clone()).unwrap_or_default();
