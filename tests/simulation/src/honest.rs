@@ -318,6 +318,8 @@ impl<'a> HonestOperator<'a> {
         let note =
             |kind: &str| json!({ "kind": kind, "at": self.clock.now_ms(), "step": step, "question": question.id });
         match self.asks(|truth| truth.answer(&self.view, question)) {
+            // An answer that keeps the plan closed leaves its question open.
+            TrueAnswer::Choice(answer) if self.has_answered(&question.id, &answer) => false,
             TrueAnswer::Choice(answer) => {
                 let act = Act::AnswerQuestion { step, question: question.id.clone(), answer, note: "as agreed".into() };
                 self.act(format!("AnswerQuestion {}", kind_of(&question.id)), act).await.is_ok()
@@ -331,6 +333,11 @@ impl<'a> HonestOperator<'a> {
                 false
             }
         }
+    }
+
+    fn has_answered(&self, question: &str, answer: &str) -> bool {
+        let newest = self.view.answers.iter().rev().find(|one| one.question == question);
+        newest.is_some_and(|one| one.answer == answer)
     }
 
     async fn start(&mut self, plan: &StepPlan) -> Pressed {

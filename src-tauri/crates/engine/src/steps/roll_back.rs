@@ -92,7 +92,8 @@ impl Step for RollBack {
                 return failure.into();
             }
         }
-        follow_return(cx, Return { step: self.id(), revision: &inputs.revision, facts: Vec::new() }).await
+        let DeploymentInputs { revision, deployment_before } = inputs;
+        follow_return(cx, Return { step: self.id(), revision, deployment_before, facts: Vec::new() }).await
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {

@@ -73,6 +73,8 @@ pub(super) struct Return<'a> {
     pub step: StepId,
     /// ARN of the revision that comes back.
     pub revision: &'a str,
+    /// Id of the deployment that it replaces.
+    pub deployment_before: &'a str,
     /// Facts to record before the return itself.
     pub facts: Vec<Fact>,
 }
@@ -91,6 +93,10 @@ async fn look_at_return(cx: &StepContext, back: &Return<'_>) -> Result<Option<Ou
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &[])?;
     show(cx, back.step, &run, &seen).await?;
+    let is_foreign = |one: &&Deployment| one.task_definition != back.revision && one.id != back.deployment_before;
+    if let Some(foreign) = production.service.primary().filter(is_foreign) {
+        return Ok(Some(Outcome::Failed(superseded(back, foreign))));
+    }
     let record = production.record_of_primary();
     if record.is_some_and(|record| record.status == ServiceDeploymentStatus::RollbackFailed) {
         let reason = record.map(|record| record.reason.clone()).unwrap_or_default();
@@ -115,6 +121,19 @@ async fn look_at_return(cx: &StepContext, back: &Return<'_>) -> Result<Option<Ou
         }
         Verdict::OtherImage { .. } => None,
     })
+}
+
+/// Another party has started a deployment meanwhile.
+fn superseded(back: &Return<'_>, foreign: &Deployment) -> Failure {
+    let seen = revision_name(&foreign.task_definition);
+    Failure::new(ErrorCode::RolloutSuperseded, format!("put {} back on every server", revision_name(back.revision)))
+        .with("seen", seen)
+        .with("expected", revision_name(back.revision))
+        .with("since", foreign.created_at.to_string())
+        .because(format!("{} with {seen} is in charge since {}", foreign.id, foreign.created_at))
+        .hint("AWS does not name the person. Ask the team who started that deployment.")
+        .changed(Changed::Partly)
+        .retry(Retry::Safe)
 }
 
 fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {

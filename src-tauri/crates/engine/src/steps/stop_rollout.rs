@@ -84,7 +84,8 @@ impl Step for StopRollout {
         }
         let previous = serving_before(&cx.run());
         let stopped = Fact::RolloutStopped { deployment: deployment.clone(), reason: "stopped by this release".into() };
-        follow_return(cx, Return { step: self.id(), revision: &previous, facts: vec![stopped] }).await
+        let back = Return { step: self.id(), revision: &previous, deployment_before: deployment, facts: vec![stopped] };
+        follow_return(cx, back).await
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
