@@ -238,6 +238,10 @@ const WORDS: Record<ErrorCode, Entry> = {
     means: "Nothing was started.",
     todo: ["Show this to whoever runs the staging machine.", "Then try again."],
   },
+  loginShell: {
+    happened: (p) => `The staging machine does not run the app's commands: ${named(p, "problem", "unknown why")}.`,
+    todo: ["Show this to whoever runs the staging machine.", "Then try again."],
+  },
   saidFailed: {
     happened: (p) => `${named(p, "person", "A person")} looked: it did not come to its end. “${named(p, "note", "")}”`,
     means: "The app does not know how far it came.",

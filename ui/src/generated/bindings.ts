@@ -655,6 +655,8 @@ export type ErrorCode =
 "migrationStarted" | 
 /**  The host cannot run jobs: no room, a missing program, or a home folder on another machine. */
 "hostUnfit" | 
+/**  The login shell of the host did not run a command of the app, and answered something else. */
+"loginShell" | 
 /**
  *  A script started and is over. A person looked at its effects and says that it did not
  *  finish.
