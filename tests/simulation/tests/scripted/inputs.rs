@@ -1,6 +1,10 @@
 //! Inputs of the outside world that differ from the usual ones.
 
-use greenlight_rehearsal::world::host::DumpFolder;
+use greenlight_rehearsal::world::{
+    git::{MAIN, VERSION_FILE},
+    host::DumpFolder,
+};
+use greenlight_simulation::truth::{Deeds, TrueAnswer, Truth};
 use greenlight_types::{LiveUpdate, Watcher, WatcherTrouble};
 
 use super::*;
@@ -71,5 +75,60 @@ fn a_failing_watcher_shows_its_reason_until_it_works_again() {
             assert_eq!((first.since, first.since), (second.since, third.since), "since the first failure");
             assert_eq!(third.failure.code, ErrorCode::Unreachable, "{:?}", third.failure);
         }
+    });
+}
+
+#[test]
+fn an_old_value_that_is_no_older_version_is_a_question() {
+    on_virtual_time(async {
+        let truth = |is_true: bool| if is_true { TrueAnswer::Choice("replace".to_owned()) } else { TrueAnswer::None };
+        for (value, words, answer) in [
+            ("${project.version}", "is not a version in the form of 2.1.0.0-RELEASE", truth(false)),
+            ("@project.version@", "is not a version in the form of 2.1.0.0-RELEASE", truth(false)),
+            ("2.2.0.0-RELEASE", "is newer than 2.1.0", truth(true)),
+        ] {
+            let world = world(Rules::default());
+            let at = world.lock().now_ms();
+            let text = format!("name=rally\nversion={value}\n");
+            let changed = world.lock().git.commit_on("refs/heads/v2.1.0", VERSION_FILE, &text, "Version", at);
+            changed.expect("the release branch");
+            let profile = simulated_profile().expect("the built-in profile");
+            let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+            ann.act(Act::StartPrepare { statement: "Testing is finished".to_owned() }).await.expect("Prepare");
+            ann.press_when_offered(StepId::MergeBranch).await.expect("it is merged");
+            ann.offered(StepId::SetVersion).await.expect("its button");
+            let plan = ann.release.plan(StepId::SetVersion).await.expect("a plan");
+            let question = plan.question.clone().expect("a question");
+            assert!(question.text.contains(value) && question.text.contains(words), "{}", question.text);
+            let deeds = Deeds::default();
+            assert_eq!(Truth { world: &ann.world(), deeds: &deeds }.answer(&ann.view(), &question), answer);
+            let refused = start(&ann.release, &ann.by, plan).await.expect_err("the question is open");
+            assert_eq!(refused.code, ErrorCode::QuestionOpen);
+            let silent = Act::AnswerQuestion {
+                step: StepId::SetVersion,
+                question: question.id,
+                answer: "replace".to_owned(),
+                note: String::new(),
+            };
+            assert_eq!(ann.act(silent).await.expect_err("without a reason").code, ErrorCode::BadInput);
+            ann.press_when_offered(StepId::SetVersion).await.expect("answered and started");
+            ann.until_is(StepId::SetVersion, Status::Succeeded).await.expect("it is set");
+        }
+    });
+}
+
+#[test]
+fn a_byte_order_mark_stays_before_the_version() {
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        let at = world.lock().now_ms();
+        let text = "\u{feff}version=2.0.1.11-RELEASE\nname=rally\n";
+        world.lock().git.commit_on("refs/heads/v2.1.0", VERSION_FILE, text, "Version", at).expect("the release branch");
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        let world = ann.world();
+        let commit = &world.git.objects.commits[&world.git.refs[MAIN]];
+        assert_eq!(commit.files[VERSION_FILE], "\u{feff}version=2.1.0.0-RELEASE\nname=rally\n");
     });
 }
