@@ -3,6 +3,7 @@
 use greenlight_rehearsal::world::{
     git::{MAIN, VERSION_FILE},
     host::DumpFolder,
+    rules::StoredShape,
 };
 use greenlight_simulation::truth::{Deeds, TrueAnswer, Truth};
 use greenlight_types::{LiveUpdate, Watcher, WatcherTrouble};
@@ -130,5 +131,21 @@ fn a_byte_order_mark_stays_before_the_version() {
         let world = ann.world();
         let commit = &world.git.objects.commits[&world.git.refs[MAIN]];
         assert_eq!(commit.files[VERSION_FILE], "\u{feff}version=2.1.0.0-RELEASE\nname=rally\n");
+    });
+}
+
+#[test]
+fn settings_that_aws_keeps_in_another_shape_are_ours() {
+    on_virtual_time(async {
+        let world = world(Rules { stored_shape: StoredShape::SameMeaning, ..Rules::default() });
+        world.lock().add_environment("JAVA_OPTS", "-Xmx2g");
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world.clone(), person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        let revision = ours(&ann);
+        // Another computer recognises them, and saves none of its own.
+        let bob = Scripted::draft(&profile, world, person("Bob", "desk-8")).await.expect("a draft");
+        bob.prepare().await.expect("Prepare");
+        assert_eq!(ours(&bob), revision);
     });
 }

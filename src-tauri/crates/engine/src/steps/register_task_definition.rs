@@ -6,8 +6,8 @@
 //! the plan.
 //!
 //! Works on raw JSON with a deny-list (TRAP-T1, T3), carries the tags (TRAP-T2), replaces by
-//! container name (TRAP-T4), and recognises its own earlier revision by content (TRAP-T8).
-//! Registering changes nothing that runs.
+//! container name (TRAP-T4), and recognises its own earlier revision by content (TRAP-T8), which it
+//! compares by meaning (`meaning.rs`). Registering changes nothing that runs.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -15,6 +15,10 @@ use greenlight_types::{
     RevisionInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 use serde_json::Value;
+
+mod meaning;
+
+use meaning::same;
 
 use super::refusals::{foreign_plan, missing_on_aws, production_changed};
 use crate::{
@@ -85,7 +89,7 @@ impl Step for RegisterTaskDefinition {
         // A plan has no age limit. A revision that a colleague saved after the plan would be
         // dropped without notice.
         let body = match drawn_up(cx).await {
-            Ok((fresh, Some(body))) if fresh.inputs == plan.inputs && hidden(&body) == planned => body,
+            Ok((fresh, Some(body))) if is_same_source(&fresh, plan) && same(&hidden(&body), &planned) => body,
             Ok(_) => return Outcome::Failed(production_changed("save what was shown")),
             Err(failure) => return Outcome::Failed(failure),
         };
@@ -211,6 +215,17 @@ fn planned_base(plan: &StepPlan) -> Option<&str> {
     }
 }
 
+/// Whether two plans register from the same revisions. Their bodies are compared apart.
+fn is_same_source(one: &StepPlan, other: &StepPlan) -> bool {
+    let source = |plan: &StepPlan| match plan.inputs.revision() {
+        Some(RevisionInputs::Register { base, newest, running, image, .. }) => {
+            Some([Some(base.clone()), newest.clone(), running.clone(), Some(image.clone())])
+        }
+        Some(RevisionInputs::Exists { .. } | RevisionInputs::Undecided) | None => None,
+    };
+    source(one).is_some_and(|source_of_one| Some(source_of_one) == source(other))
+}
+
 fn judge(cx: &StepContext, run: &RunView, read_back: &TaskDefinition, body: &Value, base: &str) -> Outcome {
     if same(&registrable(read_back), body) {
         return Outcome::Succeeded {
@@ -334,18 +349,6 @@ fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
     .with("count", named.len().to_string())
     .hint("Ask a developer to look at the start-up settings.")
     .retry(Retry::No))
-}
-
-/// Compares two bodies. The order of keys and of tags does not count.
-fn same(one: &Value, other: &Value) -> bool {
-    let sorted = |body: &Value| {
-        let mut body = body.clone();
-        if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
-            tags.sort_by_key(ToString::to_string);
-        }
-        body
-    };
-    sorted(one) == sorted(other)
 }
 
 /// The difference of two bodies as a person may see it.
