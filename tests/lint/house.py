@@ -56,7 +56,7 @@ step
 step::draft
 handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
-steps::backup::folder
+steps::publish::push_rules steps::backup::folder
 steps::watch steps::publish steps::job steps::production
 steps::migration::command steps::backup::file steps::register_task_definition::meaning
 steps::migration::attempts steps::migration::database

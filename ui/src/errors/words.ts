@@ -101,7 +101,8 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: ["Ask who pushed. Stop this release and start anew, so that the new commits are in it."],
   },
   pushRefused: {
-    happened: (p) => `GitHub did not accept ${named(p, "name", "the push")}.`,
+    happened: (p) =>
+      `GitHub did not accept ${named(p, "name", "the push")}${p["problem"] === undefined ? "" : `: ${p["problem"]}`}.`,
     todo: ["Ask for the right to push to it, then try again."],
   },
   largeFiles: {
