@@ -57,6 +57,8 @@ pub struct Known {
     pub undone: BTreeSet<String>,
     /// Whether a person's word ended the last doubt about the migration.
     pub is_migration_reset_by_person: bool,
+    /// Revisions that a person decided to use as they are: `rally-prod:144`.
+    pub accepted_revisions: BTreeSet<String>,
     /// Whether a person accepted that the database cannot report its version.
     pub goes_on_unasked: bool,
     /// Jobs of migrations whose end is unknown, by the run that started them.
@@ -297,6 +299,10 @@ impl Known {
             Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
             Body::StepUndone { job, .. } => _ = self.undone.insert(job),
             Body::QuestionAnswered { question, .. } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
+            Body::QuestionAnswered { question, answer } if answer == "newest" => {
+                let revision = question.strip_prefix("saved:").and_then(|rest| rest.rsplitn(3, ':').nth(2));
+                self.accepted_revisions.extend(revision.map(str::to_owned));
+            }
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
             Body::DeployStarted { staging } => {

@@ -168,7 +168,7 @@ impl Truth<'_> {
             // A value that the build fills in must stay. A version may be replaced.
             "oldVersion" => when(!self.has_placeholder(view), "replace"),
             // A decision: both are true. The runbook takes the newest.
-            "base" => offered("newest"),
+            "base" | "saved" => offered("newest"),
             // Building again replaces the package. That is right only if no server runs it.
             "image" => {
                 let digest = question.id.trim_start_matches("image:");

@@ -116,7 +116,7 @@ const WORDS: Record<ErrorCode, Entry> = {
   revisionDiffers: {
     happened: (p) => `The saved start-up settings ${named(p, "revision", "")} differ in more than the package.`,
     means: "They are saved on AWS, and nothing uses them.",
-    todo: [CALL],
+    todo: ["Read the plan again: it asks whether the release may use them.", CALL],
   },
   wrongAccount: {
     happened: (p) => `AWS answers for account ${named(p, "account", "?")}, not for ${named(p, "expected", "ours")}.`,

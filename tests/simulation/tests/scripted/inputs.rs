@@ -6,7 +6,7 @@ use greenlight_rehearsal::world::{
     rules::StoredShape,
 };
 use greenlight_simulation::truth::{Deeds, TrueAnswer, Truth};
-use greenlight_types::{LiveUpdate, Watcher, WatcherTrouble};
+use greenlight_types::{LiveUpdate, Question, Watcher, WatcherTrouble};
 
 use super::*;
 
@@ -147,5 +147,39 @@ fn settings_that_aws_keeps_in_another_shape_are_ours() {
         let bob = Scripted::draft(&profile, world, person("Bob", "desk-8")).await.expect("a draft");
         bob.prepare().await.expect("Prepare");
         assert_eq!(ours(&bob), revision);
+    });
+}
+
+#[test]
+fn a_person_decides_about_settings_that_differ_in_more() {
+    on_virtual_time(async {
+        for (answer, is_saved_again) in [("newest", false), ("running", true)] {
+            let world = world(Rules { stored_shape: StoredShape::OtherMeaning, ..Rules::default() });
+            let profile = simulated_profile().expect("the built-in profile");
+            let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+            ann.act(Act::StartPrepare { statement: "Testing is finished".to_owned() }).await.expect("Prepare");
+            let step = StepId::RegisterTaskDefinition;
+            for before in StepId::ALL.into_iter().take_while(|one| *one != step) {
+                ann.press_when_offered(before).await.expect("it is started");
+            }
+            ann.press_when_offered(step).await.expect("it is started");
+            ann.until_is(step, Status::Failed).await.expect("AWS kept something else");
+            let failure = ann.failure(step).expect("its reason");
+            assert_eq!(failure.code, ErrorCode::RevisionDiffers, "{failure}");
+            assert!(failure.to_string().contains("stopTimeout"), "the difference is shown: {failure}");
+            ann.world().rules.stored_shape = StoredShape::AsSent;
+
+            let question = ann.release.plan(step).await.expect("a plan").question.expect("a question");
+            let detail = &question.options.first().expect("an option").detail;
+            assert!(question.needs_note && detail.contains("stopTimeout"), "{question:?}");
+            let truth = Truth { world: &ann.world(), deeds: &Deeds::default() }.answer(&ann.view(), &question);
+            assert_eq!(truth, TrueAnswer::Choice("newest".to_owned()));
+            let choose = |_: &Question| Some(answer.to_owned());
+            let plan = read_choosing(&ann.release, &ann.by, step, choose).await.expect("a plan");
+            assert_eq!(plan.already.is_none(), is_saved_again);
+            start(&ann.release, &ann.by, plan).await.expect("it is started");
+            ann.until_is(step, Status::Succeeded).await.expect("the decision counts");
+            assert_eq!(ours(&ann), if is_saved_again { 144 } else { 143 });
+        }
     });
 }

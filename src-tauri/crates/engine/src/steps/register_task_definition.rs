@@ -175,6 +175,12 @@ async fn drawn_up(cx: &StepContext) -> Result<(StepPlan, Option<Value>), Failure
         Base::Open(question) => {
             return Ok((draft(RevisionInputs::Undecided).question(*question).finish(), None));
         }
+        Base::Saved(person) => {
+            let inputs =
+                RevisionInputs::Exists { arn: newest.arn.clone(), revision: newest.revision, base: running.arn };
+            let already = format!("{} has the new package address, and {person} decided to use it.", name(&newest));
+            return Ok((draft(inputs).already(already).finish(), None));
+        }
         Base::Newest => &newest,
         Base::Running => &running,
     };
@@ -238,9 +244,10 @@ fn judge(cx: &StepContext, run: &RunView, read_back: &TaskDefinition, body: &Val
         Failure::new(ErrorCode::RevisionDiffers, format!("save the settings exactly: {} differs", name(read_back)))
             .with("revision", name(read_back))
             .because(diff)
-            .hint("Nothing uses these settings. Ask a developer to look at the difference.")
+            .hint("Nothing uses these settings. Read the plan again: it asks whether the release may use them.")
+            .hint("Ask a developer to look at the difference.")
             .changed(greenlight_types::Changed::Partly)
-            .retry(Retry::No),
+            .retry(Retry::Safe),
     )
 }
 
@@ -257,47 +264,103 @@ fn saved_fact(definition: &TaskDefinition, base: &str, run: &RunView, already: b
 enum Base {
     Newest,
     Running,
+    /// The newest revision is used as it is, as this person decided.
+    Saved(String),
     Open(Box<Question>),
 }
 
 /// The base is the newest revision. If another revision runs, a person decides
-/// (docs/releases.md#questions, TRAP-T7).
+/// (docs/releases.md#questions, TRAP-T7). If the newest one has the image of this release already,
+/// it may also be used as it is: AWS or another person added to it.
 fn choice(cx: &StepContext, run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> Base {
     if newest.arn == running.arn {
         return Base::Newest;
     }
-    let id = format!("base:{}:{}", name(newest), name(running));
-    match run.answers.iter().rev().find(|answer| answer.question == id).map(|answer| answer.answer.as_str()) {
-        Some("newest") => Base::Newest,
-        Some("running") => Base::Running,
-        _ => {
-            let who = |definition: &TaskDefinition| match &definition.registered {
-                Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(*at)),
-                None => "AWS does not say who saved it".to_owned(),
-            };
-            let diff = difference(cx, &registrable(running), &registrable(newest), 1);
-            Base::Open(Box::new(Question {
-                id,
-                text: format!(
-                    "Newer start-up settings ({}) were saved and are not in use. Which should {} be based on?",
-                    name(newest),
-                    run.version
-                ),
-                options: vec![
-                    Choice {
-                        id: "newest".into(),
-                        label: format!("{}, the most recent", name(newest)),
-                        detail: format!("{}. It differs from the running one:\n{diff}", who(newest)),
-                    },
-                    Choice {
-                        id: "running".into(),
-                        label: format!("{}, the one that runs now", name(running)),
-                        detail: who(running),
-                    },
-                ],
-                needs_note: false,
-            }))
-        }
+    let has_our_image = intended(newest, run).is_ok_and(|body| same(&body, &registrable(newest)));
+    let id = format!("{}:{}:{}", if has_our_image { "saved" } else { "base" }, name(newest), name(running));
+    let answer = run.answers.iter().rev().find(|answer| answer.question == id);
+    match answer.map(|answer| (answer.answer.as_str(), &answer.person)) {
+        Some((NEWEST, person)) if has_our_image => Base::Saved(person.clone()),
+        Some((NEWEST, _)) => Base::Newest,
+        Some((RUNNING, _)) => Base::Running,
+        _ if has_our_image => Base::Open(Box::new(question_of_saved(cx, run, id, newest, running))),
+        _ => Base::Open(Box::new(question_of_base(cx, run, id, newest, running))),
+    }
+}
+
+/// Ids of the answers about two revisions.
+const NEWEST: &str = "newest";
+const RUNNING: &str = "running";
+
+fn question_of_base(
+    cx: &StepContext,
+    run: &RunView,
+    id: String,
+    newest: &TaskDefinition,
+    running: &TaskDefinition,
+) -> Question {
+    let diff = difference(cx, &registrable(running), &registrable(newest), 1);
+    Question {
+        id,
+        text: format!(
+            "Newer start-up settings ({}) were saved and are not in use. Which should {} be based on?",
+            name(newest),
+            run.version
+        ),
+        options: vec![
+            Choice {
+                id: NEWEST.into(),
+                label: format!("{}, the most recent", name(newest)),
+                detail: format!("{}. It differs from the running one:\n{diff}", saved_by(newest)),
+            },
+            Choice {
+                id: RUNNING.into(),
+                label: format!("{}, the one that runs now", name(running)),
+                detail: saved_by(running),
+            },
+        ],
+        needs_note: false,
+    }
+}
+
+fn question_of_saved(
+    cx: &StepContext,
+    run: &RunView,
+    id: String,
+    newest: &TaskDefinition,
+    running: &TaskDefinition,
+) -> Question {
+    let expected = intended(running, run).unwrap_or_else(|_| registrable(running));
+    let diff = difference(cx, &expected, &registrable(newest), 1);
+    Question {
+        id,
+        text: format!(
+            "The start-up settings {} have the new package address already. They differ from the running ones ({}) in \
+             more than that. Should {} use them?",
+            name(newest),
+            name(running),
+            run.version
+        ),
+        options: vec![
+            Choice {
+                id: NEWEST.into(),
+                label: format!("Use {} as it is", name(newest)),
+                detail: format!("{}. The differences:\n{diff}", saved_by(newest)),
+            },
+            Choice {
+                id: RUNNING.into(),
+                label: format!("Save new settings based on {}, which runs now", name(running)),
+                detail: saved_by(running),
+            },
+        ],
+        needs_note: true,
+    }
+}
+
+fn saved_by(definition: &TaskDefinition) -> String {
+    match &definition.registered {
+        Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(*at)),
+        None => "AWS does not say who saved it".to_owned(),
     }
 }
 
