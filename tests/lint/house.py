@@ -58,7 +58,7 @@ handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
 steps::publish::push_rules steps::backup::folder
 steps::watch steps::publish steps::job steps::production
-steps::migration::command steps::backup::file steps::register_task_definition::meaning
+steps::migration::command steps::backup::file steps::register_task_definition::meaning steps::register_task_definition::image
 steps::migration::attempts steps::migration::database
 steps::migration::unknown_end
 steps::backup

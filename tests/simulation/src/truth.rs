@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use greenlight_rehearsal::world::{
-    World,
+    ACCOUNT, IMAGES, REGION, World,
     record::{Actor, Entry, Op},
     service::Rollout,
 };
@@ -167,6 +167,11 @@ impl Truth<'_> {
         match question.id.split(':').next().unwrap_or_default() {
             // A value that the build fills in must stay. A version may be replaced.
             "oldVersion" => when(!self.has_placeholder(view), "replace"),
+            // The build pushes its package to the one repository of the simulated registry.
+            "oldImage" => when(
+                view.names.image.starts_with(&format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{IMAGES}:")),
+                "replace",
+            ),
             // A decision: both are true. The runbook takes the newest.
             "base" | "saved" => offered("newest"),
             // Building again replaces the package. That is right only if no server runs it.

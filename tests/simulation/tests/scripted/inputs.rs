@@ -183,3 +183,27 @@ fn a_person_decides_about_settings_that_differ_in_more() {
         }
     });
 }
+
+#[test]
+fn an_image_of_another_repository_is_a_question() {
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        let old = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/rally-prod";
+        world.lock().set_image(&format!("{old}@sha256:0123"));
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+        ann.act(Act::StartPrepare { statement: "Testing is finished".to_owned() }).await.expect("Prepare");
+        let step = StepId::RegisterTaskDefinition;
+        for before in StepId::ALL.into_iter().take_while(|one| *one != step) {
+            ann.press_when_offered(before).await.expect("it is started");
+        }
+        ann.offered(step).await.expect("its button");
+        let plan = ann.release.plan(step).await.expect("a plan");
+        let question = plan.question.expect("a question");
+        assert!(question.needs_note && question.text.contains(old), "{}", question.text);
+        let truth = Truth { world: &ann.world(), deeds: &Deeds::default() }.answer(&ann.view(), &question);
+        assert_eq!(truth, TrueAnswer::Choice("replace".to_owned()));
+        ann.press_when_offered(step).await.expect("answered and started");
+        ann.until_is(step, Status::Succeeded).await.expect("it is saved");
+    });
+}

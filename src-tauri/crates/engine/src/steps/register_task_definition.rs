@@ -16,8 +16,10 @@ use greenlight_types::{
 };
 use serde_json::Value;
 
+mod image;
 mod meaning;
 
+use image::question_of_image;
 use meaning::same;
 
 use super::refusals::{foreign_plan, missing_on_aws, production_changed};
@@ -185,6 +187,9 @@ async fn drawn_up(cx: &StepContext) -> Result<(StepPlan, Option<Value>), Failure
         Base::Running => &running,
     };
     let body = intended(base, &run)?;
+    if let Some(question) = question_of_image(&run, base) {
+        return Ok((draft(RevisionInputs::Undecided).question(question).finish(), None));
+    }
     let diff = difference(cx, &registrable(base), &body, 3);
     let inputs = RevisionInputs::Register {
         base: base.arn.clone(),

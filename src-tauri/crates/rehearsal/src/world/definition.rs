@@ -141,6 +141,17 @@ impl World {
         }
     }
 
+    /// Replaces the image of the profile's container in every revision, as if production ran
+    /// another one.
+    pub fn set_image(&mut self, image: &str) {
+        for definition in &mut self.definitions {
+            let containers = definition.definition.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+            if let Some(ours) = containers.into_iter().flatten().find(|one| one["name"] == CONTAINER) {
+                ours["image"] = json!(image);
+            }
+        }
+    }
+
     /// Registers a new revision of the family.
     ///
     /// # Errors
