@@ -57,8 +57,9 @@ step
 step::draft
 handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
+steps::publish::push_rules steps::backup::folder
 steps::watch steps::publish steps::job steps::production
-steps::migration::command steps::backup::file steps::aws_patience steps::service_change
+steps::migration::command steps::backup::file steps::aws_patience steps::service_change steps::register_task_definition::meaning steps::register_task_definition::image
 steps::migration::attempts steps::migration::database steps::migration::failed_starts
 steps::migration::unknown_end
 steps::backup

@@ -359,6 +359,54 @@ async fn waits_for_a_slow_answer_on_a_live_connection() {
 }
 
 #[tokio::test]
+async fn reads_do_not_depend_on_the_login_shell() {
+    let bench = Bench::new().await;
+    let (key, host) = (bench.machine.rsa_pem_key(), bench.host());
+    let question = "printf 'it'\\''s %s\\n' here; cat; echo no >&2; exit 3";
+    for (shell, bashrc) in [
+        ("/bin/bash", ""),
+        ("/bin/bash", "echo 'Welcome to staging!'\nprintf '\\033]0;staging\\007'\nstty erase '^H'\n"),
+        ("/bin/rbash", "echo 'This shell is watched'\n"),
+        ("/bin/dash", ""),
+    ] {
+        bench.machine.set_login_shell(shell, bashrc).expect("a login shell");
+        // A connection keeps the shell of its sign-in.
+        let adapter = bench.adapter(key.clone(), None).await;
+        let read = adapter.read(&host, question, PATIENCE).await.unwrap_or_else(|failure| panic!("{shell}: {failure}"));
+        assert_eq!((read.exit, read.out.as_str(), read.err.as_str()), (Some(3), "it's here\n", "no\n"), "{shell}");
+    }
+    let adapter = bench.adapter(key, None).await;
+    let long = adapter.read(&host, "head -c 400000 /dev/zero | tr '\\0' x", PATIENCE).await.expect("an answer");
+    assert_eq!((long.exit, long.out.len() > 200_000), (Some(0), true), "the end of a long output is not needed");
+}
+
+#[tokio::test]
+async fn names_a_login_shell_that_runs_no_command() {
+    let bench = Bench::new().await;
+    let (key, host) = (bench.machine.rsa_pem_key(), bench.host());
+    for (shell, bashrc, problem) in [
+        ("/bin/rbash", "PATH=/home/ec2-user/rbin\n", "does not find the program sh"),
+        ("/bin/bash", "PATH=/nonexistent\n", "does not find the program sh"),
+        ("/bin/bash", "exit 0\n", "ends before the command runs"),
+        ("/bin/false", "", "ends before the command runs"),
+        ("/usr/sbin/nologin", "", "may not open a shell"),
+    ] {
+        bench.machine.set_login_shell(shell, bashrc).expect("a login shell");
+        let adapter = bench.adapter(key.clone(), None).await;
+        let (read, verb) =
+            (adapter.read(&host, "date", PATIENCE).await, adapter.environment(&host, "rally.prod").await);
+        for failure in [read.expect_err("no answer"), verb.expect_err("no answer")] {
+            assert_eq!(failure.code, ErrorCode::LoginShell, "{failure}");
+            assert!(failure.summary.contains(problem), "{shell}: {failure}");
+        }
+    }
+    bench.machine.set_login_shell("/bin/bash", "").expect("a login shell");
+    bench.machine.force_command("uptime").expect("a forced command");
+    let forced = bench.adapter(key, None).await.read(&host, "date", PATIENCE).await;
+    assert!(forced.expect_err("no answer").summary.contains("something else answers"));
+}
+
+#[tokio::test]
 async fn reports_exit_code_and_output_of_a_script() {
     let bench = Bench::new().await;
     let (adapter, host) = (bench.usual().await, bench.host());

@@ -15,6 +15,7 @@ use crate::{
     rules::ways::Ways,
 };
 
+use operation::agreed_revision;
 pub use operation::{owner, step_of_job, version_of_job};
 
 /// Number of service reads that are kept. Two reads make one verdict, and other reads may come
@@ -51,7 +52,7 @@ pub struct Known {
     pub taking: Option<Option<String>>,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
-    /// Settings of the build that a person agreed to use.
+    /// Settings that a person agreed to use as they are: `rally-prod:144`.
     pub agreed_revisions: BTreeSet<String>,
     /// Whether a person said that this release has no migration.
     pub is_migration_left_out: bool,
@@ -308,11 +309,9 @@ impl Known {
             }
             Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
             Body::StepUndone { job, .. } => _ = self.undone.insert(job),
-            Body::QuestionAnswered { question, .. } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
-            Body::QuestionAnswered { question, answer }
-                if question.starts_with("otherRevision:") && answer == "use" =>
-            {
-                self.agreed_revisions.insert(question.replacen("otherRevision:", "", 1));
+            Body::QuestionAnswered { question, answer } => {
+                self.goes_on_unasked |= question == "noDatabaseVersion";
+                self.agreed_revisions.extend(agreed_revision(&question, &answer));
             }
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
@@ -336,8 +335,7 @@ impl Known {
             | Body::StepResumed { .. }
             | Body::StepStopped { .. }
             | Body::AddressChanged
-            | Body::MachineGivenUp
-            | Body::QuestionAnswered { .. } => {}
+            | Body::MachineGivenUp => {}
         }
     }
 

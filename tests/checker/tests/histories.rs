@@ -313,6 +313,25 @@ fn finds_a_revision_that_differs_beyond_the_image() {
 }
 
 #[test]
+fn a_person_may_use_a_revision_that_differs_beyond_the_image() {
+    let accepted = |member: &str, value: Value| {
+        let mut records = released();
+        let end = records.last_mut().expect("the end");
+        let newest =
+            end.1.pointer_mut("/world/ecs/definitions").and_then(Value::as_array_mut).and_then(|all| all.last_mut());
+        let newest = newest.expect("a revision");
+        set(newest, &format!("/definition/{member}"), value);
+        let name = newest["arn"].as_str().and_then(|arn| arn.rsplit('/').next()).expect("a name").to_owned();
+        let answered = place(&records, |told| kind(told) == "questionAnswered");
+        set(&mut records[answered].1, "/body/question", json!(format!("saved:{name}:rally-prod:1")));
+        set(&mut records[answered].1, "/body/answer", json!("newest"));
+        broken(&records)
+    };
+    assert_eq!(accepted("memory", json!("1")), BTreeSet::new());
+    assert_eq!(accepted("containerDefinitions/0/image", json!("another")), BTreeSet::from(["INV-E2"]));
+}
+
+#[test]
 fn finds_a_release_proved_by_stable_alone() {
     let records: Vec<Record> = released()
         .into_iter()

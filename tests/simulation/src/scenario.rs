@@ -6,7 +6,7 @@
 use fastrand::Rng;
 use greenlight_rehearsal::world::{
     Pace,
-    rules::{Breaker, Concurrency, Deploys, Rules, Threshold},
+    rules::{Breaker, Concurrency, Deploys, Rules, StoredShape, Threshold},
 };
 use greenlight_types::StepId;
 use serde::{Deserialize, Serialize};
@@ -289,6 +289,7 @@ fn rules(rng: &mut Rng) -> Rules {
         build_fails_at: one_in(rng, 20).then(|| rng.i64(5..150) * SECOND),
         loses_image: one_in(rng, 40),
         has_immutable_tags: one_in(rng, 6),
+        stored_shape: StoredShape::AsSent,
         concurrency: if one_in(rng, 6) { Concurrency::CancelInProgress } else { Concurrency::None },
         tells_run: !one_in(rng, 3),
         list_lag: if one_in(rng, 3) { rng.i64(1..90) * SECOND } else { 0 },

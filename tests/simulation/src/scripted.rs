@@ -28,8 +28,8 @@ use greenlight_rehearsal::{
     },
 };
 use greenlight_types::{
-    Actor, DeployRequest, Failure, LineSource, Live, LogLine, Profile, Realm, RunId, RunState, RunView, Status, StepId,
-    TakeOver, Version,
+    Actor, DeployRequest, Failure, LineSource, Live, LiveUpdate, LogLine, Profile, Realm, RunId, RunState, RunView,
+    Status, StepId, TakeOver, Version,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -94,6 +94,25 @@ impl Screen for Dark {
     fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
 }
 
+/// The live messages of one release, oldest first.
+#[derive(Default)]
+pub struct LiveMessages(Mutex<Vec<LiveUpdate>>);
+
+impl LiveMessages {
+    /// The messages since the last call.
+    pub fn take(&self) -> Vec<LiveUpdate> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+impl Screen for LiveMessages {
+    fn moved(&self, _run: &RunId, _seq: u32) {}
+    fn live(&self, live: Live) {
+        self.0.lock().push(live.seen);
+    }
+    fn lines(&self, _run: &RunId, _source: LineSource, _lines: &[LogLine]) {}
+}
+
 struct Numbers(AtomicU64);
 
 impl Ids for Numbers {
@@ -133,6 +152,8 @@ pub struct Scripted {
     /// Spool of the computer.
     pub spool: Arc<MemorySpool>,
     pub release: Release,
+    /// Live messages of the release.
+    pub live: Arc<LiveMessages>,
     world: Arc<Mutex<World>>,
     clone: Arc<Mutex<Objects>>,
 }
@@ -153,9 +174,10 @@ impl Desk {
         let Self { by, clock, wire, journal, spool, world, clone } = self;
         // Two runs may be drafted at one moment of virtual time.
         let ids = u64::try_from(clock.now_ms())? + 4_096 * u64::try_from(journal.runs().await?.len())?;
+        let live: Arc<LiveMessages> = Arc::default();
         let parts = Parts {
             journal: journal.clone(),
-            screen: Arc::new(Dark),
+            screen: live.clone(),
             spool: spool.clone(),
             clock: Arc::new(clock.clone()),
             ids: Arc::new(Numbers(AtomicU64::new(ids))),
@@ -166,7 +188,7 @@ impl Desk {
             .ports()
             .cleaned(&parts.redactor);
         let release = Release::open(parts, ports, &run, by.clone()).await?;
-        Ok(Scripted { by, clock, wire, journal, spool, release, world, clone })
+        Ok(Scripted { by, clock, wire, journal, spool, release, live, world, clone })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use greenlight_rehearsal::world::{
-    World,
+    ACCOUNT, IMAGES, REGION, World,
     record::{Actor, Entry, Op},
     service::Rollout,
 };
@@ -171,6 +171,15 @@ impl Truth<'_> {
         has_build || has_script || self.is_migrated() && rollout == Some(Rollout::InProgress)
     }
 
+    /// Whether the build fills in the version that the main branch or the release branch holds.
+    fn has_placeholder(&self, view: &RunView) -> bool {
+        let git = &view.profile.git;
+        let branches = [git.main.clone(), view.names.branch.clone()].map(|name| format!("refs/heads/{name}"));
+        let repository = &self.world.git;
+        let commits = branches.iter().filter_map(|name| repository.objects.commits.get(repository.refs.get(name)?));
+        commits.into_iter().any(|commit| commit.version_value().contains(['$', '@']))
+    }
+
     /// The true choice of a question. Every question of the app is named here.
     pub fn answer(&self, view: &RunView, question: &Question) -> TrueAnswer {
         let offered = |id: &str| {
@@ -179,8 +188,15 @@ impl Truth<'_> {
         };
         let when = |is_true: bool, id: &str| if is_true { offered(id) } else { TrueAnswer::None };
         match question.id.split(':').next().unwrap_or_default() {
+            // A value that the build fills in must stay. A version may be replaced.
+            "oldVersion" => when(!self.has_placeholder(view), "replace"),
+            // The build pushes its package to the one repository of the simulated registry.
+            "oldImage" => when(
+                view.names.image.starts_with(&format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{IMAGES}:")),
+                "replace",
+            ),
             // A decision: both are true. The runbook takes the newest.
-            "base" => offered("newest"),
+            "base" | "saved" => offered("newest"),
             // Building again replaces the package. That is right only if no server runs it.
             "image" => {
                 let digest = question.id.trim_start_matches("image:");

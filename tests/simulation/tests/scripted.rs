@@ -2,6 +2,8 @@
 
 #[path = "scripted/choices.rs"]
 mod choices;
+#[path = "scripted/inputs.rs"]
+mod inputs;
 #[path = "scripted/machine.rs"]
 mod machine;
 #[path = "scripted/rollouts.rs"]

@@ -204,6 +204,31 @@ impl SshHost {
         Hold::arm(&self.control().join(format!("{}-hold", script.word())), moment, "")
     }
 
+    /// Gives the login user another login shell and another `.bashrc`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn set_login_shell(&self, shell: &str, bashrc: &str) -> Result<()> {
+        let accounts = self.folder.path().join("etc/passwd");
+        let text = fs_err::read_to_string(&accounts)?;
+        let others = text.lines().filter(|line| !line.starts_with(&format!("{USER}:")));
+        let lines: Vec<String> = others.map(str::to_owned).chain([account(shell)]).collect();
+        // Written in place, because the file is mounted into the machine.
+        fs_err::write(accounts, lines.join("\n") + "\n")?;
+        Ok(fs_err::write(self.outside("/home/ec2-user/.bashrc"), bashrc)?)
+    }
+
+    /// Makes sshd run this command in place of every command of the login user.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn force_command(&self, command: &str) -> Result<()> {
+        let file = self.outside("/home/ec2-user/.ssh/authorized_keys");
+        let keys = fs_err::read_to_string(&file)?;
+        let forced: String = keys.lines().map(|key| format!("command=\"{command}\" {key}\n")).collect();
+        Ok(fs_err::write(file, forced)?)
+    }
+
     /// Runs a shell command inside the machine as root, outside any session.
     ///
     /// # Errors
@@ -317,8 +342,7 @@ impl SshHost {
 fn make_accounts(folder: &Path) -> Result<()> {
     let etc = folder.join("etc");
     fs_err::create_dir_all(etc.join("sudoers.d"))?;
-    let user = format!("{USER}:x:{USER_ID}:{USER_ID}::/home/{USER}:/bin/bash");
-    let lines = [("passwd", user, 0o644), ("group", format!("{USER}:x:{USER_ID}:"), 0o644)];
+    let lines = [("passwd", account("/bin/bash"), 0o644), ("group", format!("{USER}:x:{USER_ID}:"), 0o644)];
     let shadow = ("shadow", format!("{USER}:*:19700:0:99999:7:::"), 0o600);
     for (name, line, mode) in lines.into_iter().chain([shadow]) {
         let own = fs_err::read_to_string(format!("/etc/{name}"))?;
@@ -336,6 +360,11 @@ fn make_accounts(folder: &Path) -> Result<()> {
     fs_err::write(etc.join("sudoers.d/ec2-user"), rule)?;
     set_mode(&etc.join("sudoers"), 0o440)?;
     set_mode(&etc.join("sudoers.d/ec2-user"), 0o440)
+}
+
+/// The line of the login user in `/etc/passwd`.
+fn account(shell: &str) -> String {
+    format!("{USER}:x:{USER_ID}:{USER_ID}::/home/{USER}:{shell}")
 }
 
 fn make_keys(folder: &Path) -> Result<()> {

@@ -101,7 +101,8 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: ["Ask who pushed. Stop this release and start anew, so that the new commits are in it."],
   },
   pushRefused: {
-    happened: (p) => `GitHub did not accept ${named(p, "name", "the push")}.`,
+    happened: (p) =>
+      `GitHub did not accept ${named(p, "name", "the push")}${p["problem"] === undefined ? "" : `: ${p["problem"]}`}.`,
     todo: ["Ask for the right to push to it, then try again."],
   },
   largeFiles: {
@@ -115,7 +116,7 @@ const WORDS: Record<ErrorCode, Entry> = {
   revisionDiffers: {
     happened: (p) => `The saved start-up settings ${named(p, "revision", "")} differ in more than the package.`,
     means: "They are saved on AWS, and nothing uses them.",
-    todo: [CALL],
+    todo: ["Read the plan again: it asks whether the release may use them.", CALL],
   },
   wrongAccount: {
     happened: (p) => `AWS answers for account ${named(p, "account", "?")}, not for ${named(p, "expected", "ours")}.`,
@@ -236,6 +237,10 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: (p) =>
       `Jobs cannot be run on the staging machine as they have to be: ${named(p, "what", "unknown why")}.`,
     means: "Nothing was started.",
+    todo: ["Show this to whoever runs the staging machine.", "Then try again."],
+  },
+  loginShell: {
+    happened: (p) => `The staging machine does not run the app's commands: ${named(p, "problem", "unknown why")}.`,
     todo: ["Show this to whoever runs the staging machine.", "Then try again."],
   },
   saidFailed: {

@@ -700,6 +700,8 @@ export type ErrorCode =
 "migrationStarted" | 
 /**  The host cannot run jobs: no room, a missing program, or a home folder on another machine. */
 "hostUnfit" | 
+/**  The login shell of the host did not run a command of the app, and answered something else. */
+"loginShell" | 
 /**
  *  A script started and is over. A person looked at its effects and says that it did not
  *  finish.
@@ -1019,11 +1021,15 @@ export type LiveUpdate = {
 /**  Current activity of a step. */
 ({ kind: "activity"; step: StepId; 
 /**  In plain words: "Asking GitHub whether the push arrived". */
-text: string }) & { lost?: never; what?: never } | 
+text: string }) & { lost?: never; trouble?: never; watcher?: never; what?: never } | 
 /**  Answer of the outside world about a step in doubt. */
-({ kind: "heard"; step: StepId; what: Observation }) & { lost?: never; text?: never } | 
+({ kind: "heard"; step: StepId; what: Observation }) & { lost?: never; text?: never; trouble?: never; watcher?: never } | 
 /**  A connection is lost or back. */
-({ kind: "connection"; step: StepId; lost: boolean; text: string }) & { what?: never };
+({ kind: "connection"; step: StepId; lost: boolean; text: string }) & { trouble?: never; watcher?: never; what?: never } | 
+/**  A watcher fails, or works again. Repeated with each failed poll. */
+({ kind: "watcher"; watcher: Watcher; 
+/**  Absent when it works again. */
+trouble: WatcherTrouble | null }) & { lost?: never; step?: never; text?: never; what?: never };
 
 /**
  *  The release that owns the environment lock, as the staging machine reports it. Ownership ends
@@ -1807,6 +1813,21 @@ export type UndoKind =
  *  (docs/releases.md#version).
  */
 export type Version = string;
+
+/**  A watcher that runs beside the steps from Deploy on. */
+export type Watcher = 
+/**  Follows the log group of the program. */
+"productionLog" | 
+/**  Asks the site for its state. */
+"site";
+
+/**  Why a watcher shows nothing new. */
+export type WatcherTrouble = {
+	/**  The first failed poll since the last good one. */
+	since: Timestamp,
+	/**  The failure of the last poll. */
+	failure: Failure,
+};
 
 /**  How to undo a step. `Irreversible` is an answer, shown before the step runs. */
 export type WayBack = 

@@ -10,6 +10,8 @@ import type {
   SiteView,
   Timestamp,
   StepId,
+  Watcher,
+  WatcherTrouble,
 } from "../generated/bindings";
 
 /** A value with the time at which it was seen. */
@@ -30,6 +32,8 @@ export class LiveState {
   /** The last answer about each step in doubt, requested by the app or by a person. */
   heard = $state.raw<Partial<Record<StepId, SeenAt<Observation>>>>({});
   lost = $state.raw<Partial<Record<StepId, string | undefined>>>({});
+  /** The watchers that fail now. */
+  troubles = $state.raw<Partial<Record<Watcher, WatcherTrouble | undefined>>>({});
 
   readonly #run: RunId;
 
@@ -61,6 +65,9 @@ export class LiveState {
         this.lost = { ...this.lost, [seen.step]: seen.lost ? seen.text : undefined };
         break;
       }
+      case "watcher":
+        this.troubles = { ...this.troubles, [seen.watcher]: seen.trouble ?? undefined };
+        break;
     }
   }
 }

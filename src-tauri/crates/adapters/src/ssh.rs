@@ -29,7 +29,7 @@ use tokio::net::TcpStream;
 use crate::{
     credentials::{self, StagingKey},
     home,
-    remote_job::{Effect, JobHost, Shell},
+    remote_job::{Effect, JobHost, OUT_MAX, Shell},
     sleep_detector::{BothClocks, ReadClocks, slept},
     ssh_link::{KEEPALIVE, Liveness, MonitoredStream, silence_max},
 };
@@ -44,8 +44,6 @@ const ATTEMPT_INTERVAL: Duration = Duration::from_secs(2);
 const ATTEMPTS_MAX: usize = 6;
 /// Maximum silence of a connection before russh closes it, also when no caller uses it.
 const INACTIVITY_MAX: Duration = Duration::from_secs(20);
-/// Maximum size of standard output, in bytes.
-const OUT_MAX: usize = 256 * 1024;
 /// Maximum size of standard error, in bytes.
 const ERR_MAX: usize = 64 * 1024;
 

@@ -122,13 +122,20 @@ fn find(bytes: &[u8], key: &str) -> Result<Entry, PropertiesProblem> {
     Ok(entry)
 }
 
+/// The byte-order mark of UTF-8. Some editors write it before the first line. It stays in place and
+/// is part of no key.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Every entry, by the rules of `java.util.Properties.load`. A line whose first character other
 /// than white space is `#` or `!` is a comment. A line that ends in an odd number of backslashes
 /// continues in the next one.
 fn entries(bytes: &[u8]) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut is_continuation = false;
-    for (number, line) in (1..).zip(lines(bytes)) {
+    for (number, mut line) in (1..).zip(lines(bytes)) {
+        if line.start == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
+            line.start = BYTE_ORDER_MARK.len();
+        }
         let text = &bytes[line.clone()];
         let indent = text.iter().take_while(|byte| is_space(**byte)).count();
         let is_comment = !is_continuation && matches!(text.get(indent), Some(b'#' | b'!'));

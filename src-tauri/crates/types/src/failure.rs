@@ -102,6 +102,8 @@ pub enum ErrorCode {
     MigrationStarted,
     /// The host cannot run jobs: no room, a missing program, or a home folder on another machine.
     HostUnfit,
+    /// The login shell of the host did not run a command of the app, and answered something else.
+    LoginShell,
     /// A script started and is over. A person looked at its effects and says that it did not
     /// finish.
     SaidFailed,

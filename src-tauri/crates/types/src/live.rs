@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{Observation, RunId, StepId, Timestamp};
+use crate::{Failure, Observation, RunId, StepId, Timestamp};
 
 /// One live message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Type)]
@@ -39,6 +39,32 @@ pub enum LiveUpdate {
         lost: bool,
         text: String,
     },
+    /// A watcher fails, or works again. Repeated with each failed poll.
+    Watcher {
+        watcher: Watcher,
+        /// Absent when it works again.
+        trouble: Option<WatcherTrouble>,
+    },
+}
+
+/// A watcher that runs beside the steps from Deploy on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum Watcher {
+    /// Follows the log group of the program.
+    ProductionLog,
+    /// Asks the site for its state.
+    Site,
+}
+
+/// Why a watcher shows nothing new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct WatcherTrouble {
+    /// The first failed poll since the last good one.
+    pub since: Timestamp,
+    /// The failure of the last poll.
+    pub failure: Failure,
 }
 
 /// The servers that AWS runs for the service.

@@ -71,3 +71,11 @@ pub fn version_of_job(id: &str) -> Option<&str> {
     let (name, _) = id.splitn(4, '.').nth(3)?.rsplit_once(".a")?;
     Some(name)
 }
+
+/// The settings that an answer agrees to use as they are: `rally-prod:144`.
+pub fn agreed_revision(question: &str, answer: &str) -> Option<String> {
+    let other =
+        question.strip_prefix("otherRevision:").filter(|_| answer == "use").and_then(|arn| arn.rsplit('/').next());
+    let saved = question.strip_prefix("saved:").filter(|_| answer == "newest");
+    other.or_else(|| saved?.rsplitn(3, ':').nth(2)).map(str::to_owned)
+}

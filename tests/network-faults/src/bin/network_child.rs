@@ -208,7 +208,11 @@ impl Screen for Printed {
     fn live(&self, live: Live) {
         match live.seen {
             LiveUpdate::Connection { text, .. } | LiveUpdate::Activity { text, .. } => say(&text),
-            LiveUpdate::Servers(_) | LiveUpdate::Build(_) | LiveUpdate::Site(_) | LiveUpdate::Heard { .. } => {}
+            LiveUpdate::Servers(_)
+            | LiveUpdate::Build(_)
+            | LiveUpdate::Site(_)
+            | LiveUpdate::Heard { .. }
+            | LiveUpdate::Watcher { .. } => {}
         }
     }
 

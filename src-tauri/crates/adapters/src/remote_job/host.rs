@@ -10,7 +10,7 @@ use greenlight_engine::ports::{
 };
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, RunId};
 
-use super::{lock, protocol, verbs::VerbCall};
+use super::{lock, protocol, read::ReadCall, verbs::VerbCall};
 
 /// Deadline of one verb.
 const VERB_DEADLINE: Duration = Duration::from_secs(20);
@@ -70,7 +70,7 @@ impl<S: Shell> JobHost<S> {
 
     async fn framed(&self, host: &HostAddress, call: &VerbCall) -> PortResult<Option<String>> {
         let output = self.shell.run(host, call.effect, &call.command, &call.input, VERB_DEADLINE).await?;
-        protocol::frame(&call.nonce, &output.out).map_err(|failure| {
+        protocol::frame(&call.nonce, &output).map_err(|failure| {
             // The script prints both of these before the verb acts.
             let is_certain = matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostUnfit);
             if is_certain { failure } else { failure.because(output.err.trim()).changed(Changed::Unknown) }
@@ -85,7 +85,9 @@ impl<S: Shell> RemoteHost for JobHost<S> {
     }
 
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
-        self.shell.run(host, Effect::Read, command, "", deadline).await.map_err(as_read)
+        let call = ReadCall::new();
+        let printed = self.shell.run(host, Effect::Read, &call.command, command, deadline).await.map_err(as_read)?;
+        call.answer(&printed)
     }
 
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {

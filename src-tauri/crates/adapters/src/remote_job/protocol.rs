@@ -3,19 +3,20 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight_engine::{
-    ports::{JobState, JobStatus, Launched, PortResult, RevokeReason, Revoked, Submitted},
+    ports::{JobState, JobStatus, Launched, PortResult, ReadOutput, RevokeReason, Revoked, Submitted},
     step::hex,
 };
 use greenlight_types::{ErrorCode, Failure, Retry, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::lock;
+use super::{lock, read};
 
 /// The frame of this nonce in the output of a command. `None` when the script is not on the host
 /// yet.
-pub(super) fn frame(nonce: &str, printed: &str) -> PortResult<Option<String>> {
+pub(super) fn frame(nonce: &str, printed: &ReadOutput) -> PortResult<Option<String>> {
     let (open, close) = (format!("<<<JOB:{nonce}\n"), format!("\nJOB:{nonce}>>>"));
-    let frame = printed.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map(|(frame, _)| frame.trim());
+    let opened = printed.out.split_once(&open).map(|(_, rest)| rest);
+    let frame = opened.and_then(|rest| rest.split_once(&close)).map(|(frame, _)| frame.trim());
     match frame {
         Some("nohelper") => Ok(None),
         Some("remotefs") => Err(unfit("its home folder is on another computer (NFS or SMB)")
@@ -31,7 +32,8 @@ pub(super) fn frame(nonce: &str, printed: &str) -> PortResult<Option<String>> {
             Some(("replaced", by)) => Err(replaced(by)),
             Some(_) | None => Ok(Some(frame.to_owned())),
         },
-        None => Err(unreadable(printed)),
+        None if opened.is_none() && printed.exit.is_some() => Err(read::login_shell(printed)),
+        None => Err(unreadable(&printed.out)),
     }
 }
 
@@ -168,12 +170,16 @@ mod tests {
         }
     }
 
+    fn answered(out: &str) -> ReadOutput {
+        ReadOutput { exit: Some(0), out: out.into(), err: String::new() }
+    }
+
     #[test]
     fn refuses_the_answer_of_another_machine() {
         let call = VerbCall::status(&HostAddress { machine_id: "one".into(), ..at() }, "a").expect("a call");
         assert!(call.command.contains(" status a one;"), "{}", call.command);
         let printed = format!("<<<JOB:{0}\nreplaced two\nJOB:{0}>>>", call.nonce);
-        assert_eq!(frame(&call.nonce, &printed).expect_err("another one").code, ErrorCode::HostReplaced);
+        assert_eq!(frame(&call.nonce, &answered(&printed)).expect_err("another one").code, ErrorCode::HostReplaced);
     }
 
     #[test]
@@ -181,8 +187,11 @@ mod tests {
         let call = VerbCall::status(&at(), "rally.prod.migrate.2.1.0.a1").expect("a call");
         let printed =
             format!("Welcome!\n<<<JOB:other\nfinished\n\n<<<JOB:{0}\nstate=absent\nJOB:{0}>>>\nbye", call.nonce);
-        assert_eq!(frame(&call.nonce, &printed).expect("a frame").as_deref(), Some("state=absent"));
-        assert!(frame(&call.nonce, "Welcome!").is_err(), "an answer without a frame proves nothing");
+        assert_eq!(frame(&call.nonce, &answered(&printed)).expect("a frame").as_deref(), Some("state=absent"));
+        let code = |printed: &ReadOutput| frame(&call.nonce, printed).expect_err("no frame proves nothing").code;
+        assert_eq!(code(&answered("Welcome!")), ErrorCode::LoginShell);
+        assert_eq!(code(&ReadOutput { exit: None, ..answered("Welcome!") }), ErrorCode::UnreadableAnswer);
+        assert_eq!(code(&answered(&format!("<<<JOB:{}\nstate=abs", call.nonce))), ErrorCode::UnreadableAnswer);
     }
 
     #[test]

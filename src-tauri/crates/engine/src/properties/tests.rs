@@ -25,6 +25,9 @@ fn only_the_value_changes_whatever_the_separator_and_the_line_ends() {
         (b"a=one\\\\\nversion=1", b"a=one\\\\\nversion=2.1.0.0-RELEASE"),
         (b"#c\\\nversion=1", b"#c\\\nversion=2.1.0.0-RELEASE"),
         (b"versio\\u006e=1", b"versio\\u006e=2.1.0.0-RELEASE"),
+        (b"\xef\xbb\xbfversion=1\nname=x\n", b"\xef\xbb\xbfversion=2.1.0.0-RELEASE\nname=x\n"),
+        (b"\xef\xbb\xbf# c\r\nversion=1", b"\xef\xbb\xbf# c\r\nversion=2.1.0.0-RELEASE"),
+        (b"\xef\xbb\xbfversion", b"\xef\xbb\xbfversion=2.1.0.0-RELEASE"),
         (b"version.other=9\nversion=1\nmy.version=8", b"version.other=9\nversion=2.1.0.0-RELEASE\nmy.version=8"),
     ] {
         assert_eq!(changed(before), after, "{}", String::from_utf8_lossy(before));

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use greenlight_types::{LineSource, LiveUpdate, RunState, RunView, SiteView, Timestamp};
+use greenlight_types::{
+    ErrorCode, Failure, LineSource, LiveUpdate, RunState, RunView, SiteView, Timestamp, Watcher, WatcherTrouble,
+};
 
 use super::{Done, Runner};
 use crate::{
@@ -68,22 +70,59 @@ async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: 
     let from = run.deploy_started_at.map_or(0, Timestamp::as_millisecond);
     let mut follow = if kept == 0 { LogFollow::starting(from) } else { LogFollow::resuming(from, tail, kept) };
     let mut labels = Labels::default();
+    let mut notice = TroubleNotice::of(Watcher::ProductionLog);
     for _ in 0..MOST_LOOKS {
         if !goes_on(cx) {
             return;
         }
-        if let Err(failure) = read_pages(cx, &mut follow, &mut labels).await {
-            tracing::info!(%failure, "the production log does not answer; asking again");
-        }
+        let read = read_pages(cx, &mut follow, &mut labels).await;
+        notice.show(cx, read);
         cx.wait(LOG_PAUSE).await;
+    }
+    notice.show(cx, Err(over("follow the production log")));
+}
+
+/// Shows the failure of a watcher until the watcher works again.
+struct TroubleNotice {
+    watcher: Watcher,
+    /// The first failed poll since the last good one.
+    since: Option<Timestamp>,
+}
+
+impl TroubleNotice {
+    fn of(watcher: Watcher) -> Self {
+        Self { watcher, since: None }
+    }
+
+    fn show(&mut self, cx: &StepContext, polled: Result<(), Failure>) {
+        if let Some(update) = self.update(polled, cx.ports.clock.now()) {
+            cx.sink.show(update);
+        }
+    }
+
+    /// The message after a poll. A good poll gives one only after a failed one.
+    fn update(&mut self, polled: Result<(), Failure>, now: Timestamp) -> Option<LiveUpdate> {
+        let trouble = match polled {
+            Ok(()) => {
+                self.since.take()?;
+                None
+            }
+            Err(failure) => {
+                tracing::info!(watcher = ?self.watcher, %failure, "a watcher failed and asks again");
+                Some(WatcherTrouble { since: *self.since.get_or_insert(now), failure })
+            }
+        };
+        Some(LiveUpdate::Watcher { watcher: self.watcher, trouble })
     }
 }
 
-async fn read_pages(
-    cx: &StepContext,
-    follow: &mut LogFollow,
-    labels: &mut Labels,
-) -> Result<(), greenlight_types::Failure> {
+/// The last message of a watcher that has reached its limit of polls.
+fn over(act: &str) -> Failure {
+    Failure::new(ErrorCode::TimedOut, format!("{act} any longer: the limit is reached"))
+        .hint("Close this release and open it again.")
+}
+
+async fn read_pages(cx: &StepContext, follow: &mut LogFollow, labels: &mut Labels) -> Result<(), Failure> {
     let mut is_asked = false;
     let now = cx.ports.clock.now().as_millisecond();
     let from = follow.next_query(now);
@@ -136,17 +175,47 @@ async fn watch_servers(cx: &StepContext) {
 
 async fn watch_site(cx: &StepContext) {
     let url = cx.run().profile.site.url.clone();
+    let mut notice = TroubleNotice::of(Watcher::Site);
     for _ in 0..MOST_LOOKS {
         if !goes_on(cx) {
             return;
         }
-        let seen = match cx.ports.site.get(&url).await {
+        let (seen, polled) = match cx.ports.site.get(&url).await {
             Ok(answer) => {
-                SiteView { is_up: answer.status < 400, status: answer.status, answer_ms: answer.took_ms, version: None }
+                let (is_up, status) = (answer.status < 400, answer.status);
+                (SiteView { is_up, status, answer_ms: answer.took_ms, version: None }, Ok(()))
             }
-            Err(_) => SiteView { is_up: false, status: 0, answer_ms: 0, version: None },
+            Err(failure) => (SiteView { is_up: false, status: 0, answer_ms: 0, version: None }, Err(failure)),
         };
         cx.sink.show(LiveUpdate::Site(seen));
+        notice.show(cx, polled);
         cx.wait(SITE_PAUSE).await;
+    }
+    notice.show(cx, Err(over("watch the site")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_a_failure_until_the_next_good_poll() {
+        let at = |minute: i64| Timestamp::from_second(minute * 60).expect("a time");
+        let refused = |text: &str| Failure::new(ErrorCode::AwsRefused, text);
+        let mut notice = TroubleNotice::of(Watcher::ProductionLog);
+        let mut shown = |polled, now| match notice.update(polled, at(now)) {
+            Some(LiveUpdate::Watcher { watcher: Watcher::ProductionLog, trouble }) => Some(trouble),
+            None => None,
+            Some(other) => panic!("{other:?}"),
+        };
+        assert_eq!(shown(Ok(()), 0), None);
+        for (now, text) in [(1, "read the log group"), (2, "sign in")] {
+            let trouble = WatcherTrouble { since: at(1), failure: refused(text) };
+            assert_eq!(shown(Err(refused(text)), now), Some(Some(trouble)), "since the first failure");
+        }
+        assert_eq!(shown(Ok(()), 3), Some(None), "it works again");
+        assert_eq!(shown(Ok(()), 4), None);
+        let trouble = WatcherTrouble { since: at(5), failure: refused("again") };
+        assert_eq!(shown(Err(refused("again")), 5), Some(Some(trouble)));
     }
 }

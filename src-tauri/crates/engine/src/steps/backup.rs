@@ -12,6 +12,7 @@ use greenlight_types::{
 };
 
 mod file;
+mod folder;
 
 use super::{
     job::{self, Ended},
@@ -24,7 +25,8 @@ use crate::{
     shell,
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
-use file::{READ_DEADLINE, unproved};
+use file::{Unproved, unproved};
+use folder::READ_DEADLINE;
 
 pub struct BackUp;
 
@@ -107,7 +109,8 @@ impl Step for BackUp {
             backup.directory.trim_end_matches('/'),
             backup.command.split_whitespace().next().unwrap_or_default().trim_start_matches("./")
         ));
-        let allowed = file::complete(cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?)?;
+        let allowed =
+            folder::complete(cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?)?;
         let why =
             if allowed.exit == Some(0) { "asked the host just now".into() } else { allowed.err.trim().to_owned() };
         Ok(draft.precondition("mayBackUp", allowed.exit == Some(0), "The app may run the backup", why).finish())
@@ -217,7 +220,7 @@ pub(super) async fn precondition(cx: &StepContext, run: &RunView, host: &HostAdd
     let is_fresh = age.is_some_and(|age| age <= limit);
     // After a person confirmed the backup, `file` is the note of the person, not a path.
     let changed = if confirmed_by.is_none() {
-        let folder = file::folder(cx, run, host).await?;
+        let folder = folder::folder(cx, run, host).await?;
         file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, *finished_at)
     } else {
         None
@@ -239,7 +242,7 @@ pub(super) async fn precondition(cx: &StepContext, run: &RunView, host: &HostAdd
 /// Age of a backup in whole minutes. `None` when it ended in the future, because the clock of this
 /// computer was set back.
 fn age_minutes(finished_at: Timestamp, now: Timestamp) -> Option<u64> {
-    let slack = Duration::from_secs(file::CLOCK_SLACK.unsigned_abs());
+    let slack = Duration::from_secs(folder::CLOCK_SLACK.unsigned_abs());
     finished_at.until(now.plus(slack)).map(|age| age.saturating_sub(slack).as_secs() / 60)
 }
 
@@ -319,11 +322,7 @@ async fn prove(cx: &StepContext, plan: &StepPlan, started_at: Timestamp, finishe
     let backup = &run.profile.backup;
     let ended = format!("The backup script finished without error ({job}).");
     if backup.artifact_directory.is_empty() {
-        return Outcome::Warned {
-            evidence: vec![ended],
-            facts: Vec::new(),
-            warning: "Nobody has proved this backup yet: look at the file and write down its name and size.".into(),
-        };
+        return unproved_so_far(vec![ended]);
     }
     cx.activity(StepId::BackUp, "Looking at the backup file");
     let mut why = String::new();
@@ -343,8 +342,11 @@ async fn prove(cx: &StepContext, plan: &StepPlan, started_at: Timestamp, finishe
                 let fact = Fact::BackupProved { job, file, size, finished_at, proof, confirmed_by: None, database };
                 return Outcome::Succeeded { evidence, facts: vec![fact] };
             }
-            Err(failure) if failure.code == ErrorCode::BackupUnproved => return Outcome::Failed(failure),
-            Err(failure) => why = failure.to_string(),
+            Err(Unproved::ByPerson(why)) => return unproved_so_far(vec![ended, why]),
+            Err(Unproved::Failed(failure)) if failure.code == ErrorCode::BackupUnproved => {
+                return Outcome::Failed(failure);
+            }
+            Err(Unproved::Failed(failure)) => why = failure.to_string(),
         }
         // The job is over and its result stays on the host. If the host does not answer, the
         // attempt is in doubt, and the host is asked again later.
@@ -353,6 +355,15 @@ async fn prove(cx: &StepContext, plan: &StepPlan, started_at: Timestamp, finishe
         }
     }
     Outcome::Failed(unproved(&format!("it was begun {PROOFS} times and never came to its end"), &why))
+}
+
+/// Outcome of a backup that only a person can prove.
+fn unproved_so_far(evidence: Vec<String>) -> Outcome {
+    Outcome::Warned {
+        evidence,
+        facts: Vec::new(),
+        warning: "Nobody has proved this backup yet: look at the file and write down its name and size.".into(),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use greenlight_types::{ErrorCode, Fact, Failure, Observation, Retry};
 
+mod push_rules;
+
 use super::git_objects::{find_ref, short_id};
 use crate::{
     ports::{PushRef, PushResult},
@@ -93,21 +95,19 @@ fn words(seen: &Observation) -> String {
 }
 
 fn refused(publication: &Publication, reason: &str) -> Failure {
-    let failure = Failure::new(ErrorCode::PushRefused, format!("push {}: GitHub refused it", publication.shown))
+    let rules = push_rules::broken(reason);
+    let problem = rules.iter().map(|rule| rule.problem).collect::<Vec<_>>().join("; ");
+    let summary = format!("push {}: GitHub refused it", publication.shown);
+    let failure = Failure::new(ErrorCode::PushRefused, summary)
         .with("name", publication.shown.clone())
         .with("reason", reason.chars().take(600).collect::<String>())
         .because(reason)
         .retry(Retry::Safe);
-    if reason.contains("GH006") || reason.to_lowercase().contains("protected branch") {
-        failure
-            .hint(format!(
-                "{} takes changes only by pull request: ask a developer who may push to it.",
-                publication.shown
-            ))
-            .hint("Nothing was published. Stop here, or try again once it is allowed.")
-    } else {
-        failure.hint("Nothing was published. Ask a developer what the reason below means.")
+    if rules.is_empty() {
+        return failure.hint("Nothing was published. Ask a developer what the reason below means.");
     }
+    let failure = rules.iter().fold(failure.with("problem", problem), |failure, rule| failure.hint(rule.hint));
+    failure.hint("Nothing was published. Stop here, or try again once it is allowed.")
 }
 
 fn moved(publication: &Publication, now: Option<&str>) -> Failure {

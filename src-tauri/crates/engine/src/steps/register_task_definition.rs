@@ -6,8 +6,8 @@
 //! the plan.
 //!
 //! Works on raw JSON with a deny-list (TRAP-T1, T3), carries the tags (TRAP-T2), replaces by
-//! container name (TRAP-T4), and recognises its own earlier revision by content (TRAP-T8).
-//! Registering changes nothing that runs.
+//! container name (TRAP-T4), and recognises its own earlier revision by content (TRAP-T8), which it
+//! compares by meaning (`meaning.rs`). Registering changes nothing that runs.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -15,6 +15,12 @@ use greenlight_types::{
     RevisionInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 use serde_json::Value;
+
+mod image;
+mod meaning;
+
+use image::question_of_image;
+use meaning::same;
 
 use super::refusals::{foreign_plan, missing_on_aws, production_changed};
 use crate::{
@@ -85,7 +91,7 @@ impl Step for RegisterTaskDefinition {
         // A plan has no age limit. A revision that a colleague saved after the plan would be
         // dropped without notice.
         let body = match drawn_up(cx).await {
-            Ok((fresh, Some(body))) if fresh.inputs == plan.inputs && hidden(&body) == planned => body,
+            Ok((fresh, Some(body))) if is_same_source(&fresh, plan) && same(&hidden(&body), &planned) => body,
             Ok(_) => return Outcome::Failed(production_changed("save what was shown")),
             Err(failure) => return Outcome::Failed(failure),
         };
@@ -171,10 +177,19 @@ async fn drawn_up(cx: &StepContext) -> Result<(StepPlan, Option<Value>), Failure
         Base::Open(question) => {
             return Ok((draft(RevisionInputs::Undecided).question(*question).finish(), None));
         }
+        Base::Saved(person) => {
+            let inputs =
+                RevisionInputs::Exists { arn: newest.arn.clone(), revision: newest.revision, base: running.arn };
+            let already = format!("{} has the new package address, and {person} decided to use it.", name(&newest));
+            return Ok((draft(inputs).already(already).finish(), None));
+        }
         Base::Newest => &newest,
         Base::Running => &running,
     };
     let body = intended(base, &run)?;
+    if let Some(question) = question_of_image(&run, base) {
+        return Ok((draft(RevisionInputs::Undecided).question(question).finish(), None));
+    }
     let diff = difference(cx, &registrable(base), &body, 3);
     let inputs = RevisionInputs::Register {
         base: base.arn.clone(),
@@ -211,6 +226,17 @@ fn planned_base(plan: &StepPlan) -> Option<&str> {
     }
 }
 
+/// Whether two plans register from the same revisions. Their bodies are compared apart.
+fn is_same_source(one: &StepPlan, other: &StepPlan) -> bool {
+    let source = |plan: &StepPlan| match plan.inputs.revision() {
+        Some(RevisionInputs::Register { base, newest, running, image, .. }) => {
+            Some([Some(base.clone()), newest.clone(), running.clone(), Some(image.clone())])
+        }
+        Some(RevisionInputs::Exists { .. } | RevisionInputs::Undecided) | None => None,
+    };
+    source(one).is_some_and(|source_of_one| Some(source_of_one) == source(other))
+}
+
 fn judge(cx: &StepContext, run: &RunView, read_back: &TaskDefinition, body: &Value, base: &str) -> Outcome {
     if same(&registrable(read_back), body) {
         return Outcome::Succeeded {
@@ -223,9 +249,10 @@ fn judge(cx: &StepContext, run: &RunView, read_back: &TaskDefinition, body: &Val
         Failure::new(ErrorCode::RevisionDiffers, format!("save the settings exactly: {} differs", name(read_back)))
             .with("revision", name(read_back))
             .because(diff)
-            .hint("Nothing uses these settings. Ask a developer to look at the difference.")
+            .hint("Nothing uses these settings. Read the plan again: it asks whether the release may use them.")
+            .hint("Ask a developer to look at the difference.")
             .changed(greenlight_types::Changed::Partly)
-            .retry(Retry::No),
+            .retry(Retry::Safe),
     )
 }
 
@@ -242,47 +269,103 @@ fn saved_fact(definition: &TaskDefinition, base: &str, run: &RunView, already: b
 enum Base {
     Newest,
     Running,
+    /// The newest revision is used as it is, as this person decided.
+    Saved(String),
     Open(Box<Question>),
 }
 
 /// The base is the newest revision. If another revision runs, a person decides
-/// (docs/releases.md#questions, TRAP-T7).
+/// (docs/releases.md#questions, TRAP-T7). If the newest one has the image of this release already,
+/// it may also be used as it is: AWS or another person added to it.
 fn choice(cx: &StepContext, run: &RunView, newest: &TaskDefinition, running: &TaskDefinition) -> Base {
     if newest.arn == running.arn {
         return Base::Newest;
     }
-    let id = format!("base:{}:{}", name(newest), name(running));
-    match run.answers.iter().rev().find(|answer| answer.question == id).map(|answer| answer.answer.as_str()) {
-        Some("newest") => Base::Newest,
-        Some("running") => Base::Running,
-        _ => {
-            let who = |definition: &TaskDefinition| match &definition.registered {
-                Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(*at)),
-                None => "AWS does not say who saved it".to_owned(),
-            };
-            let diff = difference(cx, &registrable(running), &registrable(newest), 1);
-            Base::Open(Box::new(Question {
-                id,
-                text: format!(
-                    "Newer start-up settings ({}) were saved and are not in use. Which should {} be based on?",
-                    name(newest),
-                    run.version
-                ),
-                options: vec![
-                    Choice {
-                        id: "newest".into(),
-                        label: format!("{}, the most recent", name(newest)),
-                        detail: format!("{}. It differs from the running one:\n{diff}", who(newest)),
-                    },
-                    Choice {
-                        id: "running".into(),
-                        label: format!("{}, the one that runs now", name(running)),
-                        detail: who(running),
-                    },
-                ],
-                needs_note: false,
-            }))
-        }
+    let has_our_image = intended(newest, run).is_ok_and(|body| same(&body, &registrable(newest)));
+    let id = format!("{}:{}:{}", if has_our_image { "saved" } else { "base" }, name(newest), name(running));
+    let answer = run.answers.iter().rev().find(|answer| answer.question == id);
+    match answer.map(|answer| (answer.answer.as_str(), &answer.person)) {
+        Some((NEWEST, person)) if has_our_image => Base::Saved(person.clone()),
+        Some((NEWEST, _)) => Base::Newest,
+        Some((RUNNING, _)) => Base::Running,
+        _ if has_our_image => Base::Open(Box::new(question_of_saved(cx, run, id, newest, running))),
+        _ => Base::Open(Box::new(question_of_base(cx, run, id, newest, running))),
+    }
+}
+
+/// Ids of the answers about two revisions.
+const NEWEST: &str = "newest";
+const RUNNING: &str = "running";
+
+fn question_of_base(
+    cx: &StepContext,
+    run: &RunView,
+    id: String,
+    newest: &TaskDefinition,
+    running: &TaskDefinition,
+) -> Question {
+    let diff = difference(cx, &registrable(running), &registrable(newest), 1);
+    Question {
+        id,
+        text: format!(
+            "Newer start-up settings ({}) were saved and are not in use. Which should {} be based on?",
+            name(newest),
+            run.version
+        ),
+        options: vec![
+            Choice {
+                id: NEWEST.into(),
+                label: format!("{}, the most recent", name(newest)),
+                detail: format!("{}. It differs from the running one:\n{diff}", saved_by(newest)),
+            },
+            Choice {
+                id: RUNNING.into(),
+                label: format!("{}, the one that runs now", name(running)),
+                detail: saved_by(running),
+            },
+        ],
+        needs_note: false,
+    }
+}
+
+fn question_of_saved(
+    cx: &StepContext,
+    run: &RunView,
+    id: String,
+    newest: &TaskDefinition,
+    running: &TaskDefinition,
+) -> Question {
+    let expected = intended(running, run).unwrap_or_else(|_| registrable(running));
+    let diff = difference(cx, &expected, &registrable(newest), 1);
+    Question {
+        id,
+        text: format!(
+            "The start-up settings {} have the new package address already. They differ from the running ones ({}) in \
+             more than that. Should {} use them?",
+            name(newest),
+            name(running),
+            run.version
+        ),
+        options: vec![
+            Choice {
+                id: NEWEST.into(),
+                label: format!("Use {} as it is", name(newest)),
+                detail: format!("{}. The differences:\n{diff}", saved_by(newest)),
+            },
+            Choice {
+                id: RUNNING.into(),
+                label: format!("Save new settings based on {}, which runs now", name(running)),
+                detail: saved_by(running),
+            },
+        ],
+        needs_note: true,
+    }
+}
+
+fn saved_by(definition: &TaskDefinition) -> String {
+    match &definition.registered {
+        Some((by, at)) => format!("saved by {by} on {}", crate::time::in_words(*at)),
+        None => "AWS does not say who saved it".to_owned(),
     }
 }
 
@@ -340,18 +423,6 @@ fn intended(base: &TaskDefinition, run: &RunView) -> Result<Value, Failure> {
     .with("count", named.len().to_string())
     .hint("Ask a developer to look at the start-up settings.")
     .retry(Retry::No))
-}
-
-/// Compares two bodies. The order of keys and of tags does not count.
-fn same(one: &Value, other: &Value) -> bool {
-    let sorted = |body: &Value| {
-        let mut body = body.clone();
-        if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
-            tags.sort_by_key(ToString::to_string);
-        }
-        body
-    };
-    sorted(one) == sorted(other)
 }
 
 /// The difference of two bodies as a person may see it.

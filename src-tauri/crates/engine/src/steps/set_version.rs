@@ -3,9 +3,10 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Change, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan,
-    VersionInputs, WayBack,
+    Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Question, Role, RunView,
+    StepId, StepPlan, Version, VersionInputs, WayBack,
 };
+use sha2::{Digest as _, Sha256};
 
 use super::{
     git_objects::{commit_inputs, find_ref, short_id, signature_of},
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     properties,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, PlanDraft, Step, StepContext, hex},
 };
 
 pub struct SetVersion;
@@ -68,6 +69,8 @@ impl Step for SetVersion {
         .to_string();
         // Lines beside the version may hold a password.
         let diff = cx.ports.redactor().text(&diff).into_string();
+        let question = question(cx, &run, &edit.previous);
+        let draft = question.into_iter().fold(draft, PlanDraft::question);
         Ok(draft.line("The file says now", edit.previous).change(Change::Diff { title: file.clone(), diff }).finish())
     }
 
@@ -142,6 +145,66 @@ impl Step for SetVersion {
     }
 }
 
+/// The only answer to the question about the old value.
+const REPLACE: &str = "replace";
+
+/// Why the old value is not simply replaced.
+#[derive(Debug, PartialEq, Eq)]
+enum OldValue {
+    /// The profile's template does not give it. The build may take the version from elsewhere.
+    Foreign,
+    /// It is a newer version than the one of this release.
+    Newer,
+}
+
+impl OldValue {
+    /// Judges a value by the profile's template. `None` for an older version.
+    fn of(value: &str, template: &str, version: &Version) -> Option<Self> {
+        // By a template that cannot be read back, every value is foreign.
+        Version::from_spelling(template, &version.spell(template))?;
+        match Version::from_spelling(template, value.trim()) {
+            None => Some(Self::Foreign),
+            Some(old) if old.is_newer_than(version) => Some(Self::Newer),
+            Some(_) => None,
+        }
+    }
+}
+
+/// The question about an old value that is no older version. A named person answers it.
+fn question(cx: &StepContext, run: &RunView, previous: &str) -> Option<Question> {
+    let (git, value) = (&run.profile.git, &run.names.version_value);
+    let old = OldValue::of(previous, &git.version_value, &run.version)?;
+    // The value has any length and any characters.
+    let id = format!("oldVersion:{}", hex(&Sha256::digest(previous)).chars().take(12).collect::<String>());
+    if run.answers.iter().rev().any(|one| one.question == id && one.answer == REPLACE) {
+        return None;
+    }
+    let shown: String = cx.ports.redactor().text(previous).into_string().chars().take(80).collect();
+    let (problem, advice) = match old {
+        OldValue::Foreign => (
+            format!("is not a version in the form of {value}"),
+            "If a program fills the value in at the build, the release would switch that off. Ask a developer first.",
+        ),
+        OldValue::Newer => (
+            format!("is newer than {}", run.version),
+            "The branch may hold a later release, or this release may have the wrong number. Ask a developer first.",
+        ),
+    };
+    Some(Question {
+        id,
+        text: format!(
+            "{} says \u{201c}{shown}\u{201d} for {}, which {problem}. Replace it with {value}?",
+            git.version_file, git.version_key
+        ),
+        options: vec![Choice {
+            id: REPLACE.into(),
+            label: format!("Replace it with {value}"),
+            detail: format!("{advice} Your name and your reason are kept with this answer."),
+        }],
+        needs_note: true,
+    })
+}
+
 pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
     required_fact(run, FactKind::Merged, |fact| {
         if let Fact::Merged { commit, .. } = fact { Some(commit.clone()) } else { None }
@@ -163,4 +226,31 @@ async fn edited(cx: &StepContext, run: &RunView, commit: &str) -> Result<(Vec<u8
             .hint("Ask a developer to look at the file.")
     })?;
     Ok((before, edit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_older_version_is_replaced_without_a_question() {
+        let version = Version::parse("2.1.0").expect("a version");
+        let template = "{version4}-RELEASE";
+        for (value, judged) in [
+            ("2.0.1.11-RELEASE", None),
+            ("2.0.1.11-RELEASE  ", None),
+            ("2.1.0.0-RELEASE", None),
+            ("2.1.0.1-RELEASE", Some(OldValue::Newer)),
+            ("10.0.0.0-RELEASE", Some(OldValue::Newer)),
+            ("2.0.1.11-SNAPSHOT", Some(OldValue::Foreign)),
+            ("${project.version}", Some(OldValue::Foreign)),
+            ("@project.version@", Some(OldValue::Foreign)),
+            ("\"2.0.1.11-RELEASE\"", Some(OldValue::Foreign)),
+            ("2026.11", Some(OldValue::Foreign)),
+            ("", Some(OldValue::Foreign)),
+        ] {
+            assert_eq!(OldValue::of(value, template, &version), judged, "{value:?}");
+        }
+        assert_eq!(OldValue::of("anything", "fixed", &version), None, "the template holds no version");
+    }
 }

@@ -12,7 +12,7 @@ use greenlight_types::{ErrorCode, Failure, LockOwner, RunId};
 use super::{InProcess, stamp};
 use crate::world::{
     World,
-    host::{Dump, Job, Packet, Put},
+    host::{Dump, DumpFolder, Job, Packet, Put},
     record::Op,
 };
 
@@ -238,12 +238,19 @@ fn answer(world: &mut World, command: &str) -> ReadOutput {
     if command.contains("sha256sum") {
         return said(0, format!("{}\n", world.host.folder_hash), "");
     }
+    let is_root = command.starts_with("sudo -n sh -c ");
+    if is_root && world.host.dump_folder != DumpFolder::RootOnly {
+        return said(1, String::new(), "sudo: a password is required");
+    }
     if command.contains("ls -1t") {
-        let line = |dump: &Dump| format!("{}|{}|{}\n", dump.file, dump.bytes, dump.at_ms / 1_000);
+        if !is_root && world.host.dump_folder != DumpFolder::Open {
+            return said(0, format!("{}\ndenied\n", world.now_ms() / 1_000), "");
+        }
+        let line = |dump: &Dump| format!("{}|{}|{}|81a4|r\n", dump.file, dump.bytes, dump.at_ms / 1_000);
         let mut dumps: Vec<&Dump> = world.host.dumps.iter().collect();
         dumps.sort_by_key(|dump| std::cmp::Reverse(dump.at_ms));
         let lines: String = dumps.into_iter().map(line).collect();
-        return said(0, format!("{}\n{lines}", world.now_ms() / 1_000), "");
+        return said(0, format!("{}\nlisted\n{lines}", world.now_ms() / 1_000), "");
     }
     if world.host.ends.lost_proofs > 0 {
         world.host.ends.lost_proofs -= 1;
@@ -251,7 +258,8 @@ fn answer(world: &mut World, command: &str) -> ReadOutput {
     }
     let proved = world.host.dumps.iter().find(|dump| command.contains(&dump.file));
     match proved {
-        Some(dump) if dump.is_good => said(0, String::new(), ""),
+        // A command of root says first that sudo allowed it.
+        Some(dump) if dump.is_good => said(0, if is_root { "allowed\n".to_owned() } else { String::new() }, ""),
         Some(_) => said(1, String::new(), "unexpected end of file"),
         None => said(127, String::new(), "command not found"),
     }

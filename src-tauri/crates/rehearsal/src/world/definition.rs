@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ACCOUNT, CONTAINER, Definition, FAMILY, IMAGES, LOG_GROUP, REGION, World, record::Op};
+use super::{ACCOUNT, CONTAINER, Definition, FAMILY, IMAGES, LOG_GROUP, REGION, World, record::Op, rules::StoredShape};
 
 /// Number of the first revision.
 pub(crate) const FIRST: u32 = 142;
@@ -58,6 +58,24 @@ pub(crate) fn registered(request: &Value, revision: u32, at_ms: i64) -> Result<(
     definition.insert("registeredAt".to_owned(), super::seconds(at_ms));
     definition.insert("registeredBy".to_owned(), json!(format!("arn:aws:iam::{ACCOUNT}:user/practice")));
     Ok((Value::Object(definition), tags))
+}
+
+/// The definition as AWS keeps it.
+fn stored(mut definition: Value, shape: StoredShape) -> Value {
+    if shape == StoredShape::AsSent {
+        return definition;
+    }
+    let containers = definition.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        if let Some(entries) = container.get_mut("environment").and_then(Value::as_array_mut) {
+            entries.reverse();
+        }
+        container["dnsServers"] = json!([]);
+        if shape == StoredShape::OtherMeaning {
+            container["stopTimeout"] = json!(30);
+        }
+    }
+    definition
 }
 
 /// Definition that runs at the start of the simulation.
@@ -123,6 +141,17 @@ impl World {
         }
     }
 
+    /// Replaces the image of the profile's container in every revision, as if production ran
+    /// another one.
+    pub fn set_image(&mut self, image: &str) {
+        for definition in &mut self.definitions {
+            let containers = definition.definition.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+            if let Some(ours) = containers.into_iter().flatten().find(|one| one["name"] == CONTAINER) {
+                ours["image"] = json!(image);
+            }
+        }
+    }
+
     /// Registers a new revision of the family.
     ///
     /// # Errors
@@ -136,6 +165,7 @@ impl World {
             self.record.request(self.now_ms, made.as_ref().err().cloned(), op);
         }
         let (definition, tags) = made?;
+        let definition = stored(definition, self.rules.stored_shape);
         self.effects += 1;
         let at = self.definitions.len();
         self.definitions.push(Definition { revision, definition, tags });

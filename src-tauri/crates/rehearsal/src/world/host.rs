@@ -26,6 +26,8 @@ pub struct Host {
     pub jobs: BTreeMap<String, Job>,
     /// Backup files, oldest first.
     pub dumps: Vec<Dump>,
+    #[serde(default)]
+    pub dump_folder: DumpFolder,
     /// Number of boots, from 1.
     pub boot: u32,
     /// Whether the host answers at all.
@@ -85,6 +87,19 @@ pub enum Packet {
         /// Run that must own the environment lock.
         run: String,
     },
+}
+
+/// Who may list the folder of the backup files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DumpFolder {
+    /// The login user.
+    #[default]
+    Open,
+    /// Root, and sudo lets the login user become root for every program.
+    RootOnly,
+    /// Root, and sudo lets the login user become root for the backup script only.
+    Closed,
 }
 
 /// How scripts end, and how long they take.
@@ -188,6 +203,7 @@ impl Host {
                 is_good: true,
                 schema: String::new(),
             }],
+            dump_folder: DumpFolder::Open,
             boot: 1,
             is_reachable: true,
             address: String::new(),

@@ -175,6 +175,18 @@ pub enum Concurrency {
     CancelInProgress,
 }
 
+/// How AWS keeps a new task definition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StoredShape {
+    #[default]
+    AsSent,
+    /// With a list in another order, and an empty list that the request did not have.
+    SameMeaning,
+    /// Also with a setting that the request did not have.
+    OtherMeaning,
+}
+
 /// Configuration of the simulated services.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -205,6 +217,8 @@ pub struct Rules {
     pub loses_image: bool,
     /// Whether image tags are immutable (TRAP-T5).
     pub has_immutable_tags: bool,
+    /// How AWS keeps a new task definition.
+    pub stored_shape: StoredShape,
     /// Effect of a new workflow run on one in progress.
     pub concurrency: Concurrency,
     /// Whether the answer to a dispatch names its run when requested (TRAP-W1).
@@ -241,6 +255,7 @@ impl Default for Rules {
             build_fails_at: None,
             loses_image: false,
             has_immutable_tags: false,
+            stored_shape: StoredShape::AsSent,
             concurrency: Concurrency::None,
             tells_run: true,
             list_lag: 0,

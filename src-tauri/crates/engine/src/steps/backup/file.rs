@@ -1,24 +1,17 @@
-//! The file of a backup on the staging machine: finds it, proves it, and checks later that it is
+//! The file of a backup on the staging machine: chooses it, proves it, and checks later that it is
 //! unchanged.
 
 use std::time::Duration;
 
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, RunView, Timestamp};
 
-use crate::{
-    ports::{HostAddress, ReadOutput},
-    shell,
-    step::StepContext,
-};
+use super::folder::{Access, CLOCK_SLACK, EntryKind, FILES, Folder, FolderEntry, Rights, folder, has_backup_user};
+use crate::{ports::HostAddress, shell, step::StepContext};
 
-/// Time for one read on the staging machine.
-pub(super) const READ_DEADLINE: Duration = Duration::from_secs(20);
-/// Most files that are listed, newest first.
-const FILES: u32 = 50;
-/// Difference between two clocks that is ignored, in seconds.
-pub(super) const CLOCK_SLACK: i64 = 2;
 /// Deadline of a proof, which may have to read the whole file.
 const PROOF_DEADLINE: Duration = Duration::from_secs(900);
+/// Printed before a proof with the rights of the backup script. Without it, sudo refused.
+const ALLOWED: &str = "allowed";
 
 /// A file that was proved.
 pub(super) struct Proof {
@@ -31,51 +24,121 @@ pub(super) struct Proof {
     pub finished_at: Timestamp,
 }
 
-/// Finds the newest file that was written by the end of the job, checks its size and time, and runs
-/// the profile's proof on it.
-///
-/// # Errors
-/// `BackupUnproved`; the failure that prevented the end of the proof.
+/// Why a backup is not proved.
+pub(super) enum Unproved {
+    /// The app cannot judge the backup, for this reason in words. A person can.
+    ByPerson(String),
+    /// `BackupUnproved`, or the failure that prevented the end of the proof.
+    Failed(Failure),
+}
+
+impl From<Failure> for Unproved {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Chooses the file of the job and runs the profile's proof on it.
 pub(super) async fn prove(
     cx: &StepContext,
     run: &RunView,
     host: &HostAddress,
     started_at: Timestamp,
     finished_at: Timestamp,
-) -> Result<Proof, Failure> {
+) -> Result<Proof, Unproved> {
     let backup = &run.profile.backup;
     let folder = folder(cx, run, host).await?;
-    // A file written after the end of the job belongs to a later backup, or to another person.
-    let ended = finished_at.as_second();
-    let Some(FolderEntry { name, bytes: size, written }) = folder.files.iter().find(|seen| seen.written <= ended + 1)
-    else {
-        return Err(unproved("there is no backup file", &folder.complaint));
+    let directory = backup.artifact_directory.trim_end_matches('/');
+    if folder.access == Access::Denied {
+        return Err(may_not(run, &format!("look into {directory}"), &folder.complaint));
+    }
+    let least = u64::from(backup.artifact_min_mib) * 1024 * 1024;
+    let entry = choose(&folder, directory, started_at.as_second(), finished_at.as_second(), least)?;
+    let file = format!("{directory}/{}", entry.name);
+    let proof = if backup.artifact_probe.is_empty() {
+        "Name, size and time are plausible."
+    } else {
+        run_probe(cx, run, host, &file, if entry.is_readable { folder.rights } else { Rights::BackupUser }).await?;
+        "Proved readable to its end."
     };
-    let size = *size;
-    let started = started_at.as_second();
-    if written + 1 < started {
-        return Err(unproved("the newest file is older than this backup", name));
-    }
-    if size < u64::from(backup.artifact_min_mib) * 1024 * 1024 {
-        return Err(unproved(&format!("the file is too small ({})", in_words(size)), name));
-    }
-    let file = format!("{}/{name}", backup.artifact_directory.trim_end_matches('/'));
-    let proved = |proof: &str| Proof {
-        file: file.clone(),
-        size: in_words(size),
+    Ok(Proof {
+        size: in_words(entry.bytes),
         proof: proof.to_owned(),
         finished_at: by_our_clock(finished_at, folder.ahead),
+        file,
+    })
+}
+
+/// The file of a job: the newest one of its time that is large enough. A checksum that the script
+/// writes beside the file is not.
+fn choose<'a>(
+    folder: &'a Folder,
+    directory: &str,
+    started: i64,
+    ended: i64,
+    least: u64,
+) -> Result<&'a FolderEntry, Unproved> {
+    if folder.access == Access::Missing {
+        return Err(unproved(&format!("there is no folder {directory}"), &folder.complaint).into());
+    }
+    // A file written after the end of the job belongs to a later backup, or to another person.
+    let mut known =
+        folder.entries.iter().filter(|one| one.kind != EntryKind::Other && one.written <= ended + 1).peekable();
+    let Some(newest) = known.peek().map(|one| one.name.clone()) else {
+        let problem = if folder.entries.iter().any(|one| one.kind == EntryKind::Other) {
+            "only links have the name of a backup file"
+        } else {
+            "there is no backup file"
+        };
+        return Err(unproved(problem, &folder.complaint).into());
     };
-    if backup.artifact_probe.is_empty() {
-        return Ok(proved("Name, size and time are plausible."));
+    let own: Vec<&FolderEntry> = known.filter(|one| one.written + 1 >= started).collect();
+    let is_file = |one: &&&FolderEntry| one.kind == EntryKind::File;
+    if let Some(large) = own.iter().filter(is_file).find(|one| one.bytes >= least) {
+        return Ok(large);
     }
-    let probe = backup.artifact_probe.replace("{file}", &shell::quote(&file));
-    let answer = cx.ports.host.read(host, &probe, PROOF_DEADLINE).await?;
+    if let Some(one) = own.iter().find(|one| one.kind == EntryKind::Folder) {
+        return Err(Unproved::ByPerson(format!(
+            "{directory}/{} is a folder, as pg_dump writes it with --format=directory. The app proves single files only.",
+            one.name
+        )));
+    }
+    Err(match own.iter().max_by_key(|one| one.bytes) {
+        Some(one) => unproved(&format!("the file is too small ({})", in_words(one.bytes)), &one.name),
+        None => unproved("the newest file is older than this backup", &newest),
+    }
+    .into())
+}
+
+/// Runs the profile's proof on a file.
+async fn run_probe(
+    cx: &StepContext,
+    run: &RunView,
+    host: &HostAddress,
+    file: &str,
+    rights: Rights,
+) -> Result<(), Unproved> {
+    let probe = run.profile.backup.artifact_probe.replace("{file}", &shell::quote(file));
+    let command = match rights {
+        Rights::LoginUser => probe,
+        Rights::BackupUser if has_backup_user(run) => rights.command(run, &format!("echo {ALLOWED}; {probe}")),
+        Rights::BackupUser => return Err(may_not(run, &format!("read {file}"), "")),
+    };
+    let answer = cx.ports.host.read(host, &command, PROOF_DEADLINE).await?;
+    let is_refused = rights == Rights::BackupUser && !answer.out.starts_with(ALLOWED);
     match answer.exit {
-        Some(0) => Ok(proved("Proved readable to its end.")),
-        Some(code) => Err(unproved(&format!("the proof ended with code {code}"), answer.err.trim())),
-        None => Err(Failure::new(ErrorCode::Unreachable, "prove the backup: the proof did not come to its end")),
+        Some(_) if is_refused => Err(may_not(run, &format!("read {file}"), answer.err.trim())),
+        Some(0) => Ok(()),
+        Some(code) => Err(unproved(&format!("the proof ended with code {code}"), answer.err.trim()).into()),
+        None => Err(Failure::new(ErrorCode::Unreachable, "prove the backup: the proof did not come to its end").into()),
     }
+}
+
+/// The app lacks a right. This proves nothing about the backup.
+fn may_not(run: &RunView, act: &str, complaint: &str) -> Unproved {
+    let through = if has_backup_user(run) { " or through sudo" } else { "" };
+    let said = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
+    Unproved::ByPerson(format!("The app may not {act} as {}{through}{said}.", run.profile.host.user))
 }
 
 /// The change of a file since its proof, in words. `None` while the file is the same. A script that
@@ -88,7 +151,10 @@ pub(super) fn changed_since(
     finished_at: Timestamp,
 ) -> Option<String> {
     let name = path.strip_prefix(directory.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
-    let Some(seen) = folder.files.iter().find(|seen| Some(seen.name.as_str()) == name) else {
+    if folder.access == Access::Denied {
+        return Some(format!("the app may not look into {directory} any more"));
+    }
+    let Some(seen) = folder.entries.iter().find(|seen| Some(seen.name.as_str()) == name) else {
         return Some(format!("{path} is not among the newest {FILES} files any more"));
     };
     let proved_by = finished_at.as_second();
@@ -96,65 +162,6 @@ pub(super) fn changed_since(
         return Some(format!("{path} had {size}, and has {}", in_words(seen.bytes)));
     }
     (seen.written - folder.ahead > proved_by + CLOCK_SLACK).then(|| format!("{path} was written again after its proof"))
-}
-
-/// A file in the folder of the backups.
-struct FolderEntry {
-    name: String,
-    bytes: u64,
-    /// Time of the last write, by the clock of the machine, in seconds since 1970.
-    written: i64,
-}
-
-/// A listing of the folder of the backups.
-pub(super) struct Folder {
-    /// The newest files first, at most [`FILES`].
-    files: Vec<FolderEntry>,
-    /// How far the clock of the machine is ahead of the clock of this computer, in seconds.
-    ahead: i64,
-    /// Error output of the shell.
-    complaint: String,
-}
-
-/// Lists the folder.
-///
-/// # Errors
-/// `Unreachable` when the answer was cut off; the failure of the request.
-pub(super) async fn folder(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Folder, Failure> {
-    let backup = &run.profile.backup;
-    // The pattern is unquoted on purpose: the shell expands it.
-    let list = format!(
-        "date +%s; cd {} && ls -1t -- {} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do stat -c '%n|%s|%Y' -- \"$f\"; done",
-        shell::quote(&backup.artifact_directory),
-        backup.artifact_pattern
-    );
-    let asked_at = cx.ports.clock.now();
-    let answer = complete(cx.ports.host.read(host, &list, READ_DEADLINE).await?)?;
-    let told_at = cx.ports.clock.now();
-    let mut lines = answer.out.lines().map(str::trim);
-    let now = lines.next().and_then(|line| line.parse().ok());
-    let ahead = now.map_or(0, |now| ahead(now, asked_at.as_second(), told_at.as_second()));
-    let seen = |line: &str| {
-        let mut fields = line.rsplitn(3, '|');
-        let (written, bytes, name) = (fields.next()?, fields.next()?, fields.next()?);
-        Some(FolderEntry { name: name.to_owned(), bytes: bytes.parse().ok()?, written: written.parse().ok()? })
-    };
-    Ok(Folder { files: lines.filter_map(seen).collect(), ahead, complaint: answer.err.trim().to_owned() })
-}
-
-/// Refuses an answer that was cut off: it proves nothing about its missing part.
-pub(super) fn complete(answer: ReadOutput) -> Result<ReadOutput, Failure> {
-    match answer.exit {
-        Some(_) => Ok(answer),
-        None => Err(Failure::new(ErrorCode::Unreachable, "ask the staging machine: its answer was cut off")),
-    }
-}
-
-/// How far another clock is ahead of ours, in seconds. It read `now` at some moment between `asked`
-/// and `told` on our clock. The result is the smallest difference that fits, or 0 within the slack.
-fn ahead(now: i64, asked: i64, told: i64) -> i64 {
-    let least = now - now.min(told).max(asked);
-    if least.abs() > CLOCK_SLACK { least } else { 0 }
 }
 
 /// Converts a time of a clock that is ahead of ours to our clock.
@@ -194,20 +201,47 @@ fn in_words(bytes: u64) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_clock_is_ahead_by_the_smallest_fitting_difference() {
-        for (now, asked, told, wanted) in [
-            (100, 100, 100, 0),
-            (105, 100, 110, 0),
-            (112, 100, 110, 0),
-            (98, 100, 110, 0),
-            (10_900, 100, 110, 10_790),
-            (40, 100, 110, -60),
-            // Our own clock was set back between question and answer.
-            (100, 110, 100, -10),
-        ] {
-            assert_eq!(ahead(now, asked, told), wanted, "{now} between {asked} and {told}");
+    fn seen(name: &str, bytes: u64, written: i64) -> FolderEntry {
+        FolderEntry { name: name.into(), bytes, written, kind: EntryKind::File, is_readable: true }
+    }
+
+    fn listed(entries: Vec<FolderEntry>) -> Folder {
+        let (access, rights) = (Access::Listed, Rights::LoginUser);
+        Folder { access, rights, entries, ahead: 0, complaint: String::new() }
+    }
+
+    /// The name of the chosen file, or the reason for none, of a job that ran from 100 to 200.
+    fn chosen(folder: &Folder) -> String {
+        match choose(folder, "/dumps", 100, 200, 50) {
+            Ok(one) => one.name.clone(),
+            Err(Unproved::ByPerson(why)) => format!("a person: {why}"),
+            Err(Unproved::Failed(failure)) => failure.to_string(),
         }
+    }
+
+    #[test]
+    fn chooses_the_newest_large_file_of_the_job() {
+        let kind = |kind, one: FolderEntry| FolderEntry { kind, ..one };
+        let link = |one| kind(EntryKind::Other, one);
+        let dump = || seen("x.dump", 4_000, 150);
+        for (entries, wanted) in [
+            (vec![dump(), seen("w.dump", 5_000, 120)], "x.dump"),
+            (vec![seen("y.dump", 9_000, 300), dump()], "x.dump"),
+            (vec![seen("x.dump.sha256", 40, 151), dump()], "x.dump"),
+            (vec![link(seen("latest.dump", 6, 152)), dump()], "x.dump"),
+            (vec![link(seen("latest.dump", 6, 152))], "only links"),
+            (vec![], "there is no backup file"),
+            (vec![seen("old.dump", 9_000, 20)], "older than this backup: old.dump"),
+            (vec![seen("x.dump", 7, 150), seen("old.dump", 9_000, 20)], "too small (7 bytes): x.dump"),
+            (vec![kind(EntryKind::Folder, seen("x.dir", 4_096, 150))], "a person: /dumps/x.dir is a folder"),
+            (vec![kind(EntryKind::Folder, seen("old.dir", 4_096, 20))], "older than this backup: old.dir"),
+        ] {
+            let folder = listed(entries);
+            let found = chosen(&folder);
+            assert!(found.contains(wanted), "{found:?} of {folder:?}");
+        }
+        let missing = Folder { access: Access::Missing, ..listed(Vec::new()) };
+        assert!(chosen(&missing).contains("there is no folder /dumps"));
     }
 
     #[test]
@@ -221,10 +255,8 @@ mod tests {
     #[test]
     fn a_file_counts_while_unchanged_since_its_proof() {
         let proved_at = "1970-01-01T01:00:00.000Z".parse().expect("a time");
-        let seen = |name: &str, bytes, written| FolderEntry { name: name.into(), bytes, written };
-        let changed = |files: Vec<FolderEntry>, ahead| {
-            let folder = Folder { files, ahead, complaint: String::new() };
-            changed_since(&folder, "/dumps/", "/dumps/a.dump", "4.1 GB", proved_at)
+        let changed = |entries: Vec<FolderEntry>, ahead| {
+            changed_since(&Folder { ahead, ..listed(entries) }, "/dumps/", "/dumps/a.dump", "4.1 GB", proved_at)
         };
         assert_eq!(changed(vec![seen("b.dump", 1, 3_700), seen("a.dump", 4_100_000_000, 3_590)], 0), None);
         assert_eq!(changed(vec![seen("a.dump", 4_100_000_000, 7_190)], 3_600), None, "its clock is an hour ahead");
@@ -236,5 +268,8 @@ mod tests {
             let told = changed(files, 0).unwrap_or_default();
             assert!(told.contains(words), "{told:?}");
         }
+        let denied = Folder { access: Access::Denied, ..listed(Vec::new()) };
+        let told = changed_since(&denied, "/dumps/", "/dumps/a.dump", "4.1 GB", proved_at);
+        assert_eq!(told.as_deref(), Some("the app may not look into /dumps/ any more"));
     }
 }

@@ -1,0 +1,209 @@
+//! Inputs of the outside world that differ from the usual ones.
+
+use greenlight_rehearsal::world::{
+    git::{MAIN, VERSION_FILE},
+    host::DumpFolder,
+    rules::StoredShape,
+};
+use greenlight_simulation::truth::{Deeds, TrueAnswer, Truth};
+use greenlight_types::{LiveUpdate, Question, Watcher, WatcherTrouble};
+
+use super::*;
+
+fn evidence(at: &Scripted, step: StepId) -> String {
+    fold::step(&at.view(), step).map(|step| step.evidence().join(" ")).unwrap_or_default()
+}
+
+#[test]
+fn a_backup_is_judged_with_the_rights_of_its_script() {
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        world.lock().host.dump_folder = DumpFolder::RootOnly;
+        let ann = begun(&world).await;
+        ann.press_when_offered(StepId::BackUp).await.expect("it is started");
+        ann.until_is(StepId::BackUp, Status::Succeeded).await.expect("root may look");
+        ann.offered(StepId::DispatchBuild).await.expect("its button");
+        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
+        assert!(plan.preconditions.iter().all(|one| one.passed), "{:?}", plan.preconditions);
+    });
+}
+
+#[test]
+fn a_backup_that_the_app_may_not_see_is_proved_by_a_person() {
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        world.lock().host.dump_folder = DumpFolder::Closed;
+        let ann = begun(&world).await;
+        ann.press_when_offered(StepId::BackUp).await.expect("it is started");
+        ann.until_is(StepId::BackUp, Status::Warned).await.expect("it is taken, and nothing proves it");
+        let said = evidence(&ann, StepId::BackUp);
+        assert!(said.contains("may not look into /opt/backup/files as ec2-user or through sudo"), "{said}");
+        assert!(said.contains("a password is required"), "the reason of sudo: {said}");
+        let note = "rally-1.dump, 4.1 GB".to_owned();
+        ann.act(Act::ReportDone { step: StepId::BackUp, note }).await.expect("her word counts");
+        ann.offered(StepId::DispatchBuild).await.expect("its button");
+        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
+        assert!(plan.preconditions.iter().all(|one| one.passed), "{:?}", plan.preconditions);
+    });
+}
+
+/// The troubles of a watcher that the screen was shown since the last call.
+fn troubles(at: &Scripted, of: Watcher) -> Vec<Option<WatcherTrouble>> {
+    let trouble = |update| match update {
+        LiveUpdate::Watcher { watcher, trouble } if watcher == of => Some(trouble),
+        LiveUpdate::Watcher { .. }
+        | LiveUpdate::Servers(_)
+        | LiveUpdate::Build(_)
+        | LiveUpdate::Site(_)
+        | LiveUpdate::Activity { .. }
+        | LiveUpdate::Heard { .. }
+        | LiveUpdate::Connection { .. } => None,
+    };
+    at.live.take().into_iter().filter_map(trouble).collect()
+}
+
+#[test]
+fn a_failing_watcher_shows_its_reason_until_it_works_again() {
+    on_virtual_time(async {
+        for (watcher, call) in [(Watcher::ProductionLog, "logs.page"), (Watcher::Site, "site")] {
+            let ann = begun(&world(Rules::default())).await;
+            for _ in 0..3 {
+                ann.wire.next(call, Fate::Unreached);
+            }
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            let shown = troubles(&ann, watcher);
+            let [Some(first), Some(second), Some(third), None] = &shown[..] else { panic!("{shown:?}") };
+            assert_eq!((first.since, first.since), (second.since, third.since), "since the first failure");
+            assert_eq!(third.failure.code, ErrorCode::Unreachable, "{:?}", third.failure);
+        }
+    });
+}
+
+#[test]
+fn an_old_value_that_is_no_older_version_is_a_question() {
+    on_virtual_time(async {
+        let truth = |is_true: bool| if is_true { TrueAnswer::Choice("replace".to_owned()) } else { TrueAnswer::None };
+        for (value, words, answer) in [
+            ("${project.version}", "is not a version in the form of 2.1.0.0-RELEASE", truth(false)),
+            ("@project.version@", "is not a version in the form of 2.1.0.0-RELEASE", truth(false)),
+            ("2.2.0.0-RELEASE", "is newer than 2.1.0", truth(true)),
+        ] {
+            let world = world(Rules::default());
+            let at = world.lock().now_ms();
+            let text = format!("name=rally\nversion={value}\n");
+            let changed = world.lock().git.commit_on("refs/heads/v2.1.0", VERSION_FILE, &text, "Version", at);
+            changed.expect("the release branch");
+            let profile = simulated_profile().expect("the built-in profile");
+            let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+            ann.act(Act::StartPrepare { statement: "Testing is finished".to_owned() }).await.expect("Prepare");
+            ann.press_when_offered(StepId::MergeBranch).await.expect("it is merged");
+            ann.offered(StepId::SetVersion).await.expect("its button");
+            let plan = ann.release.plan(StepId::SetVersion).await.expect("a plan");
+            let question = plan.question.clone().expect("a question");
+            assert!(question.text.contains(value) && question.text.contains(words), "{}", question.text);
+            let deeds = Deeds::default();
+            assert_eq!(Truth { world: &ann.world(), deeds: &deeds }.answer(&ann.view(), &question), answer);
+            let refused = start(&ann.release, &ann.by, plan).await.expect_err("the question is open");
+            assert_eq!(refused.code, ErrorCode::QuestionOpen);
+            let silent = Act::AnswerQuestion {
+                step: StepId::SetVersion,
+                question: question.id,
+                answer: "replace".to_owned(),
+                note: String::new(),
+            };
+            assert_eq!(ann.act(silent).await.expect_err("without a reason").code, ErrorCode::BadInput);
+            ann.press_when_offered(StepId::SetVersion).await.expect("answered and started");
+            ann.until_is(StepId::SetVersion, Status::Succeeded).await.expect("it is set");
+        }
+    });
+}
+
+#[test]
+fn a_byte_order_mark_stays_before_the_version() {
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        let at = world.lock().now_ms();
+        let text = "\u{feff}version=2.0.1.11-RELEASE\nname=rally\n";
+        world.lock().git.commit_on("refs/heads/v2.1.0", VERSION_FILE, text, "Version", at).expect("the release branch");
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        let world = ann.world();
+        let commit = &world.git.objects.commits[&world.git.refs[MAIN]];
+        assert_eq!(commit.files[VERSION_FILE], "\u{feff}version=2.1.0.0-RELEASE\nname=rally\n");
+    });
+}
+
+#[test]
+fn settings_that_aws_keeps_in_another_shape_are_ours() {
+    on_virtual_time(async {
+        let world = world(Rules { stored_shape: StoredShape::SameMeaning, ..Rules::default() });
+        world.lock().add_environment("JAVA_OPTS", "-Xmx2g");
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world.clone(), person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        let revision = ours(&ann);
+        // Another computer recognises them, and saves none of its own.
+        let bob = Scripted::draft(&profile, world, person("Bob", "desk-8")).await.expect("a draft");
+        bob.prepare().await.expect("Prepare");
+        assert_eq!(ours(&bob), revision);
+    });
+}
+
+#[test]
+fn a_person_decides_about_settings_that_differ_in_more() {
+    on_virtual_time(async {
+        for (answer, is_saved_again) in [("newest", false), ("running", true)] {
+            let world = world(Rules { stored_shape: StoredShape::OtherMeaning, ..Rules::default() });
+            let profile = simulated_profile().expect("the built-in profile");
+            let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+            ann.act(Act::StartPrepare { statement: "Testing is finished".to_owned() }).await.expect("Prepare");
+            let step = StepId::RegisterTaskDefinition;
+            for before in StepId::ALL.into_iter().take_while(|one| *one != step) {
+                ann.press_when_offered(before).await.expect("it is started");
+            }
+            ann.press_when_offered(step).await.expect("it is started");
+            ann.until_is(step, Status::Failed).await.expect("AWS kept something else");
+            let failure = ann.failure(step).expect("its reason");
+            assert_eq!(failure.code, ErrorCode::RevisionDiffers, "{failure}");
+            assert!(failure.to_string().contains("stopTimeout"), "the difference is shown: {failure}");
+            ann.world().rules.stored_shape = StoredShape::AsSent;
+
+            let question = ann.release.plan(step).await.expect("a plan").question.expect("a question");
+            let detail = &question.options.first().expect("an option").detail;
+            assert!(question.needs_note && detail.contains("stopTimeout"), "{question:?}");
+            let truth = Truth { world: &ann.world(), deeds: &Deeds::default() }.answer(&ann.view(), &question);
+            assert_eq!(truth, TrueAnswer::Choice("newest".to_owned()));
+            let choose = |_: &Question| Some(answer.to_owned());
+            let plan = read_choosing(&ann.release, &ann.by, step, choose).await.expect("a plan");
+            assert_eq!(plan.already.is_none(), is_saved_again);
+            start(&ann.release, &ann.by, plan).await.expect("it is started");
+            ann.until_is(step, Status::Succeeded).await.expect("the decision counts");
+            assert_eq!(ours(&ann), if is_saved_again { 144 } else { 143 });
+        }
+    });
+}
+
+#[test]
+fn an_image_of_another_repository_is_a_question() {
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        let old = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/rally-prod";
+        world.lock().set_image(&format!("{old}@sha256:0123"));
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world, person("Ann", "desk-7")).await.expect("a draft");
+        ann.act(Act::StartPrepare { statement: "Testing is finished".to_owned() }).await.expect("Prepare");
+        let step = StepId::RegisterTaskDefinition;
+        for before in StepId::ALL.into_iter().take_while(|one| *one != step) {
+            ann.press_when_offered(before).await.expect("it is started");
+        }
+        ann.offered(step).await.expect("its button");
+        let plan = ann.release.plan(step).await.expect("a plan");
+        let question = plan.question.expect("a question");
+        assert!(question.needs_note && question.text.contains(old), "{}", question.text);
+        let truth = Truth { world: &ann.world(), deeds: &Deeds::default() }.answer(&ann.view(), &question);
+        assert_eq!(truth, TrueAnswer::Choice("replace".to_owned()));
+        ann.press_when_offered(step).await.expect("answered and started");
+        ann.until_is(step, Status::Succeeded).await.expect("it is saved");
+    });
+}
