@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Observation } from "../../../generated/bindings";
 import { ok } from "../../../platform/fake";
 import type { Commands } from "../../../platform/platform";
-import { moment } from "../../../platform/samples";
+import { appInfo, moment } from "../../../platform/samples";
 import { open, openButton, planOf } from "../test-page";
 
 describe("a step that waits for its button", () => {
@@ -306,5 +306,21 @@ describe("a step in doubt", () => {
     await user.type(screen.getByTestId("note-text"), "looked at GitHub");
     await user.click(screen.getByTestId("note-yes"));
     expect(platform.argsOf("settleDoubt")).toEqual([[view.id, "PushBranch", 1, false, "looked at GitHub"]]);
+  });
+});
+
+describe("a step that is under way", () => {
+  it.each([
+    { minutes: 1, isLate: false },
+    { minutes: 60, isLate: true },
+  ])("is late after twice its usual time: $minutes min", async ({ minutes, isLate }) => {
+    const started = moment("migration-started");
+    const step = started.view.steps.find((one) => one.definition.id === "RunMigration");
+    const at = Date.parse(step?.startedAt ?? "");
+    const now = new Date(at + minutes * 60_000).toISOString();
+    open(started, { appInfo: () => ok(appInfo({ realm: started.view.realm, now })) });
+    await screen.findByTestId("focus");
+    if (isLate) expect(await screen.findByTestId("late")).toHaveTextContent("Usually it takes up to 4 min.");
+    else expect(screen.queryByTestId("late")).toBeNull();
   });
 });
