@@ -56,7 +56,8 @@ step
 step::draft
 handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
-steps::watch steps::publish steps::job steps::production
+steps::watch steps::publish steps::job steps::production steps::known_builds
+steps::existing_package
 steps::migration::command steps::backup::file
 steps::migration::attempts steps::migration::database
 steps::migration::unknown_end

@@ -375,6 +375,22 @@ async fn finds_runs_of_this_commit_and_start_newest_first() {
 }
 
 #[tokio::test]
+async fn lists_runs_of_every_event_with_their_attempts() {
+    let mut repeated = run(2, SHA, "push", "2026-11-23T09:03:00Z");
+    repeated["run_attempt"] = json!(3);
+    let runs = json!({ "total_count": 2, "workflow_runs": [
+        run(1, SHA, "workflow_dispatch", "2026-11-23T09:02:11Z"), repeated,
+    ] });
+    let bench = bench(vec![says(200, &runs)]).await;
+    let since = "2026-11-23T09:00:00.000Z".parse().expect("a time");
+    let found = bench.github.all_runs("release.yml", None, &since).await.expect("runs");
+    let shown: Vec<(&str, u32)> = found.iter().map(|run| (run.event.as_str(), run.attempt)).collect();
+    assert_eq!(shown, [("push", 3), ("workflow_dispatch", 1)]);
+    let line = &bench.lines()[0];
+    assert!(!line.contains("event=") && !line.contains("head_sha="), "{line}");
+}
+
+#[tokio::test]
 async fn reports_unknown_objects_and_a_disabled_workflow() {
     let off = json!({ "id": 1, "name": "Release", "state": "disabled_manually" });
     let on = json!({ "id": 1, "name": "Release", "state": "active" });

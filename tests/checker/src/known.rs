@@ -59,6 +59,8 @@ pub struct Known {
     pub is_migration_reset_by_person: bool,
     /// Whether a person accepted that the database cannot report its version.
     pub goes_on_unasked: bool,
+    /// Digest of the package that a person decided to use although GitHub does not show its commit.
+    pub package_by_word: Option<String>,
     /// Jobs of migrations whose end is unknown, by the run that started them.
     pub unknown_ends: BTreeMap<String, String>,
     /// Jobs of migrations that a person called applied, after their end was unknown.
@@ -141,6 +143,8 @@ pub struct Seen {
     pub jobs: BTreeMap<String, (JobState, Option<i32>)>,
     pub runs: BTreeMap<String, RunSeen>,
     pub images: BTreeMap<String, Option<String>>,
+    /// The commit of each image that a workflow run pushed, by digest.
+    pub built_from: BTreeMap<String, String>,
     /// Jobs that were revoked before they started.
     pub revoked: BTreeSet<String>,
     /// Jobs whose script began and has not ended.
@@ -303,6 +307,10 @@ impl Known {
             Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
             Body::StepUndone { job, .. } => _ = self.undone.insert(job),
             Body::QuestionAnswered { question, .. } if question == "noDatabaseVersion" => self.goes_on_unasked = true,
+            Body::QuestionAnswered { question, answer } if question.starts_with("image:") => {
+                let digest = question.strip_prefix("image:").map(str::to_owned);
+                self.package_by_word = digest.filter(|_| answer == "use");
+            }
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
             Body::DeployStarted { staging } => {
@@ -436,6 +444,7 @@ impl Known {
                 world.runs.insert(run, RunSeen { status, conclusion, head_sha, created });
             }
             Op::DatabaseSeen { version } => world.database = version,
+            Op::ImagePushed { digest, commit } => _ = world.built_from.insert(digest, commit),
             Op::ImageSeen { tag, digest } => _ = world.images.insert(tag, digest),
             Op::PushRef { .. }
             | Op::DeleteRef { .. }
@@ -446,7 +455,6 @@ impl Known {
             | Op::RevokeJob { .. }
             | Op::EnvironmentTaken { .. }
             | Op::EnvironmentLeft { .. }
-            | Op::ImagePushed
             | Op::RunEnded { .. }
             | Op::DeploymentStarted
             | Op::DeploymentEnded

@@ -8,7 +8,7 @@ use greenlight_rehearsal::world::{
     record::{Actor, Entry, Op},
     service::Rollout,
 };
-use greenlight_types::{PlanInputs, Question, RunView, StepId, StepView};
+use greenlight_types::{Fact, PlanInputs, Question, RunView, StepId, StepView};
 
 /// Effects of the app and of its jobs so far.
 #[derive(Debug, Default)]
@@ -180,10 +180,20 @@ impl Truth<'_> {
         match question.id.split(':').next().unwrap_or_default() {
             // A decision: both are true. The runbook takes the newest.
             "base" => offered("newest"),
-            // Building again replaces the package. That is right only if no server runs it.
-            "image" => {
-                let digest = question.id.trim_start_matches("image:");
-                when(self.world.service.tasks.iter().all(|task| task.digest.as_deref() != Some(digest)), "again")
+            // A package of the labelled commit is used. Another one has to give up its name: this
+            // release needs it.
+            "image" | "imageOfCommit" | "imageOfAnother" => {
+                let digest = question.id.split_once(':').map(|(_, digest)| digest).unwrap_or_default();
+                let image = self.world.images().iter().find(|image| image.digest == digest);
+                let is_ours = image.is_some_and(|image| Some(&image.commit) == version_commit(view));
+                let is_offered = |id: &str| question.options.iter().any(|option| option.id == id);
+                offered(if is_ours {
+                    "use"
+                } else if is_offered("again") {
+                    "again"
+                } else {
+                    "other"
+                })
             }
             "build" => {
                 let is_ours = |id: &str| self.deeds.builds.iter().any(|ours| ours == id);
@@ -207,6 +217,14 @@ impl Truth<'_> {
             _ => TrueAnswer::Unknown,
         }
     }
+}
+
+/// The commit that the release labels.
+fn version_commit(view: &RunView) -> Option<&String> {
+    view.facts
+        .iter()
+        .rev()
+        .find_map(|learned| if let Fact::VersionSet { commit, .. } = &learned.fact { Some(commit) } else { None })
 }
 
 /// Id of the job of the last attempt.

@@ -4,8 +4,9 @@
 //! Below the steps: `job` starts and follows a detached script, `publish` pushes a ref, `watch` is
 //! the loop of the steps that change nothing, `service_change` changes the service on AWS,
 //! `aws_patience` judges whether AWS gives up too early,
-//! `production` is one look at it, and `run_facts`, `git_objects` and `refusals` hold values that
-//! several steps use.
+//! `production` is one look at it, `known_builds` lists the builds of the commit,
+//! `existing_package` judges a package that is there before the build, and `run_facts`,
+//! `git_objects` and `refusals` hold values that several steps use.
 
 mod await_deploy_phase;
 mod await_rollout;
@@ -15,9 +16,11 @@ mod check_site;
 mod create_tag;
 mod deploy_again;
 mod dispatch_build;
+mod existing_package;
 mod follow_build;
 mod git_objects;
 pub(crate) mod job;
+mod known_builds;
 mod merge_branch;
 pub(crate) mod migration;
 mod production;

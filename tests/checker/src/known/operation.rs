@@ -49,7 +49,7 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         | Op::SchemaChanged { .. }
         | Op::DatabaseRestored
         | Op::HostRebooted
-        | Op::ImagePushed
+        | Op::ImagePushed { .. }
         | Op::RunEnded { .. }
         | Op::DeploymentStarted
         | Op::DeploymentEnded

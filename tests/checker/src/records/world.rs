@@ -94,7 +94,12 @@ pub enum Op {
     },
     DatabaseRestored,
     HostRebooted,
-    ImagePushed,
+    ImagePushed {
+        #[serde(default)]
+        digest: String,
+        #[serde(default)]
+        commit: String,
+    },
     RunEnded {
         #[serde(default)]
         run: String,

@@ -1,10 +1,10 @@
 //! INV-B1: a release starts at most one workflow run. A second dispatch needs a listing without a
-//! run.
+//! run. INV-B2: a package that was there is of the version commit.
 
 use crate::{
     Found,
     known::{Known, RunSeen},
-    records::{Actor, Body, Entry, Event, Fact, Op},
+    records::{Actor, Body, Entry, Event, Fact, Op, Step},
 };
 
 /// Largest delay of GitHub's clock.
@@ -12,10 +12,30 @@ const SKEW_MS: i64 = 120_000;
 
 /// INV-B1: the followed run builds the version commit.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::FactLearned { fact: Fact::PackageReady { digest, .. } } = &event.body {
+        package(known, digest, found);
+    }
     let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
     let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
     if Some(commit.as_str()) != version {
         found.add("INV-B1", format!("run {build} is said to build {commit}, and the version was set in {version:?}"));
+    }
+}
+
+/// INV-B2: a package that is used in place of a build is the planned one. A run of the version
+/// commit built it, or a person said so.
+fn package(known: &Known, digest: &str, found: &mut Found) {
+    let planned = known.attempt(Step::DispatchBuild).map(|attempt| attempt.plan.input("package")).unwrap_or_default();
+    if planned.is_empty() {
+        return;
+    }
+    if planned != digest {
+        found.add("INV-B2", format!("the package {digest} is used, and {planned} was chosen"));
+    }
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let built_from = known.world.built_from.get(digest);
+    if (built_from.is_none() || built_from != version) && known.package_by_word.as_deref() != Some(digest) {
+        found.add("INV-B2", format!("the package {digest} is used, and it was built from {built_from:?}"));
     }
 }
 

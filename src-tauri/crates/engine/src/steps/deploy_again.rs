@@ -1,5 +1,5 @@
-//! Starts another deployment of our revision: after AWS gave one up, or when AWS waits long before
-//! the next start (TRAP-E4).
+//! Starts a deployment of our revision: after AWS gave one up, when AWS waits long before the next
+//! start (TRAP-E4), or when a package that is there is used and no workflow deploys it.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -12,7 +12,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{has_rolled_back, is_rolling_out, saved_revision, serving_before},
+    run_facts::{has_rolled_back, is_rolling_out, needs_deployment, saved_revision, serving_before},
     service_change::{check_again, not_shown, primary_after, service},
 };
 use crate::{
@@ -113,7 +113,11 @@ impl Step for DeployAgain {
 
     fn may_choose(&self, run: &RunView) -> bool {
         let has_failed = fold::step(run, StepId::AwaitDeployPhase).is_some_and(|step| step.status() == Status::Failed);
-        is_rolling_out(run) || has_rolled_back(run) || has_failed
+        is_rolling_out(run) || has_rolled_back(run) || has_failed || needs_deployment(run)
+    }
+
+    fn is_due(&self, run: &RunView) -> bool {
+        needs_deployment(run)
     }
 }
 

@@ -12,7 +12,8 @@ use greenlight_types::{
 };
 
 use super::{
-    run_facts::{required_fact, saved_revision},
+    known_builds::{SKEW, is_built},
+    run_facts::{required_fact, saved_revision, used_package},
     watch,
 };
 use crate::{
@@ -24,7 +25,6 @@ use crate::{
 pub struct FollowBuild;
 
 const POLL: Duration = Duration::from_secs(10);
-const SKEW: Duration = Duration::from_secs(120);
 
 #[async_trait]
 impl Step for FollowBuild {
@@ -66,6 +66,10 @@ impl Step for FollowBuild {
             Ok(build) => build,
             Err(failure) => return Outcome::Failed(failure),
         };
+        if used_package(&run).is_some() {
+            let evidence = vec!["Nothing is built: this release uses the package that was there.".to_owned()];
+            return Outcome::Succeeded { evidence, facts: Vec::new() };
+        }
         let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours");
         watch::watch(cx, self.id(), POLL, late, || look(cx, &build)).await
     }
@@ -122,9 +126,7 @@ async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failur
 
 /// Records that the package is ready, once it is.
 async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJob]) -> Result<(), Failure> {
-    let name = &run.profile.github.build_job;
-    let is_built = jobs.iter().any(|job| &job.name == name && job.conclusion.as_deref() == Some("success"));
-    if !is_built {
+    if !is_built(jobs, &run.profile.github.build_job) {
         return Ok(());
     }
     let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! Values that several steps read from the run: facts of earlier steps, ref names, people to call.
 
-use greenlight_types::{ErrorCode, Fact, FactKind, Failure, FailureLimit, RunView, StepId};
+use greenlight_types::{ErrorCode, ExistingPackage, Fact, FactKind, Failure, FailureLimit, RunView, StepId};
 use regex::Regex;
 
 use crate::fold;
@@ -40,6 +40,17 @@ pub(crate) fn saved_revision(run: &RunView) -> Result<String, Failure> {
 pub(super) fn serving_before(run: &RunView) -> String {
     let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
     plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
+}
+
+/// The package that this release uses in place of a build, once a person decided so.
+pub(super) fn used_package(run: &RunView) -> Option<&ExistingPackage> {
+    let step = fold::step(run, StepId::DispatchBuild).filter(|step| step.status().is_done())?;
+    step.plan.as_ref()?.inputs.build()?.package.as_ref()
+}
+
+/// Whether a person has to start the deployment, because no workflow does.
+pub(super) fn needs_deployment(run: &RunView) -> bool {
+    used_package(run).is_some() && !fold::is_known(run, FactKind::DeployPhaseBegan)
 }
 
 /// The limit of failed starts before this release raised it; `None` while it is as it was.

@@ -212,6 +212,15 @@ pub struct BuildInputs {
     pub serving_before: String,
     /// The build that runs already; `None` when one has to be dispatched.
     pub existing: Option<ExistingBuild>,
+    /// The package of the registry that is used in place of a build.
+    pub package: Option<ExistingPackage>,
+}
+
+/// A package that was in the registry before the build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingPackage {
+    pub digest: String,
+    pub pushed_at: Timestamp,
 }
 
 /// A workflow run of the commit that was started before.
@@ -469,11 +478,19 @@ impl Fields<'_> {
             }
             None => None,
         };
+        let package = match self.filled("package") {
+            Some(digest) => {
+                let pushed_at = self.parsed("package_pushed_at", &self.text("package_pushed_at")?)?;
+                Some(ExistingPackage { digest, pushed_at })
+            }
+            None => None,
+        };
         Ok(BuildInputs {
             commit: self.text("commit")?,
             deployment_before: self.text("deployment_before")?,
             serving_before: self.text("serving_before")?,
             existing,
+            package,
         })
     }
 }
@@ -534,5 +551,9 @@ fn put_build(map: &mut InputMap, build: &BuildInputs) {
         put("build", build);
         put("url", url);
         put("sent_at", &sent_at.to_string());
+    }
+    if let Some(ExistingPackage { digest, pushed_at }) = &build.package {
+        put("package", digest);
+        put("package_pushed_at", &pushed_at.to_string());
     }
 }
