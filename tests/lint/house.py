@@ -63,6 +63,7 @@ steps::migration::attempts steps::migration::database
 steps::migration::unknown_end
 steps::backup
 steps::migration::preconditions steps::migration::undone
+steps::rerun_build
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::await_deploy_phase steps::check_site
 steps::await_rollout

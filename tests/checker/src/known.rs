@@ -183,6 +183,7 @@ pub struct RunSeen {
     pub conclusion: Option<String>,
     pub head_sha: String,
     pub created: Option<i64>,
+    pub attempt: u32,
 }
 
 /// Converts a time of the journal to milliseconds since 1970.
@@ -395,7 +396,8 @@ impl Known {
                 facts.is_rolled_back = false;
             }
             Fact::PackageReady { digest, .. } => facts.package = Some(digest),
-            Fact::BuildEnded { .. } | Fact::ServerBecameNew { .. } | Fact::RolloutStopped => {}
+            Fact::BuildEnded { .. } | Fact::BuildRerun { .. } | Fact::ServerBecameNew { .. } | Fact::RolloutStopped => {
+            }
         }
     }
 
@@ -440,8 +442,8 @@ impl Known {
             }
             Op::SiteAnswered { version } => world.site = version,
             Op::JobSeen { id, state, exit } => _ = world.jobs.insert(id, (state, exit)),
-            Op::RunSeen { run, status, conclusion, head_sha, created } => {
-                world.runs.insert(run, RunSeen { status, conclusion, head_sha, created });
+            Op::RunSeen { run, status, conclusion, head_sha, created, attempt } => {
+                world.runs.insert(run, RunSeen { status, conclusion, head_sha, created, attempt });
             }
             Op::DatabaseSeen { version } => world.database = version,
             Op::ImagePushed { digest, commit } => _ = world.built_from.insert(digest, commit),
@@ -449,6 +451,7 @@ impl Known {
             Op::PushRef { .. }
             | Op::DeleteRef { .. }
             | Op::Dispatch { .. }
+            | Op::RerunBuild { .. }
             | Op::RegisterTaskDefinition { .. }
             | Op::SubmitJob { .. }
             | Op::LaunchJob { .. }

@@ -131,6 +131,9 @@ impl Builds for Remote {
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
         self.ask("builds.run", (id,)).await
     }
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
+        self.ask("builds.rerun_failed_jobs", (run,)).await
+    }
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.ask("builds.jobs", (run,)).await
     }

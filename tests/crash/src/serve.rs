@@ -95,6 +95,10 @@ async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             let (id,): (String,) = from_value(args).ok()?;
             to_value(builds.run(&id).await).ok()?
         }
+        "rerun_failed_jobs" => {
+            let (run,): (String,) = from_value(args).ok()?;
+            to_value(builds.rerun_failed_jobs(&run).await).ok()?
+        }
         "jobs" => {
             let (run,): (String,) = from_value(args).ok()?;
             to_value(builds.jobs(&run).await).ok()?

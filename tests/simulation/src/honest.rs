@@ -291,11 +291,17 @@ impl<'a> HonestOperator<'a> {
     async fn choose(&mut self) -> bool {
         let has_failed =
             |id: StepId| self.view.steps.iter().any(|step| step.definition.id == id && step.status() == Status::Failed);
+        let may_choose = |id: StepId| {
+            let is_free = |step: &StepView| step.options.may_choose && step.attempt < CHOICES_MAX;
+            self.view.steps.iter().any(|step| step.definition.id == id && is_free(step))
+        };
         let is_stuck = has_failed(StepId::AwaitRollout) || has_failed(StepId::AwaitDeployPhase);
         let is_unwell =
             has_failed(StepId::CheckSite) || self.view.checks.iter().any(|check| check.answer == CheckAnswer::Failed);
         let wanted = if has_failed(StepId::RunMigration) {
             StepId::StopRollout
+        } else if has_failed(StepId::FollowBuild) && may_choose(StepId::RerunBuild) {
+            StepId::RerunBuild
         } else if is_stuck {
             self.person.way_on
         } else if is_unwell {
@@ -303,9 +309,7 @@ impl<'a> HonestOperator<'a> {
         } else {
             return false;
         };
-        let may_choose =
-            |step: &StepView| step.definition.id == wanted && step.options.may_choose && step.attempt < CHOICES_MAX;
-        if !self.view.steps.iter().any(may_choose) || !self.may_press(&start_name(wanted)) {
+        if !may_choose(wanted) || !self.may_press(&start_name(wanted)) {
             return false;
         }
         match self.press(wanted).await {

@@ -42,6 +42,8 @@ impl Deeds {
             StepId::RegisterTaskDefinition
         } else if let Op::UpdateService { forced, .. } = &entry.op {
             if *forced { StepId::DeployAgain } else { StepId::RollBack }
+        } else if let Op::RerunBuild { .. } = &entry.op {
+            StepId::RerunBuild
         } else if let Op::StopDeployment { .. } = &entry.op {
             StepId::StopRollout
         } else if let Op::Dispatch { run, .. } = &entry.op {
@@ -90,7 +92,8 @@ impl Truth<'_> {
             | StepId::RestoreFailureLimit
             | StepId::StopRollout
             | StepId::DeployAgain
-            | StepId::RollBack => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
+            | StepId::RollBack
+            | StepId::RerunBuild => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
             StepId::BackUp => self.has_backed_up(view, step),
             StepId::RunMigration => self.has_migrated(view, step),
             StepId::MergeBranch

@@ -205,6 +205,17 @@ impl Builds for GithubAdapter {
         answer.expect::<answers::Run>(summary).map(|run| Some(run.into_port()))
     }
 
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
+        let summary = "run the failed part of the build again";
+        let url = self.actions(&["runs", checked_run(run)?, "rerun-failed-jobs"]);
+        let answer = self.caller.post_once(summary, url, &serde_json::json!({})).await?;
+        match answer.status {
+            200..=299 => Ok(()),
+            400..=407 | 409..=499 => Err(answer.failure(summary).with("run", run)),
+            _ => Err(answer.failure(summary).changed(Changed::Unknown)),
+        }
+    }
+
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         let summary = "ask GitHub about the jobs of the build";
         let mut url = self.actions(&["runs", checked_run(run)?, "jobs"]);

@@ -30,6 +30,7 @@ mod push_tag;
 mod raise_failure_limit;
 mod refusals;
 mod register_task_definition;
+mod rerun_build;
 mod restore_failure_limit;
 mod roll_back;
 pub(crate) mod run_facts;
@@ -64,6 +65,7 @@ pub fn get(id: StepId) -> &'static dyn Step {
         StepId::StopRollout => &stop_rollout::StopRollout,
         StepId::DeployAgain => &deploy_again::DeployAgain,
         StepId::RollBack => &roll_back::RollBack,
+        StepId::RerunBuild => &rerun_build::RerunBuild,
     }
 }
 
@@ -99,6 +101,7 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
         StepId::StopRollout => (format!("Stop putting {version} in place"), "Stop the rollout".into()),
         StepId::DeployAgain => (format!("Put {version} in place once more"), "Start a new deployment".into()),
         StepId::RollBack => (format!("Put the version before {version} back"), "Roll back".into()),
+        StepId::RerunBuild => ("Run the failed part of the build again".into(), "Run the failed part again".into()),
     };
     (title, short)
 }

@@ -80,6 +80,15 @@ pub enum Fact {
         sent_at: Timestamp,
         commit: String,
     },
+    /// GitHub runs a part of the build again: another attempt of the same run and commit.
+    BuildRerun {
+        /// Workflow run id.
+        build: String,
+        /// Page of the run.
+        url: String,
+        /// Number of the attempt; the first is 1.
+        attempt: u32,
+    },
     /// The build job succeeded, and the registry has the image, pushed after the dispatch.
     PackageReady {
         image: String,
@@ -176,6 +185,7 @@ pub enum FactKind {
     RevisionSaved,
     BackupProved,
     BuildStarted,
+    BuildRerun,
     PackageReady,
     BuildEnded,
     DeployPhaseBegan,
@@ -201,6 +211,7 @@ impl Fact {
             Self::RevisionSaved { .. } => FactKind::RevisionSaved,
             Self::BackupProved { .. } => FactKind::BackupProved,
             Self::BuildStarted { .. } => FactKind::BuildStarted,
+            Self::BuildRerun { .. } => FactKind::BuildRerun,
             Self::PackageReady { .. } => FactKind::PackageReady,
             Self::BuildEnded { .. } => FactKind::BuildEnded,
             Self::DeployPhaseBegan { .. } => FactKind::DeployPhaseBegan,

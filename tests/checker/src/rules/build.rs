@@ -39,9 +39,29 @@ fn package(known: &Known, digest: &str, found: &mut Found) {
     }
 }
 
+/// INV-B1: the followed run is run again. GitHub showed it as ended without success, and it builds
+/// the version commit.
+fn rerun(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
+    if entry.actor != Actor::App || !entry.applied || entry.late {
+        return;
+    }
+    if known.facts.build.as_deref() != Some(run) {
+        found.add("INV-B1", format!("run {run} was run again, and this release follows {:?}", known.facts.build));
+    }
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let seen = known.world.runs.get(run);
+    let is_red = seen.is_some_and(|one| one.conclusion.as_ref().is_some_and(|end| end != "success"));
+    if !is_red || seen.map(|one| &one.head_sha) != version {
+        found.add("INV-B1", format!("run {run} was run again, and GitHub had shown {seen:?}"));
+    }
+}
+
 /// INV-B1: no dispatch while a run of this commit is known. The dispatched commit is the tagged
 /// one.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    if let Op::RerunBuild { run } = &entry.op {
+        rerun(known, entry, run, found);
+    }
     let Op::Dispatch { git_ref, head_sha, .. } = &entry.op else { return };
     if entry.actor != Actor::App || !entry.applied {
         return;

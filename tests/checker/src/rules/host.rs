@@ -80,6 +80,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::SchemaChanged { .. }
         | Op::DatabaseRestored
         | Op::HostRebooted
+        | Op::RerunBuild { .. }
         | Op::ImagePushed { .. }
         | Op::RunEnded { .. }
         | Op::DeploymentStarted

@@ -70,6 +70,10 @@ impl Ways {
             && entry.actor == Actor::App
         {
             self.building.push(run.clone());
+        } else if let Op::RerunBuild { run } = &entry.op
+            && entry.applied
+        {
+            self.building.push(run.clone());
         }
     }
 

@@ -114,3 +114,64 @@ fn an_immutable_package_of_another_commit_closes_the_build() {
         assert!(refused.causes.iter().any(|cause| cause.contains("another commit")), "{refused:?}");
     });
 }
+
+/// A release whose build fails before the package.
+async fn with_red_build(rules: Rules) -> Scripted {
+    let ann = begun(&world(Rules { build_fails_at: Some(20_000), ..rules })).await;
+    back_up_and_build(&ann).await;
+    ann.until_is(StepId::FollowBuild, Status::Failed).await.expect("the build is red");
+    ann.until_is(StepId::AwaitDeployPhase, Status::Failed).await.expect("nothing is put in place");
+    // Time passes until the person acts.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    ann
+}
+
+#[test]
+fn the_failed_part_runs_again_and_the_release_goes_on() {
+    on_virtual_time(async {
+        let ann = with_red_build(Rules::default()).await;
+        press(&ann.release, &ann.by, StepId::RerunBuild).await.expect("GitHub runs it again");
+        ann.until_is(StepId::RerunBuild, Status::Succeeded).await.expect("another attempt");
+        ann.until_is(StepId::AwaitDeployPhase, Status::Succeeded).await.expect("AWS puts it in place");
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        check_and_end(&ann).await;
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+        assert_eq!(ann.world().builds().len(), 1, "the run is the same one");
+    });
+}
+
+#[test]
+fn an_attempt_that_a_developer_started_is_followed() {
+    on_virtual_time(async {
+        let ann = with_red_build(Rules::default()).await;
+        let run = ann.world().builds()[0].id.to_string();
+        ann.world().rerun_failed_jobs(&run).expect("the developer presses it on GitHub");
+        press(&ann.release, &ann.by, StepId::FollowBuild).await.expect("it may be watched again");
+        ann.until_is(StepId::AwaitDeployPhase, Status::Succeeded).await.expect("AWS puts it in place");
+        let rerun = fold::newest(&ann.view(), FactKind::BuildRerun).cloned();
+        assert!(matches!(rerun, Some(Fact::BuildRerun { attempt: 2, .. })), "{rerun:?}");
+    });
+}
+
+#[test]
+fn trap_w9_a_taken_immutable_name_closes_the_re_run() {
+    on_virtual_time(async {
+        let ann = with_red_build(Rules { has_immutable_tags: true, ..Rules::default() }).await;
+        ann.world().put_image("2.1.0.0", "pushed by hand");
+        let plan = read(&ann.release, &ann.by, StepId::RerunBuild).await.expect("a plan");
+        let closed: Vec<&str> =
+            plan.preconditions.iter().filter(|one| !one.passed).map(|one| one.id.as_str()).collect();
+        assert_eq!(closed, ["packageMayBePushed"]);
+    });
+}
+
+#[test]
+fn a_lost_answer_to_the_re_run_is_a_doubt_that_github_ends() {
+    on_virtual_time(async {
+        let ann = with_red_build(Rules::default()).await;
+        ann.wire.next("builds.rerun_failed_jobs", Fate::Lost);
+        press(&ann.release, &ann.by, StepId::RerunBuild).await.expect("it is sent");
+        ann.until_is(StepId::RerunBuild, Status::Succeeded).await.expect("GitHub shows the attempt");
+        assert_eq!(ann.world().builds()[0].attempt(), 2, "it was sent once");
+    });
+}

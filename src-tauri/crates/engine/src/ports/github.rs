@@ -101,6 +101,9 @@ pub trait Builds: Send + Sync {
     async fn all_runs(&self, workflow: &str, head_sha: Option<&str>, since: &Timestamp) -> PortResult<Vec<BuildRun>>;
     /// One run. `None` when GitHub does not know it.
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>>;
+    /// Sends `POST …/rerun-failed-jobs`, once. A timeout or 5xx is a failure with
+    /// `Changed::Unknown`.
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()>;
     /// Jobs of the newest attempt of a run, at most 100.
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>>;
 }

@@ -73,6 +73,17 @@ impl Builds for InProcess {
         .await
     }
 
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
+        let run = run.to_owned();
+        self.change("builds.rerun_failed_jobs", move |world| {
+            refuse_expired(world)?;
+            world.rerun_failed_jobs(&run).map_err(|why| {
+                Failure::new(ErrorCode::PermissionMissing, "run the failed part of the build again").because(why)
+            })
+        })
+        .await
+    }
+
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.read("builds.jobs", |world| {
             refuse_expired(world)?;
@@ -124,6 +135,7 @@ fn told(world: &mut World, build: &Build) -> BuildRun {
             conclusion: conclusion.clone(),
             head_sha: build.commit.id.clone(),
             created: build.created_ms,
+            attempt: build.attempt(),
         };
         world.record.told(at, op);
     }

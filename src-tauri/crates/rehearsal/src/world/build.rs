@@ -145,6 +145,33 @@ impl World {
         id
     }
 
+    /// Runs the failed jobs of a run again, as another attempt.
+    ///
+    /// # Errors
+    /// GitHub's text for status 403.
+    pub fn rerun_failed_jobs(&mut self, run: &str) -> Result<(), String> {
+        let (now, built_ms) = (self.now_ms, self.rules.pace.built);
+        let found = self.builds.iter_mut().find(|build| build.id.to_string() == run);
+        let Some(build) = found.filter(|build| build.is_good() == Some(false)) else {
+            return Err("This workflow run cannot be retried".to_owned());
+        };
+        let lasted_ms = build.ended.map_or(0, |(at, _)| at - build.started_ms());
+        let is_built = build.image_is_pushed && !build.is_without_image && lasted_ms >= built_ms;
+        // A build job that succeeded is not run again.
+        build.restarted_ms = Some(if is_built { now - built_ms } else { now });
+        build.image_is_pushed = is_built;
+        build.is_without_image = false;
+        build.earlier_attempts += 1;
+        build.fails_at = None;
+        build.deployment = None;
+        build.ended = None;
+        let op = Op::RerunBuild { run: run.to_owned(), attempt: build.attempt() };
+        self.effects += 1;
+        self.record.done(now, op);
+        self.changed();
+        Ok(())
+    }
+
     fn cancel_builds(&mut self) {
         for at in 0..self.builds.len() {
             if self.builds.get(at).is_some_and(|build| build.ended.is_none()) {
@@ -173,7 +200,7 @@ impl World {
             let ages = [
                 is_decided.then_some(self.now_ms - build.started_ms()),
                 (!build.image_is_pushed).then_some(pace.image),
-                self.rules.build_fails_at.filter(|_| !build.image_is_pushed),
+                self.rules.build_fails_at.filter(|_| !build.image_is_pushed && build.earlier_attempts == 0),
                 build.fails_at,
                 build.is_without_image.then_some(pace.built),
                 build.deployment.is_none().then_some(pace.set),
@@ -205,7 +232,8 @@ impl World {
                 }
                 continue;
             }
-            if !has_image && self.rules.build_fails_at.is_some_and(|fails| age >= fails) {
+            if !has_image && build.earlier_attempts == 0 && self.rules.build_fails_at.is_some_and(|fails| age >= fails)
+            {
                 self.end_build(at, Conclusion::Failure);
                 continue;
             }

@@ -65,6 +65,12 @@ pub enum PlanInputs {
     DeployAgain(DeploymentInputs),
     /// Set the service to an earlier revision.
     RollBack(DeploymentInputs),
+    RerunBuild {
+        /// Workflow run id.
+        build: String,
+        /// Newest attempt when the plan was made.
+        attempt: u32,
+    },
 }
 
 /// A change of the limit of failed starts.
@@ -275,6 +281,10 @@ impl PlanInputs {
             },
             StepId::DeployAgain => Self::DeployAgain(fields.deployment()?),
             StepId::RollBack => Self::RollBack(fields.deployment()?),
+            StepId::RerunBuild => Self::RerunBuild {
+                build: fields.text("build")?,
+                attempt: fields.parsed("attempt", &fields.text("attempt")?)?,
+            },
         })
     }
 
@@ -335,6 +345,10 @@ impl PlanInputs {
             | Self::RollBack(DeploymentInputs { revision, deployment_before }) => {
                 put("revision", revision);
                 put("deployment_before", deployment_before);
+            }
+            Self::RerunBuild { build, attempt } => {
+                put("build", build);
+                put("attempt", &attempt.to_string());
             }
             Self::FollowBuild | Self::AwaitDeployPhase | Self::AwaitRollout | Self::CheckSite => {}
         }

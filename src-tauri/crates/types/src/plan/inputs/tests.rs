@@ -79,6 +79,7 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         ),
         (StepId::DeployAgain, PlanInputs::DeployAgain(deployment.clone())),
         (StepId::RollBack, PlanInputs::RollBack(deployment)),
+        (StepId::RerunBuild, PlanInputs::RerunBuild { build: text("1"), attempt: 1 }),
     ]
 }
 
