@@ -60,7 +60,7 @@ fn copy(base: &TaskDefinition, image: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_saved_revision_differs_only_in_the_image() -> Result<()> {
+async fn a_our_revision_differs_only_in_the_image() -> Result<()> {
     let moto = Moto::start_with_rally().await?;
     let definitions = EcsTaskDefinitions::new(access(&moto.url()));
     let base = definitions.describe(FAMILY).await?.context("a base")?;

@@ -375,6 +375,36 @@ async fn finds_runs_of_this_commit_and_start_newest_first() {
 }
 
 #[tokio::test]
+async fn runs_failed_jobs_again_once() {
+    let refused = json!({ "message": "This workflow run cannot be retried" });
+    let bench = bench(vec![says(201, &json!({})), says(403, &refused), says(502, &json!({}))]).await;
+    assert_eq!(bench.github.rerun_failed_jobs("77").await, Ok(()));
+    let failure = bench.github.rerun_failed_jobs("77").await.expect_err("refused");
+    assert_eq!(failure.changed, Changed::Nothing, "{failure:?}");
+    let failure = bench.github.rerun_failed_jobs("77").await.expect_err("no answer of GitHub itself");
+    assert_eq!(failure.changed, Changed::Unknown, "{failure:?}");
+    let line = "POST /api/v3/repos/rally/rally/actions/runs/77/rerun-failed-jobs";
+    assert_eq!(bench.lines(), [line, line, line], "never sent twice");
+    assert!(bench.github.rerun_failed_jobs("../77").await.is_err());
+}
+
+#[tokio::test]
+async fn lists_runs_of_every_event_with_their_attempts() {
+    let mut repeated = run(2, SHA, "push", "2026-11-23T09:03:00Z");
+    repeated["run_attempt"] = json!(3);
+    let runs = json!({ "total_count": 2, "workflow_runs": [
+        run(1, SHA, "workflow_dispatch", "2026-11-23T09:02:11Z"), repeated,
+    ] });
+    let bench = bench(vec![says(200, &runs)]).await;
+    let since = "2026-11-23T09:00:00.000Z".parse().expect("a time");
+    let found = bench.github.all_runs("release.yml", None, &since).await.expect("runs");
+    let shown: Vec<(&str, u32)> = found.iter().map(|run| (run.event.as_str(), run.attempt)).collect();
+    assert_eq!(shown, [("push", 3), ("workflow_dispatch", 1)]);
+    let line = &bench.lines()[0];
+    assert!(!line.contains("event=") && !line.contains("head_sha="), "{line}");
+}
+
+#[tokio::test]
 async fn reports_unknown_objects_and_a_disabled_workflow() {
     let off = json!({ "id": 1, "name": "Release", "state": "disabled_manually" });
     let on = json!({ "id": 1, "name": "Release", "state": "active" });

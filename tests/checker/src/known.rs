@@ -2,21 +2,20 @@
 //! world. Rules read it and need no earlier record.
 
 mod operation;
+mod seen;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Found,
     fold::{self, Folded, Steps},
-    records::{
-        Actor, Body, Completion, Deployment, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, Ref, STEPS,
-        Status, Step, Task, Work,
-    },
+    records::{Actor, Body, Completion, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, STEPS, Status, Step},
     rules::ways::Ways,
 };
 
 use operation::agreed_revision;
 pub use operation::{owner, step_of_job, version_of_job};
+pub use seen::{RunSeen, Seen};
 
 /// Number of service reads that are kept. Two reads make one verdict, and other reads may come
 /// between.
@@ -62,6 +61,8 @@ pub struct Known {
     pub is_migration_reset_by_person: bool,
     /// Whether a person accepted that the database cannot report its version.
     pub goes_on_unasked: bool,
+    /// Digest of the package that a person decided to use although GitHub does not show its commit.
+    pub package_by_word: Option<String>,
     /// Jobs of migrations whose end is unknown, by the run that started them.
     pub unknown_ends: BTreeMap<String, String>,
     /// Jobs of migrations that a person called applied, after their end was unknown.
@@ -138,79 +139,9 @@ pub struct Backup {
     pub is_confirmed: bool,
 }
 
-/// Answers and effects of the world.
-#[derive(Debug, Default)]
-pub struct Seen {
-    pub listing: BTreeMap<String, Ref>,
-    pub described: BTreeSet<String>,
-    pub looks: VecDeque<(Vec<Deployment>, Vec<Task>)>,
-    pub site: Option<String>,
-    pub jobs: BTreeMap<String, (JobState, Option<i32>)>,
-    pub runs: BTreeMap<String, RunSeen>,
-    pub images: BTreeMap<String, Option<String>>,
-    /// Jobs that were revoked before they started.
-    pub revoked: BTreeSet<String>,
-    /// Jobs whose script began and has not ended.
-    pub running: BTreeSet<String>,
-    /// Number of script starts per job.
-    pub payloads: BTreeMap<String, u32>,
-    /// Jobs of the migrations that began, in order.
-    pub migrations: Vec<String>,
-    /// Whether a migration changed the schema and no restore followed.
-    pub is_schema_changed: bool,
-    /// Job, file name and readability of each dump.
-    pub dumps: Vec<(String, String, bool)>,
-    pub exits: BTreeMap<String, i32>,
-    /// Time and ARN of the newest revision that another actor saved.
-    pub saved: Option<(i64, String)>,
-    /// Ids of workflow runs in answers to the app's dispatches.
-    pub told_runs: BTreeSet<String>,
-    /// The run that has the environment lock, and the time of the last change.
-    pub holder: (Option<String>, i64),
-    /// The database's last answer.
-    pub database: Option<String>,
-    /// The database's answer when the migration began.
-    pub database_before: Option<String>,
-    /// Number of the newest app process that sent a request.
-    pub process: u32,
-    /// Id of the machine that replaced the first one.
-    pub machine: Option<String>,
-    /// Tasks that stopped, each with its reason.
-    pub stopped: BTreeSet<(String, String)>,
-    /// The limit of failed starts that was set last.
-    pub limit: Option<String>,
-}
-
-/// A workflow run as GitHub last reported it.
-#[derive(Clone, Debug)]
-pub struct RunSeen {
-    pub status: String,
-    pub conclusion: Option<String>,
-    pub head_sha: String,
-    pub created: Option<i64>,
-}
-
 /// Converts a time of the journal to milliseconds since 1970.
 pub fn ms(at: &str) -> Option<i64> {
     at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
-}
-
-impl Seen {
-    fn start_payload(&mut self, job: String, work: Work) {
-        *self.payloads.entry(job.clone()).or_default() += 1;
-        if work == Work::Migration {
-            self.database_before.clone_from(&self.database);
-            self.migrations.push(job.clone());
-        }
-        self.running.insert(job);
-    }
-
-    fn replace_machine(&mut self, machine: String, at: i64) {
-        self.machine = Some(machine);
-        self.holder = (None, at);
-        // The jobs of the old machine are gone, and the new machine does not know them.
-        self.jobs.clear();
-    }
 }
 
 impl Known {
@@ -312,6 +243,9 @@ impl Known {
             Body::QuestionAnswered { question, answer } => {
                 self.goes_on_unasked |= question == "noDatabaseVersion";
                 self.agreed_revisions.extend(agreed_revision(&question, &answer));
+                if let Some(digest) = question.strip_prefix("image:") {
+                    self.package_by_word = (answer == "use").then(|| digest.to_owned());
+                }
             }
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
@@ -399,6 +333,7 @@ impl Known {
             }
             Fact::PackageReady { digest, .. } => facts.package = Some(digest),
             Fact::BuildEnded { .. }
+            | Fact::BuildRerun { .. }
             | Fact::ServerBecameNew { .. }
             | Fact::RolloutStopped
             | Fact::StartFailed { .. } => {}
@@ -447,21 +382,22 @@ impl Known {
             }
             Op::SiteAnswered { version } => world.site = version,
             Op::JobSeen { id, state, exit } => _ = world.jobs.insert(id, (state, exit)),
-            Op::RunSeen { run, status, conclusion, head_sha, created } => {
-                world.runs.insert(run, RunSeen { status, conclusion, head_sha, created });
+            Op::RunSeen { run, status, conclusion, head_sha, created, attempt } => {
+                world.runs.insert(run, RunSeen { status, conclusion, head_sha, created, attempt });
             }
             Op::DatabaseSeen { version } => world.database = version,
+            Op::ImagePushed { digest, commit } => _ = world.built_from.insert(digest, commit),
             Op::ImageSeen { tag, digest } => _ = world.images.insert(tag, digest),
             Op::PushRef { .. }
             | Op::DeleteRef { .. }
             | Op::Dispatch { .. }
+            | Op::RerunBuild { .. }
             | Op::RegisterTaskDefinition { .. }
             | Op::SubmitJob { .. }
             | Op::LaunchJob { .. }
             | Op::RevokeJob { .. }
             | Op::EnvironmentTaken { .. }
             | Op::EnvironmentLeft { .. }
-            | Op::ImagePushed
             | Op::RunEnded { .. }
             | Op::DeploymentStarted
             | Op::DeploymentEnded

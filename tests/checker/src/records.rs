@@ -28,9 +28,10 @@ pub enum Step {
     StopRollout,
     DeployAgain,
     RollBack,
+    RerunBuild,
 }
 
-pub const STEPS: usize = 18;
+pub const STEPS: usize = 19;
 
 pub const ALL_STEPS: [Step; STEPS] = [
     Step::MergeBranch,
@@ -51,11 +52,18 @@ pub const ALL_STEPS: [Step; STEPS] = [
     Step::StopRollout,
     Step::DeployAgain,
     Step::RollBack,
+    Step::RerunBuild,
 ];
 
 /// The steps that a person may choose, and choose again.
-pub const OPTIONAL_STEPS: [Step; 5] =
-    [Step::RaiseFailureLimit, Step::RestoreFailureLimit, Step::StopRollout, Step::DeployAgain, Step::RollBack];
+pub const OPTIONAL_STEPS: [Step; 6] = [
+    Step::RaiseFailureLimit,
+    Step::RestoreFailureLimit,
+    Step::StopRollout,
+    Step::DeployAgain,
+    Step::RollBack,
+    Step::RerunBuild,
+];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -291,6 +299,7 @@ pub enum Fact {
     RevisionAccepted { arn: String },
     BackupProved { job: String, file: String, finished_at: String, confirmed_by: Option<String> },
     BuildStarted { build: String, commit: String },
+    BuildRerun { build: String, attempt: u32 },
     PackageReady { digest: String, commit: String },
     BuildEnded { conclusion: String },
     DeployPhaseBegan { deployment: String },

@@ -125,8 +125,14 @@ impl Builds for Remote {
     ) -> PortResult<Vec<BuildRun>> {
         self.ask("builds.dispatched_runs", (workflow, head_sha, since)).await
     }
+    async fn all_runs(&self, workflow: &str, head_sha: Option<&str>, since: &Timestamp) -> PortResult<Vec<BuildRun>> {
+        self.ask("builds.all_runs", (workflow, head_sha, since)).await
+    }
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
         self.ask("builds.run", (id,)).await
+    }
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
+        self.ask("builds.rerun_failed_jobs", (run,)).await
     }
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.ask("builds.jobs", (run,)).await

@@ -87,9 +87,17 @@ async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             let (workflow, head, since): (String, Option<String>, Timestamp) = from_value(args).ok()?;
             to_value(builds.dispatched_runs(&workflow, head.as_deref(), &since).await).ok()?
         }
+        "all_runs" => {
+            let (workflow, head, since): (String, Option<String>, Timestamp) = from_value(args).ok()?;
+            to_value(builds.all_runs(&workflow, head.as_deref(), &since).await).ok()?
+        }
         "run" => {
             let (id,): (String,) = from_value(args).ok()?;
             to_value(builds.run(&id).await).ok()?
+        }
+        "rerun_failed_jobs" => {
+            let (run,): (String,) = from_value(args).ok()?;
+            to_value(builds.rerun_failed_jobs(&run).await).ok()?
         }
         "jobs" => {
             let (run,): (String,) = from_value(args).ok()?;

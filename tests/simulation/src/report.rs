@@ -105,7 +105,7 @@ impl fmt::Display for Report {
         counts(f, "releases with this state on the screen", &self.states)?;
         counts(f, "releases with this act of an honest operator", &self.acts)?;
         writeln!(f, "\nknown dead ends of {} honest operators", self.honest)?;
-        for DeadEnd { id, says } in &KNOWN_DEAD_ENDS {
+        for DeadEnd { id, says, .. } in &KNOWN_DEAD_ENDS {
             match self.dead_ends.get(id) {
                 Some(count) => writeln!(f, "{count:>10}  {id}: {says}")?,
                 None => writeln!(f, "      NONE  {id}: {says}. Is it mended?")?,

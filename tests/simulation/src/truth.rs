@@ -8,7 +8,7 @@ use greenlight_rehearsal::world::{
     record::{Actor, Entry, Op},
     service::Rollout,
 };
-use greenlight_types::{PlanInputs, Question, RunView, StepId, StepView};
+use greenlight_types::{Fact, PlanInputs, Question, RunView, StepId, StepView};
 
 /// Effects of the app and of its jobs so far.
 #[derive(Debug, Default)]
@@ -42,6 +42,8 @@ impl Deeds {
             StepId::RegisterTaskDefinition
         } else if let Op::UpdateService { forced, .. } = &entry.op {
             if *forced { StepId::DeployAgain } else { StepId::RollBack }
+        } else if let Op::RerunBuild { .. } = &entry.op {
+            StepId::RerunBuild
         } else if let Op::StopDeployment { .. } = &entry.op {
             StepId::StopRollout
         } else if let Op::Dispatch { run, .. } = &entry.op {
@@ -90,7 +92,8 @@ impl Truth<'_> {
             | StepId::RestoreFailureLimit
             | StepId::StopRollout
             | StepId::DeployAgain
-            | StepId::RollBack => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
+            | StepId::RollBack
+            | StepId::RerunBuild => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
             StepId::BackUp => self.has_backed_up(view, step),
             StepId::RunMigration => self.has_migrated(view, step),
             StepId::MergeBranch
@@ -197,10 +200,20 @@ impl Truth<'_> {
             ),
             // A decision: both are true. The runbook takes the newest.
             "base" | "saved" => offered("newest"),
-            // Building again replaces the package. That is right only if no server runs it.
-            "image" => {
-                let digest = question.id.trim_start_matches("image:");
-                when(self.world.service.tasks.iter().all(|task| task.digest.as_deref() != Some(digest)), "again")
+            // A package of the labelled commit is used. Another one has to give up its name: this
+            // release needs it.
+            "image" | "imageOfCommit" | "imageOfAnother" => {
+                let digest = question.id.split_once(':').map(|(_, digest)| digest).unwrap_or_default();
+                let image = self.world.images().iter().find(|image| image.digest == digest);
+                let is_ours = image.is_some_and(|image| Some(&image.commit) == version_commit(view));
+                let is_offered = |id: &str| question.options.iter().any(|option| option.id == id);
+                offered(if is_ours {
+                    "use"
+                } else if is_offered("again") {
+                    "again"
+                } else {
+                    "other"
+                })
             }
             "build" => {
                 let is_ours = |id: &str| self.deeds.builds.iter().any(|ours| ours == id);
@@ -226,6 +239,14 @@ impl Truth<'_> {
             _ => TrueAnswer::Unknown,
         }
     }
+}
+
+/// The commit that the release labels.
+fn version_commit(view: &RunView) -> Option<&String> {
+    view.facts
+        .iter()
+        .rev()
+        .find_map(|learned| if let Fact::VersionSet { commit, .. } = &learned.fact { Some(commit) } else { None })
 }
 
 /// Id of the job of the last attempt.

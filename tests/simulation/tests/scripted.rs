@@ -1,5 +1,7 @@
 //! Releases in memory that are played by hand: one situation each, on virtual time.
 
+#[path = "scripted/builds.rs"]
+mod builds;
 #[path = "scripted/choices.rs"]
 mod choices;
 #[path = "scripted/inputs.rs"]

@@ -268,6 +268,7 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         | StepId::StopRollout
         | StepId::DeployAgain
         | StepId::RollBack
+        | StepId::RerunBuild
         | StepId::RegisterTaskDefinition
         | StepId::DispatchBuild
         | StepId::AwaitDeployPhase => {}

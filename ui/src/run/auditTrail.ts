@@ -262,6 +262,7 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
     case "revisionSaved":
     case "backupProved":
     case "buildStarted":
+    case "buildRerun":
     case "buildEnded":
     case "deployPhaseBegan":
     case "migrationFinished":

@@ -61,6 +61,10 @@ export const ASKED_OF: Record<StepId, Asked> = {
   StopRollout: DEPLOYMENTS,
   DeployAgain: DEPLOYMENTS,
   RollBack: DEPLOYMENTS,
+  RerunBuild: {
+    who: "GitHub, the attempts of this build",
+    look: "Look on GitHub whether the build runs once more.",
+  },
   CheckSite: { who: "The site", look: "Open the site and look which version it shows." },
 };
 

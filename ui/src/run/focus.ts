@@ -135,6 +135,7 @@ const FACT_WORDS: Record<FactKind, string> = {
   revisionAccepted: "the settings of the build are accepted",
   backupProved: "the backup of this release is proved",
   buildStarted: "the build was started",
+  buildRerun: "GitHub runs the build once more",
   packageReady: "the package is built",
   buildEnded: "the build has ended",
   deployPhaseBegan: "AWS starts putting the new version in place",

@@ -92,6 +92,34 @@ impl GithubAdapter {
         self.caller.url(&parts)
     }
 
+    /// Runs of a workflow, newest first.
+    async fn runs(
+        &self,
+        summary: &str,
+        workflow: &str,
+        event: Option<&str>,
+        head_sha: Option<&str>,
+        since: &Timestamp,
+    ) -> PortResult<Vec<BuildRun>> {
+        let workflow = checked_workflow(workflow)?;
+        // Times of GitHub have no fraction, so a fraction here would exclude runs of the same
+        // second.
+        let second = since.whole_seconds();
+        let mut url = self.actions(&["workflows", workflow, "runs"]);
+        if let Some(event) = event {
+            url.query_pairs_mut().append_pair("event", event);
+        }
+        url.query_pairs_mut().append_pair("created", &format!(">={}", second.as_jiff())).append_pair("per_page", "100");
+        if let Some(head_sha) = head_sha {
+            url.query_pairs_mut().append_pair("head_sha", head_sha);
+        }
+        let found = self.caller.get(summary, url).await?.expect::<answers::Runs>(summary)?;
+        let mut runs: Vec<BuildRun> = found.workflow_runs.into_iter().map(answers::Run::into_port).collect();
+        runs.retain(|run| head_sha.is_none_or(|head_sha| run.head_sha == head_sha) && run.created_at >= second);
+        runs.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.number.cmp(&a.number)));
+        Ok(runs)
+    }
+
     async fn send_dispatch(&self, dispatch: &Dispatch, with_details: bool) -> PortResult<Answer> {
         let mut body = serde_json::json!({ "ref": dispatch.git_ref, "inputs": dispatch.inputs });
         if with_details {
@@ -102,6 +130,8 @@ impl GithubAdapter {
 }
 
 const SEND: &str = "start the build";
+/// Event of a run that was started by hand or through the API.
+const DISPATCH: &str = "workflow_dispatch";
 
 #[async_trait]
 impl Builds for GithubAdapter {
@@ -157,26 +187,13 @@ impl Builds for GithubAdapter {
         since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>> {
         let summary = "look for the build that was started";
-        let workflow = checked_workflow(workflow)?;
-        // Times of GitHub have no fraction, so a fraction here would exclude runs of the same
-        // second.
-        let second = since.whole_seconds();
-        let mut url = self.actions(&["workflows", workflow, "runs"]);
-        url.query_pairs_mut()
-            .append_pair("event", "workflow_dispatch")
-            .append_pair("created", &format!(">={}", second.as_jiff()))
-            .append_pair("per_page", "100");
-        if let Some(head_sha) = head_sha {
-            url.query_pairs_mut().append_pair("head_sha", head_sha);
-        }
-        let found = self.caller.get(summary, url).await?.expect::<answers::Runs>(summary)?;
-        let mut runs: Vec<BuildRun> = found.workflow_runs.into_iter().map(answers::Run::into_port).collect();
-        runs.retain(|run| {
-            let is_ours = head_sha.is_none_or(|head_sha| run.head_sha == head_sha);
-            run.event == "workflow_dispatch" && is_ours && run.created_at >= second
-        });
-        runs.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| b.number.cmp(&a.number)));
+        let mut runs = self.runs(summary, workflow, Some(DISPATCH), head_sha, since).await?;
+        runs.retain(|run| run.event == DISPATCH);
         Ok(runs)
+    }
+
+    async fn all_runs(&self, workflow: &str, head_sha: Option<&str>, since: &Timestamp) -> PortResult<Vec<BuildRun>> {
+        self.runs("look for builds of this workflow", workflow, None, head_sha, since).await
     }
 
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
@@ -186,6 +203,17 @@ impl Builds for GithubAdapter {
             return Ok(None);
         }
         answer.expect::<answers::Run>(summary).map(|run| Some(run.into_port()))
+    }
+
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
+        let summary = "run the failed part of the build again";
+        let url = self.actions(&["runs", checked_run(run)?, "rerun-failed-jobs"]);
+        let answer = self.caller.post_once(summary, url, &serde_json::json!({})).await?;
+        match answer.status {
+            200..=299 => Ok(()),
+            400..=407 | 409..=499 => Err(answer.failure(summary).with("run", run)),
+            _ => Err(answer.failure(summary).changed(Changed::Unknown)),
+        }
     }
 
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {

@@ -190,7 +190,8 @@ fn doubt(run: &RunView, step: &StepView) -> Option<String> {
         | StepId::RestoreFailureLimit
         | StepId::StopRollout
         | StepId::DeployAgain
-        | StepId::RollBack => format!("\u{201c}{}\u{201d} happened", step.definition.title),
+        | StepId::RollBack
+        | StepId::RerunBuild => format!("\u{201c}{}\u{201d} happened", step.definition.title),
     };
     Some(format!("It is not known whether {open} ({origin})."))
 }
@@ -263,6 +264,7 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         | Fact::FailureLimitRestored { .. }
         | Fact::RolloutStopped { .. }
         | Fact::RolledBack { .. }
+        | Fact::BuildRerun { .. }
         | Fact::SiteAnswered { .. } => None,
     }
 }

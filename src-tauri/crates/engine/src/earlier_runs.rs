@@ -144,7 +144,8 @@ impl OtherRun {
             | PlanInputs::RestoreFailureLimit(_)
             | PlanInputs::StopRollout { .. }
             | PlanInputs::DeployAgain(_)
-            | PlanInputs::RollBack(_) => None,
+            | PlanInputs::RollBack(_)
+            | PlanInputs::RerunBuild { .. } => None,
         });
         let settled = view.answers.iter().filter(|one| one.question.starts_with(QUESTION));
         Self {

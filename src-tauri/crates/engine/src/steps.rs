@@ -6,6 +6,8 @@
 //!   steps that change nothing;
 //! - `production` is one look at the service, `service_change` changes it, `aws_patience` judges
 //!   whether AWS gives up too early, `other_revision` asks about settings that the build made;
+//! - `known_builds` lists the builds of the commit, `existing_package` judges a package that is
+//!   there before the build;
 //! - `run_facts`, `git_objects` and `refusals` hold values that several steps use.
 
 mod await_deploy_phase;
@@ -16,9 +18,11 @@ mod check_site;
 mod create_tag;
 mod deploy_again;
 mod dispatch_build;
+mod existing_package;
 mod follow_build;
 mod git_objects;
 pub(crate) mod job;
+mod known_builds;
 mod merge_branch;
 pub(crate) mod migration;
 mod other_revision;
@@ -29,6 +33,7 @@ mod push_tag;
 mod raise_failure_limit;
 mod refusals;
 mod register_task_definition;
+mod rerun_build;
 mod restore_failure_limit;
 mod roll_back;
 pub(crate) mod run_facts;
@@ -63,6 +68,7 @@ pub fn get(id: StepId) -> &'static dyn Step {
         StepId::StopRollout => &stop_rollout::StopRollout,
         StepId::DeployAgain => &deploy_again::DeployAgain,
         StepId::RollBack => &roll_back::RollBack,
+        StepId::RerunBuild => &rerun_build::RerunBuild,
     }
 }
 
@@ -98,6 +104,7 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
         StepId::StopRollout => (format!("Stop putting {version} in place"), "Stop the rollout".into()),
         StepId::DeployAgain => (format!("Put {version} in place once more"), "Start a new deployment".into()),
         StepId::RollBack => (format!("Put the version before {version} back"), "Roll back".into()),
+        StepId::RerunBuild => ("Run the failed part of the build again".into(), "Run the failed part again".into()),
     };
     (title, short)
 }

@@ -87,6 +87,15 @@ pub enum Fact {
         sent_at: Timestamp,
         commit: String,
     },
+    /// GitHub runs a part of the build again: another attempt of the same run and commit.
+    BuildRerun {
+        /// Workflow run id.
+        build: String,
+        /// Page of the run.
+        url: String,
+        /// Number of the attempt; the first is 1.
+        attempt: u32,
+    },
     /// The build job succeeded, and the registry has the image, pushed after the dispatch.
     PackageReady {
         image: String,
@@ -200,6 +209,7 @@ pub enum FactKind {
     RevisionAccepted,
     BackupProved,
     BuildStarted,
+    BuildRerun,
     PackageReady,
     BuildEnded,
     DeployPhaseBegan,
@@ -228,6 +238,7 @@ impl Fact {
             Self::RevisionAccepted { .. } => FactKind::RevisionAccepted,
             Self::BackupProved { .. } => FactKind::BackupProved,
             Self::BuildStarted { .. } => FactKind::BuildStarted,
+            Self::BuildRerun { .. } => FactKind::BuildRerun,
             Self::PackageReady { .. } => FactKind::PackageReady,
             Self::BuildEnded { .. } => FactKind::BuildEnded,
             Self::DeployPhaseBegan { .. } => FactKind::DeployPhaseBegan,

@@ -40,6 +40,8 @@ pub enum StepId {
     DeployAgain,
     /// Set the service to the revision that served before.
     RollBack,
+    /// Run the failed part of the build again.
+    RerunBuild,
 }
 
 impl StepId {
@@ -61,8 +63,14 @@ impl StepId {
     ];
 
     /// The steps that a person may choose. A release can be complete without them.
-    pub const OPTIONAL: [Self; 5] =
-        [Self::RaiseFailureLimit, Self::RestoreFailureLimit, Self::StopRollout, Self::DeployAgain, Self::RollBack];
+    pub const OPTIONAL: [Self; 6] = [
+        Self::RaiseFailureLimit,
+        Self::RestoreFailureLimit,
+        Self::StopRollout,
+        Self::DeployAgain,
+        Self::RollBack,
+        Self::RerunBuild,
+    ];
 
     /// Name of the step in code, journal and tests.
     #[must_use]
@@ -86,6 +94,7 @@ impl StepId {
             Self::StopRollout => "StopRollout",
             Self::DeployAgain => "DeployAgain",
             Self::RollBack => "RollBack",
+            Self::RerunBuild => "RerunBuild",
         }
     }
 
@@ -109,7 +118,8 @@ impl StepId {
             | Self::RestoreFailureLimit
             | Self::StopRollout
             | Self::DeployAgain
-            | Self::RollBack => Phase::Deploy,
+            | Self::RollBack
+            | Self::RerunBuild => Phase::Deploy,
             Self::CheckSite => Phase::Verify,
         }
     }

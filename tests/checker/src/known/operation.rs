@@ -23,6 +23,7 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         Op::PushRef { .. } => Some((Some(Step::PushBranch), "push of a branch")),
         Op::DeleteRef { .. } => Some((None, "deletion of a ref")),
         Op::Dispatch { .. } => Some((Some(Step::DispatchBuild), "dispatch")),
+        Op::RerunBuild { .. } => Some((Some(Step::RerunBuild), "re-run of the build")),
         Op::RegisterTaskDefinition { .. } => Some((Some(Step::RegisterTaskDefinition), "registration")),
         Op::SubmitJob { id, .. } => Some((step_of_job(id), "job")),
         Op::LaunchJob { id } => Some((step_of_job(id), "launch")),
@@ -49,7 +50,7 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         | Op::SchemaChanged { .. }
         | Op::DatabaseRestored
         | Op::HostRebooted
-        | Op::ImagePushed
+        | Op::ImagePushed { .. }
         | Op::RunEnded { .. }
         | Op::DeploymentStarted
         | Op::DeploymentEnded

@@ -50,6 +50,9 @@ pub enum Op {
         head_sha: String,
         run: Option<String>,
     },
+    RerunBuild {
+        run: String,
+    },
     RegisterTaskDefinition {
         body: Value,
         #[serde(default)]
@@ -94,7 +97,12 @@ pub enum Op {
     },
     DatabaseRestored,
     HostRebooted,
-    ImagePushed,
+    ImagePushed {
+        #[serde(default)]
+        digest: String,
+        #[serde(default)]
+        commit: String,
+    },
     RunEnded {
         #[serde(default)]
         run: String,
@@ -146,6 +154,8 @@ pub enum Op {
         /// Milliseconds since 1970.
         #[serde(default)]
         created: Option<i64>,
+        #[serde(default = "first")]
+        attempt: u32,
     },
     ImageSeen {
         tag: String,
@@ -282,4 +292,9 @@ pub struct WorldHost {
 pub struct Job {
     pub id: String,
     pub state: JobState,
+}
+
+/// Number of the first attempt, in records without one.
+fn first() -> u32 {
+    1
 }

@@ -1,10 +1,10 @@
 //! INV-B1: a release starts at most one workflow run. A second dispatch needs a listing without a
-//! run.
+//! run. INV-B2: a package that was there is of the version commit.
 
 use crate::{
     Found,
     known::{Known, RunSeen},
-    records::{Actor, Body, Entry, Event, Fact, Op},
+    records::{Actor, Body, Entry, Event, Fact, Op, Step},
 };
 
 /// Largest delay of GitHub's clock.
@@ -12,6 +12,9 @@ const SKEW_MS: i64 = 120_000;
 
 /// INV-B1: the followed run builds the version commit.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::FactLearned { fact: Fact::PackageReady { digest, .. } } = &event.body {
+        package(known, digest, found);
+    }
     let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
     let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
     if Some(commit.as_str()) != version {
@@ -19,9 +22,46 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
+/// INV-B2: a package that is used in place of a build is the planned one. A run of the version
+/// commit built it, or a person said so.
+fn package(known: &Known, digest: &str, found: &mut Found) {
+    let planned = known.attempt(Step::DispatchBuild).map(|attempt| attempt.plan.input("package")).unwrap_or_default();
+    if planned.is_empty() {
+        return;
+    }
+    if planned != digest {
+        found.add("INV-B2", format!("the package {digest} is used, and {planned} was chosen"));
+    }
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let built_from = known.world.built_from.get(digest);
+    if (built_from.is_none() || built_from != version) && known.package_by_word.as_deref() != Some(digest) {
+        found.add("INV-B2", format!("the package {digest} is used, and it was built from {built_from:?}"));
+    }
+}
+
+/// INV-B1: the followed run is run again. GitHub showed it as ended without success, and it builds
+/// the version commit.
+fn rerun(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
+    if entry.actor != Actor::App || !entry.applied || entry.late {
+        return;
+    }
+    if known.facts.build.as_deref() != Some(run) {
+        found.add("INV-B1", format!("run {run} was run again, and this release follows {:?}", known.facts.build));
+    }
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let seen = known.world.runs.get(run);
+    let is_red = seen.is_some_and(|one| one.conclusion.as_ref().is_some_and(|end| end != "success"));
+    if !is_red || seen.map(|one| &one.head_sha) != version {
+        found.add("INV-B1", format!("run {run} was run again, and GitHub had shown {seen:?}"));
+    }
+}
+
 /// INV-B1: no dispatch while a run of this commit is known. The dispatched commit is the tagged
 /// one.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
+    if let Op::RerunBuild { run } = &entry.op {
+        rerun(known, entry, run, found);
+    }
     let Op::Dispatch { git_ref, head_sha, .. } = &entry.op else { return };
     if entry.actor != Actor::App || !entry.applied {
         return;

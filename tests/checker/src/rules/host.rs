@@ -80,7 +80,8 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::SchemaChanged { .. }
         | Op::DatabaseRestored
         | Op::HostRebooted
-        | Op::ImagePushed
+        | Op::RerunBuild { .. }
+        | Op::ImagePushed { .. }
         | Op::RunEnded { .. }
         | Op::DeploymentStarted
         | Op::DeploymentEnded

@@ -103,8 +103,13 @@ fn check_fact(known: &Known, fact: &Fact, found: &mut Found) {
     } else if let Fact::BuildStarted { build, .. } = fact
         && !world.runs.contains_key(build)
         && !world.told_runs.contains(build)
+        && !(build.is_empty() && known.package_by_word.is_some())
     {
         found.add("INV-J2", format!("run {build:?} is called started, and GitHub never showed it"));
+    } else if let Fact::BuildRerun { build, attempt } = fact
+        && world.runs.get(build).is_none_or(|run| run.attempt < *attempt)
+    {
+        found.add("INV-J2", format!("attempt {attempt} of run {build} is called started, and GitHub did not show it"));
     } else if let Fact::PackageReady { digest, commit } = fact
         && (world.images.get(&known.names.image_tag).and_then(Option::as_ref) != Some(digest)
             || version != Some(commit))
@@ -189,6 +194,8 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
         (!is_planned).then(|| "other settings".to_owned())
     } else if let Op::SubmitJob { id, script } = op {
         differs("job", id, plan.input("job")).or_else(|| differs("script", script, plan.input("script")))
+    } else if let Op::RerunBuild { run } = op {
+        differs("run", run, plan.input("build"))
     } else if let Op::UpdateService { threshold: Some(limit), .. } = op {
         differs("limit", limit, &format!("{} {}", plan.input("kind"), plan.input("value")))
     } else if let Op::UpdateService { arn: Some(arn), .. } = op {

@@ -19,8 +19,14 @@ impl HonestOperator<'_> {
                 check.answer == CheckAnswer::Failed
                     || check.answer == CheckAnswer::CouldNotCheck && self.person.way_on == StepId::RollBack
             });
+        let may_choose = |id: StepId| {
+            let is_free = |step: &StepView| step.options.may_choose && step.attempt < CHOICES_MAX;
+            self.view.steps.iter().any(|step| step.definition.id == id && is_free(step))
+        };
         let wanted = if has_failed(StepId::RunMigration) {
             StepId::StopRollout
+        } else if has_failed(StepId::FollowBuild) && may_choose(StepId::RerunBuild) {
+            StepId::RerunBuild
         } else if is_stuck {
             self.person.way_on
         } else if is_unwell {
@@ -28,9 +34,7 @@ impl HonestOperator<'_> {
         } else {
             return false;
         };
-        let may_choose =
-            |step: &StepView| step.definition.id == wanted && step.options.may_choose && step.attempt < CHOICES_MAX;
-        if !self.view.steps.iter().any(may_choose) || !self.may_press(&start_name(wanted)) {
+        if !may_choose(wanted) || !self.may_press(&start_name(wanted)) {
             return false;
         }
         match self.press(wanted).await {

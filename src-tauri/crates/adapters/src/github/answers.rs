@@ -40,6 +40,8 @@ pub(super) struct Run {
     actor: Option<User>,
     #[serde(deserialize_with = "moment")]
     created_at: Timestamp,
+    /// GitHub's description lists it as optional.
+    run_attempt: Option<u32>,
     html_url: String,
 }
 
@@ -55,6 +57,7 @@ impl Run {
             event: self.event,
             actor: self.actor.map(|user| user.login).unwrap_or_default(),
             created_at: self.created_at,
+            attempt: self.run_attempt.unwrap_or(1),
             url: self.html_url,
         }
     }
@@ -72,6 +75,8 @@ pub(super) struct Job {
     status: String,
     conclusion: Option<String>,
     #[serde(default, deserialize_with = "maybe_moment")]
+    started_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "maybe_moment")]
     completed_at: Option<Timestamp>,
     #[serde(default)]
     steps: Vec<Step>,
@@ -84,6 +89,7 @@ impl Job {
             name: self.name,
             status: self.status,
             conclusion: self.conclusion,
+            started_at: self.started_at,
             completed_at: self.completed_at,
             steps: self.steps.into_iter().map(Step::into_port).collect(),
         }

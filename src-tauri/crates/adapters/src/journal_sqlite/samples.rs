@@ -202,10 +202,11 @@ fn plan(step: StepId, text: &str, number: u32) -> StepPlan {
 fn inputs(step: StepId, text: &str) -> PlanInputs {
     const TEXTS: &str = "message author email base head parent previous commit object image body newest running job \
                          late script folder_hash database deployment_before serving_before kind kind_before \
-                         service_deployment deployment revision";
+                         service_deployment deployment revision build url";
     let texts = TEXTS.split_whitespace().map(|name| (name.to_owned(), text.to_owned()));
-    let numbers = ["value", "value_before"].map(|name| (name.to_owned(), "3".to_owned()));
-    let map = texts.chain(numbers).chain([("time".to_owned(), stamp().to_string())]).collect();
+    let numbers = ["value", "value_before", "attempt"].map(|name| (name.to_owned(), "3".to_owned()));
+    let map =
+        texts.chain(numbers).chain(["time", "sent_at"].map(|name| (name.to_owned(), stamp().to_string()))).collect();
     PlanInputs::read(step, &map).expect("inputs of every step")
 }
 
@@ -230,6 +231,7 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
             database: t(),
         },
         Fact::BuildStarted { build: t(), url: t(), sent_at: stamp(), commit: t() },
+        Fact::BuildRerun { build: t(), url: t(), attempt: number },
         Fact::PackageReady { image: t(), digest: t(), pushed_at: stamp(), commit: t() },
         Fact::BuildEnded { conclusion: t(), url: t() },
         Fact::DeployPhaseBegan { deployment: t(), previous_arn: t(), at: stamp() },

@@ -34,6 +34,8 @@ pub struct BuildRun {
     pub actor: String,
     /// Time of creation, by the clock of GitHub.
     pub created_at: Timestamp,
+    /// Number of the newest attempt, from 1 (`run_attempt`). A re-run keeps the id (TRAP-W9).
+    pub attempt: u32,
     /// Address of the run's page.
     pub url: String,
 }
@@ -47,6 +49,7 @@ pub struct BuildJob {
     pub status: String,
     /// As in [`BuildRun::conclusion`].
     pub conclusion: Option<String>,
+    pub started_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
     /// Steps of the job, in their order.
     pub steps: Vec<BuildStep>,
@@ -94,8 +97,13 @@ pub trait Builds: Send + Sync {
         head_sha: Option<&str>,
         since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>>;
+    /// As [`Self::dispatched_runs`], with runs of every event.
+    async fn all_runs(&self, workflow: &str, head_sha: Option<&str>, since: &Timestamp) -> PortResult<Vec<BuildRun>>;
     /// One run. `None` when GitHub does not know it.
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>>;
+    /// Sends `POST …/rerun-failed-jobs`, once. A timeout or 5xx is a failure with
+    /// `Changed::Unknown`.
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()>;
     /// Jobs of the newest attempt of a run, at most 100.
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>>;
 }

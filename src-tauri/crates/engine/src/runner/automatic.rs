@@ -1,7 +1,9 @@
 //! The acts of the runner without a person: it offers buttons, starts watching steps, and changes
 //! the state of the run.
 
-use greenlight_types::{EventBody, Failure, LearnedFact, Retry, Role, RunView, Status, StepEvent, StepState, StepView};
+use greenlight_types::{
+    ErrorCode, EventBody, FactKind, Failure, LearnedFact, Retry, Role, RunView, Status, StepEvent, StepState, StepView,
+};
 
 use super::Runner;
 use crate::{
@@ -10,12 +12,19 @@ use crate::{
     steps,
 };
 
+/// Facts after which a build that failed goes on. Every watch that ended with the build starts
+/// again, also one that a person may not repeat.
+const BUILD_GOES_ON: [FactKind; 2] = [FactKind::BuildStarted, FactKind::BuildRerun];
+
 /// Whether a watch that failed starts again, because production has moved on since then.
 fn watches_again(view: &RunView, step: &StepView) -> bool {
     let StepState::Failed { ended_at, failure } = &step.state else { return false };
-    let kinds = steps::get(step.definition.id).watches_again_after();
-    let has_moved = |learned: &LearnedFact| learned.at > *ended_at && kinds.contains(&learned.fact.kind());
-    failure.retry != Retry::No && view.facts.iter().rev().any(has_moved)
+    let has_moved = |kinds: &[FactKind]| {
+        let is_later = |learned: &LearnedFact| learned.at > *ended_at && kinds.contains(&learned.fact.kind());
+        view.facts.iter().rev().any(is_later)
+    };
+    let by_build = failure.code == ErrorCode::BuildFailed && has_moved(&BUILD_GOES_ON);
+    by_build || failure.retry != Retry::No && has_moved(steps::get(step.definition.id).watches_again_after())
 }
 
 impl Runner {

@@ -1,5 +1,5 @@
-//! Starts another deployment of our revision: after AWS gave one up, or when AWS waits long before
-//! the next start (TRAP-E4).
+//! Starts a deployment of our revision: after AWS gave one up, when AWS waits long before the next
+//! start (TRAP-E4), or when a package that is there is used and no workflow deploys it.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -12,7 +12,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{our_revision, serving_before},
+    run_facts::{needs_deployment, our_revision, serving_before},
     service_change::{check_again, not_shown, primary_after, service},
 };
 use crate::{
@@ -117,7 +117,16 @@ impl Step for DeployAgain {
         let has_failed = fold::step(run, StepId::AwaitDeployPhase).is_some_and(|step| step.status() == Status::Failed);
         let has_not_begun = fold::newest(run, FactKind::DeployPhaseBegan).is_none()
             && fold::newest(run, FactKind::BuildEnded).is_some();
-        is_rolling_out(run) || has_rolled_back(run) || is_lost(run) || has_failed || has_not_begun
+        is_rolling_out(run)
+            || has_rolled_back(run)
+            || is_lost(run)
+            || has_failed
+            || has_not_begun
+            || needs_deployment(run)
+    }
+
+    fn is_due(&self, run: &RunView) -> bool {
+        needs_deployment(run)
     }
 }
 

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BuildInputs, Change, Choice, Effect, ErrorCode, ExistingBuild, Fact, FactKind, Failure, Observation, PlanInputs,
-    Precondition, Question, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
+    BuildInputs, Change, Choice, Effect, ExistingBuild, ExistingPackage, Fact, FactKind, Failure, Observation,
+    PlanInputs, Precondition, Question, Role, RunView, StepId, StepPlan, Timestamp, WayBack,
 };
 
 use super::{
     aws_patience, backup,
+    existing_package::{self, Found, UsedPackage},
     git_objects::{find_ref, short_id},
     job,
+    known_builds::{SKEW, answered, is_new_wanted, known_runs, known_since, ours, unstarted, which_build},
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
@@ -30,11 +32,6 @@ use crate::{
 
 pub struct DispatchBuild;
 
-/// How far GitHub's clock may be behind ours (TRAP-W2).
-const SKEW: Duration = Duration::from_secs(120);
-/// Longest time of a workflow run at GitHub, waiting included (GitHub, "Actions limits": workflow
-/// run time).
-const LONGEST_BUILD: Duration = Duration::from_secs(35 * 86_400);
 /// Maximum age of the checks before the dispatch. Longer than for a job, because a slow GitHub is
 /// asked three times.
 const ASKED_WITHIN: Duration = Duration::from_secs(15 * 60);
@@ -60,10 +57,8 @@ impl Step for DispatchBuild {
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
-        let github = &run.profile.github;
         let commit = version_commit(&run)?;
         cx.activity(self.id(), "Asking GitHub and AWS");
-        let workflow_inputs = serde_json::to_string_pretty(&workflow_inputs(&run)).unwrap_or_default();
         let known = known_runs(cx, &run, &commit).await?;
         let production = Production::read(cx, &run).await?;
         let (waits, gives_up) = aws_patience::judge(&run, &production, build_needs(&run.profile), self.id())?;
@@ -71,6 +66,11 @@ impl Step for DispatchBuild {
         let before = service.primary().map(|one| one.id.clone()).unwrap_or_default();
         let serving = serving(&run, service);
         let existing = ours(&run, &known);
+        let package = if known.is_empty() || is_new_wanted(&run, &known) {
+            existing_package::look(cx, &run, &commit).await?
+        } else {
+            Found::Build
+        };
         let inputs = BuildInputs {
             commit: commit.clone(),
             deployment_before: before,
@@ -80,42 +80,24 @@ impl Step for DispatchBuild {
                 url: one.url.clone(),
                 sent_at: one.created_at,
             }),
+            package: None,
         };
-        let draft = PlanDraft::new(
-            self,
-            &run,
-            PlanInputs::DispatchBuild(inputs),
-            "Start the build",
-            format!(
-                "GitHub builds {} from {} and then asks AWS to put it in place. Someone must stay from here: you are needed \
-                 for the migration once AWS starts putting it in place.",
-                run.version, run.profile.git.main
-            ),
-        )
-        .by_hand(
-            vec![format!("Run workflow {} on branch {}", github.workflow, run.profile.git.main)],
-            Some(github.actions_page.clone()),
-        )
-        .irreversible()
-        .line("Workflow", github.workflow.clone())
-        .line("Commit", commit)
-        .change(Change::Request {
-            title: format!("Sent once to GitHub: start {} on {}", github.workflow, main_ref(&run)),
-            body: format!("ref: {}\ninputs: {workflow_inputs}", main_ref(&run)),
-        })
-        .preconditions(preconditions(cx, &run).await?);
+        if let Found::Use(used) = package {
+            return plan_of_package(cx, self, &run, used, inputs).await;
+        }
+        let draft = dispatch_draft(self, &run, inputs).preconditions(preconditions(cx, &run).await?);
         if let Some(one) = existing {
             return Ok(draft
                 .already(format!("GitHub run {} of this commit was started by {} already.", one.number, one.actor))
                 .finish());
         }
         let draft = draft.preconditions(vec![unstarted(&known), waits]);
-        if !known.is_empty() {
+        if !known.is_empty() && !is_new_wanted(&run, &known) {
             return Ok(draft.question(which_build(&known)).finish());
         }
-        let open = match image_question(cx, &run).await? {
-            Some(question) => Some(question),
-            None => gives_up.or_else(|| stay_question(&run)),
+        let open = match package {
+            Found::Open(question) => Some(question),
+            Found::Build | Found::Use(_) => gives_up.or_else(|| stay_question(&run)),
         };
         Ok(match open {
             Some(question) => draft.question(question).finish(),
@@ -131,6 +113,9 @@ impl Step for DispatchBuild {
             let ExistingBuild { build, url, sent_at } = existing;
             let fact = started(build, url, *sent_at, &inputs.commit);
             return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact] };
+        }
+        if let Some(package) = &inputs.package {
+            return use_package(cx, &run, inputs, package).await;
         }
         if entry == Entry::Attach {
             return Outcome::Unknown("starting a build is never followed, only asked about".into());
@@ -172,6 +157,11 @@ impl Step for DispatchBuild {
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
+        if plan.and_then(|plan| plan.inputs.build()).is_some_and(|inputs| inputs.package.is_some()) {
+            return Observation::NotDone {
+                evidence: "A package that is there was chosen; nothing was started.".into(),
+            };
+        }
         let planned = plan.and_then(|plan| plan.inputs.build()).map(|inputs| Ok(inputs.commit.clone()));
         let commit = match planned.unwrap_or_else(|| version_commit(&run)) {
             Ok(commit) => commit,
@@ -214,6 +204,35 @@ impl Step for DispatchBuild {
     }
 }
 
+/// The plan to start a build, without its preconditions.
+fn dispatch_draft(step: &DispatchBuild, run: &RunView, inputs: BuildInputs) -> PlanDraft {
+    let github = &run.profile.github;
+    let commit = inputs.commit.clone();
+    let workflow_inputs = serde_json::to_string_pretty(&workflow_inputs(run)).unwrap_or_default();
+    PlanDraft::new(
+        step,
+        run,
+        PlanInputs::DispatchBuild(inputs),
+        "Start the build",
+        format!(
+            "GitHub builds {} from {} and then asks AWS to put it in place. Someone must stay from here: you are needed \
+             for the migration once AWS starts putting it in place.",
+            run.version, run.profile.git.main
+        ),
+    )
+    .by_hand(
+        vec![format!("Run workflow {} on branch {}", github.workflow, run.profile.git.main)],
+        Some(github.actions_page.clone()),
+    )
+    .irreversible()
+    .line("Workflow", github.workflow.clone())
+    .line("Commit", commit)
+    .change(Change::Request {
+        title: format!("Sent once to GitHub: start {} on {}", github.workflow, main_ref(run)),
+        body: format!("ref: {}\ninputs: {workflow_inputs}", main_ref(run)),
+    })
+}
+
 fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> {
     run.profile.github.inputs.iter().map(|(key, template)| (key.clone(), run.version.spell(template))).collect()
 }
@@ -233,73 +252,6 @@ fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
     let deployed = service.deployments.iter().map(|one| &one.task_definition);
     let mut all = std::iter::once(&service.task_definition).chain(deployed);
     all.find(|arn| Some(*arn) != ours.as_ref()).cloned().unwrap_or_default()
-}
-
-/// From this time on, a build of this commit belongs to this release: the start of Deploy or, for a
-/// release that another computer began, the time of the tag.
-fn known_since(run: &RunView) -> Option<Timestamp> {
-    run.begun.as_ref().map(|begun| begun.at).or(run.deploy_started_at)
-}
-
-/// Builds of this commit that may belong to this release. One build means that it was started
-/// already. An older build, of an earlier run of this release, counts while it is under way.
-async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
-    let Some(since) = known_since(run).map(|at| at.minus(SKEW)) else {
-        return Ok(Vec::new());
-    };
-    let longest_ago = since.minus(LONGEST_BUILD);
-    let mut all = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, Some(commit), &longest_ago).await?;
-    all.retain(|one| one.conclusion.is_none() || one.created_at >= since);
-    Ok(all)
-}
-
-/// The build of this release: the only known one, or the one that a person chose.
-fn ours<'a>(run: &RunView, known: &'a [BuildRun]) -> Option<&'a BuildRun> {
-    match known {
-        [one] => Some(one),
-        several => {
-            let chosen = answered(run, &which_build_id(several))?;
-            several.iter().find(|one| one.id == chosen)
-        }
-    }
-}
-
-/// Precondition: no build of this commit is known. There is never a second one (INV-B1).
-fn unstarted(known: &[BuildRun]) -> Precondition {
-    let detail = match known {
-        [] => "asked GitHub just now".to_owned(),
-        several => {
-            let numbers: Vec<String> = several.iter().map(|one| one.number.to_string()).collect();
-            format!("GitHub shows {}", numbers.join(", "))
-        }
-    };
-    Precondition {
-        id: "notStarted".into(),
-        passed: known.is_empty(),
-        text: "No build of this commit was started".into(),
-        detail,
-    }
-}
-
-fn which_build_id(known: &[BuildRun]) -> String {
-    let mut ids: Vec<&str> = known.iter().map(|one| one.id.as_str()).collect();
-    ids.sort_unstable();
-    format!("build:{}", ids.join(":"))
-}
-
-/// Asks which of several builds of the same commit this release follows. Only a person knows.
-fn which_build(known: &[BuildRun]) -> Question {
-    let option = |one: &BuildRun| Choice {
-        id: one.id.clone(),
-        label: format!("GitHub run {}", one.number),
-        detail: format!("Started by {} on {}. {}", one.actor, time::in_words(one.created_at), one.url),
-    };
-    Question {
-        id: which_build_id(known),
-        text: format!("GitHub shows {} builds of this commit. Which one does this release follow?", known.len()),
-        options: known.iter().map(option).collect(),
-        needs_note: true,
-    }
 }
 
 /// Checks every precondition again, after the press.
@@ -383,39 +335,82 @@ async fn preconditions(cx: &StepContext, run: &RunView) -> Result<Vec<Preconditi
     .collect())
 }
 
-fn answered<'a>(run: &'a RunView, id: &str) -> Option<&'a str> {
-    run.answers.iter().rev().find(|answer| answer.question == id).map(|answer| answer.answer.as_str())
+/// The plan to use a package that is there. It changes nothing outside.
+async fn plan_of_package(
+    cx: &StepContext,
+    step: &DispatchBuild,
+    run: &RunView,
+    used: UsedPackage,
+    inputs: BuildInputs,
+) -> Result<StepPlan, Failure> {
+    let UsedPackage { package, build, evidence } = used;
+    let (digest, commit) = (package.digest.clone(), inputs.commit.clone());
+    let inputs = BuildInputs { existing: build, package: Some(package), ..inputs };
+    let draft = PlanDraft::new(
+        step,
+        run,
+        PlanInputs::DispatchBuild(inputs),
+        "Use the package",
+        format!(
+            "Nothing is built: {} uses the package that is there. You then start the deployment yourself. Someone must stay from \
+             here: you are needed for that and for the migration.",
+            run.version
+        ),
+    )
+    .line("Package", digest)
+    .line("Commit", commit)
+    .line("Why this package", evidence)
+    .preconditions(vec![backup::precondition(cx, run, &cx.host()?).await?]);
+    Ok(stay_question(run).into_iter().fold(draft, PlanDraft::question).finish())
 }
 
-/// An image of that name before the build is a question, not an error (docs/releases.md#questions).
-async fn image_question(cx: &StepContext, run: &RunView) -> Result<Option<Question>, Failure> {
-    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
-    if cx.ports.images.tags_may_be_overwritten().await? == Some(false) {
-        return Err(Failure::new(
-            ErrorCode::PreconditionFailed,
-            format!("build {}: a package of this name is there and cannot be overwritten", run.version),
-        )
-        .with("image", run.names.image.clone())
-        .hint("Stop here; a developer decides what happens with the package, or the way on is a new version number."));
+/// Records that the release uses a package, if the registry still has it.
+async fn use_package(cx: &StepContext, run: &RunView, inputs: &BuildInputs, package: &ExistingPackage) -> Outcome {
+    let image = match cx.ports.images.find(&run.names.image_tag).await {
+        Ok(image) => image.filter(|image| image.digest == package.digest),
+        Err(failure) => return Outcome::Failed(failure),
+    };
+    let Some(image) = image else { return Outcome::Failed(production_changed("use the package that was shown")) };
+    if let Err(failure) = env_lock::ensure_owned(cx).await {
+        return Outcome::Failed(failure);
     }
-    let id = format!("image:{}", image.digest);
-    if answered(run, &id) == Some("again") {
-        return Ok(None);
-    }
-    Ok(Some(Question {
-        id,
-        text: format!(
-            "A package named {} is there already, pushed on {}.",
-            run.names.image_tag,
-            time::in_words(image.pushed_at)
-        ),
-        options: vec![Choice {
-            id: "again".into(),
-            label: "Build it again".into(),
-            detail: "The new build overwrites it. Choose this only if nobody needs the package that is there.".into(),
-        }],
-        needs_note: true,
-    }))
+    let commit = inputs.commit.clone();
+    // Without a known run, deployments count from the push of the package on.
+    let build = inputs.existing.clone().unwrap_or_else(|| ExistingBuild {
+        build: String::new(),
+        url: run.profile.github.actions_page.clone(),
+        sent_at: image.pushed_at,
+    });
+    let began = match deployed_since(cx, run, build.sent_at).await {
+        Ok(began) => began,
+        Err(failure) => return Outcome::Failed(failure),
+    };
+    let evidence = vec![format!("The package {} of {} is used.", image.digest, run.names.image_tag)];
+    let ready = Fact::PackageReady {
+        image: run.names.image.clone(),
+        digest: image.digest,
+        pushed_at: image.pushed_at,
+        commit: commit.clone(),
+    };
+    let begun = began.map(|(deployment, at)| Fact::DeployPhaseBegan {
+        deployment,
+        previous_arn: inputs.serving_before.clone(),
+        at,
+    });
+    let facts = [started(&build.build, &build.url, build.sent_at, &commit), ready].into_iter().chain(begun).collect();
+    Outcome::Succeeded { evidence, facts }
+}
+
+/// The deployment in charge, if it has our revision and began at or after `since`.
+async fn deployed_since(
+    cx: &StepContext,
+    run: &RunView,
+    since: Timestamp,
+) -> Result<Option<(String, Timestamp)>, Failure> {
+    let (ours, service) = (our_revision(run)?, cx.ports.services.describe().await?);
+    let primary = service.as_ref().and_then(ServiceSnapshot::primary);
+    let ours = primary.filter(|one| one.task_definition == ours && one.created_at >= since);
+    Ok(ours.map(|one| (one.id.clone(), one.created_at)))
 }
 
 fn stay_question(run: &RunView) -> Option<Question> {

@@ -8,11 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight_types::{
     BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Retry,
-    Role, RunView, Status, StepId, StepPlan, Timestamp, WayBack,
+    Role, RunView, Status, StepId, StepPlan, WayBack,
 };
 
 use super::{
-    run_facts::{our_revision, required_fact},
+    known_builds::{SKEW, is_built},
+    run_facts::{FollowedBuild, followed_build, our_revision, used_package},
     watch,
 };
 use crate::{
@@ -24,7 +25,6 @@ use crate::{
 pub struct FollowBuild;
 
 const POLL: Duration = Duration::from_secs(10);
-const SKEW: Duration = Duration::from_secs(120);
 
 #[async_trait]
 impl Step for FollowBuild {
@@ -42,12 +42,12 @@ impl Step for FollowBuild {
     }
 
     fn watches_again_after(&self) -> &'static [FactKind] {
-        &[FactKind::RolledOut]
+        &[FactKind::RolledOut, FactKind::BuildRerun]
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
-        let build = build(&run)?;
+        let build = followed_build(&run)?;
         Ok(PlanDraft::new(
             self,
             &run,
@@ -62,12 +62,15 @@ impl Step for FollowBuild {
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
         let run = cx.run();
-        let build = match build(&run) {
-            Ok(build) => build,
-            Err(failure) => return Outcome::Failed(failure),
-        };
+        if let Err(failure) = followed_build(&run) {
+            return Outcome::Failed(failure);
+        }
+        if used_package(&run).is_some() {
+            let evidence = vec!["Nothing is built: this release uses the package that was there.".to_owned()];
+            return Outcome::Succeeded { evidence, facts: Vec::new() };
+        }
         let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours");
-        watch::watch(cx, self.id(), POLL, late, || look(cx, &build)).await
+        watch::watch(cx, self.id(), POLL, late, || look_at_newest(cx)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
@@ -79,30 +82,28 @@ impl Step for FollowBuild {
     }
 }
 
-struct Build {
-    id: String,
-    url: String,
-    sent_at: Timestamp,
-    commit: String,
-}
-
-fn build(run: &RunView) -> Result<Build, Failure> {
-    required_fact(run, FactKind::BuildStarted, |fact| {
-        if let Fact::BuildStarted { build, url, sent_at, commit } = fact {
-            Some(Build { id: build.clone(), url: url.clone(), sent_at: *sent_at, commit: commit.clone() })
-        } else {
-            None
-        }
-    })
+/// Polls the newest attempt of the build once. An attempt that a person started on GitHub is
+/// recorded first.
+async fn look_at_newest(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
+    let build = followed_build(&cx.run())?;
+    look(cx, &build).await
 }
 
 /// Polls the build once. Returns an outcome when the build has ended and is judged.
-async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failure> {
+async fn look(cx: &StepContext, build: &FollowedBuild) -> Result<Option<Outcome>, Failure> {
     let Some(seen) = cx.ports.builds.run(&build.id).await? else { return Ok(None) };
+    // An answer about an earlier attempt is late (TRAP-W9).
+    if seen.attempt < build.attempt {
+        return Ok(None);
+    }
     let jobs = cx.ports.builds.jobs(&build.id).await?;
     cx.sink.show(LiveUpdate::Build(view(&seen, &jobs)));
     if seen.head_sha != build.commit {
         return Ok(Some(Outcome::Failed(wrong_commit(&seen, build))));
+    }
+    if seen.attempt > build.attempt {
+        let (build, url) = (seen.id.clone(), seen.url.clone());
+        cx.sink.learn(StepId::FollowBuild, Fact::BuildRerun { build, url, attempt: seen.attempt }).await?;
     }
     let run = cx.run();
     if fold::newest(&run, FactKind::PackageReady).is_none() {
@@ -121,10 +122,8 @@ async fn look(cx: &StepContext, build: &Build) -> Result<Option<Outcome>, Failur
 }
 
 /// Records that the package is ready, once it is.
-async fn package(cx: &StepContext, run: &RunView, build: &Build, jobs: &[BuildJob]) -> Result<(), Failure> {
-    let name = &run.profile.github.build_job;
-    let is_built = jobs.iter().any(|job| &job.name == name && job.conclusion.as_deref() == Some("success"));
-    if !is_built {
+async fn package(cx: &StepContext, run: &RunView, build: &FollowedBuild, jobs: &[BuildJob]) -> Result<(), Failure> {
+    if !is_built(jobs, &run.profile.github.build_job) {
         return Ok(());
     }
     let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(()) };
@@ -170,7 +169,8 @@ async fn judged_by_aws(
             Failure::new(ErrorCode::BuildFailed, format!("finish the build: GitHub says {conclusion}"))
                 .with("conclusion", conclusion)
                 .hint("The package was built, but AWS does not run it. Ask a developer to look at the build.")
-                .retry(Retry::No),
+                .hint("Run the failed part again, or watch again once a developer did: looking changes nothing.")
+                .retry(Retry::Safe),
         )));
     }
     Ok(None)
@@ -183,7 +183,7 @@ async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failur
     Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
 }
 
-fn wrong_commit(seen: &BuildRun, build: &Build) -> Failure {
+fn wrong_commit(seen: &BuildRun, build: &FollowedBuild) -> Failure {
     Failure::new(ErrorCode::WrongCommit, "accept this build: GitHub builds another commit")
         .with("commit", seen.head_sha.clone())
         .with("expected", build.commit.clone())
@@ -200,7 +200,8 @@ fn no_package(seen: &BuildRun, jobs: &[BuildJob], conclusion: &str) -> Failure {
         .with("conclusion", conclusion)
         .with("url", seen.url.clone())
         .hint("The database was not changed. Ask a developer to look at the build.")
-        .retry(Retry::No);
+        .hint("Run the failed part again, or watch again once a developer did: looking changes nothing.")
+        .retry(Retry::Safe);
     match broken {
         Some(job) => {
             failure.because(format!("job {} ended with {}", job.name, job.conclusion.clone().unwrap_or_default()))

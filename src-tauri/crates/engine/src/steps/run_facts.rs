@@ -1,6 +1,6 @@
 //! Values that several steps read from the run: facts of earlier steps, ref names, people to call.
 
-use greenlight_types::{ErrorCode, Fact, FactKind, Failure, RunView, StepId};
+use greenlight_types::{ErrorCode, ExistingPackage, Fact, FactKind, Failure, RunView, StepId, Timestamp};
 use regex::Regex;
 
 use crate::fold;
@@ -45,6 +45,47 @@ pub(crate) fn our_revision(run: &RunView) -> Result<String, Failure> {
 pub(super) fn serving_before(run: &RunView) -> String {
     let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
     plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
+}
+
+/// The workflow run that this release follows.
+pub(super) struct FollowedBuild {
+    pub id: String,
+    pub url: String,
+    pub sent_at: Timestamp,
+    pub commit: String,
+    /// Newest attempt that this run knows.
+    pub attempt: u32,
+}
+
+/// The workflow run that this release follows.
+///
+/// # Errors
+/// As [`required_fact`].
+pub(super) fn followed_build(run: &RunView) -> Result<FollowedBuild, Failure> {
+    let mut followed = required_fact(run, FactKind::BuildStarted, |fact| {
+        let Fact::BuildStarted { build, url, sent_at, commit } = fact else { return None };
+        let (id, url, commit) = (build.clone(), url.clone(), commit.clone());
+        Some(FollowedBuild { id, url, sent_at: *sent_at, commit, attempt: 1 })
+    })?;
+    for learned in &run.facts {
+        if let Fact::BuildRerun { build, attempt, .. } = &learned.fact
+            && *build == followed.id
+        {
+            followed.attempt = followed.attempt.max(*attempt);
+        }
+    }
+    Ok(followed)
+}
+
+/// The package that this release uses in place of a build, once a person decided so.
+pub(super) fn used_package(run: &RunView) -> Option<&ExistingPackage> {
+    let step = fold::step(run, StepId::DispatchBuild).filter(|step| step.status().is_done())?;
+    step.plan.as_ref()?.inputs.build()?.package.as_ref()
+}
+
+/// Whether a person has to start the deployment, because no workflow does.
+pub(super) fn needs_deployment(run: &RunView) -> bool {
+    used_package(run).is_some() && !fold::is_known(run, FactKind::DeployPhaseBegan)
 }
 
 /// Patterns of failures that are expected before the migration. The profile was checked when it was

@@ -57,22 +57,11 @@ impl Builds for InProcess {
         head_sha: Option<&str>,
         since: &Timestamp,
     ) -> PortResult<Vec<BuildRun>> {
-        let since_ms = since.as_millisecond();
-        self.read("builds.dispatched_runs", |world| {
-            refuse_expired(world)?;
-            let shown: Vec<Build> = world
-                .builds()
-                .iter()
-                .rev()
-                .filter(|build| {
-                    head_sha.is_none_or(|head_sha| build.commit.id == head_sha) && build.created_ms >= since_ms
-                })
-                .filter(|build| world.lists(build))
-                .cloned()
-                .collect();
-            Ok(shown.iter().map(|build| told(world, build)).collect())
-        })
-        .await
+        self.read("builds.dispatched_runs", |world| listed(world, true, head_sha, since)).await
+    }
+
+    async fn all_runs(&self, _workflow: &str, head_sha: Option<&str>, since: &Timestamp) -> PortResult<Vec<BuildRun>> {
+        self.read("builds.all_runs", |world| listed(world, false, head_sha, since)).await
     }
 
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
@@ -80,6 +69,17 @@ impl Builds for InProcess {
             refuse_expired(world)?;
             let found = world.builds().iter().find(|build| build.id.to_string() == id).cloned();
             Ok(found.map(|build| told(world, &build)))
+        })
+        .await
+    }
+
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
+        let run = run.to_owned();
+        self.change("builds.rerun_failed_jobs", move |world| {
+            refuse_expired(world)?;
+            world.rerun_failed_jobs(&run).map_err(|why| {
+                Failure::new(ErrorCode::PermissionMissing, "run the failed part of the build again").because(why)
+            })
         })
         .await
     }
@@ -94,11 +94,31 @@ impl Builds for InProcess {
     }
 }
 
+/// The runs that a list shows, newest first.
+fn listed(
+    world: &mut World,
+    is_dispatched: bool,
+    head_sha: Option<&str>,
+    since: &Timestamp,
+) -> PortResult<Vec<BuildRun>> {
+    refuse_expired(world)?;
+    let since_ms = since.as_millisecond();
+    let shown: Vec<Build> = world
+        .builds()
+        .iter()
+        .rev()
+        .filter(|build| head_sha.is_none_or(|head_sha| build.commit.id == head_sha) && build.created_ms >= since_ms)
+        .filter(|build| world.lists(build) && (!is_dispatched || !build.is_by_push))
+        .cloned()
+        .collect();
+    Ok(shown.iter().map(|build| told(world, build)).collect())
+}
+
 /// Status of a run: `queued`, `in_progress` or `completed`.
 fn status(world: &World, build: &Build) -> &'static str {
     if build.ended.is_some() {
         "completed"
-    } else if world.now_ms() - build.created_ms < world.rules.pace.queued {
+    } else if world.now_ms() - build.started_ms() < world.rules.pace.queued {
         "queued"
     } else {
         "in_progress"
@@ -115,6 +135,7 @@ fn told(world: &mut World, build: &Build) -> BuildRun {
             conclusion: conclusion.clone(),
             head_sha: build.commit.id.clone(),
             created: build.created_ms,
+            attempt: build.attempt(),
         };
         world.record.told(at, op);
     }
@@ -125,21 +146,22 @@ fn told(world: &mut World, build: &Build) -> BuildRun {
         conclusion,
         head_sha: build.commit.id.clone(),
         head_branch: "master".to_owned(),
-        event: "workflow_dispatch".to_owned(),
+        event: build.event().to_owned(),
         actor: if build.is_ours { LOGIN.to_owned() } else { "colleague".to_owned() },
         // GitHub reports whole seconds.
         created_at: stamp(build.created_ms / 1_000 * 1_000),
+        attempt: build.attempt(),
         url: format!("https://github.invalid/actions/runs/{}", build.id),
     }
 }
 
 fn jobs(world: &World, build: &Build) -> Vec<BuildJob> {
     let pace = world.rules.pace;
-    let age = world.now_ms() - build.created_ms;
+    let age = world.now_ms() - build.started_ms();
     if age < pace.queued {
         return Vec::new();
     }
-    let failed_early = build.ended.filter(|(at, _)| at - build.created_ms < pace.built);
+    let failed_early = build.ended.filter(|(at, _)| at - build.started_ms() < pace.built);
     let (status, conclusion) = match failed_early {
         Some((_, conclusion)) => ("completed", Some(conclusion.word())),
         None if age >= pace.built => ("completed", Some("success")),
@@ -150,12 +172,14 @@ fn jobs(world: &World, build: &Build) -> Vec<BuildJob> {
         status: status.to_owned(),
         conclusion: conclusion.map(str::to_owned),
     };
-    let completed = (status == "completed").then(|| stamp(build.created_ms + pace.built.min(age)));
+    let started = Some(stamp(build.started_ms() + pace.queued));
+    let completed = (status == "completed").then(|| stamp(build.started_ms() + pace.built.min(age)));
     let mut jobs = vec![BuildJob {
         id: format!("{}1", build.id),
         name: BUILD_JOB.to_owned(),
         status: status.to_owned(),
         conclusion: conclusion.map(str::to_owned),
+        started_at: started,
         completed_at: completed,
         steps: vec![step("Build and push image", conclusion)],
     }];
@@ -166,6 +190,7 @@ fn jobs(world: &World, build: &Build) -> Vec<BuildJob> {
             name: "deploy".to_owned(),
             status: if conclusion.is_some() { "completed" } else { "in_progress" }.to_owned(),
             conclusion,
+            started_at: Some(stamp(build.started_ms() + pace.built)),
             completed_at: build.ended.map(|(at, _)| stamp(at)),
             steps: Vec::new(),
         });

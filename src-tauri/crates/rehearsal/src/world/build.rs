@@ -29,6 +29,15 @@ pub struct Build {
     pub commit: Head,
     /// Time of the dispatch, in ms since 1970.
     pub created_ms: i64,
+    /// Start of the newest attempt after the first, in ms since 1970.
+    #[serde(default)]
+    pub restarted_ms: Option<i64>,
+    /// Number of attempts before the newest one.
+    #[serde(default)]
+    pub earlier_attempts: u32,
+    /// Whether a push started the run, not a person or the API.
+    #[serde(default)]
+    pub is_by_push: bool,
     /// Inputs of the dispatch.
     pub inputs: Value,
     /// Whether the app started it.
@@ -73,6 +82,24 @@ impl Conclusion {
 }
 
 impl Build {
+    /// Start of the newest attempt, in ms since 1970.
+    #[must_use]
+    pub fn started_ms(&self) -> i64 {
+        self.restarted_ms.unwrap_or(self.created_ms)
+    }
+
+    /// Number of the newest attempt, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.earlier_attempts + 1
+    }
+
+    /// GitHub's name of the event that started the run.
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        if self.is_by_push { "push" } else { "workflow_dispatch" }
+    }
+
     /// Whether the run succeeded; `None` while it runs.
     #[must_use]
     pub fn is_good(&self) -> Option<bool> {
@@ -103,6 +130,9 @@ impl World {
             number,
             commit: self.main.clone(),
             created_ms: self.now_ms,
+            restarted_ms: None,
+            earlier_attempts: 0,
+            is_by_push: false,
             inputs,
             is_ours: self.record.caller().actor == Actor::App,
             image_is_pushed: false,
@@ -113,6 +143,33 @@ impl World {
         });
         self.changed();
         id
+    }
+
+    /// Runs the failed jobs of a run again, as another attempt.
+    ///
+    /// # Errors
+    /// GitHub's text for status 403.
+    pub fn rerun_failed_jobs(&mut self, run: &str) -> Result<(), String> {
+        let (now, built_ms) = (self.now_ms, self.rules.pace.built);
+        let found = self.builds.iter_mut().find(|build| build.id.to_string() == run);
+        let Some(build) = found.filter(|build| build.is_good() == Some(false)) else {
+            return Err("This workflow run cannot be retried".to_owned());
+        };
+        let lasted_ms = build.ended.map_or(0, |(at, _)| at - build.started_ms());
+        let is_built = build.image_is_pushed && !build.is_without_image && lasted_ms >= built_ms;
+        // A build job that succeeded is not run again.
+        build.restarted_ms = Some(if is_built { now - built_ms } else { now });
+        build.image_is_pushed = is_built;
+        build.is_without_image = false;
+        build.earlier_attempts += 1;
+        build.fails_at = None;
+        build.deployment = None;
+        build.ended = None;
+        let op = Op::RerunBuild { run: run.to_owned(), attempt: build.attempt() };
+        self.effects += 1;
+        self.record.done(now, op);
+        self.changed();
+        Ok(())
     }
 
     fn cancel_builds(&mut self) {
@@ -141,16 +198,16 @@ impl World {
                 .as_ref()
                 .is_some_and(|id| self.rules.ends_at_update || self.service.outcome(id).is_some());
             let ages = [
-                is_decided.then_some(self.now_ms - build.created_ms),
+                is_decided.then_some(self.now_ms - build.started_ms()),
                 (!build.image_is_pushed).then_some(pace.image),
-                self.rules.build_fails_at.filter(|_| !build.image_is_pushed),
+                self.rules.build_fails_at.filter(|_| !build.image_is_pushed && build.earlier_attempts == 0),
                 build.fails_at,
                 build.is_without_image.then_some(pace.built),
                 build.deployment.is_none().then_some(pace.set),
                 // A run that waits for the service depends on the service's own times.
                 build.deployment.is_some().then_some(pace.set + self.rules.waits_max),
             ];
-            due = ages.into_iter().flatten().map(|age| build.created_ms + age).chain(due).min();
+            due = ages.into_iter().flatten().map(|age| build.started_ms() + age).chain(due).min();
         }
         due
     }
@@ -159,7 +216,8 @@ impl World {
         let now = self.now_ms;
         for at in 0..self.builds.len() {
             let Some(build) = self.builds.get(at).filter(|build| build.ended.is_none()) else { continue };
-            let (age, has_image, is_set) = (now - build.created_ms, build.image_is_pushed, build.deployment.is_some());
+            let (age, has_image, is_set) =
+                (now - build.started_ms(), build.image_is_pushed, build.deployment.is_some());
             let pace = self.rules.pace;
             if let Some(fails_at) = build.fails_at {
                 if age >= fails_at {
@@ -174,7 +232,8 @@ impl World {
                 }
                 continue;
             }
-            if !has_image && self.rules.build_fails_at.is_some_and(|fails| age >= fails) {
+            if !has_image && build.earlier_attempts == 0 && self.rules.build_fails_at.is_some_and(|fails| age >= fails)
+            {
                 self.end_build(at, Conclusion::Failure);
                 continue;
             }

@@ -77,6 +77,8 @@ pub enum Op {
     PushRef { name: String, expected: Option<String>, old: Option<String>, new: String, forced: bool },
     /// Request to start a workflow.
     Dispatch { workflow: String, git_ref: String, head_sha: String, run: Option<String>, inputs: Value },
+    /// Request to run the failed jobs of a workflow run again.
+    RerunBuild { run: String, attempt: u32 },
     /// Request to register a task definition.
     RegisterTaskDefinition { family: String, body: Value, arn: Option<String> },
     /// Request to update the service.
@@ -133,7 +135,7 @@ pub enum Op {
     /// Answer: the version of the database; `None` when the database does not answer.
     DatabaseSeen { version: Option<String> },
     /// Answer: a workflow run. Written only when it differs from the previous one.
-    RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String, created: i64 },
+    RunSeen { run: String, status: String, conclusion: Option<String>, head_sha: String, created: i64, attempt: u32 },
     /// Answer: an image tag of the registry. Written only when it differs from the previous one.
     ImageSeen { tag: String, digest: Option<String> },
 }

@@ -67,6 +67,12 @@ pub enum PlanInputs {
     DeployAgain(DeploymentInputs),
     /// Set the service to an earlier revision.
     RollBack(DeploymentInputs),
+    RerunBuild {
+        /// Workflow run id.
+        build: String,
+        /// Newest attempt when the plan was made.
+        attempt: u32,
+    },
 }
 
 /// A change of the limit of failed starts.
@@ -214,6 +220,15 @@ pub struct BuildInputs {
     pub serving_before: String,
     /// The build that runs already; `None` when one has to be dispatched.
     pub existing: Option<ExistingBuild>,
+    /// The package of the registry that is used in place of a build.
+    pub package: Option<ExistingPackage>,
+}
+
+/// A package that was in the registry before the build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingPackage {
+    pub digest: String,
+    pub pushed_at: Timestamp,
 }
 
 /// A workflow run of the commit that was started before.
@@ -268,6 +283,10 @@ impl PlanInputs {
             },
             StepId::DeployAgain => Self::DeployAgain(fields.deployment()?),
             StepId::RollBack => Self::RollBack(fields.deployment()?),
+            StepId::RerunBuild => Self::RerunBuild {
+                build: fields.text("build")?,
+                attempt: fields.parsed("attempt", &fields.text("attempt")?)?,
+            },
         })
     }
 
@@ -328,6 +347,10 @@ impl PlanInputs {
             | Self::RollBack(DeploymentInputs { revision, deployment_before }) => {
                 put("revision", revision);
                 put("deployment_before", deployment_before);
+            }
+            Self::RerunBuild { build, attempt } => {
+                put("build", build);
+                put("attempt", &attempt.to_string());
             }
             Self::FollowBuild | Self::AwaitDeployPhase | Self::AwaitRollout | Self::CheckSite => {}
         }

@@ -32,8 +32,16 @@ impl Builds for Clean<dyn Builds> {
         self.clean_failure(self.inner.dispatched_runs(workflow, head_sha, since).await)
     }
 
+    async fn all_runs(&self, workflow: &str, head_sha: Option<&str>, since: &Timestamp) -> PortResult<Vec<BuildRun>> {
+        self.clean_failure(self.inner.all_runs(workflow, head_sha, since).await)
+    }
+
     async fn run(&self, id: &str) -> PortResult<Option<BuildRun>> {
         self.clean_failure(self.inner.run(id).await)
+    }
+
+    async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
+        self.clean_failure(self.inner.rerun_failed_jobs(run).await)
     }
 
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {

@@ -77,13 +77,13 @@ impl World {
         let wanted = |key: &str| query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
         let from =
             wanted("created").map(|created| created.trim_start_matches(">=").split("..").next().unwrap_or_default());
-        let is_ours = wanted("event").is_none_or(|event| event == "workflow_dispatch")
-            && wanted("branch").is_none_or(|branch| branch == "master");
+        let is_ours = wanted("branch").is_none_or(|branch| branch == "master");
         let runs: Vec<Value> = self
             .builds
             .iter()
             .rev()
             .filter(|build| is_ours && self.lists(build))
+            .filter(|build| wanted("event").is_none_or(|event| event == build.event()))
             .filter(|build| wanted("head_sha").is_none_or(|sha| sha == build.commit.id))
             .filter(|build| {
                 from.and_then(|from| from.parse::<jiff::Timestamp>().ok())
@@ -107,18 +107,18 @@ impl World {
     fn run(&self, build: &Build) -> Value {
         let (status, conclusion) = match build.ended {
             Some((_, conclusion)) => ("completed", Some(conclusion.word())),
-            None if self.now_ms - build.created_ms < self.rules.pace.queued => ("queued", None),
+            None if self.now_ms - build.started_ms() < self.rules.pace.queued => ("queued", None),
             None => ("in_progress", None),
         };
         let repository = shapes::repository(&self.repository);
         let url = format!("{API}/repos/{}/actions/runs/{}", self.repository, build.id);
         json!({
             "id": build.id, "node_id": format!("WFR_{}", build.id), "name": "build-deploy", "run_number": build.number,
-            "run_attempt": 1, "event": "workflow_dispatch", "status": status, "conclusion": conclusion,
+            "run_attempt": build.attempt(), "event": build.event(), "status": status, "conclusion": conclusion,
             "workflow_id": 161_335, "workflow_url": format!("{API}/repos/{}/actions/workflows/161335", self.repository),
             "head_branch": "master", "head_sha": build.commit.id, "display_title": "build-deploy",
             "path": format!(".github/workflows/{WORKFLOW}"), "pull_requests": [],
-            "created_at": at(build.created_ms), "run_started_at": at(build.created_ms), "updated_at": at(self.now_ms),
+            "created_at": at(build.created_ms), "run_started_at": at(build.started_ms()), "updated_at": at(self.now_ms),
             "actor": shapes::person(LOGIN), "triggering_actor": shapes::person(LOGIN),
             "head_commit": {
                 "id": build.commit.id, "tree_id": build.commit.id, "message": "Set the version",
@@ -138,13 +138,13 @@ impl World {
     /// Lists the jobs of a run.
     pub(super) fn jobs(&self, id: &str) -> Option<Value> {
         let build = self.build(id)?;
-        let age = self.now_ms - build.created_ms;
+        let age = self.now_ms - build.started_ms();
         let mut jobs = Vec::new();
         if age >= self.rules.pace.queued {
             let whole = build.fails_at.unwrap_or(self.rules.pace.built);
-            let failed = build.ended.filter(|(at, _)| build.fails_at.is_some() || at - build.created_ms < whole);
+            let failed = build.ended.filter(|(at, _)| build.fails_at.is_some() || at - build.started_ms() < whole);
             let is_built = build.fails_at.is_none() && age >= whole;
-            let ended = failed.or(is_built.then_some((build.created_ms + whole, Conclusion::Success)));
+            let ended = failed.or(is_built.then_some((build.started_ms() + whole, Conclusion::Success)));
             let part = |percent: i64| whole * percent / 100;
             let steps = [
                 ("Check out", self.rules.pace.queued, part(3)),
@@ -155,9 +155,9 @@ impl World {
             jobs.push(self.job(build, 1, BUILD_JOB, self.rules.pace.queued, ended, &steps));
         }
         let starts = i64::midpoint(self.rules.pace.built, self.rules.pace.set);
-        let is_built = build.fails_at.is_none() && build.ended.is_none_or(|(at, _)| at - build.created_ms >= starts);
+        let is_built = build.fails_at.is_none() && build.ended.is_none_or(|(at, _)| at - build.started_ms() >= starts);
         if age >= starts && is_built {
-            let end = build.ended.map_or(i64::MAX, |(at, _)| at - build.created_ms);
+            let end = build.ended.map_or(i64::MAX, |(at, _)| at - build.started_ms());
             let steps =
                 [("Set the service", starts, self.rules.pace.set), ("Wait for the service", self.rules.pace.set, end)];
             jobs.push(self.job(build, 2, "deploy", starts, build.ended, &steps));
@@ -174,7 +174,7 @@ impl World {
         ended: Option<(i64, Conclusion)>,
         steps: &[(&str, i64, i64)],
     ) -> Value {
-        let age = self.now_ms - build.created_ms;
+        let age = self.now_ms - build.started_ms();
         let steps: Vec<Value> = (1..)
             .zip(steps)
             .map(|(number, (name, from, to))| {
@@ -192,14 +192,14 @@ impl World {
             .collect();
         let id = build.id * 10 + number;
         json!({
-            "id": id, "node_id": format!("J_{id}"), "run_id": build.id, "run_attempt": 1,
+            "id": id, "node_id": format!("J_{id}"), "run_id": build.id, "run_attempt": build.attempt(),
             "run_url": format!("{API}/repos/{}/actions/runs/{}", self.repository, build.id),
             "check_run_url": format!("{API}/repos/{}/check-runs/{id}", self.repository),
             "runner_id": 1, "runner_name": "GitHub Actions 1", "runner_group_id": 1, "runner_group_name": "GitHub Actions",
             "name": name, "head_sha": build.commit.id,
             "status": if ended.is_some() { "completed" } else { "in_progress" },
             "conclusion": ended.map(|(_, conclusion)| conclusion.word()),
-            "created_at": at(build.created_ms), "started_at": at(build.created_ms + start_ms),
+            "created_at": at(build.started_ms()), "started_at": at(build.started_ms() + start_ms),
             "completed_at": ended.map(|(ms, _)| at(ms)),
             "steps": steps, "labels": ["ubuntu-latest"], "workflow_name": "build-deploy", "head_branch": "master",
             "url": format!("{API}/repos/{}/actions/jobs/{id}", self.repository),

@@ -86,6 +86,7 @@ impl Production for PretendRally {
             .route(&format!("{base}/actions/runs"), get(runs))
             .route(&format!("{base}/actions/runs/{{id}}"), get(run))
             .route(&format!("{base}/actions/runs/{{id}}/jobs"), get(jobs))
+            .route(&format!("{base}/actions/runs/{{id}}/rerun-failed-jobs"), post(rerun_failed_jobs))
             .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
             .fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -237,6 +238,17 @@ async fn dispatch(State(site): State<PretendRally>, Path(name): Path<String>, bo
         Ok(details) if body.get("return_run_details") == Some(&Value::Bool(true)) => Json(details).into_response(),
         Ok(_) => StatusCode::NO_CONTENT.into_response(),
         Err(why) => complaint(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    }
+}
+
+async fn rerun_failed_jobs(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
+    let mut rally = site.rally();
+    if rally.run_of(&id).is_none() {
+        return not_found();
+    }
+    match rally.rerun_failed_jobs(&id) {
+        Ok(()) => (StatusCode::CREATED, Json(serde_json::json!({}))).into_response(),
+        Err(why) => complaint(StatusCode::FORBIDDEN, &why),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The values of a plan in the flat map of the journal, field by field.
 
 use super::{
-    BuildInputs, CommitInputs, DeploymentInputs, ExistingBuild, InputError, InputMap, JobInputs, LimitInputs,
-    RevisionInputs, TagAction, TagInputs,
+    BuildInputs, CommitInputs, DeploymentInputs, ExistingBuild, ExistingPackage, InputError, InputMap, JobInputs,
+    LimitInputs, RevisionInputs, TagAction, TagInputs,
 };
 use crate::{FailureLimit, StepId, Timestamp};
 
@@ -96,11 +96,19 @@ impl Fields<'_> {
             }
             None => None,
         };
+        let package = match self.filled("package") {
+            Some(digest) => {
+                let pushed_at = self.parsed("package_pushed_at", &self.text("package_pushed_at")?)?;
+                Some(ExistingPackage { digest, pushed_at })
+            }
+            None => None,
+        };
         Ok(BuildInputs {
             commit: self.text("commit")?,
             deployment_before: self.text("deployment_before")?,
             serving_before: self.text("serving_before")?,
             existing,
+            package,
         })
     }
 }
@@ -161,5 +169,9 @@ pub(super) fn put_build(map: &mut InputMap, build: &BuildInputs) {
         put("build", build);
         put("url", url);
         put("sent_at", &sent_at.to_string());
+    }
+    if let Some(ExistingPackage { digest, pushed_at }) = &build.package {
+        put("package", digest);
+        put("package_pushed_at", &pushed_at.to_string());
     }
 }

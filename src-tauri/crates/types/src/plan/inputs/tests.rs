@@ -17,11 +17,12 @@ fn commit() -> CommitInputs {
 fn every_variant() -> Vec<(StepId, PlanInputs)> {
     let start = |late| JobInputs::Start { job: text("j"), late, script: text("s") };
     let follow = JobInputs::Follow { job: text("j"), started_at: Some(at()), finished_at: None };
-    let build = |existing| BuildInputs {
+    let build = |existing, package| BuildInputs {
         commit: text("c"),
         deployment_before: String::new(),
         serving_before: text("arn"),
         existing,
+        package,
     };
     let tag = |action| PlanInputs::CreateTag(TagInputs { commit: text("c"), action });
     let register = RevisionInputs::Register {
@@ -55,8 +56,8 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(exists)),
         (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(RevisionInputs::Undecided)),
         (StepId::BackUp, PlanInputs::BackUp(BackupInputs { job: start(None), database: Some(text("41")) })),
-        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(None))),
-        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(Some(found)))),
+        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(None, None))),
+        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(Some(found), None))),
         (
             StepId::RunMigration,
             PlanInputs::RunMigration(MigrationInputs {
@@ -78,6 +79,7 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         ),
         (StepId::DeployAgain, PlanInputs::DeployAgain(deployment.clone())),
         (StepId::RollBack, PlanInputs::RollBack(deployment)),
+        (StepId::RerunBuild, PlanInputs::RerunBuild { build: text("1"), attempt: 1 }),
     ]
 }
 

@@ -1,0 +1,78 @@
+//! The newest answers and effects of the world.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::records::{Deployment, JobState, Ref, Task, Work};
+
+/// Answers and effects of the world.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub listing: BTreeMap<String, Ref>,
+    pub described: BTreeSet<String>,
+    pub looks: VecDeque<(Vec<Deployment>, Vec<Task>)>,
+    pub site: Option<String>,
+    pub jobs: BTreeMap<String, (JobState, Option<i32>)>,
+    pub runs: BTreeMap<String, RunSeen>,
+    pub images: BTreeMap<String, Option<String>>,
+    /// The commit of each image that a workflow run pushed, by digest.
+    pub built_from: BTreeMap<String, String>,
+    /// Jobs that were revoked before they started.
+    pub revoked: BTreeSet<String>,
+    /// Jobs whose script began and has not ended.
+    pub running: BTreeSet<String>,
+    /// Number of script starts per job.
+    pub payloads: BTreeMap<String, u32>,
+    /// Jobs of the migrations that began, in order.
+    pub migrations: Vec<String>,
+    /// Whether a migration changed the schema and no restore followed.
+    pub is_schema_changed: bool,
+    /// Job, file name and readability of each dump.
+    pub dumps: Vec<(String, String, bool)>,
+    pub exits: BTreeMap<String, i32>,
+    /// Time and ARN of the newest revision that another actor saved.
+    pub saved: Option<(i64, String)>,
+    /// Ids of workflow runs in answers to the app's dispatches.
+    pub told_runs: BTreeSet<String>,
+    /// The run that has the environment lock, and the time of the last change.
+    pub holder: (Option<String>, i64),
+    /// The database's last answer.
+    pub database: Option<String>,
+    /// The database's answer when the migration began.
+    pub database_before: Option<String>,
+    /// Number of the newest app process that sent a request.
+    pub process: u32,
+    /// Id of the machine that replaced the first one.
+    pub machine: Option<String>,
+    /// Tasks that stopped, each with its reason.
+    pub stopped: BTreeSet<(String, String)>,
+    /// The limit of failed starts that was set last.
+    pub limit: Option<String>,
+}
+
+/// A workflow run as GitHub last reported it.
+#[derive(Clone, Debug)]
+pub struct RunSeen {
+    pub status: String,
+    pub conclusion: Option<String>,
+    pub head_sha: String,
+    pub created: Option<i64>,
+    pub attempt: u32,
+}
+
+impl Seen {
+    pub fn start_payload(&mut self, job: String, work: Work) {
+        *self.payloads.entry(job.clone()).or_default() += 1;
+        if work == Work::Migration {
+            self.database_before.clone_from(&self.database);
+            self.migrations.push(job.clone());
+        }
+        self.running.insert(job);
+    }
+
+    pub fn replace_machine(&mut self, machine: String, at: i64) {
+        self.machine = Some(machine);
+        self.holder = (None, at);
+        // The jobs of the old machine are gone, and the new machine does not know them.
+        self.jobs.clear();
+    }
+}
