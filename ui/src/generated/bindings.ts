@@ -151,6 +151,15 @@ export const commands = {
 	/**  Asks the outside systems whether the step happened. */
 	observeFollowBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_follow_build", { run })),
 	/**  The changes that the step would make now. */
+	planRerunBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_rerun_build", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startRerunBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_rerun_build", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeRerunBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_rerun_build", { run })),
+	/**  The changes that the step would make now. */
 	planRunMigration: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_run_migration", { run })),
 	/**
 	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
@@ -818,6 +827,14 @@ build: string;
 url: string; 
 /**  When the app sent the dispatch. */
 sentAt: Timestamp; commit: string } | 
+/**  GitHub runs a part of the build again: another attempt of the same run and commit. */
+{ kind: "buildRerun"; 
+/**  Workflow run id. */
+build: string; 
+/**  Page of the run. */
+url: string; 
+/**  Number of the attempt; the first is 1. */
+attempt: number } | 
 /**  The build job succeeded, and the registry has the image, pushed after the dispatch. */
 { kind: "packageReady"; image: string; digest: string; pushedAt: Timestamp; 
 /**  The commit that the image was built from. */
@@ -887,7 +904,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "buildRerun" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a
@@ -1624,7 +1641,9 @@ export type StepId =
 /**  Start another deployment of our revision. */
 "DeployAgain" | 
 /**  Set the service to the revision that served before. */
-"RollBack";
+"RollBack" | 
+/**  Run the failed part of the build again. */
+"RerunBuild";
 
 /**
  *  The acts that the engine allows for a step now. The engine decides again when an act is
