@@ -175,3 +175,21 @@ fn a_lost_answer_to_the_re_run_is_a_doubt_that_github_ends() {
         assert_eq!(ann.world().builds()[0].attempt(), 2, "it was sent once");
     });
 }
+
+#[test]
+fn the_doubt_about_a_build_tells_how_github_answered() {
+    on_virtual_time(async {
+        for (fate, words) in [(Fate::Calm, "GitHub accepted the order"), (Fate::Lost, "GitHub's answer was lost")] {
+            let ann = begun(&world(Rules { tells_run: false, list_lag: 300_000, ..Rules::default() })).await;
+            ann.press_when_offered(StepId::BackUp).await.expect("the backup");
+            ann.offered(StepId::DispatchBuild).await.expect("its button");
+            ann.wire.next("builds.dispatch", fate);
+            press(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("it is sent");
+            ann.until_is(StepId::DispatchBuild, Status::InDoubt).await.expect("no build shows");
+            let view = ann.view();
+            let step = fold::step(&view, StepId::DispatchBuild).expect("the step");
+            let greenlight_types::StepState::InDoubt { doubt } = &step.state else { panic!("{step:?}") };
+            assert!(doubt.starts_with(words), "{doubt}");
+        }
+    });
+}

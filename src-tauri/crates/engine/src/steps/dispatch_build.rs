@@ -149,8 +149,10 @@ impl Step for DispatchBuild {
         };
         match cx.ports.builds.dispatch(&dispatch).await {
             Ok(Some(build)) => told(cx, &inputs.commit, &build, sent_at).await,
-            Ok(None) => search(cx, &run, &inputs.commit, sent_at).await,
-            Err(failure) if failure.is_lost_reply() => search(cx, &run, &inputs.commit, sent_at).await,
+            Ok(None) => search(cx, &run, &inputs.commit, sent_at, "GitHub accepted the order").await,
+            Err(failure) if failure.is_lost_reply() => {
+                search(cx, &run, &inputs.commit, sent_at, "GitHub's answer was lost").await
+            }
             Err(failure) => Outcome::Failed(failure),
         }
     }
@@ -278,8 +280,8 @@ async fn told(cx: &StepContext, commit: &str, build: &str, sent_at: Timestamp) -
     Outcome::Unknown(format!("GitHub named run {build}, but does not show it yet"))
 }
 
-/// Searches for the workflow run that this dispatch started.
-async fn search(cx: &StepContext, run: &RunView, commit: &str, sent_at: Timestamp) -> Outcome {
+/// Searches for the workflow run that this dispatch started. `answer` tells how GitHub answered it.
+async fn search(cx: &StepContext, run: &RunView, commit: &str, sent_at: Timestamp, answer: &str) -> Outcome {
     cx.activity(StepId::DispatchBuild, "Looking for the build on GitHub");
     let since = sent_at.minus(SKEW);
     for _ in 0..SEARCHES {
@@ -297,7 +299,12 @@ async fn search(cx: &StepContext, run: &RunView, commit: &str, sent_at: Timestam
         }
         cx.wait(SEARCH_PAUSE).await;
     }
-    Outcome::Unknown("GitHub's answer was lost, and no build shows yet".into())
+    let others = cx.ports.builds.dispatched_runs(&run.profile.github.workflow, None, &since).await;
+    let others: Vec<BuildRun> = others.unwrap_or_default().into_iter().filter(|one| one.head_sha != commit).collect();
+    Outcome::Unknown(match others.as_slice() {
+        [] => format!("{answer}, and no build of this commit shows yet"),
+        others => format!("{answer}, and no build of this commit shows yet. {}", of_another_commit(others)),
+    })
 }
 
 fn started(build: &str, url: &str, sent_at: Timestamp, commit: &str) -> Fact {
