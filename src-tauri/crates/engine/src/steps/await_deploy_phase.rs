@@ -92,7 +92,7 @@ async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Op
         return Ok(Some(Outcome::Failed(
             Failure::new(ErrorCode::BuildFailed, "see AWS start: the build ended before")
                 .hint("The database was not changed, and the old version serves.")
-                .retry(Retry::No),
+                .retry(Retry::Safe),
         )));
     }
     looked
