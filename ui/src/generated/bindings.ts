@@ -1352,7 +1352,7 @@ export type RunResult =
 "released" | 
 /**  Released, although a check failed or could not be made; accepted with a reason. */
 "releasedWithFailedCheck" | 
-/**  The old version serves again; no act leads here yet. */
+/**  The version before serves again on every server. */
 "rolledBack" | 
 /**  Ended by a person after something changed. */
 "stopped" | 

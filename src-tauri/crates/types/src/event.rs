@@ -285,7 +285,7 @@ pub enum RunResult {
     Released,
     /// Released, although a check failed or could not be made; accepted with a reason.
     ReleasedWithFailedCheck,
-    /// The old version serves again; no act leads here yet.
+    /// The version before serves again on every server.
     RolledBack,
     /// Ended by a person after something changed.
     Stopped,
