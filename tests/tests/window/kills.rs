@@ -72,7 +72,15 @@ fn hold(desk: &Desk, step: StepId, moment: Moment) -> Option<Held> {
     let stage = &desk.stage;
     let door = |name: &str| Some(Held::Door(stage.doors.hold(moment, name)));
     match step {
-        StepId::MergeBranch | StepId::SetVersion | StepId::CreateTag => None,
+        StepId::MergeBranch
+        | StepId::SetVersion
+        | StepId::CreateTag
+        | StepId::RaiseFailureLimit
+        | StepId::RestoreFailureLimit
+        | StepId::StopRollout
+        | StepId::DeployAgain
+        | StepId::RollBack
+        | StepId::RerunBuild => None,
         StepId::PushBranch => Some(Held::File(stage.git.hold(moment, "refs/heads/master").expect("a hold"))),
         StepId::PushTag => Some(Held::File(stage.git.hold(moment, "refs/tags/v2.1.0").expect("a hold"))),
         StepId::RegisterTaskDefinition => door("AWS RegisterTaskDefinition"),

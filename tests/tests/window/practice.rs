@@ -78,7 +78,13 @@ impl Desk {
             | StepId::RegisterTaskDefinition
             | StepId::BackUp
             | StepId::DispatchBuild
-            | StepId::RunMigration => window.do_step(step, VERSION).await,
+            | StepId::RunMigration
+            | StepId::RaiseFailureLimit
+            | StepId::RestoreFailureLimit
+            | StepId::StopRollout
+            | StepId::DeployAgain
+            | StepId::RollBack
+            | StepId::RerunBuild => window.do_step(step, VERSION).await,
         }
     }
 }
