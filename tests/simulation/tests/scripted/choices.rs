@@ -263,3 +263,20 @@ fn p2_a_failure_that_the_profile_does_not_know_is_a_question() {
         assert!(answer("oldDatabase").await);
     });
 }
+
+#[test]
+fn a_breaker_that_somebody_turned_off_needs_no_limit() {
+    on_virtual_time(async {
+        let ann = begun(&world(with_breaker())).await;
+        backed_up(&ann).await;
+        choose(&ann, StepId::RaiseFailureLimit).await;
+        let raised = ann.world().rules.breaker_threshold;
+        ann.world().rules.breaker = None;
+        choose(&ann, StepId::RestoreFailureLimit).await;
+        let view = ann.view();
+        let Some(Fact::FailureLimitRestored { now }) = fold::newest(&view, FactKind::FailureLimitRestored) else {
+            panic!("nothing is owed any more")
+        };
+        assert_eq!((now.kind.as_str(), now.value), ("COUNT", raised.value), "the limit that AWS has");
+    });
+}

@@ -74,7 +74,7 @@ impl Step for RaiseFailureLimit {
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let PlanInputs::RaiseFailureLimit(inputs) = &plan.inputs else { return foreign_plan(plan) };
         let fact = |now| Fact::FailureLimitRaised { before: inputs.before.clone(), now };
-        set_limit(cx, self, plan, entry, &inputs.after, fact).await
+        set_limit(cx, self, plan, entry, inputs, fact).await
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
@@ -111,15 +111,16 @@ pub(super) async fn set_limit(
     step: &dyn Step,
     plan: &StepPlan,
     entry: Entry,
-    wanted: &FailureLimit,
+    inputs: &LimitInputs,
     fact: impl Fn(FailureLimit) -> Fact,
 ) -> Outcome {
     if entry == Entry::Attach {
         return Outcome::Unknown("a change of the limit is never followed, only asked about".into());
     }
     if let Some(evidence) = &plan.already {
-        return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact(wanted.clone())] };
+        return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![fact(inputs.before.clone())] };
     }
+    let wanted = &inputs.after;
     if let Err(failure) = check_again(cx, step, plan).await {
         return Outcome::Failed(failure);
     }

@@ -74,7 +74,7 @@ impl Step for RestoreFailureLimit {
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let PlanInputs::RestoreFailureLimit(inputs) = &plan.inputs else { return foreign_plan(plan) };
-        set_limit(cx, self, plan, entry, &inputs.after, |now| Fact::FailureLimitRestored { now }).await
+        set_limit(cx, self, plan, entry, inputs, |now| Fact::FailureLimitRestored { now }).await
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
