@@ -234,6 +234,12 @@ impl Known {
                 let job = self.attempts.get(&(step, attempt)).map(|attempt| attempt.plan.input("job").to_owned());
                 self.called_not_done.extend(job.filter(|job| !job.is_empty()));
             }
+            // The world showed the effect whose answer was lost.
+            Body::StepResumed { step, attempt } => {
+                if let Some(attempt) = self.attempts.get_mut(&(step, attempt)) {
+                    attempt.is_unanswered = false;
+                }
+            }
             Body::StepSucceeded { step: Step::RunMigration, how, .. } => {
                 self.unproved_migration = None;
                 self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
@@ -266,7 +272,6 @@ impl Known {
             | Body::StepSkipped { .. }
             | Body::StepFailed { .. }
             | Body::StepInDoubt { .. }
-            | Body::StepResumed { .. }
             | Body::StepStopped { .. }
             | Body::AddressChanged
             | Body::MachineGivenUp => {}
