@@ -236,9 +236,7 @@ impl Known {
             }
             // The world showed the effect whose answer was lost.
             Body::StepResumed { step, attempt } => {
-                if let Some(attempt) = self.attempts.get_mut(&(step, attempt)) {
-                    attempt.is_unanswered = false;
-                }
+                self.attempts.entry((step, attempt)).and_modify(|one| one.is_unanswered = false);
             }
             Body::StepSucceeded { step: Step::RunMigration, how, .. } => {
                 self.unproved_migration = None;
