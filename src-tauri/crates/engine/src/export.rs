@@ -122,7 +122,8 @@ fn steps(page: &mut Page, view: &RunView) {
     page.heading(2, "Steps");
     page.line("| Step | Result | Started by | Started | Took |");
     page.line("|---|---|---|---|---|");
-    for step in &view.steps {
+    let is_unused = |step: &&StepView| step.definition.is_optional && step.status() == Status::NotStarted;
+    for step in view.steps.iter().filter(|step| !is_unused(step)) {
         let _ = writeln!(
             page.text,
             "| {} | {} | {} | {} | {} |",

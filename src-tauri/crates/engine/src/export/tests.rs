@@ -158,6 +158,18 @@ fn the_document_names_result_people_steps_times_plan_and_checks() {
 }
 
 #[test]
+fn an_optional_step_that_nobody_chose_is_not_listed() {
+    let mut view = view();
+    let mut unused = step();
+    unused.definition.title = "Let AWS wait longer".to_owned();
+    (unused.definition.is_optional, unused.attempt, unused.state) = (true, 0, StepState::NotStarted);
+    view.steps.push(unused);
+    assert!(!markdown(&view, &[]).contains("Let AWS wait longer"));
+    view.steps.iter_mut().for_each(|step| step.definition.is_optional = false);
+    assert!(markdown(&view, &[]).contains("Let AWS wait longer"));
+}
+
+#[test]
 fn text_from_outside_never_becomes_markdown_or_html() {
     let text = document();
     let mut is_in_block = false;
