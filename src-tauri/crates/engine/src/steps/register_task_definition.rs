@@ -19,6 +19,7 @@ use serde_json::Value;
 mod image;
 mod meaning;
 
+pub(super) use image::image_of;
 use image::question_of_image;
 use meaning::same;
 
@@ -288,8 +289,10 @@ fn choice(cx: &StepContext, run: &RunView, newest: &TaskDefinition, running: &Ta
         Some((NEWEST, person)) if has_our_image => Base::Saved(person.clone()),
         Some((NEWEST, _)) => Base::Newest,
         Some((RUNNING, _)) => Base::Running,
-        _ if has_our_image => Base::Open(Box::new(question_of_saved(cx, run, id, newest, running))),
-        _ => Base::Open(Box::new(question_of_base(cx, run, id, newest, running))),
+        _ if has_our_image => {
+            Base::Open(Box::new(question_of_saved(cx, run, newest, running).with(id, newest, running)))
+        }
+        _ => Base::Open(Box::new(question_of_base(cx, run, newest, running).with(id, newest, running))),
     }
 }
 
@@ -297,33 +300,49 @@ fn choice(cx: &StepContext, run: &RunView, newest: &TaskDefinition, running: &Ta
 const NEWEST: &str = "newest";
 const RUNNING: &str = "running";
 
+/// The words of a question about the newest and the running revision.
+struct RevisionQuestion {
+    text: String,
+    /// Words before the difference.
+    difference: &'static str,
+    diff: String,
+    newest: String,
+    running: String,
+    needs_note: bool,
+}
+
+impl RevisionQuestion {
+    fn with(self, id: String, newest: &TaskDefinition, running: &TaskDefinition) -> Question {
+        let Self { text, difference, diff, newest: newest_label, running: running_label, needs_note } = self;
+        let detail = format!("{}. {difference}:\n{diff}", saved_by(newest));
+        Question {
+            id,
+            text,
+            options: vec![
+                Choice { id: NEWEST.into(), label: newest_label, detail },
+                Choice { id: RUNNING.into(), label: running_label, detail: saved_by(running) },
+            ],
+            needs_note,
+        }
+    }
+}
+
 fn question_of_base(
     cx: &StepContext,
     run: &RunView,
-    id: String,
     newest: &TaskDefinition,
     running: &TaskDefinition,
-) -> Question {
-    let diff = difference(cx, &registrable(running), &registrable(newest), 1);
-    Question {
-        id,
+) -> RevisionQuestion {
+    RevisionQuestion {
         text: format!(
             "Newer start-up settings ({}) were saved and are not in use. Which should {} be based on?",
             name(newest),
             run.version
         ),
-        options: vec![
-            Choice {
-                id: NEWEST.into(),
-                label: format!("{}, the most recent", name(newest)),
-                detail: format!("{}. It differs from the running one:\n{diff}", saved_by(newest)),
-            },
-            Choice {
-                id: RUNNING.into(),
-                label: format!("{}, the one that runs now", name(running)),
-                detail: saved_by(running),
-            },
-        ],
+        difference: "It differs from the running one",
+        diff: difference(cx, &registrable(running), &registrable(newest), 1),
+        newest: format!("{}, the most recent", name(newest)),
+        running: format!("{}, the one that runs now", name(running)),
         needs_note: false,
     }
 }
@@ -331,14 +350,11 @@ fn question_of_base(
 fn question_of_saved(
     cx: &StepContext,
     run: &RunView,
-    id: String,
     newest: &TaskDefinition,
     running: &TaskDefinition,
-) -> Question {
+) -> RevisionQuestion {
     let expected = intended(running, run).unwrap_or_else(|_| registrable(running));
-    let diff = difference(cx, &expected, &registrable(newest), 1);
-    Question {
-        id,
+    RevisionQuestion {
         text: format!(
             "The start-up settings {} have the new package address already. They differ from the running ones ({}) in \
              more than that. Should {} use them?",
@@ -346,18 +362,10 @@ fn question_of_saved(
             name(running),
             run.version
         ),
-        options: vec![
-            Choice {
-                id: NEWEST.into(),
-                label: format!("Use {} as it is", name(newest)),
-                detail: format!("{}. The differences:\n{diff}", saved_by(newest)),
-            },
-            Choice {
-                id: RUNNING.into(),
-                label: format!("Save new settings based on {}, which runs now", name(running)),
-                detail: saved_by(running),
-            },
-        ],
+        difference: "The differences",
+        diff: difference(cx, &expected, &registrable(newest), 1),
+        newest: format!("Use {} as it is", name(newest)),
+        running: format!("Save new settings based on {}, which runs now", name(running)),
         needs_note: true,
     }
 }
@@ -394,12 +402,6 @@ pub(super) fn registrable(definition: &TaskDefinition) -> Value {
         }
     }
     body
-}
-
-/// The image of the container with this name.
-pub(super) fn image_of<'a>(definition: &'a TaskDefinition, container: &str) -> Option<&'a str> {
-    let containers = definition.definition.get("containerDefinitions")?.as_array()?;
-    containers.iter().find(|one| one["name"] == container)?.get("image")?.as_str()
 }
 
 /// The same body with the image of the named container replaced.

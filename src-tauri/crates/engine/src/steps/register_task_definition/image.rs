@@ -36,7 +36,7 @@ pub(super) fn question_of_image(run: &RunView, base: &TaskDefinition) -> Option<
 }
 
 /// Address of the image of the container with this name.
-fn image_of<'a>(definition: &'a TaskDefinition, container: &str) -> Option<&'a str> {
+pub fn image_of<'a>(definition: &'a TaskDefinition, container: &str) -> Option<&'a str> {
     let containers = definition.definition.get("containerDefinitions")?.as_array()?;
     containers.iter().find(|one| one["name"] == container)?.get("image")?.as_str()
 }
