@@ -1468,7 +1468,7 @@ export type ServersView = {
 	failedStartsAllowed: number | null,
 	/**  The last reason why the new version did not start. */
 	lastReason: string | null,
-	/**  What that start tells; absent when none has failed. */
+	/**  Kind of that failed start; absent when none has failed. */
 	startFailure: StartFailure | null,
 };
 
@@ -1530,7 +1530,7 @@ export type StagingMachine = {
 	bootId?: string,
 };
 
-/**  What a failed start of the new version tells. */
+/**  Kind of a failed start of the new version. */
 export type StartFailure = 
 /**  The profile lists the reason as the one of a database that is not migrated. */
 "expected" | 

@@ -104,7 +104,7 @@ pub trait Step: Send + Sync {
         let _is_no_option = run;
         false
     }
-    /// Facts after which a watch that failed starts again by itself.
+    /// Facts that restart a failed watching step without a person.
     fn watches_again_after(&self) -> &'static [FactKind] {
         &[]
     }

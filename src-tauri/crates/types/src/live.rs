@@ -82,11 +82,11 @@ pub struct ServersView {
     pub failed_starts_allowed: Option<u32>,
     /// The last reason why the new version did not start.
     pub last_reason: Option<String>,
-    /// What that start tells; absent when none has failed.
+    /// Kind of that failed start; absent when none has failed.
     pub start_failure: Option<StartFailure>,
 }
 
-/// What a failed start of the new version tells.
+/// Kind of a failed start of the new version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum StartFailure {

@@ -15,7 +15,7 @@ impl HonestOperator<'_> {
         let is_stuck = has_failed(StepId::AwaitRollout) || has_failed(StepId::AwaitDeployPhase);
         let is_unwell = has_failed(StepId::CheckSite)
             || self.view.checks.iter().any(|check| {
-                // Some people go back when nobody can tell that the site is well.
+                // A check that could not be made is a reason to roll back for some operators.
                 check.answer == CheckAnswer::Failed
                     || check.answer == CheckAnswer::CouldNotCheck && self.person.way_on == StepId::RollBack
             });

@@ -1,5 +1,5 @@
-//! A command that only reads. `sh` runs it, whichever login shell the user has, and its answer lies
-//! between two markers. Text that start-up files of the login shell print lies outside of them.
+//! Runs a command that only reads. The login shell of the user starts `sh`, and `sh` runs the
+//! command. Two markers enclose the output, so text that the login shell prints is left out.
 
 use greenlight_engine::ports::{PortResult, ReadOutput};
 use greenlight_types::{ErrorCode, Failure};

@@ -140,7 +140,7 @@ pub fn stop_reason(task: &TaskSnapshot) -> Option<String> {
     }
 }
 
-/// What the failure of a task tells. One that was started after the migration meets the new schema,
+/// Classifies the failure of a task. A task that started after the migration finds the new schema,
 /// so its failure is never expected.
 fn failure_of(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> StartFailure {
     let met_the_new_schema = wanted.migrated_at.is_some_and(|at| task.created_at >= at);
@@ -151,8 +151,8 @@ fn failure_of(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> StartFailure {
     start_failure(&stop_reason(task).unwrap_or_default(), wanted.expected)
 }
 
-/// What a stop reason tells before the migration. A fault that no migration can cure is never
-/// expected (TRAP-E9).
+/// Classifies a stop reason from before the migration. A missing package, memory or resource is
+/// never expected, because a migration does not provide it (TRAP-E9).
 #[must_use]
 pub fn start_failure(reason: &str, expected: &[Regex]) -> StartFailure {
     const NEVER: [&str; 8] = [

@@ -1,5 +1,5 @@
-//! Watches the production log, the site and the servers while Deploy is under way, whatever became
-//! of the steps. Changes nothing outside.
+//! Watches the production log, the site and the servers from the start of Deploy to the end of the
+//! run. A failed step does not end the watch. Changes nothing outside.
 
 use std::time::Duration;
 

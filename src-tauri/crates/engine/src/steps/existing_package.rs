@@ -50,7 +50,8 @@ enum Origin {
     Unknown,
 }
 
-/// Looks whether a package of this version is in the registry, and what a person decided about it.
+/// Searches the registry for a package of this version, and reads the decision of the person about
+/// it.
 pub(super) async fn look(cx: &StepContext, run: &RunView, commit: &str) -> Result<Found, Failure> {
     let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(Found::Build) };
     cx.activity(StepId::DispatchBuild, "Asking GitHub who built the package that is there");

@@ -68,7 +68,7 @@ pub(super) fn not_shown(cx: &StepContext, step: StepId, evidence: String) -> Obs
     }
 }
 
-/// A revision that serves in place of ours, on its way.
+/// A rollback to an earlier revision.
 pub(super) struct Return<'a> {
     pub step: StepId,
     /// ARN of the revision that comes back.
@@ -157,7 +157,8 @@ pub(super) async fn previous_is_known(cx: &StepContext, run: &RunView) -> Result
     })
 }
 
-/// What a way back leaves changed, for its plan.
+/// Notice for the plan of a rollback: the database keeps its changes. `None` while no migration
+/// started.
 pub(super) fn database_stays(run: &RunView) -> Option<String> {
     let migration = fold::step(run, StepId::RunMigration)?;
     let may_be_changed = match migration.status() {
