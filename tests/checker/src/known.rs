@@ -95,6 +95,8 @@ pub struct Facts {
     /// ARN of settings of the build that a person accepted.
     pub accepted: Option<String>,
     pub backup: Option<Backup>,
+    /// Job and file of the newest backup that the app saw and did not prove.
+    pub found_backup: Option<(String, String)>,
     pub build: Option<String>,
     /// Digest of the newest package.
     pub package: Option<String>,
@@ -137,6 +139,8 @@ pub struct Backup {
     pub job: String,
     pub finished_at: String,
     pub is_confirmed: bool,
+    /// Whether the app looked at the file. A person may confirm one that it cannot see.
+    pub is_seen: bool,
 }
 
 /// Converts a time of the journal to milliseconds since 1970.
@@ -312,8 +316,11 @@ impl Known {
                 facts.revisions.push(Revision { arn, base: base_arn, image });
             }
             Fact::RevisionAccepted { arn } => facts.accepted = Some(arn),
-            Fact::BackupProved { job, finished_at, confirmed_by, .. } => {
-                facts.backup = Some(Backup { job, finished_at, is_confirmed: confirmed_by.is_some() });
+            Fact::BackupFound { job, file } => facts.found_backup = Some((job, file)),
+            Fact::BackupProved { job, file, finished_at, confirmed_by } => {
+                let is_confirmed = confirmed_by.is_some();
+                let is_seen = !is_confirmed || facts.found_backup.as_ref() == Some(&(job.clone(), file));
+                facts.backup = Some(Backup { job, finished_at, is_confirmed, is_seen });
             }
             Fact::BuildStarted { build, .. } => facts.build = Some(build),
             Fact::MigrationFinished { job } => {

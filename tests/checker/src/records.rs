@@ -227,6 +227,7 @@ pub struct ProfileAws {
 #[serde(rename_all = "camelCase")]
 pub struct ProfileBackup {
     pub max_age_minutes: i64,
+    pub artifact_probe: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -297,6 +298,7 @@ pub enum Fact {
     TagPublished { object: String, commit: String },
     RevisionSaved { arn: String, base_arn: String, image: String },
     RevisionAccepted { arn: String },
+    BackupFound { job: String, file: String },
     BackupProved { job: String, file: String, finished_at: String, confirmed_by: Option<String> },
     BuildStarted { build: String, commit: String },
     BuildRerun { build: String, attempt: u32 },

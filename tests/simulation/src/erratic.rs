@@ -169,6 +169,10 @@ impl ErraticOperator<'_> {
             let note = format!("{} failed", step.definition.title);
             return self.act(Act::EndRun { result: RunResult::Stopped, note }).await.map(drop);
         }
+        if let Some(step) = view.steps.iter().find(|step| step.options.may_confirm && !busy) {
+            let note = "It looks like the one before".to_owned();
+            return self.act(Act::ReportDone { step: step.definition.id, note }).await.map(drop);
+        }
         let next = view.steps.iter().find(|step| {
             step.status() == Status::AwaitingOperator || step.status() == Status::Failed && step.attempt < 6
         });

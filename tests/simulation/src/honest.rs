@@ -260,7 +260,7 @@ impl<'a> HonestOperator<'a> {
         if is_busy {
             return;
         }
-        if self.choose().await {
+        if self.confirm_backup().await || self.choose().await {
             return;
         }
         for step in steps.iter().filter(|step| !step.options.may_choose || step.status() == Status::AwaitingOperator) {

@@ -149,6 +149,9 @@ impl Stage {
         if scenario.setting.can_ask_database {
             "rally-schema".clone_into(&mut profile.migration.probe);
         }
+        if scenario.setting.proves_no_backup {
+            profile.backup.artifact_probe.clear();
+        }
         if scenario.setting.lists_no_failures {
             profile.logs.expected_failures.clear();
         }

@@ -83,6 +83,9 @@ pub struct Setting {
     /// Whether the profile lists no failure of the old database, as Rally's.
     #[serde(default)]
     pub lists_no_failures: bool,
+    /// Whether the profile has no command that proves a backup, as Rally's.
+    #[serde(default)]
+    pub proves_no_backup: bool,
 }
 
 /// Behaviour of the operator.
@@ -209,6 +212,7 @@ impl Scenario {
         person.is_honest = rng.bool();
         person.way_on = [StepId::DeployAgain, StepId::StopRollout, StepId::RollBack][rng.usize(0..3)];
         setting.lists_no_failures = one_in(&mut rng, 3);
+        setting.proves_no_backup = one_in(&mut rng, 3);
         let mut rules = rules;
         if person.is_honest && one_in(&mut rng, 5) {
             faults.extend(situation(&mut rng, &mut rules, &mut setting));
@@ -324,6 +328,7 @@ fn setting(rng: &mut Rng) -> Setting {
         has_one_backup_name: false,
         lost_proofs: 0,
         lists_no_failures: false,
+        proves_no_backup: false,
     }
 }
 

@@ -107,7 +107,7 @@ impl Truth<'_> {
     }
 
     /// Whether a backup left its file. A file on a machine that is gone is none.
-    fn has_backed_up(&self, view: &RunView, step: &StepView) -> Option<bool> {
+    pub fn has_backed_up(&self, view: &RunView, step: &StepView) -> Option<bool> {
         let job = job_of(step)?;
         match self.deeds.scripts.get(&job) {
             None => Some(false),

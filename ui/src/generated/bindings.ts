@@ -351,6 +351,16 @@ export type AwsProfile = {
 	taskDefinitionsPage: string,
 };
 
+/**  A backup file on the staging machine. */
+export type BackupFile = {
+	/**  File name without its folder. */
+	name: string,
+	/**  Size in words: "4.1 GB". */
+	size: string,
+	/**  Last write, by the clock of this computer. */
+	writtenAt: Timestamp,
+};
+
 export type BackupProfile = {
 	directory: string,
 	/**  Command in that directory. */
@@ -819,6 +829,21 @@ confirmedBy: string | null;
  *  journals of earlier apps.
  */
 database?: string } | 
+/**
+ *  The backup left a plausible file, and no command of the profile proves it. A named person
+ *  compares it with the backup before it and confirms it.
+ */
+{ kind: "backupFound"; job: string; 
+/**  Path of the file. */
+file: string; 
+/**  Size in words: "4.1 GB". */
+size: string; 
+/**  When it finished, by the clock of this computer. */
+finishedAt: Timestamp; 
+/**  The newest backup file that is older. `None` when the folder shows none. */
+previous: BackupFile | null; 
+/**  Answer of the database probe before this backup. Empty without an answer. */
+database?: string } | 
 /**  GitHub runs the build of our commit. */
 { kind: "buildStarted"; 
 /**  Workflow run id. */
@@ -904,7 +929,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "buildRerun" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupFound" | "backupProved" | "buildStarted" | "buildRerun" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a
@@ -1660,6 +1685,8 @@ export type StepOptions = {
 	mayChoose?: boolean,
 	/**  A person may report that the work was done outside the app. */
 	mayReport: boolean,
+	/**  The app could not prove the backup, and a person may confirm it. */
+	mayConfirm?: boolean,
 	/**  A person may say that this release has no migration. */
 	maySkip: boolean,
 	/**  A person may report that the failed migration left the database as it was before. */

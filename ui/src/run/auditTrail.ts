@@ -260,6 +260,7 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
     case "mainPublished":
     case "tagPublished":
     case "revisionSaved":
+    case "backupFound":
     case "backupProved":
     case "buildStarted":
     case "buildRerun":

@@ -31,7 +31,7 @@ const ORDER: readonly ((step: StepView) => boolean)[] = [
   (step) => step.status === "inDoubt",
   (step) => step.status === "failed",
   (step) => step.status === "running" && step.definition.role === "changing",
-  (step) => step.status === "awaitingOperator",
+  (step) => step.status === "awaitingOperator" || isUnconfirmed(step),
   (step) => step.status === "running",
   (step) => step.status === "notStarted" && !isOptional(step),
 ];
@@ -46,6 +46,11 @@ export function current(view: RunView): StepId | null {
     if (found !== undefined) return found.definition.id;
   }
   return view.steps.findLast((step) => !isOptional(step))?.definition.id ?? null;
+}
+
+/** Whether a person has to confirm a result that the app could not prove. */
+function isUnconfirmed(step: StepView): boolean {
+  return optionsOf(step).mayConfirm === true;
 }
 
 /** Whether a person chooses the step when it is needed. */
@@ -66,7 +71,11 @@ export function choicesOf(view: RunView): StepView[] {
 /** The step that needs a person now, if any. */
 export function needsPerson(view: RunView): StepView | undefined {
   return view.steps.find(
-    (step) => step.status === "inDoubt" || step.status === "failed" || step.status === "awaitingOperator",
+    (step) =>
+      step.status === "inDoubt" ||
+      step.status === "failed" ||
+      step.status === "awaitingOperator" ||
+      isUnconfirmed(step),
   );
 }
 
@@ -133,6 +142,7 @@ const FACT_WORDS: Record<FactKind, string> = {
   tagPublished: "the label is on GitHub",
   revisionSaved: "the start-up settings are saved",
   revisionAccepted: "the settings of the build are accepted",
+  backupFound: "the backup has left its file",
   backupProved: "the backup of this release is proved",
   buildStarted: "the build was started",
   buildRerun: "GitHub runs the build once more",

@@ -231,6 +231,9 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
             }
             None => format!("The backup {file} is on the staging machine."),
         }),
+        Fact::BackupFound { file, .. } if fold::newest(run, FactKind::BackupProved).is_none() => {
+            Some(format!("The backup {file} is on the staging machine; no person confirmed it."))
+        }
         Fact::BuildStarted { .. } if build.is_done() => None,
         Fact::BuildStarted { url, .. } if build == Status::Failed => {
             Some(format!("The build was not followed to a good end; look at it on GitHub: {url}."))
@@ -251,6 +254,7 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         }
         Fact::DeployPhaseBegan { .. } => Some(format!("AWS goes on putting {} in place.", run.version)),
         Fact::MigrationFinished { .. }
+        | Fact::BackupFound { .. }
         | Fact::Merged { .. }
         | Fact::VersionSet { .. }
         | Fact::TagMade { .. }

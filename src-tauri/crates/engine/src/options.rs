@@ -6,7 +6,7 @@ use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions
 use crate::{
     fold,
     phase::{self, is_active},
-    steps::{self, migration::attempts},
+    steps::{self, backup, migration::attempts},
 };
 
 /// Fills in the options of every step, and the ends of the run.
@@ -42,6 +42,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
             && !step.definition.is_optional
             && id != StepId::CheckSite
             && (is_unstarted || is_waiting || matches!(step.state, StepState::Failed { .. })),
+        may_confirm: is_active && backup::may_confirm(view, step),
         may_skip: attempts::may_skip(step, view.state),
         may_report_undone: is_active && is_migration && attempts::failed_start(step).is_some(),
         recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),

@@ -13,7 +13,7 @@
 mod await_deploy_phase;
 mod await_rollout;
 mod aws_patience;
-mod backup;
+pub(crate) mod backup;
 mod check_site;
 mod create_tag;
 mod deploy_again;

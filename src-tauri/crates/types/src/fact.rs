@@ -5,6 +5,18 @@ use specta::Type;
 
 use crate::Timestamp;
 
+/// A backup file on the staging machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupFile {
+    /// File name without its folder.
+    pub name: String,
+    /// Size in words: "4.1 GB".
+    pub size: String,
+    /// Last write, by the clock of this computer.
+    pub written_at: Timestamp,
+}
+
 /// A proved piece of knowledge, with the values that later steps need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -74,6 +86,22 @@ pub enum Fact {
         confirmed_by: Option<String>,
         /// Answer of the database probe before this backup; empty without an answer, and in
         /// journals of earlier apps.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        database: String,
+    },
+    /// The backup left a plausible file, and no command of the profile proves it. A named person
+    /// compares it with the backup before it and confirms it.
+    BackupFound {
+        job: String,
+        /// Path of the file.
+        file: String,
+        /// Size in words: "4.1 GB".
+        size: String,
+        /// When it finished, by the clock of this computer.
+        finished_at: Timestamp,
+        /// The newest backup file that is older. `None` when the folder shows none.
+        previous: Option<BackupFile>,
+        /// Answer of the database probe before this backup. Empty without an answer.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         database: String,
     },
@@ -207,6 +235,7 @@ pub enum FactKind {
     TagPublished,
     RevisionSaved,
     RevisionAccepted,
+    BackupFound,
     BackupProved,
     BuildStarted,
     BuildRerun,
@@ -236,6 +265,7 @@ impl Fact {
             Self::TagPublished { .. } => FactKind::TagPublished,
             Self::RevisionSaved { .. } => FactKind::RevisionSaved,
             Self::RevisionAccepted { .. } => FactKind::RevisionAccepted,
+            Self::BackupFound { .. } => FactKind::BackupFound,
             Self::BackupProved { .. } => FactKind::BackupProved,
             Self::BuildStarted { .. } => FactKind::BuildStarted,
             Self::BuildRerun { .. } => FactKind::BuildRerun,

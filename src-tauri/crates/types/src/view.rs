@@ -119,6 +119,9 @@ pub struct StepOptions {
     pub may_choose: bool,
     /// A person may report that the work was done outside the app.
     pub may_report: bool,
+    /// The app could not prove the backup, and a person may confirm it.
+    #[serde(default)]
+    pub may_confirm: bool,
     /// A person may say that this release has no migration.
     pub may_skip: bool,
     /// A person may report that the failed migration left the database as it was before.

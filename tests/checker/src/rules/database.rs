@@ -33,6 +33,9 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
 /// saw it.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::FactLearned { fact: Fact::BackupProved { job, file, confirmed_by: None, .. } } = &event.body {
+        if known.profile.backup.artifact_probe.is_empty() {
+            found.add("INV-D1", format!("the backup {file:?} is called proved, and no command or person proved it"));
+        }
         let dump = known.world.dumps.iter().find(|(by, name, _)| by == job && !name.is_empty() && file.ends_with(name));
         if !dump.is_some_and(|(_, _, is_good)| *is_good) || known.world.exits.get(job) != Some(&0) {
             found.add("INV-D1", format!("the backup {job} is called proved by {file:?}, which is no good file of it"));
@@ -151,11 +154,11 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     };
     let dumps = &known.world.dumps;
     let own = dumps.iter().rposition(|(by, _, is_good)| *by == backup.job && *is_good);
-    if !backup.is_confirmed && own.is_none() {
+    if backup.is_seen && own.is_none() {
         found.add("INV-D1", format!("{job} began on the word of {}, which wrote no good file", backup.job));
     }
     if let Some((at, (_, file, _))) = own.and_then(|at| Some((at, dumps.get(at)?)))
-        && !backup.is_confirmed
+        && backup.is_seen
         && dumps.iter().skip(at + 1).any(|(_, other, _)| other == file)
     {
         found.add("INV-D1", format!("{job} began when {file} of {} had been written over", backup.job));

@@ -14,6 +14,13 @@ fn rejects_a_migration_without_a_good_backup() {
 }
 
 #[test]
+fn rejects_a_backup_that_no_command_and_no_person_proved() {
+    let records =
+        changed(|told| kind(told) == "runDrafted", |told| set(told, "/body/profile/backup/artifactProbe", json!("")));
+    assert_eq!(broken(&records), BTreeSet::from(["INV-D1"]));
+}
+
+#[test]
 fn rejects_a_migration_on_an_old_backup() {
     let records = changed(
         |told| fact(told) == "backupProved",

@@ -1,5 +1,6 @@
 //! The optional steps that an honest operator chooses.
 
+use greenlight_engine::release::Act;
 use greenlight_types::{CheckAnswer, Status, StepId, StepView};
 
 use super::{HonestOperator, Pressed, start_name};
@@ -8,6 +9,20 @@ use super::{HonestOperator, Pressed, start_name};
 const CHOICES_MAX: u32 = 3;
 
 impl HonestOperator<'_> {
+    /// Confirms a backup that the app could not prove, if its file is good. Returns whether it
+    /// acted.
+    pub(super) async fn confirm_backup(&mut self) -> bool {
+        let unproved = self.view.steps.iter().find(|step| step.options.may_confirm).cloned();
+        let name = "ConfirmBackup".to_owned();
+        let Some(step) = unproved.filter(|_| self.may_press(&name)) else { return false };
+        if self.asks(|truth| truth.has_backed_up(&self.view, &step)) != Some(true) {
+            return false;
+        }
+        let note = "It is as large as the one before, and as old as the job".to_owned();
+        let _refused = self.act(name, Act::ReportDone { step: step.definition.id, note }).await;
+        true
+    }
+
     /// Chooses an optional step where it helps. Returns whether it acted.
     pub(super) async fn choose(&mut self) -> bool {
         let has_failed =

@@ -47,6 +47,56 @@ fn a_backup_that_the_app_may_not_see_is_proved_by_a_person() {
     });
 }
 
+/// A release in Deploy whose profile has no command that proves a backup.
+async fn begun_without_a_proof(world: &Arc<Mutex<World>>) -> Scripted {
+    let mut profile = simulated_profile().expect("the built-in profile");
+    profile.backup.artifact_probe.clear();
+    let ann = Scripted::draft(&profile, world.clone(), person("Ann", "desk-7")).await.expect("a draft");
+    ann.prepare().await.expect("Prepare");
+    ann.deploy(None).await.expect("Deploy begins");
+    ann
+}
+
+fn may_confirm(at: &Scripted) -> bool {
+    let mut view = at.view();
+    greenlight_engine::options::fill(&mut view);
+    fold::step(&view, StepId::BackUp).is_some_and(|step| step.options.may_confirm)
+}
+
+/// INV-D1: name, size and time prove no backup.
+#[test]
+fn a_backup_without_a_proof_waits_for_a_person() {
+    on_virtual_time(async {
+        let world = world(Rules::default());
+        let ann = begun_without_a_proof(&world).await;
+        ann.press_when_offered(StepId::BackUp).await.expect("it is started");
+        ann.until_is(StepId::BackUp, Status::Warned).await.expect("the file is plausible");
+        assert!(fold::newest(&ann.view(), FactKind::BackupProved).is_none(), "nothing proved it");
+        assert_eq!(ann.status(StepId::DispatchBuild), Status::NotStarted);
+        let said = evidence(&ann, StepId::BackUp);
+        assert!(said.contains("The backup before it: rally-"), "she compares them: {said}");
+        assert!(may_confirm(&ann));
+        let note = "It is as large as last week's".to_owned();
+        ann.act(Act::ReportDone { step: StepId::BackUp, note }).await.expect("her word counts");
+        let Some(Fact::BackupProved { file, confirmed_by, .. }) =
+            fold::newest(&ann.view(), FactKind::BackupProved).cloned()
+        else {
+            panic!("it is confirmed")
+        };
+        assert!(file.starts_with("/opt/backup/files/rally-"), "the file that the app saw: {file}");
+        assert_eq!(confirmed_by.as_deref(), Some("Ann"));
+        assert!(!may_confirm(&ann));
+        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
+        assert!(plan.preconditions.iter().all(|one| one.passed), "{:?}", plan.preconditions);
+
+        // The confirmed file is still looked at.
+        world.lock().host.dumps.clear();
+        let plan = read(&ann.release, &ann.by, StepId::DispatchBuild).await.expect("a plan");
+        let proved = plan.preconditions.iter().find(|one| one.id == "backupProved").expect("the precondition");
+        assert!(!proved.passed && proved.detail.contains("not among the newest"), "{proved:?}");
+    });
+}
+
 /// The troubles of a watcher that the screen was shown since the last call.
 fn troubles(at: &Scripted, of: Watcher) -> Vec<Option<WatcherTrouble>> {
     let trouble = |update| match update {

@@ -1,10 +1,10 @@
 //! Events of every kind, for tests.
 
 use greenlight_types::{
-    ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, Effect, ErrorCode, EventBody,
-    Fact, Failure, FailureLimit, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm, Retry, Role,
-    RunEvent, RunId, RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp, UndoKind,
-    Version, WayBack,
+    BackupFile, ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, Effect, ErrorCode,
+    EventBody, Fact, Failure, FailureLimit, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm,
+    Retry, Role, RunEvent, RunId, RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp,
+    UndoKind, Version, WayBack,
 };
 use serde_json::json;
 
@@ -228,6 +228,14 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
             finished_at: stamp(),
             proof: t(),
             confirmed_by: Some(t()),
+            database: t(),
+        },
+        Fact::BackupFound {
+            job: t(),
+            file: t(),
+            size: t(),
+            finished_at: stamp(),
+            previous: Some(BackupFile { name: t(), size: t(), written_at: stamp() }),
             database: t(),
         },
         Fact::BuildStarted { build: t(), url: t(), sent_at: stamp(), commit: t() },

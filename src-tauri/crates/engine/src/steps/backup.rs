@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight_types::{
     BackupInputs, Change, Effect, ErrorCode, Fact, FactKind, Failure, JobInputs, LineSource, Observation, PlanInputs,
-    Precondition, Retry, Role, RunView, Status, StepId, StepPlan, StepState, Timestamp, WayBack,
+    Precondition, Retry, Role, RunView, Status, StepId, StepPlan, StepState, StepView, Timestamp, WayBack,
 };
 
 mod file;
@@ -25,7 +25,7 @@ use crate::{
     shell,
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
-use file::{Unproved, unproved};
+use file::{FoundFile, Unproved, unproved};
 use folder::READ_DEADLINE;
 
 pub struct BackUp;
@@ -181,23 +181,42 @@ impl Step for BackUp {
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Statement<'_>) -> Option<Vec<Fact>> {
         let Statement { person, note, .. } = *word;
         let step = crate::fold::step(run, self.id())?;
-        // An attempt that came to nothing left no file that the person could have seen.
-        if step.status() == Status::Warned
-            && self.still_counts(run).is_some_and(|words| step.evidence().contains(&words))
-        {
+        if !may_confirm(run, step) {
             return None;
         }
-        let finished_at = step.ended_at().or(step.started_at)?;
+        let job = job::id_of(plan).unwrap_or_default();
+        if let Some((file, size, finished_at, database)) = found_of(run, &job) {
+            let proof = format!("{person} compared name, size and time: {note}");
+            let confirmed_by = Some(person.to_owned());
+            return Some(vec![Fact::BackupProved { job, file, size, finished_at, proof, confirmed_by, database }]);
+        }
         Some(vec![Fact::BackupProved {
-            job: job::id_of(plan).unwrap_or_default(),
+            job,
             file: note.to_owned(),
             size: "as said".into(),
-            finished_at,
+            finished_at: step.ended_at().or(step.started_at)?,
             proof: format!("{person} saw the file"),
             confirmed_by: Some(person.to_owned()),
             database: plan.and_then(|plan| plan.inputs.database()).unwrap_or_default().to_owned(),
         }])
     }
+}
+
+/// Whether a person may confirm the newest backup, which the app could not prove. An attempt that
+/// had no effect left no file.
+pub(crate) fn may_confirm(run: &RunView, step: &StepView) -> bool {
+    let counts_earlier = || BackUp.still_counts(run).is_some_and(|words| step.evidence().contains(&words));
+    step.definition.id == StepId::BackUp && step.status() == Status::Warned && !counts_earlier()
+}
+
+/// File, size, end and answer of the database of a job whose file was found and not proved.
+fn found_of(run: &RunView, job: &str) -> Option<(String, String, Timestamp, String)> {
+    let Some(Fact::BackupFound { job: of, file, size, finished_at, database, .. }) =
+        crate::fold::newest(run, FactKind::BackupFound)
+    else {
+        return None;
+    };
+    (of == job).then(|| (file.clone(), size.clone(), *finished_at, database.clone()))
 }
 
 /// End of the backup that counts, in words.
@@ -212,14 +231,15 @@ pub(super) fn backup_time(run: &RunView) -> Option<String> {
 /// is unchanged since the proof.
 pub(super) async fn precondition(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<Precondition, Failure> {
     let proved = required_fact(run, FactKind::BackupProved, |fact| Some(fact.clone()))?;
-    let Fact::BackupProved { file: path, size, finished_at, confirmed_by, .. } = &proved else {
+    let Fact::BackupProved { job, file: path, size, finished_at, confirmed_by, .. } = &proved else {
         return Err(unproved("nobody proved it", ""));
     };
     let age = age_minutes(*finished_at, cx.ports.clock.now());
     let limit = u64::from(run.profile.backup.max_age_minutes);
     let is_fresh = age.is_some_and(|age| age <= limit);
-    // After a person confirmed the backup, `file` is the note of the person, not a path.
-    let changed = if confirmed_by.is_none() {
+    // Where the app found no file, `file` is the note of the person who confirmed the backup.
+    let is_path = confirmed_by.is_none() || found_of(run, job).is_some_and(|(file, ..)| &file == path);
+    let changed = if is_path {
         let folder = folder::folder(cx, run, host).await?;
         file::changed_since(&folder, &run.profile.backup.artifact_directory, path, size, *finished_at)
     } else {
@@ -336,12 +356,14 @@ async fn prove(cx: &StepContext, plan: &StepPlan, started_at: Timestamp, finishe
             Err(failure) => return Outcome::Unknown(failure.to_string()),
         };
         match file::prove(cx, &run, &host, started_at, finished_at).await {
-            Ok(file::Proof { file, size, proof, finished_at }) => {
+            Ok(FoundFile { file, size, finished_at, .. }) => {
+                let proof = "Proved readable to its end.".to_owned();
                 let evidence = vec![ended, format!("{file}, {size}. {proof}")];
                 let database = plan.inputs.database().unwrap_or_default().to_owned();
                 let fact = Fact::BackupProved { job, file, size, finished_at, proof, confirmed_by: None, database };
                 return Outcome::Succeeded { evidence, facts: vec![fact] };
             }
+            Err(Unproved::Plausible(found)) => return plausible(job, ended, *found, plan),
             Err(Unproved::ByPerson(why)) => return unproved_so_far(vec![ended, why]),
             Err(Unproved::Failed(failure)) if failure.code == ErrorCode::BackupUnproved => {
                 return Outcome::Failed(failure);
@@ -357,7 +379,27 @@ async fn prove(cx: &StepContext, plan: &StepPlan, started_at: Timestamp, finishe
     Outcome::Failed(unproved(&format!("it was begun {PROOFS} times and never came to its end"), &why))
 }
 
-/// Outcome of a backup that only a person can prove.
+/// Outcome of a backup whose file no command proves.
+fn plausible(job: String, ended: String, found: FoundFile, plan: &StepPlan) -> Outcome {
+    let FoundFile { file, size, finished_at, previous } = found;
+    let before = previous.as_ref().map_or_else(
+        || "The folder has no older backup to compare it with.".to_owned(),
+        |one| {
+            format!("The backup before it: {}, {}, of {}.", one.name, one.size, crate::time::in_words(one.written_at))
+        },
+    );
+    let evidence = vec![ended, format!("{file}, {size}, of {}.", crate::time::in_words(finished_at)), before];
+    let database = plan.inputs.database().unwrap_or_default().to_owned();
+    Outcome::Warned {
+        evidence,
+        facts: vec![Fact::BackupFound { job, file, size, finished_at, previous, database }],
+        warning: "The profile has no command that proves this file. Compare its name, size and time with the backup before it, \
+                  then confirm it."
+            .into(),
+    }
+}
+
+/// Outcome of a backup that only a person can find.
 fn unproved_so_far(evidence: Vec<String>) -> Outcome {
     Outcome::Warned {
         evidence,

@@ -70,6 +70,20 @@ describe("a backup that is done", () => {
     expect(screen.getByTestId("focus")).toHaveTextContent("It was not done again");
   });
 
+  it("is confirmed by a person where no command proves it", async () => {
+    const { platform, user } = open(moment("backup-found"), { finishedByHand: () => ok(null) });
+    // The screen stays at the step that needs a person.
+    await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "BackUp"));
+    await user.click(await screen.findByTestId("confirm-backup"));
+    expect(screen.getByTestId("note-dialog")).toHaveTextContent("rally-2026-11-16.dump, 4.0 GB");
+    expect(await accessibilityFindings(screen.getByTestId("note-dialog"))).toEqual([]);
+    await user.type(screen.getByTestId("note-text"), "As large as last week");
+    await user.click(screen.getByTestId("note-yes"));
+    expect(platform.argsOf("finishedByHand").map((args) => args.slice(1))).toEqual([
+      ["BackUp", "As large as last week"],
+    ]);
+  });
+
   it("is requested again without a database version", async () => {
     const precondition = {
       id: "databaseSaidAtBackup",

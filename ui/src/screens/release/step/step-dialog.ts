@@ -9,6 +9,7 @@ import type { StepPlan, UndoKind } from "../../../generated/bindings";
 export type StepDialog =
   | { kind: "confirm"; plan: StepPlan }
   | { kind: "byHand" }
+  | { kind: "confirmBackup"; seen: string[] }
   | { kind: "personFinished" }
   | { kind: "stop" }
   | { kind: "machineMoved" }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use greenlight_types::{Changed, ErrorCode, Failure, Retry, RunView, Timestamp};
+use greenlight_types::{BackupFile, Changed, ErrorCode, Failure, Retry, RunView, Timestamp};
 
 use super::folder::{Access, CLOCK_SLACK, EntryKind, FILES, Folder, FolderEntry, Rights, folder, has_backup_user};
 use crate::{ports::HostAddress, shell, step::StepContext};
@@ -13,19 +13,21 @@ const PROOF_DEADLINE: Duration = Duration::from_secs(900);
 /// Printed before a proof with the rights of the backup script. Without it, sudo refused.
 const ALLOWED: &str = "allowed";
 
-/// A file that was proved.
-pub(super) struct Proof {
+/// The file of a backup.
+pub(super) struct FoundFile {
     pub file: String,
     /// Size in words, for example `4.1 GB`.
     pub size: String,
-    /// Result of the proof, as a sentence.
-    pub proof: String,
     /// End of the backup, by the clock of this computer, which also measures its age.
     pub finished_at: Timestamp,
+    /// The newest file that is older than the job.
+    pub previous: Option<BackupFile>,
 }
 
 /// Why a backup is not proved.
 pub(super) enum Unproved {
+    /// The profile has no command that proves the file. Its name, size and time are plausible.
+    Plausible(Box<FoundFile>),
     /// The app cannot judge the backup, for this reason in words. A person can.
     ByPerson(String),
     /// `BackupUnproved`, or the failure that prevented the end of the proof.
@@ -38,14 +40,15 @@ impl From<Failure> for Unproved {
     }
 }
 
-/// Chooses the file of the job and runs the profile's proof on it.
+/// Chooses the file of the job and runs the profile's proof on it. Without a proof, a person has to
+/// confirm the file.
 pub(super) async fn prove(
     cx: &StepContext,
     run: &RunView,
     host: &HostAddress,
     started_at: Timestamp,
     finished_at: Timestamp,
-) -> Result<Proof, Unproved> {
+) -> Result<FoundFile, Unproved> {
     let backup = &run.profile.backup;
     let folder = folder(cx, run, host).await?;
     let directory = backup.artifact_directory.trim_end_matches('/');
@@ -55,17 +58,27 @@ pub(super) async fn prove(
     let least = u64::from(backup.artifact_min_mib) * 1024 * 1024;
     let entry = choose(&folder, directory, started_at.as_second(), finished_at.as_second(), least)?;
     let file = format!("{directory}/{}", entry.name);
-    let proof = if backup.artifact_probe.is_empty() {
-        "Name, size and time are plausible."
-    } else {
-        run_probe(cx, run, host, &file, if entry.is_readable { folder.rights } else { Rights::BackupUser }).await?;
-        "Proved readable to its end."
-    };
-    Ok(Proof {
+    let found = FoundFile {
         size: in_words(entry.bytes),
-        proof: proof.to_owned(),
         finished_at: by_our_clock(finished_at, folder.ahead),
+        previous: previous(&folder, started_at.as_second()),
         file,
+    };
+    if backup.artifact_probe.is_empty() {
+        return Err(Unproved::Plausible(Box::new(found)));
+    }
+    run_probe(cx, run, host, &found.file, if entry.is_readable { folder.rights } else { Rights::BackupUser }).await?;
+    Ok(found)
+}
+
+/// The newest file from before the job, which a person compares with the new one.
+fn previous(folder: &Folder, started: i64) -> Option<BackupFile> {
+    let is_older = |one: &&FolderEntry| one.kind == EntryKind::File && one.written + 1 < started;
+    let newest = folder.entries.iter().filter(is_older).max_by_key(|one| one.written)?;
+    Some(BackupFile {
+        name: newest.name.clone(),
+        size: in_words(newest.bytes),
+        written_at: by_our_clock(Timestamp::from_second(newest.written)?, folder.ahead),
     })
 }
 
@@ -215,6 +228,7 @@ mod tests {
         match choose(folder, "/dumps", 100, 200, 50) {
             Ok(one) => one.name.clone(),
             Err(Unproved::ByPerson(why)) => format!("a person: {why}"),
+            Err(Unproved::Plausible(found)) => format!("plausible: {}", found.file),
             Err(Unproved::Failed(failure)) => failure.to_string(),
         }
     }
@@ -242,6 +256,15 @@ mod tests {
         }
         let missing = Folder { access: Access::Missing, ..listed(Vec::new()) };
         assert!(chosen(&missing).contains("there is no folder /dumps"));
+    }
+
+    #[test]
+    fn the_backup_before_is_the_newest_older_file() {
+        let before = |entries: Vec<FolderEntry>| previous(&listed(entries), 100).map(|one| (one.name, one.size));
+        let (old, older) = (seen("old.dump", 4_000, 20), seen("older.dump", 9_000, 10));
+        assert_eq!(before(vec![seen("x.dump", 5_000, 150), old, older]), Some(("old.dump".into(), "4.0 kB".into())));
+        assert_eq!(before(vec![seen("x.dump", 5_000, 150)]), None);
+        assert_eq!(before(vec![FolderEntry { kind: EntryKind::Other, ..seen("latest.dump", 6, 20) }]), None);
     }
 
     #[test]
