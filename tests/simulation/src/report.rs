@@ -14,7 +14,7 @@ use crate::{judge::Violation, play::Played};
 const PRINTED: usize = 20;
 
 /// Legal transitions that no release takes yet, with reasons.
-const NEVER: [(&str, &str); 15] = [
+const NEVER: [(&str, &str); 14] = [
     ("AwaitingOperator stepSkipped", "every simulated release has a migration; few persons say otherwise"),
     ("Failed stepSkipped", "every simulated release has a migration; few persons say otherwise"),
     ("NotStarted stepSkipped", "every simulated release has a migration; few persons say otherwise"),
@@ -29,10 +29,6 @@ const NEVER: [(&str, &str); 15] = [
     ("InDoubt stepWarned", "a doubt ends as done, as not done, or by following; only what is followed can warn"),
     ("NotStarted stepSucceeded", "by hand before its turn: the world shows it only when a colleague did just that"),
     ("AwaitingOperator stepSucceeded", "by hand at its turn: the world shows it only when a colleague did just that"),
-    (
-        "Warned stepSucceeded",
-        "only a backup without a proof asks for a person's word, and no profile may leave that open",
-    ),
 ];
 
 /// Sums over all releases.

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     env_lock, fold,
-    ports::{BreakerThreshold, CircuitBreaker, Deployment, ServiceDeploymentStatus, ServiceSnapshot, revision_name},
+    ports::{
+        BreakerThreshold, CircuitBreaker, Deployment, ServiceDeployment, ServiceDeploymentStatus, ServiceSnapshot,
+        revision_name,
+    },
     rollout::Verdict,
     step::{Outcome, Step, StepContext},
     time,
@@ -102,6 +105,11 @@ async fn look_at_return(cx: &StepContext, back: &Return<'_>) -> Result<Option<Ou
         let reason = record.map(|record| record.reason.clone()).unwrap_or_default();
         return Ok(Some(Outcome::Failed(return_failed(&run, back, &reason))));
     }
+    // AWS stopped our deployment before the order came, and puts nothing back.
+    let is_given_up = |one: &&ServiceDeployment| one.status == ServiceDeploymentStatus::Stopped;
+    if let Some(record) = record.filter(is_given_up).filter(|_| back.step == StepId::StopRollout) {
+        return Ok(Some(Outcome::Failed(nothing_comes_back(back, &record.reason))));
+    }
     Ok(match production.assess_return(&run, back.revision)? {
         Verdict::Done { deployment, servers } => {
             let name = revision_name(back.revision);
@@ -143,6 +151,16 @@ fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {
         .hint(format!("Call {}.", who_to_call(run, back.step)))
         .changed(Changed::Partly)
         .retry(Retry::Safe)
+}
+
+/// AWS gave our deployment up without a rollback.
+fn nothing_comes_back(back: &Return<'_>, reason: &str) -> Failure {
+    Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
+        .because(reason)
+        .hint("AWS had given the deployment up before, and puts nothing back.")
+        .hint("Press \u{201c}Roll back\u{201d}: it starts a deployment of the version before.")
+        .changed(Changed::Nothing)
+        .retry(Retry::No)
 }
 
 /// The revision that served before, as a precondition: AWS must still have it.

@@ -103,9 +103,10 @@ impl Step for StopRollout {
         match &record.status {
             ServiceDeploymentStatus::Pending
             | ServiceDeploymentStatus::InProgress
-            | ServiceDeploymentStatus::Successful => not_shown(cx, self.id(), evidence),
-            ServiceDeploymentStatus::Stopped
-            | ServiceDeploymentStatus::StopRequested
+            | ServiceDeploymentStatus::Successful
+            // An order to roll back never ends as this.
+            | ServiceDeploymentStatus::Stopped => not_shown(cx, self.id(), evidence),
+            ServiceDeploymentStatus::StopRequested
             | ServiceDeploymentStatus::RollbackRequested
             | ServiceDeploymentStatus::RollbackInProgress
             | ServiceDeploymentStatus::RollbackSuccessful
