@@ -20,7 +20,7 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::{
     ports::InProcess,
-    profile::filled,
+    profile::{filled, with_optional_values},
     world::{
         RELEASED, World,
         git::{self, MAIN, Objects},
@@ -102,12 +102,14 @@ struct Stage {
 /// # Errors
 /// When the built-in profile cannot be read.
 pub fn simulated_profile() -> Result<Profile, Failure> {
-    let mut profile = filled(&profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN)?);
+    let rally = profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN)?;
+    let mut profile = with_optional_values(filled(&rally));
+    // A scenario decides whether the database can be asked.
+    profile.migration.probe.clear();
     profile.site.version_url = "https://rally.invalid/about".to_owned();
     profile.site.version_pattern = "([0-9.]+-RELEASE)".to_owned();
     profile.backup.artifact_directory = "/opt/backup/files".to_owned();
     profile.backup.artifact_pattern = "rally-*.dump".to_owned();
-    profile.backup.artifact_probe = "gzip -t < {file}".to_owned();
     Ok(profile)
 }
 

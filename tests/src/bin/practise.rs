@@ -222,12 +222,17 @@ fn judge_record(record: &Path, titles: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Takes pictures of the list of optional steps and of the plan of one. Starts nothing.
-async fn optional_step(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+/// Takes pictures of a question of the build and of the optional step that answers it. Starts
+/// nothing.
+async fn limit_of_failed_starts(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+    let is_offered = async || Ok(window.status(StepId::DispatchBuild).await? == "awaitingOperator");
+    window.until("the build to be offered", PATIENCE, is_offered).await?;
+    window.look_at(StepId::DispatchBuild).await?;
+    window.wait_for_attribute("focus", "data-plan", "ready", PATIENCE).await?;
+    album.keep(window, "DispatchBuild-question").await?;
     window.press("choices").await?;
     album.keep(window, "choices").await?;
-    window.press("choose-RaiseFailureLimit").await?;
-    window.read("precondition-hasLimit").await?;
+    window.choose(StepId::RaiseFailureLimit).await?;
     album.keep(window, "choice-RaiseFailureLimit").await?;
     window.press("choose-not").await?;
     window.look_at(StepId::DispatchBuild).await
@@ -236,6 +241,9 @@ async fn optional_step(window: &Window<'_>, album: &mut Album<'_>) -> Result<()>
 /// Takes the pictures of one step and performs the step.
 async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> Result<()> {
     say(&format!("{}.", step.name()));
+    if step == StepId::DispatchBuild {
+        limit_of_failed_starts(window, album).await?;
+    }
     let is_offered = !is_watching(step) && window.prepare_step(step).await?;
     window.look_at(step).await?;
     album.titles.push(window.read("step-title").await?);
@@ -244,9 +252,6 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         window.until("the button to open", PATIENCE, is_open).await?;
     }
     album.keep(window, step.name()).await?;
-    if step == StepId::DispatchBuild {
-        optional_step(window, album).await?;
-    }
     if is_offered && step == StepId::RunMigration {
         window.press_within("step-button", PATIENCE).await?;
         window.read("confirm-dialog").await?;
@@ -270,7 +275,7 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         StepId::CheckSite => {
             window.until("the checks", PATIENCE, async || window.has_open_checks().await).await?;
             album.keep(window, "CheckSite-checks").await?;
-            return window.pass_checks().await;
+            return window.pass_checks(VERSION).await;
         }
         StepId::MergeBranch
         | StepId::SetVersion
@@ -286,6 +291,12 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         | StepId::RegisterTaskDefinition
         | StepId::DispatchBuild
         | StepId::AwaitDeployPhase => {}
+    }
+    if step == StepId::BackUp {
+        let is_found = async || Ok(window.status(step).await? == "warned");
+        window.until("the file of the backup", PATIENCE, is_found).await?;
+        window.look_at(step).await?;
+        album.keep(window, "BackUp-found").await?;
     }
     window.wait_done(step).await?;
     if step == StepId::BackUp { backup_again(window, album).await } else { Ok(()) }

@@ -31,6 +31,7 @@ use greenlight_rehearsal::{
     handle::Handle,
     host::jobs::ExitCodes,
     process::{self, Options, rally::PretendRally},
+    profile::with_optional_values,
 };
 use greenlight_types::{LineSource, Live, LogLine, Profile, RunId};
 
@@ -62,7 +63,13 @@ impl Desk {
         let world = folder.path().join("world");
         let options =
             Options { private_dir: world.clone(), speed: SPEED, idle_max: Duration::from_secs(600), exit_codes };
-        tokio::spawn(process::serve(options, PretendRally::make));
+        tokio::spawn(process::serve(options, |beginning| {
+            let made = PretendRally::make(beginning)?;
+            if let Some(mut world) = process::Production::world(&made) {
+                world.rules.breaker = None;
+            }
+            Ok(made)
+        }));
         let handle = tokio::time::timeout(PATIENCE, async {
             loop {
                 if let Some(handle) = Handle::attach(&world).await {
@@ -81,7 +88,7 @@ impl Desk {
             secrets.set(&credential).await.expect("kept in memory");
         }
         let clock: Arc<dyn Clock> = Arc::new(handle.clock().expect("a clock"));
-        let (profile, data) = (handle.practice_profile(&rally), folder.path().join("data"));
+        let (profile, data) = (with_optional_values(handle.practice_profile(&rally)), folder.path().join("data"));
         Self { profile, folder, handle, secrets: Arc::new(secrets), redactor: Arc::default(), clock, data }
     }
 

@@ -209,7 +209,7 @@ async fn a_release_with_thirteen_kills(first: Moment) {
     if window.prepare_step(StepId::CheckSite).await.expect("the site can be checked") {
         window.press_step(StepId::CheckSite, VERSION).await.expect("the checks start");
     }
-    window.pass_checks().await.expect("every check is answered");
+    window.pass_checks(VERSION).await.expect("every check is answered");
     assert_eq!(window.wait_for_end().await.expect("the release ends"), "released");
     desk.judge().await.expect("the systems agree: released, and nothing twice");
     session.end().await.expect("the window closes");

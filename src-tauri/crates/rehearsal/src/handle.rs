@@ -212,8 +212,8 @@ impl Handle {
         ]
     }
 
-    /// Profile of practice. It has the names of the real profile and a value for every open name.
-    /// All addresses are on loopback and all paths in the private folder, so no button of a
+    /// Profile of practice. It has the names of the real profile and a value for every open name,
+    /// and leaves empty what the real profile may leave empty ([`crate::profile::with_optional_values`]). All addresses are on loopback and all paths in the private folder, so no button of a
     /// practice run reaches production.
     #[must_use]
     pub fn practice_profile(&self, rally: &Profile) -> Profile {
@@ -253,12 +253,10 @@ impl Handle {
         backup.artifact_directory = spell(self.host.dump_folder());
         backup.artifact_pattern = "rally-*.dump".to_owned();
         backup.artifact_min_mib = 5;
-        backup.artifact_probe = "gzip -t < {file}".to_owned();
         let migration = &mut profile.migration;
         migration.directory = spell(self.host.migration_folder());
         migration.command = "./run.sh".to_owned();
         migration.environment = BTreeMap::from([("CONFIG".to_owned(), spell(self.host.migration_config()))]);
-        migration.probe = "rally-schema".to_owned();
     }
 }
 

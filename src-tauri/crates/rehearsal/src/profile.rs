@@ -5,7 +5,8 @@ use greenlight_types::{Profile, SiteCheck, StepId};
 
 use crate::world::{ACCOUNT, BUILD_JOB, CLUSTER, CONTAINER, FAMILY, IMAGES, LOG_GROUP, REGION, SERVICE, WORKFLOW};
 
-/// A profile with a value for every open name. Existing values stay.
+/// A profile with a value for every open name. Existing values stay. A value that no person has to
+/// enter stays as empty as in the real profile, so practice asks the same questions.
 #[must_use]
 pub fn filled(rally: &Profile) -> Profile {
     let mut profile = rally.clone();
@@ -21,13 +22,22 @@ pub fn filled(rally: &Profile) -> Profile {
     fill(&mut aws.image_repository, IMAGES);
     fill(&mut aws.log_group, LOG_GROUP);
     profile.site.checks = site_checks();
+    fill(&mut profile.restore.procedure, "Practice: start the practice again from the beginning.");
+    fill(&mut profile.restore.who, "your trainer");
+    profile.restore.minutes = profile.restore.minutes.or(Some(45));
+    profile
+}
+
+/// Adds the values that a profile may leave empty: the commands that prove a backup and ask the
+/// database, the failures of the old database, and the people to call.
+#[must_use]
+pub fn with_optional_values(mut profile: Profile) -> Profile {
     for step in [StepId::BackUp, StepId::DispatchBuild, StepId::RunMigration, StepId::CheckSite] {
         let person = profile.who_to_call.entry(step).or_default();
         fill(person, "your trainer (practice: nobody is called)");
     }
-    fill(&mut profile.restore.procedure, "Practice: start the practice again from the beginning.");
-    fill(&mut profile.restore.who, "your trainer");
-    profile.restore.minutes = profile.restore.minutes.or(Some(45));
+    fill(&mut profile.backup.artifact_probe, "gzip -t < {file}");
+    fill(&mut profile.migration.probe, "rally-schema");
     if profile.logs.expected_failures.is_empty() {
         profile.logs.expected_failures = vec![
             "requires schema [0-9.]+, the database has".to_owned(),

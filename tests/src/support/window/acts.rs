@@ -10,7 +10,7 @@ use greenlight_types::StepId;
 use super::{LOOK, SOON, Window, click};
 
 /// Most questions that one step asks in sequence.
-const MOST_QUESTIONS: u32 = 4;
+const MOST_QUESTIONS: u32 = 6;
 /// Most presses of the button of one step. The plan may have changed, or the app may have been
 /// closed, between two presses.
 const MOST_PRESSES: u32 = 4;
@@ -144,13 +144,17 @@ impl Window<'_> {
         for _ in 0..MOST_QUESTIONS {
             self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await?;
             let Some(question) = self.attribute("question", "data-question").await? else { break };
-            self.answer(&question).await?;
+            self.answer(&question, step).await?;
         }
         Ok(true)
     }
 
-    /// Answers a question with its first choice.
-    async fn answer(&self, question: &str) -> Result<()> {
+    /// Answers a question with its first choice. The question about AWS giving up is answered by
+    /// letting AWS wait longer.
+    async fn answer(&self, question: &str, step: StepId) -> Result<()> {
+        if question.starts_with("awsGivesUp:") {
+            return self.let_aws_wait(step).await;
+        }
         let choices = self.all("choice-").await?;
         self.tick(choices.first().with_context(|| format!("{question} has no answer"))?).await?;
         if self.sees("question-note").await? {
@@ -161,6 +165,58 @@ impl Window<'_> {
             Ok(self.attribute("question", "data-question").await?.as_deref() != Some(question))
         })
         .await
+    }
+
+    /// Opens the plan of an optional step.
+    ///
+    /// # Errors
+    /// When the page does not offer the step.
+    pub async fn choose(&self, step: StepId) -> Result<()> {
+        let button = format!("choose-{}", step.name());
+        self.until(&format!("{} to be offered", step.name()), self.patience, async || {
+            if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
+                return Ok(true);
+            }
+            // The list of choices may be closed.
+            if !self.try_press(&button).await? {
+                self.try_press("choices").await?;
+            }
+            Ok(false)
+        })
+        .await?;
+        self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await
+    }
+
+    /// Raises the limit of failed starts, then shows the step again whose plan asked for it.
+    async fn let_aws_wait(&self, step: StepId) -> Result<()> {
+        let raise = StepId::RaiseFailureLimit;
+        self.press("go-to-RaiseFailureLimit").await?;
+        self.wait_for_attribute("focus", "data-step", raise.name(), SOON).await?;
+        self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await?;
+        self.press_within("step-button", self.patience).await?;
+        self.wait_done(raise).await?;
+        self.look_at(step).await
+    }
+
+    /// Confirms a backup that no command proves, if the page asks for it.
+    async fn confirm_backup(&self, step: StepId, status: &str) -> Result<()> {
+        if step != StepId::BackUp || status != "warned" {
+            return Ok(());
+        }
+        self.look_at(step).await?;
+        if self.sees("confirm-backup").await? {
+            self.press("confirm-backup").await?;
+            self.note("As large as the one before, and as old as the job").await?;
+            let is_proved = async || Ok(self.status(step).await? == "succeeded");
+            self.until("the backup to be proved", SOON, is_proved).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the limit of failed starts back, if the page offers that as the next step.
+    async fn put_limit_back(&self, version: &str) -> Result<()> {
+        let restore = StepId::RestoreFailureLimit;
+        if self.status(restore).await? == "awaitingOperator" { self.do_step(restore, version).await } else { Ok(()) }
     }
 
     /// Presses the button of the step in focus and confirms the dialog. The step then continues
@@ -231,6 +287,7 @@ impl Window<'_> {
             let status = self.status(step).await?;
             self.ensure_unbroken(step, &status).await?;
             self.ask_when_in_doubt(step, &status).await?;
+            self.confirm_backup(step, &status).await?;
             Ok(DONE.contains(&status.as_str()))
         })
         .await
@@ -257,7 +314,7 @@ impl Window<'_> {
             let status = self.status(step).await?;
             self.ensure_unbroken(step, &status).await?;
             if DONE.contains(&status.as_str()) {
-                return Ok(());
+                return self.confirm_backup(step, &status).await;
             }
             if status == "awaitingOperator" && self.prepare_step(step).await? {
                 if presses >= MOST_PRESSES {
@@ -341,17 +398,20 @@ impl Window<'_> {
         Ok(self.all("check-").await?.iter().any(|testid| testid.ends_with("-passed")))
     }
 
-    /// Answers every check of the site with Passed. Waits until the site serves the version.
+    /// Answers every check of the site with Passed, after putting the limit of failed starts back.
+    /// Waits until the site serves the version.
     ///
     /// # Errors
     /// When the app does not accept an answer.
-    pub async fn pass_checks(&self) -> Result<()> {
+    pub async fn pass_checks(&self, version: &str) -> Result<()> {
         self.until("the checks to be open", self.patience, async || {
             let status = self.status(StepId::CheckSite).await?;
             self.ensure_unbroken(StepId::CheckSite, &status).await?;
             Ok(self.has_open_checks().await? || self.state().await? == "ended")
         })
         .await?;
+        self.put_limit_back(version).await?;
+        self.look_at(StepId::CheckSite).await?;
         let buttons = self.all("check-").await?;
         for row in buttons.iter().filter_map(|button| button.strip_suffix("-passed")) {
             // The last answer ends the run, and the row disappears.
@@ -381,7 +441,7 @@ impl Window<'_> {
             self.press_step(StepId::CheckSite, version).await?;
         }
         self.look_at(StepId::CheckSite).await?;
-        self.pass_checks().await
+        self.pass_checks(version).await
     }
 
     /// Waits for the end of the run and returns its result.

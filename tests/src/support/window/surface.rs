@@ -51,7 +51,7 @@ impl Surface for ReleaseScreen<'_> {
             Task::AskAgain(step) => window.ask_again(step).await,
             Task::PassCheck => {
                 window.look_at(StepId::CheckSite).await?;
-                window.pass_checks().await
+                window.pass_checks(self.version).await
             }
             Task::Stop(step) => {
                 window.look_at(step).await?;

@@ -84,6 +84,23 @@ describe("optional steps", () => {
     expect(within(screen.getByTestId("focus")).getByText("AWS waits")).toBeVisible();
   });
 
+  it("come before the answers of the question that they make unnecessary", async () => {
+    const start = withChoice(moment("build-offered"), "RaiseFailureLimit", "Let AWS wait longer");
+    const asking: StepPlan = {
+      ...plan("DispatchBuild", "Start the build"),
+      preconditions: [{ id: "awsWaits", passed: false, text: "AWS waits", detail: "0 of 3 used" }],
+      question: {
+        id: "awsGivesUp:DispatchBuild",
+        text: "AWS may give it up. Go on?",
+        options: [{ id: "goOn", label: "Go on without it", detail: "" }],
+        needsNote: false,
+      },
+    };
+    open(start, { planDispatchBuild: () => ok(asking) });
+    const ways = await screen.findAllByTestId(/^(go-to-RaiseFailureLimit|choice-goOn)$/);
+    expect(ways.map((way) => way.dataset["testid"])).toEqual(["go-to-RaiseFailureLimit", "choice-goOn"]);
+  });
+
   it("stand beside a failed migration, the stop first", async () => {
     const start = withChoice(moment("migration-failed"), "StopRollout", "Stop the rollout");
     open(start, { planStopRollout: () => ok(plan("StopRollout", "Stop the rollout")) });

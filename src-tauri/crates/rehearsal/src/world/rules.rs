@@ -270,6 +270,13 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// The production of a practice: the circuit breaker is on, with the settings that the AWS
+    /// console proposes for a new service.
+    #[must_use]
+    pub fn practice() -> Self {
+        Self { breaker: Some(Breaker { rolls_back: true }), ..Self::default() }
+    }
+
     /// Failed tasks in a row after which the breaker gives up.
     #[must_use]
     pub fn breaker_limit(&self) -> usize {

@@ -25,7 +25,7 @@ use crate::{
     fronts::aws::{Asked, Door, answered, form_answered, refused},
     host::jobs::HostEvent,
     process::{Beginning, Production},
-    world::World,
+    world::{Rules, World},
 };
 
 /// The simulated services behind their routes.
@@ -48,7 +48,7 @@ impl PretendRally {
         let rally = match &beginning.state {
             Some(state) => serde_json::from_slice(state)
                 .map_err(|error| io::Error::other(format!("the state of the practice cannot be read: {error}")))?,
-            None => World::new(&beginning.start()),
+            None => World::with_rules(&beginning.start(), Rules::practice()),
         };
         Ok(Self {
             rally: Arc::new(Mutex::new(rally)),
