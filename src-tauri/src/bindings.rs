@@ -66,6 +66,8 @@ macro_rules! all_commands {
             run::left_behind,
             run::take_environment,
             run::change_address,
+            run::run_values,
+            run::correct_value,
             run::give_up_machine,
             run::take_over,
             git::plan_merge_branch,

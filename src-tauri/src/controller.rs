@@ -10,8 +10,8 @@ use greenlight_engine::{
     release::{Act, Answer, Parts, Release},
 };
 use greenlight_types::{
-    DeployRequest, Difference, ErrorCode, Failure, Handover, Names, Observation, Realm, RunId, RunState, RunView,
-    StepId, StepPlan, Version,
+    DeployRequest, Difference, ErrorCode, Failure, Handover, Names, Observation, ProfileValue, Realm, RunId, RunState,
+    RunView, StepId, StepPlan, ValueCorrection, Version,
 };
 use tokio::sync::Mutex;
 
@@ -138,6 +138,24 @@ impl Controller {
 
     pub async fn left_behind(&self, run: &RunId) -> Result<Vec<String>, Failure> {
         Ok(self.release(run).await?.left_behind())
+    }
+
+    /// The values of the run's profile that a person may correct.
+    pub async fn values(&self, run: &RunId) -> Result<Vec<ProfileValue>, Failure> {
+        Ok(profile::values(&self.view(run).await?.profile))
+    }
+
+    /// Corrects a value of the run, and with `keeps` also the one for later runs. The run is opened
+    /// again, because its adapters have the old value.
+    pub async fn correct_value(&self, run: &RunId, asked: ValueCorrection) -> Result<(), Failure> {
+        let ValueCorrection { key, value, reason, keeps } = asked;
+        self.act(run, Act::CorrectValue { key: key.clone(), value: value.clone(), reason }).await?;
+        let open = self.open.lock().await.remove(run);
+        if let Some(release) = open {
+            release.close().await;
+        }
+        self.release(run).await?;
+        if keeps { self.settings.confirm_value(&key, &value).await } else { Ok(()) }
     }
 
     pub async fn take_over(&self, run: &RunId, person: &str) -> Result<(), Failure> {

@@ -7,6 +7,8 @@ mod kills;
 mod practice;
 #[path = "window/release.rs"]
 mod release;
+#[path = "window/rollout_troubles.rs"]
+mod rollout_troubles;
 #[path = "window/takeover.rs"]
 mod takeover;
 #[path = "window/troubles.rs"]

@@ -2,8 +2,8 @@
 
 use greenlight_engine::release::Act;
 use greenlight_types::{
-    CheckAnswer, DeployRequest, Difference, Handover, RunId, RunResult, RunSummary, RunUpdate, StepId, TakeOver,
-    UndoKind,
+    CheckAnswer, DeployRequest, Difference, Handover, ProfileValue, RunId, RunResult, RunSummary, RunUpdate, StepId,
+    TakeOver, UndoKind, ValueCorrection,
 };
 use tauri::State;
 
@@ -190,6 +190,20 @@ pub async fn take_environment(app: State<'_, Startup>, run: RunId, over: Option<
 pub async fn change_address(app: State<'_, Startup>, run: RunId, address: String, port: u16) -> CommandResult<()> {
     app.ready().await?.runs.act(&run, Act::ChangeAddress { address, port }).await?;
     Ok(())
+}
+
+/// The values of the run's profile that a person may correct.
+#[tauri::command]
+#[specta::specta]
+pub async fn run_values(app: State<'_, Startup>, run: RunId) -> CommandResult<Vec<ProfileValue>> {
+    Ok(app.ready().await?.runs.values(&run).await?)
+}
+
+/// Corrects a value of the profile that the run froze.
+#[tauri::command]
+#[specta::specta]
+pub async fn correct_value(app: State<'_, Startup>, run: RunId, asked: ValueCorrection) -> CommandResult<()> {
+    Ok(app.ready().await?.runs.correct_value(&run, asked).await?)
 }
 
 /// Records the statement of a person that the staging machine is gone.

@@ -36,6 +36,7 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::LockAcquiring { .. }
         | Body::AddressChanged
         | Body::MachineGivenUp
+        | Body::ValueCorrected { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => None,
     }
@@ -83,6 +84,7 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::LockAcquiring { .. }
         | Body::AddressChanged
         | Body::MachineGivenUp
+        | Body::ValueCorrected { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => (true, from),
     };

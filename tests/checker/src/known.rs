@@ -277,6 +277,7 @@ impl Known {
             | Body::StepStopped { .. }
             | Body::AddressChanged
             | Body::MachineGivenUp => {}
+            Body::ValueCorrected { profile } => self.profile = profile,
         }
     }
 

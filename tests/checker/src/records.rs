@@ -178,6 +178,9 @@ pub enum Body {
     },
     AddressChanged,
     MachineGivenUp,
+    ValueCorrected {
+        profile: Profile,
+    },
     QuestionAnswered {
         question: String,
         answer: String,

@@ -245,6 +245,9 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         limit_of_failed_starts(window, album).await?;
     }
     let is_offered = !is_watching(step) && window.prepare_step(step).await?;
+    if step == StepId::RunMigration {
+        window.answer_failed_start("oldDatabase").await?;
+    }
     window.look_at(step).await?;
     album.titles.push(window.read("step-title").await?);
     if is_offered {

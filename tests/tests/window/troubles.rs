@@ -1,6 +1,6 @@
-//! The ten troubles, each practised in the real window to a correct end: released, released with a
-//! failed check, or stopped with nothing half done. Keeps a picture of the moment when the window
-//! shows each trouble.
+//! The first ten troubles, each practised in the real window to a correct end: released, released
+//! with a failed check, or stopped with nothing half done. Keeps a picture of the moment when the
+//! window shows each trouble.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,24 +17,24 @@ use serde_json::Value;
 
 use super::TURN;
 
-const PATIENCE: Duration = Duration::from_secs(150);
+pub(super) const PATIENCE: Duration = Duration::from_secs(150);
 /// Virtual seconds per real second.
 const SPEED: u32 = 60;
 
 /// A window in practice with its own simulator.
-struct Desk {
+pub(super) struct Desk {
     session: Session,
     data: PathBuf,
     pictures: PathBuf,
 }
 
 impl Desk {
-    fn window(&self) -> Window<'_> {
+    pub(super) fn window(&self) -> Window<'_> {
         Window::new(&self.session, PATIENCE)
     }
 
     /// Keeps a picture of the window that shows the trouble.
-    async fn picture(&self, trouble: Trouble) -> Result<()> {
+    pub(super) async fn picture(&self, trouble: Trouble) -> Result<()> {
         self.window().picture(&self.pictures.join(format!("trouble-{}.png", trouble.name()))).await
     }
 
@@ -43,7 +43,7 @@ impl Desk {
     }
 
     /// The state of the simulator, independent of the app.
-    fn state(&self) -> Result<Value> {
+    pub(super) fn state(&self) -> Result<Value> {
         Ok(serde_json::from_slice(&fs_err::read(self.data.join("world/world.json"))?)?)
     }
 
@@ -57,7 +57,7 @@ impl Desk {
     }
 
     /// Takes a release to the start of Deploy.
-    async fn prepare(&self) -> Result<()> {
+    pub(super) async fn prepare(&self) -> Result<()> {
         self.window().draft_and_prepare(VERSION).await?;
         self.prepare_from(StepId::MergeBranch).await?;
         self.window().deploy(VERSION, None).await
@@ -80,7 +80,7 @@ impl Desk {
     }
 
     /// Checks that the debrief of the window lists exactly these troubles.
-    async fn ensure_debrief(&self, troubles: &[Trouble]) -> Result<()> {
+    pub(super) async fn ensure_debrief(&self, troubles: &[Trouble]) -> Result<()> {
         let window = self.window();
         window.read("debrief").await?;
         let told = window.attribute("debrief", "data-lines").await?;
@@ -93,7 +93,11 @@ impl Desk {
 }
 
 /// Opens a window on a new simulator, runs `work` in it, and closes both.
-async fn at_desk(name: &str, scenario: Option<&str>, work: impl AsyncFnOnce(&Desk) -> Result<()>) -> Result<()> {
+pub(super) async fn at_desk(
+    name: &str,
+    scenario: Option<&str>,
+    work: impl AsyncFnOnce(&Desk) -> Result<()>,
+) -> Result<()> {
     let _turn = TURN.write().await;
     let display = Display::start().await?;
     let driver = Driver::start(&display, &[]).await?;
@@ -184,7 +188,7 @@ async fn lost_connection(desk: &Desk) -> Result<()> {
     let window = desk.window();
     window.wait_done(StepId::AwaitDeployPhase).await?;
     window.switch_on(Trouble::ConnectionLostInMigration).await?;
-    ensure!(window.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+    window.answer_failed_start("oldDatabase").await?;
     window.press_step(StepId::RunMigration, VERSION).await?;
     window.look_at(StepId::RunMigration).await?;
     let is_told = async || window.sees("connection-lost").await;
@@ -253,7 +257,7 @@ async fn finishes_a_release_with_six_troubles() -> Result<()> {
 }
 
 /// Makes the backup of a run that is in Deploy, then starts its build.
-async fn to_build(desk: &Desk) -> Result<()> {
+pub(super) async fn to_build(desk: &Desk) -> Result<()> {
     for step in [StepId::BackUp, StepId::DispatchBuild] {
         desk.window().do_step(step, VERSION).await.with_context(|| step.name())?;
     }
@@ -282,7 +286,7 @@ async fn practises_a_failed_build_package_and_migration() -> Result<()> {
         window.switch_on(Trouble::MigrationFailsHalfWay).await?;
         to_build(desk).await?;
         window.wait_done(StepId::AwaitDeployPhase).await?;
-        ensure!(window.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
+        window.answer_failed_start("oldDatabase").await?;
         window.press_step(StepId::RunMigration, VERSION).await?;
         let code = window.wait_failed(StepId::RunMigration).await?;
         ensure!(code == "scriptFailed", "{code}");

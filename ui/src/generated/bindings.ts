@@ -65,6 +65,10 @@ export const commands = {
 	takeEnvironment: (run: RunId, over: TakeOver | null) => typedError<null, CommandError>(__TAURI_INVOKE("take_environment", { run, over })),
 	/**  Records that the staging machine has another address now. */
 	changeAddress: (run: RunId, address: string, port: number) => typedError<null, CommandError>(__TAURI_INVOKE("change_address", { run, address, port })),
+	/**  The values of the run's profile that a person may correct. */
+	runValues: (run: RunId) => typedError<ProfileValue[], CommandError>(__TAURI_INVOKE("run_values", { run })),
+	/**  Corrects a value of the profile that the run froze. */
+	correctValue: (run: RunId, asked: ValueCorrection) => typedError<null, CommandError>(__TAURI_INVOKE("correct_value", { run, asked })),
 	/**  Records the statement of a person that the staging machine is gone. */
 	giveUpMachine: (run: RunId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("give_up_machine", { run, note })),
 	/**  Another person takes over on this computer. */
@@ -1243,6 +1247,16 @@ export type Profile = {
 	endpoints: EndpointProfile | null,
 };
 
+/**  A value of a run's profile that a person may correct. */
+export type ProfileValue = {
+	/**  Dotted name in the profile: `aws.cluster`. */
+	key: string,
+	/**  Meaning of the value, in plain words. */
+	label: string,
+	/**  The value that counts now. A list has one entry per line. */
+	value: string,
+};
+
 /**  A decision for a person. It has no default. */
 export type Question = {
 	/**
@@ -1353,6 +1367,14 @@ reason: string } |
 staging: StagingMachine } | 
 /**  A named person says that the staging machine is gone. It had not answered before that. */
 { kind: "machineGivenUp"; note: string } | 
+/**  A person corrected a value of the profile that this run froze. */
+{ kind: "valueCorrected"; 
+/**  Dotted name in the profile: `aws.cluster`. */
+key: string; 
+/**  Meaning of the value, in plain words. */
+label: string; old: string; new: string; reason: string; 
+/**  The whole profile with the new value. It is frozen from now on. */
+profile: Profile } | 
 /**  A person answered a question of a plan. */
 { kind: "questionAnswered"; step: StepId; question: string; 
 /**  The question as it was shown. */
@@ -1819,6 +1841,20 @@ export type Trouble =
 "mainMovedOn" | 
 /**  GitHub answers slowly, and one answer is lost after GitHub accepted the request. */
 "githubAnswersLate" | 
+/**  The workflow deploys a revision that it made itself. */
+"workflowMakesRevision" | 
+/**  A colleague deploys the version before while AWS puts the new one in place. */
+"colleagueDeploys" | 
+/**  A colleague lowers the limit of failed starts, and AWS gives the new version up. */
+"breakerTrips" | 
+/**  The new version cannot start, and no migration cures it. */
+"failureNotRecognised" | 
+/**  The migration ends with an error, and people restore the database. */
+"migrationRestored" | 
+/**  The new version runs on the database as it is. */
+"noMigration" | 
+/**  The new version cannot start on the migrated database. */
+"neverStarts" | 
 /**  The site shows something wrong after the servers have switched. */
 "siteCheckFails";
 
@@ -1853,6 +1889,17 @@ export type UndoKind =
 "restored" | 
 /**  The script ended before it changed anything. */
 "nothingApplied";
+
+/**  A person's correction of a value of the profile. */
+export type ValueCorrection = {
+	/**  Dotted name in the profile: `aws.cluster`. */
+	key: string,
+	value: string,
+	/**  Required. It is kept with the person's name. */
+	reason: string,
+	/**  Whether later runs of this computer use the value too. */
+	keeps: boolean,
+};
 
 /**
  *  A version of three or four numbers without leading zeros, the fourth not 0, spelled `2.1.0`

@@ -61,6 +61,42 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     now: "Lin and Susan are finishing the migration by hand.",
     end: "Have it finished now",
   },
+  workflowMakesRevision: {
+    title: "The build makes its own settings",
+    will: "The build saves start-up settings of its own, and AWS puts those in place of ours.",
+  },
+  colleagueDeploys: {
+    title: "A colleague deploys",
+    will: "While AWS puts the new version in place, a colleague deploys the version before.",
+  },
+  breakerTrips: {
+    title: "AWS gives the new version up",
+    will: "A colleague sets the limit of failed starts back, and AWS gives up before the migration.",
+    now: "AWS counts failed starts up to the lower limit.",
+  },
+  failureNotRecognised: {
+    title: "The new version cannot start",
+    will: "A setting is missing, which no migration cures. Its log tells the reason.",
+    now: "Each start of the new version fails.",
+    end: "Have the setting added",
+  },
+  noMigration: {
+    title: "A release without a migration",
+    will: "The new version runs on the database as it is.",
+    now: "The new version starts without a migration.",
+  },
+  migrationRestored: {
+    title: "The database is restored",
+    will: "The migration fails half-way; the people you call restore the backup after about 15 minutes.",
+    now: "Lin and Susan are restoring the database.",
+    end: "Have it restored now",
+  },
+  neverStarts: {
+    title: "Nothing starts after the migration",
+    will: "The database is migrated, and each start of the new version still fails.",
+    now: "Each start of the new version fails.",
+    end: "Have the program repaired",
+  },
   siteCheckFails: {
     title: "A check of the site fails",
     will: "After the servers have switched, the page of a study shows an error.",

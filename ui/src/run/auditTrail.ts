@@ -76,6 +76,7 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "environmentTaking":
     case "addressChanged":
     case "machineGivenUp":
+    case "valueCorrected":
     case "questionAnswered":
     case "checkAnswered":
       return sentenceOfRun(body, view, say);
@@ -135,6 +136,8 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
       );
     case "machineGivenUp":
       return say(`Said that the staging machine is gone: “${body.note}”`, "careful");
+    case "valueCorrected":
+      return say(`Corrected “${body.label}”: “${body.reason}”`, "careful", undefined, `${body.old} → ${body.new}`);
     case "questionAnswered":
       return say(`Answered “${body.text}”: ${choiceWords(body)}${body.note === "" ? "" : `, “${body.note}”`}`);
     case "checkAnswered": {

@@ -13,6 +13,7 @@ pub(crate) mod change_address;
 pub(crate) mod change_operator;
 pub(crate) mod confirm_plan;
 pub(crate) mod continue_here;
+pub(crate) mod correct_value;
 pub(crate) mod end_run;
 pub(crate) mod give_up_machine;
 pub(crate) mod order;
@@ -127,6 +128,14 @@ pub enum Act {
         /// Note of the person. Required.
         note: String,
     },
+    /// Correct a value of the profile that the run froze.
+    CorrectValue {
+        /// Dotted name in the profile: `aws.cluster`.
+        key: String,
+        value: String,
+        /// Reason of the person. Required.
+        reason: String,
+    },
     /// Hand the run to another person on this computer.
     ChangeOperator {
         /// Name of that person.
@@ -147,6 +156,7 @@ impl Act {
             | Self::SettleDoubt { note: words, .. }
             | Self::AnswerCheck { note: words, .. }
             | Self::EndRun { note: words, .. }
+            | Self::CorrectValue { reason: words, .. }
             | Self::GiveUpMachine { note: words } => redactor.clean(words),
             Self::StartDeploy(request) => {
                 redactor.clean(&mut request.told);
@@ -193,6 +203,7 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
         Order::ChangeAddress(staging) => change_address::decide(now, *staging),
         Order::GiveUpMachine { note } => give_up_machine::decide(now, note),
         Order::RevokeJob { step, job, note } => revoke_job::decide(now, step, job, note),
+        Order::CorrectValue { key, value, reason } => correct_value::decide(now, &key, &value, &reason),
         Order::ChangeOperator { person } => change_operator::decide(now, &person),
         Order::LearnFact { step, fact } => Ok(Decision::run_event(RunEvent::FactLearned { step, fact })),
     }
@@ -220,6 +231,7 @@ pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failu
         Act::AcquireLock { over } => return acquire_lock::again(asker, over).await,
         Act::ChangeAddress { address, port } => change_address::ask(asker, address, port).await?,
         Act::GiveUpMachine { note } => give_up_machine::ask(asker, note).await?,
+        Act::CorrectValue { key, value, reason } => Order::CorrectValue { key, value, reason },
         Act::ChangeOperator { person } => Order::ChangeOperator { person },
     };
     asker.order(order).await

@@ -330,6 +330,9 @@ fn what(body: &EventBody) -> String {
             format!("the staging machine has another address now: {}:{}", staging.address, staging.port)
         }
         EventBody::Run(RunEvent::MachineGivenUp { note }) => format!("the staging machine is gone: {note}"),
+        EventBody::Run(RunEvent::ValueCorrected { label, old, new, reason, .. }) => {
+            format!("corrected {label}: {new} instead of {old}: {reason}")
+        }
         EventBody::Run(RunEvent::QuestionAnswered { step, answer, .. }) => {
             format!("{}: answered {answer}", step.name())
         }

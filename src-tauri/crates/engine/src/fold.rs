@@ -1,8 +1,8 @@
 //! Folds the events of a run into its view. Pure: the same events always give the same view.
 
 use greenlight_types::{
-    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, MachineGivenUp, RunEvent,
-    RunState, RunSummary, RunView, Status, StepEvent, StepId, StepOptions, StepState, StepView,
+    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, MachineGivenUp, Profile,
+    RunEvent, RunState, RunSummary, RunView, Status, StepEvent, StepId, StepOptions, StepState, StepView,
 };
 
 use crate::transition;
@@ -179,6 +179,7 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
         RunEvent::MachineGivenUp { note } => {
             view.machine_given_up = Some(MachineGivenUp { person: person(), note: note.clone(), at });
         }
+        RunEvent::ValueCorrected { profile, .. } => view.profile = Profile::clone(profile),
         RunEvent::CheckingStarted => view.state = RunState::Checking,
         RunEvent::Ended { result, note, left_behind } => {
             view.state = RunState::Ended;

@@ -182,7 +182,17 @@ fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {
         Some(ServiceDeploymentStatus::Stopped) if told.is_some_and(|told| told.has_tripped()) => {
             return Verdict::Failed { reason: reason() };
         }
-        Some(ServiceDeploymentStatus::Stopped) => return Verdict::Stopped { reason: reason() },
+        Some(ServiceDeploymentStatus::Stopped) => {
+            // The two answers of AWS are of two moments: a newer deployment has replaced ours.
+            let newer = told.and_then(|told| history::newer(told, seen.deployments.listed()));
+            return match newer {
+                Some(newer) => under_way(Condition::OtherDeployment {
+                    deployment: history::deployment_id(newer),
+                    arn: newer.task_definition.clone(),
+                }),
+                None => Verdict::Stopped { reason: reason() },
+            };
+        }
         Some(ServiceDeploymentStatus::StopRequested) => return under_way(Condition::StopEnd),
         Some(
             ServiceDeploymentStatus::RollbackRequested

@@ -186,6 +186,7 @@ impl Runner {
             Then::Attach { step, attempt } => self.attach(step, attempt),
             Then::DropAttempts(steps) => steps.into_iter().for_each(|step| self.drop_attempt(step)),
             Then::KeepPlan { plan, made_from } => self.plans.keep(*plan, made_from),
+            Then::DropPlans => self.plans = PlanDesk::default(),
             Then::ChangeOperator(by) => self.by = *by,
             Then::IssueToken { step, plan_hash } => {
                 let token = self.parts.ids.fresh();

@@ -101,6 +101,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::Run(RunEvent::LockAcquiring { .. })
         | EventBody::Run(RunEvent::AddressChanged { .. })
         | EventBody::Run(RunEvent::MachineGivenUp { .. })
+        | EventBody::Run(RunEvent::ValueCorrected { .. })
         | EventBody::Step(StepEvent::Offered { .. })
         | EventBody::Run(RunEvent::FactLearned { .. })
         | EventBody::Step(StepEvent::Succeeded { .. })

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 /// Most troubles in one file.
-const TROUBLES_MAX: usize = 10;
+const TROUBLES_MAX: usize = 17;
 const MINUTE_MS: f64 = 60_000.0;
 
 /// One planned trouble of a scenario.
@@ -79,7 +79,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Planned>, ScenarioError> {
     })?;
     if raw.trouble.is_empty() || raw.trouble.len() > TROUBLES_MAX {
         let problem = format!("the scenario names {} troubles", raw.trouble.len());
-        return Err(refuse(0, problem, "one to ten times [[trouble]]"));
+        return Err(refuse(0, problem, "one to seventeen times [[trouble]]"));
     }
     let mut planned: Vec<Planned> = Vec::new();
     for one in &raw.trouble {
@@ -114,12 +114,20 @@ fn stretch(trouble: Trouble) -> Option<(&'static str, f64)> {
     match trouble {
         Trouble::BackupDiskFull => Some(("backup", 8.0)),
         Trouble::BuildFails => Some(("build", 40.0)),
-        Trouble::ConnectionLostInMigration | Trouble::MigrationFailsHalfWay => Some(("migration", 3.0)),
+        Trouble::ConnectionLostInMigration | Trouble::MigrationFailsHalfWay | Trouble::MigrationRestored => {
+            Some(("migration", 3.0))
+        }
         Trouble::MergeConflict
         | Trouble::TokenExpires
         | Trouble::MainMovedOn
         | Trouble::GithubAnswersLate
         | Trouble::ImageMissing
+        | Trouble::WorkflowMakesRevision
+        | Trouble::ColleagueDeploys
+        | Trouble::BreakerTrips
+        | Trouble::FailureNotRecognised
+        | Trouble::NoMigration
+        | Trouble::NeverStarts
         | Trouble::SiteCheckFails => None,
     }
 }
@@ -140,13 +148,29 @@ fn time(trouble: Trouble, minute: f64) -> Result<i64, (String, String)> {
     Ok((minute * MINUTE_MS) as i64)
 }
 
-/// Whether a release ends after this trouble.
+/// Whether nothing else happens in a release after this trouble.
 fn ends_release(trouble: Trouble) -> bool {
-    matches!(trouble, Trouble::MainMovedOn | Trouble::BuildFails | Trouble::ImageMissing)
+    matches!(
+        trouble,
+        Trouble::MainMovedOn
+            | Trouble::BuildFails
+            | Trouble::ImageMissing
+            | Trouble::FailureNotRecognised
+            | Trouble::NeverStarts
+    )
 }
 
 /// Checks that two troubles of a scenario can both happen.
 fn fits(one: Planned, other: Planned) -> Result<(), (String, &'static str)> {
+    let with_migration = |trouble| {
+        matches!(
+            trouble,
+            Trouble::ConnectionLostInMigration
+                | Trouble::MigrationFailsHalfWay
+                | Trouble::MigrationRestored
+                | Trouble::NeverStarts
+        )
+    };
     if one.trouble == other.trouble {
         return Err((format!("{} stands twice", one.trouble.name()), "each trouble once"));
     }
@@ -155,6 +179,14 @@ fn fits(one: Planned, other: Planned) -> Result<(), (String, &'static str)> {
     if ends_release(first.trouble) {
         let problem = format!("{} can never happen after {}", last.trouble.name(), first.trouble.name());
         return Err((problem, "an order that is possible: nothing comes after what ends the release"));
+    }
+    if first.trouble == Trouble::NoMigration && with_migration(last.trouble) {
+        let problem = format!("{} needs a migration", last.trouble.name());
+        return Err((problem, "an order that is possible: noMigration leaves the migration out"));
+    }
+    if first.trouble == Trouble::MigrationFailsHalfWay && last.trouble == Trouble::MigrationRestored {
+        let problem = "the migration fails in two ways".to_owned();
+        return Err((problem, "an order that is possible: one failure of the migration"));
     }
     let minute = |planned: Planned, otherwise: i64| planned.after_ms.unwrap_or(otherwise);
     let is_late = first.trouble == Trouble::ConnectionLostInMigration
@@ -234,8 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn refuses_a_migration_trouble_in_a_release_without_a_migration() {
+        let two = |first: &str, last: &str| {
+            parse("x", &format!("[[trouble]]\nkind = \"{first}\"\n[[trouble]]\nkind = \"{last}\"\n"))
+        };
+        assert!(two("noMigration", "migrationRestored").is_err());
+        assert!(two("migrationFailsHalfWay", "migrationRestored").is_err());
+        assert!(two("colleagueDeploys", "breakerTrips").is_ok());
+    }
+
+    #[test]
     fn refuses_an_empty_scenario_and_invalid_toml() {
-        assert_eq!(refused("").expected, "one to ten times [[trouble]]");
+        assert_eq!(refused("").expected, "one to seventeen times [[trouble]]");
         assert_eq!(refused("[[trouble]]\nkind = \n").line, 2);
     }
 }

@@ -137,6 +137,18 @@ pub enum RunEvent {
     },
     /// A named person says that the staging machine is gone. It had not answered before that.
     MachineGivenUp { note: String },
+    /// A person corrected a value of the profile that this run froze.
+    ValueCorrected {
+        /// Dotted name in the profile: `aws.cluster`.
+        key: String,
+        /// Meaning of the value, in plain words.
+        label: String,
+        old: String,
+        new: String,
+        reason: String,
+        /// The whole profile with the new value. It is frozen from now on.
+        profile: Box<Profile>,
+    },
     /// A person answered a question of a plan.
     QuestionAnswered {
         step: StepId,

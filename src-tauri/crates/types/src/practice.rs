@@ -27,13 +27,27 @@ pub enum Trouble {
     MainMovedOn,
     /// GitHub answers slowly, and one answer is lost after GitHub accepted the request.
     GithubAnswersLate,
+    /// The workflow deploys a revision that it made itself.
+    WorkflowMakesRevision,
+    /// A colleague deploys the version before while AWS puts the new one in place.
+    ColleagueDeploys,
+    /// A colleague lowers the limit of failed starts, and AWS gives the new version up.
+    BreakerTrips,
+    /// The new version cannot start, and no migration cures it.
+    FailureNotRecognised,
+    /// The migration ends with an error, and people restore the database.
+    MigrationRestored,
+    /// The new version runs on the database as it is.
+    NoMigration,
+    /// The new version cannot start on the migrated database.
+    NeverStarts,
     /// The site shows something wrong after the servers have switched.
     SiteCheckFails,
 }
 
 impl Trouble {
     /// All troubles in the order of a release.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::MergeConflict,
         Self::TokenExpires,
         Self::BackupDiskFull,
@@ -41,8 +55,15 @@ impl Trouble {
         Self::GithubAnswersLate,
         Self::BuildFails,
         Self::ImageMissing,
+        Self::WorkflowMakesRevision,
+        Self::ColleagueDeploys,
+        Self::BreakerTrips,
+        Self::FailureNotRecognised,
+        Self::NoMigration,
         Self::ConnectionLostInMigration,
         Self::MigrationFailsHalfWay,
+        Self::MigrationRestored,
+        Self::NeverStarts,
         Self::SiteCheckFails,
     ];
 
@@ -59,6 +80,13 @@ impl Trouble {
             Self::MergeConflict => "mergeConflict",
             Self::MainMovedOn => "mainMovedOn",
             Self::GithubAnswersLate => "githubAnswersLate",
+            Self::WorkflowMakesRevision => "workflowMakesRevision",
+            Self::ColleagueDeploys => "colleagueDeploys",
+            Self::BreakerTrips => "breakerTrips",
+            Self::FailureNotRecognised => "failureNotRecognised",
+            Self::MigrationRestored => "migrationRestored",
+            Self::NoMigration => "noMigration",
+            Self::NeverStarts => "neverStarts",
             Self::SiteCheckFails => "siteCheckFails",
         }
     }
@@ -67,7 +95,13 @@ impl Trouble {
     #[must_use]
     pub fn step(self) -> Option<StepId> {
         match self {
-            Self::ConnectionLostInMigration | Self::MigrationFailsHalfWay => Some(StepId::RunMigration),
+            Self::ConnectionLostInMigration
+            | Self::MigrationFailsHalfWay
+            | Self::MigrationRestored
+            | Self::NoMigration
+            | Self::FailureNotRecognised => Some(StepId::RunMigration),
+            Self::WorkflowMakesRevision => Some(StepId::AwaitDeployPhase),
+            Self::ColleagueDeploys | Self::BreakerTrips | Self::NeverStarts => Some(StepId::AwaitRollout),
             Self::BuildFails | Self::ImageMissing => Some(StepId::FollowBuild),
             Self::BackupDiskFull => Some(StepId::BackUp),
             Self::MergeConflict => Some(StepId::MergeBranch),

@@ -213,6 +213,18 @@ pub struct Unconfirmed {
     pub why: String,
 }
 
+/// A value of a run's profile that a person may correct.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileValue {
+    /// Dotted name in the profile: `aws.cluster`.
+    pub key: String,
+    /// Meaning of the value, in plain words.
+    pub label: String,
+    /// The value that counts now. A list has one entry per line.
+    pub value: String,
+}
+
 impl Profile {
     #[must_use]
     pub fn names(&self, version: &Version) -> Names {

@@ -23,3 +23,16 @@ pub struct DeployRequest {
     /// Set when the person takes the environment lock from another release.
     pub take_over: Option<TakeOver>,
 }
+
+/// A person's correction of a value of the profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueCorrection {
+    /// Dotted name in the profile: `aws.cluster`.
+    pub key: String,
+    pub value: String,
+    /// Required. It is kept with the person's name.
+    pub reason: String,
+    /// Whether later runs of this computer use the value too.
+    pub keeps: bool,
+}

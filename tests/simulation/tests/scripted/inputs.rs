@@ -6,7 +6,7 @@ use greenlight_rehearsal::world::{
     rules::StoredShape,
 };
 use greenlight_simulation::truth::{Deeds, TrueAnswer, Truth};
-use greenlight_types::{LiveUpdate, Question, Watcher, WatcherTrouble};
+use greenlight_types::{LiveUpdate, Question, RunView, Watcher, WatcherTrouble};
 
 use super::*;
 
@@ -255,5 +255,31 @@ fn an_image_of_another_repository_is_a_question() {
         assert_eq!(truth, TrueAnswer::Choice("replace".to_owned()));
         ann.press_when_offered(step).await.expect("answered and started");
         ann.until_is(step, Status::Succeeded).await.expect("it is saved");
+    });
+}
+
+/// DE-6: a confirmed value is wrong. The build job has another name on GitHub.
+#[test]
+fn de_6_a_wrong_job_name_is_corrected_in_the_run() {
+    on_virtual_time(async {
+        let mut profile = simulated_profile().expect("the built-in profile");
+        profile.github.build_job = "package".to_owned();
+        let ann = Scripted::draft(&profile, world(Rules::default()), person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        ann.deploy(None).await.expect("Deploy begins");
+        back_up_and_build(&ann).await;
+        let is_deploying = |view: &RunView| fold::newest(view, FactKind::DeployPhaseBegan).is_some();
+        ann.until(is_deploying).await.expect("AWS begins");
+        assert!(fold::newest(&ann.view(), FactKind::PackageReady).is_none(), "no job has that name");
+        let correct = |value: &str| Act::CorrectValue {
+            key: "github.build_job".to_owned(),
+            value: value.to_owned(),
+            reason: "GitHub calls it so".to_owned(),
+        };
+        ann.act(correct("package")).await.expect_err("it is the value already");
+        ann.act(correct("build")).await.expect("a correction");
+        ann.until(|view| fold::newest(view, FactKind::PackageReady).is_some()).await.expect("the job is found");
+        assert_eq!(ann.view().profile.github.build_job, "build");
+        ann.offered(StepId::RunMigration).await.expect("the migration is offered");
     });
 }

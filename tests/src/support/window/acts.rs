@@ -140,18 +140,27 @@ impl Window<'_> {
         if self.status(step).await? != "awaitingOperator" {
             return Ok(false);
         }
+        self.answer_all(step).await?;
+        Ok(true)
+    }
+
+    /// Shows a step and answers the questions of its plan.
+    ///
+    /// # Errors
+    /// When the plan is not ready within the patience.
+    pub async fn answer_all(&self, step: StepId) -> Result<()> {
         self.look_at(step).await?;
         for _ in 0..MOST_QUESTIONS {
             self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await?;
             let Some(question) = self.attribute("question", "data-question").await? else { break };
             self.answer(&question, step).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Answers a question with its first choice. The question about AWS giving up is answered by
     /// letting AWS wait longer.
-    async fn answer(&self, question: &str, step: StepId) -> Result<()> {
+    pub(super) async fn answer(&self, question: &str, step: StepId) -> Result<()> {
         if question.starts_with("awsGivesUp:") {
             return self.let_aws_wait(step).await;
         }
@@ -165,58 +174,6 @@ impl Window<'_> {
             Ok(self.attribute("question", "data-question").await?.as_deref() != Some(question))
         })
         .await
-    }
-
-    /// Opens the plan of an optional step.
-    ///
-    /// # Errors
-    /// When the page does not offer the step.
-    pub async fn choose(&self, step: StepId) -> Result<()> {
-        let button = format!("choose-{}", step.name());
-        self.until(&format!("{} to be offered", step.name()), self.patience, async || {
-            if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
-                return Ok(true);
-            }
-            // The list of choices may be closed.
-            if !self.try_press(&button).await? {
-                self.try_press("choices").await?;
-            }
-            Ok(false)
-        })
-        .await?;
-        self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await
-    }
-
-    /// Raises the limit of failed starts, then shows the step again whose plan asked for it.
-    async fn let_aws_wait(&self, step: StepId) -> Result<()> {
-        let raise = StepId::RaiseFailureLimit;
-        self.press("go-to-RaiseFailureLimit").await?;
-        self.wait_for_attribute("focus", "data-step", raise.name(), SOON).await?;
-        self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await?;
-        self.press_within("step-button", self.patience).await?;
-        self.wait_done(raise).await?;
-        self.look_at(step).await
-    }
-
-    /// Confirms a backup that no command proves, if the page asks for it.
-    async fn confirm_backup(&self, step: StepId, status: &str) -> Result<()> {
-        if step != StepId::BackUp || status != "warned" {
-            return Ok(());
-        }
-        self.look_at(step).await?;
-        if self.sees("confirm-backup").await? {
-            self.press("confirm-backup").await?;
-            self.note("As large as the one before, and as old as the job").await?;
-            let is_proved = async || Ok(self.status(step).await? == "succeeded");
-            self.until("the backup to be proved", SOON, is_proved).await?;
-        }
-        Ok(())
-    }
-
-    /// Puts the limit of failed starts back, if the page offers that as the next step.
-    async fn put_limit_back(&self, version: &str) -> Result<()> {
-        let restore = StepId::RestoreFailureLimit;
-        if self.status(restore).await? == "awaitingOperator" { self.do_step(restore, version).await } else { Ok(()) }
     }
 
     /// Presses the button of the step in focus and confirms the dialog. The step then continues
@@ -255,7 +212,7 @@ impl Window<'_> {
     }
 
     /// After a press: `true` when the dialog opens, `false` when the step starts or is refused.
-    async fn is_asked_or_started(&self, step: StepId) -> Result<bool> {
+    pub(super) async fn is_asked_or_started(&self, step: StepId) -> Result<bool> {
         self.take(&format!("{} to start or to ask", step.name()), SOON, async || {
             if self.sees("confirm-dialog").await? {
                 return Ok(Some(true));

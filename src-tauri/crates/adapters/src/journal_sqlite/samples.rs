@@ -9,7 +9,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 25;
+pub const KINDS: usize = 26;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -38,6 +38,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::LockAcquiring { .. }) => 22,
         EventBody::Run(RunEvent::AddressChanged { .. }) => 23,
         EventBody::Run(RunEvent::MachineGivenUp { .. }) => 24,
+        EventBody::Run(RunEvent::ValueCorrected { .. }) => 26,
         EventBody::Step(StepEvent::Undone { .. }) => 25,
     }
 }
@@ -110,7 +111,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     bodies
 }
 
-fn about_the_machine(text: &str) -> [EventBody; 4] {
+fn about_the_machine(text: &str) -> [EventBody; 5] {
     let (staging, reason, note) = (staging(text), text.to_owned(), text.to_owned());
     let from = Some(Box::new(holder(text)));
     [
@@ -118,6 +119,14 @@ fn about_the_machine(text: &str) -> [EventBody; 4] {
         RunEvent::LockAcquiring { staging: staging.clone(), from, reason },
         RunEvent::AddressChanged { staging },
         RunEvent::MachineGivenUp { note },
+        RunEvent::ValueCorrected {
+            key: text.to_owned(),
+            label: text.to_owned(),
+            old: text.to_owned(),
+            new: text.to_owned(),
+            reason: text.to_owned(),
+            profile: Box::new(profile(text, 3)),
+        },
     ]
     .map(EventBody::Run)
 }

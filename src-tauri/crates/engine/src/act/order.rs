@@ -97,6 +97,11 @@ pub(crate) enum Order {
         job: String,
         note: String,
     },
+    CorrectValue {
+        key: String,
+        value: String,
+        reason: String,
+    },
     ChangeOperator {
         person: String,
     },
@@ -153,6 +158,8 @@ pub(crate) enum Then {
     IssueToken { step: StepId, plan_hash: String },
     /// Keep the plan that was shown. It was made from the run at that event.
     KeepPlan { plan: Box<StepPlan>, made_from: u32 },
+    /// Forget every plan that was shown, with its token.
+    DropPlans,
     /// The person who acts is responsible from now on.
     ChangeOperator(Box<Actor>),
 }

@@ -1,7 +1,7 @@
 //! Values that the runbook does not give: lists the open ones, and puts a confirmed one into the
 //! profile (docs/releases.md#unconfirmed-values).
 
-use greenlight_types::{ErrorCode, Failure, Profile, SiteCheck, Unconfirmed};
+use greenlight_types::{ErrorCode, Failure, Profile, ProfileValue, SiteCheck, Unconfirmed};
 
 use super::value::{is_address, is_version_pattern};
 
@@ -10,7 +10,8 @@ struct Open {
     key: &'static str,
     label: &'static str,
     why: &'static str,
-    is_open: fn(&Profile) -> bool,
+    /// The value now. Empty while it is open.
+    get: fn(&Profile) -> String,
     /// `Err` describes the expected form.
     set: fn(&mut Profile, &str) -> Result<(), &'static str>,
 }
@@ -23,35 +24,35 @@ const OPEN: [Open; 12] = [
         key: "github.workflow",
         label: "File name of the build workflow",
         why: "The runbook names only the Actions page.",
-        is_open: |profile| profile.github.workflow.is_empty(),
+        get: |profile| profile.github.workflow.clone(),
         set: |profile, value| word(value).map(|value| profile.github.workflow = value),
     },
     Open {
         key: "github.build_job",
         label: "Name of the job that builds and pushes the package",
         why: "The runbook does not name the jobs of the workflow.",
-        is_open: |profile| profile.github.build_job.is_empty(),
+        get: |profile| profile.github.build_job.clone(),
         set: |profile, value| line(value).map(|value| profile.github.build_job = value),
     },
     Open {
         key: "aws.cluster",
         label: "ECS cluster",
         why: "The runbook names no cluster.",
-        is_open: |profile| profile.aws.cluster.is_empty(),
+        get: |profile| profile.aws.cluster.clone(),
         set: |profile, value| word(value).map(|value| profile.aws.cluster = value),
     },
     Open {
         key: "aws.service",
         label: "ECS service",
         why: "The runbook names no service.",
-        is_open: |profile| profile.aws.service.is_empty(),
+        get: |profile| profile.aws.service.clone(),
         set: |profile, value| word(value).map(|value| profile.aws.service = value),
     },
     Open {
         key: "site.version_url",
         label: "Address that shows the version of the site",
         why: "The runbook gives only the address of the site itself.",
-        is_open: |profile| profile.site.version_url.is_empty(),
+        get: |profile| profile.site.version_url.clone(),
         set: |profile, value| {
             let value = line(value)?;
             if !is_address(&value) {
@@ -65,7 +66,7 @@ const OPEN: [Open; 12] = [
         key: "site.version_pattern",
         label: "Pattern that finds the version on that page",
         why: "The runbook does not say how the site shows its version.",
-        is_open: |profile| profile.site.version_pattern.is_empty(),
+        get: |profile| profile.site.version_pattern.clone(),
         set: |profile, value| {
             let value = line(value)?;
             if !is_version_pattern(&value) {
@@ -79,14 +80,14 @@ const OPEN: [Open; 12] = [
         key: "site.checks",
         label: "What a person checks on the site, one check per line",
         why: "The runbook says \u{201c}perform sanity checks\u{201d} and lists none.",
-        is_open: |profile| profile.site.checks.is_empty(),
+        get: |profile| profile.site.checks.iter().map(|check| check.text.as_str()).collect::<Vec<_>>().join("\n"),
         set: |profile, value| checks(value).map(|checks| profile.site.checks = checks),
     },
     Open {
         key: "backup.artifact_directory",
         label: "Directory of the backup files on the staging machine",
         why: "The runbook does not say where the backup script writes.",
-        is_open: |profile| profile.backup.artifact_directory.is_empty(),
+        get: |profile| profile.backup.artifact_directory.clone(),
         set: |profile, value| {
             let value = line(value)?;
             if !value.starts_with('/') || value.contains("/../") {
@@ -100,7 +101,7 @@ const OPEN: [Open; 12] = [
         key: "backup.artifact_pattern",
         label: "Pattern of the names of the backup files",
         why: "The runbook does not say what the backup script calls its files.",
-        is_open: |profile| profile.backup.artifact_pattern.is_empty(),
+        get: |profile| profile.backup.artifact_pattern.clone(),
         set: |profile, value| {
             let value = line(value)?;
             if value.contains(['/', '\'']) {
@@ -114,14 +115,14 @@ const OPEN: [Open; 12] = [
         key: "restore.procedure",
         label: "How the database is restored, or where that is written",
         why: "The runbook has no restore procedure.",
-        is_open: |profile| profile.restore.procedure.is_empty(),
+        get: |profile| profile.restore.procedure.clone(),
         set: |profile, value| line(value).map(|value| profile.restore.procedure = value),
     },
     Open {
         key: "restore.minutes",
         label: "About how many minutes a restore takes",
         why: "The runbook has no restore procedure.",
-        is_open: |profile| profile.restore.minutes.is_none(),
+        get: |profile| profile.restore.minutes.map(|minutes| minutes.to_string()).unwrap_or_default(),
         set: |profile, value| {
             let minutes = value.trim().parse().ok().filter(|minutes| (1..=10_000).contains(minutes));
             profile.restore.minutes = Some(minutes.ok_or("a number of minutes such as 45")?);
@@ -132,7 +133,7 @@ const OPEN: [Open; 12] = [
         key: "restore.who",
         label: "Who restores the database",
         why: "The runbook names nobody.",
-        is_open: |profile| profile.restore.who.is_empty(),
+        get: |profile| profile.restore.who.clone(),
         set: |profile, value| line(value).map(|value| profile.restore.who = value),
     },
 ];
@@ -141,9 +142,20 @@ const OPEN: [Open; 12] = [
 #[must_use]
 pub fn unconfirmed(profile: &Profile) -> Vec<Unconfirmed> {
     OPEN.iter()
-        .filter(|open| (open.is_open)(profile))
+        .filter(|open| (open.get)(profile).is_empty())
         .map(|open| Unconfirmed { key: open.key.to_owned(), label: open.label.to_owned(), why: open.why.to_owned() })
         .collect()
+}
+
+/// The values that a person may correct in a run, each with its present value.
+#[must_use]
+pub fn values(profile: &Profile) -> Vec<ProfileValue> {
+    let value = |open: &Open| ProfileValue {
+        key: open.key.to_owned(),
+        label: open.label.to_owned(),
+        value: (open.get)(profile),
+    };
+    OPEN.iter().map(value).collect()
 }
 
 /// Puts a confirmed value into the profile. Accepts only the keys that [`unconfirmed`] can name, so

@@ -20,6 +20,16 @@ pub(super) fn of<'a>(deployment: &Deployment, told: &'a [ServiceDeployment]) -> 
     })
 }
 
+/// A service deployment that began after another one.
+pub(super) fn newer<'a>(than: &ServiceDeployment, told: &'a [ServiceDeployment]) -> Option<&'a ServiceDeployment> {
+    told.iter().find(|one| one.created_at > than.created_at)
+}
+
+/// Id of the deployment that DescribeServices lists for a service deployment.
+pub(super) fn deployment_id(of: &ServiceDeployment) -> String {
+    format!("ecs-svc/{}", of.revision_arn.rsplit('/').next().unwrap_or_default())
+}
+
 /// Our deployment that is not in charge: as the service lists it, and its record.
 pub(super) fn ours<'a>(
     seen: Snapshot<'a>,

@@ -310,7 +310,9 @@ impl World {
     fn set_service(&mut self, at: usize) {
         let newest = self.definitions.last().map_or(definition::FIRST, |definition| definition.revision);
         let running = self.service.deployments.last().map_or(newest, |deployment| deployment.revision);
+        let makes_its_own = self.trouble_of_deploy_job();
         let revision = match self.rules.deploys {
+            Deploys::Newest | Deploys::Running if makes_its_own => self.copy_newest(),
             Deploys::Newest => newest,
             Deploys::Running => running,
             Deploys::ItsOwn => self.copy_newest(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use shapes::{Deployment, Rollout, Status, Task};
 
 use super::{
-    MINUTE, SECOND, World, definition, is_older,
+    MINUTE, SECOND, World, definition,
     record::{Actor, Op},
 };
 
@@ -188,6 +188,7 @@ impl World {
         let now = self.now_ms;
         self.service.tasks.retain(|task| task.stopped_ms.is_none_or(|at| now - at < LISTED_MS));
         self.live_tasks();
+        self.trouble_of_rollout();
         let Some(primary) = self.service.deployments.last().cloned() else { return };
         self.trip_breaker(&primary);
         let Some(primary) = self.service.deployments.last().cloned() else { return };
@@ -418,7 +419,13 @@ impl World {
 
     fn judge(&mut self, task: &mut Task) {
         let Some(version) = self.version_of(task) else { return };
-        if is_older(&self.schema, &version) || self.is_half_migrated {
+        if let Some(failed) = self.trouble_of_start(task) {
+            self.log(&task.stream(), failed.line.to_owned());
+            "Essential container in task exited".clone_into(&mut task.reason);
+            stop(task, self.now_ms, failed.exit);
+            return;
+        }
+        if !self.runs_on_schema(&version) {
             let schema = self.schema.clone();
             self.log(
                 &task.stream(),

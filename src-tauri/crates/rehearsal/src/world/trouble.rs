@@ -1,4 +1,4 @@
-//! State machines of the ten troubles of practice. A trouble happens once after an operator
+//! State machines of the troubles of practice. A trouble happens once after an operator
 //! switched it on, at its realistic moment, and leaves a way to a correct end.
 //!
 //! Pure: this file decides when a trouble happens. The effects are in the affected parts (builds,
@@ -31,6 +31,8 @@ const REPAIRED_MS: i64 = 15 * MINUTE;
 const SEEN_S: i64 = 8;
 /// Shortest real time from the start of the migration to the loss of the connection, in seconds.
 const BEFORE_CUT_S: i64 = 1;
+/// Troubles whose migration ends half-way.
+const HALF_WAY: [Trouble; 2] = [Trouble::MigrationFailsHalfWay, Trouble::MigrationRestored];
 /// Number of spells kept.
 const SPELLS_MAX: usize = 100;
 /// Shortest slow answer, in real seconds. A slow answer takes 10 to 20 s.
@@ -253,6 +255,11 @@ impl World {
         if self.troubles.is_due(Trouble::MigrationFailsHalfWay, now) {
             self.finish_migration();
         }
+        // A half-done migration keeps the version from before.
+        if self.troubles.is_due(Trouble::MigrationRestored, now) && std::mem::take(&mut self.is_half_migrated) {
+            let (from, to) = (self.schema.clone(), self.schema.clone());
+            self.record.by_itself(now, Actor::Colleague, Op::DatabaseRestored { from, to });
+        }
         for trouble in Trouble::ALL {
             // The resolution in the repository ends a conflict, not a time.
             if trouble != Trouble::MergeConflict && self.troubles.is_due(trouble, now) {
@@ -282,11 +289,11 @@ impl World {
     /// Planned end of work that begins now; `None` when no trouble affects it.
     pub fn fate_of(&mut self, work: Work) -> Option<Fate> {
         let half = work.duration_ms() / 2;
-        let (trouble, exit) = match work {
-            Work::Backup => (Trouble::BackupDiskFull, 1),
-            Work::Migration => (Trouble::MigrationFailsHalfWay, 3),
-        };
-        let after_ms = self.troubles.bind(trouble, half)?;
+        let after_ms = match work {
+            Work::Backup => self.troubles.bind(Trouble::BackupDiskFull, half),
+            Work::Migration => HALF_WAY.into_iter().find_map(|trouble| self.troubles.bind(trouble, half)),
+        }?;
+        let exit = if work == Work::Backup { 1 } else { 3 };
         self.effects += 1;
         Some(Fate { exit, after_ms })
     }
@@ -304,10 +311,15 @@ impl World {
             }
             HostEvent::Ended(Work::Migration, exit) => {
                 let lasts = self.troubles.seen(REPAIRED_MS, SEEN_S);
-                if self.troubles.unbind(Trouble::MigrationFailsHalfWay, exit == 3, now, Some(lasts)) {
+                let is_half_way =
+                    HALF_WAY.into_iter().any(|trouble| self.troubles.unbind(trouble, exit == 3, now, Some(lasts)));
+                if is_half_way {
                     self.is_half_migrated = true;
                     let (from, to) = (self.schema.clone(), numbers(&self.main.version_value));
                     self.record.by_itself(now, Actor::Host, Op::SchemaChanged { from, to, complete: false });
+                }
+                if exit == 0 {
+                    self.effects += u64::from(self.troubles.begin(Trouble::NeverStarts, now, None));
                 }
             }
             HostEvent::Ended(Work::Backup, exit) => {
@@ -419,5 +431,6 @@ impl World {
     }
 }
 
+mod rollout;
 #[cfg(test)]
 mod tests;

@@ -51,9 +51,11 @@ fn by_the_rule(look: &Look, goal: &RolloutGoal<'_>) -> Vec<Kind> {
     let is_failed = primaries.iter().any(|one| one.rollout_state == RolloutState::Failed)
         || says(&["ROLLBACK_FAILED"])
         || says(&["STOPPED"]) && of_primary.iter().any(|one| one.has_tripped());
-    let is_stopped = says(&["STOPPED"]) && !is_failed;
+    let is_replaced = of_primary.iter().any(|one| records.iter().any(|other| other.created_at > one.created_at));
+    let is_stopped = says(&["STOPPED"]) && !is_failed && !is_replaced;
+    let is_being_replaced = says(&["STOPPED"]) && is_replaced;
     let is_ending = says(&["STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]);
-    let is_settled = settled(look, goal) && !is_ending && !is_failed && !is_stopped;
+    let is_settled = settled(look, goal) && !is_ending && !is_failed && !is_stopped && !is_being_replaced;
     let has_other_image = look.tasks.iter().any(|task| {
         task.task_definition == OURS && task.last_status == TaskStatus::Running && task.image_digest == REBUILT
     });

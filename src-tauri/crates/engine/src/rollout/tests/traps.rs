@@ -94,6 +94,18 @@ fn trap_e7_ends_of_our_deployment_are_told_apart() {
 }
 
 #[test]
+fn trap_e7_a_stop_by_a_newer_deployment_is_no_stop_by_a_person() {
+    // The service was described before the newer deployment began, and the records were read after.
+    let mut look = under_way().told(told("new", OURS, "STOPPED", "a newer service deployment began"));
+    let mut newer = told("theirs", OTHER, "IN_PROGRESS", "");
+    newer.created_at = stamp(60);
+    let ServiceDeployments::Listed(all) = &mut look.deployments else { panic!("records") };
+    all.insert(0, newer);
+    let waits_for = Condition::OtherDeployment { deployment: "ecs-svc/theirs".to_owned(), arn: OTHER.to_owned() };
+    assert_eq!(look.verdict(), Verdict::Began { deployment: "ecs-svc/new".to_owned(), waits_for });
+}
+
+#[test]
 fn trap_e7_without_a_record_the_listed_deployments_decide() {
     let mut look = replaced_by("back", OLD, "IN_PROGRESS");
     look.service.deployments.push(deployment("new", "ACTIVE", OURS, "FAILED", 0));

@@ -3,7 +3,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::world::Start;
+use crate::world::{
+    Rules, Start,
+    rules::{Threshold, ThresholdKind},
+    service::Rollout,
+};
 
 const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -195,4 +199,104 @@ fn saved_state_keeps_every_trouble() {
     world.github_asked(None);
     let kept: World = serde_json::from_slice(&serde_json::to_vec(&world).unwrap()).unwrap();
     assert_eq!(kept.troubles, world.troubles);
+}
+
+/// A world in which AWS puts our version in place. The breaker is on and waits long.
+fn rolling_out(trouble: Trouble) -> World {
+    let mut world = with(trouble);
+    world.rules.breaker = Rules::practice().breaker;
+    world.rules.breaker_threshold = Threshold { kind: ThresholdKind::Count, value: 90 };
+    let text = serde_json::to_string(&world.definitions[0]).unwrap();
+    let ours = text.replace("RALLY-V2_0_1_11-RELEASE", "RALLY-V2_1_0_0-RELEASE");
+    world.definitions.push(serde_json::from_str(&ours).unwrap());
+    world.definitions[1].revision += 1;
+    world.dispatch("master", json!({}));
+    world
+}
+
+fn primary(world: &World) -> (u32, Rollout) {
+    world.service.deployments.last().map(|one| (one.revision, one.rollout)).unwrap()
+}
+
+#[test]
+fn the_workflow_deploys_a_copy_of_our_revision_once() {
+    let mut world = rolling_out(Trouble::WorkflowMakesRevision);
+    let ours = world.definitions[1].revision;
+    to(&mut world, 19);
+    assert_eq!(primary(&world).0, ours + 1);
+    assert_eq!(state(&world, Trouble::WorkflowMakesRevision), TroubleState::Happened);
+}
+
+#[test]
+fn a_colleague_deploys_the_version_before_during_the_rollout() {
+    let mut world = rolling_out(Trouble::ColleagueDeploys);
+    let before = world.service.completed;
+    to(&mut world, 19);
+    assert_ne!(primary(&world).0, before);
+    to(&mut world, 22);
+    assert_eq!(primary(&world).0, before);
+    assert_eq!(state(&world, Trouble::ColleagueDeploys), TroubleState::Happened);
+}
+
+#[test]
+fn aws_gives_up_at_the_limit_that_a_colleague_lowered() {
+    let mut world = rolling_out(Trouble::BreakerTrips);
+    let before = world.service.completed;
+    to(&mut world, 30);
+    assert_eq!(world.rules.breaker_limit(), 3);
+    assert_eq!(primary(&world).0, before, "it was rolled back");
+    assert!(world.service.history.iter().any(|record| record.has_tripped));
+    assert_eq!(state(&world, Trouble::BreakerTrips), TroubleState::Happened);
+}
+
+#[test]
+fn a_failure_that_no_migration_cures_has_its_own_exit_code() {
+    let mut world = rolling_out(Trouble::FailureNotRecognised);
+    to(&mut world, 22);
+    world.on_host(HostEvent::Ended(Work::Migration, 0));
+    to(&mut world, 24);
+    let exits: Vec<Option<i32>> =
+        world.service.tasks.iter().filter_map(|task| task.stopped_ms.map(|_| task.exit)).collect();
+    assert!(!exits.is_empty() && exits.iter().all(|exit| *exit == Some(78)), "{exits:?}");
+    // A developer repairs the setting.
+    world.switch_trouble(Trouble::FailureNotRecognised, false, None);
+    to(&mut world, 60);
+    assert_eq!(primary(&world).1, Rollout::Completed);
+}
+
+#[test]
+fn people_restore_the_database_after_a_failed_migration() {
+    let mut world = rolling_out(Trouble::MigrationRestored);
+    assert_eq!(world.fate_of(Work::Migration).map(|fate| fate.exit), Some(3));
+    world.on_host(HostEvent::Ended(Work::Migration, 3));
+    assert_eq!(world.schema(), ("2.0.1.11", true));
+    to(&mut world, 16);
+    world.live_troubles(world.now_ms);
+    assert_eq!(world.schema(), ("2.0.1.11", false));
+    assert_eq!(state(&world, Trouble::MigrationRestored), TroubleState::Happened);
+    assert_eq!(world.fate_of(Work::Migration), None, "the next one ends well");
+}
+
+#[test]
+fn a_version_without_a_migration_starts_at_once() {
+    let mut world = rolling_out(Trouble::NoMigration);
+    to(&mut world, 40);
+    assert_eq!(primary(&world).1, Rollout::Completed);
+    assert_eq!(world.schema(), ("2.0.1.11", false));
+    assert_eq!(state(&world, Trouble::NoMigration), TroubleState::Happened);
+}
+
+#[test]
+fn the_new_version_never_starts_on_the_migrated_database() {
+    let mut world = rolling_out(Trouble::NeverStarts);
+    to(&mut world, 20);
+    assert_eq!(state(&world, Trouble::NeverStarts), TroubleState::Waiting);
+    world.on_host(HostEvent::Ended(Work::Migration, 0));
+    to(&mut world, 25);
+    assert_eq!(primary(&world).1, Rollout::InProgress);
+    let record = world.service.history.last().unwrap().arn();
+    world.stop_service_deployment(&record, "ROLLBACK").unwrap();
+    to(&mut world, 40);
+    assert_eq!(primary(&world), (world.service.completed, Rollout::Completed));
+    assert_eq!(state(&world, Trouble::NeverStarts), TroubleState::Happened);
 }

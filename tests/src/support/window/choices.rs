@@ -1,0 +1,104 @@
+//! The acts that a release needs only sometimes: optional steps, decisions, and the confirmation of
+//! a backup.
+
+use anyhow::Result;
+use greenlight_types::StepId;
+
+use super::{SOON, Window};
+
+impl Window<'_> {
+    /// Answers the questions of the migration until the one about the failed start is answered with
+    /// `choice`. Without patterns in the profile, that question comes after the first failed start.
+    ///
+    /// # Errors
+    /// When no start fails within the patience.
+    pub async fn answer_failed_start(&self, choice: &str) -> Result<()> {
+        let step = StepId::RunMigration;
+        self.until("the answer about the failed start", self.patience, async || {
+            self.look_at(step).await?;
+            let starts = "precondition-startsFailAsExpected";
+            if self.sees(starts).await? && self.read(starts).await?.contains(": this is ") {
+                return Ok(true);
+            }
+            let Some(question) = self.attribute("question", "data-question").await? else { return Ok(false) };
+            if question.starts_with("failedStart:") {
+                self.tick(&format!("choice-{choice}")).await?;
+                self.fill("question-note", "the log says it").await?;
+                self.press("question-answer").await?;
+            } else {
+                self.answer(&question, step).await?;
+            }
+            Ok(false)
+        })
+        .await
+    }
+
+    /// Chooses an optional step, answers its questions, and waits until it is done.
+    ///
+    /// # Errors
+    /// When the step is not offered, or is not done within the patience.
+    pub async fn do_choice(&self, step: StepId, version: &str) -> Result<()> {
+        self.choose(step).await?;
+        self.answer_all(step).await?;
+        self.press_within("step-button", self.patience).await?;
+        if self.is_asked_or_started(step).await? {
+            self.confirm(version).await?;
+        }
+        self.wait_done(step).await
+    }
+
+    /// Opens the plan of an optional step.
+    ///
+    /// # Errors
+    /// When the page does not offer the step.
+    pub async fn choose(&self, step: StepId) -> Result<()> {
+        let button = format!("choose-{}", step.name());
+        self.until(&format!("{} to be offered", step.name()), self.patience, async || {
+            if self.attribute("focus", "data-step").await?.as_deref() == Some(step.name()) {
+                return Ok(true);
+            }
+            // The list of choices may be closed.
+            if !self.try_press(&button).await? {
+                self.try_press("choices").await?;
+            }
+            Ok(false)
+        })
+        .await?;
+        self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await
+    }
+
+    /// Raises the limit of failed starts, then shows the step again whose plan asked for it.
+    pub(super) async fn let_aws_wait(&self, step: StepId) -> Result<()> {
+        let raise = StepId::RaiseFailureLimit;
+        self.press("go-to-RaiseFailureLimit").await?;
+        self.wait_for_attribute("focus", "data-step", raise.name(), SOON).await?;
+        self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await?;
+        self.press_within("step-button", self.patience).await?;
+        self.wait_done(raise).await?;
+        if StepId::OPTIONAL.contains(&step) { self.choose(step).await } else { self.look_at(step).await }
+    }
+
+    /// Confirms a backup that no command proves, if the page asks for it.
+    pub(super) async fn confirm_backup(&self, step: StepId, status: &str) -> Result<()> {
+        if step != StepId::BackUp || status != "warned" {
+            return Ok(());
+        }
+        self.look_at(step).await?;
+        if self.sees("confirm-backup").await? {
+            self.press("confirm-backup").await?;
+            self.note("As large as the one before, and as old as the job").await?;
+            let is_proved = async || Ok(self.status(step).await? == "succeeded");
+            self.until("the backup to be proved", SOON, is_proved).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the limit of failed starts back, if the page offers that as the next step.
+    ///
+    /// # Errors
+    /// When the step fails.
+    pub async fn put_limit_back(&self, version: &str) -> Result<()> {
+        let restore = StepId::RestoreFailureLimit;
+        if self.status(restore).await? == "awaitingOperator" { self.do_step(restore, version).await } else { Ok(()) }
+    }
+}
