@@ -165,7 +165,14 @@ impl Window<'_> {
             return self.let_aws_wait(step).await;
         }
         let choices = self.all("choice-").await?;
-        self.tick(choices.first().with_context(|| format!("{question} has no answer"))?).await?;
+        let first = choices.first().with_context(|| format!("{question} has no answer"))?;
+        self.give_answer(question, first).await
+    }
+
+    /// Gives an answer to the question on the page, with a note where one is asked for. Waits until
+    /// the page asks another question or none.
+    pub(super) async fn give_answer(&self, question: &str, choice: &str) -> Result<()> {
+        self.tick(choice).await?;
         if self.sees("question-note").await? {
             self.fill("question-note", "as agreed with the team").await?;
         }

@@ -13,24 +13,29 @@ impl Window<'_> {
     /// # Errors
     /// When no start fails within the patience.
     pub async fn answer_failed_start(&self, choice: &str) -> Result<()> {
-        let step = StepId::RunMigration;
-        self.until("the answer about the failed start", self.patience, async || {
+        let (step, starts) = (StepId::RunMigration, "precondition-startsFailAsExpected");
+        // Its text repeats the answer.
+        let is_kept = async || Ok(self.sees(starts).await? && self.read(starts).await?.contains(": this is "));
+        self.until("the question about the failed start", self.patience, async || {
             self.look_at(step).await?;
-            let starts = "precondition-startsFailAsExpected";
-            if self.sees(starts).await? && self.read(starts).await?.contains(": this is ") {
+            if is_kept().await? {
                 return Ok(true);
             }
             let Some(question) = self.attribute("question", "data-question").await? else { return Ok(false) };
-            if question.starts_with("failedStart:") {
-                self.tick(&format!("choice-{choice}")).await?;
-                self.fill("question-note", "the log says it").await?;
-                self.press("question-answer").await?;
-            } else {
+            let is_about_it = question.starts_with("failedStart:");
+            if !is_about_it {
                 self.answer(&question, step).await?;
             }
-            Ok(false)
+            Ok(is_about_it)
         })
-        .await
+        .await?;
+        if is_kept().await? {
+            return Ok(());
+        }
+        self.tick(&format!("choice-{choice}")).await?;
+        self.fill("question-note", "the log says it").await?;
+        self.press("question-answer").await?;
+        self.until("the answer about the failed start", self.patience, is_kept).await
     }
 
     /// Chooses an optional step, answers its questions, and waits until it is done.
