@@ -1143,6 +1143,8 @@ evidence: string } |
 { kind: "inProgress"; 
 /**  Answers of the outside systems, in plain words. */
 evidence: string } | 
+/**  The attempt is over without its effect, and the answer of the outside world shows why. */
+{ kind: "failed"; failure: Failure } | 
 /**  Another effect is in place of ours. */
 { kind: "conflict"; 
 /**  Description of the other effect. */
@@ -1660,6 +1662,10 @@ export type StepOptions = {
 	mayChoose?: boolean,
 	/**  A person may report that the work was done outside the app. */
 	mayReport: boolean,
+	/**  The step is in doubt, and a question of its plan may end the doubt. */
+	mayAnswer?: boolean,
+	/**  The step is in doubt, and a person's word counts that it happened. */
+	mayClaim?: boolean,
 	/**  A person may say that this release has no migration. */
 	maySkip: boolean,
 	/**  A person may report that the failed migration left the database as it was before. */

@@ -75,6 +75,7 @@ export function safeNow(seen: Observation | null, look: string): string {
     case "done":
     case "notDone":
     case "inProgress":
+    case "failed":
       return "Nothing to do: the answer is being recorded.";
     case "conflict":
       return `Do not start anything. ${look}`;

@@ -6,8 +6,8 @@
 //!   steps that change nothing;
 //! - `production` is one look at the service, `service_change` changes it, `aws_patience` judges
 //!   whether AWS gives up too early, `other_revision` asks about settings that the build made;
-//! - `known_builds` lists the builds of the commit, `existing_package` judges a package that is
-//!   there before the build;
+//! - `known_builds` lists the builds of the commit, `shown_builds` judges those after a dispatch in
+//!   doubt, `existing_package` judges a package that is there before the build;
 //! - `run_facts`, `git_objects` and `refusals` hold values that several steps use.
 
 mod await_deploy_phase;
@@ -39,6 +39,7 @@ mod roll_back;
 pub(crate) mod run_facts;
 mod service_change;
 mod set_version;
+mod shown_builds;
 mod stop_rollout;
 mod watch;
 

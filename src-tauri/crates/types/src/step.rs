@@ -263,6 +263,8 @@ pub enum Observation {
         /// Answers of the outside systems, in plain words.
         evidence: String,
     },
+    /// The attempt is over without its effect, and the answer of the outside world shows why.
+    Failed { failure: Box<crate::Failure> },
     /// Another effect is in place of ours.
     Conflict {
         /// Description of the other effect.

@@ -37,6 +37,7 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::StepFailed { step, failure, .. } = &event.body
         && !check_failure_by_person(known, *step, failure, found)
+        && !is_of_another_commit(known, *step, failure)
     {
         check_failure(known, *step, &failure.summary, found);
     }
@@ -59,6 +60,14 @@ fn check_failure_by_person(known: &Known, step: Step, failure: &Failure, found: 
         found.add("INV-J2", format!("{step:?} is called failed by a person while {job} runs"));
     }
     is_said
+}
+
+/// A dispatch in doubt is over once GitHub shows that it builds another commit.
+fn is_of_another_commit(known: &Known, step: Step, failure: &Failure) -> bool {
+    let is_doubted = step == Step::DispatchBuild && known.step(step).status == Status::InDoubt;
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let is_shown = known.world.runs.values().any(|run| Some(&run.head_sha) != version);
+    failure.code == "wrongCommit" && is_doubted && is_shown
 }
 
 /// INV-J2: a lost answer is a doubt, never a failure. A running script has not failed.

@@ -8,6 +8,24 @@ use super::{HonestOperator, Pressed, start_name};
 const CHOICES_MAX: u32 = 3;
 
 impl HonestOperator<'_> {
+    /// Answers the question of a step in doubt, if its plan has one. Returns whether it acted.
+    pub(super) async fn answer_doubt(&mut self, step: StepId) -> bool {
+        let name = format!("AnswerDoubt {}", step.name());
+        if !self.may_press(&name) {
+            return false;
+        }
+        match self.release.plan(step).await {
+            Ok(plan) => match plan.question {
+                Some(question) => self.answer(step, &question).await,
+                None => false,
+            },
+            Err(failure) => {
+                self.record(&name, Some(&failure));
+                false
+            }
+        }
+    }
+
     /// Chooses an optional step where it helps. Returns whether it acted.
     pub(super) async fn choose(&mut self) -> bool {
         let has_failed =

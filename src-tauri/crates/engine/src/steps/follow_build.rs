@@ -185,10 +185,12 @@ async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failur
 
 fn wrong_commit(seen: &BuildRun, build: &FollowedBuild) -> Failure {
     Failure::new(ErrorCode::WrongCommit, "accept this build: GitHub builds another commit")
+        .with("run", seen.id.clone())
+        .with("number", seen.number.to_string())
         .with("commit", seen.head_sha.clone())
         .with("expected", build.commit.clone())
         .with("url", seen.url.clone())
-        .hint("Cancel the build on GitHub now, before AWS starts putting it in place.")
+        .hint("Cancel the build now, before AWS starts putting it in place.")
         .hint("The way on is a new version number.")
         .retry(Retry::No)
 }
