@@ -65,7 +65,7 @@ steps::migration::attempts steps::migration::database steps::migration::failed_s
 steps::migration::unknown_end
 steps::backup
 steps::migration::preconditions steps::migration::undone
-steps::rerun_build
+steps::rerun_build steps::cancel_build steps::follow_other_build
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::other_revision steps::check_site
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back

@@ -389,6 +389,20 @@ async fn runs_failed_jobs_again_once() {
 }
 
 #[tokio::test]
+async fn cancels_a_run_once() {
+    let refused = json!({ "message": "Cannot cancel a workflow run that is completed." });
+    let bench = bench(vec![says(202, &json!({})), says(409, &refused), says(502, &json!({}))]).await;
+    assert_eq!(bench.github.cancel("77").await, Ok(()));
+    let failure = bench.github.cancel("77").await.expect_err("refused");
+    assert_eq!(failure.changed, Changed::Nothing, "{failure:?}");
+    let failure = bench.github.cancel("77").await.expect_err("no answer of GitHub itself");
+    assert_eq!(failure.changed, Changed::Unknown, "{failure:?}");
+    let line = "POST /api/v3/repos/rally/rally/actions/runs/77/cancel";
+    assert_eq!(bench.lines(), [line, line, line], "never sent twice");
+    assert!(bench.github.cancel("../77").await.is_err());
+}
+
+#[tokio::test]
 async fn lists_runs_of_every_event_with_their_attempts() {
     let mut repeated = run(2, SHA, "push", "2026-11-23T09:03:00Z");
     repeated["run_attempt"] = json!(3);

@@ -315,7 +315,8 @@ impl Known {
             Fact::BackupProved { job, finished_at, confirmed_by, .. } => {
                 facts.backup = Some(Backup { job, finished_at, is_confirmed: confirmed_by.is_some() });
             }
-            Fact::BuildStarted { build, .. } => facts.build = Some(build),
+            // A package of the build that was followed before does not count.
+            Fact::BuildStarted { build, .. } => (facts.build, facts.package) = (Some(build), None),
             Fact::MigrationFinished { job } => {
                 facts.is_migrated = true;
                 let is_proved = self.world.jobs.get(&job) == Some(&(JobState::Finished, Some(0)));
@@ -337,6 +338,7 @@ impl Known {
             Fact::PackageReady { digest, .. } => facts.package = Some(digest),
             Fact::BuildEnded { .. }
             | Fact::BuildRerun { .. }
+            | Fact::BuildCancelled { .. }
             | Fact::ServerBecameNew { .. }
             | Fact::RolloutStopped
             | Fact::StartFailed { .. } => {}
@@ -395,6 +397,7 @@ impl Known {
             | Op::DeleteRef { .. }
             | Op::Dispatch { .. }
             | Op::RerunBuild { .. }
+            | Op::CancelBuild { .. }
             | Op::RegisterTaskDefinition { .. }
             | Op::SubmitJob { .. }
             | Op::LaunchJob { .. }

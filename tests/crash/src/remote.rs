@@ -134,6 +134,9 @@ impl Builds for Remote {
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
         self.ask("builds.rerun_failed_jobs", (run,)).await
     }
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        self.ask("builds.cancel", (run,)).await
+    }
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.ask("builds.jobs", (run,)).await
     }

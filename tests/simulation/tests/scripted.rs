@@ -2,6 +2,8 @@
 
 #[path = "scripted/build_doubts.rs"]
 mod build_doubts;
+#[path = "scripted/build_ends.rs"]
+mod build_ends;
 #[path = "scripted/builds.rs"]
 mod builds;
 #[path = "scripted/choices.rs"]

@@ -160,6 +160,24 @@ export const commands = {
 	/**  Asks the outside systems whether the step happened. */
 	observeRerunBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_rerun_build", { run })),
 	/**  The changes that the step would make now. */
+	planCancelBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_cancel_build", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startCancelBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_cancel_build", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeCancelBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_cancel_build", { run })),
+	/**  The changes that the step would make now. */
+	planFollowOtherBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_follow_other_build", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startFollowOtherBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_follow_other_build", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeFollowOtherBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_follow_other_build", { run })),
+	/**  The changes that the step would make now. */
 	planRunMigration: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_run_migration", { run })),
 	/**
 	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
@@ -835,6 +853,14 @@ build: string;
 url: string; 
 /**  Number of the attempt; the first is 1. */
 attempt: number } | 
+/**  GitHub cancelled a build: the one of this release, or one of another commit in its place. */
+{ kind: "buildCancelled"; 
+/**  Workflow run id. */
+build: string; 
+/**  Page of the run. */
+url: string; 
+/**  Number of the attempt that was cancelled. */
+attempt: number } | 
 /**  The build job succeeded, and the registry has the image, pushed after the dispatch. */
 { kind: "packageReady"; image: string; digest: string; pushedAt: Timestamp; 
 /**  The commit that the image was built from. */
@@ -904,7 +930,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "buildRerun" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupProved" | "buildStarted" | "buildRerun" | "buildCancelled" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a
@@ -1645,7 +1671,11 @@ export type StepId =
 /**  Set the service to the revision that served before. */
 "RollBack" | 
 /**  Run the failed part of the build again. */
-"RerunBuild";
+"RerunBuild" | 
+/**  Cancel the build while AWS has not begun to put it in place. */
+"CancelBuild" | 
+/**  Follow another build of the commit that GitHub has already. */
+"FollowOtherBuild";
 
 /**
  *  The acts that the engine allows for a step now. The engine decides again when an act is

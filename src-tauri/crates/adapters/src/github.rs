@@ -120,6 +120,17 @@ impl GithubAdapter {
         Ok(runs)
     }
 
+    /// Sends an order about a run once.
+    async fn order(&self, summary: &str, run: &str, order: &str) -> PortResult<()> {
+        let url = self.actions(&["runs", checked_run(run)?, order]);
+        let answer = self.caller.post_once(summary, url, &serde_json::json!({})).await?;
+        match answer.status {
+            200..=299 => Ok(()),
+            400..=407 | 409..=499 => Err(answer.failure(summary).with("run", run)),
+            _ => Err(answer.failure(summary).changed(Changed::Unknown)),
+        }
+    }
+
     async fn send_dispatch(&self, dispatch: &Dispatch, with_details: bool) -> PortResult<Answer> {
         let mut body = serde_json::json!({ "ref": dispatch.git_ref, "inputs": dispatch.inputs });
         if with_details {
@@ -206,14 +217,11 @@ impl Builds for GithubAdapter {
     }
 
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
-        let summary = "run the failed part of the build again";
-        let url = self.actions(&["runs", checked_run(run)?, "rerun-failed-jobs"]);
-        let answer = self.caller.post_once(summary, url, &serde_json::json!({})).await?;
-        match answer.status {
-            200..=299 => Ok(()),
-            400..=407 | 409..=499 => Err(answer.failure(summary).with("run", run)),
-            _ => Err(answer.failure(summary).changed(Changed::Unknown)),
-        }
+        self.order("run the failed part of the build again", run, "rerun-failed-jobs").await
+    }
+
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        self.order("cancel the build", run, "cancel").await
     }
 
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {

@@ -130,10 +130,18 @@ fn wrong_build(run: &RunView) -> Option<String> {
     let failure = fold::step(run, StepId::DispatchBuild)?.failure()?;
     let named = |name: &str| failure.params.get(name).map(String::as_str);
     let (number, commit, url) = (named("number")?, named("commit")?, named("url")?);
-    (failure.code == ErrorCode::WrongCommit).then(|| {
+    let is_cancelled = named("run").is_some_and(|id| is_cancelled(run, id));
+    (failure.code == ErrorCode::WrongCommit && !is_cancelled).then(|| {
         let commit = commit.get(..7).unwrap_or(commit);
         format!("GitHub has a build of another commit, {commit}, and may put it in place: run {number}, {url}.")
     })
+}
+
+/// Whether GitHub cancelled a build, and runs no later attempt of it that this release knows.
+fn is_cancelled(run: &RunView, id: &str) -> bool {
+    let is_newest = |fact: &&Fact| matches!(fact, Fact::BuildCancelled { build, .. } | Fact::BuildRerun { build, .. } if build == id);
+    let newest = run.facts.iter().rev().map(|learned| &learned.fact).find(is_newest);
+    matches!(newest, Some(Fact::BuildCancelled { .. }))
 }
 
 /// The limit of failed starts that this release raised and did not put back.
@@ -203,7 +211,9 @@ fn doubt(run: &RunView, step: &StepView) -> Option<String> {
         | StepId::StopRollout
         | StepId::DeployAgain
         | StepId::RollBack
-        | StepId::RerunBuild => format!("\u{201c}{}\u{201d} happened", step.definition.title),
+        | StepId::RerunBuild
+        | StepId::CancelBuild
+        | StepId::FollowOtherBuild => format!("\u{201c}{}\u{201d} happened", step.definition.title),
     };
     Some(format!("It is not known whether {open} ({origin})."))
 }
@@ -244,6 +254,8 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
             None => format!("The backup {file} is on the staging machine."),
         }),
         Fact::BuildStarted { .. } if build.is_done() => None,
+        Fact::BuildStarted { build: id, .. } if is_cancelled(run, id) => None,
+        Fact::BuildCancelled { url, .. } => Some(format!("The build was cancelled on GitHub: {url}.")),
         Fact::BuildStarted { url, .. } if build == Status::Failed => {
             Some(format!("The build was not followed to a good end; look at it on GitHub: {url}."))
         }

@@ -14,12 +14,14 @@ mod await_deploy_phase;
 mod await_rollout;
 mod aws_patience;
 mod backup;
+mod cancel_build;
 mod check_site;
 mod create_tag;
 mod deploy_again;
 mod dispatch_build;
 mod existing_package;
 mod follow_build;
+mod follow_other_build;
 mod git_objects;
 pub(crate) mod job;
 mod known_builds;
@@ -70,6 +72,8 @@ pub fn get(id: StepId) -> &'static dyn Step {
         StepId::DeployAgain => &deploy_again::DeployAgain,
         StepId::RollBack => &roll_back::RollBack,
         StepId::RerunBuild => &rerun_build::RerunBuild,
+        StepId::CancelBuild => &cancel_build::CancelBuild,
+        StepId::FollowOtherBuild => &follow_other_build::FollowOtherBuild,
     }
 }
 
@@ -106,6 +110,8 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
         StepId::DeployAgain => (format!("Put {version} in place once more"), "Start a new deployment".into()),
         StepId::RollBack => (format!("Put the version before {version} back"), "Roll back".into()),
         StepId::RerunBuild => ("Run the failed part of the build again".into(), "Run the failed part again".into()),
+        StepId::CancelBuild => ("Cancel the build on GitHub".into(), "Cancel the build".into()),
+        StepId::FollowOtherBuild => ("Follow another build of this commit".into(), "Follow another build".into()),
     };
     (title, short)
 }

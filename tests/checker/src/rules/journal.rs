@@ -119,6 +119,14 @@ fn check_fact(known: &Known, fact: &Fact, found: &mut Found) {
         && world.runs.get(build).is_none_or(|run| run.attempt < *attempt)
     {
         found.add("INV-J2", format!("attempt {attempt} of run {build} is called started, and GitHub did not show it"));
+    } else if let Fact::BuildCancelled { build, attempt } = fact
+        && world
+            .runs
+            .get(build)
+            .is_none_or(|run| run.attempt != *attempt || run.conclusion.as_deref() != Some("cancelled"))
+    {
+        found
+            .add("INV-J2", format!("attempt {attempt} of run {build} is called cancelled, and GitHub did not show it"));
     } else if let Fact::PackageReady { digest, commit } = fact
         && (world.images.get(&known.names.image_tag).and_then(Option::as_ref) != Some(digest)
             || version != Some(commit))
@@ -203,7 +211,7 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
         (!is_planned).then(|| "other settings".to_owned())
     } else if let Op::SubmitJob { id, script } = op {
         differs("job", id, plan.input("job")).or_else(|| differs("script", script, plan.input("script")))
-    } else if let Op::RerunBuild { run } = op {
+    } else if let Op::RerunBuild { run } | Op::CancelBuild { run } = op {
         differs("run", run, plan.input("build"))
     } else if let Op::UpdateService { threshold: Some(limit), .. } = op {
         differs("limit", limit, &format!("{} {}", plan.input("kind"), plan.input("value")))

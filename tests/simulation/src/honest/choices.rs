@@ -1,6 +1,6 @@
 //! The optional steps that an honest operator chooses.
 
-use greenlight_types::{CheckAnswer, Status, StepId, StepView};
+use greenlight_types::{CheckAnswer, ErrorCode, Status, StepId, StepView};
 
 use super::{HonestOperator, Pressed, start_name};
 
@@ -43,6 +43,10 @@ impl HonestOperator<'_> {
         };
         let wanted = if has_failed(StepId::RunMigration) {
             StepId::StopRollout
+        } else if self.cancels_build() && may_choose(StepId::CancelBuild) {
+            StepId::CancelBuild
+        } else if may_choose(StepId::FollowOtherBuild) && self.asks(|truth| truth.has_other_build(&self.view)) {
+            StepId::FollowOtherBuild
         } else if has_failed(StepId::FollowBuild) && may_choose(StepId::RerunBuild) {
             StepId::RerunBuild
         } else if is_stuck {
@@ -63,6 +67,19 @@ impl HonestOperator<'_> {
                 false
             }
         }
+    }
+
+    /// Whether the operator cancels the build: one of another commit always, the own one seldom and
+    /// once.
+    fn cancels_build(&self) -> bool {
+        let step = |id: StepId| self.view.steps.iter().find(|step| step.definition.id == id);
+        let is_wrong = |id: StepId| {
+            step(id).and_then(StepView::failure).is_some_and(|failure| failure.code == ErrorCode::WrongCommit)
+        };
+        let is_first = step(StepId::CancelBuild).is_some_and(|step| step.attempt == 0);
+        is_wrong(StepId::DispatchBuild)
+            || is_wrong(StepId::FollowBuild)
+            || is_first && self.person.dawdles_s.is_multiple_of(8)
     }
 
     /// Lets AWS wait longer, if the screen offers that. Returns whether it acted.

@@ -76,3 +76,17 @@ fn de_15_a_build_of_another_commit_ends_the_doubt_and_the_run_may_stop() {
         assert!(left.contains(&format!("run {}", build.number)), "{left}");
     });
 }
+
+#[test]
+fn a_build_of_another_commit_is_cancelled_before_the_stop() {
+    on_virtual_time(async {
+        let ann = of_another_commit().await;
+        press(&ann.release, &ann.by, StepId::CancelBuild).await.expect("GitHub cancels it");
+        ann.until_is(StepId::CancelBuild, Status::Succeeded).await.expect("it is over");
+        assert_eq!(ann.world().builds()[0].is_good(), Some(false));
+        let note = "another commit was built".to_owned();
+        ann.act(Act::EndRun { result: RunResult::Stopped, note }).await.expect("the run may stop");
+        let left = ann.view().left_behind.join("\n");
+        assert!(left.contains("cancelled on GitHub") && !left.contains("may put it in place"), "{left}");
+    });
+}

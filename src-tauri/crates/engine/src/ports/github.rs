@@ -104,6 +104,9 @@ pub trait Builds: Send + Sync {
     /// Sends `POST …/rerun-failed-jobs`, once. A timeout or 5xx is a failure with
     /// `Changed::Unknown`.
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()>;
+    /// Sends `POST …/cancel`, once. GitHub answers 202 and ends the run later, or 409 when the run
+    /// cannot be cancelled. A timeout or 5xx is a failure with `Changed::Unknown`.
+    async fn cancel(&self, run: &str) -> PortResult<()>;
     /// Jobs of the newest attempt of a run, at most 100.
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>>;
 }

@@ -16,6 +16,9 @@ use crate::{
 /// again, also one that a person may not repeat.
 const BUILD_GOES_ON: [FactKind; 2] = [FactKind::BuildStarted, FactKind::BuildRerun];
 
+/// Failures of a watch whose build is gone for this release.
+const BUILD_IS_LOST: [ErrorCode; 3] = [ErrorCode::BuildFailed, ErrorCode::WrongCommit, ErrorCode::TimedOut];
+
 /// Whether a watch that failed starts again, because production has moved on since then.
 fn watches_again(view: &RunView, step: &StepView) -> bool {
     let StepState::Failed { ended_at, failure } = &step.state else { return false };
@@ -23,7 +26,7 @@ fn watches_again(view: &RunView, step: &StepView) -> bool {
         let is_later = |learned: &LearnedFact| learned.at > *ended_at && kinds.contains(&learned.fact.kind());
         view.facts.iter().rev().any(is_later)
     };
-    let by_build = failure.code == ErrorCode::BuildFailed && has_moved(&BUILD_GOES_ON);
+    let by_build = BUILD_IS_LOST.contains(&failure.code) && has_moved(&BUILD_GOES_ON);
     by_build || failure.retry != Retry::No && has_moved(steps::get(step.definition.id).watches_again_after())
 }
 

@@ -3,7 +3,10 @@
 //! The package is ready when the build job succeeded and the registry has an image that was pushed
 //! after the dispatch. If the build ends red after that, AWS decides (TRAP-W8).
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -13,7 +16,9 @@ use greenlight_types::{
 
 use super::{
     known_builds::{SKEW, is_built},
-    run_facts::{FollowedBuild, followed_build, our_revision, used_package},
+    production::is_put_in_place,
+    run_facts::{FollowedBuild, followed_build, package_of_build, used_package},
+    shown_builds::named,
     watch,
 };
 use crate::{
@@ -25,6 +30,8 @@ use crate::{
 pub struct FollowBuild;
 
 const POLL: Duration = Duration::from_secs(10);
+/// Polls in a row without the build, after which it counts as gone. Five minutes.
+const MISSED_MAX: u32 = 30;
 
 #[async_trait]
 impl Step for FollowBuild {
@@ -69,8 +76,11 @@ impl Step for FollowBuild {
             let evidence = vec!["Nothing is built: this release uses the package that was there.".to_owned()];
             return Outcome::Succeeded { evidence, facts: Vec::new() };
         }
-        let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours");
-        watch::watch(cx, self.id(), POLL, late, || look_at_newest(cx)).await
+        let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours")
+            .hint("Watch again, or cancel the build.")
+            .retry(Retry::Safe);
+        let missed = AtomicU32::new(0);
+        watch::watch(cx, self.id(), POLL, late, || look_at_newest(cx, &missed)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
@@ -82,16 +92,21 @@ impl Step for FollowBuild {
     }
 }
 
-/// Polls the newest attempt of the build once. An attempt that a person started on GitHub is
-/// recorded first.
-async fn look_at_newest(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
+/// Polls the newest attempt of the build once. `missed` counts the polls in a row in which GitHub
+/// does not know the build.
+async fn look_at_newest(cx: &StepContext, missed: &AtomicU32) -> Result<Option<Outcome>, Failure> {
     let build = followed_build(&cx.run())?;
-    look(cx, &build).await
+    let Some(seen) = cx.ports.builds.run(&build.id).await? else {
+        let is_gone = missed.fetch_add(1, Ordering::Relaxed) >= MISSED_MAX;
+        return Ok(is_gone.then(|| Outcome::Failed(gone(&build))));
+    };
+    missed.store(0, Ordering::Relaxed);
+    look(cx, &build, seen).await
 }
 
-/// Polls the build once. Returns an outcome when the build has ended and is judged.
-async fn look(cx: &StepContext, build: &FollowedBuild) -> Result<Option<Outcome>, Failure> {
-    let Some(seen) = cx.ports.builds.run(&build.id).await? else { return Ok(None) };
+/// Judges the build as GitHub shows it. Returns an outcome when it has ended. An attempt that a
+/// person started on GitHub is recorded first.
+async fn look(cx: &StepContext, build: &FollowedBuild, seen: BuildRun) -> Result<Option<Outcome>, Failure> {
     // An answer about an earlier attempt is late (TRAP-W9).
     if seen.attempt < build.attempt {
         return Ok(None);
@@ -106,11 +121,11 @@ async fn look(cx: &StepContext, build: &FollowedBuild) -> Result<Option<Outcome>
         cx.sink.learn(StepId::FollowBuild, Fact::BuildRerun { build, url, attempt: seen.attempt }).await?;
     }
     let run = cx.run();
-    if fold::newest(&run, FactKind::PackageReady).is_none() {
+    if package_of_build(&run).is_none() {
         package(cx, &run, build, &jobs).await?;
     }
     let run = cx.run();
-    let is_ready = fold::newest(&run, FactKind::PackageReady).is_some();
+    let is_ready = package_of_build(&run).is_some();
     let Some(conclusion) = seen.conclusion.clone().filter(|_| seen.status == "completed") else { return Ok(None) };
     let ended = Fact::BuildEnded { conclusion: conclusion.clone(), url: seen.url.clone() };
     let evidence = vec![format!("GitHub run {} ended: {conclusion}.", seen.number)];
@@ -176,23 +191,20 @@ async fn judged_by_aws(
     Ok(None)
 }
 
-/// Whether AWS has a deployment with our revision.
-async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
-    let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
-    let deployments = service.map(|one| one.deployments).unwrap_or_default();
-    Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
-}
-
 fn wrong_commit(seen: &BuildRun, build: &FollowedBuild) -> Failure {
-    Failure::new(ErrorCode::WrongCommit, "accept this build: GitHub builds another commit")
-        .with("run", seen.id.clone())
-        .with("number", seen.number.to_string())
-        .with("commit", seen.head_sha.clone())
+    named(Failure::new(ErrorCode::WrongCommit, "accept this build: GitHub builds another commit"), seen)
         .with("expected", build.commit.clone())
-        .with("url", seen.url.clone())
         .hint("Cancel the build now, before AWS starts putting it in place.")
         .hint("The way on is a new version number.")
         .retry(Retry::No)
+}
+
+/// GitHub does not know the build any more: a person deleted it.
+fn gone(build: &FollowedBuild) -> Failure {
+    Failure::new(ErrorCode::BuildFailed, "find the build on GitHub: it does not show this run any more")
+        .with("url", build.url.clone())
+        .hint("Follow another build of this commit, or ask a developer to look at the builds of this workflow.")
+        .retry(Retry::Safe)
 }
 
 fn no_package(seen: &BuildRun, jobs: &[BuildJob], conclusion: &str) -> Failure {

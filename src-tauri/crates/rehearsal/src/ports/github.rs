@@ -84,6 +84,17 @@ impl Builds for InProcess {
         .await
     }
 
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        let run = run.to_owned();
+        self.change("builds.cancel", move |world| {
+            refuse_expired(world)?;
+            world
+                .cancel_build(&run)
+                .map_err(|why| Failure::new(ErrorCode::PreconditionFailed, "cancel the build").because(why))
+        })
+        .await
+    }
+
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.read("builds.jobs", |world| {
             refuse_expired(world)?;

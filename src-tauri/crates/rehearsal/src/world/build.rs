@@ -65,7 +65,7 @@ pub enum Conclusion {
     Success,
     /// The run failed.
     Failure,
-    /// Cancelled by a newer run.
+    /// Cancelled by a person or by a newer run.
     Cancelled,
 }
 
@@ -170,6 +170,27 @@ impl World {
         self.record.done(now, op);
         self.changed();
         Ok(())
+    }
+
+    /// Cancels a run.
+    ///
+    /// # Errors
+    /// GitHub's text for status 409.
+    pub fn cancel_build(&mut self, run: &str) -> Result<(), String> {
+        let found = self.builds.iter().position(|build| build.id.to_string() == run && build.ended.is_none());
+        let Some(at) = found else { return Err("Cannot cancel a workflow run that is completed.".to_owned()) };
+        self.effects += 1;
+        let now = self.now_ms;
+        self.record.done(now, Op::CancelBuild { run: run.to_owned() });
+        self.end_build(at, Conclusion::Cancelled);
+        self.changed();
+        Ok(())
+    }
+
+    /// Deletes a run, as a person with write access can.
+    pub fn delete_build(&mut self, run: &str) {
+        self.builds.retain(|build| build.id.to_string() != run);
+        self.changed();
     }
 
     fn cancel_builds(&mut self) {

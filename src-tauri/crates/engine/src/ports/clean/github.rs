@@ -44,6 +44,10 @@ impl Builds for Clean<dyn Builds> {
         self.clean_failure(self.inner.rerun_failed_jobs(run).await)
     }
 
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        self.clean_failure(self.inner.cancel(run).await)
+    }
+
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.cleaned(self.inner.jobs(run).await, |redactor, jobs| {
             jobs.iter_mut().flat_map(|job| &mut job.steps).for_each(|step| redactor.clean(&mut step.name));

@@ -87,6 +87,7 @@ impl Production for PretendRally {
             .route(&format!("{base}/actions/runs/{{id}}"), get(run))
             .route(&format!("{base}/actions/runs/{{id}}/jobs"), get(jobs))
             .route(&format!("{base}/actions/runs/{{id}}/rerun-failed-jobs"), post(rerun_failed_jobs))
+            .route(&format!("{base}/actions/runs/{{id}}/cancel"), post(cancel))
             .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
             .fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -249,6 +250,17 @@ async fn rerun_failed_jobs(State(site): State<PretendRally>, Path(id): Path<Stri
     match rally.rerun_failed_jobs(&id) {
         Ok(()) => (StatusCode::CREATED, Json(serde_json::json!({}))).into_response(),
         Err(why) => complaint(StatusCode::FORBIDDEN, &why),
+    }
+}
+
+async fn cancel(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
+    let mut rally = site.rally();
+    if rally.run_of(&id).is_none() {
+        return not_found();
+    }
+    match rally.cancel_build(&id) {
+        Ok(()) => (StatusCode::ACCEPTED, Json(serde_json::json!({}))).into_response(),
+        Err(why) => complaint(StatusCode::CONFLICT, &why),
     }
 }
 
