@@ -103,6 +103,10 @@ async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             let (run,): (String,) = from_value(args).ok()?;
             to_value(builds.cancel(&run).await).ok()?
         }
+        "pending_deployments" => {
+            let (run,): (String,) = from_value(args).ok()?;
+            to_value(builds.pending_deployments(&run).await).ok()?
+        }
         "jobs" => {
             let (run,): (String,) = from_value(args).ok()?;
             to_value(builds.jobs(&run).await).ok()?

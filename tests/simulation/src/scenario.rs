@@ -210,6 +210,9 @@ impl Scenario {
         person.way_on = [StepId::DeployAgain, StepId::StopRollout, StepId::RollBack][rng.usize(0..3)];
         setting.lists_no_failures = one_in(&mut rng, 3);
         let mut rules = rules;
+        // Taken from numbers that were drawn, so that older seeds keep their other values.
+        rules.approval = (seed % 16 == 5).then_some(rules.waits_max);
+        rules.renames_build_job = seed % 32 == 9;
         if person.is_honest && one_in(&mut rng, 5) {
             faults.extend(situation(&mut rng, &mut rules, &mut setting));
         }
@@ -287,6 +290,8 @@ fn rules(rng: &mut Rng) -> Rules {
         ends_at_update: one_in(rng, 4),
         waits_max: rng.i64(2..40) * MINUTE,
         build_fails_at: one_in(rng, 20).then(|| rng.i64(5..150) * SECOND),
+        approval: None,
+        renames_build_job: false,
         loses_image: one_in(rng, 40),
         has_immutable_tags: one_in(rng, 6),
         stored_shape: StoredShape::AsSent,

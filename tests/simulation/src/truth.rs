@@ -242,6 +242,13 @@ impl Truth<'_> {
                 // Without a build of ours, a person decides which of them it follows.
                 ours.or(question.options.last()).map_or(TrueAnswer::None, |one| TrueAnswer::Choice(one.id.clone()))
             }
+            // The app cannot tell which job pushed the package of a build.
+            "package" => {
+                let digest = question.id.splitn(3, ':').nth(2).unwrap_or_default();
+                let image = self.world.images().iter().find(|image| image.digest == digest);
+                let is_ours = image.is_some_and(|image| Some(&image.commit) == version_commit(view));
+                offered(if is_ours { "made" } else { "other" })
+            }
             "otherBuild" => {
                 let other = question.options.iter().find(|option| self.is_good_build(view, &option.id));
                 other.map_or(TrueAnswer::None, |one| TrueAnswer::Choice(one.id.clone()))

@@ -406,6 +406,8 @@ export type BuildView = {
 	conclusion: string | null,
 	/**  Page of the run. */
 	url: string,
+	/**  Sentence about an approval or a start that the build waits for. */
+	waitsFor?: string | null,
 	jobs: BuildJobView[],
 };
 
@@ -690,6 +692,8 @@ export type ErrorCode =
 "workflowMissing" | 
 /**  The build ended without the package. */
 "buildFailed" | 
+/**  A package was pushed, and no job of the build has the name of the profile. */
+"packageUnproved" | 
 /**  The build builds another commit. */
 "wrongCommit" | 
 /**  The deployment in progress uses another revision than ours. */

@@ -7,7 +7,9 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use greenlight_engine::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PortResult, Secrets};
+use greenlight_engine::ports::{
+    BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PendingDeployment, PortResult, Secrets,
+};
 use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
 use reqwest::Url;
 
@@ -222,6 +224,13 @@ impl Builds for GithubAdapter {
 
     async fn cancel(&self, run: &str) -> PortResult<()> {
         self.order("cancel the build", run, "cancel").await
+    }
+
+    async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>> {
+        let summary = "ask GitHub who has to approve the build";
+        let url = self.actions(&["runs", checked_run(run)?, "pending_deployments"]);
+        let pending = self.caller.get(summary, url).await?.expect::<Vec<answers::Pending>>(summary)?;
+        Ok(pending.into_iter().map(answers::Pending::into_port).collect())
     }
 
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {

@@ -1,6 +1,9 @@
 //! Builds that are cancelled, superseded or gone, and the ways on from them.
 
-use greenlight_rehearsal::world::{git::MAIN, rules::Concurrency};
+use greenlight_rehearsal::world::{
+    git::MAIN,
+    rules::{Concurrency, Deploys},
+};
 
 use super::*;
 
@@ -124,5 +127,78 @@ fn a_build_that_github_does_not_know_any_more_is_gone_after_five_minutes() {
         tokio::time::sleep(Duration::from_secs(20)).await;
         press(&ann.release, &ann.by, StepId::FollowOtherBuild).await.expect("the one of a developer");
         ann.until_is(StepId::AwaitDeployPhase, Status::Succeeded).await.expect("AWS puts it in place");
+    });
+}
+
+#[test]
+fn trap_w7_a_build_that_waits_for_a_reviewer_says_for_whom() {
+    on_virtual_time(async {
+        let ann = building(Rules { approval: Some(86_400_000), ..Rules::default() }).await;
+        let run = ann.world().builds()[0].id.to_string();
+        let mut said = None;
+        for _ in 0..10_000 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            said = ann.live.take().into_iter().find_map(|seen| match seen {
+                greenlight_types::LiveUpdate::Build(build) => build.waits_for,
+                greenlight_types::LiveUpdate::Servers(_)
+                | greenlight_types::LiveUpdate::Site(_)
+                | greenlight_types::LiveUpdate::Activity { .. }
+                | greenlight_types::LiveUpdate::Heard { .. }
+                | greenlight_types::LiveUpdate::Connection { .. }
+                | greenlight_types::LiveUpdate::Watcher { .. } => None,
+            });
+            if said.is_some() {
+                break;
+            }
+        }
+        assert_eq!(said.as_deref(), Some("GitHub waits for an approval of production by release-manager."));
+        assert_eq!(ann.status(StepId::FollowBuild), Status::Running);
+        ann.world().approve(&run);
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        check_and_end(&ann).await;
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+    });
+}
+
+/// Answers the question about the package of a build without the job of the profile.
+async fn judges_the_package(ann: &Scripted, answer: &str) {
+    ann.until_is(StepId::FollowBuild, Status::Failed).await.expect("a person is asked");
+    let failure = ann.failure(StepId::FollowBuild).expect("its reason");
+    assert_eq!(failure.code, ErrorCode::PackageUnproved, "{failure}");
+    let wanted = |_: &greenlight_types::Question| Some(answer.to_owned());
+    let first = ann.release.plan(StepId::FollowBuild).await.expect("a plan");
+    let text = first.question.expect("the question").text;
+    assert!(text.contains("compile") && text.contains("sha256:"), "{text}");
+    let plan = read_choosing(&ann.release, &ann.by, StepId::FollowBuild, wanted).await.expect("a plan");
+    assert!(plan.is_open(), "{plan:?}");
+    start(&ann.release, &ann.by, plan).await.expect("it is watched again");
+}
+
+#[test]
+fn fault_1_a_person_says_that_a_build_without_the_named_job_made_the_package() {
+    on_virtual_time(async {
+        let ann = building(Rules { renames_build_job: true, ..Rules::default() }).await;
+        judges_the_package(&ann, "made").await;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        check_and_end(&ann).await;
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+        let answer = ann.view().answers.into_iter().find(|one| one.question.starts_with("package:"));
+        assert_eq!(answer.map(|one| one.person).as_deref(), Some("Ann"));
+    });
+}
+
+#[test]
+fn fault_1_a_package_that_another_build_made_is_not_used() {
+    on_virtual_time(async {
+        let rules = Rules { renames_build_job: true, deploys: Deploys::Running, ..Rules::default() };
+        let ann = building(rules).await;
+        judges_the_package(&ann, "other").await;
+        ann.until(|view| {
+            let step = fold::step(view, StepId::FollowBuild);
+            step.and_then(|step| step.failure()).is_some_and(|failure| failure.code == ErrorCode::BuildFailed)
+        })
+        .await
+        .expect("the build ends without a package");
+        assert!(fold::newest(&ann.view(), FactKind::PackageReady).is_none());
     });
 }

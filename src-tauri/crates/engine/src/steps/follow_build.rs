@@ -15,10 +15,12 @@ use greenlight_types::{
 };
 
 use super::{
+    build_wait,
     known_builds::{SKEW, is_built},
     production::is_put_in_place,
     run_facts::{FollowedBuild, followed_build, package_of_build, used_package},
     shown_builds::named,
+    unnamed_job::{self, Judged},
     watch,
 };
 use crate::{
@@ -55,7 +57,9 @@ impl Step for FollowBuild {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         let build = followed_build(&run)?;
-        Ok(PlanDraft::new(
+        let question =
+            if unnamed_job::has_failed(&run) { unnamed_job::question(cx, &run, &build).await? } else { None };
+        let draft = PlanDraft::new(
             self,
             &run,
             PlanInputs::FollowBuild,
@@ -63,8 +67,8 @@ impl Step for FollowBuild {
             "Watches the build on GitHub to its end. Nothing is changed by watching.",
         )
         .line("Build", build.url.clone())
-        .by_hand(vec!["Look at the build on GitHub".into()], Some(build.url))
-        .finish())
+        .by_hand(vec!["Look at the build on GitHub".into()], Some(build.url));
+        Ok(question.into_iter().fold(draft, PlanDraft::question).finish())
     }
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
@@ -79,8 +83,8 @@ impl Step for FollowBuild {
         let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours")
             .hint("Watch again, or cancel the build.")
             .retry(Retry::Safe);
-        let missed = AtomicU32::new(0);
-        watch::watch(cx, self.id(), POLL, late, || look_at_newest(cx, &missed)).await
+        let polls = PollCounts::default();
+        watch::watch(cx, self.id(), POLL, late, || look_at_newest(cx, &polls)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
@@ -92,27 +96,50 @@ impl Step for FollowBuild {
     }
 }
 
-/// Polls the newest attempt of the build once. `missed` counts the polls in a row in which GitHub
-/// does not know the build.
-async fn look_at_newest(cx: &StepContext, missed: &AtomicU32) -> Result<Option<Outcome>, Failure> {
+/// Polls of one watch in a row that show the same.
+#[derive(Default)]
+struct PollCounts {
+    /// GitHub does not know the build.
+    missed: AtomicU32,
+    /// GitHub has not started the build.
+    queued: AtomicU32,
+}
+
+/// Polls the newest attempt of the build once.
+async fn look_at_newest(cx: &StepContext, polls: &PollCounts) -> Result<Option<Outcome>, Failure> {
     let build = followed_build(&cx.run())?;
     let Some(seen) = cx.ports.builds.run(&build.id).await? else {
-        let is_gone = missed.fetch_add(1, Ordering::Relaxed) >= MISSED_MAX;
+        let is_gone = polls.missed.fetch_add(1, Ordering::Relaxed) >= MISSED_MAX;
         return Ok(is_gone.then(|| Outcome::Failed(gone(&build))));
     };
-    missed.store(0, Ordering::Relaxed);
-    look(cx, &build, seen).await
+    polls.missed.store(0, Ordering::Relaxed);
+    let is_queued = build_wait::is_unstarted(&seen);
+    let queued = if is_queued { polls.queued.fetch_add(1, Ordering::Relaxed) } else { 0 };
+    if !is_queued {
+        polls.queued.store(0, Ordering::Relaxed);
+    }
+    look(cx, &build, seen, POLL * queued).await
 }
 
 /// Judges the build as GitHub shows it. Returns an outcome when it has ended. An attempt that a
-/// person started on GitHub is recorded first.
-async fn look(cx: &StepContext, build: &FollowedBuild, seen: BuildRun) -> Result<Option<Outcome>, Failure> {
+/// person started on GitHub is recorded first. `queued` is the time for which the build has not
+/// started.
+async fn look(
+    cx: &StepContext,
+    build: &FollowedBuild,
+    seen: BuildRun,
+    queued: Duration,
+) -> Result<Option<Outcome>, Failure> {
     // An answer about an earlier attempt is late (TRAP-W9).
     if seen.attempt < build.attempt {
         return Ok(None);
     }
     let jobs = cx.ports.builds.jobs(&build.id).await?;
-    cx.sink.show(LiveUpdate::Build(view(&seen, &jobs)));
+    let waits_for = build_wait::waits_for(cx, &seen, queued).await;
+    if let Some(text) = &waits_for {
+        cx.activity(StepId::FollowBuild, text.as_str());
+    }
+    cx.sink.show(LiveUpdate::Build(view(&seen, &jobs, waits_for)));
     if seen.head_sha != build.commit {
         return Ok(Some(Outcome::Failed(wrong_commit(&seen, build))));
     }
@@ -121,8 +148,10 @@ async fn look(cx: &StepContext, build: &FollowedBuild, seen: BuildRun) -> Result
         cx.sink.learn(StepId::FollowBuild, Fact::BuildRerun { build, url, attempt: seen.attempt }).await?;
     }
     let run = cx.run();
-    if package_of_build(&run).is_none() {
-        package(cx, &run, build, &jobs).await?;
+    if package_of_build(&run).is_none()
+        && let Some(failure) = package(cx, &run, build, &jobs).await?
+    {
+        return Ok(Some(Outcome::Failed(failure)));
     }
     let run = cx.run();
     let is_ready = package_of_build(&run).is_some();
@@ -136,14 +165,28 @@ async fn look(cx: &StepContext, build: &FollowedBuild, seen: BuildRun) -> Result
     }
 }
 
-/// Records that the package is ready, once it is.
-async fn package(cx: &StepContext, run: &RunView, build: &FollowedBuild, jobs: &[BuildJob]) -> Result<(), Failure> {
-    if !is_built(jobs, &run.profile.github.build_job) {
-        return Ok(());
+/// Records that the package is ready, once it is. Returns a failure while only a person can say
+/// whether this build made the package.
+async fn package(
+    cx: &StepContext,
+    run: &RunView,
+    build: &FollowedBuild,
+    jobs: &[BuildJob],
+) -> Result<Option<Failure>, Failure> {
+    let is_built = is_built(jobs, &run.profile.github.build_job);
+    if !is_built && !unnamed_job::may_have_built(run, jobs) {
+        return Ok(None);
     }
-    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(()) };
+    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
     if image.pushed_at < build.sent_at.minus(SKEW) {
-        return Ok(());
+        return Ok(None);
+    }
+    if !is_built {
+        match unnamed_job::judge(run, &build.id, &image, jobs) {
+            Judged::Made => {}
+            Judged::Open(failure) => return Ok(Some(failure)),
+            Judged::NotMade => return Ok(None),
+        }
     }
     let fact = Fact::PackageReady {
         image: run.names.image.clone(),
@@ -151,7 +194,7 @@ async fn package(cx: &StepContext, run: &RunView, build: &FollowedBuild, jobs: &
         pushed_at: image.pushed_at,
         commit: build.commit.clone(),
     };
-    cx.sink.learn(StepId::FollowBuild, fact).await
+    cx.sink.learn(StepId::FollowBuild, fact).await.map(|()| None)
 }
 
 /// Judges a build that ended red after the package was built. AWS decides.
@@ -224,11 +267,12 @@ fn no_package(seen: &BuildRun, jobs: &[BuildJob], conclusion: &str) -> Failure {
     }
 }
 
-fn view(seen: &BuildRun, jobs: &[BuildJob]) -> BuildView {
+fn view(seen: &BuildRun, jobs: &[BuildJob], waits_for: Option<String>) -> BuildView {
     BuildView {
         status: seen.status.clone(),
         conclusion: seen.conclusion.clone(),
         url: seen.url.clone(),
+        waits_for,
         jobs: jobs
             .iter()
             .map(|job| BuildJobView {

@@ -88,6 +88,7 @@ impl Production for PretendRally {
             .route(&format!("{base}/actions/runs/{{id}}/jobs"), get(jobs))
             .route(&format!("{base}/actions/runs/{{id}}/rerun-failed-jobs"), post(rerun_failed_jobs))
             .route(&format!("{base}/actions/runs/{{id}}/cancel"), post(cancel))
+            .route(&format!("{base}/actions/runs/{{id}}/pending_deployments"), get(pending_deployments))
             .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
             .fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -300,6 +301,10 @@ async fn run(State(site): State<PretendRally>, Path(id): Path<String>) -> Respon
 
 async fn jobs(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
     found(site.rally().jobs(&id))
+}
+
+async fn pending_deployments(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
+    found(site.rally().pending_deployments(&id))
 }
 
 async fn attempt_jobs(State(site): State<PretendRally>, Path((id, _)): Path<(String, String)>) -> Response {
