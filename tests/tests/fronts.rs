@@ -115,6 +115,9 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
             deadline.pause("the jobs of the run").await?;
         }
     }
+    ask(get(format!("{actions}/runs/{id}/pending_deployments"), 200, "environments that hold a run")).await?;
+    let cancel = post(json!({}), 202, "the cancellation of a run");
+    ask(Question { path: format!("{actions}/runs/{id}/cancel"), body: None, ..cancel }).await?;
     for line in refusals_in_githubs_shape(&served, &client, &base).await? {
         println!("{line}");
     }

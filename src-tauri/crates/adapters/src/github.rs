@@ -122,10 +122,10 @@ impl GithubAdapter {
         Ok(runs)
     }
 
-    /// Sends an order about a run once.
+    /// Sends an order about a run once. GitHub describes no body for it.
     async fn order(&self, summary: &str, run: &str, order: &str) -> PortResult<()> {
         let url = self.actions(&["runs", checked_run(run)?, order]);
-        let answer = self.caller.post_once(summary, url, &serde_json::json!({})).await?;
+        let answer = self.caller.post_once(summary, url, None).await?;
         match answer.status {
             200..=299 => Ok(()),
             400..=407 | 409..=499 => Err(answer.failure(summary).with("run", run)),
@@ -138,7 +138,7 @@ impl GithubAdapter {
         if with_details {
             body["return_run_details"] = true.into();
         }
-        self.caller.post_once(SEND, self.actions(&["workflows", &dispatch.workflow, "dispatches"]), &body).await
+        self.caller.post_once(SEND, self.actions(&["workflows", &dispatch.workflow, "dispatches"]), Some(&body)).await
     }
 }
 
