@@ -1,6 +1,6 @@
 //! The optional steps that an honest operator chooses.
 
-use greenlight_types::{CheckAnswer, ErrorCode, Status, StepId, StepView};
+use greenlight_types::{CheckAnswer, ErrorCode, FactKind, Status, StepId, StepView};
 
 use super::{HonestOperator, Pressed, start_name};
 
@@ -70,16 +70,17 @@ impl HonestOperator<'_> {
     }
 
     /// Whether the operator cancels the build: one of another commit always, the own one seldom and
-    /// once.
+    /// once. Some want it too late, when the screen must not offer it.
     fn cancels_build(&self) -> bool {
         let step = |id: StepId| self.view.steps.iter().find(|step| step.definition.id == id);
         let is_wrong = |id: StepId| {
             step(id).and_then(StepView::failure).is_some_and(|failure| failure.code == ErrorCode::WrongCommit)
         };
         let is_first = step(StepId::CancelBuild).is_some_and(|step| step.attempt == 0);
+        let has_begun = self.view.facts.iter().any(|learned| learned.fact.kind() == FactKind::DeployPhaseBegan);
         is_wrong(StepId::DispatchBuild)
             || is_wrong(StepId::FollowBuild)
-            || is_first && self.person.dawdles_s.is_multiple_of(8)
+            || is_first && self.person.dawdles_s % 8 == if has_begun { 4 } else { 0 }
     }
 
     /// Lets AWS wait longer, if the screen offers that. Returns whether it acted.
