@@ -41,7 +41,7 @@ test-quick: test-page ## engine, types and page only; needs no peer
 
 test-long: ui/dist/index.html ## every long form, two at a time
 	$(CARGO) build --workspace --bins
-	$(MAKE) --jobs=2 --output-sync=target mutants test-crash test-job-script test-network-faults test-two-operators test-journal
+	$(MAKE) --jobs=2 --output-sync=target mutants test-crash test-job-script test-network-faults test-two-operators test-journal test-practice
 	$(MAKE) simulate SEEDS=100000
 
 mutants: ## every seeded defect in a copy of the tree; each has to be found (tests/mutants/README.md)
@@ -77,9 +77,9 @@ test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window kills::
 
-test-practice: ui/dist/index.html ## the ten troubles, practised in the window; pictures in target/troubles
+test-practice: ui/dist/index.html ## the nineteen troubles, practised in the window; pictures in target/troubles
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test window troubles::
+	$(CARGO) test --workspace --test window troubles:: -- --include-ignored
 
 test-fronts: ui/dist/index.html ## the simulator with boto3, aws, prism, ssh, git, curl and the app; compares moto
 	$(CARGO) build --workspace --bins

@@ -59,13 +59,13 @@ handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
 steps::publish::push_rules steps::backup::folder
 steps::watch steps::publish steps::job steps::production steps::known_builds
-steps::existing_package
+steps::existing_package steps::shown_builds steps::unnamed_job steps::build_wait
 steps::migration::command steps::backup::file steps::aws_patience steps::service_change steps::register_task_definition::meaning steps::register_task_definition::image
 steps::migration::attempts steps::migration::database steps::migration::failed_starts
 steps::migration::unknown_end
 steps::backup
 steps::migration::preconditions steps::migration::undone
-steps::rerun_build
+steps::rerun_build steps::cancel_build steps::follow_other_build
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
 steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::other_revision steps::check_site
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back

@@ -56,7 +56,6 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
     let (_prism, base) = prism(&served).await?;
     let file = served.handle().file();
     let actions = format!("/repos/{}/actions", file.repository);
-    let dispatches = format!("{actions}/workflows/build-deploy.yml/dispatches");
     let client = client()?;
     let ask = async |question: Question<'_>| -> Result<Value> {
         let mut request = client
@@ -86,7 +85,7 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
     };
     let post = |body: Value, status: u16, what: &'static str| Question {
         method: reqwest::Method::POST,
-        path: dispatches.clone(),
+        path: format!("{actions}/workflows/build-deploy.yml/dispatches"),
         body: Some(body),
         status,
         what,
@@ -115,10 +114,17 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
             deadline.pause("the jobs of the run").await?;
         }
     }
+    ask(get(format!("{actions}/runs/{id}/pending_deployments"), 200, "environments that hold a run")).await?;
+    ask(cancel_of(&actions, id)).await?;
     for line in refusals_in_githubs_shape(&served, &client, &base).await? {
         println!("{line}");
     }
     Ok(())
+}
+
+fn cancel_of(actions: &str, run: u64) -> Question<'static> {
+    let (method, path) = (reqwest::Method::POST, format!("{actions}/runs/{run}/cancel"));
+    Question { method, path, body: None, status: 202, what: "the cancellation of a run" }
 }
 
 /// prism's message about a status that the description does not list. The description lists no

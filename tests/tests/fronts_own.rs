@@ -20,7 +20,7 @@ use greenlight_engine::{
     },
     profile,
 };
-use greenlight_rehearsal::world::Rules;
+use greenlight_rehearsal::world::{Pace, Rules};
 use greenlight_tests::support::{process::Deadline, production::Served, relay::Relay};
 use greenlight_types::{Changed, ErrorCode, Failure, Profile, RunId, Timestamp};
 use serde_json::{Value, json};
@@ -146,6 +146,28 @@ async fn a_dispatch_with_a_lost_answer_is_sent_once() -> Result<()> {
     let since: Timestamp = LONG_AGO.parse()?;
     let runs = bench.github(&bench.github_url())?.dispatched_runs(&bench.dispatch().workflow, None, &since).await?;
     ensure!(runs.len() == 1, "{runs:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_build_names_its_reviewer_and_is_cancelled() -> Result<()> {
+    let held = |rules: &mut Rules| (rules.pace, rules.approval) = (Pace::brisk(), Some(86_400_000));
+    let bench = Bench::start_with(held).await?;
+    let github = bench.github(&bench.github_url())?;
+    let id = github.dispatch(&bench.dispatch()).await?.context("the id of the run")?;
+    let mut deadline = Deadline::after(PATIENCE);
+    while github.run(&id).await?.context("the run")?.status != "waiting" {
+        deadline.pause("the build waits for its reviewer").await?;
+    }
+    let pending = github.pending_deployments(&id).await?;
+    let [one] = &pending[..] else { anyhow::bail!("{pending:?}") };
+    ensure!(one.environment == "production" && one.reviewers == ["release-manager"], "{one:?}");
+    github.cancel(&id).await?;
+    let seen = github.run(&id).await?.context("the run")?;
+    ensure!(seen.conclusion.as_deref() == Some("cancelled"), "{seen:?}");
+    let failure = github.cancel(&id).await.err().context("a build is cancelled once")?;
+    ensure!(failure.changed == Changed::Nothing, "{failure:?}");
+    ensure!(github.pending_deployments(&id).await?.is_empty(), "nothing waits any more");
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use greenlight_adapters::{
     github::{GithubAdapter, GithubLimits},
     sleep_detector::{BothClocks, ReadClocks},
 };
-use greenlight_engine::ports::{Builds, Credential, Dispatch, PortResult, SecretText, Secrets};
+use greenlight_engine::ports::{Builds, Credential, Dispatch, PendingDeployment, PortResult, SecretText, Secrets};
 use greenlight_tests::support::{process::Deadline, sleeping::sleeping};
 use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure};
 use parking_lot::Mutex;
@@ -386,6 +386,38 @@ async fn runs_failed_jobs_again_once() {
     let line = "POST /api/v3/repos/rally/rally/actions/runs/77/rerun-failed-jobs";
     assert_eq!(bench.lines(), [line, line, line], "never sent twice");
     assert!(bench.github.rerun_failed_jobs("../77").await.is_err());
+}
+
+#[tokio::test]
+async fn cancels_a_run_once() {
+    let refused = json!({ "message": "Cannot cancel a workflow run that is completed." });
+    let bench = bench(vec![says(202, &json!({})), says(409, &refused), says(502, &json!({}))]).await;
+    assert_eq!(bench.github.cancel("77").await, Ok(()));
+    let failure = bench.github.cancel("77").await.expect_err("refused");
+    assert_eq!(failure.changed, Changed::Nothing, "{failure:?}");
+    let failure = bench.github.cancel("77").await.expect_err("no answer of GitHub itself");
+    assert_eq!(failure.changed, Changed::Unknown, "{failure:?}");
+    let line = "POST /api/v3/repos/rally/rally/actions/runs/77/cancel";
+    assert_eq!(bench.lines(), [line, line, line], "never sent twice");
+    assert!(bench.github.cancel("../77").await.is_err());
+}
+
+#[tokio::test]
+async fn names_the_people_and_teams_who_may_approve() {
+    let pending = json!([{
+        "environment": { "id": 1, "name": "production", "url": "", "html_url": "" },
+        "wait_timer": 0, "wait_timer_started_at": null, "current_user_can_approve": true,
+        "reviewers": [
+            { "type": "User", "reviewer": { "login": "lena", "id": 1, "name": "Lena K." } },
+            { "type": "Team", "reviewer": { "id": 2, "name": "Release team", "slug": "release-team" } }
+        ]
+    }]);
+    let bench = bench(vec![says(200, &pending), says(200, &json!([]))]).await;
+    let seen = bench.github.pending_deployments("77").await.expect("a list");
+    let reviewers = vec!["lena".to_owned(), "Release team".to_owned()];
+    assert_eq!(seen, [PendingDeployment { environment: "production".to_owned(), reviewers }]);
+    assert_eq!(bench.github.pending_deployments("77").await, Ok(Vec::new()));
+    assert_eq!(bench.lines()[0], "GET /api/v3/repos/rally/rally/actions/runs/77/pending_deployments");
 }
 
 #[tokio::test]

@@ -323,7 +323,8 @@ impl Known {
                 let is_seen = !is_confirmed || facts.found_backup.as_ref() == Some(&(job.clone(), file));
                 facts.backup = Some(Backup { job, finished_at, is_confirmed, is_seen });
             }
-            Fact::BuildStarted { build, .. } => facts.build = Some(build),
+            // A package of the build that was followed before does not count.
+            Fact::BuildStarted { build, .. } => (facts.build, facts.package) = (Some(build), None),
             Fact::MigrationFinished { job } => {
                 facts.is_migrated = true;
                 let is_proved = self.world.jobs.get(&job) == Some(&(JobState::Finished, Some(0)));
@@ -345,6 +346,7 @@ impl Known {
             Fact::PackageReady { digest, .. } => facts.package = Some(digest),
             Fact::BuildEnded { .. }
             | Fact::BuildRerun { .. }
+            | Fact::BuildCancelled { .. }
             | Fact::ServerBecameNew { .. }
             | Fact::RolloutStopped
             | Fact::StartFailed { .. } => {}
@@ -403,6 +405,7 @@ impl Known {
             | Op::DeleteRef { .. }
             | Op::Dispatch { .. }
             | Op::RerunBuild { .. }
+            | Op::CancelBuild { .. }
             | Op::RegisterTaskDefinition { .. }
             | Op::SubmitJob { .. }
             | Op::LaunchJob { .. }

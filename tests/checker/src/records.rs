@@ -29,9 +29,11 @@ pub enum Step {
     DeployAgain,
     RollBack,
     RerunBuild,
+    CancelBuild,
+    FollowOtherBuild,
 }
 
-pub const STEPS: usize = 19;
+pub const STEPS: usize = 21;
 
 pub const ALL_STEPS: [Step; STEPS] = [
     Step::MergeBranch,
@@ -53,16 +55,20 @@ pub const ALL_STEPS: [Step; STEPS] = [
     Step::DeployAgain,
     Step::RollBack,
     Step::RerunBuild,
+    Step::CancelBuild,
+    Step::FollowOtherBuild,
 ];
 
 /// The steps that a person may choose, and choose again.
-pub const OPTIONAL_STEPS: [Step; 6] = [
+pub const OPTIONAL_STEPS: [Step; 8] = [
     Step::RaiseFailureLimit,
     Step::RestoreFailureLimit,
     Step::StopRollout,
     Step::DeployAgain,
     Step::RollBack,
     Step::RerunBuild,
+    Step::CancelBuild,
+    Step::FollowOtherBuild,
 ];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -305,6 +311,7 @@ pub enum Fact {
     BackupProved { job: String, file: String, finished_at: String, confirmed_by: Option<String> },
     BuildStarted { build: String, commit: String },
     BuildRerun { build: String, attempt: u32 },
+    BuildCancelled { build: String, attempt: u32 },
     PackageReady { digest: String, commit: String },
     BuildEnded { conclusion: String },
     DeployPhaseBegan { deployment: String },

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use greenlight_engine::ports::{
     AwsIdentity, BreakerThreshold, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo,
     Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus, Launched,
-    LockClaim, LogPage, Logs, MergeResult, Ownership, PortResult, PushRef, PushResult, RawPorts, ReadOutput,
-    RemoteHost, RemoteRef, RevokeReason, Revoked, ServiceDeployments, ServiceSnapshot, Services, Signature, Site,
-    SiteAnswer, StopKind, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
+    LockClaim, LogPage, Logs, MergeResult, Ownership, PendingDeployment, PortResult, PushRef, PushResult, RawPorts,
+    ReadOutput, RemoteHost, RemoteRef, RevokeReason, Revoked, ServiceDeployments, ServiceSnapshot, Services, Signature,
+    Site, SiteAnswer, StopKind, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -133,6 +133,12 @@ impl Builds for Remote {
     }
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
         self.ask("builds.rerun_failed_jobs", (run,)).await
+    }
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        self.ask("builds.cancel", (run,)).await
+    }
+    async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>> {
+        self.ask("builds.pending_deployments", (run,)).await
     }
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.ask("builds.jobs", (run,)).await

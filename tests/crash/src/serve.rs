@@ -99,6 +99,14 @@ async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             let (run,): (String,) = from_value(args).ok()?;
             to_value(builds.rerun_failed_jobs(&run).await).ok()?
         }
+        "cancel" => {
+            let (run,): (String,) = from_value(args).ok()?;
+            to_value(builds.cancel(&run).await).ok()?
+        }
+        "pending_deployments" => {
+            let (run,): (String,) = from_value(args).ok()?;
+            to_value(builds.pending_deployments(&run).await).ok()?
+        }
         "jobs" => {
             let (run,): (String,) = from_value(args).ok()?;
             to_value(builds.jobs(&run).await).ok()?

@@ -398,12 +398,16 @@ impl<'a> HonestOperator<'a> {
             let refusal = self.release.observe(self.by.clone(), id).await.err();
             return self.record(&format!("Observe {}", id.name()), refusal.as_ref());
         }
+        if step.options.may_answer && self.answer_doubt(id).await {
+            return;
+        }
         let name = format!("SettleDoubt {}", id.name());
         if self.looked.2 < LOOKS_BEFORE_WORD {
             return;
         }
         if self.may_press(&name)
             && let Some(happened) = self.asks(|truth| truth.has_happened(&self.view, step))
+            && (step.options.may_claim || !happened)
         {
             let note = "I looked at it with a developer".to_owned();
             let _refused = self.act(name, Act::SettleDoubt { step: id, attempt, happened, note }).await;

@@ -25,7 +25,7 @@ const NEVER: [(&str, &str); 14] = [
     ("Running stepStopped", "no command stops a step yet; a person ends the run instead"),
     ("Stopped stepStarted", "a step is never stopped yet"),
     ("Stopped stepSucceeded", "a step is never stopped yet"),
-    ("InDoubt stepFailed", "a doubt ends as done, as not done, or by following; only what is followed can fail"),
+    ("InDoubt stepFailed", "a word about a script that is over, or a build of another commit; both are rare"),
     ("InDoubt stepWarned", "a doubt ends as done, as not done, or by following; only what is followed can warn"),
     ("NotStarted stepSucceeded", "by hand before its turn: the world shows it only when a colleague did just that"),
     ("AwaitingOperator stepSucceeded", "by hand at its turn: the world shows it only when a colleague did just that"),

@@ -176,6 +176,8 @@ pub enum Kind {
     Gone,
     /// Colleagues finish a half-done migration by hand.
     ColleagueRepairs,
+    /// A colleague pushes to the main branch just before the app's dispatch arrives (TRAP-G4).
+    ColleagueIsFaster,
 }
 
 /// Range of call numbers for faults. Most releases make more calls.
@@ -214,6 +216,17 @@ impl Scenario {
         setting.lists_no_failures = one_in(&mut rng, 3);
         setting.proves_no_backup = one_in(&mut rng, 3);
         let mut rules = rules;
+        // Taken from numbers that were drawn, so that older seeds keep their other values.
+        rules.approval = (seed % 16 == 5).then_some(rules.waits_max);
+        rules.renames_build_job = seed % 32 == 9;
+        if seed % 32 == 13 {
+            faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueIsFaster });
+        }
+        if seed % 32 == 17 {
+            let at = (i64::try_from(seed / 32).unwrap_or_default() % 16) * 30 * SECOND;
+            rules.concurrency = Concurrency::CancelInProgress;
+            faults.push(Fault { at: At::Time(at), kind: Kind::ColleagueBuilds });
+        }
         if person.is_honest && one_in(&mut rng, 5) {
             faults.extend(situation(&mut rng, &mut rules, &mut setting));
         }
@@ -291,6 +304,8 @@ fn rules(rng: &mut Rng) -> Rules {
         ends_at_update: one_in(rng, 4),
         waits_max: rng.i64(2..40) * MINUTE,
         build_fails_at: one_in(rng, 20).then(|| rng.i64(5..150) * SECOND),
+        approval: None,
+        renames_build_job: false,
         loses_image: one_in(rng, 40),
         has_immutable_tags: one_in(rng, 6),
         stored_shape: StoredShape::AsSent,

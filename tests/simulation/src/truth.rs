@@ -44,6 +44,8 @@ impl Deeds {
             if *forced { StepId::DeployAgain } else { StepId::RollBack }
         } else if let Op::RerunBuild { .. } = &entry.op {
             StepId::RerunBuild
+        } else if let Op::CancelBuild { .. } = &entry.op {
+            StepId::CancelBuild
         } else if let Op::StopDeployment { .. } = &entry.op {
             StepId::StopRollout
         } else if let Op::Dispatch { run, .. } = &entry.op {
@@ -93,9 +95,12 @@ impl Truth<'_> {
             | StepId::StopRollout
             | StepId::DeployAgain
             | StepId::RollBack
-            | StepId::RerunBuild => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
+            | StepId::RerunBuild
+            | StepId::CancelBuild => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
             StepId::BackUp => self.has_backed_up(view, step),
             StepId::RunMigration => self.has_migrated(view, step),
+            // The record alone changes.
+            StepId::FollowOtherBuild => Some(false),
             StepId::MergeBranch
             | StepId::SetVersion
             | StepId::CreateTag
@@ -174,6 +179,22 @@ impl Truth<'_> {
         has_build || has_script || self.is_migrated() && rollout == Some(Rollout::InProgress)
     }
 
+    /// Whether GitHub has a build of the commit that runs or succeeded, beside the followed one.
+    pub fn has_other_build(&self, view: &RunView) -> bool {
+        let followed =
+            view.facts.iter().rev().find_map(|learned| {
+                if let Fact::BuildStarted { build, .. } = &learned.fact { Some(build) } else { None }
+            });
+        let mut ids = self.world.builds().iter().map(|build| build.id.to_string());
+        ids.any(|id| Some(&id) != followed && self.is_good_build(view, &id))
+    }
+
+    fn is_good_build(&self, view: &RunView, id: &str) -> bool {
+        let is_it = |build: &&greenlight_rehearsal::world::Build| build.id.to_string() == id;
+        let build = self.world.builds().iter().find(is_it);
+        build.is_some_and(|one| Some(&one.commit.id) == version_commit(view) && one.is_good() != Some(false))
+    }
+
     /// Whether the build fills in the version that the main branch or the release branch holds.
     fn has_placeholder(&self, view: &RunView) -> bool {
         let git = &view.profile.git;
@@ -220,6 +241,17 @@ impl Truth<'_> {
                 let ours = question.options.iter().find(|option| is_ours(&option.id));
                 // Without a build of ours, a person decides which of them it follows.
                 ours.or(question.options.last()).map_or(TrueAnswer::None, |one| TrueAnswer::Choice(one.id.clone()))
+            }
+            // The app cannot tell which job pushed the package of a build.
+            "package" => {
+                let digest = question.id.splitn(3, ':').nth(2).unwrap_or_default();
+                let image = self.world.images().iter().find(|image| image.digest == digest);
+                let is_ours = image.is_some_and(|image| Some(&image.commit) == version_commit(view));
+                offered(if is_ours { "made" } else { "other" })
+            }
+            "otherBuild" => {
+                let other = question.options.iter().find(|option| self.is_good_build(view, &option.id));
+                other.map_or(TrueAnswer::None, |one| TrueAnswer::Choice(one.id.clone()))
             }
             "stay" => offered("stay"),
             // A decision of a person who could not raise the limit.

@@ -55,6 +55,8 @@ pub struct Faults {
     is_gone: bool,
     /// Whether colleagues finish a half-done migration, and since when they work on it.
     repairs: bool,
+    /// Whether a colleague pushes just before the next dispatch.
+    outruns: bool,
     half_since: Option<i64>,
     /// Counters so far.
     calls: u32,
@@ -79,6 +81,7 @@ impl Faults {
             token_until: 0,
             is_gone: false,
             repairs: false,
+            outruns: false,
             half_since: None,
             calls: 0,
             changes: 0,
@@ -136,7 +139,8 @@ impl Faults {
             | Kind::OtherLeaves
             | Kind::Replaced
             | Kind::Gone
-            | Kind::ColleagueRepairs => return Fate::Calm,
+            | Kind::ColleagueRepairs
+            | Kind::ColleagueIsFaster => return Fate::Calm,
         };
         self.fire(kind, now_ms);
         fate
@@ -199,6 +203,7 @@ impl Faults {
             Kind::Replaced => world.replace_host(),
             Kind::Gone => self.is_gone = true,
             Kind::ColleagueRepairs => self.repairs = true,
+            Kind::ColleagueIsFaster => self.outruns = true,
             Kind::Unreached
             | Kind::Throttled
             | Kind::Lost
@@ -282,6 +287,12 @@ impl Wire for SimulatedWire {
             slept_ms
         };
         self.clock.advance(slept_ms);
+        if call.name == "builds.dispatch" && std::mem::take(&mut faults.outruns) {
+            let mut world = self.world.lock();
+            world.record.called_by(Caller::COLLEAGUE);
+            colleague_pushes(&mut world, now_ms);
+            self.tape.requests(&mut world);
+        }
         // A sleep ends every connection.
         let fate = if slept_ms > 0 && call.is_remote { Fate::Lost } else { faults.of(call, now_ms) };
         self.tape.called(call.name, fate);

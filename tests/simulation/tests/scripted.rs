@@ -1,5 +1,9 @@
 //! Releases in memory that are played by hand: one situation each, on virtual time.
 
+#[path = "scripted/build_doubts.rs"]
+mod build_doubts;
+#[path = "scripted/build_ends.rs"]
+mod build_ends;
 #[path = "scripted/builds.rs"]
 mod builds;
 #[path = "scripted/choices.rs"]

@@ -291,6 +291,8 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         | StepId::DeployAgain
         | StepId::RollBack
         | StepId::RerunBuild
+        | StepId::CancelBuild
+        | StepId::FollowOtherBuild
         | StepId::RegisterTaskDefinition
         | StepId::DispatchBuild
         | StepId::AwaitDeployPhase => {}

@@ -87,7 +87,9 @@ impl Desk {
             | StepId::StopRollout
             | StepId::DeployAgain
             | StepId::RollBack
-            | StepId::RerunBuild => window.do_step(step, VERSION).await,
+            | StepId::RerunBuild
+            | StepId::CancelBuild
+            | StepId::FollowOtherBuild => window.do_step(step, VERSION).await,
         }
     }
 }

@@ -139,10 +139,15 @@ const WORDS: Record<ErrorCode, Entry> = {
     means: "The database was not touched. The old version serves the site.",
     todo: ["Open the build on GitHub and call a developer."],
   },
+  packageUnproved: {
+    happened: (p) => `No job of the build is called ${named(p, "job", "as the settings say")}, and a package is there.`,
+    means: "The app cannot tell whether this build made the package. The old version serves the site.",
+    todo: ["Look at the jobs on GitHub and answer the question; then watch again."],
+  },
   wrongCommit: {
     happened: () => "GitHub is building another commit than the one of this release.",
     means: "The wrong code must not go live. The database was not touched.",
-    todo: ["Cancel the build on GitHub now, then stop this release. The way on is a new version number."],
+    todo: ["Cancel the build now, then stop this release. The way on is a new version number."],
   },
   wrongRevision: {
     happened: (p) =>

@@ -61,6 +61,16 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     now: "Lin and Susan are finishing the migration by hand.",
     end: "Have it finished now",
   },
+  buildSuperseded: {
+    title: "A colleague starts the build again",
+    will: "GitHub cancels your build in its 5th minute; the other one builds the same commit.",
+  },
+  approvalWanted: {
+    title: "GitHub wants an approval",
+    will: "Before GitHub deploys, a colleague has to approve; that takes about 15 minutes.",
+    now: "GitHub waits for the approval of a colleague.",
+    end: "Have it approved now",
+  },
   workflowMakesRevision: {
     title: "The build makes its own settings",
     will: "The build saves start-up settings of its own, and AWS puts those in place of ours.",

@@ -267,6 +267,7 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
     case "backupProved":
     case "buildStarted":
     case "buildRerun":
+    case "buildCancelled":
     case "buildEnded":
     case "deployPhaseBegan":
     case "migrationFinished":

@@ -61,6 +61,8 @@ export const ASKED_OF: Record<StepId, Asked> = {
   StopRollout: DEPLOYMENTS,
   DeployAgain: DEPLOYMENTS,
   RollBack: DEPLOYMENTS,
+  CancelBuild: { who: "GitHub, this build", look: "Look on GitHub whether the build is cancelled." },
+  FollowOtherBuild: { who: "The record of this release", look: "Nothing was started; choose the build again." },
   RerunBuild: {
     who: "GitHub, the attempts of this build",
     look: "Look on GitHub whether the build runs once more.",
@@ -75,6 +77,7 @@ export function safeNow(seen: Observation | null, look: string): string {
     case "done":
     case "notDone":
     case "inProgress":
+    case "failed":
       return "Nothing to do: the answer is being recorded.";
     case "conflict":
       return `Do not start anything. ${look}`;

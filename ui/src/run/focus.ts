@@ -146,6 +146,7 @@ const FACT_WORDS: Record<FactKind, string> = {
   backupProved: "the backup of this release is proved",
   buildStarted: "the build was started",
   buildRerun: "GitHub runs the build once more",
+  buildCancelled: "GitHub has cancelled the build",
   packageReady: "the package is built",
   buildEnded: "the build has ended",
   deployPhaseBegan: "AWS starts putting the new version in place",

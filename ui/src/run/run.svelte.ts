@@ -183,7 +183,11 @@ export class OpenRun {
     const options = one === undefined ? null : optionsOf(one);
     const isRepeated = this.repeating === step && options?.mayRepeat === true;
     if (!isRepeated) this.repeating = null;
-    if (one === undefined || step === null || !(isRepeated || options?.mayStart === true)) {
+    if (
+      one === undefined ||
+      step === null ||
+      !(isRepeated || options?.mayStart === true || options?.mayAnswer === true)
+    ) {
       this.#planned = "";
       this.#plans.forget();
       this.plan = null;
@@ -207,7 +211,9 @@ export class OpenRun {
     // A plan may take longer than the interval between two polls. A new request would then always
     // drop it.
     if (this.focus === null || this.view === null || this.isActing || this.#plans.isAsking) return;
-    const isNotReady = this.plan?.preconditions.some((precondition) => !precondition.passed) ?? false;
+    // The plan of a step in doubt starts nothing.
+    const isDoubted = stepOf(this.view, this.focus)?.status === "inDoubt";
+    const isNotReady = !isDoubted && (this.plan?.preconditions.some((precondition) => !precondition.passed) ?? false);
     // The cause of a failure may be repaired meanwhile. "Try again" needs a plan for the current
     // state.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";

@@ -7,7 +7,9 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use greenlight_engine::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PortResult, Secrets};
+use greenlight_engine::ports::{
+    BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PendingDeployment, PortResult, Secrets,
+};
 use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
 use reqwest::Url;
 
@@ -120,12 +122,23 @@ impl GithubAdapter {
         Ok(runs)
     }
 
+    /// Sends an order about a run once. GitHub describes no body for it.
+    async fn order(&self, summary: &str, run: &str, order: &str) -> PortResult<()> {
+        let url = self.actions(&["runs", checked_run(run)?, order]);
+        let answer = self.caller.post_once(summary, url, None).await?;
+        match answer.status {
+            200..=299 => Ok(()),
+            400..=407 | 409..=499 => Err(answer.failure(summary).with("run", run)),
+            _ => Err(answer.failure(summary).changed(Changed::Unknown)),
+        }
+    }
+
     async fn send_dispatch(&self, dispatch: &Dispatch, with_details: bool) -> PortResult<Answer> {
         let mut body = serde_json::json!({ "ref": dispatch.git_ref, "inputs": dispatch.inputs });
         if with_details {
             body["return_run_details"] = true.into();
         }
-        self.caller.post_once(SEND, self.actions(&["workflows", &dispatch.workflow, "dispatches"]), &body).await
+        self.caller.post_once(SEND, self.actions(&["workflows", &dispatch.workflow, "dispatches"]), Some(&body)).await
     }
 }
 
@@ -206,14 +219,18 @@ impl Builds for GithubAdapter {
     }
 
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
-        let summary = "run the failed part of the build again";
-        let url = self.actions(&["runs", checked_run(run)?, "rerun-failed-jobs"]);
-        let answer = self.caller.post_once(summary, url, &serde_json::json!({})).await?;
-        match answer.status {
-            200..=299 => Ok(()),
-            400..=407 | 409..=499 => Err(answer.failure(summary).with("run", run)),
-            _ => Err(answer.failure(summary).changed(Changed::Unknown)),
-        }
+        self.order("run the failed part of the build again", run, "rerun-failed-jobs").await
+    }
+
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        self.order("cancel the build", run, "cancel").await
+    }
+
+    async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>> {
+        let summary = "ask GitHub who has to approve the build";
+        let url = self.actions(&["runs", checked_run(run)?, "pending_deployments"]);
+        let pending = self.caller.get(summary, url).await?.expect::<Vec<answers::Pending>>(summary)?;
+        Ok(pending.into_iter().map(answers::Pending::into_port).collect())
     }
 
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {

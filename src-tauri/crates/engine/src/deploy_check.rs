@@ -2,8 +2,8 @@
 //! run ends early. Reads only.
 
 use greenlight_types::{
-    Changed, Completion, Difference, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status, StepId,
-    StepState, StepView,
+    Changed, Completion, Difference, ErrorCode, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status,
+    StepId, StepState, StepView,
 };
 
 use crate::{
@@ -118,10 +118,30 @@ pub fn left_behind(run: &RunView, unasked: &[(StepId, String)]) -> Vec<String> {
              on its way may yet start it."
         )
     }));
+    found.extend(wrong_build(run));
     found.extend(limit(run));
     found.extend(run.facts.iter().filter_map(|learned| effect(run, &learned.fact)));
     found.dedup();
     found
+}
+
+/// The build of another commit that GitHub runs in place of ours.
+fn wrong_build(run: &RunView) -> Option<String> {
+    let failure = fold::step(run, StepId::DispatchBuild)?.failure()?;
+    let named = |name: &str| failure.params.get(name).map(String::as_str);
+    let (number, commit, url) = (named("number")?, named("commit")?, named("url")?);
+    let is_cancelled = named("run").is_some_and(|id| is_cancelled(run, id));
+    (failure.code == ErrorCode::WrongCommit && !is_cancelled).then(|| {
+        let commit = commit.get(..7).unwrap_or(commit);
+        format!("GitHub has a build of another commit, {commit}, and may put it in place: run {number}, {url}.")
+    })
+}
+
+/// Whether GitHub cancelled a build, and runs no later attempt of it that this release knows.
+fn is_cancelled(run: &RunView, id: &str) -> bool {
+    let is_newest = |fact: &&Fact| matches!(fact, Fact::BuildCancelled { build, .. } | Fact::BuildRerun { build, .. } if build == id);
+    let newest = run.facts.iter().rev().map(|learned| &learned.fact).find(is_newest);
+    matches!(newest, Some(Fact::BuildCancelled { .. }))
 }
 
 /// The limit of failed starts that this release raised and did not put back.
@@ -191,7 +211,9 @@ fn doubt(run: &RunView, step: &StepView) -> Option<String> {
         | StepId::StopRollout
         | StepId::DeployAgain
         | StepId::RollBack
-        | StepId::RerunBuild => format!("\u{201c}{}\u{201d} happened", step.definition.title),
+        | StepId::RerunBuild
+        | StepId::CancelBuild
+        | StepId::FollowOtherBuild => format!("\u{201c}{}\u{201d} happened", step.definition.title),
     };
     Some(format!("It is not known whether {open} ({origin})."))
 }
@@ -235,6 +257,8 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
             Some(format!("The backup {file} is on the staging machine; no person confirmed it."))
         }
         Fact::BuildStarted { .. } if build.is_done() => None,
+        Fact::BuildStarted { build: id, .. } if is_cancelled(run, id) => None,
+        Fact::BuildCancelled { url, .. } => Some(format!("The build was cancelled on GitHub: {url}.")),
         Fact::BuildStarted { url, .. } if build == Status::Failed => {
             Some(format!("The build was not followed to a good end; look at it on GitHub: {url}."))
         }
@@ -275,7 +299,7 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{ErrorCode, Event, Timestamp};
+    use greenlight_types::{Event, Timestamp};
 
     use super::*;
 
@@ -317,6 +341,17 @@ mod tests {
         let (person, warning) = ("Lena".to_owned(), "only texts".to_owned());
         let skipped = at(StepState::Skipped { ended_at, person, warning });
         assert!(skipped.contains("Lena: this release has no migration. only texts"), "{skipped}");
+    }
+
+    #[test]
+    fn a_build_of_another_commit_stays_behind() {
+        let mut run = stopped();
+        let failure = Failure::new(ErrorCode::WrongCommit, "build").with("number", "412").with("url", "https://x");
+        let failure = failure.with("commit", "0123456789").retry(Retry::No);
+        let dispatch = run.steps.iter_mut().find(|step| step.definition.id == StepId::DispatchBuild).expect("a step");
+        dispatch.state = StepState::Failed { ended_at: Timestamp::EPOCH, failure };
+        let left = left_behind(&run, &[]).join("\n");
+        assert!(left.contains("a build of another commit, 0123456, and may put it in place: run 412"), "{left}");
     }
 
     #[test]

@@ -38,6 +38,7 @@ async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: O
                     },
                     seen @ (Observation::Done { .. }
                     | Observation::InProgress { .. }
+                    | Observation::Failed { .. }
                     | Observation::Conflict { .. }
                     | Observation::Unknown { .. }) => seen,
                 },

@@ -145,7 +145,9 @@ impl OtherRun {
             | PlanInputs::StopRollout { .. }
             | PlanInputs::DeployAgain(_)
             | PlanInputs::RollBack(_)
-            | PlanInputs::RerunBuild { .. } => None,
+            | PlanInputs::RerunBuild { .. }
+            | PlanInputs::CancelBuild { .. }
+            | PlanInputs::FollowOtherBuild(_) => None,
         });
         let settled = view.answers.iter().filter(|one| one.question.starts_with(QUESTION));
         Self {

@@ -1,11 +1,12 @@
 //! Computes the acts that the engine allows for a view: those of each step, and the ends of the
 //! run. The page shows them and repeats no rule.
 
-use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView};
+use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions, StepState, StepView, Timestamp};
 
 use crate::{
     fold,
     phase::{self, is_active},
+    step::Statement,
     steps::{self, backup, migration::attempts},
 };
 
@@ -30,6 +31,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     let is_migration = id == StepId::RunMigration;
     let is_waiting = matches!(step.state, StepState::AwaitingOperator);
     let is_unstarted = matches!(step.state, StepState::NotStarted);
+    let is_doubted = matches!(step.state, StepState::InDoubt { .. });
     StepOptions {
         may_start: is_active && (is_waiting && is_changing || may_try_again) || may_choose,
         may_try_again,
@@ -43,6 +45,8 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
             && id != StepId::CheckSite
             && (is_unstarted || is_waiting || matches!(step.state, StepState::Failed { .. })),
         may_confirm: is_active && backup::may_confirm(view, step),
+        may_answer: is_active && is_doubted && id == StepId::DispatchBuild,
+        may_claim: is_active && is_doubted && may_claim(view, step),
         may_skip: attempts::may_skip(step, view.state),
         may_report_undone: is_active && is_migration && attempts::failed_start(step).is_some(),
         recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),
@@ -56,6 +60,13 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     }
 }
 
+/// Whether a person's word counts that the step happened. The app sees the effect of most steps
+/// itself.
+fn may_claim(view: &RunView, step: &StepView) -> bool {
+    let word = Statement { person: "", note: "", at: &Timestamp::EPOCH };
+    steps::get(step.definition.id).claim(view, step.plan.as_ref(), &word).is_some()
+}
+
 /// Whether the newest attempt of a backup had no effect, so that the proved backup of an earlier
 /// attempt counts.
 pub(crate) fn counts_earlier_attempt(view: &RunView, step: &StepView) -> bool {
@@ -66,7 +77,7 @@ pub(crate) fn counts_earlier_attempt(view: &RunView, step: &StepView) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{ErrorCode, Event, Failure, RunResult, RunState, Timestamp};
+    use greenlight_types::{ErrorCode, Event, Failure, RunResult, RunState};
 
     use super::*;
     use crate::act::test_support::with_migration_job;
@@ -111,6 +122,17 @@ mod tests {
         let options =
             filled(|view| set(view, StepId::DispatchBuild, StepState::AwaitingOperator), StepId::DispatchBuild);
         assert!(options.may_start && options.may_report && !options.may_try_again && options.waits_for.is_empty());
+    }
+
+    #[test]
+    fn a_doubt_offers_only_acts_that_may_end_it() {
+        let doubted = |id| filled(|view| set(view, id, StepState::InDoubt { doubt: String::new() }), id);
+        let build = doubted(StepId::DispatchBuild);
+        assert!(build.may_answer && !build.may_claim && !build.may_start);
+        let migration = doubted(StepId::RunMigration);
+        assert!(migration.may_claim && !migration.may_answer);
+        let unstarted = filled(|_| {}, StepId::RunMigration);
+        assert!(!unstarted.may_claim && !unstarted.may_answer);
     }
 
     #[test]

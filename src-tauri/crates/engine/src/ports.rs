@@ -33,7 +33,7 @@ pub use deployments::{
     ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments, ServiceEvent, StopCode, StopKind, ThresholdKind,
 };
 pub use git::{ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RemoteRef, Signature, TagInfo};
-pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity};
+pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PendingDeployment};
 pub use host::{
     EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, ReadOutput,
     RemoteHost, RevokeReason, Revoked, Submitted,

@@ -184,6 +184,7 @@ impl Runner {
                 self.push(step, attempt, *plan, Entry::Start);
             }
             Then::Attach { step, attempt } => self.attach(step, attempt),
+            Then::Ask { step, attempt } => self.ask_the_world(step, attempt),
             Then::DropAttempts(steps) => steps.into_iter().for_each(|step| self.drop_attempt(step)),
             Then::KeepPlan { plan, made_from } => self.plans.keep(*plan, made_from),
             Then::DropPlans => self.plans = PlanDesk::default(),

@@ -6,20 +6,24 @@
 //!   steps that change nothing;
 //! - `production` is one look at the service, `service_change` changes it, `aws_patience` judges
 //!   whether AWS gives up too early, `other_revision` asks about settings that the build made;
-//! - `known_builds` lists the builds of the commit, `existing_package` judges a package that is
-//!   there before the build;
+//! - `known_builds` lists the builds of the commit, `shown_builds` judges those after a dispatch in
+//!   doubt, `existing_package` judges a package that is there before the build, `unnamed_job` one
+//!   of a build without the job of the profile, and `build_wait` says for whom a build waits;
 //! - `run_facts`, `git_objects` and `refusals` hold values that several steps use.
 
 mod await_deploy_phase;
 mod await_rollout;
 mod aws_patience;
 pub(crate) mod backup;
+mod build_wait;
+mod cancel_build;
 mod check_site;
 mod create_tag;
 mod deploy_again;
 mod dispatch_build;
 mod existing_package;
 mod follow_build;
+mod follow_other_build;
 mod git_objects;
 pub(crate) mod job;
 mod known_builds;
@@ -39,7 +43,9 @@ mod roll_back;
 pub(crate) mod run_facts;
 mod service_change;
 mod set_version;
+mod shown_builds;
 mod stop_rollout;
+mod unnamed_job;
 mod watch;
 
 use greenlight_types::{Profile, StepDefinition, StepId, Version};
@@ -69,6 +75,8 @@ pub fn get(id: StepId) -> &'static dyn Step {
         StepId::DeployAgain => &deploy_again::DeployAgain,
         StepId::RollBack => &roll_back::RollBack,
         StepId::RerunBuild => &rerun_build::RerunBuild,
+        StepId::CancelBuild => &cancel_build::CancelBuild,
+        StepId::FollowOtherBuild => &follow_other_build::FollowOtherBuild,
     }
 }
 
@@ -105,6 +113,8 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
         StepId::DeployAgain => (format!("Put {version} in place once more"), "Start a new deployment".into()),
         StepId::RollBack => (format!("Put the version before {version} back"), "Roll back".into()),
         StepId::RerunBuild => ("Run the failed part of the build again".into(), "Run the failed part again".into()),
+        StepId::CancelBuild => ("Cancel the build on GitHub".into(), "Cancel the build".into()),
+        StepId::FollowOtherBuild => ("Follow another build of this commit".into(), "Follow another build".into()),
     };
     (title, short)
 }

@@ -124,6 +124,15 @@ pub enum Fact {
         /// Number of the attempt; the first is 1.
         attempt: u32,
     },
+    /// GitHub cancelled a build: the one of this release, or one of another commit in its place.
+    BuildCancelled {
+        /// Workflow run id.
+        build: String,
+        /// Page of the run.
+        url: String,
+        /// Number of the attempt that was cancelled.
+        attempt: u32,
+    },
     /// The build job succeeded, and the registry has the image, pushed after the dispatch.
     PackageReady {
         image: String,
@@ -239,6 +248,7 @@ pub enum FactKind {
     BackupProved,
     BuildStarted,
     BuildRerun,
+    BuildCancelled,
     PackageReady,
     BuildEnded,
     DeployPhaseBegan,
@@ -269,6 +279,7 @@ impl Fact {
             Self::BackupProved { .. } => FactKind::BackupProved,
             Self::BuildStarted { .. } => FactKind::BuildStarted,
             Self::BuildRerun { .. } => FactKind::BuildRerun,
+            Self::BuildCancelled { .. } => FactKind::BuildCancelled,
             Self::PackageReady { .. } => FactKind::PackageReady,
             Self::BuildEnded { .. } => FactKind::BuildEnded,
             Self::DeployPhaseBegan { .. } => FactKind::DeployPhaseBegan,

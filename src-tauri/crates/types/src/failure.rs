@@ -67,6 +67,8 @@ pub enum ErrorCode {
     WorkflowMissing,
     /// The build ended without the package.
     BuildFailed,
+    /// A package was pushed, and no job of the build has the name of the profile.
+    PackageUnproved,
     /// The build builds another commit.
     WrongCommit,
     /// The deployment in progress uses another revision than ours.

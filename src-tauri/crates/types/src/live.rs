@@ -119,6 +119,9 @@ pub struct BuildView {
     pub conclusion: Option<String>,
     /// Page of the run.
     pub url: String,
+    /// Sentence about an approval or a start that the build waits for.
+    #[serde(default)]
+    pub waits_for: Option<String>,
     pub jobs: Vec<BuildJobView>,
 }
 

@@ -27,6 +27,10 @@ pub enum Trouble {
     MainMovedOn,
     /// GitHub answers slowly, and one answer is lost after GitHub accepted the request.
     GithubAnswersLate,
+    /// A colleague starts the workflow again, and GitHub cancels our build.
+    BuildSuperseded,
+    /// GitHub waits for a person's approval before it deploys.
+    ApprovalWanted,
     /// The workflow deploys a revision that it made itself.
     WorkflowMakesRevision,
     /// A colleague deploys the version before while AWS puts the new one in place.
@@ -47,14 +51,16 @@ pub enum Trouble {
 
 impl Trouble {
     /// All troubles in the order of a release.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::MergeConflict,
         Self::TokenExpires,
         Self::BackupDiskFull,
         Self::MainMovedOn,
         Self::GithubAnswersLate,
+        Self::BuildSuperseded,
         Self::BuildFails,
         Self::ImageMissing,
+        Self::ApprovalWanted,
         Self::WorkflowMakesRevision,
         Self::ColleagueDeploys,
         Self::BreakerTrips,
@@ -80,6 +86,8 @@ impl Trouble {
             Self::MergeConflict => "mergeConflict",
             Self::MainMovedOn => "mainMovedOn",
             Self::GithubAnswersLate => "githubAnswersLate",
+            Self::BuildSuperseded => "buildSuperseded",
+            Self::ApprovalWanted => "approvalWanted",
             Self::WorkflowMakesRevision => "workflowMakesRevision",
             Self::ColleagueDeploys => "colleagueDeploys",
             Self::BreakerTrips => "breakerTrips",
@@ -102,7 +110,9 @@ impl Trouble {
             | Self::FailureNotRecognised => Some(StepId::RunMigration),
             Self::WorkflowMakesRevision => Some(StepId::AwaitDeployPhase),
             Self::ColleagueDeploys | Self::BreakerTrips | Self::NeverStarts => Some(StepId::AwaitRollout),
-            Self::BuildFails | Self::ImageMissing => Some(StepId::FollowBuild),
+            Self::BuildFails | Self::ImageMissing | Self::BuildSuperseded | Self::ApprovalWanted => {
+                Some(StepId::FollowBuild)
+            }
             Self::BackupDiskFull => Some(StepId::BackUp),
             Self::MergeConflict => Some(StepId::MergeBranch),
             Self::MainMovedOn => Some(StepId::DispatchBuild),

@@ -42,6 +42,10 @@ pub enum StepId {
     RollBack,
     /// Run the failed part of the build again.
     RerunBuild,
+    /// Cancel the build while AWS has not begun to put it in place.
+    CancelBuild,
+    /// Follow another build of the commit that GitHub has already.
+    FollowOtherBuild,
 }
 
 impl StepId {
@@ -63,13 +67,15 @@ impl StepId {
     ];
 
     /// The steps that a person may choose. A release can be complete without them.
-    pub const OPTIONAL: [Self; 6] = [
+    pub const OPTIONAL: [Self; 8] = [
         Self::RaiseFailureLimit,
         Self::RestoreFailureLimit,
         Self::StopRollout,
         Self::DeployAgain,
         Self::RollBack,
         Self::RerunBuild,
+        Self::CancelBuild,
+        Self::FollowOtherBuild,
     ];
 
     /// Name of the step in code, journal and tests.
@@ -95,6 +101,8 @@ impl StepId {
             Self::DeployAgain => "DeployAgain",
             Self::RollBack => "RollBack",
             Self::RerunBuild => "RerunBuild",
+            Self::CancelBuild => "CancelBuild",
+            Self::FollowOtherBuild => "FollowOtherBuild",
         }
     }
 
@@ -119,7 +127,9 @@ impl StepId {
             | Self::StopRollout
             | Self::DeployAgain
             | Self::RollBack
-            | Self::RerunBuild => Phase::Deploy,
+            | Self::RerunBuild
+            | Self::CancelBuild
+            | Self::FollowOtherBuild => Phase::Deploy,
             Self::CheckSite => Phase::Verify,
         }
     }
@@ -263,6 +273,8 @@ pub enum Observation {
         /// Answers of the outside systems, in plain words.
         evidence: String,
     },
+    /// The attempt is over without its effect, and the answer of the outside world shows why.
+    Failed { failure: Box<crate::Failure> },
     /// Another effect is in place of ours.
     Conflict {
         /// Description of the other effect.

@@ -122,6 +122,12 @@ pub struct StepOptions {
     /// The app could not prove the backup, and a person may confirm it.
     #[serde(default)]
     pub may_confirm: bool,
+    /// The step is in doubt, and a question of its plan may end the doubt.
+    #[serde(default)]
+    pub may_answer: bool,
+    /// The step is in doubt, and a person's word counts that it happened.
+    #[serde(default)]
+    pub may_claim: bool,
     /// A person may say that this release has no migration.
     pub may_skip: bool,
     /// A person may report that the failed migration left the database as it was before.

@@ -24,6 +24,7 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         Op::DeleteRef { .. } => Some((None, "deletion of a ref")),
         Op::Dispatch { .. } => Some((Some(Step::DispatchBuild), "dispatch")),
         Op::RerunBuild { .. } => Some((Some(Step::RerunBuild), "re-run of the build")),
+        Op::CancelBuild { .. } => Some((Some(Step::CancelBuild), "cancellation of the build")),
         Op::RegisterTaskDefinition { .. } => Some((Some(Step::RegisterTaskDefinition), "registration")),
         Op::SubmitJob { id, .. } => Some((step_of_job(id), "job")),
         Op::LaunchJob { id } => Some((step_of_job(id), "launch")),

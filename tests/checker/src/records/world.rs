@@ -53,6 +53,9 @@ pub enum Op {
     RerunBuild {
         run: String,
     },
+    CancelBuild {
+        run: String,
+    },
     RegisterTaskDefinition {
         body: Value,
         #[serde(default)]

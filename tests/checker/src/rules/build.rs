@@ -4,7 +4,7 @@
 use crate::{
     Found,
     known::{Known, RunSeen},
-    records::{Actor, Body, Entry, Event, Fact, Op, Step},
+    records::{Actor, Body, Entry, Event, Fact, Op, Status, Step},
 };
 
 /// Largest delay of GitHub's clock.
@@ -17,6 +17,12 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
     let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
     let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
+    let is_chosen = known.step(Step::FollowOtherBuild).status == Status::Running;
+    let is_found = known.step(Step::DispatchBuild).status == Status::InDoubt;
+    let shown = known.world.runs.get(build).map(|one| one.head_sha.as_str());
+    if (is_chosen || is_found) && shown != version {
+        found.add("INV-B1", format!("run {build} was found or chosen, and GitHub shows it with {shown:?}"));
+    }
     if Some(commit.as_str()) != version {
         found.add("INV-B1", format!("run {build} is said to build {commit}, and the version was set in {version:?}"));
     }
@@ -56,11 +62,30 @@ fn rerun(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
     }
 }
 
+/// INV-B1: the followed run, or one of another commit, is cancelled while no deployment of this
+/// release began.
+fn cancel(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
+    if entry.actor != Actor::App || !entry.applied || entry.late {
+        return;
+    }
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let is_foreign = known.world.runs.get(run).is_some_and(|one| Some(&one.head_sha) != version);
+    if known.facts.build.as_deref() != Some(run) && !is_foreign {
+        found.add("INV-B1", format!("run {run} was cancelled, and this release follows {:?}", known.facts.build));
+    }
+    if known.facts.deploys {
+        found.add("INV-B1", format!("run {run} was cancelled after AWS began to put the version in place"));
+    }
+}
+
 /// INV-B1: no dispatch while a run of this commit is known. The dispatched commit is the tagged
 /// one.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Op::RerunBuild { run } = &entry.op {
         rerun(known, entry, run, found);
+    }
+    if let Op::CancelBuild { run } = &entry.op {
+        cancel(known, entry, run, found);
     }
     let Op::Dispatch { git_ref, head_sha, .. } = &entry.op else { return };
     if entry.actor != Actor::App || !entry.applied {

@@ -81,6 +81,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::DatabaseRestored
         | Op::HostRebooted
         | Op::RerunBuild { .. }
+        | Op::CancelBuild { .. }
         | Op::ImagePushed { .. }
         | Op::RunEnded { .. }
         | Op::DeploymentStarted

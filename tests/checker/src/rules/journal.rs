@@ -37,6 +37,7 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::StepFailed { step, failure, .. } = &event.body
         && !check_failure_by_person(known, *step, failure, found)
+        && !is_of_another_commit(known, *step, failure)
     {
         check_failure(known, *step, &failure.summary, found);
     }
@@ -59,6 +60,14 @@ fn check_failure_by_person(known: &Known, step: Step, failure: &Failure, found: 
         found.add("INV-J2", format!("{step:?} is called failed by a person while {job} runs"));
     }
     is_said
+}
+
+/// A dispatch in doubt is over once GitHub shows that it builds another commit.
+fn is_of_another_commit(known: &Known, step: Step, failure: &Failure) -> bool {
+    let is_doubted = step == Step::DispatchBuild && known.step(step).status == Status::InDoubt;
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let is_shown = known.world.runs.values().any(|run| Some(&run.head_sha) != version);
+    failure.code == "wrongCommit" && is_doubted && is_shown
 }
 
 /// INV-J2: a lost answer is a doubt, never a failure. A running script has not failed.
@@ -110,6 +119,14 @@ fn check_fact(known: &Known, fact: &Fact, found: &mut Found) {
         && world.runs.get(build).is_none_or(|run| run.attempt < *attempt)
     {
         found.add("INV-J2", format!("attempt {attempt} of run {build} is called started, and GitHub did not show it"));
+    } else if let Fact::BuildCancelled { build, attempt } = fact
+        && world
+            .runs
+            .get(build)
+            .is_none_or(|run| run.attempt != *attempt || run.conclusion.as_deref() != Some("cancelled"))
+    {
+        found
+            .add("INV-J2", format!("attempt {attempt} of run {build} is called cancelled, and GitHub did not show it"));
     } else if let Fact::PackageReady { digest, commit } = fact
         && (world.images.get(&known.names.image_tag).and_then(Option::as_ref) != Some(digest)
             || version != Some(commit))
@@ -194,7 +211,7 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
         (!is_planned).then(|| "other settings".to_owned())
     } else if let Op::SubmitJob { id, script } = op {
         differs("job", id, plan.input("job")).or_else(|| differs("script", script, plan.input("script")))
-    } else if let Op::RerunBuild { run } = op {
+    } else if let Op::RerunBuild { run } | Op::CancelBuild { run } = op {
         differs("run", run, plan.input("build"))
     } else if let Op::UpdateService { threshold: Some(limit), .. } = op {
         differs("limit", limit, &format!("{} {}", plan.input("kind"), plan.input("value")))

@@ -1,7 +1,7 @@
 //! The optional steps that an honest operator chooses.
 
 use greenlight_engine::release::Act;
-use greenlight_types::{CheckAnswer, Status, StepId, StepView};
+use greenlight_types::{CheckAnswer, ErrorCode, FactKind, Status, StepId, StepView};
 
 use super::{HonestOperator, Pressed, start_name};
 
@@ -23,6 +23,24 @@ impl HonestOperator<'_> {
         true
     }
 
+    /// Answers the question of a step in doubt, if its plan has one. Returns whether it acted.
+    pub(super) async fn answer_doubt(&mut self, step: StepId) -> bool {
+        let name = format!("AnswerDoubt {}", step.name());
+        if !self.may_press(&name) {
+            return false;
+        }
+        match self.release.plan(step).await {
+            Ok(plan) => match plan.question {
+                Some(question) => self.answer(step, &question).await,
+                None => false,
+            },
+            Err(failure) => {
+                self.record(&name, Some(&failure));
+                false
+            }
+        }
+    }
+
     /// Chooses an optional step where it helps. Returns whether it acted.
     pub(super) async fn choose(&mut self) -> bool {
         let has_failed =
@@ -40,6 +58,10 @@ impl HonestOperator<'_> {
         };
         let wanted = if has_failed(StepId::RunMigration) {
             StepId::StopRollout
+        } else if self.cancels_build() && may_choose(StepId::CancelBuild) {
+            StepId::CancelBuild
+        } else if may_choose(StepId::FollowOtherBuild) && self.asks(|truth| truth.has_other_build(&self.view)) {
+            StepId::FollowOtherBuild
         } else if has_failed(StepId::FollowBuild) && may_choose(StepId::RerunBuild) {
             StepId::RerunBuild
         } else if is_stuck {
@@ -60,6 +82,20 @@ impl HonestOperator<'_> {
                 false
             }
         }
+    }
+
+    /// Whether the operator cancels the build: one of another commit always, the own one seldom and
+    /// once. Some want it too late, when the screen must not offer it.
+    fn cancels_build(&self) -> bool {
+        let step = |id: StepId| self.view.steps.iter().find(|step| step.definition.id == id);
+        let is_wrong = |id: StepId| {
+            step(id).and_then(StepView::failure).is_some_and(|failure| failure.code == ErrorCode::WrongCommit)
+        };
+        let is_first = step(StepId::CancelBuild).is_some_and(|step| step.attempt == 0);
+        let has_begun = self.view.facts.iter().any(|learned| learned.fact.kind() == FactKind::DeployPhaseBegan);
+        is_wrong(StepId::DispatchBuild)
+            || is_wrong(StepId::FollowBuild)
+            || is_first && self.person.dawdles_s % 8 == if has_begun { 4 } else { 0 }
     }
 
     /// Lets AWS wait longer, if the screen offers that. Returns whether it acted.

@@ -1,7 +1,7 @@
 //! The members of GitHub's answers that a release reads (<https://docs.github.com/rest/actions>). A
 //! member that GitHub may omit or set to null is optional. Unknown members are ignored.
 
-use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep};
+use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep, PendingDeployment};
 use greenlight_types::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -106,6 +106,42 @@ struct Step {
 impl Step {
     fn into_port(self) -> BuildStep {
         BuildStep { name: self.name, status: self.status, conclusion: self.conclusion }
+    }
+}
+
+/// An environment that holds a run.
+#[derive(Deserialize)]
+pub(super) struct Pending {
+    environment: Environment,
+    #[serde(default)]
+    reviewers: Vec<Reviewer>,
+}
+
+#[derive(Deserialize)]
+struct Environment {
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Reviewer {
+    reviewer: Option<PersonOrTeam>,
+}
+
+/// A person has a login, a team a name.
+#[derive(Deserialize)]
+struct PersonOrTeam {
+    login: Option<String>,
+    name: Option<String>,
+}
+
+impl Pending {
+    pub(super) fn into_port(self) -> PendingDeployment {
+        let name = |one: Reviewer| one.reviewer.and_then(|one| one.login.or(one.name));
+        PendingDeployment {
+            environment: self.environment.name,
+            reviewers: self.reviewers.into_iter().filter_map(name).collect(),
+        }
     }
 }
 

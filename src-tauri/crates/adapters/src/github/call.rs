@@ -157,9 +157,14 @@ impl Caller {
     /// Sends a change once, over a new connection: an idle connection may be dead, and a lost
     /// answer puts the step in doubt. A failure has `Changed::Unknown` unless no connection was
     /// made.
-    pub(super) async fn post_once(&self, summary: &str, url: Url, body: &serde_json::Value) -> PortResult<Answer> {
+    pub(super) async fn post_once(
+        &self,
+        summary: &str,
+        url: Url,
+        body: Option<&serde_json::Value>,
+    ) -> PortResult<Answer> {
         let client = self.fresh(summary, &self.token(summary).await?)?;
-        self.attempt(summary, client._post(url.as_str(), Some(body))).await
+        self.attempt(summary, client._post(url.as_str(), body)).await
     }
 
     async fn attempt(

@@ -249,6 +249,7 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
         },
         Fact::BuildStarted { build: t(), url: t(), sent_at: stamp(), commit: t() },
         Fact::BuildRerun { build: t(), url: t(), attempt: number },
+        Fact::BuildCancelled { build: t(), url: t(), attempt: number },
         Fact::PackageReady { image: t(), digest: t(), pushed_at: stamp(), commit: t() },
         Fact::BuildEnded { conclusion: t(), url: t() },
         Fact::DeployPhaseBegan { deployment: t(), previous_arn: t(), at: stamp() },

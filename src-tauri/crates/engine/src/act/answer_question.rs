@@ -1,8 +1,10 @@
 //! Answers the question of a plan. Stores the id of the answer, and the label that the person saw.
+//! An answer about a step in doubt may end the doubt, so the outside world is asked again.
 
-use greenlight_types::{ErrorCode, Failure, RunEvent, StepId};
+use greenlight_types::{ErrorCode, Failure, RunEvent, Status, StepId};
 
-use super::order::{Decision, Situation, plan_changed};
+use super::order::{Decision, Situation, Then, plan_changed};
+use crate::fold;
 
 pub(crate) fn decide(
     now: &Situation<'_>,
@@ -20,13 +22,18 @@ pub(crate) fn decide(
         return Err(bad(" without a note: say why"));
     }
     let text = asked.text.clone();
-    Ok(Decision::run_event(RunEvent::QuestionAnswered { step, question, text, answer, label, note }))
+    let doubted = fold::step(now.view, step).filter(|step| step.status() == Status::InDoubt);
+    let then = doubted.map_or(Then::Nothing, |doubted| Then::Ask { step, attempt: doubted.attempt });
+    let answered = RunEvent::QuestionAnswered { step, question, text, answer, label, note };
+    Ok(Decision { then, ..Decision::run_event(answered) })
 }
 
 #[cfg(test)]
 mod tests {
+    use greenlight_types::StepState;
+
     use super::*;
-    use crate::act::test_support::{Desk, code, deploying, plan, with_question};
+    use crate::act::test_support::{Desk, code, deploying, plan, set, with_question};
 
     const STEP: StepId = StepId::DispatchBuild;
 
@@ -50,5 +57,15 @@ mod tests {
         assert_eq!(code(answer("p", "yes", "because")), ErrorCode::PlanChanged);
         assert_eq!(code(answer("q", "maybe", "because")), ErrorCode::BadInput);
         assert_eq!(code(answer("q", "yes", " ")), ErrorCode::BadInput);
+    }
+
+    #[test]
+    fn an_answer_about_a_doubt_asks_the_world_again() {
+        let mut desk = Desk::new(set(deploying(), STEP, StepState::InDoubt { doubt: String::new() }));
+        desk.plans.keep(with_question(plan(STEP, "h1")), 1);
+        let decision = decide(&desk.now(), STEP, "q".into(), "yes".into(), "because".into()).expect("allowed");
+        assert_eq!(decision.then, Then::Ask { step: STEP, attempt: 0 });
+        let decision = answer("q", "yes", "because").expect("allowed");
+        assert_eq!(decision.then, Then::Nothing);
     }
 }

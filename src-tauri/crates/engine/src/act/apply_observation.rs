@@ -1,7 +1,7 @@
 //! Applies an observation of the outside world to a step in doubt. Any other step is left
 //! unchanged.
 
-use greenlight_types::{Completion, Effect, Observation, RunEvent, RunState, Status, StepEvent, StepId};
+use greenlight_types::{Completion, Effect, Failure, Observation, RunEvent, RunState, Status, StepEvent, StepId};
 
 use super::order::{Decision, Situation, Then, without_effect};
 use crate::fold;
@@ -32,13 +32,17 @@ pub(crate) fn decide(now: &Situation<'_>, id: StepId, attempt: u32, observed: &O
             Decision::step_event(without_effect(now.view, reset))
         }
         Observation::InProgress { evidence } => resumed(evidence.clone()),
+        Observation::Failed { failure } => {
+            let failed = StepEvent::Failed { step: id, attempt, failure: Failure::clone(failure) };
+            Decision::step_event(without_effect(now.view, failed))
+        }
         Observation::Conflict { .. } | Observation::Unknown { .. } => Decision::default(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{Fact, StepState};
+    use greenlight_types::{ErrorCode, Fact, StepState};
 
     use super::*;
     use crate::act::test_support::{Desk, deploying, ended, set};
@@ -65,6 +69,10 @@ mod tests {
         let going_on = Observation::InProgress { evidence: "it runs".into() };
         let decision = decide(&doubted(STEP).now(), STEP, 0, &going_on);
         assert_eq!(decision.then, Then::Attach { step: STEP, attempt: 0 });
+        let failure = Failure::new(ErrorCode::WrongCommit, "build this commit");
+        let failed = Observation::Failed { failure: Box::new(failure.clone()) };
+        let decision = decide(&doubted(STEP).now(), STEP, 0, &failed);
+        assert_eq!(decision.only_step_event(), StepEvent::Failed { step: STEP, attempt: 0, failure });
         for open in [Observation::Conflict { what: String::new() }, Observation::Unknown { why: String::new() }] {
             assert_eq!(decide(&doubted(STEP).now(), STEP, 0, &open), Decision::default());
         }

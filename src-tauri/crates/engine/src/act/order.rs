@@ -152,6 +152,8 @@ pub(crate) enum Then {
     Start { step: StepId, attempt: u32, plan: Box<StepPlan> },
     /// Follow an attempt that is under way.
     Attach { step: StepId, attempt: u32 },
+    /// Ask the outside world about an attempt in doubt again.
+    Ask { step: StepId, attempt: u32 },
     /// Stop following the attempts of these steps. Nothing outside is stopped.
     DropAttempts(Vec<StepId>),
     /// Issue a token for the plan of a step.

@@ -53,6 +53,9 @@ pub(crate) fn decide(
             let evidence = format!("{person}: {note}");
             (facts, Completion::SaidBy { note }, evidence)
         }
+        Some(Observation::Failed { failure }) => {
+            return Err(refuse("record this step as done: the world does not show it").because(failure.summary));
+        }
         Some(
             Observation::NotDone { evidence: why }
             | Observation::InProgress { evidence: why }
@@ -99,6 +102,7 @@ mod tests {
         let why = String::new;
         for observed in [
             Observation::NotDone { evidence: why() },
+            Observation::Failed { failure: Box::new(Failure::new(ErrorCode::WrongCommit, "build")) },
             Observation::InProgress { evidence: why() },
             Observation::Conflict { what: why() },
             Observation::Unknown { why: why() },

@@ -65,6 +65,15 @@ pub struct BuildStep {
     pub conclusion: Option<String>,
 }
 
+/// An environment whose protection rules hold a run (`pending_deployments`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingDeployment {
+    /// Name of the environment.
+    pub environment: String,
+    /// Logins of people and names of teams, of whom one has to approve. Empty for a timer.
+    pub reviewers: Vec<String>,
+}
+
 /// The content of a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispatch {
@@ -104,6 +113,11 @@ pub trait Builds: Send + Sync {
     /// Sends `POST …/rerun-failed-jobs`, once. A timeout or 5xx is a failure with
     /// `Changed::Unknown`.
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()>;
+    /// Sends `POST …/cancel`, once. GitHub answers 202 and ends the run later, or 409 when the run
+    /// cannot be cancelled. A timeout or 5xx is a failure with `Changed::Unknown`.
+    async fn cancel(&self, run: &str) -> PortResult<()>;
+    /// Environments for which a run with the status `waiting` waits.
+    async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>>;
     /// Jobs of the newest attempt of a run, at most 100.
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>>;
 }

@@ -16,14 +16,20 @@ use crate::{
 /// again, also one that a person may not repeat.
 const BUILD_GOES_ON: [FactKind; 2] = [FactKind::BuildStarted, FactKind::BuildRerun];
 
+/// Failures of a watch whose build is gone for this release.
+const BUILD_IS_LOST: [ErrorCode; 3] = [ErrorCode::BuildFailed, ErrorCode::WrongCommit, ErrorCode::TimedOut];
+
 /// Whether a watch that failed starts again, because production has moved on since then.
 fn watches_again(view: &RunView, step: &StepView) -> bool {
     let StepState::Failed { ended_at, failure } = &step.state else { return false };
+    if step.definition.role != Role::Watching {
+        return false;
+    }
     let has_moved = |kinds: &[FactKind]| {
         let is_later = |learned: &LearnedFact| learned.at > *ended_at && kinds.contains(&learned.fact.kind());
         view.facts.iter().rev().any(is_later)
     };
-    let by_build = failure.code == ErrorCode::BuildFailed && has_moved(&BUILD_GOES_ON);
+    let by_build = BUILD_IS_LOST.contains(&failure.code) && has_moved(&BUILD_GOES_ON);
     by_build || failure.retry != Retry::No && has_moved(steps::get(step.definition.id).watches_again_after())
 }
 
@@ -69,5 +75,31 @@ impl Runner {
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{Fact, StepId, Timestamp};
+
+    use super::*;
+    use crate::act::test_support::{deploying, set};
+
+    #[test]
+    fn only_a_watch_starts_again_after_a_build_goes_on() {
+        let begins_again = |id: StepId, code: ErrorCode| {
+            let failure = Failure::new(code, "see the end").retry(Retry::No);
+            let mut view = set(deploying(), id, StepState::Failed { ended_at: Timestamp::EPOCH, failure });
+            let (build, url, commit) = ("2".to_owned(), String::new(), String::new());
+            let fact = Fact::BuildStarted { build, url, sent_at: Timestamp::EPOCH, commit };
+            view.facts.push(LearnedFact { at: "2026-11-23T12:00:00Z".parse().expect("a time"), fact });
+            let step = view.steps.iter().find(|step| step.definition.id == id).expect("a step");
+            watches_again(&view, step)
+        };
+        for code in BUILD_IS_LOST {
+            assert!(begins_again(StepId::FollowBuild, code), "{code:?}");
+            assert!(!begins_again(StepId::BackUp, code), "{code:?}");
+        }
+        assert!(!begins_again(StepId::FollowBuild, ErrorCode::RolloutFailed));
     }
 }

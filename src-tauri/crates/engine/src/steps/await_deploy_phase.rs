@@ -85,9 +85,11 @@ impl Step for AwaitDeployPhase {
 /// As [`look`]. A failed build also ends the wait, unless AWS already shows a result.
 async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let looked = look(cx, expected).await;
-    // A build whose watch timed out may still succeed.
+    // A build whose watch timed out may still succeed. One whose package a person has to judge goes
+    // on.
+    let is_over = |code| !matches!(code, ErrorCode::TimedOut | ErrorCode::PackageUnproved);
     let has_failed = fold::step(&cx.run(), StepId::FollowBuild)
-        .is_some_and(|step| step.failure().is_some_and(|failure| failure.code != ErrorCode::TimedOut));
+        .is_some_and(|step| step.failure().is_some_and(|failure| is_over(failure.code)));
     if has_failed && !matches!(looked, Ok(Some(_))) {
         return Ok(Some(Outcome::Failed(
             Failure::new(ErrorCode::BuildFailed, "see AWS start: the build ended before")

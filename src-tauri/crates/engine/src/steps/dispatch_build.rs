@@ -16,14 +16,15 @@ use super::{
     existing_package::{self, Found, UsedPackage},
     git_objects::{find_ref, short_id},
     job,
-    known_builds::{SKEW, answered, is_new_wanted, known_runs, known_since, ours, unstarted, which_build},
+    known_builds::{SKEW, answered, is_new_wanted, known_runs, ours, unstarted, which_build},
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
     run_facts::{main_ref, our_revision, tag_ref, version_commit, who_to_call},
+    shown_builds::{self, of_another_commit, started},
 };
 use crate::{
-    env_lock,
+    env_lock, fold,
     ports::{BuildRun, Dispatch, ServiceSnapshot},
     rollout::build_needs,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
@@ -58,6 +59,9 @@ impl Step for DispatchBuild {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         let commit = version_commit(&run)?;
+        if shown_builds::is_doubted(&run) {
+            return plan_in_doubt(cx, self, &run, &commit).await;
+        }
         cx.activity(self.id(), "Asking GitHub and AWS");
         let known = known_runs(cx, &run, &commit).await?;
         let production = Production::read(cx, &run).await?;
@@ -169,41 +173,48 @@ impl Step for DispatchBuild {
             Ok(commit) => commit,
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
-        let started_at = crate::fold::step(&run, self.id()).and_then(|step| step.started_at);
-        let Some(since) = started_at.or(known_since(&run)).map(|at| at.minus(SKEW)) else {
-            return Observation::NotDone { evidence: "Deploy has not started.".into() };
-        };
-        match cx.ports.builds.dispatched_runs(&run.profile.github.workflow, None, &since).await {
-            Ok(runs) => match runs.iter().filter(|one| one.head_sha == commit).collect::<Vec<_>>().as_slice() {
-                [] if !runs.is_empty() => Observation::Conflict { what: of_another_commit(&runs) },
-                [one] => Observation::Done {
-                    evidence: vec![format!("GitHub run {} of this commit, started by {}.", one.number, one.actor)],
-                    facts: vec![started(&one.id, &one.url, one.created_at, &commit)],
-                },
-                [] => match cx.doubts.since(self.id()).or(started_at) {
-                    Some(at) if !time::has_passed(at, VISIBLE_AFTER, cx.ports.clock.now()) => Observation::Unknown {
-                        why: "GitHub shows no such build yet; it may take a minute to appear".into(),
-                    },
-                    Some(_) | None => Observation::NotDone { evidence: "GitHub shows no such build.".into() },
-                },
-                several => Observation::Unknown {
-                    why: format!(
-                        "GitHub shows {} builds of this commit: a person has to say which is ours",
-                        several.len()
-                    ),
-                },
-            },
+        let started_at = fold::step(&run, self.id()).and_then(|step| step.started_at);
+        let asked_at = cx.doubts.since(self.id()).or(started_at);
+        let is_late = asked_at.is_none_or(|at| time::has_passed(at, VISIBLE_AFTER, cx.ports.clock.now()));
+        match shown_builds::look(cx, &run, &commit).await {
+            Ok(Some(shown)) => shown.judge(&run, &commit, is_late, cx.by.github_login.as_deref()),
+            Ok(None) => Observation::NotDone { evidence: "Deploy has not started.".into() },
             Err(failure) => Observation::Unknown { why: failure.to_string() },
         }
     }
 
     fn roll_back(&self, run: &RunView) -> WayBack {
         WayBack::Irreversible {
-            way_back: "A build can be cancelled on GitHub until AWS starts putting the new version in place.".into(),
+            way_back: "A build can be cancelled until AWS starts putting the new version in place.".into(),
             minutes: None,
             who: who_to_call(run, StepId::DispatchBuild),
         }
     }
+}
+
+/// The plan of a dispatch in doubt. It asks which of several builds is ours, and starts nothing.
+async fn plan_in_doubt(
+    cx: &StepContext,
+    step: &DispatchBuild,
+    run: &RunView,
+    commit: &str,
+) -> Result<StepPlan, Failure> {
+    let plan = fold::step(run, step.id()).and_then(|step| step.plan.as_ref());
+    let inputs = plan.and_then(|plan| plan.inputs.build()).cloned().unwrap_or_else(|| BuildInputs {
+        commit: commit.to_owned(),
+        deployment_before: String::new(),
+        serving_before: String::new(),
+        existing: None,
+        package: None,
+    });
+    let question = shown_builds::look(cx, run, &inputs.commit).await?.and_then(|shown| shown.question());
+    let draft = dispatch_draft(step, run, inputs).precondition(
+        "doubtIsOver",
+        false,
+        "It is known whether the build was started",
+        "not known yet",
+    );
+    Ok(question.into_iter().fold(draft, PlanDraft::question).finish())
 }
 
 /// The plan to start a build, without its preconditions.
@@ -237,14 +248,6 @@ fn dispatch_draft(step: &DispatchBuild, run: &RunView, inputs: BuildInputs) -> P
 
 fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> {
     run.profile.github.inputs.iter().map(|(key, template)| (key.clone(), run.version.spell(template))).collect()
-}
-
-/// A build of another commit that was started at that time. Main may have moved between the last
-/// check and the dispatch (TRAP-G4), so it is not certain that our build never started.
-fn of_another_commit(runs: &[BuildRun]) -> String {
-    let list: Vec<String> =
-        runs.iter().map(|one| format!("run {} of {} by {}", one.number, short_id(&one.head_sha), one.actor)).collect();
-    format!("GitHub shows a build of another commit: {}", list.join(", "))
 }
 
 /// The revision that served before ours: the one that the service is set to, or one that our
@@ -305,10 +308,6 @@ async fn search(cx: &StepContext, run: &RunView, commit: &str, sent_at: Timestam
         [] => format!("{answer}, and no build of this commit shows yet"),
         others => format!("{answer}, and no build of this commit shows yet. {}", of_another_commit(others)),
     })
-}
-
-fn started(build: &str, url: &str, sent_at: Timestamp, commit: &str) -> Fact {
-    Fact::BuildStarted { build: build.to_owned(), url: url.to_owned(), sent_at, commit: commit.to_owned() }
 }
 
 /// Preconditions: the backup is proved, main is still the tagged commit, GitHub knows the workflow,

@@ -3,7 +3,10 @@
 //! The package is ready when the build job succeeded and the registry has an image that was pushed
 //! after the dispatch. If the build ends red after that, AWS decides (TRAP-W8).
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -12,8 +15,12 @@ use greenlight_types::{
 };
 
 use super::{
+    build_wait,
     known_builds::{SKEW, is_built},
-    run_facts::{FollowedBuild, followed_build, our_revision, used_package},
+    production::is_put_in_place,
+    run_facts::{FollowedBuild, followed_build, package_of_build, used_package},
+    shown_builds::named,
+    unnamed_job::{self, Judged},
     watch,
 };
 use crate::{
@@ -25,6 +32,8 @@ use crate::{
 pub struct FollowBuild;
 
 const POLL: Duration = Duration::from_secs(10);
+/// Polls in a row without the build, after which it counts as gone. Five minutes.
+const MISSED_MAX: u32 = 30;
 
 #[async_trait]
 impl Step for FollowBuild {
@@ -48,7 +57,9 @@ impl Step for FollowBuild {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         let build = followed_build(&run)?;
-        Ok(PlanDraft::new(
+        let question =
+            if unnamed_job::has_failed(&run) { unnamed_job::question(cx, &run, &build).await? } else { None };
+        let draft = PlanDraft::new(
             self,
             &run,
             PlanInputs::FollowBuild,
@@ -56,8 +67,8 @@ impl Step for FollowBuild {
             "Watches the build on GitHub to its end. Nothing is changed by watching.",
         )
         .line("Build", build.url.clone())
-        .by_hand(vec!["Look at the build on GitHub".into()], Some(build.url))
-        .finish())
+        .by_hand(vec!["Look at the build on GitHub".into()], Some(build.url));
+        Ok(question.into_iter().fold(draft, PlanDraft::question).finish())
     }
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
@@ -69,8 +80,11 @@ impl Step for FollowBuild {
             let evidence = vec!["Nothing is built: this release uses the package that was there.".to_owned()];
             return Outcome::Succeeded { evidence, facts: Vec::new() };
         }
-        let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours");
-        watch::watch(cx, self.id(), POLL, late, || look_at_newest(cx)).await
+        let late = Failure::new(ErrorCode::TimedOut, "see the end of the build: it did not end within six hours")
+            .hint("Watch again, or cancel the build.")
+            .retry(Retry::Safe);
+        let polls = PollCounts::default();
+        watch::watch(cx, self.id(), POLL, late, || look_at_newest(cx, &polls)).await
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
@@ -82,22 +96,50 @@ impl Step for FollowBuild {
     }
 }
 
-/// Polls the newest attempt of the build once. An attempt that a person started on GitHub is
-/// recorded first.
-async fn look_at_newest(cx: &StepContext) -> Result<Option<Outcome>, Failure> {
-    let build = followed_build(&cx.run())?;
-    look(cx, &build).await
+/// Polls of one watch in a row that show the same.
+#[derive(Default)]
+struct PollCounts {
+    /// GitHub does not know the build.
+    missed: AtomicU32,
+    /// GitHub has not started the build.
+    queued: AtomicU32,
 }
 
-/// Polls the build once. Returns an outcome when the build has ended and is judged.
-async fn look(cx: &StepContext, build: &FollowedBuild) -> Result<Option<Outcome>, Failure> {
-    let Some(seen) = cx.ports.builds.run(&build.id).await? else { return Ok(None) };
+/// Polls the newest attempt of the build once.
+async fn look_at_newest(cx: &StepContext, polls: &PollCounts) -> Result<Option<Outcome>, Failure> {
+    let build = followed_build(&cx.run())?;
+    let Some(seen) = cx.ports.builds.run(&build.id).await? else {
+        let is_gone = polls.missed.fetch_add(1, Ordering::Relaxed) >= MISSED_MAX;
+        return Ok(is_gone.then(|| Outcome::Failed(gone(&build))));
+    };
+    polls.missed.store(0, Ordering::Relaxed);
+    let is_queued = build_wait::is_unstarted(&seen);
+    let queued = if is_queued { polls.queued.fetch_add(1, Ordering::Relaxed) } else { 0 };
+    if !is_queued {
+        polls.queued.store(0, Ordering::Relaxed);
+    }
+    look(cx, &build, seen, POLL * queued).await
+}
+
+/// Judges the build as GitHub shows it. Returns an outcome when it has ended. An attempt that a
+/// person started on GitHub is recorded first. `queued` is the time for which the build has not
+/// started.
+async fn look(
+    cx: &StepContext,
+    build: &FollowedBuild,
+    seen: BuildRun,
+    queued: Duration,
+) -> Result<Option<Outcome>, Failure> {
     // An answer about an earlier attempt is late (TRAP-W9).
     if seen.attempt < build.attempt {
         return Ok(None);
     }
     let jobs = cx.ports.builds.jobs(&build.id).await?;
-    cx.sink.show(LiveUpdate::Build(view(&seen, &jobs)));
+    let waits_for = build_wait::waits_for(cx, &seen, queued).await;
+    if let Some(text) = &waits_for {
+        cx.activity(StepId::FollowBuild, text.as_str());
+    }
+    cx.sink.show(LiveUpdate::Build(view(&seen, &jobs, waits_for)));
     if seen.head_sha != build.commit {
         return Ok(Some(Outcome::Failed(wrong_commit(&seen, build))));
     }
@@ -106,11 +148,13 @@ async fn look(cx: &StepContext, build: &FollowedBuild) -> Result<Option<Outcome>
         cx.sink.learn(StepId::FollowBuild, Fact::BuildRerun { build, url, attempt: seen.attempt }).await?;
     }
     let run = cx.run();
-    if fold::newest(&run, FactKind::PackageReady).is_none() {
-        package(cx, &run, build, &jobs).await?;
+    if package_of_build(&run).is_none()
+        && let Some(failure) = package(cx, &run, build, &jobs).await?
+    {
+        return Ok(Some(Outcome::Failed(failure)));
     }
     let run = cx.run();
-    let is_ready = fold::newest(&run, FactKind::PackageReady).is_some();
+    let is_ready = package_of_build(&run).is_some();
     let Some(conclusion) = seen.conclusion.clone().filter(|_| seen.status == "completed") else { return Ok(None) };
     let ended = Fact::BuildEnded { conclusion: conclusion.clone(), url: seen.url.clone() };
     let evidence = vec![format!("GitHub run {} ended: {conclusion}.", seen.number)];
@@ -121,14 +165,28 @@ async fn look(cx: &StepContext, build: &FollowedBuild) -> Result<Option<Outcome>
     }
 }
 
-/// Records that the package is ready, once it is.
-async fn package(cx: &StepContext, run: &RunView, build: &FollowedBuild, jobs: &[BuildJob]) -> Result<(), Failure> {
-    if !is_built(jobs, &run.profile.github.build_job) {
-        return Ok(());
+/// Records that the package is ready, once it is. Returns a failure while only a person can say
+/// whether this build made the package.
+async fn package(
+    cx: &StepContext,
+    run: &RunView,
+    build: &FollowedBuild,
+    jobs: &[BuildJob],
+) -> Result<Option<Failure>, Failure> {
+    let is_built = is_built(jobs, &run.profile.github.build_job);
+    if !is_built && !unnamed_job::may_have_built(run, jobs) {
+        return Ok(None);
     }
-    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(()) };
+    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
     if image.pushed_at < build.sent_at.minus(SKEW) {
-        return Ok(());
+        return Ok(None);
+    }
+    if !is_built {
+        match unnamed_job::judge(run, &build.id, &image, jobs) {
+            Judged::Made => {}
+            Judged::Open(failure) => return Ok(Some(failure)),
+            Judged::NotMade => return Ok(None),
+        }
     }
     let fact = Fact::PackageReady {
         image: run.names.image.clone(),
@@ -136,7 +194,7 @@ async fn package(cx: &StepContext, run: &RunView, build: &FollowedBuild, jobs: &
         pushed_at: image.pushed_at,
         commit: build.commit.clone(),
     };
-    cx.sink.learn(StepId::FollowBuild, fact).await
+    cx.sink.learn(StepId::FollowBuild, fact).await.map(|()| None)
 }
 
 /// Judges a build that ended red after the package was built. AWS decides.
@@ -176,21 +234,20 @@ async fn judged_by_aws(
     Ok(None)
 }
 
-/// Whether AWS has a deployment with our revision.
-async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
-    let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
-    let deployments = service.map(|one| one.deployments).unwrap_or_default();
-    Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
-}
-
 fn wrong_commit(seen: &BuildRun, build: &FollowedBuild) -> Failure {
-    Failure::new(ErrorCode::WrongCommit, "accept this build: GitHub builds another commit")
-        .with("commit", seen.head_sha.clone())
+    named(Failure::new(ErrorCode::WrongCommit, "accept this build: GitHub builds another commit"), seen)
         .with("expected", build.commit.clone())
-        .with("url", seen.url.clone())
-        .hint("Cancel the build on GitHub now, before AWS starts putting it in place.")
+        .hint("Cancel the build now, before AWS starts putting it in place.")
         .hint("The way on is a new version number.")
         .retry(Retry::No)
+}
+
+/// GitHub does not know the build any more: a person deleted it.
+fn gone(build: &FollowedBuild) -> Failure {
+    Failure::new(ErrorCode::BuildFailed, "find the build on GitHub: it does not show this run any more")
+        .with("url", build.url.clone())
+        .hint("Follow another build of this commit, or ask a developer to look at the builds of this workflow.")
+        .retry(Retry::Safe)
 }
 
 fn no_package(seen: &BuildRun, jobs: &[BuildJob], conclusion: &str) -> Failure {
@@ -210,11 +267,12 @@ fn no_package(seen: &BuildRun, jobs: &[BuildJob], conclusion: &str) -> Failure {
     }
 }
 
-fn view(seen: &BuildRun, jobs: &[BuildJob]) -> BuildView {
+fn view(seen: &BuildRun, jobs: &[BuildJob], waits_for: Option<String>) -> BuildView {
     BuildView {
         status: seen.status.clone(),
         conclusion: seen.conclusion.clone(),
         url: seen.url.clone(),
+        waits_for,
         jobs: jobs
             .iter()
             .map(|job| BuildJobView {

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{expected_failures, our_revision, serving_before},
+    run_facts::{expected_failures, our_revision, package_of_build, serving_before},
 };
 use crate::{
     fold,
@@ -90,19 +90,27 @@ impl Production {
         rule: impl FnOnce(Snapshot<'_>, &RolloutGoal<'_>) -> T,
     ) -> Result<T, Failure> {
         let (ours, previous) = (our_revision(run)?, serving_before(run));
-        let digest = fold::newest(run, FactKind::PackageReady)
-            .and_then(|fact| if let Fact::PackageReady { digest, .. } = fact { Some(digest.as_str()) } else { None });
         let wanted = RolloutGoal {
             ours: &ours,
             previous: &previous,
             deployment: begun(run),
             since: build_sent(run),
             migrated_at: migrated_at(run),
-            digest,
+            digest: package_of_build(run),
             expected,
         };
         Ok(rule(self.snapshot(), &wanted))
     }
+}
+
+/// Whether AWS has a deployment with our revision.
+///
+/// # Errors
+/// AWS does not answer.
+pub(super) async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
+    let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
+    let deployments = service.map(|one| one.deployments).unwrap_or_default();
+    Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
 }
 
 /// Most reasons of failed starts that a run keeps. A reason may hold an address or a time.

@@ -89,6 +89,7 @@ fn words(seen: &Observation) -> String {
     match seen {
         Observation::Done { evidence, .. } => evidence.join(" "),
         Observation::NotDone { evidence } | Observation::InProgress { evidence } => evidence.clone(),
+        Observation::Failed { failure } => failure.to_string(),
         Observation::Conflict { what } => what.clone(),
         Observation::Unknown { why } => why.clone(),
     }

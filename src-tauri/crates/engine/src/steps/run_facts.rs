@@ -77,6 +77,15 @@ pub(super) fn followed_build(run: &RunView) -> Result<FollowedBuild, Failure> {
     Ok(followed)
 }
 
+/// Digest of the package of the followed build. A package of a build that was followed before does
+/// not count.
+pub(super) fn package_of_build(run: &RunView) -> Option<&str> {
+    let later = run.facts.iter().rev().map(|learned| &learned.fact);
+    let is_either = |fact: &&Fact| matches!(fact.kind(), FactKind::PackageReady | FactKind::BuildStarted);
+    let newest = later.into_iter().find(is_either)?;
+    if let Fact::PackageReady { digest, .. } = newest { Some(digest) } else { None }
+}
+
 /// The package that this release uses in place of a build, once a person decided so.
 pub(super) fn used_package(run: &RunView) -> Option<&ExistingPackage> {
     let step = fold::step(run, StepId::DispatchBuild).filter(|step| step.status().is_done())?;

@@ -1,12 +1,19 @@
 //! Port to GitHub's workflow runs.
 
 use async_trait::async_trait;
-use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PortResult};
+use greenlight_engine::ports::{
+    BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PendingDeployment, PortResult,
+};
 use greenlight_types::{ErrorCode, Failure, Timestamp};
 use serde_json::json;
 
 use super::{InProcess, stamp};
-use crate::world::{BUILD_JOB, Build, WORKFLOW, World, git::MAIN, record::Op};
+use crate::world::{
+    Build, WORKFLOW, World,
+    build::{ENVIRONMENT, REVIEWERS},
+    git::MAIN,
+    record::Op,
+};
 
 /// Login of the token's owner.
 const LOGIN: &str = "practice-person";
@@ -84,6 +91,29 @@ impl Builds for InProcess {
         .await
     }
 
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        let run = run.to_owned();
+        self.change("builds.cancel", move |world| {
+            refuse_expired(world)?;
+            world
+                .cancel_build(&run)
+                .map_err(|why| Failure::new(ErrorCode::PreconditionFailed, "cancel the build").because(why))
+        })
+        .await
+    }
+
+    async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>> {
+        self.read("builds.pending_deployments", |world| {
+            refuse_expired(world)?;
+            let found = world.builds().iter().find(|build| build.id.to_string() == run);
+            let is_waiting = found.is_some_and(|build| world.awaits_approval(build));
+            let pending =
+                || PendingDeployment { environment: ENVIRONMENT.to_owned(), reviewers: vec![REVIEWERS.to_owned()] };
+            Ok(is_waiting.then(pending).into_iter().collect())
+        })
+        .await
+    }
+
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.read("builds.jobs", |world| {
             refuse_expired(world)?;
@@ -114,12 +144,14 @@ fn listed(
     Ok(shown.iter().map(|build| told(world, build)).collect())
 }
 
-/// Status of a run: `queued`, `in_progress` or `completed`.
+/// Status of a run: `queued`, `in_progress`, `waiting` or `completed`.
 fn status(world: &World, build: &Build) -> &'static str {
     if build.ended.is_some() {
         "completed"
     } else if world.now_ms() - build.started_ms() < world.rules.pace.queued {
         "queued"
+    } else if world.awaits_approval(build) {
+        "waiting"
     } else {
         "in_progress"
     }
@@ -176,7 +208,7 @@ fn jobs(world: &World, build: &Build) -> Vec<BuildJob> {
     let completed = (status == "completed").then(|| stamp(build.started_ms() + pace.built.min(age)));
     let mut jobs = vec![BuildJob {
         id: format!("{}1", build.id),
-        name: BUILD_JOB.to_owned(),
+        name: world.rules.build_job().to_owned(),
         status: status.to_owned(),
         conclusion: conclusion.map(str::to_owned),
         started_at: started,

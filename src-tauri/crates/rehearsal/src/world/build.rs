@@ -9,6 +9,11 @@ use super::{
     rules::{Concurrency, Deploys},
 };
 
+/// Environment of the deploy job.
+pub const ENVIRONMENT: &str = "production";
+/// Login of the person who approves it.
+pub const REVIEWERS: &str = "release-manager";
+
 /// A commit on the main branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -51,6 +56,9 @@ pub struct Build {
     /// The image is lost, so the deploy job does nothing.
     #[serde(default)]
     pub is_without_image: bool,
+    /// Whether a reviewer approved the deploy job of this attempt.
+    #[serde(default)]
+    pub is_approved: bool,
     /// Deployment that the deploy job waits for.
     pub deployment: Option<String>,
     /// End in ms since 1970, and conclusion.
@@ -65,7 +73,7 @@ pub enum Conclusion {
     Success,
     /// The run failed.
     Failure,
-    /// Cancelled by a newer run.
+    /// Cancelled by a person or by a newer run.
     Cancelled,
 }
 
@@ -138,6 +146,7 @@ impl World {
             image_is_pushed: false,
             fails_at,
             is_without_image: false,
+            is_approved: false,
             deployment: None,
             ended: None,
         });
@@ -163,6 +172,7 @@ impl World {
         build.is_without_image = false;
         build.earlier_attempts += 1;
         build.fails_at = None;
+        build.is_approved = false;
         build.deployment = None;
         build.ended = None;
         let op = Op::RerunBuild { run: run.to_owned(), attempt: build.attempt() };
@@ -172,7 +182,43 @@ impl World {
         Ok(())
     }
 
-    fn cancel_builds(&mut self) {
+    /// Whether the deploy job of a run waits for a reviewer.
+    #[must_use]
+    pub fn awaits_approval(&self, build: &Build) -> bool {
+        let is_built = build.image_is_pushed && self.now_ms - build.started_ms() >= self.rules.pace.built;
+        let is_held = self.rules.approval.is_some() && !build.is_approved && build.deployment.is_none();
+        is_held && is_built && !build.is_without_image && build.ended.is_none()
+    }
+
+    /// A reviewer approves the deploy job of a run.
+    pub fn approve(&mut self, run: &str) {
+        let found = self.builds.iter_mut().find(|build| build.id.to_string() == run);
+        found.into_iter().for_each(|build| build.is_approved = true);
+        self.changed();
+    }
+
+    /// Cancels a run.
+    ///
+    /// # Errors
+    /// GitHub's text for status 409.
+    pub fn cancel_build(&mut self, run: &str) -> Result<(), String> {
+        let found = self.builds.iter().position(|build| build.id.to_string() == run && build.ended.is_none());
+        let Some(at) = found else { return Err("Cannot cancel a workflow run that is completed.".to_owned()) };
+        self.effects += 1;
+        let now = self.now_ms;
+        self.record.done(now, Op::CancelBuild { run: run.to_owned() });
+        self.end_build(at, Conclusion::Cancelled);
+        self.changed();
+        Ok(())
+    }
+
+    /// Deletes a run, as a person with write access can.
+    pub fn delete_build(&mut self, run: &str) {
+        self.builds.retain(|build| build.id.to_string() != run);
+        self.changed();
+    }
+
+    pub(crate) fn cancel_builds(&mut self) {
         for at in 0..self.builds.len() {
             if self.builds.get(at).is_some_and(|build| build.ended.is_none()) {
                 self.end_build(at, Conclusion::Cancelled);
@@ -203,7 +249,7 @@ impl World {
                 self.rules.build_fails_at.filter(|_| !build.image_is_pushed && build.earlier_attempts == 0),
                 build.fails_at,
                 build.is_without_image.then_some(pace.built),
-                build.deployment.is_none().then_some(pace.set),
+                build.deployment.is_none().then_some(pace.set.max(self.approved_at(build))),
                 // A run that waits for the service depends on the service's own times.
                 build.deployment.is_some().then_some(pace.set + self.rules.waits_max),
             ];
@@ -212,13 +258,20 @@ impl World {
         due
     }
 
+    /// Age at which the deploy job of a run may begin, in ms; 0 without a reviewer.
+    fn approved_at(&self, build: &Build) -> i64 {
+        let waits = self.rules.approval.filter(|_| !build.is_approved);
+        waits.map_or(0, |waits| self.rules.pace.built.saturating_add(waits))
+    }
+
     pub(crate) fn live_builds(&mut self) {
+        self.trouble_of_build();
         let now = self.now_ms;
         for at in 0..self.builds.len() {
             let Some(build) = self.builds.get(at).filter(|build| build.ended.is_none()) else { continue };
             let (age, has_image, is_set) =
                 (now - build.started_ms(), build.image_is_pushed, build.deployment.is_some());
-            let pace = self.rules.pace;
+            let (pace, approved_at) = (self.rules.pace, self.approved_at(build));
             if let Some(fails_at) = build.fails_at {
                 if age >= fails_at {
                     self.end_build(at, Conclusion::Failure);
@@ -241,7 +294,7 @@ impl World {
                 self.end_build(at, Conclusion::Failure);
                 continue;
             }
-            if age >= pace.set && !is_set {
+            if age >= pace.set.max(approved_at) && !is_set {
                 self.set_service(at);
                 continue;
             }

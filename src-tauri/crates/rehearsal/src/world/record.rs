@@ -79,6 +79,8 @@ pub enum Op {
     Dispatch { workflow: String, git_ref: String, head_sha: String, run: Option<String>, inputs: Value },
     /// Request to run the failed jobs of a workflow run again.
     RerunBuild { run: String, attempt: u32 },
+    /// Request to cancel a workflow run.
+    CancelBuild { run: String },
     /// Request to register a task definition.
     RegisterTaskDefinition { family: String, body: Value, arn: Option<String> },
     /// Request to update the service.

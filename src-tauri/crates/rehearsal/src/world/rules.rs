@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MINUTE, SECOND};
+use super::{BUILD_JOB, MINUTE, SECOND};
 
 /// Durations, in ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,6 +213,11 @@ pub struct Rules {
     pub waits_max: i64,
     /// Age at which a build fails, in ms.
     pub build_fails_at: Option<i64>,
+    /// Time after which a reviewer approves the deploy job, in ms; `None` when none has to
+    /// (TRAP-W7).
+    pub approval: Option<i64>,
+    /// Whether the workflow calls its build job by another name than the profile.
+    pub renames_build_job: bool,
     /// Whether the build job succeeds although the image is missing.
     pub loses_image: bool,
     /// Whether image tags are immutable (TRAP-T5).
@@ -253,6 +258,8 @@ impl Default for Rules {
             ends_at_update: false,
             waits_max: 40 * MINUTE,
             build_fails_at: None,
+            approval: None,
+            renames_build_job: false,
             loses_image: false,
             has_immutable_tags: false,
             stored_shape: StoredShape::AsSent,
@@ -275,6 +282,12 @@ impl Rules {
     #[must_use]
     pub fn practice() -> Self {
         Self { breaker: Some(Breaker { rolls_back: true }), ..Self::default() }
+    }
+
+    /// Name of the job that builds the package.
+    #[must_use]
+    pub fn build_job(&self) -> &'static str {
+        if self.renames_build_job { "compile" } else { BUILD_JOB }
     }
 
     /// Failed tasks in a row after which the breaker gives up.

@@ -252,6 +252,9 @@ impl World {
         if self.troubles.waiting(Trouble::SiteCheckFails).is_some() && self.has_switched() {
             self.effects += u64::from(self.troubles.begin(Trouble::SiteCheckFails, now, None));
         }
+        if self.troubles.is_due(Trouble::ApprovalWanted, now) {
+            self.rules.approval = None;
+        }
         if self.troubles.is_due(Trouble::MigrationFailsHalfWay, now) {
             self.finish_migration();
         }
@@ -431,6 +434,7 @@ impl World {
     }
 }
 
+mod builds;
 mod rollout;
 #[cfg(test)]
 mod tests;

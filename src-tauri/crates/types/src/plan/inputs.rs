@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use error::InputError;
-use fields::{Fields, put_build, put_commit, put_job, put_revision};
+use fields::{Fields, put_build, put_commit, put_existing_build, put_job, put_revision};
 use serde::{Serialize, Serializer};
 
 use crate::{FailureLimit, StepId, Timestamp};
@@ -73,6 +73,14 @@ pub enum PlanInputs {
         /// Newest attempt when the plan was made.
         attempt: u32,
     },
+    CancelBuild {
+        /// Workflow run id.
+        build: String,
+        /// Newest attempt when the plan was made.
+        attempt: u32,
+    },
+    /// Record another build; `None` until a person has chosen one.
+    FollowOtherBuild(Option<ExistingBuild>),
 }
 
 /// A change of the limit of failed starts.
@@ -287,6 +295,11 @@ impl PlanInputs {
                 build: fields.text("build")?,
                 attempt: fields.parsed("attempt", &fields.text("attempt")?)?,
             },
+            StepId::CancelBuild => Self::CancelBuild {
+                build: fields.text("build")?,
+                attempt: fields.parsed("attempt", &fields.text("attempt")?)?,
+            },
+            StepId::FollowOtherBuild => Self::FollowOtherBuild(fields.existing_build()?),
         })
     }
 
@@ -348,10 +361,11 @@ impl PlanInputs {
                 put("revision", revision);
                 put("deployment_before", deployment_before);
             }
-            Self::RerunBuild { build, attempt } => {
+            Self::RerunBuild { build, attempt } | Self::CancelBuild { build, attempt } => {
                 put("build", build);
                 put("attempt", &attempt.to_string());
             }
+            Self::FollowOtherBuild(build) => put_existing_build(&mut map, build.as_ref()),
             Self::FollowBuild | Self::AwaitDeployPhase | Self::AwaitRollout | Self::CheckSite => {}
         }
         map

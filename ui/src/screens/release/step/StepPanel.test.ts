@@ -309,6 +309,31 @@ describe("a step in doubt", () => {
   });
 });
 
+describe("a build in doubt", () => {
+  const inDoubt = moment("build-in-doubt");
+  const question = {
+    id: "build:1:2",
+    text: "GitHub shows 2 builds of this commit. Which one does this release follow?",
+    options: ["1", "2"].map((id) => ({ id, label: `GitHub run ${id}`, detail: "" })),
+    needsNote: true,
+  };
+
+  it("offers the builds of GitHub, and no word that it happened", async () => {
+    const { platform, user, view } = open(inDoubt, {
+      planDispatchBuild: () => ok({ ...planOf("DispatchBuild"), question }),
+      answerQuestion: () => ok(null),
+    });
+    expect(screen.queryByTestId("did-happen")).toBeNull();
+    await user.click(await screen.findByTestId("choice-2"));
+    await user.type(screen.getByTestId("question-note"), "my name is beside it");
+    await user.click(screen.getByTestId("question-answer"));
+    expect(platform.argsOf("answerQuestion")).toEqual([
+      [view.id, "DispatchBuild", question.id, "2", "my name is beside it"],
+    ]);
+    expect(screen.queryByTestId("step-button")).toBeNull();
+  });
+});
+
 describe("a step that is under way", () => {
   it.each([
     { minutes: 1, isLate: false },

@@ -1,7 +1,15 @@
 // The step in focus, seen from the screen: which plan it shows, which buttons it offers, and why
 // they are closed.
 
-import type { ErrorCode, StepId, StepOptions, StepPlan, StepView, RunView } from "../../../generated/bindings";
+import type {
+  ErrorCode,
+  Question,
+  StepId,
+  StepOptions,
+  StepPlan,
+  StepView,
+  RunView,
+} from "../../../generated/bindings";
 import { ASKED_OF } from "../../../run/doubt";
 import { isDone, isOptional, optionsOf } from "../../../run/focus";
 import type { OpenRun } from "../../../run/run.svelte";
@@ -42,7 +50,12 @@ export class FocusedStep {
 
   /** The plan on the screen: the current one, or else the plan of the last attempt. */
   get shownPlan(): StepPlan | null {
-    return this.currentPlan ?? this.step.plan;
+    return this.step.status === "inDoubt" ? this.step.plan : (this.currentPlan ?? this.step.plan);
+  }
+
+  /** The question whose answer may end the doubt about the step. */
+  get doubtQuestion(): Question | null {
+    return this.options.mayAnswer === true ? (this.currentPlan?.question ?? null) : null;
   }
 
   get isWatching(): boolean {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use greenlight_types::Timestamp;
 
 use super::decorator::Clean;
-use crate::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PortResult};
+use crate::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PendingDeployment, PortResult};
 
 #[async_trait]
 impl Builds for Clean<dyn Builds> {
@@ -42,6 +42,19 @@ impl Builds for Clean<dyn Builds> {
 
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
         self.clean_failure(self.inner.rerun_failed_jobs(run).await)
+    }
+
+    async fn cancel(&self, run: &str) -> PortResult<()> {
+        self.clean_failure(self.inner.cancel(run).await)
+    }
+
+    async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>> {
+        self.cleaned(self.inner.pending_deployments(run).await, |redactor, pending| {
+            for one in pending {
+                redactor.clean(&mut one.environment);
+                one.reviewers.iter_mut().for_each(|name| redactor.clean(name));
+            }
+        })
     }
 
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {

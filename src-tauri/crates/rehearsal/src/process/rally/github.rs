@@ -9,8 +9,8 @@ use self::shapes::API;
 use crate::{
     clock::stamp,
     world::{
-        BUILD_JOB, WORKFLOW, World,
-        build::{Build, Conclusion},
+        WORKFLOW, World,
+        build::{Build, Conclusion, ENVIRONMENT, REVIEWERS},
     },
 };
 
@@ -100,6 +100,22 @@ impl World {
         self.build(id).map(|build| self.run(build))
     }
 
+    /// Environments that hold a run, in the shape `pending-deployment`.
+    pub(super) fn pending_deployments(&self, id: &str) -> Option<Value> {
+        let build = self.build(id)?;
+        let url = format!("{API}/repos/{}/environments/{ENVIRONMENT}", self.repository);
+        let environment = json!({
+            "id": 56_780_428, "node_id": "EN_practice", "name": ENVIRONMENT, "url": url,
+            "html_url": format!("https://github.com/{}/deployments/activity_log?environments_filter={ENVIRONMENT}", self.repository)
+        });
+        let reviewers = [json!({ "type": "User", "reviewer": shapes::person(REVIEWERS) })];
+        let pending = json!({
+            "environment": environment, "wait_timer": 0, "wait_timer_started_at": null,
+            "current_user_can_approve": false, "reviewers": reviewers
+        });
+        Some(Value::Array(self.awaits_approval(build).then_some(pending).into_iter().collect()))
+    }
+
     fn build(&self, id: &str) -> Option<&Build> {
         self.builds.iter().find(|build| build.id.to_string() == id)
     }
@@ -108,6 +124,7 @@ impl World {
         let (status, conclusion) = match build.ended {
             Some((_, conclusion)) => ("completed", Some(conclusion.word())),
             None if self.now_ms - build.started_ms() < self.rules.pace.queued => ("queued", None),
+            None if self.awaits_approval(build) => ("waiting", None),
             None => ("in_progress", None),
         };
         let repository = shapes::repository(&self.repository);
@@ -152,7 +169,7 @@ impl World {
                 ("Package", part(58), part(86)),
                 ("Build and push image", part(86), whole),
             ];
-            jobs.push(self.job(build, 1, BUILD_JOB, self.rules.pace.queued, ended, &steps));
+            jobs.push(self.job(build, 1, self.rules.build_job(), self.rules.pace.queued, ended, &steps));
         }
         let starts = i64::midpoint(self.rules.pace.built, self.rules.pace.set);
         let is_built = build.fails_at.is_none() && build.ended.is_none_or(|(at, _)| at - build.started_ms() >= starts);

@@ -87,6 +87,8 @@ impl Production for PretendRally {
             .route(&format!("{base}/actions/runs/{{id}}"), get(run))
             .route(&format!("{base}/actions/runs/{{id}}/jobs"), get(jobs))
             .route(&format!("{base}/actions/runs/{{id}}/rerun-failed-jobs"), post(rerun_failed_jobs))
+            .route(&format!("{base}/actions/runs/{{id}}/cancel"), post(cancel))
+            .route(&format!("{base}/actions/runs/{{id}}/pending_deployments"), get(pending_deployments))
             .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
             .fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -252,6 +254,17 @@ async fn rerun_failed_jobs(State(site): State<PretendRally>, Path(id): Path<Stri
     }
 }
 
+async fn cancel(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
+    let mut rally = site.rally();
+    if rally.run_of(&id).is_none() {
+        return not_found();
+    }
+    match rally.cancel_build(&id) {
+        Ok(()) => (StatusCode::ACCEPTED, Json(serde_json::json!({}))).into_response(),
+        Err(why) => complaint(StatusCode::CONFLICT, &why),
+    }
+}
+
 async fn workflow_runs(
     State(site): State<PretendRally>,
     Path(name): Path<String>,
@@ -288,6 +301,10 @@ async fn run(State(site): State<PretendRally>, Path(id): Path<String>) -> Respon
 
 async fn jobs(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
     found(site.rally().jobs(&id))
+}
+
+async fn pending_deployments(State(site): State<PretendRally>, Path(id): Path<String>) -> Response {
+    found(site.rally().pending_deployments(&id))
 }
 
 async fn attempt_jobs(State(site): State<PretendRally>, Path((id, _)): Path<(String, String)>) -> Response {

@@ -300,3 +300,26 @@ fn the_new_version_never_starts_on_the_migrated_database() {
     assert_eq!(primary(&world), (world.service.completed, Rollout::Completed));
     assert_eq!(state(&world, Trouble::NeverStarts), TroubleState::Happened);
 }
+
+#[test]
+fn another_run_of_the_workflow_cancels_ours() {
+    let mut world = rolling_out(Trouble::BuildSuperseded);
+    to(&mut world, 6);
+    let ends: Vec<Option<bool>> = world.builds.iter().map(crate::world::build::Build::is_good).collect();
+    assert_eq!(ends, [Some(false), None]);
+    assert_eq!(world.builds[0].commit.id, world.builds[1].commit.id);
+    to(&mut world, 30);
+    assert_eq!(world.images.len(), 2, "the other one builds the package");
+}
+
+#[test]
+fn an_approval_is_wanted_until_a_colleague_gives_it() {
+    let mut world = rolling_out(Trouble::ApprovalWanted);
+    to(&mut world, 20);
+    assert!(world.awaits_approval(&world.builds[0].clone()));
+    assert_eq!(state(&world, Trouble::ApprovalWanted), TroubleState::Happening);
+    world.switch_trouble(Trouble::ApprovalWanted, false, None);
+    to(&mut world, 21);
+    assert_eq!(world.service.deployments.len(), 2, "GitHub deploys");
+    assert_eq!(state(&world, Trouble::ApprovalWanted), TroubleState::Happened);
+}

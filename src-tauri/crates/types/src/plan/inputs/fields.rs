@@ -88,14 +88,14 @@ impl Fields<'_> {
         Ok(DeploymentInputs { revision, deployment_before })
     }
 
+    pub fn existing_build(&self) -> Result<Option<ExistingBuild>, InputError> {
+        let Some(build) = self.filled("build") else { return Ok(None) };
+        let sent_at = self.parsed("sent_at", &self.text("sent_at")?)?;
+        Ok(Some(ExistingBuild { build, url: self.text("url")?, sent_at }))
+    }
+
     pub fn build(&self) -> Result<BuildInputs, InputError> {
-        let existing = match self.filled("build") {
-            Some(build) => {
-                let sent_at = self.parsed("sent_at", &self.text("sent_at")?)?;
-                Some(ExistingBuild { build, url: self.text("url")?, sent_at })
-            }
-            None => None,
-        };
+        let existing = self.existing_build()?;
         let package = match self.filled("package") {
             Some(digest) => {
                 let pushed_at = self.parsed("package_pushed_at", &self.text("package_pushed_at")?)?;
@@ -160,18 +160,20 @@ pub(super) fn put_job(map: &mut InputMap, job: &JobInputs) {
     }
 }
 
+pub(super) fn put_existing_build(map: &mut InputMap, build: Option<&ExistingBuild>) {
+    let Some(ExistingBuild { build, url, sent_at }) = build else { return };
+    let values = [("build", build), ("url", url), ("sent_at", &sent_at.to_string())];
+    map.extend(values.map(|(name, value)| (name.to_owned(), value.clone())));
+}
+
 pub(super) fn put_build(map: &mut InputMap, build: &BuildInputs) {
     let mut put = |name: &str, value: &str| map.insert(name.to_owned(), value.to_owned());
     put("commit", &build.commit);
     put("deployment_before", &build.deployment_before);
     put("serving_before", &build.serving_before);
-    if let Some(ExistingBuild { build, url, sent_at }) = &build.existing {
-        put("build", build);
-        put("url", url);
-        put("sent_at", &sent_at.to_string());
-    }
     if let Some(ExistingPackage { digest, pushed_at }) = &build.package {
         put("package", digest);
         put("package_pushed_at", &pushed_at.to_string());
     }
+    put_existing_build(map, build.existing.as_ref());
 }

@@ -57,7 +57,7 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(RevisionInputs::Undecided)),
         (StepId::BackUp, PlanInputs::BackUp(BackupInputs { job: start(None), database: Some(text("41")) })),
         (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(None, None))),
-        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(Some(found), None))),
+        (StepId::DispatchBuild, PlanInputs::DispatchBuild(build(Some(found.clone()), None))),
         (
             StepId::RunMigration,
             PlanInputs::RunMigration(MigrationInputs {
@@ -80,6 +80,8 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         (StepId::DeployAgain, PlanInputs::DeployAgain(deployment.clone())),
         (StepId::RollBack, PlanInputs::RollBack(deployment)),
         (StepId::RerunBuild, PlanInputs::RerunBuild { build: text("1"), attempt: 1 }),
+        (StepId::CancelBuild, PlanInputs::CancelBuild { build: text("1"), attempt: 2 }),
+        (StepId::FollowOtherBuild, PlanInputs::FollowOtherBuild(Some(found))),
     ]
 }
 

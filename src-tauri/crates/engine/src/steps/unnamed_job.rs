@@ -1,0 +1,189 @@
+//! A package that was pushed after the dispatch by a build in which no job has the name of the
+//! profile. A named person says whether that build made it.
+
+use greenlight_types::{Choice, ErrorCode, Failure, Question, Retry, RunView, StepId};
+
+use super::{
+    known_builds::{SKEW, answered, build_jobs},
+    run_facts::FollowedBuild,
+};
+use crate::{
+    fold,
+    ports::{BuildJob, Image},
+    step::StepContext,
+    time,
+};
+
+const MADE: &str = "made";
+const OTHER: &str = "other";
+/// Most names of jobs in a question.
+const NAMES_MAX: usize = 20;
+
+/// Judgement about a package.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// A person says that the build made it.
+    Made,
+    /// A person says that the build did not make it, or no job can have pushed it yet.
+    NotMade,
+    /// No person has answered.
+    Open(Failure),
+}
+
+/// Whether another job than the one of the profile may have pushed the package.
+pub(super) fn may_have_built(run: &RunView, jobs: &[BuildJob]) -> bool {
+    build_jobs(jobs, &run.profile.github.build_job).is_empty() && jobs.iter().any(is_good)
+}
+
+fn is_good(job: &BuildJob) -> bool {
+    job.conclusion.as_deref() == Some("success")
+}
+
+/// Judges a package that was pushed after the dispatch.
+pub(super) fn judge(run: &RunView, build: &str, image: &Image, jobs: &[BuildJob]) -> Judged {
+    let is_after = |job: &&BuildJob| job.completed_at.is_none_or(|at| at.plus(SKEW) >= image.pushed_at);
+    if !jobs.iter().filter(|job| is_good(job)).any(|job| is_after(&job)) {
+        return Judged::NotMade;
+    }
+    match answered(run, &question_id(build, image)) {
+        Some(MADE) => Judged::Made,
+        Some(_) => Judged::NotMade,
+        None => Judged::Open(unproved(run, image, jobs)),
+    }
+}
+
+/// Whether the watch failed because of such a package. Only then is GitHub asked for a plan.
+pub(super) fn has_failed(run: &RunView) -> bool {
+    let failure = fold::step(run, StepId::FollowBuild).and_then(|step| step.failure());
+    failure.is_some_and(|failure| failure.code == ErrorCode::PackageUnproved)
+}
+
+/// The question whether the build made the package. `None` once it has an answer.
+///
+/// # Errors
+/// GitHub or AWS does not answer.
+pub(super) async fn question(
+    cx: &StepContext,
+    run: &RunView,
+    build: &FollowedBuild,
+) -> Result<Option<Question>, Failure> {
+    let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
+    let id = question_id(&build.id, &image);
+    if answered(run, &id).is_some() {
+        return Ok(None);
+    }
+    let jobs = cx.ports.builds.jobs(&build.id).await?;
+    let choice = |id: &str, label: &str, detail: String| Choice { id: id.into(), label: label.into(), detail };
+    Ok(Some(Question {
+        id,
+        text: format!(
+            "No job of the build is called \u{201c}{}\u{201d}. These ran: {}. The package {} was pushed on {} ({}). Did this \
+             build make it?",
+            run.profile.github.build_job,
+            names(&jobs),
+            run.names.image_tag,
+            time::in_words(image.pushed_at),
+            image.digest
+        ),
+        options: vec![
+            choice(MADE, "This build made the package", format!("The release goes on with it. See {}.", build.url)),
+            choice(OTHER, "It did not", "The release does not use the package.".to_owned()),
+        ],
+        needs_note: true,
+    }))
+}
+
+/// Another package, or another build, is another question.
+fn question_id(build: &str, image: &Image) -> String {
+    format!("package:{build}:{}", image.digest)
+}
+
+fn names(jobs: &[BuildJob]) -> String {
+    let names: Vec<&str> = jobs.iter().take(NAMES_MAX).map(|job| job.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn unproved(run: &RunView, image: &Image, jobs: &[BuildJob]) -> Failure {
+    let job = &run.profile.github.build_job;
+    Failure::new(ErrorCode::PackageUnproved, "tell whether the build made the package: no job has the expected name")
+        .with("job", job.clone())
+        .with("digest", image.digest.clone())
+        .because(format!("no job is called {job}; these ran: {}", names(jobs)))
+        .hint("Look at the jobs on GitHub and answer the question. Then watch again.")
+        .retry(Retry::Safe)
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{AnswerView, Timestamp};
+
+    use super::*;
+    use crate::act::test_support::deploying;
+
+    fn at(minute: u64) -> Timestamp {
+        Timestamp::EPOCH.plus(std::time::Duration::from_secs(60 * minute))
+    }
+
+    fn job(name: &str, conclusion: Option<&str>, minute: u64) -> BuildJob {
+        BuildJob {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            status: "completed".to_owned(),
+            conclusion: conclusion.map(str::to_owned),
+            started_at: Some(at(0)),
+            completed_at: conclusion.map(|_| at(minute)),
+            steps: Vec::new(),
+        }
+    }
+
+    fn image() -> Image {
+        Image { digest: "sha256:one".to_owned(), pushed_at: at(20) }
+    }
+
+    fn answer(mut run: RunView, id: &str, answer: &str) -> RunView {
+        run.answers.push(AnswerView {
+            question: id.to_owned(),
+            text: String::new(),
+            answer: answer.to_owned(),
+            label: String::new(),
+            note: "seen".to_owned(),
+            person: "Lena".to_owned(),
+            at: Timestamp::EPOCH,
+        });
+        run
+    }
+
+    #[test]
+    fn asks_only_where_no_job_has_the_name_and_one_succeeded() {
+        let run = deploying();
+        let named = run.profile.github.build_job.clone();
+        assert!(may_have_built(&run, &[job("compile", Some("success"), 21)]));
+        for jobs in [
+            vec![job(&named, None, 21), job("docs", Some("success"), 21)],
+            vec![job("compile", None, 21)],
+            vec![job("compile", Some("failure"), 21)],
+            Vec::new(),
+        ] {
+            assert!(!may_have_built(&run, &jobs), "{jobs:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_person_says_that_the_build_made_the_package() {
+        let jobs = [job("compile", Some("success"), 21)];
+        let judged = judge(&deploying(), "77", &image(), &jobs);
+        let Judged::Open(failure) = judged else { panic!("{judged:?}") };
+        assert_eq!((failure.code, failure.retry), (ErrorCode::PackageUnproved, Retry::Safe));
+        let id = question_id("77", &image());
+        assert!(matches!(judge(&answer(deploying(), &id, "made"), "77", &image(), &jobs), Judged::Made));
+        assert!(matches!(judge(&answer(deploying(), &id, "other"), "77", &image(), &jobs), Judged::NotMade));
+        let other = judge(&answer(deploying(), &id, "made"), "78", &image(), &jobs);
+        assert!(matches!(other, Judged::Open(_)), "another build is another question");
+    }
+
+    #[test]
+    fn a_package_from_after_the_last_job_is_of_another_build() {
+        let jobs = [job("compile", Some("success"), 15)];
+        assert!(matches!(judge(&deploying(), "77", &image(), &jobs), Judged::NotMade));
+    }
+}
