@@ -7,6 +7,7 @@ mod ecs;
 mod git;
 mod host;
 mod journal;
+mod lock;
 mod screen;
 mod secrets;
 pub mod ways;
@@ -39,6 +40,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     git::event(known, event, found);
     database::event(known, event, found);
     host::event(known, event, found);
+    lock::event(known, event, found);
     ecs::event(known, event, found);
 }
 
@@ -49,6 +51,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     build::request(known, entry, found);
     database::request(known, entry, found);
     host::request(known, entry, found);
+    lock::request(known, entry, found);
     ecs::request(known, entry, found);
     secrets::request(known, entry, found);
 }

@@ -1074,8 +1074,8 @@ text: string }) & { lost?: never; trouble?: never; watcher?: never; what?: never
 trouble: WatcherTrouble | null }) & { lost?: never; step?: never; text?: never; what?: never };
 
 /**
- *  The release that owns the environment lock, as the staging machine reports it. Ownership ends
- *  when that release ends or a named person takes over; never by time.
+ *  The release that owns the environment lock, as the git remote or the staging machine reports it.
+ *  Ownership ends when that release ends or a named person takes over; never by time.
  */
 export type LockOwner = {
 	run: RunId,
@@ -1087,10 +1087,20 @@ export type LockOwner = {
 	version: string,
 	/**  Reason for which the lock was taken from another run; empty when it was free. */
 	reason: string,
-	/**  When the lock was acquired, by the machine's clock. */
+	/**  When the lock was acquired, by the clock of that computer or of the machine. */
 	since: Timestamp,
 	/**  Last sign of life of the owner, by the machine's clock. Only for display. */
 	seen: Timestamp | null,
+};
+
+/**  The git remote refuses the environment lock of a run. */
+export type LockRefusal = {
+	/**  Text of the server. */
+	reason: string,
+	/**  Run that owns the lock on the remote and keeps it, if there is one. */
+	from?: RunId | null,
+	/**  Whether a person accepted that only the lock on the staging machine counts. */
+	isAccepted: boolean,
 };
 
 /**  A line of output or of the production log. */
@@ -1345,8 +1355,21 @@ job: string; note: string } |
 { kind: "environmentTaking"; staging: StagingMachine; 
 /**  Owner from whom the lock is taken, if there was one. */
 from: LockOwner | null; 
-/**  Reason for taking it from that owner. */
+/**
+ *  Owner on the staging machine, if it is another run than `from`; absent in journals of
+ *  earlier versions.
+ */
+onMachine?: LockOwner | null; 
+/**  Reason for taking it from these owners. */
 reason: string } | 
+/**  The git remote refuses the environment lock. Only the lock on the staging machine counts. */
+{ kind: "environmentRefused"; 
+/**  Text of the server. */
+reason: string; 
+/**  Run that owns the lock on the remote and keeps it, if there is one. */
+from?: RunId | null; 
+/**  Whether a person accepted before that only the machine's lock counts. */
+isAccepted: boolean } | 
 /**  The staging machine was found at another address. It has the same machine id. */
 { kind: "addressChanged"; 
 /**  The machine with its new address. */
@@ -1453,6 +1476,8 @@ export type RunView = {
 	staging: StagingMachine | null,
 	/**  Set while the staging machine counts as gone. */
 	machineGivenUp?: MachineGivenUp | null,
+	/**  Set while the git remote refuses the environment lock. */
+	lockRefusal?: LockRefusal | null,
 	/**  Everyone who acted, in order of first appearance. */
 	people: string[],
 	/**  The steps, in the order of the runbook. */

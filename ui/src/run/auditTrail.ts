@@ -74,6 +74,7 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "factLearned":
     case "gateClosing":
     case "environmentTaking":
+    case "environmentRefused":
     case "addressChanged":
     case "machineGivenUp":
     case "questionAnswered":
@@ -126,6 +127,13 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
             `Took ${environment} over from ${body.from.person} on ${body.from.computer}, who was releasing ${body.from.version}: “${body.reason}”`,
             "careful",
           );
+    case "environmentRefused":
+      return say(
+        `GitHub refuses the lock of ${environment}: only the one on the staging machine guards it.`,
+        "careful",
+        null,
+        body.reason,
+      );
     case "addressChanged":
       return say(
         "The staging machine has another address now",

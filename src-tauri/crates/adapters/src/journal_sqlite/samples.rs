@@ -9,7 +9,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 25;
+pub const KINDS: usize = 26;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -39,6 +39,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::AddressChanged { .. }) => 23,
         EventBody::Run(RunEvent::MachineGivenUp { .. }) => 24,
         EventBody::Step(StepEvent::Undone { .. }) => 25,
+        EventBody::Run(RunEvent::LockRefused { .. }) => 26,
     }
 }
 
@@ -110,12 +111,13 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     bodies
 }
 
-fn about_the_machine(text: &str) -> [EventBody; 4] {
+fn about_the_machine(text: &str) -> [EventBody; 5] {
     let (staging, reason, note) = (staging(text), text.to_owned(), text.to_owned());
     let from = Some(Box::new(holder(text)));
     [
-        RunEvent::LockAcquiring { staging: staging.clone(), from: None, reason: reason.clone() },
-        RunEvent::LockAcquiring { staging: staging.clone(), from, reason },
+        RunEvent::LockAcquiring { staging: staging.clone(), from: None, on_machine: None, reason: reason.clone() },
+        RunEvent::LockAcquiring { staging: staging.clone(), from: from.clone(), on_machine: from, reason },
+        RunEvent::LockRefused { reason: note.clone(), from: Some(RunId(note.clone())), is_accepted: true },
         RunEvent::AddressChanged { staging },
         RunEvent::MachineGivenUp { note },
     ]
