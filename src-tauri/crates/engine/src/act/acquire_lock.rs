@@ -52,9 +52,17 @@ pub(crate) async fn acquire(
     };
     asker.order(Order::AcquireLock(Box::new(request))).await?;
     let moved = git_ref::acquire(asker.context, asker.by, &found, &claim).await;
+    let mut is_ours = true;
     match moved.map_err(|failure| failure.retry(Retry::Safe))? {
         RefMove::Done => {}
-        RefMove::Lost(owner) => return Err(env_lock::not_owned(owner.as_ref())),
+        RefMove::Lost(Some(owner)) => return Err(env_lock::not_owned(Some(&owner))),
+        RefMove::Lost(None) => {
+            return Err(Failure::new(
+                ErrorCode::PlanChanged,
+                "take the environment: its lock changed at the same moment",
+            )
+            .hint("Try again."));
+        }
         RefMove::Refused { reason } => {
             let from = found.owner().map(|owner| owner.run.clone());
             let refusal = LockRefusal { reason, from, is_accepted: is_refusal_accepted };
@@ -62,10 +70,15 @@ pub(crate) async fn acquire(
             if !is_refusal_accepted {
                 return Err(refused(view.state, &git_ref::name(&view), &refusal));
             }
+            is_ours = false;
         }
     }
     let held = asker.context.ports.host.acquire_lock(&host, &EnvLock::of(&view), &claim, machine_from.as_ref()).await;
-    match held.map_err(|failure| failure.retry(Retry::Safe))? {
+    let kept = |failure: Failure| match is_ours {
+        true => failure.hint("This release holds the environment on GitHub already. Start again to go on, or end it."),
+        false => failure,
+    };
+    match held.map_err(|failure| kept(failure.retry(Retry::Safe)))? {
         Ownership::Ours => Ok(()),
         Ownership::NotOurs(owner) => Err(env_lock::not_owned(owner.as_ref())),
     }
