@@ -55,6 +55,8 @@ profile
 step::context
 step
 step::draft
+env_lock::entry
+env_lock::git_ref
 handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
 steps::publish::push_rules steps::backup::folder

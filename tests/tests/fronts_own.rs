@@ -304,3 +304,21 @@ async fn a_job_without_its_supervisor_is_lost() -> Result<()> {
     ensure!(matches!(state, JobState::Lost { .. }), "{state:?}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_practice_repository_takes_the_environment_lock() -> Result<()> {
+    const LOCK: &str = "refs/greenlight/rally/prod";
+    let bench = Bench::start().await?;
+    let git = bench.git().await?;
+    ensure!(git.ref_commit(LOCK).await?.is_none(), "it is new");
+    let mut before = None;
+    for message in ["free\n", "held\n", "free\n"] {
+        let id = git.commit_message(before.as_deref(), message, &by(), "refs/greenlight/01/lock").await?;
+        let push = PushRef { id: id.clone(), name: LOCK.to_owned(), expect: before };
+        ensure!(git.push(&push).await? == PushResult::Accepted, "{message}");
+        let found = git.ref_commit(LOCK).await?.context("an entry")?;
+        ensure!(found.message == message && found.id == id, "{found:?}");
+        before = Some(id);
+    }
+    Ok(())
+}

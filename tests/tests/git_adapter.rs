@@ -1,6 +1,9 @@
 //! The git adapter against git's own `http-backend` behind nginx, with a token, hooks and a
 //! protected branch.
 
+#[path = "git_adapter/locks.rs"]
+mod locks;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -407,7 +410,7 @@ async fn a_fetch_keeps_own_refs_and_drops_removed_ones() {
 }
 
 #[tokio::test]
-async fn only_full_names_beneath_branches_and_tags_are_pushed() {
+async fn only_full_names_of_branches_tags_and_locks_are_pushed() {
     let bench = bench().await;
     let base = bench.at(MASTER);
     for name in ["master", "refs/notes/x", "refs/heads/a:refs/heads/b", "+refs/heads/master", "refs/heads/*"] {

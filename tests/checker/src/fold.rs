@@ -34,6 +34,7 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::FactLearned { .. }
         | Body::JobRevoking { .. }
         | Body::LockAcquiring { .. }
+        | Body::LockRefused { .. }
         | Body::AddressChanged
         | Body::MachineGivenUp
         | Body::ValueCorrected { .. }
@@ -82,6 +83,7 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::FactLearned { .. }
         | Body::JobRevoking { .. }
         | Body::LockAcquiring { .. }
+        | Body::LockRefused { .. }
         | Body::AddressChanged
         | Body::MachineGivenUp
         | Body::ValueCorrected { .. }

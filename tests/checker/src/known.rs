@@ -15,7 +15,7 @@ use crate::{
 
 use operation::agreed_revision;
 pub use operation::{owner, step_of_job, version_of_job};
-pub use seen::{RunSeen, Seen};
+pub use seen::{LockSeen, RunSeen, Seen};
 
 /// Number of service reads that are kept. Two reads make one verdict, and other reads may come
 /// between.
@@ -46,9 +46,13 @@ pub struct Known {
     pub machine: Option<String>,
     /// Time of that event in milliseconds since 1970.
     pub deploy_at: Option<i64>,
-    /// The owner that the journal names before the lock is acquired. `Some(None)` means that the
-    /// lock was free.
-    pub taking: Option<Option<String>>,
+    /// The owners that the journal names before the lock is acquired. Empty when the lock was free.
+    pub taking: Option<Vec<String>>,
+    /// The refusal of the lock by the git remote: the run that keeps it, and whether a person
+    /// accepted the refusal.
+    pub lock_refusal: Option<(Option<String>, bool)>,
+    /// Whether Prepare has started.
+    pub has_started: bool,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
     /// Settings that a person agreed to use as they are: `rally-prod:144`.
@@ -176,6 +180,11 @@ impl Known {
         format!("refs/tags/{}", self.names.tag)
     }
 
+    /// Name of the environment lock on the git remote.
+    pub fn lock(&self) -> String {
+        format!("refs/greenlight/{}/{}", self.profile.product.id, self.profile.product.environment)
+    }
+
     /// Begins another run of the same journal. Production and its database stay, and so does the
     /// knowledge about jobs.
     pub fn begin_run(&mut self, event: &Event) {
@@ -213,15 +222,11 @@ impl Known {
         self.seq = event.seq;
         self.run.clone_from(&event.run);
         self.settle(&event);
-        // A repeated backup that never began ends its doubt as `Warned`. The earlier backup counts.
-        let is_given_up =
-            matches!(&event.body, Body::StepWarned { step, .. } if self.step(*step).status == Status::InDoubt);
+        self.note_lock(&event.body);
+        let is_given_up = self.is_given_up(&event.body);
         self.fold(event.seq, &event.body, found);
         match event.body {
-            Body::RunDrafted { profile, names } => {
-                self.profile = *profile;
-                self.names = names;
-            }
+            Body::RunDrafted { profile, names } => (self.profile, self.names) = (*profile, names),
             Body::StepStarted { step, attempt, plan } => {
                 self.called_not_done.remove(plan.input("job"));
                 self.attempts.insert((step, attempt), Attempt { plan, ..Attempt::default() });
@@ -256,8 +261,7 @@ impl Known {
                 }
             }
             Body::JobRevoking { job } => _ = self.closing.insert(job),
-            Body::LockAcquiring { from, .. } => self.taking = Some(from.map(|holder| holder.run)),
-            Body::DeployStarted { staging } => {
+            Body::DeployStarted { staging, .. } => {
                 self.machine = Some(staging.machine_id);
                 self.deploy_at = ms(&event.at);
             }
@@ -265,6 +269,8 @@ impl Known {
             Body::CheckAnswered { check, answer } => _ = self.checks.insert(check, answer),
             Body::RunEnded { .. } => self.has_ended = true,
             Body::PrepareStarted
+            | Body::LockAcquiring { .. }
+            | Body::LockRefused { .. }
             | Body::RunPrepared
             | Body::CheckingStarted
             | Body::TookOver
@@ -279,6 +285,23 @@ impl Known {
             | Body::MachineGivenUp => {}
             Body::ValueCorrected { profile } => self.profile = profile,
         }
+    }
+
+    /// Whether a repeated backup that never began ends its doubt as `Warned`. The earlier backup
+    /// counts.
+    fn is_given_up(&self, body: &Body) -> bool {
+        matches!(body, Body::StepWarned { step, .. } if self.step(*step).status == Status::InDoubt)
+    }
+
+    /// Applies an event to the environment lock.
+    fn note_lock(&mut self, body: &Body) {
+        if let Body::LockAcquiring { from, on_machine, .. } = body {
+            self.taking = Some(from.iter().chain(on_machine).map(|owner| owner.run.clone()).collect());
+            self.lock_refusal = None;
+        } else if let Body::LockRefused { from, is_accepted } = body {
+            self.lock_refusal = Some((from.clone(), *is_accepted));
+        }
+        self.has_started |= matches!(body, Body::PrepareStarted);
     }
 
     /// Applies an event to the states of the steps. INV-J5: an illegal transition is a violation.
@@ -360,8 +383,10 @@ impl Known {
         }
         self.record_foreign_revision(&entry);
         self.ways.request(&entry);
+        let lock = self.lock();
         let world = &mut self.world;
         match entry.op {
+            Op::PushRef { name, message, .. } if name == lock => world.push_lock(message, entry.at, entry.applied),
             Op::Dispatch { run: Some(run), .. } if entry.actor == Actor::App && entry.answered => {
                 world.told_runs.insert(run);
             }

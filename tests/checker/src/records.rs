@@ -5,6 +5,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 pub use world::*;
 
 /// A step, named as in the journal.
@@ -113,6 +114,9 @@ pub enum Body {
     RunPrepared,
     DeployStarted {
         staging: Staging,
+        /// Objects with an id; sentences in old journals.
+        #[serde(default)]
+        differences: Vec<Value>,
     },
     CheckingStarted,
     RunEnded {
@@ -180,7 +184,15 @@ pub enum Body {
     #[serde(rename = "environmentTaking")]
     LockAcquiring {
         from: Option<LockOwner>,
+        #[serde(default)]
+        on_machine: Option<LockOwner>,
         reason: String,
+    },
+    #[serde(rename = "environmentRefused")]
+    LockRefused {
+        #[serde(default)]
+        from: Option<String>,
+        is_accepted: bool,
     },
     AddressChanged,
     MachineGivenUp,
@@ -213,11 +225,19 @@ pub struct LockOwner {
 /// The part of a profile that the rules need.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Profile {
+    #[serde(default)]
+    pub product: ProfileProduct,
     pub git: ProfileGit,
     pub aws: ProfileAws,
     pub backup: ProfileBackup,
     pub migration: ProfileMigration,
     pub site: ProfileSite,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ProfileProduct {
+    pub id: String,
+    pub environment: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -7,6 +7,7 @@ mod ecs;
 mod git;
 mod host;
 mod journal;
+mod lock;
 mod screen;
 mod secrets;
 pub mod ways;
@@ -37,8 +38,10 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     record(known, event, found);
     journal::event(known, event, found);
     git::event(known, event, found);
+    build::event(known, event, found);
     database::event(known, event, found);
     host::event(known, event, found);
+    lock::event(known, event, found);
     ecs::event(known, event, found);
 }
 
@@ -49,6 +52,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     build::request(known, entry, found);
     database::request(known, entry, found);
     host::request(known, entry, found);
+    lock::request(known, entry, found);
     ecs::request(known, entry, found);
     secrets::request(known, entry, found);
 }

@@ -102,6 +102,7 @@ pub fn is_own_work(name: &str) -> bool {
             | "git.merge"
             | "git.read_file"
             | "git.commit_file"
+            | "git.commit_message"
             | "git.make_tag"
     )
 }

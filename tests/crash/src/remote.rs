@@ -7,8 +7,8 @@ use greenlight_engine::ports::{
     AwsIdentity, BreakerThreshold, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo,
     Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus, Launched,
     LockClaim, LogPage, Logs, MergeResult, Ownership, PendingDeployment, PortResult, PushRef, PushResult, RawPorts,
-    ReadOutput, RemoteHost, RemoteRef, RevokeReason, Revoked, ServiceDeployments, ServiceSnapshot, Services, Signature,
-    Site, SiteAnswer, StopKind, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
+    ReadOutput, RefCommit, RemoteHost, RemoteRef, RevokeReason, Revoked, ServiceDeployments, ServiceSnapshot, Services,
+    Signature, Site, SiteAnswer, StopKind, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -48,6 +48,9 @@ impl Remote {
 impl Git for Remote {
     async fn refresh(&self) -> PortResult<()> {
         self.ask("git.refresh", ()).await
+    }
+    async fn ref_commit(&self, name: &str) -> PortResult<Option<RefCommit>> {
+        self.ask("git.ref_commit", (name,)).await
     }
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
         self.ask("git.remote_refs", ()).await
@@ -100,6 +103,15 @@ impl Git for Remote {
         keep: &str,
     ) -> PortResult<String> {
         self.ask("git.make_tag", (commit, name, message, by, keep)).await
+    }
+    async fn commit_message(
+        &self,
+        parent: Option<&str>,
+        message: &str,
+        by: &Signature,
+        keep: &str,
+    ) -> PortResult<String> {
+        self.ask("git.commit_message", (parent, message, by, keep)).await
     }
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
         self.ask("git.push", (push,)).await

@@ -24,6 +24,10 @@ async fn git(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let git = &ports.git;
     Some(match name {
         "refresh" => to_value(git.refresh().await).ok()?,
+        "ref_commit" => {
+            let (name,): (String,) = from_value(args).ok()?;
+            to_value(git.ref_commit(&name).await).ok()?
+        }
         "remote_refs" => to_value(git.remote_refs().await).ok()?,
         "commit" => {
             let (id,): (String,) = from_value(args).ok()?;
@@ -62,6 +66,10 @@ async fn git(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             let (commit, name, message, by, keep): (String, String, String, Signature, String) =
                 from_value(args).ok()?;
             to_value(git.make_tag(&commit, &name, &message, &by, &keep).await).ok()?
+        }
+        "commit_message" => {
+            let (parent, message, by, keep): (Option<String>, String, Signature, String) = from_value(args).ok()?;
+            to_value(git.commit_message(parent.as_deref(), &message, &by, &keep).await).ok()?
         }
         "push" => {
             let (push,): (PushRef,) = from_value(args).ok()?;

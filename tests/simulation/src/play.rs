@@ -326,6 +326,7 @@ fn world(scenario: &Scenario) -> World {
         remote.objects.tags.insert(tag.id(), tag);
     }
     remote.is_protected = setting.is_protected;
+    remote.refuses_locks = setting.refuses_locks;
     let mut world = World::in_process(remote, scenario.rules.clone(), START_MS);
     world.add_environment("MAIL_PASSWORD", PLAIN_SECRET);
     let ends = &mut world.host.ends;
@@ -345,6 +346,9 @@ fn world(scenario: &Scenario) -> World {
         world.put_image("2.1.0.0", "0000000000000000000000000000000000000000");
     }
     world.record.switch_on();
+    if setting.has_strange_lock {
+        world.write_strange_lock();
+    }
     world
 }
 

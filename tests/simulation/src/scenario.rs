@@ -80,6 +80,12 @@ pub struct Setting {
     /// Number of backup proofs, from the first, that never return.
     #[serde(default)]
     pub lost_proofs: u32,
+    /// Whether the git remote refuses the environment lock.
+    #[serde(default)]
+    pub refuses_locks: bool,
+    /// Whether another program wrote an entry of the environment lock that the app cannot read.
+    #[serde(default)]
+    pub has_strange_lock: bool,
     /// Whether the profile lists no failure of the old database, as Rally's.
     #[serde(default)]
     pub lists_no_failures: bool,
@@ -168,6 +174,8 @@ pub enum Kind {
     Sleeps,
     /// Another operator takes over the environment lock.
     OtherTakes,
+    /// Another operator with another staging machine takes over the lock on the git remote.
+    OtherTakesElsewhere,
     /// The other operator releases the lock.
     OtherLeaves,
     /// A copy without any job replaces the host.
@@ -215,6 +223,7 @@ impl Scenario {
         person.way_on = [StepId::DeployAgain, StepId::StopRollout, StepId::RollBack][rng.usize(0..3)];
         setting.lists_no_failures = one_in(&mut rng, 3);
         setting.proves_no_backup = one_in(&mut rng, 3);
+        faults.extend(locks(seed, &rules, &mut setting));
         let mut rules = rules;
         // Taken from numbers that were drawn, so that older seeds keep their other values.
         rules.approval = (seed % 16 == 5).then_some(rules.waits_max);
@@ -232,6 +241,20 @@ impl Scenario {
         }
         Self { seed, rules, setting, person, faults }
     }
+}
+
+/// The environment lock on the git remote: refused, unreadable, or taken by another operator. Draws
+/// from numbers of its own.
+fn locks(seed: u64, rules: &Rules, setting: &mut Setting) -> Vec<Fault> {
+    let mut rng = Rng::with_seed(seed ^ 0x10c4);
+    setting.refuses_locks = one_in(&mut rng, 20);
+    setting.has_strange_lock = !setting.refuses_locks && one_in(&mut rng, 60);
+    if !one_in(&mut rng, 8) {
+        return Vec::new();
+    }
+    let length = rules.pace.set + 6 * MINUTE;
+    let kinds = [Kind::OtherTakesElsewhere, Kind::OtherLeaves];
+    kinds.map(|kind| Fault { at: At::Time(rng.i64(0..length)), kind }).into()
 }
 
 /// A situation that seldom comes with the other faults, for an honest operator.
@@ -342,6 +365,8 @@ fn setting(rng: &mut Rng) -> Setting {
         good_backups: 0,
         has_one_backup_name: false,
         lost_proofs: 0,
+        refuses_locks: false,
+        has_strange_lock: false,
         lists_no_failures: false,
         proves_no_backup: false,
     }

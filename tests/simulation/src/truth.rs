@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use greenlight_rehearsal::world::{
     ACCOUNT, IMAGES, REGION, World,
+    git::LOCKS,
     record::{Actor, Entry, Op},
     service::Rollout,
 };
@@ -37,6 +38,9 @@ impl Deeds {
             return;
         }
         let step = if let Op::PushRef { name, .. } = &entry.op {
+            if name.starts_with(LOCKS) {
+                return;
+            }
             if name.starts_with("refs/tags/") { StepId::PushTag } else { StepId::PushBranch }
         } else if let Op::RegisterTaskDefinition { .. } = &entry.op {
             StepId::RegisterTaskDefinition

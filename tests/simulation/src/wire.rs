@@ -136,6 +136,7 @@ impl Faults {
             | Kind::TokenEnds
             | Kind::Sleeps
             | Kind::OtherTakes
+            | Kind::OtherTakesElsewhere
             | Kind::OtherLeaves
             | Kind::Replaced
             | Kind::Gone
@@ -198,8 +199,19 @@ impl Faults {
                     world.set_revision(newest, "colleague");
                 }
             }
-            Kind::OtherTakes => other_takes(world),
-            Kind::OtherLeaves => world.release_lock(OTHER_RUN),
+            Kind::OtherTakes => {
+                let from = world.host.holder.as_ref().map(|holder| holder.run.0.clone());
+                let other = other_owner(now_ms);
+                world.acquire_lock(&other, from.as_deref());
+                world.write_lock(&other, true);
+            }
+            Kind::OtherTakesElsewhere => world.write_lock(&other_owner(now_ms), true),
+            Kind::OtherLeaves => {
+                world.release_lock(OTHER_RUN);
+                if world.lock_owner().as_deref() == Some(OTHER_RUN) {
+                    world.write_lock(&other_owner(now_ms), false);
+                }
+            }
             Kind::Replaced => world.replace_host(),
             Kind::Gone => self.is_gone = true,
             Kind::ColleagueRepairs => self.repairs = true,
@@ -216,26 +228,24 @@ impl Faults {
     }
 }
 
-/// Another operator at another computer takes the lock over from its owner.
-fn other_takes(world: &mut World) {
-    let from = world.host.holder.as_ref().map(|holder| holder.run.0.clone());
-    let other = LockOwner {
+/// Another operator at another computer, who owns the lock.
+fn other_owner(now_ms: i64) -> LockOwner {
+    LockOwner {
         run: RunId(OTHER_RUN.to_owned()),
         person: "Bob".to_owned(),
         computer: "desk-9".to_owned(),
         version: "2.0.1.12".to_owned(),
         reason: "a hotfix cannot wait".to_owned(),
-        since: Timestamp::from_millisecond(world.now_ms()).unwrap_or(Timestamp::EPOCH),
+        since: Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::EPOCH),
         seen: None,
-    };
-    world.acquire_lock(&other, from.as_deref());
+    }
 }
 
 fn colleague_pushes(world: &mut World, now_ms: i64) {
     let old = world.git.refs.get(MAIN).cloned();
     let text = format!("hotfix at {now_ms}");
     if let Some(new) = world.git.commit_on(MAIN, "src/Web.java", &text, "Hotfix", now_ms) {
-        let op = Op::PushRef { name: MAIN.to_owned(), expected: old.clone(), old, new, forced: false };
+        let op = Op::PushRef { name: MAIN.to_owned(), expected: old.clone(), old, new, forced: false, message: None };
         world.record.by_itself(now_ms, Actor::Colleague, op);
         world.follow_main();
     }

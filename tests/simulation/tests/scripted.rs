@@ -10,6 +10,8 @@ mod builds;
 mod choices;
 #[path = "scripted/inputs.rs"]
 mod inputs;
+#[path = "scripted/lock.rs"]
+mod lock;
 #[path = "scripted/machine.rs"]
 mod machine;
 #[path = "scripted/rollouts.rs"]

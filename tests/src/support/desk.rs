@@ -115,7 +115,9 @@ impl Desk {
             .filter(|line| line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---"))
             .collect();
         ensure!(changed == ["-version=2.0.1.11-RELEASE", "+version=2.1.0.0-RELEASE"], "{changed:?}");
-        let done = git.pushes_done();
+        let (locks, done): (Vec<_>, Vec<_>) =
+            git.pushes_done().into_iter().partition(|one| one.reference.starts_with("refs/greenlight/"));
+        ensure!(!locks.is_empty(), "the environment lock was never on the remote");
         ensure!(done.len() == 2, "more than the branch and the tag was pushed: {done:?}");
         Ok(())
     }

@@ -8,7 +8,7 @@ use greenlight_checker::Checker;
 use greenlight_engine::{
     fold,
     journal::Journal as _,
-    ports::RawPorts,
+    ports::{Git, RawPorts},
     release::{Act, Parts, Release},
 };
 use greenlight_rehearsal::{ports::InProcess, world::World};
@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use crate::{
+    locks::LocksElsewhere,
     machine::{self, Machine},
     scene::Scene,
 };
@@ -49,6 +50,22 @@ impl Computer {
         name: &str,
         speed: u32,
     ) -> Result<Self> {
+        Self::open_at(scene, machine, world, name, speed, None).await
+    }
+
+    /// Opens the app. Its environment lock lies on the remote of `locks`, or else on the simulated
+    /// one.
+    ///
+    /// # Errors
+    /// When the journal cannot be written or opened.
+    pub async fn open_at(
+        scene: &Scene,
+        machine: &Machine,
+        world: &Arc<Mutex<World>>,
+        name: &str,
+        speed: u32,
+        locks: Option<Arc<dyn Git>>,
+    ) -> Result<Self> {
         let (by, run) = (person(name, &format!("{name}-desk")), RunId(format!("run-of-{name}")));
         let data = machine::folder()?;
         let journal = Arc::new(SqliteJournal::open(&data.path().join("journal.sqlite")).await?);
@@ -69,7 +86,11 @@ impl Computer {
         let wire = Arc::new(Hand::new(TestClock::stopped_at(scene.now_ms)));
         let clone = Arc::new(Mutex::new(scene.clone.clone()));
         let rest = InProcess::new(world.clone(), clone, clock, wire, 1).ports();
-        let ports = RawPorts { host: Arc::new(machine.host()), ..rest }.cleaned(&parts.redactor);
+        let git: Arc<dyn Git> = match locks {
+            Some(locks) => Arc::new(LocksElsewhere { locks, rest: rest.git.clone() }),
+            None => rest.git.clone(),
+        };
+        let ports = RawPorts { host: Arc::new(machine.host()), git, ..rest }.cleaned(&parts.redactor);
         let release = Release::open(parts, ports, &run, by.clone()).await?;
         Ok(Self { by, run, release, journal, _data: data })
     }

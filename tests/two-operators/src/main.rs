@@ -6,6 +6,8 @@ use std::{collections::BTreeMap, process::ExitCode, time::Instant};
 
 use futures::{StreamExt as _, stream};
 use greenlight_two_operators::{
+    apart::play_apart,
+    machine::Machine,
     race::{Kind, asked_machine, play},
     scene::Scene,
 };
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
             .buffer_unordered(at_once)
             .collect(),
     );
+    let apart = runtime.block_on(apart_races(&scene, &asked, (races / 50).max(1)));
     let mut rows: BTreeMap<Kind, (u32, Vec<String>)> = BTreeMap::new();
     for (kind, violation) in came {
         let row = rows.entry(kind).or_default();
@@ -56,6 +59,21 @@ fn main() -> ExitCode {
         }
         violations += words.len();
     }
+    println!("{:<24} {:>6} {:>10}", "TwoMachines", apart.0, apart.1.len());
+    for one in apart.1.iter().take(10) {
+        println!("    {one}");
+    }
+    violations += apart.1.len();
     println!("one migration in each, in {:.0?}", begun.elapsed());
     ExitCode::from(u8::from(violations > 0))
+}
+
+/// Races with two staging machines and one git server, one after another: their number, and the
+/// violations.
+async fn apart_races(scene: &Scene, asked: &Machine, races: u64) -> (u64, Vec<String>) {
+    let mut violations = Vec::new();
+    for seed in 0..races {
+        violations.extend(play_apart(scene, asked, seed * 7 % 60).await.err().map(|error| format!("{error:#}")));
+    }
+    (races, violations)
 }

@@ -17,7 +17,7 @@ use crate::{
     scene::Scene,
 };
 
-const SPEED: u32 = 20;
+pub(crate) const SPEED: u32 = 20;
 /// Longest time of a race.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two presses of one person.
@@ -108,7 +108,7 @@ async fn run(machine: &Machine, ann: &Computer, bob: &Computer, kind: Kind, seed
 }
 
 /// Both acquire the lock. Returns the owner, the loser and the loser's refusal.
-async fn both_take<'a>(
+pub(crate) async fn both_take<'a>(
     ann: &'a Computer,
     bob: &'a Computer,
     lead_ms: u64,
@@ -128,7 +128,7 @@ async fn both_take<'a>(
 }
 
 /// Presses until the attempt runs. Refusals may be temporary.
-async fn press_on(machine: &Machine, computer: &Computer) -> Result<()> {
+pub(crate) async fn press_on(machine: &Machine, computer: &Computer) -> Result<()> {
     let mut refused = None;
     for _ in 0..400 {
         // After a start by the previous owner no press is possible.
@@ -175,7 +175,7 @@ fn may_press(status: Status) -> bool {
 }
 
 /// Waits until the migration has run and neither app is within an attempt.
-async fn until_over(machine: &Machine, computers: &[&Computer]) -> Result<()> {
+pub(crate) async fn until_over(machine: &Machine, computers: &[&Computer]) -> Result<()> {
     let begun = Instant::now();
     loop {
         let is_open = computers.iter().any(|one| matches!(one.migration(), Status::Running | Status::InDoubt));

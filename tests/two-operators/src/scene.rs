@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use greenlight_rehearsal::world::{World, git::Objects, rules::Rules};
+use greenlight_rehearsal::world::{
+    World,
+    git::{LOCK, Objects},
+    rules::Rules,
+};
 use greenlight_simulation::{
     operator::engine::read,
     play::simulated_profile,
@@ -55,7 +59,9 @@ async fn play() -> Result<Scene> {
     scripted.offered(StepId::RunMigration).await?;
     // The races test the button, so the question is answered before.
     read(&scripted.release, &scripted.by, StepId::RunMigration).await?;
-    let (now_ms, run, world) = (scripted.clock.now_ms(), scripted.view().id, scripted.world().clone());
+    let (now_ms, run, mut world) = (scripted.clock.now_ms(), scripted.view().id, scripted.world().clone());
+    // The environment of a race is free.
+    world.git.refs.remove(LOCK);
     let (clone, journal) = (scripted.clone_of_app(), scripted.journal.clone());
     scripted.release.close().await;
     let machine_id = fs_err::read_to_string("/etc/machine-id").context("this machine has no name")?;

@@ -164,6 +164,24 @@ export const commands = {
 	/**  Asks the outside systems whether the step happened. */
 	observeRerunBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_rerun_build", { run })),
 	/**  The changes that the step would make now. */
+	planCancelBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_cancel_build", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startCancelBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_cancel_build", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeCancelBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_cancel_build", { run })),
+	/**  The changes that the step would make now. */
+	planFollowOtherBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_follow_other_build", { run })),
+	/**
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
+	 *  comes as events.
+	 */
+	startFollowOtherBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_follow_other_build", { run, planHash, token })),
+	/**  Asks the outside systems whether the step happened. */
+	observeFollowOtherBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_follow_other_build", { run })),
+	/**  The changes that the step would make now. */
 	planRunMigration: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_run_migration", { run })),
 	/**
 	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
@@ -402,6 +420,8 @@ export type BuildView = {
 	conclusion: string | null,
 	/**  Page of the run. */
 	url: string,
+	/**  Sentence about an approval or a start that the build waits for. */
+	waitsFor?: string | null,
 	jobs: BuildJobView[],
 };
 
@@ -686,6 +706,8 @@ export type ErrorCode =
 "workflowMissing" | 
 /**  The build ended without the package. */
 "buildFailed" | 
+/**  A package was pushed, and no job of the build has the name of the profile. */
+"packageUnproved" | 
 /**  The build builds another commit. */
 "wrongCommit" | 
 /**  The deployment in progress uses another revision than ours. */
@@ -864,6 +886,14 @@ build: string;
 url: string; 
 /**  Number of the attempt; the first is 1. */
 attempt: number } | 
+/**  GitHub cancelled a build: the one of this release, or one of another commit in its place. */
+{ kind: "buildCancelled"; 
+/**  Workflow run id. */
+build: string; 
+/**  Page of the run. */
+url: string; 
+/**  Number of the attempt that was cancelled. */
+attempt: number } | 
 /**  The build job succeeded, and the registry has the image, pushed after the dispatch. */
 { kind: "packageReady"; image: string; digest: string; pushedAt: Timestamp; 
 /**  The commit that the image was built from. */
@@ -933,7 +963,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupFound" | "backupProved" | "buildStarted" | "buildRerun" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupFound" | "backupProved" | "buildStarted" | "buildRerun" | "buildCancelled" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a
@@ -1078,8 +1108,8 @@ text: string }) & { lost?: never; trouble?: never; watcher?: never; what?: never
 trouble: WatcherTrouble | null }) & { lost?: never; step?: never; text?: never; what?: never };
 
 /**
- *  The release that owns the environment lock, as the staging machine reports it. Ownership ends
- *  when that release ends or a named person takes over; never by time.
+ *  The release that owns the environment lock, as the git remote or the staging machine reports it.
+ *  Ownership ends when that release ends or a named person takes over; never by time.
  */
 export type LockOwner = {
 	run: RunId,
@@ -1091,10 +1121,20 @@ export type LockOwner = {
 	version: string,
 	/**  Reason for which the lock was taken from another run; empty when it was free. */
 	reason: string,
-	/**  When the lock was acquired, by the machine's clock. */
+	/**  When the lock was acquired, by the clock of that computer or of the machine. */
 	since: Timestamp,
 	/**  Last sign of life of the owner, by the machine's clock. Only for display. */
 	seen: Timestamp | null,
+};
+
+/**  The git remote refuses the environment lock of a run. */
+export type LockRefusal = {
+	/**  Text of the server. */
+	reason: string,
+	/**  Run that owns the lock on the remote and keeps it, if there is one. */
+	from?: RunId | null,
+	/**  Whether a person accepted that only the lock on the staging machine counts. */
+	isAccepted: boolean,
 };
 
 /**  A line of output or of the production log. */
@@ -1172,6 +1212,8 @@ evidence: string } |
 { kind: "inProgress"; 
 /**  Answers of the outside systems, in plain words. */
 evidence: string } | 
+/**  The attempt is over without its effect, and the answer of the outside world shows why. */
+{ kind: "failed"; failure: Failure } | 
 /**  Another effect is in place of ours. */
 { kind: "conflict"; 
 /**  Description of the other effect. */
@@ -1359,8 +1401,21 @@ job: string; note: string } |
 { kind: "environmentTaking"; staging: StagingMachine; 
 /**  Owner from whom the lock is taken, if there was one. */
 from: LockOwner | null; 
-/**  Reason for taking it from that owner. */
+/**
+ *  Owner on the staging machine, if it is another run than `from`; absent in journals of
+ *  earlier versions.
+ */
+onMachine?: LockOwner | null; 
+/**  Reason for taking it from these owners. */
 reason: string } | 
+/**  The git remote refuses the environment lock. Only the lock on the staging machine counts. */
+{ kind: "environmentRefused"; 
+/**  Text of the server. */
+reason: string; 
+/**  Run that owns the lock on the remote and keeps it, if there is one. */
+from?: RunId | null; 
+/**  Whether a person accepted before that only the machine's lock counts. */
+isAccepted: boolean } | 
 /**  The staging machine was found at another address. It has the same machine id. */
 { kind: "addressChanged"; 
 /**  The machine with its new address. */
@@ -1475,6 +1530,8 @@ export type RunView = {
 	staging: StagingMachine | null,
 	/**  Set while the staging machine counts as gone. */
 	machineGivenUp?: MachineGivenUp | null,
+	/**  Set while the git remote refuses the environment lock. */
+	lockRefusal?: LockRefusal | null,
 	/**  Everyone who acted, in order of first appearance. */
 	people: string[],
 	/**  The steps, in the order of the runbook. */
@@ -1690,7 +1747,11 @@ export type StepId =
 /**  Set the service to the revision that served before. */
 "RollBack" | 
 /**  Run the failed part of the build again. */
-"RerunBuild";
+"RerunBuild" | 
+/**  Cancel the build while AWS has not begun to put it in place. */
+"CancelBuild" | 
+/**  Follow another build of the commit that GitHub has already. */
+"FollowOtherBuild";
 
 /**
  *  The acts that the engine allows for a step now. The engine decides again when an act is
@@ -1709,6 +1770,10 @@ export type StepOptions = {
 	mayReport: boolean,
 	/**  The app could not prove the backup, and a person may confirm it. */
 	mayConfirm?: boolean,
+	/**  The step is in doubt, and a question of its plan may end the doubt. */
+	mayAnswer?: boolean,
+	/**  The step is in doubt, and a person's word counts that it happened. */
+	mayClaim?: boolean,
 	/**  A person may say that this release has no migration. */
 	maySkip: boolean,
 	/**  A person may report that the failed migration left the database as it was before. */
@@ -1841,6 +1906,10 @@ export type Trouble =
 "mainMovedOn" | 
 /**  GitHub answers slowly, and one answer is lost after GitHub accepted the request. */
 "githubAnswersLate" | 
+/**  A colleague starts the workflow again, and GitHub cancels our build. */
+"buildSuperseded" | 
+/**  GitHub waits for a person's approval before it deploys. */
+"approvalWanted" | 
 /**  The workflow deploys a revision that it made itself. */
 "workflowMakesRevision" | 
 /**  A colleague deploys the version before while AWS puts the new one in place. */

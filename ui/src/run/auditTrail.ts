@@ -11,6 +11,7 @@ import type {
   RunResult,
   RunState,
   RunView,
+  StagingMachine,
   StepEvent,
   StepView,
   Timestamp,
@@ -74,6 +75,7 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "factLearned":
     case "gateClosing":
     case "environmentTaking":
+    case "environmentRefused":
     case "addressChanged":
     case "machineGivenUp":
     case "valueCorrected":
@@ -81,6 +83,10 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "checkAnswered":
       return sentenceOfRun(body, view, say);
   }
+}
+
+function addressOf(machine: StagingMachine): string {
+  return `${machine.address}:${machine.port}`;
 }
 
 function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null {
@@ -127,13 +133,15 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
             `Took ${environment} over from ${body.from.person} on ${body.from.computer}, who was releasing ${body.from.version}: “${body.reason}”`,
             "careful",
           );
-    case "addressChanged":
+    case "environmentRefused":
       return say(
-        "The staging machine has another address now",
-        "plain",
-        undefined,
-        `${body.staging.address}:${body.staging.port}`,
+        `GitHub refuses the lock of ${environment}: only the one on the staging machine guards it.`,
+        "careful",
+        null,
+        body.reason,
       );
+    case "addressChanged":
+      return say("The staging machine has another address now", "plain", undefined, addressOf(body.staging));
     case "machineGivenUp":
       return say(`Said that the staging machine is gone: “${body.note}”`, "careful");
     case "valueCorrected":

@@ -9,8 +9,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use git2::Repository;
 use greenlight_engine::ports::{
-    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, SecretText, Secrets,
-    Signature, TagInfo,
+    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RefCommit, RemoteRef, SecretText,
+    Secrets, Signature, TagInfo,
 };
 use greenlight_types::{ErrorCode, Failure};
 use tokio::sync::{Mutex, Semaphore};
@@ -57,6 +57,8 @@ pub struct GitAdapter {
     calls: CallThreads,
     /// One refresh at a time: two would compete for the lock files of the refs.
     refreshing: Mutex<()>,
+    /// One read of a lock at a time, for the same reason.
+    reading: Mutex<()>,
 }
 
 impl GitAdapter {
@@ -70,7 +72,15 @@ impl GitAdapter {
         leftovers::note_start();
         let calls = CallThreads::new(Arc::new(Semaphore::new(CALLS_MAX)));
         let address = Address::parse(url)?;
-        Ok(Self { address, clone, secrets, limits: GitLimits::default(), calls, refreshing: Mutex::new(()) })
+        Ok(Self {
+            address,
+            clone,
+            secrets,
+            limits: GitLimits::default(),
+            calls,
+            refreshing: Mutex::new(()),
+            reading: Mutex::new(()),
+        })
     }
 
     /// Replaces the limits.
@@ -105,6 +115,17 @@ impl Git for GitAdapter {
         self.calls
             .run("fetch the repository", self.limits.transfer, self.limits.whole, move |call| {
                 network::fetch(&network::open(&clone)?, &address, &token, call)
+            })
+            .await
+    }
+
+    async fn ref_commit(&self, name: &str) -> PortResult<Option<RefCommit>> {
+        let name = names::ref_name(name, &[names::OWN])?;
+        let _one = self.reading.lock().await;
+        let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
+        self.calls
+            .run("read the environment lock of the repository", self.limits.ask, self.limits.whole, move |call| {
+                network::ref_commit(&network::open(&clone)?, &address, &token, &name, call)
             })
             .await
     }
@@ -184,6 +205,17 @@ impl Git for GitAdapter {
     ) -> PortResult<String> {
         let (commit, name, note) = (commit.to_owned(), name.to_owned(), write::Note::new(message, by, keep)?);
         self.local(move |repo| write::make_tag(repo, &commit, &name, &note)).await
+    }
+
+    async fn commit_message(
+        &self,
+        parent: Option<&str>,
+        message: &str,
+        by: &Signature,
+        keep: &str,
+    ) -> PortResult<String> {
+        let (parent, note) = (parent.map(str::to_owned), write::Note::new(message, by, keep)?);
+        self.local(move |repo| write::commit_message(repo, parent.as_deref(), &note)).await
     }
 
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {

@@ -200,6 +200,7 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
         Order::AnswerCheck { check, answer, note } => answer_check::decide(now, check, answer, note),
         Order::EndRun { result, note, unasked } => end_run::decide(now, result, note, &unasked),
         Order::AcquireLock(taking) => acquire_lock::decide(now, *taking),
+        Order::RefuseLock(refusal) => acquire_lock::decide_refusal(now, refusal),
         Order::ChangeAddress(staging) => change_address::decide(now, *staging),
         Order::GiveUpMachine { note } => give_up_machine::decide(now, note),
         Order::RevokeJob { step, job, note } => revoke_job::decide(now, step, job, note),
@@ -215,7 +216,7 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
 /// The refusal. The run is unchanged.
 pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failure> {
     let order = match act.cleaned(asker.context.ports.redactor()) {
-        Act::StartPrepare { statement } => Order::StartPrepare { statement, begun: None },
+        Act::StartPrepare { statement } => return start_prepare::perform(asker, statement).await,
         Act::StartDeploy(request) => start_deploy::ask(asker, request).await?,
         Act::ConfirmPlan { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },
         Act::StartStep { step, plan_hash, token } => start_step::ask(asker, step, plan_hash, token).await?,

@@ -7,6 +7,7 @@ use greenlight_types::{
 };
 
 use crate::{
+    env_lock::git_ref::refused_difference,
     fold,
     ports::revision_name,
     rollout_facts::{has_rolled_back, is_lost, limit_before},
@@ -21,7 +22,7 @@ use crate::{
 /// The failure of the outside system that did not answer.
 pub async fn differences(cx: &StepContext) -> Result<Vec<Difference>, Failure> {
     let run = cx.run();
-    let mut found = Vec::new();
+    let mut found: Vec<Difference> = refused_difference(&run).into_iter().collect();
     git(cx, &run, &mut found).await?;
     revision(cx, &run, &mut found).await?;
     Ok(found)

@@ -1,18 +1,24 @@
-//! One operator at a time: from Deploy on, a run owns the environment lock on the staging machine,
-//! where every other computer finds it (docs/remote-jobs.md#environment-lock). The lock is released
-//! at the end of the run, or taken over by a named person with a reason. No time limit ends it.
+//! One operator at a time: from Deploy on, a run owns the environment lock
+//! (docs/remote-jobs.md#environment-lock). The lock is a ref on the git remote, where every other
+//! computer finds it, and an owner on the staging machine. Both are released at the end of the run,
+//! or taken over by a named person with a reason. No time limit ends them.
 //!
-//! The machine itself keeps a second computer out: the verbs for jobs compare the owner. The checks
-//! here refuse a press that the machine would refuse, and protect the changing steps that are not
-//! jobs.
+//! Each version has its own staging machine, so only the ref stops an operator with another
+//! machine. The machine protects its jobs: their verbs compare the owner. The checks here protect
+//! the changing steps that are not jobs, and refuse a press that the machine would refuse.
+
+mod entry;
+pub(crate) mod git_ref;
 
 use std::collections::BTreeSet;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use greenlight_types::{
-    Difference, ErrorCode, Failure, LockOwner, Retry, RunId, RunState, RunView, StagingMachine, TakeOver,
+    Actor, Difference, ErrorCode, Failure, LockOwner, LockRefusal, Retry, RunId, RunState, RunView, StagingMachine,
+    TakeOver,
 };
 
+use self::git_ref::RefState;
 use crate::{
     fold,
     journal::Journal,
@@ -30,40 +36,75 @@ const MOST_MACHINES: usize = 5;
 pub(crate) struct LockRequest {
     /// The machine, with the machine id and boot id that it reported.
     pub staging: StagingMachine,
-    /// The current owner, if it is another run.
+    /// The current owner, if it is another run: that of the ref, or else that of the machine.
     pub from: Option<LockOwner>,
+    /// The owner on the machine, if it is a third run.
+    pub on_machine: Option<LockOwner>,
     /// Why the lock is taken from that owner. Empty without an owner.
     pub reason: String,
 }
 
-/// Asks the machine for the owner of the lock, and decides whether this run may acquire it.
+/// A request, and the states that it rests on.
+pub(crate) struct LockPlan {
+    pub request: LockRequest,
+    /// The ref on the remote.
+    pub found: RefState,
+    /// The run to take the lock on the machine from. `None` when the machine has no other owner, or
+    /// when its owner must be asked about first.
+    pub machine_from: Option<RunId>,
+}
+
+/// Asks machine and remote for the owner of the lock, and decides whether this run may acquire it.
 ///
 /// # Errors
 /// `EnvironmentHeld` when a run that has not ended owns the lock, unless a person ordered to take
-/// it from exactly that run; `BadInput` without a reason; the failure of the machine.
+/// it from exactly that run; `BadInput` without a reason; the failure of machine or remote.
 pub(crate) async fn request(
     cx: &StepContext,
     journal: &dyn Journal,
     staging: StagingMachine,
     over: Option<TakeOver>,
-) -> Result<LockRequest, Failure> {
+) -> Result<LockPlan, Failure> {
     let run = cx.run();
-    let found = cx.ports.host.environment(&HostAddress::of(&staging), &EnvLock::of(&run).environment).await?;
-    let staging = StagingMachine { machine_id: found.machine_id, boot_id: found.boot_id, ..staging };
-    let Some(owner) = found.owner.filter(|owner| owner.run != run.id) else {
-        return Ok(LockRequest { staging, from: None, reason: String::new() });
+    let machine = cx.ports.host.environment(&HostAddress::of(&staging), &EnvLock::of(&run).environment).await?;
+    let found = git_ref::read(cx).await?;
+    let staging = StagingMachine { machine_id: machine.machine_id, boot_id: machine.boot_id, ..staging };
+    let on_machine = machine.owner.filter(|owner| owner.run != run.id);
+    let on_remote = found.owner().filter(|owner| owner.run != run.id).map(|owner| {
+        // Only the machine keeps signs of life.
+        let seen = on_machine.as_ref().filter(|one| one.run == owner.run).and_then(|one| one.seen);
+        LockOwner { seen, ..owner.clone() }
+    });
+    let Some(from) = on_remote.or_else(|| on_machine.clone()) else {
+        let request = LockRequest { staging, from: None, on_machine: None, reason: String::new() };
+        return Ok(LockPlan { request, found, machine_from: None });
     };
+    let reason = reason_to_take(journal, &from, over.as_ref()).await?;
+    // The owner on the machine may be a third run. Without an order to take the lock from that run,
+    // the machine refuses and names it.
+    let mut third = on_machine.clone().filter(|owner| owner.run != from.run);
+    if let Some(owner) = &third
+        && reason_to_take(journal, owner, over.as_ref()).await.is_err()
+    {
+        third = None;
+    }
+    let machine_from = third.clone().or_else(|| on_machine.filter(|owner| owner.run == from.run));
+    let machine_from = machine_from.map(|owner| owner.run);
+    Ok(LockPlan { request: LockRequest { staging, from: Some(from), on_machine: third, reason }, found, machine_from })
+}
+
+/// Why this run may take the lock from its owner.
+async fn reason_to_take(journal: &dyn Journal, owner: &LockOwner, over: Option<&TakeOver>) -> Result<String, Failure> {
     if has_ended(journal, &owner.run).await {
-        let reason = "That release has ended on this computer.".to_owned();
-        return Ok(LockRequest { staging, from: Some(owner), reason });
+        return Ok("That release has ended on this computer.".to_owned());
     }
     match over {
         Some(over) if over.from == owner.run => match over.reason.trim() {
             "" => Err(Failure::new(ErrorCode::BadInput, "take the environment over without a reason")
                 .hint("Write down why, and with whom you spoke; it is kept with your name.")),
-            reason => Ok(LockRequest { staging, from: Some(owner), reason: reason.to_owned() }),
+            reason => Ok(reason.to_owned()),
         },
-        Some(_) | None => Err(not_owned(Some(&owner))),
+        Some(_) | None => Err(not_owned(Some(owner))),
     }
 }
 
@@ -73,14 +114,51 @@ async fn has_ended(journal: &dyn Journal, run: &RunId) -> bool {
     known.and_then(|events| fold::fold(&events).ok()).is_some_and(|view| view.state == RunState::Ended)
 }
 
-/// Refuses when the run does not own the environment lock any more.
+/// Refuses when the run does not own the environment lock any more, on the remote or on the
+/// machine.
 ///
 /// # Errors
-/// `EnvironmentHeld`; the failure of the machine.
+/// `EnvironmentHeld`; the failure of remote or machine.
 pub(crate) async fn ensure_owned(cx: &StepContext) -> Result<(), Failure> {
+    ensure_owned_on_remote(cx).await?;
     match cx.ports.host.check_lock(&cx.host()?, &EnvLock::of(&cx.run())).await? {
         Ownership::Ours => Ok(()),
         Ownership::NotOurs(owner) => Err(not_owned(owner.as_ref())),
+    }
+}
+
+/// Refuses when the run does not own the lock on the remote any more.
+///
+/// # Errors
+/// `EnvironmentHeld`; the failure of the remote.
+pub(crate) async fn ensure_owned_on_remote(cx: &StepContext) -> Result<(), Failure> {
+    let run = cx.run();
+    let found = git_ref::read(cx).await?;
+    may_change(&run.id, run.lock_refusal.as_ref(), found.owner())
+}
+
+/// Whether a run may change the environment while the ref has this owner. If the remote refuses the
+/// ref and a person accepted that, the ref must have no owner that this run did not ask about.
+fn may_change(run: &RunId, refusal: Option<&LockRefusal>, owner: Option<&LockOwner>) -> Result<(), Failure> {
+    let accepted = refusal.filter(|refusal| refusal.is_accepted);
+    match (owner, accepted) {
+        (Some(owner), _) if owner.run == *run => Ok(()),
+        (Some(owner), Some(refusal)) if refusal.from.as_ref() == Some(&owner.run) => Ok(()),
+        (None, Some(_)) => Ok(()),
+        (owner, _) => Err(not_owned(owner)),
+    }
+}
+
+/// Releases the lock of a run that has ended, on the machine and on the remote. If one of them
+/// cannot be reached now, the next release on this computer takes the lock without a question, and
+/// a person at another computer sees who owned it.
+pub(crate) async fn release(cx: &StepContext, by: &Actor) {
+    // Without a machine, the run never tried to acquire the lock.
+    let Ok(host) = cx.host() else { return };
+    let lock = EnvLock::of(&cx.run());
+    let (machine, remote) = join(cx.ports.host.release_lock(&host, &lock), git_ref::release(cx, by)).await;
+    for failure in [machine, remote].into_iter().filter_map(Result::err) {
+        tracing::warn!(%failure, "the environment was not given back");
     }
 }
 
@@ -89,7 +167,7 @@ pub(crate) fn not_owned(owner: Option<&LockOwner>) -> Failure {
     let failure = |words: String| Failure::new(ErrorCode::EnvironmentHeld, words).retry(Retry::Safe);
     let Some(owner) = owner else {
         return failure("go on: this release does not hold the environment any more".to_owned())
-            .hint("Somebody took it over and gave it back. Look at what they did, then take it again.");
+            .hint("Somebody may have taken it over and given it back. Look at what they did, then take it again.");
     };
     let who = if owner.person.is_empty() { "Somebody" } else { &owner.person };
     let seen = owner.seen.map(|at| at.to_string()).unwrap_or_default();
@@ -171,4 +249,55 @@ async fn ask_machine(
     let prefix = format!("{}.", EnvLock::of(run).environment);
     let jobs = host.jobs(&HostAddress::of(staging), &prefix).await?;
     Ok(jobs.into_iter().find(|job| job.state.is_alive()).map(|job| job.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::Timestamp;
+
+    use super::*;
+
+    fn owner(run: &str) -> LockOwner {
+        let text = String::new;
+        LockOwner {
+            run: RunId(run.into()),
+            person: text(),
+            computer: text(),
+            version: text(),
+            reason: text(),
+            since: Timestamp::EPOCH,
+            seen: None,
+        }
+    }
+
+    fn refusal(is_accepted: bool, from: Option<&str>) -> LockRefusal {
+        LockRefusal { reason: "GH013".into(), from: from.map(|run| RunId(run.into())), is_accepted }
+    }
+
+    #[test]
+    fn only_the_owner_of_the_ref_changes_the_environment() {
+        let run = RunId("ours".into());
+        for (owner_of_ref, expected) in [(Some("ours"), true), (Some("other"), false), (None, false)] {
+            let owner = owner_of_ref.map(owner);
+            assert_eq!(may_change(&run, None, owner.as_ref()).is_ok(), expected, "{owner_of_ref:?}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_refusal_counts_for_no_other_owner() {
+        let run = RunId("ours".into());
+        let cases = [
+            (refusal(true, None), None, true),
+            (refusal(true, None), Some("other"), false),
+            (refusal(true, Some("other")), Some("other"), true),
+            (refusal(true, Some("other")), Some("third"), false),
+            (refusal(false, None), None, false),
+            (refusal(false, Some("other")), Some("other"), false),
+        ];
+        for (refusal, owner_of_ref, expected) in cases {
+            let owner = owner_of_ref.map(owner);
+            let may = may_change(&run, Some(&refusal), owner.as_ref()).is_ok();
+            assert_eq!(may, expected, "{refusal:?} {owner_of_ref:?}");
+        }
+    }
 }

@@ -10,8 +10,8 @@ mod tests;
 use std::fmt::Write as _;
 
 use greenlight_types::{
-    Change, CheckAnswer, Completion, Event, EventBody, Failure, Realm, RunEvent, RunResult, RunState, RunView, Status,
-    StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
+    Change, CheckAnswer, Completion, Event, EventBody, Failure, LockOwner, Realm, RunEvent, RunResult, RunState,
+    RunView, StagingMachine, Status, StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
 };
 
 use crate::{options, time};
@@ -322,10 +322,12 @@ fn what(body: &EventBody) -> String {
         EventBody::Run(RunEvent::LockAcquiring { staging, from: None, .. }) => {
             format!("taking the environment on {}", staging.address)
         }
-        EventBody::Run(RunEvent::LockAcquiring { staging, from: Some(from), reason }) => format!(
-            "taking the environment on {} over from {} on {} ({}, held since {}): {reason}",
-            staging.address, from.person, from.computer, from.version, from.since
-        ),
+        EventBody::Run(RunEvent::LockAcquiring { staging, from: Some(from), on_machine, reason }) => {
+            takeover(staging, from, on_machine.as_deref(), reason)
+        }
+        EventBody::Run(RunEvent::LockRefused { reason, .. }) => {
+            format!("GitHub refuses the environment lock, so only the one on the staging machine counts: {reason}")
+        }
         EventBody::Run(RunEvent::AddressChanged { staging }) => {
             format!("the staging machine has another address now: {}:{}", staging.address, staging.port)
         }
@@ -340,6 +342,14 @@ fn what(body: &EventBody) -> String {
             format!("check {check}: {}", answer_words(*answer))
         }
     }
+}
+
+fn takeover(staging: &StagingMachine, from: &LockOwner, on_machine: Option<&LockOwner>, reason: &str) -> String {
+    let owner = |owner: &LockOwner| {
+        format!("{} on {} ({}, held since {})", owner.person, owner.computer, owner.version, owner.since)
+    };
+    let third = on_machine.map(|third| format!(" and from {}", owner(third))).unwrap_or_default();
+    format!("taking the environment on {} over from {}{third}: {reason}", staging.address, owner(from))
 }
 
 fn undo_words(how: UndoKind) -> &'static str {

@@ -1,8 +1,9 @@
 //! Folds the events of a run into its view. Pure: the same events always give the same view.
 
 use greenlight_types::{
-    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, MachineGivenUp, Profile,
-    RunEvent, RunState, RunSummary, RunView, Status, StepEvent, StepId, StepOptions, StepState, StepView,
+    AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, LockRefusal,
+    MachineGivenUp, Profile, RunEvent, RunState, RunSummary, RunView, Status, StepEvent, StepId, StepOptions,
+    StepState, StepView,
 };
 
 use crate::transition;
@@ -52,6 +53,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         ended_at: None,
         staging: None,
         machine_given_up: None,
+        lock_refusal: None,
         people: vec![event.by.person.clone()],
         steps: steps
             .iter()
@@ -172,7 +174,16 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
             view.deploy_started_at = Some(at);
             view.staging = Some(staging.clone());
         }
-        RunEvent::LockAcquiring { staging, .. } | RunEvent::AddressChanged { staging } => {
+        RunEvent::LockAcquiring { staging, .. } => {
+            view.staging = Some(staging.clone());
+            view.machine_given_up = None;
+            view.lock_refusal = None;
+        }
+        RunEvent::LockRefused { reason, from, is_accepted } => {
+            let (reason, from, is_accepted) = (reason.clone(), from.clone(), *is_accepted);
+            view.lock_refusal = Some(LockRefusal { reason, from, is_accepted });
+        }
+        RunEvent::AddressChanged { staging } => {
             view.staging = Some(staging.clone());
             view.machine_given_up = None;
         }
@@ -200,13 +211,8 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
         }),
         RunEvent::CheckAnswered { check, answer, note } => {
             view.checks.retain(|known| known.check != *check);
-            view.checks.push(CheckView {
-                check: check.clone(),
-                answer: *answer,
-                note: note.clone(),
-                person: person(),
-                at,
-            });
+            let (check, note) = (check.clone(), note.clone());
+            view.checks.push(CheckView { check, answer: *answer, note, person: person(), at });
         }
         RunEvent::TookOver { .. } | RunEvent::JobRevoking { .. } => {}
     }

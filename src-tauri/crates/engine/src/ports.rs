@@ -32,7 +32,9 @@ pub use deployments::{
     BreakerCount, BreakerStatus, BreakerThreshold, CircuitBreaker, DeploymentAlarms, DeploymentSettings,
     ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments, ServiceEvent, StopCode, StopKind, ThresholdKind,
 };
-pub use git::{ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RemoteRef, Signature, TagInfo};
+pub use git::{
+    ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RefCommit, RemoteRef, Signature, TagInfo,
+};
 pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PendingDeployment};
 pub use host::{
     EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, ReadOutput,

@@ -28,9 +28,8 @@ use crate::{
         self, Answer,
         order::{Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
     },
-    doubt, fold,
+    doubt, env_lock, fold,
     parts::Parts,
-    ports::EnvLock,
     step::{Entry, Outcome, StepContext},
     steps,
 };
@@ -295,17 +294,11 @@ impl Runner {
         self.context.doubts.begin(step, &self.parts.clock.now());
     }
 
-    /// Releases the environment lock of a run that has ended. If the machine cannot be reached now,
-    /// the next release on this computer takes the lock without a question, and a person at another
-    /// computer sees who owned it.
+    /// Releases the environment lock of a run that has ended.
     fn leave_environment(&self) {
-        let context = self.context.clone();
+        let (context, by) = (self.context.clone(), self.by.clone());
         let leave = async move {
-            if let Ok(host) = context.host()
-                && let Err(failure) = context.ports.host.release_lock(&host, &EnvLock::of(&context.run())).await
-            {
-                tracing::warn!(%failure, "the environment was not given back");
-            }
+            env_lock::release(&context, &by).await;
             Done::Background
         };
         self.work.push(leave.boxed());

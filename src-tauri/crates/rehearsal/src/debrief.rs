@@ -99,6 +99,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::Run(RunEvent::TookOver { .. })
         | EventBody::Run(RunEvent::JobRevoking { .. })
         | EventBody::Run(RunEvent::LockAcquiring { .. })
+        | EventBody::Run(RunEvent::LockRefused { .. })
         | EventBody::Run(RunEvent::AddressChanged { .. })
         | EventBody::Run(RunEvent::MachineGivenUp { .. })
         | EventBody::Run(RunEvent::ValueCorrected { .. })

@@ -5,8 +5,8 @@ use specta::Type;
 
 use crate::{RunId, Timestamp};
 
-/// The release that owns the environment lock, as the staging machine reports it. Ownership ends
-/// when that release ends or a named person takes over; never by time.
+/// The release that owns the environment lock, as the git remote or the staging machine reports it.
+/// Ownership ends when that release ends or a named person takes over; never by time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct LockOwner {
@@ -19,10 +19,23 @@ pub struct LockOwner {
     pub version: String,
     /// Reason for which the lock was taken from another run; empty when it was free.
     pub reason: String,
-    /// When the lock was acquired, by the machine's clock.
+    /// When the lock was acquired, by the clock of that computer or of the machine.
     pub since: Timestamp,
     /// Last sign of life of the owner, by the machine's clock. Only for display.
     pub seen: Option<Timestamp>,
+}
+
+/// The git remote refuses the environment lock of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct LockRefusal {
+    /// Text of the server.
+    pub reason: String,
+    /// Run that owns the lock on the remote and keeps it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<RunId>,
+    /// Whether a person accepted that only the lock on the staging machine counts.
+    pub is_accepted: bool,
 }
 
 /// A request to take the environment lock from its owner.

@@ -127,8 +127,23 @@ pub enum RunEvent {
         staging: StagingMachine,
         /// Owner from whom the lock is taken, if there was one.
         from: Option<Box<LockOwner>>,
-        /// Reason for taking it from that owner.
+        /// Owner on the staging machine, if it is another run than `from`; absent in journals of
+        /// earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_machine: Option<Box<LockOwner>>,
+        /// Reason for taking it from these owners.
         reason: String,
+    },
+    /// The git remote refuses the environment lock. Only the lock on the staging machine counts.
+    #[serde(rename = "environmentRefused")]
+    LockRefused {
+        /// Text of the server.
+        reason: String,
+        /// Run that owns the lock on the remote and keeps it, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<RunId>,
+        /// Whether a person accepted before that only the machine's lock counts.
+        is_accepted: bool,
     },
     /// The staging machine was found at another address. It has the same machine id.
     AddressChanged {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    CheckAnswer, Completion, Event, Fact, FactKind, Failure, Handover, Names, Profile, Realm, RunId, RunResult,
-    StagingMachine, Status, StepDefinition, StepId, StepPlan, Timestamp, Version,
+    CheckAnswer, Completion, Event, Fact, FactKind, Failure, Handover, LockRefusal, Names, Profile, Realm, RunId,
+    RunResult, StagingMachine, Status, StepDefinition, StepId, StepPlan, Timestamp, Version,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -58,6 +58,9 @@ pub struct RunView {
     /// Set while the staging machine counts as gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_given_up: Option<MachineGivenUp>,
+    /// Set while the git remote refuses the environment lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_refusal: Option<LockRefusal>,
     /// Everyone who acted, in order of first appearance.
     pub people: Vec<String>,
     /// The steps, in the order of the runbook.

@@ -19,6 +19,8 @@ pub fn step_of_job(id: &str) -> Option<Step> {
 /// the limit of failed starts: the one that is open owns the request.
 pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
     match op {
+        // It belongs to the run. `rules/lock.rs` judges it.
+        Op::PushRef { name, .. } if *name == known.lock() => None,
         Op::PushRef { name, .. } if name.starts_with("refs/tags/") => Some((Some(Step::PushTag), "push of a tag")),
         Op::PushRef { .. } => Some((Some(Step::PushBranch), "push of a branch")),
         Op::DeleteRef { .. } => Some((None, "deletion of a ref")),

@@ -35,6 +35,8 @@ pub struct Seen {
     pub told_runs: BTreeSet<String>,
     /// The run that has the environment lock, and the time of the last change.
     pub holder: (Option<String>, i64),
+    /// The environment lock on the git remote.
+    pub lock: LockSeen,
     /// The database's last answer.
     pub database: Option<String>,
     /// The database's answer when the migration began.
@@ -47,6 +49,32 @@ pub struct Seen {
     pub stopped: BTreeSet<(String, String)>,
     /// The limit of failed starts that was set last.
     pub limit: Option<String>,
+}
+
+/// The environment lock on the git remote.
+#[derive(Clone, Debug, Default)]
+pub struct LockSeen {
+    /// The run that owns the lock.
+    pub owner: Option<String>,
+    /// Time of the last change in milliseconds since 1970.
+    pub at: i64,
+    /// Whether the remote has the ref.
+    pub exists: bool,
+    /// Whether the newest entry is none that the app writes.
+    pub is_strange: bool,
+    /// Whether the remote refused a change.
+    pub was_refused: bool,
+}
+
+impl LockSeen {
+    /// The lock after an entry was pushed.
+    pub fn after(message: &str, at: i64) -> Self {
+        let is_held = message.lines().next().is_some_and(|line| line.ends_with(": held"));
+        let is_free = message.lines().next().is_some_and(|line| line.ends_with(": free"));
+        let run = message.lines().find_map(|line| line.strip_prefix("Run: ")).map(str::to_owned);
+        let is_strange = run.is_none() || !is_held && !is_free;
+        Self { owner: run.filter(|_| is_held), at, exists: true, is_strange, was_refused: false }
+    }
 }
 
 /// A workflow run as GitHub last reported it.
@@ -67,6 +95,14 @@ impl Seen {
             self.migrations.push(job.clone());
         }
         self.running.insert(job);
+    }
+
+    pub fn push_lock(&mut self, message: Option<String>, at: i64, is_applied: bool) {
+        if is_applied {
+            self.lock = LockSeen::after(&message.unwrap_or_default(), at);
+        } else {
+            self.lock.was_refused = true;
+        }
     }
 
     pub fn replace_machine(&mut self, machine: String, at: i64) {

@@ -41,6 +41,9 @@ pub enum Op {
         old: Option<String>,
         new: String,
         forced: bool,
+        /// The entry of an environment lock.
+        #[serde(default)]
+        message: Option<String>,
     },
     DeleteRef {
         name: String,

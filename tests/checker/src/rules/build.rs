@@ -17,14 +17,20 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
     let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
     let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
+    if Some(commit.as_str()) != version {
+        found.add("INV-B1", format!("run {build} is said to build {commit}, and the version was set in {version:?}"));
+    }
+}
+
+/// INV-B1: GitHub shows a found or chosen run with the version commit.
+pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    let Body::FactLearned { fact: Fact::BuildStarted { build, .. } } = &event.body else { return };
     let is_chosen = known.step(Step::FollowOtherBuild).status == Status::Running;
     let is_found = known.step(Step::DispatchBuild).status == Status::InDoubt;
+    let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
     let shown = known.world.runs.get(build).map(|one| one.head_sha.as_str());
     if (is_chosen || is_found) && shown != version {
         found.add("INV-B1", format!("run {build} was found or chosen, and GitHub shows it with {shown:?}"));
-    }
-    if Some(commit.as_str()) != version {
-        found.add("INV-B1", format!("run {build} is said to build {commit}, and the version was set in {version:?}"));
     }
 }
 

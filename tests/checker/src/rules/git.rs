@@ -52,11 +52,13 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Op::DeleteRef { name } = &entry.op {
         found.add("INV-G3", format!("{name} was to be deleted"));
     }
-    let Op::PushRef { name, expected, old, new, forced } = &entry.op else { return };
+    let Op::PushRef { name, expected, old, new, forced, .. } = &entry.op else { return };
     if *forced {
         found.add("INV-G3", format!("{name} was to be forced"));
     }
-    if *name == known.main() {
+    if *name == known.lock() {
+        // `rules/lock.rs` judges it.
+    } else if *name == known.main() {
         push_of_main(known, old.as_deref(), new, found);
     } else if *name != known.tag() {
         found.add("INV-G3", format!("{name} is none of the refs of a release"));

@@ -29,8 +29,8 @@ use greenlight_rehearsal::{
 };
 use greenlight_simulation::{operator::engine::press, play::simulated_profile};
 use greenlight_types::{
-    Actor, ErrorCode, EventBody, Fact, LineSource, Live, LiveUpdate, LogLine, Phase, Profile, Realm, RunEvent, RunId,
-    RunView, StagingMachine, Status, StepEvent, StepId, Version,
+    Actor, ErrorCode, EventBody, Fact, LineSource, Live, LiveUpdate, LockOwner, LogLine, Phase, Profile, Realm,
+    RunEvent, RunId, RunView, StagingMachine, Status, StepEvent, StepId, Timestamp, Version,
 };
 use parking_lot::Mutex;
 
@@ -71,7 +71,7 @@ async fn main() -> Result<()> {
             run
         }
     };
-    let ports = RawPorts { host, ..elsewhere()? }.cleaned(&parts.redactor);
+    let ports = RawPorts { host, ..elsewhere(&run)? }.cleaned(&parts.redactor);
     let release = Release::open(parts, ports, &run, anna()).await?;
     press_until_ended(&release).await
 }
@@ -150,6 +150,7 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
     bodies.push(EventBody::Run(RunEvent::LockAcquiring {
         staging: staging.clone(),
         from: None,
+        on_machine: None,
         reason: String::new(),
     }));
     let deploy = EventBody::Run(RunEvent::DeployStarted {
@@ -170,15 +171,28 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
     Ok(run)
 }
 
-/// Ports of the simulator for all systems. The caller replaces the host.
-fn elsewhere() -> Result<RawPorts> {
+/// Ports of the simulator for all systems. The run owns the environment lock on the git remote. The
+/// caller replaces the host.
+fn elsewhere(run: &RunId) -> Result<RawPorts> {
+    let by = anna();
+    let owner = LockOwner {
+        run: run.clone(),
+        person: by.person,
+        computer: by.computer,
+        version: "2.1.0".to_owned(),
+        reason: String::new(),
+        since: Timestamp::from_millisecond(now_ms()).context("a time")?,
+        seen: None,
+    };
     let start = Start {
         main: "0".repeat(40),
         version_value: "2.0.1.11-RELEASE".to_owned(),
         now_ms: now_ms(),
         repository: "rallyforresearch/rally".to_owned(),
     };
-    let world = Arc::new(Mutex::new(World::new(&start)));
+    let mut world = World::new(&start);
+    world.write_lock(&owner, true);
+    let world = Arc::new(Mutex::new(world));
     Ok(InProcess::new(world, Arc::default(), Arc::new(SystemClock), Arc::new(Calm), 1).ports())
 }
 

@@ -278,6 +278,10 @@ fn de_6_a_wrong_job_name_is_corrected_in_the_run() {
         };
         ann.act(correct("package")).await.expect_err("it is the value already");
         ann.act(correct("build")).await.expect("a correction");
+        // The build may be over by now. Then it waits for a person's word about its jobs.
+        if ann.status(StepId::FollowBuild) == Status::Failed {
+            press(&ann.release, &ann.by, StepId::FollowBuild).await.expect("it is looked at again");
+        }
         ann.until(|view| fold::newest(view, FactKind::PackageReady).is_some()).await.expect("the job is found");
         assert_eq!(ann.view().profile.github.build_job, "build");
         ann.offered(StepId::RunMigration).await.expect("the migration is offered");

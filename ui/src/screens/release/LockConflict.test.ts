@@ -48,6 +48,16 @@ describe("an environment that another release holds", () => {
     await waitFor(() => expect(screen.queryByTestId("held")).toBeNull());
   });
 
+  it("whose lock GitHub refuses is told before anything is published", async () => {
+    const merging = moment("merge-offered");
+    const lockRefusal = { reason: "GH013: rule violations", from: null, isAccepted: false };
+    open({ ...merging, view: { ...merging.view, lockRefusal } }, { planMergeBranch: () => ok(planOf("MergeBranch")) });
+    const note = await screen.findByTestId("lock-refused");
+    expect(note).toHaveTextContent("Only the lock on the staging machine guards it");
+    expect(note).toHaveTextContent("GH013: rule violations");
+    expect(await accessibilityFindings(note)).toEqual([]);
+  });
+
   it("that is free needs no reason", async () => {
     const { platform, user, view } = open(waiting, {
       ...started,

@@ -49,6 +49,9 @@ impl Address {
     }
 }
 
+/// The refs of the app: its own objects in the clone, and the environment locks on the remote.
+pub(super) const OWN: &str = "refs/greenlight/";
+
 /// Parses a full object id of 40 hex digits. libgit2 would pad a shorter one.
 pub(super) fn object_id(text: &str) -> PortResult<Oid> {
     let refused = |why: String| Failure::new(ErrorCode::Internal, "use an object id").because(why);

@@ -16,9 +16,9 @@ use std::{
 
 use git2::{
     AutotagOption, Config, Cred, CredentialType, Direction, ErrorClass, ErrorCode as GitCode, FetchOptions, FetchPrune,
-    ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository,
+    Oid, ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository,
 };
-use greenlight_engine::ports::{PortResult, RemoteRef, SecretText};
+use greenlight_engine::ports::{PortResult, RefCommit, RemoteRef, SecretText};
 use greenlight_types::{Changed, ErrorCode, Failure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -245,4 +245,61 @@ pub(super) fn list(
         }
     }
     Ok(refs)
+}
+
+/// Reads a ref of the remote and the message of its commit. The commit is fetched when the clone
+/// does not have it.
+pub(super) fn ref_commit(
+    repo: &Repository,
+    address: &Address,
+    token: &SecretText,
+    name: &str,
+    call: &CallState,
+) -> PortResult<Option<RefCommit>> {
+    let summary = "read the environment lock of the repository";
+    let listed = list(repo, address, token, call)?;
+    let Some(there) = listed.into_iter().find(|one| one.name == name) else { return Ok(None) };
+    let id = Oid::from_str(&there.id).map_err(|error| trouble::local(summary, &error))?;
+    if !repo.odb().is_ok_and(|odb| odb.exists(id)) {
+        fetch_ref(repo, address, token, name, call)?;
+    }
+    match repo.find_commit(id) {
+        Ok(commit) => {
+            let message = String::from_utf8_lossy(commit.message_raw_bytes()).into_owned();
+            Ok(Some(RefCommit { id: there.id, message }))
+        }
+        // The ref moved between the two calls.
+        Err(error) if error.code() == GitCode::NotFound && !repo.odb().is_ok_and(|odb| odb.exists(id)) => {
+            Err(Failure::new(ErrorCode::Unreachable, summary)
+                .because("it changed at the same moment")
+                .hint("Try again.")
+                .with("name", name))
+        }
+        Err(error) => Err(Failure::new(ErrorCode::UnreadableAnswer, summary)
+            .because(error.message())
+            .hint("It names something else than a commit. Ask a developer who wrote it.")
+            .with("name", name)),
+    }
+}
+
+/// Fetches one ref of the app from the remote. Its copy lies outside of the refs that the app makes
+/// in its clone.
+fn fetch_ref(repo: &Repository, address: &Address, token: &SecretText, name: &str, call: &CallState) -> PortResult<()> {
+    let summary = "read the environment lock of the repository";
+    let used = Cell::new(TokenUse::NotAsked);
+    let mut callbacks = callbacks(address, token, &used, call);
+    callbacks.update_tips(|_, _, _| call.note_progress());
+    let mut options = FetchOptions::new();
+    options
+        .remote_callbacks(callbacks)
+        .proxy_options(ProxyOptions::new())
+        .prune(FetchPrune::Off)
+        .update_fetchhead(false)
+        .download_tags(AutotagOption::None)
+        .follow_redirects(RemoteRedirect::None);
+    let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(summary, &error))?;
+    let copy = name.strip_prefix(super::names::OWN).unwrap_or(name);
+    remote
+        .fetch(&[format!("+{name}:refs/remote-locks/{copy}")], Some(&mut options), Some("fetch"))
+        .map_err(|error| trouble::remote(summary, &error, address, used.get()))
 }

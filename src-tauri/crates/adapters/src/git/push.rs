@@ -33,7 +33,7 @@ impl Order {
     pub(super) fn new(push: &PushRef) -> PortResult<Self> {
         Ok(Self {
             id: names::object_id(&push.id)?,
-            name: names::ref_name(&push.name, &["refs/heads/", "refs/tags/"])?,
+            name: names::ref_name(&push.name, &["refs/heads/", "refs/tags/", names::OWN])?,
             expect: push.expect.as_deref().map(names::object_id).transpose()?,
         })
     }

@@ -25,7 +25,7 @@ impl Note {
     pub(super) fn new(message: &str, by: &Signature, keep: &str) -> PortResult<Self> {
         let failed = |error: String| Failure::new(ErrorCode::Internal, "sign a commit").because(error);
         let message = git2::message_prettify(message, None).map_err(|error| failed(error.message().to_owned()))?;
-        let keep = names::ref_name(keep, &["refs/greenlight/"])?;
+        let keep = names::ref_name(keep, &[names::OWN])?;
         Ok(Self { message, name: by.name.clone(), email: by.email.clone(), at: by.at.as_second(), keep })
     }
 
@@ -106,6 +106,17 @@ pub(super) fn commit_file(
     let new = repo.find_tree(new).map_err(failed)?;
     let by = note.signature()?;
     let id = repo.commit(None, &by, &by, &note.message, &new, &[&parent]).map_err(failed)?;
+    note.keep(repo, id)
+}
+
+/// A commit whose tree has no file. Only its message counts.
+pub(super) fn commit_message(repo: &Repository, parent: Option<&str>, note: &Note) -> PortResult<String> {
+    let failed = |error: git2::Error| trouble::local("commit a message", &error);
+    let parent = parent.map(|id| find(repo, id)).transpose()?;
+    let tree = repo.treebuilder(None).and_then(|empty| empty.write()).and_then(|id| repo.find_tree(id));
+    let (tree, by) = (tree.map_err(failed)?, note.signature()?);
+    let parents: Vec<&Commit<'_>> = parent.iter().collect();
+    let id = repo.commit(None, &by, &by, &note.message, &tree, &parents).map_err(failed)?;
     note.keep(repo, id)
 }
 

@@ -9,7 +9,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 26;
+pub const KINDS: usize = 27;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -40,6 +40,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::MachineGivenUp { .. }) => 24,
         EventBody::Run(RunEvent::ValueCorrected { .. }) => 26,
         EventBody::Step(StepEvent::Undone { .. }) => 25,
+        EventBody::Run(RunEvent::LockRefused { .. }) => 27,
     }
 }
 
@@ -111,12 +112,13 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     bodies
 }
 
-fn about_the_machine(text: &str) -> [EventBody; 5] {
+fn about_the_machine(text: &str) -> [EventBody; 6] {
     let (staging, reason, note) = (staging(text), text.to_owned(), text.to_owned());
     let from = Some(Box::new(holder(text)));
     [
-        RunEvent::LockAcquiring { staging: staging.clone(), from: None, reason: reason.clone() },
-        RunEvent::LockAcquiring { staging: staging.clone(), from, reason },
+        RunEvent::LockAcquiring { staging: staging.clone(), from: None, on_machine: None, reason: reason.clone() },
+        RunEvent::LockAcquiring { staging: staging.clone(), from: from.clone(), on_machine: from, reason },
+        RunEvent::LockRefused { reason: note.clone(), from: Some(RunId(note.clone())), is_accepted: true },
         RunEvent::AddressChanged { staging },
         RunEvent::MachineGivenUp { note },
         RunEvent::ValueCorrected {

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, Observation,
-    RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, Timestamp, UndoKind,
+    Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, LockRefusal,
+    Observation, RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, Timestamp, UndoKind,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -88,6 +88,7 @@ pub(crate) enum Order {
         unasked: Vec<(StepId, String)>,
     },
     AcquireLock(Box<LockRequest>),
+    RefuseLock(LockRefusal),
     ChangeAddress(Box<StagingMachine>),
     GiveUpMachine {
         note: String,

@@ -26,7 +26,8 @@ pub(crate) async fn ask(asker: &Asker<'_>, request: DeployRequest) -> Result<Ord
     refuse_open(&found, &request.accepted_differences)?;
     // A fault of the request is reported before the lock is acquired.
     let staging = staging_of(&asker.view(), &request)?;
-    acquire_lock::acquire(asker, staging, request.take_over.clone()).await?;
+    let is_refusal_accepted = found.iter().any(|one| one.id.starts_with("lockRefused:"));
+    acquire_lock::acquire(asker, staging, request.take_over.clone(), is_refusal_accepted).await?;
     Ok(Order::StartDeploy { request, accepted: found })
 }
 

@@ -1,8 +1,30 @@
-//! Starts Prepare, also of a release that was begun on another computer.
+//! Starts Prepare, also of a release that was begun on another computer. Then makes sure, before
+//! anything is published, that the git remote accepts the environment lock.
 
-use greenlight_types::{ErrorCode, Failure, Handover, RunEvent, RunState};
+use greenlight_types::{ErrorCode, Failure, Handover, LockRefusal, RunEvent, RunState};
 
-use super::order::{Decision, Situation, refuse};
+use super::order::{Answer, Asker, Decision, Order, Situation, refuse};
+use crate::env_lock::git_ref;
+
+/// Starts Prepare, and makes the ref of the environment lock if the remote has none. The event of
+/// the start is the intent of that change. A remote that does not answer is no refusal: Deploy asks
+/// again.
+///
+/// # Errors
+/// The refusal of the start.
+pub(crate) async fn perform(asker: &Asker<'_>, statement: String) -> Result<Answer, Failure> {
+    let answer = asker.order(Order::StartPrepare { statement, begun: None }).await?;
+    match git_ref::create(asker.context, asker.by).await {
+        Ok(None) => Ok(answer),
+        Ok(Some(reason)) => {
+            asker.order(Order::RefuseLock(LockRefusal { reason, from: None, is_accepted: false })).await
+        }
+        Err(failure) => {
+            tracing::info!(%failure, "the environment lock on the remote is unknown");
+            Ok(answer)
+        }
+    }
+}
 
 pub(crate) fn decide(now: &Situation<'_>, statement: String, begun: Option<Handover>) -> Result<Decision, Failure> {
     if now.view.state != RunState::Draft {

@@ -107,6 +107,7 @@ fn view() -> RunView {
         ended_at: Some(at(9)),
         staging: None,
         machine_given_up: None,
+        lock_refusal: None,
         people: vec!["Ada".to_owned(), "Grace".to_owned()],
         steps: vec![step(), warned_step()],
         facts: Vec::new(),

@@ -1,7 +1,7 @@
 //! The repository: the app's own bare clone and its remote.
 
 use async_trait::async_trait;
-use greenlight_types::Timestamp;
+use greenlight_types::{Actor, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::PortResult;
@@ -50,6 +50,15 @@ pub struct TagInfo {
     pub at: Timestamp,
 }
 
+/// A ref of the remote that names a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefCommit {
+    /// Id of the commit.
+    pub id: String,
+    /// The whole message of the commit.
+    pub message: String,
+}
+
 /// Author and committer of the objects that the app writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
@@ -58,6 +67,19 @@ pub struct Signature {
     pub email: String,
     /// Time of the object. The same time gives the same object id.
     pub at: Timestamp,
+}
+
+impl Signature {
+    /// A person who writes an object at that time.
+    #[must_use]
+    pub fn of(by: &Actor, at: Timestamp) -> Self {
+        let mailbox: String = by.person.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let email = match &by.github_login {
+            Some(login) => format!("{login}@users.noreply.github.com"),
+            None => format!("{}@greenlight.invalid", if mailbox.is_empty() { "operator" } else { &mailbox }),
+        };
+        Self { name: by.person.clone(), email, at }
+    }
 }
 
 /// Result of a merge in our clone.
@@ -103,6 +125,13 @@ pub trait Git: Send + Sync {
     /// Makes the clone if it is missing, and fetches branches and tags into `refs/remotes/origin/*`
     /// and `refs/remote-tags/*`. Never touches `refs/greenlight/*`.
     async fn refresh(&self) -> PortResult<()>;
+    /// Reads a ref below `refs/greenlight/` of the remote and the message of its commit. Fetches
+    /// that commit when the clone does not have it, never into `refs/greenlight/*`. `None` when the
+    /// remote has no such ref.
+    ///
+    /// # Errors
+    /// `UnreadableAnswer` when the ref names no commit.
+    async fn ref_commit(&self, name: &str) -> PortResult<Option<RefCommit>>;
     /// Lists all refs of the remote.
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>>;
     /// One commit of our clone. `None` when the clone does not have it.
@@ -137,6 +166,15 @@ pub trait Git: Send + Sync {
     /// its id.
     async fn make_tag(&self, commit: &str, name: &str, message: &str, by: &Signature, keep: &str)
     -> PortResult<String>;
+    /// Commits a message without files on top of `parent`, or as the first commit, and keeps the
+    /// commit under `keep`.
+    async fn commit_message(
+        &self,
+        parent: Option<&str>,
+        message: &str,
+        by: &Signature,
+        keep: &str,
+    ) -> PortResult<String>;
     /// Pushes one ref as a compare-and-swap. Refuses before sending when the remote differs from
     /// `expect`. Never forces. Reads the status that the server sends, because `push` of libgit2
     /// returns Ok for a refused ref.

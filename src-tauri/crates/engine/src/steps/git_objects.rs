@@ -40,10 +40,5 @@ fn signature(cx: &StepContext) -> Result<Signature, Failure> {
     let at = run
         .commit_time
         .ok_or_else(|| Failure::new(ErrorCode::NotAllowedNow, "write a commit before Prepare has started"))?;
-    let mailbox: String = cx.by.person.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    let email = match &cx.by.github_login {
-        Some(login) => format!("{login}@users.noreply.github.com"),
-        None => format!("{}@greenlight.invalid", if mailbox.is_empty() { "operator" } else { &mailbox }),
-    };
-    Ok(Signature { name: cx.by.person.clone(), email, at })
+    Ok(Signature::of(&cx.by, at))
 }

@@ -166,7 +166,11 @@ async fn start(
         Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
         Err(failure) => return Err(Ended::NotStarted(failure)),
     }
-    // The submit may have taken a night.
+    // The machine knows no owner of another staging machine. Only the remote does.
+    if let Err(failure) = env_lock::ensure_owned_on_remote(cx).await {
+        return Err(Ended::NotStarted(failure));
+    }
+    // The answers may have taken a night.
     if time::is_older_than(asked_at, ASKED_WITHIN, cx.ports.clock.now()) {
         return Err(Ended::NotStarted(too_late(&job.id).with("job", job.id.clone())));
     }

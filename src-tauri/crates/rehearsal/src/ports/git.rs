@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature, TagInfo,
+    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RefCommit, RemoteRef, Signature,
+    TagInfo,
 };
-use greenlight_types::{ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure, LockOwner};
 use serde_json::{Map, Value, json};
 
 use super::{InProcess, github::refuse_expired, stamp};
 use crate::world::{
     World,
-    git::{Commit, MAIN, Merge, Objects, Pushed, Tag},
-    record::Op,
+    git::{Commit, LOCK, LOCKS, MAIN, Merge, Objects, Pushed, Tag},
+    record::{Actor, Op},
 };
 
 /// Most commits that a listing counts.
@@ -31,6 +32,24 @@ impl Git for InProcess {
             clone.fetch(&remote.objects, id);
         }
         Ok(())
+    }
+
+    async fn ref_commit(&self, name: &str) -> PortResult<Option<RefCommit>> {
+        let found = self
+            .read("git.ref_commit", |world| {
+                refuse_expired(world)?;
+                let Some(id) = world.git.refs.get(name).cloned() else { return Ok(None) };
+                let commit = world.git.objects.commits.get(&id).ok_or_else(|| missing(&id))?;
+                let found = RefCommit { message: commit.message(), id };
+                let mut fetched = Objects::default();
+                fetched.fetch(&world.git.objects, &found.id);
+                Ok(Some((found, fetched)))
+            })
+            .await?;
+        Ok(found.map(|(found, fetched)| {
+            self.clone_of_app().fetch(&fetched, &found.id);
+            found
+        }))
     }
 
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
@@ -167,6 +186,30 @@ impl Git for InProcess {
             .await)
     }
 
+    async fn commit_message(
+        &self,
+        parent: Option<&str>,
+        message: &str,
+        by: &Signature,
+        _keep: &str,
+    ) -> PortResult<String> {
+        self.here("git.commit_message", |clone| {
+            if let Some(id) = parent.filter(|id| !clone.commits.contains_key(*id)) {
+                return Err(missing(id));
+            }
+            let (summary, body) = message.split_once('\n').unwrap_or((message, ""));
+            Ok(clone.add(Commit {
+                parents: parent.map(str::to_owned).into_iter().collect(),
+                files: std::collections::BTreeMap::new(),
+                summary: summary.to_owned(),
+                body: body.to_owned(),
+                author: by.name.clone(),
+                at_s: seconds(by),
+            }))
+        })
+        .await
+    }
+
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
         let objects = self.clone_of_app().clone();
         if !objects.commits.contains_key(objects.peel(&push.id)) {
@@ -205,6 +248,7 @@ impl World {
             old,
             new: new.to_owned(),
             forced: false,
+            message: lock_message(name, new, objects),
         };
         let at = self.now_ms();
         self.record.request(at, refused, op);
@@ -214,12 +258,55 @@ impl World {
         answer
     }
 
+    /// Another operator's computer writes an entry of the environment lock. A rule may refuse it.
+    pub fn write_lock(&mut self, by: &LockOwner, is_held: bool) {
+        let old = self.git.refs.get(LOCK).cloned();
+        if let Some(new) = self.git.write_lock(LOCK, is_held, by) {
+            self.tell_lock(old, new);
+        }
+    }
+
+    /// Another program writes an entry of the environment lock that names no run.
+    pub fn write_strange_lock(&mut self) {
+        let new = self.git.objects.add(Commit {
+            parents: Vec::new(),
+            files: std::collections::BTreeMap::new(),
+            summary: "Environment lock of rally.prod: closed".to_owned(),
+            body: String::new(),
+            author: "L. Kosei".to_owned(),
+            at_s: self.now_ms() / 1_000,
+        });
+        self.git.refs.insert(LOCK.to_owned(), new.clone());
+        self.tell_lock(None, new);
+    }
+
+    fn tell_lock(&mut self, old: Option<String>, new: String) {
+        let message = self.git.objects.commits.get(&new).map(Commit::message);
+        let (name, expected) = (LOCK.to_owned(), old.clone());
+        let op = Op::PushRef { name, expected, old, new, forced: false, message };
+        let at = self.now_ms();
+        self.record.by_itself(at, Actor::Colleague, op);
+    }
+
+    /// The run that owns the environment lock on the remote.
+    #[must_use]
+    pub fn lock_owner(&self) -> Option<String> {
+        let message = self.git.objects.commits.get(self.git.refs.get(LOCK)?)?.message();
+        let run = message.lines().find_map(|line| line.strip_prefix("Run: ")).map(str::to_owned);
+        run.filter(|_| message.lines().next().is_some_and(|line| line.ends_with(": held")))
+    }
+
     /// Updates the main branch that GitHub's workflow builds.
     pub fn follow_main(&mut self) {
         let Some(id) = self.git.refs.get(MAIN).cloned() else { return };
         let value = self.git.objects.commits.get(&id).map(|commit| commit.version_value().to_owned());
         self.on_main(&id, &value.unwrap_or_default());
     }
+}
+
+/// The entry of an environment lock.
+fn lock_message(name: &str, id: &str, objects: &Objects) -> Option<String> {
+    name.starts_with(LOCKS).then(|| objects.commits.get(id).map(Commit::message)).flatten()
 }
 
 fn tell(world: &mut World, refs: &[RemoteRef]) {
@@ -240,7 +327,7 @@ fn add(
     by: &Signature,
 ) -> String {
     let summary = message.lines().next().unwrap_or_default().to_owned();
-    clone.add(Commit { parents, files, summary, author: by.name.clone(), at_s: seconds(by) })
+    clone.add(Commit { parents, files, summary, body: String::new(), author: by.name.clone(), at_s: seconds(by) })
 }
 
 fn seconds(by: &Signature) -> i64 {

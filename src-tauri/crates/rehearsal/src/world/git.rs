@@ -5,11 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use greenlight_types::LockOwner;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Full name of the main branch.
 pub const MAIN: &str = "refs/heads/master";
+/// Prefix of the environment locks.
+pub const LOCKS: &str = "refs/greenlight/";
+/// The environment lock of the simulated production.
+pub const LOCK: &str = "refs/greenlight/rally/prod";
 /// Path of the file with the version.
 pub const VERSION_FILE: &str = "src/main/resources/version.properties";
 /// Most commits that one walk visits.
@@ -24,6 +29,9 @@ pub struct Commit {
     pub files: BTreeMap<String, String>,
     /// First line of the message.
     pub summary: String,
+    /// The rest of the message. Empty in most commits.
+    #[serde(default)]
+    pub body: String,
     /// Name of the author.
     pub author: String,
     /// Author's time, in whole seconds since 1970.
@@ -45,9 +53,16 @@ impl Commit {
             hash.update([0]);
         }
         hash.update(&self.summary);
+        hash.update(&self.body);
         hash.update(&self.author);
         hash.update(self.at_s.to_le_bytes());
         hex40(&hash.finalize())
+    }
+
+    /// The whole message.
+    #[must_use]
+    pub fn message(&self) -> String {
+        format!("{}\n{}", self.summary, self.body)
     }
 
     /// Value in the version file: `2.1.0.0-RELEASE`.
@@ -206,6 +221,9 @@ pub struct Remote {
     pub refs: BTreeMap<String, String>,
     /// Whether the main branch takes only pull requests (TRAP-G5).
     pub is_protected: bool,
+    /// Whether a rule refuses every ref outside of branches and tags.
+    #[serde(default)]
+    pub refuses_locks: bool,
 }
 
 /// Answer of the server to one ref of a push.
@@ -229,6 +247,7 @@ impl Remote {
             parents,
             files,
             summary: summary.to_owned(),
+            body: String::new(),
             author: "L. Kosei".to_owned(),
             at_s,
         };
@@ -261,9 +280,37 @@ impl Remote {
                     .to_owned(),
             );
         }
+        if self.refuses_locks && name.starts_with(LOCKS) {
+            return Pushed::Refused(format!("GH013: Repository rule violations found for {name}. Cannot create ref."));
+        }
         self.objects.fetch(from, new);
         self.refs.insert(name.to_owned(), new.to_owned());
         Pushed::Ok
+    }
+
+    /// Another operator's computer writes an entry of an environment lock on top of the one before.
+    /// Returns its id, or `None` when a rule refuses it.
+    pub fn write_lock(&mut self, name: &str, is_held: bool, by: &LockOwner) -> Option<String> {
+        if self.refuses_locks {
+            return None;
+        }
+        let environment = name.strip_prefix(LOCKS).unwrap_or(name).replace('/', ".");
+        let state = if is_held { "held" } else { "free" };
+        let LockOwner { run, person, computer, version, reason, since, .. } = by;
+        let fields =
+            [("Run", &run.0), ("Person", person), ("Computer", computer), ("Version", version), ("Reason", reason)];
+        let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let lines: String = filled.map(|(field, value)| format!("{field}: {value}\n")).collect();
+        let id = self.objects.add(Commit {
+            parents: self.refs.get(name).cloned().into_iter().collect(),
+            files: BTreeMap::new(),
+            summary: format!("Environment lock of {environment}: {state}"),
+            body: format!("\n{lines}Since: {since}\n"),
+            author: person.clone(),
+            at_s: since.as_second(),
+        });
+        self.refs.insert(name.to_owned(), id.clone());
+        Some(id)
     }
 
     /// Adds a colleague's commit on top of a branch. Returns its id, or `None` without the branch.
@@ -275,6 +322,7 @@ impl Remote {
             parents: vec![parent],
             files,
             summary: summary.to_owned(),
+            body: String::new(),
             author: "C. Colleague".to_owned(),
             at_s: at_ms / 1_000,
         });

@@ -73,8 +73,15 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Op {
-    /// Request to set a ref.
-    PushRef { name: String, expected: Option<String>, old: Option<String>, new: String, forced: bool },
+    /// Request to set a ref. `message` is the entry of an environment lock.
+    PushRef {
+        name: String,
+        expected: Option<String>,
+        old: Option<String>,
+        new: String,
+        forced: bool,
+        message: Option<String>,
+    },
     /// Request to start a workflow.
     Dispatch { workflow: String, git_ref: String, head_sha: String, run: Option<String>, inputs: Value },
     /// Request to run the failed jobs of a workflow run again.

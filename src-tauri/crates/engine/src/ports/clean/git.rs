@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::decorator::Clean;
 use crate::{
     ports::{
-        ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RemoteRef, Signature, Site,
-        SiteAnswer, TagInfo,
+        ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RefCommit, RemoteRef, Signature,
+        Site, SiteAnswer, TagInfo,
     },
     redact::Redactor,
 };
@@ -20,6 +20,11 @@ fn commit(redactor: &Redactor, commit: &mut CommitInfo) {
 impl Git for Clean<dyn Git> {
     async fn refresh(&self) -> PortResult<()> {
         self.clean_failure(self.inner.refresh().await)
+    }
+
+    /// The message is parsed; its reader cleans the words in it.
+    async fn ref_commit(&self, name: &str) -> PortResult<Option<RefCommit>> {
+        self.clean_failure(self.inner.ref_commit(name).await)
     }
 
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
@@ -89,6 +94,16 @@ impl Git for Clean<dyn Git> {
         keep: &str,
     ) -> PortResult<String> {
         self.clean_failure(self.inner.make_tag(commit, name, message, by, keep).await)
+    }
+
+    async fn commit_message(
+        &self,
+        parent: Option<&str>,
+        message: &str,
+        by: &Signature,
+        keep: &str,
+    ) -> PortResult<String> {
+        self.clean_failure(self.inner.commit_message(parent, message, by, keep).await)
     }
 
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
