@@ -164,12 +164,12 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: (p) =>
       `Another deployment took over from ours: ${named(p, "seen", "?")} instead of ${named(p, "expected", "?")}.`,
     means: "Somebody else deployed, or AWS went back and does not say so. The servers on the right show what serves.",
-    todo: ["Ask the team who deployed. Once our version is put in place again, press Try again: it only looks."],
+    todo: ["Ask the team who deployed. Once our version is put in place again, press Watch again: it only looks."],
   },
   rolloutStopped: {
     happened: () => "The deployment of the new version was stopped.",
     means: "AWS starts no more servers of the new version.",
-    todo: ["Ask the team who stopped it. Once the version is put in place again, press Try again: it only looks."],
+    todo: ["Ask the team who stopped it. Once the version is put in place again, press Watch again: it only looks."],
   },
   otherImage: {
     happened: () => "A server runs another package than the one that this release built.",

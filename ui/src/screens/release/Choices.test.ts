@@ -1,6 +1,6 @@
 import { screen, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
-import type { StepId, StepPlan, StepView } from "../../generated/bindings";
+import type { StartFailure, StepId, StepPlan, StepView } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
 import { moment, type Moment } from "../../platform/samples";
@@ -110,7 +110,7 @@ describe("optional steps", () => {
 });
 
 describe("the servers", () => {
-  const live = (run: string, state: string, startFailure: "expected" | "neverExpected") => ({
+  const live = (run: string, state: string, startFailure: StartFailure) => ({
     run,
     at: "2026-11-23T13:00:00.000Z",
     seen: {
@@ -143,5 +143,36 @@ describe("the servers", () => {
     platform.emitLive(live(view.id, "serving", "neverExpected"));
     expect(await screen.findByText(/A migration does not cure this/)).toBeVisible();
     expect(screen.queryByTestId("no-server-serves")).toBeNull();
+  });
+
+  it("tell who decided about a failure that is not recognised", async () => {
+    const at = moment("migration-offered");
+    const answer = {
+      question: "failedStart:ecs-svc/1:0123456789ab",
+      text: "2.1.0 does not start: CannotPullContainerError. What is it?",
+      answer: "oldDatabase",
+      label: "This is the old database",
+      note: "the log says it",
+      person: "Lena",
+      at: "2026-11-23T12:50:00.000Z",
+    };
+    const decided = { ...at, view: { ...at.view, answers: [...at.view.answers, answer] } };
+    const { platform, view } = open(decided, { planRunMigration: () => ok(planOf("RunMigration")) });
+    await screen.findByTestId("run");
+    platform.emitLive(live(view.id, "serving", "notRecognised"));
+    const told = await screen.findByTestId("start-failure");
+    expect(told).toHaveTextContent("Lena: “This is the old database”");
+    expect(told).toHaveClass("expected");
+  });
+
+  it("raise an alarm with its ways out when they fail on the migrated database", async () => {
+    const start = withChoice(moment("migrated"), "RollBack", "Roll back");
+    const { platform, view, user } = open(start, {});
+    await user.click(await screen.findByTestId("step-AwaitRollout"));
+    expect(screen.queryByTestId("rollout-alarm")).toBeNull();
+    platform.emitLive(live(view.id, "serving", "neverExpected"));
+    const alarm = await screen.findByTestId("rollout-alarm");
+    expect(within(alarm).getByTestId("go-to-RollBack")).toBeVisible();
+    expect(await accessibilityFindings(alarm)).toEqual([]);
   });
 });

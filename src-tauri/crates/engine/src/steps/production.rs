@@ -268,15 +268,18 @@ fn advised(code: ErrorCode, event: &str, reason: &str, is_migrated: bool) -> Fai
 }
 
 fn with_advice(failure: Failure, is_migrated: bool) -> Failure {
-    let look = if is_migrated {
-        "Look at production: an old version may serve on the migrated database. Call the people named for this step."
+    let (look, way_on) = if is_migrated {
+        (
+            "Look at production: an old version may serve on the migrated database. Call the people named for this step.",
+            "Start a new deployment to put the new version in place again, or roll back; the database stays migrated.",
+        )
     } else {
-        "The database was not migrated by this release. Call the people named for this step before you migrate."
+        (
+            "The database was not migrated by this release, so the old version can go on serving.",
+            "Start a new deployment to put the new version in place again. If AWS gave up, let AWS wait longer first.",
+        )
     };
-    failure
-        .hint(look)
-        .hint("Once they have put the new version in place, watch again: looking changes nothing.")
-        .retry(Retry::Safe)
+    failure.hint(look).hint(way_on).hint("Watching again changes nothing.").retry(Retry::Safe)
 }
 
 /// Id of the deployment that began with our revision.
