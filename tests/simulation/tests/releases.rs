@@ -63,7 +63,7 @@ fn a_backup_proof_without_end_blocks_no_release() {
     for seed in 0..12 {
         let mut scenario = Scenario::of(seed);
         scenario.faults.clear();
-        scenario.setting.lost_proofs = u32::MAX;
+        (scenario.setting.lost_proofs, scenario.setting.proves_no_backup) = (u32::MAX, false);
         let judge = Box::new(Checker::new());
         let played = play::play(&profile, &scenario, judge, Keep::Lines).expect("a release");
         assert!(played.ending.starts_with("Stopped"), "seed {seed}: {}", played.ending);

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use futures::future::{join, join_all};
 use greenlight_types::{
     Actor, Difference, ErrorCode, Failure, LockOwner, LockRefusal, Retry, RunId, RunState, RunView, StagingMachine,
-    TakeOver,
+    StepId, TakeOver,
 };
 
 use self::git_ref::RefState;
@@ -121,6 +121,30 @@ async fn has_ended(journal: &dyn Journal, run: &RunId) -> bool {
 /// `EnvironmentHeld`; the failure of remote or machine.
 pub(crate) async fn ensure_owned(cx: &StepContext) -> Result<(), Failure> {
     ensure_owned_on_remote(cx).await?;
+    ensure_owned_on_machine(cx).await
+}
+
+/// As [`ensure_owned`], for a step. A stop of the rollout names the deployment of this run, so it
+/// cannot harm another one: while the git remote does not answer, the lock on the machine decides.
+///
+/// # Errors
+/// `EnvironmentHeld`; the failure of the machine or of the git remote.
+pub(crate) async fn ensure_owned_for(cx: &StepContext, step: StepId) -> Result<(), Failure> {
+    match ensure_owned_on_remote(cx).await {
+        Err(failure) if step == StepId::StopRollout && is_silence(&failure) => {
+            tracing::warn!(%failure, "the rollout is stopped without an answer of the git remote");
+        }
+        answer => answer?,
+    }
+    ensure_owned_on_machine(cx).await
+}
+
+/// Whether the failure says nothing about the owner.
+fn is_silence(failure: &Failure) -> bool {
+    matches!(failure.code, ErrorCode::Unreachable | ErrorCode::TimedOut | ErrorCode::Throttled)
+}
+
+async fn ensure_owned_on_machine(cx: &StepContext) -> Result<(), Failure> {
     match cx.ports.host.check_lock(&cx.host()?, &EnvLock::of(&cx.run())).await? {
         Ownership::Ours => Ok(()),
         Ownership::NotOurs(owner) => Err(not_owned(owner.as_ref())),

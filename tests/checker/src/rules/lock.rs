@@ -34,6 +34,10 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     } else {
         return;
     };
+    // A stop names the deployment of the run, and the remote may be silent.
+    if matches!(event.body, Body::StepStarted { step: Step::StopRollout, .. }) {
+        return;
+    }
     let is_fresh = crate::known::ms(&event.at).is_some_and(|at| at - lock.at < SLACK_MS);
     if !is_fresh && !may_change(known) {
         found.add("INV-O1", format!("{what} starts while {} owns the lock on the remote", owner(lock)));
@@ -74,11 +78,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     }
     let changes = matches!(
         entry.op,
-        Op::Dispatch { .. }
-            | Op::RerunBuild { .. }
-            | Op::UpdateService { .. }
-            | Op::StopDeployment { .. }
-            | Op::LaunchJob { .. }
+        Op::Dispatch { .. } | Op::RerunBuild { .. } | Op::UpdateService { .. } | Op::LaunchJob { .. }
     );
     if changes && entry.at - lock.at >= SLACK_MS && !may_change(known) {
         found.add("INV-O1", format!("production was changed while {} owns the lock on the remote", owner(lock)));

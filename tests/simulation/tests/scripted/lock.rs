@@ -1,6 +1,6 @@
 //! The environment lock on the git remote, where an operator with another staging machine finds it.
 
-use greenlight_simulation::operator::engine::deploy_request;
+use greenlight_simulation::operator::engine::{deploy_request, start};
 use greenlight_types::{DeployRequest, Failure, LockOwner, RunId, Timestamp};
 
 use super::*;
@@ -190,6 +190,26 @@ fn a_remote_that_does_not_answer_is_no_refusal() {
         assert_eq!(ann.view().lock_refusal, None);
         ann.deploy(None).await.expect("Deploy makes the lock");
         assert_eq!(owner(&ann), Some(ann.view().id.0));
+    });
+}
+
+/// A failed migration wants the rollout stopped at once, also while GitHub does not answer.
+#[test]
+fn a_rollout_is_stopped_while_the_remote_does_not_answer() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        back_up_and_build(&ann).await;
+        ann.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
+        let plan = read(&ann.release, &ann.by, StepId::StopRollout).await.expect("a plan");
+        ann.wire.next("git.ref_commit", Fate::Unreached);
+        ann.wire.next("git.ref_commit", Fate::Unreached);
+        start(&ann.release, &ann.by, plan).await.expect("it is stopped");
+        ann.until_is(StepId::StopRollout, Status::Succeeded).await.expect("the version before serves");
+
+        let plan = read(&ann.release, &ann.by, StepId::DeployAgain).await.expect("a plan");
+        ann.wire.next("git.ref_commit", Fate::Unreached);
+        let refused = start(&ann.release, &ann.by, plan).await.expect_err("nothing else goes on");
+        assert_eq!(refused.code, ErrorCode::Unreachable, "{refused:?}");
     });
 }
 

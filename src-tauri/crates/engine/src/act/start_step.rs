@@ -19,7 +19,7 @@ pub(crate) async fn ask(
     token: Option<String>,
 ) -> Result<Order, Failure> {
     if step.phase() == Phase::Deploy {
-        env_lock::ensure_owned(asker.context).await?;
+        env_lock::ensure_owned_for(asker.context, step).await?;
     }
     Ok(Order::StartStep { step, plan_hash, token })
 }

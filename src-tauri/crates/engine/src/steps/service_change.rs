@@ -56,7 +56,7 @@ pub(super) async fn check_again(cx: &StepContext, step: &dyn Step, plan: &StepPl
     if fresh.inputs != plan.inputs || fresh.already.is_some() || !fresh.is_open() {
         return Err(plan_closed(&fresh));
     }
-    env_lock::ensure_owned(cx).await
+    env_lock::ensure_owned_for(cx, step.id()).await
 }
 
 /// The answer about an attempt in doubt while AWS shows no effect of it. An order may still be on
