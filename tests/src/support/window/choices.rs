@@ -75,8 +75,23 @@ impl Window<'_> {
     /// Raises the limit of failed starts, then shows the step again whose plan asked for it.
     pub(super) async fn let_aws_wait(&self, step: StepId) -> Result<()> {
         let raise = StepId::RaiseFailureLimit;
-        self.press("go-to-RaiseFailureLimit").await?;
-        self.wait_for_attribute("focus", "data-step", raise.name(), SOON).await?;
+        // The page may show the question of an older plan for a moment.
+        let is_asked = self
+            .take("the plan of the higher limit", SOON, async || {
+                if self.attribute("focus", "data-step").await?.as_deref() == Some(raise.name()) {
+                    return Ok(Some(true));
+                }
+                let question = self.attribute("question", "data-question").await?;
+                if !question.is_some_and(|question| question.starts_with("awsGivesUp:")) {
+                    return Ok(Some(false));
+                }
+                self.try_press("go-to-RaiseFailureLimit").await?;
+                Ok(None)
+            })
+            .await?;
+        if !is_asked {
+            return Ok(());
+        }
         self.wait_for_attribute("focus", "data-plan", "ready", self.patience).await?;
         self.press_within("step-button", self.patience).await?;
         self.wait_done(raise).await?;

@@ -97,7 +97,7 @@ impl Window<'_> {
         loop {
             let status = self.status(step).await?;
             if super::acts::DONE.contains(&status.as_str()) {
-                return Ok(());
+                return self.confirm_backup(step, &status).await;
             }
             if self.sees("confirm-dialog").await? {
                 self.confirm(version).await?;
