@@ -208,6 +208,8 @@ async fn failed_check(desk: &Desk) -> Result<()> {
     let site = desk.world().await?.file().ports.site;
     let page = reqwest::get(format!("http://127.0.0.1:{site}/study/411")).await?;
     ensure!(page.status() == 500, "the page of a study is well: {}", page.status());
+    window.put_limit_back(VERSION).await?;
+    window.look_at(StepId::CheckSite).await?;
     window.press("check-sign-in-passed").await?;
     window.wait_for_attribute("check-sign-in", "data-answer", "passed", PATIENCE).await?;
     window.press("check-study-failed").await?;
