@@ -4,7 +4,7 @@
 use crate::{
     Found,
     known::{Known, LockSeen},
-    records::{Actor, Body, Entry, Event, OPTIONAL_STEPS, Op, Step},
+    records::{Actor, Body, Entry, Event, OPTIONAL_STEPS, Op, Status, Step},
 };
 
 /// Longest time from a confirmed lock to the change that follows: one slow answer.
@@ -76,11 +76,18 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         let new = LockSeen::after(message.as_deref().unwrap_or_default(), entry.at);
         return change_of_lock(known, lock, &new, found);
     }
+    // A stop names the deployment of the run, and the remote may be silent.
+    let is_own_stop = matches!(entry.op, Op::StopDeployment { .. })
+        && matches!(known.step(Step::StopRollout).status, Status::Running | Status::InDoubt);
     let changes = matches!(
         entry.op,
-        Op::Dispatch { .. } | Op::RerunBuild { .. } | Op::UpdateService { .. } | Op::LaunchJob { .. }
+        Op::Dispatch { .. }
+            | Op::RerunBuild { .. }
+            | Op::UpdateService { .. }
+            | Op::StopDeployment { .. }
+            | Op::LaunchJob { .. }
     );
-    if changes && entry.at - lock.at >= SLACK_MS && !may_change(known) {
+    if changes && !is_own_stop && entry.at - lock.at >= SLACK_MS && !may_change(known) {
         found.add("INV-O1", format!("production was changed while {} owns the lock on the remote", owner(lock)));
     }
 }
