@@ -212,9 +212,8 @@ impl Handle {
         ]
     }
 
-    /// Profile of practice. It has the names of the real profile and a value for every open name,
-    /// and leaves empty what the real profile may leave empty
-    /// ([`crate::profile::with_optional_values`]). All addresses are on loopback and all paths in
+    /// Profile of practice. It has the names of the real profile and a value for every open name.
+    /// Optional values are empty ([`crate::profile::with_optional_values`] adds them). All addresses are on loopback and all paths in
     /// the private folder, so no button of a practice run reaches production.
     #[must_use]
     pub fn practice_profile(&self, rally: &Profile) -> Profile {
