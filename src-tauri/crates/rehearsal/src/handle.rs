@@ -213,8 +213,9 @@ impl Handle {
     }
 
     /// Profile of practice. It has the names of the real profile and a value for every open name.
-    /// Optional values are empty ([`crate::profile::with_optional_values`] adds them). All addresses are on loopback and all paths in
-    /// the private folder, so no button of a practice run reaches production.
+    /// Optional values are empty ([`crate::profile::with_optional_values`] adds them). All
+    /// addresses are on loopback and all paths in the private folder, so no button of a practice
+    /// run reaches production.
     #[must_use]
     pub fn practice_profile(&self, rally: &Profile) -> Profile {
         let mut profile = filled(rally);
