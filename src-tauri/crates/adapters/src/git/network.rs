@@ -194,7 +194,29 @@ pub(super) fn callbacks<'a>(
 
 /// Fetches branches and tags. Refs that the remote removed are removed from the clone.
 pub(super) fn fetch(repo: &Repository, address: &Address, token: &SecretText, call: &CallState) -> PortResult<()> {
-    let summary = "fetch the repository";
+    let wanted = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/remote-tags/*"];
+    let request = Fetch { summary: "fetch the repository", wanted: &wanted, prune: FetchPrune::On };
+    fetch_wanted(repo, address, token, call, request)
+}
+
+/// The refs of a fetch.
+struct Fetch<'a> {
+    /// Summary of a failure.
+    summary: &'static str,
+    /// Ref specifications, each with the place of the copy.
+    wanted: &'a [&'a str],
+    /// Whether copies of removed refs are removed.
+    prune: FetchPrune,
+}
+
+fn fetch_wanted(
+    repo: &Repository,
+    address: &Address,
+    token: &SecretText,
+    call: &CallState,
+    request: Fetch<'_>,
+) -> PortResult<()> {
+    let Fetch { summary, wanted, prune } = request;
     let used = Cell::new(TokenUse::NotAsked);
     let mut callbacks = callbacks(address, token, &used, call);
     callbacks.update_tips(|_, _, _| call.note_progress());
@@ -202,14 +224,13 @@ pub(super) fn fetch(repo: &Repository, address: &Address, token: &SecretText, ca
     options
         .remote_callbacks(callbacks)
         .proxy_options(ProxyOptions::new())
-        .prune(FetchPrune::On)
+        .prune(prune)
         .update_fetchhead(false)
         .download_tags(AutotagOption::None)
         .follow_redirects(RemoteRedirect::None);
     let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(summary, &error))?;
-    let wanted = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/remote-tags/*"];
     remote
-        .fetch(&wanted, Some(&mut options), Some("fetch"))
+        .fetch(wanted, Some(&mut options), Some("fetch"))
         .map_err(|error| trouble::remote(summary, &error, address, used.get()))
 }
 
@@ -285,21 +306,8 @@ pub(super) fn ref_commit(
 /// Fetches one ref of the app from the remote. Its copy lies outside of the refs that the app makes
 /// in its clone.
 fn fetch_ref(repo: &Repository, address: &Address, token: &SecretText, name: &str, call: &CallState) -> PortResult<()> {
-    let summary = "read the environment lock of the repository";
-    let used = Cell::new(TokenUse::NotAsked);
-    let mut callbacks = callbacks(address, token, &used, call);
-    callbacks.update_tips(|_, _, _| call.note_progress());
-    let mut options = FetchOptions::new();
-    options
-        .remote_callbacks(callbacks)
-        .proxy_options(ProxyOptions::new())
-        .prune(FetchPrune::Off)
-        .update_fetchhead(false)
-        .download_tags(AutotagOption::None)
-        .follow_redirects(RemoteRedirect::None);
-    let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(summary, &error))?;
     let copy = name.strip_prefix(super::names::OWN).unwrap_or(name);
-    remote
-        .fetch(&[format!("+{name}:refs/remote-locks/{copy}")], Some(&mut options), Some("fetch"))
-        .map_err(|error| trouble::remote(summary, &error, address, used.get()))
+    let wanted = format!("+{name}:refs/remote-locks/{copy}");
+    let summary = "read the environment lock of the repository";
+    fetch_wanted(repo, address, token, call, Fetch { summary, wanted: &[&wanted], prune: FetchPrune::Off })
 }

@@ -3,13 +3,13 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Choice, Effect, ErrorCode, ExistingBuild, FactKind, Failure, Observation, PlanInputs, Question, Role, RunView,
-    StepId, StepPlan, WayBack,
+    Effect, ErrorCode, ExistingBuild, FactKind, Failure, Observation, PlanInputs, Question, Role, RunView, StepId,
+    StepPlan, WayBack,
 };
 
 use super::{
     git_objects::short_id,
-    known_builds::{answered, known_runs},
+    known_builds::{answered, build_choice, known_runs},
     refusals::foreign_plan,
     run_facts::{FollowedBuild, followed_build, version_commit},
     service_change::check_again,
@@ -19,7 +19,6 @@ use crate::{
     fold,
     ports::BuildRun,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
-    time,
 };
 
 pub struct FollowOtherBuild;
@@ -115,22 +114,10 @@ async fn others(cx: &StepContext, run: &RunView, followed: &FollowedBuild) -> Re
 fn which_other(others: &[BuildRun]) -> Question {
     let mut ids: Vec<&str> = others.iter().map(|one| one.id.as_str()).collect();
     ids.sort_unstable();
-    let option = |one: &BuildRun| Choice {
-        id: one.id.clone(),
-        label: format!("GitHub run {}", one.number),
-        detail: format!(
-            "Started by {} ({}) on {}; {}. {}",
-            one.actor,
-            one.event,
-            time::in_words(one.created_at),
-            one.conclusion.as_ref().unwrap_or(&one.status),
-            one.url
-        ),
-    };
     Question {
         id: format!("otherBuild:{}", ids.join(":")),
         text: "Which build of this commit does the release follow from now on?".into(),
-        options: others.iter().map(option).collect(),
+        options: others.iter().map(build_choice).collect(),
         needs_note: true,
     }
 }

@@ -83,7 +83,22 @@ pub(super) fn which_build_id(known: &[BuildRun]) -> String {
 /// Asks which of the builds of the commit this release follows. Only a person knows. A new build is
 /// no answer while one is known that was started by hand or through the API (INV-B1).
 pub(super) fn which_build(known: &[BuildRun]) -> Question {
-    let option = |one: &BuildRun| Choice {
+    let new = known.iter().all(|one| one.event != DISPATCH).then(|| Choice {
+        id: NEW.into(),
+        label: "None of them: start a new build".into(),
+        detail: "Choose this only if none of them builds the package.".into(),
+    });
+    Question {
+        id: which_build_id(known),
+        text: format!("GitHub shows {} of this commit. Which one does this release follow?", builds(known.len())),
+        options: known.iter().map(build_choice).chain(new).collect(),
+        needs_note: true,
+    }
+}
+
+/// A build as an answer: who started it, when, and its state.
+pub(super) fn build_choice(one: &BuildRun) -> Choice {
+    Choice {
         id: one.id.clone(),
         label: format!("GitHub run {}", one.number),
         detail: format!(
@@ -94,17 +109,6 @@ pub(super) fn which_build(known: &[BuildRun]) -> Question {
             one.conclusion.as_ref().unwrap_or(&one.status),
             one.url
         ),
-    };
-    let new = known.iter().all(|one| one.event != DISPATCH).then(|| Choice {
-        id: NEW.into(),
-        label: "None of them: start a new build".into(),
-        detail: "Choose this only if none of them builds the package.".into(),
-    });
-    Question {
-        id: which_build_id(known),
-        text: format!("GitHub shows {} of this commit. Which one does this release follow?", builds(known.len())),
-        options: known.iter().map(option).chain(new).collect(),
-        needs_note: true,
     }
 }
 
