@@ -230,6 +230,10 @@ async fn limit_of_failed_starts(window: &Window<'_>, album: &mut Album<'_>) -> R
     window.look_at(StepId::DispatchBuild).await?;
     window.wait_for_attribute("focus", "data-plan", "ready", PATIENCE).await?;
     album.keep(window, "DispatchBuild-question").await?;
+    window.press("correct").await?;
+    window.pick("correct-key", "github.build_job").await?;
+    album.keep(window, "correct-value").await?;
+    window.press("correct-no").await?;
     window.press("choices").await?;
     album.keep(window, "choices").await?;
     window.choose(StepId::RaiseFailureLimit).await?;

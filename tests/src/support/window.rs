@@ -198,6 +198,18 @@ impl<'a> Window<'a> {
         .await
     }
 
+    /// Selects an entry of a list by its value.
+    ///
+    /// # Errors
+    /// When the list does not appear or has no such entry.
+    pub async fn pick(&self, testid: &str, value: &str) -> Result<()> {
+        self.until(&format!("{testid} to be {value}"), SOON, async || {
+            let Some(list) = self.find(testid).await? else { return Ok(false) };
+            Ok(list.select_by_value(value).await.is_ok())
+        })
+        .await
+    }
+
     /// The `data-testid`s with this prefix, in the order of the page.
     ///
     /// # Errors
