@@ -157,13 +157,14 @@ const WORDS: Record<ErrorCode, Entry> = {
   },
   rolloutFailed: {
     happened: () => "AWS could not put the new version in place.",
-    means: "Look at the servers on the right for what serves the site now.",
+    means: "The panel with the servers shows what serves the site now.",
     todo: [CALL],
   },
   rolloutSuperseded: {
     happened: (p) =>
       `Another deployment took over from ours: ${named(p, "seen", "?")} instead of ${named(p, "expected", "?")}.`,
-    means: "Somebody else deployed, or AWS went back and does not say so. The servers on the right show what serves.",
+    means:
+      "Somebody else deployed, or AWS went back and does not say so. The panel with the servers shows what serves the site now.",
     todo: ["Ask the team who deployed. Once our version is put in place again, press Watch again: it only looks."],
   },
   rolloutStopped: {
