@@ -77,7 +77,7 @@ test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window kills::
 
-test-practice: ui/dist/index.html ## the nineteen troubles, practised in the window; pictures in target/troubles
+test-practice: ui/dist/index.html ## every trouble, practised in the window; pictures in target/troubles
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window troubles:: -- --include-ignored
 

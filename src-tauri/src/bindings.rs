@@ -68,6 +68,7 @@ macro_rules! all_commands {
             run::change_address,
             run::run_values,
             run::correct_value,
+            run::stop_script,
             run::give_up_machine,
             run::take_over,
             git::plan_merge_branch,

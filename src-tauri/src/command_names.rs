@@ -104,6 +104,7 @@ pub const COMMANDS: &[&str] = &[
     "start_run_migration",
     "start_set_version",
     "start_stop_rollout",
+    "stop_script",
     "switch_trouble",
     "take_environment",
     "take_over",

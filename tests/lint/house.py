@@ -55,6 +55,7 @@ profile
 step::context
 step
 step::draft
+other_runs
 env_lock::entry
 env_lock::git_ref
 handover env_lock deploy_check
@@ -79,7 +80,7 @@ export
 act::order
 act::acquire_lock act::revoke_job act::start_prepare act::confirm_plan act::show_plan act::start_step
 act::answer_question act::answer_check act::apply_observation act::change_operator act::end_run
-act::change_address act::give_up_machine act::correct_value
+act::change_address act::give_up_machine act::correct_value act::stop_script
 act::start_deploy act::report_done act::report_undone act::skip_step act::continue_here
 act::settle_doubt
 act

@@ -9,6 +9,8 @@ mod practice;
 mod release;
 #[path = "window/rollout_troubles.rs"]
 mod rollout_troubles;
+#[path = "window/script_troubles.rs"]
+mod script_troubles;
 #[path = "window/takeover.rs"]
 mod takeover;
 #[path = "window/troubles.rs"]

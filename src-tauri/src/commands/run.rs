@@ -3,7 +3,7 @@
 use greenlight_engine::release::Act;
 use greenlight_types::{
     CheckAnswer, DeployRequest, Difference, Handover, ProfileValue, RunId, RunResult, RunSummary, RunUpdate, StepId,
-    TakeOver, UndoKind, ValueCorrection,
+    StopScriptRequest, TakeOver, UndoKind, ValueCorrection,
 };
 use tauri::State;
 
@@ -204,6 +204,14 @@ pub async fn run_values(app: State<'_, Startup>, run: RunId) -> CommandResult<Ve
 #[specta::specta]
 pub async fn correct_value(app: State<'_, Startup>, run: RunId, asked: ValueCorrection) -> CommandResult<()> {
     Ok(app.ready().await?.runs.correct_value(&run, asked).await?)
+}
+
+/// Stops the script of a step that hangs.
+#[tauri::command]
+#[specta::specta]
+pub async fn stop_script(app: State<'_, Startup>, run: RunId, asked: StopScriptRequest) -> CommandResult<()> {
+    app.ready().await?.runs.act(&run, Act::StopScript(asked)).await?;
+    Ok(())
 }
 
 /// Records the statement of a person that the staging machine is gone.

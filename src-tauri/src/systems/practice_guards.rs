@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use greenlight_engine::ports::{
     EnvLock, Environment, HostAddress, JobSpec, JobStatus, Launched, LockClaim, Ownership, PortResult, ReadOutput,
-    RemoteHost, RevokeReason, Revoked, Site, SiteAnswer, Submitted,
+    RemoteHost, RevokeReason, Revoked, ScriptStop, Site, SiteAnswer, StopSignal, Submitted,
 };
 use greenlight_types::{ErrorCode, Failure, RunId};
 
@@ -59,6 +59,16 @@ impl RemoteHost for PracticeHostGuard {
 
     async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched> {
         self.at(host)?.launch(host, id, lock).await
+    }
+
+    async fn stop_script(
+        &self,
+        host: &HostAddress,
+        id: &str,
+        lock: &EnvLock,
+        signal: StopSignal,
+    ) -> PortResult<ScriptStop> {
+        self.at(host)?.stop_script(host, id, lock, signal).await
     }
 
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {

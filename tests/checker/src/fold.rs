@@ -37,6 +37,7 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::LockRefused { .. }
         | Body::AddressChanged
         | Body::MachineGivenUp
+        | Body::ScriptStopping { .. }
         | Body::ValueCorrected { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => None,
@@ -86,6 +87,7 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::LockRefused { .. }
         | Body::AddressChanged
         | Body::MachineGivenUp
+        | Body::ScriptStopping { .. }
         | Body::ValueCorrected { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => (true, from),

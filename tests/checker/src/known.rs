@@ -71,6 +71,11 @@ pub struct Known {
     pub unknown_ends: BTreeMap<String, String>,
     /// Jobs of migrations that a person called applied, after their end was unknown.
     pub applied_by_word: BTreeSet<String>,
+    /// Orders of a person to stop a script that the machine did not get yet: job, and whether the
+    /// script is killed.
+    pub stop_orders: Vec<(String, bool)>,
+    /// Jobs whose script a person ordered to stop.
+    pub stopped_before: BTreeSet<String>,
     /// Secrets that no event may hold.
     pub secrets: Vec<String>,
     pub world: Seen,
@@ -223,6 +228,7 @@ impl Known {
         self.run.clone_from(&event.run);
         self.settle(&event);
         self.note_lock(&event.body);
+        self.note_stop_order(&event.body);
         let is_given_up = self.is_given_up(&event.body);
         self.fold(event.seq, &event.body, found);
         match event.body {
@@ -282,6 +288,7 @@ impl Known {
             | Body::StepInDoubt { .. }
             | Body::StepStopped { .. }
             | Body::AddressChanged
+            | Body::ScriptStopping { .. }
             | Body::MachineGivenUp => {}
             Body::ValueCorrected { profile } => self.profile = profile,
         }
@@ -291,6 +298,14 @@ impl Known {
     /// counts.
     fn is_given_up(&self, body: &Body) -> bool {
         matches!(body, Body::StepWarned { step, .. } if self.step(*step).status == Status::InDoubt)
+    }
+
+    /// Keeps a person's order to stop a script.
+    fn note_stop_order(&mut self, body: &Body) {
+        if let Body::ScriptStopping { job, is_forced, .. } = body {
+            self.stopped_before.insert(job.clone());
+            self.stop_orders.push((job.clone(), *is_forced));
+        }
     }
 
     /// Applies an event to the environment lock.
@@ -382,6 +397,7 @@ impl Known {
             self.record_effect(&entry);
         }
         self.record_foreign_revision(&entry);
+        self.record_stop(&entry);
         self.ways.request(&entry);
         let lock = self.lock();
         let world = &mut self.world;
@@ -428,6 +444,7 @@ impl Known {
             Op::ImageSeen { tag, digest } => _ = world.images.insert(tag, digest),
             Op::PushRef { .. }
             | Op::DeleteRef { .. }
+            | Op::StopScript { .. }
             | Op::Dispatch { .. }
             | Op::RerunBuild { .. }
             | Op::CancelBuild { .. }
@@ -443,6 +460,17 @@ impl Known {
             | Op::TaskBecameHealthy
             | Op::UpdateService { .. }
             | Op::StopDeployment { .. } => {}
+        }
+    }
+
+    /// Records that the machine got a person's order to stop a script.
+    fn record_stop(&mut self, entry: &Entry) {
+        let Op::StopScript { id, forced } = &entry.op else { return };
+        if let Some(at) = self.stop_orders.iter().position(|(job, is_forced)| job == id && is_forced == forced) {
+            self.stop_orders.swap_remove(at);
+        }
+        if entry.applied {
+            self.world.stopped_scripts.insert(id.clone());
         }
     }
 

@@ -181,6 +181,11 @@ pub enum Body {
     JobRevoking {
         job: String,
     },
+    ScriptStopping {
+        job: String,
+        is_forced: bool,
+        note: String,
+    },
     #[serde(rename = "environmentTaking")]
     LockAcquiring {
         from: Option<LockOwner>,

@@ -7,8 +7,9 @@ use greenlight_engine::ports::{
     AwsIdentity, BreakerThreshold, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo,
     Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus, Launched,
     LockClaim, LogPage, Logs, MergeResult, Ownership, PendingDeployment, PortResult, PushRef, PushResult, RawPorts,
-    ReadOutput, RefCommit, RemoteHost, RemoteRef, RevokeReason, Revoked, ServiceDeployments, ServiceSnapshot, Services,
-    Signature, Site, SiteAnswer, StopKind, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
+    ReadOutput, RefCommit, RemoteHost, RemoteRef, RevokeReason, Revoked, ScriptStop, ServiceDeployments,
+    ServiceSnapshot, Services, Signature, Site, SiteAnswer, StopKind, StopSignal, Submitted, TagInfo, TaskDefinition,
+    TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -239,6 +240,15 @@ impl RemoteHost for Remote {
     }
     async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         self.ask("host.revoke", (host, id, why)).await
+    }
+    async fn stop_script(
+        &self,
+        host: &HostAddress,
+        id: &str,
+        lock: &EnvLock,
+        signal: StopSignal,
+    ) -> PortResult<ScriptStop> {
+        self.ask("host.stop_script", (host, id, lock, signal)).await
     }
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {
         self.ask("host.environment", (host, environment)).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use greenlight_engine::ports::{
     BreakerThreshold, Dispatch, EnvLock, HostAddress, JobSpec, LockClaim, PushRef, RawPorts, RevokeReason, Signature,
-    StopKind,
+    StopKind, StopSignal,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde_json::{Value, from_value, to_value};
@@ -145,6 +145,10 @@ async fn host(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
         "revoke" => {
             let (at, id, why): (HostAddress, String, RevokeReason) = from_value(args).ok()?;
             to_value(host.revoke(&at, &id, why).await).ok()?
+        }
+        "stop_script" => {
+            let (at, id, lock, signal): (HostAddress, String, EnvLock, StopSignal) = from_value(args).ok()?;
+            to_value(host.stop_script(&at, &id, &lock, signal).await).ok()?
         }
         "environment" => {
             let (at, environment): (HostAddress, String) = from_value(args).ok()?;

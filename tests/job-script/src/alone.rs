@@ -13,9 +13,11 @@ use crate::{
 };
 
 /// All checks except `at_once`, with their names.
-pub const ALONE: [(&str, Check); 9] = [
+pub const ALONE: [(&str, Check); 11] = [
     ("Plain", plain),
     ("Orphaned", orphaned),
+    ("Stubborn", stubborn),
+    ("OfAnotherUser", foreign),
     ("Restarted", restarted),
     ("AskedAtTheWrongMoment", probed),
     ("KeptWaitingPastItsTime", late),
@@ -53,14 +55,16 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     is("a first submit", machine.submit()?, "new")?;
     is("a second one", machine.submit()?, "same")?;
     is("its state", machine.state()?, "waiting")?;
-    is("the attempt behind one that may still start", machine.submit_another(second, 60, "no")?, "unfinished")?;
+    is("the attempt behind one that may still start", machine.submit_another(second, 60)?, "unfinished")?;
     is("a start", machine.launch(JOB)?, "launched")?;
     machine.until("the payload to begin", || machine.starts() == 1)?;
     is("its state", machine.state()?, "running")?;
-    is("the attempt behind one that runs", machine.submit_another(second, 60, "no")?, "unfinished")?;
-    is("a job at the same database", machine.submit_another(backup, 60, "yes")?, "new")?;
+    is("the attempt behind one that runs", machine.submit_another(second, 60)?, "unfinished")?;
+    is("a job at the same database", machine.submit_another(backup, 60)?, "new")?;
     is("its state", machine.state_of(backup)?, "busy")?;
-    is("an end that nobody may order", machine.ask("cancel", &[JOB])?, "refused")?;
+    let foreign = machine.ask("stop", &[JOB, ENVIRONMENT, "run-2", "TERM"])?;
+    ensure!(foreign.starts_with("other run=run-1 "), "a stop by a run without the environment: {foreign}");
+    is("a stop of a job that never started", machine.stop(backup, "TERM")?, "over")?;
     is("a gate that was passed", machine.ask("revoke", &[JOB, "outside"])?, "lost")?;
     machine.let_payload_go()?;
     machine.rest()?;
@@ -72,12 +76,12 @@ pub fn plain(shell: Shell, verbs: &str) -> Result<()> {
     is("a start", machine.launch(backup)?, "launched")?;
     machine.until("the payload to begin", || machine.starts() == 2)?;
     machine.until("what can be ended", || machine.path(&format!("home/.greenlight/jobs/{backup}/group")).exists())?;
-    is("an end that may be ordered", machine.ask("cancel", &[backup])?, "cancelled")?;
+    is("a stop", machine.stop(backup, "TERM")?, "signalled")?;
     machine.rest()?;
     let frame = machine.ask("status", &[backup])?;
     ensure!(frame.contains("state=finished") && frame.contains(" exit=143 "), "it was ended: {frame}");
-    is("an end of one that is over", machine.ask("cancel", &[backup])?, "over")?;
-    is("the attempt behind one that is over", machine.submit_another(second, 0, "no")?, "new")?;
+    is("a stop of a script that ended", machine.stop(backup, "TERM")?, "over")?;
+    is("the attempt behind one that is over", machine.submit_another(second, 0)?, "new")?;
     machine.until("its time to be over", || machine.state_of(second).is_ok_and(|state| state == "expired"))?;
     machine.launch(second)?;
     machine.rest()?;
@@ -132,6 +136,50 @@ pub fn at_once(shell: Shell, verbs: &str, launches: usize, seed: u64) -> Result<
     Ok(())
 }
 
+/// A script that ignores SIGTERM goes on, with its child. SIGKILL ends both.
+///
+/// # Errors
+/// When an answer is wrong.
+pub fn stubborn(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    fs_err::write(machine.path("payload"), "trap '' TERM\necho start >> ~/starts\nsleep 60\n")?;
+    begin(&machine)?;
+    ensure!(machine.stop(JOB, "TERM")? == "signalled" && machine.state()? == "running", "SIGTERM is ignored");
+    ensure!(machine.stop(JOB, "KILL")? == "signalled", "SIGKILL");
+    machine.rest()?;
+    let frame = machine.ask("status", &[JOB])?;
+    ensure!(frame.contains("state=finished") && frame.contains(" exit=137 "), "it was killed: {frame}");
+    Ok(())
+}
+
+/// No process gets a signal while one of the group belongs to another user and sudo refuses.
+///
+/// # Errors
+/// When an answer is wrong.
+pub fn foreign(shell: Shell, verbs: &str) -> Result<()> {
+    // `kill -0` fails for a process of another user. The tests run as root, which may signal all.
+    let verbs = verbs.replace("! kill -0 \"${one#/proc/}\" 2> /dev/null", "true").replace("sudo -n kill", "false");
+    let machine = Machine::new(shell, &verbs)?;
+    machine.payload(true)?;
+    begin(&machine)?;
+    let answer = machine.stop(JOB, "TERM")?;
+    let group = fs_err::read_to_string(machine.path(&format!("home/.greenlight/jobs/{JOB}/group")))?;
+    ensure!(answer == format!("foreign {}", group.trim()), "of another user: {answer}");
+    ensure!(machine.state()? == "running", "no process was stopped");
+    machine.let_payload_go()?;
+    machine.rest()
+}
+
+/// Starts the job and waits until it can be stopped.
+fn begin(machine: &Machine) -> Result<()> {
+    machine.hold(RUN, "nobody")?;
+    machine.submit()?;
+    machine.launch(JOB)?;
+    machine.until("the payload to begin", || machine.starts() == 1)?;
+    let group = machine.path(&format!("home/.greenlight/jobs/{JOB}/group"));
+    machine.until("its group", || fs_err::read_to_string(&group).is_ok_and(|text| !text.is_empty()))
+}
+
 /// A killed supervisor does not end its script. The script keeps its locks.
 ///
 /// # Errors
@@ -143,7 +191,7 @@ pub fn orphaned(shell: Shell, verbs: &str) -> Result<()> {
     machine.until("the supervisor to be gone", || machine.state().is_ok_and(|state| state != "running"))?;
     let state = machine.state()?;
     ensure!(state == "orphaned", "a payload whose supervisor was killed is called {state}");
-    ensure!(machine.submit_another(backup, 60, "no")? == "new", "another job is put there");
+    ensure!(machine.submit_another(backup, 60)? == "new", "another job is put there");
     let beside = machine.state_of(backup)?;
     ensure!(beside == "busy", "a job beside it is called {beside}");
     machine.launch(JOB)?;
@@ -212,7 +260,7 @@ pub fn late(shell: Shell, verbs: &str) -> Result<()> {
     let machine = Machine::new(shell, verbs)?;
     machine.payload(false)?;
     ensure!(machine.hold(RUN, "nobody")?.starts_with("ours "), "the environment is not taken");
-    ensure!(machine.submit_another(JOB, 1, "no")? == "new", "the job is not put there");
+    ensure!(machine.submit_another(JOB, 1)? == "new", "the job is not put there");
     let kept = machine.path(&format!("home/.greenlight/environments/{ENVIRONMENT}/lock"));
     let mut keeper = Command::new("flock")
         .arg("-x")

@@ -190,14 +190,14 @@ impl Machine {
     /// Arguments of `submit` for the job of every case.
     #[must_use]
     pub fn submit_arguments(&self) -> Vec<String> {
-        self.arguments_of(JOB, 3_600, "no")
+        self.arguments_of(JOB, 3_600)
     }
 
-    fn arguments_of(&self, id: &str, seconds: u32, may_cancel: &str) -> Vec<String> {
+    fn arguments_of(&self, id: &str, seconds: u32) -> Vec<String> {
         let payload = fs_err::read(self.path("payload")).unwrap_or_default();
         let sha: String = Sha256::digest(payload).iter().map(|byte| format!("{byte:02x}")).collect();
         let (seconds, mutex) = (seconds.to_string(), "rally.prod-db".to_owned());
-        vec![id.to_owned(), sha, seconds, mutex, may_cancel.to_owned(), ENVIRONMENT.to_owned(), RUN.to_owned()]
+        vec![id.to_owned(), sha, seconds, mutex, ENVIRONMENT.to_owned(), RUN.to_owned()]
     }
 
     /// Launches a job for the run that has the environment lock.
@@ -206,6 +206,14 @@ impl Machine {
     /// When the verb cannot be started.
     pub fn launch(&self, id: &str) -> Result<String> {
         self.ask("launch", &[id, ENVIRONMENT, RUN])
+    }
+
+    /// Orders the end of a script for the run that has the environment lock.
+    ///
+    /// # Errors
+    /// When the verb cannot be started.
+    pub fn stop(&self, id: &str, signal: &str) -> Result<String> {
+        self.ask("stop", &[id, ENVIRONMENT, RUN, signal])
     }
 
     /// Acquires the environment lock for a run. `from` is the expected owner or `nobody`.
@@ -275,9 +283,9 @@ impl Machine {
     ///
     /// # Errors
     /// When the verb cannot be started.
-    pub fn submit_another(&self, id: &str, seconds: u32, may_cancel: &str) -> Result<String> {
+    pub fn submit_another(&self, id: &str, seconds: u32) -> Result<String> {
         let payload = fs_err::read(self.path("payload"))?;
-        self.send(&self.arguments_of(id, seconds, may_cancel), &payload)
+        self.send(&self.arguments_of(id, seconds), &payload)
     }
 
     /// Sends a script with `submit`.

@@ -63,7 +63,7 @@ const fn hidden(words: &'static str, right: &'static str, wrong: &'static str, w
     Defect { hidden: why, ..defect(words, right, wrong) }
 }
 
-pub const DEFECTS: [Defect; 30] = [
+pub const DEFECTS: [Defect; 33] = [
     defect(
         "the gate is made, whoever was there before",
         "if ! mv -T \"$new\" \"$job/started\" 2> /dev/null; then",
@@ -180,7 +180,7 @@ pub const DEFECTS: [Defect; 30] = [
         Sought::In(Kind::SupervisorHeldWhileTakenOver),
         defect(
             "whoever orders a start is not asked whether he holds the environment",
-            "  if [ \"$(run_of \"$1\")\" != \"$2\" ]; then\n    say \"other $(holder_of \"$1\")\"\n    return\n  fi\n  setsid",
+            "  owns \"$1\" \"$2\" || return 0\n  setsid",
             "  setsid",
         ),
     ),
@@ -191,9 +191,16 @@ pub const DEFECTS: [Defect; 30] = [
     ),
     defect(
         "a job is put there for who does not hold the environment",
-        "    if [ \"$(run_of \"$5\")\" != \"$6\" ]; then",
+        "    if [ \"$(run_of \"$4\")\" != \"$5\" ]; then",
         "    if false; then",
     ),
+    defect(
+        "a run that does not hold the environment may stop a script",
+        "  owns \"$1\" \"$2\" || return 0\n  case",
+        "  case",
+    ),
+    defect("a stop signals one process and not its group", "kill \"-$3\" \"-$group\"", "kill \"-$3\" \"$group\""),
+    defect("processes of another user are left running", "  if ! is_foreign \"$group\"; then", "  if true; then"),
     defect("the second attempt does not wait for the first", "    if ! is_next; then", "    if false; then"),
 ];
 

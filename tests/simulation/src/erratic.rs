@@ -12,13 +12,13 @@ use greenlight_engine::{
 use greenlight_rehearsal::world::World;
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, ErrorCode, FactKind, Failure, Question, Retry, Role, RunId, RunResult, RunState,
-    RunView, Status, StepId, StepPlan, StepView, TakeOver, UndoKind,
+    RunView, Status, StepId, StepPlan, StepView, StopScriptRequest, TakeOver, UndoKind,
 };
 use parking_lot::Mutex;
 
 use crate::{
     clock::TestClock,
-    operator::engine::{confirm, deploy_request, open_check, read_choosing},
+    operator::engine::{confirm, deploy_request, end_foreign_script, open_check, order_to_stop, read_choosing},
     scenario::Person,
     tape::Tape,
 };
@@ -156,6 +156,10 @@ impl ErraticOperator<'_> {
         }
         let busy =
             view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running);
+        let stoppable = view.steps.iter().find(|step| step.options.may_stop_script);
+        if let Some(step) = stoppable.filter(|_| still > STILL_MAX / 4) {
+            return self.stop_script(view, step).await;
+        }
         let hopeless = view.steps.iter().find(|step| {
             let is_final = step.failure().is_some_and(|failure| failure.retry == Retry::No);
             step.status() == Status::Failed && (is_final || step.definition.role == Role::Watching)
@@ -194,6 +198,14 @@ impl ErraticOperator<'_> {
             Some(step) if !busy => self.press(step.definition.id).await,
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Stops a script, also one that only takes long.
+    async fn stop_script(&mut self, view: &RunView, step: &StepView) -> Result<(), Failure> {
+        let is_forced = step.stop_order.is_some();
+        let refused = self.act(Act::StopScript(order_to_stop(view, step, is_forced))).await.err();
+        end_foreign_script(&mut self.world.lock(), step, refused.as_ref());
+        refused.map_or(Ok(()), Err)
     }
 
     /// The report about a migration that failed, after a developer finished it, or undid it and
@@ -314,6 +326,10 @@ impl ErraticOperator<'_> {
             // By the run's number and not by chance, so that kept scenarios draw the same numbers.
             3 if view.seq.is_multiple_of(8) => Act::SkipStep { step: StepId::RunMigration, note },
             3 if view.seq % 8 == 1 => Act::ReportUndone { step, attempt, how: UndoKind::Restored, note },
+            3 if view.seq % 8 == 2 => {
+                let order = order_to_stop(view, chosen, view.seq.is_multiple_of(3));
+                Act::StopScript(StopScriptRequest { note, ..order })
+            }
             3 => Act::ReportDone { step, note },
             4 if self.person.errs > 0 => Act::SettleDoubt { step, attempt, happened: self.rng.bool(), note },
             5 => Act::AnswerCheck { check: "study".to_owned(), answer: CheckAnswer::Passed, note },

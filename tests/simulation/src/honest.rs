@@ -258,7 +258,7 @@ impl<'a> HonestOperator<'a> {
         let is_busy =
             steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running);
         if is_busy {
-            return;
+            return self.stop_hanging_script().await;
         }
         if self.confirm_backup().await || self.choose().await {
             return;

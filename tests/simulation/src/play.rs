@@ -339,6 +339,7 @@ fn world(scenario: &Scenario) -> World {
     ends.changes_nothing = setting.migrates_nothing;
     world.host.forgets_gates = setting.forgets_gates;
     world.host.hangs_up = setting.hangs_up;
+    world.host.hanging = setting.hanging.clone();
     if setting.has_unused_revision {
         world.copy_newest();
     }

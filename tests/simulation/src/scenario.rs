@@ -6,6 +6,7 @@
 use fastrand::Rng;
 use greenlight_rehearsal::world::{
     Pace,
+    host::Hanging,
     rules::{Breaker, Concurrency, Deploys, Rules, StoredShape, Threshold},
 };
 use greenlight_types::StepId;
@@ -92,6 +93,9 @@ pub struct Setting {
     /// Whether the profile has no command that proves a backup, as Rally's.
     #[serde(default)]
     pub proves_no_backup: bool,
+    /// How scripts on the host hang.
+    #[serde(default)]
+    pub hanging: Hanging,
 }
 
 /// Behaviour of the operator.
@@ -228,6 +232,9 @@ impl Scenario {
         // Taken from numbers that were drawn, so that older seeds keep their other values.
         rules.approval = (seed % 16 == 5).then_some(rules.waits_max);
         rules.renames_build_job = seed % 32 == 9;
+        if seed % 32 == 21 {
+            setting.hanging = hanging(seed);
+        }
         if seed % 32 == 13 {
             faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueIsFaster });
         }
@@ -255,6 +262,18 @@ fn locks(seed: u64, rules: &Rules, setting: &mut Setting) -> Vec<Fault> {
     let length = rules.pace.set + 6 * MINUTE;
     let kinds = [Kind::OtherTakesElsewhere, Kind::OtherLeaves];
     kinds.map(|kind| Fault { at: At::Time(rng.i64(0..length)), kind }).into()
+}
+
+/// Scripts that hang. Draws from numbers of its own.
+fn hanging(seed: u64) -> Hanging {
+    let mut rng = Rng::with_seed(seed ^ 0x4a6e);
+    let backups = rng.u32(..3);
+    Hanging {
+        backups,
+        migrations: if backups == 0 { 1 } else { rng.u32(..2) },
+        ignores_term: one_in(&mut rng, 3),
+        is_foreign: one_in(&mut rng, 4),
+    }
 }
 
 /// A situation that seldom comes with the other faults, for an honest operator.
@@ -369,6 +388,7 @@ fn setting(rng: &mut Rng) -> Setting {
         has_strange_lock: false,
         lists_no_failures: false,
         proves_no_backup: false,
+        hanging: Hanging::default(),
     }
 }
 

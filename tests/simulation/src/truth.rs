@@ -136,6 +136,12 @@ impl Truth<'_> {
         }
     }
 
+    /// Whether the script of a step hangs.
+    pub fn hangs(&self, step: &StepView) -> bool {
+        let job = job_of(step).and_then(|job| self.world.host.jobs.get(&job));
+        job.is_some_and(|job| job.is_running() && job.hangs)
+    }
+
     /// Whether a script runs now.
     fn runs(&self, job: &str) -> bool {
         self.world.host.jobs.get(job).is_some_and(greenlight_rehearsal::world::host::Job::is_running)

@@ -1,5 +1,7 @@
 //! Releases in memory that are played by hand: one situation each, on virtual time.
 
+#[path = "scripted/beside.rs"]
+mod beside;
 #[path = "scripted/build_doubts.rs"]
 mod build_doubts;
 #[path = "scripted/build_ends.rs"]
@@ -8,6 +10,8 @@ mod build_ends;
 mod builds;
 #[path = "scripted/choices.rs"]
 mod choices;
+#[path = "scripted/hanging.rs"]
+mod hanging;
 #[path = "scripted/inputs.rs"]
 mod inputs;
 #[path = "scripted/lock.rs"]

@@ -8,14 +8,14 @@ use greenlight_types::{StepId, Trouble};
 use super::troubles::{Desk, PATIENCE, at_desk, to_build};
 
 /// Takes a release with a trouble to the start of its rollout.
-async fn to_rollout(desk: &Desk, trouble: Trouble) -> Result<()> {
+pub(super) async fn to_rollout(desk: &Desk, trouble: Trouble) -> Result<()> {
     desk.prepare().await?;
     desk.window().switch_on(trouble).await?;
     to_build(desk).await
 }
 
 /// Migrates, waits for the servers, and checks the site.
-async fn to_released(desk: &Desk) -> Result<()> {
+pub(super) async fn to_released(desk: &Desk) -> Result<()> {
     let window = desk.window();
     window.answer_failed_start("oldDatabase").await.context("failed start")?;
     window.do_step(StepId::RunMigration, VERSION).await.context("migration")?;
@@ -28,7 +28,7 @@ async fn to_released(desk: &Desk) -> Result<()> {
 }
 
 /// Ends a run whose version before serves again.
-async fn to_rolled_back(desk: &Desk) -> Result<()> {
+pub(super) async fn to_rolled_back(desk: &Desk) -> Result<()> {
     let window = desk.window();
     window.put_limit_back(VERSION).await.context("the limit")?;
     let result = window.stop_here("The version before serves again").await?;

@@ -69,6 +69,8 @@ export const commands = {
 	runValues: (run: RunId) => typedError<ProfileValue[], CommandError>(__TAURI_INVOKE("run_values", { run })),
 	/**  Corrects a value of the profile that the run froze. */
 	correctValue: (run: RunId, asked: ValueCorrection) => typedError<null, CommandError>(__TAURI_INVOKE("correct_value", { run, asked })),
+	/**  Stops the script of a step that hangs. */
+	stopScript: (run: RunId, asked: StopScriptRequest) => typedError<null, CommandError>(__TAURI_INVOKE("stop_script", { run, asked })),
 	/**  Records the statement of a person that the staging machine is gone. */
 	giveUpMachine: (run: RunId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("give_up_machine", { run, note })),
 	/**  Another person takes over on this computer. */
@@ -1397,6 +1399,15 @@ step: StepId; fact: Fact } |
 { kind: "gateClosing"; step: StepId; 
 /**  Id of the job on the host. */
 job: string; note: string } | 
+/**
+ *  A person orders the staging machine to end the script of a job. On disk before the order
+ *  leaves the app (INV-D6).
+ */
+{ kind: "scriptStopping"; step: StepId; 
+/**  Id of the job on the host. */
+job: string; 
+/**  The processes are killed, because the script survived an order before. */
+isForced: boolean; note: string } | 
 /**  The run is about to acquire the environment lock on its staging machine. */
 { kind: "environmentTaking"; staging: StagingMachine; 
 /**  Owner from whom the lock is taken, if there was one. */
@@ -1774,6 +1785,8 @@ export type StepOptions = {
 	mayAnswer?: boolean,
 	/**  The step is in doubt, and a person's word counts that it happened. */
 	mayClaim?: boolean,
+	/**  A person may stop the script of the step, which the app follows. */
+	mayStopScript?: boolean,
 	/**  A person may say that this release has no migration. */
 	maySkip: boolean,
 	/**  A person may report that the failed migration left the database as it was before. */
@@ -1868,9 +1881,35 @@ export type StepView = {
 	earlierFailure?: Failure | null,
 	/**  Jobs of failed attempts that a named person reported as undone. They block no new attempt. */
 	undoneJobs?: string[],
+	/**  The newest order to stop the script of the last attempt. */
+	stopOrder?: StopOrder | null,
 	/**  The acts that the engine allows now. Filled in only for the page. */
 	options?: StepOptions,
 } & StepState;
+
+/**  A person's order to stop the script of an attempt. */
+export type StopOrder = {
+	person: string,
+	note: string,
+	/**  The processes were killed. */
+	isForced: boolean,
+	at: Timestamp,
+	/**  Time of the first order for this attempt. */
+	firstAt: Timestamp,
+};
+
+/**  A person's order to stop the script of a backup or a migration. */
+export type StopScriptRequest = {
+	step: StepId,
+	/**  Number of the attempt that the person watches. */
+	attempt: number,
+	/**  Kill the script. Allowed after an order that it survived. */
+	isForced: boolean,
+	/**  The version, typed by the person. Required for the migration (INV-D6). */
+	typed: string,
+	/**  Note of the person. Required. */
+	note: string,
+};
 
 /**  A request to take the environment lock from its owner. */
 export type TakeOver = {
@@ -1898,6 +1937,10 @@ export type Trouble =
 "imageMissing" | 
 /**  The disk of the staging machine is full during the backup. */
 "backupDiskFull" | 
+/**  The next script on the staging machine does not end. */
+"scriptHangs" | 
+/**  Another machine answers at the address of the staging machine while the migration runs. */
+"machineReplaced" | 
 /**  GitHub refuses the token for a while. */
 "tokenExpires" | 
 /**  The main branch and the release branch changed the same lines. */

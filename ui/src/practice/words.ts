@@ -31,6 +31,11 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     title: "The backup disk is full",
     will: "The backup stops half-way for want of room; somebody makes room before the second try.",
   },
+  scriptHangs: {
+    title: "A script hangs",
+    will: "The next script on the staging machine, backup or migration, stops working and does not end. You stop it.",
+    now: "The script does nothing any more, and does not end.",
+  },
   mainMovedOn: {
     title: "The main branch moved on",
     will: "A colleague pushes to the main branch after your backup and before your build.",
@@ -54,6 +59,10 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     will: "Nobody reaches the staging machine for about a minute; the migration on it goes on.",
     now: "The staging machine cannot be reached. What runs on it goes on.",
     end: "Bring the connection back",
+  },
+  machineReplaced: {
+    title: "The staging machine is replaced",
+    will: "During the migration another machine takes the place of the staging machine. The migration was cut off.",
   },
   migrationFailsHalfWay: {
     title: "The migration fails half-way",

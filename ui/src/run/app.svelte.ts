@@ -34,6 +34,9 @@ export class App {
     const first = open.find((run) => run.state === "deploying" || run.state === "checking") ?? open[0];
     if (first !== undefined) await this.open(first.id);
     this.isReady = true;
+    await this.platform.onRunMoved((moved) => {
+      if (moved.run !== this.run?.id) void this.list();
+    });
   }
 
   async reload() {

@@ -77,6 +77,7 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "environmentTaking":
     case "environmentRefused":
     case "addressChanged":
+    case "scriptStopping":
     case "machineGivenUp":
     case "valueCorrected":
     case "questionAnswered":
@@ -142,6 +143,8 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
       );
     case "addressChanged":
       return say("The staging machine has another address now", "plain", undefined, addressOf(body.staging));
+    case "scriptStopping":
+      return say(`Ordered to ${body.isForced ? "kill" : "stop"} ${body.job}: “${body.note}”`, "careful");
     case "machineGivenUp":
       return say(`Said that the staging machine is gone: “${body.note}”`, "careful");
     case "valueCorrected":

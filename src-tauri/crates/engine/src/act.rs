@@ -26,10 +26,13 @@ pub(crate) mod skip_step;
 pub(crate) mod start_deploy;
 pub(crate) mod start_prepare;
 pub(crate) mod start_step;
+pub(crate) mod stop_script;
 #[cfg(test)]
 pub(crate) mod test_support;
 
-use greenlight_types::{CheckAnswer, DeployRequest, Failure, RunEvent, RunResult, StepId, TakeOver, UndoKind};
+use greenlight_types::{
+    CheckAnswer, DeployRequest, Failure, RunEvent, RunResult, StepId, StopScriptRequest, TakeOver, UndoKind,
+};
 
 pub use order::Answer;
 use order::{Asker, Decision, Order, Situation, Then};
@@ -99,6 +102,8 @@ pub enum Act {
         /// Note of the person. Required.
         note: String,
     },
+    /// Stop the script of a step that hangs.
+    StopScript(StopScriptRequest),
     /// Answer a check of the site.
     AnswerCheck {
         /// Id of the check in the profile.
@@ -158,6 +163,7 @@ impl Act {
             | Self::EndRun { note: words, .. }
             | Self::CorrectValue { reason: words, .. }
             | Self::GiveUpMachine { note: words } => redactor.clean(words),
+            Self::StopScript(wanted) => redactor.clean(&mut wanted.note),
             Self::StartDeploy(request) => {
                 redactor.clean(&mut request.told);
                 request.take_over.iter_mut().for_each(|over| redactor.clean(&mut over.reason));
@@ -204,6 +210,7 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
         Order::ChangeAddress(staging) => change_address::decide(now, *staging),
         Order::GiveUpMachine { note } => give_up_machine::decide(now, note),
         Order::RevokeJob { step, job, note } => revoke_job::decide(now, step, job, note),
+        Order::StopScript(wanted) => stop_script::decide(now, wanted),
         Order::CorrectValue { key, value, reason } => correct_value::decide(now, &key, &value, &reason),
         Order::ChangeOperator { person } => change_operator::decide(now, &person),
         Order::LearnFact { step, fact } => Ok(Decision::run_event(RunEvent::FactLearned { step, fact })),
@@ -232,6 +239,7 @@ pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failu
         Act::AcquireLock { over } => return acquire_lock::again(asker, over).await,
         Act::ChangeAddress { address, port } => change_address::ask(asker, address, port).await?,
         Act::GiveUpMachine { note } => give_up_machine::ask(asker, note).await?,
+        Act::StopScript(wanted) => return stop_script::perform(asker, wanted).await,
         Act::CorrectValue { key, value, reason } => Order::CorrectValue { key, value, reason },
         Act::ChangeOperator { person } => Order::ChangeOperator { person },
     };

@@ -22,13 +22,12 @@ use self::git_ref::RefState;
 use crate::{
     fold,
     journal::Journal,
+    other_runs,
     ports::{EnvLock, HostAddress, Ownership, RemoteHost},
     step::StepContext,
     time,
 };
 
-/// Most earlier runs whose staging machines are looked up, newest first.
-const EARLIER_RUNS: usize = 200;
 /// Most machines that are asked, newest first.
 const MOST_MACHINES: usize = 5;
 
@@ -144,7 +143,11 @@ fn is_silence(failure: &Failure) -> bool {
     matches!(failure.code, ErrorCode::Unreachable | ErrorCode::TimedOut | ErrorCode::Throttled)
 }
 
+/// A machine that is gone keeps no lock. Then only the remote decides.
 async fn ensure_owned_on_machine(cx: &StepContext) -> Result<(), Failure> {
+    if cx.run().machine_given_up.is_some() {
+        return Ok(());
+    }
     match cx.ports.host.check_lock(&cx.host()?, &EnvLock::of(&cx.run())).await? {
         Ownership::Ours => Ok(()),
         Ownership::NotOurs(owner) => Err(not_owned(owner.as_ref())),
@@ -250,12 +253,7 @@ pub(crate) async fn ask_known_machines(cx: &StepContext, journal: &dyn Journal) 
 /// The newest machines of earlier runs of the same product and realm, each once.
 async fn known_machines(journal: &dyn Journal, run: &RunView) -> Result<Vec<(RunView, StagingMachine)>, Failure> {
     let (mut known, mut seen) = (Vec::new(), BTreeSet::new());
-    for id in journal.runs().await?.into_iter().take(EARLIER_RUNS).filter(|id| *id != run.id) {
-        // A run that this app cannot read names no machine.
-        let Ok(earlier) = journal.events(&id, 0).await.and_then(|events| fold::fold(&events)) else { continue };
-        if earlier.profile.product != run.profile.product || earlier.realm != run.realm {
-            continue;
-        }
+    for earlier in other_runs::read(journal, run).await? {
         let Some(staging) = earlier.staging.clone() else { continue };
         if seen.insert((staging.address.clone(), staging.port)) && known.len() < MOST_MACHINES {
             known.push((earlier, staging));

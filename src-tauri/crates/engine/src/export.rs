@@ -276,10 +276,17 @@ fn record(page: &mut Page, events: &[Event]) {
 
 fn what(body: &EventBody) -> String {
     match body {
-        EventBody::Run(RunEvent::Drafted { version, .. }) => format!("drafted {version}"),
-        EventBody::Run(RunEvent::PrepareStarted { statement, .. }) => format!("started Prepare: {statement}"),
-        EventBody::Run(RunEvent::Prepared) => "prepared".to_owned(),
-        EventBody::Run(RunEvent::DeployStarted { staging, told, differences, .. }) => {
+        EventBody::Run(event) => change_of_run(event),
+        EventBody::Step(event) => change_of_step(event),
+    }
+}
+
+fn change_of_run(event: &RunEvent) -> String {
+    match event {
+        RunEvent::Drafted { version, .. } => format!("drafted {version}"),
+        RunEvent::PrepareStarted { statement, .. } => format!("started Prepare: {statement}"),
+        RunEvent::Prepared => "prepared".to_owned(),
+        RunEvent::DeployStarted { staging, told, differences, .. } => {
             let differences = if differences.is_empty() {
                 String::new()
             } else {
@@ -290,57 +297,66 @@ fn what(body: &EventBody) -> String {
             };
             format!("started Deploy on {}; told: {told}{differences}", staging.address)
         }
-        EventBody::Run(RunEvent::CheckingStarted) => "started to check the site".to_owned(),
-        EventBody::Run(RunEvent::Ended { result, note, .. }) => format!("ended: {} {note}", result_words(*result)),
-        EventBody::Run(RunEvent::TookOver { from }) => format!("took over from {from}"),
-        EventBody::Step(StepEvent::Offered { step }) => format!("{}: offered", step.name()),
-        EventBody::Step(StepEvent::Started { step, attempt, .. }) => {
-            format!("{}: attempt {attempt} started", step.name())
-        }
-        EventBody::Run(RunEvent::FactLearned { step, fact }) => format!("{}: learned {:?}", step.name(), fact.kind()),
-        EventBody::Step(StepEvent::Succeeded { step, .. }) => format!("{}: done", step.name()),
-        EventBody::Step(StepEvent::Warned { step, warning, .. }) => format!("{}: done; {warning}", step.name()),
-        EventBody::Step(StepEvent::Skipped { step, note }) => format!("{}: left out: {note}", step.name()),
-        EventBody::Step(StepEvent::Failed { step, failure, .. }) => format!("{}: {failure}", step.name()),
-        EventBody::Step(StepEvent::InDoubt { step, why, .. }) => format!("{}: in doubt: {why}", step.name()),
-        EventBody::Step(StepEvent::Resumed { step, evidence, .. }) => {
-            format!("{}: found under way: {evidence}", step.name())
-        }
-        EventBody::Step(StepEvent::Reset { step, evidence, .. }) => {
-            format!("{}: found not to have happened: {evidence}", step.name())
-        }
-        EventBody::Step(StepEvent::Undone { step, job, how, note, evidence, .. }) => {
-            format!("{}: {job} reported as undone ({}): {note}. {evidence}", step.name(), undo_words(*how))
-        }
-        EventBody::Step(StepEvent::Stopped { step, note, .. }) => format!("{}: stopped: {note}", step.name()),
-        EventBody::Run(RunEvent::JobRevoking { step, job, note }) if note.is_empty() => {
+        RunEvent::CheckingStarted => "started to check the site".to_owned(),
+        RunEvent::Ended { result, note, .. } => format!("ended: {} {note}", result_words(*result)),
+        RunEvent::TookOver { from } => format!("took over from {from}"),
+        RunEvent::FactLearned { step, fact } => format!("{}: learned {:?}", step.name(), fact.kind()),
+        RunEvent::JobRevoking { step, job, note } if note.is_empty() => {
             format!("{}: closing the gate of {job}, so that no order still on its way starts it", step.name())
         }
-        EventBody::Run(RunEvent::JobRevoking { step, job, note }) => {
+        RunEvent::JobRevoking { step, job, note } => {
             format!("{}: closing the gate of {job}, so that the app never starts it: {note}", step.name())
         }
-        EventBody::Run(RunEvent::LockAcquiring { staging, from: None, .. }) => {
+        RunEvent::LockAcquiring { staging, from: None, .. } => {
             format!("taking the environment on {}", staging.address)
         }
-        EventBody::Run(RunEvent::LockAcquiring { staging, from: Some(from), on_machine, reason }) => {
+        RunEvent::LockAcquiring { staging, from: Some(from), on_machine, reason } => {
             takeover(staging, from, on_machine.as_deref(), reason)
         }
-        EventBody::Run(RunEvent::LockRefused { reason, .. }) => {
+        RunEvent::LockRefused { reason, .. } => {
             format!("GitHub refuses the environment lock, so only the one on the staging machine counts: {reason}")
         }
-        EventBody::Run(RunEvent::AddressChanged { staging }) => {
+        RunEvent::AddressChanged { staging } => {
             format!("the staging machine has another address now: {}:{}", staging.address, staging.port)
         }
-        EventBody::Run(RunEvent::MachineGivenUp { note }) => format!("the staging machine is gone: {note}"),
-        EventBody::Run(RunEvent::ValueCorrected { label, old, new, reason, .. }) => {
+        RunEvent::ScriptStopping { job, is_forced, note, .. } => {
+            let order = if *is_forced { "kill" } else { "stop" };
+            format!("ordered the staging machine to {order} the script of {job}: {note}")
+        }
+        RunEvent::MachineGivenUp { note } => format!("the staging machine is gone: {note}"),
+        RunEvent::ValueCorrected { label, old, new, reason, .. } => {
             format!("corrected {label}: {new} instead of {old}: {reason}")
         }
-        EventBody::Run(RunEvent::QuestionAnswered { step, answer, .. }) => {
+        RunEvent::QuestionAnswered { step, answer, .. } => {
             format!("{}: answered {answer}", step.name())
         }
-        EventBody::Run(RunEvent::CheckAnswered { check, answer, .. }) => {
+        RunEvent::CheckAnswered { check, answer, .. } => {
             format!("check {check}: {}", answer_words(*answer))
         }
+    }
+}
+
+fn change_of_step(event: &StepEvent) -> String {
+    match event {
+        StepEvent::Offered { step } => format!("{}: offered", step.name()),
+        StepEvent::Started { step, attempt, .. } => {
+            format!("{}: attempt {attempt} started", step.name())
+        }
+        StepEvent::Succeeded { step, .. } => format!("{}: done", step.name()),
+        StepEvent::Warned { step, warning, .. } => format!("{}: done; {warning}", step.name()),
+        StepEvent::Skipped { step, note } => format!("{}: left out: {note}", step.name()),
+        StepEvent::Failed { step, failure, .. } => format!("{}: {failure}", step.name()),
+        StepEvent::InDoubt { step, why, .. } => format!("{}: in doubt: {why}", step.name()),
+        StepEvent::Resumed { step, evidence, .. } => {
+            format!("{}: found under way: {evidence}", step.name())
+        }
+        StepEvent::Reset { step, evidence, .. } => {
+            format!("{}: found not to have happened: {evidence}", step.name())
+        }
+        StepEvent::Undone { step, job, how, note, evidence, .. } => {
+            format!("{}: {job} reported as undone ({}): {note}. {evidence}", step.name(), undo_words(*how))
+        }
+        StepEvent::Stopped { step, note, .. } => format!("{}: stopped: {note}", step.name()),
     }
 }
 

@@ -3,7 +3,7 @@
 use greenlight_types::{
     AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, LockRefusal,
     MachineGivenUp, Profile, RunEvent, RunState, RunSummary, RunView, Status, StepEvent, StepId, StepOptions,
-    StepState, StepView,
+    StepState, StepView, StopOrder,
 };
 
 use crate::transition;
@@ -66,6 +66,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
                 plan: None,
                 earlier_failure: None,
                 undone_jobs: Vec::new(),
+                stop_order: None,
                 options: StepOptions::default(),
                 state: StepState::NotStarted,
             })
@@ -119,6 +120,7 @@ fn apply_to_step(view: &mut RunView, change: &StepEvent, event: &Event) -> Resul
             step.started_by = Some(event.by.person.clone());
             step.plan = Some((**plan).clone());
             step.earlier_failure = None;
+            step.stop_order = None;
             StepState::Running
         }
         StepEvent::Succeeded { how, evidence, .. } => {
@@ -190,6 +192,9 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
         RunEvent::MachineGivenUp { note } => {
             view.machine_given_up = Some(MachineGivenUp { person: person(), note: note.clone(), at });
         }
+        RunEvent::ScriptStopping { step, is_forced, note, .. } => {
+            order_stop(view, *step, StopOrder::first(person(), note.clone(), *is_forced, at))?;
+        }
         RunEvent::ValueCorrected { profile, .. } => view.profile = Profile::clone(profile),
         RunEvent::CheckingStarted => view.state = RunState::Checking,
         RunEvent::Ended { result, note, left_behind } => {
@@ -216,6 +221,14 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
         }
         RunEvent::TookOver { .. } | RunEvent::JobRevoking { .. } => {}
     }
+    Ok(())
+}
+
+fn order_stop(view: &mut RunView, id: StepId, order: StopOrder) -> Result<(), Failure> {
+    let step = view.steps.iter_mut().find(|step| step.definition.id == id);
+    let step = step.ok_or_else(|| broken(format!("the run has no step {}", id.name())))?;
+    let first_at = step.stop_order.as_ref().map_or(order.at, |before| before.first_at);
+    step.stop_order = Some(StopOrder { first_at, ..order });
     Ok(())
 }
 

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod log_follow;
 pub mod loopback;
 pub mod options;
+mod other_runs;
 mod parts;
 mod phase;
 pub mod ports;

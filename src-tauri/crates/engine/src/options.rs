@@ -7,7 +7,7 @@ use crate::{
     fold,
     phase::{self, is_active},
     step::Statement,
-    steps::{self, backup, migration::attempts},
+    steps::{self, backup, job, migration::attempts},
 };
 
 /// Fills in the options of every step, and the ends of the run.
@@ -47,6 +47,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
         may_confirm: is_active && backup::may_confirm(view, step),
         may_answer: is_active && is_doubted && id == StepId::DispatchBuild,
         may_claim: is_active && is_doubted && may_claim(view, step),
+        may_stop_script: may_stop_script(view, step),
         may_skip: attempts::may_skip(step, view.state),
         may_report_undone: is_active && is_migration && attempts::failed_start(step).is_some(),
         recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),
@@ -58,6 +59,16 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
             .filter(|kind| is_unstarted && !step.definition.is_optional && !fold::is_known(view, *kind))
             .collect(),
     }
+}
+
+/// Whether a person may stop the script that the app follows. A machine that is gone takes no
+/// order.
+pub(crate) fn may_stop_script(view: &RunView, step: &StepView) -> bool {
+    matches!(step.definition.id, StepId::BackUp | StepId::RunMigration)
+        && is_active(view.state, step.definition.id.phase())
+        && matches!(step.state, StepState::Running)
+        && view.machine_given_up.is_none()
+        && job::id_of(step.plan.as_ref()).is_some()
 }
 
 /// Whether a person's word counts that the step happened. The app sees the effect of most steps

@@ -38,7 +38,7 @@ pub use git::{
 pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PendingDeployment};
 pub use host::{
     EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, ReadOutput,
-    RemoteHost, RevokeReason, Revoked, Submitted,
+    RemoteHost, RevokeReason, Revoked, ScriptStop, StopSignal, Submitted,
 };
 
 /// The adapters of all outside systems, as a composition makes them. Their text may hold secrets.

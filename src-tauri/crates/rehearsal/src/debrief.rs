@@ -102,6 +102,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         | EventBody::Run(RunEvent::LockRefused { .. })
         | EventBody::Run(RunEvent::AddressChanged { .. })
         | EventBody::Run(RunEvent::MachineGivenUp { .. })
+        | EventBody::Run(RunEvent::ScriptStopping { .. })
         | EventBody::Run(RunEvent::ValueCorrected { .. })
         | EventBody::Step(StepEvent::Offered { .. })
         | EventBody::Run(RunEvent::FactLearned { .. })

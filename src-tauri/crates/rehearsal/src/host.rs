@@ -193,6 +193,22 @@ impl Host {
             .collect()
     }
 
+    /// Puts a machine in place that knows no job and has no dump of this release. It has the same
+    /// host key, as a copy of the machine has, and another machine id.
+    ///
+    /// # Errors
+    /// When a folder cannot be removed or written.
+    pub fn replace(&self) -> io::Result<()> {
+        self.switch_off();
+        for folder in [self.home().join(".greenlight"), self.dump_folder()] {
+            if folder.exists() {
+                fs_err::remove_dir_all(&folder)?;
+            }
+        }
+        fs_err::create_dir_all(self.dump_folder())?;
+        self.write_old_dump()
+    }
+
     /// Kills every process of this host, like a power cut.
     pub fn switch_off(&self) {
         // Scripts start programs while they are being killed. A few rounds find them all.

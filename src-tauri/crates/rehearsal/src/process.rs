@@ -413,6 +413,9 @@ impl<P: Production> Served<P> {
             }
             self.production.advance(now);
             self.desk.tick();
+            if self.production.world().is_some_and(|mut world| world.replaces_machine()) {
+                place.host.replace()?;
+            }
             let is_due = count.is_multiple_of(KEEP_TICKS);
             self.state.keep(&*self.production, is_due)?;
             let line = self.production.world().map(|world| world.database()).unwrap_or_default();

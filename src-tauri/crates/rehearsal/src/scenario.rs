@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 /// Most troubles in one file.
-const TROUBLES_MAX: usize = 19;
+const TROUBLES_MAX: usize = Trouble::ALL.len();
 const MINUTE_MS: f64 = 60_000.0;
 
 /// One planned trouble of a scenario.
@@ -79,7 +79,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Planned>, ScenarioError> {
     })?;
     if raw.trouble.is_empty() || raw.trouble.len() > TROUBLES_MAX {
         let problem = format!("the scenario names {} troubles", raw.trouble.len());
-        return Err(refuse(0, problem, "one to nineteen times [[trouble]]"));
+        return Err(refuse(0, problem, "one to twenty-one times [[trouble]]"));
     }
     let mut planned: Vec<Planned> = Vec::new();
     for one in &raw.trouble {
@@ -118,6 +118,8 @@ fn stretch(trouble: Trouble) -> Option<(&'static str, f64)> {
             Some(("migration", 3.0))
         }
         Trouble::MergeConflict
+        | Trouble::ScriptHangs
+        | Trouble::MachineReplaced
         | Trouble::TokenExpires
         | Trouble::MainMovedOn
         | Trouble::GithubAnswersLate
@@ -158,6 +160,7 @@ fn ends_release(trouble: Trouble) -> bool {
             | Trouble::BuildFails
             | Trouble::ImageMissing
             | Trouble::FailureNotRecognised
+            | Trouble::MachineReplaced
             | Trouble::NeverStarts
     )
 }
@@ -168,6 +171,7 @@ fn fits(one: Planned, other: Planned) -> Result<(), (String, &'static str)> {
         matches!(
             trouble,
             Trouble::ConnectionLostInMigration
+                | Trouble::MachineReplaced
                 | Trouble::MigrationFailsHalfWay
                 | Trouble::MigrationRestored
                 | Trouble::NeverStarts
@@ -279,7 +283,7 @@ mod tests {
 
     #[test]
     fn refuses_an_empty_scenario_and_invalid_toml() {
-        assert_eq!(refused("").expected, "one to nineteen times [[trouble]]");
+        assert_eq!(refused("").expected, "one to twenty-one times [[trouble]]");
         assert_eq!(refused("[[trouble]]\nkind = \n").line, 2);
     }
 }

@@ -121,6 +121,16 @@ pub enum RunEvent {
         job: String,
         note: String,
     },
+    /// A person orders the staging machine to end the script of a job. On disk before the order
+    /// leaves the app (INV-D6).
+    ScriptStopping {
+        step: StepId,
+        /// Id of the job on the host.
+        job: String,
+        /// The processes are killed, because the script survived an order before.
+        is_forced: bool,
+        note: String,
+    },
     /// The run is about to acquire the environment lock on its staging machine.
     #[serde(rename = "environmentTaking")]
     LockAcquiring {

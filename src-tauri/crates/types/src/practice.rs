@@ -19,6 +19,10 @@ pub enum Trouble {
     ImageMissing,
     /// The disk of the staging machine is full during the backup.
     BackupDiskFull,
+    /// The next script on the staging machine does not end.
+    ScriptHangs,
+    /// Another machine answers at the address of the staging machine while the migration runs.
+    MachineReplaced,
     /// GitHub refuses the token for a while.
     TokenExpires,
     /// The main branch and the release branch changed the same lines.
@@ -51,10 +55,11 @@ pub enum Trouble {
 
 impl Trouble {
     /// All troubles in the order of a release.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::MergeConflict,
         Self::TokenExpires,
         Self::BackupDiskFull,
+        Self::ScriptHangs,
         Self::MainMovedOn,
         Self::GithubAnswersLate,
         Self::BuildSuperseded,
@@ -67,6 +72,7 @@ impl Trouble {
         Self::FailureNotRecognised,
         Self::NoMigration,
         Self::ConnectionLostInMigration,
+        Self::MachineReplaced,
         Self::MigrationFailsHalfWay,
         Self::MigrationRestored,
         Self::NeverStarts,
@@ -82,6 +88,8 @@ impl Trouble {
             Self::MigrationFailsHalfWay => "migrationFailsHalfWay",
             Self::ImageMissing => "imageMissing",
             Self::BackupDiskFull => "backupDiskFull",
+            Self::ScriptHangs => "scriptHangs",
+            Self::MachineReplaced => "machineReplaced",
             Self::TokenExpires => "tokenExpires",
             Self::MergeConflict => "mergeConflict",
             Self::MainMovedOn => "mainMovedOn",
@@ -104,6 +112,7 @@ impl Trouble {
     pub fn step(self) -> Option<StepId> {
         match self {
             Self::ConnectionLostInMigration
+            | Self::MachineReplaced
             | Self::MigrationFailsHalfWay
             | Self::MigrationRestored
             | Self::NoMigration
@@ -113,7 +122,7 @@ impl Trouble {
             Self::BuildFails | Self::ImageMissing | Self::BuildSuperseded | Self::ApprovalWanted => {
                 Some(StepId::FollowBuild)
             }
-            Self::BackupDiskFull => Some(StepId::BackUp),
+            Self::BackupDiskFull | Self::ScriptHangs => Some(StepId::BackUp),
             Self::MergeConflict => Some(StepId::MergeBranch),
             Self::MainMovedOn => Some(StepId::DispatchBuild),
             Self::SiteCheckFails => Some(StepId::CheckSite),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::TakeOver;
+use crate::{StepId, TakeOver};
 
 /// The entries of the form that starts Deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -35,4 +35,19 @@ pub struct ValueCorrection {
     pub reason: String,
     /// Whether later runs of this computer use the value too.
     pub keeps: bool,
+}
+
+/// A person's order to stop the script of a backup or a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct StopScriptRequest {
+    pub step: StepId,
+    /// Number of the attempt that the person watches.
+    pub attempt: u32,
+    /// Kill the script. Allowed after an order that it survived.
+    pub is_forced: bool,
+    /// The version, typed by the person. Required for the migration (INV-D6).
+    pub typed: String,
+    /// Note of the person. Required.
+    pub note: String,
 }

@@ -99,11 +99,35 @@ pub struct StepView {
     /// Jobs of failed attempts that a named person reported as undone. They block no new attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone_jobs: Vec<String>,
+    /// The newest order to stop the script of the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_order: Option<StopOrder>,
     /// The acts that the engine allows now. Filled in only for the page.
     #[serde(default)]
     pub options: StepOptions,
     #[serde(flatten)]
     pub state: StepState,
+}
+
+/// A person's order to stop the script of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct StopOrder {
+    pub person: String,
+    pub note: String,
+    /// The processes were killed.
+    pub is_forced: bool,
+    pub at: Timestamp,
+    /// Time of the first order for this attempt.
+    pub first_at: Timestamp,
+}
+
+impl StopOrder {
+    /// The first order for an attempt.
+    #[must_use]
+    pub fn first(person: String, note: String, is_forced: bool, at: Timestamp) -> Self {
+        Self { person, note, is_forced, at, first_at: at }
+    }
 }
 
 /// The acts that the engine allows for a step now. The engine decides again when an act is
@@ -131,6 +155,9 @@ pub struct StepOptions {
     /// The step is in doubt, and a person's word counts that it happened.
     #[serde(default)]
     pub may_claim: bool,
+    /// A person may stop the script of the step, which the app follows.
+    #[serde(default)]
+    pub may_stop_script: bool,
     /// A person may say that this release has no migration.
     pub may_skip: bool,
     /// A person may report that the failed migration left the database as it was before.

@@ -43,6 +43,8 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         Op::UpdateService { arn: Some(_), forced: false, threshold: None } => Some((Some(Step::RollBack), "way back")),
         Op::UpdateService { .. } => Some((None, "update of several members of the service")),
         Op::StopDeployment { .. } => Some((Some(Step::StopRollout), "stop of a deployment")),
+        // It belongs to the run. `rules/database.rs` judges it.
+        Op::StopScript { .. } => None,
         // These requests belong to the run. `rules/host.rs` judges them.
         Op::EnvironmentTaken { .. }
         | Op::EnvironmentLeft { .. }

@@ -20,6 +20,8 @@ pub struct Seen {
     pub revoked: BTreeSet<String>,
     /// Jobs whose script began and has not ended.
     pub running: BTreeSet<String>,
+    /// Jobs whose script got a signal by a person's order.
+    pub stopped_scripts: BTreeSet<String>,
     /// Number of script starts per job.
     pub payloads: BTreeMap<String, u32>,
     /// Jobs of the migrations that began, in order.

@@ -74,6 +74,10 @@ pub enum Op {
     RevokeJob {
         id: String,
     },
+    StopScript {
+        id: String,
+        forced: bool,
+    },
     EnvironmentTaken {
         run: String,
         from: Option<String>,

@@ -5,7 +5,7 @@
 use crate::{
     Found,
     known::{Known, ms, step_of_job, version_of_job},
-    records::{Body, Completion, Entry, Event, Fact, JobState, Op, Plan, Step, Work},
+    records::{Body, Completion, Entry, Event, Fact, JobState, Op, Plan, Status, Step, Work},
 };
 
 /// Longest time from the last check of a backup's age to the script's first instruction. Two slow
@@ -57,6 +57,9 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     {
         found.add("INV-D2", format!("a person's word was taken for the migration while {job} ran"));
     }
+    if let Body::ScriptStopping { job, is_forced, note } = &event.body {
+        stopping(known, job, *is_forced, note, found);
+    }
     if let Body::StepUndone { job, note, .. } = &event.body {
         undone(known, job, note, found);
     }
@@ -78,6 +81,25 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     );
     if !is_word {
         end(known, found);
+    }
+}
+
+/// INV-D6: a script is stopped with a note while its step follows it. It is killed only after an
+/// order before.
+fn stopping(known: &Known, job: &str, is_forced: bool, note: &str, found: &mut Found) {
+    let step = step_of_job(job);
+    let is_followed = step.is_some_and(|step| {
+        known.step(step).status == Status::Running
+            && known.attempt(step).is_some_and(|attempt| attempt.plan.input("job") == job)
+    });
+    if !is_followed {
+        found.add("INV-D6", format!("{job} is ordered to stop, and no step follows it"));
+    }
+    if note.trim().is_empty() {
+        found.add("INV-D6", format!("{job} is ordered to stop without a note of the person"));
+    }
+    if is_forced && !known.stopped_before.contains(job) {
+        found.add("INV-D6", format!("{job} is killed before it was told to stop"));
     }
 }
 
@@ -121,7 +143,12 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         remembered(known, id, *state, found);
     }
     if let Op::PayloadEnded { job, exit } = &entry.op {
-        untouched(job, *exit, found);
+        untouched(known, job, *exit, found);
+    }
+    if let Op::StopScript { id, forced } = &entry.op
+        && !known.stop_orders.contains(&(id.clone(), *forced))
+    {
+        found.add("INV-D6", format!("{id} was stopped, and no event before says who ordered it"));
     }
     let Op::PayloadStarted { job, work } = &entry.op else { return };
     if known.world.revoked.contains(job) {
@@ -191,10 +218,11 @@ fn remembered(known: &Known, job: &str, state: JobState, found: &mut Found) {
     }
 }
 
-/// INV-D6: no migration ends by a signal that comes with the end of the app or its connection. The
-/// journal has no event that permits one.
-fn untouched(job: &str, exit: i32, found: &mut Found) {
-    if step_of_job(job) == Some(Step::RunMigration) && ENDED_BY_THE_APP.contains(&exit) {
+/// INV-D6: no migration ends by a signal that comes with the end of the app or its connection. Only
+/// the order of a person sends one.
+fn untouched(known: &Known, job: &str, exit: i32, found: &mut Found) {
+    let is_ordered = known.world.stopped_scripts.contains(job);
+    if step_of_job(job) == Some(Step::RunMigration) && ENDED_BY_THE_APP.contains(&exit) && !is_ordered {
         found.add("INV-D6", format!("{job} was ended by a signal: its script ended with {exit}"));
     }
 }

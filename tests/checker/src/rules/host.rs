@@ -70,7 +70,11 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
             }
             true
         }
-        Op::SubmitJob { .. } | Op::LaunchJob { .. } | Op::RevokeJob { .. } | Op::JobSeen { .. } => true,
+        Op::SubmitJob { .. }
+        | Op::LaunchJob { .. }
+        | Op::RevokeJob { .. }
+        | Op::StopScript { .. }
+        | Op::JobSeen { .. } => true,
         Op::PushRef { .. }
         | Op::DeleteRef { .. }
         | Op::Dispatch { .. }
@@ -104,6 +108,11 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if is_of_host && known.machine.is_some() && answers.is_some() && known.machine.as_ref() != answers {
         found.add("INV-S2", format!("{:?} answered in place of the machine that Deploy started on", answers));
     }
+    outside_the_lock(known, entry, found);
+}
+
+/// INV-O1: only the owner of the environment lock starts a build, or uses the machine for a job.
+fn outside_the_lock(known: &Known, entry: &Entry, found: &mut Found) {
     // GitHub knows no lock, so the app must notice an old loss before it dispatches.
     if matches!(entry.op, Op::Dispatch { .. })
         && entry.applied
@@ -113,10 +122,10 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     {
         found.add("INV-O1", "a build was started by a run that does not hold the environment");
     }
-    if matches!(entry.op, Op::SubmitJob { .. } | Op::LaunchJob { .. })
+    if matches!(entry.op, Op::SubmitJob { .. } | Op::LaunchJob { .. } | Op::StopScript { .. })
         && entry.applied
         && known.world.holder.0.as_ref() != Some(&known.run)
     {
-        found.add("INV-O1", "a job was put or started by a run that does not hold the environment");
+        found.add("INV-O1", "a job was put, started or stopped by a run that does not hold the environment");
     }
 }

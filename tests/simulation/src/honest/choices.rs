@@ -4,6 +4,7 @@ use greenlight_engine::release::Act;
 use greenlight_types::{CheckAnswer, ErrorCode, FactKind, Status, StepId, StepView};
 
 use super::{HonestOperator, Pressed, start_name};
+use crate::operator::engine::{end_foreign_script, order_to_stop};
 
 /// Most choices of one optional step.
 const CHOICES_MAX: u32 = 3;
@@ -21,6 +22,24 @@ impl HonestOperator<'_> {
         let note = "It is as large as the one before, and as old as the job".to_owned();
         let _refused = self.act(name, Act::ReportDone { step: step.definition.id, note }).await;
         true
+    }
+
+    /// Stops a script that hangs, once it is late. Where the app may not stop it, a developer ends
+    /// it on the machine.
+    pub(super) async fn stop_hanging_script(&mut self) {
+        let Some(step) = self.view.steps.iter().find(|step| step.options.may_stop_script).cloned() else { return };
+        let id = step.definition.id;
+        let (name, now) = (format!("StopScript {}", id.name()), self.clock.now_ms());
+        let late_ms = step.definition.usual_minutes.map_or(0, |(_, most)| 2 * i64::from(most) * 60_000);
+        let is_late = step.started_at.is_some_and(|at| now - at.as_millisecond() > late_ms);
+        let ordered = step.stop_order.as_ref().map(|order| now - order.first_at.as_millisecond());
+        let waits = ordered.is_some_and(|since| since < 15_000);
+        if !is_late || waits || !self.may_press(&name) || !self.asks(|truth| truth.hangs(&step)) {
+            return;
+        }
+        let act = Act::StopScript(order_to_stop(&self.view, &step, ordered.is_some()));
+        let refusal = self.act(name, act).await.err();
+        end_foreign_script(&mut self.world.lock(), &step, refusal.as_ref());
     }
 
     /// Answers the question of a step in doubt, if its plan has one. Returns whether it acted.

@@ -8,9 +8,10 @@ use greenlight_engine::{
     ports::Clock,
     release::{Act, Answer, Release},
 };
+use greenlight_rehearsal::world::World;
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, FactKind, Failure, Question, Retry, Role, RunResult, RunView,
-    Status, StepId, StepPlan,
+    Status, StepId, StepPlan, StepView, StopScriptRequest,
 };
 
 use super::{SeenRun, SeenStep, Surface, Task};
@@ -113,6 +114,27 @@ pub fn seen_run(view: &RunView) -> SeenRun {
 pub fn open_check(view: &RunView) -> Option<String> {
     let is_open = |id: &String| view.checks.iter().all(|known| known.check != *id);
     view.profile.site.checks.iter().map(|check| &check.id).find(|id| is_open(id)).cloned()
+}
+
+/// The order to stop the script of a step.
+#[must_use]
+pub fn order_to_stop(view: &RunView, step: &StepView, is_forced: bool) -> StopScriptRequest {
+    StopScriptRequest {
+        step: step.definition.id,
+        attempt: step.attempt,
+        is_forced,
+        typed: view.version.to_string(),
+        note: "It prints nothing; the developer on call agrees".to_owned(),
+    }
+}
+
+/// Ends a script that the machine does not let the app stop, as its developer does by hand.
+pub fn end_foreign_script(world: &mut World, step: &StepView, refusal: Option<&Failure>) {
+    let is_foreign = refusal.is_some_and(|failure| failure.params.contains_key("group"));
+    let job = step.plan.as_ref().and_then(|plan| plan.inputs.job());
+    if let Some(job) = job.filter(|_| is_foreign) {
+        world.end_by_signal(job.id(), 137);
+    }
 }
 
 /// A request to deploy to the host of the simulated releases that accepts these differences.

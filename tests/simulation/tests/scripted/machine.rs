@@ -115,3 +115,16 @@ fn a_machine_that_answers_after_all_is_followed_again() {
         assert_eq!(starts(&ann), 1);
     });
 }
+
+#[test]
+fn the_rollout_is_stopped_after_the_machine_is_gone() {
+    on_virtual_time(async {
+        let ann = migrating().await;
+        ann.world().host.is_reachable = false;
+        ann.act(gone("AWS ended the instance")).await.expect("her word is taken");
+        let (step, note) = (StepId::RunMigration, "the database was looked at".to_owned());
+        ann.act(Act::SettleDoubt { step, attempt: 1, happened: false, note }).await.expect("it is settled");
+        press(&ann.release, &ann.by, StepId::StopRollout).await.expect("the lock on the git remote is enough");
+        ann.until_is(StepId::StopRollout, Status::Succeeded).await.expect("the version before serves");
+    });
+}

@@ -113,6 +113,19 @@ impl Window<'_> {
         Ok(())
     }
 
+    /// Orders the end of the script that the page shows.
+    ///
+    /// # Errors
+    /// When the page does not offer it.
+    pub async fn stop_script(&self, version: &str, why: &str) -> Result<()> {
+        self.press("stop-script").await?;
+        if self.sees("stop-script-version").await? {
+            self.fill("stop-script-version", version).await?;
+        }
+        self.fill("stop-script-note", why).await?;
+        self.press("stop-script-yes").await
+    }
+
     /// Puts the limit of failed starts back, if the page offers that as the next step.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 27;
+pub const KINDS: usize = 28;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -38,6 +38,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::LockAcquiring { .. }) => 22,
         EventBody::Run(RunEvent::AddressChanged { .. }) => 23,
         EventBody::Run(RunEvent::MachineGivenUp { .. }) => 24,
+        EventBody::Run(RunEvent::ScriptStopping { .. }) => 28,
         EventBody::Run(RunEvent::ValueCorrected { .. }) => 26,
         EventBody::Step(StepEvent::Undone { .. }) => 25,
         EventBody::Run(RunEvent::LockRefused { .. }) => 27,
@@ -112,7 +113,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     bodies
 }
 
-fn about_the_machine(text: &str) -> [EventBody; 6] {
+fn about_the_machine(text: &str) -> [EventBody; 7] {
     let (staging, reason, note) = (staging(text), text.to_owned(), text.to_owned());
     let from = Some(Box::new(holder(text)));
     [
@@ -120,6 +121,7 @@ fn about_the_machine(text: &str) -> [EventBody; 6] {
         RunEvent::LockAcquiring { staging: staging.clone(), from: from.clone(), on_machine: from, reason },
         RunEvent::LockRefused { reason: note.clone(), from: Some(RunId(note.clone())), is_accepted: true },
         RunEvent::AddressChanged { staging },
+        RunEvent::ScriptStopping { step: StepId::BackUp, job: text.to_owned(), is_forced: true, note: note.clone() },
         RunEvent::MachineGivenUp { note },
         RunEvent::ValueCorrected {
             key: text.to_owned(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight_engine::ports::{
     EnvLock, Environment, HostAddress, JobSpec, JobStatus, Launched, LockClaim, Ownership, PortResult, ReadOutput,
-    RemoteHost, RevokeReason, Revoked, Submitted,
+    RemoteHost, RevokeReason, Revoked, ScriptStop, StopSignal, Submitted,
 };
 use greenlight_types::{Changed, ErrorCode, Failure, Retry, RunId};
 
@@ -100,6 +100,16 @@ impl<S: Shell> RemoteHost for JobHost<S> {
 
     async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         protocol::revoked(&self.verb(host, &VerbCall::revoke(host, id, why)?).await?)
+    }
+
+    async fn stop_script(
+        &self,
+        host: &HostAddress,
+        id: &str,
+        lock: &EnvLock,
+        signal: StopSignal,
+    ) -> PortResult<ScriptStop> {
+        protocol::stopped(&self.verb(host, &VerbCall::stop(host, id, lock, signal)?).await?)
     }
 
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {

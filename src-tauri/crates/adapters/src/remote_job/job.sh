@@ -150,9 +150,9 @@ place() {
   settle
 }
 
-# SHA256 NOT_AFTER UNTIL MUTEX MAY_CANCEL
+# SHA256 NOT_AFTER UNTIL MUTEX
 spec() {
-  printf 'v=1 id=%s sha256=%s not_after=%s boot=%s until=%s mutex=%s may_cancel=%s\n' "$id" "$1" "$2" "$boot" "$3" "$4" "$5"
+  printf 'v=1 id=%s sha256=%s not_after=%s boot=%s until=%s mutex=%s\n' "$id" "$1" "$2" "$boot" "$3" "$4"
 }
 
 # An attempt needs a finished predecessor. The next number is refused while the one before may still
@@ -182,6 +182,12 @@ holder_of() {
 }
 # The run that owns an environment. Empty, and so equal to no run, when the owner cannot be read.
 run_of() { field run "$(holder_of "$1")"; }
+# ENVIRONMENT RUN: whether RUN owns ENVIRONMENT. Answers with the owner if it does not.
+owns() {
+  [ "$(run_of "$1")" != "$2" ] || return 0
+  say "other $(holder_of "$1")"
+  return 1
+}
 # Locks the owner of an environment until this process ends.
 keep_holder() {
   mkdir -p "$environments/$1"
@@ -226,10 +232,7 @@ hold() {
 # RUN: whether RUN still owns the environment.
 still() {
   keep_holder "$id" || exit 1
-  if [ "$(run_of "$id")" != "$1" ]; then
-    say "other $(holder_of "$id")"
-    return
-  fi
+  owns "$id" "$1" || return 0
   note_seen "$id"
   say "ours $(holder_of "$id")"
 }
@@ -237,10 +240,7 @@ still() {
 # RUN: releases the environment if RUN owns it.
 leave() {
   keep_holder "$id" || exit 1
-  if [ "$(run_of "$id")" != "$1" ]; then
-    say "other $(holder_of "$id")"
-    return
-  fi
+  owns "$id" "$1" || return 0
   rm "$environments/$id/holder"
   sync "$environments/$id"
   say left
@@ -257,7 +257,7 @@ has_room() {
   [ "$room_all" -eq 0 ] || [ "$room_files" -ge 10000 ]
 }
 
-# SHA256 SECONDS MUTEX MAY_CANCEL ENVIRONMENT RUN: submits a job that may start within SECONDS if
+# SHA256 SECONDS MUTEX ENVIRONMENT RUN: submits a job that may start within SECONDS if
 # RUN owns ENVIRONMENT. Standard input is the script.
 submit() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
@@ -281,17 +281,17 @@ submit() {
     fi
     now=$(date +%s)
     since=$(up)
-    spec "$1" $((now + $2)) $((since + $2)) "$3" "$4" > "$filled/spec"
+    spec "$1" $((now + $2)) $((since + $2)) "$3" > "$filled/spec"
     : > "$filled/log"
     : > "$filled/lock.sup"
     : > "$filled/lock.tree"
     : >> "$root/mutex/$3"
     exec 6>> "$root/jobs.lock"
     flock -w 10 6 || exit 1
-    keep_holder "$5" || exit 1
-    if [ "$(run_of "$5")" != "$6" ]; then
+    keep_holder "$4" || exit 1
+    if [ "$(run_of "$4")" != "$5" ]; then
       rm -rf "$filled"
-      say "other $(holder_of "$5")"
+      say "other $(holder_of "$4")"
       return
     fi
     if ! is_next; then
@@ -365,10 +365,7 @@ launch() {
     say absent
     return
   fi
-  if [ "$(run_of "$1")" != "$2" ]; then
-    say "other $(holder_of "$1")"
-    return
-  fi
+  owns "$1" "$2" || return 0
   setsid sh "$0" "$nonce" supervise "$id" "$wanted" "$mask" "$1" "$2" < /dev/null > /dev/null 2>> "$job/sup.err" &
   say launched
 }
@@ -378,7 +375,7 @@ revoke() {
   mkdir -p "$root/staging" "$root/mutex" "$jobs"
   if [ ! -d "$job" ]; then
     filled=$(mktemp -d "$root/staging/$id.XXXXXXXX")
-    spec none 0 0 none no > "$filled/spec"
+    spec none 0 0 none > "$filled/spec"
     place "$filled" || true
   fi
   if gate revoked "$1"; then
@@ -397,7 +394,23 @@ revoke() {
   esac
 }
 
-cancel() {
+# Whether a process group has a process that this user may not signal, for example one of root.
+is_foreign() {
+  for one in /proc/[0-9]*; do
+    { read -r line < "$one/stat"; } 2> /dev/null || continue
+    # The name of the program may have spaces. State, parent and process group follow it.
+    set -- "$1" ${line##*') '}
+    if [ "$4" = "$1" ] && ! kill -0 "${one#/proc/}" 2> /dev/null && [ -e "$one/stat" ]; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+# ENVIRONMENT RUN SIGNAL: sends a signal to every process of a script that runs. Where one of them
+# belongs to another user, sudo sends it to all, or no process gets it.
+stop() {
+  owns "$1" "$2" || return 0
   case $(state_of "$job") in
     state=running* | state=orphaned*) ;;
     *)
@@ -405,16 +418,18 @@ cancel() {
       return
       ;;
   esac
-  if [ "$(value may_cancel "$job/spec")" != yes ]; then
-    say refused
-    return
-  fi
-  if [ ! -f "$job/group" ]; then
+  if [ ! -s "$job/group" ]; then
     say early
     return
   fi
-  kill -TERM "-$(cat "$job/group")" 2> /dev/null || true
-  say cancelled
+  group=$(line_of "$job/group")
+  if ! is_foreign "$group"; then
+    kill "-$3" "-$group" 2> /dev/null || true
+  elif ! sudo -n kill "-$3" -- "-$group" 2> /dev/null; then
+    say "foreign $group"
+    return
+  fi
+  say signalled
 }
 
 output() {
@@ -476,7 +491,7 @@ case $verb in
   list) list ;;
   output) output "$@" ;;
   revoke) revoke "$@" ;;
-  cancel) cancel ;;
+  stop) stop "$@" ;;
   holder) say "$(holder_of "$id")" ;;
   hold) hold "$@" ;;
   still) still "$@" ;;

@@ -3,7 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use greenlight_engine::{
-    ports::{JobState, JobStatus, Launched, PortResult, ReadOutput, RevokeReason, Revoked, Submitted},
+    ports::{JobState, JobStatus, Launched, PortResult, ReadOutput, RevokeReason, Revoked, ScriptStop, Submitted},
     step::hex,
 };
 use greenlight_types::{ErrorCode, Failure, Retry, Timestamp};
@@ -88,6 +88,21 @@ pub(super) fn revoked(frame: &str) -> PortResult<Revoked> {
         "won" => Ok(Revoked::Won),
         "lost" => Ok(Revoked::Lost),
         other => Err(unreadable(other)),
+    }
+}
+
+/// Parses the answer of `stop`.
+pub(super) fn stopped(frame: &str) -> PortResult<ScriptStop> {
+    match frame {
+        "signalled" => Ok(ScriptStop::Signalled),
+        "over" => Ok(ScriptStop::NotRunning),
+        "early" => Ok(ScriptStop::TooEarly),
+        other => match other.split_once(' ') {
+            Some(("foreign", group)) if !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Ok(ScriptStop::OtherUser { group: group.to_owned() })
+            }
+            Some(_) | None => lock::other_owner(other).map(ScriptStop::NotOwner),
+        },
     }
 }
 
@@ -199,6 +214,21 @@ mod tests {
         for state in ["died", "rebooted", "moved"] {
             let seen = status("a", &format!("state={state} at=1700000000 bytes=12")).expect("a status");
             assert!(matches!(seen.state, JobState::Lost { .. }), "{state}");
+        }
+    }
+
+    #[test]
+    fn tells_the_answers_of_a_stop_apart() {
+        for (frame, expected) in [
+            ("signalled", ScriptStop::Signalled),
+            ("over", ScriptStop::NotRunning),
+            ("early", ScriptStop::TooEarly),
+            ("foreign 812", ScriptStop::OtherUser { group: "812".into() }),
+        ] {
+            assert_eq!(stopped(frame).expect("an answer"), expected);
+        }
+        for frame in ["", "foreign", "foreign ", "foreign 1; reboot", "stopped"] {
+            assert!(stopped(frame).is_err(), "{frame}");
         }
     }
 

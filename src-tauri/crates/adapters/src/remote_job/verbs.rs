@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use greenlight_engine::{
-    ports::{EnvLock, HostAddress, JobSpec, LockClaim, PortResult, RevokeReason},
+    ports::{EnvLock, HostAddress, JobSpec, LockClaim, PortResult, RevokeReason, StopSignal},
     step::hex,
 };
 use greenlight_types::{ErrorCode, Failure, RunId};
@@ -77,8 +77,7 @@ impl VerbCall {
             return Err(Failure::new(ErrorCode::BadInput, "put an empty or too large script on the machine"));
         }
         let (sha, seconds) = (hex(&Sha256::digest(&job.script)), job.starts_within.as_secs().to_string());
-        // The app never kills a job of a release (INV-D6).
-        let words = [sha.as_str(), &seconds, &job.mutex, "no", &job.lock.environment, &job.lock.run.0];
+        let words = [sha.as_str(), &seconds, &job.mutex, &job.lock.environment, &job.lock.run.0];
         Ok(Self { input: job.script.clone(), ..Self::new(at, "submit", &job.id, &words)? })
     }
 
@@ -88,6 +87,14 @@ impl VerbCall {
 
     pub(super) fn revoke(at: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Self> {
         Self::new(at, "revoke", id, &[revoke_reason(why)])
+    }
+
+    pub(super) fn stop(at: &HostAddress, id: &str, lock: &EnvLock, signal: StopSignal) -> PortResult<Self> {
+        let signal = match signal {
+            StopSignal::Terminate => "TERM",
+            StopSignal::Kill => "KILL",
+        };
+        Self::new(at, "stop", id, &[&lock.environment, &lock.run.0, signal])
     }
 
     pub(super) fn status(at: &HostAddress, id: &str) -> PortResult<Self> {

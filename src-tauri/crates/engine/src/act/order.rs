@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, LockRefusal,
-    Observation, RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, Timestamp, UndoKind,
+    Observation, RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, StopScriptRequest,
+    Timestamp, UndoKind,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -98,6 +99,7 @@ pub(crate) enum Order {
         job: String,
         note: String,
     },
+    StopScript(StopScriptRequest),
     CorrectValue {
         key: String,
         value: String,

@@ -65,6 +65,7 @@ fn step() -> StepView {
         plan: Some(plan()),
         earlier_failure: None,
         undone_jobs: Vec::new(),
+        stop_order: None,
         options: greenlight_types::StepOptions::default(),
         state: StepState::Failed {
             ended_at: at(5),

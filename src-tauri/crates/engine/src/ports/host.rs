@@ -221,6 +221,34 @@ pub enum Revoked {
     Lost,
 }
 
+/// Signal to the processes of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopSignal {
+    /// SIGTERM. A script may clean up, or ignore it.
+    Terminate,
+    /// SIGKILL. No script can ignore it.
+    Kill,
+}
+
+/// Result of the order to stop a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptStop {
+    /// Every process of the script got the signal. The status tells when it has ended.
+    Signalled,
+    /// The script has ended, or it never started.
+    NotRunning,
+    /// The script has only just started. No process got the signal.
+    TooEarly,
+    /// A process of the script belongs to another user, and sudo does not stop it. No process got
+    /// the signal.
+    OtherUser {
+        /// Process group of the script.
+        group: String,
+    },
+    /// The run does not own the environment lock. No process got the signal.
+    NotOwner(Option<LockOwner>),
+}
+
 /// Output of a command that only reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadOutput {
@@ -247,6 +275,14 @@ pub trait RemoteHost: Send + Sync {
     /// Revokes a job for ever by taking its start latch, also for a job that is not there yet.
     /// Idempotent.
     async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked>;
+    /// Sends a signal to every process of a script that runs, if the run owns the environment lock.
+    async fn stop_script(
+        &self,
+        host: &HostAddress,
+        id: &str,
+        lock: &EnvLock,
+        signal: StopSignal,
+    ) -> PortResult<ScriptStop>;
     /// The identity of the machine, and the owner of an environment lock.
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment>;
     /// Acquires the environment lock for a run, as a compare-and-swap: `from` must be the owner, or

@@ -15,7 +15,7 @@ mod file;
 mod folder;
 
 use super::{
-    job::{self, Ended},
+    job::{self, JobEnd},
     migration::{attempts, database},
     refusals::foreign_plan,
     run_facts::required_fact,
@@ -128,11 +128,11 @@ impl Step for BackUp {
         let Some(inputs) = plan.inputs.job() else { return foreign_plan(plan) };
         let job = inputs.id();
         match job::drive(cx, self.id(), LineSource::Backup, &host, inputs, entry, asked_at).await {
-            Ended::NotStarted(failure) => Outcome::Failed(failure),
-            Ended::Unknown(why) => Outcome::Unknown(why),
-            Ended::Finished { exit: 0, started_at, finished_at, .. } => prove(cx, plan, started_at, finished_at).await,
-            Ended::Finished { exit, tail, .. } => Outcome::Failed(
-                job::script_failed("backup", job, exit, &tail)
+            JobEnd::NotStarted(failure) => Outcome::Failed(failure),
+            JobEnd::Unknown(why) => Outcome::Unknown(why),
+            JobEnd::Finished { exit: 0, started_at, finished_at, .. } => prove(cx, plan, started_at, finished_at).await,
+            JobEnd::Finished { exit, tail, .. } => Outcome::Failed(
+                job::script_failed("backup", job, exit, &tail, job::stop_order(&cx.run(), self.id()))
                     .hint("The database was not changed. Look at the output, then take the backup again."),
             ),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greenlight_types::{
     Changed, ErrorCode, Failure, JobInputs, LineLabel, LineSource, LiveUpdate, LogLine, Observation, Retry, RunView,
-    StepId, StepPlan, Timestamp,
+    StepId, StepPlan, StopOrder, Timestamp,
 };
 
 use crate::{
@@ -40,7 +40,7 @@ const MOST_FAILED_POLLS: u32 = 30;
 const CHUNK: u32 = 64 * 1024;
 
 /// Result of a followed job.
-pub(crate) enum Ended {
+pub(crate) enum JobEnd {
     /// The script has ended.
     Finished {
         exit: i32,
@@ -116,7 +116,7 @@ pub(crate) async fn drive(
     inputs: &JobInputs,
     entry: Entry,
     asked_at: Timestamp,
-) -> Ended {
+) -> JobEnd {
     // A job that was started before is followed, never started again.
     if let (Entry::Start, JobInputs::Start { job, late, script }) = (entry, inputs) {
         let job = spec(&cx.run(), job, script);
@@ -135,17 +135,17 @@ pub(crate) async fn drive(
 
 /// Revokes the previous attempt, which was not started in time. Then only the new job can start,
 /// however late an order arrives (INV-D5).
-async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<(), Ended> {
+async fn close_late(cx: &StepContext, host: &HostAddress, late: &str) -> Result<(), JobEnd> {
     match cx.ports.host.revoke(host, late, RevokeReason::Expired).await {
         Ok(Revoked::Won) => Ok(()),
-        Ok(Revoked::Lost) => Err(Ended::NotStarted(
+        Ok(Revoked::Lost) => Err(JobEnd::NotStarted(
             Failure::new(ErrorCode::JobConflict, format!("close {late}: it started after all"))
                 .with("job", late)
                 .hint("Nothing else was started. Ask the world again.")
                 .retry(Retry::Safe),
         )),
         // A revoke that may have won starts nothing.
-        Err(failure) => Err(Ended::NotStarted(failure.changed(Changed::Nothing).retry(Retry::Safe))),
+        Err(failure) => Err(JobEnd::NotStarted(failure.changed(Changed::Nothing).retry(Retry::Safe))),
     }
 }
 
@@ -155,31 +155,31 @@ async fn start(
     host: &HostAddress,
     job: &JobSpec,
     asked_at: Timestamp,
-) -> Result<(), Ended> {
+) -> Result<(), JobEnd> {
     cx.activity(step, "Putting the job on the staging machine");
     match cx.ports.host.submit(host, job).await {
         Ok(Submitted::New | Submitted::Same) => {}
-        Ok(Submitted::Conflict) => return Err(Ended::NotStarted(conflict(&job.id))),
-        Ok(Submitted::Revoked) => return Err(Ended::NotStarted(never_starts(&job.id))),
-        Ok(Submitted::Unfinished) => return Err(Ended::NotStarted(unfinished(&job.id))),
-        Ok(Submitted::NotOwner(holder)) => return Err(Ended::NotStarted(env_lock::not_owned(holder.as_ref()))),
-        Err(failure) if failure.is_lost_reply() => return Err(Ended::Unknown(failure.to_string())),
-        Err(failure) => return Err(Ended::NotStarted(failure)),
+        Ok(Submitted::Conflict) => return Err(JobEnd::NotStarted(conflict(&job.id))),
+        Ok(Submitted::Revoked) => return Err(JobEnd::NotStarted(never_starts(&job.id))),
+        Ok(Submitted::Unfinished) => return Err(JobEnd::NotStarted(unfinished(&job.id))),
+        Ok(Submitted::NotOwner(holder)) => return Err(JobEnd::NotStarted(env_lock::not_owned(holder.as_ref()))),
+        Err(failure) if failure.is_lost_reply() => return Err(JobEnd::Unknown(failure.to_string())),
+        Err(failure) => return Err(JobEnd::NotStarted(failure)),
     }
     // The machine knows no owner of another staging machine. Only the remote does.
     if let Err(failure) = env_lock::ensure_owned_on_remote(cx).await {
-        return Err(Ended::NotStarted(failure));
+        return Err(JobEnd::NotStarted(failure));
     }
     // The answers may have taken a night.
     if time::is_older_than(asked_at, ASKED_WITHIN, cx.ports.clock.now()) {
-        return Err(Ended::NotStarted(too_late(&job.id).with("job", job.id.clone())));
+        return Err(JobEnd::NotStarted(too_late(&job.id).with("job", job.id.clone())));
     }
     cx.activity(step, "Starting the job");
     match cx.ports.host.launch(host, &job.id, &job.lock).await {
         Ok(Launched::Ordered) => Ok(()),
-        Ok(Launched::NotOwner(holder)) => Err(Ended::NotStarted(env_lock::not_owned(holder.as_ref()))),
+        Ok(Launched::NotOwner(holder)) => Err(JobEnd::NotStarted(env_lock::not_owned(holder.as_ref()))),
         // The launch may have arrived although its answer did not. Only the host knows.
-        Err(failure) => Err(Ended::Unknown(failure.to_string())),
+        Err(failure) => Err(JobEnd::Unknown(failure.to_string())),
     }
 }
 
@@ -211,7 +211,7 @@ fn unfinished(id: &str) -> Failure {
         .retry(Retry::Safe)
 }
 
-async fn follow(cx: &StepContext, step: StepId, source: LineSource, id: &str) -> Ended {
+async fn follow(cx: &StepContext, step: StepId, source: LineSource, id: &str) -> JobEnd {
     let mut output = Output::new(cx, source, id);
     let mut lost: Option<Lost> = None;
     let mut unstarted = 0_u32;
@@ -221,7 +221,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, id: &str) ->
             // The connection is not lost. Another machine answers, and it knows nothing about this
             // job.
             Err(failure) if matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostChanged) => {
-                return Ended::Unknown(failure.to_string());
+                return JobEnd::Unknown(failure.to_string());
             }
             Err(failure) => {
                 tracing::info!(%failure, "the staging machine does not answer");
@@ -254,24 +254,24 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, id: &str) ->
                     output.tail.push("The rest of the output is only on the staging machine.".to_owned());
                 }
                 let started_at = status.started_at.unwrap_or(finished_at);
-                return Ended::Finished { exit, started_at, finished_at, tail: output.tail };
+                return JobEnd::Finished { exit, started_at, finished_at, tail: output.tail };
             }
-            JobState::Lost { why } => return Ended::Unknown(why),
-            JobState::Absent => return Ended::Unknown("the staging machine has no such job".into()),
-            JobState::Revoked(_) => return Ended::NotStarted(never_starts(id)),
+            JobState::Lost { why } => return JobEnd::Unknown(why),
+            JobState::Absent => return JobEnd::Unknown("the staging machine has no such job".into()),
+            JobState::Revoked(_) => return JobEnd::NotStarted(never_starts(id)),
             JobState::NotStarted | JobState::Busy | JobState::Expired => {
                 if status.state == JobState::Busy {
                     cx.activity(step, "Another job at this database runs on the staging machine");
                 }
                 unstarted += 1;
                 if unstarted > 15 {
-                    return Ended::Unknown("the job is on the staging machine and has not started".into());
+                    return JobEnd::Unknown("the job is on the staging machine and has not started".into());
                 }
             }
         }
         cx.wait(POLL).await;
     }
-    Ended::Unknown("the job did not end after it was followed for twelve hours".into())
+    JobEnd::Unknown("the job did not end after it was followed for twelve hours".into())
 }
 
 /// A connection that is lost.
@@ -450,11 +450,29 @@ pub(crate) fn told(job: &str, asked: Result<JobStatus, Failure>) -> Observation 
     }
 }
 
-/// Failure of a script that ended with an error.
-pub(crate) fn script_failed(what: &str, job: &str, exit: i32, tail: &[String]) -> Failure {
-    Failure::new(ErrorCode::ScriptFailed, format!("finish the {what}: the script ended with code {exit}"))
-        .with("exit", exit.to_string())
-        .with("job", job)
-        .with("output", tail.join("\n"))
-        .because(tail.last().cloned().unwrap_or_else(|| "the script printed nothing".into()))
+/// Failure of a script that ended with an error, perhaps because a person stopped it.
+pub(crate) fn script_failed(
+    what: &str,
+    job: &str,
+    exit: i32,
+    tail: &[String],
+    stop_order: Option<&StopOrder>,
+) -> Failure {
+    let failure =
+        Failure::new(ErrorCode::ScriptFailed, format!("finish the {what}: the script ended with code {exit}"))
+            .with("exit", exit.to_string())
+            .with("job", job)
+            .with("output", tail.join("\n"))
+            .because(tail.last().cloned().unwrap_or_else(|| "the script printed nothing".into()));
+    match stop_order {
+        Some(order) => {
+            failure.because(format!("{} stopped the script {}: {}", order.person, time::in_words(order.at), order.note))
+        }
+        None => failure,
+    }
+}
+
+/// The order by which a person stopped the script of the last attempt.
+pub(super) fn stop_order(run: &RunView, step: StepId) -> Option<&StopOrder> {
+    crate::fold::step(run, step)?.stop_order.as_ref()
 }

@@ -21,7 +21,7 @@ use greenlight_types::{
 
 use super::{
     backup,
-    job::{self, Ended},
+    job::{self, JobEnd},
     refusals::{foreign_plan, plan_closed},
     run_facts::who_to_call,
 };
@@ -122,10 +122,12 @@ impl Step for RunMigration {
         let Some(inputs) = plan.inputs.job() else { return foreign_plan(plan) };
         let job = inputs.id();
         match job::drive(cx, self.id(), LineSource::Migration, &host, inputs, entry, asked_at).await {
-            Ended::NotStarted(failure) => Outcome::Failed(failure),
-            Ended::Unknown(why) => Outcome::Unknown(why),
-            Ended::Finished { exit, started_at, finished_at, tail } => {
-                let ended = database::Ended { job, exit, started_at, finished_at, tail: &tail };
+            JobEnd::NotStarted(failure) => Outcome::Failed(failure),
+            JobEnd::Unknown(why) => Outcome::Unknown(why),
+            JobEnd::Finished { exit, started_at, finished_at, tail } => {
+                let run = cx.run();
+                let stop_order = job::stop_order(&run, self.id());
+                let ended = database::MigrationEnd { job, exit, started_at, finished_at, tail: &tail, stop_order };
                 database::judge(cx, plan, ended).await
             }
         }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight_engine::ports::{
     EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, PortResult,
-    ReadOutput, RemoteHost, RevokeReason, Revoked, Submitted,
+    ReadOutput, RemoteHost, RevokeReason, Revoked, ScriptStop, StopSignal, Submitted,
 };
 use greenlight_types::{ErrorCode, Failure, LockOwner, RunId};
 
 use super::{InProcess, stamp};
 use crate::world::{
     World,
-    host::{Dump, DumpFolder, Job, Packet, Put},
+    host::{Dump, DumpFolder, Job, Packet, Put, Stop},
     record::Op,
 };
 
@@ -88,6 +88,24 @@ impl RemoteHost for InProcess {
             refuse(world, host)?;
             let is_held = world.launch(id, &lock.run.0);
             Ok(if is_held { Launched::Ordered } else { Launched::NotOwner(world.host.holder.clone()) })
+        })
+        .await
+    }
+
+    async fn stop_script(
+        &self,
+        host: &HostAddress,
+        id: &str,
+        lock: &EnvLock,
+        signal: StopSignal,
+    ) -> PortResult<ScriptStop> {
+        self.at(host, "host.stop_script", true, |world| {
+            Ok(match world.stop_script(id, &lock.run.0, signal == StopSignal::Kill) {
+                Stop::Signalled => ScriptStop::Signalled,
+                Stop::NotRunning => ScriptStop::NotRunning,
+                Stop::OtherUser => ScriptStop::OtherUser { group: "812".to_owned() },
+                Stop::NotOwner => ScriptStop::NotOwner(world.host.holder.clone()),
+            })
         })
         .await
     }

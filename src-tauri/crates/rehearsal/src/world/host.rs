@@ -18,6 +18,12 @@ pub const DUMP_BYTES: u64 = 4_100_000_000;
 
 /// Exit code that a shell reports for a script ended by SIGHUP.
 const SIGHUP: i32 = 129;
+/// The same for SIGKILL.
+const SIGKILL: i32 = 137;
+/// The same for SIGTERM.
+const SIGTERM: i32 = 143;
+/// Time after which a script that hangs would end, in ms: a month.
+const HANGS_MS: i64 = 30 * 86_400_000;
 
 /// State and behaviour of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +45,9 @@ pub struct Host {
     pub may_back_up: bool,
     /// How the next scripts end.
     pub ends: Ends,
+    /// How the next scripts hang.
+    #[serde(default)]
+    pub hanging: Hanging,
     /// Schema version that the migration on this host brings: `2.1.0.0`.
     pub migrates_to: String,
     /// Hash of the migration folder, 64 characters.
@@ -151,6 +160,9 @@ pub struct Job {
     pub is_lost: bool,
     /// Number of starts of the script.
     pub starts: u32,
+    /// The script does nothing and does not end.
+    #[serde(default)]
+    pub hangs: bool,
 }
 
 /// Result of a submit.
@@ -168,6 +180,33 @@ pub enum Put {
     Unfinished,
     /// The run does not own the environment lock.
     NotOwner,
+}
+
+/// Result of an order to stop a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its processes got the signal.
+    Signalled,
+    /// The script does not run.
+    NotRunning,
+    /// The script runs as another user.
+    OtherUser,
+    /// The run does not own the environment lock.
+    NotOwner,
+}
+
+/// How the scripts on the host hang.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hanging {
+    /// Number of the next backups that never end.
+    pub backups: u32,
+    /// Number of the next migrations that never end.
+    pub migrations: u32,
+    /// Whether they ignore SIGTERM.
+    pub ignores_term: bool,
+    /// Whether they run as another user, whose processes the login user may not stop.
+    pub is_foreign: bool,
 }
 
 /// A backup file on the host.
@@ -219,6 +258,7 @@ impl Host {
                 migration_ms: Work::Migration.duration_ms(),
                 changes_nothing: false,
             },
+            hanging: Hanging::default(),
             migrates_to: version.to_owned(),
             folder_hash: super::digest(version).trim_start_matches("sha256:").to_owned(),
             fingerprint: format!("SHA256:{}", super::digest(version).chars().skip(7).take(43).collect::<String>()),

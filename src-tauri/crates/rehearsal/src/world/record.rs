@@ -100,6 +100,8 @@ pub enum Op {
     LaunchJob { id: String },
     /// Request to revoke a job.
     RevokeJob { id: String, why: String },
+    /// Request to stop a script by a signal.
+    StopScript { id: String, forced: bool },
     /// Request of a run to acquire the environment lock.
     EnvironmentTaken { run: String, from: Option<String> },
     /// Request of a run to release the environment lock.

@@ -91,6 +91,9 @@ pub struct Fate {
     pub exit: i32,
     /// Time from the start to the end, in ms.
     pub after_ms: i64,
+    /// At that time the script stops to work and does not end.
+    #[serde(default)]
+    pub hangs: bool,
 }
 
 /// How GitHub handles one request.
@@ -292,24 +295,34 @@ impl World {
     /// Planned end of work that begins now; `None` when no trouble affects it.
     pub fn fate_of(&mut self, work: Work) -> Option<Fate> {
         let half = work.duration_ms() / 2;
+        if let Some(after_ms) = self.troubles.bind(Trouble::ScriptHangs, half) {
+            self.effects += 1;
+            return Some(Fate { exit: 0, after_ms, hangs: true });
+        }
         let after_ms = match work {
             Work::Backup => self.troubles.bind(Trouble::BackupDiskFull, half),
             Work::Migration => HALF_WAY.into_iter().find_map(|trouble| self.troubles.bind(trouble, half)),
         }?;
         let exit = if work == Work::Backup { 1 } else { 3 };
         self.effects += 1;
-        Some(Fate { exit, after_ms })
+        Some(Fate { exit, after_ms, hangs: false })
     }
 
     /// Updates the troubles that affect the host. Idempotent.
     pub(crate) fn trouble_on_host(&mut self, event: HostEvent) {
         let now = self.now_ms;
         match event {
+            HostEvent::Started(_) => _ = self.troubles.unbind(Trouble::ScriptHangs, true, now, None),
+            HostEvent::Ended(..) => _ = self.troubles.end(Trouble::ScriptHangs, now),
+        }
+        match event {
             HostEvent::Started(Work::Migration) => {
                 let at = now + self.troubles.seen(CUT_AFTER_MS, BEFORE_CUT_S);
-                let entry = self.troubles.waiting(Trouble::ConnectionLostInMigration);
-                if let Some(entry) = entry.filter(|entry| entry.begins_ms.is_none()) {
-                    entry.begins_ms = Some(entry.after_ms.map_or(at, |after| now + after));
+                for trouble in [Trouble::ConnectionLostInMigration, Trouble::MachineReplaced] {
+                    let entry = self.troubles.waiting(trouble);
+                    if let Some(entry) = entry.filter(|entry| entry.begins_ms.is_none()) {
+                        entry.begins_ms = Some(entry.after_ms.map_or(at, |after| now + after));
+                    }
                 }
             }
             HostEvent::Ended(Work::Migration, exit) => {
@@ -435,6 +448,7 @@ impl World {
 }
 
 mod builds;
+mod machine;
 mod rollout;
 #[cfg(test)]
 mod tests;

@@ -15,5 +15,6 @@ export type StepDialog =
   | { kind: "machineMoved" }
   | { kind: "machineGone" }
   | { kind: "skip" }
+  | { kind: "stopScript"; attempt: number; isForced: boolean }
   | { kind: "undone"; attempt: number; how: UndoKind }
   | { kind: "settleDoubt"; attempt: number; happened: boolean };

@@ -10,7 +10,7 @@ use super::decorator::Clean;
 use crate::{
     ports::{
         EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, PortResult,
-        ReadOutput, RemoteHost, RevokeReason, Revoked, Submitted,
+        ReadOutput, RemoteHost, RevokeReason, Revoked, ScriptStop, StopSignal, Submitted,
     },
     redact::Redactor,
 };
@@ -69,6 +69,19 @@ impl RemoteHost for Clean<dyn RemoteHost> {
 
     async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
         self.clean_failure(self.inner.revoke(host, id, why).await)
+    }
+
+    async fn stop_script(
+        &self,
+        host: &HostAddress,
+        id: &str,
+        lock: &EnvLock,
+        signal: StopSignal,
+    ) -> PortResult<ScriptStop> {
+        self.cleaned(self.inner.stop_script(host, id, lock, signal).await, |redactor, stopped| match stopped {
+            ScriptStop::NotOwner(other) => holder(redactor, other.as_mut()),
+            ScriptStop::Signalled | ScriptStop::NotRunning | ScriptStop::TooEarly | ScriptStop::OtherUser { .. } => {}
+        })
     }
 
     async fn environment(&self, host: &HostAddress, environment: &str) -> PortResult<Environment> {

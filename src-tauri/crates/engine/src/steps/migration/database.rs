@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use greenlight_types::{
     Changed, Choice, ErrorCode, Fact, FactKind, Failure, Observation, Precondition, Question, Retry, RunView, StepId,
-    StepPlan, Timestamp,
+    StepPlan, StopOrder, Timestamp,
 };
 
 use super::command::in_its_folder;
@@ -80,13 +80,14 @@ enum Verdict {
     /// The script failed, and the database cannot be asked, did not answer, or is another one.
     Failed,
     /// The script ended with 0, and an answer before or after is missing, or is of another
-    /// database.
+    /// database. Or a person stopped the script, which may end with 0 before its work is done.
     Unknown,
 }
 
 /// Judges every end in the same way, whether the app followed the job or returned to it later.
-fn verdict(exit: i32, before: &Answer, after: &Answer) -> Verdict {
+fn verdict(exit: i32, is_stopped: bool, before: &Answer, after: &Answer) -> Verdict {
     match (before, after) {
+        (Answer::NobodyCanAsk, _) if exit == 0 && is_stopped => Verdict::Unknown,
         (Answer::NobodyCanAsk, _) if exit == 0 => Verdict::Succeeded,
         (Answer::NobodyCanAsk, _) => Verdict::Failed,
         (Answer::Said(before), Answer::Said(after)) if before.identity == after.identity => {
@@ -257,7 +258,7 @@ fn without_asking() -> Question {
 }
 
 /// The end of a migration job.
-pub(super) struct Ended<'a> {
+pub(super) struct MigrationEnd<'a> {
     pub job: &'a str,
     pub exit: i32,
     /// Start, by the clock of the host.
@@ -266,10 +267,12 @@ pub(super) struct Ended<'a> {
     pub finished_at: Timestamp,
     /// Last lines of the output.
     pub tail: &'a [String],
+    /// The order by which a person stopped it.
+    pub stop_order: Option<&'a StopOrder>,
 }
 
 /// Judges an ended migration. Asks the database only if the plan has an answer to compare with.
-pub(super) async fn judge(cx: &StepContext, plan: &StepPlan, ended: Ended<'_>) -> Outcome {
+pub(super) async fn judge(cx: &StepContext, plan: &StepPlan, ended: MigrationEnd<'_>) -> Outcome {
     let before = before(plan);
     if before == Answer::NobodyCanAsk {
         return outcome(ended, &Answer::NobodyCanAsk, &Answer::NobodyCanAsk);
@@ -294,8 +297,11 @@ pub(super) async fn judge(cx: &StepContext, plan: &StepPlan, ended: Ended<'_>) -
 /// Observes a migration whose script ended with 0. The end of the job is read only once the same
 /// database answers. Until then the step stays in doubt.
 pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Observation) -> Observation {
-    let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else { return seen };
     let Observation::InProgress { evidence } = &seen else { return seen };
+    let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else {
+        let Some(order) = job::stop_order(&cx.run(), StepId::RunMigration).cloned() else { return seen };
+        return Observation::Unknown { why: format!("{evidence} {} stopped it before.", order.person) };
+    };
     let after = match (&before, cx.host()) {
         // An answer of today cannot replace the missing answer from before the start.
         (Answer::Silent(_), _) => Answer::NobodyCanAsk,
@@ -308,10 +314,10 @@ pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Obs
     }
 }
 
-fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
-    let Ended { job, exit, started_at, finished_at, tail } = ended;
+fn outcome(ended: MigrationEnd<'_>, before: &Answer, after: &Answer) -> Outcome {
+    let MigrationEnd { job, exit, started_at, finished_at, tail, stop_order } = ended;
     let failed = |first: Option<&str>| {
-        let failure = job::script_failed("migration", job, exit, tail);
+        let failure = job::script_failed("migration", job, exit, tail, stop_order);
         let failure = if let Some(first) = first { failure.hint(first) } else { failure };
         failure
             .hint("Do not start it by hand. Call the people named for this step.")
@@ -319,7 +325,7 @@ fn outcome(ended: Ended<'_>, before: &Answer, after: &Answer) -> Outcome {
             .changed(Changed::Unknown)
             .retry(Retry::No)
     };
-    match verdict(exit, before, after) {
+    match verdict(exit, stop_order.is_some(), before, after) {
         Verdict::Succeeded => {
             let took = time::span_in_words(started_at.until_or_zero(finished_at));
             let database = match (before, after) {
@@ -396,6 +402,8 @@ mod tests {
     #[test]
     fn the_verdict_needs_exit_code_and_database() {
         let nobody = || Answer::NobodyCanAsk;
+        assert_eq!(verdict(0, true, &nobody(), &nobody()), Verdict::Unknown, "a person stopped it");
+        assert_eq!(verdict(0, true, &said("41"), &said("42")), Verdict::Succeeded, "the database tells its end");
         for (exit, before, after, wanted) in [
             (0, said("41"), said("42"), Verdict::Succeeded),
             (0, said("41 db7"), said("42 db7"), Verdict::Succeeded),
@@ -414,7 +422,7 @@ mod tests {
             (0, nobody(), nobody(), Verdict::Succeeded),
             (3, nobody(), nobody(), Verdict::Failed),
         ] {
-            assert_eq!(verdict(exit, &before, &after), wanted, "{exit} {before:?} {after:?}");
+            assert_eq!(verdict(exit, false, &before, &after), wanted, "{exit} {before:?} {after:?}");
         }
     }
 
@@ -426,7 +434,7 @@ mod tests {
             (3, "42", ErrorCode::ScriptFailed, Changed::Partly),
         ] {
             let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
-            let ended = Ended { job: "a1", exit, started_at: at, finished_at: at, tail: &[] };
+            let ended = MigrationEnd { job: "a1", exit, started_at: at, finished_at: at, tail: &[], stop_order: None };
             let Outcome::Failed(failure) = outcome(ended, &said("41"), &said(after)) else {
                 panic!("{exit} and {after} is not a failure");
             };

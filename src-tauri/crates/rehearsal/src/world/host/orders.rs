@@ -8,7 +8,7 @@ use super::{
         record::{Actor, Caller, Op},
         work::{HostEvent, Work},
     },
-    DUMP_BYTES, Dump, Host, Job, Packet, Put, SIGHUP,
+    DUMP_BYTES, Dump, HANGS_MS, Host, Job, Packet, Put, SIGHUP, SIGKILL, SIGTERM, Stop,
 };
 
 /// Name of the work in the record.
@@ -121,11 +121,15 @@ impl World {
         let is_busy = self.host.is_busy(id);
         let may_start = |job: &&mut Job| job.started_ms.is_none() && job.revoked.is_none() && now <= job.not_after_ms;
         let Some(job) = self.host.jobs.get_mut(id).filter(may_start).filter(|_| !is_busy) else { return };
-        let length = match job.work() {
-            Some(Work::Backup) => ends.backup_ms,
-            Some(Work::Migration) => ends.migration_ms,
-            None => 1_000,
+        let hanging = &mut self.host.hanging;
+        let (length, hung) = match job.work() {
+            Some(Work::Backup) => (ends.backup_ms, &mut hanging.backups),
+            Some(Work::Migration) => (ends.migration_ms, &mut hanging.migrations),
+            None => (1_000, &mut 0),
         };
+        job.hangs = *hung > 0;
+        *hung = hung.saturating_sub(1);
+        let length = if job.hangs { HANGS_MS } else { length };
         job.started_ms = Some(now);
         job.ends_ms = now + length;
         job.starts += 1;
@@ -136,6 +140,49 @@ impl World {
             self.record.by_itself(now, Actor::Host, op);
             self.on_host(HostEvent::Started(work));
         }
+    }
+
+    /// Sends a signal to a script, if the run owns the environment lock.
+    pub fn stop_script(&mut self, id: &str, run: &str, is_forced: bool) -> Stop {
+        let job = self.host.jobs.get(id).filter(|job| job.is_running());
+        let stop = if !self.host.is_held_by(run) {
+            Stop::NotOwner
+        } else if job.is_none() {
+            Stop::NotRunning
+        } else if self.host.hanging.is_foreign {
+            Stop::OtherUser
+        } else {
+            Stop::Signalled
+        };
+        let refused = match stop {
+            Stop::Signalled => None,
+            Stop::NotRunning => Some("over".to_owned()),
+            Stop::OtherUser => Some("foreign".to_owned()),
+            Stop::NotOwner => Some("not held".to_owned()),
+        };
+        self.record.request(self.now_ms, refused, Op::StopScript { id: id.to_owned(), forced: is_forced });
+        let ignores = self.host.hanging.ignores_term && !is_forced && job.is_some_and(|job| job.hangs);
+        if stop == Stop::Signalled {
+            self.effects += 1;
+            if !ignores {
+                self.end_by_signal(id, if is_forced { SIGKILL } else { SIGTERM });
+            }
+        }
+        stop
+    }
+
+    /// Ends a script by a signal. A migration that hangs waits for a lock and has changed nothing.
+    pub fn end_by_signal(&mut self, id: &str, exit: i32) {
+        let now = self.now_ms;
+        let Some(job) = self.host.jobs.get_mut(id).filter(|job| job.is_running()) else { return };
+        job.ended = Some((now, exit));
+        let hung = job.hangs;
+        let Some(work) = job.work() else { return };
+        self.record.by_itself(now, Actor::Host, Op::PayloadEnded { job: id.to_owned(), work: name(work), exit });
+        if work == Work::Migration && !hung {
+            self.break_schema();
+        }
+        self.on_host(HostEvent::Ended(work, exit));
     }
 
     /// Restarts the host. Running scripts leave no result.

@@ -79,7 +79,7 @@ fn build_without_image_succeeds_and_deploys_nothing() {
 #[test]
 fn full_disk_fails_only_one_backup() {
     let mut world = with(Trouble::BackupDiskFull);
-    assert_eq!(world.fate_of(Work::Backup), Some(Fate { exit: 1, after_ms: 4 * MINUTE }));
+    assert_eq!(world.fate_of(Work::Backup), Some(Fate { exit: 1, after_ms: 4 * MINUTE, hangs: false }));
     world.on_host(HostEvent::Started(Work::Backup));
     assert_eq!(state(&world, Trouble::BackupDiskFull), TroubleState::Waiting);
     world.on_host(HostEvent::Ended(Work::Backup, 1));
@@ -87,6 +87,34 @@ fn full_disk_fails_only_one_backup() {
     assert_eq!(state(&world, Trouble::BackupDiskFull), TroubleState::Happened);
     assert_eq!(world.fate_of(Work::Backup), None);
     assert_eq!(world.troubles.spells().len(), 1, "what is told twice happened once");
+}
+
+#[test]
+fn one_script_hangs_until_it_is_killed() {
+    for work in [Work::Backup, Work::Migration] {
+        let mut world = with(Trouble::ScriptHangs);
+        assert!(world.fate_of(work).is_some_and(|fate| fate.hangs));
+        world.on_host(HostEvent::Started(work));
+        assert_eq!(state(&world, Trouble::ScriptHangs), TroubleState::Happening);
+        to(&mut world, 90);
+        world.on_host(HostEvent::Ended(work, 143));
+        assert_eq!(state(&world, Trouble::ScriptHangs), TroubleState::Happened);
+        assert_eq!(world.schema(), ("2.0.1.11", false), "it had changed nothing");
+        assert_eq!(world.fate_of(work), None, "the next one ends");
+    }
+}
+
+#[test]
+fn the_machine_is_replaced_once_during_the_migration() {
+    let mut world = with(Trouble::MachineReplaced);
+    world.on_host(HostEvent::Started(Work::Backup));
+    to(&mut world, 1);
+    assert!(!world.replaces_machine(), "only the migration is hit");
+    world.on_host(HostEvent::Started(Work::Migration));
+    assert!(!world.replaces_machine());
+    world.advance(MINUTE + CUT_AFTER_MS);
+    assert!(world.replaces_machine() && !world.replaces_machine());
+    assert_eq!(state(&world, Trouble::MachineReplaced), TroubleState::Happened);
 }
 
 #[test]
