@@ -13,7 +13,10 @@ mod signature;
 
 use std::{
     process::Command,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::{Context, Result};
@@ -35,6 +38,12 @@ use greenlight_tests::support::{
 use greenlight_types::{ErrorCode, Timestamp};
 use recorder::{KEY_ID, Keychain, Recorder, SESSION, access};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+const MIB: u64 = 1024 * 1024;
 
 /// Fields that DescribeTaskDefinition adds and that RegisterTaskDefinition refuses or ignores.
 const DESCRIBE_ONLY: [&str; 9] = [
@@ -246,6 +255,38 @@ async fn an_endless_list_of_servers_ends_in_a_failure() {
     let recorder = Recorder::with_json(json!({"taskArns": ["arn:aws:ecs:::task/a/b"], "nextToken": "more"})).await;
     let failure = EcsServices::new(access(&recorder.url), "a", "b", "c").tasks().await.expect_err("endless");
     assert_eq!((failure.code, recorder.requests().len()), (ErrorCode::UnreadableAnswer, 50));
+}
+
+/// A server whose answer to every request has no end. Counts the bytes that it sent.
+async fn endless(sent: Arc<AtomicU64>) -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move {
+        while let Ok((mut peer, _)) = listener.accept().await {
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+            let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
+            let _request = peer.read(&mut [0; 8192]).await;
+            let mut left = peer.write_all(head.as_bytes()).await;
+            while left.is_ok() && sent.load(Ordering::Relaxed) < 512 * MIB {
+                left = peer.write_all(chunk.as_bytes()).await;
+                sent.fetch_add(0x1_0000, Ordering::Relaxed);
+            }
+        }
+    });
+    Ok(url)
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_read_up_to_its_limit() -> Result<()> {
+    let sent = Arc::new(AtomicU64::new(0));
+    let url = endless(Arc::clone(&sent)).await?;
+    let failure = EcsServices::new(access(&url), "a", "b", "c").describe().await.expect_err("too much");
+    assert_eq!(failure.code, ErrorCode::UnreadableAnswer, "{failure:?}");
+    assert!(failure.to_string().contains("more than 16 MiB"), "{failure}");
+    // Three attempts of a read, each with what the sockets hold.
+    assert!(sent.load(Ordering::Relaxed) < 3 * 32 * MIB, "{} bytes", sent.load(Ordering::Relaxed));
+    Ok(())
 }
 
 #[tokio::test]

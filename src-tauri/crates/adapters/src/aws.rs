@@ -135,6 +135,9 @@ impl Call {
             SdkError::ServiceError(refused) => {
                 self.refused(refused.err().code(), refused.err().message(), refused.raw().status().as_u16())
             }
+            _ if is_too_large(&error) => self
+                .lost(ErrorCode::UnreadableAnswer)
+                .because("AWS answered with more than 16 MiB; the rest was not read"),
             SdkError::ResponseError(unreadable) => self.unreadable(unreadable.raw().status().as_u16()),
             SdkError::TimeoutError(_) => self.lost(ErrorCode::TimedOut).because("AWS did not answer in 20 seconds"),
             SdkError::DispatchFailure(dispatch) => self.not_dispatched(dispatch.as_connector_error(), &error),
@@ -230,6 +233,19 @@ impl Call {
 
 fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().chars().take(MESSAGE_MAX).collect()
+}
+
+/// Whether the answer was larger than the limit of the connections.
+fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    for _ in 0..16 {
+        let Some(current) = next else { return false };
+        if current.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        next = current.source();
+    }
+    false
 }
 
 /// Whether no connection was made, so that nothing was sent. Every other error counts as sent.

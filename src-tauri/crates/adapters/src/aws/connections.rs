@@ -4,25 +4,54 @@
 use std::{fmt, sync::Arc};
 
 use aws_smithy_http_client::tls;
-use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        orchestrator::HttpRequest,
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
     },
-    orchestrator::HttpRequest,
-    result::ConnectorError,
-    runtime_components::RuntimeComponents,
+    shared::IntoShared as _,
 };
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
 use parking_lot::Mutex;
 
 use crate::sleep_detector::{BothClocks, ReadClocks, slept};
+
+/// Largest answer of AWS, in bytes. The largest documented one, a page of a log, has 1 MiB
+/// (CloudWatch Logs, FilterLogEvents).
+const ANSWER_MAX: usize = 16 * 1024 * 1024;
 
 /// New connections. A changing call uses no others: an idle connection may be dead, and a lost
 /// answer puts the step in doubt.
 pub(crate) fn fresh_connections() -> SharedHttpClient {
     // The SDK's default client would read a proxy from the environment.
-    aws_smithy_http_client::Builder::new()
+    let client = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-        .build_https()
+        .build_https();
+    LimitedAnswers(client).into_shared()
+}
+
+/// Ends the body of an answer that is larger than [`ANSWER_MAX`] with a `LengthLimitError`.
+#[derive(Debug)]
+struct LimitedAnswers<T>(T);
+
+impl HttpClient for LimitedAnswers<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(LimitedAnswers(self.0.http_connector(settings, components)))
+    }
+}
+
+impl HttpConnector for LimitedAnswers<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.call(request);
+        let limited = |body| SdkBody::from_body_1_x(Limited::new(body, ANSWER_MAX));
+        HttpConnectorFuture::new(async move { answer.await.map(|answer| answer.map(limited)) })
+    }
 }
 
 /// Connections that are reused while the computer is awake.
