@@ -107,10 +107,22 @@ fn host(source: &Source<'_>, host: &HostProfile) -> Result<(), ProfileError> {
     source.template("host.name", &host.name)?;
     source.need(host.port != 0, "host.port", "host.port is 0", "a port number such as 22")?;
     source.word("host.user", &host.user)?;
-    source.not_empty("host.login_shell", &host.login_shell)?;
+    let problem = format!("host.login_shell is \u{201c}{}\u{201d}", host.login_shell);
+    let shells = "nothing, or one of sh, bash, dash, ksh and zsh with -lc or -c, such as \u{201c}bash -lc\u{201d}";
+    source.need(is_login_shell(&host.login_shell), "host.login_shell", problem, shells)?;
     let is_right = host.fingerprint.is_empty() || host.fingerprint.starts_with("SHA256:");
     let problem = format!("host.fingerprint is \u{201c}{}\u{201d}", host.fingerprint);
     source.need(is_right, "host.fingerprint", problem, "SHA256:\u{2026} as ssh-keygen -l prints it, or nothing")
+}
+
+/// Whether the words start a login shell that takes a command. The line is put before each script,
+/// so no other program may hide in it.
+fn is_login_shell(words: &str) -> bool {
+    let mut words = words.split_whitespace();
+    let Some(program) = words.next() else { return true };
+    let name = program.strip_prefix("/usr/bin/").or_else(|| program.strip_prefix("/bin/")).unwrap_or(program);
+    let flags: Vec<&str> = words.collect();
+    matches!(name, "sh" | "bash" | "dash" | "ksh" | "zsh") && matches!(flags[..], ["-c" | "-lc" | "-cl"] | ["-l", "-c"])
 }
 
 fn backup(source: &Source<'_>, backup: &BackupProfile) -> Result<(), ProfileError> {

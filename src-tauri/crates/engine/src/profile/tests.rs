@@ -78,6 +78,13 @@ fn a_value_of_the_runbook_cannot_be_confirmed_away() {
 #[test]
 fn a_bad_profile_is_refused_with_line_problem_and_expectation() {
     for (from, to, problem, expected) in [
+        (
+            "\"bash -lc\"",
+            "\"bash -lc | tee log\"",
+            "host.login_shell is \u{201c}bash -lc | tee log\u{201d}",
+            "bash -lc",
+        ),
+        ("\"bash -lc\"", "\"python3 -c\"", "host.login_shell is \u{201c}python3 -c\u{201d}", "sh, bash, dash"),
         ("account = \"676917001797\"", "account = \"67691700179\"", "aws.account", "twelve digits"),
         ("tag = \"v{version}\"", "tag = \"v2.1.0\"", "git.tag", "exactly one of"),
         ("branch = \"v{version}\"", "branch = \"v{version}{x}\"", "git.branch", "no other braces"),

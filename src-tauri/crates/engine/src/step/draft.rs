@@ -30,6 +30,16 @@ impl PlanDraft {
         self
     }
 
+    /// Shows the commands that only read on a machine.
+    #[must_use]
+    pub fn reads(self, machine: &str, commands: Vec<String>) -> Self {
+        if commands.is_empty() {
+            return self;
+        }
+        let title = format!("Only read on {machine}, before and after");
+        self.change(greenlight_types::Change::Command { title, command: commands.join("\n") })
+    }
+
     /// Adds one sentence with a value.
     #[must_use]
     pub fn line(self, text: impl Into<String>, value: impl Into<String>) -> Self {

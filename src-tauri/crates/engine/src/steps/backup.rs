@@ -92,6 +92,7 @@ impl Step for BackUp {
                 None,
             )
             .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
+            .reads(&host.address, database::question_command(&run).into_iter().chain(shown_reads(&run)).collect())
             .line("Job", id)
             .precondition(
                 "noBackupRunning",
@@ -325,6 +326,11 @@ async fn prove_adopted(cx: &StepContext, plan: &StepPlan) -> Outcome {
         Ok(_) => Outcome::Failed(unproved("the job did not end well", &job)),
         Err(failure) => Outcome::Failed(failure.retry(Retry::Safe)),
     }
+}
+
+/// The commands that look for the file of a backup and prove it.
+pub(super) fn shown_reads(run: &RunView) -> Vec<String> {
+    folder::shown_reads(&run.profile.backup)
 }
 
 /// The command for the login shell.

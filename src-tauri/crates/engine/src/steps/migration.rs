@@ -27,7 +27,6 @@ use super::{
 };
 use crate::{
     ports::{HostAddress, JobState, JobStatus},
-    shell,
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
 use command::{KIND, in_its_folder};
@@ -91,6 +90,7 @@ impl Step for RunMigration {
         .by_hand(by_hand(&run, &host), None)
         .irreversible()
         .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
+        .reads(&host.address, reads(&run))
         .line("Job", id)
         .preconditions(preconditions);
         let unsettled = match unknown_end::standing(&run, &earlier) {
@@ -194,6 +194,12 @@ impl Step for RunMigration {
     }
 }
 
+/// The commands that the step only reads with.
+fn reads(run: &RunView) -> Vec<String> {
+    let database = database::question_command(run);
+    std::iter::once(command::folder_hash(run)).chain(database).chain(backup::shown_reads(run)).collect()
+}
+
 fn asking(draft: PlanDraft, question: Option<Question>) -> PlanDraft {
     if let Some(question) = question { draft.question(question) } else { draft }
 }
@@ -263,11 +269,7 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
 /// Hash of the migration folder, by which the migration of the last release is recognised
 /// (docs/releases.md#preconditions).
 async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Result<String, Failure> {
-    let command = format!(
-        "cd {} && find . -type f -exec sha256sum {{}} + | LC_ALL=C sort | sha256sum | cut -c1-64",
-        shell::quote(&run.profile.migration.directory)
-    );
-    let answer = cx.ports.host.read(host, &command, READ_DEADLINE).await?;
+    let answer = cx.ports.host.read(host, &command::folder_hash(run), READ_DEADLINE).await?;
     let hash = answer.out.trim().to_owned();
     if answer.exit == Some(0) && hash.len() == 64 {
         return Ok(hash);

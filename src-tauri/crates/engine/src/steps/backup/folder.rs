@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use greenlight_types::{ErrorCode, Failure, RunView};
+use greenlight_types::{BackupProfile, ErrorCode, Failure, RunView};
 
 use crate::{
     ports::{HostAddress, ReadOutput},
@@ -105,20 +105,38 @@ async fn listed(cx: &StepContext, run: &RunView, host: &HostAddress, rights: Rig
 }
 
 /// The script prints the time, then `listed`, `missing` or `denied`, then one line for each entry:
-/// `name|bytes|written|mode in hex|r or -`. The pattern is unquoted on purpose: the shell expands
-/// it.
+/// `name|bytes|written|mode in hex|r or -`. `find` matches the pattern, so the shell reads it as
+/// one word.
 fn script(directory: &str, pattern: &str) -> String {
     format!(
         "d={}; date +%s\n\
          if [ -d \"$d\" ] && [ -r \"$d\" ] && [ -x \"$d\" ]; then\n\
-         echo listed; cd \"$d\" && ls -1td -- {pattern} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do\n\
-         r=-; [ -r \"$f\" ] && r=r; stat -c \"%n|%s|%Y|%f|$r\" -- \"$f\"; done\n\
+         echo listed; cd \"$d\" && {} 2>/dev/null | head -n {FILES} | while IFS= read -r f; do\n\
+         f=${{f#./}}; r=-; [ -r \"$f\" ] && r=r; stat -c \"%n|%s|%Y|%f|$r\" -- \"$f\"; done\n\
          else\n\
          p=$d; while ! [ -d \"$p\" ]; do p=$(dirname -- \"$p\"); done\n\
          if [ \"$p\" != \"$d\" ] && [ -x \"$p\" ]; then echo missing; else echo denied; fi\n\
          fi",
-        shell::quote(directory)
+        shell::quote(directory),
+        listing(pattern)
     )
+}
+
+/// The command that lists the entries whose names match the pattern, newest first. Hidden entries
+/// match no pattern, as in a shell.
+fn listing(pattern: &str) -> String {
+    format!("find . -maxdepth 1 ! -name '.*' -name {} -exec ls -1td -- {{}} +", shell::quote(pattern))
+}
+
+/// The commands that look for the file of a backup and prove it, for the plan of a step. Empty
+/// without a folder.
+pub(in crate::steps) fn shown_reads(backup: &BackupProfile) -> Vec<String> {
+    if backup.artifact_directory.is_empty() {
+        return Vec::new();
+    }
+    let look = format!("cd {} && {}", shell::quote(&backup.artifact_directory), listing(&backup.artifact_pattern));
+    let proof = Some(backup.artifact_probe.clone()).filter(|probe| !probe.is_empty());
+    std::iter::once(look).chain(proof).collect()
 }
 
 /// Parses the answer of the script. One without any line comes from a sudo that refuses.
@@ -254,8 +272,12 @@ mod tests {
             }
 
             fn list(&self, directory: &str) -> Folder {
+                self.list_matching(directory, "*.dump")
+            }
+
+            fn list_matching(&self, directory: &str, pattern: &str) -> Folder {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &script(&self.0.join(directory).to_string_lossy(), "*.dump")]);
+                shell.args(["-c", &script(&self.0.join(directory).to_string_lossy(), pattern)]);
                 if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
                     shell.uid(NOBODY).gid(NOBODY);
                 }
@@ -306,6 +328,42 @@ mod tests {
             );
             let monday = found.entries.iter().find(|one| one.name == "monday.dump").expect("the file");
             assert_eq!(monday.bytes, 5);
+        }
+
+        #[test]
+        fn a_pattern_is_one_word_for_the_shell() {
+            let dumps = Dumps::new("pattern");
+            set_mode(&dumps.path(), 0o777);
+            for name in ["rally 1.dump", "it's.dump", ".hidden.dump"] {
+                fs::write(dumps.path().join(name), "1").expect("a file");
+            }
+            for (pattern, wanted) in [
+                ("rally *.dump", vec!["rally 1.dump"]),
+                ("it's*", vec!["it's.dump"]),
+                ("*.dump", vec!["it's.dump", "rally 1.dump"]),
+                ("$(touch made).dump", vec![]),
+                ("*; touch made; #", vec![]),
+                ("`touch made`", vec![]),
+            ] {
+                let mut names: Vec<String> =
+                    dumps.list_matching("dumps", pattern).entries.into_iter().map(|one| one.name).collect();
+                names.sort();
+                assert_eq!(names, wanted, "{pattern}");
+                assert!(!dumps.path().join("made").exists(), "{pattern} ran a command");
+            }
+        }
+
+        #[test]
+        fn entries_come_newest_first() {
+            let dumps = Dumps::new("order");
+            for (name, written) in [("b.dump", 200), ("a.dump", 300), ("c.dump", 100)] {
+                let file = fs::File::create(dumps.path().join(name)).expect("a file");
+                let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(written);
+                file.set_modified(at).expect("a time");
+            }
+            let found = dumps.list("dumps").entries;
+            let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+            assert_eq!(names, ["a.dump", "b.dump", "c.dump"]);
         }
 
         #[test]

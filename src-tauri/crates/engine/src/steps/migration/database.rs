@@ -104,15 +104,16 @@ fn verdict(exit: i32, is_stopped: bool, before: &Answer, after: &Answer) -> Verd
     }
 }
 
+/// The command that asks the database. `None` where the profile has none.
+pub(in crate::steps) fn question_command(run: &RunView) -> Option<String> {
+    let probe = run.profile.migration.probe.trim();
+    (!probe.is_empty()).then(|| job::script(run, &in_its_folder(run, probe)).trim_end().to_owned())
+}
+
 /// Asks the database as the migration reaches it: same user, folder and environment.
 pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> Answer {
-    let run = cx.run();
-    let probe = run.profile.migration.probe.trim();
-    if probe.is_empty() {
-        return Answer::NobodyCanAsk;
-    }
-    let command = job::script(&run, &in_its_folder(&run, probe));
-    let answer = match cx.ports.host.read(host, command.trim_end(), DEADLINE).await {
+    let Some(command) = question_command(&cx.run()) else { return Answer::NobodyCanAsk };
+    let answer = match cx.ports.host.read(host, &command, DEADLINE).await {
         Ok(answer) => answer,
         Err(failure) => return Answer::Silent(failure.to_string()),
     };
