@@ -53,7 +53,7 @@ macro_rules! all_commands {
             run::begun_elsewhere,
             run::continue_here,
             run::deploy_differences,
-            run::host_fingerprint,
+            run::host_fingerprints,
             run::start_deploy,
             run::answer_question,
             run::confirm_step,

@@ -19,7 +19,7 @@ pub const COMMANDS: &[&str] = &[
     "finished_by_hand",
     "follow_lines",
     "give_up_machine",
-    "host_fingerprint",
+    "host_fingerprints",
     "left_behind",
     "list_credentials",
     "list_runs",

@@ -132,8 +132,12 @@ impl Controller {
         self.release(run).await?.deploy_differences().await
     }
 
-    pub async fn host_fingerprint(&self, address: &str, port: u16) -> Result<String, Failure> {
-        self.systems.ports(&self.settings.profile().await?)?.host.fingerprint(address.trim(), port).await
+    /// The fingerprints of a staging machine, the one that the settings name first.
+    pub async fn host_fingerprints(&self, address: &str, port: u16) -> Result<Vec<String>, Failure> {
+        let profile = self.settings.profile().await?;
+        let mut found = self.systems.ports(&profile)?.host.fingerprints(address.trim(), port).await?;
+        found.sort_by_key(|one| *one != profile.host.fingerprint);
+        Ok(found)
     }
 
     pub async fn left_behind(&self, run: &RunId) -> Result<Vec<String>, Failure> {

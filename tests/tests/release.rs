@@ -112,7 +112,8 @@ async fn deploy(release: &Release, desk: &Desk) {
 
 async fn deploy_from(release: &Release, desk: &Desk, differences: &[&str], take_over: Option<TakeOver>) {
     let host = &desk.profile.host;
-    let fingerprint = desk.ports().host.fingerprint(&host.address, host.port).await.expect("a fingerprint");
+    let fingerprint =
+        desk.ports().host.fingerprints(&host.address, host.port).await.expect("a fingerprint").swap_remove(0);
     let accepted_differences = release.deploy_differences().await.expect("the world answers");
     assert_eq!(accepted_differences.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), differences);
     let accepted_differences = accepted_differences.into_iter().map(|one| one.id).collect();

@@ -152,13 +152,31 @@ async fn only_known_keys_sign_in() {
 async fn a_machine_with_another_fingerprint_gets_no_authentication() {
     let mut bench = Bench::new().await;
     let (adapter, confirmed) = (bench.usual().await, bench.host());
-    assert_eq!(adapter.fingerprint("127.0.0.1", confirmed.port).await.expect("a fingerprint"), confirmed.fingerprint);
+    let presented = adapter.fingerprints("127.0.0.1", confirmed.port).await.expect("its fingerprints");
+    assert_eq!(presented.join(" "), confirmed.fingerprint);
     bench.machine.change_host_key().await.expect("another host key");
     let fresh = bench.usual().await;
     let refused = fresh.read(&confirmed, "touch seen", PATIENCE).await.expect_err("another machine");
     assert_eq!(refused.code, ErrorCode::HostChanged);
     let files = bench.machine.inside_as_user("ls").expect("a look");
     assert!(!files.contains("seen"), "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_machine_with_several_host_keys_is_known_by_each() {
+    let mut bench = Bench::new().await;
+    bench.machine.add_host_keys(&["rsa", "ecdsa"]).await.expect("two more host keys");
+    let confirmed = bench.host();
+    let presented = bench.usual().await.fingerprints("127.0.0.1", confirmed.port).await.expect("its fingerprints");
+    assert_eq!((presented.len(), presented.first()), (3, Some(&confirmed.fingerprint)));
+    for fingerprint in presented {
+        let known = HostAddress { fingerprint, ..confirmed.clone() };
+        let read = bench.usual().await.read(&known, "echo here", PATIENCE).await.expect("it is the machine");
+        assert_eq!(read.out, "here\n", "{}", known.fingerprint);
+    }
+    let other = HostAddress { fingerprint: "SHA256:another".to_owned(), ..confirmed };
+    let refused = bench.usual().await.read(&other, "echo here", PATIENCE).await.expect_err("no key of it");
+    assert_eq!(refused.code, ErrorCode::HostChanged);
 }
 
 #[tokio::test]

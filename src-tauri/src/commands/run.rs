@@ -59,11 +59,11 @@ pub async fn deploy_differences(app: State<'_, Startup>, run: RunId) -> CommandR
     Ok(app.ready().await?.runs.deploy_differences(&run).await?)
 }
 
-/// The fingerprint that a machine presents. No authentication is sent.
+/// The fingerprints that a machine presents. No authentication is sent.
 #[tauri::command]
 #[specta::specta]
-pub async fn host_fingerprint(app: State<'_, Startup>, address: String, port: u16) -> CommandResult<String> {
-    Ok(app.ready().await?.runs.host_fingerprint(&address, port).await?)
+pub async fn host_fingerprints(app: State<'_, Startup>, address: String, port: u16) -> CommandResult<Vec<String>> {
+    Ok(app.ready().await?.runs.host_fingerprints(&address, port).await?)
 }
 
 /// Starts Deploy with the entries of its form.

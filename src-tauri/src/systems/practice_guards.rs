@@ -44,9 +44,9 @@ impl PracticeHostGuard {
 
 #[async_trait]
 impl RemoteHost for PracticeHostGuard {
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
+    async fn fingerprints(&self, address: &str, port: u16) -> PortResult<Vec<String>> {
         self.check(address, port)?;
-        self.inner.fingerprint(address, port).await
+        self.inner.fingerprints(address, port).await
     }
 
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {

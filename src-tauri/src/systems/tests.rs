@@ -83,7 +83,7 @@ async fn call_everything(systems: &Systems) {
     let _absent = ports.images.find("RALLY-V2_1_0_0-RELEASE").await;
     let _absent = ports.logs.page(0, None).await;
     for (address, port) in [("ec2-3-80-1-2.compute-1.amazonaws.com", 22), (UNUSED_ADDRESS, 22), ("127.0.0.1", 22)] {
-        let refused = ports.host.fingerprint(address, port).await.expect_err("another machine");
+        let refused = ports.host.fingerprints(address, port).await.expect_err("another machine");
         assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
         let fingerprint = "SHA256:x".to_owned();
         let (user, machine_id) = ("ec2-user".to_owned(), String::new());
@@ -94,8 +94,8 @@ async fn call_everything(systems: &Systems) {
         assert_eq!(refused.code, ErrorCode::BadInput, "{refused}");
     }
     let handle = Handle::attach(&systems.folder.join("world")).await.expect("the handle");
-    let there = ports.host.fingerprint("127.0.0.1", handle.file().ports.ssh).await.expect("the pretend machine");
-    assert!(there.starts_with("SHA256:"));
+    let there = ports.host.fingerprints("127.0.0.1", handle.file().ports.ssh).await.expect("the pretend machine");
+    assert!(there[0].starts_with("SHA256:"));
     for url in ["https://rally.example.org/about", &format!("http://{UNUSED_ADDRESS}/"), "http://127.0.0.1:1/"] {
         assert_eq!(ports.site.get(url).await.expect_err("another site").code, ErrorCode::BadInput, "{url}");
     }

@@ -226,8 +226,8 @@ impl Site for Remote {
 
 #[async_trait]
 impl RemoteHost for Remote {
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
-        self.ask("host.fingerprint", (address, port)).await
+    async fn fingerprints(&self, address: &str, port: u16) -> PortResult<Vec<String>> {
+        self.ask("host.fingerprints", (address, port)).await
     }
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
         self.ask("host.read", (host, command, deadline)).await

@@ -126,9 +126,9 @@ async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
 async fn host(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
     let host = &ports.host;
     Some(match name {
-        "fingerprint" => {
+        "fingerprints" => {
             let (address, port): (String, u16) = from_value(args).ok()?;
-            to_value(host.fingerprint(&address, port).await).ok()?
+            to_value(host.fingerprints(&address, port).await).ok()?
         }
         "read" => {
             let (at, command, deadline): (HostAddress, String, Duration) = from_value(args).ok()?;

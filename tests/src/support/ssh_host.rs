@@ -291,6 +291,23 @@ impl SshHost {
         self.start_sshd().await
     }
 
+    /// Gives the machine a further host key of each type, and restarts its sshd.
+    ///
+    /// # Errors
+    /// When the machine does not start again.
+    pub async fn add_host_keys(&mut self, types: &[&str]) -> Result<()> {
+        let etc = self.folder.path().join("etc");
+        let mut settings = fs_err::read_to_string(etc.join("sshd_config"))?;
+        for kind in types {
+            let key = etc.join(format!("host_key_{kind}"));
+            make_key(&key, &["-t", kind], "")?;
+            settings.push_str(&format!("HostKey {}\n", key.display()));
+        }
+        fs_err::write(etc.join("sshd_config"), settings)?;
+        self.stop_sshd().await?;
+        self.start_sshd().await
+    }
+
     /// Stops sshd and every session. The machine and its jobs continue.
     ///
     /// # Errors

@@ -30,7 +30,13 @@ async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
     let request = DeployRequest {
         address: host.address.clone(),
         port: host.port,
-        fingerprint: desk.ports().host.fingerprint(&host.address, host.port).await.expect("a fingerprint"),
+        fingerprint: desk
+            .ports()
+            .host
+            .fingerprints(&host.address, host.port)
+            .await
+            .expect("a fingerprint")
+            .swap_remove(0),
         told: "Everyone".into(),
         typed_version: "2.1.0".into(),
         accepted_differences: Vec::new(),

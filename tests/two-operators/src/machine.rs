@@ -107,8 +107,8 @@ pub struct AtHome {
 
 #[async_trait]
 impl Shell for AtHome {
-    async fn fingerprint(&self, _address: &str, _port: u16) -> PortResult<String> {
-        Ok("SHA256:the-one-machine".to_owned())
+    async fn fingerprints(&self, _address: &str, _port: u16) -> PortResult<Vec<String>> {
+        Ok(vec!["SHA256:the-one-machine".to_owned()])
     }
 
     async fn run(

@@ -36,8 +36,8 @@ export const commands = {
 	continueHere: (run: RunId) => typedError<null, CommandError>(__TAURI_INVOKE("continue_here", { run })),
 	/**  Differences from the day of Prepare. */
 	deployDifferences: (run: RunId) => typedError<Difference[], CommandError>(__TAURI_INVOKE("deploy_differences", { run })),
-	/**  The fingerprint that a machine presents. No authentication is sent. */
-	hostFingerprint: (address: string, port: number) => typedError<string, CommandError>(__TAURI_INVOKE("host_fingerprint", { address, port })),
+	/**  The fingerprints that a machine presents. No authentication is sent. */
+	hostFingerprints: (address: string, port: number) => typedError<string[], CommandError>(__TAURI_INVOKE("host_fingerprints", { address, port })),
 	/**  Starts Deploy with the entries of its form. */
 	startDeploy: (run: RunId, request: DeployRequest) => typedError<null, CommandError>(__TAURI_INVOKE("start_deploy", { run, request })),
 	/**  Answers the question of a plan. */

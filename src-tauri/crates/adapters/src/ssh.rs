@@ -224,14 +224,14 @@ fn keep(into: &mut Vec<u8>, data: &[u8], most: usize) {
     into.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
 }
 
-fn settings() -> Arc<client::Config> {
-    // Without SHA-1 signatures and without compression.
-    let keys: Vec<Algorithm> = Preferred::default()
-        .key
-        .iter()
-        .filter(|algorithm| !matches!(algorithm, Algorithm::Rsa { hash: None }))
-        .cloned()
-        .collect();
+/// The kinds of host keys that are accepted, best first. Without SHA-1 signatures.
+fn host_key_kinds() -> Vec<Algorithm> {
+    let is_safe = |algorithm: &&Algorithm| !matches!(algorithm, Algorithm::Rsa { hash: None });
+    Preferred::default().key.iter().filter(is_safe).cloned().collect()
+}
+
+/// Settings of a connection on which the host proves itself by a key of one of these kinds.
+fn settings(keys: Vec<Algorithm>) -> Arc<client::Config> {
     Arc::new(client::Config {
         inactivity_timeout: Some(INACTIVITY_MAX),
         keepalive_interval: Some(KEEPALIVE),
@@ -262,6 +262,73 @@ async fn reach(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
     }
 }
 
+/// A handshake without a session.
+enum Unshaken {
+    /// The host presented another key.
+    OtherKey(String),
+    /// The host has no key of these kinds.
+    NoSuchKey,
+    Failed(Failure),
+}
+
+/// Shakes hands with a host that proves itself by a key of one of these kinds.
+async fn shake(
+    host: &HostAddress,
+    keys: Vec<Algorithm>,
+    expected: Option<&str>,
+) -> Result<(client::Handle<FingerprintCheck>, Arc<Liveness>), Unshaken> {
+    let presented = Arc::new(Mutex::new(None));
+    let check = FingerprintCheck { expected: expected.map(str::to_owned), presented: presented.clone() };
+    let (settings, liveness) = (settings(keys), Liveness::new());
+    let failed = |error: &dyn std::error::Error| Unshaken::Failed(unreachable(host, error));
+    let stream = TcpStream::connect((host.address.as_str(), host.port)).await.map_err(|error| failed(&error))?;
+    stream.set_nodelay(settings.nodelay).map_err(|error| failed(&error))?;
+    let stream = MonitoredStream { stream, liveness: liveness.clone() };
+    match client::connect_stream(settings, stream, check).await {
+        Ok(session) => Ok((session, liveness)),
+        Err(russh::Error::NoCommonAlgo { .. }) => Err(Unshaken::NoSuchKey),
+        Err(error) => Err(match presented.lock().clone() {
+            Some(shown) if expected != Some(shown.as_str()) => Unshaken::OtherKey(shown),
+            Some(_) | None => failed(&error),
+        }),
+    }
+}
+
+/// The fingerprints of a host, that of its preferred key first. A host may have a key of each kind,
+/// and a person may know another one than the preferred one.
+async fn fingerprints(host: &HostAddress) -> PortResult<Vec<String>> {
+    let mut found = Vec::new();
+    let kinds = host_key_kinds();
+    for keys in std::iter::once(kinds.clone()).chain(kinds.into_iter().map(|kind| vec![kind])) {
+        match shake(host, keys, None).await {
+            Err(Unshaken::OtherKey(shown)) if !found.contains(&shown) => found.push(shown),
+            Err(Unshaken::Failed(failure)) if found.is_empty() => return Err(failure),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    if found.is_empty() { Err(unreachable(host, "it has no host key that this app accepts")) } else { Ok(found) }
+}
+
+/// A session with a host that has the expected key. If it presents another one, it is asked for its
+/// keys of each other kind.
+async fn proved(host: &HostAddress) -> PortResult<(client::Handle<FingerprintCheck>, Arc<Liveness>)> {
+    let (kinds, expected) = (host_key_kinds(), Some(host.fingerprint.as_str()));
+    let shown = match shake(host, kinds.clone(), expected).await {
+        Ok(session) => return Ok(session),
+        Err(Unshaken::OtherKey(shown)) => shown,
+        Err(Unshaken::NoSuchKey) => return Err(unreachable(host, "it has no host key that this app accepts")),
+        Err(Unshaken::Failed(failure)) => return Err(failure),
+    };
+    for kind in kinds {
+        match shake(host, vec![kind], expected).await {
+            Ok(session) => return Ok(session),
+            Err(Unshaken::OtherKey(_) | Unshaken::NoSuchKey) => {}
+            Err(Unshaken::Failed(failure)) => return Err(failure),
+        }
+    }
+    Err(changed(host, &shown))
+}
+
 async fn connect(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
     if !host.fingerprint.starts_with("SHA256:") {
         return Err(Failure::new(
@@ -269,20 +336,7 @@ async fn connect(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
             "reach the staging machine: nobody confirmed its fingerprint",
         ));
     }
-    let presented = Arc::new(Mutex::new(None));
-    let check = FingerprintCheck { expected: Some(host.fingerprint.clone()), presented: presented.clone() };
-    let (settings, liveness) = (settings(), Liveness::new());
-    let stream =
-        TcpStream::connect((host.address.as_str(), host.port)).await.map_err(|error| unreachable(host, error))?;
-    stream.set_nodelay(settings.nodelay).map_err(|error| unreachable(host, error))?;
-    let stream = MonitoredStream { stream, liveness: liveness.clone() };
-    let mut session = client::connect_stream(settings, stream, check).await.map_err(|error| {
-        let shown = presented.lock().clone();
-        match shown {
-            Some(shown) if shown != host.fingerprint => changed(host, &shown),
-            Some(_) | None => unreachable(host, error),
-        }
-    })?;
+    let (mut session, liveness) = proved(host).await?;
     // RSA signs with SHA-512, else SHA-256, never with SHA-1, which OpenSSH 8.8 refuses.
     let hashes: &[Option<HashAlg>] =
         if key.algorithm().is_rsa() { &[Some(HashAlg::Sha512), Some(HashAlg::Sha256)] } else { &[None] };
@@ -357,25 +411,17 @@ fn unreadable(path: &str, why: &str) -> Failure {
 
 #[async_trait]
 impl Shell for Ssh {
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
-        let presented = Arc::new(Mutex::new(None));
-        let check = FingerprintCheck { expected: None, presented: presented.clone() };
-        // The handler refuses every key, so the connection ends before authentication.
-        let ended = tokio::time::timeout(CONNECT_DEADLINE, client::connect(settings(), (address, port), check)).await;
-        let shown = presented.lock().clone();
-        shown.ok_or_else(|| {
-            let host = HostAddress {
-                address: address.to_owned(),
-                port,
-                user: String::new(),
-                fingerprint: String::new(),
-                machine_id: String::new(),
-            };
-            match ended {
-                Ok(Err(error)) => unreachable(&host, error),
-                Ok(Ok(_)) | Err(_) => unreachable(&host, "no answer within 15 s"),
-            }
-        })
+    async fn fingerprints(&self, address: &str, port: u16) -> PortResult<Vec<String>> {
+        let host = HostAddress {
+            address: address.to_owned(),
+            port,
+            user: String::new(),
+            fingerprint: String::new(),
+            machine_id: String::new(),
+        };
+        // The handler refuses every key, so each connection ends before authentication.
+        let found = tokio::time::timeout(CONNECT_DEADLINE, fingerprints(&host)).await;
+        found.map_err(|_| unreachable(&host, "no answer within 15 s"))?
     }
 
     async fn run(

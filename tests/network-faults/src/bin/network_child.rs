@@ -116,7 +116,7 @@ fn profile() -> Result<Profile> {
 async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> {
     let (version, by) = (Version::parse("2.1.0")?, anna());
     let run = Release::draft(parts, &profile()?, Realm::Practice, &version, &by, None).await?;
-    let fingerprint = host.fingerprint(address, PORT).await?;
+    let fingerprint = host.fingerprints(address, PORT).await?.swap_remove(0);
     let view = fold::fold(&parts.journal.events(&run, 0).await?)?;
     let mut staging = StagingMachine {
         name: view.names.staging_machine.clone(),

@@ -22,7 +22,7 @@ describe("a world that moves while somebody reads", () => {
     let differences: Difference[] = [];
     const { platform, user } = open(moment("prepared"), {
       deployDifferences: () => ok(differences),
-      hostFingerprint: () => ok("SHA256:abc"),
+      hostFingerprints: () => ok(["SHA256:abc"]),
       startDeploy: () => Promise.resolve({ status: "error", error: moved }),
     });
     const start = await screen.findByTestId("start-deploy");
@@ -42,7 +42,7 @@ describe("a world that moves while somebody reads", () => {
     let differences = [mainMoved];
     const { user } = open(moment("prepared"), {
       deployDifferences: () => ok(differences),
-      hostFingerprint: () => ok("SHA256:abc"),
+      hostFingerprints: () => ok(["SHA256:abc"]),
       startDeploy: () => Promise.resolve({ status: "error", error: moved }),
     });
     const start = await screen.findByTestId("start-deploy");

@@ -27,8 +27,8 @@ pub enum Effect {
 /// Runs commands on the staging machine.
 #[async_trait]
 pub trait Shell: Send + Sync {
-    /// The fingerprint that the machine presents, without sending any authentication.
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String>;
+    /// The fingerprints of the machine's host keys, without sending any authentication.
+    async fn fingerprints(&self, address: &str, port: u16) -> PortResult<Vec<String>>;
     /// Runs one command with this standard input.
     ///
     /// # Errors
@@ -80,8 +80,8 @@ impl<S: Shell> JobHost<S> {
 
 #[async_trait]
 impl<S: Shell> RemoteHost for JobHost<S> {
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
-        self.shell.fingerprint(address, port).await
+    async fn fingerprints(&self, address: &str, port: u16) -> PortResult<Vec<String>> {
+        self.shell.fingerprints(address, port).await
     }
 
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {

@@ -263,8 +263,9 @@ pub struct ReadOutput {
 /// The staging machine. Jobs live in `~/.greenlight/jobs/<id>` of the login user.
 #[async_trait]
 pub trait RemoteHost: Send + Sync {
-    /// The fingerprint that the host presents. Sends no authentication.
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String>;
+    /// The fingerprints of the host's keys, that of the preferred key first. Never empty. Sends no
+    /// authentication.
+    async fn fingerprints(&self, address: &str, port: u16) -> PortResult<Vec<String>>;
     /// Runs a command that only reads, in a plain `sh`, with a deadline.
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput>;
     /// Submits a job. Idempotent: the first submit of an id wins.

@@ -40,10 +40,10 @@ fn refuse_unreachable(world: &World) -> PortResult<()> {
 
 #[async_trait]
 impl RemoteHost for InProcess {
-    async fn fingerprint(&self, _address: &str, _port: u16) -> PortResult<String> {
+    async fn fingerprints(&self, _address: &str, _port: u16) -> PortResult<Vec<String>> {
         self.read("host.fingerprint", |world| {
             refuse_unreachable(world)?;
-            Ok(world.host.fingerprint.clone())
+            Ok(vec![world.host.fingerprint.clone()])
         })
         .await
     }

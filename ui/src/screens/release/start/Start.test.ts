@@ -97,7 +97,7 @@ describe("the start of Deploy", () => {
   it("needs every confirmation and the typed version", async () => {
     const { platform, user, view } = open(moment("prepared"), {
       deployDifferences: () => ok([{ id: "mainMoved:0a1b", text: "master moved: 1 commit by Bo" }]),
-      hostFingerprint: () => ok("SHA256:abc"),
+      hostFingerprints: () => ok(["SHA256:abc"]),
       startDeploy: () => ok(null),
     });
     const start = await screen.findByTestId("start-deploy");
@@ -133,7 +133,7 @@ describe("the start of Deploy", () => {
     const asked = new Promise<string>((resolve) => (answer = resolve));
     const { user } = open(moment("prepared"), {
       deployDifferences: () => ok([]),
-      hostFingerprint: () => asked.then((data) => ({ status: "ok" as const, data })),
+      hostFingerprints: () => asked.then((data) => ({ status: "ok" as const, data: [data] })),
     });
     await user.click(await openButton("ask-fingerprint"));
     await user.type(screen.getByTestId("deploy-address"), "0");
@@ -144,5 +144,17 @@ describe("the start of Deploy", () => {
     expect(screen.queryByTestId("fingerprint")).toBeNull();
     await user.click(screen.getByTestId("ask-fingerprint"));
     expect(await screen.findByTestId("fingerprint")).toHaveTextContent("SHA256:abc");
+  });
+
+  it("with several keys is known by the one that the person was given", async () => {
+    const { user } = open(moment("prepared"), {
+      deployDifferences: () => ok([]),
+      hostFingerprints: () => ok(["SHA256:abc", "SHA256:rsa"]),
+    });
+    await user.click(await openButton("ask-fingerprint"));
+    await user.click(await screen.findByTestId("fingerprint-confirmed"));
+    await user.click(screen.getByTestId("fingerprint-1"));
+    expect(screen.getByTestId("fingerprint")).toHaveTextContent("SHA256:rsa");
+    expect(screen.getByTestId("fingerprint-confirmed")).not.toBeChecked();
   });
 });

@@ -44,8 +44,8 @@ fn job(redactor: &Redactor, job: &mut JobStatus) {
 
 #[async_trait]
 impl RemoteHost for Clean<dyn RemoteHost> {
-    async fn fingerprint(&self, address: &str, port: u16) -> PortResult<String> {
-        self.clean_failure(self.inner.fingerprint(address, port).await)
+    async fn fingerprints(&self, address: &str, port: u16) -> PortResult<Vec<String>> {
+        self.clean_failure(self.inner.fingerprints(address, port).await)
     }
 
     /// Standard output is parsed; the reader cleans the part that it keeps or shows.
