@@ -122,8 +122,7 @@ impl Window<'_> {
         if self.sees("stop-script-version").await? {
             self.fill("stop-script-version", version).await?;
         }
-        self.fill("stop-script-note", why).await?;
-        self.press("stop-script-yes").await
+        self.note(why).await
     }
 
     /// Puts the limit of failed starts back, if the page offers that as the next step.

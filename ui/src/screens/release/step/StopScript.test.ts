@@ -31,13 +31,13 @@ describe("a migration that runs", () => {
     const { platform, user, view } = after(60);
     await user.click(await screen.findByTestId("stop-script"));
     expect(screen.queryByTestId("if-script-hangs")).toBeNull();
-    expect(await accessibilityFindings(screen.getByTestId("stop-script-dialog"))).toEqual([]);
-    expect(screen.getByTestId("stop-script-dialog")).toHaveTextContent(/may be left half changed/);
-    await user.type(screen.getByTestId("stop-script-note"), "Susan agrees");
-    await user.click(screen.getByTestId("stop-script-yes"));
+    expect(await accessibilityFindings(screen.getByTestId("note-dialog"))).toEqual([]);
+    expect(screen.getByTestId("note-dialog")).toHaveTextContent(/may be left half changed/);
+    await user.type(screen.getByTestId("note-text"), "Susan agrees");
+    await user.click(screen.getByTestId("note-yes"));
     expect(platform.argsOf("stopScript")).toEqual([]);
     await user.type(screen.getByTestId("stop-script-version"), view.version);
-    await user.click(screen.getByTestId("stop-script-yes"));
+    await user.click(screen.getByTestId("note-yes"));
     const { attempt } = migration ?? { attempt: 0 };
     const wanted = { step: "RunMigration", attempt, isForced: false, typed: view.version, note: "Susan agrees" };
     await waitFor(() => expect(platform.argsOf("stopScript")).toEqual([[view.id, wanted]]));
