@@ -70,6 +70,7 @@ macro_rules! all_commands {
             run::correct_value,
             run::stop_script,
             run::give_up_machine,
+            run::start_over,
             run::take_over,
             git::plan_merge_branch,
             git::start_merge_branch,

@@ -93,6 +93,7 @@ pub const COMMANDS: &[&str] = &[
     "start_follow_build",
     "start_follow_other_build",
     "start_merge_branch",
+    "start_over",
     "start_prepare",
     "start_push_branch",
     "start_push_tag",

@@ -222,6 +222,14 @@ pub async fn give_up_machine(app: State<'_, Startup>, run: RunId, note: String) 
     Ok(())
 }
 
+/// Makes merge, version and tag again on the newest main.
+#[tauri::command]
+#[specta::specta]
+pub async fn start_over(app: State<'_, Startup>, run: RunId, note: String) -> CommandResult<()> {
+    app.ready().await?.runs.act(&run, Act::StartOver { note }).await?;
+    Ok(())
+}
+
 /// Another person takes over on this computer.
 #[tauri::command]
 #[specta::specta]

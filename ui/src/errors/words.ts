@@ -98,7 +98,7 @@ const WORDS: Record<ErrorCode, Entry> = {
   refMoved: {
     happened: (p) => `${named(p, "name", "The branch")} moved on GitHub while we worked.`,
     means: "Our commit was not published over it.",
-    todo: ["Ask who pushed. Stop this release and start anew, so that the new commits are in it."],
+    todo: ["Ask who pushed. Start over on the new commits, or give up this release."],
   },
   pushRefused: {
     happened: (p) =>

@@ -73,6 +73,8 @@ export const commands = {
 	stopScript: (run: RunId, asked: StopScriptRequest) => typedError<null, CommandError>(__TAURI_INVOKE("stop_script", { run, asked })),
 	/**  Records the statement of a person that the staging machine is gone. */
 	giveUpMachine: (run: RunId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("give_up_machine", { run, note })),
+	/**  Makes merge, version and tag again on the newest main. */
+	startOver: (run: RunId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("start_over", { run, note })),
 	/**  Another person takes over on this computer. */
 	takeOver: (run: RunId, person: string) => typedError<null, CommandError>(__TAURI_INVOKE("take_over", { run, person })),
 	/**  The changes that the step would make now. */
@@ -587,7 +589,9 @@ export type DebriefKind =
 /**  Said that the database is as it was before a failed migration. */
 "saidUndone" | 
 /**  Said that this release has no such step. */
-"leftOut" | "startedDeploy" | "ended";
+"leftOut" | 
+/**  Started over on the newest main. */
+"startedOver" | "startedDeploy" | "ended";
 
 /**  One trouble of a release, and the acts of persons during the delay. */
 export type DebriefLine = {
@@ -1441,6 +1445,15 @@ key: string;
 label: string; old: string; new: string; reason: string; 
 /**  The whole profile with the new value. It is frozen from now on. */
 profile: Profile } | 
+/**
+ *  A person starts over on the newest main: another push came between the merge and the push of
+ *  this run. Merge, version, tag and push are made again. Nothing of them was published.
+ */
+{ kind: "startedOver"; 
+/**  Commit of the main branch that the merge was made on. */
+base: string; 
+/**  Commit of the main branch on the remote now. */
+main: string; note: string } | 
 /**  A person answered a question of a plan. */
 { kind: "questionAnswered"; step: StepId; question: string; 
 /**  The question as it was shown. */
@@ -1558,6 +1571,11 @@ export type RunView = {
 	checks: CheckView[],
 	/**  The results with which a person may end the run now. Filled in only for the page. */
 	mayEnd?: RunResult[],
+	/**
+	 *  A person may start over on the newest main, once main has moved. Filled in only for the
+	 *  page.
+	 */
+	mayStartOver?: boolean,
 };
 
 export type ServerView = {

@@ -144,6 +144,7 @@ export const ACTS: Record<DebriefKind, (about: string) => string> = {
   saidNotDone: (about) => `wrote down that “${about}” did not happen`,
   saidUndone: (about) => `wrote down that “${about}” was undone`,
   leftOut: (about) => `left out “${about}”`,
+  startedOver: () => "started over on the new main branch",
   startedDeploy: () => "started Deploy",
   ended: () => "ended the release",
 };

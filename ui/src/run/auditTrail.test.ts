@@ -61,6 +61,16 @@ it("the word of a person about the machine has a sentence", () => {
   expect(moved).toMatchObject({ text: "The staging machine has another address now.", by: "Anna" });
 });
 
+it("a start over names both commits and the note", () => {
+  const [base, main] = ["a1".repeat(20), "b2".repeat(20)];
+  expect(tells({ kind: "startedOver", base, main, note: "a hotfix came first" })).toMatchObject({
+    text: "Started over on the new master, with nothing published: “a hotfix came first”",
+    tone: "careful",
+    detail: "a1a1a1a → b2b2b2b",
+    by: "Anna",
+  });
+});
+
 it("a step of less than a minute has one sentence", () => {
   const merge = stories(released).filter((story) => /merge/i.test(story.text));
   expect(merge).toHaveLength(1);

@@ -80,6 +80,7 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
     case "scriptStopping":
     case "machineGivenUp":
     case "valueCorrected":
+    case "startedOver":
     case "questionAnswered":
     case "checkAnswered":
       return sentenceOfRun(body, view, say);
@@ -88,6 +89,14 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
 
 function addressOf(machine: StagingMachine): string {
   return `${machine.address}:${machine.port}`;
+}
+
+function commitsOf({ base, main }: { base: string; main: string }): string {
+  return `${base.slice(0, 7)} → ${main.slice(0, 7)}`;
+}
+
+function startedOverWords(note: string, view: RunView): string {
+  return `Started over on the new ${view.profile.git.main}, with nothing published: “${note}”`;
 }
 
 function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null {
@@ -149,6 +158,8 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
       return say(`Said that the staging machine is gone: “${body.note}”`, "careful");
     case "valueCorrected":
       return say(`Corrected “${body.label}”: “${body.reason}”`, "careful", undefined, `${body.old} → ${body.new}`);
+    case "startedOver":
+      return say(startedOverWords(body.note, view), "careful", undefined, commitsOf(body));
     case "questionAnswered":
       return say(`Answered “${body.text}”: ${choiceWords(body)}${body.note === "" ? "" : `, “${body.note}”`}`);
     case "checkAnswered": {

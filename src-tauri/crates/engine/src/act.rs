@@ -24,6 +24,7 @@ pub(crate) mod settle_doubt;
 pub(crate) mod show_plan;
 pub(crate) mod skip_step;
 pub(crate) mod start_deploy;
+pub(crate) mod start_over;
 pub(crate) mod start_prepare;
 pub(crate) mod start_step;
 pub(crate) mod stop_script;
@@ -141,6 +142,11 @@ pub enum Act {
         /// Reason of the person. Required.
         reason: String,
     },
+    /// Make merge, version and tag again on the newest main. Nothing of them was published.
+    StartOver {
+        /// Note of the person. Required.
+        note: String,
+    },
     /// Hand the run to another person on this computer.
     ChangeOperator {
         /// Name of that person.
@@ -162,7 +168,8 @@ impl Act {
             | Self::AnswerCheck { note: words, .. }
             | Self::EndRun { note: words, .. }
             | Self::CorrectValue { reason: words, .. }
-            | Self::GiveUpMachine { note: words } => redactor.clean(words),
+            | Self::GiveUpMachine { note: words }
+            | Self::StartOver { note: words } => redactor.clean(words),
             Self::StopScript(wanted) => redactor.clean(&mut wanted.note),
             Self::StartDeploy(request) => {
                 redactor.clean(&mut request.told);
@@ -212,6 +219,7 @@ pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Fail
         Order::RevokeJob { step, job, note } => revoke_job::decide(now, step, job, note),
         Order::StopScript(wanted) => stop_script::decide(now, wanted),
         Order::CorrectValue { key, value, reason } => correct_value::decide(now, &key, &value, &reason),
+        Order::StartOver { remote, note } => start_over::decide(now, &remote, note),
         Order::ChangeOperator { person } => change_operator::decide(now, &person),
         Order::LearnFact { step, fact } => Ok(Decision::run_event(RunEvent::FactLearned { step, fact })),
     }
@@ -241,6 +249,7 @@ pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failu
         Act::GiveUpMachine { note } => give_up_machine::ask(asker, note).await?,
         Act::StopScript(wanted) => return stop_script::perform(asker, wanted).await,
         Act::CorrectValue { key, value, reason } => Order::CorrectValue { key, value, reason },
+        Act::StartOver { note } => start_over::ask(asker, note).await?,
         Act::ChangeOperator { person } => Order::ChangeOperator { person },
     };
     asker.order(order).await

@@ -327,6 +327,9 @@ fn change_of_run(event: &RunEvent) -> String {
         RunEvent::ValueCorrected { label, old, new, reason, .. } => {
             format!("corrected {label}: {new} instead of {old}: {reason}")
         }
+        RunEvent::StartedOver { base, main, note } => {
+            format!("started over on main at {main} instead of {base}; nothing was published: {note}")
+        }
         RunEvent::QuestionAnswered { step, answer, .. } => {
             format!("{}: answered {answer}", step.name())
         }

@@ -6,7 +6,7 @@ use greenlight_types::{
     StepState, StepView, StopOrder,
 };
 
-use crate::transition;
+use crate::transition::{self, STARTED_OVER};
 
 /// Folds all events of a run.
 ///
@@ -75,6 +75,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         answers: Vec::new(),
         checks: Vec::new(),
         may_end: Vec::new(),
+        may_start_over: false,
     })
 }
 
@@ -196,6 +197,7 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
             order_stop(view, *step, StopOrder::first(person(), note.clone(), *is_forced, at))?;
         }
         RunEvent::ValueCorrected { profile, .. } => view.profile = Profile::clone(profile),
+        RunEvent::StartedOver { .. } => start_over(view)?,
         RunEvent::CheckingStarted => view.state = RunState::Checking,
         RunEvent::Ended { result, note, left_behind } => {
             view.state = RunState::Ended;
@@ -229,6 +231,25 @@ fn order_stop(view: &mut RunView, id: StepId, order: StopOrder) -> Result<(), Fa
     let step = step.ok_or_else(|| broken(format!("the run has no step {}", id.name())))?;
     let first_at = step.stop_order.as_ref().map_or(order.at, |before| before.first_at);
     step.stop_order = Some(StopOrder { first_at, ..order });
+    Ok(())
+}
+
+/// Resets the steps that a run makes again on the newest main. Their facts leave the view, because
+/// every reader of a fact takes it for true. The events keep them for the history.
+fn start_over(view: &mut RunView) -> Result<(), Failure> {
+    if is_known(view, FactKind::MainPublished) || is_known(view, FactKind::TagPublished) {
+        return Err(broken("the run started over after a part of it was published"));
+    }
+    for step in view.steps.iter_mut().filter(|step| STARTED_OVER.contains(&step.definition.id)) {
+        let id = step.definition.id;
+        transition::start_over(id, step.status()).map_err(|illegal| broken(format!("{}: {illegal}", id.name())))?;
+        step.state = StepState::NotStarted;
+        step.offered_at = None;
+        step.plan = None;
+        step.earlier_failure = None;
+    }
+    let is_made_again = |kind| matches!(kind, FactKind::Merged | FactKind::VersionSet | FactKind::TagMade);
+    view.facts.retain(|learned| !is_made_again(learned.fact.kind()));
     Ok(())
 }
 

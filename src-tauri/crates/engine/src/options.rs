@@ -17,6 +17,7 @@ pub fn fill(view: &mut RunView) {
         step.options = options;
     }
     view.may_end = phase::ends(view);
+    view.may_start_over = phase::may_start_over(view);
 }
 
 fn options(view: &RunView, step: &StepView) -> StepOptions {

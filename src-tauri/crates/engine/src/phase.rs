@@ -2,13 +2,15 @@
 //! its next state without a person, and with which results a person may end it.
 
 use greenlight_types::{
-    CheckAnswer, Phase, Retry, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepState, StepView,
+    CheckAnswer, FactKind, Phase, Retry, Role, RunEvent, RunResult, RunState, RunView, Status, StepId, StepState,
+    StepView,
 };
 
 use crate::{
     fold,
     rollout_facts::{has_rolled_back, is_rolled_out, limit_before},
     steps,
+    transition::STARTED_OVER,
 };
 
 /// Whether steps of a phase may act in a state of the run.
@@ -95,6 +97,22 @@ pub(crate) fn changing(view: &RunView, status: Status) -> impl Iterator<Item = &
     view.steps.iter().filter(move |step| {
         step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status() == status
     })
+}
+
+/// Whether a person may start over on the newest main: the merge is made, and nothing of this run
+/// was published. Only the remote tells whether main has moved.
+pub(crate) fn may_start_over(view: &RunView) -> bool {
+    let status = |id: StepId| fold::step(view, id).map_or(Status::NotStarted, |step| step.status());
+    let is_unpublished = |id: StepId| !status(id).is_open() && !status(id).is_done();
+    view.state == RunState::Preparing
+        && view.begun.is_none()
+        && fold::is_known(view, FactKind::Merged)
+        && !fold::is_known(view, FactKind::MainPublished)
+        && !fold::is_known(view, FactKind::TagPublished)
+        && is_unpublished(StepId::PushBranch)
+        && is_unpublished(StepId::PushTag)
+        && STARTED_OVER.iter().all(|id| !status(*id).is_open())
+        && changing(view, Status::Running).next().is_none()
 }
 
 /// The results with which a person may end the run now.

@@ -42,7 +42,7 @@ mod restore_failure_limit;
 mod roll_back;
 pub(crate) mod run_facts;
 mod service_change;
-mod set_version;
+pub(crate) mod set_version;
 mod shown_builds;
 mod stop_rollout;
 mod unnamed_job;

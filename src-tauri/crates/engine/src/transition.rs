@@ -41,6 +41,22 @@ pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition
     if is_legal { Ok(to) } else { Err(IllegalTransition { from, event: name(event) }) }
 }
 
+/// The steps that a run makes again when it starts over on the newest main: those in the app's own
+/// clone, and the push that has not published them.
+pub const STARTED_OVER: [StepId; 4] = [StepId::MergeBranch, StepId::SetVersion, StepId::CreateTag, StepId::PushBranch];
+
+/// State of a step of [`STARTED_OVER`] after the run started over.
+///
+/// # Errors
+/// [`IllegalTransition`] when an attempt has no outcome yet, or when the push is done.
+pub fn start_over(step: StepId, from: Status) -> Result<Status, IllegalTransition> {
+    let is_published = step == StepId::PushBranch && from.is_done();
+    if from.is_open() || is_published {
+        return Err(IllegalTransition { from, event: "StartedOver" });
+    }
+    Ok(Status::NotStarted)
+}
+
 /// An attempt succeeds from `Running` and `InDoubt`. A person can also report work that the app did
 /// not do.
 fn may_succeed(from: Status, how: &Completion) -> bool {
@@ -145,6 +161,17 @@ mod tests {
             for (letter, from) in STATES {
                 let expected = legal.contains(letter).then_some(to);
                 assert_eq!(next(from, &event).ok(), expected, "{event:?} after {from:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn starts_over_only_without_open_attempt_and_published_push() {
+        for step in STARTED_OVER {
+            let legal = if step == StepId::PushBranch { "NAFX" } else { "NAFXSWK" };
+            for (letter, from) in STATES {
+                let expected = legal.contains(letter).then_some(Status::NotStarted);
+                assert_eq!(start_over(step, from).ok(), expected, "{step:?} {from:?}");
             }
         }
     }

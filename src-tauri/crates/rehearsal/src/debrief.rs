@@ -87,6 +87,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         }
         EventBody::Step(StepEvent::Undone { step, note, .. }) => (DebriefKind::SaidUndone, title(*step), note.clone()),
         EventBody::Step(StepEvent::Skipped { step, note }) => (DebriefKind::LeftOut, title(*step), note.clone()),
+        EventBody::Run(RunEvent::StartedOver { note, .. }) => (DebriefKind::StartedOver, String::new(), note.clone()),
         EventBody::Run(RunEvent::DeployStarted { .. }) => (DebriefKind::StartedDeploy, String::new(), String::new()),
         EventBody::Run(RunEvent::Ended { note, .. }) if !note.is_empty() => {
             (DebriefKind::Ended, String::new(), note.clone())

@@ -174,6 +174,15 @@ pub enum RunEvent {
         /// The whole profile with the new value. It is frozen from now on.
         profile: Box<Profile>,
     },
+    /// A person starts over on the newest main: another push came between the merge and the push of
+    /// this run. Merge, version, tag and push are made again. Nothing of them was published.
+    StartedOver {
+        /// Commit of the main branch that the merge was made on.
+        base: String,
+        /// Commit of the main branch on the remote now.
+        main: String,
+        note: String,
+    },
     /// A person answered a question of a plan.
     QuestionAnswered {
         step: StepId,

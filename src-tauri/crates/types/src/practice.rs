@@ -232,6 +232,8 @@ pub enum DebriefKind {
     SaidUndone,
     /// Said that this release has no such step.
     LeftOut,
+    /// Started over on the newest main.
+    StartedOver,
     StartedDeploy,
     Ended,
 }

@@ -75,6 +75,10 @@ pub struct RunView {
     /// The results with which a person may end the run now. Filled in only for the page.
     #[serde(default)]
     pub may_end: Vec<RunResult>,
+    /// A person may start over on the newest main, once main has moved. Filled in only for the
+    /// page.
+    #[serde(default)]
+    pub may_start_over: bool,
 }
 
 /// State of one step, folded from the events.

@@ -9,7 +9,7 @@ use greenlight_types::{
 use serde_json::json;
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 28;
+pub const KINDS: usize = 29;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -42,6 +42,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Run(RunEvent::ValueCorrected { .. }) => 26,
         EventBody::Step(StepEvent::Undone { .. }) => 25,
         EventBody::Run(RunEvent::LockRefused { .. }) => 27,
+        EventBody::Run(RunEvent::StartedOver { .. }) => 29,
     }
 }
 
@@ -99,6 +100,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     ];
     bodies.extend(about_the_machine(text));
     bodies.extend(undone(step, attempt, text));
+    bodies.push(EventBody::Run(RunEvent::StartedOver { base: t(), main: t(), note: t() }));
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));
     bodies.extend(
         [

@@ -105,6 +105,10 @@ pub(crate) enum Order {
         value: String,
         reason: String,
     },
+    StartOver {
+        remote: Box<SeenRemote>,
+        note: String,
+    },
     ChangeOperator {
         person: String,
     },
@@ -112,6 +116,21 @@ pub(crate) enum Order {
         step: StepId,
         fact: Fact,
     },
+}
+
+/// The remote at the moment at which a person starts over on the newest main.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeenRemote {
+    /// Commit of the main branch that the merge was made on.
+    pub base: String,
+    /// Commit of the main branch now. `None` when the remote has no such branch.
+    pub main: Option<String>,
+    /// Whether main contains a commit that this run made.
+    pub has_ours: bool,
+    /// Commit of this version's tag. `None` while the tag is free.
+    pub tag: Option<String>,
+    /// Whether main says this version, and the base did not.
+    pub says_version: bool,
 }
 
 /// A person's report on the attempt in doubt.

@@ -49,7 +49,7 @@ async fn refuse_without_build(asker: &Asker<'_>, found: &[Difference]) -> Result
     }
     Err(refuse("start Deploy: this release can never be built")
         .because(moved.join(" "))
-        .hint("A build needs main and label at one commit. Stop here; the way on is a new version number."))
+        .hint("A build needs main and label at one commit. Give up this release, and prepare the next free version."))
 }
 
 /// The differences that keep the build of this release from starting.

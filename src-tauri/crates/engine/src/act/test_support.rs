@@ -28,6 +28,15 @@ impl Desk {
         Self { view, plans: PlanDesk::default(), by }
     }
 
+    /// The run after one more event of this person.
+    pub fn after(&self, event: RunEvent) -> RunView {
+        let mut view = self.view.clone();
+        let (run, seq, by) = (view.id.clone(), view.seq + 1, self.by.clone());
+        let event = Event { run, seq, at: view.drafted_at, by, body: event.into() };
+        fold::apply(&mut view, &event).expect("it fits");
+        view
+    }
+
     pub fn now(&self) -> Situation<'_> {
         self.at("2026-11-23T12:00:00Z")
     }
@@ -84,6 +93,11 @@ fn golden(fits: impl Fn(&RunView) -> bool) -> RunView {
 
 pub(crate) fn draft() -> RunView {
     golden(|_| true)
+}
+
+/// Prepare is under way: the push of the branch waits for its button.
+pub(crate) fn offered_push() -> RunView {
+    golden(|view| fold::step(view, StepId::PushBranch).is_some_and(|step| step.status() == Status::AwaitingOperator))
 }
 
 pub(crate) fn prepared() -> RunView {

@@ -121,6 +121,7 @@ fn view() -> RunView {
             at: at(8),
         }],
         may_end: Vec::new(),
+        may_start_over: false,
     }
 }
 

@@ -111,7 +111,13 @@ fn refused(publication: &Publication, reason: &str) -> Failure {
     failure.hint("Nothing was published. Stop here, or try again once it is allowed.")
 }
 
+/// A retry is safe: its plan asks the remote again before anything is sent.
 fn moved(publication: &Publication, now: Option<&str>) -> Failure {
+    let way_on = if publication.is_branch {
+        "Nothing was published. Start over on the new main, so that the new commits take part, or give up this release."
+    } else {
+        "The label was not published. Give up this release, and prepare the next free version."
+    };
     Failure::new(
         ErrorCode::RefMoved,
         format!("push {}: it changed on GitHub after this release was planned", publication.shown),
@@ -119,6 +125,6 @@ fn moved(publication: &Publication, now: Option<&str>) -> Failure {
     .with("name", publication.shown.clone())
     .with("now", now.unwrap_or("absent"))
     .because(format!("it is {} now", now.map_or("absent", short_id)))
-    .hint("Nothing was published. Stop this release and start it again, so that the new commits take part.")
-    .retry(Retry::No)
+    .hint(way_on)
+    .retry(Retry::Safe)
 }

@@ -104,12 +104,12 @@ pub(super) fn expected_failures(run: &RunView) -> Vec<Regex> {
 }
 
 /// Full name of the main branch.
-pub(super) fn main_ref(run: &RunView) -> String {
+pub(crate) fn main_ref(run: &RunView) -> String {
     format!("refs/heads/{}", run.profile.git.main)
 }
 
 /// Full name of the tag.
-pub(super) fn tag_ref(run: &RunView) -> String {
+pub(crate) fn tag_ref(run: &RunView) -> String {
     format!("refs/tags/{}", run.names.tag)
 }
 

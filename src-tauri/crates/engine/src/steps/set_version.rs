@@ -211,6 +211,12 @@ pub(super) fn merge_commit(run: &RunView) -> Result<String, Failure> {
     })
 }
 
+/// Whether the version file at a commit has the value of this release. A file that cannot be read
+/// or changed does not have it.
+pub(crate) async fn says_version(cx: &StepContext, run: &RunView, commit: &str) -> bool {
+    edited(cx, run, commit).await.is_ok_and(|(before, edit)| before == edit.bytes)
+}
+
 /// Reads the version file at a commit and computes its edit.
 async fn edited(cx: &StepContext, run: &RunView, commit: &str) -> Result<(Vec<u8>, properties::Edit), Failure> {
     let git = &run.profile.git;
