@@ -39,9 +39,21 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::MachineGivenUp
         | Body::ScriptStopping { .. }
         | Body::ValueCorrected { .. }
+        | Body::StartedOver { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => None,
     }
+}
+
+/// The steps that a run makes again when it starts over (docs/releases.md#starting-over).
+pub const STARTED_OVER: [Step; 4] = [Step::MergeBranch, Step::SetVersion, Step::CreateTag, Step::PushBranch];
+
+/// Whether a step may be made again: none of its attempts is open, and a push is not done.
+pub fn may_start_over(step: Step, from: Status) -> bool {
+    let is_open = matches!(from, Status::Running | Status::InDoubt);
+    let is_done = matches!(from, Status::Succeeded | Status::Warned | Status::Skipped);
+    let is_published = step == Step::PushBranch && is_done;
+    !is_open && !is_published
 }
 
 /// Returns the state after an event of a step, or `None` when the event is illegal in that state.
@@ -89,6 +101,7 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         | Body::MachineGivenUp
         | Body::ScriptStopping { .. }
         | Body::ValueCorrected { .. }
+        | Body::StartedOver { .. }
         | Body::QuestionAnswered { .. }
         | Body::CheckAnswered { .. } => (true, from),
     };

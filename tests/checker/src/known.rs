@@ -3,6 +3,7 @@
 
 mod operation;
 mod seen;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -242,12 +243,10 @@ impl Known {
                 if step == Step::RunMigration {
                     self.is_migration_reset_by_person = is_by_person;
                 }
-                let job = self.attempts.get(&(step, attempt)).map(|attempt| attempt.plan.input("job").to_owned());
-                self.called_not_done.extend(job.filter(|job| !is_by_person && !job.is_empty()));
+                self.called_not_done.extend(self.job_of(step, attempt).filter(|_| !is_by_person));
             }
             Body::StepWarned { step, attempt } if is_given_up => {
-                let job = self.attempts.get(&(step, attempt)).map(|attempt| attempt.plan.input("job").to_owned());
-                self.called_not_done.extend(job.filter(|job| !job.is_empty()));
+                self.called_not_done.extend(self.job_of(step, attempt));
             }
             // The world showed the effect whose answer was lost.
             Body::StepResumed { step, attempt } => {
@@ -289,9 +288,16 @@ impl Known {
             | Body::StepStopped { .. }
             | Body::AddressChanged
             | Body::ScriptStopping { .. }
+            | Body::StartedOver { .. }
             | Body::MachineGivenUp => {}
             Body::ValueCorrected { profile } => self.profile = profile,
         }
+    }
+
+    /// The job of an attempt, if it has one.
+    fn job_of(&self, step: Step, attempt: u32) -> Option<String> {
+        let job = self.attempts.get(&(step, attempt))?.plan.input("job");
+        (!job.is_empty()).then(|| job.to_owned())
     }
 
     /// Whether a repeated backup that never began ends its doubt as `Warned`. The earlier backup
@@ -317,23 +323,6 @@ impl Known {
             self.lock_refusal = Some((from.clone(), *is_accepted));
         }
         self.has_started |= matches!(body, Body::PrepareStarted);
-    }
-
-    /// Applies an event to the states of the steps. INV-J5: an illegal transition is a violation.
-    fn fold(&mut self, seq: u64, body: &Body, found: &mut Found) {
-        if let Some((step, attempt)) = fold::moved(body)
-            && let Some(folded) = self.steps.get_mut(step as usize)
-        {
-            match fold::next(folded.status, body) {
-                Some(status) => folded.status = status,
-                None => {
-                    let words = format!("{step:?} was {:?} and cannot take event {}", folded.status, seq);
-                    found.add("INV-J5", words);
-                }
-            }
-            folded.attempt = attempt.unwrap_or(folded.attempt);
-        }
-        self.history.push(std::array::from_fn(|at| self.steps.get(at).copied().unwrap_or_default().status));
     }
 
     fn learn(&mut self, fact: Fact) {

@@ -204,6 +204,11 @@ pub enum Body {
     ValueCorrected {
         profile: Profile,
     },
+    StartedOver {
+        base: String,
+        main: String,
+        note: String,
+    },
     QuestionAnswered {
         question: String,
         answer: String,

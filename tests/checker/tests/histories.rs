@@ -5,6 +5,8 @@
 mod lock;
 #[path = "histories/machine.rs"]
 mod machine;
+#[path = "histories/start_over.rs"]
+mod start_over;
 #[path = "histories/undone.rs"]
 mod undone;
 #[path = "histories/ways.rs"]

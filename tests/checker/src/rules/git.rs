@@ -2,15 +2,22 @@
 
 use crate::{
     Found,
-    known::Known,
-    records::{Actor, Body, Entry, Event, Fact, Op, WorldGit},
+    known::{Attempt, Known},
+    records::{Actor, Body, Entry, Event, Fact, Op, Status, Step, WorldGit},
 };
+
+/// The steps that publish.
+const PUSHES: [Step; 2] = [Step::PushBranch, Step::PushTag];
 
 /// Largest number of commits in one walk back from a branch.
 const WALK_MAX: usize = 10_000;
 
-/// INV-G1: the tag points to the version commit. INV-G3: main is published before the tag.
+/// INV-G1: the tag points to the version commit. INV-G3: main is published before the tag, and
+/// nothing that was published is started over.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::StartedOver { base, main, note } = &event.body {
+        start_over(known, base, main, note, found);
+    }
     let Body::FactLearned { fact } = &event.body else { return };
     if let Fact::TagMade { commit, .. } = fact
         && known.facts.version.as_ref().map(|(version, _)| version) != Some(commit)
@@ -23,8 +30,44 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
 }
 
+/// A start over, judged by the journal alone.
+fn start_over(known: &Known, base: &str, main: &str, note: &str, found: &mut Found) {
+    let is_open_or_done = |step| {
+        let status = known.step(step).status;
+        !matches!(status, Status::NotStarted | Status::AwaitingOperator | Status::Failed | Status::Stopped)
+    };
+    let facts = &known.facts;
+    if facts.main.is_some() || facts.tag_published.is_some() || PUSHES.into_iter().any(is_open_or_done) {
+        found.add("INV-G3", "a release was started over, and a part of it may be published");
+    }
+    let merged = facts.merged.as_ref().map(|merged| merged.base.as_str());
+    if merged != Some(base) || main == base {
+        found.add("INV-G2", format!("a merge on {merged:?} was started over from {base} to {main}"));
+    }
+    if note.trim().is_empty() {
+        found.add("INV-G2", "a release was started over without a note");
+    }
+}
+
+/// The world at a start over. INV-G2: the newest listing shows the new commit of main. INV-G3: the
+/// app has pushed nothing.
+fn start_over_in_world(known: &Known, main: &str, found: &mut Found) {
+    let there = known.world.listing.get(&known.main()).map(|one| one.id.as_str());
+    if there != Some(main) {
+        found.add("INV-G2", format!("a release was started over on {main}, and the listing shows {there:?}"));
+    }
+    let has_pushed =
+        |((step, _), attempt): (&(Step, u32), &Attempt)| PUSHES.contains(step) && !attempt.applied.is_empty();
+    if known.attempts.iter().any(has_pushed) {
+        found.add("INV-G3", "a release was started over, and a push of it had its effect");
+    }
+}
+
 /// INV-G4: a listing after the push shows each published ref.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
+    if let Body::StartedOver { main, .. } = &event.body {
+        start_over_in_world(known, main, found);
+    }
     let Body::FactLearned { fact } = &event.body else { return };
     if let Fact::MainPublished { commit } = fact {
         let there = known.world.listing.get(&known.main()).map(|one| one.id.as_str()).unwrap_or_default();

@@ -54,7 +54,7 @@ fn entry(like: &Record, op: &Value) -> Record {
     ("request".to_owned(), told)
 }
 
-fn event(like: &Record, body: &Value) -> Record {
+pub(super) fn event(like: &Record, body: &Value) -> Record {
     let mut told = like.1.clone();
     set(&mut told, "/body", body.clone());
     ("event".to_owned(), told)
@@ -82,7 +82,7 @@ fn undone() -> Vec<Record> {
 }
 
 /// The records with numbered events. The screen is left out: its numbers are those of before.
-fn numbered(records: Vec<Record>) -> Vec<Record> {
+pub(super) fn numbered(records: Vec<Record>) -> Vec<Record> {
     let mut records: Vec<Record> = records.into_iter().filter(|(what, _)| what != "shown").collect();
     for (number, (_, told)) in (1..).zip(records.iter_mut().filter(|(what, _)| what == "event")) {
         told["seq"] = json!(number);

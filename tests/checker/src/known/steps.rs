@@ -1,0 +1,44 @@
+//! Applies the events of a journal to the states of the steps.
+
+use super::Known;
+use crate::{
+    Found,
+    fold::{self, STARTED_OVER},
+    records::{Body, Status},
+};
+
+impl Known {
+    /// Applies an event to the states of the steps. INV-J5: an illegal transition is a violation.
+    pub(super) fn fold(&mut self, seq: u64, body: &Body, found: &mut Found) {
+        if let Some((step, attempt)) = fold::moved(body)
+            && let Some(folded) = self.steps.get_mut(step as usize)
+        {
+            match fold::next(folded.status, body) {
+                Some(status) => folded.status = status,
+                None => {
+                    let words = format!("{step:?} was {:?} and cannot take event {}", folded.status, seq);
+                    found.add("INV-J5", words);
+                }
+            }
+            folded.attempt = attempt.unwrap_or(folded.attempt);
+        }
+        if matches!(body, Body::StartedOver { .. }) {
+            self.start_over(seq, found);
+        }
+        self.history.push(std::array::from_fn(|at| self.steps.get(at).copied().unwrap_or_default().status));
+    }
+
+    /// Resets the steps that are made again. INV-J5: none of them may be open or published.
+    fn start_over(&mut self, seq: u64, found: &mut Found) {
+        for step in STARTED_OVER {
+            let Some(folded) = self.steps.get_mut(step as usize) else { continue };
+            if !fold::may_start_over(step, folded.status) {
+                found.add("INV-J5", format!("{step:?} was {:?} and cannot take event {seq}", folded.status));
+            }
+            folded.status = Status::NotStarted;
+        }
+        // The first merge does not count any more.
+        let facts = &mut self.facts;
+        (facts.merged, facts.version, facts.tag) = (None, None, None);
+    }
+}
