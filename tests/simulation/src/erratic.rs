@@ -330,6 +330,7 @@ impl ErraticOperator<'_> {
                 let order = order_to_stop(view, chosen, view.seq.is_multiple_of(3));
                 Act::StopScript(StopScriptRequest { note, ..order })
             }
+            3 if view.seq % 8 == 3 => Act::StartOver { note },
             3 => Act::ReportDone { step, note },
             4 if self.person.errs > 0 => Act::SettleDoubt { step, attempt, happened: self.rng.bool(), note },
             5 => Act::AnswerCheck { check: "study".to_owned(), answer: CheckAnswer::Passed, note },

@@ -260,7 +260,7 @@ impl<'a> HonestOperator<'a> {
         if is_busy {
             return self.stop_hanging_script().await;
         }
-        if self.confirm_backup().await || self.choose().await {
+        if self.start_over().await || self.confirm_backup().await || self.choose().await {
             return;
         }
         for step in steps.iter().filter(|step| !step.options.may_choose || step.status() == Status::AwaitingOperator) {

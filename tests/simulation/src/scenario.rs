@@ -190,6 +190,9 @@ pub enum Kind {
     ColleagueRepairs,
     /// A colleague pushes to the main branch just before the app's dispatch arrives (TRAP-G4).
     ColleagueIsFaster,
+    /// A colleague pushes to the main branch between the merge of the app and its push, with the
+    /// tag of the app or just before the push arrives.
+    ColleagueComesBetween,
 }
 
 /// Range of call numbers for faults. Most releases make more calls.
@@ -242,6 +245,9 @@ impl Scenario {
             let at = (i64::try_from(seed / 32).unwrap_or_default() % 16) * 30 * SECOND;
             rules.concurrency = Concurrency::CancelInProgress;
             faults.push(Fault { at: At::Time(at), kind: Kind::ColleagueBuilds });
+        }
+        if seed % 16 == 11 {
+            faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueComesBetween });
         }
         if person.is_honest && one_in(&mut rng, 5) {
             faults.extend(situation(&mut rng, &mut rules, &mut setting));

@@ -9,7 +9,7 @@ use greenlight_rehearsal::world::{
     record::{Actor, Entry, Op},
     service::Rollout,
 };
-use greenlight_types::{Fact, PlanInputs, Question, RunView, StepId, StepView};
+use greenlight_types::{Fact, LearnedFact, PlanInputs, Question, RunView, StepId, StepView};
 
 /// Effects of the app and of its jobs so far.
 #[derive(Debug, Default)]
@@ -173,6 +173,13 @@ impl Truth<'_> {
         step.definition.id == StepId::RunMigration
             && self.is_migrated()
             && job_of(step).is_none_or(|job| self.deeds.scripts.get(&job) != Some(&Some(0)))
+    }
+
+    /// Whether somebody pushed to the main branch after the merge of this run.
+    pub fn has_main_moved(&self, view: &RunView) -> bool {
+        let main = self.world.git.refs.get(&format!("refs/heads/{}", view.profile.git.main));
+        let is_merge = |learned: &LearnedFact| matches!(&learned.fact, Fact::Merged { base, .. } if Some(base) != main);
+        view.facts.iter().any(is_merge)
     }
 
     /// Whether the site shows the release to everyone.

@@ -55,8 +55,8 @@ pub struct Faults {
     is_gone: bool,
     /// Whether colleagues finish a half-done migration, and since when they work on it.
     repairs: bool,
-    /// Whether a colleague pushes just before the next dispatch.
-    outruns: bool,
+    /// The call just before which a colleague pushes, once.
+    comes_before: Option<&'static str>,
     half_since: Option<i64>,
     /// Counters so far.
     calls: u32,
@@ -81,7 +81,7 @@ impl Faults {
             token_until: 0,
             is_gone: false,
             repairs: false,
-            outruns: false,
+            comes_before: None,
             half_since: None,
             calls: 0,
             changes: 0,
@@ -141,7 +141,8 @@ impl Faults {
             | Kind::Replaced
             | Kind::Gone
             | Kind::ColleagueRepairs
-            | Kind::ColleagueIsFaster => return Fate::Calm,
+            | Kind::ColleagueIsFaster
+            | Kind::ColleagueComesBetween => return Fate::Calm,
         };
         self.fire(kind, now_ms);
         fate
@@ -215,7 +216,11 @@ impl Faults {
             Kind::Replaced => world.replace_host(),
             Kind::Gone => self.is_gone = true,
             Kind::ColleagueRepairs => self.repairs = true,
-            Kind::ColleagueIsFaster => self.outruns = true,
+            Kind::ColleagueIsFaster => self.comes_before = Some("builds.dispatch"),
+            Kind::ColleagueComesBetween => {
+                let name = if self.rng.bool() { "git.make_tag" } else { "git.push" };
+                self.comes_before = Some(name);
+            }
             Kind::Unreached
             | Kind::Throttled
             | Kind::Lost
@@ -297,7 +302,7 @@ impl Wire for SimulatedWire {
             slept_ms
         };
         self.clock.advance(slept_ms);
-        if call.name == "builds.dispatch" && std::mem::take(&mut faults.outruns) {
+        if faults.comes_before.take_if(|name| *name == call.name).is_some() {
             let mut world = self.world.lock();
             world.record.called_by(Caller::COLLEAGUE);
             colleague_pushes(&mut world, now_ms);

@@ -20,6 +20,8 @@ mod lock;
 mod machine;
 #[path = "scripted/rollouts.rs"]
 mod rollouts;
+#[path = "scripted/start_over.rs"]
+mod start_over;
 #[path = "scripted/undo.rs"]
 mod undo;
 #[path = "scripted/unknown_end.rs"]

@@ -42,6 +42,17 @@ impl HonestOperator<'_> {
         end_foreign_script(&mut self.world.lock(), &step, refusal.as_ref());
     }
 
+    /// Starts over on the newest main, if the screen offers that and main has moved since the
+    /// merge. Returns whether it acted.
+    pub(super) async fn start_over(&mut self) -> bool {
+        let name = "StartOver".to_owned();
+        if !self.view.may_start_over || !self.may_press(&name) || !self.asks(|truth| truth.has_main_moved(&self.view)) {
+            return false;
+        }
+        let _refused = self.act(name, Act::StartOver { note: "A colleague was faster".to_owned() }).await;
+        true
+    }
+
     /// Answers the question of a step in doubt, if its plan has one. Returns whether it acted.
     pub(super) async fn answer_doubt(&mut self, step: StepId) -> bool {
         let name = format!("AnswerDoubt {}", step.name());
