@@ -17,6 +17,9 @@ import type { OpenRun } from "../../../run/run.svelte";
 /** Preconditions of a plan that a new backup fulfils. */
 const BACKUP_PRECONDITIONS: readonly string[] = ["backupProved", "databaseSaidAtBackup"];
 
+/** Preconditions of Prepare that hold no more for this version, or for this merge. */
+const LOST_PRECONDITIONS: readonly string[] = ["mainUnmoved", "mainPublished", "tagFree"];
+
 /** Failures of a machine that is gone or has another address. */
 const MACHINE_FAILURES: readonly ErrorCode[] = ["unreachable", "timedOut", "hostChanged", "hostReplaced"];
 
@@ -112,6 +115,21 @@ export class FocusedStep {
   /** Whether a new backup fulfils a precondition that does not hold. */
   get needsBackup(): boolean {
     return BACKUP_PRECONDITIONS.some((id) => this.misses(id));
+  }
+
+  /** Whether a precondition does not hold that waiting does not open again. */
+  get isLost(): boolean {
+    return LOST_PRECONDITIONS.some((id) => this.misses(id));
+  }
+
+  /** Whether the push failed because main has moved. */
+  get hasFailedAsMoved(): boolean {
+    return this.id === "PushBranch" && this.step.status === "failed" && this.step.failure.code === "refMoved";
+  }
+
+  /** Whether main has moved since the merge, and the run may start over on it. */
+  get mayStartOver(): boolean {
+    return this.view.mayStartOver === true && (this.misses("mainUnmoved") || this.hasFailedAsMoved);
   }
 
   /** Whether a person chooses the step when it is needed. */

@@ -12,6 +12,7 @@ export type StepDialog =
   | { kind: "confirmBackup"; seen: string[] }
   | { kind: "personFinished" }
   | { kind: "stop" }
+  | { kind: "startOver" }
   | { kind: "machineMoved" }
   | { kind: "machineGone" }
   | { kind: "skip" }
