@@ -3,6 +3,8 @@
 
 #[path = "git_adapter/locks.rs"]
 mod locks;
+#[path = "git_adapter/start_over.rs"]
+mod start_over;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
