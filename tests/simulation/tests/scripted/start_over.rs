@@ -91,7 +91,7 @@ fn de_14_a_push_that_failed_because_main_moved() {
         ann.until_is(StepId::PushBranch, Status::Failed).await.expect("main moved");
         let failure = ann.failure(StepId::PushBranch).expect("its reason");
         assert_eq!(failure.code, ErrorCode::RefMoved, "{failure}");
-        assert!(failure.hints.iter().any(|hint| hint.contains("Start over on the new main")), "{failure:?}");
+        assert!(failure.hints.iter().any(|hint| hint.contains("Start over on the new master")), "{failure:?}");
         ann.act(start_over("Bob's hotfix belongs to it")).await.expect("she starts over");
         assert_eq!((ann.status(StepId::PushBranch), attempt(&ann, StepId::PushBranch)), (Status::NotStarted, 1));
 

@@ -114,9 +114,12 @@ fn refused(publication: &Publication, reason: &str) -> Failure {
 /// A retry is safe: its plan asks the remote again before anything is sent.
 fn moved(publication: &Publication, now: Option<&str>) -> Failure {
     let way_on = if publication.is_branch {
-        "Nothing was published. Start over on the new main, so that the new commits take part, or give up this release."
+        let main = &publication.shown;
+        format!(
+            "Nothing was published. Start over on the new {main}, which has the new commits, or give up this release."
+        )
     } else {
-        "The label was not published. Give up this release, and prepare the next free version."
+        "The label was not published. Give up this release, and prepare the next free version.".to_owned()
     };
     Failure::new(
         ErrorCode::RefMoved,
