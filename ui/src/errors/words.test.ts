@@ -28,6 +28,11 @@ describe("the words of a failure", () => {
     expect(means).not.toContain("do not know");
   });
 
+  it("name the person who stopped a script", () => {
+    const params = { exit: "143", stopped_by: "Anna" };
+    expect(inWords(failure({ code: "scriptFailed", params })).happened).toMatch(/^Anna stopped the script .*\(143\)/);
+  });
+
   it("name the altered entry of a journal", () => {
     const altered = inWords(failure({ code: "journalFailed", params: { entry: "4" } }));
     expect(altered.happened).toContain("altered this record: entry 4");

@@ -213,7 +213,11 @@ const WORDS: Record<ErrorCode, Entry> = {
   },
   scriptFailed: {
     happened: (p) => {
-      const ended = `The script on the staging machine ended with an error (${named(p, "exit", "unknown code")}).`;
+      const code = named(p, "exit", "unknown code");
+      const ended =
+        p["stopped_by"] === undefined
+          ? `The script on the staging machine ended with an error (${code}).`
+          : `${p["stopped_by"]} stopped the script on the staging machine (${code}).`;
       return p["database"] === undefined ? ended : `${ended} The database: ${p["database"]}.`;
     },
     means: "What it changed until then is in its output. It is not started again by itself.",
