@@ -11,6 +11,8 @@ mod release;
 mod rollout_troubles;
 #[path = "window/script_troubles.rs"]
 mod script_troubles;
+#[path = "window/start_over.rs"]
+mod start_over;
 #[path = "window/takeover.rs"]
 mod takeover;
 #[path = "window/troubles.rs"]

@@ -35,7 +35,17 @@ impl Desk {
 
     /// Keeps a picture of the window that shows the trouble.
     pub(super) async fn picture(&self, trouble: Trouble) -> Result<()> {
-        self.window().picture(&self.pictures.join(format!("trouble-{}.png", trouble.name()))).await
+        self.picture_of(&format!("trouble-{}", trouble.name())).await
+    }
+
+    /// Keeps a picture of the window.
+    pub(super) async fn picture_of(&self, name: &str) -> Result<()> {
+        self.window().picture(&self.pictures.join(format!("{name}.png"))).await
+    }
+
+    /// The pretend repository, without a working tree.
+    pub(super) fn repository(&self) -> PathBuf {
+        self.data.join("world/git/rallyforresearch/rally.git")
     }
 
     async fn world(&self) -> Result<Handle> {
