@@ -1,6 +1,7 @@
 //! State of a release at one moment: the folded journal and the newest answers and effects of the
 //! world. Rules read it and need no earlier record.
 
+mod earlier;
 mod operation;
 mod seen;
 mod steps;
@@ -14,6 +15,7 @@ use crate::{
     rules::ways::Ways,
 };
 
+use earlier::OverByRun;
 use operation::agreed_revision;
 pub use operation::{owner, step_of_job, version_of_job};
 pub use seen::{LockSeen, RunSeen, Seen};
@@ -70,6 +72,12 @@ pub struct Known {
     pub package_by_word: Option<String>,
     /// Jobs of migrations whose end is unknown, by the run that started them.
     pub unknown_ends: BTreeMap<String, String>,
+    /// Migrations that are over.
+    pub over: OverByRun,
+    /// Machine id of the last Deploy before this run.
+    pub machine_before: Option<String>,
+    /// Progress of the honest operator in the runs before this one.
+    pub ways_before: Vec<Ways>,
     /// Jobs of migrations that a person called applied, after their end was unknown.
     pub applied_by_word: BTreeSet<String>,
     /// Orders of a person to stop a script that the machine did not get yet: job, and whether the
@@ -191,38 +199,6 @@ impl Known {
         format!("refs/greenlight/{}/{}", self.profile.product.id, self.profile.product.environment)
     }
 
-    /// Begins another run of the same journal. Production and its database stay, and so does the
-    /// knowledge about jobs.
-    pub fn begin_run(&mut self, event: &Event) {
-        if self.seq == 0 || self.run == event.run || !matches!(event.body, Body::RunDrafted { .. }) {
-            return;
-        }
-        let before = std::mem::take(self);
-        *self = Self {
-            unknown_ends: before.unknown_ends,
-            applied_by_word: before.applied_by_word,
-            called_not_done: before.called_not_done,
-            closing: before.closing,
-            secrets: before.secrets,
-            world: Seen { migrations: Vec::new(), is_schema_changed: false, ..before.world },
-            ..Self::default()
-        };
-    }
-
-    /// Keeps the migrations whose end is unknown. A person's answer in a later run settles one.
-    fn settle(&mut self, event: &Event) {
-        if let Body::StepInDoubt { step: Step::RunMigration, attempt } = &event.body {
-            let job = self.attempts.get(&(Step::RunMigration, *attempt)).map(|one| one.plan.input("job"));
-            self.unknown_ends.insert(event.run.clone(), job.unwrap_or_default().to_owned());
-        } else if let Body::QuestionAnswered { question, answer } = &event.body {
-            let run = question.strip_prefix("migration:unknownEnd:").unwrap_or_default();
-            let job = self.unknown_ends.remove(run);
-            self.applied_by_word.extend(job.filter(|_| answer == "applied"));
-        } else if fold::moved(&event.body).is_some_and(|(step, _)| step == Step::RunMigration) {
-            self.unknown_ends.remove(&event.run);
-        }
-    }
-
     /// Adds a durable event.
     pub fn event(&mut self, event: Event, found: &mut Found) {
         self.seq = event.seq;
@@ -267,6 +243,9 @@ impl Known {
             }
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::DeployStarted { staging, .. } => {
+                if self.machine_before.as_ref().is_some_and(|before| *before != staging.machine_id) {
+                    self.forget_jobs();
+                }
                 self.machine = Some(staging.machine_id);
                 self.deploy_at = ms(&event.at);
             }

@@ -5,6 +5,7 @@
 //! (INV-L2, INV-L3).
 
 mod choices;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,16 +21,17 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::world::World;
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, FactKind, Failure, Question, Role, RunId, RunResult, RunState,
+    Actor, DeployRequest, ErrorCode, FactKind, Failure, Question, Role, RunId, RunResult, RunState,
     RunView, Status, StepId, StepPlan, StepView, TakeOver,
 };
 use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
+    acts,
     clock::TestClock,
     erratic::Sitting,
-    operator::engine::{deploy_request, open_check},
+    operator::engine::deploy_request,
     scenario::Person,
     tape::Tape,
     truth::{TrueAnswer, Truth},
@@ -238,7 +240,10 @@ impl<'a> HonestOperator<'a> {
             return self.end(&note).await;
         }
         let fingerprint = self.world.lock().host.fingerprint.clone();
-        let request = deploy_request(&self.view, &fingerprint, differences);
+        let mut request = deploy_request(&self.view, &fingerprint, differences);
+        if let Some(address) = self.address() {
+            request.address = address;
+        }
         let Err(failure) = self.act(name.clone(), Act::StartDeploy(request.clone())).await else { return };
         if failure.code == ErrorCode::EnvironmentHeld {
             let request = DeployRequest { take_over: over(&failure), ..request };
@@ -248,6 +253,9 @@ impl<'a> HonestOperator<'a> {
 
     /// The next act of a run with active steps.
     async fn go_on(&mut self) {
+        if self.say().await {
+            return;
+        }
         let steps = self.view.steps.clone();
         if let Some(doubt) = steps.iter().find(|step| step.status() == Status::InDoubt) {
             return self.settle(doubt).await;
@@ -328,6 +336,7 @@ impl<'a> HonestOperator<'a> {
                 self.tape.operator(&note("noTrueAnswer"));
                 false
             }
+            TrueAnswer::Later => false,
             TrueAnswer::Unknown => {
                 self.tape.operator(&note("notTaught"));
                 false
@@ -361,6 +370,9 @@ impl<'a> HonestOperator<'a> {
                 };
             }
             self.tape.reached(format!("closed plan of {}", step.name()));
+            for precondition in plan.preconditions.iter().filter(|one| !one.passed) {
+                self.tape.count(acts::of_precondition(&precondition.id));
+            }
             return Pressed::Closed;
         }
         self.send(plan).await
@@ -405,6 +417,9 @@ impl<'a> HonestOperator<'a> {
         if self.looked.2 < LOOKS_BEFORE_WORD {
             return;
         }
+        if self.leaves_doubt(id) {
+            return self.end("Nobody knows what became of the database").await;
+        }
         if self.may_press(&name)
             && let Some(happened) = self.asks(|truth| truth.has_happened(&self.view, step))
             && (step.options.may_claim || !happened)
@@ -414,30 +429,6 @@ impl<'a> HonestOperator<'a> {
         } else if self.still >= self.patience(2 * PATIENT_LOOKS) {
             self.end("It cannot be known here").await;
         }
-    }
-
-    /// Answers the next open check of the site. Returns whether it acted.
-    async fn check_site(&mut self) -> bool {
-        let has_answered = self.view.facts.iter().any(|learned| learned.fact.kind() == FactKind::SiteAnswered);
-        if self.view.state != RunState::Checking || !has_answered {
-            return false;
-        }
-        if let Some(check) = open_check(&self.view) {
-            let could_not = self.rng.u8(..100) < self.person.fails_checks;
-            let answer = match (could_not, self.asks(|truth| truth.shows_release(&self.view))) {
-                (true, _) => CheckAnswer::CouldNotCheck,
-                (false, true) => CheckAnswer::Passed,
-                (false, false) => CheckAnswer::Failed,
-            };
-            let act = Act::AnswerCheck { check, answer, note: "as seen".to_owned() };
-            let _refused = self.act("AnswerCheck".to_owned(), act).await;
-            return true;
-        }
-        if self.view.may_end.contains(&RunResult::ReleasedWithFailedCheck) {
-            self.end("A check could not be made; the site shows the version").await;
-            return true;
-        }
-        false
     }
 
     /// Ends the run with the truest result that the screen offers.

@@ -4,6 +4,7 @@
 //! One seed gives exactly one release. The checker decides about right and wrong; this crate does
 //! not.
 
+pub mod acts;
 pub mod batch;
 pub mod clock;
 mod erratic;
@@ -15,6 +16,7 @@ pub mod play;
 pub mod report;
 pub mod scenario;
 pub mod scripted;
+pub mod second_run;
 pub mod tape;
 pub mod truth;
 mod wire;

@@ -28,7 +28,7 @@ use greenlight_rehearsal::{
 };
 use greenlight_types::{
     Actor, ErrorCode, Event, EventBody, Failure, Profile, Realm, RunId, RunResult, RunState, RunView, Status,
-    Timestamp, Version,
+    Timestamp, Trouble, Version,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -41,6 +41,7 @@ use crate::{
     judge::Judge,
     scenario::{Kind, Scenario},
     scripted::Dark,
+    second_run::{self, FIRST, Round},
     tape::{Keep, Tape, TapeResult},
     wire::{Faults, SimulatedWire, version_file},
 };
@@ -49,6 +50,8 @@ use crate::{
 pub const START_MS: i64 = 1_795_424_400_000;
 /// Largest number of app processes.
 const STARTS_MAX: u32 = 60;
+/// Longest script of a simulated release.
+const SCRIPTS_MAX_MS: i64 = 9 * 3_600_000;
 /// Number of idle sessions after which the play ends.
 const IDLE_MAX: u32 = 3;
 
@@ -57,8 +60,10 @@ const IDLE_MAX: u32 = 3;
 pub struct Played {
     /// Seed of the scenario.
     pub seed: u64,
-    /// Result of the run, or its last state.
+    /// Result of the last run, or its last state.
     pub ending: String,
+    /// Result of the run before it, if there were two.
+    pub ending_before: Option<String>,
     /// Number of faults per kind.
     pub fired: BTreeMap<Kind, u32>,
     /// Number of app processes.
@@ -86,7 +91,6 @@ const PLAIN_SECRET: &str = "correct-horse-4711";
 struct Stage {
     scenario: Scenario,
     profile: Arc<Profile>,
-    version: Version,
     world: Arc<Mutex<World>>,
     clone: Arc<Mutex<Objects>>,
     journal: Arc<MemoryJournal>,
@@ -120,18 +124,21 @@ pub fn simulated_profile() -> Result<Profile, Failure> {
 pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Played> {
     let stage = Stage::set(profile, scenario, judge, keep)?;
     let (mut now_ms, mut starts, mut idle) = (START_MS, 0, 0);
-    let mut run: Option<RunId> = None;
+    let mut round = Round::first(Version::parse(FIRST)?);
     let mut is_idle = false;
     for process in 1..=STARTS_MAX {
         starts = process;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-        let (sitting, clock_ms) = runtime.block_on(stage.session(process, now_ms, &mut run));
+        let (sitting, clock_ms) = runtime.block_on(stage.session(process, now_ms, &mut round));
         drop(runtime);
         now_ms = clock_ms;
         stage.world.lock().app_ended();
         is_idle = sitting == Some(Sitting::Idle);
         match sitting {
-            Some(Sitting::Ended) => break,
+            Some(Sitting::Ended) => {
+                let Some(next) = stage.next_round(&round, &mut now_ms)? else { break };
+                (round, idle) = (next, 0);
+            }
             Some(Sitting::Idle) if idle + 1 >= IDLE_MAX => break,
             Some(Sitting::Idle) => idle += 1,
             Some(Sitting::Closed) | None => {}
@@ -140,13 +147,12 @@ pub fn play(profile: &Arc<Profile>, scenario: &Scenario, judge: Box<dyn Judge>, 
         let mut rng = stage.rng.lock();
         now_ms += if rng.u8(..8) == 0 { rng.i64(60_000..20_000_000) } else { rng.i64(1_000..120_000) };
     }
-    Ok(stage.report(now_ms, starts, is_idle, run.as_ref()))
+    Ok(stage.report(now_ms, starts, is_idle, &round))
 }
 
 impl Stage {
     fn set(profile: &Arc<Profile>, scenario: &Scenario, mut judge: Box<dyn Judge>, keep: Keep) -> anyhow::Result<Self> {
         judge.secret(PLAIN_SECRET);
-        let version = Version::parse("2.1.0")?;
         let mut profile = Profile::clone(profile);
         if scenario.setting.can_ask_database {
             "rally-schema".clone_into(&mut profile.migration.probe);
@@ -168,12 +174,11 @@ impl Stage {
             rng: Mutex::new(Rng::with_seed(scenario.seed ^ 0xA11CE)),
             profile: Arc::new(profile),
             scenario: scenario.clone(),
-            version,
         })
     }
 
     /// Runs one process until the app ends or the operator leaves. Returns the time of that end.
-    async fn session(&self, process: u32, now_ms: i64, run: &mut Option<RunId>) -> (Option<Sitting>, i64) {
+    async fn session(&self, process: u32, now_ms: i64, round: &mut Round) -> (Option<Sitting>, i64) {
         let clock = TestClock::at(now_ms, 1);
         let wire = Arc::new(SimulatedWire {
             clock: clock.clone(),
@@ -186,12 +191,12 @@ impl Stage {
         let sitting = tokio::select! {
             biased;
             () = wire.ended.notified() => None,
-            sitting = self.sit(process, &wire, run) => Some(sitting),
+            sitting = self.sit(process, &wire, round) => Some(sitting),
         };
         (sitting, clock.now_ms())
     }
 
-    async fn sit(&self, process: u32, wire: &Arc<SimulatedWire>, run: &mut Option<RunId>) -> Sitting {
+    async fn sit(&self, process: u32, wire: &Arc<SimulatedWire>, round: &mut Round) -> Sitting {
         let parts = Parts {
             journal: Arc::new(SimulatedJournal {
                 inner: Arc::clone(&self.journal),
@@ -205,21 +210,22 @@ impl Stage {
             redactor: Arc::default(),
         };
         let by = Actor {
-            person: "Ann".to_owned(),
+            person: round.person.to_owned(),
             computer: "desk-7".to_owned(),
             app_version: "0.1.0".to_owned(),
             github_login: None,
             aws_identity: None,
         };
         // A draft may be in the journal although its answer was lost.
-        if run.is_none() {
-            *run = self.journal.runs().await.unwrap_or_default().pop();
+        if round.run.is_none() {
+            let runs = self.journal.runs().await.unwrap_or_default();
+            round.run = runs.into_iter().find(|run| round.is_of(run));
         }
-        if run.is_none() {
-            let drafted = Release::draft(&parts, &self.profile, Realm::Practice, &self.version, &by, None).await;
-            *run = drafted.ok();
+        if round.run.is_none() {
+            let drafted = Release::draft(&parts, &self.profile, Realm::Practice, &round.version, &by, None).await;
+            round.run = drafted.ok();
         }
-        let Some(id) = run.clone() else { return Sitting::Closed };
+        let Some(id) = round.run.clone() else { return Sitting::Closed };
         let ports = InProcess::new(
             Arc::clone(&self.world),
             Arc::clone(&self.clone),
@@ -257,15 +263,45 @@ impl Stage {
         operator.sit().await
     }
 
-    fn report(&self, now_ms: i64, starts: u32, is_idle: bool, run: Option<&RunId>) -> Played {
+    /// The release after the one that ended, if the scenario has one. Production is prepared for it.
+    fn next_round(&self, round: &Round, now_ms: &mut i64) -> anyhow::Result<Option<Round>> {
+        let Some(next) = self.scenario.next.as_ref().filter(|_| round.before.is_none()) else { return Ok(None) };
+        let Some(ended) = round.run.as_ref().and_then(|run| self.view(run)) else { return Ok(None) };
+        let round = round.after(&ended, next)?;
+        *now_ms += next.pause_s * 1_000;
+        let (mut world, mut faults) = (self.world.lock(), self.faults.lock());
+        world.advance(*now_ms);
+        if second_run::is_busy(&world) {
+            *now_ms += SCRIPTS_MAX_MS;
+            world.advance(*now_ms);
+        }
+        second_run::prepare(&mut world, next, &self.profile.names(&round.version), faults.is_gone());
+        faults.begin_again(&next.faults, *now_ms);
+        self.tape.requests(&mut world);
+        Ok(Some(round))
+    }
+
+    fn report(&self, now_ms: i64, starts: u32, is_idle: bool, round: &Round) -> Played {
         let faults = self.faults.lock();
         let world = self.world.lock();
-        let view = run.and_then(|run| self.view(run));
         self.tape.end(&json!({
-            "healedAt": faults.last_ms, "now": now_ms, "idle": is_idle,
+            "healedAt": faults.last_ms, "healedBefore": faults.healed_before_ms, "now": now_ms, "idle": is_idle,
             "honest": self.scenario.person.is_honest, "world": world.snapshot(),
         }));
-        let ending = match view {
+        Played {
+            seed: self.scenario.seed,
+            ending: self.ending(round.run.as_ref()),
+            ending_before: round.before.as_ref().map(|run| self.ending(Some(run))),
+            fired: faults.fired.clone(),
+            starts,
+            lasted_ms: now_ms - START_MS,
+            is_honest: self.scenario.person.is_honest,
+            tape: self.tape.result(),
+        }
+    }
+
+    fn ending(&self, run: Option<&RunId>) -> String {
+        match run.and_then(|run| self.view(run)) {
             None => "never drafted".to_owned(),
             Some(view) => match (view.state, view.result) {
                 (RunState::Ended, Some(RunResult::Stopped)) => {
@@ -274,15 +310,6 @@ impl Stage {
                 (RunState::Ended, Some(result)) => format!("{result:?}"),
                 (state, _) => format!("left {state:?}: {}", open_steps(&view)),
             },
-        };
-        Played {
-            seed: self.scenario.seed,
-            ending,
-            fired: faults.fired.clone(),
-            starts,
-            lasted_ms: now_ms - START_MS,
-            is_honest: self.scenario.person.is_honest,
-            tape: self.tape.result(),
         }
     }
 
@@ -337,6 +364,12 @@ fn world(scenario: &Scenario) -> World {
     ends.backup_ms = setting.backup_s * 1_000;
     ends.migration_ms = setting.migration_s * 1_000;
     ends.changes_nothing = setting.migrates_nothing;
+    for (is_on, trouble) in [
+        (setting.has_no_migration, Trouble::NoMigration),
+        (setting.has_other_failure, Trouble::FailureNotRecognised),
+    ] {
+        world.switch_trouble(trouble, is_on, None);
+    }
     world.host.forgets_gates = setting.forgets_gates;
     world.host.hangs_up = setting.hangs_up;
     world.host.hanging = setting.hanging.clone();

@@ -8,7 +8,11 @@ use greenlight_types::{
     Completion, ErrorCode, Failure, PlanInputs, Status, StepEvent, StepId, StepPlan, UndoKind, WayBack,
 };
 
-use crate::{judge::Violation, play::Played};
+use crate::{
+    acts::{COUNTED, FEWEST, SELDOM, WHOLE},
+    judge::Violation,
+    play::Played,
+};
 
 /// Largest number of broken rules in the report.
 const PRINTED: usize = 20;
@@ -37,9 +41,13 @@ pub struct Report {
     releases: u64,
     starts: u64,
     endings: BTreeMap<String, u64>,
+    /// Results of the second runs.
+    second_endings: BTreeMap<String, u64>,
     fired: BTreeMap<String, u64>,
     transitions: BTreeMap<String, u64>,
     honest: u64,
+    /// Releases with this act or state of [`COUNTED`].
+    counted: BTreeMap<&'static str, u64>,
     /// Releases with this act of an honest operator.
     acts: BTreeMap<String, u64>,
     /// Releases with this state on the screen.
@@ -54,13 +62,23 @@ impl Report {
     pub fn add(&mut self, played: Played) {
         self.releases += 1;
         self.starts += u64::from(played.starts);
-        let ending = played.ending.split([':', ';']).next().unwrap_or_default().to_owned();
-        *self.endings.entry(ending).or_default() += 1;
+        let (first, second) = match &played.ending_before {
+            Some(first) => (first, Some(&played.ending)),
+            None => (&played.ending, None),
+        };
+        let short = |ending: &String| ending.split([':', ';']).next().unwrap_or_default().to_owned();
+        *self.endings.entry(short(first)).or_default() += 1;
+        for ending in second.into_iter().map(short) {
+            *self.second_endings.entry(ending).or_default() += 1;
+        }
         for (kind, count) in played.fired {
             *self.fired.entry(format!("{kind:?}")).or_default() += u64::from(count);
         }
         for transition in played.tape.transitions {
             *self.transitions.entry(transition).or_default() += 1;
+        }
+        for name in played.tape.counted {
+            *self.counted.entry(name).or_default() += 1;
         }
         self.honest += u64::from(played.is_honest);
         for (act, _) in played.tape.acts {
@@ -83,6 +101,22 @@ impl Report {
         self.broken.first()
     }
 
+    /// Acts and states of [`COUNTED`] that too few releases of a whole report show, with their
+    /// numbers.
+    #[must_use]
+    pub fn rare(&self) -> Vec<(&'static str, u64)> {
+        if self.releases < WHOLE {
+            return Vec::new();
+        }
+        let is_excused = |name: &str| SELDOM.iter().any(|(seldom, _)| *seldom == name);
+        let all = COUNTED.into_iter().map(|name| (name, self.count(name)));
+        all.filter(|(name, count)| *count < FEWEST && !is_excused(name)).collect()
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.counted.get(name).copied().unwrap_or_default()
+    }
+
     /// Legal transitions that no release took.
     fn never(&self) -> impl Iterator<Item = String> {
         legal().into_iter().filter(|one| !self.transitions.contains_key(one))
@@ -96,10 +130,16 @@ impl fmt::Display for Report {
             counts.iter().try_for_each(|(name, count)| writeln!(f, "{count:>10}  {name}"))
         };
         counts(f, "ended", &self.endings)?;
+        counts(f, "second runs of a journal ended", &self.second_endings)?;
         counts(f, "faults", &self.fired)?;
         counts(f, "releases with this transition of a step", &self.transitions)?;
         counts(f, "releases with this state on the screen", &self.states)?;
         counts(f, "releases with this act of an honest operator", &self.acts)?;
+        writeln!(f, "\nreleases with this act or state in the journal")?;
+        for name in COUNTED {
+            let why = SELDOM.iter().find(|(seldom, _)| *seldom == name).map_or("", |(_, why)| why);
+            writeln!(f, "{:>10}  {name}{}{why}", self.count(name), if why.is_empty() { "" } else { ": " })?;
+        }
         writeln!(f, "\nknown dead ends of {} honest operators", self.honest)?;
         for DeadEnd { id, says, .. } in &KNOWN_DEAD_ENDS {
             match self.dead_ends.get(id) {
@@ -125,6 +165,12 @@ impl fmt::Display for Report {
         writeln!(f, "{} broken rules", self.broken.len())?;
         for (seed, violation) in self.broken.iter().take(PRINTED) {
             writeln!(f, "  seed {seed}: {}: {}", violation.invariant, violation.words)?;
+        }
+        for (name, count) in self.rare() {
+            writeln!(f, "TOO FEW: {count} of at least {FEWEST} releases show: {name}")?;
+        }
+        if self.releases >= WHOLE && self.honest * 2 < self.releases {
+            writeln!(f, "TOO FEW: {} of {} releases have an honest operator", self.honest, self.releases)?;
         }
         Ok(())
     }

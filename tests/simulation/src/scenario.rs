@@ -3,6 +3,8 @@
 //! A scenario is data, made from a seed or read from a file. A smaller list of faults is a scenario
 //! too, so a failing one can be reduced and kept.
 
+mod rare;
+
 use fastrand::Rng;
 use greenlight_rehearsal::world::{
     Pace,
@@ -11,6 +13,8 @@ use greenlight_rehearsal::world::{
 };
 use greenlight_types::StepId;
 use serde::{Deserialize, Serialize};
+
+use crate::second_run::Next;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -29,6 +33,9 @@ pub struct Scenario {
     pub person: Person,
     /// Faults of the release.
     pub faults: Vec<Fault>,
+    /// The release after this one, in the same journal.
+    #[serde(default)]
+    pub next: Option<Next>,
 }
 
 /// Setup of host and repository.
@@ -96,6 +103,12 @@ pub struct Setting {
     /// How scripts on the host hang.
     #[serde(default)]
     pub hanging: Hanging,
+    /// Whether the release has no migration.
+    #[serde(default)]
+    pub has_no_migration: bool,
+    /// Whether every start of the new version fails for another reason than the old database.
+    #[serde(default)]
+    pub has_other_failure: bool,
 }
 
 /// Behaviour of the operator.
@@ -116,6 +129,18 @@ pub struct Person {
     /// The optional step that an honest operator chooses when the rollout has failed.
     #[serde(default = "deploy_again")]
     pub way_on: StepId,
+    /// Whether an honest operator leaves a migration in doubt whose machine is gone.
+    #[serde(default)]
+    pub leaves_doubt: bool,
+    /// Whether an honest operator has a failed migration undone and its script repaired.
+    #[serde(default)]
+    pub recovers: bool,
+    /// Whether an honest operator corrects a wrong value of the profile.
+    #[serde(default)]
+    pub corrects: bool,
+    /// Whether an honest operator hands the release over to another person.
+    #[serde(default)]
+    pub hands_over: bool,
 }
 
 fn deploy_again() -> StepId {
@@ -193,6 +218,12 @@ pub enum Kind {
     /// A colleague pushes to the main branch between the merge of the app and its push, with the
     /// tag of the app or just before the push arrives.
     ColleagueComesBetween,
+    /// The host never answers again once a migration runs on it.
+    GoneInMigration,
+    /// A copy without any job replaces the host once a migration runs on it.
+    ReplacedInMigration,
+    /// The host gets another address.
+    Moves,
 }
 
 /// Range of call numbers for faults. Most releases make more calls.
@@ -216,6 +247,10 @@ impl Scenario {
             fails_checks: if rng.u8(..8) == 0 { 40 } else { 0 },
             is_honest: false,
             way_on: deploy_again(),
+            leaves_doubt: false,
+            recovers: false,
+            corrects: false,
+            hands_over: false,
         };
         let mut faults = faults(&mut rng, &rules);
         // Later additions draw last, so that older seeds keep their scenarios.
@@ -252,7 +287,12 @@ impl Scenario {
         if person.is_honest && one_in(&mut rng, 5) {
             faults.extend(situation(&mut rng, &mut rules, &mut setting));
         }
-        Self { seed, rules, setting, person, faults }
+        let (next, unknown_end) = Next::of(seed);
+        person.leaves_doubt = unknown_end.is_some();
+        faults.extend(unknown_end);
+        let mut scenario = Self { seed, rules, setting, person, faults, next };
+        rare::add(&mut scenario);
+        scenario
     }
 }
 
@@ -395,6 +435,8 @@ fn setting(rng: &mut Rng) -> Setting {
         lists_no_failures: false,
         proves_no_backup: false,
         hanging: Hanging::default(),
+        has_no_migration: false,
+        has_other_failure: false,
     }
 }
 

@@ -8,14 +8,18 @@ use std::{
 
 use greenlight_engine::transition;
 use greenlight_rehearsal::{ports::Fate, world::World};
-use greenlight_types::{Event, EventBody, RunView, Status};
+use greenlight_types::{Event, EventBody, RunEvent, RunView, Status};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use crate::{
+    acts::Reader,
     judge::{Judge, Violation},
     truth::Deeds,
 };
+
+/// Name of the migration in the journal.
+const MIGRATION: &str = "RunMigration";
 
 /// Detail of a tape, beside the violations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,9 @@ struct Inner {
     lines: Option<Vec<String>>,
     last_shown: u32,
     deeds: Deeds,
+    /// Acts and states in the journal.
+    reader: Reader,
+    counted: BTreeSet<&'static str>,
     /// Acts of an honest operator with their answers, and states of the run that were reached.
     acts: BTreeMap<String, u32>,
     states: BTreeSet<String>,
@@ -60,6 +67,8 @@ impl Tape {
                 lines: (keep == Keep::Lines).then(Vec::new),
                 last_shown: 0,
                 deeds: Deeds::default(),
+                reader: Reader::default(),
+                counted: BTreeSet::new(),
                 acts: BTreeMap::new(),
                 states: BTreeSet::new(),
             }),
@@ -91,8 +100,16 @@ impl Tape {
         let told = serde_json::to_value(event).unwrap_or(Value::Null);
         let part = |name: &str| told.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (step, kind) = (part("/body/step"), part("/body/kind"));
+        if let EventBody::Run(RunEvent::Drafted { names, .. }) = &event.body {
+            inner.deeds.drafted(&event.run, names);
+            inner.statuses.clear();
+            inner.last_shown = 0;
+        }
+        let before = inner.statuses.get(&step).copied().unwrap_or(Status::NotStarted);
+        let is_doubted = inner.statuses.get(MIGRATION) == Some(&Status::InDoubt);
+        let counted = inner.reader.read(&event.body, before, is_doubted);
+        inner.counted.extend(counted);
         if let EventBody::Step(change) = &event.body {
-            let before = inner.statuses.get(&step).copied().unwrap_or(Status::NotStarted);
             if let Ok(after) = transition::next(before, change) {
                 inner.statuses.insert(step, after);
                 inner.transitions.insert(format!("{before:?} {kind}"));
@@ -159,6 +176,16 @@ impl Tape {
         inner.note("operator", note);
     }
 
+    /// Counts an act or a state that the journal does not show.
+    pub fn count(&self, name: Option<&'static str>) {
+        self.inner().counted.extend(name);
+    }
+
+    /// Sets whether the host never answers again.
+    pub fn machine_is_gone(&self, is_gone: bool) {
+        self.inner().deeds.is_machine_gone = is_gone;
+    }
+
     /// Counts a state that an operator reached.
     pub fn reached(&self, state: String) {
         self.inner().states.insert(state);
@@ -177,6 +204,7 @@ impl Tape {
         TapeResult {
             violations: inner.judge.violations(),
             dead_ends: inner.judge.dead_ends(),
+            counted: std::mem::take(&mut inner.counted),
             acts: std::mem::take(&mut inner.acts),
             states: std::mem::take(&mut inner.states),
             trace: inner.hasher.finish(),
@@ -193,6 +221,8 @@ pub struct TapeResult {
     pub violations: Vec<Violation>,
     /// Known dead ends that were reached.
     pub dead_ends: Vec<&'static str>,
+    /// Acts and states of [`crate::acts::COUNTED`].
+    pub counted: BTreeSet<&'static str>,
     /// Acts of an honest operator, with the code of a refusal.
     pub acts: BTreeMap<String, u32>,
     /// States of steps and run that were on the screen.

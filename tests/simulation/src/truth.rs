@@ -8,8 +8,12 @@ use greenlight_rehearsal::world::{
     git::LOCKS,
     record::{Actor, Entry, Op},
     service::Rollout,
+    work::Work,
 };
-use greenlight_types::{Fact, LearnedFact, PlanInputs, Question, RunView, StepId, StepView};
+use greenlight_types::{Fact, LearnedFact, Names, PlanInputs, Question, RunId, RunView, StepId, StepView, Trouble, Version};
+
+/// First part of the id of the question about an earlier migration. The id of its run follows.
+const UNKNOWN_END: &str = "migration:unknownEnd:";
 
 /// Effects of the app and of its jobs so far.
 #[derive(Debug, Default)]
@@ -20,6 +24,10 @@ pub struct Deeds {
     scripts: BTreeMap<String, Option<i32>>,
     /// Workflow runs that the app started.
     builds: Vec<String>,
+    /// Versions of the runs in the journal, as the database names them.
+    versions: BTreeMap<RunId, String>,
+    /// Whether the host never answers again.
+    pub is_machine_gone: bool,
 }
 
 impl Deeds {
@@ -61,9 +69,14 @@ impl Deeds {
         self.effects.push((step, entry.at));
     }
 
-    /// Whether a migration script began on any machine.
-    fn has_begun_migration(&self) -> bool {
-        self.scripts.keys().any(|job| job.split('.').nth(2) == Some("migrate"))
+    /// Adds a run of the journal.
+    pub fn drafted(&mut self, run: &RunId, names: &Names) {
+        self.versions.insert(run.clone(), numbers(names));
+    }
+
+    /// Whether a migration script of this version began on any machine.
+    fn has_begun_migration(&self, version: &Version) -> bool {
+        self.scripts.keys().any(|job| job.contains(&format!(".migrate.{version}.a")))
     }
 }
 
@@ -75,6 +88,8 @@ pub enum TrueAnswer {
     None,
     /// The operator was not taught this question.
     Unknown,
+    /// No choice is true yet: a script runs, or the database is half-way.
+    Later,
 }
 
 /// The world at one moment.
@@ -193,7 +208,43 @@ impl Truth<'_> {
         let has_build = self.world.builds().iter().any(|build| build.is_ours && build.ended.is_none());
         let has_script = self.world.host.jobs.values().any(greenlight_rehearsal::world::host::Job::is_running);
         let rollout = self.world.service.deployments.last().map(|deployment| deployment.rollout);
-        has_build || has_script || self.is_migrated() && rollout == Some(Rollout::InProgress)
+        let is_ready = self.is_migrated() || !self.world.troubles.is_untouched(Trouble::NoMigration);
+        has_build || has_script || is_ready && rollout == Some(Rollout::InProgress)
+    }
+
+    /// Whether the database has the schema of an earlier run or a newer one. `None` while a migration
+    /// runs or stopped half-way.
+    fn has_applied(&self, question: &str) -> Option<bool> {
+        let (schema, is_half) = self.world.schema();
+        let runs = self.world.host.jobs.values().any(|job| job.is_running() && job.work() == Some(Work::Migration));
+        let version = self.deeds.versions.get(&RunId(question.strip_prefix(UNKNOWN_END)?.to_owned()))?;
+        (!is_half && !runs).then(|| schema == version || self.deeds.versions.values().any(|one| one > version && one == schema))
+    }
+
+    /// Whether the release has no migration.
+    pub fn has_no_migration(&self, view: &RunView) -> bool {
+        let is_untouched = self.world.troubles.is_untouched(Trouble::NoMigration);
+        !is_untouched && !self.deeds.has_begun_migration(&view.version)
+    }
+
+    /// Whether the machine of the run never answers again.
+    pub fn has_lost_machine(&self, view: &RunView) -> bool {
+        let known = view.staging.as_ref().map(|staging| &staging.machine_id);
+        self.deeds.is_machine_gone || known.is_some_and(|id| !id.is_empty() && *id != self.world.host.machine_id)
+    }
+
+    /// The new address of the machine of the run, if it has moved.
+    pub fn new_address(&self, view: &RunView) -> Option<String> {
+        let staging = view.staging.as_ref()?;
+        let host = &self.world.host;
+        let has_moved = !host.address.is_empty() && host.address != staging.address;
+        (has_moved && host.is_reachable && host.machine_id == staging.machine_id).then(|| host.address.clone())
+    }
+
+    /// Whether the database is as before the migration of this version, and nothing changes it.
+    pub fn is_unchanged(&self) -> bool {
+        let (schema, is_half) = self.world.schema();
+        !is_half && schema != self.world.host.migrates_to
     }
 
     /// Whether GitHub has a build of the commit that runs or succeeded, beside the followed one.
@@ -278,16 +329,23 @@ impl Truth<'_> {
             "otherRevision" => offered("use"),
             "noDatabaseVersion" => when(view.profile.migration.probe.trim().is_empty(), "goOn"),
             "migration" if question.id == "migration:startedElsewhere" => {
-                when(!self.deeds.has_begun_migration() && !self.is_migrated(), "no")
+                when(!self.deeds.has_begun_migration(&view.version) && !self.is_migrated(), "no")
             }
-            "migration" if question.id.starts_with("migration:unknownEnd:") => {
-                offered(if self.is_migrated() { "applied" } else { "notApplied" })
-            }
+            "migration" if question.id.starts_with(UNKNOWN_END) => match self.has_applied(&question.id) {
+                None => TrueAnswer::Later,
+                Some(true) => offered("applied"),
+                Some(false) => offered("notApplied"),
+            },
             // A decision. This release has a migration, so leaving it out would be untrue.
             "newVersionServes" => offered("migrateNow"),
             _ => TrueAnswer::Unknown,
         }
     }
+}
+
+/// The version of a release as the database names it.
+fn numbers(names: &Names) -> String {
+    names.version_value.split('-').next().unwrap_or_default().to_owned()
 }
 
 /// The commit that the release labels.

@@ -15,7 +15,9 @@ use greenlight_rehearsal::{
     world::{
         World,
         git::{MAIN, VERSION_FILE},
+        host::Job,
         record::{Actor, Caller, Op},
+        work::Work,
     },
 };
 use greenlight_types::{LockOwner, RunId, Timestamp};
@@ -38,6 +40,8 @@ const DELAYED_MS: std::ops::Range<u64> = 2_000..3_000_000;
 const REPAIR_MS: i64 = 20_000;
 /// Run of the other operator.
 const OTHER_RUN: &str = "01900000-0000-7000-8000-0000000b0b00";
+/// Address of a host that moved.
+const NEW_ADDRESS: &str = "192.0.2.77";
 /// Duration of a late call in milliseconds.
 const LATE_MS: std::ops::Range<u64> = 500..30_000;
 
@@ -57,6 +61,8 @@ pub struct Faults {
     repairs: bool,
     /// The call just before which a colleague pushes, once.
     comes_before: Option<&'static str>,
+    /// What happens to the host once a migration runs on it.
+    in_migration: Option<Kind>,
     half_since: Option<i64>,
     /// Counters so far.
     calls: u32,
@@ -66,6 +72,8 @@ pub struct Faults {
     pub fired: BTreeMap<Kind, u32>,
     /// Time of the last fault.
     pub last_ms: i64,
+    /// Time of the last fault of the release before.
+    pub healed_before_ms: i64,
     rng: Rng,
 }
 
@@ -82,12 +90,14 @@ impl Faults {
             is_gone: false,
             repairs: false,
             comes_before: None,
+            in_migration: None,
             half_since: None,
             calls: 0,
             changes: 0,
             writes: 0,
             fired: BTreeMap::new(),
             last_ms: start_ms,
+            healed_before_ms: 0,
             rng: Rng::with_seed(seed ^ 0x5151),
         };
         for fault in faults {
@@ -100,6 +110,19 @@ impl Faults {
         }
         all.by_time.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         all
+    }
+
+    /// Starts the faults of the next release. Its host answers.
+    pub fn begin_again(&mut self, faults: &[Fault], now_ms: i64) {
+        let fresh = Self::new(faults, now_ms, 0);
+        let rng = self.rng.fork();
+        let fired = std::mem::take(&mut self.fired);
+        *self = Self { fired, rng, healed_before_ms: self.last_ms, ..fresh };
+    }
+
+    /// Whether the host never answers again.
+    pub fn is_gone(&self) -> bool {
+        self.is_gone
     }
 
     fn fire(&mut self, kind: Kind, now_ms: i64) {
@@ -142,7 +165,10 @@ impl Faults {
             | Kind::Gone
             | Kind::ColleagueRepairs
             | Kind::ColleagueIsFaster
-            | Kind::ColleagueComesBetween => return Fate::Calm,
+            | Kind::ColleagueComesBetween
+            | Kind::GoneInMigration
+            | Kind::ReplacedInMigration
+            | Kind::Moves => return Fate::Calm,
         };
         self.fire(kind, now_ms);
         fate
@@ -167,6 +193,14 @@ impl Faults {
             if kind == Kind::Sleeps {
                 slept_ms += self.rng.i64(SLEEPS_MS);
             }
+        }
+        let migrates = |job: &Job| job.is_running() && job.work() == Some(Work::Migration);
+        if self.in_migration.is_some() && world.host.jobs.values().any(migrates) {
+            match self.in_migration.take() {
+                Some(Kind::ReplacedInMigration) => world.replace_host(),
+                Some(_) | None => self.is_gone = true,
+            }
+            self.last_ms = now_ms;
         }
         world.host.is_reachable = now_ms >= self.unreachable_until && !self.is_gone;
         if self.repairs && world.schema().1 && now_ms - *self.half_since.get_or_insert(now_ms) > REPAIR_MS {
@@ -221,6 +255,8 @@ impl Faults {
                 let name = if self.rng.bool() { "git.make_tag" } else { "git.push" };
                 self.comes_before = Some(name);
             }
+            Kind::GoneInMigration | Kind::ReplacedInMigration => self.in_migration = Some(kind),
+            Kind::Moves => NEW_ADDRESS.clone_into(&mut world.host.address),
             Kind::Unreached
             | Kind::Throttled
             | Kind::Lost
@@ -298,6 +334,9 @@ impl Wire for SimulatedWire {
             let mut world = self.world.lock();
             world.advance(now_ms);
             let slept_ms = faults.live(&mut world, now_ms);
+            let is_held = world.rules.approval.is_some() && world.builds().iter().any(|one| world.awaits_approval(one));
+            self.tape.count(is_held.then_some("build waits for an approval"));
+            self.tape.machine_is_gone(faults.is_gone);
             self.tape.requests(&mut world);
             slept_ms
         };

@@ -107,6 +107,16 @@ impl Seen {
         }
     }
 
+    /// Forgets the jobs of the machine before and their files.
+    pub fn forget_jobs(&mut self) {
+        self.jobs.clear();
+        self.revoked.clear();
+        self.running.clear();
+        self.payloads.clear();
+        self.exits.clear();
+        self.dumps.clear();
+    }
+
     pub fn replace_machine(&mut self, machine: String, at: i64) {
         self.machine = Some(machine);
         self.holder = (None, at);

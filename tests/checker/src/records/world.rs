@@ -230,6 +230,9 @@ pub struct Task {
 #[serde(rename_all = "camelCase")]
 pub struct End {
     pub healed_at: i64,
+    /// Time of the last fault of the run before, where the journal has two.
+    #[serde(default)]
+    pub healed_before: i64,
     pub now: i64,
     /// Whether the operator gave up after a long time without any change.
     pub idle: bool,

@@ -197,11 +197,19 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     }
 }
 
-/// INV-D8: a migration with an unknown end counts as started, on every machine and for every
-/// version. After a person called it applied, the same version does not start again.
+/// INV-D8: a migration with an unknown end, or one that ended with an error, counts as started on
+/// every machine and for every version. Once one was applied, the same version does not start again.
 fn settled(known: &Known, job: &str, found: &mut Found) {
     if let Some(other) = known.unknown_ends.values().find(|other| *other != job) {
         found.add("INV-D8", format!("{job} began, and the end of {other} at the same database is unknown"));
+    }
+    for over in known.over.of_others(&known.run) {
+        let is_same = version_of_job(&over.job).is_some() && version_of_job(&over.job) == version_of_job(job);
+        if over.has_failed {
+            found.add("INV-D8", format!("{job} began, and nobody said what {} of an earlier run left behind", over.job));
+        } else if is_same {
+            found.add("INV-D8", format!("{job} began, and {} of an earlier run was applied", over.job));
+        }
     }
     let is_same = |other: &&String| version_of_job(other).is_some() && version_of_job(other) == version_of_job(job);
     if let Some(other) = known.applied_by_word.iter().find(is_same) {

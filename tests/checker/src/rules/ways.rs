@@ -52,6 +52,12 @@ pub struct Ways {
 }
 
 impl Ways {
+    /// The start of the next run of the journal. The database stays as it is, and so does what it
+    /// means for a run of the same version.
+    pub fn of_next_run(&self, is_same_version: bool) -> Self {
+        Self { is_migrated: self.is_migrated && is_same_version, ..Self::default() }
+    }
+
     /// Adds remaining effects that the end of the run does not list.
     pub fn note_unlisted(&mut self, names: Vec<&'static str>) {
         self.unlisted.extend(names);
@@ -158,23 +164,31 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
     .collect()
 }
 
+/// INV-L2 and INV-L3 for one run, whose last fault was at `healed_at`.
+fn ended(ways: &Ways, healed_at: i64, found: &mut Found) {
+    for (at, words) in &ways.stuck {
+        if *at > healed_at + GRACE_MS {
+            found.add("INV-L2", words.clone());
+        }
+    }
+    for name in &ways.unlisted {
+        found.add("INV-L3", format!("the end of the run does not list this effect: {name}"));
+    }
+    let acts = ways.acts.iter().filter(|at| **at > healed_at).count();
+    if acts > ACTS_MAX {
+        found.add("INV-L3", format!("the operator needed {acts} acts after the last fault"));
+    }
+}
+
 /// INV-L2 and INV-L3 after the end of a release with an honest operator.
 pub fn end(known: &Known, end: &End, found: &mut Found) {
     if !end.honest {
         return;
     }
-    for (at, words) in &known.ways.stuck {
-        if *at > end.healed_at + GRACE_MS {
-            found.add("INV-L2", words.clone());
-        }
+    for ways in &known.ways_before {
+        ended(ways, end.healed_before, found);
     }
-    for name in &known.ways.unlisted {
-        found.add("INV-L3", format!("the end of the run does not list this effect: {name}"));
-    }
-    let acts = known.ways.acts.iter().filter(|at| **at > end.healed_at).count();
-    if acts > ACTS_MAX {
-        found.add("INV-L3", format!("the operator needed {acts} acts after the last fault"));
-    }
+    ended(&known.ways, end.healed_at, found);
     let goes_on = end.world.host.jobs.iter().any(|job| job.state == JobState::Running);
     if !known.has_ended && end.idle && end.now - end.healed_at > GRACE_MS && !goes_on {
         let open: Vec<String> = ALL_STEPS
