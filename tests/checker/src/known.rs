@@ -72,6 +72,8 @@ pub struct Known {
     pub package_by_word: Option<String>,
     /// Jobs of migrations whose end is unknown, by the run that started them.
     pub unknown_ends: BTreeMap<String, String>,
+    /// Workflow runs beside which a person decided to start a new one.
+    pub runs_left: BTreeSet<String>,
     /// Migrations that are over.
     pub over: OverByRun,
     /// Machine id of the last Deploy before this run.
@@ -237,6 +239,9 @@ impl Known {
             Body::QuestionAnswered { question, answer } => {
                 self.goes_on_unasked |= question == "noDatabaseVersion";
                 self.agreed_revisions.extend(agreed_revision(&question, &answer));
+                if let Some(runs) = question.strip_prefix("build:").filter(|_| answer == "new") {
+                    self.runs_left.extend(runs.split(':').map(str::to_owned));
+                }
                 if let Some(digest) = question.strip_prefix("image:") {
                     self.package_by_word = (answer == "use").then(|| digest.to_owned());
                 }

@@ -130,6 +130,8 @@ pub const SELDOM: [(&str, &str); 0] = [];
 #[must_use]
 pub fn of_precondition(id: &str) -> Option<&'static str> {
     Some(match id {
+        "tagFree" => "tag at another commit",
+        "mainUnmoved" => "main moved before the push",
         "backupProved" => "backup closed a plan",
         "mainIsTagged" => "main is not the tagged commit",
         "startsFailAsExpected" => "a failed start is not expected",
@@ -303,7 +305,6 @@ fn of_failure(step: StepId, code: ErrorCode) -> Option<&'static str> {
     let is_watch = matches!(step, StepId::AwaitDeployPhase | StepId::AwaitRollout);
     let named = [
         (StepId::MergeBranch, ErrorCode::MergeConflict, "merge conflict"),
-        (StepId::PushBranch, ErrorCode::RefMoved, "main moved before the push"),
         (StepId::PushBranch, ErrorCode::PushRefused, "push refused"),
         (StepId::RegisterTaskDefinition, ErrorCode::RevisionDiffers, "saved revision differs"),
         (StepId::BackUp, ErrorCode::ScriptFailed, "backup script fails"),
@@ -315,7 +316,6 @@ fn of_failure(step: StepId, code: ErrorCode) -> Option<&'static str> {
         (StepId::CheckSite, ErrorCode::SiteUnexpected, "site shows another version"),
     ];
     let of_any = [
-        (ErrorCode::TagElsewhere, "tag at another commit"),
         (ErrorCode::WrongCommit, "GitHub builds another commit"),
         (ErrorCode::WrongRevision, "AWS uses another revision"),
         (ErrorCode::RolloutFailed, "AWS rolls back or gives up"),

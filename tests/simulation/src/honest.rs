@@ -307,6 +307,9 @@ impl<'a> HonestOperator<'a> {
                     return Pressed::Sent;
                 }
             };
+            for precondition in plan.preconditions.iter().filter(|one| !one.passed) {
+                self.tape.count(acts::of_precondition(&precondition.id));
+            }
             let Some(question) = plan.question.clone().filter(|_| plan.already.is_none()) else {
                 return self.start(&plan).await;
             };
@@ -370,9 +373,6 @@ impl<'a> HonestOperator<'a> {
                 };
             }
             self.tape.reached(format!("closed plan of {}", step.name()));
-            for precondition in plan.preconditions.iter().filter(|one| !one.passed) {
-                self.tape.count(acts::of_precondition(&precondition.id));
-            }
             return Pressed::Closed;
         }
         self.send(plan).await

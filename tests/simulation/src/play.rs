@@ -22,7 +22,7 @@ use greenlight_rehearsal::{
     ports::InProcess,
     profile::{filled, with_optional_values},
     world::{
-        RELEASED, World,
+        ACCOUNT, REGION, RELEASED, World,
         git::{self, MAIN, Objects},
     },
 };
@@ -48,10 +48,12 @@ use crate::{
 
 /// Start of every release: 2026-11-23, 09:00 UTC.
 pub const START_MS: i64 = 1_795_424_400_000;
+/// The pattern that finds the version on the site.
+pub(crate) const PATTERN: &str = "([0-9.]+-RELEASE)";
 /// Largest number of app processes.
 const STARTS_MAX: u32 = 60;
-/// Longest script of a simulated release.
-const SCRIPTS_MAX_MS: i64 = 9 * 3_600_000;
+/// Time between two looks whether a script still runs before the next release.
+const SCRIPT_LOOK_MS: i64 = 1_800_000;
 /// Number of idle sessions after which the play ends.
 const IDLE_MAX: u32 = 3;
 
@@ -111,7 +113,7 @@ pub fn simulated_profile() -> Result<Profile, Failure> {
     // A scenario decides whether the database can be asked.
     profile.migration.probe.clear();
     profile.site.version_url = "https://rally.invalid/about".to_owned();
-    profile.site.version_pattern = "([0-9.]+-RELEASE)".to_owned();
+    PATTERN.clone_into(&mut profile.site.version_pattern);
     profile.backup.artifact_directory = "/opt/backup/files".to_owned();
     profile.backup.artifact_pattern = "rally-*.dump".to_owned();
     Ok(profile)
@@ -159,6 +161,9 @@ impl Stage {
         }
         if scenario.setting.proves_no_backup {
             profile.backup.artifact_probe.clear();
+        }
+        if scenario.setting.has_wrong_pattern {
+            "version ([0-9.]+-FINAL)".clone_into(&mut profile.site.version_pattern);
         }
         if scenario.setting.lists_no_failures {
             profile.logs.expected_failures.clear();
@@ -270,10 +275,10 @@ impl Stage {
         let round = round.after(&ended, next)?;
         *now_ms += next.pause_s * 1_000;
         let (mut world, mut faults) = (self.world.lock(), self.faults.lock());
-        world.advance(*now_ms);
-        if second_run::is_busy(&world) {
-            *now_ms += SCRIPTS_MAX_MS;
-            world.advance(*now_ms);
+        second_run::pass(&mut world, *now_ms);
+        while second_run::is_busy(&world) {
+            *now_ms += SCRIPT_LOOK_MS;
+            second_run::pass(&mut world, *now_ms);
         }
         second_run::prepare(&mut world, next, &self.profile.names(&round.version), faults.is_gone());
         faults.begin_again(&next.faults, *now_ms);
@@ -342,6 +347,11 @@ fn world(scenario: &Scenario) -> World {
         let (path, text) = version_file("2.1.0.0-RELEASE");
         remote.commit_on(branch, &path, &text, "Set the version", START_MS - 300_000);
     }
+    if setting.has_newer_version || setting.has_early_version {
+        let value = if setting.has_newer_version { "2.9.0.0-SNAPSHOT" } else { "2.1.0.0-RELEASE" };
+        let (path, text) = version_file(value);
+        remote.commit_on(MAIN, &path, &text, "Set the version", START_MS - 350_000);
+    }
     if setting.is_merged {
         let head = remote.refs.get(branch).cloned().unwrap_or_default();
         remote.refs.insert(MAIN.to_owned(), head);
@@ -365,7 +375,7 @@ fn world(scenario: &Scenario) -> World {
     ends.migration_ms = setting.migration_s * 1_000;
     ends.changes_nothing = setting.migrates_nothing;
     for (is_on, trouble) in [
-        (setting.has_no_migration, Trouble::NoMigration),
+        (setting.runs_unmigrated, Trouble::NoMigration),
         (setting.has_other_failure, Trouble::FailureNotRecognised),
     ] {
         world.switch_trouble(trouble, is_on, None);
@@ -375,6 +385,9 @@ fn world(scenario: &Scenario) -> World {
     world.host.hanging = setting.hanging.clone();
     if setting.has_unused_revision {
         world.copy_newest();
+    }
+    if setting.has_other_repository {
+        world.set_image(&format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/rally-old:RALLY-V2_0_1_11-RELEASE"));
     }
     if setting.has_image {
         world.put_image("2.1.0.0", "0000000000000000000000000000000000000000");

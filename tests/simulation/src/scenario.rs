@@ -104,11 +104,24 @@ pub struct Setting {
     #[serde(default)]
     pub hanging: Hanging,
     /// Whether the release has no migration.
+    /// Whether the new version also runs on the old database.
     #[serde(default)]
-    pub has_no_migration: bool,
+    pub runs_unmigrated: bool,
+    /// Whether the profile has a pattern that does not find the version on the site.
+    #[serde(default)]
+    pub has_wrong_pattern: bool,
     /// Whether every start of the new version fails for another reason than the old database.
     #[serde(default)]
     pub has_other_failure: bool,
+    /// Whether the main branch holds the version of a later release.
+    #[serde(default)]
+    pub has_newer_version: bool,
+    /// Whether the main branch holds the version of the release before the merge.
+    #[serde(default)]
+    pub has_early_version: bool,
+    /// Whether the image of production lies in another repository than the profile's.
+    #[serde(default)]
+    pub has_other_repository: bool,
 }
 
 /// Behaviour of the operator.
@@ -138,6 +151,9 @@ pub struct Person {
     /// Whether an honest operator corrects a wrong value of the profile.
     #[serde(default)]
     pub corrects: bool,
+    /// Whether an honest operator knows that the release has no migration.
+    #[serde(default)]
+    pub has_no_migration: bool,
     /// Whether an honest operator hands the release over to another person.
     #[serde(default)]
     pub hands_over: bool,
@@ -224,6 +240,10 @@ pub enum Kind {
     ReplacedInMigration,
     /// The host gets another address.
     Moves,
+    /// A colleague puts an image of another commit under the name of the release.
+    ColleaguePutsImage,
+    /// A push to the main branch starts the workflow.
+    PushBuilds,
 }
 
 /// Range of call numbers for faults. Most releases make more calls.
@@ -250,6 +270,7 @@ impl Scenario {
             leaves_doubt: false,
             recovers: false,
             corrects: false,
+            has_no_migration: false,
             hands_over: false,
         };
         let mut faults = faults(&mut rng, &rules);
@@ -436,7 +457,12 @@ fn setting(rng: &mut Rng) -> Setting {
         proves_no_backup: false,
         hanging: Hanging::default(),
         has_no_migration: false,
+        runs_unmigrated: false,
+        has_wrong_pattern: false,
         has_other_failure: false,
+        has_newer_version: false,
+        has_early_version: false,
+        has_other_repository: false,
     }
 }
 

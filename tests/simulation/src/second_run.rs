@@ -49,12 +49,12 @@ impl Next {
             has_other_person: rng.bool(),
             on_new_machine: rng.bool(),
             restores: rng.bool(),
-            pause_s: if rng.bool() { rng.i64(60..1_800) } else { rng.i64(1_800..40_000) },
+            pause_s: if rng.bool() { rng.i64(60..1_800) } else { rng.i64(1_800..8_000) },
             faults: faults(&mut rng),
         };
         let kind = match rng.u8(..8) {
             0..2 => Kind::GoneInMigration,
-            2..4 => Kind::ReplacedInMigration,
+            2..6 => Kind::ReplacedInMigration,
             _ => return (Some(next), None),
         };
         (Some(next), Some(Fault { at: At::Time(0), kind }))
@@ -100,6 +100,15 @@ impl Round {
     /// Whether a run of the journal is the one of this release.
     pub fn is_of(&self, run: &RunId) -> bool {
         self.before.as_ref() != Some(run)
+    }
+}
+
+/// Lets time pass in production. The simulator skips the start of a stretch of more than six hours.
+pub fn pass(world: &mut World, until_ms: i64) {
+    let mut now_ms = world.now_ms();
+    while now_ms < until_ms {
+        now_ms = until_ms.min(now_ms + 3_600_000);
+        world.advance(now_ms);
     }
 }
 

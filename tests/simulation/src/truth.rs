@@ -146,7 +146,7 @@ impl Truth<'_> {
         let job = job_of(step)?;
         match self.deeds.scripts.get(&job) {
             None => Some(false),
-            Some(Some(0)) => Some(self.is_migrated()),
+            Some(Some(0)) if self.is_migrated() => Some(true),
             Some(_) => (!self.runs(&job) && self.has_same_machine(view)).then_some(false),
         }
     }
@@ -221,10 +221,9 @@ impl Truth<'_> {
         (!is_half && !runs).then(|| schema == version || self.deeds.versions.values().any(|one| one > version && one == schema))
     }
 
-    /// Whether the release has no migration.
-    pub fn has_no_migration(&self, view: &RunView) -> bool {
-        let is_untouched = self.world.troubles.is_untouched(Trouble::NoMigration);
-        !is_untouched && !self.deeds.has_begun_migration(&view.version)
+    /// Whether no migration of the version of this run began.
+    pub fn has_not_migrated(&self, view: &RunView) -> bool {
+        !self.deeds.has_begun_migration(&view.version)
     }
 
     /// Whether the machine of the run never answers again.

@@ -168,7 +168,9 @@ impl Faults {
             | Kind::ColleagueComesBetween
             | Kind::GoneInMigration
             | Kind::ReplacedInMigration
-            | Kind::Moves => return Fate::Calm,
+            | Kind::Moves
+            | Kind::ColleaguePutsImage
+            | Kind::PushBuilds => return Fate::Calm,
         };
         self.fire(kind, now_ms);
         fate
@@ -256,6 +258,8 @@ impl Faults {
                 self.comes_before = Some(name);
             }
             Kind::GoneInMigration | Kind::ReplacedInMigration => self.in_migration = Some(kind),
+            Kind::ColleaguePutsImage => world.put_image("2.1.0.0", "0000000000000000000000000000000000000000"),
+            Kind::PushBuilds => _ = world.build_by_push(MAIN),
             Kind::Moves => NEW_ADDRESS.clone_into(&mut world.host.address),
             Kind::Unreached
             | Kind::Throttled

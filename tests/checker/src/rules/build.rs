@@ -84,7 +84,7 @@ fn cancel(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
     }
 }
 
-/// INV-B1: no dispatch while a run of this commit is known. The dispatched commit is the tagged
+/// INV-B1: no dispatch while a run of this commit is known that no person left aside. The dispatched commit is the tagged
 /// one.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Op::RerunBuild { run } = &entry.op {
@@ -100,8 +100,10 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if *git_ref != known.main() {
         found.add("INV-B1", format!("the build was started on {git_ref}"));
     }
-    let counts = |run: &RunSeen| run.head_sha == *head_sha && !is_of_earlier(known, run);
-    if let Some((run, _)) = known.world.runs.iter().find(|(_, run)| counts(run)) {
+    let counts = |(id, run): &(&String, &RunSeen)| {
+        run.head_sha == *head_sha && !is_of_earlier(known, run) && !known.runs_left.contains(*id)
+    };
+    if let Some((run, _)) = known.world.runs.iter().find(counts) {
         found.add("INV-B1", format!("a build of {head_sha} was started, and run {run} of it was known"));
     }
     if let Some(build) = &known.facts.build {

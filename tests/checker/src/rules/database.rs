@@ -47,6 +47,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::StepSucceeded { step: Step::RunMigration, how: Completion::SaidBy, .. } = &event.body
         && known.world.revoked.is_empty()
         && known.world.migrations.is_empty()
+        && !has_started_here(known)
     {
         let words = "a person's word was taken for the migration while the app could still start it";
         found.add("INV-D2", words.to_owned());
@@ -101,6 +102,13 @@ fn stopping(known: &Known, job: &str, is_forced: bool, note: &str, found: &mut F
     if is_forced && !known.stopped_before.contains(job) {
         found.add("INV-D6", format!("{job} is killed before it was told to stop"));
     }
+/// Whether a migration of this version began on this machine, in this run or an earlier one. The app
+/// starts none beside it.
+fn has_started_here(known: &Known) -> bool {
+    let is_it = |job: &String| {
+        step_of_job(job) == Some(Step::RunMigration) && version_of_job(job) == known.names.tag.strip_prefix('v')
+    };
+    known.world.payloads.keys().any(is_it)
 }
 
 /// INV-D2: a migration is reported as undone only after its end, and only while the database gives

@@ -243,6 +243,14 @@ fn content(definition: &Definition) -> Value {
         }
         object.remove("tags");
     }
+    let containers = content.pointer_mut("/containerDefinitions").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+        // AWS adds empty lists, and the order of the environment means nothing.
+        container.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+        if let Some(entries) = container.get_mut("environment").and_then(Value::as_array_mut) {
+            entries.sort_by_key(ToString::to_string);
+        }
+    }
     content
 }
 

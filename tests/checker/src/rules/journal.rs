@@ -38,6 +38,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::StepFailed { step, failure, .. } = &event.body
         && !check_failure_by_person(known, *step, failure, found)
         && !is_of_another_commit(known, *step, failure)
+        && !is_kept_otherwise(known, *step, failure)
     {
         check_failure(known, *step, &failure.summary, found);
     }
@@ -68,6 +69,12 @@ fn is_of_another_commit(known: &Known, step: Step, failure: &Failure) -> bool {
     let version = known.facts.version.as_ref().map(|(commit, _)| commit);
     let is_shown = known.world.runs.values().any(|run| Some(&run.head_sha) != version);
     failure.code == "wrongCommit" && is_doubted && is_shown
+}
+
+/// A registration in doubt is over once AWS shows that it keeps other settings than were sent.
+fn is_kept_otherwise(known: &Known, step: Step, failure: &Failure) -> bool {
+    let is_doubted = step == Step::RegisterTaskDefinition && known.step(step).status == Status::InDoubt;
+    failure.code == "revisionDiffers" && is_doubted && !known.world.described.is_empty()
 }
 
 /// INV-J2: a lost answer is a doubt, never a failure. A running script has not failed.

@@ -18,7 +18,7 @@ const GRACE_MS: i64 = 10 * 60_000;
 /// contradicts the screen.
 const OFFERED: [&str; 2] = ["EndRun ", "StartStep "];
 
-/// Remaining effect of a migration that began and was not recorded as finished.
+/// Remaining effect of a migration that began and was recorded neither as finished nor as undone.
 const MAY_HAVE_CHANGED: &str = "database that may have changed";
 
 /// A dead end that is known and not mended yet.
@@ -153,7 +153,7 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
         ("rollout", known.facts.deploys && !says("AWS")),
         ("limit of failed starts", known.facts.is_limit_raised && !says("limit of failed starts")),
         ("database", known.facts.is_migrated && !says("database")),
-        (MAY_HAVE_CHANGED, !known.world.migrations.is_empty() && !known.facts.is_migrated && !says("database")),
+        (MAY_HAVE_CHANGED, known.migration_not_undone().is_some() && !known.facts.is_migrated && !says("database")),
         (
             "true state of the database",
             says("database is migrated") && !known.ways.is_migrated && !known.goes_on_unasked,

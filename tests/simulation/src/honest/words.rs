@@ -6,7 +6,7 @@ use greenlight_types::{
 };
 
 use super::HonestOperator;
-use crate::operator::engine::open_check;
+use crate::{operator::engine::open_check, play::PATTERN};
 
 /// Looks without a change before the operator says that the machine is gone.
 const LOOKS_BEFORE_GONE: u32 = 3;
@@ -43,18 +43,28 @@ impl HonestOperator<'_> {
             Some(("GiveUpMachine", Act::GiveUpMachine { note }))
         } else if self.person.hands_over && self.view.state == RunState::Deploying && self.view.people.len() == 1 {
             Some(("ChangeOperator", Act::ChangeOperator { person: "Cem".to_owned() }))
-        } else if self.corrects_job() {
-            let value = self.world.lock().rules.build_job().to_owned();
-            let (key, reason) = ("github.build_job".to_owned(), "The workflow calls it so".to_owned());
+        } else if let Some((key, value)) = self.correction() {
+            let (key, reason) = (key.to_owned(), "A developer looked".to_owned());
             Some(("CorrectValue", Act::CorrectValue { key, value, reason }))
         } else if self.step(step).is_some_and(|one| one.options.may_skip)
-            && self.asks(|truth| truth.has_no_migration(&self.view))
+            && self.person.has_no_migration
+            && self.asks(|truth| truth.has_not_migrated(&self.view))
         {
             let note = "Only texts changed, says the developer".to_owned();
             Some(("SkipStep", Act::SkipStep { step, note }))
+        } else if self.has_started_by_hand() {
+            let note = "I started it on GitHub".to_owned();
+            Some(("ReportDone DispatchBuild", Act::ReportDone { step: StepId::DispatchBuild, note }))
         } else {
             self.undone()
         }
+    }
+
+    /// Whether a build of the commit runs that was started on GitHub, and this person says so.
+    fn has_started_by_hand(&self) -> bool {
+        self.person.recovers
+            && self.step(StepId::DispatchBuild).is_some_and(|step| step.status() == Status::AwaitingOperator)
+            && self.asks(|truth| truth.has_other_build(&self.view))
     }
 
     /// The address of the staging machine, if it is another one than that of the profile.
@@ -82,12 +92,21 @@ impl HonestOperator<'_> {
             && self.asks(|truth| truth.has_lost_machine(&self.view))
     }
 
-    /// Whether the profile names another build job than the workflow has, and this is the way on.
-    fn corrects_job(&self) -> bool {
-        let failure = self.step(StepId::FollowBuild).and_then(StepView::failure);
-        self.person.corrects
-            && failure.is_some_and(|failure| failure.code == ErrorCode::PackageUnproved)
-            && self.world.lock().rules.build_job() != self.view.profile.github.build_job
+    /// Name and true value of a wrong value of the profile that stopped the release.
+    fn correction(&self) -> Option<(&'static str, String)> {
+        let has_failed = |id: StepId, code: ErrorCode| {
+            self.step(id).and_then(StepView::failure).is_some_and(|failure| failure.code == code)
+        };
+        let (profile, job) = (&self.view.profile, self.world.lock().rules.build_job());
+        if !self.person.corrects {
+            None
+        } else if has_failed(StepId::FollowBuild, ErrorCode::PackageUnproved) && profile.github.build_job != job {
+            Some(("github.build_job", job.to_owned()))
+        } else if has_failed(StepId::CheckSite, ErrorCode::SiteUnexpected) && profile.site.version_pattern != PATTERN {
+            Some(("site.version_pattern", PATTERN.to_owned()))
+        } else {
+            None
+        }
     }
 
     /// The report about a migration that failed, after colleagues restored the database if that was

@@ -2,8 +2,9 @@
 //! stays as it is.
 
 use fastrand::Rng;
+use greenlight_rehearsal::world::rules::StoredShape;
 
-use super::{At, Fault, Kind, MINUTE, Scenario, one_in};
+use super::{At, Concurrency, Fault, Kind, MINUTE, SECOND, Scenario, one_in};
 
 /// Adds at most one rare situation.
 pub(super) fn add(scenario: &mut Scenario) {
@@ -12,24 +13,74 @@ pub(super) fn add(scenario: &mut Scenario) {
     person.corrects = rng.bool();
     person.recovers = rng.bool();
     person.hands_over = one_in(&mut rng, 40);
-    // An odd number of operators would otherwise be one honest operator too few.
+    // More than half of the operators are honest.
     person.is_honest |= one_in(&mut rng, 20);
-    if !person.is_honest || !one_in(&mut rng, 4) {
+    if one_in(&mut rng, 80) {
+        scenario.rules.stored_shape = StoredShape::OtherMeaning;
+    }
+    if one_in(&mut rng, 80) {
+        scenario.setting.runs_unmigrated = true;
+    }
+    if !person.is_honest || !one_in(&mut rng, 3) {
         return;
     }
-    let (rules, setting) = (&mut scenario.rules, &mut scenario.setting);
+    if rng.bool() { of_migration(&mut rng, scenario) } else { of_build(&mut rng, scenario) }
+}
+
+/// Situations of the staging machine, the migration and Prepare.
+fn of_migration(rng: &mut Rng, scenario: &mut Scenario) {
+    let (rules, setting, person) = (&mut scenario.rules, &mut scenario.setting, &mut scenario.person);
     let at = rng.i64(0..rules.pace.set + 6 * MINUTE);
-    match rng.u8(..8) {
-        0 => scenario.faults.push(Fault { at: At::Time(at), kind: Kind::Moves }),
-        1 => setting.has_no_migration = true,
-        2 => setting.has_other_failure = true,
-        3 => rules.renames_build_job = true,
-        4 => {
-            setting.migration_exit = 3;
-            setting.migrates_nothing = rng.bool();
+    let kind = match rng.u8(..12) {
+        0 | 11 => Kind::Moves,
+        1 => Kind::GoneInMigration,
+        2 => Kind::ReplacedInMigration,
+        3 => return (setting.runs_unmigrated, person.has_no_migration) = (true, true),
+        4 => return setting.has_other_failure = true,
+        5 => return setting.has_newer_version = true,
+        6 => return setting.has_other_repository = true,
+        7 => {
+            person.corrects = true;
+            return setting.has_wrong_pattern = true;
         }
-        5 => scenario.faults.push(Fault { at: At::Time(0), kind: Kind::GoneInMigration }),
-        6 => rules.build_fails_at = Some(rng.i64(5_000..rules.pace.built + 60_000)),
-        _ => scenario.faults.push(Fault { at: At::Time(0), kind: Kind::ReplacedInMigration }),
-    }
+        8 => {
+            // Longer than a watch.
+            rules.breaker = None;
+            setting.migration_s = rng.i64(6 * 3_600..9 * 3_600);
+            return;
+        }
+        9 => {
+            setting.migration_exit = 3;
+            return setting.migrates_nothing = rng.bool();
+        }
+        _ => return person.fails_checks = 40,
+    };
+    scenario.faults.push(Fault { at: At::Time(at), kind });
+}
+
+/// Situations of the build, its package and the rollout.
+fn of_build(rng: &mut Rng, scenario: &mut Scenario) {
+    let (rules, setting) = (&mut scenario.rules, &mut scenario.setting);
+    let built = rules.pace.built;
+    let (at, kind) = match rng.u8(..9) {
+        0 => return rules.renames_build_job = true,
+        1 => return rules.build_fails_at = Some(rng.i64(5 * SECOND..built)),
+        2 => {
+            setting.has_early_version = true;
+            (0, Kind::ColleagueBuilds)
+        }
+        3 => {
+            (rules.renames_build_job, rules.loses_image) = (true, true);
+            (rng.i64(MINUTE..built + 3 * MINUTE), Kind::ColleaguePutsImage)
+        }
+        4 => (rng.i64(built..built + 6 * MINUTE), Kind::ColleaguePutsImage),
+        5 => (rng.i64(built..rules.pace.set + 12 * MINUTE), Kind::ColleagueDeploys),
+        6 => (rng.i64(0..3 * MINUTE), Kind::ColleagueBuilds),
+        7 => {
+            rules.concurrency = Concurrency::CancelInProgress;
+            (rng.i64(0..built + 3 * MINUTE), Kind::ColleagueBuilds)
+        }
+        _ => (rng.i64(0..3 * MINUTE), Kind::PushBuilds),
+    };
+    scenario.faults.push(Fault { at: At::Time(at), kind });
 }

@@ -127,9 +127,12 @@ impl Step for RegisterTaskDefinition {
                 )],
                 facts: vec![saved_fact(&newest, &base.arn, &run, true)],
             },
-            Ok((newest, _, false)) => {
-                Observation::NotDone { evidence: format!("The newest is {}, without the new package.", name(&newest)) }
-            }
+            Ok((newest, base, false)) => match changed_by_aws(cx, &run, plan, &newest, &base) {
+                Some(failure) => Observation::Failed { failure: Box::new(failure) },
+                None => Observation::NotDone {
+                    evidence: format!("The newest is {}, without the new package.", name(&newest)),
+                },
+            },
             Err(failure) => Observation::Unknown { why: failure.to_string() },
         }
     }
@@ -245,16 +248,36 @@ fn judge(cx: &StepContext, run: &RunView, read_back: &TaskDefinition, body: &Val
             facts: vec![saved_fact(read_back, base, run, false)],
         };
     }
+    Outcome::Failed(differs(cx, read_back, body))
+}
+
+fn differs(cx: &StepContext, read_back: &TaskDefinition, body: &Value) -> Failure {
     let diff = difference(cx, body, &registrable(read_back), 1);
-    Outcome::Failed(
-        Failure::new(ErrorCode::RevisionDiffers, format!("save the settings exactly: {} differs", name(read_back)))
-            .with("revision", name(read_back))
-            .because(diff)
-            .hint("Nothing uses these settings. Read the plan again: it asks whether the release may use them.")
-            .hint("Ask a developer to look at the difference.")
-            .changed(greenlight_types::Changed::Partly)
-            .retry(Retry::Safe),
-    )
+    Failure::new(ErrorCode::RevisionDiffers, format!("save the settings exactly: {} differs", name(read_back)))
+        .with("revision", name(read_back))
+        .because(diff)
+        .hint("Nothing uses these settings. Read the plan again: it asks whether the release may use them.")
+        .hint("Ask a developer to look at the difference.")
+        .changed(greenlight_types::Changed::Partly)
+        .retry(Retry::Safe)
+}
+
+/// The failure of an attempt in doubt: a revision that was saved after its plan has the new package
+/// and differs in more. AWS may keep other settings than were sent.
+fn changed_by_aws(
+    cx: &StepContext,
+    run: &RunView,
+    plan: Option<&StepPlan>,
+    newest: &TaskDefinition,
+    base: &TaskDefinition,
+) -> Option<Failure> {
+    let Some(RevisionInputs::Register { newest: before, .. }) = plan.and_then(|plan| plan.inputs.revision()) else {
+        return None;
+    };
+    let is_new = before.as_ref() != Some(&newest.arn);
+    let has_package = image::image_of(newest, &run.profile.aws.container) == Some(&run.names.image);
+    let body = intended(base, run).ok().filter(|_| is_new && has_package)?;
+    Some(differs(cx, newest, &body))
 }
 
 fn saved_fact(definition: &TaskDefinition, base: &str, run: &RunView, already: bool) -> Fact {

@@ -154,6 +154,15 @@ impl World {
         id
     }
 
+    /// A push to a branch starts the workflow.
+    pub fn build_by_push(&mut self, git_ref: &str) -> u64 {
+        let run = self.dispatch(git_ref, Value::Null);
+        if let Some(build) = self.builds.iter_mut().find(|build| build.id == run) {
+            build.is_by_push = true;
+        }
+        run
+    }
+
     /// Runs the failed jobs of a run again, as another attempt.
     ///
     /// # Errors
