@@ -72,6 +72,8 @@ pub struct Known {
     pub package_by_word: Option<String>,
     /// Jobs of migrations whose end is unknown, by the run that started them.
     pub unknown_ends: BTreeMap<String, String>,
+    /// Digests of packages that a person called made by the build that is followed.
+    pub packages_by_word: BTreeSet<String>,
     /// Workflow runs beside which a person decided to start a new one.
     pub runs_left: BTreeSet<String>,
     /// Migrations that are over.
@@ -241,6 +243,9 @@ impl Known {
                 self.agreed_revisions.extend(agreed_revision(&question, &answer));
                 if let Some(runs) = question.strip_prefix("build:").filter(|_| answer == "new") {
                     self.runs_left.extend(runs.split(':').map(str::to_owned));
+                }
+                if let Some((_, digest)) = question.strip_prefix("package:").and_then(|rest| rest.split_once(':')) {
+                    self.packages_by_word.extend((answer == "made").then(|| digest.to_owned()));
                 }
                 if let Some(digest) = question.strip_prefix("image:") {
                     self.package_by_word = (answer == "use").then(|| digest.to_owned());
