@@ -238,19 +238,7 @@ impl Known {
             }
             Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
             Body::StepUndone { job, .. } => _ = self.undone.insert(job),
-            Body::QuestionAnswered { question, answer } => {
-                self.goes_on_unasked |= question == "noDatabaseVersion";
-                self.agreed_revisions.extend(agreed_revision(&question, &answer));
-                if let Some(runs) = question.strip_prefix("build:").filter(|_| answer == "new") {
-                    self.runs_left.extend(runs.split(':').map(str::to_owned));
-                }
-                if let Some((_, digest)) = question.strip_prefix("package:").and_then(|rest| rest.split_once(':')) {
-                    self.packages_by_word.extend((answer == "made").then(|| digest.to_owned()));
-                }
-                if let Some(digest) = question.strip_prefix("image:") {
-                    self.package_by_word = (answer == "use").then(|| digest.to_owned());
-                }
-            }
+            Body::QuestionAnswered { question, answer } => self.answered(&question, &answer),
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::DeployStarted { staging, .. } => {
                 if self.machine_before.as_ref().is_some_and(|before| *before != staging.machine_id) {
@@ -287,6 +275,21 @@ impl Known {
     fn job_of(&self, step: Step, attempt: u32) -> Option<String> {
         let job = self.attempts.get(&(step, attempt))?.plan.input("job");
         (!job.is_empty()).then(|| job.to_owned())
+    }
+
+    /// Applies the answer of a person to a question of a plan.
+    fn answered(&mut self, question: &str, answer: &str) {
+        self.goes_on_unasked |= question == "noDatabaseVersion";
+        self.agreed_revisions.extend(agreed_revision(question, answer));
+        if let Some(runs) = question.strip_prefix("build:").filter(|_| answer == "new") {
+            self.runs_left.extend(runs.split(':').map(str::to_owned));
+        }
+        if let Some((_, digest)) = question.strip_prefix("package:").and_then(|rest| rest.split_once(':')) {
+            self.packages_by_word.extend((answer == "made").then(|| digest.to_owned()));
+        }
+        if let Some(digest) = question.strip_prefix("image:") {
+            self.package_by_word = (answer == "use").then(|| digest.to_owned());
+        }
     }
 
     /// Whether a repeated backup that never began ends its doubt as `Warned`. The earlier backup

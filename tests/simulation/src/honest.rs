@@ -21,8 +21,8 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::world::World;
 use greenlight_types::{
-    Actor, DeployRequest, ErrorCode, FactKind, Failure, Question, Role, RunId, RunResult, RunState,
-    RunView, Status, StepId, StepPlan, StepView, TakeOver,
+    Actor, DeployRequest, ErrorCode, FactKind, Failure, Question, Role, RunId, RunResult, RunState, RunView, Status,
+    StepId, StepPlan, StepView, TakeOver,
 };
 use parking_lot::Mutex;
 use serde_json::json;

@@ -268,13 +268,14 @@ impl Stage {
         operator.sit().await
     }
 
-    /// The release after the one that ended, if the scenario has one. Production is prepared for it.
+    /// The release after the one that ended, if the scenario has one. Production is ready for it.
     fn next_round(&self, round: &Round, now_ms: &mut i64) -> anyhow::Result<Option<Round>> {
         let Some(next) = self.scenario.next.as_ref().filter(|_| round.before.is_none()) else { return Ok(None) };
         let Some(ended) = round.run.as_ref().and_then(|run| self.view(run)) else { return Ok(None) };
         let round = round.after(&ended, next)?;
         *now_ms += next.pause_s * 1_000;
         let (mut world, mut faults) = (self.world.lock(), self.faults.lock());
+        second_run::settle_rollout(&mut world);
         second_run::pass(&mut world, *now_ms);
         while second_run::is_busy(&world) {
             *now_ms += SCRIPT_LOOK_MS;
@@ -374,10 +375,9 @@ fn world(scenario: &Scenario) -> World {
     ends.backup_ms = setting.backup_s * 1_000;
     ends.migration_ms = setting.migration_s * 1_000;
     ends.changes_nothing = setting.migrates_nothing;
-    for (is_on, trouble) in [
-        (setting.runs_unmigrated, Trouble::NoMigration),
-        (setting.has_other_failure, Trouble::FailureNotRecognised),
-    ] {
+    for (is_on, trouble) in
+        [(setting.runs_unmigrated, Trouble::NoMigration), (setting.has_other_failure, Trouble::FailureNotRecognised)]
+    {
         world.switch_trouble(trouble, is_on, None);
     }
     world.host.forgets_gates = setting.forgets_gates;

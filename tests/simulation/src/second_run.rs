@@ -2,12 +2,7 @@
 //! scenario says so by another person, of the same version, or on another staging machine.
 
 use fastrand::Rng;
-use greenlight_rehearsal::world::{
-    World,
-    git::MAIN,
-    host::Host,
-    record::Caller,
-};
+use greenlight_rehearsal::world::{World, git::MAIN, host::Host, record::Caller};
 use greenlight_types::{Names, RunId, RunResult, RunView, Version};
 use serde::{Deserialize, Serialize};
 
@@ -41,14 +36,14 @@ impl Next {
     /// end of its migration unknown.
     pub(crate) fn of(seed: u64) -> (Option<Self>, Option<Fault>) {
         let mut rng = Rng::with_seed(seed ^ 0x2e20);
-        if rng.u32(..6) != 0 {
+        if rng.u32(..5) != 0 {
             return (None, None);
         }
         let next = Self {
             has_same_version: rng.bool(),
             has_other_person: rng.bool(),
             on_new_machine: rng.bool(),
-            restores: rng.bool(),
+            restores: rng.u8(..4) > 0,
             pause_s: if rng.bool() { rng.i64(60..1_800) } else { rng.i64(1_800..8_000) },
             faults: faults(&mut rng),
         };
@@ -100,6 +95,18 @@ impl Round {
     /// Whether a run of the journal is the one of this release.
     pub fn is_of(&self, run: &RunId) -> bool {
         self.before.as_ref() != Some(run)
+    }
+}
+
+/// Colleagues put the version back that serves, if AWS still puts another one in place. A release
+/// that begins meanwhile would take the other one for the version before.
+pub fn settle_rollout(world: &mut World) {
+    let is_open = world.service.deployments.last().is_some_and(|one| one.revision != world.service.completed);
+    if is_open {
+        let before = world.record.caller();
+        world.record.called_by(Caller::COLLEAGUE);
+        world.set_revision(world.service.completed, "colleague");
+        world.record.called_by(before);
     }
 }
 

@@ -212,13 +212,14 @@ impl Truth<'_> {
         has_build || has_script || is_ready && rollout == Some(Rollout::InProgress)
     }
 
-    /// Whether the database has the schema of an earlier run or a newer one. `None` while a migration
-    /// runs or stopped half-way.
+    /// Whether the database has the schema of an earlier run or a newer one. `None` while a
+    /// migration runs or stopped half-way.
     fn has_applied(&self, question: &str) -> Option<bool> {
         let (schema, is_half) = self.world.schema();
         let runs = self.world.host.jobs.values().any(|job| job.is_running() && job.work() == Some(Work::Migration));
         let version = self.deeds.versions.get(&RunId(question.strip_prefix(UNKNOWN_END)?.to_owned()))?;
-        (!is_half && !runs).then(|| schema == version || self.deeds.versions.values().any(|one| one > version && one == schema))
+        (!is_half && !runs)
+            .then(|| schema == version || self.deeds.versions.values().any(|one| one > version && one == schema))
     }
 
     /// Whether no migration of the version of this run began.

@@ -96,8 +96,8 @@ fn cancel(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
     }
 }
 
-/// INV-B1: no dispatch while a run of this commit is known that no person left aside. The dispatched commit is the tagged
-/// one.
+/// INV-B1: no dispatch while a run of this commit is known that no person left aside. The
+/// dispatched commit is the tagged one.
 pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     if let Op::RerunBuild { run } = &entry.op {
         rerun(known, entry, run, found);

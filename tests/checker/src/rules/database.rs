@@ -104,6 +104,8 @@ fn stopping(known: &Known, job: &str, is_forced: bool, note: &str, found: &mut F
     }
 /// Whether a migration of this version began on this machine, in this run or an earlier one. The app
 /// starts none beside it.
+/// Whether a migration of this version began on this machine, in this run or an earlier one. The
+/// app starts none beside it.
 fn has_started_here(known: &Known) -> bool {
     let is_it = |job: &String| {
         step_of_job(job) == Some(Step::RunMigration) && version_of_job(job) == known.names.tag.strip_prefix('v')
@@ -206,7 +208,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
 }
 
 /// INV-D8: a migration with an unknown end, or one that ended with an error, counts as started on
-/// every machine and for every version. Once one was applied, the same version does not start again.
+/// every machine and for every version. Once one was applied, that version does not start again.
 fn settled(known: &Known, job: &str, found: &mut Found) {
     if let Some(other) = known.unknown_ends.values().find(|other| *other != job) {
         found.add("INV-D8", format!("{job} began, and the end of {other} at the same database is unknown"));
@@ -214,7 +216,8 @@ fn settled(known: &Known, job: &str, found: &mut Found) {
     for over in known.over.of_others(&known.run) {
         let is_same = version_of_job(&over.job).is_some() && version_of_job(&over.job) == version_of_job(job);
         if over.has_failed {
-            found.add("INV-D8", format!("{job} began, and nobody said what {} of an earlier run left behind", over.job));
+            found
+                .add("INV-D8", format!("{job} began, and nobody said what {} of an earlier run left behind", over.job));
         } else if is_same {
             found.add("INV-D8", format!("{job} began, and {} of an earlier run was applied", over.job));
         }

@@ -1,9 +1,7 @@
 //! Words of an honest operator: about the machine, the migration, the profile and the site.
 
 use greenlight_engine::release::Act;
-use greenlight_types::{
-    CheckAnswer, ErrorCode, FactKind, RunResult, RunState, Status, StepId, StepView, UndoKind,
-};
+use greenlight_types::{CheckAnswer, ErrorCode, FactKind, RunResult, RunState, Status, StepId, StepView, UndoKind};
 
 use super::HonestOperator;
 use crate::{operator::engine::open_check, play::PATTERN};

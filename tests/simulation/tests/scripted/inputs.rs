@@ -287,3 +287,24 @@ fn de_6_a_wrong_job_name_is_corrected_in_the_run() {
         ann.offered(StepId::RunMigration).await.expect("the migration is offered");
     });
 }
+
+#[test]
+fn settings_that_aws_keeps_otherwise_are_not_called_unsaved_after_a_lost_answer() {
+    on_virtual_time(async {
+        let rules = Rules { stored_shape: StoredShape::OtherMeaning, ..Rules::default() };
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world(rules), person("Ann", "desk-7")).await.expect("a draft");
+        ann.act(Act::StartPrepare { statement: "Testing is finished".to_owned() }).await.expect("Prepare");
+        for step in StepId::ALL.into_iter().take(5) {
+            ann.press_when_offered(step).await.expect("a step of Prepare");
+        }
+        ann.wire.next("task_definitions.register", Fate::Lost);
+        let step = StepId::RegisterTaskDefinition;
+        ann.press_when_offered(step).await.expect("it is started");
+        ann.until_is(step, Status::InDoubt).await.expect("no answer came");
+        ann.until_is(step, Status::Failed).await.expect("AWS shows them");
+        assert_eq!(ann.failure(step).map(|failure| failure.code), Some(ErrorCode::RevisionDiffers));
+        let plan = ann.release.plan(step).await.expect("a plan");
+        assert!(plan.question.is_some_and(|question| question.id.starts_with("saved:")));
+    });
+}

@@ -1,6 +1,6 @@
 //! INV-D8: a release that ends while the end of its migration is unknown, and the releases after it
-//! on the same computer. A simulated release has one run in its journal, so these situations are
-//! played by hand.
+//! on the same computer, played by hand. Simulated releases have second runs too
+//! (`second_run.rs`).
 
 use greenlight_types::{Precondition, Question};
 
