@@ -210,6 +210,12 @@ fn rejects_a_migration_ended_by_a_connection_signal() {
 /// A release that ended in doubt about its migration, and a second one that starts `job` on another
 /// machine after this answer about the first one.
 fn second_release(job: &str, answer: Option<&str>) -> BTreeSet<&'static str> {
+    let doubt = json!({ "kind": "stepInDoubt", "step": "RunMigration", "attempt": 1, "why": "no answer" });
+    second_release_after(&doubt, job, answer)
+}
+
+/// The same after this end of the first migration.
+fn second_release_after(ended: &Value, job: &str, answer: Option<&str>) -> BTreeSet<&'static str> {
     let mut records = released();
     let is_start = |told: &Value| kind(told) == "payloadStarted" && told["op"]["work"] == "migration";
     let at = place(&records, is_start);
@@ -223,9 +229,8 @@ fn second_release(job: &str, answer: Option<&str>) -> BTreeSet<&'static str> {
         ("event".to_owned(), event)
     };
     let (first, second) = (&drafted["run"], json!("run-2"));
-    let doubt = json!({ "kind": "stepInDoubt", "step": "RunMigration", "attempt": 1, "why": "no answer" });
     let end = json!({ "kind": "runEnded", "result": "stopped", "note": "the machine is gone", "leftBehind": [] });
-    records.push(event(first, seq + 1, doubt));
+    records.push(event(first, seq + 1, ended.clone()));
     records.push(event(first, seq + 2, end));
     records.push(event(&second, 1, drafted["body"].clone()));
     let question = format!("migration:unknownEnd:{}", first.as_str().expect("a run"));
@@ -259,4 +264,21 @@ fn rejects_a_second_migration_after_an_unknown_end() {
 fn a_migration_called_applied_admits_only_another_version() {
     assert!(!second_release("rally.prod.migrate.2.2.0.a1", Some("applied")).contains("INV-D8"));
     assert!(second_release("rally.prod.migrate.2.1.0.a2", Some("applied")).contains("INV-D8"));
+}
+
+#[test]
+fn an_error_of_an_earlier_migration_needs_a_word_for_every_version() {
+    let failure = json!({ "code": "scriptFailed", "summary": "run the script", "retry": "no" });
+    let failed = json!({ "kind": "stepFailed", "step": "RunMigration", "attempt": 1, "failure": failure });
+    for job in ["rally.prod.migrate.2.1.0.a2", "rally.prod.migrate.2.2.0.a1"] {
+        assert!(second_release_after(&failed, job, None).contains("INV-D8"), "{job}");
+        assert!(!second_release_after(&failed, job, Some("notApplied")).contains("INV-D8"), "{job}");
+    }
+}
+
+#[test]
+fn a_migration_that_was_applied_admits_only_another_version() {
+    let done = json!({ "kind": "stepSucceeded", "step": "RunMigration", "attempt": 1, "how": { "kind": "did" } });
+    assert!(second_release_after(&done, "rally.prod.migrate.2.1.0.a2", None).contains("INV-D8"));
+    assert!(!second_release_after(&done, "rally.prod.migrate.2.2.0.a1", None).contains("INV-D8"));
 }

@@ -181,6 +181,9 @@ async fn package(
     if image.pushed_at < build.sent_at.minus(SKEW) {
         return Ok(None);
     }
+    if unnamed_job::is_denied(run, &build.id, &image) {
+        return Ok(None);
+    }
     if !is_built {
         match unnamed_job::judge(run, &build.id, &image, jobs) {
             Judged::Made => {}

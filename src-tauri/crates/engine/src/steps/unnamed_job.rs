@@ -52,6 +52,12 @@ pub(super) fn judge(run: &RunView, build: &str, image: &Image, jobs: &[BuildJob]
     }
 }
 
+/// Whether a person says that the build did not make this package. That counts also after the name
+/// of the job was corrected.
+pub(super) fn is_denied(run: &RunView, build: &str, image: &Image) -> bool {
+    answered(run, &question_id(build, image)) == Some(OTHER)
+}
+
 /// Whether the watch failed because of such a package. Only then is GitHub asked for a plan.
 pub(super) fn has_failed(run: &RunView) -> bool {
     let failure = fold::step(run, StepId::FollowBuild).and_then(|step| step.failure());
@@ -177,6 +183,10 @@ mod tests {
         let id = question_id("77", &image());
         assert!(matches!(judge(&answer(deploying(), &id, "made"), "77", &image(), &jobs), Judged::Made));
         assert!(matches!(judge(&answer(deploying(), &id, "other"), "77", &image(), &jobs), Judged::NotMade));
+        assert!(is_denied(&answer(deploying(), &id, "other"), "77", &image()));
+        assert!(
+            !is_denied(&answer(deploying(), &id, "made"), "77", &image()) && !is_denied(&deploying(), "77", &image())
+        );
         let other = judge(&answer(deploying(), &id, "made"), "78", &image(), &jobs);
         assert!(matches!(other, Judged::Open(_)), "another build is another question");
     }
