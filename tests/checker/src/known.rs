@@ -72,8 +72,8 @@ pub struct Known {
     pub package_by_word: Option<String>,
     /// Jobs of migrations whose end is unknown, by the run that started them.
     pub unknown_ends: BTreeMap<String, String>,
-    /// Digests of packages that a person called made by the build that is followed.
-    pub packages_by_word: BTreeSet<String>,
+    /// Digests of packages of which a person said that the followed build did not make them.
+    pub packages_denied: BTreeSet<String>,
     /// Workflow runs beside which a person decided to start a new one.
     pub runs_left: BTreeSet<String>,
     /// Migrations that are over.
@@ -285,7 +285,8 @@ impl Known {
             self.runs_left.extend(runs.split(':').map(str::to_owned));
         }
         if let Some((_, digest)) = question.strip_prefix("package:").and_then(|rest| rest.split_once(':')) {
-            self.packages_by_word.extend((answer == "made").then(|| digest.to_owned()));
+            self.packages_denied.remove(digest);
+            self.packages_denied.extend((answer == "other").then(|| digest.to_owned()));
         }
         if let Some(digest) = question.strip_prefix("image:") {
             self.package_by_word = (answer == "use").then(|| digest.to_owned());

@@ -24,9 +24,6 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
 
 /// INV-B1: GitHub shows a found or chosen run with the version commit.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
-    if let Body::FactLearned { fact: Fact::PackageReady { digest, .. } } = &event.body {
-        package_of_build(known, digest, found);
-    }
     let Body::FactLearned { fact: Fact::BuildStarted { build, .. } } = &event.body else { return };
     let is_chosen = known.step(Step::FollowOtherBuild).status == Status::Running;
     let is_found = known.step(Step::DispatchBuild).status == Status::InDoubt;
@@ -40,6 +37,9 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
 /// INV-B2: a package that is used in place of a build is the planned one. A run of the version
 /// commit built it, or a person said so.
 fn package(known: &Known, digest: &str, found: &mut Found) {
+    if known.packages_denied.contains(digest) {
+        found.add("INV-B2", format!("the package {digest} is used, and a person said that the build did not make it"));
+    }
     let planned = known.attempt(Step::DispatchBuild).map(|attempt| attempt.plan.input("package")).unwrap_or_default();
     if planned.is_empty() {
         return;
@@ -51,15 +51,6 @@ fn package(known: &Known, digest: &str, found: &mut Found) {
     let built_from = known.world.built_from.get(digest);
     if (built_from.is_none() || built_from != version) && known.package_by_word.as_deref() != Some(digest) {
         found.add("INV-B2", format!("the package {digest} is used, and it was built from {built_from:?}"));
-    }
-}
-
-/// INV-B2: the package of a build was pushed by a run of the version commit, or a person said so.
-fn package_of_build(known: &Known, digest: &str, found: &mut Found) {
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
-    let is_pushed = known.world.built_from.get(digest) == version;
-    if !is_pushed && !known.packages_by_word.contains(digest) && known.package_by_word.as_deref() != Some(digest) {
-        found.add("INV-B2", format!("the package {digest} is called ready, and no run of the commit pushed it"));
     }
 }
 
