@@ -12,7 +12,7 @@ pub const WHOLE: u64 = 100_000;
 pub const FEWEST: u64 = 50;
 
 /// Every act and state, in the order of the report.
-pub const COUNTED: [&str; 105] = [
+pub const COUNTED: [&str; 107] = [
     // Acts.
     "start Deploy over a difference",
     "take the environment over",
@@ -48,6 +48,8 @@ pub const COUNTED: [&str; 105] = [
     "report a migration as undone: nothing applied",
     "leave the migration out",
     "close the gate of a job",
+    "order a script to stop",
+    "order a script to be killed",
     "check passed",
     "check failed",
     "check could not be made",
@@ -176,6 +178,8 @@ impl Reader {
             }
             RunEvent::TookOver { .. } => names.push("hand over to another person"),
             RunEvent::FactLearned { fact, .. } => names.extend(of_fact(fact)),
+            RunEvent::ScriptStopping { is_forced: false, .. } => names.push("order a script to stop"),
+            RunEvent::ScriptStopping { is_forced: true, .. } => names.push("order a script to be killed"),
             RunEvent::JobRevoking { .. } => names.push("close the gate of a job"),
             RunEvent::LockAcquiring { from, on_machine, .. } => {
                 names.extend((from.is_some() || on_machine.is_some()).then_some("take the environment over"));

@@ -54,6 +54,8 @@ pub(crate) const PATTERN: &str = "([0-9.]+-RELEASE)";
 const STARTS_MAX: u32 = 60;
 /// Time between two looks whether a script still runs before the next release.
 const SCRIPT_LOOK_MS: i64 = 1_800_000;
+/// Number of these looks: more than the longest script takes.
+const SCRIPT_LOOKS: u32 = 20;
 /// Number of idle sessions after which the play ends.
 const IDLE_MAX: u32 = 3;
 
@@ -277,11 +279,15 @@ impl Stage {
         let (mut world, mut faults) = (self.world.lock(), self.faults.lock());
         second_run::settle_rollout(&mut world);
         second_run::pass(&mut world, *now_ms);
-        while second_run::is_busy(&world) {
-            *now_ms += SCRIPT_LOOK_MS;
-            second_run::pass(&mut world, *now_ms);
+        for _ in 0..SCRIPT_LOOKS {
+            if second_run::is_busy(&world) {
+                *now_ms += SCRIPT_LOOK_MS;
+                second_run::pass(&mut world, *now_ms);
+            }
         }
-        second_run::prepare(&mut world, next, &self.profile.names(&round.version), faults.is_gone());
+        // Nobody waits for ever for a script that hangs.
+        let is_lost = faults.is_gone() || second_run::is_busy(&world);
+        second_run::prepare(&mut world, next, &self.profile.names(&round.version), is_lost);
         faults.begin_again(&next.faults, *now_ms);
         self.tape.requests(&mut world);
         Ok(Some(round))

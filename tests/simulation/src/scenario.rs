@@ -103,7 +103,6 @@ pub struct Setting {
     /// How scripts on the host hang.
     #[serde(default)]
     pub hanging: Hanging,
-    /// Whether the release has no migration.
     /// Whether the new version also runs on the old database.
     #[serde(default)]
     pub runs_unmigrated: bool,
@@ -306,7 +305,7 @@ impl Scenario {
             faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueComesBetween });
         }
         if person.is_honest && one_in(&mut rng, 5) {
-            faults.extend(situation(&mut rng, &mut rules, &mut setting));
+            faults.extend(rare::situation(&mut rng, &mut rules, &mut setting));
         }
         let (next, unknown_end) = Next::of(seed);
         person.leaves_doubt = unknown_end.is_some();
@@ -341,42 +340,6 @@ fn hanging(seed: u64) -> Hanging {
         ignores_term: one_in(&mut rng, 3),
         is_foreign: one_in(&mut rng, 4),
     }
-}
-
-/// A situation that seldom comes with the other faults, for an honest operator.
-fn situation(rng: &mut Rng, rules: &mut Rules, setting: &mut Setting) -> Option<Fault> {
-    let at = rng.i64(0..rules.pace.set + 6 * MINUTE);
-    let kind = match rng.u8(..9) {
-        0 => Kind::Replaced,
-        1 => Kind::Gone,
-        2 => {
-            setting.migration_exit = 3;
-            Kind::ColleagueRepairs
-        }
-        3 => Kind::ColleagueDeploys,
-        4 => {
-            rules.concurrency = Concurrency::CancelInProgress;
-            Kind::ColleagueBuilds
-        }
-        5 => Kind::ColleaguePushes,
-        6 => {
-            rules.breaker = Some(Breaker { rolls_back: rng.bool() });
-            return None;
-        }
-        7 => {
-            // Longer than the circuit breaker or a person may wait, and no more than a night.
-            setting.migration_s = rng.i64(30 * 60..8 * 3_600);
-            return None;
-        }
-        _ => {
-            setting.migrates_nothing = true;
-            setting.migration_exit = rng.i32(0..4);
-            return None;
-        }
-    };
-    // The first minutes are those of Prepare and of the backup.
-    let at = if rng.bool() { at } else { at / 4 };
-    Some(Fault { at: At::Time(at), kind })
 }
 
 fn one_in(rng: &mut Rng, of: u32) -> bool {
@@ -456,7 +419,6 @@ fn setting(rng: &mut Rng) -> Setting {
         lists_no_failures: false,
         proves_no_backup: false,
         hanging: Hanging::default(),
-        has_no_migration: false,
         runs_unmigrated: false,
         has_wrong_pattern: false,
         has_other_failure: false,

@@ -102,8 +102,8 @@ fn stopping(known: &Known, job: &str, is_forced: bool, note: &str, found: &mut F
     if is_forced && !known.stopped_before.contains(job) {
         found.add("INV-D6", format!("{job} is killed before it was told to stop"));
     }
-/// Whether a migration of this version began on this machine, in this run or an earlier one. The app
-/// starts none beside it.
+}
+
 /// Whether a migration of this version began on this machine, in this run or an earlier one. The
 /// app starts none beside it.
 fn has_started_here(known: &Known) -> bool {

@@ -2,9 +2,9 @@
 //! stays as it is.
 
 use fastrand::Rng;
-use greenlight_rehearsal::world::rules::StoredShape;
+use greenlight_rehearsal::world::rules::{Breaker, StoredShape};
 
-use super::{At, Concurrency, Fault, Kind, MINUTE, SECOND, Scenario, one_in};
+use super::{At, Concurrency, Fault, Kind, MINUTE, Rules, SECOND, Scenario, Setting, one_in};
 
 /// Adds at most one rare situation.
 pub(super) fn add(scenario: &mut Scenario) {
@@ -83,4 +83,40 @@ fn of_build(rng: &mut Rng, scenario: &mut Scenario) {
         _ => (rng.i64(0..3 * MINUTE), Kind::PushBuilds),
     };
     scenario.faults.push(Fault { at: At::Time(at), kind });
+}
+
+/// A situation that seldom comes with the other faults, for an honest operator.
+pub(super) fn situation(rng: &mut Rng, rules: &mut Rules, setting: &mut Setting) -> Option<Fault> {
+    let at = rng.i64(0..rules.pace.set + 6 * MINUTE);
+    let kind = match rng.u8(..9) {
+        0 => Kind::Replaced,
+        1 => Kind::Gone,
+        2 => {
+            setting.migration_exit = 3;
+            Kind::ColleagueRepairs
+        }
+        3 => Kind::ColleagueDeploys,
+        4 => {
+            rules.concurrency = Concurrency::CancelInProgress;
+            Kind::ColleagueBuilds
+        }
+        5 => Kind::ColleaguePushes,
+        6 => {
+            rules.breaker = Some(Breaker { rolls_back: rng.bool() });
+            return None;
+        }
+        7 => {
+            // Longer than the circuit breaker or a person may wait, and no more than a night.
+            setting.migration_s = rng.i64(30 * 60..8 * 3_600);
+            return None;
+        }
+        _ => {
+            setting.migrates_nothing = true;
+            setting.migration_exit = rng.i32(0..4);
+            return None;
+        }
+    };
+    // The first minutes are those of Prepare and of the backup.
+    let at = if rng.bool() { at } else { at / 4 };
+    Some(Fault { at: At::Time(at), kind })
 }
