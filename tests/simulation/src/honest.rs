@@ -109,6 +109,7 @@ impl<'a> HonestOperator<'a> {
     /// Acts until the run has ended, or no act helps.
     pub async fn sit(mut self) -> Sitting {
         let mut before = None;
+        let mut went_on = false;
         for _ in 0..TURNS_MAX {
             self.view = RunView::clone(&Arc::clone(&self.release.watch().borrow()));
             options::fill(&mut self.view);
@@ -124,7 +125,12 @@ impl<'a> HonestOperator<'a> {
                 self.refused.clear();
             }
             self.closed.clear();
-            let longest = if self.goes_on_outside() { LOOKS_MAX_OUTSIDE } else { LOOKS_MAX };
+            let goes_on = self.goes_on_outside();
+            // What was waited for is over, so the operator looks anew.
+            if std::mem::replace(&mut went_on, goes_on) && !goes_on {
+                self.still = 0;
+            }
+            let longest = if goes_on { LOOKS_MAX_OUTSIDE } else { LOOKS_MAX };
             if self.still > longest {
                 self.give_up();
                 return Sitting::Idle;
