@@ -403,7 +403,7 @@ impl Known {
             Op::HostReplaced { machine } => world.replace_machine(machine, entry.at),
             Op::UpdateService { threshold: Some(limit), .. } if entry.applied => world.limit = Some(limit),
             Op::TaskStopped { task, reason } => _ = world.stopped.insert((task, reason)),
-            Op::SchemaChanged { .. } => world.is_schema_changed = true,
+            Op::SchemaChanged { from, to, complete } => world.is_schema_changed |= from != to || !complete,
             Op::DatabaseRestored => world.is_schema_changed = false,
             Op::HostRebooted => world.running.clear(),
             Op::RevokeJob { id } if entry.applied => _ = world.revoked.insert(id),

@@ -109,11 +109,11 @@ impl Tape {
         let is_doubted = inner.statuses.get(MIGRATION) == Some(&Status::InDoubt);
         let counted = inner.reader.read(&event.body, before, is_doubted);
         inner.counted.extend(counted);
-        if let EventBody::Step(change) = &event.body {
-            if let Ok(after) = transition::next(before, change) {
-                inner.statuses.insert(step, after);
-                inner.transitions.insert(format!("{before:?} {kind}"));
-            }
+        if let EventBody::Step(change) = &event.body
+            && let Ok(after) = transition::next(before, change)
+        {
+            inner.statuses.insert(step, after);
+            inner.transitions.insert(format!("{before:?} {kind}"));
         }
         inner.judge.event(&told);
         inner.note("event", &told);

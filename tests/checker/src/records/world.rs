@@ -103,6 +103,10 @@ pub enum Op {
     },
     SchemaChanged {
         #[serde(default)]
+        from: String,
+        #[serde(default)]
+        to: String,
+        #[serde(default)]
         complete: bool,
     },
     DatabaseRestored,

@@ -65,7 +65,7 @@ impl Ways {
 
     /// Adds an entry of the world's record.
     pub fn request(&mut self, entry: &Entry) {
-        if let Op::SchemaChanged { complete } = &entry.op {
+        if let Op::SchemaChanged { complete, .. } = &entry.op {
             self.is_migrated |= complete;
         } else if matches!(entry.op, Op::DatabaseRestored) {
             self.is_migrated = false;
