@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Found,
-    fold::{self, Folded, Steps},
+    fold::{Folded, Steps},
     records::{Actor, Body, Completion, Entry, Event, Fact, JobState, Names, Op, Plan, Profile, STEPS, Status, Step},
     rules::ways::Ways,
 };

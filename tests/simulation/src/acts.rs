@@ -12,7 +12,7 @@ pub const WHOLE: u64 = 100_000;
 pub const FEWEST: u64 = 50;
 
 /// Every act and state, in the order of the report.
-pub const COUNTED: [&str; 107] = [
+pub const COUNTED: [&str; 108] = [
     // Acts.
     "start Deploy over a difference",
     "take the environment over",
@@ -21,6 +21,7 @@ pub const COUNTED: [&str; 107] = [
     "give another address of the machine",
     "say that the machine is gone",
     "correct a value",
+    "start over on the new main",
     "hand over to another person",
     "try a step of Prepare again",
     "back up again",
@@ -189,6 +190,7 @@ impl Reader {
             RunEvent::AddressChanged { .. } => names.push("give another address of the machine"),
             RunEvent::MachineGivenUp { .. } => names.push("say that the machine is gone"),
             RunEvent::ValueCorrected { .. } => names.push("correct a value"),
+            RunEvent::StartedOver { .. } => names.push("start over on the new main"),
             RunEvent::QuestionAnswered { question, answer, .. } => names.extend(of_answer(question, answer)),
             RunEvent::CheckAnswered { answer, .. } => names.push(match answer {
                 CheckAnswer::Passed => "check passed",

@@ -10,7 +10,9 @@ use greenlight_rehearsal::world::{
     service::Rollout,
     work::Work,
 };
-use greenlight_types::{Fact, LearnedFact, Names, PlanInputs, Question, RunId, RunView, StepId, StepView, Trouble, Version};
+use greenlight_types::{
+    Fact, LearnedFact, Names, PlanInputs, Question, RunId, RunView, StepId, StepView, Trouble, Version,
+};
 
 /// First part of the id of the question about an earlier migration. The id of its run follows.
 const UNKNOWN_END: &str = "migration:unknownEnd:";

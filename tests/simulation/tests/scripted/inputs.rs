@@ -301,7 +301,6 @@ fn settings_that_aws_keeps_otherwise_are_not_called_unsaved_after_a_lost_answer(
         ann.wire.next("task_definitions.register", Fate::Lost);
         let step = StepId::RegisterTaskDefinition;
         ann.press_when_offered(step).await.expect("it is started");
-        ann.until_is(step, Status::InDoubt).await.expect("no answer came");
         ann.until_is(step, Status::Failed).await.expect("AWS shows them");
         assert_eq!(ann.failure(step).map(|failure| failure.code), Some(ErrorCode::RevisionDiffers));
         let plan = ann.release.plan(step).await.expect("a plan");
