@@ -30,9 +30,9 @@ pub struct Controller {
     parts: Parts,
     window: Arc<Window>,
     open: Mutex<BTreeMap<RunId, Release>>,
-    /// Held from the check of the other runs to the start of Deploy, so that two requests cannot
-    /// both pass the check.
-    deploying: Mutex<()>,
+    /// Held from the check of the other runs to the start of Prepare or Deploy. So two requests
+    /// cannot both pass the check.
+    starting: Mutex<()>,
 }
 
 /// Constructor arguments of [`Controller`].
@@ -54,7 +54,7 @@ impl Controller {
             parts,
             window,
             open: Mutex::default(),
-            deploying: Mutex::default(),
+            starting: Mutex::default(),
         });
         tauri::async_runtime::spawn(upkeep::look_after(Arc::clone(&controller)));
         controller
@@ -97,19 +97,25 @@ impl Controller {
     }
 
     pub async fn start_prepare(&self, run: &RunId, statement: String) -> Result<(), Failure> {
+        let _held = self.starting.lock().await;
         self.ask_identity(run).await;
         self.act(run, Act::StartPrepare { statement }).await.map(|_| ())
     }
 
     /// At most one run per environment is deploying (docs/releases.md#run-states).
     pub async fn start_deploy(&self, run: &RunId, request: DeployRequest) -> Result<(), Failure> {
-        let _held = self.deploying.lock().await;
+        let _held = self.starting.lock().await;
         for other in self.parts.journal.runs().await?.into_iter().filter(|other| other != run) {
             let Ok(view) = self.view(&other).await else { continue };
             if matches!(view.state, RunState::Deploying | RunState::Checking) {
                 return Err(Failure::new(ErrorCode::NotAllowedNow, "start Deploy")
                     .because(format!("{} {} is being deployed", view.profile.product.name, view.version))
                     .hint("Finish or stop that release first."));
+            }
+            if view.state == RunState::Preparing {
+                return Err(Failure::new(ErrorCode::NotAllowedNow, "start Deploy")
+                    .because(format!("{} {} is being prepared", view.profile.product.name, view.version))
+                    .hint("Its push would keep the build of this release closed. Finish its Prepare first, or give it up."));
             }
         }
         self.ask_identity(run).await;

@@ -13,10 +13,11 @@ use crate::{
 };
 
 /// All checks except `at_once`, with their names.
-pub const ALONE: [(&str, Check); 11] = [
+pub const ALONE: [(&str, Check); 12] = [
     ("Plain", plain),
     ("Orphaned", orphaned),
     ("Stubborn", stubborn),
+    ("Grouped", grouped),
     ("OfAnotherUser", foreign),
     ("Restarted", restarted),
     ("AskedAtTheWrongMoment", probed),
@@ -152,13 +153,28 @@ pub fn stubborn(shell: Shell, verbs: &str) -> Result<()> {
     Ok(())
 }
 
-/// No process gets a signal while one of the group belongs to another user and sudo refuses.
+/// A stop reaches a program that made a process group of its own, as timeout does.
+///
+/// # Errors
+/// When a process of the script goes on.
+pub fn grouped(shell: Shell, verbs: &str) -> Result<()> {
+    let machine = Machine::new(shell, verbs)?;
+    fs_err::write(machine.path("payload"), "echo start >> ~/starts\ntimeout 60 sleep 50\n")?;
+    begin(&machine)?;
+    ensure!(machine.stop(JOB, "TERM")? == "signalled", "SIGTERM");
+    // `rest` waits until the last process of the script has ended.
+    machine.rest()?;
+    ensure!(machine.state()? == "finished", "it was stopped");
+    Ok(())
+}
+
+/// No process gets a signal while one of the script belongs to another user and sudo refuses.
 ///
 /// # Errors
 /// When an answer is wrong.
 pub fn foreign(shell: Shell, verbs: &str) -> Result<()> {
     // `kill -0` fails for a process of another user. The tests run as root, which may signal all.
-    let verbs = verbs.replace("! kill -0 \"${one#/proc/}\" 2> /dev/null", "true").replace("sudo -n kill", "false");
+    let verbs = verbs.replace("kill -0 \"${one#/proc/}\" 2> /dev/null", "false").replace("sudo -n kill", "false");
     let machine = Machine::new(shell, &verbs)?;
     machine.payload(true)?;
     begin(&machine)?;

@@ -199,8 +199,12 @@ pub const DEFECTS: [Defect; 33] = [
         "  owns \"$1\" \"$2\" || return 0\n  case",
         "  case",
     ),
-    defect("a stop signals one process and not its group", "kill \"-$3\" \"-$group\"", "kill \"-$3\" \"$group\""),
-    defect("processes of another user are left running", "  if ! is_foreign \"$group\"; then", "  if true; then"),
+    defect(
+        "a stop signals only the first process group of a script",
+        "kill \"-$3\" $groups",
+        "kill \"-$3\" \"-$group\"",
+    ),
+    defect("processes of another user are left running", "    *foreign) sudo", "    *foreign-not) sudo"),
     defect("the second attempt does not wait for the first", "    if ! is_next; then", "    if false; then"),
 ];
 

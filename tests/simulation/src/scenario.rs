@@ -338,6 +338,7 @@ fn hanging(seed: u64) -> Hanging {
         backups,
         migrations: if backups == 0 { 1 } else { rng.u32(..2) },
         ignores_term: one_in(&mut rng, 3),
+        exits_with_0: one_in(&mut rng, 3),
         is_foreign: one_in(&mut rng, 4),
     }
 }

@@ -24,7 +24,7 @@ async fn stops_a_backup_that_hangs_and_takes_another() -> Result<()> {
         let code = window.wait_failed(StepId::BackUp).await?;
         ensure!(code == "scriptFailed", "{code}");
         let told = window.told().await;
-        ensure!(told.contains(" stopped the script on the staging machine (143)"), "{told}");
+        ensure!(told.contains(" ordered the script to stop. It ended on the staging machine (143)"), "{told}");
         window.try_again(StepId::BackUp, VERSION).await?;
         window.do_step(StepId::DispatchBuild, VERSION).await.context("the build")?;
         to_released(desk).await?;

@@ -217,7 +217,7 @@ const WORDS: Record<ErrorCode, Entry> = {
       const ended =
         p["stopped_by"] === undefined
           ? `The script on the staging machine ended with an error (${code}).`
-          : `${p["stopped_by"]} stopped the script on the staging machine (${code}).`;
+          : `${p["stopped_by"]} ordered the script to stop. It ended on the staging machine (${code}).`;
       return p["database"] === undefined ? ended : `${ended} The database: ${p["database"]}.`;
     },
     means: "What it changed until then is in its output. It is not started again by itself.",

@@ -135,7 +135,15 @@ pub(crate) async fn ensure_owned_for(cx: &StepContext, step: StepId) -> Result<(
         }
         answer => answer?,
     }
-    ensure_owned_on_machine(cx).await
+    if is_lock_of_machine_gone(&cx.run(), step) { Ok(()) } else { ensure_owned_on_machine(cx).await }
+}
+
+/// Whether the lock on the machine counts no more. A machine that is gone keeps none, and the
+/// remote decides alone. If the remote refuses the lock, nothing is left that decides. Then only a
+/// stop of the rollout goes on, because it names the deployment of this run.
+fn is_lock_of_machine_gone(run: &RunView, step: StepId) -> bool {
+    let is_refused = run.lock_refusal.as_ref().is_some_and(|refusal| refusal.is_accepted);
+    run.machine_given_up.is_some() && (!is_refused || step == StepId::StopRollout)
 }
 
 /// Whether the failure says nothing about the owner.
@@ -143,11 +151,7 @@ fn is_silence(failure: &Failure) -> bool {
     matches!(failure.code, ErrorCode::Unreachable | ErrorCode::TimedOut | ErrorCode::Throttled)
 }
 
-/// A machine that is gone keeps no lock. Then only the remote decides.
 async fn ensure_owned_on_machine(cx: &StepContext) -> Result<(), Failure> {
-    if cx.run().machine_given_up.is_some() {
-        return Ok(());
-    }
     match cx.ports.host.check_lock(&cx.host()?, &EnvLock::of(&cx.run())).await? {
         Ownership::Ours => Ok(()),
         Ownership::NotOurs(owner) => Err(not_owned(owner.as_ref())),
@@ -275,7 +279,7 @@ async fn ask_machine(
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::Timestamp;
+    use greenlight_types::{MachineGivenUp, Timestamp};
 
     use super::*;
 
@@ -303,6 +307,18 @@ mod tests {
             let owner = owner_of_ref.map(owner);
             assert_eq!(may_change(&run, None, owner.as_ref()).is_ok(), expected, "{owner_of_ref:?}");
         }
+    }
+
+    #[test]
+    fn a_machine_that_is_gone_leaves_the_decision_to_the_remote() {
+        let gone = MachineGivenUp { person: "Ann".into(), note: "gone".into(), at: Timestamp::EPOCH };
+        let mut view = crate::act::test_support::deploying();
+        assert!(!is_lock_of_machine_gone(&view, StepId::StopRollout), "the machine is there");
+        view.machine_given_up = Some(gone);
+        assert!(is_lock_of_machine_gone(&view, StepId::RollBack));
+        view.lock_refusal = Some(refusal(true, None));
+        assert!(!is_lock_of_machine_gone(&view, StepId::RollBack), "nothing decides");
+        assert!(is_lock_of_machine_gone(&view, StepId::StopRollout));
     }
 
     #[test]

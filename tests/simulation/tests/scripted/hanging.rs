@@ -39,7 +39,7 @@ fn a_backup_that_hangs_is_stopped_and_taken_again() {
         ann.until_is(StepId::BackUp, Status::Failed).await.expect("its script ended");
         let failure = ann.failure(StepId::BackUp).expect("its reason");
         assert_eq!((failure.code, failure.params["exit"].as_str()), (ErrorCode::ScriptFailed, "143"));
-        assert!(failure.causes.iter().any(|cause| cause.contains("Ann stopped the script")), "{failure}");
+        assert!(failure.causes.iter().any(|cause| cause.contains("Ann ordered it to stop")), "{failure}");
         press(&ann.release, &ann.by, StepId::BackUp).await.expect("it may be taken again");
         ann.until_is(StepId::BackUp, Status::Succeeded).await.expect("the second one ends");
     });
@@ -103,5 +103,24 @@ fn a_run_that_lost_the_environment_stops_no_script() {
         let refused = stop(&ann, order(StepId::BackUp)).await.expect_err("it is not ours any more");
         assert_eq!(refused.code, ErrorCode::EnvironmentHeld);
         assert!(ann.world().host.jobs.values().any(greenlight_rehearsal::world::host::Job::is_running));
+    });
+}
+
+#[test]
+fn an_end_with_0_after_an_order_proves_nothing() {
+    on_virtual_time(async {
+        let hanging = Hanging { backups: 1, migrations: 1, exits_with_0: true, ..Hanging::default() };
+        let ann = begun_hanging(hanging).await;
+        started(&ann, StepId::BackUp).await;
+        stop(&ann, order(StepId::BackUp)).await.expect("the order is sent");
+        ann.until_is(StepId::BackUp, Status::Failed).await.expect("no file of it counts");
+        press(&ann.release, &ann.by, StepId::BackUp).await.expect("it may be taken again");
+        ann.press_when_offered(StepId::DispatchBuild).await.expect("the build");
+        started(&ann, StepId::RunMigration).await;
+        stop(&ann, order(StepId::RunMigration)).await.expect("the order is sent");
+        ann.until_is(StepId::RunMigration, Status::InDoubt).await.expect("it may be incomplete");
+        let (step, note) = (StepId::RunMigration, "Susan looked at the tables".to_owned());
+        ann.act(Act::SettleDoubt { step, attempt: 1, happened: false, note }).await.expect("a person knows");
+        ann.until_is(step, Status::Failed).await.expect("it started, and its end is known now");
     });
 }

@@ -394,17 +394,17 @@ revoke() {
   esac
 }
 
-# Whether a process group has a process that this user may not signal, for example one of root.
-is_foreign() {
+# The process groups of a session as arguments of kill, then `foreign` if this user may not signal
+# one of its processes. A program such as timeout makes a group of its own.
+groups_of() {
   for one in /proc/[0-9]*; do
     { read -r line < "$one/stat"; } 2> /dev/null || continue
-    # The name of the program may have spaces. State, parent and process group follow it.
+    # The name of the program may have spaces. State, parent, group and session follow it.
     set -- "$1" ${line##*') '}
-    if [ "$4" = "$1" ] && ! kill -0 "${one#/proc/}" 2> /dev/null && [ -e "$one/stat" ]; then
-      return 0
-    fi
-  done
-  return 1
+    [ "$5" = "$1" ] || continue
+    echo "-$4"
+    kill -0 "${one#/proc/}" 2> /dev/null || [ ! -e "$one/stat" ] || echo foreign
+  done | sort -u
 }
 
 # ENVIRONMENT RUN SIGNAL: sends a signal to every process of a script that runs. Where one of them
@@ -423,13 +423,13 @@ stop() {
     return
   fi
   group=$(line_of "$job/group")
-  if ! is_foreign "$group"; then
-    kill "-$3" "-$group" 2> /dev/null || true
-  elif ! sudo -n kill "-$3" -- "-$group" 2> /dev/null; then
-    say "foreign $group"
-    return
-  fi
-  say signalled
+  groups=$(groups_of "$group")
+  answer=signalled
+  case $groups in
+    *foreign) sudo -n kill "-$3" -- ${groups%foreign} 2> /dev/null || answer="foreign $group" ;;
+    *) kill "-$3" $groups 2> /dev/null || true ;;
+  esac
+  say "$answer"
 }
 
 output() {

@@ -85,7 +85,7 @@ pub(crate) fn decide(now: &Situation<'_>, remote: &SeenRemote, note: String) -> 
     if remote.says_version {
         let summary = format!("start over: {branch} on GitHub says {} already", view.names.version_value);
         return Err(refuse(&summary)
-            .hint(format!("Somebody else releases {}. It is not free any more.", view.version))
+            .hint(format!("The version {} is not free any more.", view.version))
             .hint(NEXT_VERSION));
     }
     let event = RunEvent::StartedOver { base: merge.base, main: main.clone(), note: note.trim().to_owned() };

@@ -466,7 +466,7 @@ pub(crate) fn script_failed(
             .because(tail.last().cloned().unwrap_or_else(|| "the script printed nothing".into()));
     match stop_order {
         Some(order) => {
-            let words = format!("{} stopped the script {}: {}", order.person, time::in_words(order.at), order.note);
+            let words = format!("{} ordered it to stop {}: {}", order.person, time::in_words(order.at), order.note);
             failure.with("stopped_by", order.person.clone()).because(words)
         }
         None => failure,

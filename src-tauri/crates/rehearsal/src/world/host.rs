@@ -205,6 +205,8 @@ pub struct Hanging {
     pub migrations: u32,
     /// Whether they ignore SIGTERM.
     pub ignores_term: bool,
+    /// Whether they end with 0 at SIGTERM, without their work.
+    pub exits_with_0: bool,
     /// Whether they run as another user, whose processes the login user may not stop.
     pub is_foreign: bool,
 }

@@ -86,8 +86,10 @@ enum Verdict {
 
 /// Judges every end in the same way, whether the app followed the job or returned to it later.
 fn verdict(exit: i32, is_stopped: bool, before: &Answer, after: &Answer) -> Verdict {
+    if exit == 0 && is_stopped {
+        return Verdict::Unknown;
+    }
     match (before, after) {
-        (Answer::NobodyCanAsk, _) if exit == 0 && is_stopped => Verdict::Unknown,
         (Answer::NobodyCanAsk, _) if exit == 0 => Verdict::Succeeded,
         (Answer::NobodyCanAsk, _) => Verdict::Failed,
         (Answer::Said(before), Answer::Said(after)) if before.identity == after.identity => {
@@ -299,10 +301,10 @@ pub(super) async fn judge(cx: &StepContext, plan: &StepPlan, ended: MigrationEnd
 /// database answers. Until then the step stays in doubt.
 pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Observation) -> Observation {
     let Observation::InProgress { evidence } = &seen else { return seen };
-    let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else {
-        let Some(order) = job::stop_order(&cx.run(), StepId::RunMigration).cloned() else { return seen };
-        return Observation::Unknown { why: format!("{evidence} {} stopped it before.", order.person) };
-    };
+    if let Some(order) = job::stop_order(&cx.run(), StepId::RunMigration) {
+        return Observation::Unknown { why: format!("{evidence} {} ordered it to stop before.", order.person) };
+    }
+    let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else { return seen };
     let after = match (&before, cx.host()) {
         // An answer of today cannot replace the missing answer from before the start.
         (Answer::Silent(_), _) => Answer::NobodyCanAsk,
@@ -369,6 +371,10 @@ fn outcome(ended: MigrationEnd<'_>, before: &Answer, after: &Answer) -> Outcome 
             ))
             .with("database", shown(before, after)),
         }),
+        Verdict::Unknown if stop_order.is_some() => Outcome::Unknown(format!(
+            "the script of the migration ended with code {exit} ({job}) after an order to stop, so it may be incomplete: {}",
+            shown(before, after)
+        )),
         Verdict::Unknown => Outcome::Unknown(format!(
             "the script of the migration ended with code {exit} ({job}), and the database does not say what became of it: {}",
             shown(before, after)
@@ -404,7 +410,7 @@ mod tests {
     fn the_verdict_needs_exit_code_and_database() {
         let nobody = || Answer::NobodyCanAsk;
         assert_eq!(verdict(0, true, &nobody(), &nobody()), Verdict::Unknown, "a person stopped it");
-        assert_eq!(verdict(0, true, &said("41"), &said("42")), Verdict::Succeeded, "the database tells its end");
+        assert_eq!(verdict(0, true, &said("41"), &said("42")), Verdict::Unknown, "it may have ended half-way");
         for (exit, before, after, wanted) in [
             (0, said("41"), said("42"), Verdict::Succeeded),
             (0, said("41 db7"), said("42 db7"), Verdict::Succeeded),

@@ -165,7 +165,8 @@ impl World {
         if stop == Stop::Signalled {
             self.effects += 1;
             if !ignores {
-                self.end_by_signal(id, if is_forced { SIGKILL } else { SIGTERM });
+                let exit = if self.host.hanging.exits_with_0 { 0 } else { SIGTERM };
+                self.end_by_signal(id, if is_forced { SIGKILL } else { exit });
             }
         }
         stop
@@ -182,7 +183,8 @@ impl World {
         if work == Work::Migration && !hung {
             self.break_schema();
         }
-        self.on_host(HostEvent::Ended(work, exit));
+        // Its work is not done, also if it ended with 0.
+        self.on_host(HostEvent::Ended(work, SIGTERM));
     }
 
     /// Restarts the host. Running scripts leave no result.
