@@ -284,7 +284,8 @@ async fn an_answer_without_an_end_is_read_up_to_its_limit() -> Result<()> {
     let failure = EcsServices::new(access(&url), "a", "b", "c").describe().await.expect_err("too much");
     assert_eq!(failure.code, ErrorCode::UnreadableAnswer, "{failure:?}");
     assert!(failure.to_string().contains("more than 16 MiB"), "{failure}");
-    // Three attempts of a read, each with what the sockets hold.
+    // A read is tried three times. Each time the buffers of the sockets hold some bytes beyond the
+    // limit.
     assert!(sent.load(Ordering::Relaxed) < 3 * 32 * MIB, "{} bytes", sent.load(Ordering::Relaxed));
     Ok(())
 }

@@ -126,7 +126,7 @@ impl<'a> HonestOperator<'a> {
             }
             self.closed.clear();
             let goes_on = self.goes_on_outside();
-            // What was waited for is over, so the operator looks anew.
+            // A build, script or rollout has ended. The operator gets all looks again.
             if std::mem::replace(&mut went_on, goes_on) && !goes_on {
                 self.still = 0;
             }

@@ -285,7 +285,7 @@ impl Stage {
                 second_run::pass(&mut world, *now_ms);
             }
         }
-        // Nobody waits for ever for a script that hangs.
+        // A script that still runs now hangs. The next release has another machine.
         let is_lost = faults.is_gone() || second_run::is_busy(&world);
         second_run::prepare(&mut world, next, &self.profile.names(&round.version), is_lost);
         faults.begin_again(&next.faults, *now_ms);

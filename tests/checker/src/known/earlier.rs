@@ -17,7 +17,7 @@ const QUESTION: &str = "migration:unknownEnd:";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Over {
     pub job: String,
-    /// Whether it ended with an error, and nobody said that it was undone or applied.
+    /// Whether it ended with an error, and no person reported it as undone or applied.
     pub has_failed: bool,
 }
 

@@ -16,7 +16,8 @@ impl HonestOperator<'_> {
         self.view.steps.iter().find(|step| step.definition.id == id)
     }
 
-    /// Says what the world shows and the app cannot know. Returns whether it acted.
+    /// Makes a statement that is true in the world and that the app cannot check. Returns whether
+    /// it acted.
     pub(super) async fn say(&mut self) -> bool {
         let Some((name, act)) = self.word().filter(|(name, _)| self.may_press(name)) else { return false };
         let corrects = matches!(act, Act::CorrectValue { .. });

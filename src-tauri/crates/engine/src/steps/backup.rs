@@ -131,7 +131,7 @@ impl Step for BackUp {
         match job::drive(cx, self.id(), LineSource::Backup, &host, inputs, entry, asked_at).await {
             JobEnd::NotStarted(failure) => Outcome::Failed(failure),
             JobEnd::Unknown(why) => Outcome::Unknown(why),
-            // A script that is told to stop may end with 0 before its file is complete.
+            // After an order to stop, a script may end with 0 before its file is complete.
             JobEnd::Finished { exit: 0, started_at, finished_at, .. }
                 if job::stop_order(&cx.run(), self.id()).is_none() =>
             {
