@@ -30,7 +30,9 @@ describe("the words of a failure", () => {
 
   it("name the person who stopped a script", () => {
     const params = { exit: "143", stopped_by: "Anna" };
-    expect(inWords(failure({ code: "scriptFailed", params })).happened).toMatch(/^Anna ordered the script to stop.*\(143\)/);
+    expect(inWords(failure({ code: "scriptFailed", params })).happened).toMatch(
+      /^Anna ordered the script to stop.*\(143\)/,
+    );
   });
 
   it("name the altered entry of a journal", () => {
