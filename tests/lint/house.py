@@ -62,7 +62,7 @@ handover env_lock deploy_check
 steps::run_facts steps::git_objects steps::refusals
 steps::publish::push_rules steps::backup::folder
 steps::watch steps::publish steps::job steps::production steps::known_builds
-steps::existing_package steps::shown_builds steps::unnamed_job steps::build_wait
+steps::existing_package steps::shown_builds steps::unproved_package steps::build_wait
 steps::migration::command steps::backup::file steps::aws_patience steps::service_change steps::register_task_definition::meaning steps::register_task_definition::image
 steps::migration::attempts steps::migration::database steps::migration::failed_starts
 steps::migration::unknown_end

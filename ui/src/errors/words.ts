@@ -140,7 +140,10 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: ["Open the build on GitHub and call a developer."],
   },
   packageUnproved: {
-    happened: (p) => `No job of the build is called ${named(p, "job", "as the settings say")}, and a package is there.`,
+    happened: (p) =>
+      p["ended"]
+        ? `The package was pushed while the job ${named(p, "ended", "of the settings")} of the build did not run.`
+        : `No job of the build is called ${named(p, "job", "as the settings say")}, and a package is there.`,
     means: "The app cannot tell whether this build made the package. The old version serves the site.",
     todo: ["Look at the jobs on GitHub and answer the question; then watch again."],
   },

@@ -7,7 +7,7 @@ use greenlight_types::{
 
 use super::{
     git_objects::short_id,
-    known_builds::{LONGEST_BUILD, SKEW, answered, build_jobs},
+    known_builds::{LONGEST_BUILD, SKEW, answered, build_jobs, was_building},
 };
 use crate::{
     ports::{BuildJob, BuildRun, Image},
@@ -89,12 +89,8 @@ async fn origin(cx: &StepContext, run: &RunView, commit: &str, pushed_at: Timest
 fn judge(runs: Vec<(BuildRun, Vec<BuildJob>)>, build_job: &str, commit: &str, pushed_at: Timestamp) -> Origin {
     let mut pushers = Vec::new();
     for (one, jobs) in runs {
-        let jobs = build_jobs(&jobs, build_job);
-        let is_pushing = jobs.iter().any(|job| {
-            let (from, to) = (job.started_at.unwrap_or(one.created_at), job.completed_at);
-            from.minus(SKEW) <= pushed_at && to.is_none_or(|to| pushed_at <= to.plus(SKEW))
-        });
-        let is_good = jobs.iter().all(|job| job.conclusion.as_deref() == Some("success"));
+        let is_pushing = was_building(&jobs, build_job, one.created_at, pushed_at);
+        let is_good = build_jobs(&jobs, build_job).iter().all(|job| job.conclusion.as_deref() == Some("success"));
         if is_pushing || one.attempt > 1 && one.head_sha != commit {
             pushers.push((one, is_pushing && is_good));
         }

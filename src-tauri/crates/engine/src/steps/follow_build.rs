@@ -1,7 +1,7 @@
 //! Watches the build to its end.
 //!
 //! The package is ready when the build job succeeded and the registry has an image that was pushed
-//! after the dispatch. If the build ends red after that, AWS decides (TRAP-W8).
+//! after the dispatch and while that job ran. If the build ends red after that, AWS decides (TRAP-W8).
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -16,11 +16,11 @@ use greenlight_types::{
 
 use super::{
     build_wait,
-    known_builds::{SKEW, is_built},
+    known_builds::{SKEW, is_built, was_building},
     production::is_put_in_place,
     run_facts::{FollowedBuild, followed_build, package_of_build, used_package},
     shown_builds::named,
-    unnamed_job::{self, Judged},
+    unproved_package::{self, Judged},
     watch,
 };
 use crate::{
@@ -58,7 +58,7 @@ impl Step for FollowBuild {
         let run = cx.run();
         let build = followed_build(&run)?;
         let question =
-            if unnamed_job::has_failed(&run) { unnamed_job::question(cx, &run, &build).await? } else { None };
+            if unproved_package::has_failed(&run) { unproved_package::question(cx, &run, &build).await? } else { None };
         let draft = PlanDraft::new(
             self,
             &run,
@@ -174,18 +174,18 @@ async fn package(
     jobs: &[BuildJob],
 ) -> Result<Option<Failure>, Failure> {
     let is_built = is_built(jobs, &run.profile.github.build_job);
-    if !is_built && !unnamed_job::may_have_built(run, jobs) {
+    if !is_built && !unproved_package::may_have_built(run, jobs) {
         return Ok(None);
     }
     let Some(image) = cx.ports.images.find(&run.names.image_tag).await? else { return Ok(None) };
     if image.pushed_at < build.sent_at.minus(SKEW) {
         return Ok(None);
     }
-    if unnamed_job::is_denied(run, &build.id, &image) {
+    if unproved_package::is_denied(run, &build.id, &image) {
         return Ok(None);
     }
-    if !is_built {
-        match unnamed_job::judge(run, &build.id, &image, jobs) {
+    if !is_built || !was_building(jobs, &run.profile.github.build_job, build.sent_at, image.pushed_at) {
+        match unproved_package::judge(run, &build.id, &image, jobs) {
             Judged::Made => {}
             Judged::Open(failure) => return Ok(Some(failure)),
             Judged::NotMade => return Ok(None),

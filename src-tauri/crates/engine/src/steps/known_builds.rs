@@ -134,6 +134,15 @@ fn is_form_of(seen: &str, name: &str) -> bool {
     is_called(seen) || without_values.is_some_and(is_called)
 }
 
+/// Whether a job that builds the package was under way at a time. `created_at` is the time of the
+/// workflow run.
+pub(super) fn was_building(jobs: &[BuildJob], name: &str, created_at: Timestamp, at: Timestamp) -> bool {
+    build_jobs(jobs, name).iter().any(|job| {
+        let (from, to) = (job.started_at.unwrap_or(created_at), job.completed_at);
+        from.minus(SKEW) <= at && to.is_none_or(|to| at <= to.plus(SKEW))
+    })
+}
+
 /// Whether every job that builds the package succeeded.
 pub(super) fn is_built(jobs: &[BuildJob], name: &str) -> bool {
     let built = build_jobs(jobs, name);

@@ -1,5 +1,6 @@
-//! A package that was pushed after the dispatch by a build in which no job has the name of the
-//! profile. A named person says whether that build made it.
+//! A package that was pushed after the dispatch, and not while the build job of the profile ran: no
+//! job has its name, or a colleague pushed the package. A named person says whether the build made
+//! it.
 
 use greenlight_types::{Choice, ErrorCode, Failure, Question, Retry, RunView, StepId};
 
@@ -83,10 +84,8 @@ pub(super) async fn question(
     Ok(Some(Question {
         id,
         text: format!(
-            "No job of the build is called \u{201c}{}\u{201d}. These ran: {}. The package {} was pushed on {} ({}). Did this \
-             build make it?",
-            run.profile.github.build_job,
-            names(&jobs),
+            "{} The package {} was pushed on {} ({}). Did this build make it?",
+            doubt(run, &jobs),
             run.names.image_tag,
             time::in_words(image.pushed_at),
             image.digest
@@ -109,12 +108,26 @@ fn names(jobs: &[BuildJob]) -> String {
     names.join(", ")
 }
 
+/// Why the app cannot tell whether the build made the package.
+fn doubt(run: &RunView, jobs: &[BuildJob]) -> String {
+    let name = &run.profile.github.build_job;
+    let end = build_jobs(jobs, name).iter().filter_map(|job| job.completed_at).max();
+    match end {
+        Some(end) => format!(
+            "The package was pushed while the job \u{201c}{name}\u{201d} of the build did not run. It ended on {}.",
+            time::in_words(end)
+        ),
+        None => format!("No job of the build is called \u{201c}{name}\u{201d}. These ran: {}.", names(jobs)),
+    }
+}
+
 fn unproved(run: &RunView, image: &Image, jobs: &[BuildJob]) -> Failure {
     let job = &run.profile.github.build_job;
-    Failure::new(ErrorCode::PackageUnproved, "tell whether the build made the package: no job has the expected name")
-        .with("job", job.clone())
+    let is_named = !build_jobs(jobs, job).is_empty();
+    Failure::new(ErrorCode::PackageUnproved, "tell whether the build made the package")
+        .with(if is_named { "ended" } else { "job" }, job.clone())
         .with("digest", image.digest.clone())
-        .because(format!("no job is called {job}; these ran: {}", names(jobs)))
+        .because(doubt(run, jobs))
         .hint("Look at the jobs on GitHub and answer the question. Then watch again.")
         .retry(Retry::Safe)
 }
@@ -124,7 +137,7 @@ mod tests {
     use greenlight_types::{AnswerView, Timestamp};
 
     use super::*;
-    use crate::act::test_support::deploying;
+    use crate::{act::test_support::deploying, steps::known_builds::was_building};
 
     fn at(minute: u64) -> Timestamp {
         Timestamp::EPOCH.plus(std::time::Duration::from_secs(60 * minute))
@@ -189,6 +202,18 @@ mod tests {
         );
         let other = judge(&answer(deploying(), &id, "made"), "78", &image(), &jobs);
         assert!(matches!(other, Judged::Open(_)), "another build is another question");
+    }
+
+    #[test]
+    fn a_package_from_after_the_build_job_is_a_question_once_a_later_job_succeeded() {
+        let run = deploying();
+        let name = run.profile.github.build_job.clone();
+        let built = job(&name, Some("success"), 10);
+        assert!(!was_building(std::slice::from_ref(&built), &name, at(0), image().pushed_at));
+        assert!(matches!(judge(&run, "77", &image(), std::slice::from_ref(&built)), Judged::NotMade));
+        let judged = judge(&run, "77", &image(), &[built, job("deploy", Some("success"), 30)]);
+        let Judged::Open(failure) = judged else { panic!("{judged:?}") };
+        assert_eq!(failure.params.get("ended"), Some(&name));
     }
 
     #[test]
