@@ -132,6 +132,31 @@ fn a_migration_that_was_undone_starts_once_more_and_the_release_ends_well() {
 }
 
 #[test]
+fn a_migration_that_was_undone_starts_once_more_in_the_next_run() {
+    on_virtual_time(async {
+        let ann = begun_asking(&world(patient())).await;
+        failed_half_way(&ann).await;
+        {
+            let mut world = ann.world();
+            assert!(world.restore_database());
+            world.host.ends.migration = 0;
+        }
+        ann.act(undone(UndoKind::Restored)).await.expect("the database says the version from before");
+        ann.act(Act::EndRun { result: RunResult::Stopped, note: "too late today".to_owned() }).await.expect("the end");
+
+        let next = ann.draft_another("2.1.0").await.expect("a draft");
+        next.prepare().await.expect("Prepare");
+        next.deploy(None).await.expect("Deploy begins");
+        back_up_and_build(&next).await;
+        next.press_when_offered(STEP).await.expect("another start");
+        next.until_is(STEP, Status::Succeeded).await.expect("the migration");
+        let migrations =
+            ann.world().host.jobs.iter().filter(|(id, job)| id.contains("migrate") && job.starts > 0).count();
+        assert_eq!(migrations, 2);
+    });
+}
+
+#[test]
 fn the_backup_may_be_taken_again_after_a_restore() {
     on_virtual_time(async {
         let ann = begun_asking(&world(patient())).await;
