@@ -277,7 +277,6 @@ impl Stage {
         let round = round.after(&ended, next)?;
         *now_ms += next.pause_s * 1_000;
         let (mut world, mut faults) = (self.world.lock(), self.faults.lock());
-        second_run::settle_rollout(&mut world);
         second_run::pass(&mut world, *now_ms);
         for _ in 0..SCRIPT_LOOKS {
             if second_run::is_busy(&world) {

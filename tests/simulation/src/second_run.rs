@@ -43,7 +43,7 @@ impl Next {
             has_same_version: rng.bool(),
             has_other_person: rng.bool(),
             on_new_machine: rng.bool(),
-            restores: rng.u8(..4) > 0,
+            restores: rng.u8(..4) > 1,
             pause_s: if rng.bool() { rng.i64(60..1_800) } else { rng.i64(1_800..8_000) },
             faults: faults(&mut rng),
         };
@@ -95,18 +95,6 @@ impl Round {
     /// Whether a run of the journal is the one of this release.
     pub fn is_of(&self, run: &RunId) -> bool {
         self.before.as_ref() != Some(run)
-    }
-}
-
-/// Colleagues put the version back that serves, if AWS still puts another one in place. A release
-/// that begins meanwhile would take the other one for the version before.
-pub fn settle_rollout(world: &mut World) {
-    let is_open = world.service.deployments.last().is_some_and(|one| one.revision != world.service.completed);
-    if is_open {
-        let before = world.record.caller();
-        world.record.called_by(Caller::COLLEAGUE);
-        world.set_revision(world.service.completed, "colleague");
-        world.record.called_by(before);
     }
 }
 

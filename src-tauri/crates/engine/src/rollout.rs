@@ -170,6 +170,9 @@ fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {
     if primary.task_definition != wanted.ours {
         return of_other_primary(seen, wanted, primary);
     }
+    if wanted.is_from_before(&primary.id) {
+        return Verdict::Waiting { waits_for: Condition::OurDeployment };
+    }
     let told = history::of(primary, seen.deployments.listed());
     let reason = || history::reason(told, Some(primary), None);
     if primary.rollout_state == RolloutState::Failed {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use greenlight_engine::options;
 use greenlight_rehearsal::world::{rules::Threshold, service::Rollout};
-use greenlight_types::{RunView, StepView};
+use greenlight_types::{Question, RunView, StepView};
 
 use super::*;
 
@@ -194,6 +194,88 @@ fn de_2_the_rollout_is_stopped_after_a_failed_migration() {
         let primary = ann.world().service.deployments.last().cloned().expect("a deployment");
         assert_eq!((primary.rollout, primary.revision), (Rollout::Completed, ours(&ann) - 1));
         ann.act(end(RunResult::RolledBack)).await.expect("the true end");
+    });
+}
+
+/// The next release on this computer, with Deploy begun.
+async fn next_release(at: &Scripted, version: &str) -> Scripted {
+    {
+        let mut world = at.world();
+        let head = world.git.refs.get("refs/heads/v2.1.0").cloned().expect("a branch");
+        world.git.refs.insert(format!("refs/heads/v{version}"), head);
+    }
+    let next = at.draft_another(version).await.expect("a draft");
+    next.prepare().await.expect("Prepare");
+    next.deploy(None).await.expect("Deploy begins");
+    next
+}
+
+#[test]
+fn a_rollback_skips_a_release_whose_servers_never_started() {
+    for step in [StepId::StopRollout, StepId::RollBack] {
+        on_virtual_time(async {
+            let first = begun(&world(Rules { breaker: None, ..Rules::default() })).await;
+            rolling_out(&first).await;
+            first.act(end(RunResult::Stopped)).await.expect("AWS goes on with its servers");
+            let served = ours(&first) - 1;
+
+            let next = next_release(&first, "2.1.1").await;
+            rolling_out(&next).await;
+            choose(&next, step).await;
+            let back = fold::newest(&next.view(), FactKind::RolledBack).cloned();
+            let Some(Fact::RolledBack { arn, .. }) = back else { panic!("no rollback") };
+            assert!(arn.ends_with(&format!(":{served}")), "{arn}");
+            let primary = next.world().service.deployments.last().cloned().expect("a deployment");
+            assert_eq!((primary.rollout, primary.revision), (Rollout::Completed, served));
+        });
+    }
+}
+
+/// A run that AWS gave up, and the next one of the same version, after its backup.
+async fn after_a_failed_deployment() -> Scripted {
+    let breaker = Some(Breaker { rolls_back: false });
+    let first = begun(&world(Rules { breaker, ..Rules::default() })).await;
+    rolling_out(&first).await;
+    first.until_is(StepId::AwaitRollout, Status::Failed).await.expect("AWS gives up");
+    first.act(end(RunResult::Stopped)).await.expect("the failed deployment stays in charge");
+    first.world().rules.breaker = None;
+    let next = next_release(&first, "2.1.0").await;
+    assert_eq!(ours(&next), ours(&first), "the same start-up settings");
+    backed_up(&next).await;
+    next
+}
+
+/// Reads the plan of the build, decides about the package that is there, and starts it.
+async fn build_with(at: &Scripted, package: &str) {
+    let choose = |question: &Question| {
+        let option = question.options.iter().find(|one| one.id == package).or(question.options.first());
+        option.map(|one| one.id.clone())
+    };
+    let plan = read_choosing(&at.release, &at.by, StepId::DispatchBuild, choose).await.expect("a plan");
+    start(&at.release, &at.by, plan).await.expect("it is started");
+}
+
+#[test]
+fn the_failed_deployment_of_an_earlier_run_is_not_the_one_of_a_new_build() {
+    on_virtual_time(async {
+        let next = after_a_failed_deployment().await;
+        build_with(&next, "again").await;
+        next.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
+        migrate(&next).await;
+        next.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+    });
+}
+
+#[test]
+fn a_failed_deployment_of_the_package_is_started_once_more() {
+    on_virtual_time(async {
+        let next = after_a_failed_deployment().await;
+        build_with(&next, "use").await;
+        next.until_is(StepId::DispatchBuild, Status::Succeeded).await.expect("the package is used");
+        choose(&next, StepId::DeployAgain).await;
+        next.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
+        migrate(&next).await;
+        next.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
     });
 }
 

@@ -225,6 +225,16 @@ impl ServiceSnapshot {
     pub fn primary(&self) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.status == DeploymentStatus::Primary)
     }
+
+    /// ARN of the revision of the newest completed deployment that is not one of `ours`. ECS rolls
+    /// back to it, and never to one that did not complete.
+    #[must_use]
+    pub fn completed_besides(&self, ours: &str) -> Option<&str> {
+        let is_completed =
+            |one: &&Deployment| one.rollout_state == RolloutState::Completed && one.task_definition != ours;
+        let newest = self.deployments.iter().filter(is_completed).max_by_key(|one| one.created_at)?;
+        Some(&newest.task_definition)
+    }
 }
 
 /// A task of a service.

@@ -22,6 +22,9 @@ pub struct RolloutGoal<'a> {
     pub previous: &'a str,
     /// Id of the deployment with our revision that was seen to begin.
     pub deployment: Option<&'a str>,
+    /// Id of the deployment that was in charge before the build was started. It is of an earlier
+    /// release, also if that one had our revision.
+    pub before: Option<&'a str>,
     /// Start of the build of this release. Service deployments from before belong to earlier
     /// attempts (TRAP-E8).
     pub since: Option<Timestamp>,
@@ -32,6 +35,13 @@ pub struct RolloutGoal<'a> {
     pub digest: Option<&'a str>,
     /// Patterns of stop reasons that are expected before the migration.
     pub expected: &'a [Regex],
+}
+
+impl RolloutGoal<'_> {
+    /// Whether a deployment is the one from before the build. Not once ours was seen to begin.
+    pub(super) fn is_from_before(&self, id: &str) -> bool {
+        self.deployment.is_none() && self.before == Some(id)
+    }
 }
 
 /// Whether a task is listed and not stopping.

@@ -38,7 +38,7 @@ pub(super) fn ours<'a>(
     let deployments = &seen.service.deployments;
     let listed = deployments
         .iter()
-        .filter(|one| one.task_definition == wanted.ours)
+        .filter(|one| one.task_definition == wanted.ours && !wanted.is_from_before(&one.id))
         .max_by_key(|one| (wanted.deployment == Some(one.id.as_str()), one.created_at));
     let told = seen
         .deployments
@@ -47,7 +47,8 @@ pub(super) fn ours<'a>(
         .filter(|one| {
             let is_recorded = wanted.deployment.is_some_and(|id| has_id(one, id));
             let is_of_this_release = wanted.since.is_none_or(|since| one.created_at >= since);
-            is_recorded || one.task_definition == wanted.ours && is_of_this_release
+            let is_from_before = wanted.is_from_before(&deployment_id(one));
+            is_recorded || one.task_definition == wanted.ours && is_of_this_release && !is_from_before
         })
         .max_by_key(|one| one.created_at);
     (listed, told)

@@ -83,6 +83,7 @@ const GOAL: RolloutGoal<'static> = RolloutGoal {
     ours: OURS,
     previous: OLD,
     deployment: Some("ecs-svc/new"),
+    before: None,
     since: None,
     migrated_at: None,
     digest: Some(BUILT),

@@ -13,7 +13,7 @@ use regex::Regex;
 use super::{
     other_revision,
     production::{Production, failure_of, show, show_condition},
-    run_facts::{expected_failures, our_revision, serving_before},
+    run_facts::{expected_failures, find_revision_to_restore, our_revision},
     watch,
 };
 use crate::{
@@ -103,7 +103,6 @@ async fn look_while_it_builds(cx: &StepContext, expected: &[Regex]) -> Result<Op
 async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
     let ours = our_revision(&run)?;
-    let previous = serving_before(&run);
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, expected)?;
     show(cx, StepId::AwaitDeployPhase, &run, &seen).await?;
@@ -113,7 +112,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
             evidence: vec![format!("AWS started deployment {deployment} with {}.", revision_name(&ours))],
             facts: vec![Fact::DeployPhaseBegan {
                 deployment,
-                previous_arn: previous.clone(),
+                previous_arn: find_revision_to_restore(&production.service, &run, &ours),
                 at: at.unwrap_or_else(|| cx.ports.clock.now()),
             }],
         }

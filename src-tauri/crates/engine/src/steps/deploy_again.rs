@@ -12,12 +12,12 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{needs_deployment, our_revision, serving_before},
+    run_facts::{find_revision_to_restore, needs_deployment, our_revision},
     service_change::{check_again, not_shown, primary_after, service},
 };
 use crate::{
     fold,
-    ports::revision_name,
+    ports::{ServiceSnapshot, revision_name},
     rollout::migration_needs,
     rollout_facts::{has_rolled_back, is_lost, is_rolling_out},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
@@ -79,7 +79,7 @@ impl Step for DeployAgain {
             Ok(service) => match primary_after(&service, &inputs.revision, &inputs.deployment_before) {
                 Some((deployment, at)) => Outcome::Succeeded {
                     evidence: vec![started(&deployment)],
-                    facts: vec![began(&cx.run(), deployment, at)],
+                    facts: vec![began(&cx.run(), &service, inputs, deployment, at)],
                 },
                 None => Outcome::Unknown("AWS accepted the order and shows no new deployment yet".into()),
             },
@@ -97,7 +97,7 @@ impl Step for DeployAgain {
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
         if let Some((deployment, at)) = primary_after(&service, &inputs.revision, &inputs.deployment_before) {
-            let fact = began(&run, deployment.clone(), at);
+            let fact = began(&run, &service, inputs, deployment.clone(), at);
             return Observation::Done { evidence: vec![started(&deployment)], facts: vec![fact] };
         }
         match service.primary() {
@@ -130,8 +130,15 @@ impl Step for DeployAgain {
     }
 }
 
-fn began(run: &RunView, deployment: String, at: Timestamp) -> Fact {
-    Fact::DeployPhaseBegan { deployment, previous_arn: serving_before(run), at }
+fn began(
+    run: &RunView,
+    service: &ServiceSnapshot,
+    inputs: &DeploymentInputs,
+    deployment: String,
+    at: Timestamp,
+) -> Fact {
+    let previous_arn = find_revision_to_restore(service, run, &inputs.revision);
+    Fact::DeployPhaseBegan { deployment, previous_arn, at }
 }
 
 fn started(deployment: &str) -> String {

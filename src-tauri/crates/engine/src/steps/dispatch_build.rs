@@ -20,12 +20,12 @@ use super::{
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
-    run_facts::{main_ref, our_revision, tag_ref, version_commit, who_to_call},
+    run_facts::{find_revision_to_restore, main_ref, our_revision, tag_ref, version_commit, who_to_call},
     shown_builds::{self, of_another_commit, started},
 };
 use crate::{
     env_lock, fold,
-    ports::{BuildRun, Dispatch, ServiceSnapshot},
+    ports::{BuildRun, Deployment, Dispatch, RolloutState, ServiceSnapshot},
     rollout::build_needs,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
     time,
@@ -69,6 +69,7 @@ impl Step for DispatchBuild {
         let service = &production.service;
         let before = service.primary().map(|one| one.id.clone()).unwrap_or_default();
         let serving = serving(&run, service);
+        let completed = service.completed_besides(&our_revision(&run).unwrap_or_default());
         let existing = ours(&run, &known);
         let package = if known.is_empty() || is_new_wanted(&run, &known) {
             existing_package::look(cx, &run, &commit).await?
@@ -78,6 +79,7 @@ impl Step for DispatchBuild {
         let inputs = BuildInputs {
             commit: commit.clone(),
             deployment_before: before,
+            completed_before: completed.filter(|arn| *arn != serving).map(str::to_owned),
             serving_before: serving,
             existing: existing.map(|one| ExistingBuild {
                 build: one.id.clone(),
@@ -204,6 +206,7 @@ async fn plan_in_doubt(
         commit: commit.to_owned(),
         deployment_before: String::new(),
         serving_before: String::new(),
+        completed_before: None,
         existing: None,
         package: None,
     });
@@ -250,8 +253,8 @@ fn workflow_inputs(run: &RunView) -> std::collections::BTreeMap<String, String> 
     run.profile.github.inputs.iter().map(|(key, template)| (key.clone(), run.version.spell(template))).collect()
 }
 
-/// The revision that served before ours: the one that the service is set to, or one that our
-/// deployment replaces.
+/// The revision before ours: the one that the service is set to, or one that our deployment
+/// replaces.
 fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
     let ours = our_revision(run).ok();
     let deployed = service.deployments.iter().map(|one| &one.task_definition);
@@ -387,8 +390,8 @@ async fn use_package(cx: &StepContext, run: &RunView, inputs: &BuildInputs, pack
         url: run.profile.github.actions_page.clone(),
         sent_at: image.pushed_at,
     });
-    let began = match deployed_since(cx, run, build.sent_at).await {
-        Ok(began) => began,
+    let begun = match deployed_since(cx, run, build.sent_at).await {
+        Ok(begun) => begun,
         Err(failure) => return Outcome::Failed(failure),
     };
     let evidence = vec![format!("The package {} of {} is used.", image.digest, run.names.image_tag)];
@@ -398,25 +401,22 @@ async fn use_package(cx: &StepContext, run: &RunView, inputs: &BuildInputs, pack
         pushed_at: image.pushed_at,
         commit: commit.clone(),
     };
-    let begun = began.map(|(deployment, at)| Fact::DeployPhaseBegan {
-        deployment,
-        previous_arn: inputs.serving_before.clone(),
-        at,
-    });
     let facts = [started(&build.build, &build.url, build.sent_at, &commit), ready].into_iter().chain(begun).collect();
     Outcome::Succeeded { evidence, facts }
 }
 
-/// The deployment in charge, if it has our revision and began at or after `since`.
-async fn deployed_since(
-    cx: &StepContext,
-    run: &RunView,
-    since: Timestamp,
-) -> Result<Option<(String, Timestamp)>, Failure> {
-    let (ours, service) = (our_revision(run)?, cx.ports.services.describe().await?);
-    let primary = service.as_ref().and_then(ServiceSnapshot::primary);
-    let ours = primary.filter(|one| one.task_definition == ours && one.created_at >= since);
-    Ok(ours.map(|one| (one.id.clone(), one.created_at)))
+/// The start of the deployment in charge, if it has our revision, began at or after `since`, and AWS
+/// did not give it up. Otherwise a person starts one.
+async fn deployed_since(cx: &StepContext, run: &RunView, since: Timestamp) -> Result<Option<Fact>, Failure> {
+    let ours = our_revision(run)?;
+    let Some(service) = cx.ports.services.describe().await? else { return Ok(None) };
+    let is_ours = |one: &&Deployment| one.task_definition == ours && one.created_at >= since;
+    let primary = service.primary().filter(is_ours).filter(|one| one.rollout_state != RolloutState::Failed);
+    Ok(primary.map(|one| Fact::DeployPhaseBegan {
+        deployment: one.id.clone(),
+        previous_arn: find_revision_to_restore(&service, run, &ours),
+        at: one.created_at,
+    }))
 }
 
 fn stay_question(run: &RunView) -> Option<Question> {

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{expected_failures, our_revision, package_of_build, serving_before},
+    run_facts::{deployment_before, expected_failures, our_revision, package_of_build, serving_before},
 };
 use crate::{
     fold,
@@ -70,6 +70,7 @@ impl Production {
             ours: revision,
             previous: &ours,
             deployment: None,
+            before: None,
             since: None,
             // A server of that version needs no migration.
             migrated_at: build_sent(run),
@@ -94,6 +95,7 @@ impl Production {
             ours: &ours,
             previous: &previous,
             deployment: begun(run),
+            before: deployment_before(run),
             since: build_sent(run),
             migrated_at: migrated_at(run),
             digest: package_of_build(run),

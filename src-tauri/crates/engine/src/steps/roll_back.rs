@@ -10,7 +10,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::serving_before,
+    run_facts::revision_to_restore,
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known, service},
 };
 use crate::{
@@ -41,7 +41,7 @@ impl Step for RollBack {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         check_account(cx, &run).await?;
-        let previous = serving_before(&run);
+        let previous = revision_to_restore(&run);
         let production = Production::read(cx, &run).await?;
         let primary = production.service.primary();
         let draft = PlanDraft::new(

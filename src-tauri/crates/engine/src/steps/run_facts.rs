@@ -1,9 +1,9 @@
 //! Values that several steps read from the run: facts of earlier steps, ref names, people to call.
 
-use greenlight_types::{ErrorCode, ExistingPackage, Fact, FactKind, Failure, RunView, StepId, Timestamp};
+use greenlight_types::{BuildInputs, ErrorCode, ExistingPackage, Fact, FactKind, Failure, RunView, StepId, Timestamp};
 use regex::Regex;
 
-use crate::fold;
+use crate::{fold, ports::ServiceSnapshot};
 
 /// Returns the newest fact of a kind.
 ///
@@ -41,10 +41,39 @@ pub(crate) fn our_revision(run: &RunView) -> Result<String, Failure> {
     })
 }
 
-/// ARN of the revision that served when the build was started. Empty when unknown.
+/// ARN of the revision that the service was set to when the build was started. Its rollout may have
+/// been under way. Empty when unknown.
 pub(super) fn serving_before(run: &RunView) -> String {
-    let plan = fold::step(run, StepId::DispatchBuild).and_then(|step| step.plan.as_ref());
-    plan.and_then(|plan| plan.inputs.build()).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
+    build_inputs(run).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
+}
+
+/// Id of the deployment in charge when this release ordered its build. `None` where it ordered none:
+/// the deployment may then be the one of the build that was found.
+pub(super) fn deployment_before(run: &RunView) -> Option<&str> {
+    let inputs = build_inputs(run).filter(|inputs| inputs.existing.is_none() && inputs.package.is_none())?;
+    Some(inputs.deployment_before.as_str())
+}
+
+/// ARN of the revision that a rollback puts back: the newest one before ours whose deployment was
+/// completed. Empty when unknown.
+pub(super) fn revision_to_restore(run: &RunView) -> String {
+    let begun = fold::newest(run, FactKind::DeployPhaseBegan);
+    if let Some(Fact::DeployPhaseBegan { previous_arn, .. }) = begun
+        && !previous_arn.is_empty()
+    {
+        return previous_arn.clone();
+    }
+    let completed = build_inputs(run).and_then(|inputs| inputs.completed_before.clone());
+    completed.unwrap_or_else(|| serving_before(run))
+}
+
+/// As [`revision_to_restore`], from what the service shows now where it shows one.
+pub(super) fn find_revision_to_restore(service: &ServiceSnapshot, run: &RunView, ours: &str) -> String {
+    service.completed_besides(ours).map_or_else(|| revision_to_restore(run), str::to_owned)
+}
+
+fn build_inputs(run: &RunView) -> Option<&BuildInputs> {
+    fold::step(run, StepId::DispatchBuild)?.plan.as_ref()?.inputs.build()
 }
 
 /// The workflow run that this release follows.

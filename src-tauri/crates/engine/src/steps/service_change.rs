@@ -11,7 +11,7 @@ use greenlight_types::{
 use super::{
     production::{Production, show, show_condition},
     refusals::{missing_on_aws, plan_closed},
-    run_facts::{serving_before, who_to_call},
+    run_facts::{revision_to_restore, who_to_call},
     watch,
 };
 use crate::{
@@ -165,7 +165,7 @@ fn nothing_comes_back(back: &Return<'_>, reason: &str) -> Failure {
 
 /// The revision that served before, as a precondition: AWS must still have it.
 pub(super) async fn previous_is_known(cx: &StepContext, run: &RunView) -> Result<Precondition, Failure> {
-    let previous = serving_before(run);
+    let previous = revision_to_restore(run);
     let is_there = !previous.is_empty() && cx.ports.task_definitions.describe(&previous).await?.is_some();
     Ok(Precondition {
         id: "previousIsKnown".into(),

@@ -9,7 +9,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{our_revision, serving_before},
+    run_facts::{our_revision, revision_to_restore},
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known},
 };
 use crate::{
@@ -38,7 +38,7 @@ impl Step for StopRollout {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         check_account(cx, &run).await?;
-        let (ours, previous) = (our_revision(&run)?, serving_before(&run));
+        let (ours, previous) = (our_revision(&run)?, revision_to_restore(&run));
         let production = Production::read(cx, &run).await?;
         let primary = production.service.primary().filter(|primary| primary.task_definition == ours);
         let record = primary.and(production.record_of_primary()).filter(|record| is_under_way(record));
@@ -82,7 +82,7 @@ impl Step for StopRollout {
                 return failure.into();
             }
         }
-        let previous = serving_before(&cx.run());
+        let previous = revision_to_restore(&cx.run());
         let stopped = Fact::RolloutStopped { deployment: deployment.clone(), reason: "stopped by this release".into() };
         let back = Return { step: self.id(), revision: &previous, deployment_before: deployment, facts: vec![stopped] };
         follow_return(cx, back).await

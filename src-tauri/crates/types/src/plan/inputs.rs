@@ -224,8 +224,11 @@ pub struct BuildInputs {
     pub commit: String,
     /// Id of the primary ECS deployment when the plan was made; empty when the service had none.
     pub deployment_before: String,
-    /// ARN of the task definition that served when the plan was made; empty when none did.
+    /// ARN of the revision that the service was set to when the plan was made; empty when none was.
     pub serving_before: String,
+    /// ARN of the revision of the newest completed deployment, where it is another one: the rollout
+    /// of the revision above was not over.
+    pub completed_before: Option<String>,
     /// The build that runs already; `None` when one has to be dispatched.
     pub existing: Option<ExistingBuild>,
     /// The package of the registry that is used in place of a build.

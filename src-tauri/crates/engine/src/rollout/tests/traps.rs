@@ -130,6 +130,22 @@ fn trap_e8_records_of_earlier_attempts_do_not_count() {
 }
 
 #[test]
+fn trap_e8_the_deployment_from_before_the_build_is_not_ours() {
+    let waiting = Verdict::Waiting { waits_for: Condition::OurDeployment };
+    let goal = RolloutGoal { deployment: None, before: Some("ecs-svc/first"), ..GOAL };
+    for state in ["COMPLETED", "IN_PROGRESS", "FAILED"] {
+        let look = replaced_by("first", OURS, state);
+        assert_eq!(look.judge(&goal).verdict, waiting, "{state}");
+        let look = look.told(told("first", OURS, "STOPPED", "long ago"));
+        assert_eq!(look.judge(&goal).verdict, waiting, "{state}");
+    }
+    let mut look = replaced_by("old", OLD, "COMPLETED");
+    look.service.deployments.push(deployment("first", "ACTIVE", OURS, "FAILED", 0));
+    assert_eq!(look.judge(&goal).verdict, waiting);
+    assert_eq!(look.judge(&RolloutGoal { before: None, ..goal }).verdict, rolled_back("first says why"));
+}
+
+#[test]
 fn trap_e8_failed_starts_of_an_earlier_deployment_do_not_count() {
     let mut look = under_way();
     let mut earlier = ended("e", "EssentialContainerExited", "long ago", 90);

@@ -107,6 +107,7 @@ impl Fields<'_> {
             commit: self.text("commit")?,
             deployment_before: self.text("deployment_before")?,
             serving_before: self.text("serving_before")?,
+            completed_before: self.filled("completed_before"),
             existing,
             package,
         })
@@ -171,6 +172,9 @@ pub(super) fn put_build(map: &mut InputMap, build: &BuildInputs) {
     put("commit", &build.commit);
     put("deployment_before", &build.deployment_before);
     put("serving_before", &build.serving_before);
+    if let Some(completed) = &build.completed_before {
+        put("completed_before", completed);
+    }
     if let Some(ExistingPackage { digest, pushed_at }) = &build.package {
         put("package", digest);
         put("package_pushed_at", &pushed_at.to_string());

@@ -21,6 +21,7 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         commit: text("c"),
         deployment_before: String::new(),
         serving_before: text("arn"),
+        completed_before: Some(text("arn:1")),
         existing,
         package,
     };
