@@ -162,13 +162,14 @@ fn question(
         .into_iter()
         .chain(use_it.map(|detail| choice("use", "Use the package that is there", detail)))
         .collect();
-    if !may_overwrite && matches!(origin, Origin::Unknown) {
-        let end = "It cannot be overwritten, so this version cannot be built.";
-        options.push(choice("other", "It was built from another commit", end.into()));
-    }
     // The answer that rests on proof comes first.
     if matches!(origin, Origin::OfCommit(_)) {
         options.reverse();
+    }
+    // Also beside that proof: a colleague may have pushed the package while the build job ran.
+    if !may_overwrite && !matches!(origin, Origin::OfAnother(_)) {
+        let end = "It cannot be overwritten, so this version cannot be built.";
+        options.push(choice("other", "It was built from another commit", end.into()));
     }
     if options.is_empty() {
         return Err(cannot_be_overwritten(run, &built));
@@ -198,6 +199,7 @@ fn cannot_be_overwritten(run: &RunView, built: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::act::test_support::deploying;
 
     const OURS: &str = "8f3a6d1c2b4e5f60718293a4b5c6d7e8f9012345";
     const OTHER: &str = "0000000000000000000000000000000000000000";
@@ -267,5 +269,20 @@ mod tests {
     fn one_good_build_of_the_commit_is_enough() {
         let runs = vec![run("2", OURS, (90, 101), "failure"), run("1", OURS, (80, 101), "success")];
         assert_eq!(verdict(runs), "commit 1");
+    }
+
+    #[test]
+    fn a_person_may_deny_the_proof_where_the_package_cannot_be_overwritten() {
+        let image = Image { digest: "sha256:one".to_owned(), pushed_at: at(100) };
+        let (ours, other) = (run("1", OURS, (80, 101), "success").0, run("2", OTHER, (80, 101), "success").0);
+        let options = |origin: &Origin, may_overwrite| -> Vec<String> {
+            let asked = question(&deploying(), OURS, &image, origin, may_overwrite).expect("a question");
+            asked.options.into_iter().map(|one| one.id).collect()
+        };
+        assert_eq!(options(&Origin::OfCommit(ours.clone()), true), ["use", "again"]);
+        assert_eq!(options(&Origin::OfCommit(ours), false), ["use", "other"]);
+        assert_eq!(options(&Origin::Unknown, false), ["use", "other"]);
+        assert_eq!(options(&Origin::OfAnother(other.clone()), true), ["again"]);
+        assert!(question(&deploying(), OURS, &image, &Origin::OfAnother(other), false).is_err());
     }
 }
