@@ -241,7 +241,7 @@ impl<'a> HonestOperator<'a> {
             Ok(differences) => differences,
             Err(failure) => return self.record(&name, Some(&failure)),
         };
-        if !differences.is_empty() && self.rng.bool() {
+        if !differences.is_empty() && self.rng.u8(..4) == 0 {
             let note = differences.into_iter().map(|one| one.text).collect::<Vec<_>>().join(" ");
             return self.end(&note).await;
         }

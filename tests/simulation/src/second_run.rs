@@ -39,7 +39,7 @@ impl Next {
         if rng.u32(..5) != 0 {
             return (None, None);
         }
-        let next = Self {
+        let mut next = Self {
             has_same_version: rng.bool(),
             has_other_person: rng.bool(),
             on_new_machine: rng.bool(),
@@ -52,6 +52,10 @@ impl Next {
             2..6 => Kind::ReplacedInMigration,
             _ => return (Some(next), None),
         };
+        if rng.u8(..3) == 0 {
+            // Colleagues finish the migration, and the same version is released once more.
+            (next.has_same_version, next.on_new_machine, next.restores) = (true, true, false);
+        }
         (Some(next), Some(Fault { at: At::Time(0), kind }))
     }
 }
