@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
-    Failure, PlanInputs, Realm, Retry, RunId, RunResult, RunView, StagingMachine, StepId, StepState, Timestamp, Version,
+    Failure, PlanInputs, Realm, Retry, RunId, RunResult, RunView, StepId, StepState, Timestamp, Version,
 };
 use parking_lot::Mutex;
 
@@ -35,9 +35,6 @@ pub struct Earlier {
     /// The migrations that may have changed the database, oldest first. Those that a person called
     /// not applied are left out.
     pub starts: Vec<EarlierStart>,
-    /// Jobs of failed migrations of this version on this machine that a person reported as undone in
-    /// an earlier run.
-    pub undone_jobs: Vec<String>,
 }
 
 /// A migration that another run may have started.
@@ -84,9 +81,6 @@ struct OtherRun {
     released_at: Option<Timestamp>,
     folder_hash: Option<String>,
     start: Option<EarlierStart>,
-    staging: Option<StagingMachine>,
-    /// Jobs of migrations that a person reported as undone.
-    undone_jobs: Vec<String>,
     /// Answers about the migrations of other runs: question, whether it was applied, person, time.
     settled: Vec<(String, bool, String, Timestamp)>,
 }
@@ -107,7 +101,7 @@ impl EarlierRuns {
             // A run that this app cannot read is not compared.
             others.extend(self.other(&id).await.filter(|other| other.database == database(run)));
         }
-        Ok(Earlier { undone_jobs: undone_before(&others, run), ..summed_up(&others, &run.version) })
+        Ok(summed_up(&others, &run.version))
     }
 
     async fn other(&self, id: &RunId) -> Option<Arc<OtherRun>> {
@@ -162,8 +156,6 @@ impl OtherRun {
             released_at: view.ended_at.filter(|_| is_release),
             folder_hash,
             start: start(view),
-            staging: view.staging.clone(),
-            undone_jobs: step.map(|step| step.undone_jobs.clone()).unwrap_or_default(),
             settled: settled
                 .map(|one| (one.question.clone(), one.answer == APPLIED, one.person.clone(), one.at))
                 .collect(),
@@ -219,18 +211,7 @@ fn summed_up(others: &[Arc<OtherRun>], version: &Version) -> Earlier {
             None => starts.push(start),
         }
     }
-    Earlier { released, starts, undone_jobs: Vec::new() }
-}
-
-/// The undone jobs of other runs of this version on this machine. Another machine gives the same ids
-/// to other jobs.
-fn undone_before(others: &[Arc<OtherRun>], run: &RunView) -> Vec<String> {
-    let Some(here) = run.staging.as_ref().filter(|here| !here.machine_id.is_empty()) else { return Vec::new() };
-    let is_here = |other: &&Arc<OtherRun>| {
-        let is_same_machine = other.staging.as_ref().is_some_and(|there| there.machine_id == here.machine_id);
-        is_same_machine && other.version == run.version
-    };
-    others.iter().filter(is_here).flat_map(|other| other.undone_jobs.iter().cloned()).collect()
+    Earlier { released, starts }
 }
 
 #[cfg(test)]
@@ -253,16 +234,7 @@ mod tests {
             end,
         });
         let database = ("rally".to_owned(), "prod".to_owned(), Realm::Production);
-        OtherRun {
-            database,
-            version,
-            released_at: None,
-            folder_hash: None,
-            start,
-            staging: None,
-            undone_jobs: Vec::new(),
-            settled: Vec::new(),
-        }
+        OtherRun { database, version, released_at: None, folder_hash: None, start, settled: Vec::new() }
     }
 
     /// The ends of the migrations of these runs, which are given oldest first.
@@ -310,25 +282,5 @@ mod tests {
         let newest_first = newest_first.map(Arc::new);
         let earlier = summed_up(&newest_first, &Version::parse("2.2.0").expect("a version"));
         assert_eq!(earlier.released, Some(("2.1.0".to_owned(), "h2".to_owned())));
-    }
-
-    #[test]
-    fn an_undone_job_counts_for_the_same_version_on_the_same_machine() {
-        let at_machine = |id: &str| {
-            let mut run = crate::act::test_support::deploying();
-            run.staging.as_mut().expect("a machine").machine_id = id.into();
-            run
-        };
-        let (here, version) = (at_machine("one"), at_machine("one").version.to_string());
-        let before = |version: &str, machine: &str| OtherRun {
-            staging: at_machine(machine).staging,
-            undone_jobs: vec!["job.a1".to_owned()],
-            ..other("a", version, 1, None)
-        };
-        assert_eq!(undone_before(&[Arc::new(before(&version, "one"))], &here), ["job.a1"]);
-        for other in [before(&version, "two"), before("9.9.9", "one")] {
-            assert!(undone_before(&[Arc::new(other)], &here).is_empty());
-        }
-        assert!(undone_before(&[Arc::new(before(&version, ""))], &at_machine("")).is_empty());
     }
 }

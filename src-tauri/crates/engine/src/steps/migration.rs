@@ -26,7 +26,6 @@ use super::{
     run_facts::who_to_call,
 };
 use crate::{
-    earlier_runs::Earlier,
     ports::{HostAddress, JobState, JobStatus},
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
@@ -60,13 +59,13 @@ impl Step for RunMigration {
         cx.activity(self.id(), "Asking the staging machine, AWS and the package registry");
         let prefix = job::prefix(&run, KIND);
         let jobs = cx.ports.host.jobs(&host, &prefix).await?;
-        let earlier = cx.earlier.read(&run).await?;
-        let open = attempts::not_undone(&run, &earlier, &jobs);
+        let open = attempts::not_undone(&run, &jobs);
         let started = job::newest_start(&open, &prefix);
         if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
             return Ok(follow(self, &run, one));
         }
         let hash = folder_hash(cx, &run, &host).await?;
+        let earlier = cx.earlier.read(&run).await?;
         let (preconditions, question) = preconditions::all(cx, &run, &open, &hash, &earlier).await?;
         let said = database::ask(cx, &host).await;
         let (id, late) = job::attempt(&jobs, &prefix);
@@ -99,7 +98,7 @@ impl Step for RunMigration {
             Some(Standing::AppliedBefore(_)) | None => None,
         };
         // One question is asked at a time; a later one replaces an earlier one.
-        let draft = asking(notice_undone(draft, &run, &earlier), question);
+        let draft = asking(notice_undone(draft, &run), question);
         let draft = database::guard(draft, &run, &said);
         Ok(begun_elsewhere(&run, &jobs).into_iter().chain(unsettled).fold(draft, PlanDraft::question).finish())
     }
@@ -171,8 +170,7 @@ impl Step for RunMigration {
             .hint("Wait for its end; the app follows it."));
         }
         // A job that ran before blocks every other one, unless it was undone.
-        let earlier = cx.earlier.read(&cx.run()).await?;
-        if attempts::not_undone(&cx.run(), &earlier, &jobs).iter().any(|one| !one.state.never_started()) {
+        if attempts::not_undone(&cx.run(), &jobs).iter().any(|one| !one.state.never_started()) {
             return Ok(Vec::new());
         }
         // The job id that any computer would give to the next attempt, and the id of an expired
@@ -207,9 +205,9 @@ fn asking(draft: PlanDraft, question: Option<Question>) -> PlanDraft {
 }
 
 /// Says that an attempt before this one was undone.
-fn notice_undone(draft: PlanDraft, run: &RunView, earlier: &Earlier) -> PlanDraft {
+fn notice_undone(draft: PlanDraft, run: &RunView) -> PlanDraft {
     let undone = crate::fold::step(run, StepId::RunMigration).map_or(&[][..], |step| &step.undone_jobs);
-    earlier.undone_jobs.iter().chain(undone).fold(draft, |draft, job| {
+    undone.iter().fold(draft, |draft, job| {
         draft.notice(format!("{job} ended with an error and was reported as undone. This is another start."))
     })
 }

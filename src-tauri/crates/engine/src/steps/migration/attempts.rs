@@ -9,7 +9,6 @@ use greenlight_types::{
 
 use super::command::KIND;
 use crate::{
-    earlier_runs::Earlier,
     fold,
     ports::JobStatus,
     step::StepContext,
@@ -58,21 +57,19 @@ pub(in crate::steps) fn is_undone(run: &RunView, job: &str) -> bool {
     fold::step(run, StepId::RunMigration).is_some_and(|step| step.undone_jobs.iter().any(|undone| undone == job))
 }
 
-/// The jobs whose attempts were not reported as undone, in this run or in an earlier one.
-pub(in crate::steps) fn not_undone(run: &RunView, earlier: &Earlier, jobs: &[JobStatus]) -> Vec<JobStatus> {
-    let is_open = |one: &&JobStatus| !is_undone(run, &one.id) && !earlier.undone_jobs.contains(&one.id);
-    jobs.iter().filter(is_open).cloned().collect()
+/// The jobs whose attempts were not reported as undone.
+pub(in crate::steps) fn not_undone(run: &RunView, jobs: &[JobStatus]) -> Vec<JobStatus> {
+    jobs.iter().filter(|one| !is_undone(run, &one.id)).cloned().collect()
 }
 
 /// The newest migration of this version that started on the machine and was not reported as undone.
 ///
 /// # Errors
-/// The failure of the machine or of the journal.
+/// The failure of the machine.
 pub(crate) async fn started(cx: &StepContext) -> Result<Option<JobStatus>, Failure> {
     let run = cx.run();
     let prefix = job::prefix(&run, KIND);
-    let earlier = cx.earlier.read(&run).await?;
-    let jobs = not_undone(&run, &earlier, &cx.ports.host.jobs(&cx.host()?, &prefix).await?);
+    let jobs = not_undone(&run, &cx.ports.host.jobs(&cx.host()?, &prefix).await?);
     Ok(job::newest_start(&jobs, &prefix).cloned())
 }
 
