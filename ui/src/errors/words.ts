@@ -141,8 +141,8 @@ const WORDS: Record<ErrorCode, Entry> = {
   },
   packageUnproved: {
     happened: (p) =>
-      p["ended"]
-        ? `The package was pushed while the job ${named(p, "ended", "of the settings")} of the build did not run.`
+      p["idle"]
+        ? `The package was pushed outside the times of the job ${named(p, "idle", "of the settings")} of the build.`
         : `No job of the build is called ${named(p, "job", "as the settings say")}, and a package is there.`,
     means: "The app cannot tell whether this build made the package. The old version serves the site.",
     todo: ["Look at the jobs on GitHub and answer the question; then watch again."],

@@ -1,7 +1,8 @@
 //! Watches the build to its end.
 //!
 //! The package is ready when the build job succeeded and the registry has an image that was pushed
-//! after the dispatch and while that job ran. If the build ends red after that, AWS decides (TRAP-W8).
+//! after the dispatch and while that job ran. If the build ends red after that, AWS decides
+//! (TRAP-W8).
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},

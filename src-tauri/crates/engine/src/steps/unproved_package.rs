@@ -2,7 +2,7 @@
 //! job has its name, or a colleague pushed the package. A named person says whether the build made
 //! it.
 
-use greenlight_types::{Choice, ErrorCode, Failure, Question, Retry, RunView, StepId};
+use greenlight_types::{Choice, ErrorCode, Failure, Question, Retry, RunView, StepId, Timestamp};
 
 use super::{
     known_builds::{SKEW, answered, build_jobs},
@@ -33,17 +33,13 @@ pub(super) enum Judged {
 
 /// Whether another job than the one of the profile may have pushed the package.
 pub(super) fn may_have_built(run: &RunView, jobs: &[BuildJob]) -> bool {
-    build_jobs(jobs, &run.profile.github.build_job).is_empty() && jobs.iter().any(is_good)
+    build_jobs(jobs, &run.profile.github.build_job).is_empty() && jobs.iter().any(|job| job.started_at.is_some())
 }
 
-fn is_good(job: &BuildJob) -> bool {
-    job.conclusion.as_deref() == Some("success")
-}
-
-/// Judges a package that was pushed after the dispatch.
+/// Judges a package that was pushed after the dispatch. Any job that ran at the push may have made
+/// it, also one that has not ended: it may wait for the servers, and they for the migration.
 pub(super) fn judge(run: &RunView, build: &str, image: &Image, jobs: &[BuildJob]) -> Judged {
-    let is_after = |job: &&BuildJob| job.completed_at.is_none_or(|at| at.plus(SKEW) >= image.pushed_at);
-    if !jobs.iter().filter(|job| is_good(job)).any(|job| is_after(&job)) {
+    if !jobs.iter().any(|job| has_run(job) && was_running(job, image.pushed_at)) {
         return Judged::NotMade;
     }
     match answered(run, &question_id(build, image)) {
@@ -51,6 +47,15 @@ pub(super) fn judge(run: &RunView, build: &str, image: &Image, jobs: &[BuildJob]
         Some(_) => Judged::NotMade,
         None => Judged::Open(unproved(run, image, jobs)),
     }
+}
+
+fn has_run(job: &BuildJob) -> bool {
+    job.started_at.is_some() && job.conclusion.as_deref() != Some("skipped")
+}
+
+fn was_running(job: &BuildJob, at: Timestamp) -> bool {
+    let (from, to) = (job.started_at, job.completed_at);
+    from.is_some_and(|from| from.minus(SKEW) <= at) && to.is_none_or(|to| at <= to.plus(SKEW))
 }
 
 /// Whether a person says that the build did not make this package. That counts also after the name
@@ -108,24 +113,26 @@ fn names(jobs: &[BuildJob]) -> String {
     names.join(", ")
 }
 
+/// Whether the build has the job of the profile. Then the package was pushed outside its times.
+fn has_named_job(run: &RunView, jobs: &[BuildJob]) -> bool {
+    !build_jobs(jobs, &run.profile.github.build_job).is_empty()
+}
+
 /// Why the app cannot tell whether the build made the package.
 fn doubt(run: &RunView, jobs: &[BuildJob]) -> String {
-    let name = &run.profile.github.build_job;
-    let end = build_jobs(jobs, name).iter().filter_map(|job| job.completed_at).max();
-    match end {
-        Some(end) => format!(
-            "The package was pushed while the job \u{201c}{name}\u{201d} of the build did not run. It ended on {}.",
-            time::in_words(end)
-        ),
-        None => format!("No job of the build is called \u{201c}{name}\u{201d}. These ran: {}.", names(jobs)),
+    let (name, names) = (&run.profile.github.build_job, names(jobs));
+    if has_named_job(run, jobs) {
+        return format!(
+            "The package was pushed outside the times that GitHub shows for the job \u{201c}{name}\u{201d}. These ran: {names}."
+        );
     }
+    format!("No job of the build is called \u{201c}{name}\u{201d}. These ran: {names}.")
 }
 
 fn unproved(run: &RunView, image: &Image, jobs: &[BuildJob]) -> Failure {
     let job = &run.profile.github.build_job;
-    let is_named = !build_jobs(jobs, job).is_empty();
     Failure::new(ErrorCode::PackageUnproved, "tell whether the build made the package")
-        .with(if is_named { "ended" } else { "job" }, job.clone())
+        .with(if has_named_job(run, jobs) { "idle" } else { "job" }, job.clone())
         .with("digest", image.digest.clone())
         .because(doubt(run, jobs))
         .hint("Look at the jobs on GitHub and answer the question. Then watch again.")
@@ -134,7 +141,7 @@ fn unproved(run: &RunView, image: &Image, jobs: &[BuildJob]) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{AnswerView, Timestamp};
+    use greenlight_types::AnswerView;
 
     use super::*;
     use crate::{act::test_support::deploying, steps::known_builds::was_building};
@@ -173,16 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn asks_only_where_no_job_has_the_name_and_one_succeeded() {
+    fn asks_only_where_no_job_has_the_name_and_one_has_begun() {
         let run = deploying();
         let named = run.profile.github.build_job.clone();
         assert!(may_have_built(&run, &[job("compile", Some("success"), 21)]));
-        for jobs in [
-            vec![job(&named, None, 21), job("docs", Some("success"), 21)],
-            vec![job("compile", None, 21)],
-            vec![job("compile", Some("failure"), 21)],
-            Vec::new(),
-        ] {
+        assert!(may_have_built(&run, &[job("compile", None, 21)]), "it may wait for the servers");
+        let unstarted = BuildJob { started_at: None, ..job("compile", None, 21) };
+        for jobs in [vec![job(&named, None, 21), job("docs", Some("success"), 21)], vec![unstarted], Vec::new()] {
             assert!(!may_have_built(&run, &jobs), "{jobs:?}");
         }
     }
@@ -205,15 +209,19 @@ mod tests {
     }
 
     #[test]
-    fn a_package_from_after_the_build_job_is_a_question_once_a_later_job_succeeded() {
+    fn a_package_from_after_the_build_job_is_a_question_while_another_job_runs() {
         let run = deploying();
         let name = run.profile.github.build_job.clone();
         let built = job(&name, Some("success"), 10);
         assert!(!was_building(std::slice::from_ref(&built), &name, at(0), image().pushed_at));
         assert!(matches!(judge(&run, "77", &image(), std::slice::from_ref(&built)), Judged::NotMade));
-        let judged = judge(&run, "77", &image(), &[built, job("deploy", Some("success"), 30)]);
-        let Judged::Open(failure) = judged else { panic!("{judged:?}") };
-        assert_eq!(failure.params.get("ended"), Some(&name));
+        for conclusion in [None, Some("success"), Some("failure")] {
+            let judged = judge(&run, "77", &image(), &[built.clone(), job("deploy", conclusion, 30)]);
+            let Judged::Open(failure) = judged else { panic!("{judged:?}") };
+            assert_eq!(failure.params.get("idle"), Some(&name));
+        }
+        let skipped = judge(&run, "77", &image(), &[built, job("deploy", Some("skipped"), 30)]);
+        assert!(matches!(skipped, Judged::NotMade));
     }
 
     #[test]
