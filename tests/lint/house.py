@@ -59,9 +59,10 @@ other_runs
 env_lock::entry
 env_lock::git_ref
 handover env_lock deploy_check
+steps::known_builds
 steps::run_facts steps::git_objects steps::refusals
 steps::publish::push_rules steps::backup::folder
-steps::watch steps::publish steps::job steps::production steps::known_builds
+steps::watch steps::publish steps::job steps::production
 steps::existing_package steps::shown_builds steps::unproved_package steps::build_wait
 steps::migration::command steps::backup::file steps::aws_patience steps::service_change steps::register_task_definition::meaning steps::register_task_definition::image
 steps::migration::attempts steps::migration::database steps::migration::failed_starts

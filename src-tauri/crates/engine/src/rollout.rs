@@ -12,7 +12,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
-pub use goal::{RolloutGoal, Snapshot};
+pub use goal::{EarlierDeployments, RolloutGoal, Snapshot};
 use goal::{has_other_image, is_alive, is_new};
 use greenlight_types::{ServersView, Timestamp};
 pub use patience::{Patience, build_needs, migration_needs, patience, raised_limit};
@@ -170,7 +170,7 @@ fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {
     if primary.task_definition != wanted.ours {
         return of_other_primary(seen, wanted, primary);
     }
-    if wanted.is_from_before(&primary.id) {
+    if wanted.is_earlier(&primary.id, primary.created_at) {
         return Verdict::Waiting { waits_for: Condition::OurDeployment };
     }
     let told = history::of(primary, seen.deployments.listed());
@@ -223,7 +223,8 @@ fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {
 fn of_other_primary(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, primary: &Deployment) -> Verdict {
     let (ours, told) = history::ours(seen, wanted);
     if wanted.deployment.is_none() && ours.is_none() && told.is_none() {
-        let is_known = wanted.previous.is_empty() || primary.task_definition == wanted.previous;
+        let arn = primary.task_definition.as_str();
+        let is_known = wanted.previous.is_empty() || arn == wanted.previous || Some(arn) == wanted.completed;
         return if is_known {
             Verdict::Waiting { waits_for: Condition::OurDeployment }
         } else {

@@ -7,8 +7,8 @@
 //! - `production` is one look at the service, `service_change` changes it, `aws_patience` judges
 //!   whether AWS gives up too early, `other_revision` asks about settings that the build made;
 //! - `known_builds` lists the builds of the commit, `shown_builds` judges those after a dispatch in
-//!   doubt, `existing_package` judges a package that is there before the build, `unproved_package` one
-//!   that the build job did not push, and `build_wait` says for whom a build waits;
+//!   doubt, `existing_package` judges a package that is there before the build, `unproved_package`
+//!   one that the build job did not push, and `build_wait` says for whom a build waits;
 //! - `run_facts`, `git_objects` and `refusals` hold values that several steps use.
 
 mod await_deploy_phase;

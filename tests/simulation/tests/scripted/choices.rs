@@ -232,12 +232,12 @@ fn a_rollback_skips_a_release_whose_servers_never_started() {
 }
 
 /// A run that AWS gave up, and the next one of the same version, after its backup.
-async fn after_a_failed_deployment() -> Scripted {
-    let breaker = Some(Breaker { rolls_back: false });
-    let first = begun(&world(Rules { breaker, ..Rules::default() })).await;
+async fn after_a_failed_deployment(rolls_back: bool) -> Scripted {
+    let rules = Rules { breaker: Some(Breaker { rolls_back }), keeps_failed: true, ..Rules::default() };
+    let first = begun(&world(rules)).await;
     rolling_out(&first).await;
     first.until_is(StepId::AwaitRollout, Status::Failed).await.expect("AWS gives up");
-    first.act(end(RunResult::Stopped)).await.expect("the failed deployment stays in charge");
+    first.act(end(RunResult::Stopped)).await.expect("AWS goes on listing the failed deployment");
     first.world().rules.breaker = None;
     let next = next_release(&first, "2.1.0").await;
     assert_eq!(ours(&next), ours(&first), "the same start-up settings");
@@ -257,19 +257,37 @@ async fn build_with(at: &Scripted, package: &str) {
 
 #[test]
 fn the_failed_deployment_of_an_earlier_run_is_not_the_one_of_a_new_build() {
+    for rolls_back in [false, true] {
+        on_virtual_time(async {
+            let next = after_a_failed_deployment(rolls_back).await;
+            build_with(&next, "again").await;
+            next.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
+            migrate(&next).await;
+            next.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        });
+    }
+}
+
+#[test]
+fn a_build_without_a_deployment_ends_beside_the_failed_one_of_an_earlier_run() {
     on_virtual_time(async {
-        let next = after_a_failed_deployment().await;
+        let next = after_a_failed_deployment(false).await;
+        {
+            let mut world = next.world();
+            let between = i64::midpoint(world.rules.pace.built, world.rules.pace.set);
+            world.rules.build_fails_at = Some(between);
+        }
         build_with(&next, "again").await;
+        next.until_is(StepId::FollowBuild, Status::Failed).await.expect("the build deployed nothing");
+        choose(&next, StepId::DeployAgain).await;
         next.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
-        migrate(&next).await;
-        next.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
     });
 }
 
 #[test]
 fn a_failed_deployment_of_the_package_is_started_once_more() {
     on_virtual_time(async {
-        let next = after_a_failed_deployment().await;
+        let next = after_a_failed_deployment(false).await;
         build_with(&next, "use").await;
         next.until_is(StepId::DispatchBuild, Status::Succeeded).await.expect("the package is used");
         choose(&next, StepId::DeployAgain).await;

@@ -18,13 +18,14 @@ pub struct Snapshot<'a> {
 pub struct RolloutGoal<'a> {
     /// ARN of our revision.
     pub ours: &'a str,
-    /// ARN of the revision that served before. Empty when unknown.
+    /// ARN of the revision that the service was set to before. Empty when unknown.
     pub previous: &'a str,
+    /// ARN of the revision that served then, where the rollout of `previous` was not over. AWS may
+    /// put it back.
+    pub completed: Option<&'a str>,
     /// Id of the deployment with our revision that was seen to begin.
     pub deployment: Option<&'a str>,
-    /// Id of the deployment that was in charge before the build was started. It is of an earlier
-    /// release, also if that one had our revision.
-    pub before: Option<&'a str>,
+    pub earlier: EarlierDeployments<'a>,
     /// Start of the build of this release. Service deployments from before belong to earlier
     /// attempts (TRAP-E8).
     pub since: Option<Timestamp>,
@@ -37,10 +38,29 @@ pub struct RolloutGoal<'a> {
     pub expected: &'a [Regex],
 }
 
+/// The deployments from before the build of this release. None of them is ours, also if it has our
+/// revision: an earlier release may have saved the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EarlierDeployments<'a> {
+    /// Ids of those that the service listed when this release ordered its build.
+    pub ids: &'a [String],
+    /// Start of a build that was found, by GitHub's clock. This computer's clock may be wrong, so
+    /// the time of an order of this release does not count.
+    pub until: Option<Timestamp>,
+}
+
+impl EarlierDeployments<'_> {
+    /// Whether a deployment is one of them.
+    #[must_use]
+    pub fn contain(&self, id: &str, created_at: Timestamp) -> bool {
+        self.ids.iter().any(|one| one == id) || self.until.is_some_and(|until| created_at < until)
+    }
+}
+
 impl RolloutGoal<'_> {
-    /// Whether a deployment is the one from before the build. Not once ours was seen to begin.
-    pub(super) fn is_from_before(&self, id: &str) -> bool {
-        self.deployment.is_none() && self.before == Some(id)
+    /// Whether a deployment is from before the build. Not once ours was seen to begin.
+    pub(super) fn is_earlier(&self, id: &str, created_at: Timestamp) -> bool {
+        self.deployment.is_none() && self.earlier.contain(id, created_at)
     }
 }
 

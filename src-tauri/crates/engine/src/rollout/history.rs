@@ -38,7 +38,7 @@ pub(super) fn ours<'a>(
     let deployments = &seen.service.deployments;
     let listed = deployments
         .iter()
-        .filter(|one| one.task_definition == wanted.ours && !wanted.is_from_before(&one.id))
+        .filter(|one| one.task_definition == wanted.ours && !wanted.is_earlier(&one.id, one.created_at))
         .max_by_key(|one| (wanted.deployment == Some(one.id.as_str()), one.created_at));
     let told = seen
         .deployments
@@ -47,8 +47,8 @@ pub(super) fn ours<'a>(
         .filter(|one| {
             let is_recorded = wanted.deployment.is_some_and(|id| has_id(one, id));
             let is_of_this_release = wanted.since.is_none_or(|since| one.created_at >= since);
-            let is_from_before = wanted.is_from_before(&deployment_id(one));
-            is_recorded || one.task_definition == wanted.ours && is_of_this_release && !is_from_before
+            let is_earlier = wanted.is_earlier(&deployment_id(one), one.created_at);
+            is_recorded || one.task_definition == wanted.ours && is_of_this_release && !is_earlier
         })
         .max_by_key(|one| one.created_at);
     (listed, told)

@@ -44,7 +44,8 @@ pub(super) fn picture(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, new_count: u
 
 /// Our deployment, and AWS's record of it.
 fn ours<'a>(seen: Snapshot<'a>, wanted: &RolloutGoal<'_>) -> (Option<&'a Deployment>, Option<&'a ServiceDeployment>) {
-    let primary = seen.service.primary().filter(|primary| primary.task_definition == wanted.ours);
+    let is_ours = |one: &&Deployment| one.task_definition == wanted.ours && !wanted.is_earlier(&one.id, one.created_at);
+    let primary = seen.service.primary().filter(is_ours);
     let (listed, told) = history::ours(seen, wanted);
     let ours = primary.or(listed);
     (ours, ours.and_then(|ours| history::of(ours, seen.deployments.listed())).or(told))

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, Fact, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, StepId, StepPlan,
-    WayBack,
+    Effect, ErrorCode, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
 
 use super::{
     other_revision,
     production::{Production, failure_of, show, show_condition},
-    run_facts::{expected_failures, find_revision_to_restore, our_revision},
+    run_facts::{deploy_phase_began, expected_failures, our_revision},
     watch,
 };
 use crate::{
@@ -110,11 +109,13 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
         let at = production.service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {
             evidence: vec![format!("AWS started deployment {deployment} with {}.", revision_name(&ours))],
-            facts: vec![Fact::DeployPhaseBegan {
+            facts: vec![deploy_phase_began(
+                &production.service,
+                &run,
+                &ours,
                 deployment,
-                previous_arn: find_revision_to_restore(&production.service, &run, &ours),
-                at: at.unwrap_or_else(|| cx.ports.clock.now()),
-            }],
+                at.unwrap_or_else(|| cx.ports.clock.now()),
+            )],
         }
     };
     let failure = failure_of(&seen.verdict, &run);

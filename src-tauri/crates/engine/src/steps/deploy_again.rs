@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    DeploymentInputs, Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, Status, StepId,
-    StepPlan, Timestamp, WayBack,
+    DeploymentInputs, Effect, FactKind, Failure, Observation, PlanInputs, Role, RunView, Status, StepId, StepPlan,
+    WayBack,
 };
 
 use super::{
@@ -12,12 +12,12 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{find_revision_to_restore, needs_deployment, our_revision},
+    run_facts::{deploy_phase_began, needs_deployment, our_revision},
     service_change::{check_again, not_shown, primary_after, service},
 };
 use crate::{
     fold,
-    ports::{ServiceSnapshot, revision_name},
+    ports::revision_name,
     rollout::migration_needs,
     rollout_facts::{has_rolled_back, is_lost, is_rolling_out},
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
@@ -79,7 +79,7 @@ impl Step for DeployAgain {
             Ok(service) => match primary_after(&service, &inputs.revision, &inputs.deployment_before) {
                 Some((deployment, at)) => Outcome::Succeeded {
                     evidence: vec![started(&deployment)],
-                    facts: vec![began(&cx.run(), &service, inputs, deployment, at)],
+                    facts: vec![deploy_phase_began(&service, &cx.run(), &inputs.revision, deployment, at)],
                 },
                 None => Outcome::Unknown("AWS accepted the order and shows no new deployment yet".into()),
             },
@@ -97,7 +97,7 @@ impl Step for DeployAgain {
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
         if let Some((deployment, at)) = primary_after(&service, &inputs.revision, &inputs.deployment_before) {
-            let fact = began(&run, &service, inputs, deployment.clone(), at);
+            let fact = deploy_phase_began(&service, &run, &inputs.revision, deployment.clone(), at);
             return Observation::Done { evidence: vec![started(&deployment)], facts: vec![fact] };
         }
         match service.primary() {
@@ -128,17 +128,6 @@ impl Step for DeployAgain {
     fn is_due(&self, run: &RunView) -> bool {
         needs_deployment(run)
     }
-}
-
-fn began(
-    run: &RunView,
-    service: &ServiceSnapshot,
-    inputs: &DeploymentInputs,
-    deployment: String,
-    at: Timestamp,
-) -> Fact {
-    let previous_arn = find_revision_to_restore(service, run, &inputs.revision);
-    Fact::DeployPhaseBegan { deployment, previous_arn, at }
 }
 
 fn started(deployment: &str) -> String {

@@ -20,7 +20,7 @@ use super::{
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
-    run_facts::{find_revision_to_restore, main_ref, our_revision, tag_ref, version_commit, who_to_call},
+    run_facts::{deploy_phase_began, main_ref, our_revision, tag_ref, version_commit, who_to_call},
     shown_builds::{self, of_another_commit, started},
 };
 use crate::{
@@ -67,7 +67,6 @@ impl Step for DispatchBuild {
         let production = Production::read(cx, &run).await?;
         let (waits, gives_up) = aws_patience::judge(&run, &production, build_needs(&run.profile), self.id())?;
         let service = &production.service;
-        let before = service.primary().map(|one| one.id.clone()).unwrap_or_default();
         let serving = serving(&run, service);
         let completed = service.completed_besides(&our_revision(&run).unwrap_or_default());
         let existing = ours(&run, &known);
@@ -78,7 +77,7 @@ impl Step for DispatchBuild {
         };
         let inputs = BuildInputs {
             commit: commit.clone(),
-            deployment_before: before,
+            deployments_before: service.deployments.iter().map(|one| one.id.clone()).collect(),
             completed_before: completed.filter(|arn| *arn != serving).map(str::to_owned),
             serving_before: serving,
             existing: existing.map(|one| ExistingBuild {
@@ -101,8 +100,10 @@ impl Step for DispatchBuild {
         if !known.is_empty() && !is_new_wanted(&run, &known) {
             return Ok(draft.question(which_build(&known)).finish());
         }
+        let is_denied = matches!(package, Found::Denied(_));
+        let draft = if is_denied { draft.preconditions(vec![existing_package::denied(&run)]) } else { draft };
         let open = match package {
-            Found::Open(question) => Some(question),
+            Found::Open(question) | Found::Denied(question) => Some(question),
             Found::Build | Found::Use(_) => gives_up.or_else(|| stay_question(&run)),
         };
         Ok(match open {
@@ -204,7 +205,7 @@ async fn plan_in_doubt(
     let plan = fold::step(run, step.id()).and_then(|step| step.plan.as_ref());
     let inputs = plan.and_then(|plan| plan.inputs.build()).cloned().unwrap_or_else(|| BuildInputs {
         commit: commit.to_owned(),
-        deployment_before: String::new(),
+        deployments_before: Vec::new(),
         serving_before: String::new(),
         completed_before: None,
         existing: None,
@@ -405,18 +406,14 @@ async fn use_package(cx: &StepContext, run: &RunView, inputs: &BuildInputs, pack
     Outcome::Succeeded { evidence, facts }
 }
 
-/// The start of the deployment in charge, if it has our revision, began at or after `since`, and AWS
-/// did not give it up. Otherwise a person starts one.
+/// The start of the deployment in charge, if it has our revision, began at or after `since`, and
+/// AWS did not give it up. Otherwise a person starts one.
 async fn deployed_since(cx: &StepContext, run: &RunView, since: Timestamp) -> Result<Option<Fact>, Failure> {
     let ours = our_revision(run)?;
     let Some(service) = cx.ports.services.describe().await? else { return Ok(None) };
     let is_ours = |one: &&Deployment| one.task_definition == ours && one.created_at >= since;
     let primary = service.primary().filter(is_ours).filter(|one| one.rollout_state != RolloutState::Failed);
-    Ok(primary.map(|one| Fact::DeployPhaseBegan {
-        deployment: one.id.clone(),
-        previous_arn: find_revision_to_restore(&service, run, &ours),
-        at: one.created_at,
-    }))
+    Ok(primary.map(|one| deploy_phase_began(&service, run, &ours, one.id.clone(), one.created_at)))
 }
 
 fn stay_question(run: &RunView) -> Option<Question> {

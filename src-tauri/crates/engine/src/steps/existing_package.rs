@@ -2,7 +2,7 @@
 //! from, and the decision whether the release uses it (docs/releases.md#a-package-that-is-there).
 
 use greenlight_types::{
-    Choice, ErrorCode, ExistingBuild, ExistingPackage, Failure, Question, RunView, StepId, Timestamp,
+    Choice, ErrorCode, ExistingBuild, ExistingPackage, Failure, Precondition, Question, RunView, StepId, Timestamp,
 };
 
 use super::{
@@ -26,6 +26,9 @@ pub(super) enum Found {
     Build,
     /// A person has to decide.
     Open(Question),
+    /// A person said that it is of another commit, and it cannot be overwritten. Another answer is
+    /// still possible.
+    Denied(Question),
     /// A person decided to use the package.
     Use(UsedPackage),
 }
@@ -60,11 +63,11 @@ pub(super) async fn look(cx: &StepContext, run: &RunView, commit: &str) -> Resul
     match answered(run, &id) {
         Some("again") => return Ok(Found::Build),
         Some("use") => return Ok(Found::Use(used(run, &id, image, &origin))),
-        Some("other") => return Err(cannot_be_overwritten(run, "a person says that it is of another commit")),
         Some(_) | None => {}
     }
     let may_overwrite = cx.ports.images.tags_may_be_overwritten().await? != Some(false);
-    question(run, commit, &image, &origin, may_overwrite).map(Found::Open)
+    let question = question(run, commit, &image, &origin, may_overwrite)?;
+    Ok(if answered(run, &id) == Some("other") { Found::Denied(question) } else { Found::Open(question) })
 }
 
 /// Asks GitHub for the runs of the time of the push.
@@ -184,6 +187,16 @@ fn question(
         options,
         needs_note: true,
     })
+}
+
+/// The precondition that a denied package keeps closed.
+pub(super) fn denied(run: &RunView) -> Precondition {
+    Precondition {
+        id: "packageIsOurs".into(),
+        passed: false,
+        text: format!("The package {} is of the labelled commit, or can be overwritten", run.names.image_tag),
+        detail: "a person says that it is of another commit".into(),
+    }
 }
 
 fn cannot_be_overwritten(run: &RunView, built: &str) -> Failure {

@@ -5,7 +5,7 @@ use greenlight_types::{Choice, Fact, Failure, Question, RunView, StepId};
 
 use super::{
     register_task_definition::{described, difference, image_of, registrable},
-    run_facts::{our_revision, serving_before},
+    run_facts::{completed_before, our_revision, serving_before},
     service_change::service,
 };
 use crate::{
@@ -27,7 +27,11 @@ pub(super) async fn question(cx: &StepContext, run: &RunView) -> Result<Option<Q
     let service = service(cx, run).await?;
     let Some(primary) = service.primary() else { return Ok(None) };
     let arn = &primary.task_definition;
-    if *arn == ours || *arn == previous || accepted(run).any(|(known, _)| known == arn) {
+    if *arn == ours
+        || *arn == previous
+        || Some(arn.as_str()) == completed_before(run)
+        || accepted(run).any(|(known, _)| known == arn)
+    {
         return Ok(None);
     }
     let Some(theirs) = with_our_image(cx, arn).await? else { return Ok(None) };

@@ -7,12 +7,17 @@ use regex::Regex;
 
 use super::{
     refusals::missing_on_aws,
-    run_facts::{deployment_before, expected_failures, our_revision, package_of_build, serving_before},
+    run_facts::{
+        completed_before, earlier_deployments, expected_failures, our_revision, package_of_build, serving_before,
+    },
 };
 use crate::{
     fold,
-    ports::{BreakerThreshold, ServiceDeployment, ServiceDeployments, ServiceSnapshot, TaskSnapshot, revision_name},
-    rollout::{self, Condition, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
+    ports::{
+        BreakerThreshold, Deployment, ServiceDeployment, ServiceDeployments, ServiceSnapshot, TaskSnapshot,
+        revision_name,
+    },
+    rollout::{self, Condition, EarlierDeployments, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
     rollout_facts::{has_rolled_back, is_rolled_out},
     step::StepContext,
 };
@@ -70,7 +75,8 @@ impl Production {
             ours: revision,
             previous: &ours,
             deployment: None,
-            before: None,
+            earlier: EarlierDeployments::default(),
+            completed: None,
             since: None,
             // A server of that version needs no migration.
             migrated_at: build_sent(run),
@@ -95,7 +101,8 @@ impl Production {
             ours: &ours,
             previous: &previous,
             deployment: begun(run),
-            before: deployment_before(run),
+            earlier: earlier_deployments(run, build_sent(run)),
+            completed: completed_before(run),
             since: build_sent(run),
             migrated_at: migrated_at(run),
             digest: package_of_build(run),
@@ -105,14 +112,16 @@ impl Production {
     }
 }
 
-/// Whether AWS has a deployment with our revision.
+/// Whether AWS has a deployment with our revision that began after the build.
 ///
 /// # Errors
 /// AWS does not answer.
 pub(super) async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
     let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
     let deployments = service.map(|one| one.deployments).unwrap_or_default();
-    Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref()))
+    let earlier = earlier_deployments(run, build_sent(run));
+    let is_new = |one: &Deployment| !earlier.contain(&one.id, one.created_at);
+    Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref() && is_new(one)))
 }
 
 /// Most reasons of failed starts that a run keeps. A reason may hold an address or a time.

@@ -1,5 +1,5 @@
-//! Sets the service to the revision that served before this release, and follows it until it serves
-//! on every server. The database stays as it is (TRAP-E10).
+//! Sets the service to the newest revision before ours whose deployment was completed, and follows
+//! it until it serves on every server. The database stays as it is (TRAP-E10).
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -10,7 +10,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::revision_to_restore,
+    run_facts::{our_revision, restore_target},
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known, service},
 };
 use crate::{
@@ -41,8 +41,8 @@ impl Step for RollBack {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         check_account(cx, &run).await?;
-        let previous = revision_to_restore(&run);
         let production = Production::read(cx, &run).await?;
+        let previous = restore_target(&production.service, &run, &our_revision(&run)?);
         let primary = production.service.primary();
         let draft = PlanDraft::new(
             self,
@@ -61,7 +61,7 @@ impl Step for RollBack {
         .irreversible()
         .line("In charge now", primary.map_or("nothing", |primary| revision_name(&primary.task_definition)))
         .line("AWS puts back", revision_name(&previous))
-        .preconditions(vec![previous_is_known(cx, &run).await?]);
+        .preconditions(vec![previous_is_known(cx, &previous).await?]);
         let draft = database_stays(&run).into_iter().fold(draft, PlanDraft::notice);
         if primary.is_none_or(|primary| primary.task_definition != previous) {
             return Ok(draft.finish());

@@ -3,7 +3,8 @@
 use greenlight_types::{BuildInputs, ErrorCode, ExistingPackage, Fact, FactKind, Failure, RunView, StepId, Timestamp};
 use regex::Regex;
 
-use crate::{fold, ports::ServiceSnapshot};
+use super::known_builds::SKEW;
+use crate::{fold, ports::ServiceSnapshot, rollout::EarlierDeployments};
 
 /// Returns the newest fact of a kind.
 ///
@@ -47,29 +48,52 @@ pub(super) fn serving_before(run: &RunView) -> String {
     build_inputs(run).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
 }
 
-/// Id of the deployment in charge when this release ordered its build. `None` where it ordered none:
-/// the deployment may then be the one of the build that was found.
-pub(super) fn deployment_before(run: &RunView) -> Option<&str> {
-    let inputs = build_inputs(run).filter(|inputs| inputs.existing.is_none() && inputs.package.is_none())?;
-    Some(inputs.deployment_before.as_str())
+/// The deployments from before the build. `build_sent` is the start of the build.
+pub(super) fn earlier_deployments(run: &RunView, build_sent: Option<Timestamp>) -> EarlierDeployments<'_> {
+    match build_inputs(run) {
+        // The deployments that were listed may be of the build that was found.
+        Some(inputs) if inputs.existing.is_some() || inputs.package.is_some() => {
+            EarlierDeployments { ids: &[], until: build_sent.map(|at| at.minus(SKEW)) }
+        }
+        Some(inputs) => EarlierDeployments { ids: &inputs.deployments_before, until: None },
+        None => EarlierDeployments::default(),
+    }
 }
 
-/// ARN of the revision that a rollback puts back: the newest one before ours whose deployment was
-/// completed. Empty when unknown.
-pub(super) fn revision_to_restore(run: &RunView) -> String {
+/// ARN of the revision that served when the build was started, where the service was set to another
+/// one.
+pub(super) fn completed_before(run: &RunView) -> Option<&str> {
+    build_inputs(run)?.completed_before.as_deref()
+}
+
+/// ARN of the revision that a rollback puts back: the newest completed one that our deployment
+/// replaces. While ours is not in charge, it is the recorded one. Empty when unknown.
+pub(super) fn restore_target(service: &ServiceSnapshot, run: &RunView, ours: &str) -> String {
+    let is_in_charge = service.primary().is_some_and(|primary| primary.task_definition == ours);
+    let completed = service.completed_besides(ours).filter(|_| is_in_charge);
+    completed.map_or_else(|| recorded_restore_target(run), str::to_owned)
+}
+
+/// The same, by the journal alone.
+pub(super) fn recorded_restore_target(run: &RunView) -> String {
     let begun = fold::newest(run, FactKind::DeployPhaseBegan);
     if let Some(Fact::DeployPhaseBegan { previous_arn, .. }) = begun
         && !previous_arn.is_empty()
     {
         return previous_arn.clone();
     }
-    let completed = build_inputs(run).and_then(|inputs| inputs.completed_before.clone());
-    completed.unwrap_or_else(|| serving_before(run))
+    completed_before(run).map_or_else(|| serving_before(run), str::to_owned)
 }
 
-/// As [`revision_to_restore`], from what the service shows now where it shows one.
-pub(super) fn find_revision_to_restore(service: &ServiceSnapshot, run: &RunView, ours: &str) -> String {
-    service.completed_besides(ours).map_or_else(|| revision_to_restore(run), str::to_owned)
+/// The start of a deployment of our revision.
+pub(super) fn deploy_phase_began(
+    service: &ServiceSnapshot,
+    run: &RunView,
+    ours: &str,
+    deployment: String,
+    at: Timestamp,
+) -> Fact {
+    Fact::DeployPhaseBegan { deployment, previous_arn: restore_target(service, run, ours), at }
 }
 
 fn build_inputs(run: &RunView) -> Option<&BuildInputs> {

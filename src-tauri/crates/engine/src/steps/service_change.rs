@@ -11,7 +11,7 @@ use greenlight_types::{
 use super::{
     production::{Production, show, show_condition},
     refusals::{missing_on_aws, plan_closed},
-    run_facts::{revision_to_restore, who_to_call},
+    run_facts::who_to_call,
     watch,
 };
 use crate::{
@@ -163,15 +163,14 @@ fn nothing_comes_back(back: &Return<'_>, reason: &str) -> Failure {
         .retry(Retry::No)
 }
 
-/// The revision that served before, as a precondition: AWS must still have it.
-pub(super) async fn previous_is_known(cx: &StepContext, run: &RunView) -> Result<Precondition, Failure> {
-    let previous = revision_to_restore(run);
-    let is_there = !previous.is_empty() && cx.ports.task_definitions.describe(&previous).await?.is_some();
+/// The revision that comes back, as a precondition: AWS must still have it.
+pub(super) async fn previous_is_known(cx: &StepContext, previous: &str) -> Result<Precondition, Failure> {
+    let is_there = !previous.is_empty() && cx.ports.task_definitions.describe(previous).await?.is_some();
     Ok(Precondition {
         id: "previousIsKnown".into(),
         passed: is_there,
-        text: "AWS still has the start-up settings that served before".into(),
-        detail: if previous.is_empty() { "unknown".into() } else { revision_name(&previous).to_owned() },
+        text: "AWS still has the start-up settings that it puts back".into(),
+        detail: if previous.is_empty() { "unknown".into() } else { revision_name(previous).to_owned() },
     })
 }
 

@@ -9,7 +9,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{our_revision, revision_to_restore},
+    run_facts::{our_revision, recorded_restore_target, restore_target},
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known},
 };
 use crate::{
@@ -38,8 +38,8 @@ impl Step for StopRollout {
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
         check_account(cx, &run).await?;
-        let (ours, previous) = (our_revision(&run)?, revision_to_restore(&run));
-        let production = Production::read(cx, &run).await?;
+        let (ours, production) = (our_revision(&run)?, Production::read(cx, &run).await?);
+        let previous = restore_target(&production.service, &run, &ours);
         let primary = production.service.primary().filter(|primary| primary.task_definition == ours);
         let record = primary.and(production.record_of_primary()).filter(|record| is_under_way(record));
         let draft = PlanDraft::new(
@@ -48,6 +48,7 @@ impl Step for StopRollout {
             PlanInputs::StopRollout {
                 service_deployment: record.map(|record| record.arn.clone()).unwrap_or_default(),
                 deployment: primary.map(|primary| primary.id.clone()).unwrap_or_default(),
+                revision: previous.clone(),
             },
             "Stop the rollout",
             format!("AWS stops putting {} in place and puts the version before it back on every server.", run.version),
@@ -65,13 +66,13 @@ impl Step for StopRollout {
                 (None, None) => "another version is in charge".to_owned(),
             },
         )
-        .preconditions(vec![previous_is_known(cx, &run).await?]);
+        .preconditions(vec![previous_is_known(cx, &previous).await?]);
         let draft = database_stays(&run).into_iter().fold(draft, PlanDraft::notice);
         Ok(draft.finish())
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
-        let PlanInputs::StopRollout { service_deployment, deployment } = &plan.inputs else {
+        let PlanInputs::StopRollout { service_deployment, deployment, revision } = &plan.inputs else {
             return foreign_plan(plan);
         };
         if entry == Entry::Start {
@@ -82,9 +83,9 @@ impl Step for StopRollout {
                 return failure.into();
             }
         }
-        let previous = revision_to_restore(&cx.run());
+        let revision = if revision.is_empty() { &recorded_restore_target(&cx.run()) } else { revision };
         let stopped = Fact::RolloutStopped { deployment: deployment.clone(), reason: "stopped by this release".into() };
-        let back = Return { step: self.id(), revision: &previous, deployment_before: deployment, facts: vec![stopped] };
+        let back = Return { step: self.id(), revision, deployment_before: deployment, facts: vec![stopped] };
         follow_return(cx, back).await
     }
 

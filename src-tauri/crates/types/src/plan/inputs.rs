@@ -62,6 +62,8 @@ pub enum PlanInputs {
         service_deployment: String,
         /// Id of the deployment that it started.
         deployment: String,
+        /// ARN of the revision that AWS puts back. Empty in journals of older versions.
+        revision: String,
     },
     /// Start a deployment.
     DeployAgain(DeploymentInputs),
@@ -222,8 +224,9 @@ pub struct MigrationInputs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildInputs {
     pub commit: String,
-    /// Id of the primary ECS deployment when the plan was made; empty when the service had none.
-    pub deployment_before: String,
+    /// Ids of the ECS deployments that the service listed when the plan was made. Journals of older
+    /// versions have only the primary one.
+    pub deployments_before: Vec<String>,
     /// ARN of the revision that the service was set to when the plan was made; empty when none was.
     pub serving_before: String,
     /// ARN of the revision of the newest completed deployment, where it is another one: the rollout
@@ -291,6 +294,7 @@ impl PlanInputs {
             StepId::StopRollout => Self::StopRollout {
                 service_deployment: fields.text("service_deployment")?,
                 deployment: fields.text("deployment")?,
+                revision: fields.filled("revision").unwrap_or_default(),
             },
             StepId::DeployAgain => Self::DeployAgain(fields.deployment()?),
             StepId::RollBack => Self::RollBack(fields.deployment()?),
@@ -355,9 +359,10 @@ impl PlanInputs {
                 put("kind", &after.kind);
                 put("value", &after.value.to_string());
             }
-            Self::StopRollout { service_deployment, deployment } => {
+            Self::StopRollout { service_deployment, deployment, revision } => {
                 put("service_deployment", service_deployment);
                 put("deployment", deployment);
+                put("revision", revision);
             }
             Self::DeployAgain(DeploymentInputs { revision, deployment_before })
             | Self::RollBack(DeploymentInputs { revision, deployment_before }) => {

@@ -37,9 +37,9 @@ fn kind(verdict: &Verdict) -> Kind {
 fn by_the_rule(look: &Look, goal: &RolloutGoal<'_>) -> Vec<Kind> {
     let primaries: Vec<&Deployment> =
         look.service.deployments.iter().filter(|one| one.status == DeploymentStatus::Primary).take(1).collect();
-    let is_from_before = |id: &str| goal.deployment.is_none() && goal.before == Some(id);
-    let is_of_before = primaries.iter().any(|one| one.task_definition == OURS && is_from_before(&one.id));
-    let is_ours = primaries.iter().any(|one| one.task_definition == OURS) && !is_of_before;
+    let is_earlier = |id: &str| goal.deployment.is_none() && goal.earlier.ids.iter().any(|one| one == id);
+    let is_earlier_primary = primaries.iter().any(|one| one.task_definition == OURS && is_earlier(&one.id));
+    let is_ours = primaries.iter().any(|one| one.task_definition == OURS) && !is_earlier_primary;
     let has_primary = !primaries.is_empty();
     let records: Vec<&ServiceDeployment> = look.deployments.listed().iter().collect();
     // All deployments of these looks have ids that the records repeat.
@@ -61,23 +61,24 @@ fn by_the_rule(look: &Look, goal: &RolloutGoal<'_>) -> Vec<Kind> {
     let has_other_image = look.tasks.iter().any(|task| {
         task.task_definition == OURS && task.last_status == TaskStatus::Running && task.image_digest == REBUILT
     });
-    let of_before = |record: &ServiceDeployment| {
+    let is_earlier_record = |record: &ServiceDeployment| {
         let number = record.revision_arn.rsplit('/').next().unwrap_or_default();
-        is_from_before(&format!("ecs-svc/{number}"))
+        is_earlier(&format!("ecs-svc/{number}"))
     };
     let of_ours: Vec<&&ServiceDeployment> =
-        records.iter().filter(|record| record.task_definition == OURS && !of_before(record)).collect();
+        records.iter().filter(|record| record.task_definition == OURS && !is_earlier_record(record)).collect();
     let deployments = look.service.deployments.iter();
     let listed: Vec<&Deployment> =
-        deployments.filter(|one| one.task_definition == OURS && !is_from_before(&one.id)).collect();
+        deployments.filter(|one| one.task_definition == OURS && !is_earlier(&one.id)).collect();
     let has_begun = goal.deployment.is_some() || !of_ours.is_empty() || !listed.is_empty();
-    let is_previous = primaries.iter().any(|one| one.task_definition == OLD);
+    let is_completed = |arn: &str| goal.completed == Some(arn);
+    let is_previous = primaries.iter().any(|one| one.task_definition == OLD || is_completed(&one.task_definition));
     let is_rolled_back = of_ours.iter().any(|one| one.status.is_rollback())
         || of_ours.is_empty() && listed.first().is_some_and(|newest| newest.rollout_state == RolloutState::Failed);
-    let is_other = has_primary && !is_ours && !is_of_before;
+    let is_other = has_primary && !is_ours && !is_earlier_primary;
     let is_going = is_ours && !is_failed && !is_stopped && !is_settled;
     [
-        (Kind::Waiting, !has_primary || is_of_before || is_other && !has_begun && is_previous),
+        (Kind::Waiting, !has_primary || is_earlier_primary || is_other && !has_begun && is_previous),
         (Kind::WrongRevision, is_other && !has_begun && !is_previous),
         (Kind::RolledBack, is_other && has_begun && is_rolled_back),
         (Kind::Superseded, is_other && has_begun && !is_rolled_back),
@@ -210,11 +211,15 @@ proptest! {
         look in any_look(),
         is_migrated: bool,
         has_begun: bool,
-        before in prop_oneof![2 => Just(None), 1 => Just(Some("ecs-svc/number-0")), 1 => Just(Some("ecs-svc/number-1"))],
+        earlier in prop_oneof![Just(Vec::new()), prop::collection::vec(0_usize..4, 1..3)],
+        other_completed: bool,
     ) {
         let migrated_at = is_migrated.then(|| stamp(0));
         let deployment = has_begun.then_some("ecs-svc/number-0");
-        let goal = RolloutGoal { migrated_at, deployment, before, ..GOAL };
+        let ids: Vec<String> = earlier.iter().map(|number| format!("ecs-svc/number-{number}")).collect();
+        let earlier = EarlierDeployments { ids: &ids, until: None };
+        let completed = other_completed.then_some(OTHER);
+        let goal = RolloutGoal { migrated_at, deployment, earlier, completed, ..GOAL };
         let verdict = look.judge(&goal).verdict;
         prop_assert_eq!(vec![kind(&verdict)], by_the_rule(&look, &goal), "{:?}", verdict);
     }

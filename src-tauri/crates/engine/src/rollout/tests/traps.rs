@@ -130,19 +130,38 @@ fn trap_e8_records_of_earlier_attempts_do_not_count() {
 }
 
 #[test]
-fn trap_e8_the_deployment_from_before_the_build_is_not_ours() {
+fn trap_e8_a_deployment_from_before_the_build_is_not_ours() {
     let waiting = Verdict::Waiting { waits_for: Condition::OurDeployment };
-    let goal = RolloutGoal { deployment: None, before: Some("ecs-svc/first"), ..GOAL };
-    for state in ["COMPLETED", "IN_PROGRESS", "FAILED"] {
-        let look = replaced_by("first", OURS, state);
-        assert_eq!(look.judge(&goal).verdict, waiting, "{state}");
-        let look = look.told(told("first", OURS, "STOPPED", "long ago"));
-        assert_eq!(look.judge(&goal).verdict, waiting, "{state}");
+    let ids = ["ecs-svc/first".to_owned()];
+    let by_id = EarlierDeployments { ids: &ids, until: None };
+    let by_time = EarlierDeployments { ids: &[], until: Some(stamp(90)) };
+    for earlier in [by_id, by_time] {
+        let goal = RolloutGoal { deployment: None, earlier, ..GOAL };
+        for state in ["COMPLETED", "IN_PROGRESS", "FAILED"] {
+            let mut look = replaced_by("first", OURS, state);
+            look.service.deployments[0].failed = 7;
+            let rollout = look.judge(&goal);
+            assert_eq!((rollout.verdict, rollout.view.failed_starts), (waiting.clone(), 0), "{state}");
+            let look = look.told(told("first", OURS, "STOPPED", "long ago"));
+            assert_eq!(look.judge(&goal).verdict, waiting, "{state}");
+        }
+        let mut look = replaced_by("old", OLD, "COMPLETED");
+        look.service.deployments.push(deployment("first", "ACTIVE", OURS, "FAILED", 0));
+        assert_eq!(look.judge(&goal).verdict, waiting);
+        let unknown = RolloutGoal { earlier: EarlierDeployments::default(), ..goal };
+        assert_eq!(look.judge(&unknown).verdict, rolled_back("first says why"));
+        let ours = RolloutGoal { deployment: Some("ecs-svc/first"), ..goal };
+        assert!(matches!(replaced_by("first", OURS, "FAILED").judge(&ours).verdict, Verdict::Failed { .. }));
     }
-    let mut look = replaced_by("old", OLD, "COMPLETED");
-    look.service.deployments.push(deployment("first", "ACTIVE", OURS, "FAILED", 0));
-    assert_eq!(look.judge(&goal).verdict, waiting);
-    assert_eq!(look.judge(&RolloutGoal { before: None, ..goal }).verdict, rolled_back("first says why"));
+}
+
+#[test]
+fn the_revision_that_served_during_an_unfinished_rollout_may_come_back() {
+    let goal = RolloutGoal { deployment: None, ..GOAL };
+    let look = replaced_by("back", OTHER, "IN_PROGRESS");
+    assert!(matches!(look.judge(&goal).verdict, Verdict::WrongRevision { .. }));
+    let waiting = Verdict::Waiting { waits_for: Condition::OurDeployment };
+    assert_eq!(look.judge(&RolloutGoal { completed: Some(OTHER), ..goal }).verdict, waiting);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Fields<'_> {
         };
         Ok(BuildInputs {
             commit: self.text("commit")?,
-            deployment_before: self.text("deployment_before")?,
+            deployments_before: self.text("deployment_before")?.split_whitespace().map(str::to_owned).collect(),
             serving_before: self.text("serving_before")?,
             completed_before: self.filled("completed_before"),
             existing,
@@ -170,7 +170,7 @@ pub(super) fn put_existing_build(map: &mut InputMap, build: Option<&ExistingBuil
 pub(super) fn put_build(map: &mut InputMap, build: &BuildInputs) {
     let mut put = |name: &str, value: &str| map.insert(name.to_owned(), value.to_owned());
     put("commit", &build.commit);
-    put("deployment_before", &build.deployment_before);
+    put("deployment_before", &build.deployments_before.join(" "));
     put("serving_before", &build.serving_before);
     if let Some(completed) = &build.completed_before {
         put("completed_before", completed);

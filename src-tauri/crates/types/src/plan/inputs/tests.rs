@@ -14,12 +14,17 @@ fn commit() -> CommitInputs {
     CommitInputs { message: text("m"), author: text("Lena"), email: text("l@x"), time: at() }
 }
 
+fn stop_rollout() -> PlanInputs {
+    let text = str::to_owned;
+    PlanInputs::StopRollout { service_deployment: text("arn"), deployment: text("ecs-svc/1"), revision: text("arn:1") }
+}
+
 fn every_variant() -> Vec<(StepId, PlanInputs)> {
     let start = |late| JobInputs::Start { job: text("j"), late, script: text("s") };
     let follow = JobInputs::Follow { job: text("j"), started_at: Some(at()), finished_at: None };
     let build = |existing, package| BuildInputs {
         commit: text("c"),
-        deployment_before: String::new(),
+        deployments_before: vec![text("ecs-svc/1"), text("ecs-svc/2")],
         serving_before: text("arn"),
         completed_before: Some(text("arn:1")),
         existing,
@@ -74,10 +79,7 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         (StepId::CheckSite, PlanInputs::CheckSite),
         (StepId::RaiseFailureLimit, PlanInputs::RaiseFailureLimit(limits.clone())),
         (StepId::RestoreFailureLimit, PlanInputs::RestoreFailureLimit(limits)),
-        (
-            StepId::StopRollout,
-            PlanInputs::StopRollout { service_deployment: text("arn"), deployment: text("ecs-svc/1") },
-        ),
+        (StepId::StopRollout, stop_rollout()),
         (StepId::DeployAgain, PlanInputs::DeployAgain(deployment.clone())),
         (StepId::RollBack, PlanInputs::RollBack(deployment)),
         (StepId::RerunBuild, PlanInputs::RerunBuild { build: text("1"), attempt: 1 }),
