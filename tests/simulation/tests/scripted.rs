@@ -18,6 +18,8 @@ mod inputs;
 mod lock;
 #[path = "scripted/machine.rs"]
 mod machine;
+#[path = "scripted/missing_step.rs"]
+mod missing_step;
 #[path = "scripted/rollouts.rs"]
 mod rollouts;
 #[path = "scripted/start_over.rs"]

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::{
     act::{
         self,
-        order::{Asker, Message, Order, Orders},
+        order::{Asker, Message, Order, Orders, step_of},
     },
     doubt,
     journal::Journal,
@@ -119,8 +119,8 @@ impl Release {
     /// Makes the plan of a step. The newest plan of a step is the one that may be started.
     ///
     /// # Errors
-    /// `NotAllowedNow` outside the step's phase; the failure of the outside system that did not
-    /// answer.
+    /// `NotAllowedNow` outside the step's phase, or when the run does not have the step; the
+    /// failure of the outside system that did not answer.
     pub async fn plan(&self, step: StepId) -> Result<StepPlan, Failure> {
         act::show_plan::perform(&self.asker(&self.context.by), step).await
     }
@@ -128,9 +128,11 @@ impl Release {
     /// Asks the outside world about a step. A clear answer settles a step in doubt.
     ///
     /// # Errors
-    /// `JournalFailed` when the answer could not be recorded.
+    /// `NotAllowedNow` when the run does not have the step; `JournalFailed` when the answer could
+    /// not be recorded.
     pub async fn observe(&self, by: Actor, step: StepId) -> Result<Observation, Failure> {
         let asker = self.asker(&by);
+        step_of(&asker.view(), step, "observe")?;
         let (attempt, plan) = asker.attempt(step);
         let observed = doubt::ask(&self.context, step, plan.as_ref()).await;
         asker.order(Order::ApplyObservation { step, attempt, observed: observed.clone() }).await?;

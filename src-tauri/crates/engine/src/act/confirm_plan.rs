@@ -2,9 +2,10 @@
 
 use greenlight_types::{Failure, StepId};
 
-use super::order::{Decision, Situation, Then, not_open, plan_changed};
+use super::order::{Decision, Situation, Then, not_open, plan_changed, step_of};
 
 pub(crate) fn decide(now: &Situation<'_>, step: StepId, plan_hash: String) -> Result<Decision, Failure> {
+    step_of(now.view, step, "confirm")?;
     let plan = now.plans.plan(step, &plan_hash).ok_or_else(plan_changed)?;
     if !plan.is_open() {
         return Err(not_open(plan));
@@ -28,6 +29,15 @@ mod tests {
         let decision = decide(&desk.now(), STEP, "h1".into()).expect("allowed");
         assert_eq!(decision.then, Then::IssueToken { step: STEP, plan_hash: "h1".into() });
         assert!(decision.events.is_empty());
+    }
+
+    #[test]
+    fn refuses_a_step_that_the_run_does_not_have() {
+        let mut desk = Desk::new(deploying());
+        desk.plans.keep(plan(StepId::StopRollout, "h1"), 1);
+        let refused = decide(&desk.now(), StepId::StopRollout, "h1".into()).expect_err("refused");
+        assert_eq!(refused.code, ErrorCode::NotAllowedNow);
+        assert_eq!(refused.summary, "confirm this step: the run does not have it");
     }
 
     #[test]

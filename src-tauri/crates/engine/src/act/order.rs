@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, ErrorCode, EventBody, Fact, Failure, Handover, LockRefusal,
-    Observation, RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, StopScriptRequest,
-    Timestamp, UndoKind,
+    Observation, RunEvent, RunResult, RunView, StagingMachine, StepEvent, StepId, StepPlan, StepView,
+    StopScriptRequest, Timestamp, UndoKind,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -332,6 +332,15 @@ pub(crate) fn without_effect(run: &RunView, event: StepEvent) -> StepEvent {
         }
         None => event,
     }
+}
+
+/// A step of the run. `verb` names the act that needs it. A run that was drafted by an earlier
+/// version of the app may not have every step.
+///
+/// # Errors
+/// `NotAllowedNow` when the run does not have the step.
+pub(crate) fn step_of<'a>(run: &'a RunView, step: StepId, verb: &str) -> Result<&'a StepView, Failure> {
+    fold::step(run, step).ok_or_else(|| refuse(&format!("{verb} this step: the run does not have it")))
 }
 
 pub(crate) fn refuse(summary: &str) -> Failure {

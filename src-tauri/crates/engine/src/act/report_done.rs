@@ -5,7 +5,7 @@
 use greenlight_types::{Completion, ErrorCode, Fact, Failure, Observation, RunEvent, Status, StepEvent, StepId};
 
 use super::{
-    order::{Asker, Decision, Order, Situation, cannot_claim, refuse},
+    order::{Asker, Decision, Order, Situation, cannot_claim, refuse, step_of},
     revoke_job,
 };
 use crate::{fold, phase::is_active, ports::RevokeReason, step::Statement, steps};
@@ -40,7 +40,7 @@ pub(crate) fn decide(
     note: String,
     observed: Option<Observation>,
 ) -> Result<Decision, Failure> {
-    let step = fold::step(now.view, id).ok_or_else(|| refuse("record this step: the run does not have it"))?;
+    let step = step_of(now.view, id, "record")?;
     if !is_active(now.view.state, id.phase()) || step.status().is_open() {
         return Err(refuse("record this step as done by hand now"));
     }

@@ -3,9 +3,9 @@
 
 use greenlight_types::{Failure, RunEvent, Status, StepId};
 
-use super::order::{Asker, Decision, Order, Situation, refuse};
+use super::order::{Asker, Decision, Order, Situation, refuse, step_of};
 use crate::{
-    doubt, fold,
+    doubt,
     phase::is_active,
     ports::{RevokeReason, Revoked},
     steps,
@@ -44,7 +44,7 @@ pub(crate) async fn revoke_all(
 }
 
 pub(crate) fn decide(now: &Situation<'_>, id: StepId, job: String, note: String) -> Result<Decision, Failure> {
-    let step = fold::step(now.view, id).ok_or_else(|| refuse("record this step: the run does not have it"))?;
+    let step = step_of(now.view, id, "record")?;
     let is_settled = step.status().is_done() || step.status() == Status::Running;
     if !is_active(now.view.state, id.phase()) || is_settled {
         return Err(refuse("record this step as done by hand now"));

@@ -5,9 +5,9 @@ use greenlight_types::{
     ErrorCode, Failure, Phase, Retry, Role, RunView, StepEvent, StepId, StepPlan, StepState, StepView,
 };
 
-use super::order::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse};
+use super::order::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse, step_of};
 use crate::{
-    env_lock, fold,
+    env_lock,
     phase::{is_active, is_choosable, is_ready},
     steps,
 };
@@ -18,6 +18,7 @@ pub(crate) async fn ask(
     plan_hash: String,
     token: Option<String>,
 ) -> Result<Order, Failure> {
+    step_of(&asker.view(), step, "run")?;
     if step.phase() == Phase::Deploy {
         env_lock::ensure_owned_for(asker.context, step).await?;
     }
@@ -31,7 +32,7 @@ pub(crate) fn decide(
     token: Option<&str>,
 ) -> Result<Decision, Failure> {
     let view = now.view;
-    let step = fold::step(view, id).ok_or_else(|| refuse("run this step: the run does not have it"))?;
+    let step = step_of(view, id, "run")?;
     if !is_active(view.state, id.phase()) {
         return Err(refuse("run this step before its part of the run has started"));
     }
@@ -157,6 +158,15 @@ mod tests {
         let mut desk = waiting();
         desk.view = without_facts(desk.view);
         assert_eq!(code(decide(&desk.now(), STEP, "h1", None)), ErrorCode::NotAllowedNow);
+    }
+
+    #[test]
+    fn refuses_a_step_that_the_run_does_not_have() {
+        let mut desk = waiting();
+        desk.plans.keep(plan(StepId::StopRollout, "h1"), 1);
+        let refused = decide(&desk.now(), StepId::StopRollout, "h1", None).expect_err("refused");
+        assert_eq!(refused.code, ErrorCode::NotAllowedNow);
+        assert_eq!(refused.summary, "run this step: the run does not have it");
     }
 
     #[test]
