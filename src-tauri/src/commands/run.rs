@@ -1,9 +1,9 @@
-//! A run as a whole: draft it, start its two parts, answer its questions, end it.
+//! A run as a whole: draft it, start its two parts, correct what it knows, end it.
 
 use greenlight_engine::release::Act;
 use greenlight_types::{
-    CheckAnswer, DeployRequest, Difference, Handover, ProfileValue, RunId, RunResult, RunSummary, RunUpdate, StepId,
-    StopScriptRequest, TakeOver, UndoKind, ValueCorrection,
+    DeployRequest, Difference, Handover, ProfileValue, RunId, RunResult, RunSummary, RunUpdate, TakeOver,
+    ValueCorrection,
 };
 use tauri::State;
 
@@ -73,94 +73,6 @@ pub async fn start_deploy(app: State<'_, Startup>, run: RunId, request: DeployRe
     Ok(app.ready().await?.runs.start_deploy(&run, request).await?)
 }
 
-/// Answers the question of a plan.
-#[tauri::command]
-#[specta::specta]
-pub async fn answer_question(
-    app: State<'_, Startup>,
-    run: RunId,
-    step: StepId,
-    question: String,
-    answer: String,
-    note: String,
-) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::AnswerQuestion { step, question, answer, note }).await?;
-    Ok(())
-}
-
-/// Confirms a plan that cannot be taken back. Returns a token for one use, valid for the shown
-/// plan.
-#[tauri::command]
-#[specta::specta]
-pub async fn confirm_step(
-    app: State<'_, Startup>,
-    run: RunId,
-    step: StepId,
-    plan_hash: String,
-) -> CommandResult<String> {
-    Ok(app.ready().await?.runs.confirm(&run, step, plan_hash).await?)
-}
-
-/// Reports that a person did the step outside the app.
-#[tauri::command]
-#[specta::specta]
-pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::ReportDone { step, note }).await?;
-    Ok(())
-}
-
-/// Records the statement of a person that this release has no migration.
-#[tauri::command]
-#[specta::specta]
-pub async fn skip_step(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::SkipStep { step, note }).await?;
-    Ok(())
-}
-
-/// Records the report of a person that the database is as it was before a failed migration.
-#[tauri::command]
-#[specta::specta]
-pub async fn report_undone(
-    app: State<'_, Startup>,
-    run: RunId,
-    step: StepId,
-    attempt: u32,
-    how: UndoKind,
-    note: String,
-) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::ReportUndone { step, attempt, how, note }).await?;
-    Ok(())
-}
-
-/// Records the statement of a person whether an attempt in doubt happened.
-#[tauri::command]
-#[specta::specta]
-pub async fn settle_doubt(
-    app: State<'_, Startup>,
-    run: RunId,
-    step: StepId,
-    attempt: u32,
-    happened: bool,
-    note: String,
-) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::SettleDoubt { step, attempt, happened, note }).await?;
-    Ok(())
-}
-
-/// Answers a check of the site.
-#[tauri::command]
-#[specta::specta]
-pub async fn answer_check(
-    app: State<'_, Startup>,
-    run: RunId,
-    check: String,
-    answer: CheckAnswer,
-    note: String,
-) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::AnswerCheck { check, answer, note }).await?;
-    Ok(())
-}
-
 /// Ends a run with a result.
 #[tauri::command]
 #[specta::specta]
@@ -204,14 +116,6 @@ pub async fn run_values(app: State<'_, Startup>, run: RunId) -> CommandResult<Ve
 #[specta::specta]
 pub async fn correct_value(app: State<'_, Startup>, run: RunId, asked: ValueCorrection) -> CommandResult<()> {
     Ok(app.ready().await?.runs.correct_value(&run, asked).await?)
-}
-
-/// Stops the script of a step that hangs.
-#[tauri::command]
-#[specta::specta]
-pub async fn stop_script(app: State<'_, Startup>, run: RunId, asked: StopScriptRequest) -> CommandResult<()> {
-    app.ready().await?.runs.act(&run, Act::StopScript(asked)).await?;
-    Ok(())
 }
 
 /// Records the statement of a person that the staging machine is gone.

@@ -40,23 +40,6 @@ export const commands = {
 	hostFingerprints: (address: string, port: number) => typedError<string[], CommandError>(__TAURI_INVOKE("host_fingerprints", { address, port })),
 	/**  Starts Deploy with the entries of its form. */
 	startDeploy: (run: RunId, request: DeployRequest) => typedError<null, CommandError>(__TAURI_INVOKE("start_deploy", { run, request })),
-	/**  Answers the question of a plan. */
-	answerQuestion: (run: RunId, step: StepId, question: string, answer: string, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_question", { run, step, question, answer, note })),
-	/**
-	 *  Confirms a plan that cannot be taken back. Returns a token for one use, valid for the shown
-	 *  plan.
-	 */
-	confirmStep: (run: RunId, step: StepId, planHash: string) => typedError<string, CommandError>(__TAURI_INVOKE("confirm_step", { run, step, planHash })),
-	/**  Reports that a person did the step outside the app. */
-	finishedByHand: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("finished_by_hand", { run, step, note })),
-	/**  Records the statement of a person that this release has no migration. */
-	skipStep: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("skip_step", { run, step, note })),
-	/**  Records the report of a person that the database is as it was before a failed migration. */
-	reportUndone: (run: RunId, step: StepId, attempt: number, how: UndoKind, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("report_undone", { run, step, attempt, how, note })),
-	/**  Records the statement of a person whether an attempt in doubt happened. */
-	settleDoubt: (run: RunId, step: StepId, attempt: number, happened: boolean, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("settle_doubt", { run, step, attempt, happened, note })),
-	/**  Answers a check of the site. */
-	answerCheck: (run: RunId, check: string, answer: CheckAnswer, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_check", { run, check, answer, note })),
 	/**  Ends a run with a result. */
 	endRun: (run: RunId, result: RunResult, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("end_run", { run, result, note })),
 	/**  Changes that would stay in place if the run was stopped now. */
@@ -69,8 +52,6 @@ export const commands = {
 	runValues: (run: RunId) => typedError<ProfileValue[], CommandError>(__TAURI_INVOKE("run_values", { run })),
 	/**  Corrects a value of the profile that the run froze. */
 	correctValue: (run: RunId, asked: ValueCorrection) => typedError<null, CommandError>(__TAURI_INVOKE("correct_value", { run, asked })),
-	/**  Stops the script of a step that hangs. */
-	stopScript: (run: RunId, asked: StopScriptRequest) => typedError<null, CommandError>(__TAURI_INVOKE("stop_script", { run, asked })),
 	/**  Records the statement of a person that the staging machine is gone. */
 	giveUpMachine: (run: RunId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("give_up_machine", { run, note })),
 	/**  Makes merge, version and tag again on the newest main. */
@@ -78,194 +59,33 @@ export const commands = {
 	/**  Another person takes over on this computer. */
 	takeOver: (run: RunId, person: string) => typedError<null, CommandError>(__TAURI_INVOKE("take_over", { run, person })),
 	/**  The changes that the step would make now. */
-	planMergeBranch: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_merge_branch", { run })),
+	planStep: (run: RunId, step: StepId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_step", { run, step })),
+	/**  Answers the question of a plan. */
+	answerQuestion: (run: RunId, step: StepId, question: string, answer: string, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_question", { run, step, question, answer, note })),
 	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
+	 *  Confirms a plan that cannot be taken back. Returns a token for one use, valid for the shown
+	 *  plan.
 	 */
-	startMergeBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_merge_branch", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeMergeBranch: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_merge_branch", { run })),
-	/**  The changes that the step would make now. */
-	planSetVersion: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_set_version", { run })),
+	confirmStep: (run: RunId, step: StepId, planHash: string) => typedError<string, CommandError>(__TAURI_INVOKE("confirm_step", { run, step, planHash })),
 	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
+	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome comes as
+	 *  events.
 	 */
-	startSetVersion: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_set_version", { run, planHash, token })),
+	startStep: (run: RunId, step: StepId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_step", { run, step, planHash, token })),
 	/**  Asks the outside systems whether the step happened. */
-	observeSetVersion: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_set_version", { run })),
-	/**  The changes that the step would make now. */
-	planCreateTag: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_create_tag", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startCreateTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_create_tag", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeCreateTag: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_create_tag", { run })),
-	/**  The changes that the step would make now. */
-	planPushBranch: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_push_branch", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startPushBranch: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_push_branch", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observePushBranch: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_push_branch", { run })),
-	/**  The changes that the step would make now. */
-	planPushTag: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_push_tag", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startPushTag: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_push_tag", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observePushTag: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_push_tag", { run })),
-	/**  The changes that the step would make now. */
-	planRegisterTaskDefinition: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_register_task_definition", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startRegisterTaskDefinition: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_register_task_definition", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeRegisterTaskDefinition: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_register_task_definition", { run })),
-	/**  The changes that the step would make now. */
-	planBackUp: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_back_up", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startBackUp: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_back_up", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeBackUp: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_back_up", { run })),
-	/**  The changes that the step would make now. */
-	planDispatchBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_dispatch_build", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startDispatchBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_dispatch_build", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeDispatchBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_dispatch_build", { run })),
-	/**  The changes that the step would make now. */
-	planFollowBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_follow_build", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startFollowBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_follow_build", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeFollowBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_follow_build", { run })),
-	/**  The changes that the step would make now. */
-	planRerunBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_rerun_build", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startRerunBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_rerun_build", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeRerunBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_rerun_build", { run })),
-	/**  The changes that the step would make now. */
-	planCancelBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_cancel_build", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startCancelBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_cancel_build", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeCancelBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_cancel_build", { run })),
-	/**  The changes that the step would make now. */
-	planFollowOtherBuild: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_follow_other_build", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startFollowOtherBuild: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_follow_other_build", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeFollowOtherBuild: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_follow_other_build", { run })),
-	/**  The changes that the step would make now. */
-	planRunMigration: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_run_migration", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startRunMigration: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_run_migration", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeRunMigration: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_run_migration", { run })),
-	/**  The changes that the step would make now. */
-	planAwaitDeployPhase: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_await_deploy_phase", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startAwaitDeployPhase: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_await_deploy_phase", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeAwaitDeployPhase: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_await_deploy_phase", { run })),
-	/**  The changes that the step would make now. */
-	planAwaitRollout: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_await_rollout", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startAwaitRollout: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_await_rollout", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeAwaitRollout: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_await_rollout", { run })),
-	/**  The changes that the step would make now. */
-	planRaiseFailureLimit: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_raise_failure_limit", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startRaiseFailureLimit: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_raise_failure_limit", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeRaiseFailureLimit: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_raise_failure_limit", { run })),
-	/**  The changes that the step would make now. */
-	planRestoreFailureLimit: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_restore_failure_limit", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startRestoreFailureLimit: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_restore_failure_limit", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeRestoreFailureLimit: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_restore_failure_limit", { run })),
-	/**  The changes that the step would make now. */
-	planStopRollout: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_stop_rollout", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startStopRollout: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_stop_rollout", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeStopRollout: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_stop_rollout", { run })),
-	/**  The changes that the step would make now. */
-	planDeployAgain: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_deploy_again", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startDeployAgain: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_deploy_again", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeDeployAgain: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_deploy_again", { run })),
-	/**  The changes that the step would make now. */
-	planRollBack: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_roll_back", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startRollBack: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_roll_back", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeRollBack: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_roll_back", { run })),
-	/**  The changes that the step would make now. */
-	planCheckSite: (run: RunId) => typedError<StepPlan, CommandError>(__TAURI_INVOKE("plan_check_site", { run })),
-	/**
-	 *  Starts the plan that was shown. Returns once the start is in the journal. The outcome
-	 *  comes as events.
-	 */
-	startCheckSite: (run: RunId, planHash: string, token: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("start_check_site", { run, planHash, token })),
-	/**  Asks the outside systems whether the step happened. */
-	observeCheckSite: (run: RunId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_check_site", { run })),
+	observeStep: (run: RunId, step: StepId) => typedError<Observation, CommandError>(__TAURI_INVOKE("observe_step", { run, step })),
+	/**  Stops the script of a step that hangs. */
+	stopScript: (run: RunId, asked: StopScriptRequest) => typedError<null, CommandError>(__TAURI_INVOKE("stop_script", { run, asked })),
+	/**  Records the statement of a person whether an attempt in doubt happened. */
+	settleDoubt: (run: RunId, step: StepId, attempt: number, happened: boolean, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("settle_doubt", { run, step, attempt, happened, note })),
+	/**  Reports that a person did the step outside the app. */
+	finishedByHand: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("finished_by_hand", { run, step, note })),
+	/**  Records the statement of a person that this release has no migration. */
+	skipStep: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("skip_step", { run, step, note })),
+	/**  Records the report of a person that the database is as it was before a failed migration. */
+	reportUndone: (run: RunId, step: StepId, attempt: number, how: UndoKind, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("report_undone", { run, step, attempt, how, note })),
+	/**  Answers a check of the site. */
+	answerCheck: (run: RunId, check: string, answer: CheckAnswer, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_check", { run, check, answer, note })),
 	/**  Lines from the spool, at most 2,000. */
 	outputLines: (run: RunId, source: LineSource, from: number, count: number) => typedError<LogLine[], CommandError>(__TAURI_INVOKE("output_lines", { run, source, from, count })),
 	/**  Number of lines in the spool. */

@@ -5,7 +5,6 @@ import { current, optionsOf, stepOf } from "./focus";
 import { LineList } from "./lines.svelte";
 import { LiveState } from "./live.svelte";
 import { Newest } from "./newest";
-import { stepCommands } from "./commands";
 import type {
   DeployRequest,
   Event,
@@ -162,7 +161,7 @@ export class OpenRun {
     this.plan = before;
     if (before === null) this.planState = "loading";
     const askedAt = this.#now();
-    const made = await this.#plans.ask(() => stepCommands(this.#platform.commands, step).plan(this.id));
+    const made = await this.#plans.ask(() => this.#platform.commands.planStep(this.id, step));
     if (made === null || this.#isClosed) return;
     if (made.status === "ok") {
       this.plan = made.data;
@@ -250,10 +249,10 @@ export class OpenRun {
     const { commands } = this.#platform;
     const asks = plan.irreversible && plan.already === null;
     const started = await this.act(async () => {
-      if (!asks) return stepCommands(commands, plan.step).start(this.id, plan.hash, null);
+      if (!asks) return commands.startStep(this.id, plan.step, plan.hash, null);
       const token = await commands.confirmStep(this.id, plan.step, plan.hash);
       if (token.status === "error") return token;
-      return stepCommands(commands, plan.step).start(this.id, plan.hash, token.data);
+      return commands.startStep(this.id, plan.step, plan.hash, token.data);
     });
     if (!started) return;
     this.chosen = null;

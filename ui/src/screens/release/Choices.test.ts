@@ -4,7 +4,7 @@ import type { StartFailure, StepId, StepPlan, StepView } from "../../generated/b
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
 import { moment, type Moment } from "../../platform/samples";
-import { open, openButton, planOf } from "./test-page";
+import { open, openButton, planned, planOf } from "./test-page";
 
 /** The moment with an optional step that a person may choose. */
 function withChoice(at: Moment, id: StepId, shortTitle: string): Moment {
@@ -48,14 +48,9 @@ const plan = (step: StepId, button: string): StepPlan => ({
 describe("optional steps", () => {
   it("are listed only where a person may choose one, and open their plan", async () => {
     const start = withChoice(moment("build-offered"), "RaiseFailureLimit", "Let AWS wait longer");
-    let started = "";
-    const { user } = open(start, {
-      planDispatchBuild: () => ok(planOf("DispatchBuild")),
-      planRaiseFailureLimit: () => ok(plan("RaiseFailureLimit", "Let AWS wait longer")),
-      startRaiseFailureLimit: (_run, hash) => {
-        started = hash;
-        return ok(null);
-      },
+    const { platform, user, view } = open(start, {
+      ...planned(planOf("DispatchBuild"), plan("RaiseFailureLimit", "Let AWS wait longer")),
+      startStep: () => ok(null),
     });
     await screen.findByTestId("run");
     expect(screen.queryByTestId("step-RaiseFailureLimit")).toBeNull();
@@ -65,7 +60,7 @@ describe("optional steps", () => {
     expect(screen.getByText(/when it is needed/)).toBeVisible();
     expect(await accessibilityFindings(document.body)).toEqual([]);
     await user.click(await openButton());
-    expect(started).toBe(planOf("DispatchBuild").hash);
+    expect(platform.argsOf("startStep")).toEqual([[view.id, "RaiseFailureLimit", planOf("DispatchBuild").hash, null]]);
   });
 
   it("stand beside the condition that they fulfil", async () => {
@@ -74,10 +69,7 @@ describe("optional steps", () => {
       ...plan("DispatchBuild", "Start the build"),
       preconditions: [{ id: "awsWaits", passed: false, text: "AWS waits", detail: "0 of 3 used" }],
     };
-    const { user } = open(start, {
-      planDispatchBuild: () => ok(closed),
-      planRaiseFailureLimit: () => ok(plan("RaiseFailureLimit", "Let AWS wait longer")),
-    });
+    const { user } = open(start, planned(closed, plan("RaiseFailureLimit", "Let AWS wait longer")));
     await user.click(await screen.findByTestId("go-to-RaiseFailureLimit"));
     expect(await screen.findByText("AWS gives up after 3 failed starts.")).toBeVisible();
     await user.click(screen.getByTestId("choose-not"));
@@ -96,14 +88,14 @@ describe("optional steps", () => {
         needsNote: false,
       },
     };
-    open(start, { planDispatchBuild: () => ok(asking) });
+    open(start, planned(asking));
     const ways = await screen.findAllByTestId(/^(go-to-RaiseFailureLimit|choice-goOn)$/);
     expect(ways.map((way) => way.dataset["testid"])).toEqual(["go-to-RaiseFailureLimit", "choice-goOn"]);
   });
 
   it("stand beside a failed migration, the stop first", async () => {
     const start = withChoice(moment("migration-failed"), "StopRollout", "Stop the rollout");
-    open(start, { planStopRollout: () => ok(plan("StopRollout", "Stop the rollout")) });
+    open(start, planned(plan("StopRollout", "Stop the rollout")));
     const ways = await screen.findAllByTestId(/^(go-to-StopRollout|stop-here)$/);
     expect(ways.map((button) => button.dataset["testid"])).toEqual(["go-to-StopRollout", "stop-here"]);
   });
@@ -126,9 +118,7 @@ describe("the servers", () => {
   });
 
   it("say that the site is down when none serves, and never that it is expected", async () => {
-    const { platform, view } = open(moment("migration-offered"), {
-      planRunMigration: () => ok(planOf("RunMigration")),
-    });
+    const { platform, view } = open(moment("migration-offered"), planned(planOf("RunMigration")));
     await screen.findByTestId("run");
     platform.emitLive(live(view.id, "running, not healthy", "expected"));
     expect(await screen.findByTestId("no-server-serves")).toBeVisible();
@@ -136,9 +126,7 @@ describe("the servers", () => {
   });
 
   it("say that a migration does not cure a package that cannot be pulled", async () => {
-    const { platform, view } = open(moment("migration-offered"), {
-      planRunMigration: () => ok(planOf("RunMigration")),
-    });
+    const { platform, view } = open(moment("migration-offered"), planned(planOf("RunMigration")));
     await screen.findByTestId("run");
     platform.emitLive(live(view.id, "serving", "neverExpected"));
     expect(await screen.findByText(/A migration does not cure this/)).toBeVisible();
@@ -157,7 +145,7 @@ describe("the servers", () => {
       at: "2026-11-23T12:50:00.000Z",
     };
     const decided = { ...at, view: { ...at.view, answers: [...at.view.answers, answer] } };
-    const { platform, view } = open(decided, { planRunMigration: () => ok(planOf("RunMigration")) });
+    const { platform, view } = open(decided, planned(planOf("RunMigration")));
     await screen.findByTestId("run");
     platform.emitLive(live(view.id, "serving", "notRecognised"));
     const told = await screen.findByTestId("start-failure");

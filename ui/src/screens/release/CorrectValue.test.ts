@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
 import { moment } from "../../platform/samples";
-import { open, planOf } from "./test-page";
+import { open, planned, planOf } from "./test-page";
 
 const values = [
   { key: "github.build_job", label: "Name of the build job", value: "build" },
@@ -13,7 +13,7 @@ const values = [
 describe("a wrong value of the profile", () => {
   it("is corrected with a reason, and kept for later releases", async () => {
     const { platform, user } = open(moment("build-offered"), {
-      planDispatchBuild: () => ok(planOf("DispatchBuild")),
+      ...planned(planOf("DispatchBuild")),
       runValues: () => ok(values),
       correctValue: () => ok(null),
     });

@@ -4,7 +4,7 @@ import type { Failure } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { ok } from "../../platform/fake";
 import { moment } from "../../platform/samples";
-import { open, openButton, planOf } from "./test-page";
+import { open, openButton, planned, planOf } from "./test-page";
 
 describe("an environment that another release holds", () => {
   const refusal = (params: Failure["params"]): Failure => ({
@@ -26,12 +26,12 @@ describe("an environment that another release holds", () => {
     reason: "",
   };
   const waiting = moment("backup-offered");
-  const started = { planBackUp: () => ok(planOf("BackUp")) };
+  const started = planned(planOf("BackUp"));
 
   it("shows its owner and needs a reason", async () => {
     const { platform, user, view } = open(waiting, {
       ...started,
-      startBackUp: () => Promise.resolve({ status: "error", error: refusal(maria) }),
+      startStep: () => Promise.resolve({ status: "error", error: refusal(maria) }),
       takeEnvironment: () => ok(null),
     });
     await user.click(await openButton());
@@ -51,7 +51,7 @@ describe("an environment that another release holds", () => {
   it("whose lock GitHub refuses is told before anything is published", async () => {
     const merging = moment("merge-offered");
     const lockRefusal = { reason: "GH013: rule violations", from: null, isAccepted: false };
-    open({ ...merging, view: { ...merging.view, lockRefusal } }, { planMergeBranch: () => ok(planOf("MergeBranch")) });
+    open({ ...merging, view: { ...merging.view, lockRefusal } }, planned(planOf("MergeBranch")));
     const note = await screen.findByTestId("lock-refused");
     expect(note).toHaveTextContent("Only the lock on the staging machine guards it");
     expect(note).toHaveTextContent("GH013: rule violations");
@@ -61,7 +61,7 @@ describe("an environment that another release holds", () => {
   it("that is free needs no reason", async () => {
     const { platform, user, view } = open(waiting, {
       ...started,
-      startBackUp: () => Promise.resolve({ status: "error", error: refusal({}) }),
+      startStep: () => Promise.resolve({ status: "error", error: refusal({}) }),
       takeEnvironment: () => ok(null),
     });
     await user.click(await openButton());

@@ -7,7 +7,7 @@ import type { Commands } from "../../platform/platform";
 import { moment, updateOf } from "../../platform/samples";
 import { App } from "../../run/app.svelte";
 import ResultPanel from "./ResultPanel.svelte";
-import { open, planOf } from "./test-page";
+import { open, planned, planOf } from "./test-page";
 
 describe("the production panel", () => {
   const seen = (run: string) => ({
@@ -26,7 +26,7 @@ describe("the production panel", () => {
   });
 
   it("expects failing starts only before the migration", async () => {
-    const before = open(moment("migration-offered"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    const before = open(moment("migration-offered"), planned(planOf("RunMigration")));
     await screen.findByTestId("run");
     before.platform.emitLive(seen(before.view.id));
     expect(await screen.findByText(/that is expected/)).toBeVisible();
@@ -45,9 +45,7 @@ describe("the production panel", () => {
     expect(await screen.findByText(/are watched from the start of the build on/)).toBeVisible();
     cleanup();
 
-    const { platform, view } = open(moment("migration-offered"), {
-      planRunMigration: () => ok(planOf("RunMigration")),
-    });
+    const { platform, view } = open(moment("migration-offered"), planned(planOf("RunMigration")));
     expect(await screen.findByText(/Nothing was heard of the servers since/)).toBeVisible();
     expect(screen.queryByText(/from the start of the build on/)).toBeNull();
     platform.emitLive(seen(view.id));
@@ -71,7 +69,7 @@ describe("the result", () => {
 
 describe("the record", () => {
   it("is pulled when a hint says that the run moved", async () => {
-    const { moveOn } = open(moment("merge-offered"), { planMergeBranch: () => ok(planOf("MergeBranch")) });
+    const { moveOn } = open(moment("merge-offered"), planned(planOf("MergeBranch")));
     expect(await screen.findByTestId("step-MergeBranch")).toHaveAttribute("data-status", "awaitingOperator");
     moveOn(moment("merge-started"));
     await waitFor(() => expect(screen.getByTestId("step-MergeBranch")).toHaveAttribute("data-status", "running"));
@@ -97,7 +95,7 @@ describe("the record", () => {
     const start = moment("merge-offered");
     let isBroken = false;
     const { platform, view } = open(start, {
-      planMergeBranch: () => ok(planOf("MergeBranch")),
+      ...planned(planOf("MergeBranch")),
       runUpdate: (_run, seq) =>
         isBroken ? Promise.resolve({ status: "error", error: broken }) : ok(updateOf(start, seq)),
     });
@@ -118,7 +116,7 @@ describe("the record", () => {
     const start = moment("merge-offered");
     let isSlow = false;
     const { platform, view } = open(start, {
-      planMergeBranch: () => ok(planOf("MergeBranch")),
+      ...planned(planOf("MergeBranch")),
       runUpdate: (_run, seq) =>
         isSlow
           ? Promise.resolve({ status: "error", error: { ...broken, code: "internal" } })
@@ -135,7 +133,7 @@ describe("the record", () => {
 describe("no accessibility findings", () => {
   it.each([
     ["before Prepare", "drafted", {}],
-    ["at an offered step", "merge-offered", { planMergeBranch: () => ok(planOf("MergeBranch")) }],
+    ["at an offered step", "merge-offered", planned(planOf("MergeBranch"))],
     ["when prepared", "prepared", {}],
     ["after a failed migration", "migration-failed", {}],
   ] as [string, string, Partial<Commands>][])("%s", async (_name, at, scripted) => {

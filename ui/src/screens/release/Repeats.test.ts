@@ -8,7 +8,7 @@ import { appInfo, moment } from "../../platform/samples";
 import { App } from "../../run/app.svelte";
 import Detail from "../history/Detail.svelte";
 import ResultPanel from "./ResultPanel.svelte";
-import { open, planOf, stopped } from "./test-page";
+import { open, planned, planOf, stopped } from "./test-page";
 
 const twice = ["The same text.", "The same text."];
 const leftTwice: RunView = { ...stopped.view, leftBehind: twice };
@@ -16,9 +16,7 @@ const at = "2026-11-23T13:00:00.000Z";
 
 describe("a text from outside that comes twice is shown twice", () => {
   it("as a job of the build, and as a server", async () => {
-    const { platform, view } = open(moment("migration-offered"), {
-      planRunMigration: () => ok(planOf("RunMigration")),
-    });
+    const { platform, view } = open(moment("migration-offered"), planned(planOf("RunMigration")));
     await screen.findByTestId("run");
     const job = { name: "test", state: "in_progress", current: null, done: 1, total: 2 };
     const server = { task: "a", isNew: false, version: "rally-prod:142", state: "serving" };
@@ -53,7 +51,7 @@ describe("a text from outside that comes twice is shown twice", () => {
 
   it("as an effect left behind, before the stop", async () => {
     const { user } = open(moment("merge-offered"), {
-      planMergeBranch: () => ok(planOf("MergeBranch")),
+      ...planned(planOf("MergeBranch")),
       leftBehind: () => ok(twice),
     });
     await user.click(await screen.findByTestId("stop-run"));

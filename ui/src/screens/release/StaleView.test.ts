@@ -83,14 +83,14 @@ describe("a world that moves while somebody reads", () => {
       };
       const answers: (() => void)[] = [];
       const { platform } = open(moment("merge-offered"), {
-        planMergeBranch: () =>
-          answers.length === 0 && platform.argsOf("planMergeBranch").length === 1
+        planStep: () =>
+          answers.length === 0 && platform.argsOf("planStep").length === 1
             ? ok(closed)
             : new Promise((answer) => answers.push(() => answer({ status: "ok", data: planOf("MergeBranch") }))),
       });
       await screen.findByText("The main branch stands still");
       await vi.advanceTimersByTimeAsync(20_000);
-      expect(platform.argsOf("planMergeBranch")).toHaveLength(2);
+      expect(platform.argsOf("planStep")).toHaveLength(2);
       answers[0]?.();
       await waitFor(() => expect(screen.queryByText("The main branch stands still")).toBeNull());
     } finally {
@@ -105,9 +105,9 @@ describe("a world that moves while somebody reads", () => {
       const aged = (detail: string) => [{ id: "backup", passed: true, text: "The backup is fresh", detail }];
       let made = { ...read, preconditions: aged("22 min old") };
       const { platform, view } = open(moment("migration-offered"), {
-        planRunMigration: () => ok(made),
+        planStep: () => ok(made),
         confirmStep: () => ok("token"),
-        startRunMigration: () => ok(null),
+        startStep: () => ok(null),
       });
       const user = userEvent.setup({ advanceTimers: (ms) => vi.advanceTimersByTime(ms) });
       const button = await openButton();
@@ -120,7 +120,7 @@ describe("a world that moves while somebody reads", () => {
       await user.click(button);
       made = { ...made, hash: "another" };
       await vi.advanceTimersByTimeAsync(70_000);
-      expect(platform.argsOf("planRunMigration").length).toBeGreaterThanOrEqual(3);
+      expect(platform.argsOf("planStep").length).toBeGreaterThanOrEqual(3);
       await user.click(screen.getByTestId("confirm-yes"));
       await waitFor(() => expect(platform.argsOf("confirmStep")).toEqual([[view.id, "RunMigration", read.hash]]));
     } finally {

@@ -2,10 +2,9 @@ import { screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import type { Failure, LiveUpdate, Watcher, WatcherTrouble } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
-import { ok } from "../../platform/fake";
 import { moment } from "../../platform/samples";
 import { clock } from "../../run/time";
-import { open, planOf } from "./test-page";
+import { open, planned, planOf } from "./test-page";
 
 const since = "2026-11-23T13:00:00.000Z";
 const failure: Failure = {
@@ -20,9 +19,7 @@ const failure: Failure = {
 
 /** The page while the migration may start, with live messages of the watchers. */
 async function watched() {
-  const { platform, view } = open(moment("migration-offered"), {
-    planRunMigration: () => ok(planOf("RunMigration")),
-  });
+  const { platform, view } = open(moment("migration-offered"), planned(planOf("RunMigration")));
   await screen.findByTestId("run");
   const emit = (seen: LiveUpdate) => platform.emitLive({ run: view.id, at: since, seen });
   const tell = (watcher: Watcher, trouble: WatcherTrouble | null) => emit({ kind: "watcher", watcher, trouble });

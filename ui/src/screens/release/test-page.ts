@@ -18,6 +18,15 @@ export function planOf(step: string): StepPlan {
   throw new Error(`the record starts no ${step}`);
 }
 
+/** An app that makes these plans. Its answer for any other step fails the test. */
+export function planned(...plans: StepPlan[]) {
+  const planStep: Commands["planStep"] = (_run, step) => {
+    const plan = plans.find((one) => one.step === step);
+    return plan ? ok(plan) : Promise.reject(new Error(`the page planned ${step}, which this test did not script`));
+  };
+  return { planStep };
+}
+
 /** Opens the page on a run at a moment. Commands return scripted answers. */
 export function open(start: Moment, scripted: Partial<Commands> = {}) {
   let now = start;

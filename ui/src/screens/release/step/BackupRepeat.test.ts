@@ -3,13 +3,12 @@ import { describe, expect, it } from "vitest";
 import { accessibilityFindings } from "../../../platform/axe";
 import { ok } from "../../../platform/fake";
 import { moment } from "../../../platform/samples";
-import { open, openButton, planOf } from "../test-page";
+import { open, openButton, planned, planOf } from "../test-page";
 
 const building = moment("migration-offered");
 const plans = {
-  planBackUp: () => ok(planOf("BackUp")),
-  planRunMigration: () => ok(planOf("RunMigration")),
-  startBackUp: () => ok(null),
+  ...planned(planOf("BackUp"), planOf("RunMigration")),
+  startStep: () => ok(null),
 };
 
 describe("a backup that is done", () => {
@@ -19,7 +18,7 @@ describe("a backup that is done", () => {
     expect(screen.queryByTestId("step-button")).toBeNull();
     await user.click(await screen.findByTestId("repeat"));
     await user.click(await openButton());
-    expect(platform.argsOf("startBackUp").map((args) => args[1])).toEqual([planOf("BackUp").hash]);
+    expect(platform.argsOf("startStep").map((args) => args.slice(1, 3))).toEqual([["BackUp", planOf("BackUp").hash]]);
   });
 
   it("is repeated from the migration when too old", async () => {
@@ -31,13 +30,13 @@ describe("a backup that is done", () => {
     };
     const { platform, user } = open(building, {
       ...plans,
-      planRunMigration: () => ok({ ...planOf("RunMigration"), preconditions: [precondition] }),
+      ...planned(planOf("BackUp"), { ...planOf("RunMigration"), preconditions: [precondition] }),
     });
     await user.click(await screen.findByTestId("back-up-again"));
     await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "BackUp"));
     expect(await accessibilityFindings(screen.getByTestId("focus"))).toEqual([]);
     await user.click(await openButton());
-    expect(platform.argsOf("startBackUp")).toHaveLength(1);
+    expect(platform.argsOf("startStep")).toHaveLength(1);
   });
 
   it("is not repeated by selecting another step", async () => {
@@ -58,7 +57,7 @@ describe("a backup that is done", () => {
     await openButton();
     await user.click(screen.getByTestId("repeat-not"));
     await waitFor(() => expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "RunMigration"));
-    expect(platform.argsOf("startBackUp")).toEqual([]);
+    expect(platform.argsOf("startStep")).toEqual([]);
   });
 
   it("labels the times of a failed repeat", async () => {
@@ -93,7 +92,7 @@ describe("a backup that is done", () => {
     };
     open(building, {
       ...plans,
-      planRunMigration: () => ok({ ...planOf("RunMigration"), preconditions: [precondition] }),
+      ...planned(planOf("BackUp"), { ...planOf("RunMigration"), preconditions: [precondition] }),
     });
     expect(await screen.findByTestId("back-up-again")).toBeInTheDocument();
   });

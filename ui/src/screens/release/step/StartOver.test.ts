@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { accessibilityFindings } from "../../../platform/axe";
 import { ok } from "../../../platform/fake";
 import { moment } from "../../../platform/samples";
-import { open, planOf } from "../test-page";
+import { open, planned, planOf } from "../test-page";
 
 const offered = moment("push-offered");
 const failed = moment("push-moved");
@@ -15,7 +15,7 @@ const moved = {
 };
 
 const shut = (preconditions = [moved]) => ({
-  planPushBranch: () => ok({ ...planOf("PushBranch"), preconditions }),
+  ...planned({ ...planOf("PushBranch"), preconditions }),
   startOver: () => ok(null),
   endRun: () => ok(null),
 });

@@ -4,18 +4,18 @@ import type { Observation } from "../../../generated/bindings";
 import { ok } from "../../../platform/fake";
 import type { Commands } from "../../../platform/platform";
 import { appInfo, moment } from "../../../platform/samples";
-import { open, openButton, planOf } from "../test-page";
+import { open, openButton, planned, planOf } from "../test-page";
 
 describe("a step that waits for its button", () => {
   it("runs exactly the plan that it shows", async () => {
     const plan = planOf("MergeBranch");
     const { platform, user, view } = open(moment("merge-offered"), {
-      planMergeBranch: () => ok(plan),
-      startMergeBranch: () => ok(null),
+      ...planned(plan),
+      startStep: () => ok(null),
     });
     await user.click(await openButton());
     expect(screen.getByTestId("focus")).toHaveTextContent(plan.lede);
-    await waitFor(() => expect(platform.argsOf("startMergeBranch")).toEqual([[view.id, plan.hash, null]]));
+    await waitFor(() => expect(platform.argsOf("startStep")).toEqual([[view.id, "MergeBranch", plan.hash, null]]));
   });
 
   it("ignores the second half of a double click", async () => {
@@ -23,16 +23,16 @@ describe("a step that waits for its button", () => {
     vi.useFakeTimers();
     try {
       const { platform } = open(moment("merge-offered"), {
-        planMergeBranch: () => ok(planOf("MergeBranch")),
-        startMergeBranch: () => ok(null),
+        ...planned(planOf("MergeBranch")),
+        startStep: () => ok(null),
       });
       await vi.advanceTimersByTimeAsync(0);
       expect(screen.getByTestId("focus")).toHaveAttribute("data-plan", "ready");
       await fireEvent.click(screen.getByTestId("step-button"));
-      expect(platform.argsOf("startMergeBranch")).toEqual([]);
+      expect(platform.argsOf("startStep")).toEqual([]);
       await vi.advanceTimersByTimeAsync(1_000);
       await fireEvent.click(screen.getByTestId("step-button"));
-      expect(platform.argsOf("startMergeBranch")).toHaveLength(1);
+      expect(platform.argsOf("startStep")).toHaveLength(1);
     } finally {
       vi.useRealTimers();
     }
@@ -45,9 +45,10 @@ describe("a step that waits for its button", () => {
       text: "The backup is proved",
       detail: "no proved backup",
     };
-    const { platform, user } = open(moment("migration-offered"), {
-      planRunMigration: () => ok({ ...planOf("RunMigration"), preconditions: [precondition] }),
-    });
+    const { platform, user } = open(
+      moment("migration-offered"),
+      planned({ ...planOf("RunMigration"), preconditions: [precondition] }),
+    );
     expect(await screen.findByTestId("precondition-backupProved")).toHaveAttribute("data-passed", "false");
     await waitFor(() =>
       expect(screen.getByTestId("focus")).toHaveTextContent("Not yet. This does not hold: The backup is proved."),
@@ -59,7 +60,7 @@ describe("a step that waits for its button", () => {
 
   it("announces the revoke before a word is taken", async () => {
     const { platform, user, view } = open(moment("migration-offered"), {
-      planRunMigration: () => ok(planOf("RunMigration")),
+      ...planned(planOf("RunMigration")),
       finishedByHand: () => ok(null),
     });
     await openButton();
@@ -81,7 +82,7 @@ describe("a step that waits for its button", () => {
       needsNote: true,
     };
     const { platform, user, view } = open(moment("build-offered"), {
-      planDispatchBuild: () => ok({ ...planOf("DispatchBuild"), question }),
+      ...planned({ ...planOf("DispatchBuild"), question }),
       answerQuestion: () => ok(null),
     });
     expect(await screen.findByTestId("choice-yes")).not.toBeChecked();
@@ -95,8 +96,8 @@ describe("a step that waits for its button", () => {
 
   it("shows why a refused act was refused", async () => {
     const { user } = open(moment("merge-offered"), {
-      planMergeBranch: () => ok(planOf("MergeBranch")),
-      startMergeBranch: () =>
+      ...planned(planOf("MergeBranch")),
+      startStep: () =>
         Promise.resolve({
           status: "error",
           error: {
@@ -119,9 +120,9 @@ describe("a step that waits for its button", () => {
 
 describe("the migration", () => {
   const scripted: Partial<Commands> = {
-    planRunMigration: () => ok(planOf("RunMigration")),
+    ...planned(planOf("RunMigration")),
     confirmStep: () => ok("token-1"),
-    startRunMigration: () => ok(null),
+    startStep: () => ok(null),
   };
 
   it("is confirmed for one plan with one token", async () => {
@@ -131,7 +132,7 @@ describe("the migration", () => {
     expect(within(dialog).getByTestId("confirm-no")).toHaveFocus();
     await user.click(within(dialog).getByTestId("confirm-yes"));
     const { hash } = planOf("RunMigration");
-    await waitFor(() => expect(platform.argsOf("startRunMigration")).toEqual([[view.id, hash, "token-1"]]));
+    await waitFor(() => expect(platform.argsOf("startStep")).toEqual([[view.id, "RunMigration", hash, "token-1"]]));
     expect(platform.argsOf("confirmStep")).toEqual([[view.id, "RunMigration", hash]]);
   });
 
@@ -151,13 +152,13 @@ describe("the migration", () => {
     expect(platform.argsOf("confirmStep")).toEqual([]);
     await user.type(screen.getByTestId("confirm-version"), " 2.1.0 ");
     await user.click(screen.getByTestId("confirm-yes"));
-    await waitFor(() => expect(platform.argsOf("startRunMigration")).toHaveLength(1));
+    await waitFor(() => expect(platform.argsOf("startStep")).toHaveLength(1));
     expect(screen.getByTestId("band")).toHaveTextContent("PRODUCTION");
   });
 
   it("that another computer started can be followed", async () => {
     const plan = { ...planOf("RunMigration"), already: "a1 was started at 10:00 and runs.", follows: true };
-    open(moment("migration-offered"), { planRunMigration: () => ok({ ...plan, button: "Follow the migration" }) });
+    open(moment("migration-offered"), planned({ ...plan, button: "Follow the migration" }));
     expect(await openButton()).toHaveTextContent("Follow the migration");
     expect(screen.getByTestId("already")).toHaveTextContent("Pressing the button starts nothing");
     expect(screen.queryByText("Already done")).toBeNull();
@@ -175,7 +176,7 @@ describe("the migration", () => {
   });
 
   it("offers no second start once it failed", async () => {
-    open(moment("migration-failed"), { observeRunMigration: () => ok({ kind: "notDone", evidence: "" }) });
+    open(moment("migration-failed"), { observeStep: () => ok({ kind: "notDone", evidence: "" }) });
     expect(await screen.findByTestId("failure")).toHaveAttribute("data-code", "scriptFailed");
     expect(screen.queryByTestId("try-again")).toBeNull();
     expect(screen.queryByTestId("step-button")).toBeNull();
@@ -231,14 +232,14 @@ describe("the migration", () => {
   });
 
   it("that was undone is offered once more", async () => {
-    open(moment("migration-undone"), { planRunMigration: () => ok(planOf("RunMigration")) });
+    open(moment("migration-undone"), planned(planOf("RunMigration")));
     expect(await openButton()).toHaveTextContent("Run the migration");
     expect(screen.queryByTestId("recovery")).toBeNull();
   });
 
   it("is left out with a note", async () => {
     const { platform, user, view } = open(moment("migration-offered"), {
-      planRunMigration: () => ok(planOf("RunMigration")),
+      ...planned(planOf("RunMigration")),
       skipStep: () => ok(null),
     });
     await user.click(await screen.findByTestId("skip-step"));
@@ -266,17 +267,17 @@ describe("a step in doubt", () => {
 
   it("offers observing and reporting, but no start", async () => {
     const answer: Observation = { kind: "unknown", why: "GitHub does not answer" };
-    const { platform, user, view } = open(inDoubt, { observePushBranch: () => ok(answer) });
+    const { platform, user, view } = open(inDoubt, { observeStep: () => ok(answer) });
     expect(await screen.findByTestId("doubt")).toHaveTextContent("the answer was lost");
     expect(screen.queryByTestId("step-button")).toBeNull();
     await user.click(screen.getByTestId("ask-again"));
     await waitFor(() => expect(screen.getByTestId("doubt")).toHaveTextContent("GitHub does not answer"));
-    expect(platform.argsOf("observePushBranch")).toEqual([[view.id]]);
+    expect(platform.argsOf("observeStep")).toEqual([[view.id, "PushBranch"]]);
   });
 
   it("shows the request, its system and safe acts", async () => {
     const answer: Observation = { kind: "conflict", what: "another commit" };
-    const { user } = open(inDoubt, { observePushBranch: () => ok(answer) });
+    const { user } = open(inDoubt, { observeStep: () => ok(answer) });
     const doubt = await screen.findByTestId("doubt");
     expect(doubt).toHaveTextContent("We do not know yet whether this happened");
     expect(doubt).toHaveTextContent("GitHub, the main branch");
@@ -320,7 +321,7 @@ describe("a build in doubt", () => {
 
   it("offers the builds of GitHub, and no word that it happened", async () => {
     const { platform, user, view } = open(inDoubt, {
-      planDispatchBuild: () => ok({ ...planOf("DispatchBuild"), question }),
+      ...planned({ ...planOf("DispatchBuild"), question }),
       answerQuestion: () => ok(null),
     });
     expect(screen.queryByTestId("did-happen")).toBeNull();
