@@ -1,13 +1,12 @@
-// The questions that the step panel asks in a dialog.
+// The questions that the step panel asks in a dialog, except the confirmation of a plan.
 
-import type { StepPlan, UndoKind } from "../../../generated/bindings";
+import type { UndoKind } from "../../../generated/bindings";
 
 /**
  * Each variant keeps the values of the moment at which the dialog opened, because the run may move
  * on while it is open.
  */
 export type StepDialog =
-  | { kind: "confirm"; plan: StepPlan }
   | { kind: "byHand" }
   | { kind: "confirmBackup"; seen: string[] }
   | { kind: "personFinished" }
