@@ -15,7 +15,7 @@ export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 run simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
+.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,18 +30,19 @@ setup: ## install the packages of build and tests (sudo when not root)
 	sh tests/support/install-build.sh --window
 	sh tests/support/install-peers.sh
 
-test: setup lint-text test-page ui/dist/index.html ## every test: page, engine, adapters on real peers, whole releases, the window
+test: setup lint-text test-page ui/dist/index.html ## page, engine, adapters on real peers, releases, the window; short forms
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --lib $(SYSTEM_TESTS) $(RELEASE_TESTS) $(WINDOW_TESTS) --no-run
-	$(MAKE) --jobs=2 --output-sync=target SEEDS=10000 \
-		test-windows test-systems simulate mutants-sample test-release-engine practised
+	$(MAKE) --jobs=2 --output-sync=target SEEDS=5000 \
+		test-windows test-systems simulate mutants-sample test-releases practised
 
 test-quick: test-page ## engine, types and page only; needs no peer
 	$(CARGO) test -p greenlight-types -p greenlight-engine
 
 test-long: ui/dist/index.html ## every long form, two at a time
 	$(CARGO) build --workspace --bins
-	$(MAKE) --jobs=2 --output-sync=target mutants test-crash test-job-script test-network-faults test-two-operators test-journal test-practice
+	$(MAKE) --jobs=2 --output-sync=target mutants test-crash test-job-script test-network-faults \
+		test-two-operators test-journal test-practice test-release test-release-kills test-release-engine
 	$(MAKE) simulate SEEDS=100000
 
 mutants: ## every seeded defect in a copy of the tree; each has to be found (tests/mutants/README.md)
@@ -58,11 +59,11 @@ mutants-generic: ## generic mutations of the pure decisions (cargo install cargo
 bench: bench-engine bench-fronts bench-memory ## every benchmark
 
 
-test-windows: ui/dist/index.html ## every test in the real window
+test-windows: ui/dist/index.html ## the short tests in the real window; the others are in test-long
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace $(WINDOW_TESTS)
 
-test-systems: ui/dist/index.html ## every other test but test-release-engine: engine, adapters on real peers, short forms
+test-systems: ui/dist/index.html ## every other test but test-releases: engine, adapters on real peers, short forms
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --lib $(SYSTEM_TESTS)
 
@@ -71,23 +72,27 @@ test-page: ui/node_modules/.package-lock.json ## the tests of the page
 
 test-release: ui/dist/index.html ## releases in the real window on real systems
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test window release::
+	$(CARGO) test --workspace --test window release:: -- --include-ignored
 
 test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of the thirteen steps
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test window kills::
+	$(CARGO) test --workspace --test window kills:: -- --include-ignored
 
 test-practice: ui/dist/index.html ## every trouble, practised in the window; pictures in target/troubles
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --test window troubles:: -- --include-ignored
+	$(CARGO) test --workspace --test window -- --include-ignored troubles:: practice:: start_over::
 
 test-fronts: ui/dist/index.html ## the simulator with boto3, aws, prism, ssh, git, curl and the app; compares moto
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test git_front --test ssh_front --test fronts_aws --test fronts --test fronts_own -- --nocapture
 
-test-release-engine: ui/dist/index.html ## whole releases without a window on the simulator
+test-releases: ui/dist/index.html ## the short releases without a window on the simulator
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace $(RELEASE_TESTS)
+
+test-release-engine: ui/dist/index.html ## every release without a window on the simulator
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace $(RELEASE_TESTS) -- --include-ignored
 
 practised: ui/dist/index.html ## one practised release in the window, as `make run` plays it without a display
 	$(CARGO) build --workspace --bins

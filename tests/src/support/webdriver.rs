@@ -104,6 +104,10 @@ impl Driver {
             // outlive it.
             ("DBUS_SESSION_BUS_ADDRESS".to_owned(), format!("unix:path={}/no-bus", folder.path().display())),
         ];
+        // A page that moves all the time keeps a core busy.
+        let settings = folder.path().join(".config/gtk-3.0");
+        fs_err::create_dir_all(&settings)?;
+        fs_err::write(settings.join("settings.ini"), "[Settings]\ngtk-enable-animations=0\n")?;
         // GTK_THEME of the caller, because screenshots are reviewed in light and in dark.
         all.extend(std::env::var("GTK_THEME").ok().map(|theme| ("GTK_THEME".to_owned(), theme)));
         all.extend_from_slice(environment);

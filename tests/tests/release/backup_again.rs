@@ -47,6 +47,7 @@ async fn until_too_old(release: &Release) -> Precondition {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release-engine"]
 async fn the_newest_proved_backup_replaces_an_old_one() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     desk.profile.backup.max_age_minutes = MAX_AGE;
@@ -108,5 +109,25 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     let events = journal.events(&view.id, 0).await.expect("the events");
     assert_eq!(fold::fold(&events).expect("a run").steps, view.steps, "the record on disk tells the same run");
     keep_golden("a-backup-taken-again", &events, &fold::fold(&events).expect("a run"));
+    let _ = desk.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keeps_the_whole_output_of_each_backup() {
+    let desk = Desk::new(ExitCodes { backup: 1, ..ExitCodes::default() }).await;
+    let release = prepare(&desk).await;
+    deploy(&release, &desk).await;
+    let id = StepId::BackUp;
+    press(&release, id).await;
+    until(&release, "the first failure", |view| status(view, id) == Status::Failed).await;
+    let plan = release.plan(id).await.expect("a plan");
+    release.act(anna(), Act::StartStep { step: id, plan_hash: plan.hash, token: None }).await.expect("it starts again");
+    let second = |view: &RunView| fold::step(view, id).is_some_and(|step| step.attempt == 2);
+    let view = until(&release, "the second failure", |view| second(view) && status(view, id) == Status::Failed).await;
+    let lines = desk.parts().await.spool.read(&view.id, LineSource::Backup, 0, 1_000).expect("the kept lines");
+    let ended = lines.iter().filter(|line| line.text.contains("Backup FAILED with 1")).count();
+    assert_eq!(ended, 2, "{lines:?}");
+    let numbers: Vec<u32> = lines.iter().map(|line| line.number).collect();
+    assert_eq!(numbers, (0..u32::try_from(lines.len()).expect("a count")).collect::<Vec<_>>());
     let _ = desk.handle.stop().await;
 }

@@ -139,6 +139,7 @@ async fn own_releases_are_not_offered_as_begun_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release-engine"]
 async fn a_migration_failed_on_the_lost_computer_stays_failed() {
     let mut desk = Desk::new(ExitCodes { backup: 0, migration: 3 }).await;
     let first = lost_in_its_migration(&desk).await;
@@ -161,6 +162,7 @@ async fn a_migration_failed_on_the_lost_computer_stays_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release-engine"]
 async fn only_the_backup_before_the_migration_counts() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let first = lost_in_its_migration(&desk).await;
@@ -210,6 +212,7 @@ async fn continues_from_the_tag_without_the_branch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release-engine"]
 async fn a_release_that_is_not_continued_makes_its_own_backup() {
     let mut desk = Desk::new(ExitCodes::default()).await;
     let first = lost_in_its_migration(&desk).await;

@@ -63,6 +63,7 @@ async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release-engine"]
 async fn a_release_without_its_lock_starts_nothing() {
     let desk = Desk::new(ExitCodes::default()).await;
     let (release, spec, host) = before_the_migration(&desk).await;

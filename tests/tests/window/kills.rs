@@ -224,6 +224,7 @@ async fn survives_kills_starting_before_the_first_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release-kills"]
 async fn survives_kills_starting_after_the_first_effect() {
     a_release_with_thirteen_kills(Moment::AfterEffect).await;
 }

@@ -150,6 +150,7 @@ fn ensure_nothing_twice(world: &Path) -> Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "a long form: make test-practice"]
 async fn a_release_survives_a_kill_inside_every_step() -> Result<()> {
     let _turn = TURN.write().await;
     let display = Display::start().await?;

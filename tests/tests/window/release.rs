@@ -66,6 +66,7 @@ async fn releases_in_the_window_on_real_systems() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release"]
 async fn releases_with_a_workflow_that_ends_early() {
     a_release_in_the_window(true).await;
 }

@@ -40,6 +40,7 @@ pub(super) async fn to_rolled_back(desk: &Desk) -> Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "a long form: make test-practice"]
 async fn follows_the_build_that_a_colleague_started() -> Result<()> {
     at_desk("troubles-superseded", None, async |desk| {
         to_rollout(desk, Trouble::BuildSuperseded).await?;
@@ -106,6 +107,7 @@ async fn starts_a_new_deployment_after_the_one_of_a_colleague() -> Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "a long form: make test-practice"]
 async fn starts_a_new_deployment_after_aws_gave_up() -> Result<()> {
     at_desk("troubles-breaker", None, async |desk| {
         to_rollout(desk, Trouble::BreakerTrips).await?;
