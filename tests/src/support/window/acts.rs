@@ -205,7 +205,7 @@ impl Window<'_> {
     }
 
     async fn try_step(&self, step: StepId, version: &str) -> Result<Pressed> {
-        self.press_within("step-button", self.patience).await?;
+        self.press_when_open(step).await?;
         if self.is_asked_or_started(step).await? {
             self.confirm(version).await?;
         }
@@ -214,6 +214,21 @@ impl Window<'_> {
                 return Ok(Some(Pressed::Taken));
             }
             Ok(self.attribute("page-failure", "data-code").await?.map(Pressed::Refused))
+        })
+        .await
+    }
+
+    /// Presses the button of the step once it is open. A question may still come up before, for
+    /// example when a server fails to start.
+    async fn press_when_open(&self, step: StepId) -> Result<()> {
+        self.until(&format!("the button of {} to open", step.name()), self.patience, async || {
+            if self.try_press("step-button").await? {
+                return Ok(true);
+            }
+            if let Some(question) = self.attribute("question", "data-question").await? {
+                self.answer(&question, step).await?;
+            }
+            Ok(false)
         })
         .await
     }
