@@ -247,6 +247,7 @@ export class OpenRun {
    */
   async start(plan: StepPlan) {
     const { commands } = this.#platform;
+    const { chosen } = this;
     const asks = plan.irreversible && plan.already === null;
     const started = await this.act(async () => {
       if (!asks) return commands.startStep(this.id, plan.step, plan.hash, null);
@@ -254,7 +255,8 @@ export class OpenRun {
       if (token.status === "error") return token;
       return commands.startStep(this.id, plan.step, plan.hash, token.data);
     });
-    if (!started) return;
+    // The person may have selected another step meanwhile.
+    if (!started || this.chosen !== chosen) return;
     this.chosen = null;
     this.repeating = null;
   }

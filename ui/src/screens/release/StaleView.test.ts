@@ -128,6 +128,23 @@ describe("a world that moves while somebody reads", () => {
     }
   });
 
+  it("keeps a step that a person selected while a start was pending", async () => {
+    let finish = () => {};
+    const { user, platform } = open(moment("merge-offered"), {
+      planStep: (_run, step) => ok(planOf(step)),
+      startStep: () => new Promise((answer) => (finish = () => answer({ status: "ok", data: null }))),
+    });
+    await user.click(await openButton());
+    await waitFor(() => expect(platform.argsOf("startStep")).toHaveLength(1));
+    await user.click(screen.getByTestId("step-SetVersion"));
+    expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "SetVersion");
+    const reads = platform.argsOf("runUpdate").length;
+    finish();
+    await waitFor(() => expect(platform.argsOf("runUpdate").length).toBeGreaterThan(reads));
+    await new Promise((over) => setTimeout(over));
+    expect(screen.getByTestId("focus")).toHaveAttribute("data-step", "SetVersion");
+  });
+
   it("lets a person accept a late failed check", async () => {
     open(moment("check-failed-late"));
     expect(await screen.findByTestId("accept-failed-check")).toBeInTheDocument();
