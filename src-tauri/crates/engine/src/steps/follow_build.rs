@@ -150,7 +150,7 @@ async fn look(
     }
     let run = cx.run();
     if package_of_build(&run).is_none()
-        && let Some(failure) = package(cx, &run, build, &jobs).await?
+        && let Some(failure) = package(cx, &run, build, &seen, &jobs).await?
     {
         return Ok(Some(Outcome::Failed(failure)));
     }
@@ -172,6 +172,7 @@ async fn package(
     cx: &StepContext,
     run: &RunView,
     build: &FollowedBuild,
+    seen: &BuildRun,
     jobs: &[BuildJob],
 ) -> Result<Option<Failure>, Failure> {
     let is_built = is_built(jobs, &run.profile.github.build_job);
@@ -186,7 +187,7 @@ async fn package(
         return Ok(None);
     }
     if !is_built || !was_building(jobs, &run.profile.github.build_job, build.sent_at, image.pushed_at) {
-        match unproved_package::judge(run, &build.id, &image, jobs) {
+        match unproved_package::judge(run, seen, &image, jobs) {
             Judged::Made => {}
             Judged::Open(failure) => return Ok(Some(failure)),
             Judged::NotMade => return Ok(None),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fold,
-    ports::{BuildJob, Image},
+    ports::{BuildJob, BuildRun, Image},
     step::StepContext,
     time,
 };
@@ -33,24 +33,29 @@ pub(super) enum Judged {
 
 /// Whether another job than the one of the profile may have pushed the package.
 pub(super) fn may_have_built(run: &RunView, jobs: &[BuildJob]) -> bool {
-    build_jobs(jobs, &run.profile.github.build_job).is_empty() && jobs.iter().any(|job| job.started_at.is_some())
+    build_jobs(jobs, &run.profile.github.build_job).is_empty() && jobs.iter().any(has_run)
 }
 
 /// Judges a package that was pushed after the dispatch. Any job that ran at the push may have made
-/// it, also one that has not ended: it may wait for the servers, and they for the migration.
-pub(super) fn judge(run: &RunView, build: &str, image: &Image, jobs: &[BuildJob]) -> Judged {
-    if !jobs.iter().any(|job| has_run(job) && was_running(job, image.pushed_at)) {
+/// it, also one that has not ended: it may wait for the servers, and they for the migration. After
+/// a repeat GitHub shows only the last times of a job, and a build that succeeded may have found
+/// the package made.
+pub(super) fn judge(run: &RunView, build: &BuildRun, image: &Image, jobs: &[BuildJob]) -> Judged {
+    let ran_then = jobs.iter().any(|job| has_run(job) && was_running(job, image.pushed_at));
+    let may_be_of_build = ran_then || build.attempt > 1 || build.conclusion.as_deref() == Some("success");
+    if !may_be_of_build {
         return Judged::NotMade;
     }
-    match answered(run, &question_id(build, image)) {
+    match answered(run, &question_id(&build.id, image)) {
         Some(MADE) => Judged::Made,
         Some(_) => Judged::NotMade,
         None => Judged::Open(unproved(run, image, jobs)),
     }
 }
 
+/// Whether a job ran or runs. GitHub lists queued and skipped jobs too.
 fn has_run(job: &BuildJob) -> bool {
-    job.started_at.is_some() && job.conclusion.as_deref() != Some("skipped")
+    matches!(job.status.as_str(), "in_progress" | "completed") && job.conclusion.as_deref() != Some("skipped")
 }
 
 fn was_running(job: &BuildJob, at: Timestamp) -> bool {
@@ -109,7 +114,8 @@ fn question_id(build: &str, image: &Image) -> String {
 }
 
 fn names(jobs: &[BuildJob]) -> String {
-    let names: Vec<&str> = jobs.iter().take(NAMES_MAX).map(|job| job.name.as_str()).collect();
+    let ran = jobs.iter().filter(|job| has_run(job));
+    let names: Vec<&str> = ran.take(NAMES_MAX).map(|job| job.name.as_str()).collect();
     names.join(", ")
 }
 
@@ -126,7 +132,7 @@ fn doubt(run: &RunView, jobs: &[BuildJob]) -> String {
             "The package was pushed outside the times that GitHub shows for the job \u{201c}{name}\u{201d}. These ran: {names}."
         );
     }
-    format!("No job of the build is called \u{201c}{name}\u{201d}. These ran: {names}.")
+    format!("So far no job of the build is called \u{201c}{name}\u{201d}. These ran: {names}.")
 }
 
 fn unproved(run: &RunView, image: &Image, jobs: &[BuildJob]) -> Failure {
@@ -154,11 +160,27 @@ mod tests {
         BuildJob {
             id: name.to_owned(),
             name: name.to_owned(),
-            status: "completed".to_owned(),
+            status: if conclusion.is_some() { "completed" } else { "in_progress" }.to_owned(),
             conclusion: conclusion.map(str::to_owned),
             started_at: Some(at(0)),
             completed_at: conclusion.map(|_| at(minute)),
             steps: Vec::new(),
+        }
+    }
+
+    fn build(id: &str, attempt: u32, conclusion: Option<&str>) -> BuildRun {
+        BuildRun {
+            id: id.to_owned(),
+            number: 412,
+            status: if conclusion.is_some() { "completed" } else { "in_progress" }.to_owned(),
+            conclusion: conclusion.map(str::to_owned),
+            head_sha: String::new(),
+            head_branch: "master".to_owned(),
+            event: "workflow_dispatch".to_owned(),
+            actor: "robin".to_owned(),
+            created_at: at(0),
+            attempt,
+            url: String::new(),
         }
     }
 
@@ -185,7 +207,7 @@ mod tests {
         let named = run.profile.github.build_job.clone();
         assert!(may_have_built(&run, &[job("compile", Some("success"), 21)]));
         assert!(may_have_built(&run, &[job("compile", None, 21)]), "it may wait for the servers");
-        let unstarted = BuildJob { started_at: None, ..job("compile", None, 21) };
+        let unstarted = BuildJob { status: "queued".to_owned(), ..job("compile", None, 21) };
         for jobs in [vec![job(&named, None, 21), job("docs", Some("success"), 21)], vec![unstarted], Vec::new()] {
             assert!(!may_have_built(&run, &jobs), "{jobs:?}");
         }
@@ -194,17 +216,23 @@ mod tests {
     #[test]
     fn only_a_person_says_that_the_build_made_the_package() {
         let jobs = [job("compile", Some("success"), 21)];
-        let judged = judge(&deploying(), "77", &image(), &jobs);
+        let judged = judge(&deploying(), &build("77", 1, None), &image(), &jobs);
         let Judged::Open(failure) = judged else { panic!("{judged:?}") };
         assert_eq!((failure.code, failure.retry), (ErrorCode::PackageUnproved, Retry::Safe));
         let id = question_id("77", &image());
-        assert!(matches!(judge(&answer(deploying(), &id, "made"), "77", &image(), &jobs), Judged::Made));
-        assert!(matches!(judge(&answer(deploying(), &id, "other"), "77", &image(), &jobs), Judged::NotMade));
+        assert!(matches!(
+            judge(&answer(deploying(), &id, "made"), &build("77", 1, None), &image(), &jobs),
+            Judged::Made
+        ));
+        assert!(matches!(
+            judge(&answer(deploying(), &id, "other"), &build("77", 1, None), &image(), &jobs),
+            Judged::NotMade
+        ));
         assert!(is_denied(&answer(deploying(), &id, "other"), "77", &image()));
         assert!(
             !is_denied(&answer(deploying(), &id, "made"), "77", &image()) && !is_denied(&deploying(), "77", &image())
         );
-        let other = judge(&answer(deploying(), &id, "made"), "78", &image(), &jobs);
+        let other = judge(&answer(deploying(), &id, "made"), &build("78", 1, None), &image(), &jobs);
         assert!(matches!(other, Judged::Open(_)), "another build is another question");
     }
 
@@ -214,19 +242,25 @@ mod tests {
         let name = run.profile.github.build_job.clone();
         let built = job(&name, Some("success"), 10);
         assert!(!was_building(std::slice::from_ref(&built), &name, at(0), image().pushed_at));
-        assert!(matches!(judge(&run, "77", &image(), std::slice::from_ref(&built)), Judged::NotMade));
+        assert!(matches!(judge(&run, &build("77", 1, None), &image(), std::slice::from_ref(&built)), Judged::NotMade));
         for conclusion in [None, Some("success"), Some("failure")] {
-            let judged = judge(&run, "77", &image(), &[built.clone(), job("deploy", conclusion, 30)]);
+            let judged = judge(&run, &build("77", 1, None), &image(), &[built.clone(), job("deploy", conclusion, 30)]);
             let Judged::Open(failure) = judged else { panic!("{judged:?}") };
             assert_eq!(failure.params.get("idle"), Some(&name));
         }
-        let skipped = judge(&run, "77", &image(), &[built, job("deploy", Some("skipped"), 30)]);
+        let skipped = judge(&run, &build("77", 1, None), &image(), &[built, job("deploy", Some("skipped"), 30)]);
         assert!(matches!(skipped, Judged::NotMade));
     }
 
     #[test]
-    fn a_package_from_after_the_last_job_is_of_another_build() {
+    fn a_package_from_after_the_last_job_is_of_another_build_unless_github_may_hide_one() {
         let jobs = [job("compile", Some("success"), 15)];
-        assert!(matches!(judge(&deploying(), "77", &image(), &jobs), Judged::NotMade));
+        let judged = |build: &BuildRun| judge(&deploying(), build, &image(), &jobs);
+        for other in [build("77", 1, None), build("77", 1, Some("failure"))] {
+            assert!(matches!(judged(&other), Judged::NotMade), "{other:?}");
+        }
+        for open in [build("77", 2, None), build("77", 1, Some("success"))] {
+            assert!(matches!(judged(&open), Judged::Open(_)), "{open:?}");
+        }
     }
 }
