@@ -167,11 +167,8 @@ pub fn assess(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Rollout {
 fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {
     let service = seen.service;
     let Some(primary) = service.primary() else { return Verdict::Waiting { waits_for: Condition::OurDeployment } };
-    if primary.task_definition != wanted.ours {
+    if primary.task_definition != wanted.ours || wanted.is_earlier(&primary.id, primary.created_at) {
         return of_other_primary(seen, wanted, primary);
-    }
-    if wanted.is_earlier(&primary.id, primary.created_at) {
-        return Verdict::Waiting { waits_for: Condition::OurDeployment };
     }
     let told = history::of(primary, seen.deployments.listed());
     let reason = || history::reason(told, Some(primary), None);
@@ -219,12 +216,15 @@ fn verdict(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>) -> Verdict {
     }
 }
 
-/// The verdict while another revision than ours is in charge.
+/// The verdict while another deployment than ours is in charge.
 fn of_other_primary(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, primary: &Deployment) -> Verdict {
     let (ours, told) = history::ours(seen, wanted);
     if wanted.deployment.is_none() && ours.is_none() && told.is_none() {
         let arn = primary.task_definition.as_str();
-        let is_known = wanted.previous.is_empty() || arn == wanted.previous || Some(arn) == wanted.completed;
+        let is_known = wanted.previous.is_empty()
+            || arn == wanted.previous
+            || Some(arn) == wanted.completed
+            || wanted.is_earlier(&primary.id, primary.created_at);
         return if is_known {
             Verdict::Waiting { waits_for: Condition::OurDeployment }
         } else {

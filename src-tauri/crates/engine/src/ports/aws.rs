@@ -226,8 +226,16 @@ impl ServiceSnapshot {
         self.deployments.iter().find(|deployment| deployment.status == DeploymentStatus::Primary)
     }
 
-    /// ARN of the revision of the newest completed deployment that is not one of `ours`. ECS rolls
-    /// back to it, and never to one that did not complete.
+    /// The newest completed deployment that is not in charge. ECS rolls back to it (Amazon ECS
+    /// developer guide, "How the Amazon ECS deployment circuit breaker detects failures").
+    #[must_use]
+    pub fn completed_before_primary(&self) -> Option<&Deployment> {
+        let is_replaced =
+            |one: &&Deployment| one.rollout_state == RolloutState::Completed && one.status != DeploymentStatus::Primary;
+        self.deployments.iter().filter(is_replaced).max_by_key(|one| one.created_at)
+    }
+
+    /// ARN of the revision of the newest completed deployment with another revision than `ours`.
     #[must_use]
     pub fn completed_besides(&self, ours: &str) -> Option<&str> {
         let is_completed =

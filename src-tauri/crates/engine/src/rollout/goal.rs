@@ -38,11 +38,11 @@ pub struct RolloutGoal<'a> {
     pub expected: &'a [Regex],
 }
 
-/// The deployments from before the build of this release. None of them is ours, also if it has our
+/// The deployments from before the build of this release. They are not ours, also with our
 /// revision: an earlier release may have saved the same.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EarlierDeployments<'a> {
-    /// Ids of those that the service listed when this release ordered its build.
+    /// Ids of those that the service listed when the build was planned.
     pub ids: &'a [String],
     /// Start of a build that was found, by GitHub's clock. This computer's clock may be wrong, so
     /// the time of an order of this release does not count.
@@ -58,9 +58,9 @@ impl EarlierDeployments<'_> {
 }
 
 impl RolloutGoal<'_> {
-    /// Whether a deployment is from before the build. Not once ours was seen to begin.
+    /// Whether a deployment is from before the build. Never the one that was seen to begin.
     pub(super) fn is_earlier(&self, id: &str, created_at: Timestamp) -> bool {
-        self.deployment.is_none() && self.earlier.contain(id, created_at)
+        self.deployment != Some(id) && self.earlier.contain(id, created_at)
     }
 }
 

@@ -135,7 +135,8 @@ impl Step for DispatchBuild {
         match cx.ports.services.describe().await {
             Ok(service) => {
                 let now = service.as_ref().map(|one| serving(&run, one)).unwrap_or_default();
-                if now != inputs.serving_before {
+                let is_new = service.is_some_and(|one| has_new_deployment(&run, inputs, &one));
+                if now != inputs.serving_before || is_new {
                     return Outcome::Failed(production_changed("start the build that was shown"));
                 }
             }
@@ -261,6 +262,15 @@ fn serving(run: &RunView, service: &ServiceSnapshot) -> String {
     let deployed = service.deployments.iter().map(|one| &one.task_definition);
     let mut all = std::iter::once(&service.task_definition).chain(deployed);
     all.find(|arn| Some(*arn) != ours.as_ref()).cloned().unwrap_or_default()
+}
+
+/// Whether a deployment of our revision began after the plan was shown. It would be taken for the
+/// one of the build.
+fn has_new_deployment(run: &RunView, inputs: &BuildInputs, service: &ServiceSnapshot) -> bool {
+    let ours = our_revision(run).ok();
+    let is_new =
+        |one: &Deployment| Some(&one.task_definition) == ours.as_ref() && !inputs.deployments_before.contains(&one.id);
+    service.deployments.iter().any(is_new)
 }
 
 /// Checks every precondition again, after the press.

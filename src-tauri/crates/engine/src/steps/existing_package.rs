@@ -67,7 +67,8 @@ pub(super) async fn look(cx: &StepContext, run: &RunView, commit: &str) -> Resul
     }
     let may_overwrite = cx.ports.images.tags_may_be_overwritten().await? != Some(false);
     let question = question(run, commit, &image, &origin, may_overwrite)?;
-    Ok(if answered(run, &id) == Some("other") { Found::Denied(question) } else { Found::Open(question) })
+    let is_denied = !may_overwrite && answered(run, &id) == Some("other");
+    Ok(if is_denied { Found::Denied(question) } else { Found::Open(question) })
 }
 
 /// Asks GitHub for the runs of the time of the push.

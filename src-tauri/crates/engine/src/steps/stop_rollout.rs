@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
+    Effect, Fact, FactKind, Failure, Observation, PlanInputs, Precondition, Role, RunView, StepId, StepPlan, WayBack,
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known},
 };
 use crate::{
-    ports::{ServiceDeployment, ServiceDeploymentStatus, StopKind, revision_name},
+    ports::{ServiceDeployment, ServiceDeploymentStatus, ServiceSnapshot, StopKind, revision_name},
     rollout_facts::is_rolling_out,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
@@ -66,7 +66,7 @@ impl Step for StopRollout {
                 (None, None) => "another version is in charge".to_owned(),
             },
         )
-        .preconditions(vec![previous_is_known(cx, &previous).await?]);
+        .preconditions(vec![brings_other_version(&production.service, &ours), previous_is_known(cx, &previous).await?]);
         let draft = database_stays(&run).into_iter().fold(draft, PlanDraft::notice);
         Ok(draft.finish())
     }
@@ -124,6 +124,21 @@ impl Step for StopRollout {
 
     fn may_choose(&self, run: &RunView) -> bool {
         is_rolling_out(run)
+    }
+}
+
+/// Precondition: AWS does not put an earlier deployment of our revision back.
+fn brings_other_version(service: &ServiceSnapshot, ours: &str) -> Precondition {
+    let is_ours = service.completed_before_primary().is_some_and(|one| one.task_definition == ours);
+    Precondition {
+        id: "bringsOtherVersion".into(),
+        passed: !is_ours,
+        text: "AWS puts another version back".into(),
+        detail: if is_ours {
+            format!("AWS would put an earlier deployment of {} back: use “Roll back”", revision_name(ours))
+        } else {
+            "asked AWS just now".to_owned()
+        },
     }
 }
 

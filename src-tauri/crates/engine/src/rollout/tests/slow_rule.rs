@@ -37,9 +37,8 @@ fn kind(verdict: &Verdict) -> Kind {
 fn by_the_rule(look: &Look, goal: &RolloutGoal<'_>) -> Vec<Kind> {
     let primaries: Vec<&Deployment> =
         look.service.deployments.iter().filter(|one| one.status == DeploymentStatus::Primary).take(1).collect();
-    let is_earlier = |id: &str| goal.deployment.is_none() && goal.earlier.ids.iter().any(|one| one == id);
-    let is_earlier_primary = primaries.iter().any(|one| one.task_definition == OURS && is_earlier(&one.id));
-    let is_ours = primaries.iter().any(|one| one.task_definition == OURS) && !is_earlier_primary;
+    let is_earlier = |id: &str| goal.deployment != Some(id) && goal.earlier.ids.iter().any(|one| one == id);
+    let is_ours = primaries.iter().any(|one| one.task_definition == OURS && !is_earlier(&one.id));
     let has_primary = !primaries.is_empty();
     let records: Vec<&ServiceDeployment> = look.deployments.listed().iter().collect();
     // All deployments of these looks have ids that the records repeat.
@@ -72,13 +71,15 @@ fn by_the_rule(look: &Look, goal: &RolloutGoal<'_>) -> Vec<Kind> {
         deployments.filter(|one| one.task_definition == OURS && !is_earlier(&one.id)).collect();
     let has_begun = goal.deployment.is_some() || !of_ours.is_empty() || !listed.is_empty();
     let is_completed = |arn: &str| goal.completed == Some(arn);
-    let is_previous = primaries.iter().any(|one| one.task_definition == OLD || is_completed(&one.task_definition));
+    let is_previous = primaries
+        .iter()
+        .any(|one| one.task_definition == OLD || is_completed(&one.task_definition) || is_earlier(&one.id));
     let is_rolled_back = of_ours.iter().any(|one| one.status.is_rollback())
         || of_ours.is_empty() && listed.first().is_some_and(|newest| newest.rollout_state == RolloutState::Failed);
-    let is_other = has_primary && !is_ours && !is_earlier_primary;
+    let is_other = has_primary && !is_ours;
     let is_going = is_ours && !is_failed && !is_stopped && !is_settled;
     [
-        (Kind::Waiting, !has_primary || is_earlier_primary || is_other && !has_begun && is_previous),
+        (Kind::Waiting, !has_primary || is_other && !has_begun && is_previous),
         (Kind::WrongRevision, is_other && !has_begun && !is_previous),
         (Kind::RolledBack, is_other && has_begun && is_rolled_back),
         (Kind::Superseded, is_other && has_begun && !is_rolled_back),

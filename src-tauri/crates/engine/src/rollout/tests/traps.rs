@@ -156,6 +156,19 @@ fn trap_e8_a_deployment_from_before_the_build_is_not_ours() {
 }
 
 #[test]
+fn trap_e8_a_rollback_to_a_deployment_from_before_the_build_is_no_success() {
+    let ids = ["ecs-svc/first".to_owned()];
+    let earlier = EarlierDeployments { ids: &ids, until: None };
+    let mut ours = told("second", OURS, "ROLLBACK_SUCCESSFUL", "starts failed");
+    ours.created_at = stamp(70);
+    let look = replaced_by("first", OURS, "COMPLETED").told(ours);
+    for deployment in [None, Some("ecs-svc/second")] {
+        let goal = RolloutGoal { deployment, earlier, migrated_at: Some(stamp(0)), ..GOAL };
+        assert_eq!(look.judge(&goal).verdict, rolled_back("starts failed"), "{deployment:?}");
+    }
+}
+
+#[test]
 fn the_revision_that_served_during_an_unfinished_rollout_may_come_back() {
     let goal = RolloutGoal { deployment: None, ..GOAL };
     let look = replaced_by("back", OTHER, "IN_PROGRESS");
