@@ -9,6 +9,7 @@ use super::{
     refusals::missing_on_aws,
     run_facts::{
         completed_before, earlier_deployments, expected_failures, our_revision, package_of_build, serving_before,
+        used_package,
     },
 };
 use crate::{
@@ -103,7 +104,7 @@ impl Production {
             deployment: begun(run),
             earlier: earlier_deployments(run, build_sent(run)),
             completed: completed_before(run),
-            since: build_sent(run),
+            since: deploys_since(run),
             migrated_at: migrated_at(run),
             digest: package_of_build(run),
             expected,
@@ -304,6 +305,14 @@ fn begun(run: &RunView) -> Option<&str> {
 fn build_sent(run: &RunView) -> Option<Timestamp> {
     fold::newest(run, FactKind::BuildStarted)
         .and_then(|fact| if let Fact::BuildStarted { sent_at, .. } = fact { Some(*sent_at) } else { None })
+}
+
+/// The time from which on a deployment may be of this release. No workflow deploys a package that
+/// is used in place of a build.
+fn deploys_since(run: &RunView) -> Option<Timestamp> {
+    let is_used = used_package(run).is_some();
+    let chosen = fold::step(run, StepId::DispatchBuild).filter(|_| is_used).and_then(|step| step.started_at);
+    chosen.or_else(|| build_sent(run))
 }
 
 /// When the end of the migration was learned, or when a person said that there is none.

@@ -52,7 +52,7 @@ pub(super) fn serving_before(run: &RunView) -> String {
 pub(super) fn earlier_deployments(run: &RunView, build_sent: Option<Timestamp>) -> EarlierDeployments<'_> {
     match build_inputs(run) {
         // The deployments that were listed may be of the build that was found.
-        Some(inputs) if inputs.existing.is_some() || inputs.package.is_some() => {
+        Some(inputs) if inputs.existing.is_some() && inputs.package.is_none() => {
             EarlierDeployments { ids: &[], until: build_sent.map(|at| at.minus(SKEW)) }
         }
         Some(inputs) => EarlierDeployments { ids: &inputs.deployments_before, until: None },
