@@ -21,7 +21,12 @@ pub(super) fn add(scenario: &mut Scenario) {
     if one_in(&mut rng, 80) {
         scenario.setting.runs_unmigrated = true;
     }
-    if !person.is_honest || !one_in(&mut rng, 3) {
+    if !person.is_honest && one_in(&mut Rng::with_seed(scenario.seed ^ 0x51ab), 40) {
+        // A package of another commit is there before the build, and the operator errs about it.
+        scenario.setting.has_early_version = true;
+        scenario.faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueBuilds });
+    }
+    if !scenario.person.is_honest || !one_in(&mut rng, 3) {
         return;
     }
     if rng.bool() { of_migration(&mut rng, scenario) } else { of_build(&mut rng, scenario) }
