@@ -424,4 +424,14 @@ impl JobInputs {
             Self::Start { job, .. } | Self::Follow { job, .. } => job,
         }
     }
+
+    /// When the job that is followed started, by the host's clock. `None` for one that is started
+    /// now.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Start { .. } => None,
+            Self::Follow { started_at, .. } => *started_at,
+        }
+    }
 }

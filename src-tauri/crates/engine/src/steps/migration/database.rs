@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use greenlight_types::{
-    Changed, Choice, ErrorCode, Fact, FactKind, Failure, Observation, Precondition, Question, Retry, RunView, StepId,
-    StepPlan, StopOrder, Timestamp,
+    Changed, Choice, ErrorCode, Fact, FactKind, Failure, JobInputs, Observation, Precondition, Question, Retry,
+    RunView, StepId, StepPlan, StopOrder, Timestamp,
 };
 
 use super::command::in_its_folder;
@@ -140,12 +140,22 @@ fn before(plan: &StepPlan) -> Answer {
 }
 
 /// The answer before the start of an attempt, or before the backup that counts if another computer
-/// started it.
+/// or another run started it. A backup from after that start says nothing about it.
 pub(super) fn known_before(run: &RunView, plan: Option<&StepPlan>) -> Option<Database> {
     match plan.map(before) {
         Some(Answer::Said(said)) => Some(said),
-        Some(Answer::NobodyCanAsk | Answer::Silent(_)) | None => at_backup(run),
+        Some(Answer::NobodyCanAsk | Answer::Silent(_)) | None => {
+            let started_at = plan.and_then(|plan| plan.inputs.job()).and_then(JobInputs::started_at);
+            let is_later = |backup: Timestamp| started_at.is_some_and(|started| started < backup);
+            at_backup(run).filter(|_| !backup_time(run).is_some_and(is_later))
+        }
     }
+}
+
+/// When the backup that counts ended, by the host's clock.
+fn backup_time(run: &RunView) -> Option<Timestamp> {
+    let proved = fold::newest(run, FactKind::BackupProved)?;
+    if let Fact::BackupProved { finished_at, .. } = proved { Some(*finished_at) } else { None }
 }
 
 /// Adds the answer to the plan of the backup. A backup is harmless, so it needs no answer.
