@@ -237,7 +237,10 @@ impl Known {
                 self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
             }
             Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
-            Body::StepUndone { job, .. } => _ = self.undone.insert(job),
+            Body::StepUndone { job, .. } => {
+                self.settle_undone(&job);
+                self.undone.insert(job);
+            }
             Body::QuestionAnswered { question, answer } => self.answered(&question, &answer),
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::DeployStarted { staging, .. } => {

@@ -89,6 +89,15 @@ impl Known {
         };
     }
 
+    /// Settles a migration of the run before that this run followed on the same machine: a person
+    /// reported it as undone.
+    pub(super) fn settle_undone(&mut self, job: &str) {
+        if self.machine.is_some() && self.machine == self.machine_before {
+            self.over.0.retain(|_, over| over.job != job);
+            self.unknown_ends.retain(|_, other| other != job);
+        }
+    }
+
     /// Keeps the migrations whose end is unknown. A person's answer in a later run settles one.
     pub(super) fn settle(&mut self, event: &Event) {
         let job = self.attempt(Step::RunMigration).map(|one| one.plan.input("job")).unwrap_or_default().to_owned();

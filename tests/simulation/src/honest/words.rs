@@ -117,7 +117,7 @@ impl HonestOperator<'_> {
         }
         let how = if self.asks(|truth| truth.is_unchanged()) {
             UndoKind::NothingApplied
-        } else if self.world.lock().restore_database() {
+        } else if self.world.lock().restore_database() && self.asks(|truth| truth.is_unchanged()) {
             UndoKind::Restored
         } else {
             return None;
