@@ -205,6 +205,7 @@ async fn dies_in_its_migration(session: Session) -> Result<()> {
     }
     window.wait_done(StepId::AwaitDeployPhase).await?;
     window.switch_on(Trouble::ConnectionLostInMigration).await?;
+    window.answer_failed_start("oldDatabase").await?;
     ensure!(window.prepare_step(StepId::RunMigration).await?, "the migration is not offered");
     // Slow from here on, so that the network is away for a minute.
     window.set_speed(1).await?;
