@@ -1,4 +1,4 @@
-//! A run as a whole: draft it, start its two parts, correct what it knows, end it.
+//! The commands for a whole run: its draft, Prepare, Deploy, corrected values and its end.
 
 use greenlight_engine::release::Act;
 use greenlight_types::{

@@ -1,5 +1,5 @@
-//! One step of a run: plan it, confirm it, start it, observe it, stop it, and record what a person
-//! says about it. The engine refuses a step that the run does not have.
+//! The commands for one step of a run: plan, confirm, start, observe, stop its script, answers and
+//! reports of a person. The engine refuses a step that the run does not have.
 
 use greenlight_engine::release::Act;
 use greenlight_types::{CheckAnswer, Observation, RunId, StepId, StepPlan, StopScriptRequest, UndoKind};

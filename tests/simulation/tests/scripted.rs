@@ -75,6 +75,19 @@ async fn begun(world: &Arc<Mutex<World>>) -> Scripted {
     ann
 }
 
+/// The next release on this computer, with Deploy begun.
+async fn next_release(at: &Scripted, version: &str) -> Scripted {
+    {
+        let mut world = at.world();
+        let head = world.git.refs.get("refs/heads/v2.1.0").cloned().expect("a branch");
+        world.git.refs.insert(format!("refs/heads/v{version}"), head);
+    }
+    let next = at.draft_another(version).await.expect("a draft");
+    next.prepare().await.expect("Prepare");
+    next.deploy(None).await.expect("Deploy begins");
+    next
+}
+
 /// Number of our start-up settings.
 fn ours(at: &Scripted) -> u32 {
     match fold::newest(&at.view(), FactKind::RevisionSaved) {

@@ -51,6 +51,13 @@ async fn migrate(at: &Scripted) {
     at.until_is(StepId::RunMigration, Status::Succeeded).await.expect("its end");
 }
 
+/// Comes from servers that fail to start over the migration to new ones.
+async fn migrate_to_new_servers(at: &Scripted) {
+    at.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
+    migrate(at).await;
+    at.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+}
+
 /// Waits for a condition of production.
 async fn later(at: &Scripted, is_so: impl Fn(&World) -> bool) {
     while !is_so(&at.world()) {
@@ -197,19 +204,6 @@ fn de_2_the_rollout_is_stopped_after_a_failed_migration() {
     });
 }
 
-/// The next release on this computer, with Deploy begun.
-async fn next_release(at: &Scripted, version: &str) -> Scripted {
-    {
-        let mut world = at.world();
-        let head = world.git.refs.get("refs/heads/v2.1.0").cloned().expect("a branch");
-        world.git.refs.insert(format!("refs/heads/v{version}"), head);
-    }
-    let next = at.draft_another(version).await.expect("a draft");
-    next.prepare().await.expect("Prepare");
-    next.deploy(None).await.expect("Deploy begins");
-    next
-}
-
 #[test]
 fn a_rollback_skips_a_release_whose_servers_never_started() {
     for step in [StepId::StopRollout, StepId::RollBack] {
@@ -261,9 +255,7 @@ fn the_failed_deployment_of_an_earlier_run_is_not_the_one_of_a_new_build() {
         on_virtual_time(async {
             let next = after_a_failed_deployment(rolls_back).await;
             build_with(&next, "again").await;
-            next.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
-            migrate(&next).await;
-            next.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+            migrate_to_new_servers(&next).await;
         });
     }
 }
@@ -291,9 +283,7 @@ fn a_failed_deployment_of_the_package_is_started_once_more() {
         build_with(&next, "use").await;
         next.until_is(StepId::DispatchBuild, Status::Succeeded).await.expect("the package is used");
         choose(&next, StepId::DeployAgain).await;
-        next.until_is(StepId::AwaitRollout, Status::Running).await.expect("the watch of the servers");
-        migrate(&next).await;
-        next.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        migrate_to_new_servers(&next).await;
     });
 }
 

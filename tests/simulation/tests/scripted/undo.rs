@@ -145,9 +145,7 @@ fn a_migration_that_an_earlier_run_undid_starts_only_after_another_report() {
         ann.act(undone(UndoKind::Restored)).await.expect("the database says the version from before");
         ann.act(Act::EndRun { result: RunResult::Stopped, note: "too late today".to_owned() }).await.expect("the end");
 
-        let next = ann.draft_another("2.1.0").await.expect("a draft");
-        next.prepare().await.expect("Prepare");
-        next.deploy(None).await.expect("Deploy begins");
+        let next = next_release(&ann, "2.1.0").await;
         back_up_and_build(&next).await;
         let plan = read(&next.release, &next.by, STEP).await.expect("a plan");
         assert!(plan.already.is_some() && planned_job(&plan).ends_with(".a1"), "{:?}", plan.inputs);

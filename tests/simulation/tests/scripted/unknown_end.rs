@@ -37,14 +37,7 @@ async fn ended_in_doubt() -> Scripted {
 
 /// The next release of that computer, at the plan of its migration.
 async fn next(ann: &Scripted, version: &str) -> (Scripted, StepPlan) {
-    if version != "2.1.0" {
-        let mut world = ann.world();
-        let head = world.git.refs.get("refs/heads/v2.1.0").cloned().expect("a branch");
-        world.git.refs.insert(format!("refs/heads/v{version}"), head);
-    }
-    let next = ann.draft_another(version).await.expect("a draft");
-    next.prepare().await.expect("Prepare");
-    next.deploy(None).await.expect("Deploy begins");
+    let next = next_release(ann, version).await;
     back_up_and_build(&next).await;
     next.offered(MIGRATION).await.expect("its button");
     let plan = read_until(&next, |question| question.id.starts_with("migration:unknownEnd:")).await;
