@@ -20,8 +20,8 @@ pub struct RolloutGoal<'a> {
     pub ours: &'a str,
     /// ARN of the revision that the service was set to before. Empty when unknown.
     pub previous: &'a str,
-    /// ARN of the revision that served then, where the rollout of `previous` was not over. AWS may
-    /// put it back.
+    /// ARN of the revision that served before, if the rollout of `previous` was not complete. AWS
+    /// may put it back.
     pub completed: Option<&'a str>,
     /// Id of the deployment with our revision that was seen to begin.
     pub deployment: Option<&'a str>,
@@ -38,8 +38,8 @@ pub struct RolloutGoal<'a> {
     pub expected: &'a [Regex],
 }
 
-/// The deployments from before the build of this release. They are not ours, also with our
-/// revision: an earlier release may have saved the same.
+/// The deployments from before the build of this release. None of them counts as ours, even with
+/// our revision, because an earlier release may have used the same one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EarlierDeployments<'a> {
     /// Ids of those that the service listed when the build was planned.
@@ -58,7 +58,7 @@ impl EarlierDeployments<'_> {
 }
 
 impl RolloutGoal<'_> {
-    /// Whether a deployment is from before the build. Never the one that was seen to begin.
+    /// Whether a deployment is from before the build. The one that was seen to begin is not.
     pub(super) fn is_earlier(&self, id: &str, created_at: Timestamp) -> bool {
         self.deployment != Some(id) && self.earlier.contain(id, created_at)
     }

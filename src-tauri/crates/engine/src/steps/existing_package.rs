@@ -170,7 +170,7 @@ fn question(
     if matches!(origin, Origin::OfCommit(_)) {
         options.reverse();
     }
-    // Also beside that proof: a colleague may have pushed the package while the build job ran.
+    // The proof may be wrong: a colleague may have pushed the package while the build job ran.
     if !may_overwrite && !matches!(origin, Origin::OfAnother(_)) {
         let end = "It cannot be overwritten, so this version cannot be built.";
         options.push(choice("other", "It was built from another commit", end.into()));
@@ -190,7 +190,7 @@ fn question(
     })
 }
 
-/// The precondition that a denied package keeps closed.
+/// The failed precondition of a package that a person denied.
 pub(super) fn denied(run: &RunView) -> Precondition {
     Precondition {
         id: "packageIsOurs".into(),

@@ -74,7 +74,7 @@ pub(super) fn restore_target(service: &ServiceSnapshot, run: &RunView, ours: &st
     completed.map_or_else(|| recorded_restore_target(run), str::to_owned)
 }
 
-/// The same, by the journal alone.
+/// As [`restore_target`], by the journal alone, without AWS.
 pub(super) fn recorded_restore_target(run: &RunView) -> String {
     let begun = fold::newest(run, FactKind::DeployPhaseBegan);
     if let Some(Fact::DeployPhaseBegan { previous_arn, .. }) = begun
