@@ -66,7 +66,7 @@ steps::watch steps::publish steps::job steps::production
 steps::existing_package steps::shown_builds steps::unproved_package steps::build_wait
 steps::migration::command steps::backup::file steps::aws_patience steps::service_change steps::register_task_definition::meaning steps::register_task_definition::image
 steps::migration::attempts steps::migration::database steps::migration::failed_starts
-steps::migration::unknown_end
+steps::migration::unknown_end steps::migration::restored_since
 steps::backup
 steps::migration::preconditions steps::migration::undone
 steps::rerun_build steps::cancel_build steps::follow_other_build

@@ -79,7 +79,8 @@ pub struct HonestOperator<'a> {
     world: &'a Mutex<World>,
     /// The run as the screen shows it.
     view: RunView,
-    /// Refusals in the present state of the run, by act.
+    /// Refusals in the present state of the run, by act. Those of [`words::STARTED_BY_HAND`] count
+    /// for all states.
     refused: BTreeMap<String, u32>,
     /// Steps whose plans are closed in the present state of the run.
     closed: BTreeSet<StepId>,
@@ -122,7 +123,8 @@ impl<'a> HonestOperator<'a> {
                 self.still += 1;
             } else {
                 (self.still, before) = (0, now);
-                self.refused.clear();
+                // Builds that the app does not count stay as they are.
+                self.refused.retain(|name, _| name == words::STARTED_BY_HAND);
             }
             self.closed.clear();
             let goes_on = self.goes_on_outside();

@@ -338,6 +338,8 @@ impl Truth<'_> {
                 Some(true) => offered("applied"),
                 Some(false) => offered("notApplied"),
             },
+            "restoredSince" if !self.is_migrated() && !self.is_unchanged() => TrueAnswer::Later,
+            "restoredSince" => offered(if self.is_migrated() { "stillMigrated" } else { "restored" }),
             // A decision. This release has a migration, so leaving it out would be untrue.
             "newVersionServes" => offered("migrateNow"),
             _ => TrueAnswer::Unknown,

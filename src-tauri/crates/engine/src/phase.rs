@@ -82,6 +82,11 @@ fn is_complete(view: &RunView) -> bool {
         && is_rolled_out(view)
 }
 
+/// Whether the run may end as released without a person, once AWS confirms it.
+pub(crate) fn is_released(view: &RunView) -> bool {
+    matches!(next_state(view), Some(RunEvent::Ended { .. }))
+}
+
 /// Whether every check of the site was answered Passed.
 pub(crate) fn every_check_passed(view: &RunView) -> bool {
     view.profile

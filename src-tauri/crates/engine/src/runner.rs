@@ -30,6 +30,7 @@ use crate::{
     },
     doubt, env_lock, fold,
     parts::Parts,
+    phase::next_state,
     step::{Entry, Outcome, StepContext},
     steps,
 };
@@ -55,6 +56,8 @@ fn doubt_pauses(is_job: bool) -> Box<dyn Iterator<Item = u64> + Send> {
 enum Done {
     Attempt(StepId, u32, Outcome),
     Asked(StepId, u32, Observation),
+    /// The last look at AWS before the end, and whether every server runs this release.
+    LookedLast(bool),
     /// A background watcher, which decides nothing, has ended.
     Background,
 }
@@ -76,6 +79,8 @@ pub(crate) struct Runner {
     by: Actor,
     /// Set once the background watchers run.
     watches: bool,
+    /// Set while AWS is asked once more before the end.
+    looks_last: bool,
     /// Set once the run has ended and releases its environment lock.
     has_left: bool,
 }
@@ -203,6 +208,13 @@ impl Runner {
             Done::Asked(step, attempt, observed) => {
                 let by = self.by.clone();
                 self.obey(by, Order::ApplyObservation { step, attempt, observed }).await?;
+            }
+            Done::LookedLast(is_confirmed) => {
+                self.looks_last = false;
+                let end = is_confirmed.then(|| next_state(&self.view.borrow())).flatten();
+                if let Some(end) = end {
+                    self.append(vec![end.into()]).await?;
+                }
             }
             Done::Background => {}
         }

@@ -3,9 +3,11 @@
 use greenlight_engine::release::Act;
 use greenlight_types::{CheckAnswer, ErrorCode, FactKind, RunResult, RunState, Status, StepId, StepView, UndoKind};
 
-use super::HonestOperator;
+use super::{HonestOperator, end_name};
 use crate::{operator::engine::open_check, play::PATTERN};
 
+/// The report about a build that a person started on GitHub.
+pub(super) const STARTED_BY_HAND: &str = "ReportDone DispatchBuild";
 /// Looks without a change before the operator says that the machine is gone.
 const LOOKS_BEFORE_GONE: u32 = 3;
 /// Most attempts of a migration that is undone and repaired.
@@ -53,7 +55,7 @@ impl HonestOperator<'_> {
             Some(("SkipStep", Act::SkipStep { step, note }))
         } else if self.has_started_by_hand() {
             let note = "I started it on GitHub".to_owned();
-            Some(("ReportDone DispatchBuild", Act::ReportDone { step: StepId::DispatchBuild, note }))
+            Some((STARTED_BY_HAND, Act::ReportDone { step: StepId::DispatchBuild, note }))
         } else {
             self.undone()
         }
@@ -145,7 +147,8 @@ impl HonestOperator<'_> {
             let _refused = self.act("AnswerCheck".to_owned(), act).await;
             return true;
         }
-        if self.view.may_end.contains(&RunResult::ReleasedWithFailedCheck) {
+        let result = RunResult::ReleasedWithFailedCheck;
+        if self.view.may_end.contains(&result) && self.may_press(&end_name(result)) {
             self.end("A check could not be made; the site shows the version").await;
             return true;
         }

@@ -205,6 +205,26 @@ fn de_2_the_rollout_is_stopped_after_a_failed_migration() {
 }
 
 #[test]
+fn a_version_before_that_does_not_start_leaves_a_way_on() {
+    on_virtual_time(async {
+        // One of two servers is old while the new one fails.
+        let rules = Rules { breaker: None, minimum_percent: 50, maximum_percent: 100, ..Rules::default() };
+        let ann = begun(&world(rules)).await;
+        rolling_out(&ann).await;
+        ann.world().host.ends.migration = 3;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
+        ann.until_is(StepId::RunMigration, Status::Failed).await.expect("it stops half-way");
+        press(&ann.release, &ann.by, StepId::StopRollout).await.expect("it is started");
+        ann.until_is(StepId::StopRollout, Status::Failed).await.expect("no server starts on half a migration");
+        let failure = ann.failure(StepId::StopRollout).expect("its reason");
+        assert!(failure.to_string().contains("do not start"), "{failure}");
+        assert!(ann.world().restore_database());
+        choose(&ann, StepId::RollBack).await;
+        ann.act(end(RunResult::RolledBack)).await.expect("the true end");
+    });
+}
+
+#[test]
 fn a_rollback_skips_a_release_whose_servers_never_started() {
     for step in [StepId::StopRollout, StepId::RollBack] {
         on_virtual_time(async {

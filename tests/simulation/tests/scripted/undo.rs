@@ -3,7 +3,7 @@
 
 use greenlight_engine::journal::Journal as _;
 use greenlight_rehearsal::world::{host::Job, work::HostEvent};
-use greenlight_types::{PlanInputs, UndoKind};
+use greenlight_types::{PlanInputs, Question, UndoKind};
 
 use super::*;
 
@@ -161,6 +161,54 @@ fn a_migration_that_an_earlier_run_undid_starts_only_after_another_report() {
         let migrations =
             ann.world().host.jobs.iter().filter(|(id, job)| id.contains("migrate") && job.starts > 0).count();
         assert_eq!(migrations, 2);
+    });
+}
+
+/// Ann migrates and stops; the database is restored, or not. Bob goes on, and reads the plan of the
+/// migration once it asks about that.
+async fn asked_since(is_restored: bool) -> (Scripted, Question) {
+    let world = world(patient());
+    let ann = begun(&world).await;
+    back_up_and_build(&ann).await;
+    ann.press_when_offered(STEP).await.expect("the migration starts");
+    ann.until_is(STEP, Status::Succeeded).await.expect("the migration");
+    if is_restored {
+        assert!(ann.world().restore_database());
+    }
+    let bob = continued_by_bob(&ann, &world).await;
+    let plan = bob.release.plan(STEP).await.expect("a plan");
+    assert_eq!(plan.already, None, "it is not recorded before a person answers");
+    let question = plan.question.expect("a question about the database");
+    (bob, question)
+}
+
+fn answer_since(question: &Question, answer: &str) -> Act {
+    let (question, answer) = (question.id.clone(), answer.to_owned());
+    Act::AnswerQuestion { step: STEP, question, answer, note: "says the database team".to_owned() }
+}
+
+#[test]
+fn a_migration_before_a_restore_is_not_recorded_as_done() {
+    on_virtual_time(async {
+        let (bob, question) = asked_since(true).await;
+        bob.act(answer_since(&question, "restored")).await.expect("Bob's word");
+        press(&bob.release, &bob.by, STEP).await.expect("its end is read");
+        bob.until_is(STEP, Status::Failed).await.expect("the database was restored since");
+        bob.act(undone(UndoKind::Restored)).await.expect("Bob's report");
+        bob.press_when_offered(STEP).await.expect("another start");
+        bob.until_is(STEP, Status::Succeeded).await.expect("the migration");
+        let is_second = |(id, job): (&String, &Job)| id.ends_with("migrate.2.1.0.a2") && job.starts == 1;
+        assert!(bob.world().host.jobs.iter().any(is_second));
+    });
+}
+
+#[test]
+fn a_migration_that_still_holds_is_recorded_as_done() {
+    on_virtual_time(async {
+        let (bob, question) = asked_since(false).await;
+        bob.act(answer_since(&question, "stillMigrated")).await.expect("Bob's word");
+        press(&bob.release, &bob.by, STEP).await.expect("its end is read");
+        bob.until_is(STEP, Status::Succeeded).await.expect("the migration");
     });
 }
 

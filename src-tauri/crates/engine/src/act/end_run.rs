@@ -1,5 +1,6 @@
 //! Ends a run with a result, and lists the effects that stay behind. A run may be stopped while it
-//! is unknown whether a step had its effect. Then the list says so.
+//! is unknown whether a step had its effect. Then the list says so. A run ends as released only
+//! while AWS shows the release on every server (INV-E4).
 
 use greenlight_types::{ErrorCode, Failure, Observation, RunEvent, RunResult, Status, StepId};
 
@@ -10,8 +11,14 @@ use crate::{
     steps,
 };
 
-/// Asks about the steps in doubt once more, and revokes their jobs. An answer settles the doubt.
+/// Asks AWS once more before a release ends. Asks about the steps in doubt once more, and revokes
+/// their jobs. An answer settles the doubt.
 pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
+    let is_offered = is_release(result) && may_end(&asker.view(), result);
+    if is_offered && !steps::production::look_on(asker.context).await? {
+        return Err(refuse("end the run as released: AWS does not show this version on every server")
+            .hint("Look at the servers, and press again once all of them run it."));
+    }
     let mut unasked = Vec::new();
     let may_stay_open = matches!(result, RunResult::Stopped | RunResult::Abandoned) && !note.trim().is_empty();
     let view = asker.view();
@@ -24,6 +31,10 @@ pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> R
         asker.order(Order::ApplyObservation { step, attempt, observed }).await?;
     }
     Ok(Order::EndRun { result, note, unasked })
+}
+
+fn is_release(result: RunResult) -> bool {
+    matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck)
 }
 
 /// `unasked` are the steps in doubt whose jobs could not be revoked, with the reason.
@@ -44,8 +55,7 @@ pub(crate) fn decide(
     if note.trim().is_empty() && result != RunResult::Released {
         return Err(Failure::new(ErrorCode::BadInput, "end the run without a note: say why"));
     }
-    let is_release = matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck);
-    let left_behind = if is_release { Vec::new() } else { deploy_check::left_behind(view, unasked) };
+    let left_behind = if is_release(result) { Vec::new() } else { deploy_check::left_behind(view, unasked) };
     Ok(Decision::run_event(RunEvent::Ended { result, note, left_behind }))
 }
 

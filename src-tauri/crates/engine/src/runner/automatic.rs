@@ -1,14 +1,19 @@
 //! The acts of the runner without a person: it offers buttons, starts watching steps, and changes
-//! the state of the run.
+//! the state of the run. Before a run ends as released, AWS is asked once more (INV-E4).
 
+use std::time::Duration;
+
+use futures::FutureExt;
 use greenlight_types::{
-    ErrorCode, EventBody, FactKind, Failure, LearnedFact, Retry, Role, RunView, Status, StepEvent, StepState, StepView,
+    ErrorCode, EventBody, FactKind, Failure, LearnedFact, Retry, Role, RunEvent, RunView, Status, StepEvent, StepId,
+    StepState, StepView,
 };
 
-use super::Runner;
+use super::{Done, Runner};
 use crate::{
     act::{order::Then, start_step},
-    phase::{is_active, is_ready, next_state},
+    phase::{is_active, is_ready, is_released, next_state},
+    step::StepContext,
     steps,
 };
 
@@ -18,6 +23,11 @@ const BUILD_GOES_ON: [FactKind; 2] = [FactKind::BuildStarted, FactKind::BuildRer
 
 /// Failures of a watch whose build is gone for this release.
 const BUILD_IS_LOST: [ErrorCode; 3] = [ErrorCode::BuildFailed, ErrorCode::WrongCommit, ErrorCode::TimedOut];
+
+/// Pause between two looks at AWS before the end of a run.
+const LAST_LOOK_PAUSE: Duration = Duration::from_secs(10);
+/// Most looks before the end: a day.
+const LAST_LOOKS: u32 = 8_640;
 
 /// Whether a watch that failed starts again, because production has moved on since then.
 fn watches_again(view: &RunView, step: &StepView) -> bool {
@@ -31,6 +41,24 @@ fn watches_again(view: &RunView, step: &StepView) -> bool {
     };
     let by_build = BUILD_IS_LOST.contains(&failure.code) && has_moved(&BUILD_GOES_ON);
     by_build || failure.retry != Retry::No && has_moved(steps::get(step.definition.id).watches_again_after())
+}
+
+/// Looks at the servers once more before a run ends as released, until AWS shows this release on
+/// all of them. Returns whether it does; `false` once the run may not end any more.
+async fn confirm_release(cx: &StepContext) -> bool {
+    for _ in 0..LAST_LOOKS {
+        if !is_released(&cx.run()) {
+            return false;
+        }
+        cx.activity(StepId::CheckSite, "Asking AWS once more before this release ends");
+        match steps::production::look_on(cx).await {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(failure) => tracing::info!(%failure, "the servers do not answer; asking again"),
+        }
+        cx.wait(LAST_LOOK_PAUSE).await;
+    }
+    false
 }
 
 impl Runner {
@@ -47,12 +75,22 @@ impl Runner {
         Ok(())
     }
 
+    /// Asks AWS once more before the run ends as released.
+    fn look_last(&mut self) {
+        if !std::mem::replace(&mut self.looks_last, true) {
+            let context = self.context.clone();
+            self.work.push(async move { Done::LookedLast(confirm_release(&context).await) }.boxed());
+        }
+    }
+
     /// The next events that need no person, and the work that follows them.
     async fn next_automatic(&mut self) -> Result<Option<(Vec<EventBody>, Then)>, Failure> {
         let view = self.view.borrow().clone();
         self.start_background(&view);
-        if let Some(event) = next_state(&view) {
-            return Ok(Some((vec![event.into()], Then::Nothing)));
+        match next_state(&view) {
+            Some(RunEvent::Ended { .. }) => self.look_last(),
+            Some(event) => return Ok(Some((vec![event.into()], Then::Nothing))),
+            None => {}
         }
         for step in &view.steps {
             let id = step.definition.id;

@@ -52,6 +52,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         plans: PlanDesk::default(),
         by,
         watches: false,
+        looks_last: false,
         has_left: false,
     };
     Ok(Opened { messages, view: watched, context, runner })

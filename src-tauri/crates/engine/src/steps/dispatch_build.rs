@@ -127,7 +127,7 @@ impl Step for DispatchBuild {
         if entry == Entry::Attach {
             return Outcome::Unknown("starting a build is never followed, only asked about".into());
         }
-        match asked_again(cx, &run, &inputs.commit).await {
+        match asked_again(cx, &run).await {
             Ok(preconditions) if preconditions.iter().all(|precondition| precondition.passed) => {}
             Ok(preconditions) => return Outcome::Failed(plan_closed(&StepPlan { preconditions, ..plan.clone() })),
             Err(failure) => return Outcome::Failed(failure),
@@ -143,9 +143,17 @@ impl Step for DispatchBuild {
             Err(failure) => return Outcome::Failed(failure),
         }
         // The answers above may have taken a night. GitHub does not compare the owner of the
-        // environment lock, so the app checks it again here.
+        // environment lock, so the app checks it again here. The list of builds is read last: a
+        // colleague may have started one meanwhile.
         if let Err(failure) = env_lock::ensure_owned(cx).await {
             return Outcome::Failed(failure);
+        }
+        match known_runs(cx, &run, &inputs.commit).await.map(|known| unstarted(&known)) {
+            Ok(precondition) if precondition.passed => {}
+            Ok(precondition) => {
+                return Outcome::Failed(plan_closed(&StepPlan { preconditions: vec![precondition], ..plan.clone() }));
+            }
+            Err(failure) => return Outcome::Failed(failure),
         }
         if time::is_older_than(sent_at, ASKED_WITHIN, cx.ports.clock.now()) {
             return Outcome::Failed(job::too_late("the build"));
@@ -273,10 +281,9 @@ fn has_new_deployment(run: &RunView, inputs: &BuildInputs, service: &ServiceSnap
     service.deployments.iter().any(is_new)
 }
 
-/// Checks every precondition again, after the press.
-async fn asked_again(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<Precondition>, Failure> {
+/// Checks every precondition but the builds of GitHub again, after the press.
+async fn asked_again(cx: &StepContext, run: &RunView) -> Result<Vec<Precondition>, Failure> {
     let mut preconditions = preconditions(cx, run).await?;
-    preconditions.push(unstarted(&known_runs(cx, run, commit).await?));
     let production = Production::read(cx, run).await?;
     let (waits, _) = aws_patience::judge(run, &production, build_needs(&run.profile), StepId::DispatchBuild)?;
     preconditions.push(waits);

@@ -8,6 +8,7 @@ pub(super) mod command;
 pub(super) mod database;
 mod failed_starts;
 mod preconditions;
+mod restored_since;
 pub(crate) mod undone;
 mod unknown_end;
 
@@ -126,6 +127,9 @@ impl Step for RunMigration {
             JobEnd::Unknown(why) => Outcome::Unknown(why),
             JobEnd::Finished { exit, started_at, finished_at, tail } => {
                 let run = cx.run();
+                if let Some(failure) = restored_since::failure(&run, job).filter(|_| exit == 0) {
+                    return Outcome::Failed(failure);
+                }
                 let stop_order = job::stop_order(&run, self.id());
                 let ended = database::MigrationEnd { job, exit, started_at, finished_at, tail: &tail, stop_order };
                 database::judge(cx, plan, ended).await
@@ -260,10 +264,11 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
         folder_hash: None,
         database: database::unknown_input(run),
     };
-    PlanDraft::new(step, run, PlanInputs::RunMigration(inputs), button, lede)
-        .line("Job", one.id.clone())
-        .follows(format!("{} was started {since} and {state}.", one.id), button)
-        .finish()
+    let draft = PlanDraft::new(step, run, PlanInputs::RunMigration(inputs), button, lede).line("Job", one.id.clone());
+    match restored_since::question(run, one) {
+        Some(question) => draft.question(question).finish(),
+        None => draft.follows(format!("{} was started {since} and {state}.", one.id), button).finish(),
+    }
 }
 
 /// Hash of the migration folder, by which the migration of the last release is recognised

@@ -151,25 +151,26 @@ pub(super) async fn show(cx: &StepContext, step: StepId, run: &RunView, seen: &R
 }
 
 /// Looks at the servers between and after the steps that watch them, and records when another
-/// revision takes over from ours, or ours is back.
-pub(crate) async fn look_on(cx: &StepContext) -> Result<(), Failure> {
+/// revision takes over from ours, or ours is back. Returns whether every server runs ours.
+pub(crate) async fn look_on(cx: &StepContext) -> Result<bool, Failure> {
     let run = cx.run();
     let step = StepId::AwaitRollout;
     let is_watched = [StepId::AwaitDeployPhase, step]
         .into_iter()
         .any(|id| fold::step(&run, id).is_some_and(|step| step.status() == Status::Running));
     if is_watched || build_sent(&run).is_none() {
-        return Ok(());
+        return Ok(false);
     }
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &expected_failures(&run))?;
     show(cx, step, &run, &seen).await?;
+    let is_done = matches!(seen.verdict, Verdict::Done { .. });
     if !fold::step(&run, step).is_some_and(|step| step.status().is_done()) {
-        return Ok(());
+        return Ok(is_done);
     }
     match seen.verdict {
         Verdict::Done { deployment, servers } if !is_rolled_out(&run) => {
-            cx.sink.learn(step, Fact::RolledOut { deployment, servers }).await
+            cx.sink.learn(step, Fact::RolledOut { deployment, servers }).await?;
         }
         Verdict::WrongRevision { .. }
         | Verdict::Superseded { .. }
@@ -180,7 +181,7 @@ pub(crate) async fn look_on(cx: &StepContext) -> Result<(), Failure> {
         {
             let arn = production.service.primary().map(|one| one.task_definition.clone()).unwrap_or_default();
             let reason = failure_of(&seen.verdict, &run).map(|failure| failure.to_string()).unwrap_or_default();
-            cx.sink.learn(step, Fact::RolloutLost { arn, reason }).await
+            cx.sink.learn(step, Fact::RolloutLost { arn, reason }).await?;
         }
         Verdict::Waiting { .. }
         | Verdict::Began { .. }
@@ -190,8 +191,9 @@ pub(crate) async fn look_on(cx: &StepContext) -> Result<(), Failure> {
         | Verdict::Superseded { .. }
         | Verdict::Stopped { .. }
         | Verdict::RolledBack { .. }
-        | Verdict::Failed { .. } => Ok(()),
+        | Verdict::Failed { .. } => {}
     }
+    Ok(is_done)
 }
 
 /// Shows the condition that a step waits for.

@@ -8,9 +8,11 @@ use greenlight_types::{
     StepPlan, Timestamp,
 };
 
+use parking_lot::Mutex;
+
 use super::{
     production::{Production, show, show_condition},
-    refusals::{missing_on_aws, plan_closed},
+    refusals::{missing_on_aws, plan_closed, production_changed},
     run_facts::who_to_call,
     watch,
 };
@@ -49,14 +51,16 @@ pub(super) fn limit_in_words(limit: &FailureLimit, desired: u32) -> String {
     }
 }
 
-/// Checks once more before a changing call: the plan is the one that was shown and is open, and
-/// this run owns the environment.
+/// Checks once more before a changing call: the plan is the one that was shown and is open, this
+/// run owns the environment, and the run may still choose the step.
 pub(super) async fn check_again(cx: &StepContext, step: &dyn Step, plan: &StepPlan) -> Result<(), Failure> {
     let fresh = step.plan(cx).await?;
     if fresh.inputs != plan.inputs || fresh.already.is_some() || !fresh.is_open() {
         return Err(plan_closed(&fresh));
     }
-    env_lock::ensure_owned_for(cx, step.id()).await
+    env_lock::ensure_owned_for(cx, step.id()).await?;
+    // A watch may have learned something since the plan was made.
+    if step.may_choose(&cx.run()) { Ok(()) } else { Err(production_changed("carry out the plan that was shown")) }
 }
 
 /// The answer about an attempt in doubt while AWS shows no effect of it. An order may still be on
@@ -82,16 +86,42 @@ pub(super) struct Return<'a> {
     pub facts: Vec<Fact>,
 }
 
-/// Follows AWS until a revision serves on every server again.
+/// Failed starts of the revision that comes back, after which the watch ends.
+const FAILED_STARTS_MAX: u32 = 3;
+
+/// The failed starts of a deployment since the first look at it.
+#[derive(Default)]
+struct FailedStarts {
+    /// Deployment and its failed starts in a row at the first look.
+    first: Mutex<(String, u32)>,
+}
+
+impl FailedStarts {
+    /// Number of failed starts in a row since the first look. A good start sets it to zero.
+    fn count(&self, deployment: &Deployment) -> u32 {
+        let mut first = self.first.lock();
+        if first.0 != deployment.id || deployment.failed < first.1 {
+            *first = (deployment.id.clone(), deployment.failed);
+        }
+        deployment.failed - first.1
+    }
+}
+
+/// Follows AWS until a revision serves on every server again, or its servers do not start.
 pub(super) async fn follow_return(cx: &StepContext, back: Return<'_>) -> Outcome {
     let late = Failure::new(ErrorCode::TimedOut, "see the version before on every server within six hours")
         .hint(format!("Call {}.", who_to_call(&cx.run(), back.step)))
         .changed(Changed::Partly)
         .retry(Retry::Safe);
-    watch::watch(cx, back.step, POLL, late, || look_at_return(cx, &back)).await
+    let starts = FailedStarts::default();
+    watch::watch(cx, back.step, POLL, late, || look_at_return(cx, &back, &starts)).await
 }
 
-async fn look_at_return(cx: &StepContext, back: &Return<'_>) -> Result<Option<Outcome>, Failure> {
+async fn look_at_return(
+    cx: &StepContext,
+    back: &Return<'_>,
+    starts: &FailedStarts,
+) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &[])?;
@@ -109,6 +139,11 @@ async fn look_at_return(cx: &StepContext, back: &Return<'_>) -> Result<Option<Ou
     let is_given_up = |one: &&ServiceDeployment| one.status == ServiceDeploymentStatus::Stopped;
     if let Some(record) = record.filter(is_given_up).filter(|_| back.step == StepId::StopRollout) {
         return Ok(Some(Outcome::Failed(nothing_comes_back(back, &record.reason))));
+    }
+    let returning = production.service.primary().filter(|primary| primary.task_definition == back.revision);
+    let failed = returning.map_or(0, |returning| starts.count(returning));
+    if failed >= FAILED_STARTS_MAX {
+        return Ok(Some(Outcome::Failed(does_not_start(&run, back, failed))));
     }
     Ok(match production.assess_return(&run, back.revision)? {
         Verdict::Done { deployment, servers } => {
@@ -153,6 +188,18 @@ fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {
         .retry(Retry::Safe)
 }
 
+/// The revision that comes back does not start. AWS goes on trying.
+fn does_not_start(run: &RunView, back: &Return<'_>, failed: u32) -> Failure {
+    let name = revision_name(back.revision);
+    Failure::new(ErrorCode::RolloutFailed, format!("put {name} back on every server: its servers do not start"))
+        .because(format!("{failed} starts failed in a row; AWS goes on trying"))
+        .hint("The production log shows why. On a half-migrated database the version before may not start: have it restored first.")
+        .hint(format!("Call {}.", who_to_call(run, back.step)))
+        .hint("Press \u{201c}Roll back\u{201d} to follow the way back again.")
+        .changed(Changed::Partly)
+        .retry(Retry::Safe)
+}
+
 /// AWS gave our deployment up without a rollback.
 fn nothing_comes_back(back: &Return<'_>, reason: &str) -> Failure {
     Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
@@ -192,4 +239,34 @@ pub(super) fn database_stays(run: &RunView) -> Option<String> {
 pub(super) fn primary_after(service: &ServiceSnapshot, revision: &str, before: &str) -> Option<(String, Timestamp)> {
     let is_new = |one: &&Deployment| one.task_definition == revision && one.id != before;
     service.primary().filter(is_new).map(|one| (one.id.clone(), one.created_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{DeploymentStatus, RolloutState};
+
+    fn deployment(id: &str, failed: u32) -> Deployment {
+        Deployment {
+            id: id.into(),
+            status: DeploymentStatus::Primary,
+            task_definition: "rally:142".into(),
+            rollout_state: RolloutState::InProgress,
+            rollout_reason: String::new(),
+            desired: 2,
+            running: 0,
+            pending: 1,
+            failed,
+            created_at: Timestamp::EPOCH,
+        }
+    }
+
+    #[test]
+    fn counts_failed_starts_from_the_first_look_at_a_deployment() {
+        let starts = FailedStarts::default();
+        let looks = [("a", 2, 0), ("a", 4, 2), ("a", 0, 0), ("a", 1, 1), ("b", 7, 0), ("b", 10, 3)];
+        for (id, failed, counted) in looks {
+            assert_eq!(starts.count(&deployment(id, failed)), counted, "{id} {failed}");
+        }
+    }
 }
