@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
-    Failure, PlanInputs, Realm, Retry, RunId, RunResult, RunView, StepId, StepState, Timestamp, Version,
+    Failure, JobInputs, PlanInputs, Realm, Retry, RunId, RunResult, RunView, StepId, StepState, Timestamp, Version,
 };
 use parking_lot::Mutex;
 
@@ -35,6 +35,24 @@ pub struct Earlier {
     /// The migrations that may have changed the database, oldest first. Those that a person called
     /// not applied are left out.
     pub starts: Vec<EarlierStart>,
+    /// The answers of the database before the starts of migrations.
+    pub asked: Vec<AskedBefore>,
+}
+
+impl Earlier {
+    /// The answer of the database before the start of a job, if this computer started it.
+    pub(crate) fn answer_before(&self, machine_id: &str, job: &str) -> Option<&str> {
+        let is_it = |one: &&AskedBefore| one.machine_id == machine_id && one.job == job;
+        self.asked.iter().find(is_it).map(|one| one.answer.as_str())
+    }
+}
+
+/// The answer of the database before the start of a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedBefore {
+    pub machine_id: String,
+    pub job: String,
+    pub answer: String,
 }
 
 /// A migration that another run may have started.
@@ -81,6 +99,7 @@ struct OtherRun {
     released_at: Option<Timestamp>,
     folder_hash: Option<String>,
     start: Option<EarlierStart>,
+    asked: Option<AskedBefore>,
     /// Answers about the migrations of other runs: question, whether it was applied, person, time.
     settled: Vec<(String, bool, String, Timestamp)>,
 }
@@ -156,6 +175,7 @@ impl OtherRun {
             released_at: view.ended_at.filter(|_| is_release),
             folder_hash,
             start: start(view),
+            asked: asked_before(view),
             settled: settled
                 .map(|one| (one.question.clone(), one.answer == APPLIED, one.person.clone(), one.at))
                 .collect(),
@@ -186,6 +206,15 @@ fn start(view: &RunView) -> Option<EarlierStart> {
     })
 }
 
+/// The answer of the database before the last start of a run.
+fn asked_before(view: &RunView) -> Option<AskedBefore> {
+    let plan = fold::step(view, StepId::RunMigration)?.plan.as_ref()?;
+    let JobInputs::Start { job, .. } = plan.inputs.job()? else { return None };
+    let answer = plan.inputs.database().filter(|answer| !answer.is_empty())?;
+    let machine_id = view.staging.as_ref()?.machine_id.clone();
+    Some(AskedBefore { machine_id, job: job.clone(), answer: answer.to_owned() })
+}
+
 /// `others` are the runs at one database, newest first.
 fn summed_up(others: &[Arc<OtherRun>], version: &Version) -> Earlier {
     let released = others
@@ -211,7 +240,8 @@ fn summed_up(others: &[Arc<OtherRun>], version: &Version) -> Earlier {
             None => starts.push(start),
         }
     }
-    Earlier { released, starts }
+    let asked = others.iter().filter_map(|other| other.asked.clone()).collect();
+    Earlier { released, starts, asked }
 }
 
 #[cfg(test)]
@@ -234,7 +264,7 @@ mod tests {
             end,
         });
         let database = ("rally".to_owned(), "prod".to_owned(), Realm::Production);
-        OtherRun { database, version, released_at: None, folder_hash: None, start, settled: Vec::new() }
+        OtherRun { database, version, released_at: None, folder_hash: None, start, asked: None, settled: Vec::new() }
     }
 
     /// The ends of the migrations of these runs, which are given oldest first.
@@ -269,6 +299,21 @@ mod tests {
         assert_eq!(ends(vec![unknown(), says("b", true, 10)]), [applied()]);
         assert_eq!(ends(vec![unknown(), says("b", false, 10)]), []);
         assert_eq!(ends(vec![unknown(), says("b", false, 10), says("c", true, 20)]), [applied()]);
+    }
+
+    #[test]
+    fn an_answer_belongs_to_a_job_of_one_machine() {
+        let asked = |machine: &str, answer: &str| AskedBefore {
+            machine_id: machine.into(),
+            job: "a1".into(),
+            answer: answer.into(),
+        };
+        let runs = [("m1", "41 db7"), ("m2", "42 db7")]
+            .map(|(machine, answer)| OtherRun { asked: Some(asked(machine, answer)), ..other("a", "2.1.0", 1, None) });
+        let earlier = summed_up(&runs.map(Arc::new), &Version::parse("2.1.0").expect("a version"));
+        assert_eq!(earlier.answer_before("m2", "a1"), Some("42 db7"));
+        assert_eq!(earlier.answer_before("m2", "a2"), None);
+        assert_eq!(earlier.answer_before("m3", "a1"), None);
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn a_migration_that_an_earlier_run_undid_starts_only_after_another_report() {
         next.act(undone(UndoKind::Restored)).await.expect("a person's word");
         let events = next.journal.events(&next.view().id, 0).await.expect("the journal");
         let said = format!("{:?}", events.iter().map(|event| &event.body).collect::<Vec<_>>());
-        assert!(said.contains("is not known on this computer"), "its backup is younger than the migration: {said}");
+        assert!(said.contains("again, as before the migration"), "the earlier run asked before its start: {said}");
         next.press_when_offered(STEP).await.expect("another start");
         next.until_is(STEP, Status::Succeeded).await.expect("the migration");
         let migrations =

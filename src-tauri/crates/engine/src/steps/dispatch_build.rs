@@ -16,7 +16,9 @@ use super::{
     existing_package::{self, Found, UsedPackage},
     git_objects::{find_ref, short_id},
     job,
-    known_builds::{SKEW, answered, is_new_wanted, known_runs, ours, unstarted, which_build},
+    known_builds::{
+        SKEW, answered, is_new_wanted, known_runs, may_dispatch, ours, started_meanwhile, unstarted, which_build,
+    },
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
@@ -148,11 +150,9 @@ impl Step for DispatchBuild {
         if let Err(failure) = env_lock::ensure_owned(cx).await {
             return Outcome::Failed(failure);
         }
-        match known_runs(cx, &run, &inputs.commit).await.map(|known| unstarted(&known)) {
-            Ok(precondition) if precondition.passed => {}
-            Ok(precondition) => {
-                return Outcome::Failed(plan_closed(&StepPlan { preconditions: vec![precondition], ..plan.clone() }));
-            }
+        match known_runs(cx, &run, &inputs.commit).await {
+            Ok(known) if may_dispatch(&run, &known) => {}
+            Ok(known) => return Outcome::Failed(started_meanwhile(&known)),
             Err(failure) => return Outcome::Failed(failure),
         }
         if time::is_older_than(sent_at, ASKED_WITHIN, cx.ports.clock.now()) {

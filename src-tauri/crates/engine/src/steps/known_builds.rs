@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use greenlight_types::{Choice, Failure, Precondition, Question, RunView, Timestamp};
+use greenlight_types::{Changed, Choice, ErrorCode, Failure, Precondition, Question, Retry, RunView, Timestamp};
 
 use crate::{
     ports::{BuildJob, BuildRun},
@@ -54,6 +54,22 @@ pub(super) fn ours<'a>(run: &RunView, known: &'a [BuildRun]) -> Option<&'a Build
 /// Whether a person decided that none of the known builds makes the package.
 pub(super) fn is_new_wanted(run: &RunView, known: &[BuildRun]) -> bool {
     !known.is_empty() && answered(run, &which_build_id(known)) == Some(NEW)
+}
+
+/// Whether a build may be started: none of this commit is known, or a person decided that none of
+/// the known ones makes the package.
+pub(super) fn may_dispatch(run: &RunView, known: &[BuildRun]) -> bool {
+    known.is_empty() || is_new_wanted(run, known) && unstarted(known).passed
+}
+
+/// Somebody or something started a build of this commit after the plan was shown.
+pub(super) fn started_meanwhile(known: &[BuildRun]) -> Failure {
+    let numbers: Vec<String> = known.iter().map(|one| one.number.to_string()).collect();
+    Failure::new(ErrorCode::PlanChanged, "start the build that was shown: GitHub shows another build of this commit")
+        .because(format!("GitHub shows run {}", numbers.join(", ")))
+        .hint("Nothing was started. Read the plan again.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe)
 }
 
 /// Precondition: no build of this commit is known. There is never a second one (INV-B1).
@@ -151,7 +167,10 @@ pub(super) fn is_built(jobs: &[BuildJob], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use greenlight_types::AnswerView;
+
     use super::*;
+    use crate::act::test_support::deploying;
 
     fn job(name: &str, conclusion: Option<&str>) -> BuildJob {
         BuildJob {
@@ -188,5 +207,40 @@ mod tests {
     fn the_exact_name_counts_before_other_forms() {
         let jobs = [job("build", Some("success")), job("docs / build", Some("failure"))];
         assert!(is_built(&jobs, "build"));
+    }
+
+    fn build(id: &str, event: &str) -> BuildRun {
+        BuildRun {
+            id: id.to_owned(),
+            number: 7,
+            status: "queued".to_owned(),
+            conclusion: None,
+            head_sha: "c0ffee".to_owned(),
+            head_branch: "master".to_owned(),
+            event: event.to_owned(),
+            actor: "Bob".to_owned(),
+            created_at: Timestamp::EPOCH,
+            attempt: 1,
+            url: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_dispatch_needs_the_word_of_a_person_about_each_known_build() {
+        let mut run = deploying();
+        run.answers.push(AnswerView {
+            question: which_build_id(&[build("1", "push")]),
+            text: String::new(),
+            answer: NEW.to_owned(),
+            label: String::new(),
+            note: String::new(),
+            person: "Ann".to_owned(),
+            at: Timestamp::EPOCH,
+        });
+        assert!(may_dispatch(&run, &[]));
+        assert!(may_dispatch(&run, &[build("1", "push")]));
+        assert!(!may_dispatch(&run, &[build("2", "push")]), "started after the answer");
+        assert!(!may_dispatch(&run, &[build("1", "push"), build("2", "push")]));
+        assert!(!may_dispatch(&run, &[build("1", DISPATCH)]), "there is never a second one");
     }
 }

@@ -27,6 +27,7 @@ use super::{
     run_facts::who_to_call,
 };
 use crate::{
+    earlier_runs::Earlier,
     ports::{HostAddress, JobState, JobStatus},
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
@@ -63,7 +64,7 @@ impl Step for RunMigration {
         let open = attempts::not_undone(&run, &jobs);
         let started = job::newest_start(&open, &prefix);
         if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
-            return Ok(follow(self, &run, one));
+            return Ok(follow(self, &run, one, &cx.earlier.read(&run).await?));
         }
         let hash = folder_hash(cx, &run, &host).await?;
         let earlier = cx.earlier.read(&run).await?;
@@ -240,8 +241,8 @@ fn is_judged(run: &RunView, job: &str) -> bool {
     })
 }
 
-/// The plan for a migration that was started before, usually by another computer.
-fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
+/// The plan for a migration that was started before, by another computer or by an earlier run.
+fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, earlier: &Earlier) -> StepPlan {
     let since = one.started_at.map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
     let (state, button) = match one.state {
         JobState::Finished { exit, .. } => (format!("has ended with code {exit}"), "Record its end"),
@@ -259,10 +260,12 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus) -> StepPlan {
         run.version
     );
     let finished_at = one.state.end().map(|(_, at)| at);
+    let machine_id = run.staging.as_ref().map_or("", |staging| staging.machine_id.as_str());
+    let asked = earlier.answer_before(machine_id, &one.id).map(str::to_owned);
     let inputs = MigrationInputs {
         job: JobInputs::Follow { job: one.id.clone(), started_at: one.started_at, finished_at },
         folder_hash: None,
-        database: database::unknown_input(run),
+        database: asked.filter(|_| database::question_command(run).is_some()).or_else(|| database::unknown_input(run)),
     };
     let draft = PlanDraft::new(step, run, PlanInputs::RunMigration(inputs), button, lede).line("Job", one.id.clone());
     match restored_since::question(run, one) {

@@ -237,8 +237,7 @@ pub(in crate::steps) fn input(answer: &Answer) -> Option<String> {
     }
 }
 
-/// The same input for a migration that another computer started. Only that computer knows the
-/// answer.
+/// The same input for a migration whose answer from before is not in the journal of this computer.
 pub(super) fn unknown_input(run: &RunView) -> Option<String> {
     (!run.profile.migration.probe.trim().is_empty()).then(String::new)
 }

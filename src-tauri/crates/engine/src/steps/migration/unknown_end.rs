@@ -118,7 +118,7 @@ mod tests {
             person: "Bob".into(),
             at: Timestamp::EPOCH,
         }));
-        match standing(&run, &Earlier { released: None, starts: vec![start] }) {
+        match standing(&run, &Earlier { starts: vec![start], ..Earlier::default() }) {
             None => "free",
             Some(Standing::Open(_)) => "asked",
             Some(Standing::AppliedBefore(_)) => "closed",
