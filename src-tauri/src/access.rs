@@ -85,9 +85,12 @@ impl Access {
     }
 
     async fn save(&self, credential: Credential) -> Result<(), Failure> {
-        // A machine that refuses the old key is reached again with the new one.
-        if !matches!(credential, Credential::StagingKey { .. }) || self.runs.is_changing_beside_jobs().await {
-            self.refuse_while_changing().await?;
+        // A service that refuses the old credential is reached again with the new one, also in the
+        // middle of a step that follows its work.
+        if self.runs.is_calling().await {
+            return Err(Failure::new(ErrorCode::NotAllowedNow, "replace the credential in this moment")
+                .because("a change is on its way to a service")
+                .hint("Save it again in a few seconds."));
         }
         let person = self.settings.named_person().await?;
         self.systems.secrets().set(&credential).await?;
@@ -96,19 +99,18 @@ impl Access {
     }
 
     pub async fn remove(&self, kind: CredentialKind) -> Result<(), Failure> {
-        self.refuse_while_changing().await?;
+        self.refuse_while_needed().await?;
         self.systems.secrets().remove(kind).await?;
         self.identity.forget_accounts();
         self.settings.remove(setting_key(kind)).await
     }
 
-    /// Remove and Replace are refused during a changing step, except that the key of the staging
-    /// machine may be replaced while a job runs there (docs/releases.md#credentials).
-    async fn refuse_while_changing(&self) -> Result<(), Failure> {
-        if self.runs.is_changing().await {
-            return Err(Failure::new(ErrorCode::NotAllowedNow, "change the credential")
+    /// Refuses a removal while a changing step runs (docs/releases.md#credentials).
+    async fn refuse_while_needed(&self) -> Result<(), Failure> {
+        if self.runs.needs_credentials().await {
+            return Err(Failure::new(ErrorCode::NotAllowedNow, "remove the credential")
                 .because("a step that changes something is under way")
-                .hint("Wait until the step has ended."));
+                .hint("Wait until the step has ended, or replace the credential."));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use greenlight_types::{Role, RunId, RunState, RunView, Status, StepView};
+use greenlight_types::{Role, RunId, RunState, RunView, Status, StepId};
 
 use super::Controller;
 
@@ -36,15 +36,16 @@ async fn reopen(controller: &Controller) {
     }
 }
 
-pub(crate) fn is_changing(view: &RunView) -> bool {
+fn is_changing(view: &RunView) -> bool {
     view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running)
 }
 
-/// Whether a changing step runs that is no job on the staging machine.
-fn is_changing_beside_jobs(view: &RunView) -> bool {
-    let has_job = |step: &StepView| step.plan.as_ref().is_some_and(|plan| plan.inputs.job().is_some());
-    let mut running = view.steps.iter().filter(|step| step.status() == Status::Running);
-    running.any(|step| step.definition.role == Role::Changing && !has_job(step))
+/// Whether a step that changes something needs the credentials. The checks of the site are answers
+/// of a person.
+fn needs_credentials(view: &RunView) -> bool {
+    let running = view.steps.iter().filter(|step| step.status() == Status::Running);
+    let mut changing = running.filter(|step| step.definition.role == Role::Changing);
+    changing.any(|step| step.definition.id != StepId::CheckSite)
 }
 
 async fn stay_awake() -> Option<keepawake::KeepAwake> {
@@ -96,21 +97,21 @@ impl Controller {
         views
     }
 
-    /// Whether a changing step of an open run is running.
-    pub(crate) async fn is_changing(&self) -> bool {
-        self.open.lock().await.values().any(|release| is_changing(&release.view()))
+    /// Whether a changing step of an open run needs the credentials.
+    pub(crate) async fn needs_credentials(&self) -> bool {
+        self.open.lock().await.values().any(|release| needs_credentials(&release.view()))
     }
 
-    /// The same without the jobs on the staging machine.
-    pub(crate) async fn is_changing_beside_jobs(&self) -> bool {
-        self.open.lock().await.values().any(|release| is_changing_beside_jobs(&release.view()))
+    /// Whether a changing call of an open run has no answer yet.
+    pub(crate) async fn is_calling(&self) -> bool {
+        self.open.lock().await.values().any(greenlight_engine::release::Release::is_calling)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use greenlight_engine::fold;
-    use greenlight_types::{Event, StepId};
+    use greenlight_types::Event;
 
     use super::*;
 
@@ -130,12 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn a_job_on_the_staging_machine_is_told_from_other_changes() {
-        for step in [StepId::BackUp, StepId::RunMigration] {
-            assert!(is_changing(&running(step)) && !is_changing_beside_jobs(&running(step)), "{step:?}");
+    fn every_changing_step_but_the_checks_of_the_site_needs_the_credentials() {
+        for step in [StepId::BackUp, StepId::RunMigration, StepId::PushBranch, StepId::DispatchBuild] {
+            assert!(is_changing(&running(step)) && needs_credentials(&running(step)), "{step:?}");
         }
-        for step in [StepId::PushBranch, StepId::DispatchBuild] {
-            assert!(is_changing_beside_jobs(&running(step)), "{step:?}");
-        }
+        assert!(!needs_credentials(&running(StepId::CheckSite)));
     }
 }

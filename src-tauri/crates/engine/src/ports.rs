@@ -15,6 +15,7 @@ use greenlight_types::{CredentialKind, Failure, LogLine, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
+use self::clean::ChangingCalls;
 use crate::redact::Redactor;
 
 mod aws;
@@ -68,6 +69,7 @@ pub struct RawPorts {
 pub struct Ports {
     clean: RawPorts,
     redactor: Arc<Redactor>,
+    calls: Arc<ChangingCalls>,
 }
 
 impl Deref for Ports {
@@ -83,6 +85,12 @@ impl Ports {
     #[must_use]
     pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
+    }
+
+    /// Whether a changing call is under way.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        self.calls.is_any_under_way()
     }
 }
 

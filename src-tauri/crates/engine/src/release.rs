@@ -175,6 +175,12 @@ impl Release {
         crate::deploy_check::left_behind(&self.view(), &[])
     }
 
+    /// Whether a changing call to the outside has no answer yet.
+    #[must_use]
+    pub fn is_calling(&self) -> bool {
+        self.context.ports.is_changing()
+    }
+
     /// Whether the run is no longer driven: it was closed, or its journal could not be written.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -7,7 +7,7 @@ fn start() -> Act {
 }
 
 #[test]
-fn a_hotfix_is_prepared_once_the_build_of_the_other_release_has_started() {
+fn de_16_a_hotfix_is_prepared_once_the_build_of_the_other_release_has_started() {
     on_virtual_time(async {
         let ann = begun(&world(Rules { breaker: None, ..Rules::default() })).await;
         let hotfix = ann.draft_another("2.1.1").await.expect("a draft beside it");

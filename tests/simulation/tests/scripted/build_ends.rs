@@ -73,7 +73,7 @@ fn a_build_is_not_cancelled_once_aws_puts_it_in_place() {
 }
 
 #[test]
-fn a_superseded_build_is_replaced_by_the_one_of_a_developer() {
+fn de_5_a_superseded_build_is_replaced_by_the_one_of_a_developer() {
     on_virtual_time(async {
         let ann = building(Rules { concurrency: Concurrency::CancelInProgress, ..Rules::default() }).await;
         ann.world().dispatch(MAIN, serde_json::json!({}));

@@ -132,7 +132,7 @@ async fn with_red_build(rules: Rules) -> Scripted {
 }
 
 #[test]
-fn the_failed_part_runs_again_and_the_release_goes_on() {
+fn de_5_the_failed_part_runs_again_and_the_release_goes_on() {
     on_virtual_time(async {
         let ann = with_red_build(Rules::default()).await;
         press(&ann.release, &ann.by, StepId::RerunBuild).await.expect("GitHub runs it again");

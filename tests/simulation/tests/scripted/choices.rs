@@ -205,6 +205,24 @@ fn de_2_the_rollout_is_stopped_after_a_failed_migration() {
 }
 
 #[test]
+fn de_9_credentials_may_be_replaced_while_a_step_only_follows() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules { breaker: None, ..Rules::default() })).await;
+        rolling_out(&ann).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        ann.wire.next("services.roll_back_to", Fate::Late(Duration::from_secs(20)));
+        press(&ann.release, &ann.by, StepId::RollBack).await.expect("it is started");
+        let mut was_calling = false;
+        while ann.release.is_calling() || !was_calling {
+            was_calling |= ann.release.is_calling();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        assert_eq!(ann.status(StepId::RollBack), Status::Running, "it follows AWS, and calls nothing");
+        ann.until_is(StepId::RollBack, Status::Succeeded).await.expect("the version before serves");
+    });
+}
+
+#[test]
 fn a_version_before_that_does_not_start_leaves_a_way_on() {
     on_virtual_time(async {
         // One of two servers is old while the new one fails.

@@ -29,7 +29,7 @@ async fn stop(at: &Scripted, wanted: StopScriptRequest) -> Result<(), greenlight
 }
 
 #[test]
-fn a_backup_that_hangs_is_stopped_and_taken_again() {
+fn de_8_a_backup_that_hangs_is_stopped_and_taken_again() {
     on_virtual_time(async {
         let ann = begun_hanging(Hanging { backups: 1, ..Hanging::default() }).await;
         started(&ann, StepId::BackUp).await;
@@ -62,7 +62,7 @@ fn a_script_that_ignores_the_first_order_is_killed() {
 }
 
 #[test]
-fn a_migration_that_hangs_is_stopped_only_with_the_typed_version() {
+fn de_8_a_migration_that_hangs_is_stopped_only_with_the_typed_version() {
     on_virtual_time(async {
         let ann = begun_hanging(Hanging { migrations: 1, ..Hanging::default() }).await;
         back_up_and_build(&ann).await;

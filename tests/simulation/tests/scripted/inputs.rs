@@ -65,7 +65,7 @@ fn may_confirm(at: &Scripted) -> bool {
 
 /// INV-D1: name, size and time prove no backup.
 #[test]
-fn a_backup_without_a_proof_waits_for_a_person() {
+fn promise_2_a_backup_without_a_proof_waits_for_a_person() {
     on_virtual_time(async {
         let world = world(Rules::default());
         let ann = begun_without_a_proof(&world).await;

@@ -41,7 +41,7 @@ fn is_held_by(failure: &Failure, person: &str) -> bool {
 }
 
 #[test]
-fn another_staging_machine_does_not_open_a_held_environment() {
+fn promise_3_another_staging_machine_does_not_open_a_held_environment() {
     on_virtual_time(async {
         let ann = prepared(&world(Rules::default())).await;
         ann.world().write_lock(&bob(), true);

@@ -33,7 +33,7 @@ fn gone(note: &str) -> Act {
 }
 
 #[test]
-fn a_migration_is_followed_at_the_new_address_of_its_machine() {
+fn de_3_a_migration_is_followed_at_the_new_address_of_its_machine() {
     on_virtual_time(async {
         let ann = migrating().await;
         ann.world().host.address = "192.0.2.77".to_owned();
@@ -63,7 +63,7 @@ fn a_backup_is_proved_at_the_new_address_of_its_machine() {
 }
 
 #[test]
-fn a_machine_that_is_gone_leaves_the_migration_in_doubt_and_the_run_stoppable() {
+fn de_3_a_machine_that_is_gone_leaves_the_migration_in_doubt_and_the_run_stoppable() {
     on_virtual_time(async {
         let ann = migrating().await;
         let refused = ann.act(gone("it is gone")).await.expect_err("it answers");

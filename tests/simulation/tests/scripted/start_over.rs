@@ -133,6 +133,22 @@ fn a_version_that_is_not_free_any_more_is_given_up() {
 
 /// INV-G3: nothing that was published is started over, also after a false word about the push.
 #[test]
+fn de_13_a_difference_that_ends_the_release_is_refused_before_anything_is_backed_up() {
+    on_virtual_time(async {
+        let profile = simulated_profile().expect("the built-in profile");
+        let ann = Scripted::draft(&profile, world(Rules::default()), person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        colleague_pushes(&ann, "a hotfix");
+        let refused = ann.deploy(None).await.expect_err("its build can never start");
+        assert!(refused.to_string().contains("can never be built"), "{refused}");
+        assert!(refused.hints.join(" ").contains("next free version"), "{refused:?}");
+        assert_eq!(ann.view().state, RunState::Prepared, "nothing was taken");
+        let end = Act::EndRun { result: RunResult::Stopped, note: "main moved".to_owned() };
+        ann.act(end).await.expect("the true way on");
+    });
+}
+
+#[test]
 fn a_published_merge_is_never_started_over() {
     on_virtual_time(async {
         let ann = ready_to_push().await;

@@ -54,7 +54,7 @@ fn planned_job(plan: &StepPlan) -> String {
 }
 
 #[test]
-fn a_release_without_a_migration_is_released() {
+fn de_12_a_release_without_a_migration_is_released() {
     on_virtual_time(async {
         let ann = begun(&world_without_a_migration()).await;
         back_up_and_build(&ann).await;
@@ -283,7 +283,7 @@ fn a_failed_migration_shows_its_way_back_and_not_its_command() {
 }
 
 #[test]
-fn a_person_decides_when_the_new_version_runs_before_the_migration() {
+fn de_11_a_person_decides_when_the_new_version_runs_before_the_migration() {
     on_virtual_time(async {
         let ann = begun(&world_without_a_migration()).await;
         back_up_and_build(&ann).await;

@@ -142,7 +142,7 @@ fn the_same_version_starts_once_it_is_called_not_applied() {
 }
 
 #[test]
-fn another_version_waits_for_a_word_about_the_unknown_end() {
+fn promise_1_another_version_waits_for_a_word_about_the_unknown_end() {
     on_virtual_time(async {
         for choice in ["applied", "notApplied"] {
             let ann = ended_in_doubt().await;

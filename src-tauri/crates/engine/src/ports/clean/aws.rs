@@ -17,7 +17,7 @@ impl TaskDefinitions for Clean<dyn TaskDefinitions> {
     }
 
     async fn register(&self, body: &serde_json::Value) -> PortResult<TaskDefinition> {
-        self.clean_failure(self.inner.register(body).await)
+        self.clean_failure(self.changing(self.inner.register(body)).await)
     }
 }
 
@@ -43,19 +43,19 @@ impl Services for Clean<dyn Services> {
     }
 
     async fn set_breaker_threshold(&self, threshold: &BreakerThreshold) -> PortResult<ServiceSnapshot> {
-        self.cleaned(self.inner.set_breaker_threshold(threshold).await, clean_service)
+        self.cleaned(self.changing(self.inner.set_breaker_threshold(threshold)).await, clean_service)
     }
 
     async fn force_new_deployment(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
-        self.cleaned(self.inner.force_new_deployment(task_definition).await, clean_service)
+        self.cleaned(self.changing(self.inner.force_new_deployment(task_definition)).await, clean_service)
     }
 
     async fn roll_back_to(&self, task_definition: &str) -> PortResult<ServiceSnapshot> {
-        self.cleaned(self.inner.roll_back_to(task_definition).await, clean_service)
+        self.cleaned(self.changing(self.inner.roll_back_to(task_definition)).await, clean_service)
     }
 
     async fn stop_deployment(&self, arn: &str, kind: StopKind) -> PortResult<()> {
-        self.clean_failure(self.inner.stop_deployment(arn, kind).await)
+        self.clean_failure(self.changing(self.inner.stop_deployment(arn, kind)).await)
     }
 }
 

@@ -107,7 +107,7 @@ impl Git for Clean<dyn Git> {
     }
 
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
-        self.cleaned(self.inner.push(push).await, |redactor, result| match result {
+        self.cleaned(self.changing(self.inner.push(push)).await, |redactor, result| match result {
             PushResult::Refused { reason } => redactor.clean(reason),
             PushResult::Accepted | PushResult::Moved { .. } => {}
         })

@@ -20,7 +20,7 @@ impl Builds for Clean<dyn Builds> {
     }
 
     async fn dispatch(&self, dispatch: &Dispatch) -> PortResult<Option<String>> {
-        self.clean_failure(self.inner.dispatch(dispatch).await)
+        self.clean_failure(self.changing(self.inner.dispatch(dispatch)).await)
     }
 
     async fn dispatched_runs(
@@ -41,11 +41,11 @@ impl Builds for Clean<dyn Builds> {
     }
 
     async fn rerun_failed_jobs(&self, run: &str) -> PortResult<()> {
-        self.clean_failure(self.inner.rerun_failed_jobs(run).await)
+        self.clean_failure(self.changing(self.inner.rerun_failed_jobs(run)).await)
     }
 
     async fn cancel(&self, run: &str) -> PortResult<()> {
-        self.clean_failure(self.inner.cancel(run).await)
+        self.clean_failure(self.changing(self.inner.cancel(run)).await)
     }
 
     async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>> {

@@ -54,21 +54,21 @@ impl RemoteHost for Clean<dyn RemoteHost> {
     }
 
     async fn submit(&self, host: &HostAddress, job: &JobSpec) -> PortResult<Submitted> {
-        self.cleaned(self.inner.submit(host, job).await, |redactor, submitted| match submitted {
+        self.cleaned(self.changing(self.inner.submit(host, job)).await, |redactor, submitted| match submitted {
             Submitted::NotOwner(other) => holder(redactor, other.as_mut()),
             Submitted::New | Submitted::Same | Submitted::Conflict | Submitted::Revoked | Submitted::Unfinished => {}
         })
     }
 
     async fn launch(&self, host: &HostAddress, id: &str, lock: &EnvLock) -> PortResult<Launched> {
-        self.cleaned(self.inner.launch(host, id, lock).await, |redactor, launched| match launched {
+        self.cleaned(self.changing(self.inner.launch(host, id, lock)).await, |redactor, launched| match launched {
             Launched::NotOwner(other) => holder(redactor, other.as_mut()),
             Launched::Ordered => {}
         })
     }
 
     async fn revoke(&self, host: &HostAddress, id: &str, why: RevokeReason) -> PortResult<Revoked> {
-        self.clean_failure(self.inner.revoke(host, id, why).await)
+        self.clean_failure(self.changing(self.inner.revoke(host, id, why)).await)
     }
 
     async fn stop_script(
@@ -78,9 +78,14 @@ impl RemoteHost for Clean<dyn RemoteHost> {
         lock: &EnvLock,
         signal: StopSignal,
     ) -> PortResult<ScriptStop> {
-        self.cleaned(self.inner.stop_script(host, id, lock, signal).await, |redactor, stopped| match stopped {
-            ScriptStop::NotOwner(other) => holder(redactor, other.as_mut()),
-            ScriptStop::Signalled | ScriptStop::NotRunning | ScriptStop::TooEarly | ScriptStop::OtherUser { .. } => {}
+        self.cleaned(self.changing(self.inner.stop_script(host, id, lock, signal)).await, |redactor, stopped| {
+            match stopped {
+                ScriptStop::NotOwner(other) => holder(redactor, other.as_mut()),
+                ScriptStop::Signalled
+                | ScriptStop::NotRunning
+                | ScriptStop::TooEarly
+                | ScriptStop::OtherUser { .. } => {}
+            }
         })
     }
 
@@ -97,7 +102,7 @@ impl RemoteHost for Clean<dyn RemoteHost> {
         claim: &LockClaim,
         from: Option<&RunId>,
     ) -> PortResult<Ownership> {
-        self.cleaned(self.inner.acquire_lock(host, lock, claim, from).await, held)
+        self.cleaned(self.changing(self.inner.acquire_lock(host, lock, claim, from)).await, held)
     }
 
     async fn check_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<Ownership> {
@@ -105,7 +110,7 @@ impl RemoteHost for Clean<dyn RemoteHost> {
     }
 
     async fn release_lock(&self, host: &HostAddress, lock: &EnvLock) -> PortResult<()> {
-        self.clean_failure(self.inner.release_lock(host, lock).await)
+        self.clean_failure(self.changing(self.inner.release_lock(host, lock)).await)
     }
 
     async fn status(&self, host: &HostAddress, id: &str) -> PortResult<JobStatus> {

@@ -73,7 +73,7 @@ pub(super) struct CleanLogs {
 
 impl CleanLogs {
     pub(super) fn new(inner: Arc<dyn Logs>, redactor: &Arc<Redactor>) -> Self {
-        Self { port: Clean::new(inner, redactor), streams: Mutex::default() }
+        Self { port: Clean::reading(inner, redactor), streams: Mutex::default() }
     }
 }
 
