@@ -38,7 +38,7 @@ redact::span redact::spellings
 redact::shapes
 redact::registry redact::hidden
 redact::lines
-redact
+redact ports::changing_calls
 ports fold
 ports::clean::decorator
 ports::clean::aws ports::clean::git ports::clean::github ports::clean::host ports::clean::logs

@@ -15,10 +15,10 @@ use greenlight_types::{CredentialKind, Failure, LogLine, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use self::clean::ChangingCalls;
 use crate::redact::Redactor;
 
 mod aws;
+mod changing_calls;
 mod clean;
 mod deployments;
 mod git;
@@ -29,6 +29,7 @@ pub use aws::{
     AwsIdentity, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs, RolloutState,
     ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot, TaskStatus, revision_name,
 };
+pub(crate) use changing_calls::ChangingCalls;
 pub use deployments::{
     BreakerCount, BreakerStatus, BreakerThreshold, CircuitBreaker, DeploymentAlarms, DeploymentSettings,
     ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments, ServiceEvent, StopCode, StopKind, ThresholdKind,

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use self::{decorator::Clean, logs::CleanLogs};
 use super::{Ports, RawPorts};
 use crate::redact::Redactor;
-pub(super) use decorator::ChangingCalls;
 
 impl RawPorts {
     /// The same ports without secrets in their texts.

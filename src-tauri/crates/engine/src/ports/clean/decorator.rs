@@ -1,35 +1,11 @@
 //! The decorator that every cleaned port shares.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::sync::Arc;
+
+use crate::{
+    ports::{ChangingCalls, PortResult},
+    redact::Redactor,
 };
-
-use crate::{ports::PortResult, redact::Redactor};
-
-/// Number of changing calls to the outside that have no answer yet.
-#[derive(Default)]
-pub(in crate::ports) struct ChangingCalls(AtomicUsize);
-
-impl ChangingCalls {
-    pub fn is_any_under_way(&self) -> bool {
-        self.0.load(Ordering::Acquire) > 0
-    }
-
-    fn begin(&self) -> CallGuard<'_> {
-        self.0.fetch_add(1, Ordering::AcqRel);
-        CallGuard(&self.0)
-    }
-}
-
-/// Counts one call until it is dropped.
-struct CallGuard<'a>(&'a AtomicUsize);
-
-impl Drop for CallGuard<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
 
 /// A port with the answers of another one, without secrets.
 pub(super) struct Clean<P: ?Sized> {
