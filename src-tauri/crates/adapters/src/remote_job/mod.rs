@@ -2,9 +2,9 @@
 //! verbs.
 //!
 //! ```text
-//! host.rs      the engine's port RemoteHost, over a Shell that runs commands
+//! host.rs      the engine's port RemoteHost, over a Shell that runs commands; the command line
+//!              of each verb
 //! read.rs      a command that only reads, in a frame of its own
-//! verbs.rs     the command line of each verb
 //! protocol.rs  the frame around an answer, and the parsers of the answers
 //! lock.rs      the owner of an environment, as the verbs print it
 //! ```
@@ -16,7 +16,6 @@ mod host;
 mod lock;
 mod protocol;
 mod read;
-mod verbs;
 
 pub use host::{Effect, JobHost, Shell};
 pub use read::OUT_MAX;

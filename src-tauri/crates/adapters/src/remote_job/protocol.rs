@@ -173,7 +173,7 @@ pub(super) fn output(frame: &str, offset: u64) -> PortResult<Vec<u8>> {
 mod tests {
     use greenlight_engine::ports::HostAddress;
 
-    use super::{super::verbs::VerbCall, *};
+    use super::{super::host::VerbCall, *};
 
     fn at() -> HostAddress {
         HostAddress {
