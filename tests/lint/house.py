@@ -79,12 +79,12 @@ phase
 options doubt
 export
 act::order
+act
 act::acquire_lock act::revoke_job act::start_prepare act::confirm_plan act::show_plan act::start_step
 act::answer_question act::answer_check act::apply_observation act::change_operator act::end_run
 act::change_address act::give_up_machine act::correct_value act::stop_script act::start_over
 act::start_deploy act::report_done act::report_undone act::skip_step act::continue_here
 act::settle_doubt
-act
 runner
 runner::automatic runner::sink runner::background
 runner::open

@@ -2,8 +2,13 @@
 //!
 //! An act that needs the outside world has `ask`, which gathers the answers. It may also acquire
 //! the environment lock or revoke a job. Every act has `decide`, a pure function from the situation
-//! of the run to events, or to a refusal that changes nothing. The runner calls `decide`, appends
-//! the events, and then carries out the decision.
+//! of the run to events, or to a refusal that changes nothing.
+//!
+//! ```text
+//! Release::act -> ask -> Asker::order -> channel -> Runner: decide -> events on disk -> the work
+//! ```
+//!
+//! This module has everything that the acts share.
 
 pub(crate) mod acquire_lock;
 pub(crate) mod answer_check;
@@ -16,7 +21,7 @@ pub(crate) mod continue_here;
 pub(crate) mod correct_value;
 pub(crate) mod end_run;
 pub(crate) mod give_up_machine;
-pub(crate) mod order;
+mod order;
 pub(crate) mod report_done;
 pub(crate) mod report_undone;
 pub(crate) mod revoke_job;
@@ -31,14 +36,17 @@ pub(crate) mod stop_script;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use greenlight_types::{
-    CheckAnswer, DeployRequest, Failure, RunEvent, RunResult, StepId, StopScriptRequest, TakeOver, UndoKind,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, Failure, RunResult, RunView, StepEvent, StepId, StepPlan, StepView,
+    StopScriptRequest, TakeOver, Timestamp, UndoKind,
 };
-
 pub use order::Answer;
-use order::{Asker, Decision, Order, Situation, Then};
+pub(crate) use order::{Decision, Order, Report, SeenRemote, Then};
+use tokio::sync::{mpsc, oneshot};
 
-use crate::redact::Redactor;
+use crate::{fold, journal::Journal, redact::Redactor, step::StepContext, steps};
 
 /// An act that a person asks for.
 #[derive(Clone, Debug)]
@@ -157,7 +165,7 @@ pub enum Act {
 impl Act {
     /// The act without secrets in the texts that a person typed. Ids, hashes and addresses do not
     /// change.
-    fn cleaned(mut self, redactor: &Redactor) -> Self {
+    pub(crate) fn cleaned(mut self, redactor: &Redactor) -> Self {
         match &mut self {
             Self::StartPrepare { statement: words }
             | Self::AnswerQuestion { note: words, .. }
@@ -185,72 +193,182 @@ impl Act {
     }
 }
 
-/// Decides an order.
-///
-/// # Errors
-/// The refusal. Nothing was changed.
-pub(crate) fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Failure> {
-    match order {
-        Order::StartPrepare { statement, begun } => start_prepare::decide(now, statement, begun),
-        Order::StartDeploy { request, accepted } => start_deploy::decide(now, request, accepted),
-        Order::ShowPlan { plan, made_from } => {
-            Ok(Decision { events: Vec::new(), then: Then::KeepPlan { plan, made_from } })
-        }
-        Order::ConfirmPlan { step, plan_hash } => confirm_plan::decide(now, step, plan_hash),
-        Order::StartStep { step, plan_hash, token } => start_step::decide(now, step, &plan_hash, token.as_deref()),
-        Order::AnswerQuestion { step, question, answer, note } => {
-            answer_question::decide(now, step, question, answer, note)
-        }
-        Order::ReportDone { step, note, observed } => report_done::decide(now, step, note, observed),
-        Order::SkipStep { step, note } => skip_step::decide(now, step, note),
-        Order::ReportUndone { step, attempt, how, note, evidence } => {
-            report_undone::decide(now, step, attempt, how, note, evidence)
-        }
-        Order::SettleDoubt { step, attempt, report, note } => settle_doubt::decide(now, step, attempt, report, &note),
-        Order::ApplyObservation { step, attempt, observed } => {
-            Ok(apply_observation::decide(now, step, attempt, &observed))
-        }
-        Order::AnswerCheck { check, answer, note } => answer_check::decide(now, check, answer, note),
-        Order::EndRun { result, note, unasked } => end_run::decide(now, result, note, &unasked),
-        Order::AcquireLock(taking) => acquire_lock::decide(now, *taking),
-        Order::RefuseLock(refusal) => acquire_lock::decide_refusal(now, refusal),
-        Order::ChangeAddress(staging) => change_address::decide(now, *staging),
-        Order::GiveUpMachine { note } => give_up_machine::decide(now, note),
-        Order::RevokeJob { step, job, note } => revoke_job::decide(now, step, job, note),
-        Order::StopScript(wanted) => stop_script::decide(now, wanted),
-        Order::CorrectValue { key, value, reason } => correct_value::decide(now, &key, &value, &reason),
-        Order::StartOver { remote, note } => start_over::decide(now, &remote, note),
-        Order::ChangeOperator { person } => change_operator::decide(now, &person),
-        Order::LearnFact { step, fact } => Ok(Decision::run_event(RunEvent::FactLearned { step, fact })),
+/// The outside systems that an act may ask, and the person in whose name it acts.
+pub(crate) struct Asker<'a> {
+    pub context: &'a StepContext,
+    pub journal: &'a dyn Journal,
+    pub orders: &'a Orders,
+    pub by: &'a Actor,
+}
+
+impl Asker<'_> {
+    pub fn view(&self) -> Arc<RunView> {
+        self.context.run()
+    }
+
+    pub async fn order(&self, order: Order) -> Result<Answer, Failure> {
+        self.orders.send(Some(self.by.clone()), order).await
+    }
+
+    /// Number and plan of the last attempt of a step.
+    pub fn attempt(&self, step: StepId) -> (u32, Option<StepPlan>) {
+        fold::step(&self.view(), step).map_or((0, None), |step| (step.attempt, step.plan.clone()))
     }
 }
 
-/// Asks the outside world if the act needs it, then orders the act.
+/// A message to the runner.
+pub(crate) enum Message {
+    Order {
+        /// Absent when the app acts for the person who is responsible.
+        by: Option<Actor>,
+        order: Box<Order>,
+        reply: oneshot::Sender<Result<Answer, Failure>>,
+    },
+    /// Stop driving the run.
+    Close,
+}
+
+/// Sends orders to the runner.
+#[derive(Clone)]
+pub(crate) struct Orders(pub mpsc::Sender<Message>);
+
+impl Orders {
+    /// Sends an order and waits until its events are on disk.
+    ///
+    /// # Errors
+    /// The refusal, or `NotAllowedNow` when the run is not open any more.
+    pub async fn send(&self, by: Option<Actor>, order: Order) -> Result<Answer, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || Failure::new(ErrorCode::NotAllowedNow, "reach this run: it is not open any more");
+        let message = Message::Order { by, order: Box::new(order), reply };
+        self.0.send(message).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+/// The run at the moment of a decision.
+pub(crate) struct Situation<'a> {
+    pub view: &'a RunView,
+    /// Plans that were shown, and their confirmation tokens.
+    pub plans: &'a PlanDesk,
+    /// Person who acts.
+    pub by: &'a Actor,
+    /// Person who was responsible for the run so far.
+    pub operator: &'a Actor,
+    pub now: Timestamp,
+}
+
+/// A plan, and the number of the last event that it knows.
+#[derive(Debug)]
+struct ShownPlan {
+    plan: StepPlan,
+    made_from: u32,
+}
+
+/// Plans that were shown, newest per step, and the one-use tokens that confirm one.
+#[derive(Debug, Default)]
+pub(crate) struct PlanDesk {
+    shown: BTreeMap<StepId, ShownPlan>,
+    /// Step and plan hash by token.
+    tokens: BTreeMap<String, (StepId, String)>,
+}
+
+impl PlanDesk {
+    /// Keeps a plan that was shown. A confirmation counts as long as the plan has the same hash.
+    /// A slow plan from before the last answer must not replace the one from after it: it has the
+    /// same hash, and its question is still open.
+    pub fn keep(&mut self, plan: StepPlan, made_from: u32) {
+        if self.shown.get(&plan.step).is_some_and(|shown| shown.made_from > made_from) {
+            return;
+        }
+        self.tokens.retain(|_, (step, hash)| *step != plan.step || *hash == plan.hash);
+        self.shown.insert(plan.step, ShownPlan { plan, made_from });
+    }
+
+    /// The plan that was shown for a step, if it has this hash.
+    pub fn plan(&self, step: StepId, hash: &str) -> Option<&StepPlan> {
+        self.newest(step).filter(|plan| plan.hash == hash)
+    }
+
+    /// The newest plan of a step.
+    pub fn newest(&self, step: StepId) -> Option<&StepPlan> {
+        self.shown.get(&step).map(|shown| &shown.plan)
+    }
+
+    /// Issues a token. It replaces an earlier token of the same step.
+    pub fn issue(&mut self, token: String, step: StepId, hash: String) {
+        self.tokens.retain(|_, (owner, _)| *owner != step);
+        self.tokens.insert(token, (step, hash));
+    }
+
+    pub fn confirms(&self, token: &str, step: StepId, hash: &str) -> bool {
+        self.tokens.get(token).is_some_and(|(owner, confirmed)| *owner == step && confirmed == hash)
+    }
+
+    /// Forgets plan and tokens of a step that was started.
+    pub fn forget(&mut self, step: StepId) {
+        self.tokens.retain(|_, (owner, _)| *owner != step);
+        self.shown.remove(&step);
+    }
+}
+
+/// The event of an attempt that failed or had no effect. If an earlier attempt of the step still
+/// counts, the step stays done, with a warning.
+pub(crate) fn without_effect(run: &RunView, event: StepEvent) -> StepEvent {
+    let (step, attempt, why) = match &event {
+        StepEvent::Failed { step, attempt, failure } => (*step, *attempt, failure.to_string()),
+        StepEvent::Reset { step, attempt, evidence, .. } => (*step, *attempt, evidence.clone()),
+        StepEvent::Offered { .. }
+        | StepEvent::Started { .. }
+        | StepEvent::Succeeded { .. }
+        | StepEvent::Warned { .. }
+        | StepEvent::Skipped { .. }
+        | StepEvent::InDoubt { .. }
+        | StepEvent::Resumed { .. }
+        | StepEvent::Undone { .. }
+        | StepEvent::Stopped { .. } => return event,
+    };
+    match steps::get(step).still_counts(run) {
+        Some(evidence) => {
+            let warning = format!("It was not done again: {why}");
+            StepEvent::Warned { step, attempt, evidence: vec![evidence], warning }
+        }
+        None => event,
+    }
+}
+
+/// A step of the run. `verb` names the act that needs it. A run that was drafted by an earlier
+/// version of the app may not have every step.
 ///
 /// # Errors
-/// The refusal. The run is unchanged.
-pub(crate) async fn perform(asker: &Asker<'_>, act: Act) -> Result<Answer, Failure> {
-    let order = match act.cleaned(asker.context.ports.redactor()) {
-        Act::StartPrepare { statement } => return start_prepare::perform(asker, statement).await,
-        Act::StartDeploy(request) => start_deploy::ask(asker, request).await?,
-        Act::ConfirmPlan { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },
-        Act::StartStep { step, plan_hash, token } => start_step::ask(asker, step, plan_hash, token).await?,
-        Act::AnswerQuestion { step, question, answer, note } => Order::AnswerQuestion { step, question, answer, note },
-        Act::ReportDone { step, note } => report_done::ask(asker, step, note).await?,
-        Act::SkipStep { step, note } => skip_step::ask(asker, step, note).await?,
-        Act::ReportUndone { step, attempt, how, note } => report_undone::ask(asker, step, attempt, how, note).await?,
-        Act::SettleDoubt { step, attempt, happened, note } => {
-            settle_doubt::ask(asker, step, attempt, happened, note).await?
-        }
-        Act::AnswerCheck { check, answer, note } => Order::AnswerCheck { check, answer, note },
-        Act::EndRun { result, note } => end_run::ask(asker, result, note).await?,
-        Act::AcquireLock { over } => return acquire_lock::again(asker, over).await,
-        Act::ChangeAddress { address, port } => change_address::ask(asker, address, port).await?,
-        Act::GiveUpMachine { note } => give_up_machine::ask(asker, note).await?,
-        Act::StopScript(wanted) => return stop_script::perform(asker, wanted).await,
-        Act::CorrectValue { key, value, reason } => Order::CorrectValue { key, value, reason },
-        Act::StartOver { note } => start_over::ask(asker, note).await?,
-        Act::ChangeOperator { person } => Order::ChangeOperator { person },
-    };
-    asker.order(order).await
+/// `NotAllowedNow` when the run does not have the step.
+pub(crate) fn step_of<'a>(run: &'a RunView, step: StepId, verb: &str) -> Result<&'a StepView, Failure> {
+    fold::step(run, step).ok_or_else(|| refuse(&format!("{verb} this step: the run does not have it")))
+}
+
+pub(crate) fn refuse(summary: &str) -> Failure {
+    Failure::new(ErrorCode::NotAllowedNow, summary)
+}
+
+/// Refuses a person's statement about an effect that the app has to observe.
+pub(crate) fn cannot_claim() -> Failure {
+    refuse("take a person's word for this step: the app has to see it itself").hint("Ask the world again.")
+}
+
+pub(crate) fn plan_changed() -> Failure {
+    Failure::new(ErrorCode::PlanChanged, "run what was shown: the plan is another one now").hint("Read the plan again.")
+}
+
+/// The refusal of a plan that has an unanswered question or a failed precondition.
+pub(crate) fn not_open(plan: &StepPlan) -> Failure {
+    if plan.question.is_some() {
+        return Failure::new(ErrorCode::QuestionOpen, "run this step: its question has no answer yet");
+    }
+    let shut: Vec<&str> = plan
+        .preconditions
+        .iter()
+        .filter(|precondition| !precondition.passed)
+        .map(|precondition| precondition.text.as_str())
+        .collect();
+    Failure::new(ErrorCode::PreconditionFailed, "run this step: a condition does not hold").because(shut.join("; "))
 }

@@ -1,5 +1,5 @@
-//! One open run: the handle that the shell owns. It forwards acts to [`crate::act`] and drafts new
-//! runs.
+//! One open run: the handle that the shell owns. It passes each act to its file below
+//! [`crate::act`], and drafts new runs.
 
 mod earlier;
 
@@ -12,10 +12,7 @@ use greenlight_types::{
 use tokio::sync::watch;
 
 use crate::{
-    act::{
-        self,
-        order::{Asker, Message, Order, Orders, step_of},
-    },
+    act::{self, Asker, Message, Order, Orders, step_of},
     doubt,
     journal::Journal,
     ports::Ports,
@@ -108,12 +105,40 @@ impl Release {
         self.view.clone()
     }
 
-    /// Performs an act of a person, or refuses it with a reason.
+    /// Performs an act of a person, or refuses it with a reason. First asks the outside world if
+    /// the act needs that.
     ///
     /// # Errors
     /// The refusal. The run is unchanged.
     pub async fn act(&self, by: Actor, act: Act) -> Result<Answer, Failure> {
-        act::perform(&self.asker(&by), act).await
+        let asker = self.asker(&by);
+        let order = match act.cleaned(asker.context.ports.redactor()) {
+            Act::StartPrepare { statement } => return act::start_prepare::perform(&asker, statement).await,
+            Act::StartDeploy(request) => act::start_deploy::ask(&asker, request).await?,
+            Act::ConfirmPlan { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },
+            Act::StartStep { step, plan_hash, token } => act::start_step::ask(&asker, step, plan_hash, token).await?,
+            Act::AnswerQuestion { step, question, answer, note } => {
+                Order::AnswerQuestion { step, question, answer, note }
+            }
+            Act::ReportDone { step, note } => act::report_done::ask(&asker, step, note).await?,
+            Act::SkipStep { step, note } => act::skip_step::ask(&asker, step, note).await?,
+            Act::ReportUndone { step, attempt, how, note } => {
+                act::report_undone::ask(&asker, step, attempt, how, note).await?
+            }
+            Act::SettleDoubt { step, attempt, happened, note } => {
+                act::settle_doubt::ask(&asker, step, attempt, happened, note).await?
+            }
+            Act::AnswerCheck { check, answer, note } => Order::AnswerCheck { check, answer, note },
+            Act::EndRun { result, note } => act::end_run::ask(&asker, result, note).await?,
+            Act::AcquireLock { over } => return act::acquire_lock::again(&asker, over).await,
+            Act::ChangeAddress { address, port } => act::change_address::ask(&asker, address, port).await?,
+            Act::GiveUpMachine { note } => act::give_up_machine::ask(&asker, note).await?,
+            Act::StopScript(wanted) => return act::stop_script::perform(&asker, wanted).await,
+            Act::CorrectValue { key, value, reason } => Order::CorrectValue { key, value, reason },
+            Act::StartOver { note } => act::start_over::ask(&asker, note).await?,
+            Act::ChangeOperator { person } => Order::ChangeOperator { person },
+        };
+        asker.order(order).await
     }
 
     /// Makes the plan of a step. The newest plan of a step is the one that may be started.

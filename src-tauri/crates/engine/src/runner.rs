@@ -24,10 +24,7 @@ pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    act::{
-        self, Answer,
-        order::{Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
-    },
+    act::{self, Answer, Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
     doubt, env_lock, fold,
     parts::Parts,
     phase::next_state,
@@ -169,7 +166,7 @@ impl Runner {
         let view = self.view.borrow().clone();
         let situation =
             Situation { view: &view, plans: &self.plans, by: &by, operator: &self.by, now: self.parts.clock.now() };
-        let Decision { events, then } = act::decide(&situation, order)?;
+        let Decision { events, then } = decide(&situation, order)?;
         if matches!(then, Then::Start { .. }) {
             self.by = by.clone();
         }
@@ -343,6 +340,48 @@ impl Runner {
         self.view.send_replace(Arc::new(view));
         self.parts.screen.moved(&run, seq);
         Ok(())
+    }
+}
+
+/// Decides an order by the rules of its act.
+///
+/// # Errors
+/// The refusal. Nothing was changed.
+fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Failure> {
+    match order {
+        Order::StartPrepare { statement, begun } => act::start_prepare::decide(now, statement, begun),
+        Order::StartDeploy { request, accepted } => act::start_deploy::decide(now, request, accepted),
+        Order::ShowPlan { plan, made_from } => {
+            Ok(Decision { events: Vec::new(), then: Then::KeepPlan { plan, made_from } })
+        }
+        Order::ConfirmPlan { step, plan_hash } => act::confirm_plan::decide(now, step, plan_hash),
+        Order::StartStep { step, plan_hash, token } => act::start_step::decide(now, step, &plan_hash, token.as_deref()),
+        Order::AnswerQuestion { step, question, answer, note } => {
+            act::answer_question::decide(now, step, question, answer, note)
+        }
+        Order::ReportDone { step, note, observed } => act::report_done::decide(now, step, note, observed),
+        Order::SkipStep { step, note } => act::skip_step::decide(now, step, note),
+        Order::ReportUndone { step, attempt, how, note, evidence } => {
+            act::report_undone::decide(now, step, attempt, how, note, evidence)
+        }
+        Order::SettleDoubt { step, attempt, report, note } => {
+            act::settle_doubt::decide(now, step, attempt, report, &note)
+        }
+        Order::ApplyObservation { step, attempt, observed } => {
+            Ok(act::apply_observation::decide(now, step, attempt, &observed))
+        }
+        Order::AnswerCheck { check, answer, note } => act::answer_check::decide(now, check, answer, note),
+        Order::EndRun { result, note, unasked } => act::end_run::decide(now, result, note, &unasked),
+        Order::AcquireLock(taking) => act::acquire_lock::decide(now, *taking),
+        Order::RefuseLock(refusal) => act::acquire_lock::decide_refusal(now, refusal),
+        Order::ChangeAddress(staging) => act::change_address::decide(now, *staging),
+        Order::GiveUpMachine { note } => act::give_up_machine::decide(now, note),
+        Order::RevokeJob { step, job, note } => act::revoke_job::decide(now, step, job, note),
+        Order::StopScript(wanted) => act::stop_script::decide(now, wanted),
+        Order::CorrectValue { key, value, reason } => act::correct_value::decide(now, &key, &value, &reason),
+        Order::StartOver { remote, note } => act::start_over::decide(now, &remote, note),
+        Order::ChangeOperator { person } => act::change_operator::decide(now, &person),
+        Order::LearnFact { step, fact } => Ok(Decision::run_event(RunEvent::FactLearned { step, fact })),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use greenlight_types::{ErrorCode, Failure, LockRefusal, Phase, Retry, RunEvent, RunState, StagingMachine, TakeOver};
 
-use super::order::{Answer, Asker, Decision, Order, Situation, refuse};
+use super::{Answer, Asker, Decision, Order, Situation, refuse};
 use crate::{
     env_lock::{
         self, LockPlan, LockRequest,

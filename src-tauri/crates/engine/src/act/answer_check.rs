@@ -2,7 +2,7 @@
 
 use greenlight_types::{CheckAnswer, ErrorCode, FactKind, Failure, RunEvent, RunState};
 
-use super::order::{Decision, Situation, refuse};
+use super::{Decision, Situation, refuse};
 use crate::fold;
 
 pub(crate) fn decide(

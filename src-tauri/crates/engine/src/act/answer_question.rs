@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, Failure, RunEvent, Status, StepId};
 
-use super::order::{Decision, Situation, Then, plan_changed};
+use super::{Decision, Situation, Then, plan_changed};
 use crate::fold;
 
 pub(crate) fn decide(

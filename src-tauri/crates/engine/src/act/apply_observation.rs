@@ -3,7 +3,7 @@
 
 use greenlight_types::{Completion, Effect, Failure, Observation, RunEvent, RunState, Status, StepEvent, StepId};
 
-use super::order::{Decision, Situation, Then, without_effect};
+use super::{Decision, Situation, Then, without_effect};
 use crate::fold;
 
 pub(crate) fn decide(now: &Situation<'_>, id: StepId, attempt: u32, observed: &Observation) -> Decision {

@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, Failure, Phase, RunEvent, StagingMachine};
 
-use super::order::{Asker, Decision, Order, Situation, refuse};
+use super::{Asker, Decision, Order, Situation, refuse};
 use crate::{
     phase::is_active,
     ports::{EnvLock, HostAddress},

@@ -2,7 +2,7 @@
 
 use greenlight_types::{Actor, ErrorCode, Failure, RunEvent};
 
-use super::order::{Decision, Situation, Then};
+use super::{Decision, Situation, Then};
 
 pub(crate) fn decide(now: &Situation<'_>, person: &str) -> Result<Decision, Failure> {
     let person = person.trim();

@@ -2,7 +2,7 @@
 
 use greenlight_types::{Failure, StepId};
 
-use super::order::{Decision, Situation, Then, not_open, plan_changed, step_of};
+use super::{Decision, Situation, Then, not_open, plan_changed, step_of};
 
 pub(crate) fn decide(now: &Situation<'_>, step: StepId, plan_hash: String) -> Result<Decision, Failure> {
     step_of(now.view, step, "confirm")?;

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use greenlight_types::{ErrorCode, Failure, Handover, RunView, Status, StepId};
 
-use super::{
-    order::{Asker, Order, refuse},
-    show_plan, start_step,
-};
+use super::{Asker, Order, refuse, show_plan, start_step};
 use crate::{fold, handover};
 
 /// Longest time in which a step may record its observation.

@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, FactKind, Failure, Role, RunEvent, RunState, RunView, Status};
 
-use super::order::{Decision, Situation, Then, refuse};
+use super::{Decision, Situation, Then, refuse};
 use crate::{fold, profile};
 
 pub(crate) fn decide(now: &Situation<'_>, key: &str, value: &str, reason: &str) -> Result<Decision, Failure> {

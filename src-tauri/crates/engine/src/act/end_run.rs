@@ -4,7 +4,7 @@
 
 use greenlight_types::{ErrorCode, Failure, Observation, RunEvent, RunResult, Status, StepId};
 
-use super::order::{Asker, Decision, Order, Situation, refuse};
+use super::{Asker, Decision, Order, Situation, refuse};
 use crate::{
     deploy_check, doubt,
     phase::{changing, may_end},

@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, Failure, Phase, RunEvent, Status, StepEvent, StepView};
 
-use super::order::{Asker, Decision, Order, Situation, Then, refuse};
+use super::{Asker, Decision, Order, Situation, Then, refuse};
 use crate::{phase::is_active, ports::EnvLock};
 
 pub(crate) async fn ask(asker: &Asker<'_>, note: String) -> Result<Order, Failure> {

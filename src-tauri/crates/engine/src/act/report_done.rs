@@ -4,10 +4,7 @@
 
 use greenlight_types::{Completion, ErrorCode, Fact, Failure, Observation, RunEvent, Status, StepEvent, StepId};
 
-use super::{
-    order::{Asker, Decision, Order, Situation, cannot_claim, refuse, step_of},
-    revoke_job,
-};
+use super::{Asker, Decision, Order, Situation, cannot_claim, refuse, revoke_job, step_of};
 use crate::{fold, phase::is_active, ports::RevokeReason, step::Statement, steps};
 
 pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, note: String) -> Result<Order, Failure> {

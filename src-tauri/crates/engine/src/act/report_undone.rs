@@ -4,7 +4,7 @@
 
 use greenlight_types::{ErrorCode, Failure, RunView, StepEvent, StepId, UndoKind};
 
-use super::order::{Asker, Decision, Order, Situation, refuse};
+use super::{Asker, Decision, Order, Situation, refuse};
 use crate::{
     doubt, fold,
     phase::is_active,

@@ -3,7 +3,7 @@
 
 use greenlight_types::{Failure, RunEvent, Status, StepId};
 
-use super::order::{Asker, Decision, Order, Situation, refuse, step_of};
+use super::{Asker, Decision, Order, Situation, refuse, step_of};
 use crate::{
     doubt,
     phase::is_active,

@@ -3,10 +3,7 @@
 
 use greenlight_types::{Changed, Completion, Effect, ErrorCode, Failure, Retry, StepEvent, StepId};
 
-use super::{
-    order::{Asker, Decision, Order, Report, Situation, cannot_claim, without_effect},
-    report_done, revoke_job,
-};
+use super::{Asker, Decision, Order, Report, Situation, cannot_claim, report_done, revoke_job, without_effect};
 use crate::{
     doubt::{self, Fenced},
     ports::RevokeReason,

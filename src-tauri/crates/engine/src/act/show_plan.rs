@@ -2,7 +2,7 @@
 
 use greenlight_types::{Failure, StepId, StepPlan};
 
-use super::order::{Asker, Order, refuse, step_of};
+use super::{Asker, Order, refuse, step_of};
 use crate::{phase::is_active, steps};
 
 /// # Errors

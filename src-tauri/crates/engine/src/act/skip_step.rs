@@ -3,10 +3,7 @@
 
 use greenlight_types::{ErrorCode, Failure, RunState, StepEvent, StepId, StepView};
 
-use super::{
-    order::{Asker, Decision, Order, Situation, refuse},
-    revoke_job,
-};
+use super::{Asker, Decision, Order, Situation, refuse, revoke_job};
 use crate::{
     fold,
     ports::{JobStatus, RevokeReason},

@@ -3,10 +3,7 @@
 
 use greenlight_types::{DeployRequest, Difference, ErrorCode, Failure, RunEvent, RunState, RunView, StagingMachine};
 
-use super::{
-    acquire_lock,
-    order::{Asker, Decision, Order, Situation, refuse},
-};
+use super::{Asker, Decision, Order, Situation, acquire_lock, refuse};
 use crate::{deploy_check, env_lock, steps::run_facts::version_commit};
 
 /// The differences from the day of Prepare, and those that the staging machines of earlier runs

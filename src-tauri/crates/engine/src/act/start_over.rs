@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, Fact, FactKind, Failure, RunEvent, RunView};
 
-use super::order::{Asker, Decision, Order, SeenRemote, Situation, Then, refuse};
+use super::{Asker, Decision, Order, SeenRemote, Situation, Then, refuse};
 use crate::{
     fold, phase,
     steps::{

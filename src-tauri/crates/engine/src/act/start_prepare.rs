@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, FactKind, Failure, Handover, LockRefusal, RunEvent, RunState, RunView};
 
-use super::order::{Answer, Asker, Decision, Order, Situation, refuse};
+use super::{Answer, Asker, Decision, Order, Situation, refuse};
 use crate::{env_lock::git_ref, fold, other_runs};
 
 /// Starts Prepare, and makes the ref of the environment lock if the remote has none. The event of

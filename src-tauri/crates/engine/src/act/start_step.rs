@@ -5,7 +5,7 @@ use greenlight_types::{
     ErrorCode, Failure, Phase, Retry, Role, RunView, StepEvent, StepId, StepPlan, StepState, StepView,
 };
 
-use super::order::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse, step_of};
+use super::{Asker, Decision, Order, Situation, Then, not_open, plan_changed, refuse, step_of};
 use crate::{
     env_lock,
     phase::{is_active, is_choosable, is_ready},

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use greenlight_types::{ErrorCode, Failure, RunEvent, RunView, StepId, StepView, StopScriptRequest, Timestamp};
 
-use super::order::{Answer, Asker, Decision, Order, Situation, refuse};
+use super::{Answer, Asker, Decision, Order, Situation, refuse};
 use crate::{
     env_lock, fold, options,
     ports::{EnvLock, ScriptStop, StopSignal},

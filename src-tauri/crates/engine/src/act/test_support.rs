@@ -6,7 +6,7 @@ use greenlight_types::{
     Timestamp, WayBack,
 };
 
-use super::order::{Decision, PlanDesk, Situation};
+use super::{Decision, PlanDesk, Situation};
 use crate::fold;
 
 /// A run, the plans on its screen, and the person in front of it.

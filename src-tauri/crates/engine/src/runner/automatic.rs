@@ -11,7 +11,7 @@ use greenlight_types::{
 
 use super::{Done, Runner};
 use crate::{
-    act::{order::Then, start_step},
+    act::{Then, start_step},
     phase::{is_active, is_ready, is_released, next_state},
     step::StepContext,
     steps,

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Runner, sink::RunnerSink};
 use crate::{
-    act::order::{Message, PlanDesk, refuse},
+    act::{Message, PlanDesk, refuse},
     earlier_runs::EarlierRuns,
     fold,
     parts::Parts,

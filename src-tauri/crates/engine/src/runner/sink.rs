@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::{
-    act::order::{Message, Order, Orders, refuse},
+    act::{Message, Order, Orders, refuse},
     parts::Parts,
     spool::OutputPosition,
     step::{Sink, StoredOutput, TAIL},
