@@ -46,7 +46,7 @@ ports::clean ports::deployments rollout::goal
 rollout::history
 rollout::view
 rollout::patience
-ports::aws ports::git ports::github ports::host spool journal rollout log_follow
+ports::aws ports::git ports::github ports::host spool journal rollout log_follow service_events
 parts earlier_runs rollout_facts
 profile::value
 profile::source profile::raw
@@ -86,7 +86,8 @@ act::change_address act::give_up_machine act::correct_value act::stop_script act
 act::start_deploy act::report_done act::report_undone act::skip_step act::continue_here
 act::settle_doubt
 runner
-runner::automatic runner::sink runner::background
+runner::trouble runner::sink
+runner::automatic runner::background
 runner::open
 release::earlier
 release

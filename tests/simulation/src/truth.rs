@@ -55,7 +55,11 @@ impl Deeds {
         } else if let Op::RegisterTaskDefinition { .. } = &entry.op {
             StepId::RegisterTaskDefinition
         } else if let Op::UpdateService { forced, .. } = &entry.op {
-            if *forced { StepId::DeployAgain } else { StepId::RollBack }
+            // A forced deployment is the new one, or the version before once more.
+            if *forced {
+                self.effects.push((StepId::DeployAgain, entry.at));
+            }
+            StepId::RollBack
         } else if let Op::RerunBuild { .. } = &entry.op {
             StepId::RerunBuild
         } else if let Op::CancelBuild { .. } = &entry.op {

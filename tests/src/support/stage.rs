@@ -163,6 +163,15 @@ impl Stage {
         Ok(running.filter_map(|task| task["taskDefinitionArn"].as_str()).map(str::to_owned).collect())
     }
 
+    /// The circuit breaker of the service, as AWS returns it.
+    ///
+    /// # Errors
+    /// When AWS does not answer.
+    pub async fn breaker(&self) -> Result<Value> {
+        let described = self.ask_aws(&["describe-services", "--cluster", CLUSTER, "--services", SERVICE]).await?;
+        Ok(described["services"][0]["deploymentConfiguration"]["deploymentCircuitBreaker"].clone())
+    }
+
     /// Calls ECS with the AWS command line program, which signs the request.
     async fn ask_aws(&self, words: &[&str]) -> Result<Value> {
         let bin = peers_folder().join("moto/bin");

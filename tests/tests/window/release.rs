@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use greenlight_rehearsal::process::rally::Pace;
 use greenlight_tests::support::desk::{Desk, VERSION};
+use greenlight_tests::support::hold::Moment;
 use greenlight_tests::support::ssh_host::Script;
 use greenlight_tests::support::window::Window;
 use greenlight_types::StepId;
@@ -69,6 +70,79 @@ async fn releases_in_the_window_on_real_systems() {
 #[ignore = "a long form: make test-release"]
 async fn releases_with_a_workflow_that_ends_early() {
     a_release_in_the_window(true).await;
+}
+
+/// Starts with the default breaker of AWS. The migration takes longer than the breaker would allow,
+/// and the app is killed after the limit was raised and while the script runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release"]
+async fn releases_past_the_circuit_breaker_with_a_slow_migration() {
+    let _turn = TURN.write().await;
+    let mut desk = Desk::start(false, Pace::brisk()).await.expect("every system starts");
+    desk.stage.service.turn_breaker_on();
+    let before = desk.stage.breaker().await.expect("AWS answers");
+    assert_eq!(before["enable"], true, "{before}");
+    let session = desk.open().await.expect("a window");
+    until_the_migration(&Window::new(&session, PATIENCE), &desk).await;
+    let raised = desk.stage.breaker().await.expect("AWS answers");
+    assert_ne!(raised, before, "the limit is raised before the build");
+    desk.kill(session).await.expect("the app is killed");
+
+    let script = desk.stage.machine.hold(Script::Migration, Moment::BeforeEffect).expect("a hold");
+    let session = desk.open().await.expect("a window");
+    let window = Window::new(&session, PATIENCE);
+    window.go_to_release().await.expect("the release page");
+    window.press_step(StepId::RunMigration, VERSION).await.expect("the migration starts");
+    script.wait_until_held(PATIENCE).await.expect("the script runs");
+    let breaks_at = 3;
+    let is_slow = async || Ok(desk.stage.service.ended("2.1.0.0") > breaks_at);
+    window.until("more failed starts than the breaker allows", PATIENCE, is_slow).await.expect("servers fail");
+    desk.kill(session).await.expect("the app is killed");
+    script.release().expect("the script goes on");
+
+    let session = desk.open().await.expect("a window");
+    let window = Window::new(&session, PATIENCE);
+    window.go_to_release().await.expect("the release page");
+    window.wait_done(StepId::RunMigration).await.expect("the app follows the script");
+    window.wait_done(StepId::AwaitRollout).await.expect("the servers are new");
+    window.check_site(VERSION).await.expect("every check is answered, and the limit is put back");
+    window.wait_released().await.expect("the release ends");
+    assert_eq!(desk.stage.breaker().await.expect("AWS answers"), before, "AWS has its own limit again");
+    let starts = desk.stage.machine.starts(Script::Migration);
+    assert_eq!(starts.len(), 1, "{starts:?}");
+    desk.judge().await.expect("the systems agree");
+    session.end().await.expect("the window closes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "a long form: make test-release"]
+async fn a_release_whose_check_failed_is_rolled_back() {
+    let _turn = TURN.write().await;
+    let desk = Desk::start(false, Pace::brisk()).await.expect("every system starts");
+    let session = desk.open().await.expect("a window");
+    let window = Window::new(&session, PATIENCE);
+    until_the_migration(&window, &desk).await;
+    window.do_step(StepId::RunMigration, VERSION).await.unwrap_or_else(|error| panic!("{error:#}"));
+    window.wait_done(StepId::AwaitRollout).await.expect("the servers are new");
+    assert!(window.prepare_step(StepId::CheckSite).await.expect("the site can be checked"));
+    window.press_step(StepId::CheckSite, VERSION).await.expect("the checks start");
+    let is_open = async || window.has_open_checks().await;
+    window.until("the checks to be open", PATIENCE, is_open).await.expect("the site answers");
+    window.press("check-footer-failed").await.expect("a check fails");
+    window.note("The footer is gone").await.expect("its note");
+
+    window.do_choice(StepId::RollBack, VERSION).await.expect("the version before serves again");
+    let result = window.stop_here("The footer is gone").await.expect("the run ends");
+    assert_eq!(result, "rolledBack");
+    let record = desk.data().join("record.md");
+    window.save_record(&record).await.expect("the record is saved");
+    let said = fs_err::read_to_string(&record).expect("the record");
+    assert!(said.contains("The production database is migrated for 2.1.0"), "{said}");
+    let shown = desk.stage.site("/version").await.expect("the site answers");
+    assert_eq!(shown.trim(), "2.0.1.11-RELEASE");
+    let starts = desk.stage.machine.starts(Script::Migration);
+    assert_eq!(starts.len(), 1, "{starts:?}");
+    session.end().await.expect("the window closes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -893,7 +893,9 @@ export type LineSource =
 /**  Output of the migration. */
 "migration" | 
 /**  Lines of the log group of the program. */
-"production";
+"production" | 
+/**  Events of the service, as AWS lists them (ECS API, `Service.events`). */
+"serviceEvents";
 
 /**  New lines of one source. */
 export type Lines = {
@@ -1862,7 +1864,9 @@ export type Watcher =
 /**  Follows the log group of the program. */
 "productionLog" | 
 /**  Asks the site for its state. */
-"site";
+"site" | 
+/**  Asks AWS for the servers. */
+"servers";
 
 /**  Why a watcher shows nothing new. */
 export type WatcherTrouble = {

@@ -69,7 +69,12 @@ export class OpenRun {
     this.id = id;
     this.live = new LiveState(id);
     const list = (source: LineSource) => new LineList(platform.commands, id, source);
-    this.lines = { backup: list("backup"), migration: list("migration"), production: list("production") };
+    this.lines = {
+      backup: list("backup"),
+      migration: list("migration"),
+      production: list("production"),
+      serviceEvents: list("serviceEvents"),
+    };
   }
 
   /** Reads the journal and follows the run until `close`. */

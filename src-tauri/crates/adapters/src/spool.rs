@@ -80,6 +80,7 @@ impl FileSpool {
             LineSource::Backup => "backup.jsonl",
             LineSource::Migration => "migration.jsonl",
             LineSource::Production => "production.jsonl",
+            LineSource::ServiceEvents => "service-events.jsonl",
         };
         Ok(self.directory.join(&run.0).join(name))
     }

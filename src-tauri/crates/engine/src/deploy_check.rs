@@ -182,6 +182,9 @@ fn database(run: &RunView) -> Option<String> {
 
 fn failed_migration(run: &RunView, failure: &Failure, at: &str) -> String {
     let version = &run.version;
+    if failure.params.contains_key("restored") {
+        return format!("The production database was restored after the migration of {version}, as a person said.");
+    }
     let end = match (failure.params.get("exit"), failure.params.get("person")) {
         (_, Some(person)) => format!("a migration of {version} that did not come to its end, as {person} said at {at}"),
         (Some(exit), None) if exit == "0" => format!("a migration of {version} that ended without error at {at}"),

@@ -40,9 +40,10 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    /// The answer of the database before the start of a job, if this computer started it.
-    pub(crate) fn answer_before(&self, machine_id: &str, job: &str) -> Option<&str> {
-        let is_it = |one: &&AskedBefore| one.machine_id == machine_id && one.job == job;
+    /// The answer of the database before the start of a job, if a run of this computer may have
+    /// started it, and asked with the same probe.
+    pub(crate) fn answer_before(&self, machine_id: &str, job: &str, probe: &str) -> Option<&str> {
+        let is_it = |one: &&AskedBefore| one.machine_id == machine_id && one.job == job && one.probe == probe;
         self.asked.iter().find(is_it).map(|one| one.answer.as_str())
     }
 }
@@ -52,6 +53,8 @@ impl Earlier {
 pub struct AskedBefore {
     pub machine_id: String,
     pub job: String,
+    /// Command of the profile that asked.
+    pub probe: String,
     pub answer: String,
 }
 
@@ -206,13 +209,18 @@ fn start(view: &RunView) -> Option<EarlierStart> {
     })
 }
 
-/// The answer of the database before the last start of a run.
+/// The answer of the database before the last job that a run may have started.
 fn asked_before(view: &RunView) -> Option<AskedBefore> {
-    let plan = fold::step(view, StepId::RunMigration)?.plan.as_ref()?;
+    let step = fold::step(view, StepId::RunMigration)?;
+    let plan = step.plan.as_ref()?;
     let JobInputs::Start { job, .. } = plan.inputs.job()? else { return None };
+    if start(view).is_none() && !step.undone_jobs.contains(job) {
+        return None;
+    }
     let answer = plan.inputs.database().filter(|answer| !answer.is_empty())?;
     let machine_id = view.staging.as_ref()?.machine_id.clone();
-    Some(AskedBefore { machine_id, job: job.clone(), answer: answer.to_owned() })
+    let probe = view.profile.migration.probe.clone();
+    Some(AskedBefore { machine_id, job: job.clone(), probe, answer: answer.to_owned() })
 }
 
 /// `others` are the runs at one database, newest first.
@@ -306,14 +314,16 @@ mod tests {
         let asked = |machine: &str, answer: &str| AskedBefore {
             machine_id: machine.into(),
             job: "a1".into(),
+            probe: "ask".into(),
             answer: answer.into(),
         };
         let runs = [("m1", "41 db7"), ("m2", "42 db7")]
             .map(|(machine, answer)| OtherRun { asked: Some(asked(machine, answer)), ..other("a", "2.1.0", 1, None) });
         let earlier = summed_up(&runs.map(Arc::new), &Version::parse("2.1.0").expect("a version"));
-        assert_eq!(earlier.answer_before("m2", "a1"), Some("42 db7"));
-        assert_eq!(earlier.answer_before("m2", "a2"), None);
-        assert_eq!(earlier.answer_before("m3", "a1"), None);
+        assert_eq!(earlier.answer_before("m2", "a1", "ask"), Some("42 db7"));
+        for (machine, job, probe) in [("m2", "a2", "ask"), ("m3", "a1", "ask"), ("m2", "a1", "ask otherwise")] {
+            assert_eq!(earlier.answer_before(machine, job, probe), None, "{machine} {job} {probe}");
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod release;
 pub mod rollout;
 mod rollout_facts;
 mod runner;
+mod service_events;
 pub mod shell;
 pub mod spool;
 pub mod step;

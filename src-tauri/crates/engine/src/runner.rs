@@ -8,6 +8,7 @@ mod automatic;
 mod background;
 mod open;
 mod sink;
+mod trouble;
 
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 

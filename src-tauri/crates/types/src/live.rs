@@ -55,6 +55,8 @@ pub enum Watcher {
     ProductionLog,
     /// Asks the site for its state.
     Site,
+    /// Asks AWS for the servers.
+    Servers,
 }
 
 /// Why a watcher shows nothing new.
@@ -183,6 +185,8 @@ pub enum LineSource {
     Migration,
     /// Lines of the log group of the program.
     Production,
+    /// Events of the service, as AWS lists them (ECS API, `Service.events`).
+    ServiceEvents,
 }
 
 /// New lines of one source.

@@ -37,8 +37,10 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
             let step = if is_restored { Step::RestoreFailureLimit } else { Step::RaiseFailureLimit };
             Some((Some(step), "change of the limit"))
         }
+        // The way back forces a deployment where AWS gave the first one up.
         Op::UpdateService { arn: Some(_), forced: true, threshold: None } => {
-            Some((Some(Step::DeployAgain), "new deployment"))
+            let is_back = matches!(known.step(Step::RollBack).status, Status::Running | Status::InDoubt);
+            Some((Some(if is_back { Step::RollBack } else { Step::DeployAgain }), "new deployment"))
         }
         Op::UpdateService { arn: Some(_), forced: false, threshold: None } => Some((Some(Step::RollBack), "way back")),
         Op::UpdateService { .. } => Some((None, "update of several members of the service")),

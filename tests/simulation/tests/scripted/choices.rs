@@ -243,6 +243,30 @@ fn a_version_before_that_does_not_start_leaves_a_way_on() {
 }
 
 #[test]
+fn a_way_back_that_aws_gave_up_is_started_again() {
+    on_virtual_time(async {
+        let rules = Rules { breaker: None, minimum_percent: 50, maximum_percent: 100, ..Rules::default() };
+        let ann = begun(&world(rules)).await;
+        rolling_out(&ann).await;
+        ann.world().host.ends.migration = 3;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
+        ann.until_is(StepId::RunMigration, Status::Failed).await.expect("it stops half-way");
+        ann.world().rules.breaker = Some(Breaker { rolls_back: false });
+        press(&ann.release, &ann.by, StepId::RollBack).await.expect("it is started");
+        let has_given_up = |at: &Scripted| at.world().service.deployments.last().map(|one| one.rollout);
+        while has_given_up(&ann) != Some(Rollout::Failed) {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        ann.until_is(StepId::RollBack, Status::Failed).await.expect("no server starts on half a migration");
+        assert!(ann.world().restore_database());
+        let plan = ann.release.plan(StepId::RollBack).await.expect("a plan");
+        assert_eq!(plan.already, None, "AWS puts nothing back: {plan:?}");
+        choose(&ann, StepId::RollBack).await;
+        ann.act(end(RunResult::RolledBack)).await.expect("the true end");
+    });
+}
+
+#[test]
 fn a_rollback_skips_a_release_whose_servers_never_started() {
     for step in [StepId::StopRollout, StepId::RollBack] {
         on_virtual_time(async {

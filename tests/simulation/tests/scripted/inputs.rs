@@ -113,6 +113,33 @@ fn troubles(at: &Scripted, of: Watcher) -> Vec<Option<WatcherTrouble>> {
 }
 
 #[test]
+fn a_release_that_aws_does_not_confirm_says_so_and_ends_later() {
+    on_virtual_time(async {
+        let ann = begun(&world(Rules::default())).await;
+        back_up_and_build(&ann).await;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
+        ann.until(has_ended).await.expect("the build");
+        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
+        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        troubles(&ann, Watcher::Servers);
+        for _ in 0..3 {
+            ann.wire.next("services.describe", Fate::Unreached);
+        }
+        for check in &ann.view().profile.site.checks {
+            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
+            ann.act(act).await.expect("the answer");
+        }
+        assert_eq!(ann.view().state, RunState::Checking, "AWS is silent");
+        ann.until(|view| view.state == RunState::Ended).await.expect("AWS answers");
+        let shown = troubles(&ann, Watcher::Servers);
+        assert!(shown.iter().any(Option::is_some) && shown.last() == Some(&None), "{shown:?}");
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+    });
+}
+
+#[test]
 fn a_failing_watcher_shows_its_reason_until_it_works_again() {
     on_virtual_time(async {
         for (watcher, call) in [(Watcher::ProductionLog, "logs.page"), (Watcher::Site, "site")] {

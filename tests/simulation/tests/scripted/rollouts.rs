@@ -155,6 +155,70 @@ fn p1_nothing_is_released_while_production_runs_something_else() {
 }
 
 #[test]
+fn p1_another_version_that_takes_over_before_the_last_answer_is_seen() {
+    on_virtual_time(async {
+        let ann = watched(&world(Rules::default())).await;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
+        ann.until(has_ended).await.expect("the build");
+        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
+        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        let passed = |check: &str| Act::AnswerCheck {
+            check: check.to_owned(),
+            answer: CheckAnswer::Passed,
+            note: String::new(),
+        };
+        let checks = ann.view().profile.site.checks;
+        let (last, others) = checks.split_last().expect("a check");
+        for check in others {
+            ann.act(passed(&check.id)).await.expect("the answer");
+        }
+        {
+            let mut world = ann.world();
+            world.copy_newest();
+            let theirs = world.definitions().last().expect("a revision").revision;
+            world.set_revision(theirs, "a colleague");
+        }
+        ann.act(passed(&last.id)).await.expect("the last answer");
+        ann.until(|view| fold::newest(view, FactKind::RolloutLost).is_some()).await.expect("the last look");
+        assert_eq!(ann.view().state, RunState::Checking, "their version is in charge");
+    });
+}
+
+#[test]
+fn a_new_deployment_of_ours_keeps_the_release_open_until_it_is_complete() {
+    on_virtual_time(async {
+        let ann = watched(&world(Rules::default())).await;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
+        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        for check in &ann.view().profile.site.checks {
+            let note = "nobody could look".to_owned();
+            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::CouldNotCheck, note };
+            ann.act(act).await.expect("the answer");
+        }
+        let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
+        ann.until(has_ended).await.expect("the build");
+        let revision = ours(&ann);
+        ann.world().set_revision(revision, "a colleague");
+        let end = || Act::EndRun { result: RunResult::ReleasedWithFailedCheck, note: "looked at later".to_owned() };
+        let refused = ann.act(end()).await.expect_err("its servers start");
+        assert!(refused.to_string().contains("every server"), "{refused}");
+        let again = ann.act(end()).await.expect_err("it is not offered any more");
+        assert!(again.to_string().contains("this way now"), "{again}");
+        let is_complete = |view: &RunView| {
+            fold::newest(view, FactKind::RolledOut).is_some()
+                && view.facts.iter().rposition(|one| one.fact.kind() == FactKind::RolledOut)
+                    > view.facts.iter().rposition(|one| one.fact.kind() == FactKind::DeployPhaseBegan)
+        };
+        ann.until(is_complete).await.expect("every server is new once more");
+        ann.act(end()).await.expect("the end");
+    });
+}
+
+#[test]
 fn p10_the_reasons_of_failed_starts_are_kept_each_once() {
     on_virtual_time(async {
         let ann = watched(&world(Rules::default())).await;

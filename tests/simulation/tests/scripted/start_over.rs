@@ -131,7 +131,6 @@ fn a_version_that_is_not_free_any_more_is_given_up() {
     });
 }
 
-/// INV-G3: nothing that was published is started over, also after a false word about the push.
 #[test]
 fn de_13_a_difference_that_ends_the_release_is_refused_before_anything_is_backed_up() {
     on_virtual_time(async {
@@ -148,6 +147,7 @@ fn de_13_a_difference_that_ends_the_release_is_refused_before_anything_is_backed
     });
 }
 
+/// INV-G3: nothing that was published is started over, also after a false word about the push.
 #[test]
 fn a_published_merge_is_never_started_over() {
     on_virtual_time(async {

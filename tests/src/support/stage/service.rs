@@ -56,6 +56,17 @@ impl Service {
         self.running().values().filter(|one| one.serves).map(|one| one.version.clone()).collect()
     }
 
+    /// Turns the circuit breaker of the service on, with the default threshold of AWS.
+    pub fn turn_breaker_on(&self) {
+        self.world.turn_breaker_on();
+    }
+
+    /// Number of tasks of a version that ended.
+    #[must_use]
+    pub fn ended(&self, version: &str) -> usize {
+        self.world.tasks().iter().filter(|task| task.version == version && !task.is_wanted).count()
+    }
+
     /// The address of a serving process, in rotation.
     pub(super) fn next_url(&self) -> Option<String> {
         let running = self.running();

@@ -15,9 +15,10 @@ use crate::{
 /// their jobs. An answer settles the doubt.
 pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
     let is_offered = is_release(result) && may_end(&asker.view(), result);
-    if is_offered && !steps::production::look_on(asker.context).await? {
+    if is_offered && let Some(missing) = steps::production::look_before_end(asker.context).await? {
         return Err(refuse("end the run as released: AWS does not show this version on every server")
-            .hint("Look at the servers, and press again once all of them run it."));
+            .because(missing)
+            .hint("The end is offered again once every server runs it."));
     }
     let mut unasked = Vec::new();
     let may_stay_open = matches!(result, RunResult::Stopped | RunResult::Abandoned) && !note.trim().is_empty();

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use greenlight_types::{
-    ErrorCode, EventBody, FactKind, Failure, LearnedFact, Retry, Role, RunEvent, RunView, Status, StepEvent, StepId,
-    StepState, StepView,
+    ErrorCode, EventBody, FactKind, Failure, LearnedFact, Retry, Role, RunEvent, RunView, Status, StepEvent, StepState,
+    StepView, Watcher,
 };
 
-use super::{Done, Runner};
+use super::{Done, Runner, trouble::TroubleNotice};
 use crate::{
     act::{Then, start_step},
     phase::{is_active, is_ready, is_released, next_state},
@@ -44,17 +44,23 @@ fn watches_again(view: &RunView, step: &StepView) -> bool {
 }
 
 /// Looks at the servers once more before a run ends as released, until AWS shows this release on
-/// all of them. Returns whether it does; `false` once the run may not end any more.
+/// all of them. Returns whether it does; `false` once the run may not end any more. Meanwhile the
+/// screen shows what is missing.
 async fn confirm_release(cx: &StepContext) -> bool {
+    let mut notice = TroubleNotice::of(Watcher::Servers);
     for _ in 0..LAST_LOOKS {
         if !is_released(&cx.run()) {
             return false;
         }
-        cx.activity(StepId::CheckSite, "Asking AWS once more before this release ends");
-        match steps::production::look_on(cx).await {
-            Ok(true) => return true,
-            Ok(false) => {}
-            Err(failure) => tracing::info!(%failure, "the servers do not answer; asking again"),
+        let looked = match steps::production::look_on(cx).await {
+            Ok(None) => Ok(()),
+            Ok(Some(missing)) => Err(Failure::new(ErrorCode::NotAllowedNow, "end this release yet").because(missing)),
+            Err(failure) => Err(failure),
+        };
+        let is_confirmed = looked.is_ok();
+        notice.show(cx, looked);
+        if is_confirmed {
+            return true;
         }
         cx.wait(LAST_LOOK_PAUSE).await;
     }

@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use greenlight_types::{
-    ErrorCode, Failure, LineSource, LiveUpdate, RunState, RunView, SiteView, Timestamp, Watcher, WatcherTrouble,
-};
+use greenlight_types::{ErrorCode, Failure, LineSource, LiveUpdate, RunState, RunView, SiteView, Timestamp, Watcher};
 
-use super::{Done, Runner};
+use super::{Done, Runner, trouble::TroubleNotice};
 use crate::{
     log_follow::{Labels, LogFollow},
+    phase::is_released,
     step::StepContext,
     steps,
 };
@@ -82,40 +81,6 @@ async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: 
     notice.show(cx, Err(over("follow the production log")));
 }
 
-/// Shows the failure of a watcher until the watcher works again.
-struct TroubleNotice {
-    watcher: Watcher,
-    /// The first failed poll since the last good one.
-    since: Option<Timestamp>,
-}
-
-impl TroubleNotice {
-    fn of(watcher: Watcher) -> Self {
-        Self { watcher, since: None }
-    }
-
-    fn show(&mut self, cx: &StepContext, polled: Result<(), Failure>) {
-        if let Some(update) = self.update(polled, cx.ports.clock.now()) {
-            cx.sink.show(update);
-        }
-    }
-
-    /// The message after a poll. A good poll gives one only after a failed one.
-    fn update(&mut self, polled: Result<(), Failure>, now: Timestamp) -> Option<LiveUpdate> {
-        let trouble = match polled {
-            Ok(()) => {
-                self.since.take()?;
-                None
-            }
-            Err(failure) => {
-                tracing::info!(watcher = ?self.watcher, %failure, "a watcher failed and asks again");
-                Some(WatcherTrouble { since: *self.since.get_or_insert(now), failure })
-            }
-        };
-        Some(LiveUpdate::Watcher { watcher: self.watcher, trouble })
-    }
-}
-
 /// The last message of a watcher that has reached its limit of polls.
 fn over(act: &str) -> Failure {
     Failure::new(ErrorCode::TimedOut, format!("{act} any longer: the limit is reached"))
@@ -162,15 +127,19 @@ async fn ask_labels(cx: &StepContext) -> Labels {
 
 /// Looks at the servers between and after the steps that watch them.
 async fn watch_servers(cx: &StepContext) {
+    let mut notice = TroubleNotice::of(Watcher::Servers);
     for _ in 0..MOST_LOOKS {
-        if !goes_on(cx) {
+        // The last look shows its own troubles.
+        if is_released(&cx.run()) {
+            notice = TroubleNotice::of(Watcher::Servers);
+        } else if goes_on(cx) {
+            notice.show(cx, steps::production::look_on(cx).await.map(drop));
+        } else {
             return;
-        }
-        if let Err(failure) = steps::production::look_on(cx).await {
-            tracing::info!(%failure, "the servers do not answer; asking again");
         }
         cx.wait(SERVERS_PAUSE).await;
     }
+    notice.show(cx, Err(over("watch the servers")));
 }
 
 async fn watch_site(cx: &StepContext) {
@@ -192,30 +161,4 @@ async fn watch_site(cx: &StepContext) {
         cx.wait(SITE_PAUSE).await;
     }
     notice.show(cx, Err(over("watch the site")));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shows_a_failure_until_the_next_good_poll() {
-        let at = |minute: i64| Timestamp::from_second(minute * 60).expect("a time");
-        let refused = |text: &str| Failure::new(ErrorCode::AwsRefused, text);
-        let mut notice = TroubleNotice::of(Watcher::ProductionLog);
-        let mut shown = |polled, now| match notice.update(polled, at(now)) {
-            Some(LiveUpdate::Watcher { watcher: Watcher::ProductionLog, trouble }) => Some(trouble),
-            None => None,
-            Some(other) => panic!("{other:?}"),
-        };
-        assert_eq!(shown(Ok(()), 0), None);
-        for (now, text) in [(1, "read the log group"), (2, "sign in")] {
-            let trouble = WatcherTrouble { since: at(1), failure: refused(text) };
-            assert_eq!(shown(Err(refused(text)), now), Some(Some(trouble)), "since the first failure");
-        }
-        assert_eq!(shown(Ok(()), 3), Some(None), "it works again");
-        assert_eq!(shown(Ok(()), 4), None);
-        let trouble = WatcherTrouble { since: at(5), failure: refused("again") };
-        assert_eq!(shown(Err(refused("again")), 5), Some(Some(trouble)));
-    }
 }

@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use greenlight_types::{Fact, Failure, LineSource, Live, LiveUpdate, LogLine, RunId, StepId};
+use greenlight_types::{Fact, Failure, LineSource, Live, LiveUpdate, LogLine, RunId, StepId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::{
     act::{Message, Order, Orders, refuse},
     parts::Parts,
+    ports::ServiceEvent,
+    service_events::{REMEMBERED, StoredEvents},
     spool::OutputPosition,
     step::{Sink, StoredOutput, TAIL},
 };
@@ -22,11 +24,13 @@ pub(super) struct RunnerSink {
     /// Number of kept lines per source, so that output that is fetched again from its beginning is
     /// not kept twice.
     kept: Mutex<BTreeMap<LineSource, u32>>,
+    /// Events of the service that are stored. `None` until the first event arrives.
+    events: Mutex<Option<StoredEvents>>,
 }
 
 impl RunnerSink {
     pub(super) fn new(parts: Parts, run: RunId, messages: mpsc::WeakSender<Message>) -> Self {
-        Self { parts, run, messages, kept: Mutex::default() }
+        Self { parts, run, messages, kept: Mutex::default(), events: Mutex::default() }
     }
 
     fn orders(&self) -> Result<Orders, Failure> {
@@ -62,6 +66,17 @@ impl Sink for RunnerSink {
         }
         drop(kept);
         self.parts.screen.lines(&self.run, source, &fresh);
+    }
+
+    fn service_events(&self, events: &[ServiceEvent], since: Timestamp) {
+        let source = LineSource::ServiceEvents;
+        let mut stored = self.events.lock();
+        let count = self.parts.spool.count(&self.run, source).unwrap_or(0);
+        let stored = stored.get_or_insert_with(|| {
+            let first = count.saturating_sub(REMEMBERED);
+            StoredEvents::of(self.parts.spool.read(&self.run, source, first, REMEMBERED).unwrap_or_default())
+        });
+        self.lines(source, stored.add(events, since, count));
     }
 
     fn job_lines(&self, source: LineSource, mut lines: Vec<LogLine>, reached: OutputPosition) -> bool {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::{
     earlier_runs::EarlierRuns,
-    ports::{HostAddress, Ports},
+    ports::{HostAddress, Ports, ServiceEvent},
     spool::OutputPosition,
 };
 
@@ -44,6 +44,8 @@ pub trait Sink: Send + Sync {
     fn show(&self, update: LiveUpdate);
     /// Stores and shows lines.
     fn lines(&self, source: LineSource, lines: Vec<LogLine>);
+    /// Stores and shows the events of the service since this time that are new.
+    fn service_events(&self, events: &[ServiceEvent], since: Timestamp);
     /// Stores and shows lines of a job, and stores the position that they reach. Returns whether
     /// they are stored.
     fn job_lines(&self, source: LineSource, lines: Vec<LogLine>, reached: OutputPosition) -> bool;

@@ -65,7 +65,7 @@ pub(super) fn may_dispatch(run: &RunView, known: &[BuildRun]) -> bool {
 /// Somebody or something started a build of this commit after the plan was shown.
 pub(super) fn started_meanwhile(known: &[BuildRun]) -> Failure {
     let numbers: Vec<String> = known.iter().map(|one| one.number.to_string()).collect();
-    Failure::new(ErrorCode::PlanChanged, "start the build that was shown: GitHub shows another build of this commit")
+    Failure::new(ErrorCode::PlanChanged, "start the build that was shown: GitHub shows other builds of this commit now")
         .because(format!("GitHub shows run {}", numbers.join(", ")))
         .hint("Nothing was started. Read the plan again.")
         .changed(Changed::Nothing)

@@ -27,11 +27,12 @@ use super::{
     run_facts::who_to_call,
 };
 use crate::{
-    earlier_runs::Earlier,
     ports::{HostAddress, JobState, JobStatus},
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
 use command::{KIND, in_its_folder};
+use database::Database;
+use restored_since::Since;
 use unknown_end::Standing;
 
 pub struct RunMigration;
@@ -64,7 +65,8 @@ impl Step for RunMigration {
         let open = attempts::not_undone(&run, &jobs);
         let started = job::newest_start(&open, &prefix);
         if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
-            return Ok(follow(self, &run, one, &cx.earlier.read(&run).await?));
+            let since = look_since(cx, &run, &host, one).await?;
+            return Ok(follow(self, &run, one, since));
         }
         let hash = folder_hash(cx, &run, &host).await?;
         let earlier = cx.earlier.read(&run).await?;
@@ -213,7 +215,7 @@ fn asking(draft: PlanDraft, question: Option<Question>) -> PlanDraft {
 fn notice_undone(draft: PlanDraft, run: &RunView) -> PlanDraft {
     let undone = crate::fold::step(run, StepId::RunMigration).map_or(&[][..], |step| &step.undone_jobs);
     undone.iter().fold(draft, |draft, job| {
-        draft.notice(format!("{job} ended with an error and was reported as undone. This is another start."))
+        draft.notice(format!("{job} failed and was reported as undone. This is another start."))
     })
 }
 
@@ -242,8 +244,8 @@ fn is_judged(run: &RunView, job: &str) -> bool {
 }
 
 /// The plan for a migration that was started before, by another computer or by an earlier run.
-fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, earlier: &Earlier) -> StepPlan {
-    let since = one.started_at.map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
+fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, since: Since) -> StepPlan {
+    let since_when = one.started_at.map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
     let (state, button) = match one.state {
         JobState::Finished { exit, .. } => (format!("has ended with code {exit}"), "Record its end"),
         JobState::Lost { .. } => ("was lost in a restart of the machine".to_owned(), "Record what is known"),
@@ -256,22 +258,32 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, earlier: &Earlier
         | JobState::Orphaned => ("runs".to_owned(), "Follow the migration"),
     };
     let lede = format!(
-        "The migration of {} was started already ({since}), and {state}. It is followed here: nothing is started.",
+        "The migration of {} was started already ({since_when}), and {state}. It is followed here: nothing is started.",
         run.version
     );
     let finished_at = one.state.end().map(|(_, at)| at);
-    let machine_id = run.staging.as_ref().map_or("", |staging| staging.machine_id.as_str());
-    let asked = earlier.answer_before(machine_id, &one.id).map(str::to_owned);
+    let (question, database) = match since {
+        Since::Asks(question) => (Some(question), database::unknown_input(run)),
+        Since::Follows(database) => (None, database),
+    };
     let inputs = MigrationInputs {
         job: JobInputs::Follow { job: one.id.clone(), started_at: one.started_at, finished_at },
         folder_hash: None,
-        database: asked.filter(|_| database::question_command(run).is_some()).or_else(|| database::unknown_input(run)),
+        database,
     };
     let draft = PlanDraft::new(step, run, PlanInputs::RunMigration(inputs), button, lede).line("Job", one.id.clone());
-    match restored_since::question(run, one) {
+    match question {
         Some(question) => draft.question(question).finish(),
-        None => draft.follows(format!("{} was started {since} and {state}.", one.id), button).finish(),
+        None => draft.follows(format!("{} was started {since_when} and {state}.", one.id), button).finish(),
     }
+}
+
+/// What the database says about a job that was started before.
+async fn look_since(cx: &StepContext, run: &RunView, host: &HostAddress, one: &JobStatus) -> Result<Since, Failure> {
+    let earlier = cx.earlier.read(run).await?;
+    let machine_id = run.staging.as_ref().map_or("", |staging| staging.machine_id.as_str());
+    let before = earlier.answer_before(machine_id, &one.id, &run.profile.migration.probe).and_then(Database::read);
+    Ok(restored_since::since(run, one, before.as_ref(), &database::ask(cx, host).await))
 }
 
 /// Hash of the migration folder, by which the migration of the last release is recognised

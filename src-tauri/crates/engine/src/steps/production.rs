@@ -8,8 +8,8 @@ use regex::Regex;
 use super::{
     refusals::missing_on_aws,
     run_facts::{
-        completed_before, earlier_deployments, expected_failures, our_revision, package_of_build, serving_before,
-        used_package,
+        completed_before, deploy_phase_began, earlier_deployments, expected_failures, our_revision, package_of_build,
+        serving_before, used_package,
     },
 };
 use crate::{
@@ -38,6 +38,10 @@ impl Production {
         let Some(service) = services.describe().await? else {
             return Err(missing_on_aws(&run.profile.aws.service));
         };
+        check_account(run, &service)?;
+        if let Some(since) = run.deploy_started_at {
+            cx.sink.service_events(&service.events, since);
+        }
         let tasks = services.tasks().await?;
         let (previous, since) = (serving_before(run), build_sent(run));
         let has_moved = service
@@ -70,7 +74,7 @@ impl Production {
     }
 
     /// Judges whether a revision serves in place of ours.
-    pub(super) fn assess_return(&self, run: &RunView, revision: &str) -> Result<Verdict, Failure> {
+    pub(super) fn assess_return(&self, run: &RunView, revision: &str) -> Result<Rollout, Failure> {
         let ours = our_revision(run)?;
         let wanted = RolloutGoal {
             ours: revision,
@@ -84,7 +88,7 @@ impl Production {
             digest: None,
             expected: &[],
         };
-        Ok(rollout::assess(self.snapshot(), &wanted).verdict)
+        Ok(rollout::assess(self.snapshot(), &wanted))
     }
 
     fn snapshot(&self) -> Snapshot<'_> {
@@ -111,6 +115,19 @@ impl Production {
         };
         Ok(rule(self.snapshot(), &wanted))
     }
+}
+
+/// Refuses the service of another account. A credential may be replaced while a step follows AWS.
+fn check_account(run: &RunView, service: &ServiceSnapshot) -> Result<(), Failure> {
+    let account = service.task_definition.split(':').nth(4).unwrap_or_default();
+    if account == run.profile.aws.account {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorCode::WrongAccount, "look at production with this AWS key: it belongs to another account")
+        .with("account", account)
+        .with("expected", run.profile.aws.account.clone())
+        .hint("Open Access and save the key of the right account.")
+        .retry(Retry::Safe))
 }
 
 /// Whether AWS has a deployment with our revision that began after the build.
@@ -150,27 +167,46 @@ pub(super) async fn show(cx: &StepContext, step: StepId, run: &RunView, seen: &R
     Ok(())
 }
 
-/// Looks at the servers between and after the steps that watch them, and records when another
-/// revision takes over from ours, or ours is back. Returns whether every server runs ours.
-pub(crate) async fn look_on(cx: &StepContext) -> Result<bool, Failure> {
+/// Looks at the servers between and after the steps that watch them. Records when another revision
+/// takes over from ours, when another deployment of ours is under way, and when ours is back.
+/// Returns what is missing until every server runs ours, in words.
+pub(crate) async fn look_on(cx: &StepContext) -> Result<Option<String>, Failure> {
+    look(cx, false).await
+}
+
+/// As [`look_on`], before a person ends the run as released. Where something is missing, our
+/// deployment is recorded as under way again, so that the end is offered once it is complete.
+pub(crate) async fn look_before_end(cx: &StepContext) -> Result<Option<String>, Failure> {
+    look(cx, true).await
+}
+
+async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, Failure> {
     let run = cx.run();
     let step = StepId::AwaitRollout;
     let is_watched = [StepId::AwaitDeployPhase, step]
         .into_iter()
         .any(|id| fold::step(&run, id).is_some_and(|step| step.status() == Status::Running));
     if is_watched || build_sent(&run).is_none() {
-        return Ok(false);
+        return Ok(Some("A step watches the servers.".to_owned()));
     }
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &expected_failures(&run))?;
     show(cx, step, &run, &seen).await?;
-    let is_done = matches!(seen.verdict, Verdict::Done { .. });
+    // Another look may have recorded the same meanwhile.
+    let run = cx.run();
+    let missing = missing(&seen.verdict, &run);
     if !fold::step(&run, step).is_some_and(|step| step.status().is_done()) {
-        return Ok(is_done);
+        return Ok(missing);
     }
-    match seen.verdict {
+    let fact = match &seen.verdict {
         Verdict::Done { deployment, servers } if !is_rolled_out(&run) => {
-            cx.sink.learn(step, Fact::RolledOut { deployment, servers }).await?;
+            Some(Fact::RolledOut { deployment: deployment.clone(), servers: *servers })
+        }
+        Verdict::Began { .. } | Verdict::OtherImage { .. } if is_rolled_out(&run) => {
+            let primary = production.service.primary();
+            let under_way = primary.filter(|one| is_before_end || begun(&run) != Some(one.id.as_str()));
+            let ours = our_revision(&run)?;
+            under_way.map(|one| deploy_phase_began(&production.service, &run, &ours, one.id.clone(), one.created_at))
         }
         Verdict::WrongRevision { .. }
         | Verdict::Superseded { .. }
@@ -181,7 +217,7 @@ pub(crate) async fn look_on(cx: &StepContext) -> Result<bool, Failure> {
         {
             let arn = production.service.primary().map(|one| one.task_definition.clone()).unwrap_or_default();
             let reason = failure_of(&seen.verdict, &run).map(|failure| failure.to_string()).unwrap_or_default();
-            cx.sink.learn(step, Fact::RolloutLost { arn, reason }).await?;
+            Some(Fact::RolloutLost { arn, reason })
         }
         Verdict::Waiting { .. }
         | Verdict::Began { .. }
@@ -191,9 +227,26 @@ pub(crate) async fn look_on(cx: &StepContext) -> Result<bool, Failure> {
         | Verdict::Superseded { .. }
         | Verdict::Stopped { .. }
         | Verdict::RolledBack { .. }
-        | Verdict::Failed { .. } => {}
+        | Verdict::Failed { .. } => None,
+    };
+    if let Some(fact) = fact {
+        cx.sink.learn(step, fact).await?;
     }
-    Ok(is_done)
+    Ok(missing)
+}
+
+/// What is missing until every server runs our revision, in words.
+fn missing(verdict: &Verdict, run: &RunView) -> Option<String> {
+    match verdict {
+        Verdict::Done { .. } => None,
+        Verdict::Waiting { waits_for } | Verdict::Began { waits_for, .. } => Some(waits_for.words()),
+        Verdict::WrongRevision { .. }
+        | Verdict::Superseded { .. }
+        | Verdict::Stopped { .. }
+        | Verdict::RolledBack { .. }
+        | Verdict::Failed { .. }
+        | Verdict::OtherImage { .. } => failure_of(verdict, run).map(|failure| failure.to_string()),
+    }
 }
 
 /// Shows the condition that a step waits for.

@@ -43,14 +43,16 @@ impl Step for RollBack {
         check_account(cx, &run).await?;
         let production = Production::read(cx, &run).await?;
         let previous = restore_target(&production.service, &run, &our_revision(&run)?);
+        let name = revision_name(&previous);
         let primary = production.service.primary();
+        let way = way_back(&production, &run, &previous)?;
+        // A deployment that is followed is not the one from before.
+        let before = primary.filter(|_| way != Way::Follow).map(|primary| primary.id.clone()).unwrap_or_default();
+        let inputs = DeploymentInputs { revision: previous.clone(), deployment_before: before };
         let draft = PlanDraft::new(
             self,
             &run,
-            PlanInputs::RollBack(DeploymentInputs {
-                revision: previous.clone(),
-                deployment_before: primary.map(|primary| primary.id.clone()).unwrap_or_default(),
-            }),
+            PlanInputs::RollBack(inputs),
             "Roll back",
             format!(
                 "AWS puts the version before {} back on every server. It starts the old servers first and ends the new ones \
@@ -60,25 +62,18 @@ impl Step for RollBack {
         )
         .irreversible()
         .line("In charge now", primary.map_or("nothing", |primary| revision_name(&primary.task_definition)))
-        .line("AWS puts back", revision_name(&previous))
+        .line("AWS puts back", name)
         .preconditions(vec![previous_is_known(cx, &previous).await?]);
         let draft = database_stays(&run).into_iter().fold(draft, PlanDraft::notice);
-        if primary.is_none_or(|primary| primary.task_definition != previous) {
-            return Ok(draft.finish());
-        }
-        let name = revision_name(&previous);
-        Ok(match production.assess_return(&run, &previous)? {
-            Verdict::Done { .. } => draft.already(format!("{name} serves on every server already.")).finish(),
-            Verdict::Waiting { .. }
-            | Verdict::Began { .. }
-            | Verdict::OtherImage { .. }
-            | Verdict::WrongRevision { .. }
-            | Verdict::Superseded { .. }
-            | Verdict::Stopped { .. }
-            | Verdict::RolledBack { .. }
-            | Verdict::Failed { .. } => {
+        Ok(match way {
+            Way::Done => draft.already(format!("{name} serves on every server already.")).finish(),
+            Way::Follow => {
                 draft.follows(format!("AWS is putting {name} back already."), "Follow the way back").finish()
             }
+            Way::StartAgain => {
+                draft.notice(format!("AWS gave up putting {name} back. This starts it once more.")).finish()
+            }
+            Way::Start => draft.finish(),
         })
     }
 
@@ -88,7 +83,7 @@ impl Step for RollBack {
             if let Err(failure) = check_again(cx, self, plan).await {
                 return Outcome::Failed(failure);
             }
-            if let Err(failure) = cx.ports.services.roll_back_to(&inputs.revision).await {
+            if let Err(failure) = send(cx, &inputs.revision).await {
                 return failure.into();
             }
         }
@@ -105,13 +100,16 @@ impl Step for RollBack {
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
         match service.primary() {
+            Some(primary) if primary.id == inputs.deployment_before => {
+                not_shown(cx, self.id(), "AWS shows no way back.".into())
+            }
             Some(primary) if primary.task_definition == inputs.revision => Observation::InProgress {
                 evidence: format!("AWS is putting {} back.", revision_name(&inputs.revision)),
             },
-            Some(primary) if primary.id != inputs.deployment_before => Observation::Conflict {
+            Some(primary) => Observation::Conflict {
                 what: format!("AWS is putting {} in place", revision_name(&primary.task_definition)),
             },
-            Some(_) | None => not_shown(cx, self.id(), "AWS shows no way back.".into()),
+            None => not_shown(cx, self.id(), "AWS shows no way back.".into()),
         }
     }
 
@@ -122,4 +120,45 @@ impl Step for RollBack {
     fn may_choose(&self, run: &RunView) -> bool {
         fold::newest(run, FactKind::DeployPhaseBegan).is_some() && !has_rolled_back(run)
     }
+}
+
+/// How the version before comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Another version is in charge.
+    Start,
+    /// AWS gave the version before up, so that it needs a new deployment.
+    StartAgain,
+    /// AWS is putting it back.
+    Follow,
+    /// It serves on every server.
+    Done,
+}
+
+fn way_back(production: &Production, run: &RunView, previous: &str) -> Result<Way, Failure> {
+    if production.service.primary().is_none_or(|primary| primary.task_definition != previous) {
+        return Ok(Way::Start);
+    }
+    Ok(match production.assess_return(run, previous)?.verdict {
+        Verdict::Done { .. } => Way::Done,
+        Verdict::Failed { .. } | Verdict::Stopped { .. } => Way::StartAgain,
+        Verdict::Waiting { .. }
+        | Verdict::Began { .. }
+        | Verdict::OtherImage { .. }
+        | Verdict::WrongRevision { .. }
+        | Verdict::Superseded { .. }
+        | Verdict::RolledBack { .. } => Way::Follow,
+    })
+}
+
+/// Sends the order. The revision that is set already gets a new deployment: AWS starts nothing when
+/// the same revision is set again.
+async fn send(cx: &StepContext, revision: &str) -> Result<(), Failure> {
+    let is_set = service(cx, &cx.run()).await?.task_definition == revision;
+    if is_set {
+        cx.ports.services.force_new_deployment(revision).await?;
+    } else {
+        cx.ports.services.roll_back_to(revision).await?;
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::{
     production::{Production, show, show_condition},
-    refusals::{missing_on_aws, plan_closed, production_changed},
+    refusals::{missing_on_aws, plan_closed},
     run_facts::who_to_call,
     watch,
 };
@@ -60,7 +60,13 @@ pub(super) async fn check_again(cx: &StepContext, step: &dyn Step, plan: &StepPl
     }
     env_lock::ensure_owned_for(cx, step.id()).await?;
     // A watch may have learned something since the plan was made.
-    if step.may_choose(&cx.run()) { Ok(()) } else { Err(production_changed("carry out the plan that was shown")) }
+    if step.may_choose(&cx.run()) {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorCode::PlanChanged, "carry out the plan that was shown: this release has moved on since")
+        .hint("Nothing was changed. Read the plan again.")
+        .changed(Changed::Nothing)
+        .retry(Retry::Safe))
 }
 
 /// The answer about an attempt in doubt while AWS shows no effect of it. An order may still be on
@@ -92,18 +98,19 @@ const FAILED_STARTS_MAX: u32 = 3;
 /// The failed starts of a deployment since the first look at it.
 #[derive(Default)]
 struct FailedStarts {
-    /// Deployment and its failed starts in a row at the first look.
+    /// Deployment and its failed starts at the first look.
     first: Mutex<(String, u32)>,
 }
 
 impl FailedStarts {
-    /// Number of failed starts in a row since the first look. A good start sets it to zero.
-    fn count(&self, deployment: &Deployment) -> u32 {
+    /// Number of failed starts since the first look. AWS may count from zero again after a good
+    /// start.
+    fn count(&self, deployment: &str, failed: u32) -> u32 {
         let mut first = self.first.lock();
-        if first.0 != deployment.id || deployment.failed < first.1 {
-            *first = (deployment.id.clone(), deployment.failed);
+        if first.0 != deployment || failed < first.1 {
+            *first = (deployment.to_owned(), failed);
         }
-        deployment.failed - first.1
+        failed - first.1
     }
 }
 
@@ -140,21 +147,22 @@ async fn look_at_return(
     if let Some(record) = record.filter(is_given_up).filter(|_| back.step == StepId::StopRollout) {
         return Ok(Some(Outcome::Failed(nothing_comes_back(back, &record.reason))));
     }
-    let returning = production.service.primary().filter(|primary| primary.task_definition == back.revision);
-    let failed = returning.map_or(0, |returning| starts.count(returning));
-    if failed >= FAILED_STARTS_MAX {
-        return Ok(Some(Outcome::Failed(does_not_start(&run, back, failed))));
-    }
-    Ok(match production.assess_return(&run, back.revision)? {
+    let back_now = production.assess_return(&run, back.revision)?;
+    let name = revision_name(back.revision);
+    Ok(match back_now.verdict {
         Verdict::Done { deployment, servers } => {
-            let name = revision_name(back.revision);
             let fact = Fact::RolledBack { deployment, arn: back.revision.to_owned(), servers };
             Some(Outcome::Succeeded {
                 evidence: vec![format!("{servers} of {servers} servers run {name}; nothing else is left.")],
                 facts: back.facts.iter().cloned().chain([fact]).collect(),
             })
         }
-        Verdict::Began { waits_for, .. } | Verdict::Waiting { waits_for } => {
+        Verdict::Began { deployment, waits_for } => {
+            let failed = starts.count(&deployment, back_now.view.failed_starts);
+            show_condition(cx, back.step, &waits_for);
+            (failed >= FAILED_STARTS_MAX).then(|| Outcome::Failed(does_not_start(&run, back, failed)))
+        }
+        Verdict::Waiting { waits_for } => {
             show_condition(cx, back.step, &waits_for);
             None
         }
@@ -183,6 +191,7 @@ fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {
     Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
         .because(reason)
         .hint("Look at production now: too few servers may serve.")
+        .hint("Press \u{201c}Roll back\u{201d} to start a deployment of the version before once more.")
         .hint(format!("Call {}.", who_to_call(run, back.step)))
         .changed(Changed::Partly)
         .retry(Retry::Safe)
@@ -192,10 +201,10 @@ fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {
 fn does_not_start(run: &RunView, back: &Return<'_>, failed: u32) -> Failure {
     let name = revision_name(back.revision);
     Failure::new(ErrorCode::RolloutFailed, format!("put {name} back on every server: its servers do not start"))
-        .because(format!("{failed} starts failed in a row; AWS goes on trying"))
+        .because(format!("{failed} starts failed since this step began; AWS goes on trying"))
         .hint("The production log shows why. On a half-migrated database the version before may not start: have it restored first.")
         .hint(format!("Call {}.", who_to_call(run, back.step)))
-        .hint("Press \u{201c}Roll back\u{201d} to follow the way back again.")
+        .hint("Press \u{201c}Roll back\u{201d} then: it follows the way back again.")
         .changed(Changed::Partly)
         .retry(Retry::Safe)
 }
@@ -244,29 +253,13 @@ pub(super) fn primary_after(service: &ServiceSnapshot, revision: &str, before: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{DeploymentStatus, RolloutState};
-
-    fn deployment(id: &str, failed: u32) -> Deployment {
-        Deployment {
-            id: id.into(),
-            status: DeploymentStatus::Primary,
-            task_definition: "rally:142".into(),
-            rollout_state: RolloutState::InProgress,
-            rollout_reason: String::new(),
-            desired: 2,
-            running: 0,
-            pending: 1,
-            failed,
-            created_at: Timestamp::EPOCH,
-        }
-    }
 
     #[test]
     fn counts_failed_starts_from_the_first_look_at_a_deployment() {
         let starts = FailedStarts::default();
         let looks = [("a", 2, 0), ("a", 4, 2), ("a", 0, 0), ("a", 1, 1), ("b", 7, 0), ("b", 10, 3)];
         for (id, failed, counted) in looks {
-            assert_eq!(starts.count(&deployment(id, failed)), counted, "{id} {failed}");
+            assert_eq!(starts.count(id, failed), counted, "{id} {failed}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The question about a migration that ended well before this run saw it. A person may have
-//! restored the database since, and a database that nobody can ask does not tell (INV-D2).
+//! A migration that ended well before this run saw it. A person may have restored the database
+//! since, and the end of the script does not tell (INV-D2).
 
 use greenlight_types::{Choice, ErrorCode, Failure, Question, Retry, RunView};
 
-use super::database;
+use super::database::{self, Answer, Database};
 use crate::{
     ports::{JobState, JobStatus},
     time,
@@ -11,20 +11,42 @@ use crate::{
 
 const RESTORED: &str = "restored";
 
-/// The open question about an ended migration. `None` for one that did not end well, once it is
-/// answered, or where the database itself is asked.
-pub(super) fn question(run: &RunView, job: &JobStatus) -> Option<Question> {
-    let JobState::Finished { exit: 0, finished_at } = job.state else { return None };
-    if database::question_command(run).is_some() || answer(run, &job.id).is_some() {
-        return None;
-    }
+/// What the plan that follows a job does about the database.
+#[derive(Debug, PartialEq)]
+pub(super) enum Since {
+    /// A person has to say whether the database was restored.
+    Asks(Question),
+    /// The end is judged against this answer of the database from before the start. Empty when it
+    /// is not known, absent without a probe.
+    Follows(Option<String>),
+}
+
+/// Decides about a job that was started before. `before` is the answer of the database before its
+/// start, if this computer has it; `now` is its answer of this moment.
+pub(super) fn since(run: &RunView, job: &JobStatus, before: Option<&Database>, now: &Answer) -> Since {
+    let unknown = database::unknown_input(run);
+    let follows = |before: &Database| Since::Follows(Some(before.line()));
+    let JobState::Finished { exit: 0, finished_at } = job.state else {
+        return before.map_or(Since::Follows(unknown), follows);
+    };
+    let is_answered = answer(run, &job.id).is_some();
+    let known = match (before, now) {
+        // The end stays in doubt, and a person settles it.
+        (None, Answer::Said(_) | Answer::Silent(_)) => return Since::Follows(unknown),
+        (None, Answer::NobodyCanAsk) if is_answered => return Since::Follows(unknown),
+        (Some(before), Answer::Said(now)) if before == now => return follows(before),
+        (Some(before), _) if is_answered => return follows(before),
+        (None, Answer::NobodyCanAsk) => "This app cannot ask the database.".to_owned(),
+        (Some(before), now) => {
+            format!("Before its start the database said {}. {}", before.line(), database::says_now(now))
+        }
+    };
     let choice =
         |id: &str, label: &str, detail: &str| Choice { id: id.into(), label: label.into(), detail: detail.into() };
-    Some(Question {
+    Since::Asks(Question {
         id: question_id(&job.id),
         text: format!(
-            "The migration of {} ended without error {}. This app cannot ask the database. Was the database restored \
-             after that?",
+            "The migration of {} ended without error {}. {known} Was the database restored after that?",
             run.version,
             time::in_words(finished_at)
         ),
@@ -46,6 +68,7 @@ pub(super) fn failure(run: &RunView, job: &str) -> Option<Failure> {
     Some(
         Failure::new(ErrorCode::SaidFailed, "call the migration done: the database was restored after its end")
             .with("job", job)
+            .with("restored", "yes")
             .hint("Do not start it by hand. Report on this step that the database was restored; then run it again.")
             .retry(Retry::No),
     )
@@ -75,7 +98,15 @@ mod tests {
         job(JobState::Finished { exit, finished_at: Timestamp::EPOCH })
     }
 
-    /// A run whose database nobody can ask, with this answer.
+    fn database(line: &str) -> Database {
+        Database::read(line).expect("an answer")
+    }
+
+    fn said(line: &str) -> Answer {
+        Answer::Said(database(line))
+    }
+
+    /// A run with this answer.
     fn run(answer: Option<&str>) -> RunView {
         let mut run = deploying();
         run.profile.migration.probe.clear();
@@ -91,22 +122,31 @@ mod tests {
         run
     }
 
+    fn asks(run: &RunView, job: &JobStatus, before: Option<&str>, now: &Answer) -> bool {
+        matches!(since(run, job, before.map(database).as_ref(), now), Since::Asks(_))
+    }
+
     #[test]
-    fn asks_once_about_a_migration_that_ended_well() {
-        assert!(question(&run(None), &ended(0)).is_some());
+    fn asks_once_about_a_migration_that_ended_well_where_nobody_can_ask() {
+        assert!(asks(&run(None), &ended(0), None, &Answer::NobodyCanAsk));
         for state in [ended(3), job(JobState::Running), job(JobState::Orphaned)] {
-            assert_eq!(question(&run(None), &state), None, "{state:?}");
+            assert!(!asks(&run(None), &state, None, &Answer::NobodyCanAsk), "{state:?}");
         }
         for answer in ["stillMigrated", RESTORED] {
-            assert_eq!(question(&run(Some(answer)), &ended(0)), None, "{answer}");
+            assert!(!asks(&run(Some(answer)), &ended(0), None, &Answer::NobodyCanAsk), "{answer}");
         }
     }
 
     #[test]
-    fn asks_nobody_where_the_database_answers() {
+    fn an_answer_from_before_proves_only_that_nothing_changed() {
         let mut run = run(None);
         run.profile.migration.probe = "select version".into();
-        assert_eq!(question(&run, &ended(0)), None);
+        assert!(!asks(&run, &ended(0), Some("41 db7"), &said("41 db7")), "it is as before its start");
+        for now in [said("42 db7"), said("40 db7"), said("41 db8"), Answer::Silent("locked".into())] {
+            assert!(asks(&run, &ended(0), Some("41 db7"), &now), "{now:?}");
+        }
+        assert!(!asks(&run, &ended(0), None, &said("42 db7")), "the doubt about the end asks");
+        assert!(!asks(&run, &job(JobState::Running), Some("41 db7"), &said("42 db7")), "it runs");
     }
 
     #[test]

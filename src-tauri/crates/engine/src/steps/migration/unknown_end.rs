@@ -59,7 +59,7 @@ pub(super) fn question(run: &RunView, start: &EarlierStart, said: &Answer) -> Qu
         StartEnd::Unknown => {
             format!("It is not known whether the migration of {version} changed this database ({origin}).")
         }
-        StartEnd::Failed => format!("The migration of {version} ended with an error ({origin})."),
+        StartEnd::Failed => format!("The migration of {version} is recorded as failed ({origin})."),
         StartEnd::Applied { said_by: None } => format!("The migration of {version} was applied ({origin})."),
         StartEnd::Applied { said_by: Some(person) } => {
             format!("{person} said that the migration of {version} was applied ({origin}).")

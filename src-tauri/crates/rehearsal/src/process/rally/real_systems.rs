@@ -12,6 +12,7 @@ use crate::{
     process::Beginning,
     world::{
         Definition, Pace, World, definition,
+        rules::Breaker,
         service::{Status, stop},
     },
 };
@@ -62,6 +63,11 @@ impl PretendRally {
         }
         beginning.state = Some(serde_json::to_vec(&rally)?);
         Self::make(beginning)
+    }
+
+    /// Turns the circuit breaker of the service on, with the default threshold of AWS.
+    pub fn turn_breaker_on(&self) {
+        self.rally().rules.breaker = Some(Breaker { rolls_back: true });
     }
 
     /// Notes a task definition that another server registered.
