@@ -66,6 +66,14 @@ async fn later(at: &Scripted, is_so: impl Fn(&World) -> bool) {
     }
 }
 
+/// Comes to a migration that stopped half-way while servers fail to start.
+async fn fails_half_way(at: &Scripted) {
+    rolling_out(at).await;
+    at.world().host.ends.migration = 3;
+    at.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
+    at.until_is(StepId::RunMigration, Status::Failed).await.expect("its script fails");
+}
+
 fn end(result: RunResult) -> Act {
     Act::EndRun { result, note: "as agreed".to_owned() }
 }
@@ -93,12 +101,8 @@ fn de_1_the_limit_is_raised_before_the_build_and_put_back_before_the_end() {
         ann.offered(StepId::RestoreFailureLimit).await.expect("the limit is to be put back");
         assert_ne!(ann.world().rules.breaker_threshold, Threshold::default());
 
-        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
-        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
-        for check in &ann.view().profile.site.checks {
-            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
-            ann.act(act).await.expect("the answer");
-        }
+        to_open_checks(&ann).await;
+        answer_checks(&ann, &ann.view().profile.site.checks, CheckAnswer::Passed).await;
         ann.until_is(StepId::FollowBuild, Status::Succeeded).await.expect("the build");
         assert_eq!(ann.view().state, RunState::Checking, "a raised limit stays with no release");
         press(&ann.release, &ann.by, StepId::RestoreFailureLimit).await.expect("it is put back");
@@ -143,8 +147,7 @@ fn de_7_a_release_whose_check_failed_is_rolled_back() {
         rolling_out(&ann).await;
         migrate(&ann).await;
         ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
-        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
-        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        to_open_checks(&ann).await;
         for check in &ann.view().profile.site.checks {
             let (answer, note) = (CheckAnswer::Failed, "nobody can log in".to_owned());
             ann.act(Act::AnswerCheck { check: check.id.clone(), answer, note }).await.expect("the answer");
@@ -190,10 +193,7 @@ fn de_10_a_new_deployment_starts_servers_that_aws_keeps_waiting() {
 fn de_2_the_rollout_is_stopped_after_a_failed_migration() {
     on_virtual_time(async {
         let ann = begun(&world(Rules::default())).await;
-        rolling_out(&ann).await;
-        ann.world().host.ends.migration = 3;
-        ann.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
-        ann.until_is(StepId::RunMigration, Status::Failed).await.expect("its script fails");
+        fails_half_way(&ann).await;
         choose(&ann, StepId::StopRollout).await;
         ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("nothing is rolled out");
         let failure = ann.failure(StepId::AwaitRollout).expect("its reason");
@@ -228,10 +228,7 @@ fn a_version_before_that_does_not_start_leaves_a_way_on() {
         // One of two servers is old while the new one fails.
         let rules = Rules { breaker: None, minimum_percent: 50, maximum_percent: 100, ..Rules::default() };
         let ann = begun(&world(rules)).await;
-        rolling_out(&ann).await;
-        ann.world().host.ends.migration = 3;
-        ann.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
-        ann.until_is(StepId::RunMigration, Status::Failed).await.expect("it stops half-way");
+        fails_half_way(&ann).await;
         press(&ann.release, &ann.by, StepId::StopRollout).await.expect("it is started");
         ann.until_is(StepId::StopRollout, Status::Failed).await.expect("no server starts on half a migration");
         let failure = ann.failure(StepId::StopRollout).expect("its reason");
@@ -247,10 +244,7 @@ fn a_way_back_that_aws_gave_up_is_started_again() {
     on_virtual_time(async {
         let rules = Rules { breaker: None, minimum_percent: 50, maximum_percent: 100, ..Rules::default() };
         let ann = begun(&world(rules)).await;
-        rolling_out(&ann).await;
-        ann.world().host.ends.migration = 3;
-        ann.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
-        ann.until_is(StepId::RunMigration, Status::Failed).await.expect("it stops half-way");
+        fails_half_way(&ann).await;
         ann.world().rules.breaker = Some(Breaker { rolls_back: false });
         press(&ann.release, &ann.by, StepId::RollBack).await.expect("it is started");
         let has_given_up = |at: &Scripted| at.world().service.deployments.last().map(|one| one.rollout);

@@ -121,16 +121,12 @@ fn a_release_that_aws_does_not_confirm_says_so_and_ends_later() {
         ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
         let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
         ann.until(has_ended).await.expect("the build");
-        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
-        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
+        to_open_checks(&ann).await;
         troubles(&ann, Watcher::Servers);
         for _ in 0..3 {
             ann.wire.next("services.describe", Fate::Unreached);
         }
-        for check in &ann.view().profile.site.checks {
-            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
-            ann.act(act).await.expect("the answer");
-        }
+        answer_checks(&ann, &ann.view().profile.site.checks, CheckAnswer::Passed).await;
         assert_eq!(ann.view().state, RunState::Checking, "AWS is silent");
         ann.until(|view| view.state == RunState::Ended).await.expect("AWS answers");
         let shown = troubles(&ann, Watcher::Servers);

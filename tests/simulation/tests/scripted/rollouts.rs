@@ -137,12 +137,8 @@ fn p1_nothing_is_released_while_production_runs_something_else() {
             panic!("the loss")
         };
         assert!(arn.ends_with(&format!(":{theirs}")), "{arn}");
-        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
-        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
-        for check in &ann.view().profile.site.checks {
-            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::Passed, note: String::new() };
-            ann.act(act).await.expect("the answer");
-        }
+        to_open_checks(&ann).await;
+        answer_checks(&ann, &ann.view().profile.site.checks, CheckAnswer::Passed).await;
         ann.until_is(StepId::CheckSite, Status::Succeeded).await.expect("the checks");
         let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
         ann.until(has_ended).await.expect("the build");
@@ -162,25 +158,17 @@ fn p1_another_version_that_takes_over_before_the_last_answer_is_seen() {
         ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
         let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
         ann.until(has_ended).await.expect("the build");
-        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
-        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
-        let passed = |check: &str| Act::AnswerCheck {
-            check: check.to_owned(),
-            answer: CheckAnswer::Passed,
-            note: String::new(),
-        };
+        to_open_checks(&ann).await;
         let checks = ann.view().profile.site.checks;
-        let (last, others) = checks.split_last().expect("a check");
-        for check in others {
-            ann.act(passed(&check.id)).await.expect("the answer");
-        }
+        let (others, last) = checks.split_at(checks.len() - 1);
+        answer_checks(&ann, others, CheckAnswer::Passed).await;
         {
             let mut world = ann.world();
             world.copy_newest();
             let theirs = world.definitions().last().expect("a revision").revision;
             world.set_revision(theirs, "a colleague");
         }
-        ann.act(passed(&last.id)).await.expect("the last answer");
+        answer_checks(&ann, last, CheckAnswer::Passed).await;
         ann.until(|view| fold::newest(view, FactKind::RolloutLost).is_some()).await.expect("the last look");
         assert_eq!(ann.view().state, RunState::Checking, "their version is in charge");
     });
@@ -192,13 +180,8 @@ fn a_new_deployment_of_ours_keeps_the_release_open_until_it_is_complete() {
         let ann = watched(&world(Rules::default())).await;
         ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
         ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
-        ann.press_when_offered(StepId::CheckSite).await.expect("the check of the site");
-        ann.until(|view| fold::newest(view, FactKind::SiteAnswered).is_some()).await.expect("the version");
-        for check in &ann.view().profile.site.checks {
-            let note = "nobody could look".to_owned();
-            let act = Act::AnswerCheck { check: check.id.clone(), answer: CheckAnswer::CouldNotCheck, note };
-            ann.act(act).await.expect("the answer");
-        }
+        to_open_checks(&ann).await;
+        answer_checks(&ann, &ann.view().profile.site.checks, CheckAnswer::CouldNotCheck).await;
         let has_ended = |view: &RunView| fold::newest(view, FactKind::BuildEnded).is_some();
         ann.until(has_ended).await.expect("the build");
         let revision = ours(&ann);

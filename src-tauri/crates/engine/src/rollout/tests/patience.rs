@@ -66,6 +66,12 @@ fn trap_e1_the_default_limit_lasts_for_two_waves() {
 }
 
 #[test]
+fn fault_19_the_limit_that_the_service_has_counts_not_the_default_rule() {
+    assert_eq!(seconds(&failing(Some(count(30)), 2, (100, 200))), 600, "fifteen waves of two starts");
+    assert_eq!(seconds(&failing(Some(count(1)), 2, (100, 200))), 40, "one wave");
+}
+
+#[test]
 fn trap_e3_the_counter_of_aws_decides() {
     let look = || failing(Some(count(3)), 2, (100, 200));
     assert_eq!(seconds(&counted(look(), 8, 20)), 240);
