@@ -15,7 +15,7 @@ export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 run simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
+.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -42,7 +42,8 @@ test-quick: test-page ## engine, types and page only; needs no peer
 test-long: ui/dist/index.html ## every long form, two at a time
 	$(CARGO) build --workspace --bins
 	$(MAKE) --jobs=2 --output-sync=target mutants test-crash test-job-script test-network-faults \
-		test-two-operators test-journal test-practice test-release test-release-kills test-release-engine
+		test-two-operators test-rollout test-journal test-practice test-release test-release-kills \
+		test-release-engine
 	$(MAKE) simulate SEEDS=100000
 
 mutants: ## every seeded defect in a copy of the tree; each has to be found (tests/mutants/README.md)
@@ -105,6 +106,9 @@ test-job-script: ui/dist/index.html ## the job script, stopped at every statemen
 test-network-faults: ui/dist/index.html ## jobs on OpenSSH, with network, session or app cut at 60 points in five ways, ten at a time (root)
 	$(CARGO) build --workspace --bins
 	$(TARGET)/debug/greenlight-network-faults
+
+test-rollout: ## verdicts about 100,000 random looks at AWS, each judged by a second rule as well
+	GREENLIGHT_LOOKS=100000 $(CARGO) test --workspace --lib slow_rule
 
 test-journal: ui/dist/index.html ## every file call of the journal fails once in nine ways (two minutes); golden journals open
 	GREENLIGHT_WHOLE=1 $(CARGO) test --workspace --test golden --test journal_faults -- --nocapture

@@ -18,7 +18,8 @@ use anyhow::{Context, Result, bail, ensure};
 use greenlight_adapters::{journal_sqlite::SqliteJournal, keychain::MemorySecrets, ssh::SshHost};
 use greenlight_engine::{
     journal::Journal as _,
-    ports::{EnvLock, HostAddress, JobSpec, LockClaim, RemoteHost as _, Secrets},
+    ports::{EnvLock, HostAddress, JobSpec, LockClaim, RemoteHost as _, Secrets, ServiceDeployments, TaskSnapshot},
+    rollout::{self, EarlierDeployments, RolloutGoal, Snapshot, Verdict},
 };
 use greenlight_rehearsal::host::USER;
 use greenlight_simulation::{
@@ -29,7 +30,7 @@ use greenlight_simulation::{
 };
 use greenlight_tests::support::{production::Served, took::Took};
 use greenlight_types::{Event, RunId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Longest median of an append, in ms.
 const APPEND_MAX: f64 = 5.0;
@@ -38,6 +39,9 @@ const RELEASE_MAX: f64 = 500.0;
 /// Highest cost of a poll of a job, as a multiple of a command that does nothing. Two round trips
 /// would cost at least twice as much.
 const STATUS_MAX: f64 = 1.9;
+/// Servers of the largest service, and the longest median of a verdict about it, in ms.
+const SERVERS: u32 = 5_000;
+const LOOK_MAX: f64 = 50.0;
 /// Content of the bare write: about the size of an event.
 const PAGE: [u8; 4_096] = [0; 4_096];
 
@@ -55,6 +59,8 @@ async fn main() -> Result<()> {
     let (nothing, status) = status(releases * 5).await?;
     say("a command over SSH that does nothing", &nothing);
     say("a look at a job over SSH", &status);
+    let look = look(SERVERS, releases * 5)?;
+    say("the verdict about a look at 5,000 servers", &look);
     let whole = engine.median() + journal.median();
     let looks = status.median() / nothing.median();
     println!("\nengine and journal of a release: {whole:.1} ms of {RELEASE_MAX}");
@@ -64,6 +70,8 @@ async fn main() -> Result<()> {
         append.median() / bare.median()
     );
     println!("a look at a job: {looks:.2} commands of {STATUS_MAX}");
+    println!("a look at {SERVERS} servers: {:.1} ms of {LOOK_MAX}", look.median());
+    ensure!(look.median() < LOOK_MAX, "the verdict about a look takes too long");
     ensure!(append.median() < APPEND_MAX, "an append takes too long");
     ensure!(whole < RELEASE_MAX, "a release takes too long in engine and journal");
     ensure!(looks < STATUS_MAX, "a look at a job is more than one round trip");
@@ -204,4 +212,53 @@ async fn status(looks: usize) -> Result<(Took, Took)> {
     })
     .await?;
     Ok((nothing, status))
+}
+
+/// Durations of the verdict about a service in the middle of its rollout. It runs on one thread, so
+/// that they are processor time.
+fn look(servers: u32, looks: usize) -> Result<Took> {
+    let (ours, before) = ("arn:aws:ecs:::task-definition/bench:2", "arn:aws:ecs:::task-definition/bench:1");
+    let at = "2026-11-23T09:00:00.000Z";
+    let deployment = |id: &str, status: &str, revision: &str| {
+        json!({
+            "id": id, "status": status, "task_definition": revision, "rollout_state": "IN_PROGRESS", "rollout_reason": "",
+            "desired": servers, "running": servers / 2, "pending": 0, "failed": 0, "created_at": at,
+        })
+    };
+    let service = serde_json::from_value(json!({
+        "task_definition": ours, "desired": servers, "running": servers, "events": [],
+        "deployments": [deployment("new", "PRIMARY", ours), deployment("old", "ACTIVE", before)],
+        "settings": {
+            "breaker": null, "minimum_percent": 100, "maximum_percent": 200, "bake_minutes": null, "alarms": null,
+        },
+    }))?;
+    let task = |number: u32| {
+        let (revision, deployment) = if number.is_multiple_of(2) { (ours, "new") } else { (before, "old") };
+        serde_json::from_value(json!({
+            "id": format!("{number:032x}"), "task_definition": revision, "last_status": "RUNNING", "health": "HEALTHY",
+            "deployment": deployment, "stop_code": "", "stopped_reason": "", "stopped_at": null, "exit_code": null,
+            "image_digest": "sha256:1", "created_at": at,
+        }))
+    };
+    let tasks = (0..servers).map(task).collect::<serde_json::Result<Vec<TaskSnapshot>>>()?;
+    let goal = RolloutGoal {
+        ours,
+        previous: before,
+        completed: None,
+        deployment: Some("new"),
+        earlier: EarlierDeployments::default(),
+        since: None,
+        migrated_at: None,
+        digest: Some("sha256:1"),
+        expected: &[],
+    };
+    let deployments = ServiceDeployments::Listed(Vec::new());
+    let mut took = Vec::with_capacity(looks);
+    for _ in 0..looks {
+        let begun = Instant::now();
+        let seen = rollout::assess(Snapshot { service: &service, tasks: &tasks, deployments: &deployments }, &goal);
+        took.push(begun.elapsed());
+        ensure!(matches!(seen.verdict, Verdict::Began { .. }), "{:?}", seen.verdict);
+    }
+    Ok(took.into())
 }

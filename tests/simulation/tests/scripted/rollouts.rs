@@ -15,7 +15,7 @@ async fn watched(world: &Arc<Mutex<World>>) -> Scripted {
 }
 
 #[test]
-fn trap_e7_a_deployment_of_a_colleague_is_told_as_theirs() {
+fn trap_e7_p4_a_deployment_of_a_colleague_is_told_as_theirs() {
     on_virtual_time(async {
         let ann = watched(&world(Rules::default())).await;
         let theirs = {
@@ -32,6 +32,7 @@ fn trap_e7_a_deployment_of_a_colleague_is_told_as_theirs() {
         assert!(value("seen").ends_with(&format!(":{theirs}")), "{failure:?}");
         assert!(value("expected").ends_with(&format!(":{}", ours(&ann))), "{failure:?}");
         assert!(value("since").starts_with("20"), "the time of their deployment: {failure:?}");
+        assert!(!value("savedBy").is_empty() && failure.to_string().contains("was saved by"), "p4: {failure:?}");
 
         let revision = ours(&ann);
         ann.world().set_revision(revision, "a developer");

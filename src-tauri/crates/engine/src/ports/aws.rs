@@ -217,8 +217,8 @@ pub struct ServiceSnapshot {
 }
 
 impl ServiceSnapshot {
-    /// Maximum number of events of a snapshot. AWS keeps 100.
-    pub const EVENTS_MAX: usize = 30;
+    /// Maximum number of events of a snapshot. AWS lists no more (ECS API, `Service.events`).
+    pub const EVENTS_MAX: usize = 100;
 
     /// The primary deployment.
     #[must_use]

@@ -11,7 +11,7 @@ use regex::Regex;
 
 use super::{
     other_revision,
-    production::{Production, failure_of, show, show_condition},
+    production::{Production, named_failure, show, show_condition},
     run_facts::{deploy_phase_began, expected_failures, our_revision},
     watch,
 };
@@ -118,7 +118,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
             )],
         }
     };
-    let failure = failure_of(&seen.verdict, &run);
+    let failure = named_failure(cx, &seen.verdict, &run).await;
     Ok(match seen.verdict {
         Verdict::Waiting { waits_for } => {
             show_condition(cx, StepId::AwaitDeployPhase, &waits_for);

@@ -13,7 +13,7 @@ use greenlight_types::{
 use regex::Regex;
 
 use super::{
-    production::{Production, failure_of, show, show_condition, too_late},
+    production::{Production, named_failure, show, show_condition, too_late},
     run_facts::expected_failures,
     watch,
 };
@@ -78,7 +78,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let seen = production.assess(&run, expected)?;
     show(cx, StepId::AwaitRollout, &run, &seen).await?;
     learn_new_servers(cx, &run, &seen.became_new, production.service.desired).await?;
-    let failure = failure_of(&seen.verdict, &run);
+    let failure = named_failure(cx, &seen.verdict, &run).await;
     Ok(match seen.verdict {
         Verdict::Waiting { waits_for } | Verdict::Began { waits_for, .. } => {
             show_condition(cx, StepId::AwaitRollout, &waits_for);

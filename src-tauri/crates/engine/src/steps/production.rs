@@ -21,6 +21,7 @@ use crate::{
     rollout::{self, Condition, EarlierDeployments, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
     rollout_facts::{has_rolled_back, is_rolled_out},
     step::StepContext,
+    time,
 };
 
 /// One look at AWS.
@@ -216,7 +217,8 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
             if is_rolled_out(&run) =>
         {
             let arn = production.service.primary().map(|one| one.task_definition.clone()).unwrap_or_default();
-            let reason = failure_of(&seen.verdict, &run).map(|failure| failure.to_string()).unwrap_or_default();
+            let failure = named_failure(cx, &seen.verdict, &run).await;
+            let reason = failure.map(|failure| failure.to_string()).unwrap_or_default();
             Some(Fact::RolloutLost { arn, reason })
         }
         Verdict::Waiting { .. }
@@ -255,7 +257,7 @@ pub(super) fn show_condition(cx: &StepContext, step: StepId, waits_for: &Conditi
 }
 
 /// The failure of a verdict that ends a watch; `None` for one that goes on or is done.
-pub(super) fn failure_of(verdict: &Verdict, run: &RunView) -> Option<Failure> {
+fn failure_of(verdict: &Verdict, run: &RunView) -> Option<Failure> {
     let is_migrated = migrated_at(run).is_some();
     Some(match verdict {
         Verdict::Waiting { .. } | Verdict::Began { .. } | Verdict::Done { .. } => return None,
@@ -275,6 +277,25 @@ pub(super) fn failure_of(verdict: &Verdict, run: &RunView) -> Option<Failure> {
         }
         Verdict::OtherImage { task, digest } => other_image(task, digest),
     })
+}
+
+/// As [`failure_of`], with the person who saved the settings of somebody else, where AWS names one.
+/// AWS does not keep who started a deployment.
+pub(super) async fn named_failure(cx: &StepContext, verdict: &Verdict, run: &RunView) -> Option<Failure> {
+    let failure = failure_of(verdict, run)?;
+    let (Verdict::WrongRevision { arn } | Verdict::Superseded { arn, .. }) = verdict else { return Some(failure) };
+    Some(with_author(cx, failure, arn).await)
+}
+
+/// Adds the person who saved a revision, and when, if AWS answers and names one.
+pub(super) async fn with_author(cx: &StepContext, failure: Failure, arn: &str) -> Failure {
+    let described = cx.ports.task_definitions.describe(arn).await.ok().flatten();
+    match described.and_then(|definition| definition.registered) {
+        Some((by, at)) => failure
+            .because(format!("{} was saved by {by} on {}", revision_name(arn), time::in_words(at)))
+            .with("savedBy", by),
+        None => failure,
+    }
 }
 
 /// The watch took too long.
@@ -300,7 +321,7 @@ fn superseded(run: &RunView, deployment: &str, arn: &str, since: Timestamp, reas
         .with("since", since.to_string())
         .because(format!("{deployment} with {} is in charge since {since}", revision_name(arn)))
         .because(format!("AWS says about it: {reason}"))
-        .hint("AWS does not name the person. Ask the team who started that deployment.");
+        .hint("AWS does not name who started a deployment. Ask the person who saved these settings, or the team.");
     with_advice(failure, migrated_at(run).is_some())
 }
 

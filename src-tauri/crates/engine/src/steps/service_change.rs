@@ -11,7 +11,7 @@ use greenlight_types::{
 use parking_lot::Mutex;
 
 use super::{
-    production::{Production, show, show_condition},
+    production::{Production, show, show_condition, with_author},
     refusals::{missing_on_aws, plan_closed},
     run_facts::who_to_call,
     watch,
@@ -135,7 +135,8 @@ async fn look_at_return(
     show(cx, back.step, &run, &seen).await?;
     let is_foreign = |one: &&Deployment| one.task_definition != back.revision && one.id != back.deployment_before;
     if let Some(foreign) = production.service.primary().filter(is_foreign) {
-        return Ok(Some(Outcome::Failed(superseded(back, foreign))));
+        let failure = with_author(cx, superseded(back, foreign), &foreign.task_definition).await;
+        return Ok(Some(Outcome::Failed(failure)));
     }
     let record = production.record_of_primary();
     if record.is_some_and(|record| record.status == ServiceDeploymentStatus::RollbackFailed) {
@@ -182,7 +183,7 @@ fn superseded(back: &Return<'_>, foreign: &Deployment) -> Failure {
         .with("expected", revision_name(back.revision))
         .with("since", foreign.created_at.to_string())
         .because(format!("{} with {seen} is in charge since {}", foreign.id, foreign.created_at))
-        .hint("AWS does not name the person. Ask the team who started that deployment.")
+        .hint("AWS does not name who started a deployment. Ask the person who saved these settings, or the team.")
         .changed(Changed::Partly)
         .retry(Retry::Safe)
 }

@@ -204,8 +204,13 @@ fn any_look() -> impl Strategy<Value = Look> {
         })
 }
 
+/// Number of random looks: that of `make test-rollout`, else a short form.
+fn looks() -> u32 {
+    std::env::var("GREENLIGHT_LOOKS").ok().and_then(|text| text.parse().ok()).unwrap_or(6_000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6_000))]
+    #![proptest_config(ProptestConfig::with_cases(looks()))]
 
     #[test]
     fn the_verdict_is_the_one_of_the_slow_rule(
