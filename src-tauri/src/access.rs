@@ -85,9 +85,9 @@ impl Access {
     }
 
     async fn save(&self, credential: Credential) -> Result<(), Failure> {
-        // A service that refuses the old credential is reached again with the new one, also in the
-        // middle of a step that follows its work.
-        if self.runs.is_calling().await {
+        // A refused credential may be replaced while a step follows its work. Only a changing call
+        // without an answer blocks this.
+        if self.runs.has_changing_call().await {
             return Err(Failure::new(ErrorCode::NotAllowedNow, "replace the credential in this moment")
                 .because("a change is on its way to a service")
                 .hint("Save it again in a few seconds."));

@@ -102,7 +102,8 @@ impl Controller {
         self.act(run, Act::StartPrepare { statement }).await.map(|_| ())
     }
 
-    /// At most one run per environment is deploying (docs/releases.md#run-states).
+    /// Refuses while another run of this computer is in Deploy, or prepares beside it
+    /// (docs/releases.md#run-states).
     pub async fn start_deploy(&self, run: &RunId, request: DeployRequest) -> Result<(), Failure> {
         let _held = self.starting.lock().await;
         for other in self.parts.journal.runs().await?.into_iter().filter(|other| other != run) {

@@ -85,8 +85,9 @@ act::answer_question act::answer_check act::apply_observation act::change_operat
 act::change_address act::give_up_machine act::correct_value act::stop_script act::start_over
 act::start_deploy act::report_done act::report_undone act::skip_step act::continue_here
 act::settle_doubt
+runner::trouble
 runner
-runner::trouble runner::sink
+runner::sink
 runner::automatic runner::background
 runner::open
 release::earlier

@@ -14,8 +14,8 @@ pub(super) async fn look_after(controller: Arc<Controller>) {
     let mut awake: Option<keepawake::KeepAwake> = None;
     loop {
         let views = controller.close_ended().await;
-        let is_changing = views.iter().any(is_changing);
-        match (is_changing, awake.is_some()) {
+        let has_running_changing_step = views.iter().any(has_running_changing_step);
+        match (has_running_changing_step, awake.is_some()) {
             (true, false) => awake = stay_awake().await,
             (false, true) => awake = None,
             (true, true) | (false, false) => {}
@@ -36,7 +36,7 @@ async fn reopen(controller: &Controller) {
     }
 }
 
-fn is_changing(view: &RunView) -> bool {
+fn has_running_changing_step(view: &RunView) -> bool {
     view.steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running)
 }
 
@@ -103,8 +103,8 @@ impl Controller {
     }
 
     /// Whether a changing call of an open run has no answer yet.
-    pub(crate) async fn is_calling(&self) -> bool {
-        self.open.lock().await.values().any(greenlight_engine::release::Release::is_calling)
+    pub(crate) async fn has_changing_call(&self) -> bool {
+        self.open.lock().await.values().any(greenlight_engine::release::Release::has_changing_call)
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn every_changing_step_but_the_checks_of_the_site_needs_the_credentials() {
         for step in [StepId::BackUp, StepId::RunMigration, StepId::PushBranch, StepId::DispatchBuild] {
-            assert!(is_changing(&running(step)) && needs_credentials(&running(step)), "{step:?}");
+            assert!(has_running_changing_step(&running(step)) && needs_credentials(&running(step)), "{step:?}");
         }
         assert!(!needs_credentials(&running(StepId::CheckSite)));
     }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use async_trait::async_trait;
-use greenlight_adapters::remote_job::{Effect, JobHost, Shell};
+use greenlight_adapters::remote_job::{JobHost, OnSilence, Shell};
 use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput};
 use greenlight_rehearsal::world::host::Dump;
 use greenlight_types::{Changed, ErrorCode, Failure};
@@ -114,7 +114,7 @@ impl Shell for AtHome {
     async fn run(
         &self,
         _host: &HostAddress,
-        _effect: Effect,
+        _effect: OnSilence,
         command: &str,
         input: &str,
         deadline: Duration,

@@ -702,7 +702,10 @@ database?: string } |
 build: string; 
 /**  Page of the run. */
 url: string; 
-/**  When the app sent the dispatch. */
+/**
+ *  Lower bound for the start of the build: start of the checks before the dispatch,
+ *  creation of a build that was found, or push of a package without a known build.
+ */
 sentAt: Timestamp; commit: string } | 
 /**  GitHub runs a part of the build again: another attempt of the same run and commit. */
 { kind: "buildRerun"; 

@@ -29,7 +29,7 @@ use tokio::net::TcpStream;
 use crate::{
     credentials::{self, StagingKey},
     home,
-    remote_job::{Effect, JobHost, OUT_MAX, Shell},
+    remote_job::{JobHost, OUT_MAX, OnSilence, Shell},
     sleep_detector::{BothClocks, ReadClocks, slept},
     ssh_link::{KEEPALIVE, Liveness, MonitoredStream, silence_max},
 };
@@ -177,11 +177,11 @@ impl Ssh {
         };
         sent.store(true, Ordering::Release);
         let answer = answer(channel, command);
-        match command.effect {
+        match command.on_silence {
             // The caller repeats a read over another connection.
-            Effect::Read => link.while_alive(answer).await,
+            OnSilence::GiveUp => link.while_alive(answer).await,
             // The command and its answer may still arrive until the deadline.
-            Effect::Change => answer.await.map_err(|error| lost(&error)),
+            OnSilence::WaitForDeadline => answer.await.map_err(|error| lost(&error)),
         }
     }
 }
@@ -190,7 +190,7 @@ struct Command<'a> {
     text: &'a str,
     input: &'a str,
     deadline: Duration,
-    effect: Effect,
+    on_silence: OnSilence,
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "other messages of a channel carry nothing that is used")]
@@ -427,11 +427,11 @@ impl Shell for Ssh {
     async fn run(
         &self,
         host: &HostAddress,
-        effect: Effect,
+        on_silence: OnSilence,
         text: &str,
         input: &str,
         deadline: Duration,
     ) -> PortResult<ReadOutput> {
-        self.exec(host, &Command { text, input, deadline, effect }).await
+        self.exec(host, &Command { text, input, deadline, on_silence }).await
     }
 }

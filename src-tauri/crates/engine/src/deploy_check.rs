@@ -1,6 +1,8 @@
 //! Finds the differences since Prepare when Deploy starts, and the effects that stay behind when a
 //! run ends early. Reads only.
 
+use std::collections::BTreeSet;
+
 use greenlight_types::{
     Changed, Completion, Difference, ErrorCode, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status,
     StepId, StepState, StepView,
@@ -10,7 +12,7 @@ use crate::{
     env_lock::git_ref::refused_difference,
     fold,
     ports::revision_name,
-    rollout_facts::{has_rolled_back, is_lost, limit_before},
+    rollout_facts::{has_rolled_back, is_lost, is_rolling_out, limit_before},
     step::StepContext,
     time,
 };
@@ -105,14 +107,14 @@ fn ran_at_prepare(run: &RunView) -> Option<String> {
 }
 
 /// The effects that stay behind when the run is ended now: the database first, then the steps in
-/// doubt, then the known effects. `unasked` are steps in doubt whose job could not be revoked, with
-/// the reason.
+/// doubt, then the known effects. `unsettled_jobs` are steps in doubt whose job may still start or
+/// run, with the reason.
 #[must_use]
-pub fn left_behind(run: &RunView, unasked: &[(StepId, String)]) -> Vec<String> {
+pub fn left_behind(run: &RunView, unsettled_jobs: &[(StepId, String)]) -> Vec<String> {
     let mut found: Vec<String> = database(run).into_iter().collect();
     let others = run.steps.iter().filter(|step| step.definition.id != StepId::RunMigration);
     found.extend(others.filter(|step| step.status() == Status::InDoubt).filter_map(|step| doubt(run, step)));
-    found.extend(unasked.iter().map(|(step, why)| {
+    found.extend(unsettled_jobs.iter().map(|(step, why)| {
         let title = fold::step(run, *step).map_or(step.name(), |step| &step.definition.title);
         format!(
             "The staging machine could not be asked about \u{201c}{title}\u{201d} at the end ({why}): an order that is still \
@@ -122,7 +124,8 @@ pub fn left_behind(run: &RunView, unasked: &[(StepId, String)]) -> Vec<String> {
     found.extend(wrong_build(run));
     found.extend(limit(run));
     found.extend(run.facts.iter().filter_map(|learned| effect(run, &learned.fact)));
-    found.dedup();
+    let mut known = BTreeSet::new();
+    found.retain(|one| known.insert(one.clone()));
     found
 }
 
@@ -274,7 +277,7 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
             "AWS ran {} on every server, and another version took over; look at what serves now.",
             run.version
         )),
-        Fact::DeployPhaseBegan { .. } if rollout.is_done() => {
+        Fact::DeployPhaseBegan { .. } if rollout.is_done() && !is_rolling_out(run) => {
             Some(format!("AWS runs {} on every server.", run.version))
         }
         Fact::DeployPhaseBegan { .. } if rollout == Status::Failed => {
@@ -303,7 +306,7 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{Event, Timestamp};
+    use greenlight_types::{Event, LearnedFact, Timestamp};
 
     use super::*;
 
@@ -318,6 +321,10 @@ mod tests {
 
     fn with(build: StepState, rollout: StepState) -> String {
         let (mut run, mut build, mut rollout) = (stopped(), Some(build), Some(rollout));
+        if matches!(rollout, Some(StepState::Succeeded { .. })) {
+            let fact = Fact::RolledOut { deployment: "ecs-svc/1".to_owned(), servers: 2 };
+            run.facts.push(LearnedFact { at: Timestamp::EPOCH, fact });
+        }
         for step in &mut run.steps {
             if step.definition.id == StepId::FollowBuild {
                 step.state = build.take().expect("one build");
@@ -369,6 +376,22 @@ mod tests {
         assert!(!failed.contains("goes on") && failed.contains("AWS did not put 2.1.0 in place"), "{failed}");
         let done = with(done(), done());
         assert!(!done.contains("The build") && done.contains("AWS runs 2.1.0 on every server"), "{done}");
+    }
+
+    #[test]
+    fn another_deployment_of_ours_is_not_called_complete() {
+        let mut run = stopped();
+        let began = || Fact::DeployPhaseBegan {
+            deployment: "ecs-svc/2".to_owned(),
+            previous_arn: String::new(),
+            at: Timestamp::EPOCH,
+        };
+        let done = StepState::Succeeded { ended_at: Timestamp::EPOCH, how: Completion::Did, evidence: Vec::new() };
+        run.steps.iter_mut().find(|step| step.definition.id == StepId::AwaitRollout).expect("a step").state = done;
+        run.facts.extend([began(), began()].map(|fact| LearnedFact { at: Timestamp::EPOCH, fact }));
+        let left = left_behind(&run, &[]);
+        assert_eq!(left.iter().filter(|line| line.contains("AWS goes on putting 2.1.0")).count(), 1, "{left:?}");
+        assert!(left.iter().all(|line| !line.contains("on every server")), "{left:?}");
     }
 
     fn with_migration(state: StepState) -> String {

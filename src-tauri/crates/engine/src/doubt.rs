@@ -25,7 +25,7 @@ pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>)
 
 /// Revokes a job that has not started, so that no order on its way can change the answer.
 async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: Observation) -> Observation {
-    match (seen, steps::get(step).could_start(plan)) {
+    match (seen, steps::get(step).startable_job_id(plan)) {
         (Observation::NotDone { evidence }, Some(job)) => {
             match fence(cx, step, &job).await {
                 Ok(Revoked::Won) => Observation::NotDone {
@@ -61,7 +61,7 @@ async fn fence(cx: &StepContext, step: StepId, job: &str) -> Result<Revoked, Fai
 /// Asks about a step in doubt before the run ends with it. A job that could still start is revoked
 /// first, so that it does not start after the end. A machine that is gone is not asked.
 pub(crate) async fn ask_before_end(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Observation {
-    let Some(job) = steps::get(step).could_start(plan) else { return steps::get(step).observe(cx, plan).await };
+    let Some(job) = steps::get(step).startable_job_id(plan) else { return steps::get(step).observe(cx, plan).await };
     if let Some(gone) = &cx.run().machine_given_up {
         return Observation::Unknown { why: format!("{} says that it is gone", gone.person) };
     }
@@ -91,7 +91,7 @@ pub(crate) enum Fenced {
 /// # Errors
 /// `NotAllowedNow` when the job runs or may run; `JournalFailed`.
 pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Result<Fenced, Failure> {
-    let Some(job) = steps::get(step).could_start(plan) else { return Ok(Fenced::Never(String::new())) };
+    let Some(job) = steps::get(step).startable_job_id(plan) else { return Ok(Fenced::Never(String::new())) };
     if let Some(gone) = &cx.run().machine_given_up {
         return Ok(Fenced::Never(format!(" The staging machine was not asked: {} says that it is gone.", gone.person)));
     }

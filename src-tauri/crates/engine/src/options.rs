@@ -50,7 +50,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
         may_claim: is_active && is_doubted && may_claim(view, step),
         may_stop_script: may_stop_script(view, step),
         may_skip: attempts::may_skip(step, view.state),
-        may_report_undone: is_active && is_migration && attempts::failed_start(step).is_some(),
+        may_report_undone: is_active && is_migration && attempts::failed_job_id(step).is_some(),
         recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),
         counts_earlier_attempt: counts_earlier_attempt(view, step),
         waits_for: steps::get(id)

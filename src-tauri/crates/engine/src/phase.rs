@@ -48,7 +48,7 @@ pub(crate) fn is_choosable(run: &RunView, step: &StepView) -> bool {
 }
 
 /// The event that leads to the next state of the run without an act of a person.
-pub(crate) fn next_state(view: &RunView) -> Option<RunEvent> {
+pub(crate) fn next_automatic_event(view: &RunView) -> Option<RunEvent> {
     let all_done = |phase: Phase| {
         let of_phase = |step: &&StepView| step.definition.phase == phase && !step.definition.is_optional;
         view.steps.iter().filter(of_phase).all(|step| step.status().is_done())
@@ -83,8 +83,8 @@ fn is_complete(view: &RunView) -> bool {
 }
 
 /// Whether the run may end as released without a person, once AWS confirms it.
-pub(crate) fn is_released(view: &RunView) -> bool {
-    matches!(next_state(view), Some(RunEvent::Ended { .. }))
+pub(crate) fn may_end_automatically(view: &RunView) -> bool {
+    matches!(next_automatic_event(view), Some(RunEvent::Ended { .. }))
 }
 
 /// Whether every check of the site was answered Passed.
@@ -96,8 +96,8 @@ pub(crate) fn every_check_passed(view: &RunView) -> bool {
         .all(|check| view.checks.iter().any(|answer| answer.check == check.id && answer.answer == CheckAnswer::Passed))
 }
 
-/// The changing steps in a state. The checks of the site are answered one by one and exclude
-/// nothing.
+/// The changing steps in a state, without CheckSite: its checks are answered one by one and exclude
+/// no other step.
 pub(crate) fn changing(view: &RunView, status: Status) -> impl Iterator<Item = &StepView> {
     view.steps.iter().filter(move |step| {
         step.definition.role == Role::Changing && step.definition.id != StepId::CheckSite && step.status() == status
@@ -155,26 +155,26 @@ mod tests {
     #[test]
     fn a_run_reaches_the_next_state_when_its_steps_are_done() {
         for view in [draft(), prepared(), deploying(), checking(), ended()] {
-            assert_eq!(next_state(&view), None, "{:?}", view.state);
+            assert_eq!(next_automatic_event(&view), None, "{:?}", view.state);
         }
         let mut preparing = prepared();
         preparing.state = RunState::Preparing;
-        assert_eq!(next_state(&preparing), Some(RunEvent::Prepared));
-        assert_eq!(next_state(&set(preparing, StepId::PushTag, StepState::Running)), None);
+        assert_eq!(next_automatic_event(&preparing), Some(RunEvent::Prepared));
+        assert_eq!(next_automatic_event(&set(preparing, StepId::PushTag, StepState::Running)), None);
         let mut deployed = checking();
         deployed.state = RunState::Deploying;
-        assert_eq!(next_state(&deployed), Some(RunEvent::CheckingStarted));
-        assert_eq!(next_state(&set(deployed, StepId::AwaitRollout, StepState::Running)), None);
+        assert_eq!(next_automatic_event(&deployed), Some(RunEvent::CheckingStarted));
+        assert_eq!(next_automatic_event(&set(deployed, StepId::AwaitRollout, StepState::Running)), None);
     }
 
     #[test]
     fn a_run_is_released_only_when_every_check_passed() {
-        let result = |answer| next_state(&checked(answer)).is_some();
+        let result = |answer| next_automatic_event(&checked(answer)).is_some();
         assert!(result(CheckAnswer::Passed));
         assert!(!result(CheckAnswer::Failed) && !result(CheckAnswer::CouldNotCheck));
         let mut one_missing = checked(CheckAnswer::Passed);
         one_missing.checks.pop();
-        assert_eq!(next_state(&one_missing), None);
+        assert_eq!(next_automatic_event(&one_missing), None);
     }
 
     #[test]

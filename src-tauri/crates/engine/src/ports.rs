@@ -90,8 +90,8 @@ impl Ports {
 
     /// Whether a changing call is under way.
     #[must_use]
-    pub fn is_changing(&self) -> bool {
-        self.calls.is_any_under_way()
+    pub fn has_changing_call(&self) -> bool {
+        self.calls.has_any()
     }
 }
 

@@ -202,8 +202,8 @@ impl Release {
 
     /// Whether a changing call to the outside has no answer yet.
     #[must_use]
-    pub fn is_calling(&self) -> bool {
-        self.context.ports.is_changing()
+    pub fn has_changing_call(&self) -> bool {
+        self.context.ports.has_changing_call()
     }
 
     /// Whether the run is no longer driven: it was closed, or its journal could not be written.

@@ -31,8 +31,15 @@ pub(crate) fn is_lost(run: &RunView) -> bool {
     newest_turn(run) == Some(FactKind::RolloutLost)
 }
 
-/// The newest fact that tells which version AWS puts in place.
+/// The facts that tell which version AWS puts in place.
+const TURNS: [FactKind; 4] =
+    [FactKind::DeployPhaseBegan, FactKind::RolledOut, FactKind::RolloutLost, FactKind::RolledBack];
+
 fn newest_turn(run: &RunView) -> Option<FactKind> {
-    let turns = [FactKind::DeployPhaseBegan, FactKind::RolledOut, FactKind::RolloutLost, FactKind::RolledBack];
-    run.facts.iter().rev().map(|learned| learned.fact.kind()).find(|kind| turns.contains(kind))
+    run.facts.iter().rev().map(|learned| learned.fact.kind()).find(|kind| TURNS.contains(kind))
+}
+
+/// Number of the facts that tell which version AWS puts in place.
+pub(crate) fn count_turns(run: &RunView) -> usize {
+    run.facts.iter().filter(|learned| TURNS.contains(&learned.fact.kind())).count()
 }

@@ -24,17 +24,18 @@ use greenlight_types::{
 pub(crate) use open::open;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::trouble::ServersNotice;
 use crate::{
     act::{self, Answer, Decision, Message, Order, PlanDesk, Situation, Then, refuse, without_effect},
     doubt, env_lock, fold,
     parts::Parts,
-    phase::next_state,
+    phase::next_automatic_event,
     step::{Entry, Outcome, StepContext},
     steps,
 };
 
 /// Longest time for the release of the environment lock.
-const LEAVES_WITHIN: Duration = Duration::from_secs(60);
+const LOCK_RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Seconds between two questions about a step in doubt. After the last one a person has to ask.
 const DOUBT_PAUSES: [u64; 6] = [2, 5, 15, 30, 60, 60];
 /// Seconds between two questions about a job in doubt, and their number: every 3 s for twenty
@@ -54,10 +55,10 @@ fn doubt_pauses(is_job: bool) -> Box<dyn Iterator<Item = u64> + Send> {
 enum Done {
     Attempt(StepId, u32, Outcome),
     Asked(StepId, u32, Observation),
-    /// The last look at AWS before the end, and whether every server runs this release.
-    LookedLast(bool),
-    /// A background watcher, which decides nothing, has ended.
-    Background,
+    /// The check of the servers before the end, and whether every server runs this release.
+    FinalCheck(bool),
+    /// A watcher, the release of the lock or an aborted attempt has ended.
+    NothingToRecord,
 }
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -73,14 +74,15 @@ pub(crate) struct Runner {
     attempts: BTreeMap<StepId, AbortHandle>,
     /// Plans that were shown, and their confirmation tokens.
     plans: PlanDesk,
-    /// The person in whose name the app acts automatically.
-    by: Actor,
+    /// The person responsible for the run. A person who starts a step becomes it.
+    operator: Actor,
     /// Set once the background watchers run.
     watches: bool,
-    /// Set while AWS is asked once more before the end.
-    looks_last: bool,
+    servers_notice: ServersNotice,
+    /// Set while the servers are checked before the end.
+    is_final_check_running: bool,
     /// Set once the run has ended and releases its environment lock.
-    has_left: bool,
+    is_releasing_lock: bool,
 }
 
 impl Runner {
@@ -91,25 +93,25 @@ impl Runner {
             return;
         }
         loop {
-            // In this order, so that the same events always lead to the same run.
+            // If both are ready, the message comes first.
             let kept = tokio::select! {
                 biased;
                 message = self.messages.recv() => match message {
-                    None | Some(Message::Close) => return self.leave().await,
+                    None | Some(Message::Close) => return self.await_lock_release().await,
                     Some(message) => self.hear(message).await,
                 },
                 Some(done) = self.work.next(), if !self.work.is_empty() => self.end(done).await,
             };
             // Work under way has nothing to add to the journal of a run that has ended.
-            if self.has_ended() && !self.has_left {
-                self.has_left = true;
+            if self.has_ended() && !self.is_releasing_lock {
+                self.is_releasing_lock = true;
                 self.work.clear();
-                self.leave_environment();
+                self.release_lock();
             }
             // Nothing may go on without a journal. The running attempts are left, and are in doubt
             // at the next opening.
             if let Err(failure) = kept {
-                tracing::error!(%failure, "the record cannot be written; the run stops here");
+                tracing::error!(%failure, "the journal cannot be written; the run stops here");
                 return;
             }
         }
@@ -118,10 +120,10 @@ impl Runner {
     /// Waits until a run that has ended releases its environment lock: the end itself may have
     /// closed the run. If the machine does not answer in time, the journal of this computer tells
     /// the next run that this one has ended.
-    async fn leave(&mut self) {
+    async fn await_lock_release(&mut self) {
         let all = async { while self.work.next().await.is_some() {} };
-        if self.has_left && tokio::time::timeout(LEAVES_WITHIN, all).await.is_err() {
-            tracing::warn!("the environment was not given back in time");
+        if self.is_releasing_lock && tokio::time::timeout(LOCK_RELEASE_TIMEOUT, all).await.is_err() {
+            tracing::warn!("the environment lock was not released in time");
         }
     }
 
@@ -135,7 +137,7 @@ impl Runner {
         for (step, attempt) in self.steps_in(Status::InDoubt) {
             self.ask_the_world(step, attempt);
         }
-        self.settle().await
+        self.append_automatic_events().await
     }
 
     fn steps_in(&self, status: Status) -> Vec<(StepId, u32)> {
@@ -150,7 +152,7 @@ impl Runner {
     /// Decides an order, appends its events, and does the work that follows.
     async fn hear(&mut self, message: Message) -> Result<(), Failure> {
         let Message::Order { by, order, reply } = message else { return Ok(()) };
-        let by = by.unwrap_or_else(|| self.by.clone());
+        let by = by.unwrap_or_else(|| self.operator.clone());
         let is_fact = matches!(*order, Order::LearnFact { .. });
         let answer = self.obey(by, *order).await;
         let kept = answer.clone().map(drop);
@@ -160,16 +162,21 @@ impl Runner {
         if is_fact && !self.has_ended() {
             kept?;
         }
-        self.settle().await
+        self.append_automatic_events().await
     }
 
     async fn obey(&mut self, by: Actor, order: Order) -> Result<Answer, Failure> {
         let view = self.view.borrow().clone();
-        let situation =
-            Situation { view: &view, plans: &self.plans, by: &by, operator: &self.by, now: self.parts.clock.now() };
+        let situation = Situation {
+            view: &view,
+            plans: &self.plans,
+            by: &by,
+            operator: &self.operator,
+            now: self.parts.clock.now(),
+        };
         let Decision { events, then } = decide(&situation, order)?;
         if matches!(then, Then::Start { .. }) {
-            self.by = by.clone();
+            self.operator = by.clone();
         }
         if !events.is_empty() {
             self.append_by(&by, events).await?;
@@ -190,7 +197,7 @@ impl Runner {
             Then::DropAttempts(steps) => steps.into_iter().for_each(|step| self.drop_attempt(step)),
             Then::KeepPlan { plan, made_from } => self.plans.keep(*plan, made_from),
             Then::DropPlans => self.plans = PlanDesk::default(),
-            Then::ChangeOperator(by) => self.by = *by,
+            Then::ChangeOperator(by) => self.operator = *by,
             Then::IssueToken { step, plan_hash } => {
                 let token = self.parts.ids.fresh();
                 self.plans.issue(token.clone(), step, plan_hash);
@@ -204,19 +211,19 @@ impl Runner {
         match done {
             Done::Attempt(step, attempt, outcome) => self.ended(step, attempt, outcome).await?,
             Done::Asked(step, attempt, observed) => {
-                let by = self.by.clone();
+                let by = self.operator.clone();
                 self.obey(by, Order::ApplyObservation { step, attempt, observed }).await?;
             }
-            Done::LookedLast(is_confirmed) => {
-                self.looks_last = false;
-                let end = is_confirmed.then(|| next_state(&self.view.borrow())).flatten();
+            Done::FinalCheck(is_confirmed) => {
+                self.is_final_check_running = false;
+                let end = is_confirmed.then(|| next_automatic_event(&self.view.borrow())).flatten();
                 if let Some(end) = end {
                     self.append(vec![end.into()]).await?;
                 }
             }
-            Done::Background => {}
+            Done::NothingToRecord => {}
         }
-        self.settle().await
+        self.append_automatic_events().await
     }
 
     /// Records the outcome of an attempt.
@@ -262,7 +269,7 @@ impl Runner {
             async move {
                 let plan = fold::step(&context.run(), step).and_then(|step| step.plan.clone());
                 let mut seen = Observation::Unknown { why: "the world was not asked".into() };
-                let is_job = steps::get(step).could_start(plan.as_ref()).is_some();
+                let is_job = steps::get(step).startable_job_id(plan.as_ref()).is_some();
                 for pause in std::iter::once(0).chain(doubt_pauses(is_job)) {
                     context.wait(Duration::from_secs(pause)).await;
                     context.activity(step, "Asking whether this happened");
@@ -286,13 +293,14 @@ impl Runner {
     }
 
     fn push(&mut self, step: StepId, attempt: u32, plan: StepPlan, entry: Entry) {
-        let context = StepContext { by: self.by.clone(), ..self.context.clone() };
+        let context = StepContext { by: self.operator.clone(), ..self.context.clone() };
         let (handle, registration) = AbortHandle::new_pair();
         self.attempts.insert(step, handle);
         let run = async move { steps::get(step).run(&context, &plan, entry).await };
         let run = Abortable::new(run, registration);
         // A dropped attempt has no outcome.
-        let done = async move { run.await.map_or(Done::Background, |outcome| Done::Attempt(step, attempt, outcome)) };
+        let done =
+            async move { run.await.map_or(Done::NothingToRecord, |outcome| Done::Attempt(step, attempt, outcome)) };
         self.work.push(done.boxed());
     }
 
@@ -305,11 +313,11 @@ impl Runner {
     }
 
     /// Releases the environment lock of a run that has ended.
-    fn leave_environment(&self) {
-        let (context, by) = (self.context.clone(), self.by.clone());
+    fn release_lock(&self) {
+        let (context, by) = (self.context.clone(), self.operator.clone());
         let leave = async move {
             env_lock::release(&context, &by).await;
-            Done::Background
+            Done::NothingToRecord
         };
         self.work.push(leave.boxed());
     }
@@ -319,7 +327,7 @@ impl Runner {
     }
 
     async fn append(&mut self, bodies: Vec<EventBody>) -> Result<(), Failure> {
-        let by = self.by.clone();
+        let by = self.operator.clone();
         self.append_by(&by, bodies).await
     }
 
@@ -372,7 +380,7 @@ fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Failure> {
             Ok(act::apply_observation::decide(now, step, attempt, &observed))
         }
         Order::AnswerCheck { check, answer, note } => act::answer_check::decide(now, check, answer, note),
-        Order::EndRun { result, note, unasked } => act::end_run::decide(now, result, note, &unasked),
+        Order::EndRun { result, note, unsettled_jobs } => act::end_run::decide(now, result, note, &unsettled_jobs),
         Order::AcquireLock(taking) => act::acquire_lock::decide(now, *taking),
         Order::RefuseLock(refusal) => act::acquire_lock::decide_refusal(now, refusal),
         Order::ChangeAddress(staging) => act::change_address::decide(now, *staging),

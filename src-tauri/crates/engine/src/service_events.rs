@@ -11,6 +11,9 @@ use crate::ports::ServiceEvent;
 /// Number of stored lines that are read at the start. More than AWS lists at a time.
 pub(crate) const REMEMBERED: u32 = 200;
 
+/// Most events that are compared. An answer of AWS that arrives late lists older events.
+const KNOWN_MAX: usize = 1_000;
+
 /// The events that are stored already.
 #[derive(Debug, Default)]
 pub(crate) struct StoredEvents {
@@ -24,12 +27,15 @@ impl StoredEvents {
     }
 
     /// The lines of the events since `from` that are not stored, oldest first, numbered from
-    /// `next`. Events that AWS does not list any more are forgotten.
+    /// `next`. Forgets the oldest of many events.
     pub fn add(&mut self, events: &[ServiceEvent], from: Timestamp, next: u32) -> Vec<LogLine> {
         let listed: BTreeSet<(Timestamp, String)> =
             events.iter().filter(|event| event.at >= from).map(|event| (event.at, event.message.clone())).collect();
         let fresh: Vec<_> = listed.difference(&self.known).cloned().collect();
-        self.known = listed;
+        self.known.extend(fresh.iter().cloned());
+        while self.known.len() > KNOWN_MAX {
+            self.known.pop_first();
+        }
         let line = |(number, (at, text))| LogLine { number, at: Some(at), label: LineLabel::Unknown, text };
         (next..).zip(fresh).map(line).collect()
     }

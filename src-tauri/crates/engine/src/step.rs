@@ -88,7 +88,7 @@ pub trait Step: Send + Sync {
     /// was one.
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation;
     /// How to undo the step, or the reason why that is impossible.
-    fn roll_back(&self, run: &RunView) -> WayBack;
+    fn way_back(&self, run: &RunView) -> WayBack;
     /// Whether a step that is done may be done again.
     fn may_repeat(&self, run: &RunView) -> bool {
         let _never = run;
@@ -116,7 +116,7 @@ pub trait Step: Send + Sync {
     }
     /// Id of the last attempt's job, which a late order could still start. `None` for a step
     /// without a job: no machine starts its work later.
-    fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
+    fn startable_job_id(&self, plan: Option<&StepPlan>) -> Option<String> {
         let _starts_no_job = plan;
         None
     }

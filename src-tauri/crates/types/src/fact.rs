@@ -111,7 +111,8 @@ pub enum Fact {
         build: String,
         /// Page of the run.
         url: String,
-        /// When the app sent the dispatch.
+        /// Lower bound for the start of the build: start of the checks before the dispatch,
+        /// creation of a build that was found, or push of a package without a known build.
         sent_at: Timestamp,
         commit: String,
     },

@@ -203,6 +203,28 @@ fn a_new_deployment_of_ours_keeps_the_release_open_until_it_is_complete() {
 }
 
 #[test]
+fn p1_a_new_deployment_of_ours_that_fails_is_told() {
+    on_virtual_time(async {
+        let ann = watched(&world(Rules::default())).await;
+        ann.press_when_offered(StepId::RunMigration).await.expect("the migration");
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        to_open_checks(&ann).await;
+        let revision = ours(&ann);
+        let count = |view: &RunView, kind: FactKind| view.facts.iter().filter(|one| one.fact.kind() == kind).count();
+        let before = count(&ann.view(), FactKind::DeployPhaseBegan);
+        ann.world().set_revision(revision, "a colleague");
+        ann.until(|view| count(view, FactKind::DeployPhaseBegan) > before).await.expect("the app looks on");
+        {
+            let mut world = ann.world();
+            world.copy_newest();
+            let theirs = world.definitions().last().expect("a revision").revision;
+            world.set_revision(theirs, "a colleague");
+        }
+        ann.until(|view| count(view, FactKind::RolloutLost) > 0).await.expect("the loss");
+    });
+}
+
+#[test]
 fn p10_the_reasons_of_failed_starts_are_kept_each_once() {
     on_virtual_time(async {
         let ann = watched(&world(Rules::default())).await;

@@ -28,13 +28,13 @@ static SCRIPT_HASH: LazyLock<String> = LazyLock::new(|| hex(&Sha256::digest(SCRI
 /// Maximum size of a job script, in bytes.
 const JOB_SCRIPT_MAX: usize = 64 * 1024;
 
-/// Effect of a command on the host. It decides what happens when the connection falls silent.
+/// Behaviour of a command when the connection falls silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// The command is given up at once: the caller can repeat it over another connection.
-    Read,
-    /// The answer may still arrive, so the call waits until its deadline.
-    Change,
+pub enum OnSilence {
+    /// For a command that the caller can repeat over another connection.
+    GiveUp,
+    /// For a change, whose answer may still arrive.
+    WaitForDeadline,
 }
 
 /// Runs commands on the staging machine.
@@ -49,7 +49,7 @@ pub trait Shell: Send + Sync {
     async fn run(
         &self,
         host: &HostAddress,
-        effect: Effect,
+        on_silence: OnSilence,
         command: &str,
         input: &str,
         deadline: Duration,
@@ -82,7 +82,7 @@ impl<S: Shell> JobHost<S> {
     }
 
     async fn framed(&self, host: &HostAddress, call: &VerbCall) -> PortResult<Option<String>> {
-        let output = self.shell.run(host, call.effect, &call.command, &call.input, VERB_DEADLINE).await?;
+        let output = self.shell.run(host, call.on_silence, &call.command, &call.input, VERB_DEADLINE).await?;
         protocol::frame(&call.nonce, &output).map_err(|failure| {
             // The script prints both of these before the verb acts.
             let is_certain = matches!(failure.code, ErrorCode::HostReplaced | ErrorCode::HostUnfit);
@@ -99,7 +99,8 @@ impl<S: Shell> RemoteHost for JobHost<S> {
 
     async fn read(&self, host: &HostAddress, command: &str, deadline: Duration) -> PortResult<ReadOutput> {
         let call = ReadCall::new();
-        let printed = self.shell.run(host, Effect::Read, &call.command, command, deadline).await.map_err(as_read)?;
+        let printed =
+            self.shell.run(host, OnSilence::GiveUp, &call.command, command, deadline).await.map_err(as_read)?;
         call.answer(&printed)
     }
 
@@ -177,7 +178,7 @@ pub(super) struct VerbCall {
     pub(super) command: String,
     /// Standard input.
     pub(super) input: String,
-    pub(super) effect: Effect,
+    pub(super) on_silence: OnSilence,
     /// Marks the frame of this call's answer.
     pub(super) nonce: String,
 }
@@ -202,11 +203,11 @@ impl VerbCall {
              s=$(sha256sum < \"$h\" 2>/dev/null); [ \"${{s%% *}}\" = {hash} ] && exec sh \"$h\" {nonce} {verb} {id} {machine}{arguments}; \
              echo; echo \"<<<JOB:{nonce}\"; echo nohelper; echo \"JOB:{nonce}>>>\"'"
         );
-        let effect = match verb {
-            "status" | "list" | "output" | "holder" | "still" => Effect::Read,
-            _ => Effect::Change,
+        let on_silence = match verb {
+            "status" | "list" | "output" | "holder" | "still" => OnSilence::GiveUp,
+            _ => OnSilence::WaitForDeadline,
         };
-        Ok(Self { command, input: String::new(), effect, nonce })
+        Ok(Self { command, input: String::new(), on_silence, nonce })
     }
 
     /// Uploads the script. A file that was damaged on the way is never put in place.
@@ -219,7 +220,7 @@ impl VerbCall {
              echo; echo \"<<<JOB:{nonce}\"; echo \"${{s:-damaged}}\"; echo \"JOB:{nonce}>>>\"'"
         );
         // The upload is idempotent, because the file is named by its hash.
-        Self { command, input: SCRIPT.to_owned(), effect: Effect::Read, nonce }
+        Self { command, input: SCRIPT.to_owned(), on_silence: OnSilence::GiveUp, nonce }
     }
 
     pub(super) fn submit(at: &HostAddress, job: &JobSpec) -> PortResult<Self> {

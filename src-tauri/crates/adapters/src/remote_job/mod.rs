@@ -17,5 +17,5 @@ mod lock;
 mod protocol;
 mod read;
 
-pub use host::{Effect, JobHost, Shell};
+pub use host::{JobHost, OnSilence, Shell};
 pub use read::OUT_MAX;

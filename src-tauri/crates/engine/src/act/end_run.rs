@@ -15,35 +15,35 @@ use crate::{
 /// their jobs. An answer settles the doubt.
 pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
     let is_offered = is_release(result) && may_end(&asker.view(), result);
-    if is_offered && let Some(missing) = steps::production::look_before_end(asker.context).await? {
+    if is_offered && let Some(missing) = steps::production::check_servers_before_end(asker.context).await? {
         return Err(refuse("end the run as released: AWS does not show this version on every server")
             .because(missing)
             .hint("The end is offered again once every server runs it."));
     }
-    let mut unasked = Vec::new();
+    let mut unsettled_jobs = Vec::new();
     let may_stay_open = matches!(result, RunResult::Stopped | RunResult::Abandoned) && !note.trim().is_empty();
     let view = asker.view();
     for step in changing(&view, Status::InDoubt).filter(|_| may_stay_open) {
         let (step, attempt, plan) = (step.definition.id, step.attempt, step.plan.as_ref());
         let observed = doubt::ask_before_end(asker.context, step, plan).await;
-        if let (Observation::Unknown { why }, Some(_)) = (&observed, steps::get(step).could_start(plan)) {
-            unasked.push((step, why.clone()));
+        if let (Observation::Unknown { why }, Some(_)) = (&observed, steps::get(step).startable_job_id(plan)) {
+            unsettled_jobs.push((step, why.clone()));
         }
         asker.order(Order::ApplyObservation { step, attempt, observed }).await?;
     }
-    Ok(Order::EndRun { result, note, unasked })
+    Ok(Order::EndRun { result, note, unsettled_jobs })
 }
 
 fn is_release(result: RunResult) -> bool {
     matches!(result, RunResult::Released | RunResult::ReleasedWithFailedCheck)
 }
 
-/// `unasked` are the steps in doubt whose jobs could not be revoked, with the reason.
+/// `unsettled_jobs` are the steps in doubt whose jobs could not be revoked, with the reason.
 pub(crate) fn decide(
     now: &Situation<'_>,
     result: RunResult,
     note: String,
-    unasked: &[(StepId, String)],
+    unsettled_jobs: &[(StepId, String)],
 ) -> Result<Decision, Failure> {
     let view = now.view;
     if let Some(step) = changing(view, Status::Running).next() {
@@ -56,7 +56,7 @@ pub(crate) fn decide(
     if note.trim().is_empty() && result != RunResult::Released {
         return Err(Failure::new(ErrorCode::BadInput, "end the run without a note: say why"));
     }
-    let left_behind = if is_release(result) { Vec::new() } else { deploy_check::left_behind(view, unasked) };
+    let left_behind = if is_release(result) { Vec::new() } else { deploy_check::left_behind(view, unsettled_jobs) };
     Ok(Decision::run_event(RunEvent::Ended { result, note, left_behind }))
 }
 
@@ -124,8 +124,9 @@ mod tests {
     #[test]
     fn a_stop_in_doubt_names_the_database_first() {
         let view = set(deploying(), StepId::RunMigration, StepState::InDoubt { doubt: String::new() });
-        let unasked = [(StepId::RunMigration, "no route to host".to_owned())];
-        let decision = decide(&Desk::new(view).now(), RunResult::Stopped, "why".into(), &unasked).expect("allowed");
+        let unsettled_jobs = [(StepId::RunMigration, "no route to host".to_owned())];
+        let decision =
+            decide(&Desk::new(view).now(), RunResult::Stopped, "why".into(), &unsettled_jobs).expect("allowed");
         let RunEvent::Ended { left_behind, .. } = decision.only_run_event() else { panic!("ended") };
         let [first, second, ..] = &left_behind[..] else { panic!("{left_behind:?}") };
         assert!(first.starts_with("It is not known whether the migration of 2.1.0 changed"), "{first}");

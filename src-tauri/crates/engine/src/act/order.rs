@@ -77,11 +77,11 @@ pub(crate) enum Order {
         answer: CheckAnswer,
         note: String,
     },
-    /// `unasked` says why jobs in doubt could not be revoked, one reason for each step.
+    /// `unsettled_jobs` says why jobs in doubt could not be revoked, one reason for each step.
     EndRun {
         result: RunResult,
         note: String,
-        unasked: Vec<(StepId, String)>,
+        unsettled_jobs: Vec<(StepId, String)>,
     },
     AcquireLock(Box<LockRequest>),
     RefuseLock(LockRefusal),

@@ -37,7 +37,7 @@ fn failed_job(view: &RunView, id: StepId, attempt: u32, note: &str) -> Result<St
     let is_migration = id == StepId::RunMigration && is_active(view.state, id.phase());
     let step = fold::step(view, id).filter(|_| is_migration);
     let step = step.ok_or_else(|| refuse("record this step as undone now"))?;
-    let job = attempts::failed_start(step)
+    let job = attempts::failed_job_id(step)
         .ok_or_else(|| refuse("record this step as undone: its script did not start, or has not failed"))?;
     if step.attempt != attempt {
         return Err(refuse(&format!("record attempt {attempt} as undone: the newest one is {}", step.attempt))

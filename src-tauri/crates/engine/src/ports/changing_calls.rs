@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct ChangingCalls(AtomicUsize);
 
 impl ChangingCalls {
-    pub(super) fn is_any_under_way(&self) -> bool {
+    pub(super) fn has_any(&self) -> bool {
         self.0.load(Ordering::Acquire) > 0
     }
 
@@ -36,8 +36,8 @@ mod tests {
         let calls = ChangingCalls::default();
         let (one, two) = (calls.begin(), calls.begin());
         drop(one);
-        assert!(calls.is_any_under_way());
+        assert!(calls.has_any());
         drop(two);
-        assert!(!calls.is_any_under_way());
+        assert!(!calls.has_any());
     }
 }

@@ -42,13 +42,18 @@ pub(super) fn picture(seen: Snapshot<'_>, wanted: &RolloutGoal<'_>, new_count: u
     }
 }
 
-/// Our deployment, and AWS's record of it.
+/// Our deployment, and AWS's record of it. A record of an earlier deployment of the same revision
+/// does not count: when AWS puts a revision back, that deployment has no record of its own.
 fn ours<'a>(seen: Snapshot<'a>, wanted: &RolloutGoal<'_>) -> (Option<&'a Deployment>, Option<&'a ServiceDeployment>) {
     let is_ours = |one: &&Deployment| one.task_definition == wanted.ours && !wanted.is_earlier(&one.id, one.created_at);
     let primary = seen.service.primary().filter(is_ours);
     let (listed, told) = history::ours(seen, wanted);
     let ours = primary.or(listed);
-    (ours, ours.and_then(|ours| history::of(ours, seen.deployments.listed())).or(told))
+    let record = match ours {
+        Some(ours) => history::of(ours, seen.deployments.listed()),
+        None => told,
+    };
+    (ours, record)
 }
 
 /// The failed starts of our deployment: AWS's counter, and the listed tasks that failed by

@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use greenlight_types::{
     ErrorCode, EventBody, FactKind, Failure, LearnedFact, Retry, Role, RunEvent, RunView, Status, StepEvent, StepState,
-    StepView, Watcher,
+    StepView,
 };
 
-use super::{Done, Runner, trouble::TroubleNotice};
+use super::{Done, Runner, trouble::ServersNotice};
 use crate::{
     act::{Then, start_step},
-    phase::{is_active, is_ready, is_released, next_state},
+    phase::{is_active, is_ready, may_end_automatically, next_automatic_event},
     step::StepContext,
     steps,
 };
@@ -25,9 +25,9 @@ const BUILD_GOES_ON: [FactKind; 2] = [FactKind::BuildStarted, FactKind::BuildRer
 const BUILD_IS_LOST: [ErrorCode; 3] = [ErrorCode::BuildFailed, ErrorCode::WrongCommit, ErrorCode::TimedOut];
 
 /// Pause between two looks at AWS before the end of a run.
-const LAST_LOOK_PAUSE: Duration = Duration::from_secs(10);
+const FINAL_CHECK_PAUSE: Duration = Duration::from_secs(10);
 /// Most looks before the end: a day.
-const LAST_LOOKS: u32 = 8_640;
+const FINAL_CHECKS_MAX: u32 = 8_640;
 
 /// Whether a watch that failed starts again, because production has moved on since then.
 fn watches_again(view: &RunView, step: &StepView) -> bool {
@@ -43,26 +43,21 @@ fn watches_again(view: &RunView, step: &StepView) -> bool {
     by_build || failure.retry != Retry::No && has_moved(steps::get(step.definition.id).watches_again_after())
 }
 
-/// Looks at the servers once more before a run ends as released, until AWS shows this release on
-/// all of them. Returns whether it does; `false` once the run may not end any more. Meanwhile the
+/// Checks the servers once more before a run ends as released, until AWS shows this release on all
+/// of them. Returns whether it does; `false` once the run may not end any more. Meanwhile the
 /// screen shows what is missing.
-async fn confirm_release(cx: &StepContext) -> bool {
-    let mut notice = TroubleNotice::of(Watcher::Servers);
-    for _ in 0..LAST_LOOKS {
-        if !is_released(&cx.run()) {
+async fn confirm_release(cx: &StepContext, notice: &ServersNotice) -> bool {
+    for _ in 0..FINAL_CHECKS_MAX {
+        if !may_end_automatically(&cx.run()) {
             return false;
         }
-        let looked = match steps::production::look_on(cx).await {
-            Ok(None) => Ok(()),
-            Ok(Some(missing)) => Err(Failure::new(ErrorCode::NotAllowedNow, "end this release yet").because(missing)),
-            Err(failure) => Err(failure),
-        };
-        let is_confirmed = looked.is_ok();
-        notice.show(cx, looked);
+        let checked = steps::production::check_servers(cx).await;
+        let is_confirmed = matches!(checked, Ok(None));
+        notice.show(cx, checked);
         if is_confirmed {
             return true;
         }
-        cx.wait(LAST_LOOK_PAUSE).await;
+        cx.wait(FINAL_CHECK_PAUSE).await;
     }
     false
 }
@@ -70,11 +65,11 @@ async fn confirm_release(cx: &StepContext) -> bool {
 impl Runner {
     /// Appends every event that needs no person: offers, starts of watching steps, states of the
     /// run, its end.
-    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+    pub(super) async fn append_automatic_events(&mut self) -> Result<(), Failure> {
         // Each round appends at least one event, and a run has few states. The limit only guards
         // against a mistake.
         for _ in 0..64 {
-            let Some((events, then)) = self.next_automatic().await? else { return Ok(()) };
+            let Some((events, then)) = self.start_due_work().await? else { return Ok(()) };
             self.append(events).await?;
             self.follow_up(then);
         }
@@ -82,19 +77,20 @@ impl Runner {
     }
 
     /// Asks AWS once more before the run ends as released.
-    fn look_last(&mut self) {
-        if !std::mem::replace(&mut self.looks_last, true) {
-            let context = self.context.clone();
-            self.work.push(async move { Done::LookedLast(confirm_release(&context).await) }.boxed());
+    fn start_final_check(&mut self) {
+        if !std::mem::replace(&mut self.is_final_check_running, true) {
+            let (context, notice) = (self.context.clone(), self.servers_notice.clone());
+            self.work.push(async move { Done::FinalCheck(confirm_release(&context, &notice).await) }.boxed());
         }
     }
 
-    /// The next events that need no person, and the work that follows them.
-    async fn next_automatic(&mut self) -> Result<Option<(Vec<EventBody>, Then)>, Failure> {
+    /// Starts due watchers and the final check. Returns the next events that need no person, and
+    /// the work that follows them.
+    async fn start_due_work(&mut self) -> Result<Option<(Vec<EventBody>, Then)>, Failure> {
         let view = self.view.borrow().clone();
         self.start_background(&view);
-        match next_state(&view) {
-            Some(RunEvent::Ended { .. }) => self.look_last(),
+        match next_automatic_event(&view) {
+            Some(RunEvent::Ended { .. }) => self.start_final_check(),
             Some(event) => return Ok(Some((vec![event.into()], Then::Nothing))),
             None => {}
         }
@@ -109,7 +105,8 @@ impl Runner {
             if step.definition.role == Role::Changing {
                 return Ok(Some((vec![StepEvent::Offered { step: id }.into()], Then::Nothing)));
             }
-            // The plan of a watching step is made from known facts and asks nothing outside.
+            // It asks outside only after `WrongRevision` or `PackageUnproved`. A watch starts even
+            // if its plan has a question.
             match steps::get(id).plan(&self.context).await {
                 Ok(plan) => {
                     let decision = start_step::started(id, step.attempt + 1, plan);

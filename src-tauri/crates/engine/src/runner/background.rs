@@ -6,10 +6,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use greenlight_types::{ErrorCode, Failure, LineSource, LiveUpdate, RunState, RunView, SiteView, Timestamp, Watcher};
 
-use super::{Done, Runner, trouble::TroubleNotice};
+use super::{
+    Done, Runner,
+    trouble::{ServersNotice, TroubleNotice},
+};
 use crate::{
     log_follow::{Labels, LogFollow},
-    phase::is_released,
+    phase::may_end_automatically,
     step::StepContext,
     steps,
 };
@@ -18,7 +21,7 @@ const LOG_PAUSE: Duration = Duration::from_secs(5);
 const SITE_PAUSE: Duration = Duration::from_secs(15);
 const SERVERS_PAUSE: Duration = Duration::from_secs(10);
 /// Most polls of one watcher: a day of the log, which is polled every 5 s.
-const MOST_LOOKS: u32 = 17_280;
+const POLLS_MAX: u32 = 17_280;
 /// Most pages of one poll. The rest comes with the next poll.
 const MOST_PAGES: u32 = 50;
 
@@ -30,6 +33,7 @@ impl Runner {
         }
         self.watches = true;
         let (log, site, servers) = (self.context.clone(), self.context.clone(), self.context.clone());
+        let notice = self.servers_notice.clone();
         let kept = self.parts.spool.count(&view.id, LineSource::Production).unwrap_or(0);
         let tail = self
             .parts
@@ -39,21 +43,21 @@ impl Runner {
         self.work.push(
             async move {
                 follow_log(&log, &tail, kept).await;
-                Done::Background
+                Done::NothingToRecord
             }
             .boxed(),
         );
         self.work.push(
             async move {
                 watch_site(&site).await;
-                Done::Background
+                Done::NothingToRecord
             }
             .boxed(),
         );
         self.work.push(
             async move {
-                watch_servers(&servers).await;
-                Done::Background
+                watch_servers(&servers, &notice).await;
+                Done::NothingToRecord
             }
             .boxed(),
         );
@@ -70,7 +74,7 @@ async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: 
     let mut follow = if kept == 0 { LogFollow::starting(from) } else { LogFollow::resuming(from, tail, kept) };
     let mut labels = Labels::default();
     let mut notice = TroubleNotice::of(Watcher::ProductionLog);
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..POLLS_MAX {
         if !goes_on(cx) {
             return;
         }
@@ -125,17 +129,19 @@ async fn ask_labels(cx: &StepContext) -> Labels {
     labels
 }
 
-/// Looks at the servers between and after the steps that watch them.
-async fn watch_servers(cx: &StepContext) {
-    let mut notice = TroubleNotice::of(Watcher::Servers);
-    for _ in 0..MOST_LOOKS {
-        // The last look shows its own troubles.
-        if is_released(&cx.run()) {
-            notice = TroubleNotice::of(Watcher::Servers);
-        } else if goes_on(cx) {
-            notice.show(cx, steps::production::look_on(cx).await.map(drop));
-        } else {
+/// Looks at the servers between and after the steps that watch them. While the checks of the site
+/// are open, the screen shows what is missing until every server runs this release.
+async fn watch_servers(cx: &StepContext, notice: &ServersNotice) {
+    for _ in 0..POLLS_MAX {
+        let run = cx.run();
+        if !goes_on(cx) {
             return;
+        }
+        // The final check shows the same.
+        if !may_end_automatically(&run) {
+            let checked = steps::production::check_servers(cx).await;
+            let is_checking = run.state == RunState::Checking;
+            notice.show(cx, checked.map(|missing| missing.filter(|_| is_checking)));
         }
         cx.wait(SERVERS_PAUSE).await;
     }
@@ -145,7 +151,7 @@ async fn watch_servers(cx: &StepContext) {
 async fn watch_site(cx: &StepContext) {
     let url = cx.run().profile.site.url.clone();
     let mut notice = TroubleNotice::of(Watcher::Site);
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..POLLS_MAX {
         if !goes_on(cx) {
             return;
         }

@@ -6,7 +6,7 @@ use futures::stream::FuturesUnordered;
 use greenlight_types::{Actor, Failure, RunId, RunState, RunView};
 use tokio::sync::{mpsc, watch};
 
-use super::{Runner, sink::RunnerSink};
+use super::{Runner, sink::RunnerSink, trouble::ServersNotice};
 use crate::{
     act::{Message, PlanDesk, refuse},
     earlier_runs::EarlierRuns,
@@ -50,10 +50,11 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         work: FuturesUnordered::new(),
         attempts: BTreeMap::new(),
         plans: PlanDesk::default(),
-        by,
+        operator: by,
         watches: false,
-        looks_last: false,
-        has_left: false,
+        servers_notice: ServersNotice::new(),
+        is_final_check_running: false,
+        is_releasing_lock: false,
     };
     Ok(Opened { messages, view: watched, context, runner })
 }

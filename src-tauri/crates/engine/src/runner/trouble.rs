@@ -1,8 +1,30 @@
 //! Shows why a watcher has nothing new, until it works again.
 
-use greenlight_types::{Failure, LiveUpdate, Timestamp, Watcher, WatcherTrouble};
+use std::sync::Arc;
+
+use greenlight_types::{ErrorCode, Failure, LiveUpdate, Timestamp, Watcher, WatcherTrouble};
+use parking_lot::Mutex;
 
 use crate::step::StepContext;
+
+/// The notice about the servers. The watch between the steps and the final check share it.
+#[derive(Clone)]
+pub(super) struct ServersNotice(Arc<Mutex<TroubleNotice>>);
+
+impl ServersNotice {
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(TroubleNotice::of(Watcher::Servers))))
+    }
+
+    /// Shows the result of a check: `missing` until every server runs this release.
+    pub fn show(&self, cx: &StepContext, checked: Result<Option<String>, Failure>) {
+        let confirmed = checked.and_then(|missing| match missing {
+            None => Ok(()),
+            Some(missing) => Err(Failure::new(ErrorCode::NotAllowedNow, "end this release yet").because(missing)),
+        });
+        self.0.lock().show(cx, confirmed);
+    }
+}
 
 /// Shows the failure of a watcher until the watcher works again.
 pub(super) struct TroubleNotice {
@@ -40,8 +62,6 @@ impl TroubleNotice {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::ErrorCode;
-
     use super::*;
 
     #[test]

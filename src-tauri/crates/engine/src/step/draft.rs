@@ -18,7 +18,7 @@ impl PlanDraft {
             plan: StepPlan {
                 lede: lede.into(),
                 button: button.to_owned(),
-                ..StepPlan::new(step.id(), step.roll_back(run), inputs)
+                ..StepPlan::new(step.id(), step.way_back(run), inputs)
             },
         }
     }

@@ -11,7 +11,7 @@ use regex::Regex;
 
 use super::{
     other_revision,
-    production::{Production, named_failure, show, show_condition},
+    production::{Production, named_failure, show_and_record, show_condition},
     run_facts::{deploy_phase_began, expected_failures, our_revision},
     watch,
 };
@@ -76,7 +76,7 @@ impl Step for AwaitDeployPhase {
         watch::goes_on()
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
 }
@@ -104,7 +104,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let ours = our_revision(&run)?;
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, expected)?;
-    show(cx, StepId::AwaitDeployPhase, &run, &seen).await?;
+    show_and_record(cx, StepId::AwaitDeployPhase, &run, &seen).await?;
     let began = |deployment: String| {
         let at = production.service.deployments.iter().find(|one| one.id == deployment).map(|one| one.created_at);
         Outcome::Succeeded {

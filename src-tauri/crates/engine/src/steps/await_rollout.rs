@@ -13,7 +13,7 @@ use greenlight_types::{
 use regex::Regex;
 
 use super::{
-    production::{Production, named_failure, show, show_condition, too_late},
+    production::{Production, named_failure, show_and_record, show_condition, too_late},
     run_facts::expected_failures,
     watch,
 };
@@ -67,7 +67,7 @@ impl Step for AwaitRollout {
         watch::goes_on()
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
 }
@@ -76,7 +76,7 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     let run = cx.run();
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, expected)?;
-    show(cx, StepId::AwaitRollout, &run, &seen).await?;
+    show_and_record(cx, StepId::AwaitRollout, &run, &seen).await?;
     learn_new_servers(cx, &run, &seen.became_new, production.service.desired).await?;
     let failure = named_failure(cx, &seen.verdict, &run).await;
     Ok(match seen.verdict {

@@ -92,7 +92,7 @@ impl Step for BackUp {
                 None,
             )
             .change(Change::Command { title: format!("On {} as {}", host.address, host.user), command: inner })
-            .reads(&host.address, database::question_command(&run).into_iter().chain(shown_reads(&run)).collect())
+            .reads(&host.address, database::probe_command(&run).into_iter().chain(shown_reads(&run)).collect())
             .line("Job", id)
             .precondition(
                 "noBackupRunning",
@@ -153,11 +153,11 @@ impl Step for BackUp {
         }
     }
 
-    fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
+    fn startable_job_id(&self, plan: Option<&StepPlan>) -> Option<String> {
         job::id_of(plan)
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "A backup is one more file; it changes nothing.".into() }
     }
 

@@ -28,11 +28,11 @@ pub(super) async fn waits_for(cx: &StepContext, seen: &BuildRun, queued: Duratio
         let pending = cx.ports.builds.pending_deployments(&seen.id).await.unwrap_or_default();
         return Some(approval(&pending));
     }
-    unstarted(seen, queued)
+    no_dispatched_build(seen, queued)
 }
 
 /// GitHub's API does not say whether a runner or another build is the reason.
-fn unstarted(seen: &BuildRun, queued: Duration) -> Option<String> {
+fn no_dispatched_build(seen: &BuildRun, queued: Duration) -> Option<String> {
     (is_unstarted(seen) && queued >= LONG).then(|| {
         format!(
             "GitHub has not started the build for {}: it waits for a free runner or for another build. GitHub does not say \
@@ -94,10 +94,10 @@ mod tests {
     fn says_that_a_build_has_not_started_only_after_two_minutes() {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         for status in ["queued", "pending", "requested"] {
-            assert_eq!(unstarted(&build(status), minutes(1)), None, "{status}");
-            let said = unstarted(&build(status), minutes(4)).expect("a sentence");
+            assert_eq!(no_dispatched_build(&build(status), minutes(1)), None, "{status}");
+            let said = no_dispatched_build(&build(status), minutes(4)).expect("a sentence");
             assert!(said.contains("has not started the build for 4 min"), "{said}");
         }
-        assert_eq!(unstarted(&build("in_progress"), minutes(4)), None);
+        assert_eq!(no_dispatched_build(&build("in_progress"), minutes(4)), None);
     }
 }

@@ -116,7 +116,7 @@ impl Step for CancelBuild {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "\u{201c}Run the failed part again\u{201d} runs a cancelled build again.".into() }
     }
 

@@ -21,7 +21,7 @@ pub struct CheckSite;
 
 const POLL: Duration = Duration::from_secs(5);
 /// Most reads of the version before the site counts as wrong: ten minutes.
-const MOST_LOOKS: u32 = 120;
+const POLLS_MAX: u32 = 120;
 /// Most waits for the answers of a person: three days.
 const MOST_WAITS: u32 = 51_840;
 
@@ -86,7 +86,7 @@ impl Step for CheckSite {
         Observation::InProgress { evidence: "Looking changes nothing; it simply goes on.".into() }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
 }
@@ -98,7 +98,7 @@ async fn version(cx: &StepContext) -> Result<String, Failure> {
     let pattern = Regex::new(&site.version_pattern)
         .map_err(|error| Failure::new(ErrorCode::BadProfile, "read the version pattern of the site").because(error))?;
     let mut shown = "nothing".to_owned();
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..POLLS_MAX {
         match cx.ports.site.get(&site.version_url).await {
             Ok(answer) => {
                 let found =

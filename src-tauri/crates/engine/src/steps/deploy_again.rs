@@ -13,7 +13,7 @@ use super::{
     refusals::foreign_plan,
     register_task_definition::check_account,
     run_facts::{deploy_phase_began, needs_deployment, our_revision},
-    service_change::{check_again, not_shown, primary_after, service},
+    service_change::{check_again, new_primary, not_shown, service},
 };
 use crate::{
     fold,
@@ -76,7 +76,7 @@ impl Step for DeployAgain {
             return Outcome::Failed(failure);
         }
         match cx.ports.services.force_new_deployment(&inputs.revision).await {
-            Ok(service) => match primary_after(&service, &inputs.revision, &inputs.deployment_before) {
+            Ok(service) => match new_primary(&service, &inputs.revision, &inputs.deployment_before) {
                 Some((deployment, at)) => Outcome::Succeeded {
                     evidence: vec![started(&deployment)],
                     facts: vec![deploy_phase_began(&service, &cx.run(), &inputs.revision, deployment, at)],
@@ -96,7 +96,7 @@ impl Step for DeployAgain {
             Ok(service) => service,
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
-        if let Some((deployment, at)) = primary_after(&service, &inputs.revision, &inputs.deployment_before) {
+        if let Some((deployment, at)) = new_primary(&service, &inputs.revision, &inputs.deployment_before) {
             let fact = deploy_phase_began(&service, &run, &inputs.revision, deployment.clone(), at);
             return Observation::Done { evidence: vec![started(&deployment)], facts: vec![fact] };
         }
@@ -108,7 +108,7 @@ impl Step for DeployAgain {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "“Stop the rollout” puts the version before it back.".into() }
     }
 

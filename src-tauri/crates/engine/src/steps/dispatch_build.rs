@@ -17,7 +17,8 @@ use super::{
     git_objects::{find_ref, short_id},
     job,
     known_builds::{
-        SKEW, answered, is_new_wanted, known_runs, may_dispatch, ours, started_meanwhile, unstarted, which_build,
+        SKEW, answered, is_new_wanted, known_runs, may_dispatch, no_dispatched_build, ours, started_meanwhile,
+        which_build,
     },
     migration::database,
     production::Production,
@@ -98,7 +99,7 @@ impl Step for DispatchBuild {
                 .already(format!("GitHub run {} of this commit was started by {} already.", one.number, one.actor))
                 .finish());
         }
-        let draft = draft.preconditions(vec![unstarted(&known), waits]);
+        let draft = draft.preconditions(vec![no_dispatched_build(&known), waits]);
         if !known.is_empty() && !is_new_wanted(&run, &known) {
             return Ok(draft.question(which_build(&known)).finish());
         }
@@ -195,7 +196,7 @@ impl Step for DispatchBuild {
         }
     }
 
-    fn roll_back(&self, run: &RunView) -> WayBack {
+    fn way_back(&self, run: &RunView) -> WayBack {
         WayBack::Irreversible {
             way_back: "A build can be cancelled until AWS starts putting the new version in place.".into(),
             minutes: None,

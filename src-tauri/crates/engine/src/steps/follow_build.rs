@@ -92,7 +92,7 @@ impl Step for FollowBuild {
         watch::goes_on()
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
 }

@@ -90,7 +90,7 @@ impl Step for FollowOtherBuild {
         Observation::NotDone { evidence: "No other build was recorded, and nothing was started.".into() }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "Nothing changes on GitHub. Another build may be chosen again.".into() }
     }
 

@@ -26,7 +26,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// often.
 const REFUSED: Duration = Duration::from_secs(5);
 /// Most polls before a job is left in doubt: twelve hours of pauses.
-const MOST_LOOKS: u32 = 21_600;
+const POLLS_MAX: u32 = 21_600;
 /// Most "connection lost" notices during one poll. The poll has a deadline of its own.
 const MOST_WORDS: u32 = 120;
 /// A launch order that arrives later than this after the submit starts nothing (INV-D5).
@@ -215,7 +215,7 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, id: &str) ->
     let mut output = Output::new(cx, source, id);
     let mut lost: Option<Lost> = None;
     let mut unstarted = 0_u32;
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..POLLS_MAX {
         let status = match look(cx, step, id, lost).await {
             Ok(status) => status,
             // The connection is not lost. Another machine answers, and it knows nothing about this

@@ -27,8 +27,8 @@ pub(super) fn known_since(run: &RunView) -> Option<Timestamp> {
     run.begun.as_ref().map(|begun| begun.at).or(run.deploy_started_at)
 }
 
-/// Builds of this commit that may belong to this release. One build means that it was started
-/// already. An older build, of an earlier run of this release, counts while it is under way.
+/// Builds of this commit that may belong to this release. An older build, of an earlier run of this
+/// release, counts while it is under way.
 pub(super) async fn known_runs(cx: &StepContext, run: &RunView, commit: &str) -> Result<Vec<BuildRun>, Failure> {
     let Some(since) = known_since(run).map(|at| at.minus(SKEW)) else {
         return Ok(Vec::new());
@@ -59,7 +59,7 @@ pub(super) fn is_new_wanted(run: &RunView, known: &[BuildRun]) -> bool {
 /// Whether a build may be started: none of this commit is known, or a person decided that none of
 /// the known ones makes the package.
 pub(super) fn may_dispatch(run: &RunView, known: &[BuildRun]) -> bool {
-    known.is_empty() || is_new_wanted(run, known) && unstarted(known).passed
+    known.is_empty() || is_new_wanted(run, known) && no_dispatched_build(known).passed
 }
 
 /// Somebody or something started a build of this commit after the plan was shown.
@@ -72,8 +72,9 @@ pub(super) fn started_meanwhile(known: &[BuildRun]) -> Failure {
         .retry(Retry::Safe)
 }
 
-/// Precondition: no build of this commit is known. There is never a second one (INV-B1).
-pub(super) fn unstarted(known: &[BuildRun]) -> Precondition {
+/// Precondition: no known build of this commit was started by hand or through the API. There is
+/// never a second one (INV-B1).
+pub(super) fn no_dispatched_build(known: &[BuildRun]) -> Precondition {
     let known: Vec<&BuildRun> = known.iter().filter(|one| one.event == DISPATCH).collect();
     let detail = match known.as_slice() {
         [] => "asked GitHub just now".to_owned(),

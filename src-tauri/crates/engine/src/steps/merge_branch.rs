@@ -142,7 +142,7 @@ impl Step for MergeBranch {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
 }

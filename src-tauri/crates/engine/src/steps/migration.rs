@@ -32,8 +32,8 @@ use crate::{
 };
 use command::{KIND, in_its_folder};
 use database::Database;
-use restored_since::Since;
-use unknown_end::Standing;
+use restored_since::FollowDecision;
+use unknown_end::EarlierMigration;
 
 pub struct RunMigration;
 
@@ -65,7 +65,7 @@ impl Step for RunMigration {
         let open = attempts::not_undone(&run, &jobs);
         let started = job::newest_start(&open, &prefix);
         if let Some(one) = started.filter(|one| !is_judged(&run, &one.id)) {
-            let since = look_since(cx, &run, &host, one).await?;
+            let since = decide_follow(cx, &run, &host, one).await?;
             return Ok(follow(self, &run, one, since));
         }
         let hash = folder_hash(cx, &run, &host).await?;
@@ -97,9 +97,9 @@ impl Step for RunMigration {
         .reads(&host.address, reads(&run))
         .line("Job", id)
         .preconditions(preconditions);
-        let unsettled = match unknown_end::standing(&run, &earlier) {
-            Some(Standing::Open(start)) => Some(unknown_end::question(&run, start, &said)),
-            Some(Standing::AppliedBefore(_)) | None => None,
+        let unsettled = match unknown_end::first_blocking(&run, &earlier) {
+            Some(EarlierMigration::NeedsAnswer(start)) => Some(unknown_end::question(&run, start, &said)),
+            Some(EarlierMigration::AppliedBefore(_)) | None => None,
         };
         // One question is asked at a time; a later one replaces an earlier one.
         let draft = asking(notice_undone(draft, &run), question);
@@ -150,11 +150,11 @@ impl Step for RunMigration {
         if is_over { database::observe(cx, plan, seen).await } else { seen }
     }
 
-    fn could_start(&self, plan: Option<&StepPlan>) -> Option<String> {
+    fn startable_job_id(&self, plan: Option<&StepPlan>) -> Option<String> {
         job::id_of(plan)
     }
 
-    fn roll_back(&self, run: &RunView) -> WayBack {
+    fn way_back(&self, run: &RunView) -> WayBack {
         let restore = &run.profile.restore;
         let backup = backup::backup_time(run)
             .map_or_else(|| "the backup of this run".to_owned(), |at| format!("the backup of {at}"));
@@ -203,7 +203,7 @@ impl Step for RunMigration {
 
 /// The commands that the step only reads with.
 fn reads(run: &RunView) -> Vec<String> {
-    let database = database::question_command(run);
+    let database = database::probe_command(run);
     std::iter::once(command::folder_hash(run)).chain(database).chain(backup::shown_reads(run)).collect()
 }
 
@@ -244,7 +244,7 @@ fn is_judged(run: &RunView, job: &str) -> bool {
 }
 
 /// The plan for a migration that was started before, by another computer or by an earlier run.
-fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, since: Since) -> StepPlan {
+fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, since: FollowDecision) -> StepPlan {
     let since_when = one.started_at.map_or_else(|| "at an unknown time".to_owned(), crate::time::in_words);
     let (state, button) = match one.state {
         JobState::Finished { exit, .. } => (format!("has ended with code {exit}"), "Record its end"),
@@ -263,8 +263,8 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, since: Since) -> 
     );
     let finished_at = one.state.end().map(|(_, at)| at);
     let (question, database) = match since {
-        Since::Asks(question) => (Some(question), database::unknown_input(run)),
-        Since::Follows(database) => (None, database),
+        FollowDecision::Asks(question) => (Some(question), database::unknown_input(run)),
+        FollowDecision::Follows(database) => (None, database),
     };
     let inputs = MigrationInputs {
         job: JobInputs::Follow { job: one.id.clone(), started_at: one.started_at, finished_at },
@@ -278,12 +278,17 @@ fn follow(step: &RunMigration, run: &RunView, one: &JobStatus, since: Since) -> 
     }
 }
 
-/// What the database says about a job that was started before.
-async fn look_since(cx: &StepContext, run: &RunView, host: &HostAddress, one: &JobStatus) -> Result<Since, Failure> {
+/// Asks whether a person must first say that the database was not restored.
+async fn decide_follow(
+    cx: &StepContext,
+    run: &RunView,
+    host: &HostAddress,
+    one: &JobStatus,
+) -> Result<FollowDecision, Failure> {
     let earlier = cx.earlier.read(run).await?;
     let machine_id = run.staging.as_ref().map_or("", |staging| staging.machine_id.as_str());
     let before = earlier.answer_before(machine_id, &one.id, &run.profile.migration.probe).and_then(Database::read);
-    Ok(restored_since::since(run, one, before.as_ref(), &database::ask(cx, host).await))
+    Ok(restored_since::decide_follow(run, one, before.as_ref(), &database::ask(cx, host).await))
 }
 
 /// Hash of the migration folder, by which the migration of the last release is recognised

@@ -5,7 +5,7 @@ use greenlight_types::{Choice, Fact, Failure, Question, RunView, StepId};
 
 use super::{
     register_task_definition::{described, difference, image_of, registrable},
-    run_facts::{completed_before, our_revision, serving_before},
+    run_facts::{configured_before, our_revision, served_before},
     service_change::service,
 };
 use crate::{
@@ -23,13 +23,13 @@ const USE: &str = "use";
 /// # Errors
 /// AWS does not answer.
 pub(super) async fn question(cx: &StepContext, run: &RunView) -> Result<Option<Question>, Failure> {
-    let (ours, previous) = (our_revision(run)?, serving_before(run));
+    let (ours, previous) = (our_revision(run)?, configured_before(run));
     let service = service(cx, run).await?;
     let Some(primary) = service.primary() else { return Ok(None) };
     let arn = &primary.task_definition;
     if *arn == ours
         || *arn == previous
-        || Some(arn.as_str()) == completed_before(run)
+        || Some(arn.as_str()) == served_before(run)
         || accepted(run).any(|(known, _)| known == arn)
     {
         return Ok(None);

@@ -8,8 +8,8 @@ use regex::Regex;
 use super::{
     refusals::missing_on_aws,
     run_facts::{
-        completed_before, deploy_phase_began, earlier_deployments, expected_failures, our_revision, package_of_build,
-        serving_before, used_package,
+        configured_before, deploy_phase_began, earlier_deployments, expected_failures, our_revision, package_of_build,
+        served_before, used_package,
     },
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         revision_name,
     },
     rollout::{self, Condition, EarlierDeployments, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
-    rollout_facts::{has_rolled_back, is_rolled_out},
+    rollout_facts::{count_turns, has_rolled_back, is_rolled_out, is_rolling_out},
     step::StepContext,
     time,
 };
@@ -44,7 +44,7 @@ impl Production {
             cx.sink.service_events(&service.events, since);
         }
         let tasks = services.tasks().await?;
-        let (previous, since) = (serving_before(run), build_sent(run));
+        let (previous, since) = (configured_before(run), build_not_before(run));
         let has_moved = service
             .deployments
             .iter()
@@ -75,7 +75,7 @@ impl Production {
     }
 
     /// Judges whether a revision serves in place of ours.
-    pub(super) fn assess_return(&self, run: &RunView, revision: &str) -> Result<Rollout, Failure> {
+    pub(super) fn assess_rollback(&self, run: &RunView, revision: &str) -> Result<Rollout, Failure> {
         let ours = our_revision(run)?;
         let wanted = RolloutGoal {
             ours: revision,
@@ -85,7 +85,7 @@ impl Production {
             completed: None,
             since: None,
             // A server of that version needs no migration.
-            migrated_at: build_sent(run),
+            migrated_at: build_not_before(run),
             digest: None,
             expected: &[],
         };
@@ -102,13 +102,13 @@ impl Production {
         expected: &[Regex],
         rule: impl FnOnce(Snapshot<'_>, &RolloutGoal<'_>) -> T,
     ) -> Result<T, Failure> {
-        let (ours, previous) = (our_revision(run)?, serving_before(run));
+        let (ours, previous) = (our_revision(run)?, configured_before(run));
         let wanted = RolloutGoal {
             ours: &ours,
             previous: &previous,
             deployment: begun(run),
-            earlier: earlier_deployments(run, build_sent(run)),
-            completed: completed_before(run),
+            earlier: earlier_deployments(run, build_not_before(run)),
+            completed: served_before(run),
             since: deploys_since(run),
             migrated_at: migrated_at(run),
             digest: package_of_build(run),
@@ -119,7 +119,7 @@ impl Production {
 }
 
 /// Refuses the service of another account. A credential may be replaced while a step follows AWS.
-fn check_account(run: &RunView, service: &ServiceSnapshot) -> Result<(), Failure> {
+pub(super) fn check_account(run: &RunView, service: &ServiceSnapshot) -> Result<(), Failure> {
     let account = service.task_definition.split(':').nth(4).unwrap_or_default();
     if account == run.profile.aws.account {
         return Ok(());
@@ -138,7 +138,7 @@ fn check_account(run: &RunView, service: &ServiceSnapshot) -> Result<(), Failure
 pub(super) async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
     let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
     let deployments = service.map(|one| one.deployments).unwrap_or_default();
-    let earlier = earlier_deployments(run, build_sent(run));
+    let earlier = earlier_deployments(run, build_not_before(run));
     let is_new = |one: &Deployment| !earlier.contain(&one.id, one.created_at);
     Ok(deployments.iter().any(|one| Some(&one.task_definition) == ours.as_ref() && is_new(one)))
 }
@@ -147,7 +147,12 @@ pub(super) async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<b
 const REASONS_MAX: usize = 50;
 
 /// Shows the servers, and records each new reason for which a server did not start.
-pub(super) async fn show(cx: &StepContext, step: StepId, run: &RunView, seen: &Rollout) -> Result<(), Failure> {
+pub(super) async fn show_and_record(
+    cx: &StepContext,
+    step: StepId,
+    run: &RunView,
+    seen: &Rollout,
+) -> Result<(), Failure> {
     cx.sink.show(LiveUpdate::Servers(seen.view.clone()));
     let Some(deployment) = begun(run) else { return Ok(()) };
     let known = || {
@@ -171,13 +176,13 @@ pub(super) async fn show(cx: &StepContext, step: StepId, run: &RunView, seen: &R
 /// Looks at the servers between and after the steps that watch them. Records when another revision
 /// takes over from ours, when another deployment of ours is under way, and when ours is back.
 /// Returns what is missing until every server runs ours, in words.
-pub(crate) async fn look_on(cx: &StepContext) -> Result<Option<String>, Failure> {
+pub(crate) async fn check_servers(cx: &StepContext) -> Result<Option<String>, Failure> {
     look(cx, false).await
 }
 
-/// As [`look_on`], before a person ends the run as released. Where something is missing, our
+/// As [`check_servers`], before a person ends the run as released. Where something is missing, our
 /// deployment is recorded as under way again, so that the end is offered once it is complete.
-pub(crate) async fn look_before_end(cx: &StepContext) -> Result<Option<String>, Failure> {
+pub(crate) async fn check_servers_before_end(cx: &StepContext) -> Result<Option<String>, Failure> {
     look(cx, true).await
 }
 
@@ -187,14 +192,17 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
     let is_watched = [StepId::AwaitDeployPhase, step]
         .into_iter()
         .any(|id| fold::step(&run, id).is_some_and(|step| step.status() == Status::Running));
-    if is_watched || build_sent(&run).is_none() {
+    if is_watched || build_not_before(&run).is_none() {
         return Ok(Some("A step watches the servers.".to_owned()));
     }
+    let known = count_turns(&run);
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &expected_failures(&run))?;
-    show(cx, step, &run, &seen).await?;
-    // Another look may have recorded the same meanwhile.
+    show_and_record(cx, step, &run, &seen).await?;
     let run = cx.run();
+    if count_turns(&run) != known {
+        return Ok(Some("The servers changed while AWS was asked.".to_owned()));
+    }
     let missing = missing(&seen.verdict, &run);
     if !fold::step(&run, step).is_some_and(|step| step.status().is_done()) {
         return Ok(missing);
@@ -214,7 +222,7 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
         | Verdict::Stopped { .. }
         | Verdict::RolledBack { .. }
         | Verdict::Failed { .. }
-            if is_rolled_out(&run) =>
+            if is_rolled_out(&run) || is_rolling_out(&run) =>
         {
             let arn = production.service.primary().map(|one| one.task_definition.clone()).unwrap_or_default();
             let failure = named_failure(cx, &seen.verdict, &run).await;
@@ -377,8 +385,8 @@ fn begun(run: &RunView) -> Option<&str> {
     })
 }
 
-/// When the app sent the dispatch of the build.
-fn build_sent(run: &RunView) -> Option<Timestamp> {
+/// Lower bound for the start of the build.
+fn build_not_before(run: &RunView) -> Option<Timestamp> {
     fold::newest(run, FactKind::BuildStarted)
         .and_then(|fact| if let Fact::BuildStarted { sent_at, .. } = fact { Some(*sent_at) } else { None })
 }
@@ -388,7 +396,7 @@ fn build_sent(run: &RunView) -> Option<Timestamp> {
 fn deploys_since(run: &RunView) -> Option<Timestamp> {
     let is_used = used_package(run).is_some();
     let chosen = fold::step(run, StepId::DispatchBuild).filter(|_| is_used).and_then(|step| step.started_at);
-    chosen.or_else(|| build_sent(run))
+    chosen.or_else(|| build_not_before(run))
 }
 
 /// When the end of the migration was learned, or when a person said that there is none.

@@ -103,7 +103,7 @@ impl Step for PushBranch {
         }
     }
 
-    fn roll_back(&self, run: &RunView) -> WayBack {
+    fn way_back(&self, run: &RunView) -> WayBack {
         WayBack::Irreversible {
             way_back: format!("A developer can revert the merge on {} with a new commit.", run.profile.git.main),
             minutes: None,

@@ -95,7 +95,7 @@ impl Step for PushTag {
         }
     }
 
-    fn roll_back(&self, run: &RunView) -> WayBack {
+    fn way_back(&self, run: &RunView) -> WayBack {
         WayBack::Irreversible {
             way_back: "A published label stays. The way on is a new version number.".into(),
             minutes: None,

@@ -85,7 +85,7 @@ impl Step for RaiseFailureLimit {
         observe_limit(cx, self.id(), inputs, fact).await
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "The limit is put back by a step of its own.".into() }
     }
 

@@ -137,7 +137,7 @@ impl Step for RegisterTaskDefinition {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "Saved settings that nothing uses change nothing.".into() }
     }
 }

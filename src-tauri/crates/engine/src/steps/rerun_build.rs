@@ -117,7 +117,7 @@ impl Step for RerunBuild {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless {
             why: "A build can be cancelled on GitHub until AWS starts putting the new version in place.".into(),
         }

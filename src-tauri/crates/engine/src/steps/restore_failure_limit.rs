@@ -84,7 +84,7 @@ impl Step for RestoreFailureLimit {
         observe_limit(cx, self.id(), inputs, |now| Fact::FailureLimitRestored { now }).await
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
 

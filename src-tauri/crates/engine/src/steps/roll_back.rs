@@ -10,8 +10,8 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{our_revision, restore_target},
-    service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known, service},
+    run_facts::{our_revision, rollback_target},
+    service_change::{Rollback, check_again, database_stays, follow_rollback, not_shown, previous_is_known, service},
 };
 use crate::{
     fold,
@@ -42,12 +42,13 @@ impl Step for RollBack {
         let run = cx.run();
         check_account(cx, &run).await?;
         let production = Production::read(cx, &run).await?;
-        let previous = restore_target(&production.service, &run, &our_revision(&run)?);
+        let previous = rollback_target(&production.service, &run, &our_revision(&run)?);
         let name = revision_name(&previous);
         let primary = production.service.primary();
-        let way = way_back(&production, &run, &previous)?;
+        let action = choose_action(&production, &run, &previous)?;
         // A deployment that is followed is not the one from before.
-        let before = primary.filter(|_| way != Way::Follow).map(|primary| primary.id.clone()).unwrap_or_default();
+        let before =
+            primary.filter(|_| action != RollbackAction::Follow).map(|primary| primary.id.clone()).unwrap_or_default();
         let inputs = DeploymentInputs { revision: previous.clone(), deployment_before: before };
         let draft = PlanDraft::new(
             self,
@@ -65,15 +66,15 @@ impl Step for RollBack {
         .line("AWS puts back", name)
         .preconditions(vec![previous_is_known(cx, &previous).await?]);
         let draft = database_stays(&run).into_iter().fold(draft, PlanDraft::notice);
-        Ok(match way {
-            Way::Done => draft.already(format!("{name} serves on every server already.")).finish(),
-            Way::Follow => {
+        Ok(match action {
+            RollbackAction::Done => draft.already(format!("{name} serves on every server already.")).finish(),
+            RollbackAction::Follow => {
                 draft.follows(format!("AWS is putting {name} back already."), "Follow the way back").finish()
             }
-            Way::StartAgain => {
+            RollbackAction::StartAgain => {
                 draft.notice(format!("AWS gave up putting {name} back. This starts it once more.")).finish()
             }
-            Way::Start => draft.finish(),
+            RollbackAction::Start => draft.finish(),
         })
     }
 
@@ -88,7 +89,7 @@ impl Step for RollBack {
             }
         }
         let DeploymentInputs { revision, deployment_before } = inputs;
-        follow_return(cx, Return { step: self.id(), revision, deployment_before, facts: Vec::new() }).await
+        follow_rollback(cx, Rollback { step: self.id(), revision, deployment_before, facts: Vec::new() }).await
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
@@ -99,8 +100,9 @@ impl Step for RollBack {
             Ok(service) => service,
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
+        let is_followed = plan.is_some_and(|plan| plan.already.is_some());
         match service.primary() {
-            Some(primary) if primary.id == inputs.deployment_before => {
+            Some(primary) if primary.id == inputs.deployment_before && !is_followed => {
                 not_shown(cx, self.id(), "AWS shows no way back.".into())
             }
             Some(primary) if primary.task_definition == inputs.revision => Observation::InProgress {
@@ -113,7 +115,7 @@ impl Step for RollBack {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "“Start a new deployment” puts the new version in place once more.".into() }
     }
 
@@ -124,7 +126,7 @@ impl Step for RollBack {
 
 /// How the version before comes back.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum RollbackAction {
     /// Another version is in charge.
     Start,
     /// AWS gave the version before up, so that it needs a new deployment.
@@ -135,19 +137,19 @@ enum Way {
     Done,
 }
 
-fn way_back(production: &Production, run: &RunView, previous: &str) -> Result<Way, Failure> {
+fn choose_action(production: &Production, run: &RunView, previous: &str) -> Result<RollbackAction, Failure> {
     if production.service.primary().is_none_or(|primary| primary.task_definition != previous) {
-        return Ok(Way::Start);
+        return Ok(RollbackAction::Start);
     }
-    Ok(match production.assess_return(run, previous)?.verdict {
-        Verdict::Done { .. } => Way::Done,
-        Verdict::Failed { .. } | Verdict::Stopped { .. } => Way::StartAgain,
+    Ok(match production.assess_rollback(run, previous)?.verdict {
+        Verdict::Done { .. } => RollbackAction::Done,
+        Verdict::Failed { .. } | Verdict::Stopped { .. } => RollbackAction::StartAgain,
         Verdict::Waiting { .. }
         | Verdict::Began { .. }
         | Verdict::OtherImage { .. }
         | Verdict::WrongRevision { .. }
         | Verdict::Superseded { .. }
-        | Verdict::RolledBack { .. } => Way::Follow,
+        | Verdict::RolledBack { .. } => RollbackAction::Follow,
     })
 }
 

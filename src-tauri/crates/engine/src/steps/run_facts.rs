@@ -44,7 +44,7 @@ pub(crate) fn our_revision(run: &RunView) -> Result<String, Failure> {
 
 /// ARN of the revision that the service was set to when the build was started. Its rollout may have
 /// been under way. Empty when unknown.
-pub(super) fn serving_before(run: &RunView) -> String {
+pub(super) fn configured_before(run: &RunView) -> String {
     build_inputs(run).map(|inputs| inputs.serving_before.clone()).unwrap_or_default()
 }
 
@@ -62,27 +62,27 @@ pub(super) fn earlier_deployments(run: &RunView, build_sent: Option<Timestamp>) 
 
 /// ARN of the revision that served when the build was started, where the service was set to another
 /// one.
-pub(super) fn completed_before(run: &RunView) -> Option<&str> {
+pub(super) fn served_before(run: &RunView) -> Option<&str> {
     build_inputs(run)?.completed_before.as_deref()
 }
 
 /// ARN of the revision that a rollback puts back: the newest completed one that our deployment
 /// replaces. While ours is not in charge, it is the recorded one. Empty when unknown.
-pub(super) fn restore_target(service: &ServiceSnapshot, run: &RunView, ours: &str) -> String {
+pub(super) fn rollback_target(service: &ServiceSnapshot, run: &RunView, ours: &str) -> String {
     let is_in_charge = service.primary().is_some_and(|primary| primary.task_definition == ours);
     let completed = service.completed_besides(ours).filter(|_| is_in_charge);
-    completed.map_or_else(|| recorded_restore_target(run), str::to_owned)
+    completed.map_or_else(|| recorded_rollback_target(run), str::to_owned)
 }
 
-/// As [`restore_target`], by the journal alone, without AWS.
-pub(super) fn recorded_restore_target(run: &RunView) -> String {
+/// As [`rollback_target`], by the journal alone, without AWS.
+pub(super) fn recorded_rollback_target(run: &RunView) -> String {
     let begun = fold::newest(run, FactKind::DeployPhaseBegan);
     if let Some(Fact::DeployPhaseBegan { previous_arn, .. }) = begun
         && !previous_arn.is_empty()
     {
         return previous_arn.clone();
     }
-    completed_before(run).map_or_else(|| serving_before(run), str::to_owned)
+    served_before(run).map_or_else(|| configured_before(run), str::to_owned)
 }
 
 /// The start of a deployment of our revision.
@@ -93,7 +93,7 @@ pub(super) fn deploy_phase_began(
     deployment: String,
     at: Timestamp,
 ) -> Fact {
-    Fact::DeployPhaseBegan { deployment, previous_arn: restore_target(service, run, ours), at }
+    Fact::DeployPhaseBegan { deployment, previous_arn: rollback_target(service, run, ours), at }
 }
 
 fn build_inputs(run: &RunView) -> Option<&BuildInputs> {

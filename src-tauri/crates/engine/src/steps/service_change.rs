@@ -11,7 +11,7 @@ use greenlight_types::{
 use parking_lot::Mutex;
 
 use super::{
-    production::{Production, show, show_condition, with_author},
+    production::{Production, check_account, show_and_record, show_condition, with_author},
     refusals::{missing_on_aws, plan_closed},
     run_facts::who_to_call,
     watch,
@@ -33,7 +33,10 @@ const POLL: Duration = Duration::from_secs(5);
 
 /// The service of the profile.
 pub(super) async fn service(cx: &StepContext, run: &RunView) -> Result<ServiceSnapshot, Failure> {
-    cx.ports.services.describe().await?.ok_or_else(|| missing_on_aws(&run.profile.aws.service))
+    let found = cx.ports.services.describe().await?;
+    let service = found.ok_or_else(|| missing_on_aws(&run.profile.aws.service))?;
+    check_account(run, &service)?;
+    Ok(service)
 }
 
 /// The breaker of the service, if one is on.
@@ -82,7 +85,7 @@ pub(super) fn not_shown(cx: &StepContext, step: StepId, evidence: String) -> Obs
 }
 
 /// A rollback to an earlier revision.
-pub(super) struct Return<'a> {
+pub(super) struct Rollback<'a> {
     pub step: StepId,
     /// ARN of the revision that comes back.
     pub revision: &'a str,
@@ -115,40 +118,45 @@ impl FailedStarts {
 }
 
 /// Follows AWS until a revision serves on every server again, or its servers do not start.
-pub(super) async fn follow_return(cx: &StepContext, back: Return<'_>) -> Outcome {
+pub(super) async fn follow_rollback(cx: &StepContext, back: Rollback<'_>) -> Outcome {
     let late = Failure::new(ErrorCode::TimedOut, "see the version before on every server within six hours")
         .hint(format!("Call {}.", who_to_call(&cx.run(), back.step)))
         .changed(Changed::Partly)
         .retry(Retry::Safe);
     let starts = FailedStarts::default();
-    watch::watch(cx, back.step, POLL, late, || look_at_return(cx, &back, &starts)).await
+    watch::watch(cx, back.step, POLL, late, || check_rollback(cx, &back, &starts)).await
 }
 
-async fn look_at_return(
+async fn check_rollback(
     cx: &StepContext,
-    back: &Return<'_>,
+    back: &Rollback<'_>,
     starts: &FailedStarts,
 ) -> Result<Option<Outcome>, Failure> {
     let run = cx.run();
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &[])?;
-    show(cx, back.step, &run, &seen).await?;
+    show_and_record(cx, back.step, &run, &seen).await?;
     let is_foreign = |one: &&Deployment| one.task_definition != back.revision && one.id != back.deployment_before;
     if let Some(foreign) = production.service.primary().filter(is_foreign) {
         let failure = with_author(cx, superseded(back, foreign), &foreign.task_definition).await;
         return Ok(Some(Outcome::Failed(failure)));
     }
+    // The order is not visible yet: AWS still shows the deployment that it gave up.
+    let is_given_up = |one: &Deployment| one.task_definition == back.revision && one.id == back.deployment_before;
+    if production.service.primary().is_some_and(is_given_up) {
+        return Ok(None);
+    }
     let record = production.record_of_primary();
     if record.is_some_and(|record| record.status == ServiceDeploymentStatus::RollbackFailed) {
         let reason = record.map(|record| record.reason.clone()).unwrap_or_default();
-        return Ok(Some(Outcome::Failed(return_failed(&run, back, &reason))));
+        return Ok(Some(Outcome::Failed(rollback_failed(&run, back, &reason))));
     }
     // AWS stopped our deployment before the order came, and puts nothing back.
-    let is_given_up = |one: &&ServiceDeployment| one.status == ServiceDeploymentStatus::Stopped;
-    if let Some(record) = record.filter(is_given_up).filter(|_| back.step == StepId::StopRollout) {
+    let has_stopped = |one: &&ServiceDeployment| one.status == ServiceDeploymentStatus::Stopped;
+    if let Some(record) = record.filter(has_stopped).filter(|_| back.step == StepId::StopRollout) {
         return Ok(Some(Outcome::Failed(nothing_comes_back(back, &record.reason))));
     }
-    let back_now = production.assess_return(&run, back.revision)?;
+    let back_now = production.assess_rollback(&run, back.revision)?;
     let name = revision_name(back.revision);
     Ok(match back_now.verdict {
         Verdict::Done { deployment, servers } => {
@@ -169,14 +177,14 @@ async fn look_at_return(
         }
         Verdict::WrongRevision { .. } | Verdict::Superseded { .. } | Verdict::Stopped { .. } => None,
         Verdict::RolledBack { reason } | Verdict::Failed { reason } => {
-            Some(Outcome::Failed(return_failed(&run, back, &reason)))
+            Some(Outcome::Failed(rollback_failed(&run, back, &reason)))
         }
         Verdict::OtherImage { .. } => None,
     })
 }
 
 /// Another party has started a deployment meanwhile.
-fn superseded(back: &Return<'_>, foreign: &Deployment) -> Failure {
+fn superseded(back: &Rollback<'_>, foreign: &Deployment) -> Failure {
     let seen = revision_name(&foreign.task_definition);
     Failure::new(ErrorCode::RolloutSuperseded, format!("put {} back on every server", revision_name(back.revision)))
         .with("seen", seen)
@@ -188,7 +196,7 @@ fn superseded(back: &Return<'_>, foreign: &Deployment) -> Failure {
         .retry(Retry::Safe)
 }
 
-fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {
+fn rollback_failed(run: &RunView, back: &Rollback<'_>, reason: &str) -> Failure {
     Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
         .because(reason)
         .hint("Look at production now: too few servers may serve.")
@@ -199,7 +207,7 @@ fn return_failed(run: &RunView, back: &Return<'_>, reason: &str) -> Failure {
 }
 
 /// The revision that comes back does not start. AWS goes on trying.
-fn does_not_start(run: &RunView, back: &Return<'_>, failed: u32) -> Failure {
+fn does_not_start(run: &RunView, back: &Rollback<'_>, failed: u32) -> Failure {
     let name = revision_name(back.revision);
     Failure::new(ErrorCode::RolloutFailed, format!("put {name} back on every server: its servers do not start"))
         .because(format!("{failed} starts failed since this step began; AWS goes on trying"))
@@ -211,7 +219,7 @@ fn does_not_start(run: &RunView, back: &Return<'_>, failed: u32) -> Failure {
 }
 
 /// AWS gave our deployment up without a rollback.
-fn nothing_comes_back(back: &Return<'_>, reason: &str) -> Failure {
+fn nothing_comes_back(back: &Rollback<'_>, reason: &str) -> Failure {
     Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
         .because(reason)
         .hint("AWS had given the deployment up before, and puts nothing back.")
@@ -245,8 +253,8 @@ pub(super) fn database_stays(run: &RunView) -> Option<String> {
     })
 }
 
-/// The deployment in charge, and when it was created.
-pub(super) fn primary_after(service: &ServiceSnapshot, revision: &str, before: &str) -> Option<(String, Timestamp)> {
+/// Id and creation time of the primary deployment, if it has `revision` and is not `before`.
+pub(super) fn new_primary(service: &ServiceSnapshot, revision: &str, before: &str) -> Option<(String, Timestamp)> {
     let is_new = |one: &&Deployment| one.task_definition == revision && one.id != before;
     service.primary().filter(is_new).map(|one| (one.id.clone(), one.created_at))
 }

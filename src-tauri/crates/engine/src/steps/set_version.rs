@@ -140,7 +140,7 @@ impl Step for SetVersion {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::NothingToUndo
     }
 }

@@ -9,8 +9,8 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{our_revision, recorded_restore_target, restore_target},
-    service_change::{Return, check_again, database_stays, follow_return, not_shown, previous_is_known},
+    run_facts::{our_revision, recorded_rollback_target, rollback_target},
+    service_change::{Rollback, check_again, database_stays, follow_rollback, not_shown, previous_is_known},
 };
 use crate::{
     ports::{ServiceDeployment, ServiceDeploymentStatus, ServiceSnapshot, StopKind, revision_name},
@@ -39,7 +39,7 @@ impl Step for StopRollout {
         let run = cx.run();
         check_account(cx, &run).await?;
         let (ours, production) = (our_revision(&run)?, Production::read(cx, &run).await?);
-        let previous = restore_target(&production.service, &run, &ours);
+        let previous = rollback_target(&production.service, &run, &ours);
         let primary = production.service.primary().filter(|primary| primary.task_definition == ours);
         let record = primary.and(production.record_of_primary()).filter(|record| is_under_way(record));
         let draft = PlanDraft::new(
@@ -83,10 +83,10 @@ impl Step for StopRollout {
                 return failure.into();
             }
         }
-        let revision = if revision.is_empty() { &recorded_restore_target(&cx.run()) } else { revision };
+        let revision = if revision.is_empty() { &recorded_rollback_target(&cx.run()) } else { revision };
         let stopped = Fact::RolloutStopped { deployment: deployment.clone(), reason: "stopped by this release".into() };
-        let back = Return { step: self.id(), revision, deployment_before: deployment, facts: vec![stopped] };
-        follow_return(cx, back).await
+        let back = Rollback { step: self.id(), revision, deployment_before: deployment, facts: vec![stopped] };
+        follow_rollback(cx, back).await
     }
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
@@ -118,7 +118,7 @@ impl Step for StopRollout {
         }
     }
 
-    fn roll_back(&self, _run: &RunView) -> WayBack {
+    fn way_back(&self, _run: &RunView) -> WayBack {
         WayBack::Harmless { why: "“Start a new deployment” puts the new version in place once more.".into() }
     }
 

@@ -2,14 +2,17 @@
 
 mod service;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
     AwsIdentity, BreakerThreshold, CloudIdentity, Image, Images, LogEvent, LogPage, Logs, PortResult,
     ServiceDeployments, ServiceSnapshot, Services, StopKind, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
-use greenlight_types::{ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure, Timestamp};
 use serde_json::{Value, json};
 
 use self::service::{service_deployment, snapshot, task_snapshot};
@@ -59,8 +62,15 @@ fn described(definition: &Definition) -> TaskDefinition {
         revision: definition.revision,
         definition: definition.definition.clone(),
         tags: definition.tags.clone(),
-        registered: None,
+        registered: registered(&definition.definition),
     }
+}
+
+/// The person who registered a definition, and when.
+fn registered(definition: &Value) -> Option<(String, Timestamp)> {
+    let since_1970 = Duration::try_from_secs_f64(definition["registeredAt"].as_f64()?).ok()?;
+    let at_ms = i64::try_from(since_1970.as_millis()).ok()?;
+    Some((definition["registeredBy"].as_str()?.to_owned(), stamp(at_ms)))
 }
 
 #[async_trait]

@@ -17,7 +17,7 @@ use crate::{
 
 /// The job of a failed attempt whose script started and ended. `None` for every other state, also
 /// for a failure before the start.
-pub(crate) fn failed_start(step: &StepView) -> Option<String> {
+pub(crate) fn failed_job_id(step: &StepView) -> Option<String> {
     let failure = step.failure().filter(|failure| failure.retry == Retry::No)?;
     let has_started =
         matches!(failure.code, ErrorCode::ScriptFailed | ErrorCode::DatabaseUnchanged | ErrorCode::SaidFailed);
@@ -28,7 +28,7 @@ pub(crate) fn failed_start(step: &StepView) -> Option<String> {
 pub(crate) fn has_used_start(step: &StepView) -> bool {
     match &step.state {
         StepState::NotStarted | StepState::AwaitingOperator | StepState::Skipped { .. } => false,
-        StepState::Failed { .. } => failed_start(step).is_some(),
+        StepState::Failed { .. } => failed_job_id(step).is_some(),
         StepState::Running
         | StepState::InDoubt { .. }
         | StepState::Succeeded { .. }
@@ -41,7 +41,7 @@ pub(crate) fn has_used_start(step: &StepView) -> bool {
 pub(crate) fn may_skip(step: &StepView, state: RunState) -> bool {
     let may_still_start = match &step.state {
         StepState::NotStarted | StepState::AwaitingOperator => true,
-        StepState::Failed { .. } => failed_start(step).is_none(),
+        StepState::Failed { .. } => failed_job_id(step).is_none(),
         StepState::Running
         | StepState::InDoubt { .. }
         | StepState::Succeeded { .. }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn job(run: &RunView) -> Option<String> {
-        failed_start(fold::step(run, StepId::RunMigration).expect("a step"))
+        failed_job_id(fold::step(run, StepId::RunMigration).expect("a step"))
     }
 
     #[test]

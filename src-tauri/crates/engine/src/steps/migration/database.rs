@@ -57,9 +57,9 @@ impl Database {
 
 /// An answer, or the reason why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::steps) enum Answer {
+pub(in crate::steps) enum ProbeResult {
     /// The profile has no command to ask with.
-    NobodyCanAsk,
+    NoProbe,
     /// The database gave this answer.
     Said(Database),
     /// The database was asked and gave no answer, for this reason.
@@ -85,14 +85,14 @@ enum Verdict {
 }
 
 /// Judges every end in the same way, whether the app followed the job or returned to it later.
-fn verdict(exit: i32, is_stopped: bool, before: &Answer, after: &Answer) -> Verdict {
+fn verdict(exit: i32, is_stopped: bool, before: &ProbeResult, after: &ProbeResult) -> Verdict {
     if exit == 0 && is_stopped {
         return Verdict::Unknown;
     }
     match (before, after) {
-        (Answer::NobodyCanAsk, _) if exit == 0 => Verdict::Succeeded,
-        (Answer::NobodyCanAsk, _) => Verdict::Failed,
-        (Answer::Said(before), Answer::Said(after)) if before.identity == after.identity => {
+        (ProbeResult::NoProbe, _) if exit == 0 => Verdict::Succeeded,
+        (ProbeResult::NoProbe, _) => Verdict::Failed,
+        (ProbeResult::Said(before), ProbeResult::Said(after)) if before.identity == after.identity => {
             match (exit == 0, before.version == after.version) {
                 (true, true) => Verdict::NothingHappened,
                 (true, false) => Verdict::Succeeded,
@@ -100,42 +100,42 @@ fn verdict(exit: i32, is_stopped: bool, before: &Answer, after: &Answer) -> Verd
                 (false, false) => Verdict::FailedHalfway,
             }
         }
-        (Answer::Said(_) | Answer::Silent(_), _) if exit == 0 => Verdict::Unknown,
+        (ProbeResult::Said(_) | ProbeResult::Silent(_), _) if exit == 0 => Verdict::Unknown,
         // The script failed for certain. A person has to find out how far it came.
-        (Answer::Said(_) | Answer::Silent(_), _) => Verdict::Failed,
+        (ProbeResult::Said(_) | ProbeResult::Silent(_), _) => Verdict::Failed,
     }
 }
 
 /// The command that asks the database. `None` where the profile has none.
-pub(in crate::steps) fn question_command(run: &RunView) -> Option<String> {
+pub(in crate::steps) fn probe_command(run: &RunView) -> Option<String> {
     let probe = run.profile.migration.probe.trim();
     (!probe.is_empty()).then(|| job::script(run, &in_its_folder(run, probe)).trim_end().to_owned())
 }
 
 /// Asks the database as the migration reaches it: same user, folder and environment.
-pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> Answer {
-    let Some(command) = question_command(&cx.run()) else { return Answer::NobodyCanAsk };
+pub(in crate::steps) async fn ask(cx: &StepContext, host: &HostAddress) -> ProbeResult {
+    let Some(command) = probe_command(&cx.run()) else { return ProbeResult::NoProbe };
     let answer = match cx.ports.host.read(host, &command, DEADLINE).await {
         Ok(answer) => answer,
-        Err(failure) => return Answer::Silent(failure.to_string()),
+        Err(failure) => return ProbeResult::Silent(failure.to_string()),
     };
     // Output that is no answer is not quoted, because it may contain anything.
     let said = cx.ports.redactor().text(&answer.out);
     match (answer.exit, Database::read(said.as_str())) {
-        (Some(0), Some(said)) => Answer::Said(said),
-        (Some(0), None) => Answer::Silent(format!("the answer is not one line of at most {LONGEST} characters")),
-        (Some(code), _) => Answer::Silent(format!("the question ended with code {code}")),
-        (None, _) => Answer::Silent("the connection ended before the answer was complete".into()),
+        (Some(0), Some(said)) => ProbeResult::Said(said),
+        (Some(0), None) => ProbeResult::Silent(format!("the answer is not one line of at most {LONGEST} characters")),
+        (Some(code), _) => ProbeResult::Silent(format!("the question ended with code {code}")),
+        (None, _) => ProbeResult::Silent("the connection ended before the answer was complete".into()),
     }
 }
 
 /// The answer at the time of the plan. A plan without one was made without a probe, or by an old
 /// version.
-fn before(plan: &StepPlan) -> Answer {
+fn before(plan: &StepPlan) -> ProbeResult {
     match plan.inputs.database().map(Database::read) {
-        None => Answer::NobodyCanAsk,
-        Some(None) => Answer::Silent("this computer did not ask it before the start".into()),
-        Some(Some(said)) => Answer::Said(said),
+        None => ProbeResult::NoProbe,
+        Some(None) => ProbeResult::Silent("this computer did not ask it before the start".into()),
+        Some(Some(said)) => ProbeResult::Said(said),
     }
 }
 
@@ -143,8 +143,8 @@ fn before(plan: &StepPlan) -> Answer {
 /// or another run started it. A backup from after that start says nothing about it.
 pub(super) fn known_before(run: &RunView, plan: Option<&StepPlan>) -> Option<Database> {
     match plan.map(before) {
-        Some(Answer::Said(said)) => Some(said),
-        Some(Answer::NobodyCanAsk | Answer::Silent(_)) | None => {
+        Some(ProbeResult::Said(said)) => Some(said),
+        Some(ProbeResult::NoProbe | ProbeResult::Silent(_)) | None => {
             let started_at = plan.and_then(|plan| plan.inputs.job()).and_then(JobInputs::started_at);
             let is_later = |backup: Timestamp| started_at.is_some_and(|started| started < backup);
             at_backup(run).filter(|_| !backup_time(run).is_some_and(is_later))
@@ -159,14 +159,14 @@ fn backup_time(run: &RunView) -> Option<Timestamp> {
 }
 
 /// Adds the answer to the plan of the backup. A backup is harmless, so it needs no answer.
-pub(in crate::steps) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDraft {
+pub(in crate::steps) fn note_at_backup(draft: PlanDraft, now: &ProbeResult) -> PlanDraft {
     match now {
-        Answer::Said(said) => draft.line("Database version", said.line()),
-        Answer::Silent(why) => draft.notice(format!(
+        ProbeResult::Said(said) => draft.line("Database version", said.line()),
+        ProbeResult::Silent(why) => draft.notice(format!(
             "The database does not say which version it has ({why}). Ask a developer now: the build is not started, and \
              nothing is migrated, before it does; a backup of now has to be taken again then."
         )),
-        Answer::NobodyCanAsk => draft,
+        ProbeResult::NoProbe => draft,
     }
 }
 
@@ -174,9 +174,9 @@ pub(in crate::steps) fn note_at_backup(draft: PlanDraft, now: &Answer) -> PlanDr
 /// without a probe.
 pub(in crate::steps) async fn answers(cx: &StepContext) -> Result<Option<Precondition>, Failure> {
     Ok(match ask(cx, &cx.host()?).await {
-        Answer::NobodyCanAsk => None,
-        Answer::Said(said) => Some(says(true, said.line())),
-        Answer::Silent(why) => Some(says(false, why)),
+        ProbeResult::NoProbe => None,
+        ProbeResult::Said(said) => Some(says(true, said.line())),
+        ProbeResult::Silent(why) => Some(says(false, why)),
     })
 }
 
@@ -185,15 +185,15 @@ fn says(passed: bool, detail: String) -> Precondition {
 }
 
 /// Adds the answer to the plan of the migration. Without a probe, a named person accepts that.
-pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &Answer) -> PlanDraft {
+pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &ProbeResult) -> PlanDraft {
     match now {
-        Answer::Said(said) => {
+        ProbeResult::Said(said) => {
             let mut preconditions = vec![says(true, said.line())];
             preconditions.extend(as_backed_up(run, said));
             draft.line("Database version now", said.line()).preconditions(preconditions)
         }
-        Answer::Silent(why) => draft.preconditions(vec![says(false, why.clone())]),
-        Answer::NobodyCanAsk => {
+        ProbeResult::Silent(why) => draft.preconditions(vec![says(false, why.clone())]),
+        ProbeResult::NoProbe => {
             let draft = draft.line("Database version", "nobody can ask this database");
             let is_accepted = run.answers.iter().any(|one| one.question == NOBODY_CAN_ASK && one.answer == GO_ON);
             if is_accepted { draft } else { draft.question(without_asking()) }
@@ -219,21 +219,21 @@ fn as_backed_up(run: &RunView, now: &Database) -> Option<Precondition> {
 }
 
 /// The answer of the database now, in one sentence.
-pub(super) fn says_now(answer: &Answer) -> String {
+pub(super) fn says_now(answer: &ProbeResult) -> String {
     match answer {
-        Answer::Said(said) => format!("The database says that it has version {} now.", said.version),
-        Answer::Silent(why) => format!("The database does not say which version it has ({why})."),
-        Answer::NobodyCanAsk => "Nobody can ask this database which version it has.".to_owned(),
+        ProbeResult::Said(said) => format!("The database says that it has version {} now.", said.version),
+        ProbeResult::Silent(why) => format!("The database does not say which version it has ({why})."),
+        ProbeResult::NoProbe => "Nobody can ask this database which version it has.".to_owned(),
     }
 }
 
 /// The answer as an input of the migration's plan. Empty when the probe failed, absent without a
 /// probe.
-pub(in crate::steps) fn input(answer: &Answer) -> Option<String> {
+pub(in crate::steps) fn input(answer: &ProbeResult) -> Option<String> {
     match answer {
-        Answer::Said(said) => Some(said.line()),
-        Answer::Silent(_) => Some(String::new()),
-        Answer::NobodyCanAsk => None,
+        ProbeResult::Said(said) => Some(said.line()),
+        ProbeResult::Silent(_) => Some(String::new()),
+        ProbeResult::NoProbe => None,
     }
 }
 
@@ -283,13 +283,13 @@ pub(super) struct MigrationEnd<'a> {
     pub stop_order: Option<&'a StopOrder>,
 }
 
-/// Judges an ended migration. Asks the database only if the plan has an answer to compare with.
+/// Judges an ended migration. Does not ask the database if the plan was made without a probe.
 pub(super) async fn judge(cx: &StepContext, plan: &StepPlan, ended: MigrationEnd<'_>) -> Outcome {
     let before = before(plan);
-    if before == Answer::NobodyCanAsk {
-        return outcome(ended, &Answer::NobodyCanAsk, &Answer::NobodyCanAsk);
+    if before == ProbeResult::NoProbe {
+        return outcome(ended, &ProbeResult::NoProbe, &ProbeResult::NoProbe);
     }
-    let mut after = Answer::NobodyCanAsk;
+    let mut after = ProbeResult::NoProbe;
     for asked in 0..ASKS {
         if asked > 0 {
             cx.wait(PAUSE).await;
@@ -297,9 +297,9 @@ pub(super) async fn judge(cx: &StepContext, plan: &StepPlan, ended: MigrationEnd
         cx.activity(StepId::RunMigration, "Asking the database which version it has now");
         after = match cx.host() {
             Ok(host) => ask(cx, &host).await,
-            Err(failure) => Answer::Silent(failure.to_string()),
+            Err(failure) => ProbeResult::Silent(failure.to_string()),
         };
-        if matches!(after, Answer::Said(_)) {
+        if matches!(after, ProbeResult::Said(_)) {
             break;
         }
     }
@@ -313,20 +313,20 @@ pub(super) async fn observe(cx: &StepContext, plan: Option<&StepPlan>, seen: Obs
     if let Some(order) = job::stop_order(&cx.run(), StepId::RunMigration) {
         return Observation::Unknown { why: format!("{evidence} {} ordered it to stop before.", order.person) };
     }
-    let Some(before) = plan.map(before).filter(|before| *before != Answer::NobodyCanAsk) else { return seen };
+    let Some(before) = plan.map(before).filter(|before| *before != ProbeResult::NoProbe) else { return seen };
     let after = match (&before, cx.host()) {
         // An answer of today cannot replace the missing answer from before the start.
-        (Answer::Silent(_), _) => Answer::NobodyCanAsk,
+        (ProbeResult::Silent(_), _) => ProbeResult::NoProbe,
         (_, Ok(host)) => ask(cx, &host).await,
-        (_, Err(failure)) => Answer::Silent(failure.to_string()),
+        (_, Err(failure)) => ProbeResult::Silent(failure.to_string()),
     };
     match (&before, &after) {
-        (Answer::Said(then), Answer::Said(now)) if then.identity == now.identity => seen,
+        (ProbeResult::Said(then), ProbeResult::Said(now)) if then.identity == now.identity => seen,
         (before, after) => Observation::Unknown { why: format!("{evidence} The database: {}.", shown(before, after)) },
     }
 }
 
-fn outcome(ended: MigrationEnd<'_>, before: &Answer, after: &Answer) -> Outcome {
+fn outcome(ended: MigrationEnd<'_>, before: &ProbeResult, after: &ProbeResult) -> Outcome {
     let MigrationEnd { job, exit, started_at, finished_at, tail, stop_order } = ended;
     let failed = |first: Option<&str>| {
         let failure = job::script_failed("migration", job, exit, tail, stop_order);
@@ -341,7 +341,7 @@ fn outcome(ended: MigrationEnd<'_>, before: &Answer, after: &Answer) -> Outcome 
         Verdict::Succeeded => {
             let took = time::span_in_words(started_at.until_or_zero(finished_at));
             let database = match (before, after) {
-                (Answer::Said(before), Answer::Said(after)) => {
+                (ProbeResult::Said(before), ProbeResult::Said(after)) => {
                     format!("The database changed from {} to {}.", before.version, after.version)
                 }
                 _ => "Nobody can ask the database which version it has.".to_owned(),
@@ -374,7 +374,7 @@ fn outcome(ended: MigrationEnd<'_>, before: &Answer, after: &Answer) -> Outcome 
                 .changed(Changed::Partly),
         ),
         Verdict::Failed => Outcome::Failed(match (before, after) {
-            (Answer::NobodyCanAsk, _) => failed(None),
+            (ProbeResult::NoProbe, _) => failed(None),
             _ => failed(Some(
                 "First stop the rollout: the database may be half changed, and does not say what became of it.",
             ))
@@ -391,14 +391,15 @@ fn outcome(ended: MigrationEnd<'_>, before: &Answer, after: &Answer) -> Outcome 
     }
 }
 
-fn shown(before: &Answer, after: &Answer) -> String {
+fn shown(before: &ProbeResult, after: &ProbeResult) -> String {
     // The identity of the database is shown only if it differs.
-    let is_same = matches!((before, after), (Answer::Said(one), Answer::Said(other)) if one.identity == other.identity);
-    let words = |answer: &Answer| match answer {
-        Answer::Said(said) if is_same => said.version.clone(),
-        Answer::Said(said) => said.line(),
-        Answer::Silent(why) => format!("unknown ({why})"),
-        Answer::NobodyCanAsk => "not asked".to_owned(),
+    let is_same =
+        matches!((before, after), (ProbeResult::Said(one), ProbeResult::Said(other)) if one.identity == other.identity);
+    let words = |answer: &ProbeResult| match answer {
+        ProbeResult::Said(said) if is_same => said.version.clone(),
+        ProbeResult::Said(said) => said.line(),
+        ProbeResult::Silent(why) => format!("unknown ({why})"),
+        ProbeResult::NoProbe => "not asked".to_owned(),
     };
     format!("version {} before, {} after", words(before), words(after))
 }
@@ -407,17 +408,17 @@ fn shown(before: &Answer, after: &Answer) -> String {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Answer {
-        Answer::Said(Database::read(line).unwrap())
+    fn said(line: &str) -> ProbeResult {
+        ProbeResult::Said(Database::read(line).unwrap())
     }
 
-    fn silent() -> Answer {
-        Answer::Silent("no answer".to_owned())
+    fn silent() -> ProbeResult {
+        ProbeResult::Silent("no answer".to_owned())
     }
 
     #[test]
     fn the_verdict_needs_exit_code_and_database() {
-        let nobody = || Answer::NobodyCanAsk;
+        let nobody = || ProbeResult::NoProbe;
         assert_eq!(verdict(0, true, &nobody(), &nobody()), Verdict::Unknown, "a person stopped it");
         assert_eq!(verdict(0, true, &said("41"), &said("42")), Verdict::Unknown, "it may have ended half-way");
         for (exit, before, after, wanted) in [
@@ -460,8 +461,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_one_bounded_line() {
-        assert_eq!(said("42\n"), Answer::Said(Database { version: "42".into(), identity: String::new() }));
-        assert_eq!(said(" 42  a b\n"), Answer::Said(Database { version: "42".into(), identity: "a b".into() }));
+        assert_eq!(said("42\n"), ProbeResult::Said(Database { version: "42".into(), identity: String::new() }));
+        assert_eq!(said(" 42  a b\n"), ProbeResult::Said(Database { version: "42".into(), identity: "a b".into() }));
         for line in ["", " \n", "42\n43\n", "4\u{7}2", &"4".repeat(LONGEST + 1)] {
             assert_eq!(Database::read(line), None, "{line:?}");
         }

@@ -4,7 +4,7 @@ use greenlight_types::{Choice, Fact, FactKind, Failure, Precondition, Question, 
 
 use super::{
     failed_starts,
-    unknown_end::{self, Standing},
+    unknown_end::{self, EarlierMigration},
 };
 use crate::{
     earlier_runs::Earlier,
@@ -148,16 +148,16 @@ fn never_ran(run: &RunView, jobs: &[JobStatus], earlier: &Earlier) -> Preconditi
 /// machine, in words. "At most once" is a promise about the database, and every machine reaches the
 /// same one.
 fn started_elsewhere(run: &RunView, earlier: &Earlier) -> Option<String> {
-    match unknown_end::standing(run, earlier)? {
-        Standing::AppliedBefore(start) => Some(format!(
+    match unknown_end::first_blocking(run, earlier)? {
+        EarlierMigration::AppliedBefore(start) => Some(format!(
             "it was applied, as a person said here ({}): record the migration as done by hand",
             unknown_end::origin(start)
         )),
-        Standing::Open(start) if start.version == run.version => {
+        EarlierMigration::NeedsAnswer(start) if start.version == run.version => {
             Some(format!("it was {}: answer the question about it", unknown_end::origin(start)))
         }
         // The question alone keeps the plan closed.
-        Standing::Open(_) => None,
+        EarlierMigration::NeedsAnswer(_) => None,
     }
 }
 

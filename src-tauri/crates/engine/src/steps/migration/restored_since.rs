@@ -1,9 +1,9 @@
-//! A migration that ended well before this run saw it. A person may have restored the database
-//! since, and the end of the script does not tell (INV-D2).
+//! A migration that ended with exit code 0 before this run saw it. A person may have restored the
+//! database since, and the end of the script does not tell (INV-D2).
 
 use greenlight_types::{Choice, ErrorCode, Failure, Question, Retry, RunView};
 
-use super::database::{self, Answer, Database};
+use super::database::{self, Database, ProbeResult};
 use crate::{
     ports::{JobState, JobStatus},
     time,
@@ -11,9 +11,9 @@ use crate::{
 
 const RESTORED: &str = "restored";
 
-/// What the plan that follows a job does about the database.
+/// Decision about the database in the plan that follows a job.
 #[derive(Debug, PartialEq)]
-pub(super) enum Since {
+pub(super) enum FollowDecision {
     /// A person has to say whether the database was restored.
     Asks(Question),
     /// The end is judged against this answer of the database from before the start. Empty when it
@@ -23,27 +23,32 @@ pub(super) enum Since {
 
 /// Decides about a job that was started before. `before` is the answer of the database before its
 /// start, if this computer has it; `now` is its answer of this moment.
-pub(super) fn since(run: &RunView, job: &JobStatus, before: Option<&Database>, now: &Answer) -> Since {
+pub(super) fn decide_follow(
+    run: &RunView,
+    job: &JobStatus,
+    before: Option<&Database>,
+    now: &ProbeResult,
+) -> FollowDecision {
     let unknown = database::unknown_input(run);
-    let follows = |before: &Database| Since::Follows(Some(before.line()));
+    let follows = |before: &Database| FollowDecision::Follows(Some(before.line()));
     let JobState::Finished { exit: 0, finished_at } = job.state else {
-        return before.map_or(Since::Follows(unknown), follows);
+        return before.map_or(FollowDecision::Follows(unknown), follows);
     };
     let is_answered = answer(run, &job.id).is_some();
     let known = match (before, now) {
         // The end stays in doubt, and a person settles it.
-        (None, Answer::Said(_) | Answer::Silent(_)) => return Since::Follows(unknown),
-        (None, Answer::NobodyCanAsk) if is_answered => return Since::Follows(unknown),
-        (Some(before), Answer::Said(now)) if before == now => return follows(before),
+        (None, ProbeResult::Said(_) | ProbeResult::Silent(_)) => return FollowDecision::Follows(unknown),
+        (None, ProbeResult::NoProbe) if is_answered => return FollowDecision::Follows(unknown),
+        (Some(before), ProbeResult::Said(now)) if before == now => return follows(before),
         (Some(before), _) if is_answered => return follows(before),
-        (None, Answer::NobodyCanAsk) => "This app cannot ask the database.".to_owned(),
+        (None, ProbeResult::NoProbe) => "This app cannot ask the database.".to_owned(),
         (Some(before), now) => {
             format!("Before its start the database said {}. {}", before.line(), database::says_now(now))
         }
     };
     let choice =
         |id: &str, label: &str, detail: &str| Choice { id: id.into(), label: label.into(), detail: detail.into() };
-    Since::Asks(Question {
+    FollowDecision::Asks(Question {
         id: question_id(&job.id),
         text: format!(
             "The migration of {} ended without error {}. {known} Was the database restored after that?",
@@ -102,8 +107,8 @@ mod tests {
         Database::read(line).expect("an answer")
     }
 
-    fn said(line: &str) -> Answer {
-        Answer::Said(database(line))
+    fn said(line: &str) -> ProbeResult {
+        ProbeResult::Said(database(line))
     }
 
     /// A run with this answer.
@@ -122,18 +127,18 @@ mod tests {
         run
     }
 
-    fn asks(run: &RunView, job: &JobStatus, before: Option<&str>, now: &Answer) -> bool {
-        matches!(since(run, job, before.map(database).as_ref(), now), Since::Asks(_))
+    fn asks(run: &RunView, job: &JobStatus, before: Option<&str>, now: &ProbeResult) -> bool {
+        matches!(decide_follow(run, job, before.map(database).as_ref(), now), FollowDecision::Asks(_))
     }
 
     #[test]
     fn asks_once_about_a_migration_that_ended_well_where_nobody_can_ask() {
-        assert!(asks(&run(None), &ended(0), None, &Answer::NobodyCanAsk));
+        assert!(asks(&run(None), &ended(0), None, &ProbeResult::NoProbe));
         for state in [ended(3), job(JobState::Running), job(JobState::Orphaned)] {
-            assert!(!asks(&run(None), &state, None, &Answer::NobodyCanAsk), "{state:?}");
+            assert!(!asks(&run(None), &state, None, &ProbeResult::NoProbe), "{state:?}");
         }
         for answer in ["stillMigrated", RESTORED] {
-            assert!(!asks(&run(Some(answer)), &ended(0), None, &Answer::NobodyCanAsk), "{answer}");
+            assert!(!asks(&run(Some(answer)), &ended(0), None, &ProbeResult::NoProbe), "{answer}");
         }
     }
 
@@ -142,7 +147,7 @@ mod tests {
         let mut run = run(None);
         run.profile.migration.probe = "select version".into();
         assert!(!asks(&run, &ended(0), Some("41 db7"), &said("41 db7")), "it is as before its start");
-        for now in [said("42 db7"), said("40 db7"), said("41 db8"), Answer::Silent("locked".into())] {
+        for now in [said("42 db7"), said("40 db7"), said("41 db8"), ProbeResult::Silent("locked".into())] {
             assert!(asks(&run, &ended(0), Some("41 db7"), &now), "{now:?}");
         }
         assert!(!asks(&run, &ended(0), None, &said("42 db7")), "the doubt about the end asks");

@@ -3,28 +3,28 @@
 
 use greenlight_types::{Choice, Question, RunView};
 
-use super::database::{self, Answer};
+use super::database::{self, ProbeResult};
 use crate::{
     earlier_runs::{APPLIED, Earlier, EarlierStart, NOT_APPLIED, StartEnd, question_id},
     time,
 };
 
-/// A migration of an earlier run, as this run has to treat it.
+/// An earlier migration that keeps this run from starting its own.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Standing<'a> {
+pub(super) enum EarlierMigration<'a> {
     /// A person has to say what became of it.
-    Open(&'a EarlierStart),
+    NeedsAnswer(&'a EarlierStart),
     /// A person said in this run that it was applied. Only for a migration of the same version,
     /// which must not start again.
     AppliedBefore(&'a EarlierStart),
 }
 
 /// The first earlier migration that keeps this run from starting its own.
-pub(super) fn standing<'a>(run: &RunView, earlier: &'a Earlier) -> Option<Standing<'a>> {
-    earlier.starts.iter().find_map(|start| one(run, start))
+pub(super) fn first_blocking<'a>(run: &RunView, earlier: &'a Earlier) -> Option<EarlierMigration<'a>> {
+    earlier.starts.iter().find_map(|start| blocking(run, start))
 }
 
-fn one<'a>(run: &RunView, start: &'a EarlierStart) -> Option<Standing<'a>> {
+fn blocking<'a>(run: &RunView, start: &'a EarlierStart) -> Option<EarlierMigration<'a>> {
     let is_same_version = start.version == run.version;
     // The list of jobs of this machine shows every migration of this version that started on it.
     if is_same_version && is_here(run, start) {
@@ -33,10 +33,12 @@ fn one<'a>(run: &RunView, start: &'a EarlierStart) -> Option<Standing<'a>> {
     let question = question_id(&start.run);
     let answer = run.answers.iter().rev().find(|one| one.question == question).map(|one| one.answer.as_str());
     match (answer, &start.end) {
-        (Some(APPLIED), _) if is_same_version => Some(Standing::AppliedBefore(start)),
+        (Some(APPLIED), _) if is_same_version => Some(EarlierMigration::AppliedBefore(start)),
         (Some(_), _) => None,
         (None, StartEnd::Applied { .. }) if !is_same_version => None,
-        (None, StartEnd::Unknown | StartEnd::Failed | StartEnd::Applied { .. }) => Some(Standing::Open(start)),
+        (None, StartEnd::Unknown | StartEnd::Failed | StartEnd::Applied { .. }) => {
+            Some(EarlierMigration::NeedsAnswer(start))
+        }
     }
 }
 
@@ -53,7 +55,7 @@ pub(super) fn origin(start: &EarlierStart) -> String {
 }
 
 /// The question about an earlier migration. `said` is the answer of the database now.
-pub(super) fn question(run: &RunView, start: &EarlierStart, said: &Answer) -> Question {
+pub(super) fn question(run: &RunView, start: &EarlierStart, said: &ProbeResult) -> Question {
     let (version, origin) = (&start.version, origin(start));
     let known = match &start.end {
         StartEnd::Unknown => {
@@ -118,10 +120,10 @@ mod tests {
             person: "Bob".into(),
             at: Timestamp::EPOCH,
         }));
-        match standing(&run, &Earlier { starts: vec![start], ..Earlier::default() }) {
+        match first_blocking(&run, &Earlier { starts: vec![start], ..Earlier::default() }) {
             None => "free",
-            Some(Standing::Open(_)) => "asked",
-            Some(Standing::AppliedBefore(_)) => "closed",
+            Some(EarlierMigration::NeedsAnswer(_)) => "asked",
+            Some(EarlierMigration::AppliedBefore(_)) => "closed",
         }
     }
 
