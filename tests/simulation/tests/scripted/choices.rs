@@ -250,6 +250,21 @@ fn a_version_before_that_does_not_start_leaves_a_way_on() {
 }
 
 #[test]
+fn a_version_before_that_serves_already_is_recorded_at_once() {
+    on_virtual_time(async {
+        let breaker = Some(Breaker { rolls_back: true });
+        let ann = begun(&world(Rules { breaker, ..Rules::default() })).await;
+        back_up_and_build(&ann).await;
+        ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("AWS gives up and puts it back");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let plan = ann.release.plan(StepId::RollBack).await.expect("a plan");
+        assert!(plan.already.is_some(), "{plan:?}");
+        choose(&ann, StepId::RollBack).await;
+        ann.act(end(RunResult::RolledBack)).await.expect("the true end");
+    });
+}
+
+#[test]
 fn a_way_back_that_aws_gave_up_is_started_again() {
     on_virtual_time(async {
         let rules = Rules { breaker: None, minimum_percent: 50, maximum_percent: 100, ..Rules::default() };

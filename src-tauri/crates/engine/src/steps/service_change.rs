@@ -141,13 +141,11 @@ async fn check_rollback(
         let failure = with_author(cx, superseded(back, foreign), &foreign.task_definition).await;
         return Ok(Some(Outcome::Failed(failure)));
     }
-    // The order is not visible yet: AWS still shows the deployment that it gave up.
-    let is_given_up = |one: &Deployment| one.task_definition == back.revision && one.id == back.deployment_before;
-    if production.service.primary().is_some_and(is_given_up) {
-        return Ok(None);
-    }
+    // While the order is not visible yet, AWS still shows the deployment that it gave up.
+    let is_before = |one: &Deployment| one.task_definition == back.revision && one.id == back.deployment_before;
+    let is_before = production.service.primary().is_some_and(is_before);
     let record = production.record_of_primary();
-    if record.is_some_and(|record| record.status == ServiceDeploymentStatus::RollbackFailed) {
+    if !is_before && record.is_some_and(|record| record.status == ServiceDeploymentStatus::RollbackFailed) {
         let reason = record.map(|record| record.reason.clone()).unwrap_or_default();
         return Ok(Some(Outcome::Failed(rollback_failed(&run, back, &reason))));
     }
@@ -176,6 +174,7 @@ async fn check_rollback(
             None
         }
         Verdict::WrongRevision { .. } | Verdict::Superseded { .. } | Verdict::Stopped { .. } => None,
+        Verdict::RolledBack { .. } | Verdict::Failed { .. } if is_before => None,
         Verdict::RolledBack { reason } | Verdict::Failed { reason } => {
             Some(Outcome::Failed(rollback_failed(&run, back, &reason)))
         }
