@@ -276,7 +276,7 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
     case "startFailed":
       return { text: `A server with ${view.version} did not start: ${one.reason}.`, detail: one.task.slice(0, 8) };
     case "rolloutLost":
-      return { text: `Another version took over from ${view.version}.`, detail: one.reason };
+      return { text: `Not every server runs ${view.version} any more.`, detail: one.reason };
     case "revisionAccepted":
       return { text: `${one.person} accepted the start-up settings of the build.`, detail: one.arn };
     case "merged":

@@ -154,7 +154,7 @@ const FACT_WORDS: Record<FactKind, string> = {
   serverBecameNew: "a server runs the new version",
   rolledOut: "every server runs the new version",
   startFailed: "a server did not start",
-  rolloutLost: "another version took over",
+  rolloutLost: "not every server runs this version any more",
   failureLimitRaised: "AWS waits longer",
   failureLimitRestored: "the limit of AWS is put back",
   rolloutStopped: "the rollout is stopped",

@@ -273,10 +273,9 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         Fact::DeployPhaseBegan { .. } if has_rolled_back(run) => {
             Some(format!("AWS put the version before {} back on every server.", run.version))
         }
-        Fact::DeployPhaseBegan { .. } if is_lost(run) => Some(format!(
-            "AWS ran {} on every server, and another version took over; look at what serves now.",
-            run.version
-        )),
+        Fact::DeployPhaseBegan { .. } if is_lost(run) => {
+            Some(format!("AWS ran {} on every server, and does not any more; look at what serves now.", run.version))
+        }
         Fact::DeployPhaseBegan { .. } if rollout.is_done() && !is_rolling_out(run) => {
             Some(format!("AWS runs {} on every server.", run.version))
         }

@@ -140,7 +140,7 @@ async fn watch_servers(cx: &StepContext, notice: &ServersNotice) {
         // The final check shows the same.
         if !may_end_automatically(&run) {
             let checked = steps::production::check_servers(cx).await;
-            let is_checking = run.state == RunState::Checking;
+            let is_checking = run.state == RunState::Checking && !steps::production::is_taken_back(&run);
             notice.show(cx, checked.map(|missing| missing.filter(|_| is_checking)));
         }
         cx.wait(SERVERS_PAUSE).await;

@@ -19,6 +19,7 @@ use crate::{
     fold,
     ports::revision_name,
     rollout::Verdict,
+    rollout_facts::count_turns,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -119,6 +120,10 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
         }
     };
     let failure = named_failure(cx, &seen.verdict, &run).await;
+    // The answer is older than a new deployment or a way back.
+    if count_turns(&cx.run()) != count_turns(&run) {
+        return Ok(None);
+    }
     Ok(match seen.verdict {
         Verdict::Waiting { waits_for } => {
             show_condition(cx, StepId::AwaitDeployPhase, &waits_for);

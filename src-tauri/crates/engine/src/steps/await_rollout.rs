@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     rollout::Verdict,
+    rollout_facts::count_turns,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
 };
 
@@ -79,6 +80,10 @@ async fn look(cx: &StepContext, expected: &[Regex]) -> Result<Option<Outcome>, F
     show_and_record(cx, StepId::AwaitRollout, &run, &seen).await?;
     learn_new_servers(cx, &run, &seen.became_new, production.service.desired).await?;
     let failure = named_failure(cx, &seen.verdict, &run).await;
+    // The answer is older than a new deployment or a way back.
+    if count_turns(&cx.run()) != count_turns(&run) {
+        return Ok(None);
+    }
     Ok(match seen.verdict {
         Verdict::Waiting { waits_for } | Verdict::Began { waits_for, .. } => {
             show_condition(cx, StepId::AwaitRollout, &waits_for);

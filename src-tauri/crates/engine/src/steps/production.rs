@@ -19,7 +19,7 @@ use crate::{
         revision_name,
     },
     rollout::{self, Condition, EarlierDeployments, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
-    rollout_facts::{count_turns, has_rolled_back, is_rolled_out, is_rolling_out},
+    rollout_facts::{count_turns, has_rolled_back, is_lost, is_rolled_out, is_rolling_out},
     step::StepContext,
     time,
 };
@@ -137,6 +137,7 @@ pub(super) fn check_account(run: &RunView, service: &ServiceSnapshot) -> Result<
 /// AWS does not answer.
 pub(super) async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
     let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
+    service.iter().try_for_each(|service| check_account(run, service))?;
     let deployments = service.map(|one| one.deployments).unwrap_or_default();
     let earlier = earlier_deployments(run, build_not_before(run));
     let is_new = |one: &Deployment| !earlier.contain(&one.id, one.created_at);
@@ -199,6 +200,7 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
     let production = Production::read(cx, &run).await?;
     let seen = production.assess(&run, &expected_failures(&run))?;
     show_and_record(cx, step, &run, &seen).await?;
+    let failure = named_failure(cx, &seen.verdict, &run).await;
     let run = cx.run();
     if count_turns(&run) != known {
         return Ok(Some("The servers changed while AWS was asked.".to_owned()));
@@ -211,9 +213,10 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
         Verdict::Done { deployment, servers } if !is_rolled_out(&run) => {
             Some(Fact::RolledOut { deployment: deployment.clone(), servers: *servers })
         }
-        Verdict::Began { .. } | Verdict::OtherImage { .. } if is_rolled_out(&run) => {
+        Verdict::Began { .. } | Verdict::OtherImage { .. } if is_rolled_out(&run) || is_lost(&run) => {
+            let is_other = |one: &Deployment| begun(&run) != Some(one.id.as_str());
             let primary = production.service.primary();
-            let under_way = primary.filter(|one| is_before_end || begun(&run) != Some(one.id.as_str()));
+            let under_way = primary.filter(|one| is_before_end || is_lost(&run) || is_other(one));
             let ours = our_revision(&run)?;
             under_way.map(|one| deploy_phase_began(&production.service, &run, &ours, one.id.clone(), one.created_at))
         }
@@ -222,10 +225,9 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
         | Verdict::Stopped { .. }
         | Verdict::RolledBack { .. }
         | Verdict::Failed { .. }
-            if is_rolled_out(&run) || is_rolling_out(&run) =>
+            if is_rolled_out(&run) || is_rolling_out(&run) && is_after_begin(&production, &run) =>
         {
             let arn = production.service.primary().map(|one| one.task_definition.clone()).unwrap_or_default();
-            let failure = named_failure(cx, &seen.verdict, &run).await;
             let reason = failure.map(|failure| failure.to_string()).unwrap_or_default();
             Some(Fact::RolloutLost { arn, reason })
         }
@@ -243,6 +245,14 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
         cx.sink.learn(step, fact).await?;
     }
     Ok(missing)
+}
+
+/// Whether the primary deployment is our newest one or began after it. An answer of AWS may be
+/// older than its answer to our order.
+fn is_after_begin(production: &Production, run: &RunView) -> bool {
+    let begun = fold::newest(run, FactKind::DeployPhaseBegan);
+    let begun_at = begun.and_then(|fact| if let Fact::DeployPhaseBegan { at, .. } = fact { Some(*at) } else { None });
+    production.service.primary().is_some_and(|primary| begun_at.is_none_or(|at| primary.created_at >= at))
 }
 
 /// What is missing until every server runs our revision, in words.
@@ -291,7 +301,10 @@ fn failure_of(verdict: &Verdict, run: &RunView) -> Option<Failure> {
 /// AWS does not keep who started a deployment.
 pub(super) async fn named_failure(cx: &StepContext, verdict: &Verdict, run: &RunView) -> Option<Failure> {
     let failure = failure_of(verdict, run)?;
-    let (Verdict::WrongRevision { arn } | Verdict::Superseded { arn, .. }) = verdict else { return Some(failure) };
+    let is_foreign = matches!(failure.code, ErrorCode::WrongRevision | ErrorCode::RolloutSuperseded);
+    let (true, Verdict::WrongRevision { arn } | Verdict::Superseded { arn, .. }) = (is_foreign, verdict) else {
+        return Some(failure);
+    };
     Some(with_author(cx, failure, arn).await)
 }
 
@@ -344,7 +357,7 @@ fn other_image(task: &str, digest: &str) -> Failure {
 }
 
 /// Whether a person has this release stopped or rolled back.
-fn is_taken_back(run: &RunView) -> bool {
+pub(crate) fn is_taken_back(run: &RunView) -> bool {
     let is_begun = |step| fold::step(run, step).is_some_and(|step| step.status().is_open());
     is_begun(StepId::StopRollout) || is_begun(StepId::RollBack) || has_rolled_back(run)
 }

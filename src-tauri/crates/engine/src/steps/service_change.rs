@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{
     production::{Production, check_account, show_and_record, show_condition, with_author},
     refusals::{missing_on_aws, plan_closed},
-    run_facts::who_to_call,
+    run_facts::{our_revision, who_to_call},
     watch,
 };
 use crate::{
@@ -138,6 +138,10 @@ async fn check_rollback(
     show_and_record(cx, back.step, &run, &seen).await?;
     let is_foreign = |one: &&Deployment| one.task_definition != back.revision && one.id != back.deployment_before;
     if let Some(foreign) = production.service.primary().filter(is_foreign) {
+        // AWS gave the version before up, and put ours back.
+        if our_revision(&run).is_ok_and(|ours| ours == foreign.task_definition) {
+            return Ok(Some(Outcome::Failed(rollback_failed(&run, back, &foreign.rollout_reason))));
+        }
         let failure = with_author(cx, superseded(back, foreign), &foreign.task_definition).await;
         return Ok(Some(Outcome::Failed(failure)));
     }
