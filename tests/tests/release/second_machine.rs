@@ -32,6 +32,6 @@ async fn never_repeats_a_migration_from_another_machine() {
     let ran = plan.preconditions.iter().find(|precondition| precondition.id == "neverRan").expect("the precondition");
     assert!(!ran.passed && ran.detail.contains("by Anna: answer the question"), "{ran:?}");
     let question = plan.question.expect("a person has to say what became of the database");
-    assert!(question.id.starts_with("migration:unknownEnd:") && question.text.contains("ended with an error"));
+    assert!(question.id.starts_with("migration:unknownEnd:") && question.text.contains("is recorded as failed"));
     let _ = desk.handle.stop().await;
 }
