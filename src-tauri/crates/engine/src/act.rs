@@ -364,11 +364,6 @@ pub(crate) fn not_open(plan: &StepPlan) -> Failure {
     if plan.question.is_some() {
         return Failure::new(ErrorCode::QuestionOpen, "run this step: its question has no answer yet");
     }
-    let shut: Vec<&str> = plan
-        .preconditions
-        .iter()
-        .filter(|precondition| !precondition.passed)
-        .map(|precondition| precondition.text.as_str())
-        .collect();
-    Failure::new(ErrorCode::PreconditionFailed, "run this step: a condition does not hold").because(shut.join("; "))
+    Failure::new(ErrorCode::PreconditionFailed, "run this step: a condition does not hold")
+        .because(plan.failed_preconditions().join("; "))
 }

@@ -126,6 +126,12 @@ impl StepPlan {
     pub fn is_open(&self) -> bool {
         self.question.is_none() && self.preconditions.iter().all(|precondition| precondition.passed)
     }
+
+    /// The texts of the failed preconditions.
+    pub fn failed_preconditions(&self) -> Vec<&str> {
+        let failed = self.preconditions.iter().filter(|precondition| !precondition.passed);
+        failed.map(|precondition| precondition.text.as_str()).collect()
+    }
 }
 
 /// One exact change.

@@ -293,10 +293,10 @@ fn revoke_reason(why: RevokeReason) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn at() -> HostAddress {
+    pub(in crate::remote_job) fn at() -> HostAddress {
         HostAddress {
             address: "192.0.2.10".into(),
             port: 22,

@@ -173,17 +173,10 @@ pub(super) fn output(frame: &str, offset: u64) -> PortResult<Vec<u8>> {
 mod tests {
     use greenlight_engine::ports::HostAddress;
 
-    use super::{super::host::VerbCall, *};
-
-    fn at() -> HostAddress {
-        HostAddress {
-            address: "192.0.2.10".into(),
-            port: 22,
-            user: "ec2-user".into(),
-            fingerprint: String::new(),
-            machine_id: String::new(),
-        }
-    }
+    use super::{
+        super::host::{VerbCall, tests::at},
+        *,
+    };
 
     fn answered(out: &str) -> ReadOutput {
         ReadOutput { exit: Some(0), out: out.into(), err: String::new() }

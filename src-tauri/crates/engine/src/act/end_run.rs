@@ -15,9 +15,9 @@ use crate::{
 /// their jobs. An answer settles the doubt.
 pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
     let is_offered = is_release(result) && may_end(&asker.view(), result);
-    if is_offered && let Some(missing) = steps::production::check_servers_before_end(asker.context).await? {
+    if is_offered && let Some(open) = steps::production::check_servers_before_end(asker.context).await? {
         return Err(refuse("end the run as released: AWS does not show this version on every server")
-            .because(missing)
+            .because(open)
             .hint("The end is offered again once every server runs it."));
     }
     let mut unsettled_jobs = Vec::new();

@@ -44,8 +44,8 @@ fn watches_again(view: &RunView, step: &StepView) -> bool {
 }
 
 /// Checks the servers once more before a run ends as released, until AWS shows this release on all
-/// of them. Returns whether it does; `false` once the run may not end any more. Meanwhile the
-/// screen shows what is missing.
+/// of them. Returns whether it does; `false` once the run may not end any more. The screen shows
+/// the open condition meanwhile.
 async fn confirm_release(cx: &StepContext, notice: &ServersNotice) -> bool {
     for _ in 0..FINAL_CHECKS_MAX {
         if !may_end_automatically(&cx.run()) {

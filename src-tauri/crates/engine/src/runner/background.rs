@@ -129,8 +129,8 @@ async fn ask_labels(cx: &StepContext) -> Labels {
     labels
 }
 
-/// Looks at the servers between and after the steps that watch them. While the checks of the site
-/// are open, the screen shows what is missing until every server runs this release.
+/// Checks the servers between and after the steps that watch them. While the checks of the site are
+/// open, the screen shows the open condition of the rollout.
 async fn watch_servers(cx: &StepContext, notice: &ServersNotice) {
     for _ in 0..POLLS_MAX {
         let run = cx.run();
@@ -141,7 +141,7 @@ async fn watch_servers(cx: &StepContext, notice: &ServersNotice) {
         if !may_end_automatically(&run) {
             let checked = steps::production::check_servers(cx).await;
             let is_checking = run.state == RunState::Checking && !steps::production::is_taken_back(&run);
-            notice.show(cx, checked.map(|missing| missing.filter(|_| is_checking)));
+            notice.show(cx, checked.map(|open| open.filter(|_| is_checking)));
         }
         cx.wait(SERVERS_PAUSE).await;
     }

@@ -16,11 +16,11 @@ impl ServersNotice {
         Self(Arc::new(Mutex::new(TroubleNotice::of(Watcher::Servers))))
     }
 
-    /// Shows the result of a check: `missing` until every server runs this release.
+    /// Shows the result of a check: a failure, or the open condition of the rollout.
     pub fn show(&self, cx: &StepContext, checked: Result<Option<String>, Failure>) {
-        let confirmed = checked.and_then(|missing| match missing {
+        let confirmed = checked.and_then(|open| match open {
             None => Ok(()),
-            Some(missing) => Err(Failure::new(ErrorCode::NotAllowedNow, "end this release yet").because(missing)),
+            Some(open) => Err(Failure::new(ErrorCode::NotAllowedNow, "end this release yet").because(open)),
         });
         self.0.lock().show(cx, confirmed);
     }

@@ -176,12 +176,12 @@ pub(super) async fn show_and_record(
 
 /// Looks at the servers between and after the steps that watch them. Records when another revision
 /// takes over from ours, when another deployment of ours is under way, and when ours is back.
-/// Returns what is missing until every server runs ours, in words.
+/// Returns the open condition in words, or `None` if every server runs ours.
 pub(crate) async fn check_servers(cx: &StepContext) -> Result<Option<String>, Failure> {
     look(cx, false).await
 }
 
-/// As [`check_servers`], before a person ends the run as released. Where something is missing, our
+/// As [`check_servers`], before a person ends the run as released. With an open condition, our
 /// deployment is recorded as under way again, so that the end is offered once it is complete.
 pub(crate) async fn check_servers_before_end(cx: &StepContext) -> Result<Option<String>, Failure> {
     look(cx, true).await
@@ -205,9 +205,9 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
     if count_turns(&run) != known {
         return Ok(Some("The servers changed while AWS was asked.".to_owned()));
     }
-    let missing = missing(&seen.verdict, &run);
+    let open = open_condition(&seen.verdict, &run);
     if !fold::step(&run, step).is_some_and(|step| step.status().is_done()) {
-        return Ok(missing);
+        return Ok(open);
     }
     let fact = match &seen.verdict {
         Verdict::Done { deployment, servers } if !is_rolled_out(&run) => {
@@ -244,7 +244,7 @@ async fn look(cx: &StepContext, is_before_end: bool) -> Result<Option<String>, F
     if let Some(fact) = fact {
         cx.sink.learn(step, fact).await?;
     }
-    Ok(missing)
+    Ok(open)
 }
 
 /// Whether the primary deployment is our newest one or began after it. An answer of AWS may be
@@ -255,8 +255,8 @@ fn is_after_begin(production: &Production, run: &RunView) -> bool {
     production.service.primary().is_some_and(|primary| begun_at.is_none_or(|at| primary.created_at >= at))
 }
 
-/// What is missing until every server runs our revision, in words.
-fn missing(verdict: &Verdict, run: &RunView) -> Option<String> {
+/// The open condition of a verdict in words. `None` if every server runs our revision.
+fn open_condition(verdict: &Verdict, run: &RunView) -> Option<String> {
     match verdict {
         Verdict::Done { .. } => None,
         Verdict::Waiting { waits_for } | Verdict::Began { waits_for, .. } => Some(waits_for.words()),

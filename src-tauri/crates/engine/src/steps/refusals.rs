@@ -14,20 +14,15 @@ pub(super) fn production_changed(act: &str) -> Failure {
 
 /// A precondition failed after the plan was shown. Nothing was started.
 pub(super) fn plan_closed(plan: &StepPlan) -> Failure {
-    let shut: Vec<&str> = plan
-        .preconditions
-        .iter()
-        .filter(|precondition| !precondition.passed)
-        .map(|precondition| precondition.text.as_str())
-        .collect();
+    let failed = plan.failed_preconditions();
     let failure = Failure::new(
         ErrorCode::PreconditionFailed,
         "start: something changed after the plan was shown, and nothing was started",
     );
-    if shut.is_empty() {
+    if failed.is_empty() {
         failure.because("the plan is not the one that was shown")
     } else {
-        failure.because(shut.join("; "))
+        failure.because(failed.join("; "))
     }
 }
 
