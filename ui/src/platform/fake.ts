@@ -1,7 +1,7 @@
 // A scripted app for the page's tests. It answers only scripted commands. A call of any other
 // command fails the test with the command's name.
 
-import type { Lines, Live, RunId, RunMoved } from "../generated/bindings";
+import type { Failure, Lines, Live, RunId, RunMoved } from "../generated/bindings";
 import type { Commands, Platform, Stop } from "./platform";
 import type { Result } from "./result";
 
@@ -23,6 +23,13 @@ export interface FakePlatform extends Platform {
 
 /** The answer of a command that succeeded. */
 export const ok = <T>(data: T): Promise<Result<T>> => Promise.resolve({ status: "ok", data });
+
+/** A command that fails and changes nothing. */
+export const refused = (code: Failure["code"], summary: string): Promise<Result<never>> =>
+  Promise.resolve({
+    status: "error",
+    error: { code, params: {}, summary, causes: [], hints: [], changed: "nothing", retry: "safe" },
+  });
 
 /** An app with these commands. */
 export function fake(scripted: Partial<Commands>): FakePlatform {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import App from "../App.svelte";
 import type { Debrief, PracticeView, Realm, Trouble, TroubleState } from "../generated/bindings";
 import { accessibilityFindings } from "../platform/axe";
-import { fake, ok } from "../platform/fake";
+import { fake, ok, refused } from "../platform/fake";
 import type { Commands } from "../platform/platform";
 import { appInfo } from "../platform/samples";
 import DebriefCard from "./DebriefCard.svelte";
@@ -112,19 +112,7 @@ describe("the panel", () => {
 
   it("shows a failure when the simulator does not answer", async () => {
     const { user } = open({
-      practiceView: () =>
-        Promise.resolve({
-          status: "error",
-          error: {
-            code: "unreachable",
-            params: {},
-            summary: "reach the pretend production",
-            causes: [],
-            hints: [],
-            changed: "nothing",
-            retry: "safe",
-          },
-        }),
+      practiceView: () => refused("unreachable", "reach the pretend production"),
     });
     await user.click(await screen.findByTestId("practice-open"));
     expect(await screen.findByTestId("practice-failure")).toHaveAttribute("data-code", "unreachable");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LogLine } from "../generated/bindings";
-import { fake, ok } from "../platform/fake";
+import { fake, ok, refused } from "../platform/fake";
 import type { Commands } from "../platform/platform";
 import { LineList } from "./lines.svelte";
 
@@ -100,20 +100,7 @@ describe("the lines of a source", () => {
     let fails = true;
     const { list: opened } = list(10, {
       outputLines: (_run, _source, from, count) =>
-        fails
-          ? Promise.resolve({
-              status: "error",
-              error: {
-                code: "journalFailed",
-                params: {},
-                summary: "read output",
-                causes: [],
-                hints: [],
-                changed: "nothing",
-                retry: "safe",
-              },
-            })
-          : ok(lines(from, Math.min(count, 10))),
+        fails ? refused("journalFailed", "read output") : ok(lines(from, Math.min(count, 10))),
     });
     await opened.read();
     opened.show(0, 9);

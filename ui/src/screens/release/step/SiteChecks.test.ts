@@ -1,27 +1,40 @@
 import { screen, waitFor } from "@testing-library/svelte";
 import { expect, it } from "vitest";
-import { ok } from "../../../platform/fake";
+import { ok, refused } from "../../../platform/fake";
 import { moment } from "../../../platform/samples";
 import { open } from "../test-page";
 
-it("an answer that is pending closes the other answers", async () => {
+/** The page whose first answer is pending until `arrive`. */
+function openWithPendingAnswer(isAccepted: boolean) {
   let arrive: () => void = () => undefined;
   const pending = new Promise<void>((resolve) => (arrive = resolve));
-  const { platform, user, view } = open(moment("check-failed-late"), {
+  const page = open(moment("check-failed-late"), {
     answerCheck: async () => {
       await pending;
-      return ok(null);
+      return isAccepted ? ok(null) : refused("journalFailed", "write the journal");
     },
   });
-  const [first, second] = view.profile.site.checks;
+  const [first, second] = page.view.profile.site.checks;
   if (first === undefined || second === undefined) throw new Error("the sample has two checks");
-  await user.click(await screen.findByTestId(`check-${first.id}-passed`));
-  const other = screen.getByTestId(`check-${second.id}-passed`);
-  await waitFor(() => expect(other).toHaveAttribute("aria-disabled", "true"));
-  await user.click(other);
+  return { ...page, first: first.id, second: second.id, arrive };
+}
+
+it("an answer that is given while another one is pending is saved after it", async () => {
+  const { platform, user, first, second, arrive } = openWithPendingAnswer(true);
+  await user.click(await screen.findByTestId(`check-${first}-passed`));
+  await user.click(screen.getByTestId(`check-${second}-passed`));
   expect(platform.argsOf("answerCheck")).toHaveLength(1);
+  expect(screen.getByTestId(`check-${second}`)).toHaveTextContent("saving…");
   arrive();
-  await waitFor(() => expect(other).toHaveAttribute("aria-disabled", "false"));
-  await user.click(other);
-  await waitFor(() => expect(platform.argsOf("answerCheck")).toHaveLength(2));
+  await waitFor(() => expect(platform.argsOf("answerCheck").map(([, check]) => check)).toEqual([first, second]));
+});
+
+it("a refused answer keeps the answers after it from hiding why", async () => {
+  const { platform, user, first, second, arrive } = openWithPendingAnswer(false);
+  await user.click(await screen.findByTestId(`check-${first}-passed`));
+  await user.click(screen.getByTestId(`check-${second}-passed`));
+  arrive();
+  expect(await screen.findByTestId("page-failure")).toBeInTheDocument();
+  await waitFor(() => expect(screen.getByTestId(`check-${second}`)).not.toHaveTextContent("saving…"));
+  expect(platform.argsOf("answerCheck")).toHaveLength(1);
 });
