@@ -6,6 +6,7 @@
 //! element up again.
 
 mod acts;
+mod checks;
 mod choices;
 mod surface;
 mod troubles;

@@ -128,8 +128,7 @@ async fn a_release_whose_check_failed_is_rolled_back() {
     window.press_step(StepId::CheckSite, VERSION).await.expect("the checks start");
     let is_open = async || window.has_open_checks().await;
     window.until("the checks to be open", PATIENCE, is_open).await.expect("the site answers");
-    window.press("check-footer-failed").await.expect("a check fails");
-    window.note("The footer is gone").await.expect("its note");
+    window.fail_check("check-footer", "The footer is gone").await.expect("a check fails");
 
     window.do_choice(StepId::RollBack, VERSION).await.expect("the version before serves again");
     let result = window.stop_here("The footer is gone").await.expect("the run ends");

@@ -220,11 +220,9 @@ async fn failed_check(desk: &Desk) -> Result<()> {
     ensure!(page.status() == 500, "the page of a study is well: {}", page.status());
     window.put_limit_back(VERSION).await?;
     window.look_at(StepId::CheckSite).await?;
-    window.press("check-sign-in-passed").await?;
-    window.wait_for_attribute("check-sign-in", "data-answer", "passed", PATIENCE).await?;
-    window.press("check-study-failed").await?;
-    window.note("The page of study 411 says that something went wrong").await?;
-    window.press("check-footer-passed").await?;
+    window.pass_check("check-sign-in").await?;
+    window.fail_check("check-study", "The page of study 411 says that something went wrong").await?;
+    window.pass_check("check-footer").await?;
     window.press_within("accept-failed-check", PATIENCE).await?;
     window.press("note-no").await?;
     desk.picture(Trouble::SiteCheckFails).await?;

@@ -272,7 +272,7 @@ impl Window<'_> {
         .await
     }
 
-    async fn ensure_unbroken(&self, step: StepId, status: &str) -> Result<()> {
+    pub(super) async fn ensure_unbroken(&self, step: StepId, status: &str) -> Result<()> {
         if matches!(status, "failed" | "stopped") {
             self.look_at(step).await?;
             return Err(self.stopped(format!("{} is {status}", step.name())).await);
@@ -367,60 +367,6 @@ impl Window<'_> {
             self.start_deploy().await?;
         }
         Ok(())
-    }
-
-    /// Whether the page offers answers to the checks of the site now.
-    ///
-    /// # Errors
-    /// When the driver does not answer.
-    pub async fn has_open_checks(&self) -> Result<bool> {
-        Ok(self.all("check-").await?.iter().any(|testid| testid.ends_with("-passed")))
-    }
-
-    /// Answers every check of the site with Passed, after putting the limit of failed starts back.
-    /// Waits until the site serves the version.
-    ///
-    /// # Errors
-    /// When the app does not accept an answer.
-    pub async fn pass_checks(&self, version: &str) -> Result<()> {
-        self.until("the checks to be open", self.patience, async || {
-            let status = self.status(StepId::CheckSite).await?;
-            self.ensure_unbroken(StepId::CheckSite, &status).await?;
-            Ok(self.has_open_checks().await? || self.state().await? == "ended")
-        })
-        .await?;
-        self.put_limit_back(version).await?;
-        self.look_at(StepId::CheckSite).await?;
-        let buttons = self.all("check-").await?;
-        for row in buttons.iter().filter_map(|button| button.strip_suffix("-passed")) {
-            // The last answer ends the run, and the row disappears.
-            self.until(&format!("the answer to {row}"), SOON, async || {
-                if self.attribute(row, "data-answer").await?.is_some() || !self.sees(row).await? {
-                    return Ok(true);
-                }
-                self.try_press(&format!("{row}-passed")).await?;
-                Ok(false)
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// Makes the app request the site and answers every check with Passed. Skips the parts that are
-    /// already done.
-    ///
-    /// # Errors
-    /// When the site does not serve the version, or the app does not accept an answer.
-    pub async fn check_site(&self, version: &str) -> Result<()> {
-        self.go_to_release().await?;
-        if self.state().await? == "ended" {
-            return Ok(());
-        }
-        if self.prepare_step(StepId::CheckSite).await? {
-            self.press_step(StepId::CheckSite, version).await?;
-        }
-        self.look_at(StepId::CheckSite).await?;
-        self.pass_checks(version).await
     }
 
     /// Waits for the end of the run and returns its result.
