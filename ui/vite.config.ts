@@ -16,6 +16,9 @@ export default defineConfig({
     include: ["src/**/*.test.ts"],
     setupFiles: ["src/platform/test-setup.ts"],
     restoreMocks: true,
+    // A new page for each file costs more than its tests. No module of the page keeps a state.
+    isolate: false,
+    maxWorkers: "100%",
     // A slow machine must not fail a test: every wait ends when its value is there.
     testTimeout: 60_000,
     hookTimeout: 60_000,

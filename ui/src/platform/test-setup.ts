@@ -2,12 +2,15 @@
 
 import "@testing-library/jest-dom/vitest";
 import { cleanup, configure } from "@testing-library/svelte";
-import { afterEach } from "vitest";
+import { afterEach, vi } from "vitest";
 
 // A `findBy` or `waitFor` ends when its value is there. This is the limit of a machine under load.
 configure({ asyncUtilTimeout: 30_000 });
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
 
 // jsdom has no modal dialogs. Their focus trap and Escape are not tested here.
 Object.assign(HTMLDialogElement.prototype, {
