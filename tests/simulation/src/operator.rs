@@ -29,6 +29,8 @@ pub struct SeenRun {
     pub steps: Vec<SeenStep>,
     /// Whether the site has answered and a check of it has no answer yet.
     pub has_open_check: bool,
+    /// Whether a backup that no program could prove waits for the word of a person.
+    pub has_unconfirmed_backup: bool,
 }
 
 /// A step as an operator sees it.
@@ -52,6 +54,8 @@ pub enum Task {
     AskAgain(StepId),
     /// Answers an open check of the site with Passed.
     PassCheck,
+    /// Confirms a backup that no program could prove.
+    ConfirmBackup,
     /// Ends the run, because a step has failed for good.
     Stop(StepId),
 }
@@ -148,7 +152,8 @@ pub fn next_task(seen: &SeenRun) -> Option<Task> {
     if let Some(step) = find(&|step| step.has_failed_for_good) {
         return Some(Task::Stop(step));
     }
-    find(&|step| matches!(step.status, Status::AwaitingOperator | Status::Failed)).map(Task::Press)
+    let press = find(&|step| matches!(step.status, Status::AwaitingOperator | Status::Failed)).map(Task::Press);
+    press.or(seen.has_unconfirmed_backup.then_some(Task::ConfirmBackup))
 }
 
 #[cfg(test)]
@@ -162,7 +167,8 @@ mod tests {
             role: greenlight_engine::steps::get(id).role(),
             has_failed_for_good: false,
         };
-        SeenRun { seq: 1, state, steps: steps.iter().map(step).collect(), has_open_check: false }
+        let steps = steps.iter().map(step).collect();
+        SeenRun { seq: 1, state, steps, has_open_check: false, has_unconfirmed_backup: false }
     }
 
     #[test]
@@ -188,6 +194,16 @@ mod tests {
         assert_eq!(next_task(&seen(RunState::Deploying, &steps)), None);
         let steps = [(StepId::FollowBuild, Status::Running), (StepId::RunMigration, Status::AwaitingOperator)];
         assert_eq!(next_task(&seen(RunState::Deploying, &steps)), Some(Task::Press(StepId::RunMigration)));
+    }
+
+    #[test]
+    fn confirms_a_backup_when_nothing_else_waits() {
+        let deploying =
+            |steps: &[(StepId, Status)]| SeenRun { has_unconfirmed_backup: true, ..seen(RunState::Deploying, steps) };
+        let warned = (StepId::BackUp, Status::Warned);
+        assert_eq!(next_task(&deploying(&[warned])), Some(Task::ConfirmBackup));
+        let offered = (StepId::DispatchBuild, Status::AwaitingOperator);
+        assert_eq!(next_task(&deploying(&[warned, offered])), Some(Task::Press(StepId::DispatchBuild)));
     }
 
     #[test]

@@ -59,6 +59,10 @@ impl Engine<'_> {
                 }
                 None => Ok(()),
             },
+            Task::ConfirmBackup => {
+                let note = "As large as the one before, and as old as the job".to_owned();
+                self.act(Act::ReportDone { step: StepId::BackUp, note }).await.map(drop)
+            }
             Task::Stop(step) => {
                 let note = format!("{} failed", step.name());
                 self.act(Act::EndRun { result: RunResult::Stopped, note }).await.map(drop)
@@ -106,6 +110,7 @@ pub fn seen_run(view: &RunView) -> SeenRun {
         state: view.state,
         steps: view.steps.iter().map(step).collect(),
         has_open_check: has_answered && open_check(view).is_some(),
+        has_unconfirmed_backup: view.steps.iter().any(|step| step.options.may_confirm),
     }
 }
 

@@ -33,12 +33,17 @@ impl Surface for ReleaseScreen<'_> {
         let shown: Value = self.window.take("the run", SOON, shown).await?;
         let read = serde_json::from_value(shown).context("the page shows unknown states")?;
         let (state, statuses): (RunState, Vec<Status>) = read;
+        let has_unconfirmed_backup = StepId::ALL
+            .into_iter()
+            .zip(&statuses)
+            .any(|(id, status)| id == StepId::BackUp && *status == Status::Warned);
         let step = |(id, status): (StepId, Status)| {
             let has_failed_for_good = matches!(status, Status::Failed | Status::Stopped);
             SeenStep { id, status, role: steps::get(id).role(), has_failed_for_good }
         };
         let steps = StepId::ALL.into_iter().zip(statuses).map(step).collect();
-        Ok(SeenRun { seq: 0, state, steps, has_open_check: self.window.has_open_checks().await? })
+        let has_open_check = self.window.has_open_checks().await?;
+        Ok(SeenRun { seq: 0, state, steps, has_open_check, has_unconfirmed_backup })
     }
 
     /// A step that failed is an error here: the tests in the window expect no failure.
@@ -53,6 +58,7 @@ impl Surface for ReleaseScreen<'_> {
                 window.look_at(StepId::CheckSite).await?;
                 window.pass_checks(self.version).await
             }
+            Task::ConfirmBackup => window.confirm_backup(StepId::BackUp, "warned").await,
             Task::Stop(step) => {
                 window.look_at(step).await?;
                 Err(window.stopped(format!("{} has failed", step.name())).await)
