@@ -192,10 +192,12 @@ fn setting_key(kind: CredentialKind) -> &'static str {
 
 fn used_for(kind: CredentialKind) -> &'static [&'static str] {
     match kind {
-        CredentialKind::Github => &["Read and push the code", "Start the build and follow it"],
-        CredentialKind::Aws => {
-            &["Save the start-up settings of the new version", "See servers, packages and the production log"]
-        }
+        CredentialKind::Github => &["Read and push the code", "Start the build, follow it, run it again or cancel it"],
+        CredentialKind::Aws => &[
+            "Save the start-up settings of the new version",
+            "See servers, packages and the production log",
+            "Let AWS wait longer, start a new deployment, stop the rollout or roll back, where you choose it",
+        ],
         CredentialKind::StagingKey => &["Back up the production database", "Migrate the production database"],
     }
 }

@@ -44,6 +44,7 @@ macro_rules! all_commands {
             setup::derive_names,
             setup::set_speed,
             setup::open_page,
+            run::draft_rollback,
             run::draft_run,
             run::list_runs,
             run::run_update,

@@ -13,6 +13,7 @@ pub const COMMANDS: &[&str] = &[
     "debrief",
     "deploy_differences",
     "derive_names",
+    "draft_rollback",
     "draft_run",
     "end_run",
     "export_markdown",

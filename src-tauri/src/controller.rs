@@ -76,6 +76,11 @@ impl Controller {
             .await
     }
 
+    /// Drafts a run that takes an ended release of this computer back.
+    pub async fn draft_rollback(&self, of: &RunId) -> Result<RunId, Failure> {
+        Release::draft_rollback(&self.parts, of, &self.identity.actor().await?).await
+    }
+
     pub async fn plan(&self, run: &RunId, step: StepId) -> Result<StepPlan, Failure> {
         self.release(run).await?.plan(step).await
     }
@@ -106,6 +111,7 @@ impl Controller {
     /// (docs/releases.md#run-states).
     pub async fn start_deploy(&self, run: &RunId, request: DeployRequest) -> Result<(), Failure> {
         let _held = self.starting.lock().await;
+        let is_rollback = self.view(run).await?.rolls_back.is_some();
         for other in self.parts.journal.runs().await?.into_iter().filter(|other| other != run) {
             let Ok(view) = self.view(&other).await else { continue };
             if matches!(view.state, RunState::Deploying | RunState::Checking) {
@@ -113,7 +119,8 @@ impl Controller {
                     .because(format!("{} {} is being deployed", view.profile.product.name, view.version))
                     .hint("Finish or stop that release first."));
             }
-            if view.state == RunState::Preparing {
+            // A rollback waits for no build.
+            if view.state == RunState::Preparing && !is_rollback {
                 return Err(Failure::new(ErrorCode::NotAllowedNow, "start Deploy")
                     .because(format!("{} {} is being prepared", view.profile.product.name, view.version))
                     .hint("Its push would keep the build of this release closed. Finish its Prepare first, or give it up."));
@@ -156,17 +163,17 @@ impl Controller {
         Ok(profile::values(&self.view(run).await?.profile))
     }
 
-    /// Corrects a value of the run, and with `keeps` also the one for later runs. The run is opened
-    /// again, because its adapters have the old value.
+    /// Corrects a value of the run, and with `is_for_later_runs` also the one for later runs. The
+    /// run is opened again, because its adapters have the old value.
     pub async fn correct_value(&self, run: &RunId, asked: ValueCorrection) -> Result<(), Failure> {
-        let ValueCorrection { key, value, reason, keeps } = asked;
+        let ValueCorrection { key, value, reason, is_for_later_runs } = asked;
         self.act(run, Act::CorrectValue { key: key.clone(), value: value.clone(), reason }).await?;
         let open = self.open.lock().await.remove(run);
         if let Some(release) = open {
             release.close().await;
         }
         self.release(run).await?;
-        if keeps { self.settings.confirm_value(&key, &value).await } else { Ok(()) }
+        if is_for_later_runs { self.settings.confirm_value(&key, &value).await } else { Ok(()) }
     }
 
     pub async fn take_over(&self, run: &RunId, person: &str) -> Result<(), Failure> {

@@ -58,9 +58,10 @@ step::draft
 other_runs
 env_lock::entry
 env_lock::git_ref
-handover env_lock deploy_check
+handover env_lock
 steps::known_builds
 steps::run_facts steps::git_objects steps::refusals
+deploy_check
 steps::publish::push_rules steps::backup::folder
 steps::watch steps::publish steps::job steps::production
 steps::existing_package steps::shown_builds steps::unproved_package steps::build_wait
@@ -75,7 +76,7 @@ steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build ste
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back
 steps::restore_failure_limit
 steps
-phase
+phase rollback_run
 options doubt
 export
 act::order

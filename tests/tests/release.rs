@@ -298,7 +298,7 @@ async fn never_starts_a_migration_that_was_run_by_hand() {
         events
             .iter()
             .any(|event| matches!(&event.body, EventBody::Run(RunEvent::JobRevoking { job, .. }) if *job == spec.id)),
-        "the record says which gate was closed"
+        "the record says which job was revoked"
     );
     let machine = Arc::clone(&desk.ports().host);
     take_over(&desk, &host, &spec, &view.id).await;

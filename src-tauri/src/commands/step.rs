@@ -103,7 +103,7 @@ pub async fn skip_step(app: State<'_, Startup>, run: RunId, step: StepId, note: 
     Ok(())
 }
 
-/// Records the report of a person that the database is as it was before a failed migration.
+/// Records the report of a person that the database is as it was before a migration that ended.
 #[tauri::command]
 #[specta::specta]
 pub async fn report_undone(

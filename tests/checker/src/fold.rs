@@ -82,8 +82,10 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         Body::StepInDoubt { .. } => (from == Running, InDoubt),
         Body::StepResumed { .. } => (from == InDoubt, Running),
         Body::StepReset { .. } => (from == InDoubt, NotStarted),
-        // Only a migration is undone (docs/releases.md#after-a-failed-migration).
-        Body::StepUndone { step, .. } => (*step == Step::RunMigration && from == Failed, NotStarted),
+        // Only a migration is undone (docs/releases.md#a-migration-that-was-undone).
+        Body::StepUndone { step, .. } => {
+            (*step == Step::RunMigration && matches!(from, Failed | Succeeded | Warned), NotStarted)
+        }
         Body::StepSkipped { .. } => (is_waiting, Skipped),
         Body::StepStopped { .. } => (is_open || matches!(from, AwaitingOperator | Failed), Stopped),
         Body::RunDrafted { .. }

@@ -213,7 +213,10 @@ impl Known {
         let is_given_up = self.is_given_up(&event.body);
         self.fold(event.seq, &event.body, found);
         match event.body {
-            Body::RunDrafted { profile, names } => (self.profile, self.names) = (*profile, names),
+            Body::RunDrafted { profile, names, rolls_back } => {
+                (self.profile, self.names) = (*profile, names);
+                self.facts.is_migrated = rolls_back.is_some_and(|release| release.is_migrated);
+            }
             Body::StepStarted { step, attempt, plan } => {
                 self.called_not_done.remove(plan.input("job"));
                 self.attempts.insert((step, attempt), Attempt { plan, ..Attempt::default() });
@@ -237,10 +240,7 @@ impl Known {
                 self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
             }
             Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
-            Body::StepUndone { job, .. } => {
-                self.settle_undone(&job);
-                self.undone.insert(job);
-            }
+            Body::StepUndone { job, .. } => self.undo(job),
             Body::QuestionAnswered { question, answer } => self.answered(&question, &answer),
             Body::JobRevoking { job } => _ = self.closing.insert(job),
             Body::DeployStarted { staging, .. } => {
@@ -350,6 +350,9 @@ impl Known {
             Fact::BuildStarted { build, .. } => (facts.build, facts.package) = (Some(build), None),
             Fact::MigrationFinished { job } => {
                 facts.is_migrated = true;
+                if !self.undone.is_empty() {
+                    self.forget_checks();
+                }
                 let is_proved = self.world.jobs.get(&job) == Some(&(JobState::Finished, Some(0)));
                 self.unproved_migration = (!is_proved).then_some(job);
             }

@@ -102,6 +102,13 @@ pub struct By {
     pub computer: String,
 }
 
+/// A release that another run takes back.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolledBackRelease {
+    pub is_migrated: bool,
+}
+
 /// The kind of an event and its data.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -109,6 +116,9 @@ pub enum Body {
     RunDrafted {
         profile: Box<Profile>,
         names: Names,
+        /// The release that the run takes back.
+        #[serde(default)]
+        rolls_back: Option<RolledBackRelease>,
     },
     PrepareStarted,
     RunPrepared,

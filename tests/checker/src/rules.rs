@@ -1,5 +1,6 @@
-//! The rules, one file for each group of docs/invariants.md. A rule reads one record and the state
-//! before it. In each file, `record` needs the journal only, and `event` also needs the world.
+//! The rules, one file for each subject; docs/invariants.md names the files of an invariant. A rule
+//! reads one record and the state before it. In each file, `record` needs the journal only, and
+//! `event` also needs the world.
 
 mod build;
 mod database;

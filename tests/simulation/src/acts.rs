@@ -12,7 +12,7 @@ pub const WHOLE: u64 = 100_000;
 pub const FEWEST: u64 = 50;
 
 /// Every act and state, in the order of the report.
-pub const COUNTED: [&str; 108] = [
+pub const COUNTED: [&str; 110] = [
     // Acts.
     "start Deploy over a difference",
     "take the environment over",
@@ -47,8 +47,10 @@ pub const COUNTED: [&str; 108] = [
     "say that a doubted script is over",
     "report a migration as undone: restored",
     "report a migration as undone: nothing applied",
+    "report a migration as undone after it succeeded",
+    "roll back a release that ended",
     "leave the migration out",
-    "close the gate of a job",
+    "revoke the start of a job",
     "order a script to stop",
     "order a script to be killed",
     "check passed",
@@ -164,7 +166,8 @@ impl Reader {
     fn of_run(&mut self, event: &RunEvent, is_migration_doubted: bool) -> Vec<&'static str> {
         let mut names = Vec::new();
         match event {
-            RunEvent::Drafted { .. } => {
+            RunEvent::Drafted { rolls_back, .. } => {
+                names.extend(rolls_back.as_ref().map(|_| "roll back a release that ended"));
                 self.drafted += 1;
                 self.has_begun_deploy = false;
                 names.extend((self.drafted > 1).then_some("a second release in one journal"));
@@ -181,7 +184,7 @@ impl Reader {
             RunEvent::FactLearned { fact, .. } => names.extend(of_fact(fact)),
             RunEvent::ScriptStopping { is_forced: false, .. } => names.push("order a script to stop"),
             RunEvent::ScriptStopping { is_forced: true, .. } => names.push("order a script to be killed"),
-            RunEvent::JobRevoking { .. } => names.push("close the gate of a job"),
+            RunEvent::JobRevoking { .. } => names.push("revoke the start of a job"),
             RunEvent::LockAcquiring { from, on_machine, .. } => {
                 names.extend((from.is_some() || on_machine.is_some()).then_some("take the environment over"));
                 names.extend(self.has_begun_deploy.then_some("take the environment again in Deploy"));
@@ -271,6 +274,7 @@ fn of_step(event: &StepEvent, before: Status) -> Vec<&'static str> {
             Some(_) => "say that a doubted step did not happen",
             None => "doubted step was not done",
         }),
+        StepEvent::Undone { .. } if before.is_done() => names.push("report a migration as undone after it succeeded"),
         StepEvent::Undone { how, .. } => names.push(match how {
             UndoKind::Restored => "report a migration as undone: restored",
             UndoKind::NothingApplied => "report a migration as undone: nothing applied",

@@ -229,7 +229,10 @@ impl Stage {
             round.run = runs.into_iter().find(|run| round.is_of(run));
         }
         if round.run.is_none() {
-            let drafted = Release::draft(&parts, &self.profile, Realm::Practice, &round.version, &by, None).await;
+            let drafted = match &round.before {
+                Some(release) if round.rolls_back => Release::draft_rollback(&parts, release, &by).await,
+                _ => Release::draft(&parts, &self.profile, Realm::Practice, &round.version, &by, None).await,
+            };
             round.run = drafted.ok();
         }
         let Some(id) = round.run.clone() else { return Sitting::Closed };
@@ -286,7 +289,11 @@ impl Stage {
         }
         // A script that still runs now hangs. The next release has another machine.
         let is_lost = faults.is_gone() || second_run::is_busy(&world);
-        second_run::prepare(&mut world, next, &self.profile.names(&round.version), is_lost);
+        if round.rolls_back {
+            second_run::prepare_rollback(&mut world, is_lost);
+        } else {
+            second_run::prepare(&mut world, next, &self.profile.names(&round.version), is_lost);
+        }
         faults.begin_again(&next.faults, *now_ms);
         self.tape.requests(&mut world);
         Ok(Some(round))

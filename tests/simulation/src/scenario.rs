@@ -228,6 +228,8 @@ pub enum Kind {
     Gone,
     /// Colleagues finish a half-done migration by hand.
     ColleagueRepairs,
+    /// Colleagues restore the database after a migration ended well.
+    ColleagueRestores,
     /// A colleague pushes to the main branch just before the app's dispatch arrives (TRAP-G4).
     ColleagueIsFaster,
     /// A colleague pushes to the main branch between the merge of the app and its push, with the

@@ -169,8 +169,15 @@ struct Desk {
     clone: Arc<Mutex<Objects>>,
 }
 
+/// A run to draft, or to open again.
+enum Draft<'a> {
+    Release { profile: &'a Profile, version: &'a str },
+    RollbackOf(&'a RunId),
+    Drafted(&'a RunId),
+}
+
 impl Desk {
-    async fn draft(self, profile: &Profile, version: &str, redactor: Arc<Redactor>) -> Result<Scripted> {
+    async fn open(self, draft: Draft<'_>, redactor: Arc<Redactor>) -> Result<Scripted> {
         let Self { by, clock, wire, journal, spool, world, clone } = self;
         // Two runs may be drafted at one moment of virtual time.
         let ids = u64::try_from(clock.now_ms())? + 4_096 * u64::try_from(journal.runs().await?.len())?;
@@ -183,7 +190,13 @@ impl Desk {
             ids: Arc::new(Numbers(AtomicU64::new(ids))),
             redactor,
         };
-        let run = Release::draft(&parts, profile, Realm::Practice, &Version::parse(version)?, &by, None).await?;
+        let run = match draft {
+            Draft::Release { profile, version } => {
+                Release::draft(&parts, profile, Realm::Practice, &Version::parse(version)?, &by, None).await?
+            }
+            Draft::RollbackOf(release) => Release::draft_rollback(&parts, release, &by).await?,
+            Draft::Drafted(run) => run.clone(),
+        };
         let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(clock.clone()), wire.clone(), 1)
             .ports()
             .cleaned(&parts.redactor);
@@ -222,7 +235,7 @@ impl Scripted {
             world,
             clone: Arc::default(),
         };
-        desk.draft(profile, VERSION, redactor).await
+        desk.open(Draft::Release { profile, version: VERSION }, redactor).await
     }
 
     /// Drafts another run of this profile on the same computer.
@@ -230,7 +243,28 @@ impl Scripted {
     /// # Errors
     /// When the draft is refused.
     pub async fn draft_another(&self, version: &str) -> Result<Self> {
-        let desk = Desk {
+        self.desk().open(Draft::Release { profile: &self.view().profile, version }, Arc::default()).await
+    }
+
+    /// Drafts the rollback of this release on the same computer.
+    ///
+    /// # Errors
+    /// When the draft is refused.
+    pub async fn draft_rollback(&self) -> Result<Self> {
+        self.desk().open(Draft::RollbackOf(&self.view().id), Arc::default()).await
+    }
+
+    /// Closes this run, and opens it again on the same computer.
+    ///
+    /// # Errors
+    /// When it does not open.
+    pub async fn reopen(&self) -> Result<Self> {
+        self.release.clone().close().await;
+        self.desk().open(Draft::Drafted(&self.view().id), Arc::default()).await
+    }
+
+    fn desk(&self) -> Desk {
+        Desk {
             by: self.by.clone(),
             clock: self.clock.clone(),
             wire: self.wire.clone(),
@@ -238,8 +272,7 @@ impl Scripted {
             spool: self.spool.clone(),
             world: self.world.clone(),
             clone: self.clone.clone(),
-        };
-        desk.draft(&self.view().profile, version, Arc::default()).await
+        }
     }
 
     /// The world. The lock stops every other change.

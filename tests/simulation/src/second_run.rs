@@ -25,6 +25,9 @@ pub struct Next {
     pub on_new_machine: bool,
     /// Whether colleagues restore a half-done migration before it. Otherwise they finish it.
     pub restores: bool,
+    /// Whether it is the rollback of the first release, if that ended as released.
+    #[serde(default)]
+    pub rolls_back: bool,
     /// Time from the end of the first release to the draft of this one, in seconds.
     pub pause_s: i64,
     /// Faults from the draft on.
@@ -36,7 +39,8 @@ impl Next {
     /// end of its migration unknown.
     pub(crate) fn of(seed: u64) -> (Option<Self>, Option<Fault>) {
         let mut rng = Rng::with_seed(seed ^ 0x2e20);
-        if rng.u32(..5) != 0 {
+        let rolls_back = Rng::with_seed(seed ^ 0x0bac).u32(..12) == 0;
+        if rng.u32(..5) != 0 && !rolls_back {
             return (None, None);
         }
         let mut next = Self {
@@ -44,9 +48,13 @@ impl Next {
             has_other_person: rng.bool(),
             on_new_machine: rng.bool(),
             restores: rng.u8(..4) > 1,
+            rolls_back,
             pause_s: if rng.bool() { rng.i64(60..1_800) } else { rng.i64(1_800..8_000) },
             faults: faults(&mut rng),
         };
+        if rolls_back {
+            return (Some(next), None);
+        }
         let kind = match rng.u8(..8) {
             0..2 => Kind::GoneInMigration,
             2..6 => Kind::ReplacedInMigration,
@@ -76,6 +84,8 @@ fn faults(rng: &mut Rng) -> Vec<Fault> {
 pub struct Round {
     pub version: Version,
     pub person: &'static str,
+    /// Whether it is the rollback of the release before it.
+    pub rolls_back: bool,
     /// Its run, once it is drafted.
     pub run: Option<RunId>,
     /// The run before it.
@@ -85,15 +95,16 @@ pub struct Round {
 impl Round {
     /// The first release.
     pub fn first(version: Version) -> Self {
-        Self { version, person: "Ann", run: None, before: None }
+        Self { version, person: "Ann", rolls_back: false, run: None, before: None }
     }
 
     /// The release after `ended`, the run of this one.
     pub fn after(&self, ended: &RunView, next: &Next) -> anyhow::Result<Self> {
         let is_released = matches!(ended.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
-        let version = if next.has_same_version && !is_released { FIRST } else { NEXT };
+        let rolls_back = next.rolls_back && is_released;
+        let version = if rolls_back || next.has_same_version && !is_released { FIRST } else { NEXT };
         let person = if next.has_other_person { "Ben" } else { self.person };
-        Ok(Self { version: Version::parse(version)?, person, run: None, before: Some(ended.id.clone()) })
+        Ok(Self { version: Version::parse(version)?, person, rolls_back, run: None, before: Some(ended.id.clone()) })
     }
 
     /// Whether a run of the journal is the one of this release.
@@ -114,6 +125,18 @@ pub fn pass(world: &mut World, until_ms: i64) {
 /// Whether a job of the first release still runs.
 pub fn is_busy(world: &World) -> bool {
     world.host.jobs.values().any(greenlight_rehearsal::world::host::Job::is_running)
+}
+
+/// Colleagues see to a staging machine that answers.
+pub fn prepare_rollback(world: &mut World, is_machine_gone: bool) {
+    let before = world.record.caller();
+    world.record.called_by(Caller::COLLEAGUE);
+    if is_machine_gone {
+        world.replace_host();
+        world.host.address.clear();
+    }
+    world.host.is_reachable = true;
+    world.record.called_by(before);
 }
 
 /// Colleagues prepare the release branch, the database and the staging machine.

@@ -38,6 +38,8 @@ const SLEEPS_MS: std::ops::Range<i64> = 20_000..9 * 3_600_000;
 const DELAYED_MS: std::ops::Range<u64> = 2_000..3_000_000;
 /// Time that colleagues need for a half-done migration, in milliseconds.
 const REPAIR_MS: i64 = 20_000;
+/// Range of the time from the end of a migration until colleagues restore the database.
+const RESTORE_AFTER_MS: std::ops::Range<i64> = 0..25 * 60_000;
 /// Run of the other operator.
 const OTHER_RUN: &str = "01900000-0000-7000-8000-0000000b0b00";
 /// Address of a host that moved.
@@ -59,6 +61,10 @@ pub struct Faults {
     is_gone: bool,
     /// Whether colleagues finish a half-done migration, and since when they work on it.
     repairs: bool,
+    /// Time from the end of a migration until colleagues restore the database, once.
+    restores_after_ms: Option<i64>,
+    /// Since when the database is migrated.
+    migrated_since: Option<i64>,
     /// The call just before which a colleague pushes, once.
     comes_before: Option<&'static str>,
     /// What happens to the host once a migration runs on it.
@@ -89,6 +95,8 @@ impl Faults {
             token_until: 0,
             is_gone: false,
             repairs: false,
+            restores_after_ms: None,
+            migrated_since: None,
             comes_before: None,
             in_migration: None,
             half_since: None,
@@ -164,6 +172,7 @@ impl Faults {
             | Kind::Replaced
             | Kind::Gone
             | Kind::ColleagueRepairs
+            | Kind::ColleagueRestores
             | Kind::ColleagueIsFaster
             | Kind::ColleagueComesBetween
             | Kind::GoneInMigration
@@ -210,11 +219,23 @@ impl Faults {
             self.repairs = false;
             self.last_ms = now_ms;
         }
+        self.restore(world, now_ms);
         world.rules.token_expires_at = (now_ms < self.token_until).then_some(0);
         if now_ms < self.unreachable_until.max(self.token_until) {
             self.last_ms = self.last_ms.max(now_ms);
         }
         slept_ms
+    }
+
+    /// Colleagues restore the database some time after a migration ended well.
+    fn restore(&mut self, world: &mut World, now_ms: i64) {
+        let Some(after_ms) = self.restores_after_ms else { return };
+        let (schema, is_half) = world.schema();
+        if is_half || schema != world.host.migrates_to {
+            self.migrated_since = None;
+        } else if now_ms - *self.migrated_since.get_or_insert(now_ms) >= after_ms && world.restore_database() {
+            (self.restores_after_ms, self.last_ms) = (None, now_ms);
+        }
     }
 
     fn happen(&mut self, kind: Kind, world: &mut World, now_ms: i64) {
@@ -252,6 +273,7 @@ impl Faults {
             Kind::Replaced => world.replace_host(),
             Kind::Gone => self.is_gone = true,
             Kind::ColleagueRepairs => self.repairs = true,
+            Kind::ColleagueRestores => self.restores_after_ms = Some(self.rng.i64(RESTORE_AFTER_MS)),
             Kind::ColleagueIsFaster => self.comes_before = Some("builds.dispatch"),
             Kind::ColleagueComesBetween => {
                 let name = if self.rng.bool() { "git.make_tag" } else { "git.push" };

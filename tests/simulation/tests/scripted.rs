@@ -20,6 +20,10 @@ mod lock;
 mod machine;
 #[path = "scripted/missing_step.rs"]
 mod missing_step;
+#[path = "scripted/restored_later.rs"]
+mod restored_later;
+#[path = "scripted/rollback_run.rs"]
+mod rollback_run;
 #[path = "scripted/rollouts.rs"]
 mod rollouts;
 #[path = "scripted/start_over.rs"]
@@ -166,7 +170,7 @@ fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_p
         let failure = ann.failure(StepId::AwaitRollout).expect("its reason");
         let (text, hints) = (failure.to_string(), failure.hints.join(" "));
         assert!(text.contains("circuit breaker"), "in the words of AWS: {text}");
-        assert!(hints.contains("was not migrated"), "nothing was migrated: {hints}");
+        assert!(hints.contains("is not migrated"), "nothing was migrated: {hints}");
         let plan = ann.release.plan(StepId::RunMigration).await.expect("a plan");
         assert!(
             plan.preconditions.iter().any(|precondition| precondition.id == "deploymentIsOurs" && !precondition.passed),
@@ -181,7 +185,7 @@ fn servers_that_aws_gave_up_are_watched_again_once_somebody_put_the_version_in_p
             world.set_revision(revision, "a developer");
         }
         press(&ann.release, &ann.by, StepId::AwaitRollout).await.expect("watching changes nothing: it may go on");
-        press(&ann.release, &ann.by, StepId::RunMigration).await.expect("the gates are open again");
+        press(&ann.release, &ann.by, StepId::RunMigration).await.expect("the preconditions hold again");
         ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
         ann.until_is(StepId::FollowBuild, Status::Warned).await.expect("it is watched again, and AWS decides");
         check_and_end(&ann).await;

@@ -249,6 +249,7 @@ fn look(servers: u32, looks: usize) -> Result<Took> {
         earlier: EarlierDeployments::default(),
         since: None,
         migrated_at: None,
+        undone_at: None,
         digest: Some("sha256:1"),
         expected: &[],
     };

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use greenlight_engine::profile;
 use greenlight_rehearsal::clock::{ClockState, VirtualClock, real_ms};
 use greenlight_rehearsal::process::rally::{CLUSTER, Pace, PretendRally, RealSystems, SERVICE, WORKFLOW};
-use greenlight_rehearsal::process::{Beginning, Production as _};
+use greenlight_rehearsal::process::{InitialState, Production as _};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -206,7 +206,7 @@ struct Ports {
 fn world(folder: &Path, git: &GitServer, systems: &RealSystems) -> Result<PretendRally> {
     let now = real_ms();
     let clock = VirtualClock::own(&folder.join("clock"), ClockState::new(now, now, 1))?;
-    let beginning = Beginning {
+    let beginning = InitialState {
         state: None,
         main: git.rev_parse("refs/heads/master").context("the repository has no master")?,
         version_value: OLD_VALUE.to_owned(),

@@ -97,7 +97,7 @@ async fn the_newest_proved_backup_replaces_an_old_one() {
     press_and_see(&release, StepId::RunMigration).await;
     let plan = release.plan(StepId::BackUp).await.expect("a plan");
     let unstarted =
-        plan.preconditions.iter().find(|precondition| precondition.id == "noMigrationStarted").expect("the gate");
+        plan.preconditions.iter().find(|precondition| precondition.id == "noMigrationStarted").expect("listed");
     assert!(!unstarted.passed && unstarted.detail.contains("the backup before it counts"), "{unstarted:?}");
     let late = Act::StartStep { step: StepId::BackUp, plan_hash: plan.hash, token: None };
     let refused = release.act(anna(), late).await.expect_err("no backup brings the old database back any more");

@@ -159,7 +159,7 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: ["If the build makes its own settings, watch again: the app shows the difference and asks.", CALL],
   },
   rolloutFailed: {
-    happened: () => "AWS could not put the new version in place.",
+    happened: () => "AWS could not put the version in place.",
     means: "The panel with the servers shows what serves the site now.",
     todo: [CALL],
   },

@@ -19,6 +19,8 @@ export const commands = {
 	setSpeed: (speed: number) => typedError<null, CommandError>(__TAURI_INVOKE("set_speed", { speed })),
 	/**  Opens a web page in the browser of this computer. */
 	openPage: (url: string) => typedError<null, CommandError>(__TAURI_INVOKE("open_page", { url })),
+	/**  Drafts a run that takes an ended release back. */
+	draftRollback: (of: RunId) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_rollback", { of })),
 	/**
 	 *  Drafts a run of a version. `anyway` is the reason for a version that was released before or is
 	 *  not newer.
@@ -82,7 +84,7 @@ export const commands = {
 	finishedByHand: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("finished_by_hand", { run, step, note })),
 	/**  Records the statement of a person that this release has no migration. */
 	skipStep: (run: RunId, step: StepId, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("skip_step", { run, step, note })),
-	/**  Records the report of a person that the database is as it was before a failed migration. */
+	/**  Records the report of a person that the database is as it was before a migration that ended. */
 	reportUndone: (run: RunId, step: StepId, attempt: number, how: UndoKind, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("report_undone", { run, step, attempt, how, note })),
 	/**  Answers a check of the site. */
 	answerCheck: (run: RunId, check: string, answer: CheckAnswer, note: string) => typedError<null, CommandError>(__TAURI_INVOKE("answer_check", { run, check, answer, note })),
@@ -406,7 +408,7 @@ export type DebriefKind =
 "saidDone" | 
 /**  Said that it did not happen. */
 "saidNotDone" | 
-/**  Said that the database is as it was before a failed migration. */
+/**  Said that the database is as it was before a migration that ended. */
 "saidUndone" | 
 /**  Said that this release has no such step. */
 "leftOut" | 
@@ -451,6 +453,17 @@ export type Difference = {
 	id: string,
 	/**  The difference in one sentence. */
 	text: string,
+};
+
+/**  A release that ended. Another run rolls it back, with what is known of it. */
+export type EarlierRelease = {
+	run: RunId,
+	/**  Whether it migrated the database. */
+	isMigrated: boolean,
+	/**  Its staging machine. A rollback needs no machine, so nothing is asked there. */
+	staging: StagingMachine,
+	/**  Its facts about revision, package and deployment, oldest first. */
+	facts: LearnedFact[],
 };
 
 /**  Effect of a step on the outside world. It decides which acts a crash leaves open. */
@@ -522,7 +535,7 @@ export type ErrorCode =
 "containerUnclear" | 
 /**  The saved revision differs in more than the image. */
 "revisionDiffers" | 
-/**  AWS answers for another account or region than the profile names. */
+/**  The AWS key belongs to another account than the profile names. */
 "wrongAccount" | 
 /**  AWS does not have an object of the profile. */
 "awsMissing" | 
@@ -532,7 +545,10 @@ export type ErrorCode =
 "workflowMissing" | 
 /**  The build ended without the package. */
 "buildFailed" | 
-/**  A package was pushed, and no job of the build has the name of the profile. */
+/**
+ *  A package was pushed while the job of the profile did not run, or no job has its name. A
+ *  named person says whether the build made it.
+ */
 "packageUnproved" | 
 /**  The build builds another commit. */
 "wrongCommit" | 
@@ -670,7 +686,7 @@ arn: string; person: string } |
 { kind: "backupProved"; job: string; file: string; 
 /**  Size in words: "4.1 GB". */
 size: string; 
-/**  When it finished, by the host's clock. */
+/**  When it finished, by the clock of this computer. */
 finishedAt: Timestamp; 
 /**  The evidence in plain words. */
 proof: string; 
@@ -723,7 +739,10 @@ build: string;
 url: string; 
 /**  Number of the attempt that was cancelled. */
 attempt: number } | 
-/**  The build job succeeded, and the registry has the image, pushed after the dispatch. */
+/**
+ *  The registry has the package of this release. The build made it, by the times of its job or
+ *  by the word of a named person. Or it was there before the build, and is used.
+ */
 { kind: "packageReady"; image: string; digest: string; pushedAt: Timestamp; 
 /**  The commit that the image was built from. */
 commit: string } | 
@@ -1193,7 +1212,9 @@ export type RunEvent =
 /**  A run was drafted. It freezes everything that the run needs. */
 { kind: "runDrafted"; version: Version; profile: Profile; 
 /**  Every name derived from the version. */
-names: Names; steps: StepDefinition[]; realm: Realm } | { kind: "prepareStarted"; 
+names: Names; steps: StepDefinition[]; realm: Realm; 
+/**  The release that this run takes back. Absent for a release. */
+rollsBack?: EarlierRelease | null } | { kind: "prepareStarted"; 
 /**  Statement of the person: "Testing of 2.1.0 is finished". */
 statement: string; 
 /**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
@@ -1221,13 +1242,15 @@ from: string } |
 /**  The step that learned it. */
 step: StepId; fact: Fact } | 
 /**
- *  A named person says that the work of a job was done outside the app. Its start latch on the
- *  host is revoked before the statement counts, so that the app can never start the job
- *  afterwards (docs/releases.md#word-of-a-person).
+ *  The app is about to revoke the start latch of a job on the host, so that no order starts the
+ *  job afterwards. It does so before "it never started" ends a doubt, before a named person's
+ *  word about the work counts, and before the run ends (docs/remote-jobs.md#revoke).
  */
 { kind: "gateClosing"; step: StepId; 
 /**  Id of the job on the host. */
-job: string; note: string } | 
+job: string; 
+/**  Note of the person who says that the work was done, or is not needed. Otherwise empty. */
+note: string } | 
 /**
  *  A person orders the staging machine to end the script of a job. On disk before the order
  *  leaves the app (INV-D6).
@@ -1237,7 +1260,10 @@ job: string; note: string } |
 job: string; 
 /**  The processes are killed, because the script survived an order before. */
 isForced: boolean; note: string } | 
-/**  The run is about to acquire the environment lock on its staging machine. */
+/**
+ *  The run is about to acquire the environment lock, on the git remote and then on its staging
+ *  machine.
+ */
 { kind: "environmentTaking"; staging: StagingMachine; 
 /**  Owner from whom the lock is taken, if there was one. */
 from: LockOwner | null; 
@@ -1326,6 +1352,8 @@ export type RunSummary = {
 	product: string,
 	version: Version,
 	realm: Realm,
+	/**  Whether the run takes a release back. */
+	isRollback?: boolean,
 	state: RunState,
 	/**  Set once the run ended. */
 	result: RunResult | null,
@@ -1358,6 +1386,8 @@ export type RunView = {
 	/**  Every name derived from the version. */
 	names: Names,
 	realm: Realm,
+	/**  The release that this run takes back. Absent for a release. */
+	rollsBack?: EarlierRelease | null,
 	state: RunState,
 	/**  Set once the run ended. */
 	result: RunResult | null,
@@ -1394,6 +1424,8 @@ export type RunView = {
 	answers: AnswerView[],
 	/**  Answers to the checks of the site; the newest of a check counts. */
 	checks: CheckView[],
+	/**  A person may take this release back with a run of its own. Filled in only for the page. */
+	mayRollBack?: boolean,
 	/**  The results with which a person may end the run now. Filled in only for the page. */
 	mayEnd?: RunResult[],
 	/**
@@ -1554,11 +1586,11 @@ evidence: string;
  */
 reportedBy?: string | null } | 
 /**
- *  A named person reports that the database is as it was before a failed migration. The
+ *  A named person reports that the database is as it was before a migration that ended. The
  *  migration may be started once more, as another job.
  */
 { kind: "stepUndone"; step: StepId; attempt: number; 
-/**  Id of the job of the failed attempt. It blocks no other attempt any more. */
+/**  Id of the job of that attempt. It blocks no other attempt any more. */
 job: string; how: UndoKind; 
 /**  Note of the person. */
 note: string; 
@@ -1566,8 +1598,8 @@ note: string;
 evidence: string } | { kind: "stepStopped"; step: StepId; attempt: number; note: string };
 
 /**
- *  The thirteen steps of the runbook, and the steps that a person may choose when a rollout needs
- *  help. Code refers to a step by name, never by position.
+ *  The thirteen steps of the runbook, and the steps that a person may choose when a build or a
+ *  rollout needs help. Code refers to a step by name, never by position.
  */
 export type StepId = 
 /**  Merge the release branch into the main branch, in our own clone. */
@@ -1632,7 +1664,7 @@ export type StepOptions = {
 	mayStopScript?: boolean,
 	/**  A person may say that this release has no migration. */
 	maySkip: boolean,
-	/**  A person may report that the failed migration left the database as it was before. */
+	/**  A person may report that the database is as it was before a migration that ended. */
 	mayReportUndone: boolean,
 	/**  The way back of a migration whose start is used. Shown in place of its command. */
 	recovery?: Recovery | null,
@@ -1722,8 +1754,10 @@ export type StepView = {
 	 *  step.
 	 */
 	earlierFailure?: Failure | null,
-	/**  Jobs of failed attempts that a named person reported as undone. They block no new attempt. */
+	/**  Jobs of attempts that a named person reported as undone. They block no new attempt. */
 	undoneJobs?: string[],
+	/**  When a person last reported an attempt as undone. */
+	undoneAt?: Timestamp | null,
 	/**  The newest order to stop the script of the last attempt. */
 	stopOrder?: StopOrder | null,
 	/**  The acts that the engine allows now. Filled in only for the page. */
@@ -1838,7 +1872,7 @@ export type Unconfirmed = {
 	why: string,
 };
 
-/**  Why the database is as it was before a failed migration, as a named person reports it. */
+/**  Why the database is as it was before a migration that ended, as a named person reports it. */
 export type UndoKind = 
 /**  It was restored from the backup. */
 "restored" | 
@@ -1853,7 +1887,7 @@ export type ValueCorrection = {
 	/**  Required. It is kept with the person's name. */
 	reason: string,
 	/**  Whether later runs of this computer use the value too. */
-	keeps: boolean,
+	isForLaterRuns: boolean,
 };
 
 /**

@@ -71,6 +71,7 @@ export function summaryOf({ view }: Moment): RunSummary {
     product: view.profile.product.name,
     version: view.version,
     realm: view.realm,
+    isRollback: (view.rollsBack ?? null) !== null,
     state: view.state,
     result: view.result,
     stoppedAt: view.result === "stopped" ? (stopped?.definition.shortTitle ?? null) : null,

@@ -66,6 +66,16 @@ export class App {
     await run.open();
   }
 
+  /** Drafts the rollback of an ended release, and opens it. Returns why it was not drafted. */
+  async rollBack(of: RunId): Promise<Failure | null> {
+    const drafted = await this.platform.commands.draftRollback(of);
+    if (drafted.status === "error") return drafted.error;
+    this.screen = "release";
+    await this.list();
+    await this.open(drafted.data);
+    return null;
+  }
+
   /** Returns to the start of a new release. The run that was open does not change. */
   leave() {
     this.run?.close();

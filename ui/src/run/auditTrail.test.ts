@@ -166,7 +166,7 @@ it.each([
       note: "the team did it",
       evidence: "The database says 41 again.",
     },
-    "Reported that the database was restored after the failed migration: “the team did it” The database says 41 again.",
+    "Reported that the database was restored after the migration: “the team did it” The database says 41 again.",
     "careful",
     "Anna",
   ],

@@ -17,6 +17,7 @@ import type {
   Timestamp,
   UndoKind,
 } from "../generated/bindings";
+import { kindOf } from "./run-words";
 
 export type Tone = "plain" | "good" | "careful" | "stop";
 
@@ -103,7 +104,7 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
   const environment = view.profile.product.environmentName;
   switch (body.kind) {
     case "runDrafted":
-      return say(`Opened the release of ${view.profile.product.name} ${body.version}`);
+      return say(`Opened the ${kindOf(view)} of ${view.profile.product.name} ${body.version}`);
     case "prepareStarted":
       return say(`Started Prepare: “${body.statement}”`);
     case "runPrepared":
@@ -138,9 +139,9 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
     }
     case "environmentTaking":
       return body.from === null
-        ? say(`Took ${environment} for this release, so that nobody else changes it meanwhile.`)
+        ? say(`Took ${environment} for this ${kindOf(view)}, so that nobody else changes it meanwhile.`)
         : say(
-            `Took ${environment} over from ${body.from.person} on ${body.from.computer}, who was releasing ${body.from.version}: “${body.reason}”`,
+            `Took ${environment} over from ${body.from.person} on ${body.from.computer}, who held it for ${body.from.version}: “${body.reason}”`,
             "careful",
           );
     case "environmentRefused":
@@ -303,8 +304,8 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
 }
 
 const UNDO_WORDS: Record<UndoKind, string> = {
-  restored: "Reported that the database was restored after the failed migration",
-  nothingApplied: "Reported that the failed migration applied nothing",
+  restored: "Reported that the database was restored after the migration",
+  nothingApplied: "Reported that the migration applied nothing",
 };
 
 /** The words of an answer to a check of the site. */

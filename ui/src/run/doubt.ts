@@ -8,8 +8,11 @@ interface Asked {
   who: string;
   /** The place where a person finds out without the app. */
   look: string;
-  /** Whether the app polls for half a day. A job on the staging machine runs on without the app. */
-  isPatient?: boolean;
+  /**
+   * Whether the work is a job on the staging machine. It runs on without the app, and the app polls
+   * for half a day.
+   */
+  isRemoteJob?: boolean;
 }
 
 const CLONE: Asked = {
@@ -32,7 +35,7 @@ const DEPLOYMENTS: Asked = {
 const BUILD: Asked = { who: "GitHub, the builds of this workflow", look: "Look on GitHub whether the build is there." };
 
 /** The advice for each step. */
-export const ASKED_OF: Record<StepId, Asked> = {
+export const DOUBT_ADVICE: Record<StepId, Asked> = {
   MergeBranch: CLONE,
   SetVersion: CLONE,
   CreateTag: CLONE,
@@ -45,7 +48,7 @@ export const ASKED_OF: Record<StepId, Asked> = {
   BackUp: {
     who: "The staging machine, the job of this backup",
     look: "Ask a developer to look on the staging machine whether the backup ran and ended.",
-    isPatient: true,
+    isRemoteJob: true,
   },
   DispatchBuild: BUILD,
   FollowBuild: BUILD,
@@ -53,7 +56,7 @@ export const ASKED_OF: Record<StepId, Asked> = {
   RunMigration: {
     who: "The staging machine, the job of this migration",
     look: "Ask a developer to look at the database and on the staging machine whether the migration ran and ended.",
-    isPatient: true,
+    isRemoteJob: true,
   },
   AwaitRollout: SERVERS,
   RaiseFailureLimit: LIMIT,

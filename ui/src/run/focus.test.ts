@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { StepId } from "../generated/bindings";
+import type { StepId, StepView } from "../generated/bindings";
 import { moment } from "../platform/samples";
-import { optionsOf, stepOf, waitWords } from "./focus";
+import { current, optionsOf, stepOf, waitWords } from "./focus";
 
 /** The words of a step at a moment. */
 function waits(at: string, id: StepId): string {
@@ -44,4 +44,18 @@ it("a view without options allows nothing", () => {
   const bare = { ...step };
   delete bare.options;
   expect(Object.values(optionsOf(bare)).filter((value) => value === true)).toEqual([]);
+});
+
+it("a migration that waits for a person comes before checks that wait for answers", () => {
+  const { view } = moment("released");
+  const states: Partial<Record<StepId, StepView["status"]>> = {
+    RunMigration: "awaitingOperator",
+    CheckSite: "running",
+  };
+  const steps = view.steps.map((step) => ({ ...step, status: states[step.definition.id] ?? step.status }) as StepView);
+  expect(current({ ...view, steps })).toBe("RunMigration");
+  const answering = steps.map((step) =>
+    step.definition.id === "RunMigration" ? ({ ...step, status: "succeeded" } as StepView) : step,
+  );
+  expect(current({ ...view, steps: answering })).toBe("CheckSite");
 });

@@ -1,5 +1,6 @@
 // The step in focus, and the words for a step's state. Pure functions.
 
+import { isRollback } from "./run-words";
 import type {
   Fact,
   FactKind,
@@ -30,8 +31,10 @@ export const STATUS_WORDS: Record<Status, string> = {
 const ORDER: readonly ((step: StepView) => boolean)[] = [
   (step) => step.status === "inDoubt",
   (step) => step.status === "failed",
-  (step) => step.status === "running" && step.definition.role === "changing",
+  // The checks of the site wait for answers, not for the app.
+  (step) => step.status === "running" && step.definition.role === "changing" && step.definition.id !== "CheckSite",
   (step) => step.status === "awaitingOperator" || isUnconfirmed(step),
+  (step) => step.status === "running" && step.definition.role === "changing",
   (step) => step.status === "running",
   (step) => step.status === "notStarted" && !isOptional(step),
 ];
@@ -121,9 +124,13 @@ export function leftOutWords(step: Extract<StepView, { status: "skipped" }>): st
   return `${step.person ?? ""}: ${what}. ${step.warning}`;
 }
 
-/** Whether the new version need not wait for the migration any more: it ended, or there is none. */
+/** Whether no server waits for the migration: it ended, there is none, or the release has ended. */
 export function isMigrationSettled(view: RunView): boolean {
-  return newest(view, "migrationFinished") !== undefined || stepOf(view, "RunMigration")?.status === "skipped";
+  return (
+    isRollback(view) ||
+    newest(view, "migrationFinished") !== undefined ||
+    stepOf(view, "RunMigration")?.status === "skipped"
+  );
 }
 
 /** When the last attempt of a step ended. Null while it has no end. */

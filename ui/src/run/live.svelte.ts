@@ -21,13 +21,13 @@ export interface SeenAt<T> {
 }
 
 /** Most answers of the site in the small chart. */
-const MOST_BEATS = 40;
+const SITE_ANSWERS_MAX = 40;
 
 export class LiveState {
   servers = $state.raw<SeenAt<ServersView> | null>(null);
   build = $state.raw<SeenAt<BuildView> | null>(null);
   site = $state.raw<SeenAt<SiteView> | null>(null);
-  beats = $state.raw<SiteView[]>([]);
+  siteAnswers = $state.raw<SiteView[]>([]);
   activity = $state.raw<Partial<Record<StepId, string>>>({});
   /** The last answer about each step in doubt, requested by the app or by a person. */
   heard = $state.raw<Partial<Record<StepId, SeenAt<Observation>>>>({});
@@ -53,7 +53,7 @@ export class LiveState {
         break;
       case "site":
         this.site = { what: seen, at };
-        this.beats = [...this.beats, seen].slice(-MOST_BEATS);
+        this.siteAnswers = [...this.siteAnswers, seen].slice(-SITE_ANSWERS_MAX);
         break;
       case "activity":
         this.activity = { ...this.activity, [seen.step]: seen.text };

@@ -25,9 +25,9 @@ const PULL_EVERY = 3_000;
 /**
  * Interval in ms of renewing a plan with a precondition that does not hold, or of a failed step.
  */
-const LOOK_AGAIN = 4_000;
+const PLAN_RENEWAL_MS = 4_000;
 /** Maximum age of a plan in ms of the app's clock. An older plan is renewed. */
-const PLAN_STANDS_FOR = 60_000;
+const PLAN_MAX_AGE_MS = 60_000;
 
 export class OpenRun {
   view = $state.raw<RunView | null>(null);
@@ -86,7 +86,7 @@ export class OpenRun {
     this.#keep(await this.#platform.onLive((live) => this.live.take(live)));
     const pulls = setInterval(() => void this.pull(), PULL_EVERY);
     this.#keep(() => clearInterval(pulls));
-    const looks = setInterval(() => this.#lookAgain(), LOOK_AGAIN);
+    const looks = setInterval(() => this.#lookAgain(), PLAN_RENEWAL_MS);
     this.#keep(() => clearInterval(looks));
     await this.pull();
     await this.#platform.followLines(this.id, (lines) => {
@@ -221,7 +221,7 @@ export class OpenRun {
     // The cause of a failure may be repaired meanwhile. "Try again" needs a plan for the current
     // state.
     const hasFailed = this.plan !== null && stepOf(this.view, this.focus)?.status === "failed";
-    const isOld = this.plan !== null && this.#now() - this.#plannedAt >= PLAN_STANDS_FOR;
+    const isOld = this.plan !== null && this.#now() - this.#plannedAt >= PLAN_MAX_AGE_MS;
     if (isNotReady || hasFailed || isOld || this.planState === "failed") void this.makePlan(this.focus);
   }
 

@@ -119,12 +119,12 @@ pub(crate) struct Call {
     /// The permission that it needs, such as `ecs:DescribeServices`.
     pub action: &'static str,
     /// A changing call has an unknown outcome when its answer is lost.
-    pub changes: bool,
+    pub is_changing: bool,
 }
 
 impl Call {
     pub(crate) const fn read(summary: &'static str, action: &'static str) -> Self {
-        Self { summary, action, changes: false }
+        Self { summary, action, is_changing: false }
     }
 
     pub(crate) fn failure<E>(self, error: SdkError<E, Response>) -> Failure
@@ -170,7 +170,7 @@ impl Call {
     /// The answer was lost, so AWS may have acted on a changing call.
     fn lost(self, code: ErrorCode) -> Failure {
         let failure = Failure::new(code, self.summary);
-        if self.changes { failure.changed(Changed::Unknown) } else { failure }
+        if self.is_changing { failure.changed(Changed::Unknown) } else { failure }
     }
 
     fn refused(self, code: Option<&str>, message: Option<&str>, status: u16) -> Failure {

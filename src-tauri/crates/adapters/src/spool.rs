@@ -57,7 +57,8 @@ impl FileSpool {
         Self { directory: directory.to_owned(), open: Mutex::default() }
     }
 
-    /// Removes the lines of one source of a run when their retention has ended.
+    /// Removes the lines of one source of a run. The app does not call it yet, so it deletes no old
+    /// lines (docs/releases.md#kept-data).
     ///
     /// # Errors
     /// `JournalFailed` when they could not be removed.

@@ -263,7 +263,7 @@ async fn reach(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
 }
 
 /// A handshake without a session.
-enum Unshaken {
+enum HandshakeFailure {
     /// The host presented another key.
     OtherKey(String),
     /// The host has no key of these kinds.
@@ -276,19 +276,19 @@ async fn shake(
     host: &HostAddress,
     keys: Vec<Algorithm>,
     expected: Option<&str>,
-) -> Result<(client::Handle<FingerprintCheck>, Arc<Liveness>), Unshaken> {
+) -> Result<(client::Handle<FingerprintCheck>, Arc<Liveness>), HandshakeFailure> {
     let presented = Arc::new(Mutex::new(None));
     let check = FingerprintCheck { expected: expected.map(str::to_owned), presented: presented.clone() };
     let (settings, liveness) = (settings(keys), Liveness::new());
-    let failed = |error: &dyn std::error::Error| Unshaken::Failed(unreachable(host, error));
+    let failed = |error: &dyn std::error::Error| HandshakeFailure::Failed(unreachable(host, error));
     let stream = TcpStream::connect((host.address.as_str(), host.port)).await.map_err(|error| failed(&error))?;
     stream.set_nodelay(settings.nodelay).map_err(|error| failed(&error))?;
     let stream = MonitoredStream { stream, liveness: liveness.clone() };
     match client::connect_stream(settings, stream, check).await {
         Ok(session) => Ok((session, liveness)),
-        Err(russh::Error::NoCommonAlgo { .. }) => Err(Unshaken::NoSuchKey),
+        Err(russh::Error::NoCommonAlgo { .. }) => Err(HandshakeFailure::NoSuchKey),
         Err(error) => Err(match presented.lock().clone() {
-            Some(shown) if expected != Some(shown.as_str()) => Unshaken::OtherKey(shown),
+            Some(shown) if expected != Some(shown.as_str()) => HandshakeFailure::OtherKey(shown),
             Some(_) | None => failed(&error),
         }),
     }
@@ -301,8 +301,8 @@ async fn fingerprints(host: &HostAddress) -> PortResult<Vec<String>> {
     let kinds = host_key_kinds();
     for keys in std::iter::once(kinds.clone()).chain(kinds.into_iter().map(|kind| vec![kind])) {
         match shake(host, keys, None).await {
-            Err(Unshaken::OtherKey(shown)) if !found.contains(&shown) => found.push(shown),
-            Err(Unshaken::Failed(failure)) if found.is_empty() => return Err(failure),
+            Err(HandshakeFailure::OtherKey(shown)) if !found.contains(&shown) => found.push(shown),
+            Err(HandshakeFailure::Failed(failure)) if found.is_empty() => return Err(failure),
             Ok(_) | Err(_) => {}
         }
     }
@@ -315,15 +315,15 @@ async fn proved(host: &HostAddress) -> PortResult<(client::Handle<FingerprintChe
     let (kinds, expected) = (host_key_kinds(), Some(host.fingerprint.as_str()));
     let shown = match shake(host, kinds.clone(), expected).await {
         Ok(session) => return Ok(session),
-        Err(Unshaken::OtherKey(shown)) => shown,
-        Err(Unshaken::NoSuchKey) => return Err(unreachable(host, "it has no host key that this app accepts")),
-        Err(Unshaken::Failed(failure)) => return Err(failure),
+        Err(HandshakeFailure::OtherKey(shown)) => shown,
+        Err(HandshakeFailure::NoSuchKey) => return Err(unreachable(host, "it has no host key that this app accepts")),
+        Err(HandshakeFailure::Failed(failure)) => return Err(failure),
     };
     for kind in kinds {
         match shake(host, vec![kind], expected).await {
             Ok(session) => return Ok(session),
-            Err(Unshaken::OtherKey(_) | Unshaken::NoSuchKey) => {}
-            Err(Unshaken::Failed(failure)) => return Err(failure),
+            Err(HandshakeFailure::OtherKey(_) | HandshakeFailure::NoSuchKey) => {}
+            Err(HandshakeFailure::Failed(failure)) => return Err(failure),
         }
     }
     Err(changed(host, &shown))

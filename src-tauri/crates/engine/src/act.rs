@@ -92,7 +92,7 @@ pub enum Act {
         /// Note of the person. Required.
         note: String,
     },
-    /// Report that the database is as it was before a failed migration.
+    /// Report that the database is as it was before a migration that ended.
     ReportUndone {
         step: StepId,
         /// Number of the attempt that the person looked at.

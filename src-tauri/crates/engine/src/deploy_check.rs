@@ -4,16 +4,17 @@
 use std::collections::BTreeSet;
 
 use greenlight_types::{
-    Changed, Completion, Difference, ErrorCode, Fact, FactKind, Failure, Retry, RevisionInputs, RunView, Status,
-    StepId, StepState, StepView,
+    Changed, Completion, Difference, EarlierRelease, ErrorCode, Fact, FactKind, Failure, Retry, RevisionInputs,
+    RunView, Status, StepId, StepState, StepView,
 };
 
 use crate::{
     env_lock::git_ref::refused_difference,
     fold,
-    ports::revision_name,
+    ports::{ServiceSnapshot, revision_name},
     rollout_facts::{has_rolled_back, is_lost, is_rolling_out, limit_before},
     step::StepContext,
+    steps::run_facts::{our_revision, recorded_rollback_target},
     time,
 };
 
@@ -65,27 +66,27 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<Difference>) 
     let Some(Fact::RevisionSaved { arn, base_arn, revision, .. }) = fold::newest(run, FactKind::RevisionSaved) else {
         return Ok(());
     };
-    match cx.ports.task_definitions.describe(&run.profile.aws.family).await? {
-        Some(newest) if &newest.arn == arn => {}
-        Some(newest) => {
-            let who =
-                newest.registered.map_or_else(String::new, |(by, at)| format!(" by {by} on {}", time::in_words(at)));
-            let text = format!("Newer start-up settings ({}) than ours ({revision}) were saved{who}.", newest.revision);
-            found.push(Difference::new("newerRevision", newest.arn, text));
+    // A rollback uses no new settings.
+    if run.rolls_back.is_none() {
+        match cx.ports.task_definitions.describe(&run.profile.aws.family).await? {
+            Some(newest) if &newest.arn == arn => {}
+            Some(newest) => {
+                let who = newest
+                    .registered
+                    .map_or_else(String::new, |(by, at)| format!(" by {by} on {}", time::in_words(at)));
+                let text =
+                    format!("Newer start-up settings ({}) than ours ({revision}) were saved{who}.", newest.revision);
+                found.push(Difference::new("newerRevision", newest.arn, text));
+            }
+            None => found.push(Difference::new(
+                "revisionGone",
+                revision,
+                format!("The start-up settings {revision} are not on AWS any more."),
+            )),
         }
-        None => found.push(Difference::new(
-            "revisionGone",
-            revision,
-            format!("The start-up settings {revision} are not on AWS any more."),
-        )),
     }
     if let Some(service) = cx.ports.services.describe().await? {
-        let ran = ran_at_prepare(run).unwrap_or_else(|| base_arn.clone());
-        if service.task_definition != ran && &service.task_definition != arn {
-            let (now, then) = (revision_name(&service.task_definition), revision_name(&ran));
-            let text = format!("Production runs {now} now; on the day of Prepare it was {then}.");
-            found.push(Difference::new("servingChanged", &service.task_definition, text));
-        }
+        found.extend(serving_changed(run, &service, arn, base_arn));
         let open: Vec<_> = service.deployments.iter().filter(|one| !one.is_over()).collect();
         if open.len() > 1 {
             let ids: Vec<&str> = open.iter().map(|one| one.id.as_str()).collect();
@@ -94,6 +95,22 @@ async fn revision(cx: &StepContext, run: &RunView, found: &mut Vec<Difference>) 
         }
     }
     Ok(())
+}
+
+/// Production runs another revision than on the day of Prepare, or than the release that is rolled
+/// back.
+fn serving_changed(run: &RunView, service: &ServiceSnapshot, ours: &str, base: &str) -> Option<Difference> {
+    let now = revision_name(&service.task_definition);
+    if run.rolls_back.is_some() {
+        let ours = our_revision(run).ok()?;
+        let is_known = service.task_definition == ours || service.task_definition == recorded_rollback_target(run);
+        let text = format!("Production runs {now} now; {} ended with {}.", run.version, revision_name(&ours));
+        return (!is_known).then(|| Difference::new("servingChanged", &service.task_definition, text));
+    }
+    let ran = ran_at_prepare(run).unwrap_or_else(|| base.to_owned());
+    let is_known = service.task_definition == ran || service.task_definition == ours;
+    let text = format!("Production runs {now} now; on the day of Prepare it was {}.", revision_name(&ran));
+    (!is_known).then(|| Difference::new("servingChanged", &service.task_definition, text))
 }
 
 /// The revision that production ran when ours was saved. Ours may have another base
@@ -111,6 +128,9 @@ fn ran_at_prepare(run: &RunView) -> Option<String> {
 /// run, with the reason.
 #[must_use]
 pub fn left_behind(run: &RunView, unsettled_jobs: &[(StepId, String)]) -> Vec<String> {
+    if let Some(release) = &run.rolls_back {
+        return after_rollback(run, release);
+    }
     let mut found: Vec<String> = database(run).into_iter().collect();
     let others = run.steps.iter().filter(|step| step.definition.id != StepId::RunMigration);
     found.extend(others.filter(|step| step.status() == Status::InDoubt).filter_map(|step| doubt(run, step)));
@@ -127,6 +147,23 @@ pub fn left_behind(run: &RunView, unsettled_jobs: &[(StepId, String)]) -> Vec<St
     let mut known = BTreeSet::new();
     found.retain(|one| known.insert(one.clone()));
     found
+}
+
+/// The effects that stay behind when a run that takes a release back is ended.
+fn after_rollback(run: &RunView, release: &EarlierRelease) -> Vec<String> {
+    let version = &run.version;
+    let Some(step) = fold::step(run, StepId::RollBack).filter(|step| step.attempt > 0) else { return Vec::new() };
+    let database = release
+        .is_migrated
+        .then(|| format!("The production database was migrated for {version}; this rollback did not change it."));
+    let has_sent_nothing = step.failure().is_some_and(|failure| failure.changed == Changed::Nothing);
+    let servers = if has_rolled_back(run) {
+        Some(format!("AWS put the version before {version} back on every server."))
+    } else {
+        (!has_sent_nothing)
+            .then(|| format!("AWS may be putting the version before {version} back; look at what serves now."))
+    };
+    database.into_iter().chain(servers).chain(limit(run)).collect()
 }
 
 /// The build of another commit that GitHub runs in place of ours.
@@ -173,8 +210,10 @@ fn database(run: &RunView) -> Option<String> {
         StepState::Succeeded { .. } | StepState::Warned { .. } => {
             Some(format!("The production database is migrated for {version}."))
         }
-        StepState::NotStarted | StepState::AwaitingOperator if !step.undone_jobs.is_empty() => {
-            Some("The migration failed, and a person reported that the database is as it was before.".to_owned())
+        StepState::NotStarted | StepState::AwaitingOperator | StepState::Failed { .. }
+            if !step.undone_jobs.is_empty() =>
+        {
+            Some("The migration was undone: a person reported that the database is as it was before it.".to_owned())
         }
         StepState::Skipped { .. } => step.left_out(),
         StepState::NotStarted | StepState::AwaitingOperator | StepState::Failed { .. } | StepState::Stopped { .. } => {

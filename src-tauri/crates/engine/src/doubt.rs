@@ -10,6 +10,9 @@ use crate::{
     steps,
 };
 
+/// What a won revoke means.
+const NEVER_STARTS: &str = "The machine can start it no more: an order still on its way starts nothing.";
+
 /// Asks the outside world about a step. No order on its way can change the answer about a step in
 /// doubt.
 pub(crate) async fn ask(cx: &StepContext, step: StepId, plan: Option<&StepPlan>) -> Observation {
@@ -28,13 +31,11 @@ async fn fenced(cx: &StepContext, step: StepId, plan: Option<&StepPlan>, seen: O
     match (seen, steps::get(step).startable_job_id(plan)) {
         (Observation::NotDone { evidence }, Some(job)) => {
             match fence(cx, step, &job).await {
-                Ok(Revoked::Won) => Observation::NotDone {
-                    evidence: format!("{evidence} Its gate is closed now: an order still on its way starts nothing."),
-                },
+                Ok(Revoked::Won) => Observation::NotDone { evidence: format!("{evidence} {NEVER_STARTS}") },
                 // An order was faster. The job that it started is observed.
                 Ok(Revoked::Lost) => match steps::get(step).observe(cx, plan).await {
                     Observation::NotDone { evidence } => Observation::Unknown {
-                        why: format!("{evidence} But its gate could not be closed: something has passed it."),
+                        why: format!("{evidence} But its start could not be revoked: another order was faster."),
                     },
                     seen @ (Observation::Done { .. }
                     | Observation::InProgress { .. }
@@ -66,11 +67,7 @@ pub(crate) async fn ask_before_end(cx: &StepContext, step: StepId, plan: Option<
         return Observation::Unknown { why: format!("{} says that it is gone", gone.person) };
     }
     match fence(cx, step, &job).await {
-        Ok(Revoked::Won) => Observation::NotDone {
-            evidence: format!(
-                "Job {job} never started. Its gate is closed now: an order still on its way starts nothing."
-            ),
-        },
+        Ok(Revoked::Won) => Observation::NotDone { evidence: format!("Job {job} never started. {NEVER_STARTS}") },
         Ok(Revoked::Lost) => steps::get(step).observe(cx, plan).await,
         Err(failure) => Observation::Unknown { why: failure.to_string() },
     }
@@ -96,7 +93,7 @@ pub(crate) async fn fence_for_word(cx: &StepContext, step: StepId, plan: Option<
         return Ok(Fenced::Never(format!(" The staging machine was not asked: {} says that it is gone.", gone.person)));
     }
     match fence(cx, step, &job).await {
-        Ok(Revoked::Won) => Ok(Fenced::Never(" Its gate is closed now.".to_owned())),
+        Ok(Revoked::Won) => Ok(Fenced::Never(" The machine can start the job no more.".to_owned())),
         Ok(Revoked::Lost) => match cx.ports.host.status(&cx.host()?, &job).await {
             Ok(status) if !status.state.is_alive() => Ok(Fenced::Over),
             Ok(_) => Err(runs(job)),

@@ -7,7 +7,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
-    Failure, JobInputs, PlanInputs, Realm, Retry, RunId, RunResult, RunView, StepId, StepState, Timestamp, Version,
+    Failure, JobInputs, PlanInputs, Realm, Retry, RunId, RunResult, RunView, Status, StepId, StepState, Timestamp,
+    Version,
 };
 use parking_lot::Mutex;
 
@@ -148,7 +149,9 @@ impl OtherRun {
     fn of(view: &RunView) -> Self {
         let is_release = matches!(view.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
         let step = fold::step(view, StepId::RunMigration);
-        let folder_hash = step.and_then(|step| step.plan.as_ref()).and_then(|plan| match &plan.inputs {
+        // A folder whose migration was undone or left out may be that of the next release.
+        let migrated = step.filter(|step| matches!(step.status(), Status::Succeeded | Status::Warned));
+        let folder_hash = migrated.and_then(|step| step.plan.as_ref()).and_then(|plan| match &plan.inputs {
             PlanInputs::RunMigration(inputs) => inputs.folder_hash.clone(),
             PlanInputs::MergeBranch(_)
             | PlanInputs::SetVersion(_)

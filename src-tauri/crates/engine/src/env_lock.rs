@@ -65,10 +65,9 @@ pub(crate) async fn request(
     over: Option<TakeOver>,
 ) -> Result<LockPlan, Failure> {
     let run = cx.run();
-    let machine = cx.ports.host.environment(&HostAddress::of(&staging), &EnvLock::of(&run).environment).await?;
+    let (staging, owner) = if run.rolls_back.is_some() { (staging, None) } else { ask_owner(cx, staging).await? };
     let found = git_ref::read(cx).await?;
-    let staging = StagingMachine { machine_id: machine.machine_id, boot_id: machine.boot_id, ..staging };
-    let on_machine = machine.owner.filter(|owner| owner.run != run.id);
+    let on_machine = owner.filter(|owner| owner.run != run.id);
     let on_remote = found.owner().filter(|owner| owner.run != run.id).map(|owner| {
         // Only the machine keeps signs of life.
         let seen = on_machine.as_ref().filter(|one| one.run == owner.run).and_then(|one| one.seen);
@@ -90,6 +89,13 @@ pub(crate) async fn request(
     let machine_from = third.clone().or_else(|| on_machine.filter(|owner| owner.run == from.run));
     let machine_from = machine_from.map(|owner| owner.run);
     Ok(LockPlan { request: LockRequest { staging, from: Some(from), on_machine: third, reason }, found, machine_from })
+}
+
+/// The machine as it answers now, and the owner of the lock on it.
+async fn ask_owner(cx: &StepContext, staging: StagingMachine) -> Result<(StagingMachine, Option<LockOwner>), Failure> {
+    let environment = EnvLock::of(&cx.run()).environment;
+    let machine = cx.ports.host.environment(&HostAddress::of(&staging), &environment).await?;
+    Ok((StagingMachine { machine_id: machine.machine_id, boot_id: machine.boot_id, ..staging }, machine.owner))
 }
 
 /// Why this run may take the lock from its owner.
@@ -140,10 +146,11 @@ pub(crate) async fn ensure_owned_for(cx: &StepContext, step: StepId) -> Result<(
 
 /// Whether the lock on the machine counts no more. A machine that is gone keeps none, and the
 /// remote decides alone. If the remote refuses the lock, nothing is left that decides. Then only a
-/// stop of the rollout goes on, because it names the deployment of this run.
+/// stop of the rollout goes on, because it names the deployment of this run. A rollback of an ended
+/// release never takes the lock on a machine.
 fn is_lock_of_machine_gone(run: &RunView, step: StepId) -> bool {
     let is_refused = run.lock_refusal.as_ref().is_some_and(|refusal| refusal.is_accepted);
-    run.machine_given_up.is_some() && (!is_refused || step == StepId::StopRollout)
+    run.rolls_back.is_some() || run.machine_given_up.is_some() && (!is_refused || step == StepId::StopRollout)
 }
 
 /// Whether the failure says nothing about the owner.
@@ -186,8 +193,10 @@ fn may_change(run: &RunId, refusal: Option<&LockRefusal>, owner: Option<&LockOwn
 pub(crate) async fn release(cx: &StepContext, by: &Actor) {
     // Without a machine, the run never tried to acquire the lock.
     let Ok(host) = cx.host() else { return };
-    let lock = EnvLock::of(&cx.run());
-    let (machine, remote) = join(cx.ports.host.release_lock(&host, &lock), git_ref::release(cx, by)).await;
+    let (run, lock) = (cx.run(), EnvLock::of(&cx.run()));
+    let release_on_machine =
+        async { if run.rolls_back.is_some() { Ok(()) } else { cx.ports.host.release_lock(&host, &lock).await } };
+    let (machine, remote) = join(release_on_machine, git_ref::release(cx, by)).await;
     for failure in [machine, remote].into_iter().filter_map(Result::err) {
         tracing::warn!(%failure, "the environment was not given back");
     }
@@ -202,7 +211,7 @@ pub(crate) fn not_owned(owner: Option<&LockOwner>) -> Failure {
     };
     let who = if owner.person.is_empty() { "Somebody" } else { &owner.person };
     let seen = owner.seen.map(|at| at.to_string()).unwrap_or_default();
-    failure(format!("go on: {who} is releasing {} since {}", owner.version, time::in_words(owner.since)))
+    failure(format!("go on: {who} holds it for {} since {}", owner.version, time::in_words(owner.since)))
         .with("run", owner.run.0.clone())
         .with("person", who)
         .with("computer", owner.computer.clone())

@@ -74,7 +74,8 @@ fn escape(text: &str) -> String {
 }
 
 fn head(page: &mut Page, view: &RunView) {
-    page.line(&format!("# {} {}", escape(&view.profile.product.name), view.version));
+    let rollback = if view.rolls_back.is_some() { "Rollback of " } else { "" };
+    page.line(&format!("# {rollback}{} {}", escape(&view.profile.product.name), view.version));
     page.line("");
     page.item(
         "Where",
@@ -84,6 +85,9 @@ fn head(page: &mut Page, view: &RunView) {
         },
     );
     page.item("Environment", &view.profile.product.environment_name);
+    if let Some(release) = &view.rolls_back {
+        page.item("Rolls back", &format!("the release of run {}", release.run));
+    }
     page.item("Result", view.result.map_or_else(|| state_words(view.state), result_words));
     page.item("Note", &view.end_note);
     page.item("People", &view.people.join(", "));
@@ -171,7 +175,7 @@ fn one_step(page: &mut Page, view: &RunView, step: &StepView) {
     let left_out = step.left_out();
     page.item("To know", left_out.as_deref().or_else(|| step.warning()).unwrap_or_default());
     for job in &step.undone_jobs {
-        page.item("Undone", job);
+        page.item("Undone", if job.is_empty() { "the work by hand" } else { job });
     }
     page.item("In doubt", step.doubt().unwrap_or_default());
     if let Some(failure) = step.failure().or(step.earlier_failure.as_ref()) {
@@ -283,6 +287,7 @@ fn what(body: &EventBody) -> String {
 
 fn change_of_run(event: &RunEvent) -> String {
     match event {
+        RunEvent::Drafted { version, rolls_back: Some(_), .. } => format!("drafted the rollback of {version}"),
         RunEvent::Drafted { version, .. } => format!("drafted {version}"),
         RunEvent::PrepareStarted { statement, .. } => format!("started Prepare: {statement}"),
         RunEvent::Prepared => "prepared".to_owned(),
@@ -302,10 +307,10 @@ fn change_of_run(event: &RunEvent) -> String {
         RunEvent::TookOver { from } => format!("took over from {from}"),
         RunEvent::FactLearned { step, fact } => format!("{}: learned {:?}", step.name(), fact.kind()),
         RunEvent::JobRevoking { step, job, note } if note.is_empty() => {
-            format!("{}: closing the gate of {job}, so that no order still on its way starts it", step.name())
+            format!("{}: revoking the start of {job}, so that no order still on its way starts it", step.name())
         }
         RunEvent::JobRevoking { step, job, note } => {
-            format!("{}: closing the gate of {job}, so that the app never starts it: {note}", step.name())
+            format!("{}: revoking the start of {job}, so that the app never starts it: {note}", step.name())
         }
         RunEvent::LockAcquiring { staging, from: None, .. } => {
             format!("taking the environment on {}", staging.address)
@@ -357,7 +362,8 @@ fn change_of_step(event: &StepEvent) -> String {
             format!("{}: found not to have happened: {evidence}", step.name())
         }
         StepEvent::Undone { step, job, how, note, evidence, .. } => {
-            format!("{}: {job} reported as undone ({}): {note}. {evidence}", step.name(), undo_words(*how))
+            let attempt = if job.is_empty() { "the work by hand" } else { job };
+            format!("{}: {attempt} reported as undone ({}): {note}. {evidence}", step.name(), undo_words(*how))
         }
         StepEvent::Stopped { step, note, .. } => format!("{}: stopped: {note}", step.name()),
     }

@@ -30,9 +30,11 @@ fn broken(why: impl std::fmt::Display) -> Failure {
 }
 
 fn draft(event: &Event) -> Result<RunView, Failure> {
-    let EventBody::Run(RunEvent::Drafted { version, profile, names, steps, realm }) = &event.body else {
+    let EventBody::Run(RunEvent::Drafted { version, profile, names, steps, realm, rolls_back }) = &event.body else {
         return Err(broken("the first entry is not the draft"));
     };
+    let rolls_back = rolls_back.as_deref();
+    let known = rolls_back.map(|release| release.facts.as_slice()).unwrap_or_default();
     Ok(RunView {
         id: event.run.clone(),
         seq: event.seq,
@@ -40,7 +42,9 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         profile: (**profile).clone(),
         names: names.clone(),
         realm: *realm,
-        state: RunState::Draft,
+        rolls_back: rolls_back.cloned(),
+        // The way back needs no Prepare.
+        state: if rolls_back.is_some() { RunState::Prepared } else { RunState::Draft },
         result: None,
         end_note: String::new(),
         left_behind: Vec::new(),
@@ -66,14 +70,16 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
                 plan: None,
                 earlier_failure: None,
                 undone_jobs: Vec::new(),
+                undone_at: None,
                 stop_order: None,
                 options: StepOptions::default(),
                 state: StepState::NotStarted,
             })
             .collect(),
-        facts: Vec::new(),
+        facts: known.to_vec(),
         answers: Vec::new(),
         checks: Vec::new(),
+        may_roll_back: false,
         may_end: Vec::new(),
         may_start_over: false,
     })
@@ -143,6 +149,7 @@ fn apply_to_step(view: &mut RunView, change: &StepEvent, event: &Event) -> Resul
         }
         StepEvent::Undone { job, .. } => {
             step.undone_jobs.push(job.clone());
+            step.undone_at = Some(event.at);
             step.offered_at = None;
             StepState::NotStarted
         }
@@ -151,6 +158,9 @@ fn apply_to_step(view: &mut RunView, change: &StepEvent, event: &Event) -> Resul
     if matches!(change, StepEvent::Resumed { .. }) && step.plan.as_ref().is_some_and(|plan| plan.inputs.job().is_some())
     {
         view.machine_given_up = None;
+    }
+    if let StepEvent::Undone { job, .. } = change {
+        forget_migration(view, job);
     }
     Ok(())
 }
@@ -206,7 +216,7 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
             view.left_behind.clone_from(left_behind);
             view.ended_at = Some(at);
         }
-        RunEvent::FactLearned { fact, .. } => view.facts.push(LearnedFact { at, fact: fact.clone() }),
+        RunEvent::FactLearned { fact, .. } => learn(view, LearnedFact { at, fact: fact.clone() }),
         RunEvent::QuestionAnswered { question, text, answer, label, note, .. } => view.answers.push(AnswerView {
             question: question.clone(),
             text: text.clone(),
@@ -224,6 +234,36 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
         RunEvent::TookOver { .. } | RunEvent::JobRevoking { .. } => {}
     }
     Ok(())
+}
+
+fn learn(view: &mut RunView, learned: LearnedFact) {
+    let is_undone = step(view, StepId::RunMigration).is_some_and(|step| !step.undone_jobs.is_empty());
+    if is_undone && learned.fact.kind() == FactKind::MigrationFinished {
+        forget_checks(view);
+    }
+    view.facts.push(learned);
+}
+
+/// Forgets the end of a migration that was undone, and the checks that were made after it.
+fn forget_migration(view: &mut RunView, job: &str) {
+    let is_its_end = |fact: &Fact| matches!(fact, Fact::MigrationFinished { job: ended, .. } if ended == job);
+    let known = view.facts.len();
+    view.facts.retain(|learned| !is_its_end(&learned.fact));
+    if view.facts.len() < known {
+        forget_checks(view);
+    }
+}
+
+/// Forgets what the site showed on another database. CheckSite is offered again once the database
+/// is migrated; while it runs, it reads the site again then.
+fn forget_checks(view: &mut RunView) {
+    view.checks.clear();
+    view.facts.retain(|learned| learned.fact.kind() != FactKind::SiteAnswered);
+    let check = view.steps.iter_mut().find(|step| step.definition.id == StepId::CheckSite);
+    if let Some(check) = check.filter(|step| !step.status().is_open()) {
+        check.offered_at = None;
+        check.state = StepState::NotStarted;
+    }
 }
 
 fn order_stop(view: &mut RunView, id: StepId, order: StopOrder) -> Result<(), Failure> {
@@ -286,6 +326,7 @@ pub fn summary(view: &RunView) -> RunSummary {
         product: view.profile.product.name.clone(),
         version: view.version.clone(),
         realm: view.realm,
+        is_rollback: view.rolls_back.is_some(),
         state: view.state,
         result: view.result,
         stopped_at,

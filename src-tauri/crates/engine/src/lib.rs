@@ -23,6 +23,7 @@ pub mod profile;
 pub mod properties;
 pub mod redact;
 pub mod release;
+mod rollback_run;
 pub mod rollout;
 mod rollout_facts;
 mod runner;

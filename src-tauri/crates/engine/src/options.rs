@@ -6,6 +6,7 @@ use greenlight_types::{Fact, FactKind, Retry, Role, RunView, StepId, StepOptions
 use crate::{
     fold,
     phase::{self, is_active},
+    rollback_run,
     step::Statement,
     steps::{self, backup, job, migration::attempts},
 };
@@ -17,6 +18,7 @@ pub fn fill(view: &mut RunView) {
         step.options = options;
     }
     view.may_end = phase::ends(view);
+    view.may_roll_back = rollback_run::may_roll_back(view);
     view.may_start_over = phase::may_start_over(view);
 }
 
@@ -24,7 +26,8 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     let id = step.definition.id;
     let is_active = is_active(view.state, id.phase());
     let is_changing = step.definition.role == Role::Changing;
-    let may_try_again = is_active && step.failure().is_some_and(|failure| failure.retry != Retry::No);
+    let is_ready = phase::is_ready(view, id);
+    let may_try_again = is_active && is_ready && step.failure().is_some_and(|failure| failure.retry != Retry::No);
     let may_repeat = is_active
         && matches!(step.state, StepState::Succeeded { .. } | StepState::Warned { .. })
         && steps::get(id).may_repeat(view);
@@ -34,7 +37,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
     let is_unstarted = matches!(step.state, StepState::NotStarted);
     let is_doubted = matches!(step.state, StepState::InDoubt { .. });
     StepOptions {
-        may_start: is_active && (is_waiting && is_changing || may_try_again) || may_choose,
+        may_start: is_active && is_ready && is_waiting && is_changing || may_try_again || may_choose,
         may_try_again,
         may_repeat,
         may_choose,
@@ -43,14 +46,14 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
         may_report: is_active
             && is_changing
             && !step.definition.is_optional
-            && id != StepId::CheckSite
+            && !matches!(id, StepId::CheckSite | StepId::RollBack)
             && (is_unstarted || is_waiting || matches!(step.state, StepState::Failed { .. })),
         may_confirm: is_active && backup::may_confirm(view, step),
         may_answer: is_active && is_doubted && id == StepId::DispatchBuild,
         may_claim: is_active && is_doubted && may_claim(view, step),
         may_stop_script: may_stop_script(view, step),
         may_skip: attempts::may_skip(step, view.state),
-        may_report_undone: is_active && is_migration && attempts::failed_job_id(step).is_some(),
+        may_report_undone: is_active && is_migration && attempts::ended_job_id(view, step).is_some(),
         recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),
         counts_earlier_attempt: counts_earlier_attempt(view, step),
         waits_for: steps::get(id)

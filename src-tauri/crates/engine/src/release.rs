@@ -16,7 +16,7 @@ use crate::{
     doubt,
     journal::Journal,
     ports::Ports,
-    profile, runner,
+    profile, rollback_run, runner,
     step::StepContext,
     steps,
 };
@@ -68,6 +68,7 @@ impl Release {
             names: profile.names(version),
             steps: steps::definitions(profile, version),
             realm,
+            rolls_back: None,
         });
         let mut bodies = vec![body];
         if let Some(text) = earlier::not_newer(parts.journal.as_ref(), profile, realm, version).await? {
@@ -77,6 +78,22 @@ impl Release {
         let count = u32::try_from(bodies.len()).unwrap_or(1);
         parts.journal.append(&run, 0, &parts.clock.now(), by, bodies).await?;
         parts.screen.moved(&run, count);
+        Ok(run)
+    }
+
+    /// Drafts a run that takes the ended release `of` back, or returns the one that has not ended.
+    /// It needs no Prepare.
+    ///
+    /// # Errors
+    /// `NotAllowedNow` when that run is no release that ended; `JournalFailed`.
+    pub async fn draft_rollback(parts: &Parts, of: &RunId, by: &Actor) -> Result<RunId, Failure> {
+        if let Some(run) = rollback_run::unfinished(parts.journal.as_ref(), of).await? {
+            return Ok(run);
+        }
+        let body = rollback_run::drafted(parts.journal.as_ref(), of).await?;
+        let run = RunId(parts.ids.fresh());
+        parts.journal.append(&run, 0, &parts.clock.now(), by, vec![body.into()]).await?;
+        parts.screen.moved(&run, 1);
         Ok(run)
     }
 

@@ -77,7 +77,7 @@ pub(crate) struct Runner {
     /// The person responsible for the run. A person who starts a step becomes it.
     operator: Actor,
     /// Set once the background watchers run.
-    watches: bool,
+    are_watchers_started: bool,
     servers_notice: ServersNotice,
     /// Set while the servers are checked before the end.
     is_final_check_running: bool,
@@ -370,8 +370,9 @@ fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Failure> {
         }
         Order::ReportDone { step, note, observed } => act::report_done::decide(now, step, note, observed),
         Order::SkipStep { step, note } => act::skip_step::decide(now, step, note),
-        Order::ReportUndone { step, attempt, how, note, evidence } => {
-            act::report_undone::decide(now, step, attempt, how, note, evidence)
+        Order::ReportUndone { step, attempt, how, note, evidence, ended_at } => {
+            let report = act::report_undone::UndoReport { step, attempt, how, note, evidence, ended_at };
+            act::report_undone::decide(now, report)
         }
         Order::SettleDoubt { step, attempt, report, note } => {
             act::settle_doubt::decide(now, step, attempt, report, &note)

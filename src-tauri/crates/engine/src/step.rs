@@ -1,4 +1,4 @@
-//! The contract of a step: plan, run, observe, roll back.
+//! The contract of a step: plan, run, observe, way back.
 
 mod context;
 mod draft;
@@ -89,51 +89,44 @@ pub trait Step: Send + Sync {
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation;
     /// How to undo the step, or the reason why that is impossible.
     fn way_back(&self, run: &RunView) -> WayBack;
-    /// Whether a step that is done may be done again.
-    fn may_repeat(&self, run: &RunView) -> bool {
-        let _never = run;
+    /// Whether a step that is done may be done again. By default it may not.
+    fn may_repeat(&self, _run: &RunView) -> bool {
         false
     }
-    /// Whether a person may choose an optional step now.
-    fn may_choose(&self, run: &RunView) -> bool {
-        let _is_no_option = run;
+    /// Whether a person may choose an optional step now. By default the step is not optional.
+    fn may_choose(&self, _run: &RunView) -> bool {
         false
     }
-    /// Whether an optional step is needed now, so that its button is offered.
-    fn is_due(&self, run: &RunView) -> bool {
-        let _is_no_option = run;
+    /// Whether an optional step is needed now, so that its button is offered. By default it is not.
+    fn is_due(&self, _run: &RunView) -> bool {
         false
     }
-    /// Facts that restart a failed watching step without a person.
+    /// Facts that restart a failed watching step without a person. By default there are none.
     fn watches_again_after(&self) -> &'static [FactKind] {
         &[]
     }
     /// The result of an earlier attempt that still counts if a repeated attempt comes to nothing,
-    /// in words.
-    fn still_counts(&self, run: &RunView) -> Option<String> {
-        let _nothing = run;
+    /// in words. By default none counts.
+    fn still_counts(&self, _run: &RunView) -> Option<String> {
         None
     }
-    /// Id of the last attempt's job, which a late order could still start. `None` for a step
-    /// without a job: no machine starts its work later.
-    fn startable_job_id(&self, plan: Option<&StepPlan>) -> Option<String> {
-        let _starts_no_job = plan;
+    /// Id of the last attempt's job, which a late order could still start. By default `None`: the
+    /// step has no job, so no machine starts its work later.
+    fn startable_job_id(&self, _plan: Option<&StepPlan>) -> Option<String> {
         None
     }
     /// Jobs that could still start on the staging machine. They are revoked before a named person's
     /// statement counts that their work was done outside the app (docs/remote-jobs.md#revoke).
-    /// Reads only.
+    /// Reads only. By default the step has no job.
     ///
     /// # Errors
     /// The failure of the machine that did not answer.
-    async fn jobs_to_revoke(&self, cx: &StepContext) -> Result<Vec<String>, Failure> {
-        let _has_no_job = cx;
+    async fn jobs_to_revoke(&self, _cx: &StepContext) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())
     }
     /// Facts that follow from a person's statement that the effect happened, where the app cannot
-    /// see it. `None` when the app must see the effect, as for most steps.
-    fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Statement<'_>) -> Option<Vec<Fact>> {
-        let _nothing_follows = (run, plan, word);
+    /// see it. By default `None`: the app must see the effect.
+    fn claim(&self, _run: &RunView, _plan: Option<&StepPlan>, _word: &Statement<'_>) -> Option<Vec<Fact>> {
         None
     }
 }

@@ -39,7 +39,7 @@ mod refusals;
 mod register_task_definition;
 mod rerun_build;
 mod restore_failure_limit;
-mod roll_back;
+pub(crate) mod roll_back;
 pub(crate) mod run_facts;
 mod service_change;
 pub(crate) mod set_version;
@@ -122,23 +122,27 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
 /// The definitions that a new run freezes (docs/releases.md#frozen-values).
 #[must_use]
 pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> {
-    StepId::ALL
-        .into_iter()
-        .chain(StepId::OPTIONAL)
-        .map(|id| {
-            let (title, short_title) = titles(id, profile, version);
-            let step = get(id);
-            StepDefinition {
-                id,
-                phase: id.phase(),
-                title,
-                short_title,
-                effect: step.effect(),
-                role: step.role(),
-                usual_minutes: profile.durations.get(&id).copied(),
-                who_to_call: profile.who_to_call.get(&id).cloned().unwrap_or_default(),
-                is_optional: StepId::OPTIONAL.contains(&id),
-            }
-        })
-        .collect()
+    StepId::ALL.into_iter().chain(StepId::OPTIONAL).map(|id| definition(id, profile, version)).collect()
+}
+
+/// The definitions of a run that takes a release back.
+#[must_use]
+pub fn rollback_definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> {
+    vec![StepDefinition { is_optional: false, ..definition(StepId::RollBack, profile, version) }]
+}
+
+fn definition(id: StepId, profile: &Profile, version: &Version) -> StepDefinition {
+    let (title, short_title) = titles(id, profile, version);
+    let step = get(id);
+    StepDefinition {
+        id,
+        phase: id.phase(),
+        title,
+        short_title,
+        effect: step.effect(),
+        role: step.role(),
+        usual_minutes: profile.durations.get(&id).copied(),
+        who_to_call: profile.who_to_call.get(&id).cloned().unwrap_or_default(),
+        is_optional: StepId::OPTIONAL.contains(&id),
+    }
 }

@@ -34,7 +34,10 @@ pub fn next(from: Status, event: &StepEvent) -> Result<Status, IllegalTransition
         StepEvent::InDoubt { .. } => (from == Running, InDoubt),
         StepEvent::Resumed { .. } => (from == InDoubt, Running),
         StepEvent::Reset { .. } => (from == InDoubt, NotStarted),
-        StepEvent::Undone { step, .. } => (*step == StepId::RunMigration && from == Failed, NotStarted),
+        StepEvent::Undone { step, .. } => {
+            let has_ended = matches!(from, Failed | Succeeded | Warned);
+            (*step == StepId::RunMigration && has_ended, NotStarted)
+        }
         StepEvent::Skipped { .. } => (matches!(from, NotStarted | AwaitingOperator | Failed | Stopped), Skipped),
         StepEvent::Stopped { .. } => (matches!(from, Running | InDoubt | AwaitingOperator | Failed), Stopped),
     };
@@ -149,7 +152,7 @@ mod tests {
             (StepEvent::InDoubt { step, attempt, why: text() }, "R", Status::InDoubt),
             (StepEvent::Resumed { step, attempt, evidence: text() }, "D", Status::Running),
             (StepEvent::Reset { step, attempt, evidence: text(), reported_by: None }, "D", Status::NotStarted),
-            (undone(StepId::RunMigration), "F", Status::NotStarted),
+            (undone(StepId::RunMigration), "FSW", Status::NotStarted),
             (undone(step), "", Status::NotStarted),
             (StepEvent::Stopped { step, attempt, note: text() }, "RDAF", Status::Stopped),
         ]

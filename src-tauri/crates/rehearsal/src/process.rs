@@ -89,7 +89,7 @@ pub trait Production: Send + Sync + 'static {
 
 /// Initial values for the `make` of [`serve`].
 #[derive(Clone, Debug)]
-pub struct Beginning {
+pub struct InitialState {
     /// State of the last process; `None` in a new folder.
     pub state: Option<Vec<u8>>,
     /// Commit that production runs.
@@ -110,7 +110,7 @@ pub struct Beginning {
     pub clock: Arc<VirtualClock>,
 }
 
-impl Beginning {
+impl InitialState {
     /// Initial state of a new World.
     #[must_use]
     pub fn start(&self) -> Start {
@@ -144,13 +144,13 @@ pub struct Options {
 pub async fn serve<P, F>(options: Options, make: F) -> io::Result<()>
 where
     P: Production,
-    F: FnOnce(Beginning) -> io::Result<P>,
+    F: FnOnce(InitialState) -> io::Result<P>,
 {
     make_private(&options.private_dir)?;
     let lock = fs_err::File::create(options.private_dir.join("lock"))?.into_file();
     lock.try_lock().map_err(|error| io::Error::other(format!("another process serves this folder: {error}")))?;
     let before = last_handle(&options.private_dir);
-    let place = Place::open(&options, before.as_ref())?;
+    let place = ServedFiles::open(&options, before.as_ref())?;
     let (listeners, ports) = Listeners::bind(before.as_ref().map(|handle| handle.ports)).await?;
     let served = Served::new(&options, &place, before.as_ref(), ports, make)?;
     let (stop, mut stopped) = watch::channel(false);
@@ -174,7 +174,7 @@ fn last_handle(private_dir: &Path) -> Option<HandleFile> {
 }
 
 /// Files and folders of a served production.
-struct Place {
+struct ServedFiles {
     host: Host,
     keys: ssh::Keys,
     repo: Repo,
@@ -183,7 +183,7 @@ struct Place {
     clock_kept: PathBuf,
 }
 
-impl Place {
+impl ServedFiles {
     fn open(options: &Options, before: Option<&HandleFile>) -> io::Result<Self> {
         let folder = &options.private_dir;
         let host = Host::prepare(&folder.join("host"))?;
@@ -273,13 +273,13 @@ struct Served<P> {
 impl<P: Production> Served<P> {
     fn new<F>(
         options: &Options,
-        place: &Place,
+        place: &ServedFiles,
         before: Option<&HandleFile>,
         ports: PortNumbers,
         make: F,
     ) -> io::Result<Self>
     where
-        F: FnOnce(Beginning) -> io::Result<P>,
+        F: FnOnce(InitialState) -> io::Result<P>,
     {
         let handle = HandleFile {
             pid: std::process::id(),
@@ -299,7 +299,7 @@ impl<P: Production> Served<P> {
         };
         let state = Arc::new(StateFile::at(&options.private_dir.join("world.json")));
         let (main, version_value) = main_of(&place.repo)?;
-        let production = make(Beginning {
+        let production = make(InitialState {
             state: state.last()?,
             main: main.clone(),
             version_value: version_value.clone(),
@@ -319,7 +319,7 @@ impl<P: Production> Served<P> {
         Ok(served)
     }
 
-    fn start(&self, listeners: Listeners, place: &Place, stop: watch::Sender<bool>) -> JoinSet<io::Result<()>> {
+    fn start(&self, listeners: Listeners, place: &ServedFiles, stop: watch::Sender<bool>) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
         let fronts = [
             (listeners.github, self.desk.github(self.production.github())),
@@ -367,7 +367,7 @@ impl<P: Production> Served<P> {
         }))
     }
 
-    fn pushed(&self, place: &Place) -> Arc<dyn Fn() + Send + Sync> {
+    fn pushed(&self, place: &ServedFiles) -> Arc<dyn Fn() + Send + Sync> {
         let (production, state) = (Arc::clone(&self.production), Arc::clone(&self.state));
         let (repo, clock) = (place.repo.clone(), Arc::clone(&place.clock));
         Arc::new(move || {
@@ -385,7 +385,7 @@ impl<P: Production> Served<P> {
     async fn run(
         &self,
         options: &Options,
-        place: &Place,
+        place: &ServedFiles,
         tasks: &mut JoinSet<io::Result<()>>,
         stopped: &mut watch::Receiver<bool>,
     ) -> io::Result<()> {

@@ -212,7 +212,7 @@ impl World {
     /// Advances to a time in steps of whole seconds. Skips times without events.
     pub fn advance(&mut self, now_ms: i64) {
         self.now_ms = self.now_ms.max(now_ms - STRETCH_MAX_MS);
-        self.live_troubles(self.now_ms);
+        self.advance_troubles(self.now_ms);
         while self.now_ms + SECOND <= now_ms {
             let due = self.due_ms.unwrap_or_else(|| self.next_due());
             let wait = due.saturating_sub(self.now_ms).max(SECOND);
@@ -223,9 +223,9 @@ impl World {
                 return;
             }
             self.now_ms += wait;
-            self.live_host();
-            self.live_builds();
-            self.live_service();
+            self.advance_host();
+            self.advance_builds();
+            self.advance_service();
             self.chatter();
             self.due_ms = None;
         }

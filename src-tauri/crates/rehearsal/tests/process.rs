@@ -20,7 +20,7 @@ use greenlight_rehearsal::{
         Host, is_alive,
         jobs::{ExitCodes, HostEvent},
     },
-    process::{Beginning, Options, Production, serve},
+    process::{InitialState, Options, Production, serve},
 };
 use parking_lot::Mutex;
 use support::{git, run, success, text, wait_for};
@@ -99,7 +99,7 @@ fn served_process() {
         exit_codes: ExitCodes::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let ended = runtime.block_on(serve(options, |beginning: Beginning| {
+    let ended = runtime.block_on(serve(options, |beginning: InitialState| {
         let entries = beginning.state.map(|state| serde_json::from_slice(&state).unwrap()).unwrap_or_default();
         Ok(Ledger(Arc::new(Mutex::new(entries))))
     }));

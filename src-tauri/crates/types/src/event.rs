@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use specta::Type;
 
 use crate::{
-    Actor, Completion, Difference, Fact, Failure, Handover, LockOwner, Names, Profile, Realm, RunId, StepDefinition,
-    StepId, StepPlan, Timestamp, UndoKind, Version,
+    Actor, Completion, Difference, EarlierRelease, Fact, Failure, Handover, LockOwner, Names, Profile, Realm, RunId,
+    StepDefinition, StepId, StepPlan, Timestamp, UndoKind, Version,
 };
 
 /// One event of the journal.
@@ -70,6 +70,9 @@ pub enum RunEvent {
         names: Names,
         steps: Vec<StepDefinition>,
         realm: Realm,
+        /// The release that this run takes back. Absent for a release.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rolls_back: Option<Box<EarlierRelease>>,
     },
     PrepareStarted {
         /// Statement of the person: "Testing of 2.1.0 is finished".
@@ -111,14 +114,15 @@ pub enum RunEvent {
         step: StepId,
         fact: Fact,
     },
-    /// A named person says that the work of a job was done outside the app. Its start latch on the
-    /// host is revoked before the statement counts, so that the app can never start the job
-    /// afterwards (docs/releases.md#word-of-a-person).
+    /// The app is about to revoke the start latch of a job on the host, so that no order starts the
+    /// job afterwards. It does so before "it never started" ends a doubt, before a named person's
+    /// word about the work counts, and before the run ends (docs/remote-jobs.md#revoke).
     #[serde(rename = "gateClosing")]
     JobRevoking {
         step: StepId,
         /// Id of the job on the host.
         job: String,
+        /// Note of the person who says that the work was done, or is not needed. Otherwise empty.
         note: String,
     },
     /// A person orders the staging machine to end the script of a job. On disk before the order
@@ -131,7 +135,8 @@ pub enum RunEvent {
         is_forced: bool,
         note: String,
     },
-    /// The run is about to acquire the environment lock on its staging machine.
+    /// The run is about to acquire the environment lock, on the git remote and then on its staging
+    /// machine.
     #[serde(rename = "environmentTaking")]
     LockAcquiring {
         staging: StagingMachine,
@@ -266,13 +271,13 @@ pub enum StepEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reported_by: Option<String>,
     },
-    /// A named person reports that the database is as it was before a failed migration. The
+    /// A named person reports that the database is as it was before a migration that ended. The
     /// migration may be started once more, as another job.
     #[serde(rename = "stepUndone")]
     Undone {
         step: StepId,
         attempt: u32,
-        /// Id of the job of the failed attempt. It blocks no other attempt any more.
+        /// Id of the job of that attempt. It blocks no other attempt any more.
         job: String,
         how: UndoKind,
         /// Note of the person.

@@ -78,7 +78,7 @@ pub enum Fact {
         file: String,
         /// Size in words: "4.1 GB".
         size: String,
-        /// When it finished, by the host's clock.
+        /// When it finished, by the clock of this computer.
         finished_at: Timestamp,
         /// The evidence in plain words.
         proof: String,
@@ -134,7 +134,8 @@ pub enum Fact {
         /// Number of the attempt that was cancelled.
         attempt: u32,
     },
-    /// The build job succeeded, and the registry has the image, pushed after the dispatch.
+    /// The registry has the package of this release. The build made it, by the times of its job or
+    /// by the word of a named person. Or it was there before the build, and is used.
     PackageReady {
         image: String,
         digest: String,

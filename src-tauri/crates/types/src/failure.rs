@@ -57,7 +57,7 @@ pub enum ErrorCode {
     ContainerUnclear,
     /// The saved revision differs in more than the image.
     RevisionDiffers,
-    /// AWS answers for another account or region than the profile names.
+    /// The AWS key belongs to another account than the profile names.
     WrongAccount,
     /// AWS does not have an object of the profile.
     AwsMissing,
@@ -67,7 +67,8 @@ pub enum ErrorCode {
     WorkflowMissing,
     /// The build ended without the package.
     BuildFailed,
-    /// A package was pushed, and no job of the build has the name of the profile.
+    /// A package was pushed while the job of the profile did not run, or no job has its name. A
+    /// named person says whether the build made it.
     PackageUnproved,
     /// The build builds another commit.
     WrongCommit,

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod difference;
+pub mod earlier_release;
 pub mod env_lock;
 pub mod event;
 pub mod fact;
@@ -24,6 +25,7 @@ pub mod view;
 
 pub use access::*;
 pub use difference::*;
+pub use earlier_release::*;
 pub use env_lock::*;
 pub use event::*;
 pub use fact::*;

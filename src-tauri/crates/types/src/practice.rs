@@ -228,7 +228,7 @@ pub enum DebriefKind {
     SaidDone,
     /// Said that it did not happen.
     SaidNotDone,
-    /// Said that the database is as it was before a failed migration.
+    /// Said that the database is as it was before a migration that ended.
     SaidUndone,
     /// Said that this release has no such step.
     LeftOut,

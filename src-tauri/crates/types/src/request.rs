@@ -34,7 +34,7 @@ pub struct ValueCorrection {
     /// Required. It is kept with the person's name.
     pub reason: String,
     /// Whether later runs of this computer use the value too.
-    pub keeps: bool,
+    pub is_for_later_runs: bool,
 }
 
 /// A person's order to stop the script of a backup or a migration.

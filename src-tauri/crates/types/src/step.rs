@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-/// The thirteen steps of the runbook, and the steps that a person may choose when a rollout needs
-/// help. Code refers to a step by name, never by position.
+/// The thirteen steps of the runbook, and the steps that a person may choose when a build or a
+/// rollout needs help. Code refers to a step by name, never by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
 pub enum StepId {
     /// Merge the release branch into the main branch, in our own clone.
@@ -242,7 +242,7 @@ pub enum Completion {
     SaidBy { note: String },
 }
 
-/// Why the database is as it was before a failed migration, as a named person reports it.
+/// Why the database is as it was before a migration that ended, as a named person reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum UndoKind {

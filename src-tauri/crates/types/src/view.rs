@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    CheckAnswer, Completion, Event, Fact, FactKind, Failure, Handover, LockRefusal, Names, Profile, Realm, RunId,
-    RunResult, StagingMachine, Status, StepDefinition, StepId, StepPlan, Timestamp, Version,
+    CheckAnswer, Completion, EarlierRelease, Event, Fact, FactKind, Failure, Handover, LockRefusal, Names, Profile,
+    Realm, RunId, RunResult, StagingMachine, Status, StepDefinition, StepId, StepPlan, Timestamp, Version,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -35,6 +35,9 @@ pub struct RunView {
     /// Every name derived from the version.
     pub names: Names,
     pub realm: Realm,
+    /// The release that this run takes back. Absent for a release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back: Option<EarlierRelease>,
     pub state: RunState,
     /// Set once the run ended.
     pub result: Option<RunResult>,
@@ -72,6 +75,9 @@ pub struct RunView {
     pub answers: Vec<AnswerView>,
     /// Answers to the checks of the site; the newest of a check counts.
     pub checks: Vec<CheckView>,
+    /// A person may take this release back with a run of its own. Filled in only for the page.
+    #[serde(default)]
+    pub may_roll_back: bool,
     /// The results with which a person may end the run now. Filled in only for the page.
     #[serde(default)]
     pub may_end: Vec<RunResult>,
@@ -100,9 +106,12 @@ pub struct StepView {
     /// step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_failure: Option<Failure>,
-    /// Jobs of failed attempts that a named person reported as undone. They block no new attempt.
+    /// Jobs of attempts that a named person reported as undone. They block no new attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone_jobs: Vec<String>,
+    /// When a person last reported an attempt as undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_at: Option<Timestamp>,
     /// The newest order to stop the script of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_order: Option<StopOrder>,
@@ -164,7 +173,7 @@ pub struct StepOptions {
     pub may_stop_script: bool,
     /// A person may say that this release has no migration.
     pub may_skip: bool,
-    /// A person may report that the failed migration left the database as it was before.
+    /// A person may report that the database is as it was before a migration that ended.
     pub may_report_undone: bool,
     /// The way back of a migration whose start is used. Shown in place of its command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -385,6 +394,9 @@ pub struct RunSummary {
     pub product: String,
     pub version: Version,
     pub realm: Realm,
+    /// Whether the run takes a release back.
+    #[serde(default)]
+    pub is_rollback: bool,
     pub state: RunState,
     /// Set once the run ended.
     pub result: Option<RunResult>,

@@ -4,8 +4,12 @@ use super::Known;
 use crate::{
     Found,
     fold::{self, STARTED_OVER},
-    records::{Body, Status},
+    records::{Body, Status, Step},
 };
+
+fn is_open(status: Status) -> bool {
+    matches!(status, Status::Running | Status::InDoubt)
+}
 
 impl Known {
     /// Applies an event to the states of the steps. INV-J5: an illegal transition is a violation.
@@ -26,6 +30,29 @@ impl Known {
             self.start_over(seq, found);
         }
         self.history.push(std::array::from_fn(|at| self.steps.get(at).copied().unwrap_or_default().status));
+    }
+
+    /// Applies the report that a migration was undone.
+    pub(super) fn undo(&mut self, job: String) {
+        self.settle_undone(&job);
+        self.undone.insert(job);
+        if self.facts.is_migrated {
+            self.forget_checks();
+        }
+        (self.facts.is_migrated, self.is_migrated_by_word) = (false, false);
+    }
+
+    /// Forgets what the site showed before a migration that was undone, or before the one after it.
+    pub(super) fn forget_checks(&mut self) {
+        self.checks.clear();
+        self.facts.site = None;
+        let at = Step::CheckSite as usize;
+        if let Some(check) = self.steps.get_mut(at).filter(|check| !is_open(check.status)) {
+            check.status = Status::NotStarted;
+            if let Some(newest) = self.history.last_mut().and_then(|statuses| statuses.get_mut(at)) {
+                *newest = Status::NotStarted;
+            }
+        }
     }
 
     /// Resets the steps that are made again. INV-J5: none of them may be open or published.

@@ -120,8 +120,9 @@ fn undone(known: &Known, job: &str, note: &str, found: &mut Found) {
     if world.running.contains(job) {
         found.add("INV-D2", format!("{job} is reported as undone while it runs"));
     }
-    // A run may follow the migration that an earlier run started on this machine.
-    if !world.payloads.contains_key(job) {
+    // A run may follow the migration that an earlier run started on this machine. A person who ran
+    // it outside the app names no job.
+    if !job.is_empty() && !world.payloads.contains_key(job) {
         found.add("INV-D2", format!("{job} is reported as undone and never began"));
     }
     if note.trim().is_empty() {
@@ -163,7 +164,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     }
     let Op::PayloadStarted { job, work } = &entry.op else { return };
     if known.world.revoked.contains(job) {
-        found.add("INV-D5", format!("{job} began after its gate was closed"));
+        found.add("INV-D5", format!("{job} began after its start was revoked"));
     }
     if known.called_not_done.contains(job) {
         found.add("INV-J3", format!("{job} began after the app had called it not done"));

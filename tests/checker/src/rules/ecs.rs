@@ -196,6 +196,8 @@ fn ended(known: &Known, result: &str, note: &str, found: &mut Found) {
         }
     } else if note.trim().is_empty() {
         missing.push("nobody gave a reason for the failed check".to_owned());
+    } else if let Some(check) = known.profile.site.checks.iter().find(|check| !known.checks.contains_key(&check.id)) {
+        missing.push(format!("nobody answered check {}", check.id));
     }
     if !missing.is_empty() {
         found.add("INV-E4", format!("the run ended as {result}: {}", missing.join("; ")));

@@ -183,7 +183,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         // late.
         let is_planned = known.attempt(step).is_some_and(|attempt| attempt.plan.input("late") == id);
         if !is_planned && !known.closing.contains(id) {
-            found.add("INV-J1", format!("the gate of {id} was closed, and no event says so"));
+            found.add("INV-J1", format!("the start of {id} was revoked, and no event says so"));
         }
         return;
     }

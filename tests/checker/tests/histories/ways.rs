@@ -1,8 +1,10 @@
 //! INV-L2 and INV-L3: an honest operator has a way on and reaches a result.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use super::{Record, broken, kind, place, released};
+use super::{Record, broken, changed, kind, place, released, set};
 
 /// A record of the honest operator, as its act was answered.
 fn acted(act: &str, at: i64, refused: Option<&str>) -> Record {
@@ -104,4 +106,14 @@ fn a_run_that_its_operator_cannot_end_is_found() {
     records[last].1["idle"] = json!(true);
     records[last].1["now"] = json!(late());
     assert!(broken(&records).contains("INV-L3"), "{:?}", broken(&records));
+}
+
+#[test]
+fn a_release_with_a_failed_check_needs_an_answer_to_every_check() {
+    let took_over = json!({ "kind": "tookOver", "from": "Ann" });
+    let mut records = changed(|told| kind(told) == "checkAnswered", |told| told["body"] = took_over.clone());
+    let end = place(&records, |told| told.pointer("/body/kind").is_some() && kind(told) == "runEnded");
+    set(&mut records[end].1, "/body/result", json!("releasedWithFailedCheck"));
+    set(&mut records[end].1, "/body/note", json!("the page is repaired tomorrow"));
+    assert_eq!(broken(&records), BTreeSet::from(["INV-E4"]));
 }

@@ -110,15 +110,18 @@ impl HonestOperator<'_> {
         }
     }
 
-    /// The report about a migration that failed, after colleagues restored the database if that was
-    /// necessary, and repaired the script.
+    /// The report about a migration that was undone. Of one that failed, colleagues restore the
+    /// database first if that is necessary, and they repair the script.
     fn undone(&self) -> Option<(&'static str, Act)> {
         let step = self.step(StepId::RunMigration).filter(|step| step.options.may_report_undone)?;
         if !self.person.recovers || step.attempt >= MIGRATIONS_MAX {
             return None;
         }
+        let (is_done, applies_nothing) = (step.status().is_done(), self.world.lock().host.ends.changes_nothing);
         let how = if self.asks(|truth| truth.is_unchanged()) {
-            UndoKind::NothingApplied
+            if is_done && !applies_nothing { UndoKind::Restored } else { UndoKind::NothingApplied }
+        } else if is_done {
+            return None;
         } else if self.world.lock().restore_database() && self.asks(|truth| truth.is_unchanged()) {
             UndoKind::Restored
         } else {

@@ -26,6 +26,10 @@ pub(super) fn add(scenario: &mut Scenario) {
         scenario.setting.has_early_version = true;
         scenario.faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueBuilds });
     }
+    if one_in(&mut Rng::with_seed(scenario.seed ^ 0x3e57), 25) {
+        scenario.person.recovers = true;
+        scenario.faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueRestores });
+    }
     if !scenario.person.is_honest || !one_in(&mut rng, 3) {
         return;
     }

@@ -10,12 +10,12 @@ use super::*;
 const STEP: StepId = StepId::RunMigration;
 
 /// Rules under which AWS never gives up.
-fn patient() -> Rules {
+pub(super) fn patient() -> Rules {
     Rules { breaker: None, ..Rules::default() }
 }
 
 /// Ann's release with Deploy begun, of a product whose database can be asked.
-async fn begun_asking(world: &Arc<Mutex<World>>) -> Scripted {
+pub(super) async fn begun_asking(world: &Arc<Mutex<World>>) -> Scripted {
     let mut profile = simulated_profile().expect("the built-in profile");
     profile.migration.probe = "rally-schema".to_owned();
     let ann = Scripted::draft(&profile, world.clone(), person("Ann", "desk-7")).await.expect("a draft");
@@ -25,14 +25,14 @@ async fn begun_asking(world: &Arc<Mutex<World>>) -> Scripted {
 }
 
 /// Starts the migration, whose script ends with an error half-way.
-async fn failed_half_way(at: &Scripted) {
+pub(super) async fn failed_half_way(at: &Scripted) {
     back_up_and_build(at).await;
     at.world().host.ends.migration = 3;
     at.press_when_offered(STEP).await.expect("the migration starts");
     at.until_is(STEP, Status::Failed).await.expect("its script fails");
 }
 
-fn undone(how: UndoKind) -> Act {
+pub(super) fn undone(how: UndoKind) -> Act {
     Act::ReportUndone { step: STEP, attempt: 1, how, note: "the database team did it".to_owned() }
 }
 
@@ -48,7 +48,7 @@ fn world_without_a_migration() -> Arc<Mutex<World>> {
 }
 
 /// Id of the migration's job in the newest plan of the run.
-fn planned_job(plan: &StepPlan) -> String {
+pub(super) fn planned_job(plan: &StepPlan) -> String {
     let PlanInputs::RunMigration(inputs) = &plan.inputs else { panic!("a migration") };
     inputs.job.id().to_owned()
 }

@@ -29,7 +29,7 @@ describe("a wrong value of the profile", () => {
     await user.type(screen.getByTestId("correct-reason"), "GitHub calls it so");
     await user.click(confirm);
     expect(platform.argsOf("correctValue").map((args) => args[1])).toEqual([
-      { key: "github.build_job", value: "package", reason: "GitHub calls it so", keeps: true },
+      { key: "github.build_job", value: "package", reason: "GitHub calls it so", isForLaterRuns: true },
     ]);
   });
 });

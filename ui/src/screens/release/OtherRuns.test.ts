@@ -19,7 +19,7 @@ it("a release in Deploy stays visible while a hotfix is prepared beside it", asy
   await user.click(screen.getByTestId("leave-run"));
   await user.click(await screen.findByTestId("open-run-2"));
   await waitFor(() => expect(screen.getByTestId("run")).toHaveAttribute("data-run", "run-2"));
-  expect(screen.getByTestId("other-run")).toHaveTextContent("2.1.0 goes on beside this release");
+  expect(screen.getByTestId("other-run")).toHaveTextContent("2.1.0 goes on at the same time");
   await user.click(screen.getByTestId(`open-${deploying.view.id}`));
   await waitFor(() => expect(screen.getByTestId("run")).toHaveAttribute("data-run", deploying.view.id));
 });

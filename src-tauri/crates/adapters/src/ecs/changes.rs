@@ -14,10 +14,11 @@ use super::{
 use crate::aws::Call;
 
 const THRESHOLD: Call =
-    Call { summary: "change the limit of failed starts", action: "ecs:UpdateService", changes: true };
-const DEPLOY: Call = Call { summary: "start a deployment of the service", action: "ecs:UpdateService", changes: true };
+    Call { summary: "change the limit of failed starts", action: "ecs:UpdateService", is_changing: true };
+const DEPLOY: Call =
+    Call { summary: "start a deployment of the service", action: "ecs:UpdateService", is_changing: true };
 const STOP: Call =
-    Call { summary: "stop the deployment of the service", action: "ecs:StopServiceDeployment", changes: true };
+    Call { summary: "stop the deployment of the service", action: "ecs:StopServiceDeployment", is_changing: true };
 
 impl EcsServices {
     /// Sends the deployment configuration back as AWS sent it, with another threshold.

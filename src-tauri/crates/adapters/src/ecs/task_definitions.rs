@@ -19,7 +19,7 @@ use crate::{
 
 const DESCRIBE: Call = Call::read("read the start-up settings", "ecs:DescribeTaskDefinition");
 const REGISTER: Call =
-    Call { summary: "save the new start-up settings", action: "ecs:RegisterTaskDefinition", changes: true };
+    Call { summary: "save the new start-up settings", action: "ecs:RegisterTaskDefinition", is_changing: true };
 
 /// Task definitions of one account and region.
 #[derive(Debug)]

@@ -1,12 +1,23 @@
 //! Events of every kind, for tests.
 
 use greenlight_types::{
-    BackupFile, ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, Effect, ErrorCode,
-    EventBody, Fact, Failure, FailureLimit, LockOwner, Phase, PlanInputs, Precondition, Profile, Question, Realm,
-    Retry, Role, RunEvent, RunId, RunResult, StagingMachine, StepDefinition, StepEvent, StepId, StepPlan, Timestamp,
-    UndoKind, Version, WayBack,
+    BackupFile, ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, EarlierRelease,
+    Effect, ErrorCode, EventBody, Fact, Failure, FailureLimit, LearnedFact, LockOwner, Phase, PlanInputs, Precondition,
+    Profile, Question, Realm, Retry, Role, RunEvent, RunId, RunResult, StagingMachine, StepDefinition, StepEvent,
+    StepId, StepPlan, Timestamp, UndoKind, Version, WayBack,
 };
 use serde_json::json;
+
+fn earlier_release(text: &str) -> EarlierRelease {
+    let t = || text.to_owned();
+    let fact = Fact::TagPublished { object: t(), commit: t() };
+    EarlierRelease {
+        run: RunId(t()),
+        is_migrated: true,
+        staging: staging(text),
+        facts: vec![LearnedFact { at: stamp(), fact }],
+    }
+}
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
 pub const KINDS: usize = 29;
@@ -62,6 +73,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
             names,
             steps: vec![definition(text, number)],
             realm: Realm::Practice,
+            rolls_back: Some(Box::new(earlier_release(text))),
         }),
         EventBody::Run(RunEvent::PrepareStarted { statement: t(), commit_time: stamp(), begun: None }),
         EventBody::Run(RunEvent::Prepared),

@@ -47,7 +47,10 @@ pub(crate) async fn acquire(
     let claim = LockClaim {
         person: asker.by.person.clone(),
         computer: asker.by.computer.clone(),
-        version: view.version.to_string(),
+        version: match view.rolls_back {
+            Some(_) => format!("{} (rollback)", view.version),
+            None => view.version.to_string(),
+        },
         reason: request.reason.clone(),
     };
     asker.order(Order::AcquireLock(Box::new(request))).await?;
@@ -72,6 +75,9 @@ pub(crate) async fn acquire(
             }
             is_ours = false;
         }
+    }
+    if view.rolls_back.is_some() {
+        return Ok(());
     }
     let held = asker.context.ports.host.acquire_lock(&host, &EnvLock::of(&view), &claim, machine_from.as_ref()).await;
     let kept = |failure: Failure| match is_ours {

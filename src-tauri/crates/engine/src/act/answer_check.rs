@@ -1,9 +1,9 @@
 //! Answers a check of the site, once the site shows the new version.
 
-use greenlight_types::{CheckAnswer, ErrorCode, FactKind, Failure, RunEvent, RunState};
+use greenlight_types::{CheckAnswer, ErrorCode, FactKind, Failure, RunEvent, RunState, StepId};
 
 use super::{Decision, Situation, refuse};
-use crate::fold;
+use crate::{fold, phase::is_ready};
 
 pub(crate) fn decide(
     now: &Situation<'_>,
@@ -12,7 +12,8 @@ pub(crate) fn decide(
     note: String,
 ) -> Result<Decision, Failure> {
     let view = now.view;
-    if view.state != RunState::Checking || fold::newest(view, FactKind::SiteAnswered).is_none() {
+    let is_shown = fold::is_known(view, FactKind::SiteAnswered) && is_ready(view, StepId::CheckSite);
+    if view.state != RunState::Checking || !is_shown {
         return Err(refuse("answer a check before the site shows the new version"));
     }
     if !view.profile.site.checks.iter().any(|known| known.id == check) {

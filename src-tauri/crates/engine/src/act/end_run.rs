@@ -20,6 +20,12 @@ pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> R
             .because(open)
             .hint("The end is offered again once every server runs it."));
     }
+    let is_rollback = result == RunResult::RolledBack && may_end(&asker.view(), result);
+    if is_rollback && let Some(open) = steps::roll_back::check_before_end(asker.context).await? {
+        return Err(refuse("end the run as rolled back: the version before does not serve on every server")
+            .because(open)
+            .hint("Roll back again, or stop here."));
+    }
     let mut unsettled_jobs = Vec::new();
     let may_stay_open = matches!(result, RunResult::Stopped | RunResult::Abandoned) && !note.trim().is_empty();
     let view = asker.view();

@@ -2,7 +2,7 @@
 
 use greenlight_types::{
     Actor, CheckAnswer, DeployRequest, Difference, EventBody, Fact, Handover, LockRefusal, Observation, RunEvent,
-    RunResult, StagingMachine, StepEvent, StepId, StepPlan, StopScriptRequest, UndoKind,
+    RunResult, StagingMachine, StepEvent, StepId, StepPlan, StopScriptRequest, Timestamp, UndoKind,
 };
 
 use crate::env_lock::LockRequest;
@@ -60,6 +60,8 @@ pub(crate) enum Order {
         how: UndoKind,
         note: String,
         evidence: String,
+        /// End of the attempt that the person reports about.
+        ended_at: Option<Timestamp>,
     },
     SettleDoubt {
         step: StepId,

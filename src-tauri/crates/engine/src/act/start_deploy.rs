@@ -13,6 +13,10 @@ use crate::{deploy_check, env_lock, steps::run_facts::version_commit};
 /// The failure of the outside system that did not answer.
 pub(crate) async fn differences(asker: &Asker<'_>) -> Result<Vec<Difference>, Failure> {
     let mut found = deploy_check::differences(asker.context).await?;
+    // A rollback starts no job.
+    if asker.view().rolls_back.is_some() {
+        return Ok(found);
+    }
     found.extend(env_lock::ask_known_machines(asker.context, asker.journal).await?);
     Ok(found)
 }
@@ -102,6 +106,9 @@ fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine,
     }
     if request.told.trim().is_empty() {
         return Err(bad("write down who was told that some pages may fail for about a minute"));
+    }
+    if let Some(release) = &view.rolls_back {
+        return Ok(release.staging.clone());
     }
     if request.address.trim().is_empty() || request.port == 0 {
         return Err(bad("the address of the staging machine is missing"));

@@ -65,6 +65,7 @@ fn step() -> StepView {
         plan: Some(plan()),
         earlier_failure: None,
         undone_jobs: Vec::new(),
+        undone_at: None,
         stop_order: None,
         options: greenlight_types::StepOptions::default(),
         state: StepState::Failed {
@@ -95,6 +96,8 @@ fn view() -> RunView {
         version,
         profile,
         realm: Realm::Practice,
+        rolls_back: None,
+        may_roll_back: false,
         state: RunState::Ended,
         result: Some(RunResult::Stopped),
         end_note: HOSTILE.to_owned(),

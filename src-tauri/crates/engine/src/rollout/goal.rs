@@ -32,6 +32,9 @@ pub struct RolloutGoal<'a> {
     /// End of the migration. Before it, a task of ours that runs without a health check is about to
     /// fail.
     pub migrated_at: Option<Timestamp>,
+    /// When a person reported a migration as undone. A task from before met a database of which
+    /// nobody knows the state.
+    pub undone_at: Option<Timestamp>,
     /// Digest of the image that was built. `None` when unknown.
     pub digest: Option<&'a str>,
     /// Patterns of stop reasons that are expected before the migration.

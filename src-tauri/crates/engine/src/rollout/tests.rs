@@ -87,6 +87,7 @@ const GOAL: RolloutGoal<'static> = RolloutGoal {
     earlier: EarlierDeployments { ids: &[], until: None },
     since: None,
     migrated_at: None,
+    undone_at: None,
     digest: Some(BUILT),
     expected: &[],
 };

@@ -147,12 +147,15 @@ pub fn stop_reason(task: &TaskSnapshot) -> Option<String> {
 }
 
 /// Classifies the failure of a task. A task that started after the migration finds the new schema,
-/// so its failure is never expected.
+/// so its failure is never expected. A person judges one from before a restore.
 fn failure_of(task: &TaskSnapshot, wanted: &RolloutGoal<'_>) -> StartFailure {
     let met_the_new_schema = wanted.migrated_at.is_some_and(|at| task.created_at >= at);
     let has_not_run = task.stop_code == StopCode::TaskFailedToStart;
     if met_the_new_schema || has_not_run {
         return StartFailure::NeverExpected;
+    }
+    if wanted.undone_at.is_some_and(|at| task.created_at < at) {
+        return StartFailure::NotRecognised;
     }
     start_failure(&stop_reason(task).unwrap_or_default(), wanted.expected)
 }

@@ -28,10 +28,10 @@ const MOST_PAGES: u32 = 50;
 impl Runner {
     /// Starts the watchers once Deploy is under way.
     pub(super) fn start_background(&mut self, view: &RunView) {
-        if self.watches || !matches!(view.state, RunState::Deploying | RunState::Checking) {
+        if self.are_watchers_started || !matches!(view.state, RunState::Deploying | RunState::Checking) {
             return;
         }
-        self.watches = true;
+        self.are_watchers_started = true;
         let (log, site, servers) = (self.context.clone(), self.context.clone(), self.context.clone());
         let notice = self.servers_notice.clone();
         let kept = self.parts.spool.count(&view.id, LineSource::Production).unwrap_or(0);
@@ -64,7 +64,7 @@ impl Runner {
     }
 }
 
-fn goes_on(cx: &StepContext) -> bool {
+fn is_deploy_active(cx: &StepContext) -> bool {
     matches!(cx.run().state, RunState::Deploying | RunState::Checking)
 }
 
@@ -75,18 +75,18 @@ async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: 
     let mut labels = Labels::default();
     let mut notice = TroubleNotice::of(Watcher::ProductionLog);
     for _ in 0..POLLS_MAX {
-        if !goes_on(cx) {
+        if !is_deploy_active(cx) {
             return;
         }
         let read = read_pages(cx, &mut follow, &mut labels).await;
         notice.show(cx, read);
         cx.wait(LOG_PAUSE).await;
     }
-    notice.show(cx, Err(over("follow the production log")));
+    notice.show(cx, Err(poll_limit_reached("follow the production log")));
 }
 
 /// The last message of a watcher that has reached its limit of polls.
-fn over(act: &str) -> Failure {
+fn poll_limit_reached(act: &str) -> Failure {
     Failure::new(ErrorCode::TimedOut, format!("{act} any longer: the limit is reached"))
         .hint("Close this release and open it again.")
 }
@@ -134,7 +134,7 @@ async fn ask_labels(cx: &StepContext) -> Labels {
 async fn watch_servers(cx: &StepContext, notice: &ServersNotice) {
     for _ in 0..POLLS_MAX {
         let run = cx.run();
-        if !goes_on(cx) {
+        if !is_deploy_active(cx) {
             return;
         }
         // The final check shows the same.
@@ -145,14 +145,14 @@ async fn watch_servers(cx: &StepContext, notice: &ServersNotice) {
         }
         cx.wait(SERVERS_PAUSE).await;
     }
-    notice.show(cx, Err(over("watch the servers")));
+    notice.show(cx, Err(poll_limit_reached("watch the servers")));
 }
 
 async fn watch_site(cx: &StepContext) {
     let url = cx.run().profile.site.url.clone();
     let mut notice = TroubleNotice::of(Watcher::Site);
     for _ in 0..POLLS_MAX {
-        if !goes_on(cx) {
+        if !is_deploy_active(cx) {
             return;
         }
         let (seen, polled) = match cx.ports.site.get(&url).await {
@@ -166,5 +166,5 @@ async fn watch_site(cx: &StepContext) {
         notice.show(cx, polled);
         cx.wait(SITE_PAUSE).await;
     }
-    notice.show(cx, Err(over("watch the site")));
+    notice.show(cx, Err(poll_limit_reached("watch the site")));
 }

@@ -51,7 +51,7 @@ pub(crate) async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> 
         attempts: BTreeMap::new(),
         plans: PlanDesk::default(),
         operator: by,
-        watches: false,
+        are_watchers_started: false,
         servers_notice: ServersNotice::new(),
         is_final_check_running: false,
         is_releasing_lock: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use greenlight_types::{Choice, Failure, Precondition, Question, RunView, StepId};
 
 use super::production::{Production, migrated_at};
-use crate::{rollout::Patience, time};
+use crate::{rollout::Patience, rollout_facts::is_rolled_out, time};
 
 /// Id of the answer to go on although AWS may give up.
 const GO_ON: &str = "goOn";
@@ -23,10 +23,12 @@ pub(super) fn judge(
     let id = format!("awsGivesUp:{}", step.name());
     let answer = run.answers.iter().rev().find(|one| one.question == id && one.answer == GO_ON);
     let is_migrated = migrated_at(run).is_some();
-    let covers = is_migrated || patience.covers(needed);
+    let is_in_place = is_rolled_out(run);
+    let covers = is_migrated || is_in_place || patience.covers(needed);
     let span = time::span_in_words;
     let seen = match &patience {
         _ if is_migrated => "the new version can start".to_owned(),
+        _ if is_in_place => "the new version is in place".to_owned(),
         Patience::Endless => "AWS never gives up: its circuit breaker is off".to_owned(),
         Patience::Limited { used, allowed, lasts } => {
             format!("{used} of {allowed} failed starts used, about {}; {} needed", span(*lasts), span(needed))

@@ -59,17 +59,22 @@ impl Step for CheckSite {
     }
 
     async fn run(&self, cx: &StepContext, _plan: &StepPlan, _entry: Entry) -> Outcome {
-        let version = match version(cx).await {
-            Ok(version) => version,
-            Err(failure) => return Outcome::Failed(failure),
-        };
-        cx.activity(self.id(), "Waiting for your answers");
-        let mut view = cx.view.clone();
+        let (mut view, mut has_read) = (cx.view.clone(), false);
         for _ in 0..MOST_WAITS {
             // `borrow_and_update` marks this view as seen, so only a later change ends the wait
             // below.
-            let run = view.borrow_and_update().clone();
-            if let Some(outcome) = answers(&run, &version) {
+            let mut run = view.borrow_and_update().clone();
+            // A migration that was undone makes the app read the site again after the next one.
+            let is_ready = is_ready(&run);
+            if is_ready && (!has_read || !fold::is_known(&run, FactKind::SiteAnswered)) {
+                if let Err(failure) = read_version(cx).await {
+                    return Outcome::Failed(failure);
+                }
+                has_read = true;
+                run = view.borrow_and_update().clone();
+            }
+            cx.activity(self.id(), if is_ready { "Waiting for your answers" } else { "Waiting for the migration" });
+            if let Some(outcome) = answers(&run).filter(|_| is_ready) {
                 return outcome;
             }
             // An answer changes the view at once; the clock only bounds the wait.
@@ -91,8 +96,13 @@ impl Step for CheckSite {
     }
 }
 
+/// Whether every server runs the version, and the database is migrated.
+fn is_ready(run: &RunView) -> bool {
+    CheckSite.waits_for().iter().all(|kind| fold::is_known(run, *kind))
+}
+
 /// Reads the version on the site until it is the version of this run.
-async fn version(cx: &StepContext) -> Result<String, Failure> {
+async fn read_version(cx: &StepContext) -> Result<(), Failure> {
     let run = cx.run();
     let site = &run.profile.site;
     let pattern = Regex::new(&site.version_pattern)
@@ -112,10 +122,12 @@ async fn version(cx: &StepContext) -> Result<String, Failure> {
                 if found.as_deref() == Some(run.names.version_value.as_str()) {
                     let fact =
                         Fact::SiteAnswered { version: run.names.version_value.clone(), url: site.version_url.clone() };
-                    if fold::newest(&run, FactKind::SiteAnswered).is_none() {
+                    // The migration may have been undone meanwhile.
+                    let now = cx.run();
+                    if is_ready(&now) && !fold::is_known(&now, FactKind::SiteAnswered) {
                         cx.sink.learn(StepId::CheckSite, fact).await?;
                     }
-                    return Ok(run.names.version_value.clone());
+                    return Ok(());
                 }
                 shown = found.unwrap_or_else(|| format!("no version (answer {})", answer.status));
             }
@@ -132,7 +144,8 @@ async fn version(cx: &StepContext) -> Result<String, Failure> {
 }
 
 /// The outcome, once every check has an answer.
-fn answers(run: &RunView, version: &str) -> Option<Outcome> {
+fn answers(run: &RunView) -> Option<Outcome> {
+    let Fact::SiteAnswered { version, .. } = fold::newest(run, FactKind::SiteAnswered)? else { return None };
     let mut evidence = vec![format!("The site shows {version}.")];
     let mut unwell = 0;
     for check in &run.profile.site.checks {

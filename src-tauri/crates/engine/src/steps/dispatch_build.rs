@@ -145,9 +145,8 @@ impl Step for DispatchBuild {
             }
             Err(failure) => return Outcome::Failed(failure),
         }
-        // The answers above may have taken a night. GitHub does not compare the owner of the
-        // environment lock, so the app checks it again here. The list of builds is read last: a
-        // colleague may have started one meanwhile.
+        // GitHub does not compare the owner of the environment lock, so the app checks it again
+        // here. The list of builds is read last: a colleague may have started one meanwhile.
         if let Err(failure) = env_lock::ensure_owned(cx).await {
             return Outcome::Failed(failure);
         }
@@ -156,6 +155,7 @@ impl Step for DispatchBuild {
             Ok(known) => return Outcome::Failed(started_meanwhile(&known)),
             Err(failure) => return Outcome::Failed(failure),
         }
+        // The computer may have slept since the checks began. Older checks do not count.
         if time::is_older_than(sent_at, ASKED_WITHIN, cx.ports.clock.now()) {
             return Outcome::Failed(job::too_late("the build"));
         }

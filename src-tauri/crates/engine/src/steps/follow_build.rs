@@ -89,7 +89,7 @@ impl Step for FollowBuild {
     }
 
     async fn observe(&self, _cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
-        watch::goes_on()
+        watch::observation_of_watch()
     }
 
     fn way_back(&self, _run: &RunView) -> WayBack {

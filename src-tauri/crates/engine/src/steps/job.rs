@@ -28,7 +28,7 @@ const REFUSED: Duration = Duration::from_secs(5);
 /// Most polls before a job is left in doubt: twelve hours of pauses.
 const POLLS_MAX: u32 = 21_600;
 /// Most "connection lost" notices during one poll. The poll has a deadline of its own.
-const MOST_WORDS: u32 = 120;
+const LOST_NOTICES_MAX: u32 = 120;
 /// A launch order that arrives later than this after the submit starts nothing (INV-D5).
 const STARTS_WITHIN: Duration = Duration::from_secs(240);
 /// Maximum age of the pre-start checks. After a sleep they are stale, and the operator may have
@@ -170,7 +170,7 @@ async fn start(
     if let Err(failure) = env_lock::ensure_owned_on_remote(cx).await {
         return Err(JobEnd::NotStarted(failure));
     }
-    // The answers may have taken a night.
+    // The computer may have slept since the checks began. Older checks do not count.
     if time::is_older_than(asked_at, ASKED_WITHIN, cx.ports.clock.now()) {
         return Err(JobEnd::NotStarted(too_late(&job.id).with("job", job.id.clone())));
     }
@@ -198,7 +198,7 @@ fn conflict(id: &str) -> Failure {
 }
 
 fn never_starts(id: &str) -> Failure {
-    Failure::new(ErrorCode::JobConflict, format!("start {id}: somebody closed its gate, and it never starts"))
+    Failure::new(ErrorCode::JobConflict, format!("start {id}: its start was revoked, and it never starts"))
         .with("job", id)
         .hint("Look at the history: somebody may have done this outside the app.")
         .retry(Retry::No)
@@ -243,7 +243,9 @@ async fn follow(cx: &StepContext, step: StepId, source: LineSource, id: &str) ->
         match status.state {
             JobState::Running => cx.activity(step, "The script is running on the staging machine"),
             JobState::Orphaned => {
-                cx.activity(step, "The script runs on. What was to write its result down on the machine has ended.");
+                let text = "The script still runs. The program that would note its result has ended, so its result \
+                            will be unknown.";
+                cx.activity(step, text);
             }
             JobState::Finished { .. } if !is_complete && output.may_wait() => {
                 cx.activity(step, "The script has ended. Fetching the rest of its output.");
@@ -288,7 +290,7 @@ async fn look(cx: &StepContext, step: StepId, id: &str, lost: Option<Lost>) -> R
     let host = cx.host()?;
     let mut asked = cx.ports.host.status(&host, id);
     if let Some(lost) = lost {
-        for _ in 0..MOST_WORDS {
+        for _ in 0..LOST_NOTICES_MAX {
             tokio::select! {
                 biased;
                 told = &mut asked => return told,
@@ -437,7 +439,7 @@ pub(crate) fn told(job: &str, asked: Result<JobStatus, Failure>) -> Observation 
             evidence: format!("Job {job} is on the staging machine, never started, and is too old to be started now."),
         },
         Ok(JobStatus { state: JobState::Revoked(_), .. }) => Observation::NotDone {
-            evidence: format!("The gate of job {job} is closed: it never started and never will."),
+            evidence: format!("The start of job {job} is revoked: it never started and never will."),
         },
         Ok(JobStatus { state: JobState::Running | JobState::Orphaned, .. }) => {
             Observation::InProgress { evidence: format!("Job {job} is running on the staging machine.") }

@@ -113,6 +113,13 @@ impl Step for RunMigration {
             Ok(host) => host,
             Err(failure) => return Outcome::Failed(failure),
         };
+        if job::id_of(Some(plan)).is_some_and(|job| attempts::is_undone(&cx.run(), &job)) {
+            return Outcome::Failed(
+                Failure::new(ErrorCode::PlanChanged, "follow this migration: it was reported as undone")
+                    .hint("Read the plan again.")
+                    .retry(Retry::Safe),
+            );
+        }
         // A migration that was started before is followed, never started again.
         let entry = if plan.already.is_some() { Entry::Attach } else { entry };
         if entry == Entry::Start {
@@ -187,8 +194,11 @@ impl Step for RunMigration {
     }
 
     fn claim(&self, run: &RunView, plan: Option<&StepPlan>, word: &Statement<'_>) -> Option<Vec<Fact>> {
-        // An attempt that was undone is not the migration that the person means.
-        let plan = plan.filter(|plan| job::id_of(Some(plan)).is_none_or(|job| !attempts::is_undone(run, &job)));
+        // An attempt that never began, or that was undone, is not the migration that the person
+        // means.
+        let has_begun = crate::fold::step(run, self.id()).is_some_and(attempts::has_used_start);
+        let plan =
+            plan.filter(|plan| has_begun && job::id_of(Some(plan)).is_none_or(|job| !attempts::is_undone(run, &job)));
         let (started_at, finished_at) = match plan.and_then(|plan| plan.inputs.job()) {
             Some(JobInputs::Follow { started_at, finished_at, .. }) => (*started_at, *finished_at),
             Some(JobInputs::Start { .. }) | None => (None, None),
@@ -215,7 +225,8 @@ fn asking(draft: PlanDraft, question: Option<Question>) -> PlanDraft {
 fn notice_undone(draft: PlanDraft, run: &RunView) -> PlanDraft {
     let undone = crate::fold::step(run, StepId::RunMigration).map_or(&[][..], |step| &step.undone_jobs);
     undone.iter().fold(draft, |draft, job| {
-        draft.notice(format!("{job} failed and was reported as undone. This is another start."))
+        let attempt = if job.is_empty() { "The migration by hand" } else { job };
+        draft.notice(format!("{attempt} was reported as undone. This is another start."))
     })
 }
 

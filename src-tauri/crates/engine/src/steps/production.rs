@@ -86,6 +86,7 @@ impl Production {
             since: None,
             // A server of that version needs no migration.
             migrated_at: build_not_before(run),
+            undone_at: None,
             digest: None,
             expected: &[],
         };
@@ -111,6 +112,7 @@ impl Production {
             completed: served_before(run),
             since: deploys_since(run),
             migrated_at: migrated_at(run),
+            undone_at: fold::step(run, StepId::RunMigration).and_then(|step| step.undone_at),
             digest: package_of_build(run),
             expected,
         };
@@ -384,7 +386,7 @@ fn with_advice(failure: Failure, is_migrated: bool) -> Failure {
         )
     } else {
         (
-            "The database was not migrated by this release, so the old version can go on serving.",
+            "The database is not migrated for this release, so the old version can go on serving.",
             "Start a new deployment to put the new version in place again. If AWS gave up, let AWS wait longer first.",
         )
     };
@@ -412,9 +414,11 @@ fn deploys_since(run: &RunView) -> Option<Timestamp> {
     chosen.or_else(|| build_not_before(run))
 }
 
-/// When the end of the migration was learned, or when a person said that there is none.
+/// When the end of the migration was learned, or when a person said that there is none. A release
+/// that ended has nothing left to migrate.
 pub(super) fn migrated_at(run: &RunView) -> Option<Timestamp> {
     let learned = run.facts.iter().rev().find(|learned| learned.fact.kind() == FactKind::MigrationFinished);
     let left_out = fold::step(run, StepId::RunMigration).filter(|step| step.status() == Status::Skipped);
-    learned.map(|learned| learned.at).or_else(|| left_out?.ended_at())
+    let ended = run.rolls_back.as_ref().map(|_| run.drafted_at);
+    learned.map(|learned| learned.at).or_else(|| left_out?.ended_at()).or(ended)
 }

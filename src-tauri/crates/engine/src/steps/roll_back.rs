@@ -3,7 +3,8 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    DeploymentInputs, Effect, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
+    DeploymentInputs, Effect, Fact, FactKind, Failure, Observation, PlanInputs, Precondition, Role, RunView, StepId,
+    StepPlan, WayBack,
 };
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     fold,
-    ports::revision_name,
+    ports::{Deployment, revision_name},
     rollout::Verdict,
     rollout_facts::has_rolled_back,
     step::{Entry, Outcome, PlanDraft, Step, StepContext},
@@ -64,7 +65,9 @@ impl Step for RollBack {
         .irreversible()
         .line("In charge now", primary.map_or("nothing", |primary| revision_name(&primary.task_definition)))
         .line("AWS puts back", name)
-        .preconditions(vec![previous_is_known(cx, &previous).await?]);
+        .preconditions(
+            release_serves(&production, &run, &previous)?.into_iter().chain([previous_is_known(cx, &previous).await?]).collect(),
+        );
         let draft = database_stays(&run).into_iter().fold(draft, PlanDraft::notice);
         Ok(match action {
             RollbackAction::Done => draft.already(format!("{name} serves on every server already.")).finish(),
@@ -115,13 +118,53 @@ impl Step for RollBack {
         }
     }
 
-    fn way_back(&self, _run: &RunView) -> WayBack {
-        WayBack::Harmless { why: "“Start a new deployment” puts the new version in place once more.".into() }
+    fn way_back(&self, run: &RunView) -> WayBack {
+        WayBack::Harmless {
+            why: match &run.rolls_back {
+                Some(_) => "A new release puts a new version in place again.".to_owned(),
+                None => "“Start a new deployment” puts the new version in place once more.".to_owned(),
+            },
+        }
     }
 
     fn may_choose(&self, run: &RunView) -> bool {
         fold::newest(run, FactKind::DeployPhaseBegan).is_some() && !has_rolled_back(run)
     }
+
+    fn may_repeat(&self, run: &RunView) -> bool {
+        run.rolls_back.is_some() && self.may_choose(run)
+    }
+}
+
+/// Checks that the version before still serves on every server, before a run ends as rolled back.
+/// Otherwise records that it was lost. Returns the open condition in words.
+pub(crate) async fn check_before_end(cx: &StepContext) -> Result<Option<String>, Failure> {
+    let run = cx.run();
+    let Some(Fact::RolledBack { arn, .. }) = fold::newest(&run, FactKind::RolledBack) else { return Ok(None) };
+    let production = Production::read(cx, &run).await?;
+    if matches!(production.assess_rollback(&run, arn)?.verdict, Verdict::Done { .. }) {
+        return Ok(None);
+    }
+    let now = production.service.primary().map(|primary| primary.task_definition.clone()).unwrap_or_default();
+    let reason = format!("AWS has {} in charge, or not yet on every server", revision_name(&now));
+    cx.sink.learn(StepId::RollBack, Fact::RolloutLost { arn: now, reason: reason.clone() }).await?;
+    Ok(Some(reason))
+}
+
+/// The precondition of a run that takes an ended release back: no later version is in charge. A
+/// release that is under way has none, because its own steps watch the servers.
+fn release_serves(production: &Production, run: &RunView, previous: &str) -> Result<Option<Precondition>, Failure> {
+    if run.rolls_back.is_none() {
+        return Ok(None);
+    }
+    let (ours, primary) = (our_revision(run)?, production.service.primary());
+    let is_either = |one: &Deployment| one.task_definition == ours || one.task_definition == previous;
+    Ok(Some(Precondition {
+        id: "releaseServes".into(),
+        passed: primary.is_some_and(is_either),
+        text: format!("AWS has {} in charge, or the version before it", run.version),
+        detail: primary.map_or("no deployment", |primary| revision_name(&primary.task_definition)).to_owned(),
+    }))
 }
 
 /// How the version before comes back.

@@ -69,13 +69,15 @@ pub(super) fn served_before(run: &RunView) -> Option<&str> {
 /// ARN of the revision that a rollback puts back: the newest completed one that our deployment
 /// replaces. While ours is not in charge, it is the recorded one. Empty when unknown.
 pub(super) fn rollback_target(service: &ServiceSnapshot, run: &RunView, ours: &str) -> String {
-    let is_in_charge = service.primary().is_some_and(|primary| primary.task_definition == ours);
+    // After the end of a release, a later version may be listed as completed.
+    let is_in_charge =
+        run.rolls_back.is_none() && service.primary().is_some_and(|primary| primary.task_definition == ours);
     let completed = service.completed_besides(ours).filter(|_| is_in_charge);
     completed.map_or_else(|| recorded_rollback_target(run), str::to_owned)
 }
 
 /// As [`rollback_target`], by the journal alone, without AWS.
-pub(super) fn recorded_rollback_target(run: &RunView) -> String {
+pub(crate) fn recorded_rollback_target(run: &RunView) -> String {
     let begun = fold::newest(run, FactKind::DeployPhaseBegan);
     if let Some(Fact::DeployPhaseBegan { previous_arn, .. }) = begun
         && !previous_arn.is_empty()

@@ -20,7 +20,7 @@ use crate::{
     env_lock, fold,
     ports::{
         BreakerThreshold, CircuitBreaker, Deployment, ServiceDeployment, ServiceDeploymentStatus, ServiceSnapshot,
-        revision_name,
+        TaskDefinition, revision_name,
     },
     rollout::Verdict,
     step::{Outcome, Step, StepContext},
@@ -233,7 +233,10 @@ fn nothing_comes_back(back: &Rollback<'_>, reason: &str) -> Failure {
 
 /// The revision that comes back, as a precondition: AWS must still have it.
 pub(super) async fn previous_is_known(cx: &StepContext, previous: &str) -> Result<Precondition, Failure> {
-    let is_there = !previous.is_empty() && cx.ports.task_definitions.describe(previous).await?.is_some();
+    // AWS describes a revision that was deregistered, and takes it for no service.
+    let is_active = |one: &TaskDefinition| one.definition["status"].as_str().is_none_or(|status| status == "ACTIVE");
+    let is_there =
+        !previous.is_empty() && cx.ports.task_definitions.describe(previous).await?.as_ref().is_some_and(is_active);
     Ok(Precondition {
         id: "previousIsKnown".into(),
         passed: is_there,
@@ -245,10 +248,12 @@ pub(super) async fn previous_is_known(cx: &StepContext, previous: &str) -> Resul
 /// Notice for the plan of a rollback: the database keeps its changes. `None` while no migration
 /// started.
 pub(super) fn database_stays(run: &RunView) -> Option<String> {
-    let migration = fold::step(run, StepId::RunMigration)?;
-    let may_be_changed = match migration.status() {
-        Status::Succeeded | Status::Warned | Status::Running | Status::InDoubt | Status::Failed => true,
-        Status::NotStarted | Status::AwaitingOperator | Status::Skipped | Status::Stopped => false,
+    let may_be_changed = match (&run.rolls_back, fold::step(run, StepId::RunMigration)) {
+        (Some(release), _) => release.is_migrated,
+        (None, migration) => match migration?.status() {
+            Status::Succeeded | Status::Warned | Status::Running | Status::InDoubt | Status::Failed => true,
+            Status::NotStarted | Status::AwaitingOperator | Status::Skipped | Status::Stopped => false,
+        },
     };
     may_be_changed.then(|| {
         "The database stays as it is now: it may be migrated, and the version before then runs on the new schema."

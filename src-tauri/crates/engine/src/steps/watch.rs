@@ -34,6 +34,6 @@ where
 }
 
 /// Watching changes nothing, so it continues after a crash.
-pub(super) fn goes_on() -> Observation {
+pub(super) fn observation_of_watch() -> Observation {
     Observation::InProgress { evidence: "Watching changes nothing; it simply goes on.".into() }
 }

@@ -22,7 +22,7 @@ use super::{Production, control::Control, main_of, state::StateFile};
 use crate::{
     clock::{VirtualClock, stamp},
     fronts::git::seed::Repo,
-    world::trouble::{Asked, Deed},
+    world::trouble::{Deed, GithubRequest},
 };
 
 /// Answer of the control front about the troubles.
@@ -142,9 +142,9 @@ impl<P: Production> Desk<P> {
             async move {
                 let path = request.uri().path();
                 let asked = match *request.method() {
-                    Method::POST if path.ends_with("/dispatches") => Asked::Dispatch,
-                    Method::GET if path.ends_with("/runs") => Asked::Runs,
-                    _ => Asked::Other,
+                    Method::POST if path.ends_with("/dispatches") => GithubRequest::Dispatch,
+                    Method::GET if path.ends_with("/runs") => GithubRequest::Runs,
+                    _ => GithubRequest::Other,
                 };
                 let answering = desk.production.world().map(|mut world| world.github_asked(Some(asked)));
                 let answering = answering.unwrap_or_default();

@@ -132,7 +132,7 @@ impl World {
             inputs: inputs.clone(),
         };
         self.record.done(self.now_ms, op);
-        let fails_at = self.dooms_build();
+        let fails_at = self.planned_build_failure();
         self.builds.push(Build {
             id,
             number,
@@ -273,7 +273,7 @@ impl World {
         waits.map_or(0, |waits| self.rules.pace.built.saturating_add(waits))
     }
 
-    pub(crate) fn live_builds(&mut self) {
+    pub(crate) fn advance_builds(&mut self) {
         self.trouble_of_build();
         let now = self.now_ms;
         for at in 0..self.builds.len() {

@@ -184,10 +184,10 @@ impl World {
     }
 
     /// Advances tasks and deployments to the current time.
-    pub(crate) fn live_service(&mut self) {
+    pub(crate) fn advance_service(&mut self) {
         let now = self.now_ms;
         self.service.tasks.retain(|task| task.stopped_ms.is_none_or(|at| now - at < LISTED_MS));
-        self.live_tasks();
+        self.advance_tasks();
         self.trouble_of_rollout();
         let Some(primary) = self.service.deployments.last().cloned() else { return };
         self.trip_breaker(&primary);
@@ -312,12 +312,12 @@ impl World {
         }
     }
 
-    fn live_tasks(&mut self) {
+    fn advance_tasks(&mut self) {
         for at in 0..self.service.tasks.len() {
             let Some(task) = self.service.tasks.get(at).filter(|task| task.status != Status::Stopped) else { continue };
             let mut task = task.clone();
             let before = task.status;
-            self.live_task(&mut task);
+            self.advance_task(&mut task);
             if task.status == before {
                 continue;
             }
@@ -376,7 +376,7 @@ impl World {
         self.changed();
     }
 
-    fn live_task(&mut self, task: &mut Task) {
+    fn advance_task(&mut self, task: &mut Task) {
         let now = self.now_ms;
         let age = now - task.created_ms;
         let pace = self.rules.pace;

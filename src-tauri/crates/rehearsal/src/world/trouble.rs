@@ -25,7 +25,8 @@ const CUT_AFTER_MS: i64 = 10 * SECOND;
 const REFUSED_MS: i64 = 2 * MINUTE;
 /// Time that a developer needs to resolve the conflict.
 const RESOLVED_MS: i64 = 10 * MINUTE;
-/// Time that people need to finish a failed migration by hand.
+/// Time that people need after a migration that ended half-way, to finish it by hand or to restore
+/// the database.
 const REPAIRED_MS: i64 = 15 * MINUTE;
 /// Shortest visible duration of a trouble, in real seconds at every clock speed.
 const SEEN_S: i64 = 8;
@@ -98,7 +99,7 @@ pub struct Fate {
 
 /// How GitHub handles one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Answering {
+pub struct GithubResponse {
     /// GitHub refuses the token.
     pub is_refused: bool,
     /// Real seconds until the answer.
@@ -109,7 +110,7 @@ pub struct Answering {
 
 /// Kinds of GitHub requests that troubles distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum GithubRequest {
     /// Dispatch of the workflow.
     Dispatch,
     /// List of the workflow's runs.
@@ -231,7 +232,7 @@ impl World {
                 if let Some(entry) = self.troubles.entries.get_mut(&trouble) {
                     entry.ends_ms = Some(now);
                 }
-                self.live_troubles(now);
+                self.advance_troubles(now);
                 true
             }
             (TroubleState::Off, false) | (TroubleState::Waiting | TroubleState::Happening, true) => false,
@@ -242,7 +243,7 @@ impl World {
     }
 
     /// Starts and ends all troubles that are due.
-    pub(crate) fn live_troubles(&mut self, now: i64) {
+    pub(crate) fn advance_troubles(&mut self, now: i64) {
         if self.troubles.entries.is_empty() {
             return;
         }
@@ -348,7 +349,7 @@ impl World {
     }
 
     /// Age at which a build dispatched now fails; `None` when no trouble affects it.
-    pub(crate) fn dooms_build(&mut self) -> Option<i64> {
+    pub(crate) fn planned_build_failure(&mut self) -> Option<i64> {
         self.troubles.is_backed_up = false;
         self.troubles.bind(Trouble::BuildFails, BUILD_FAILS_MS)
     }
@@ -372,40 +373,42 @@ impl World {
 
     /// Decides the answer to a request with GitHub's token. `Some` is a REST request, `None` is
     /// git.
-    pub fn github_asked(&mut self, asked: Option<Asked>) -> Answering {
+    pub fn github_asked(&mut self, asked: Option<GithubRequest>) -> GithubResponse {
         if self.troubles.entries.is_empty() {
-            return Answering::default();
+            return GithubResponse::default();
         }
         let now = self.now_ms;
         let refused_for = self.troubles.seen(REFUSED_MS, SEEN_S);
         self.effects += u64::from(self.troubles.begin(Trouble::TokenExpires, now, Some(refused_for)));
         if self.troubles.is_happening(Trouble::TokenExpires) {
-            return Answering { is_refused: true, ..Answering::default() };
+            return GithubResponse { is_refused: true, ..GithubResponse::default() };
         }
         let late = Trouble::GithubAnswersLate;
-        let Some(asked) = asked else { return Answering::default() };
+        let Some(asked) = asked else { return GithubResponse::default() };
         self.effects += u64::from(self.troubles.begin(late, now, None));
         if !self.troubles.is_happening(late) {
-            return Answering::default();
+            return GithubResponse::default();
         }
         self.troubles.slow += 1;
         let slow_s = SLOW_MIN_S + self.troubles.slow * 7 % 11;
         let after_s = if self.troubles.speed > 1 { slow_s / HASTE } else { slow_s };
         let has_lost = self.troubles.entries.get(&late).is_some_and(|entry| entry.has_lost);
         match asked {
-            Asked::Dispatch if !has_lost => {
+            GithubRequest::Dispatch if !has_lost => {
                 if let Some(entry) = self.troubles.entries.get_mut(&late) {
                     entry.has_lost = true;
                     self.effects += 1;
                 }
-                Answering { is_refused: false, after_s, is_lost: true }
+                GithubResponse { is_refused: false, after_s, is_lost: true }
             }
             // The app finds its build in this list, so the trouble ends here.
-            Asked::Runs if has_lost => {
+            GithubRequest::Runs if has_lost => {
                 self.effects += u64::from(self.troubles.end(late, now));
-                Answering { after_s, ..Answering::default() }
+                GithubResponse { after_s, ..GithubResponse::default() }
             }
-            Asked::Dispatch | Asked::Runs | Asked::Other => Answering { after_s, ..Answering::default() },
+            GithubRequest::Dispatch | GithubRequest::Runs | GithubRequest::Other => {
+                GithubResponse { after_s, ..GithubResponse::default() }
+            }
         }
     }
 

@@ -10,15 +10,15 @@ import type {
   StepView,
   RunView,
 } from "../../../generated/bindings";
-import { ASKED_OF } from "../../../run/doubt";
+import { DOUBT_ADVICE } from "../../../run/doubt";
 import { isDone, isOptional, optionsOf } from "../../../run/focus";
 import type { OpenRun } from "../../../run/run.svelte";
 
 /** Preconditions of a plan that a new backup fulfils. */
 const BACKUP_PRECONDITIONS: readonly string[] = ["backupProved", "databaseSaidAtBackup"];
 
-/** Preconditions of Prepare that hold no more for this version, or for this merge. */
-const LOST_PRECONDITIONS: readonly string[] = ["mainUnmoved", "mainPublished", "tagFree"];
+/** Preconditions that hold no more for this version, this merge or this rollback. */
+const LOST_PRECONDITIONS: readonly string[] = ["mainUnmoved", "mainPublished", "tagFree", "releaseServes"];
 
 /** Failures of a machine that is gone or has another address. */
 const MACHINE_FAILURES: readonly ErrorCode[] = ["unreachable", "timedOut", "hostChanged", "hostReplaced"];
@@ -88,7 +88,7 @@ export class FocusedStep {
    * app.
    */
   get isRemoteJob(): boolean {
-    return ASKED_OF[this.id].isPatient === true;
+    return DOUBT_ADVICE[this.id].isRemoteJob === true;
   }
 
   /** Whether a person said that the staging machine is gone. */

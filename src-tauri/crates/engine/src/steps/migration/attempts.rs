@@ -1,4 +1,4 @@
-//! Attempts of the migration that started and ended with an error: their jobs, and the way back.
+//! Attempts of the migration that started and ended: their jobs, and the way back.
 //!
 //! The job of such an attempt blocks every other one, until a named person reports that the
 //! database is as it was before (INV-D2).
@@ -15,9 +15,29 @@ use crate::{
     steps::{job, run_facts::who_to_call},
 };
 
+/// The job whose effect on the database a person may report as undone: its script started and
+/// ended, well or with an error. Empty for a migration that a person ran outside the app.
+pub(crate) fn ended_job_id(run: &RunView, step: &StepView) -> Option<String> {
+    match &step.state {
+        StepState::Failed { .. } => failed_job_id(step),
+        StepState::Succeeded { .. } | StepState::Warned { .. } => {
+            match fold::newest(run, FactKind::MigrationFinished) {
+                Some(Fact::MigrationFinished { job, .. }) => Some(job.clone()),
+                _ => None,
+            }
+        }
+        StepState::NotStarted
+        | StepState::AwaitingOperator
+        | StepState::Running
+        | StepState::InDoubt { .. }
+        | StepState::Skipped { .. }
+        | StepState::Stopped { .. } => None,
+    }
+}
+
 /// The job of a failed attempt whose script started and ended. `None` for every other state, also
 /// for a failure before the start.
-pub(crate) fn failed_job_id(step: &StepView) -> Option<String> {
+fn failed_job_id(step: &StepView) -> Option<String> {
     let failure = step.failure().filter(|failure| failure.retry == Retry::No)?;
     let has_started =
         matches!(failure.code, ErrorCode::ScriptFailed | ErrorCode::DatabaseUnchanged | ErrorCode::SaidFailed);

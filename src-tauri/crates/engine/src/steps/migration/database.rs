@@ -190,6 +190,7 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &ProbeResult) -> PlanD
         ProbeResult::Said(said) => {
             let mut preconditions = vec![says(true, said.line())];
             preconditions.extend(as_backed_up(run, said));
+            preconditions.extend(as_before(run, said));
             draft.line("Database version now", said.line()).preconditions(preconditions)
         }
         ProbeResult::Silent(why) => draft.preconditions(vec![says(false, why.clone())]),
@@ -215,6 +216,19 @@ fn as_backed_up(run: &RunView, now: &Database) -> Option<Precondition> {
         passed,
         text: "The database is the one that was backed up".into(),
         detail: format!("{then}, {} now", now.line()),
+    })
+}
+
+/// Precondition after a migration that was undone: the database still says the version from before
+/// it. The backup may be newer than that report.
+fn as_before(run: &RunView, now: &Database) -> Option<Precondition> {
+    let step = fold::step(run, StepId::RunMigration).filter(|step| !step.undone_jobs.is_empty())?;
+    let before = known_before(run, step.plan.as_ref())?;
+    Some(Precondition {
+        id: "databaseAsBefore".into(),
+        passed: before.version() == now.version(),
+        text: "The database says the version from before the migration that was undone".into(),
+        detail: format!("{} before, {} now", before.line(), now.line()),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Checks the report of a person that the database is as it was before a failed migration. Where
+//! Checks the report of a person that the database is as it was before a migration. Where
 //! the profile has a command for it, the database itself has to say so (INV-D2).
 
 use greenlight_types::{ErrorCode, Failure, StepPlan};

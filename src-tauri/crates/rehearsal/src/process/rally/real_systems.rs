@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::PretendRally;
 use crate::{
-    process::Beginning,
+    process::InitialState,
     world::{
         Definition, Pace, World, definition,
         rules::Breaker,
@@ -48,7 +48,7 @@ impl PretendRally {
     ///
     /// # Errors
     /// When the task definition has no revision or no image.
-    pub fn with_real_systems(mut beginning: Beginning, systems: &RealSystems) -> io::Result<Self> {
+    pub fn with_real_systems(mut beginning: InitialState, systems: &RealSystems) -> io::Result<Self> {
         let mut rally = World::new(&beginning.start());
         rally.rules.pace = systems.pace;
         rally.rules.ends_at_update = systems.ends_at_update;

@@ -24,7 +24,7 @@ use super::{aws, github::pages, site};
 use crate::{
     fronts::aws::{Asked, Door, answered, form_answered, refused},
     host::jobs::HostEvent,
-    process::{Beginning, Production},
+    process::{InitialState, Production},
     world::{Rules, World},
 };
 
@@ -44,7 +44,7 @@ impl PretendRally {
     ///
     /// # Errors
     /// When the state on disk cannot be read.
-    pub fn make(beginning: Beginning) -> io::Result<Self> {
+    pub fn make(beginning: InitialState) -> io::Result<Self> {
         let rally = match &beginning.state {
             Some(state) => serde_json::from_slice(state)
                 .map_err(|error| io::Error::other(format!("the state of the practice cannot be read: {error}")))?,

@@ -248,7 +248,7 @@ impl World {
     }
 
     /// Delivers due orders and ends due scripts.
-    pub(crate) fn live_host(&mut self) {
+    pub(crate) fn advance_host(&mut self) {
         self.deliver();
         let now = self.now_ms;
         let due: Vec<String> = self

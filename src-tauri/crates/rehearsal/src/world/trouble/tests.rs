@@ -43,7 +43,7 @@ fn no_trouble_happens_before_it_is_switched_on() {
     to(&mut world, 30);
     assert_eq!(world.images.len(), 2);
     assert_eq!(world.fate_of(Work::Backup), None);
-    assert_eq!(world.github_asked(Some(Asked::Dispatch)), Answering::default());
+    assert_eq!(world.github_asked(Some(GithubRequest::Dispatch)), GithubResponse::default());
     assert!(world.deeds(true).is_empty());
     assert!(world.troubles.spells().is_empty());
 }
@@ -125,7 +125,7 @@ fn failed_migration_leaves_half_a_schema_until_people_finish_it() {
     assert_eq!(world.schema(), ("2.0.1.11", true));
     assert_eq!(state(&world, Trouble::MigrationFailsHalfWay), TroubleState::Happening);
     to(&mut world, 16);
-    world.live_troubles(world.now_ms);
+    world.advance_troubles(world.now_ms);
     assert_eq!(world.schema(), ("2.1.0.0", false));
     assert_eq!(state(&world, Trouble::MigrationFailsHalfWay), TroubleState::Happened);
 }
@@ -139,9 +139,9 @@ fn connection_is_lost_during_the_migration_and_returns() {
     assert!(!is_cut(&world), "only the migration is hit");
     world.on_host(HostEvent::Started(Work::Migration));
     assert!(!is_cut(&world));
-    world.live_troubles(MINUTE + CUT_AFTER_MS);
+    world.advance_troubles(MINUTE + CUT_AFTER_MS);
     assert!(is_cut(&world));
-    world.live_troubles(MINUTE + CUT_AFTER_MS + CUT_MS);
+    world.advance_troubles(MINUTE + CUT_AFTER_MS + CUT_MS);
     assert!(!is_cut(&world));
 }
 
@@ -150,10 +150,10 @@ fn visible_trouble_lasts_some_seconds_at_every_speed() {
     let mut world = with(Trouble::TokenExpires);
     world.troubles.speed = 60;
     assert!(world.github_asked(None).is_refused);
-    world.live_troubles(REFUSED_MS);
-    assert!(world.github_asked(Some(Asked::Other)).is_refused);
-    world.live_troubles(SEEN_S * SECOND * 60);
-    assert!(!world.github_asked(Some(Asked::Other)).is_refused);
+    world.advance_troubles(REFUSED_MS);
+    assert!(world.github_asked(Some(GithubRequest::Other)).is_refused);
+    world.advance_troubles(SEEN_S * SECOND * 60);
+    assert!(!world.github_asked(Some(GithubRequest::Other)).is_refused);
 }
 
 #[test]
@@ -168,13 +168,13 @@ fn renewed_token_ends_the_refusals_at_once() {
 #[test]
 fn slow_github_loses_one_answer_until_runs_are_listed() {
     let mut world = with(Trouble::GithubAnswersLate);
-    let slow = world.github_asked(Some(Asked::Other));
+    let slow = world.github_asked(Some(GithubRequest::Other));
     assert!((10..=20).contains(&slow.after_s) && !slow.is_lost, "{slow:?}");
-    assert!(!world.github_asked(Some(Asked::Runs)).is_lost);
-    assert!(world.github_asked(Some(Asked::Dispatch)).is_lost);
-    assert!(!world.github_asked(Some(Asked::Dispatch)).is_lost, "only one answer is lost");
-    assert!(world.github_asked(Some(Asked::Runs)).after_s >= 10);
-    assert_eq!(world.github_asked(Some(Asked::Runs)), Answering::default());
+    assert!(!world.github_asked(Some(GithubRequest::Runs)).is_lost);
+    assert!(world.github_asked(Some(GithubRequest::Dispatch)).is_lost);
+    assert!(!world.github_asked(Some(GithubRequest::Dispatch)).is_lost, "only one answer is lost");
+    assert!(world.github_asked(Some(GithubRequest::Runs)).after_s >= 10);
+    assert_eq!(world.github_asked(Some(GithubRequest::Runs)), GithubResponse::default());
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn site_check_fails_once_all_servers_have_switched() {
     assert_eq!(state(&world, Trouble::SiteCheckFails), TroubleState::Waiting);
     world.on_host(HostEvent::Ended(Work::Migration, 0));
     to(&mut world, 60);
-    world.live_troubles(world.now_ms);
+    world.advance_troubles(world.now_ms);
     assert_eq!(state(&world, Trouble::SiteCheckFails), TroubleState::Happening);
     world.switch_trouble(Trouble::SiteCheckFails, false, None);
     assert_eq!(state(&world, Trouble::SiteCheckFails), TroubleState::Happened);
@@ -299,7 +299,7 @@ fn people_restore_the_database_after_a_failed_migration() {
     world.on_host(HostEvent::Ended(Work::Migration, 3));
     assert_eq!(world.schema(), ("2.0.1.11", true));
     to(&mut world, 16);
-    world.live_troubles(world.now_ms);
+    world.advance_troubles(world.now_ms);
     assert_eq!(world.schema(), ("2.0.1.11", false));
     assert_eq!(state(&world, Trouble::MigrationRestored), TroubleState::Happened);
     assert_eq!(world.fate_of(Work::Migration), None, "the next one ends well");
