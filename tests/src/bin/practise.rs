@@ -91,10 +91,11 @@ async fn play_in(app: &Path, out: &Path, data: &Path) -> Result<()> {
     say("Closing it between Prepare and Deploy, and opening it again: first in the dark.");
     place.at_window(&dark, async |window| dark_release(window, &album).await).await?;
     place.at_window(&light, async |window| deploy(window, &mut album).await).await?;
+    place.at_window(&light, async |window| roll_back(window, &mut album).await).await?;
     place.at_window(&dark, async |window| dark_screens(window, &album).await).await?;
     let took = begun.elapsed().as_secs();
     say(&format!("The whole rehearsal took {} min {} s.", took / 60, took % 60));
-    say(&format!("Rally {VERSION} was released. Pictures of every screen are in {}.", out.display()));
+    say(&format!("Rally {VERSION} was released, and rolled back. Pictures of every screen are in {}.", out.display()));
     Ok(())
 }
 
@@ -208,6 +209,31 @@ async fn deploy(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     judge_record(&record, &album.titles)?;
     say(&format!("The record is {}.", record.display()));
     Ok(())
+}
+
+/// Rolls the release back that has just ended, from History.
+async fn roll_back(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+    window.press("nav-history").await?;
+    window.press("roll-back-release").await?;
+    window.read("deploy-panel").await?;
+    window.wait_for_attribute("deploy-panel", "data-asking", "false", PATIENCE).await?;
+    window.fill("deploy-told", "The support desk, by mail").await?;
+    window.fill("deploy-version", VERSION).await?;
+    album.keep(window, "rollback").await?;
+    window.start_deploy().await?;
+    let step = StepId::RollBack;
+    ensure!(window.prepare_step(step).await?, "the rollback is not offered");
+    window.look_at(step).await?;
+    album.keep(window, "RollBack").await?;
+    window.press_step(step, VERSION).await?;
+    window.wait_done(step).await?;
+    window.look_at(step).await?;
+    album.keep(window, "RollBack-done").await?;
+    window.press("end-rolled-back").await?;
+    window.note("Practised until the end").await?;
+    let result = window.wait_for_end().await?;
+    ensure!(result == "rolledBack", "the rollback ended as {result}");
+    album.keep(window, "rolled-back").await
 }
 
 /// Checks that the audit trail on disk matches the window.

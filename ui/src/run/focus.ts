@@ -33,8 +33,9 @@ const ORDER: readonly ((step: StepView) => boolean)[] = [
   (step) => step.status === "failed",
   // The checks of the site wait for answers, not for the app.
   (step) => step.status === "running" && step.definition.role === "changing" && step.definition.id !== "CheckSite",
-  (step) => step.status === "awaitingOperator" || isUnconfirmed(step),
+  (step) => (step.status === "awaitingOperator" && !isOptional(step)) || isUnconfirmed(step),
   (step) => step.status === "running" && step.definition.role === "changing",
+  (step) => step.status === "awaitingOperator",
   (step) => step.status === "running",
   (step) => step.status === "notStarted" && !isOptional(step),
 ];

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The facts that tell which revision the release put in place, and which one it replaced.
-const KEPT: [FactKind; 7] = [
+const KEPT: [FactKind; 8] = [
     FactKind::RevisionSaved,
     FactKind::RevisionAccepted,
     FactKind::PackageReady,
@@ -19,6 +19,8 @@ const KEPT: [FactKind; 7] = [
     FactKind::DeployPhaseBegan,
     FactKind::MigrationFinished,
     FactKind::RolledOut,
+    // Each failed start is recorded once.
+    FactKind::StartFailed,
 ];
 
 /// Most runs that are read, newest first.
