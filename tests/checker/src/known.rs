@@ -58,6 +58,8 @@ pub struct Known {
     pub has_started: bool,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
+    /// Whether the run takes an ended release back. It uses no staging machine.
+    pub is_rollback: bool,
     /// Settings that a person agreed to use as they are: `rally-prod:144`.
     pub agreed_revisions: BTreeSet<String>,
     /// Whether a person said that this release has no migration.
@@ -215,6 +217,7 @@ impl Known {
         match event.body {
             Body::RunDrafted { profile, names, rolls_back } => {
                 (self.profile, self.names) = (*profile, names);
+                self.is_rollback = rolls_back.is_some();
                 self.facts.is_migrated = rolls_back.is_some_and(|release| release.is_migrated);
             }
             Body::StepStarted { step, attempt, plan } => {

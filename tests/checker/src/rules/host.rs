@@ -30,6 +30,7 @@ pub fn record(event: &Event, found: &mut Found) {
 /// INV-O1: a changing step of Deploy starts only while its run has the environment lock.
 pub fn event(known: &Known, event: &Event, found: &mut Found) {
     if let Body::DeployStarted { .. } = &event.body
+        && !known.is_rollback
         && known.world.holder.0.as_ref() != Some(&event.run)
         && !is_fresh(known, &event.at)
     {
