@@ -271,8 +271,12 @@ impl<'a> HonestOperator<'a> {
         if self.check_site().await {
             return;
         }
-        let is_busy =
-            steps.iter().any(|step| step.definition.role == Role::Changing && step.status() == Status::Running);
+        // The checks of the site wait for answers, and exclude no other step.
+        let is_busy = steps.iter().any(|step| {
+            step.definition.role == Role::Changing
+                && step.definition.id != StepId::CheckSite
+                && step.status() == Status::Running
+        });
         if is_busy {
             return self.stop_hanging_script().await;
         }
