@@ -387,6 +387,8 @@ impl Window<'_> {
         if result != "released" {
             return Err(self.stopped(format!("the run ended as {result:?}")).await);
         }
+        // A selected step hides the result.
+        self.come_back().await?;
         self.read("run-title").await
     }
 
