@@ -143,6 +143,8 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
     let file = known.facts.backup.as_ref().and_then(|backup| {
         known.world.dumps.iter().find(|(job, ..)| *job == backup.job).map(|(_, file, _)| file.clone())
     });
+    // A rollback that never began leaves the database to its release.
+    let is_unstarted_rollback = known.is_rollback && known.step(Step::RollBack).attempt == 0;
     let revision = known.facts.revisions.last().and_then(|one| one.arn.rsplit(':').next().map(str::to_owned));
     [
         ("main", applied(Step::PushBranch, "push of a branch") && !says(&known.profile.git.main)),
@@ -152,7 +154,7 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
         ("build", known.ways.building.iter().any(|run| !says(run)) && !says("build")),
         ("rollout", known.facts.deploys && !says("AWS")),
         ("limit of failed starts", known.facts.is_limit_raised && !says("limit of failed starts")),
-        ("database", known.facts.is_migrated && !says("database")),
+        ("database", known.facts.is_migrated && !is_unstarted_rollback && !says("database")),
         (MAY_HAVE_CHANGED, known.migration_not_undone().is_some() && !known.facts.is_migrated && !says("database")),
         (
             "true state of the database",
