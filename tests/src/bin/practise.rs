@@ -334,7 +334,25 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         album.keep(window, "BackUp-found").await?;
     }
     window.wait_done(step).await?;
-    if step == StepId::BackUp { backup_again(window, album).await } else { Ok(()) }
+    show_repeats(window, album, step).await
+}
+
+/// Takes pictures of a done step that may be done again.
+async fn show_repeats(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> Result<()> {
+    if step == StepId::BackUp {
+        backup_again(window, album).await
+    } else if step == StepId::RunMigration {
+        migrated(window, album).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Takes a picture of the migration with the reports that it was undone.
+async fn migrated(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+    window.look_at(StepId::RunMigration).await?;
+    window.read("undone").await?;
+    album.keep(window, "RunMigration-done").await
 }
 
 /// Takes a picture of the plan for another backup, without starting it.
