@@ -76,7 +76,7 @@ impl Controller {
             .await
     }
 
-    /// Drafts a run that takes an ended release of this computer back.
+    /// Drafts the rollback of an ended release of this computer.
     pub async fn draft_rollback(&self, of: &RunId) -> Result<RunId, Failure> {
         Release::draft_rollback(&self.parts, of, &self.identity.actor().await?).await
     }

@@ -17,7 +17,7 @@ pub async fn draft_run(app: State<'_, Startup>, version: String, anyway: Option<
     Ok(app.ready().await?.runs.draft(&version, anyway.as_deref()).await?)
 }
 
-/// Drafts a run that takes an ended release back.
+/// Drafts a run that rolls an ended release back.
 #[tauri::command]
 #[specta::specta]
 pub async fn draft_rollback(app: State<'_, Startup>, of: RunId) -> CommandResult<RunId> {

@@ -58,7 +58,7 @@ pub struct Known {
     pub has_started: bool,
     /// Whether the migration is done by a person's word.
     pub is_migrated_by_word: bool,
-    /// Whether the run takes an ended release back. It uses no staging machine.
+    /// Whether the run rolls an ended release back. It uses no staging machine.
     pub is_rollback: bool,
     /// Settings that a person agreed to use as they are: `rally-prod:144`.
     pub agreed_revisions: BTreeSet<String>,

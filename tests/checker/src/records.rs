@@ -102,7 +102,7 @@ pub struct By {
     pub computer: String,
 }
 
-/// A release that another run takes back.
+/// A release that another run rolls back.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolledBackRelease {
@@ -116,7 +116,7 @@ pub enum Body {
     RunDrafted {
         profile: Box<Profile>,
         names: Names,
-        /// The release that the run takes back.
+        /// The release that the run rolls back.
         #[serde(default)]
         rolls_back: Option<RolledBackRelease>,
     },

@@ -19,7 +19,7 @@ export const commands = {
 	setSpeed: (speed: number) => typedError<null, CommandError>(__TAURI_INVOKE("set_speed", { speed })),
 	/**  Opens a web page in the browser of this computer. */
 	openPage: (url: string) => typedError<null, CommandError>(__TAURI_INVOKE("open_page", { url })),
-	/**  Drafts a run that takes an ended release back. */
+	/**  Drafts a run that rolls an ended release back. */
 	draftRollback: (of: RunId) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_rollback", { of })),
 	/**
 	 *  Drafts a run of a version. `anyway` is the reason for a version that was released before or is
@@ -455,7 +455,7 @@ export type Difference = {
 	text: string,
 };
 
-/**  A release that ended. Another run rolls it back, with what is known of it. */
+/**  A release that ended, as the run that rolls it back needs it. */
 export type EarlierRelease = {
 	run: RunId,
 	/**  Whether it migrated the database. */
@@ -1213,7 +1213,7 @@ export type RunEvent =
 { kind: "runDrafted"; version: Version; profile: Profile; 
 /**  Every name derived from the version. */
 names: Names; steps: StepDefinition[]; realm: Realm; 
-/**  The release that this run takes back. Absent for a release. */
+/**  The release that this run rolls back. Absent for a release. */
 rollsBack?: EarlierRelease | null } | { kind: "prepareStarted"; 
 /**  Statement of the person: "Testing of 2.1.0 is finished". */
 statement: string; 
@@ -1352,7 +1352,7 @@ export type RunSummary = {
 	product: string,
 	version: Version,
 	realm: Realm,
-	/**  Whether the run takes a release back. */
+	/**  Whether the run rolls a release back. */
 	isRollback?: boolean,
 	state: RunState,
 	/**  Set once the run ended. */
@@ -1386,7 +1386,7 @@ export type RunView = {
 	/**  Every name derived from the version. */
 	names: Names,
 	realm: Realm,
-	/**  The release that this run takes back. Absent for a release. */
+	/**  The release that this run rolls back. Absent for a release. */
 	rollsBack?: EarlierRelease | null,
 	state: RunState,
 	/**  Set once the run ended. */
@@ -1424,7 +1424,7 @@ export type RunView = {
 	answers: AnswerView[],
 	/**  Answers to the checks of the site; the newest of a check counts. */
 	checks: CheckView[],
-	/**  A person may take this release back with a run of its own. Filled in only for the page. */
+	/**  A person may roll this release back with a run of its own. Filled in only for the page. */
 	mayRollBack?: boolean,
 	/**  The results with which a person may end the run now. Filled in only for the page. */
 	mayEnd?: RunResult[],

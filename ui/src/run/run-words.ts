@@ -22,7 +22,7 @@ export function resultSentence(view: RunView): string {
   return view.result === null ? `${run} is not finished` : sentences[view.result];
 }
 
-/** Whether a run takes an ended release back. */
+/** Whether a run rolls an ended release back. */
 export function isRollback(view: RunView): boolean {
   return (view.rollsBack ?? null) !== null;
 }

@@ -149,7 +149,7 @@ pub fn left_behind(run: &RunView, unsettled_jobs: &[(StepId, String)]) -> Vec<St
     found
 }
 
-/// The effects that stay behind when a run that takes a release back is ended.
+/// The effects that stay behind when a run that rolls a release back is ended.
 fn after_rollback(run: &RunView, release: &EarlierRelease) -> Vec<String> {
     let version = &run.version;
     let Some(step) = fold::step(run, StepId::RollBack).filter(|step| step.attempt > 0) else { return Vec::new() };

@@ -10,7 +10,7 @@ use crate::{
     steps,
 };
 
-/// What a won revoke means.
+/// Words for a job whose start the machine has revoked.
 const NEVER_STARTS: &str = "The machine can start it no more: an order still on its way starts nothing.";
 
 /// Asks the outside world about a step. No order on its way can change the answer about a step in

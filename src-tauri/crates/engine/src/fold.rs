@@ -244,7 +244,7 @@ fn learn(view: &mut RunView, learned: LearnedFact) {
     view.facts.push(learned);
 }
 
-/// Forgets the end of a migration that was undone, and the checks that were made after it.
+/// Removes the end of a migration that was undone, and the checks that followed it.
 fn forget_migration(view: &mut RunView, job: &str) {
     let is_its_end = |fact: &Fact| matches!(fact, Fact::MigrationFinished { job: ended, .. } if ended == job);
     let known = view.facts.len();
@@ -254,8 +254,9 @@ fn forget_migration(view: &mut RunView, job: &str) {
     }
 }
 
-/// Forgets what the site showed on another database. CheckSite is offered again once the database
-/// is migrated; while it runs, it reads the site again then.
+/// Removes the answers to the site checks and the version that the site showed. Both are of a
+/// database that was restored. CheckSite is offered again after the next migration. A CheckSite
+/// that runs reads the site again then.
 fn forget_checks(view: &mut RunView) {
     view.checks.clear();
     view.facts.retain(|learned| learned.fact.kind() != FactKind::SiteAnswered);

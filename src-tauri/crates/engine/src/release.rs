@@ -81,7 +81,7 @@ impl Release {
         Ok(run)
     }
 
-    /// Drafts a run that takes the ended release `of` back, or returns the one that has not ended.
+    /// Drafts a run that rolls the ended release `of` back, or returns the one that has not ended.
     /// It needs no Prepare.
     ///
     /// # Errors

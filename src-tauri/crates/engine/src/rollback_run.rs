@@ -1,4 +1,4 @@
-//! The run that takes an ended release back: its draft, and what it leaves behind.
+//! Drafts the run that rolls an ended release back.
 
 use greenlight_types::{
     EarlierRelease, ErrorCode, FactKind, Failure, RunEvent, RunId, RunResult, RunView, Status, StepId,
@@ -26,7 +26,7 @@ const KEPT: [FactKind; 8] = [
 /// Most runs that are read, newest first.
 const MOST_RUNS: usize = 200;
 
-/// Whether a person may take a release back: it ended as released, and the revision before it is
+/// Whether a person may roll a release back: it ended as released, and the revision before it is
 /// known.
 pub(crate) fn may_roll_back(view: &RunView) -> bool {
     matches!(view.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck))
@@ -47,7 +47,7 @@ pub(crate) async fn unfinished(journal: &dyn Journal, of: &RunId) -> Result<Opti
     Ok(None)
 }
 
-/// The first event of a run that takes the release `of` back. It has the values of that release.
+/// The first event of the rollback of the release `of`. It has the values of that release.
 ///
 /// # Errors
 /// `JournalFailed`, or `NotAllowedNow` when that run is no release that ended.

@@ -125,7 +125,7 @@ pub fn definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> 
     StepId::ALL.into_iter().chain(StepId::OPTIONAL).map(|id| definition(id, profile, version)).collect()
 }
 
-/// The definitions of a run that takes a release back.
+/// The definitions of a run that rolls a release back.
 #[must_use]
 pub fn rollback_definitions(profile: &Profile, version: &Version) -> Vec<StepDefinition> {
     vec![StepDefinition { is_optional: false, ..definition(StepId::RollBack, profile, version) }]

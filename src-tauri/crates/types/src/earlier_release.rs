@@ -1,11 +1,11 @@
-//! The release that a run takes back.
+//! The release that a run rolls back.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{LearnedFact, RunId, StagingMachine};
 
-/// A release that ended. Another run rolls it back, with what is known of it.
+/// A release that ended, as the run that rolls it back needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct EarlierRelease {

@@ -70,7 +70,7 @@ pub enum RunEvent {
         names: Names,
         steps: Vec<StepDefinition>,
         realm: Realm,
-        /// The release that this run takes back. Absent for a release.
+        /// The release that this run rolls back. Absent for a release.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rolls_back: Option<Box<EarlierRelease>>,
     },

@@ -35,7 +35,7 @@ pub struct RunView {
     /// Every name derived from the version.
     pub names: Names,
     pub realm: Realm,
-    /// The release that this run takes back. Absent for a release.
+    /// The release that this run rolls back. Absent for a release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolls_back: Option<EarlierRelease>,
     pub state: RunState,
@@ -75,7 +75,7 @@ pub struct RunView {
     pub answers: Vec<AnswerView>,
     /// Answers to the checks of the site; the newest of a check counts.
     pub checks: Vec<CheckView>,
-    /// A person may take this release back with a run of its own. Filled in only for the page.
+    /// A person may roll this release back with a run of its own. Filled in only for the page.
     #[serde(default)]
     pub may_roll_back: bool,
     /// The results with which a person may end the run now. Filled in only for the page.
@@ -394,7 +394,7 @@ pub struct RunSummary {
     pub product: String,
     pub version: Version,
     pub realm: Realm,
-    /// Whether the run takes a release back.
+    /// Whether the run rolls a release back.
     #[serde(default)]
     pub is_rollback: bool,
     pub state: RunState,

@@ -42,7 +42,8 @@ impl Known {
         (self.facts.is_migrated, self.is_migrated_by_word) = (false, false);
     }
 
-    /// Forgets what the site showed before a migration that was undone, or before the one after it.
+    /// Removes the answers to the site checks, and the version that the site showed. Both are of a
+    /// database that was restored.
     pub(super) fn forget_checks(&mut self) {
         self.checks.clear();
         self.facts.site = None;

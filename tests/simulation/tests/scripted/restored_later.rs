@@ -30,7 +30,7 @@ fn a_migration_whose_database_was_restored_later_runs_once_more() {
     });
 }
 
-/// Presses the migration that was undone, and answers what it asks.
+/// Starts the second attempt of the migration, and waits until it succeeds.
 async fn migrate_again(at: &Scripted) {
     at.offered(STEP).await.expect("its button is back");
     let plan = read(&at.release, &at.by, STEP).await.expect("a plan");
@@ -55,7 +55,7 @@ async fn restored(at: &Scripted) {
     at.act(undone(UndoKind::Restored)).await.expect("the database says the version from before");
 }
 
-/// Waits until the site was read again, and nobody has answered a check since.
+/// Waits until the app has read the site again. Then no check has an answer.
 async fn until_checks_are_open(at: &Scripted) {
     at.until(|view| fold::is_known(view, FactKind::SiteAnswered)).await.expect("the site is read again");
     assert_eq!((at.view().state, at.view().checks.len()), (RunState::Checking, 0), "nobody has looked since");

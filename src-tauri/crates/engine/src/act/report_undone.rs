@@ -53,7 +53,7 @@ fn ended_job(view: &RunView, id: StepId, attempt: u32, note: &str) -> Result<Str
     Ok(job)
 }
 
-/// The report of a person, and what the database said about it.
+/// The report of a person that a migration was undone, with the answer of the database.
 pub(crate) struct UndoReport {
     pub step: StepId,
     pub attempt: u32,

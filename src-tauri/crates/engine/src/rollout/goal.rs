@@ -32,8 +32,8 @@ pub struct RolloutGoal<'a> {
     /// End of the migration. Before it, a task of ours that runs without a health check is about to
     /// fail.
     pub migrated_at: Option<Timestamp>,
-    /// When a person reported a migration as undone. A task from before met a database of which
-    /// nobody knows the state.
+    /// When a person reported a migration as undone. The app does not know the schema that a task
+    /// from before that time found.
     pub undone_at: Option<Timestamp>,
     /// Digest of the image that was built. `None` when unknown.
     pub digest: Option<&'a str>,

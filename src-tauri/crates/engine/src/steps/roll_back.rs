@@ -151,7 +151,7 @@ pub(crate) async fn check_before_end(cx: &StepContext) -> Result<Option<String>,
     Ok(Some(reason))
 }
 
-/// The precondition of a run that takes an ended release back: no later version is in charge. A
+/// The precondition of a run that rolls an ended release back: no later version is in charge. A
 /// release that is under way has none, because its own steps watch the servers.
 fn release_serves(production: &Production, run: &RunView, previous: &str) -> Result<Option<Precondition>, Failure> {
     if run.rolls_back.is_none() {
