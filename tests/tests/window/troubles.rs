@@ -157,8 +157,7 @@ async fn expired_token(desk: &Desk) -> Result<()> {
     let window = desk.window();
     ensure!(window.prepare_step(StepId::PushTag).await?, "the label is not offered");
     window.switch_on(Trouble::TokenExpires).await?;
-    window.press_step(StepId::PushTag, VERSION).await?;
-    let code = window.wait_failed(StepId::PushTag).await?;
+    let code = window.press_until_refused(StepId::PushTag, VERSION).await?;
     ensure!(code == "credentialRefused", "{code}");
     desk.picture(Trouble::TokenExpires).await?;
     window.wait_over(Trouble::TokenExpires, true).await?;

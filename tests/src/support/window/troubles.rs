@@ -88,7 +88,35 @@ impl Window<'_> {
         Ok(self.attribute("failure", "data-code").await?.unwrap_or_default())
     }
 
-    /// Retries a failed step until it is done.
+    /// Presses the button of a step until the outside world refuses. The refusal may hit the push of
+    /// the button, or the plan, which the page asks for again now and then. Returns the code of the
+    /// failure.
+    ///
+    /// # Errors
+    /// When the step is done, or is not refused within the patience.
+    pub async fn press_until_refused(&self, step: StepId, version: &str) -> Result<String> {
+        let end = Instant::now() + self.patience;
+        loop {
+            if self.sees("confirm-dialog").await? {
+                self.confirm(version).await?;
+            }
+            let status = self.status(step).await?;
+            if super::acts::DONE.contains(&status.as_str()) || Instant::now() >= end {
+                return Err(self.stopped(format!("{} is {status}", step.name())).await);
+            }
+            self.look_at(step).await?;
+            let shown = if status == "failed" { "failure" } else { "plan-failure" };
+            if let Some(code) = self.attribute(shown, "data-code").await? {
+                return Ok(code);
+            }
+            if status == "awaitingOperator" {
+                self.try_press("step-button").await?;
+            }
+            tokio::time::sleep(LOOK * 5).await;
+        }
+    }
+
+    /// Retries a step that failed, or whose plan failed, until it is done.
     ///
     /// # Errors
     /// When the step is not done within the patience.
@@ -104,6 +132,9 @@ impl Window<'_> {
             } else if status == "failed" {
                 self.look_at(step).await?;
                 self.try_press("try-again").await?;
+            } else if status == "awaitingOperator" {
+                self.look_at(step).await?;
+                self.try_press("step-button").await?;
             }
             if Instant::now() >= end {
                 return Err(self.stopped(format!("{} is {status}", step.name())).await);
