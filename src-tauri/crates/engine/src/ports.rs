@@ -37,7 +37,10 @@ pub use deployments::{
 pub use git::{
     ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RefCommit, RemoteRef, Signature, TagInfo,
 };
-pub use github::{BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PendingDeployment};
+pub use github::{
+    BranchRule, BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, NewPullRequest, PendingDeployment,
+    PullRequest, PullRequestState, PullRequests,
+};
 pub use host::{
     EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, ReadOutput,
     RemoteHost, RevokeReason, Revoked, ScriptStop, StopSignal, Submitted,
@@ -50,6 +53,8 @@ pub struct RawPorts {
     pub git: Arc<dyn Git>,
     /// Workflows on GitHub.
     pub builds: Arc<dyn Builds>,
+    /// Pull requests on GitHub, and the rules of its branches.
+    pub pull_requests: Arc<dyn PullRequests>,
     /// Task definitions on ECS.
     pub task_definitions: Arc<dyn TaskDefinitions>,
     /// The service on ECS.

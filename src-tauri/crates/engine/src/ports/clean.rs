@@ -28,6 +28,7 @@ impl RawPorts {
         let clean = Self {
             git: Clean::new(self.git, redactor, &calls),
             builds: Clean::new(self.builds, redactor, &calls),
+            pull_requests: Clean::new(self.pull_requests, redactor, &calls),
             task_definitions: Clean::new(self.task_definitions, redactor, &calls),
             services: Clean::new(self.services, redactor, &calls),
             images: Clean::reading(self.images, redactor),

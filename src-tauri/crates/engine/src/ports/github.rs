@@ -1,4 +1,4 @@
-//! GitHub: the owner of the token, and the workflows.
+//! GitHub: the owner of the token, the workflows, and pull requests with the rules of a branch.
 
 use async_trait::async_trait;
 use greenlight_types::Timestamp;
@@ -120,4 +120,66 @@ pub trait Builds: Send + Sync {
     async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>>;
     /// Jobs of the newest attempt of a run, at most 100.
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>>;
+}
+
+/// A rule of a ruleset that is active for a branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchRule {
+    /// GitHub's word: `pull_request`, `required_status_checks`, `required_signatures`, `update`, …
+    pub kind: String,
+    /// Whether the owner of the token may push in spite of the rule: `current_user_can_bypass` of
+    /// the ruleset is `always` or `exempt`. `None` when GitHub does not tell.
+    pub may_bypass: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PullRequestState {
+    Open,
+    /// Closed without a merge.
+    Closed,
+    Merged,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequest {
+    /// Number that GitHub shows to people.
+    pub number: u32,
+    /// Address of its page.
+    pub url: String,
+    pub state: PullRequestState,
+    /// Newest commit of its branch (`head.sha`).
+    pub head: String,
+    /// Commit of the target branch that brought the changes: a merge commit, a squashed commit, or
+    /// the last rebased one. Only of a merged one (`merge_commit_sha`).
+    pub merged_as: Option<String>,
+    /// Login of the person who merged it. Lists of GitHub do not tell it.
+    pub merged_by: Option<String>,
+}
+
+/// A pull request to open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPullRequest {
+    pub title: String,
+    pub body: String,
+    /// Branch with the changes, without `refs/heads/`.
+    pub head: String,
+    /// Branch that takes the changes, without `refs/heads/`.
+    pub base: String,
+}
+
+/// Pull requests of the profile's repository, and the rules of its branches.
+#[async_trait]
+pub trait PullRequests: Send + Sync {
+    /// Rules of all rulesets that are active for a branch
+    /// (`GET /repos/{owner}/{repo}/rules/branches/{branch}`), at most 100. A branch protection of
+    /// the older kind is not among them: GitHub shows it to administrators only.
+    async fn branch_rules(&self, branch: &str) -> PortResult<Vec<BranchRule>>;
+    /// Pull requests from `head` to `base` in every state, newest first, at most 30.
+    async fn from_branch(&self, head: &str, base: &str) -> PortResult<Vec<PullRequest>>;
+    /// One pull request. `None` when GitHub does not know it.
+    async fn pull_request(&self, number: u32) -> PortResult<Option<PullRequest>>;
+    /// Sends `POST …/pulls`, once. GitHub refuses a second open one between the same branches with
+    /// 422. A timeout or 5xx is a failure with `Changed::Unknown`.
+    async fn open_pull_request(&self, new: &NewPullRequest) -> PortResult<PullRequest>;
 }

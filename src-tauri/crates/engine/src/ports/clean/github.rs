@@ -1,11 +1,14 @@
-//! GitHub's workflows without secrets in their texts. Names of jobs are compared with the profile
+//! GitHub's answers without secrets in their texts. Names of jobs are compared with the profile
 //! and stay as they are.
 
 use async_trait::async_trait;
 use greenlight_types::Timestamp;
 
 use super::decorator::Clean;
-use crate::ports::{BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PendingDeployment, PortResult};
+use crate::ports::{
+    BranchRule, BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, NewPullRequest, PendingDeployment, PortResult,
+    PullRequest, PullRequests,
+};
 
 #[async_trait]
 impl Builds for Clean<dyn Builds> {
@@ -61,5 +64,24 @@ impl Builds for Clean<dyn Builds> {
         self.cleaned(self.inner.jobs(run).await, |redactor, jobs| {
             jobs.iter_mut().flat_map(|job| &mut job.steps).for_each(|step| redactor.clean(&mut step.name));
         })
+    }
+}
+
+#[async_trait]
+impl PullRequests for Clean<dyn PullRequests> {
+    async fn branch_rules(&self, branch: &str) -> PortResult<Vec<BranchRule>> {
+        self.clean_failure(self.inner.branch_rules(branch).await)
+    }
+
+    async fn from_branch(&self, head: &str, base: &str) -> PortResult<Vec<PullRequest>> {
+        self.clean_failure(self.inner.from_branch(head, base).await)
+    }
+
+    async fn pull_request(&self, number: u32) -> PortResult<Option<PullRequest>> {
+        self.clean_failure(self.inner.pull_request(number).await)
+    }
+
+    async fn open_pull_request(&self, new: &NewPullRequest) -> PortResult<PullRequest> {
+        self.clean_failure(self.changing(self.inner.open_pull_request(new)).await)
     }
 }
