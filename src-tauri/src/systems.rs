@@ -180,9 +180,11 @@ impl Systems {
         let aws = AwsAccess::new(&profile.aws.region, endpoints.aws, secrets())?;
         let clone = self.folder.join("clone").join(format!("{}.git", profile.product.id));
         let names = &profile.aws;
+        let github = Arc::new(GithubAdapter::new(endpoints.github, endpoints.repository, secrets())?);
         let ports = RawPorts {
             git: Arc::new(GitAdapter::new(endpoints.git_url, clone, secrets())?),
-            builds: Arc::new(GithubAdapter::new(endpoints.github, endpoints.repository, secrets())?),
+            builds: github.clone(),
+            pull_requests: github,
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
             services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
             images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),

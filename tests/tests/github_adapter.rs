@@ -4,149 +4,35 @@
 //! checks our requests against that description in another test.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use async_trait::async_trait;
-use axum::{
-    Router,
-    body::Body,
-    extract::{ConnectInfo, Request, State},
-    http::HeaderMap,
-    response::Response,
-};
 use greenlight_adapters::{
     github::{GithubAdapter, GithubLimits},
-    sleep_detector::{BothClocks, ReadClocks},
+    keychain::MemorySecrets,
+    sleep_detector::BothClocks,
 };
-use greenlight_engine::ports::{Builds, Credential, Dispatch, PendingDeployment, PortResult, SecretText, Secrets};
-use greenlight_tests::support::{process::Deadline, sleeping::sleeping};
-use greenlight_types::{Changed, CredentialKind, ErrorCode, Failure};
-use parking_lot::Mutex;
+use greenlight_engine::ports::{Builds, Dispatch, PendingDeployment};
+use greenlight_tests::support::{
+    github::{Bench, Reply, TOKEN, adapter, quick, says},
+    process::Deadline,
+    sleeping::sleeping,
+};
+use greenlight_types::{Changed, ErrorCode, Failure};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
 
-const TOKEN: &str = "ghp_SecretOfThisTest";
 const SHA: &str = "8f3a6d1c2b4e5f60718293a4b5c6d7e8f9012345";
 
-/// The reaction of the listener to one request.
-enum Reply {
-    Answer(u16, Vec<(&'static str, String)>, String),
-    /// Reads the request and never answers.
-    Silence,
-    /// Announces more bytes than it sends.
-    BrokenOff,
-}
-
-struct Asked {
-    /// Address of the client's connection. Each connection has its own port.
-    from: SocketAddr,
-    line: String,
-    headers: HeaderMap,
-    body: Value,
-}
-
-#[derive(Default)]
-struct Desk {
-    replies: Mutex<VecDeque<Reply>>,
-    asked: Mutex<Vec<Asked>>,
-}
-
-struct Bench {
-    desk: Arc<Desk>,
-    github: GithubAdapter,
-    listening: JoinHandle<()>,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.listening.abort();
-    }
-}
-
-struct Keys(Option<&'static str>);
-
-#[async_trait]
-impl Secrets for Keys {
-    async fn get(&self, _kind: CredentialKind) -> PortResult<Option<Credential>> {
-        Ok(self.0.map(|token| Credential::Github { token: SecretText::new(token) }))
-    }
-    async fn set(&self, _credential: &Credential) -> PortResult<()> {
-        Ok(())
-    }
-    async fn remove(&self, _kind: CredentialKind) -> PortResult<()> {
-        Ok(())
-    }
-    fn place(&self) -> String {
-        "the test".to_owned()
-    }
-}
-
-async fn answer(
-    State(desk): State<Arc<Desk>>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
-    let line = format!("{} {}", parts.method, parts.uri);
-    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    desk.asked.lock().push(Asked { from, line, headers: parts.headers, body });
-    let reply = desk.replies.lock().pop_front();
-    match reply {
-        Some(Reply::Answer(status, headers, text)) => {
-            let response = headers.into_iter().fold(Response::builder().status(status), |r, (k, v)| r.header(k, v));
-            response.body(Body::from(text)).expect("a response")
-        }
-        Some(Reply::Silence) => std::future::pending().await,
-        Some(Reply::BrokenOff) => {
-            let parts = [Ok("{\"workflow_run_id\""), Err(std::io::Error::other("cut"))];
-            let body = Body::from_stream(futures::stream::iter(parts));
-            Response::builder().status(200).body(body).expect("a response")
-        }
-        None => Response::builder().status(599).body(Body::from("no reply was planned")).expect("a response"),
-    }
-}
-
-fn quick() -> GithubLimits {
-    let ms = Duration::from_millis;
-    GithubLimits { connect: ms(2000), read: ms(700), whole: ms(3000), pause: ms(1) }
-}
-
 async fn bench(replies: Vec<Reply>) -> Bench {
-    bench_of(replies, quick(), Arc::new(BothClocks::now)).await
+    Bench::start(replies, quick(), Arc::new(BothClocks::now)).await.expect("a listener")
 }
 
-async fn bench_of(replies: Vec<Reply>, limits: GithubLimits, read_clocks: ReadClocks) -> Bench {
-    let desk = Arc::new(Desk { replies: Mutex::new(replies.into()), asked: Mutex::default() });
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let base = format!("http://{}/api/v3", listener.local_addr().expect("an address"));
-    let router = Router::new().fallback(answer).with_state(Arc::clone(&desk));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let listening = tokio::spawn(async move { axum::serve(listener, service).await.expect("a listener") });
-    let github = GithubAdapter::new(&base, "rally/rally", Arc::new(Keys(Some(TOKEN)))).expect("an adapter");
-    Bench { desk, github: github.with_limits(limits).with_clocks(read_clocks), listening }
-}
-
-impl Bench {
-    fn lines(&self) -> Vec<String> {
-        self.desk.asked.lock().iter().map(|asked| asked.line.clone()).collect()
-    }
-
-    fn bodies(&self) -> Vec<Value> {
-        self.desk.asked.lock().iter().map(|asked| asked.body.clone()).collect()
-    }
-
-    async fn dispatch(&self) -> Result<Option<String>, Failure> {
-        self.github.dispatch(&order()).await
-    }
-}
-
-fn says(status: u16, body: &Value) -> Reply {
-    Reply::Answer(status, Vec::new(), body.to_string())
+async fn dispatch(bench: &Bench) -> Result<Option<String>, Failure> {
+    bench.github.dispatch(&order()).await
 }
 
 fn order() -> Dispatch {
@@ -166,12 +52,12 @@ fn run(id: u64, sha: &str, event: &str, created: &str) -> Value {
 #[tokio::test]
 async fn a_dispatch_requests_run_details_and_names_the_full_branch() {
     let bench = bench(vec![says(200, &json!({ "workflow_run_id": 77, "run_url": "u", "html_url": "h" }))]).await;
-    assert_eq!(bench.dispatch().await, Ok(Some("77".to_owned())));
+    assert_eq!(dispatch(&bench).await, Ok(Some("77".to_owned())));
     assert_eq!(bench.lines(), ["POST /api/v3/repos/rally/rally/actions/workflows/release.yml/dispatches"]);
     let expected = json!({ "ref": "refs/heads/master", "inputs": { "image": "RALLY-V2_1_0_0-RELEASE" },
         "return_run_details": true });
     assert_eq!(bench.bodies(), [expected]);
-    let asked = bench.desk.asked.lock();
+    let asked = bench.asked();
     let header =
         |name: &str| asked[0].headers.get_all(name).iter().map(|v| v.to_str().expect("text")).collect::<Vec<_>>();
     assert_eq!(header("authorization"), [format!("Bearer {TOKEN}")]);
@@ -185,8 +71,8 @@ async fn a_dispatch_uses_a_fresh_connection() {
     for _ in 0..2 {
         let _unread = bench.github.workflow("release.yml").await;
     }
-    bench.dispatch().await.expect("accepted");
-    let from: Vec<SocketAddr> = bench.desk.asked.lock().iter().map(|asked| asked.from).collect();
+    dispatch(&bench).await.expect("accepted");
+    let from: Vec<SocketAddr> = bench.asked().iter().map(|asked| asked.from).collect();
     assert_eq!(from[0], from[1], "reads share a connection");
     assert!(from[2..].iter().all(|one| *one != from[0]), "{from:?}");
 }
@@ -194,11 +80,13 @@ async fn a_dispatch_uses_a_fresh_connection() {
 #[tokio::test]
 async fn opens_a_new_github_connection_after_a_sleep() {
     let (read_clocks, asleep) = sleeping();
-    let bench = bench_of(vec![says(200, &json!({})), says(200, &json!({}))], quick(), read_clocks).await;
+    let bench = Bench::start(vec![says(200, &json!({})), says(200, &json!({}))], quick(), read_clocks)
+        .await
+        .expect("a listener");
     let _unread = bench.github.workflow("release.yml").await;
     asleep.fetch_add(8 * 3_600, Ordering::AcqRel);
     let _unread = bench.github.workflow("release.yml").await;
-    let from: Vec<SocketAddr> = bench.desk.asked.lock().iter().map(|asked| asked.from).collect();
+    let from: Vec<SocketAddr> = bench.asked().iter().map(|asked| asked.from).collect();
     assert!(from.len() == 2 && from[0] != from[1], "{from:?}");
 }
 
@@ -207,7 +95,7 @@ async fn retries_a_read_at_once_after_a_sleep() {
     let (read_clocks, asleep) = sleeping();
     let limits = GithubLimits { read: Duration::from_secs(600), whole: Duration::from_secs(600), ..quick() };
     let replies = vec![Reply::Silence, says(404, &json!({ "message": "Not Found" }))];
-    let bench = bench_of(replies, limits, read_clocks).await;
+    let bench = Bench::start(replies, limits, read_clocks).await.expect("a listener");
     let mut deadline = Deadline::after(Duration::from_secs(30));
     let asked = async {
         while bench.lines().is_empty() {
@@ -222,7 +110,7 @@ async fn retries_a_read_at_once_after_a_sleep() {
 #[tokio::test]
 async fn an_answer_without_a_run_still_means_accepted() {
     let bench = bench(vec![Reply::Answer(204, Vec::new(), String::new())]).await;
-    assert_eq!(bench.dispatch().await, Ok(None));
+    assert_eq!(dispatch(&bench).await, Ok(None));
     assert_eq!(bench.lines().len(), 1);
 }
 
@@ -230,7 +118,7 @@ async fn an_answer_without_a_run_still_means_accepted() {
 async fn retries_without_the_flag_that_a_server_refuses() {
     let refusal = json!({ "message": "Invalid request.\n\n\"return_run_details\" is not a permitted key." });
     let bench = bench(vec![says(422, &refusal), Reply::Answer(204, Vec::new(), String::new())]).await;
-    assert_eq!(bench.dispatch().await, Ok(None));
+    assert_eq!(dispatch(&bench).await, Ok(None));
     let bodies = bench.bodies();
     assert_eq!(bodies.len(), 2);
     assert_eq!(bodies[1].get("return_run_details"), None);
@@ -241,7 +129,7 @@ async fn retries_without_the_flag_that_a_server_refuses() {
 async fn a_refused_flag_causes_one_retry_only() {
     let refusal = || says(422, &json!({ "message": "\"inputs\" is not a permitted key." }));
     let bench = bench(vec![refusal(), refusal()]).await;
-    let failure = bench.dispatch().await.expect_err("refused twice");
+    let failure = dispatch(&bench).await.expect_err("refused twice");
     assert_eq!((failure.code, failure.changed), (ErrorCode::WorkflowMissing, Changed::Nothing));
     assert_eq!(bench.lines().len(), 2);
 }
@@ -259,7 +147,7 @@ async fn a_dispatch_with_a_lost_answer_is_sent_once() {
     ];
     for (number, reply) in lost.into_iter().enumerate() {
         let bench = bench(vec![reply, Reply::Answer(204, Vec::new(), String::new())]).await;
-        let failure = bench.dispatch().await.expect_err("no answer");
+        let failure = dispatch(&bench).await.expect_err("no answer");
         assert_eq!(failure.changed, Changed::Unknown, "case {number}: {failure:?}");
         assert_eq!(bench.lines().len(), 1, "case {number} was sent again");
     }
@@ -270,7 +158,7 @@ async fn a_dispatch_without_a_connection_changed_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let github = GithubAdapter::new(&base, "rally/rally", Arc::new(Keys(Some(TOKEN)))).expect("an adapter");
+    let github = adapter(&base).await.expect("an adapter");
     let failure = github.dispatch(&order()).await.expect_err("nobody there");
     assert_eq!((failure.code, failure.changed), (ErrorCode::Unreachable, Changed::Nothing), "{failure:?}");
 }
@@ -292,7 +180,7 @@ async fn each_dispatch_refusal_has_its_code_and_changes_nothing() {
     ];
     for (reply, code) in cases {
         let bench = bench(vec![reply]).await;
-        let failure = bench.dispatch().await.expect_err("refused");
+        let failure = dispatch(&bench).await.expect_err("refused");
         assert_eq!((failure.code, failure.changed), (code, Changed::Nothing), "{failure:?}");
         assert!(!failure.hints.is_empty() && !format!("{failure:?}").contains(TOKEN), "{failure:?}");
         assert_eq!(bench.lines().len(), 1);
@@ -304,7 +192,7 @@ async fn a_missing_permission_is_named_in_the_words_of_github() {
     let headers = vec![("x-accepted-github-permissions", "actions=write".to_owned())];
     let body = json!({ "message": "Resource not accessible by personal access token" }).to_string();
     let bench = bench(vec![Reply::Answer(403, headers, body)]).await;
-    let failure = bench.dispatch().await.expect_err("refused");
+    let failure = dispatch(&bench).await.expect_err("refused");
     assert_eq!(failure.params["permissions"], "actions=write");
     assert!(failure.hints[0].contains("actions=write"));
 }
@@ -479,13 +367,14 @@ async fn invalid_names_never_reach_a_url() {
         ("https://api.github.com", "rally"),
         ("https://api.github.com", "a/b/c"),
     ] {
-        let refused = GithubAdapter::new(base, repository, Arc::new(Keys(None))).err().expect("refused");
+        let refused = GithubAdapter::new(base, repository, Arc::new(MemorySecrets::default())).err().expect("refused");
         assert_eq!(refused.code, ErrorCode::BadProfile, "{base} {repository}");
     }
 }
 
 #[tokio::test]
 async fn without_a_saved_token_github_is_not_asked() {
-    let github = GithubAdapter::new("http://127.0.0.1:1", "a/b", Arc::new(Keys(None))).expect("an adapter");
+    let github =
+        GithubAdapter::new("http://127.0.0.1:1", "a/b", Arc::new(MemorySecrets::default())).expect("an adapter");
     assert_eq!(github.whoami().await.expect_err("no token").code, ErrorCode::CredentialMissing);
 }

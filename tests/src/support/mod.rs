@@ -6,6 +6,7 @@
 pub mod desk;
 pub mod folder;
 pub mod git_server;
+pub mod github;
 pub mod hold;
 pub mod keychain;
 pub mod moto;

@@ -115,10 +115,12 @@ impl Desk {
         let endpoints = profile.endpoints.as_ref().expect("practice has its own endpoints");
         let (names, clone) = (&profile.aws, self.data.join("clone.git"));
         let aws = AwsAccess::new(&names.region, endpoints.aws.as_deref(), secrets()).expect("AWS settings");
-        let github = endpoints.github.as_deref().expect("a GitHub address");
+        let address = endpoints.github.as_deref().expect("a GitHub address");
+        let github = Arc::new(GithubAdapter::new(address, &profile.github.repository, secrets()).expect("GitHub"));
         let ports = RawPorts {
             git: Arc::new(GitAdapter::new(&profile.git.url, clone, secrets()).expect("a git address")),
-            builds: Arc::new(GithubAdapter::new(github, &profile.github.repository, secrets()).expect("GitHub")),
+            builds: github.clone(),
+            pull_requests: github,
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
             services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
             images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),

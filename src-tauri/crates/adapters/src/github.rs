@@ -1,5 +1,5 @@
-//! GitHub's workflows over REST. Uses raw requests of octocrab with models of this crate:
-//! octocrab's models refuse GitHub's own examples, and its dispatch does not know
+//! GitHub's workflows and pull requests over REST. Uses raw requests of octocrab with models of
+//! this crate: octocrab's models refuse GitHub's own examples, and its dispatch does not know
 //! `return_run_details` (docs/testing.md#peers).
 //!
 //! Only reads are retried. The engine finds the run of a dispatch whose answer was lost.
@@ -17,6 +17,7 @@ use crate::sleep_detector::ReadClocks;
 
 mod answers;
 mod call;
+mod pull_requests;
 mod trouble;
 
 use call::{Answer, Caller};
@@ -48,7 +49,7 @@ impl Default for GithubLimits {
     }
 }
 
-/// The workflows of one repository.
+/// The workflows and pull requests of one repository.
 pub struct GithubAdapter {
     caller: Caller,
     owner: String,
@@ -88,10 +89,16 @@ impl GithubAdapter {
         self
     }
 
-    fn actions(&self, rest: &[&str]) -> Url {
-        let mut parts = vec!["repos", self.owner.as_str(), self.name.as_str(), "actions"];
+    fn repository(&self, rest: &[&str]) -> Url {
+        let mut parts = vec!["repos", self.owner.as_str(), self.name.as_str()];
         parts.extend(rest);
         self.caller.url(&parts)
+    }
+
+    fn actions(&self, rest: &[&str]) -> Url {
+        let mut parts = vec!["actions"];
+        parts.extend(rest);
+        self.repository(&parts)
     }
 
     /// Runs of a workflow, newest first.

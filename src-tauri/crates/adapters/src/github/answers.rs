@@ -1,9 +1,12 @@
-//! The members of GitHub's answers that a release reads (<https://docs.github.com/rest/actions>). A
-//! member that GitHub may omit or set to null is optional. Unknown members are ignored.
+//! The members of GitHub's answers that a release reads (<https://docs.github.com/rest/actions>,
+//! <https://docs.github.com/rest/pulls/pulls>, <https://docs.github.com/rest/repos/rules>).
+//!
+//! A member that GitHub may omit or set to null is optional. Unknown members are ignored.
 
-use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep, PendingDeployment};
+use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep, PendingDeployment, PullRequest, PullRequestState};
 use greenlight_types::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 
 #[derive(Deserialize)]
 pub(super) struct User {
@@ -145,11 +148,117 @@ impl Pending {
     }
 }
 
+/// A rule that is active for a branch, with the ruleset that has it.
+#[derive(Deserialize)]
+pub(super) struct Rule {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) ruleset_id: Option<u64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Ruleset {
+    /// GitHub omits it for callers that it does not tell.
+    current_user_can_bypass: Option<String>,
+}
+
+impl Ruleset {
+    /// Whether the caller may push in spite of the ruleset. `None` for a word that is not known.
+    pub(super) fn may_bypass(&self) -> Option<bool> {
+        match self.current_user_can_bypass.as_deref()? {
+            "always" | "exempt" => Some(true),
+            "pull_requests_only" | "never" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pull {
+    number: u32,
+    html_url: String,
+    state: PullState,
+    /// Null until it is merged.
+    merged_at: Option<String>,
+    /// Of an open one, the commit of a merge that GitHub tries.
+    merge_commit_sha: Option<String>,
+    /// GitHub omits it in lists.
+    merged_by: Option<User>,
+    head: PullSide,
+    base: PullSide,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PullState {
+    Open,
+    Closed,
+}
+
+#[derive(Deserialize)]
+struct PullSide {
+    #[serde(rename = "ref")]
+    branch: String,
+    sha: String,
+    /// Null when the fork was deleted.
+    repo: Option<Repository>,
+}
+
+#[derive(PartialEq, Eq, Deserialize)]
+struct Repository {
+    id: u64,
+}
+
+impl Pull {
+    /// Whether it leads from `head` to `base` within one repository, not from a fork.
+    pub(super) fn is_between(&self, head: &str, base: &str) -> bool {
+        self.head.branch == head && self.base.branch == base && self.head.repo == self.base.repo
+    }
+
+    pub(super) fn into_port(self) -> PullRequest {
+        let state = match (self.state, &self.merged_at) {
+            (PullState::Open, _) => PullRequestState::Open,
+            (PullState::Closed, Some(_)) => PullRequestState::Merged,
+            (PullState::Closed, None) => PullRequestState::Closed,
+        };
+        let is_merged = state == PullRequestState::Merged;
+        PullRequest {
+            number: self.number,
+            url: self.html_url,
+            state,
+            head: self.head.sha,
+            merged_as: self.merge_commit_sha.filter(|_| is_merged),
+            merged_by: self.merged_by.filter(|_| is_merged).map(|user| user.login),
+        }
+    }
+}
+
+/// Most details of an error that are read.
+const DETAILS_MAX: usize = 5;
+
 /// Body of an error.
 #[derive(Default, Deserialize)]
 pub(super) struct Complaint {
     #[serde(default)]
     pub(super) message: String,
+    /// Texts, or objects with `message` or with `field` and `code`.
+    #[serde(default)]
+    errors: Value,
+}
+
+impl Complaint {
+    /// The messages of the details; without one, the message of the whole.
+    pub(super) fn words(&self) -> String {
+        let details: Vec<String> =
+            self.errors.as_array().into_iter().flatten().take(DETAILS_MAX).filter_map(detail).collect();
+        if details.is_empty() { self.message.clone() } else { details.join(" ") }
+    }
+}
+
+fn detail(error: &Value) -> Option<String> {
+    let text = |name: &str| error.get(name).and_then(Value::as_str);
+    let message = error.as_str().or_else(|| text("message")).map(str::to_owned);
+    message.or_else(|| Some(format!("{} is {}.", text("field")?, text("code")?)))
 }
 
 /// `2026-12-01 10:00:00 UTC` or `2026-12-01 10:00:00 +0200`, as the header
@@ -173,6 +282,18 @@ fn maybe_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tim
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_details_of_an_error_in_every_form() {
+        let words = |text: &str| serde_json::from_str::<Complaint>(text).expect("an error").words();
+        assert_eq!(words(r#"{ "message": "Bad" }"#), "Bad");
+        assert_eq!(words(r#"{ "message": "Bad", "errors": ["One.", { "message": "Two." }] }"#), "One. Two.");
+        assert_eq!(
+            words(r#"{ "message": "Bad", "errors": [{ "field": "head", "code": "invalid" }] }"#),
+            "head is invalid."
+        );
+        assert_eq!(words(r#"{ "message": "Bad", "errors": "strange" }"#), "Bad");
+    }
 
     #[test]
     fn reads_both_formats_of_a_token_expiry() {

@@ -14,7 +14,10 @@ use parking_lot::Mutex;
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-use super::{GithubLimits, answers, trouble};
+use super::{
+    GithubLimits, answers,
+    trouble::{self, Area},
+};
 use crate::{
     credentials,
     sleep_detector::{BothClocks, ReadClocks, slept},
@@ -44,9 +47,15 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) hints: Hints,
     body: String,
+    area: Area,
 }
 
 impl Answer {
+    /// The answer with the words of another part of GitHub for a refusal.
+    pub(super) fn about(self, area: Area) -> Self {
+        Self { area, ..self }
+    }
+
     /// Parses a 2xx answer.
     ///
     /// # Errors
@@ -63,15 +72,21 @@ impl Answer {
     }
 
     pub(super) fn failure(&self, summary: &str) -> Failure {
-        trouble::refused(summary, self.status, &self.complaint(), &self.hints)
+        trouble::refused(summary, self.area, self.status, &self.complaint(), &self.hints)
     }
 
     /// Whether the server refused a dispatch because it does not know the flag (GHES 3.19,
     /// benc-uk#86).
     pub(super) fn refuses_run_details(&self) -> bool {
-        let words = self.complaint();
+        let words = self.parsed().message;
         matches!(self.status, 400 | 422)
             && (words.contains("not a permitted key") || words.contains("return_run_details"))
+    }
+
+    /// Whether the plan of the owner has no rulesets for a private repository
+    /// (github/branch-deploy#345).
+    pub(super) fn refuses_rulesets(&self) -> bool {
+        self.status == 403 && self.parsed().message.starts_with("Upgrade to GitHub")
     }
 
     pub(super) fn token_expires_at(&self) -> Option<Timestamp> {
@@ -79,8 +94,11 @@ impl Answer {
     }
 
     fn complaint(&self) -> String {
-        let complaint: answers::Complaint = serde_json::from_str(&self.body).unwrap_or_default();
-        complaint.message.chars().filter(|c| !c.is_control()).take(300).collect()
+        self.parsed().words().chars().filter(|c| !c.is_control()).take(300).collect()
+    }
+
+    fn parsed(&self) -> answers::Complaint {
+        serde_json::from_str(&self.body).unwrap_or_default()
     }
 }
 
@@ -250,5 +268,5 @@ async fn read(summary: &str, response: Response) -> PortResult<Answer> {
         .map_err(|error| unreadable(format!("the answer broke off: {error}")))?
         .to_bytes();
     // A body in another encoding is no JSON, but its status still counts.
-    Ok(Answer { status, hints, body: String::from_utf8_lossy(&bytes).into_owned() })
+    Ok(Answer { status, hints, body: String::from_utf8_lossy(&bytes).into_owned(), area: Area::Workflows })
 }

@@ -7,8 +7,26 @@ use hyper_util::client::legacy::Error as ClientError;
 
 use super::call::Hints;
 
+/// The part of GitHub that a request is about. It decides the words of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Area {
+    Workflows,
+    /// Pull requests, and the rules of a branch.
+    PullRequests,
+}
+
+impl Area {
+    /// Permission of a fine-grained token, in GitHub's words.
+    fn permission(self) -> &'static str {
+        match self {
+            Self::Workflows => "Actions: read and write",
+            Self::PullRequests => "Pull requests: read and write",
+        }
+    }
+}
+
 /// The failure of an answer that is no success. A refusal changed nothing.
-pub(super) fn refused(summary: &str, status: u16, words: &str, hints: &Hints) -> Failure {
+pub(super) fn refused(summary: &str, area: Area, status: u16, words: &str, hints: &Hints) -> Failure {
     let because = if words.is_empty() {
         format!("GitHub answered {status}")
     } else {
@@ -21,11 +39,11 @@ pub(super) fn refused(summary: &str, status: u16, words: &str, hints: &Hints) ->
         403 | 429 if status == 429 || is_rate_limit(words, hints) => throttled(failure(ErrorCode::Throttled), hints),
         403 if hints.sso.is_some() => failure(ErrorCode::PermissionMissing)
             .hint("The organisation asks for single sign-on: authorise the token for it at GitHub, Settings, Tokens."),
-        403 => permission(failure(ErrorCode::PermissionMissing), hints),
-        404 => failure(ErrorCode::WorkflowMissing)
-            .hint("Check the repository and the workflow of the profile, and that the token may see this repository."),
-        422 => failure(ErrorCode::WorkflowMissing)
-            .hint("Ask a developer: the workflow does not take this branch or these inputs."),
+        403 => permission(failure(ErrorCode::PermissionMissing), area, hints),
+        404 | 422 => match area {
+            Area::Workflows => no_workflow(failure(ErrorCode::WorkflowMissing), status),
+            Area::PullRequests => no_pull_request(failure, status, words),
+        },
         500..=599 => failure(ErrorCode::Unreachable).hint("GitHub has a problem of its own. Look at githubstatus.com."),
         _ => failure(ErrorCode::UnreadableAnswer).hint("Ask a developer: GitHub answered in an unexpected way."),
     }
@@ -77,12 +95,33 @@ fn throttled(failure: Failure, hints: &Hints) -> Failure {
     }
 }
 
-fn permission(failure: Failure, hints: &Hints) -> Failure {
+fn no_workflow(failure: Failure, status: u16) -> Failure {
+    failure.hint(if status == 404 {
+        "Check the repository and the workflow of the profile, and that the token may see this repository."
+    } else {
+        "Ask a developer: the workflow does not take this branch or these inputs."
+    })
+}
+
+fn no_pull_request(failure: impl Fn(ErrorCode) -> Failure, status: u16, words: &str) -> Failure {
+    if status == 404 {
+        return failure(ErrorCode::GitMissing)
+            .hint("Check the repository of the profile, and that the token may see this repository.");
+    }
+    failure(ErrorCode::PushRefused)
+        .with("name", "the pull request")
+        .with("problem", words.trim_end_matches('.'))
+        .hint("Look at the pull requests of the repository on GitHub.")
+}
+
+fn permission(failure: Failure, area: Area, hints: &Hints) -> Failure {
     match &hints.accepted_permissions {
         Some(permissions) => failure
             .with("permissions", permissions.as_str())
             .hint(format!("The token needs this permission for the repository: {permissions}. Change it at GitHub.")),
-        None => failure
-            .hint("The token needs \u{201c}Actions: read and write\u{201d} for the repository. Change it at GitHub."),
+        None => failure.hint(format!(
+            "The token needs \u{201c}{}\u{201d} for the repository. Change it at GitHub.",
+            area.permission()
+        )),
     }
 }
