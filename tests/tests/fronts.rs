@@ -5,13 +5,14 @@
 use std::{process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use greenlight_rehearsal::host::USER;
+use greenlight_rehearsal::{host::USER, process::troubles::Switch};
 use greenlight_tests::support::{
     folder::support_file,
     moto::peers_folder,
     process::{Deadline, Process, Signal, clean_command, free_port, run, wait_for_port},
     production::Served,
 };
+use greenlight_types::Trouble;
 use serde_json::{Value, json};
 
 /// A request and its expected status.
@@ -25,6 +26,10 @@ struct Question<'a> {
 
 fn get(path: String, status: u16, what: &str) -> Question<'_> {
     Question { method: reqwest::Method::GET, path, body: None, status, what }
+}
+
+fn post(path: String, body: Value, status: u16, what: &str) -> Question<'_> {
+    Question { method: reqwest::Method::POST, path, body: Some(body), status, what }
 }
 
 fn client() -> Result<reqwest::Client> {
@@ -83,13 +88,8 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
         }
         Ok(answer)
     };
-    let post = |body: Value, status: u16, what: &'static str| Question {
-        method: reqwest::Method::POST,
-        path: format!("{actions}/workflows/build-deploy.yml/dispatches"),
-        body: Some(body),
-        status,
-        what,
-    };
+    let dispatches = format!("{actions}/workflows/build-deploy.yml/dispatches");
+    let post = |body: Value, status: u16, what: &'static str| post(dispatches.clone(), body, status, what);
     ask(get("/user".to_owned(), 200, "who the token belongs to")).await?;
     ask(get(format!("{actions}/workflows/build-deploy.yml"), 200, "the workflow")).await?;
     ask(post(json!({ "ref": "refs/heads/master", "inputs": {} }), 204, "a dispatch as it was (TRAP-W1)")).await?;
@@ -116,10 +116,48 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
     }
     ask(get(format!("{actions}/runs/{id}/pending_deployments"), 200, "environments that hold a run")).await?;
     ask(cancel_of(&actions, id)).await?;
+    pull_requests(&served, ask).await?;
     for line in refusals_in_githubs_shape(&served, &client, &base).await? {
         println!("{line}");
     }
     Ok(())
+}
+
+/// Asks for rules and pull requests, each behind prism.
+async fn pull_requests(served: &Served, ask: impl AsyncFn(Question<'_>) -> Result<Value>) -> Result<()> {
+    let on = Switch { trouble: Trouble::MainIsProtected, on: true, after_ms: None, only_first: false };
+    let base = format!("/repos/{}", served.handle().file().repository);
+    ask(get(format!("{base}/rules/branches/master?per_page=100"), 200, "a branch without rules")).await?;
+    served.handle().switch(&on).await?;
+    let rules = ask(get(format!("{base}/rules/branches/master?per_page=100"), 200, "rules of a branch")).await?;
+    let ruleset = rules.pointer("/0/ruleset_id").and_then(Value::as_u64).context("a ruleset")?;
+    let path = format!("{base}/rulesets/{ruleset}?includes_parents=true");
+    let told = ask(get(path, 200, "a ruleset")).await?;
+    ensure!(told["current_user_can_bypass"] == "never", "{told}");
+    let body = json!({ "title": "Release", "body": "Please merge it.", "head": "v2.1.0", "base": "master" });
+    let open = |status, what: &'static str| post(format!("{base}/pulls"), body.clone(), status, what);
+    let opened = ask(open(201, "an opened pull request")).await?;
+    ensure!(opened["number"] == 1 && opened["state"] == "open", "{opened}");
+    let refused = ask(open(422, "a second one of the same branches")).await?;
+    ensure!(refused["errors"][0]["message"].as_str().is_some_and(|it| it.contains("already exists")), "{refused}");
+    let owner = base.split('/').nth(2).unwrap_or_default();
+    let listed =
+        format!("{base}/pulls?state=all&head={owner}%3Av2.1.0&base=master&per_page=30&sort=created&direction=desc");
+    let listed = ask(get(listed, 200, "pull requests of a branch")).await?;
+    ensure!(listed.as_array().map(Vec::len) == Some(1), "{listed}");
+    let nobodys =
+        ask(get(format!("{base}/pulls?state=all&head=other%3Av2.1.0"), 200, "pull requests of a fork")).await?;
+    ensure!(nobodys.as_array().is_some_and(Vec::is_empty), "{nobodys}");
+    ask(get(format!("{base}/pulls/2"), 404, "a pull request that is not there")).await?;
+    let mut deadline = Deadline::after(Duration::from_secs(60));
+    loop {
+        let seen = ask(get(format!("{base}/pulls/1"), 200, "one pull request")).await?;
+        if seen["merged"] == true {
+            ensure!(seen["merged_by"]["login"] == "reviewer", "{seen}");
+            return Ok(());
+        }
+        deadline.pause("the reviewer merges").await?;
+    }
 }
 
 fn cancel_of(actions: &str, run: u64) -> Question<'static> {

@@ -15,14 +15,18 @@ use greenlight_adapters::{
 };
 use greenlight_engine::{
     ports::{
-        Builds as _, Dispatch, EnvLock, Git as _, HostAddress, JobSpec, JobState, LockClaim, Logs as _, Ownership,
-        PushRef, PushResult, RemoteHost as _, Secrets, Signature, TaskDefinitions as _,
+        Builds as _, Dispatch, EnvLock, Git as _, HostAddress, JobSpec, JobState, LockClaim, Logs as _, NewPullRequest,
+        Ownership, PullRequestState, PullRequests as _, PushRef, PushResult, RemoteHost as _, Secrets, Signature,
+        TaskDefinitions as _,
     },
     profile,
 };
-use greenlight_rehearsal::world::{Pace, Rules};
+use greenlight_rehearsal::{
+    process::troubles::Switch,
+    world::{Pace, Rules},
+};
 use greenlight_tests::support::{process::Deadline, production::Served, relay::Relay};
-use greenlight_types::{Changed, ErrorCode, Failure, Profile, RunId, Timestamp};
+use greenlight_types::{Changed, ErrorCode, Failure, Profile, RunId, Timestamp, Trouble};
 use serde_json::{Value, json};
 
 const MASTER: &str = "refs/heads/master";
@@ -320,5 +324,64 @@ async fn the_practice_repository_takes_the_environment_lock() -> Result<()> {
         ensure!(found.message == message && found.id == id, "{found:?}");
         before = Some(id);
     }
+    Ok(())
+}
+
+/// A commit on top of main that is published on a branch of its own. Returns main and the commit.
+async fn published(bench: &Bench, git: &GitAdapter, branch: &str) -> Result<(String, String)> {
+    let main = id_of(git, MASTER).await?.context("a main branch")?;
+    let file = &bench.profile.git.version_file;
+    let bytes = git.read_file(&main, file).await?.context("the version file")?;
+    let keep = "refs/greenlight/test/version";
+    let next = git.commit_file(&main, file, &[&bytes[..], b"# next\n"].concat(), "next", &by(), keep).await?;
+    let push = PushRef { id: next.clone(), name: format!("refs/heads/{branch}"), expect: None };
+    ensure!(git.push(&push).await? == PushResult::Accepted, "the branch is not protected");
+    Ok((main, next))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_protected_main_takes_a_change_by_pull_request() -> Result<()> {
+    const BRANCH: &str = "greenlight/v9.9.9";
+    let bench = Bench::start().await?;
+    let (git, github) = (bench.git().await?, bench.github(&bench.github_url())?);
+    ensure!(github.branch_rules("master").await?.is_empty(), "main takes pushes");
+    let on = Switch { trouble: Trouble::MainIsProtected, on: true, after_ms: None, only_first: false };
+    bench.served.handle().switch(&on).await?;
+    let rules = github.branch_rules("master").await?;
+    ensure!(rules.len() == 1 && rules[0].kind == "pull_request" && rules[0].may_bypass == Some(false), "{rules:?}");
+    ensure!(github.branch_rules(BRANCH).await?.is_empty(), "another branch has no rule");
+    let (main, next) = published(&bench, &git, BRANCH).await?;
+    let push = PushRef { id: next.clone(), name: MASTER.to_owned(), expect: Some(main.clone()) };
+    let refused = git.push(&push).await?;
+    let PushResult::Refused { reason } = &refused else { anyhow::bail!("{refused:?}") };
+    ensure!(reason.contains("Changes must be made through a pull request"), "{reason}");
+
+    let (head, base) = (BRANCH.to_owned(), "master".to_owned());
+    let new = NewPullRequest { title: "Release 9.9.9".to_owned(), body: "Please merge it.".to_owned(), head, base };
+    let relay = Relay::start(bench.served.handle().file().ports.github, "/pulls").await?;
+    is_open(bench.github(&relay.url())?.open_pull_request(&new).await)?;
+    ensure!(relay.lost() == 1, "it was sent {} times", relay.lost());
+    let found = github.of_branch(BRANCH, "master").await?;
+    ensure!(found.len() == 1 && found[0].state == PullRequestState::Open && found[0].head == next, "{found:?}");
+    let failure = github.open_pull_request(&new).await.err().context("a second one")?;
+    ensure!(failure.code == ErrorCode::PushRefused && failure.changed == Changed::Nothing, "{failure:?}");
+    ensure!(failure.params["problem"].contains("already exists for"), "{failure:?}");
+
+    let mut deadline = Deadline::after(PATIENCE);
+    let merged = loop {
+        let seen = github.pull_request(1).await?.context("the pull request")?;
+        if seen.state != PullRequestState::Open {
+            break seen;
+        }
+        deadline.pause("the reviewer merges").await?;
+    };
+    ensure!(merged.state == PullRequestState::Merged && merged.merged_by.as_deref() == Some("reviewer"), "{merged:?}");
+    let commit = merged.merged_as.context("the commit of main")?;
+    git.refresh().await?;
+    ensure!(id_of(&git, MASTER).await?.as_deref() == Some(commit.as_str()), "main is {commit}");
+    let parents = git.commit(&commit).await?.context("the commit of main")?.parents;
+    ensure!(parents == [main, next], "{parents:?}");
+    ensure!(github.branch_rules("master").await?.is_empty(), "the trouble is over");
+    ensure!(github.pull_request(2).await?.is_none(), "there is one only");
     Ok(())
 }

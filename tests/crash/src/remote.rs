@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    AwsIdentity, BreakerThreshold, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity, CommitInfo,
-    Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus, Launched,
-    LockClaim, LogPage, Logs, MergeResult, Ownership, PendingDeployment, PortResult, PushRef, PushResult, RawPorts,
-    ReadOutput, RefCommit, RemoteHost, RemoteRef, RevokeReason, Revoked, ScriptStop, ServiceDeployments,
-    ServiceSnapshot, Services, Signature, Site, SiteAnswer, StopKind, StopSignal, Submitted, TagInfo, TaskDefinition,
-    TaskDefinitions, TaskSnapshot,
+    AwsIdentity, BranchRule, BreakerThreshold, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity,
+    CommitInfo, Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus,
+    Launched, LockClaim, LogPage, Logs, MergeResult, NewPullRequest, Ownership, PendingDeployment, PortResult,
+    PullRequest, PullRequests, PushRef, PushResult, RawPorts, ReadOutput, RefCommit, RemoteHost, RemoteRef,
+    RevokeReason, Revoked, ScriptStop, ServiceDeployments, ServiceSnapshot, Services, Signature, Site, SiteAnswer,
+    StopKind, StopSignal, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -29,6 +29,7 @@ impl Remote {
         RawPorts {
             git: all.clone(),
             builds: all.clone(),
+            pull_requests: all.clone(),
             task_definitions: all.clone(),
             services: all.clone(),
             images: all.clone(),
@@ -155,6 +156,22 @@ impl Builds for Remote {
     }
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.ask("builds.jobs", (run,)).await
+    }
+}
+
+#[async_trait]
+impl PullRequests for Remote {
+    async fn branch_rules(&self, branch: &str) -> PortResult<Vec<BranchRule>> {
+        self.ask("pull_requests.branch_rules", (branch,)).await
+    }
+    async fn of_branch(&self, head: &str, base: &str) -> PortResult<Vec<PullRequest>> {
+        self.ask("pull_requests.of_branch", (head, base)).await
+    }
+    async fn pull_request(&self, number: u32) -> PortResult<Option<PullRequest>> {
+        self.ask("pull_requests.pull_request", (number,)).await
+    }
+    async fn open_pull_request(&self, new: &NewPullRequest) -> PortResult<PullRequest> {
+        self.ask("pull_requests.open_pull_request", (new,)).await
     }
 }
 

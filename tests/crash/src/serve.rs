@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use greenlight_engine::ports::{
-    BreakerThreshold, Dispatch, EnvLock, HostAddress, JobSpec, LockClaim, PushRef, RawPorts, RevokeReason, Signature,
-    StopKind, StopSignal,
+    BreakerThreshold, Dispatch, EnvLock, HostAddress, JobSpec, LockClaim, NewPullRequest, PushRef, RawPorts,
+    RevokeReason, Signature, StopKind, StopSignal,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde_json::{Value, from_value, to_value};
@@ -15,6 +15,7 @@ pub async fn answer(ports: &RawPorts, name: &str, args: Value) -> Option<Value> 
     match port {
         "git" => git(ports, method, args).await,
         "builds" => builds(ports, method, args).await,
+        "pull_requests" => pull_requests(ports, method, args).await,
         "host" => host(ports, method, args).await,
         _ => others(ports, name, args).await,
     }
@@ -118,6 +119,29 @@ async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
         "jobs" => {
             let (run,): (String,) = from_value(args).ok()?;
             to_value(builds.jobs(&run).await).ok()?
+        }
+        _ => return None,
+    })
+}
+
+async fn pull_requests(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
+    let pull_requests = &ports.pull_requests;
+    Some(match name {
+        "branch_rules" => {
+            let (branch,): (String,) = from_value(args).ok()?;
+            to_value(pull_requests.branch_rules(&branch).await).ok()?
+        }
+        "of_branch" => {
+            let (head, base): (String, String) = from_value(args).ok()?;
+            to_value(pull_requests.of_branch(&head, &base).await).ok()?
+        }
+        "pull_request" => {
+            let (number,): (u32,) = from_value(args).ok()?;
+            to_value(pull_requests.pull_request(number).await).ok()?
+        }
+        "open_pull_request" => {
+            let (new,): (NewPullRequest,) = from_value(args).ok()?;
+            to_value(pull_requests.open_pull_request(&new).await).ok()?
         }
         _ => return None,
     })

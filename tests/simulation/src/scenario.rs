@@ -9,7 +9,7 @@ use fastrand::Rng;
 use greenlight_rehearsal::world::{
     Pace,
     host::Hanging,
-    rules::{Breaker, Concurrency, Deploys, Rules, StoredShape, Threshold},
+    rules::{Breaker, Concurrency, Deploys, Review, Rules, StoredShape, Threshold},
 };
 use greenlight_types::StepId;
 use serde::{Deserialize, Serialize};
@@ -387,6 +387,9 @@ fn rules(rng: &mut Rng) -> Rules {
         concurrency: if one_in(rng, 6) { Concurrency::CancelInProgress } else { Concurrency::None },
         tells_run: !one_in(rng, 3),
         list_lag: if one_in(rng, 3) { rng.i64(1..90) * SECOND } else { 0 },
+        tells_rules: true,
+        review_ms: Some(5 * MINUTE),
+        review: Review::Merge,
         token_expires_at: None,
         has_health_check: !one_in(rng, 4),
         log_lag: if rng.bool() { 90 * SECOND } else { 0 },

@@ -215,6 +215,7 @@ fn world(folder: &Path, git: &GitServer, systems: &RealSystems) -> Result<Preten
         aws_key_id: KEY_ID.to_owned(),
         aws_secret: SECRET_KEY.to_owned(),
         repository: REPOSITORY.to_owned(),
+        repo: None,
         clock: Arc::new(clock),
     };
     Ok(PretendRally::with_real_systems(beginning, systems)?)

@@ -1866,6 +1866,8 @@ export type TroubleView = {
 export type Unconfirmed = {
 	/**  Dotted name in the profile: `aws.cluster`. */
 	key: string,
+/**  The main branch takes only pull requests, and a reviewer merges ours. */
+"mainIsProtected" | 
 	/**  Meaning of the value, in plain words. */
 	label: string,
 	/**  Why the app cannot know the value. */

@@ -63,7 +63,7 @@ describe("the band", () => {
 describe("the panel", () => {
   it("describes each trouble in a sentence", async () => {
     await openPanel();
-    expect(ALL).toHaveLength(21);
+    expect(ALL).toHaveLength(22);
     for (const trouble of ALL) {
       expect(screen.getByTestId(`trouble-${trouble}`)).toHaveTextContent(TROUBLES[trouble].will);
       expect(flip(trouble)).not.toBeChecked();

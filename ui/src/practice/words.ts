@@ -40,6 +40,12 @@ export const TROUBLES: Record<Trouble, TroubleWords> = {
     title: "The main branch moved on",
     will: "A colleague pushes to the main branch after your backup and before your build.",
   },
+  mainIsProtected: {
+    title: "Main takes only pull requests",
+    will: "GitHub refuses your push to the main branch; a reviewer merges your pull request soon after you open it.",
+    now: "The main branch takes only pull requests.",
+    end: "Lift the rule now",
+  },
   githubAnswersLate: {
     title: "GitHub answers late",
     will: "Each answer takes many seconds, and the answer to the start of the build is lost.",

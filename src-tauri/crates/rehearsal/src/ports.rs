@@ -7,6 +7,7 @@ mod aws;
 mod git;
 mod github;
 mod host;
+mod pull_requests;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -98,6 +99,7 @@ impl InProcess {
         RawPorts {
             git: all.clone(),
             builds: all.clone(),
+            pull_requests: all.clone(),
             task_definitions: all.clone(),
             services: all.clone(),
             images: all.clone(),

@@ -106,6 +106,8 @@ pub struct InitialState {
     pub aws_secret: String,
     /// Name of the repository: `owner/name`.
     pub repository: String,
+    /// The repository on disk; `None` when another server serves it.
+    pub repo: Option<Repo>,
     /// Clock for the times in answers.
     pub clock: Arc<VirtualClock>,
 }
@@ -308,6 +310,7 @@ impl<P: Production> Served<P> {
             aws_key_id: handle.aws_key_id.clone(),
             aws_secret: handle.aws_secret.clone(),
             repository: REPOSITORY.to_owned(),
+            repo: Some(place.repo.clone()),
             clock: Arc::clone(&place.clock),
         })?;
         production.on_main(place.clock.now_ms(), &main, &version_value);

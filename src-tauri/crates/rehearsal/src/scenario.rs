@@ -79,7 +79,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Planned>, ScenarioError> {
     })?;
     if raw.trouble.is_empty() || raw.trouble.len() > TROUBLES_MAX {
         let problem = format!("the scenario names {} troubles", raw.trouble.len());
-        return Err(refuse(0, problem, "one to twenty-one times [[trouble]]"));
+        return Err(refuse(0, problem, "one to twenty-two times [[trouble]]"));
     }
     let mut planned: Vec<Planned> = Vec::new();
     for one in &raw.trouble {
@@ -121,6 +121,7 @@ fn stretch(trouble: Trouble) -> Option<(&'static str, f64)> {
         | Trouble::ScriptHangs
         | Trouble::MachineReplaced
         | Trouble::TokenExpires
+        | Trouble::MainIsProtected
         | Trouble::MainMovedOn
         | Trouble::GithubAnswersLate
         | Trouble::ImageMissing
@@ -283,7 +284,7 @@ mod tests {
 
     #[test]
     fn refuses_an_empty_scenario_and_invalid_toml() {
-        assert_eq!(refused("").expected, "one to twenty-one times [[trouble]]");
+        assert_eq!(refused("").expected, "one to twenty-two times [[trouble]]");
         assert_eq!(refused("[[trouble]]\nkind = \n").line, 2);
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod definition;
 pub mod git;
 pub mod host;
 pub mod logs;
+pub mod pull_requests;
 pub mod record;
 pub mod rules;
 pub mod service;
@@ -101,6 +102,9 @@ pub struct World {
     /// The repository, when no front serves a real one.
     #[serde(default)]
     pub git: git::Remote,
+    /// Pull requests on GitHub, oldest first.
+    #[serde(default)]
+    pub(crate) pull_requests: Vec<pull_requests::PullRequest>,
     /// The host, when no front serves a real one.
     pub host: Host,
     /// Troubles and their states.
@@ -201,6 +205,7 @@ impl World {
             effects: 0,
             rules,
             git: git::Remote::default(),
+            pull_requests: Vec::new(),
             host: Host::prepared_for("", now_ms),
             troubles: trouble::Troubles::default(),
             record: Record::default(),
@@ -226,6 +231,7 @@ impl World {
             self.advance_host();
             self.advance_builds();
             self.advance_service();
+            self.advance_reviews();
             self.chatter();
             self.due_ms = None;
         }
@@ -236,7 +242,7 @@ impl World {
         if self.rules.chatters {
             return self.now_ms + SECOND;
         }
-        let due = [self.builds_due_ms(), self.service_due_ms(), self.host.due_ms()];
+        let due = [self.builds_due_ms(), self.service_due_ms(), self.host.due_ms(), self.reviews_due_ms()];
         due.into_iter().flatten().min().unwrap_or(i64::MAX)
     }
 

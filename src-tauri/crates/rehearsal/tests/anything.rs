@@ -53,6 +53,9 @@ fn known() -> impl Strategy<Value = String> {
         "rally-prod-webapp",
         "name",
         "image",
+        "head",
+        "base",
+        "title",
     ];
     prop::sample::select(names.to_vec()).prop_map(str::to_owned)
 }
@@ -85,7 +88,7 @@ proptest! {
     #[test]
     fn github_front_answers_or_refuses_any_request(
         posts in any::<bool>(),
-        rest in "(/actions/(workflows/(build-deploy\\.yml|[a-z%0-9]{0,8})/(dispatches|runs)|runs(/[0-9a-z]{0,12}(/jobs)?)?)|/[!-~]{0,30})(\\?[a-z_]{1,10}=[!-~]{0,12})?",
+        rest in "(/actions/(workflows/(build-deploy\\.yml|[a-z%0-9]{0,8})/(dispatches|runs)|runs(/[0-9a-z]{0,12}(/jobs)?)?)|/pulls(/[0-9a-z]{0,12})?|/rules/branches/[a-z%0-9]{0,8}|/[!-~]{0,30})(\\?[a-z_]{1,10}=[!-~]{0,12})?",
         kind in "(application/json|[ -~]{0,20})",
         body in prop_oneof![any_json().prop_map(|json| json.to_string().into_bytes()), prop::collection::vec(any::<u8>(), 0..100)],
     ) {
@@ -96,7 +99,7 @@ proptest! {
     #[test]
     fn github_refusals_have_its_error_shape(
         method in prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD2"]),
-        rest in "/actions/(workflows/(build-deploy\\.yml|%[8-f][0-9a-f])/(dispatches|runs)|runs/(1|%f[0-9a-f])(/jobs)?)(\\?%[8-f]f=%ff)?",
+        rest in "/(actions/(workflows/(build-deploy\\.yml|%[8-f][0-9a-f])/(dispatches|runs)|runs/(1|%f[0-9a-f])(/jobs)?)|pulls(/(1|%f[0-9a-f]))?)(\\?%[8-f]f=%ff)?",
         body in prop_oneof![
             any_json().prop_map(|json| json.to_string().into_bytes()),
             Just(vec![b' '; (1 << 20) + 1]),

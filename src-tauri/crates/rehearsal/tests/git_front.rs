@@ -12,9 +12,12 @@ use std::{
     },
 };
 
-use greenlight_rehearsal::fronts::{
-    Pulse,
-    git::{GitFront, seed::Repo},
+use greenlight_rehearsal::{
+    fronts::{
+        Pulse,
+        git::{GitFront, seed::Repo},
+    },
+    world::pull_requests::{Branches as _, MergeKind, MergeOrder},
 };
 use support::{git, run, success, text};
 
@@ -131,4 +134,35 @@ fn main_never_goes_back_and_tags_never_move() {
     assert_eq!(served.repo.main(), before);
     assert_eq!(served.repo.commit_of("refs/tags/v2.0.1.11"), before);
     success(git(&clone).args(["push", "--quiet", "origin", "HEAD:refs/tags/v9.9.9"]));
+}
+
+#[test]
+fn trap_g5_protected_main_refuses_a_push_and_takes_a_merge() {
+    let mut served = Served::start();
+    let clone = served.cloned();
+    let before = served.repo.main().unwrap();
+    commit(&clone, "a.txt");
+    served.repo.set_protected(true).unwrap();
+    served.repo.set_protected(true).unwrap();
+    let push = ["push", "origin", "HEAD:refs/heads/master"];
+    let refused = run(git(&clone).args(push));
+    assert!(text(&refused).contains("GH013"), "{}", text(&refused));
+    assert!(text(&refused).contains("Changes must be made through a pull request"), "{}", text(&refused));
+    assert_eq!(served.repo.main().as_deref(), Some(before.as_str()));
+    success(git(&clone).args(["push", "--quiet", "origin", "HEAD:refs/heads/greenlight/v2.1.0"]));
+    let order = MergeOrder {
+        base: "master".to_owned(),
+        head: served.repo.tip("greenlight/v2.1.0").unwrap(),
+        kind: MergeKind::Merge,
+        message: "Merge pull request #1\n".to_owned(),
+        at_ms: 1_795_424_531_000,
+    };
+    let merged = served.repo.merge(&order).unwrap();
+    success(git(&clone).args(["pull", "--quiet", "--ff-only", "origin", "master"]));
+    assert_eq!(success(git(&clone).args(["rev-parse", "HEAD"])).trim(), merged);
+    let parents = success(git(&clone).args(["rev-parse", "HEAD^1", "HEAD^2"]));
+    assert_eq!(parents.split_whitespace().collect::<Vec<_>>(), [before, order.head]);
+    commit(&clone, "b.txt");
+    served.repo.set_protected(false).unwrap();
+    success(git(&clone).args(push));
 }

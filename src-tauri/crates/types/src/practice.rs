@@ -29,6 +29,8 @@ pub enum Trouble {
     MergeConflict,
     /// A colleague pushes to the main branch between the tag and the build.
     MainMovedOn,
+    /// The main branch takes only pull requests, and a reviewer merges ours.
+    MainIsProtected,
     /// GitHub answers slowly, and one answer is lost after GitHub accepted the request.
     GithubAnswersLate,
     /// A colleague starts the workflow again, and GitHub cancels our build.
@@ -55,9 +57,10 @@ pub enum Trouble {
 
 impl Trouble {
     /// All troubles in the order of a release.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MergeConflict,
         Self::TokenExpires,
+        Self::MainIsProtected,
         Self::BackupDiskFull,
         Self::ScriptHangs,
         Self::MainMovedOn,
@@ -93,6 +96,7 @@ impl Trouble {
             Self::TokenExpires => "tokenExpires",
             Self::MergeConflict => "mergeConflict",
             Self::MainMovedOn => "mainMovedOn",
+            Self::MainIsProtected => "mainIsProtected",
             Self::GithubAnswersLate => "githubAnswersLate",
             Self::BuildSuperseded => "buildSuperseded",
             Self::ApprovalWanted => "approvalWanted",
@@ -124,6 +128,7 @@ impl Trouble {
             }
             Self::BackupDiskFull | Self::ScriptHangs => Some(StepId::BackUp),
             Self::MergeConflict => Some(StepId::MergeBranch),
+            Self::MainIsProtected => Some(StepId::PushBranch),
             Self::MainMovedOn => Some(StepId::DispatchBuild),
             Self::SiteCheckFails => Some(StepId::CheckSite),
             Self::TokenExpires | Self::GithubAnswersLate => None,

@@ -4,6 +4,7 @@
 
 mod cgi;
 mod colleague;
+mod pull_requests;
 pub mod seed;
 
 use std::{

@@ -25,6 +25,9 @@ use crate::{
     world::trouble::{Deed, GithubRequest},
 };
 
+/// Part of the path of a request for the rules of a branch.
+const RULES: &str = "/rules/branches/";
+
 /// Answer of the control front about the troubles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,6 +96,8 @@ impl<P: Production> Desk<P> {
     /// Carries out colleagues' acts that are due, and cuts or restores the connection to the host.
     pub(super) fn tick(&self) {
         self.do_deeds(false);
+        self.review();
+        self.protect();
         let is_cut = self
             .production
             .world()
@@ -111,6 +116,7 @@ impl<P: Production> Desk<P> {
                 Deed::Conflict => self.repo.conflict(now),
                 Deed::Resolve => self.repo.resolve(now).map(|()| true),
                 Deed::MoveOn => self.repo.move_on(now),
+                Deed::Protect => self.repo.is_merged().map(|is_merged| !is_merged),
             };
             match done {
                 Ok(true) => self.deed_done(deed),
@@ -121,10 +127,37 @@ impl<P: Production> Desk<P> {
         }
     }
 
+    /// Carries out the acts that have to be done before the app reads the repository or its rules.
+    fn before_read(&self) {
+        self.do_deeds(true);
+        self.protect();
+    }
+
+    /// Tells the hook of the repository whether the main branch takes pushes.
+    fn protect(&self) {
+        let is_protected = self.production.world().is_some_and(|world| world.takes_only_pull_requests());
+        if let Err(error) = self.repo.set_protected(is_protected) {
+            tracing::error!(%error, "failed to change the rule of the pretend repository");
+        }
+    }
+
+    /// Lets the reviewer merge or close the pull requests that are due.
+    fn review(&self) {
+        let mut repo = self.repo.clone();
+        let has_moved = self.production.world().is_some_and(|mut world| world.review_pull_requests_in(&mut repo));
+        if has_moved {
+            self.main_moved();
+        }
+    }
+
     fn deed_done(&self, deed: Deed) {
         if let Some(mut world) = self.production.world() {
             world.deed_done(deed);
         }
+        self.main_moved();
+    }
+
+    fn main_moved(&self) {
         let told = main_of(&self.repo).and_then(|(main, version)| {
             self.production.on_main(self.clock.now_ms(), &main, &version);
             self.state.keep(&*self.production, false)
@@ -141,6 +174,9 @@ impl<P: Production> Desk<P> {
             let desk = desk.clone();
             async move {
                 let path = request.uri().path();
+                if path.contains(RULES) {
+                    desk.before_read();
+                }
                 let asked = match *request.method() {
                     Method::POST if path.ends_with("/dispatches") => GithubRequest::Dispatch,
                     Method::GET if path.ends_with("/runs") => GithubRequest::Runs,
@@ -171,7 +207,7 @@ impl<P: Production> Desk<P> {
                 }
                 let query = request.uri().query().unwrap_or_default();
                 if request.uri().path().ends_with("/info/refs") && query.contains("git-upload-pack") {
-                    desk.do_deeds(true);
+                    desk.before_read();
                 }
                 next.run(request).await
             }

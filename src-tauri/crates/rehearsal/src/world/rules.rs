@@ -187,6 +187,19 @@ pub enum StoredShape {
     OtherMeaning,
 }
 
+/// What the reviewer does with a pull request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Review {
+    /// Makes a commit with main and the branch as parents.
+    #[default]
+    Merge,
+    /// Makes a commit with main as its only parent.
+    Squash,
+    /// Closes the first one without a merge, and merges the next one.
+    Refuse,
+}
+
 /// Configuration of the simulated services.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -230,6 +243,13 @@ pub struct Rules {
     pub tells_run: bool,
     /// Time until lists show a run, in ms (TRAP-W2).
     pub list_lag: i64,
+    /// Whether GitHub shows the rule of a protected main branch. It shows a protection of the older
+    /// kind to administrators only (TRAP-G5).
+    pub tells_rules: bool,
+    /// Time after which a reviewer acts on a pull request, in ms; `None` when none does.
+    pub review_ms: Option<i64>,
+    /// What the reviewer does with a pull request.
+    pub review: Review,
     /// Expiry of GitHub's token, in ms since 1970.
     pub token_expires_at: Option<i64>,
     /// Whether tasks have a health check. Without one their health is always `UNKNOWN`.
@@ -266,6 +286,9 @@ impl Default for Rules {
             concurrency: Concurrency::None,
             tells_run: true,
             list_lag: 0,
+            tells_rules: true,
+            review_ms: Some(5 * MINUTE),
+            review: Review::Merge,
             token_expires_at: None,
             has_health_check: true,
             log_lag: 0,

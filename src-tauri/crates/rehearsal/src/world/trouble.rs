@@ -128,6 +128,8 @@ pub enum Deed {
     Resolve,
     /// Pushes a commit to the main branch.
     MoveOn,
+    /// Makes the main branch take only pull requests.
+    Protect,
 }
 
 impl Troubles {
@@ -421,6 +423,9 @@ impl World {
         if is_read && is_waiting(Trouble::MergeConflict) {
             deeds.push(Deed::Conflict);
         }
+        if is_read && is_waiting(Trouble::MainIsProtected) {
+            deeds.push(Deed::Protect);
+        }
         if self.troubles.is_due(Trouble::MergeConflict, self.now_ms) {
             deeds.push(Deed::Resolve);
         }
@@ -446,12 +451,16 @@ impl World {
                 self.troubles.begin(Trouble::MainMovedOn, now, None);
                 self.troubles.end(Trouble::MainMovedOn, now);
             }
+            Deed::Protect => {
+                self.troubles.begin(Trouble::MainIsProtected, now, None);
+            }
         }
     }
 }
 
 mod builds;
 mod machine;
+mod protection;
 mod rollout;
 #[cfg(test)]
 mod tests;

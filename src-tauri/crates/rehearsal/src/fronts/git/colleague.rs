@@ -16,6 +16,16 @@ const TYPO: &str = "Fix a typing error in the reminder\n";
 const REMINDER: &str = "package org.rally.message;\n\nclass Reminder {\n    // The site's own time zone.\n    ZoneId zone(Site site) {\n        return site.zone();\n    }\n}\n";
 
 impl Repo {
+    /// Whether the release branch is part of the main branch.
+    ///
+    /// # Errors
+    /// The error of git.
+    pub fn is_merged(&self) -> Result<bool, git2::Error> {
+        let repository = Repository::open_bare(self.path())?;
+        let (main, branch) = (head(&repository, MAIN)?, head(&repository, BRANCH)?);
+        Ok(main == branch || repository.graph_descendant_of(main, branch)?)
+    }
+
     /// Pushes a commit to the main branch that changes the same line as the release branch. Returns
     /// whether the main branch has it now. Does nothing when the release branch is already part of
     /// the main branch.
@@ -24,11 +34,11 @@ impl Repo {
     /// The error of git.
     pub fn conflict(&self, at_ms: i64) -> Result<bool, git2::Error> {
         let repository = Repository::open_bare(self.path())?;
-        let (main, branch) = (head(&repository, MAIN)?, head(&repository, BRANCH)?);
+        let main = head(&repository, MAIN)?;
         if has(&repository, main, FIX)? {
             return Ok(true);
         }
-        if repository.graph_descendant_of(main, branch)? || main == branch {
+        if self.is_merged()? {
             return Ok(false);
         }
         let main = repository.find_commit(main)?;

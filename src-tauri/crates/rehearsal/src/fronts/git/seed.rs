@@ -221,7 +221,9 @@ pub(super) fn entry(path: &str, id: Oid, length: usize) -> git2::IndexEntry {
     }
 }
 
-/// Hook that protects tags from moves and master from going backward. Its messages are GitHub's.
+/// Hook that protects tags from moves and master from going backward. With the file of
+/// [`Repo::set_protected`] it refuses every push to master. Its messages are GitHub's. Git runs it
+/// in the folder of the repository.
 const PRE_RECEIVE: &str = r#"#!/bin/sh
 code=0
 while read -r old new name; do
@@ -236,6 +238,10 @@ while read -r old new name; do
     refs/heads/master)
       if [ "$is_gone" = yes ]; then
         echo "error: GH006: Protected branch update failed for $name. Cannot delete a protected branch." >&2
+        code=1
+      elif [ -e takes-pull-requests ]; then
+        echo "error: GH013: Repository rule violations found for $name." >&2
+        echo "- Changes must be made through a pull request." >&2
         code=1
       elif [ "$is_new" = no ] && ! git merge-base --is-ancestor "$old" "$new"; then
         echo "error: GH006: Protected branch update failed for $name. Cannot force-push to a protected branch." >&2

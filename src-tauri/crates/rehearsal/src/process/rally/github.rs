@@ -1,6 +1,7 @@
 //! Answers of GitHub's REST API about the workflow. They have the fields that a client reads.
 
 pub(super) mod pages;
+pub(super) mod pull_requests;
 mod shapes;
 
 use serde_json::{Value, json};

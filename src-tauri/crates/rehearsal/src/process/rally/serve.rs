@@ -22,17 +22,24 @@ use serde_json::{Value, json};
 
 use super::{aws, github::pages, site};
 use crate::{
-    fronts::aws::{Asked, Door, answered, form_answered, refused},
+    fronts::{
+        aws::{Asked, Door, answered, form_answered, refused},
+        git::seed::Repo,
+    },
     host::jobs::HostEvent,
     process::{InitialState, Production},
-    world::{Rules, World},
+    world::{Rules, World, pull_requests::Branches},
 };
+
+mod pull_requests;
 
 /// The simulated services behind their routes.
 #[derive(Clone, Debug)]
 pub struct PretendRally {
     rally: Arc<Mutex<World>>,
     repository: Arc<str>,
+    /// The repository on disk; `None` when another server serves it.
+    repo: Option<Repo>,
     github_token: Arc<str>,
     aws_door: Arc<Door>,
     /// Number of calls to GitHub.
@@ -53,6 +60,7 @@ impl PretendRally {
         Ok(Self {
             rally: Arc::new(Mutex::new(rally)),
             repository: beginning.repository.into(),
+            repo: beginning.repo,
             github_token: beginning.github_token.into(),
             asked: Arc::default(),
             aws_door: Arc::new(Door::new(beginning.aws_key_id, beginning.aws_secret)),
@@ -64,6 +72,7 @@ impl PretendRally {
         Self {
             rally: Arc::new(Mutex::new(world)),
             repository: repository.into(),
+            repo: None,
             github_token: github_token.into(),
             asked: Arc::default(),
             aws_door: Arc::new(Door::new("AKIAPROBE".to_owned(), "a secret that nobody has".to_owned())),
@@ -72,6 +81,15 @@ impl PretendRally {
 
     pub(super) fn rally(&self) -> MutexGuard<'_, World> {
         self.rally.lock()
+    }
+
+    /// Works with the World and the repository of its pull requests.
+    fn with_branches<T>(&self, work: impl FnOnce(&mut World, &mut dyn Branches) -> T) -> T {
+        let mut rally = self.rally();
+        match self.repo.clone() {
+            Some(mut repo) => work(&mut rally, &mut repo),
+            None => rally.in_model(|world, git| work(world, git)),
+        }
     }
 }
 
@@ -90,6 +108,7 @@ impl Production for PretendRally {
             .route(&format!("{base}/actions/runs/{{id}}/cancel"), post(cancel))
             .route(&format!("{base}/actions/runs/{{id}}/pending_deployments"), get(pending_deployments))
             .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
+            .merge(pull_requests::routes(&base))
             .fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .layer(axum::middleware::from_fn_with_state(self.clone(), admit))
@@ -226,11 +245,22 @@ async fn workflow(State(site): State<PretendRally>, Path(name): Path<String>) ->
     found(site.rally().workflow(&name))
 }
 
+/// The JSON object of a body.
+///
+/// # Errors
+/// GitHub's text for status 400.
+fn object(body: &Bytes) -> Result<Value, &'static str> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(body @ Value::Object(_)) => Ok(body),
+        Ok(_) => Err("Body should be a JSON object"),
+        Err(_) => Err("Problems parsing JSON"),
+    }
+}
+
 async fn dispatch(State(site): State<PretendRally>, Path(name): Path<String>, body: Bytes) -> Response {
-    let body = match serde_json::from_slice::<Value>(&body) {
-        Ok(body @ Value::Object(_)) => body,
-        Ok(_) => return complaint(StatusCode::BAD_REQUEST, "Body should be a JSON object"),
-        Err(_) => return complaint(StatusCode::BAD_REQUEST, "Problems parsing JSON"),
+    let body = match object(&body) {
+        Ok(body) => body,
+        Err(why) => return complaint(StatusCode::BAD_REQUEST, why),
     };
     let mut rally = site.rally();
     if rally.workflow(&name).is_none() {
@@ -288,6 +318,11 @@ async fn runs(
 /// One page of a list, with a `Link` header that names the other pages under the requested host.
 fn listed(headers: &HeaderMap, uri: &Uri, query: &[(String, String)], body: Value) -> Response {
     let total = body.get("total_count").and_then(Value::as_u64).unwrap_or_default();
+    page(headers, uri, query, body, total)
+}
+
+/// One page of a list with `total` entries.
+fn page(headers: &HeaderMap, uri: &Uri, query: &[(String, String)], body: Value, total: u64) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     let address = format!("http://{host}{}", uri.path());
     let links = pages::Page::of(query).links(&address, uri.query().unwrap_or_default(), total);

@@ -351,3 +351,32 @@ fn an_approval_is_wanted_until_a_colleague_gives_it() {
     assert_eq!(world.service.deployments.len(), 2, "GitHub deploys");
     assert_eq!(state(&world, Trouble::ApprovalWanted), TroubleState::Happened);
 }
+
+#[test]
+fn main_takes_only_pull_requests_until_one_is_merged() {
+    use crate::world::pull_requests::Proposal;
+    let mut world = with(Trouble::MainIsProtected);
+    world.git = crate::world::git::Remote::seeded("2.0.1.11-RELEASE", "v2.1.0", 0);
+    world.rules.review_ms = None;
+    assert!(world.deeds(false).is_empty() && !world.takes_only_pull_requests());
+    assert_eq!(world.deeds(true), [Deed::Protect]);
+    world.deed_done(Deed::Protect);
+    assert!(world.deeds(true).is_empty() && world.takes_only_pull_requests());
+    let proposal = Proposal { title: "Release", body: "", branch: "v2.1.0", base: "master" };
+    world.open_pull_request(proposal).unwrap();
+    to(&mut world, 1);
+    assert!(!world.pull_requests()[0].is_open(), "a reviewer merged it");
+    assert_eq!(state(&world, Trouble::MainIsProtected), TroubleState::Happened);
+    assert!(!world.takes_only_pull_requests());
+}
+
+#[test]
+fn the_reviewer_leaves_time_to_see_an_open_pull_request() {
+    let mut world = with(Trouble::MainIsProtected);
+    world.deed_done(Deed::Protect);
+    world.troubles.speed = 60;
+    assert_eq!(world.review_wait_ms(), Some(SEEN_S * SECOND * 60));
+    world.switch_trouble(Trouble::MainIsProtected, false, None);
+    assert!(!world.takes_only_pull_requests(), "the rule is lifted");
+    assert_eq!(world.review_wait_ms(), world.rules.review_ms);
+}

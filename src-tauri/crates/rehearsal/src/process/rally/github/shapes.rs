@@ -1,5 +1,6 @@
 //! Long constant shapes of GitHub's REST API: a person and a repository with all required addresses
-//! (`simple-user` and `minimal-repository` of <https://github.com/github/rest-api-description>).
+//! (`simple-user`, `minimal-repository` and `repository` of
+//! <https://github.com/github/rest-api-description>).
 
 use serde_json::{Map, Value, json};
 
@@ -96,6 +97,25 @@ pub(super) fn repository(name: &str) -> Value {
             ("trees_url", "/git/trees{/sha}"),
         ],
     );
+    repository
+}
+
+/// A repository in the shape `repository`. `name` is `owner/name`.
+pub(super) fn whole_repository(name: &str) -> Value {
+    let page = format!("https://github.com/{name}");
+    let more = json!({
+        "git_url": format!("git:github.com/{name}.git"), "ssh_url": format!("git@github.com:{name}.git"),
+        "clone_url": format!("{page}.git"), "svn_url": page, "mirror_url": null, "homepage": null, "language": "Java",
+        "license": null, "forks": 0, "forks_count": 0, "stargazers_count": 0, "watchers": 0, "watchers_count": 0,
+        "size": 108, "default_branch": "master", "open_issues": 0, "open_issues_count": 0, "has_issues": true,
+        "has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": true, "archived": false,
+        "disabled": false, "pushed_at": "2026-11-01T08:00:00Z", "created_at": "2021-03-01T08:00:00Z",
+        "updated_at": "2026-11-01T08:00:00Z",
+    });
+    let mut repository = repository(name);
+    if let (Some(repository), Value::Object(more)) = (repository.as_object_mut(), more) {
+        repository.extend(more);
+    }
     repository
 }
 
