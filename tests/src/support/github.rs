@@ -1,5 +1,5 @@
-//! GitHub as a listener that answers as a test plans and keeps every request, with the app's adapter
-//! in front of it.
+//! GitHub as a listener that answers as a test plans and keeps every request, with the app's
+//! adapter in front of it.
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
 

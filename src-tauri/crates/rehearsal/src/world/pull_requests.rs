@@ -40,7 +40,8 @@ pub struct PullRequest {
     pub head: String,
     /// Open, closed or merged.
     pub state: State,
-    /// Start of the reviewer's wait, in ms since 1970: the request, or a merge that was not possible.
+    /// Start of the reviewer's wait, in ms since 1970: the request, or a merge that was not
+    /// possible.
     waits_from_ms: i64,
 }
 
