@@ -1,37 +1,41 @@
-//! The repository over HTTPS: a bare clone of the app and its remote, with libgit2.
+//! The repository over HTTPS: a bare clone of the app, with libgit2, and its remote.
 //!
 //! Merges, commits and tags are built in that clone, without a working tree. The adapter reads no
 //! checkout of a person, runs no hook and ignores the git settings of the computer. The engine
 //! decides about pushes and refusals. Large files (LFS) are recognised, but never transferred.
+//! Every answer of the remote has a limit, and a call that its caller drops ends.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use git2::Repository;
 use greenlight_engine::ports::{
-    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RefCommit, RemoteRef, SecretText,
-    Secrets, Signature, TagInfo,
+    ChangedPaths, CommitInfo, Git, MergeResult, PortResult, PushRef, PushResult, RefCommit, RemoteRef, Secrets,
+    Signature, TagInfo,
 };
-use greenlight_types::{ErrorCode, Failure};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use crate::credentials;
 
+mod clone;
+mod fetch;
+mod http;
 mod leftovers;
+mod listing;
 mod names;
-mod network;
+mod pack_check;
+mod packet;
 mod push;
 mod read;
 mod trouble;
 mod write;
 
+use clone::local;
+use http::{Remote, Service, Session};
 use names::Address;
-use network::CallThreads;
 
-/// Maximum number of connections that hang at once. libgit2 cannot interrupt a silent one.
-const CALLS_MAX: usize = 6;
-
-/// Time limits of the remote.
+/// Limits of the remote. A listing has at most 16 MiB and 200,000 lines, the answer to a push
+/// 1 MiB.
 #[derive(Clone, Copy, Debug)]
 pub struct GitLimits {
     /// Maximum silence during a listing.
@@ -40,25 +44,34 @@ pub struct GitLimits {
     pub transfer: Duration,
     /// Maximum time of one operation.
     pub whole: Duration,
+    /// Maximum size of the objects of one fetch, in bytes as they are sent.
+    pub pack: u64,
+    /// Maximum number of objects of one fetch. Each one needs some 200 bytes of memory.
+    pub objects: u32,
 }
 
 impl Default for GitLimits {
     fn default() -> Self {
-        Self { ask: Duration::from_secs(30), transfer: Duration::from_secs(120), whole: Duration::from_secs(30 * 60) }
+        Self {
+            ask: Duration::from_secs(30),
+            transfer: Duration::from_secs(120),
+            whole: Duration::from_secs(30 * 60),
+            pack: 4 * 1024 * 1024 * 1024,
+            objects: 5_000_000,
+        }
     }
 }
 
 /// The repository of a profile.
 pub struct GitAdapter {
-    address: Address,
+    remote: Remote,
     clone: PathBuf,
     secrets: Arc<dyn Secrets>,
     limits: GitLimits,
-    calls: CallThreads,
     /// One refresh at a time: two would compete for the lock files of the refs.
-    refreshing: Mutex<()>,
+    refreshing: Arc<Mutex<()>>,
     /// One read of a lock at a time, for the same reason.
-    reading: Mutex<()>,
+    reading: Arc<Mutex<()>>,
 }
 
 impl GitAdapter {
@@ -67,19 +80,16 @@ impl GitAdapter {
     ///
     /// # Errors
     /// `BadProfile` when the address is not `https://…`, or `http://…` to this computer, or holds a
-    /// user or password.
+    /// user or password. `Internal` when this computer's TLS cannot be set up.
     pub fn new(url: &str, clone: PathBuf, secrets: Arc<dyn Secrets>) -> PortResult<Self> {
         leftovers::note_start();
-        let calls = CallThreads::new(Arc::new(Semaphore::new(CALLS_MAX)));
-        let address = Address::parse(url)?;
         Ok(Self {
-            address,
+            remote: Remote::new(Address::parse(url)?)?,
             clone,
             secrets,
             limits: GitLimits::default(),
-            calls,
-            refreshing: Mutex::new(()),
-            reading: Mutex::new(()),
+            refreshing: Arc::default(),
+            reading: Arc::default(),
         })
     }
 
@@ -90,8 +100,10 @@ impl GitAdapter {
         self
     }
 
-    async fn token(&self) -> PortResult<SecretText> {
-        credentials::github_token(&*self.secrets, "sign in to the repository").await
+    /// Begins an operation at the remote with the saved token. `summary` completes "failed to …".
+    async fn session(&self, summary: &'static str) -> PortResult<Session<'_>> {
+        let token = credentials::github_token(&*self.secrets, "sign in to the repository").await?;
+        Ok(Session::begin(&self.remote, token, self.limits, summary))
     }
 
     /// Runs `work` on the clone, on a thread for blocking work.
@@ -100,43 +112,28 @@ impl GitAdapter {
         T: Send + 'static,
         F: FnOnce(&Repository) -> PortResult<T> + Send + 'static,
     {
-        let clone = self.clone.clone();
-        tokio::task::spawn_blocking(move || work(&network::open(&clone)?)).await.unwrap_or_else(|error| {
-            Err(Failure::new(ErrorCode::Internal, "work on the copy of the repository").because(error))
-        })
+        local(&self.clone, work).await
     }
 }
 
 #[async_trait]
 impl Git for GitAdapter {
     async fn refresh(&self) -> PortResult<()> {
-        let _one = self.refreshing.lock().await;
-        let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
-        self.calls
-            .run("fetch the repository", self.limits.transfer, self.limits.whole, move |call| {
-                network::fetch(&network::open(&clone)?, &address, &token, call)
-            })
-            .await
+        let one_at_a_time = Arc::clone(&self.refreshing).lock_owned().await;
+        let session = self.session("fetch the repository").await?;
+        fetch::refresh(&session, &self.clone, one_at_a_time).await
     }
 
     async fn ref_commit(&self, name: &str) -> PortResult<Option<RefCommit>> {
         let name = names::ref_name(name, &[names::OWN])?;
-        let _one = self.reading.lock().await;
-        let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
-        self.calls
-            .run("read the environment lock of the repository", self.limits.ask, self.limits.whole, move |call| {
-                network::ref_commit(&network::open(&clone)?, &address, &token, &name, call)
-            })
-            .await
+        let one_at_a_time = Arc::clone(&self.reading).lock_owned().await;
+        let session = self.session("read the environment lock of the repository").await?;
+        fetch::ref_commit(&session, &self.clone, name, one_at_a_time).await
     }
 
     async fn remote_refs(&self) -> PortResult<Vec<RemoteRef>> {
-        let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
-        self.calls
-            .run("list the branches and tags of the repository", self.limits.ask, self.limits.whole, move |call| {
-                network::list(&network::open(&clone)?, &address, &token, call)
-            })
-            .await
+        let session = self.session("list the branches and tags of the repository").await?;
+        Ok(listing::list(&session, Service::UploadPack, &[]).await?.refs)
     }
 
     async fn commit(&self, id: &str) -> PortResult<Option<CommitInfo>> {
@@ -220,11 +217,7 @@ impl Git for GitAdapter {
 
     async fn push(&self, push: &PushRef) -> PortResult<PushResult> {
         let order = push::Order::new(push)?;
-        let (token, address, clone) = (self.token().await?, self.address.clone(), self.clone.clone());
-        self.calls
-            .run("push to the repository", self.limits.transfer, self.limits.whole, move |call| {
-                push::push(&network::open(&clone)?, &address, &token, &order, call)
-            })
-            .await
+        let session = self.session(push::SUMMARY).await?;
+        push::push(&session, &self.clone, order).await
     }
 }

@@ -42,11 +42,6 @@ impl Address {
     pub(super) fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
-
-    /// Whether the token belongs to the server that asks for it. A redirect must not get the token.
-    pub(super) fn owns(&self, asking: &str) -> bool {
-        Url::parse(asking).is_ok_and(|url| url.origin() == self.0.origin())
-    }
 }
 
 /// The refs of the app: its own objects in the clone, and the environment locks on the remote.
@@ -98,17 +93,6 @@ mod tests {
                 !failure.to_string().contains("secret") && !failure.params["url"].contains("secret"),
                 "{failure:?}"
             );
-        }
-    }
-
-    #[test]
-    fn the_token_belongs_to_one_origin() {
-        let address = Address::parse("https://github.com/a/b.git").expect("an address");
-        assert!(address.owns("https://github.com/a/renamed.git/"));
-        for other in
-            ["https://github.com.example.org/a/b.git", "http://github.com/a/b.git", "https://github.com:444/a", "?"]
-        {
-            assert!(!address.owns(other), "{other}");
         }
     }
 

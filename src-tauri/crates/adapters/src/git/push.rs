@@ -1,28 +1,41 @@
 //! One push of one ref, as a compare-and-swap.
 //!
-//! libgit2 1.9 has neither force-with-lease nor atomic pushes. It moves a tag when that is a
-//! fast-forward, and returns Ok for a refused ref (libgit2#3963, git2-rs#733). So the adapter
-//! compares the expected id during the negotiation, and takes the result from the status report of
-//! the server.
+//! The request names the object that the ref must have, and the server moves it only then
+//! (gitprotocol-pack(5), Reference Update Request). Before, the adapter compares the listing. The
+//! report of the server decides about the result, not the end of the connection.
 
-use std::cell::{Cell, RefCell};
+use std::path::Path;
 
-use git2::{ErrorCode as GitCode, Oid, ProxyOptions, PushOptions, PushUpdate, RemoteRedirect, Repository};
-use greenlight_engine::ports::{PortResult, PushRef, PushResult, SecretText};
+use git2::{ErrorCode as GitCode, ObjectType, OdbLookupFlags, Oid, Repository, Sort};
+use greenlight_engine::ports::{PortResult, PushRef, PushResult};
 use greenlight_types::{Changed, ErrorCode, Failure, Retry};
 
 use super::{
-    names::{self, Address},
-    network::{self, CallState},
-    trouble::{self, TokenUse},
+    clone::local,
+    http::{Answer, Service, Session, size},
+    listing::{Listing, list},
+    names,
+    packet::{Band, NoPacket, Packet, Packets, Splitter, add_flush, add_line},
+    trouble::{self, readable},
 };
 
-const SUMMARY: &str = "push to the repository";
+pub(super) const SUMMARY: &str = "push to the repository";
 
 /// Maximum length of the stored server text, in bytes.
 const SERVER_TEXT_MAX: usize = 16 * 1024;
+/// Maximum size of the server's answer, in bytes.
+const ANSWER_MAX: u64 = 1024 * 1024;
+/// Maximum size of the objects that are sent, in bytes. A release sends a few kilobytes.
+const PACK_MAX: usize = 256 * 1024 * 1024;
+/// Maximum number of tags that point to each other.
+const TAG_DEPTH_MAX: usize = 8;
+/// Maximum number of status lines. The server sends one for each pushed ref.
+const STATUSES_MAX: usize = 8;
+/// What the server must be able to do.
+const NEEDS: [&str; 2] = ["report-status", "side-band-64k"];
 
 /// A checked [`PushRef`].
+#[derive(Clone)]
 pub(super) struct Order {
     id: Oid,
     name: String,
@@ -39,127 +52,187 @@ impl Order {
     }
 }
 
-/// Result of the negotiation.
-#[derive(Clone, Copy, Default)]
-enum Negotiation {
-    #[default]
-    Pending,
+/// Result of the comparison with the remote, before anything is sent.
+enum Comparison {
     /// The remote has another id than expected.
     RemoteMoved(Option<Oid>),
     /// The remote has the new id already.
     UpToDate,
-    /// The remote has the expected id, and sending begins.
-    Sending,
-    /// The caller gave up before.
-    Abandoned,
-    /// libgit2 would send another update than the planned one.
-    UnplannedUpdate,
+    /// The remote has this id, which is the expected one.
+    AsExpected(Option<Oid>),
 }
 
 /// Report of the server.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct ServerReport {
-    sideband: Vec<u8>,
+    /// Words for a person.
+    words: Vec<u8>,
     /// Per ref: `None` when it was updated, else the reason.
     statuses: Vec<(String, Option<String>)>,
 }
 
-pub(super) fn push(
-    repo: &Repository,
-    address: &Address,
-    token: &SecretText,
-    order: &Order,
-    call: &CallState,
-) -> PortResult<PushResult> {
-    let odb = repo.odb().map_err(|error| trouble::local(SUMMARY, &error))?;
-    if !odb.exists(order.id) {
+/// Pushes one ref.
+///
+/// # Errors
+/// `GitMissing` when the clone lacks the object, `PushRefused` when the new commit does not build
+/// on that of the remote, and the failures of the listing: all changed nothing. A failure after
+/// sending began is `Changed::Unknown`.
+pub(super) async fn push(session: &Session<'_>, clone: &Path, order: Order) -> PortResult<PushResult> {
+    let id = order.id;
+    let has_object = local(clone, move |repo| Ok(repo.odb().is_ok_and(|odb| odb.exists(id)))).await?;
+    if !has_object {
         return Err(Failure::new(ErrorCode::GitMissing, SUMMARY)
-            .because(format!("the app's copy of the repository does not have {}", order.id)));
+            .because(format!("the app's copy of the repository does not have {id}")));
     }
-    let (used, negotiation, report) =
-        (Cell::new(TokenUse::NotAsked), Cell::new(Negotiation::Pending), RefCell::default());
-    let mut options = options(address, token, order, call, &used, &negotiation, &report);
-    let mut remote = repo.remote_anonymous(address.as_str()).map_err(|error| trouble::local(SUMMARY, &error))?;
-    let sent = remote.push(&[format!("{}:{}", order.id, order.name)], Some(&mut options));
-    drop(options);
-    drop(remote);
-    let report: ServerReport = report.into_inner();
-    match (negotiation.get(), sent) {
-        (Negotiation::RemoteMoved(now), _) => Ok(PushResult::Moved { now: now.map(|id| id.to_string()) }),
-        (Negotiation::UpToDate, _) => Ok(PushResult::Accepted),
-        (Negotiation::Abandoned, _) => {
-            Err(Failure::new(ErrorCode::TimedOut, SUMMARY).because("nobody waited any more"))
+    let listing = list(session, Service::ReceivePack, &NEEDS).await?;
+    let now = match compare(&listing, &order)? {
+        Comparison::RemoteMoved(now) => return Ok(PushResult::Moved { now: now.map(|id| id.to_string()) }),
+        Comparison::UpToDate => return Ok(PushResult::Accepted),
+        Comparison::AsExpected(now) => now,
+    };
+    let known: Vec<String> = listing.refs.into_iter().map(|one| one.id).collect();
+    let objects = local(clone, move |repo| {
+        check_order(repo, now, id)?;
+        pack(repo, id, &known)
+    });
+    let mut request = command(&order, now);
+    request.append(&mut objects.await?);
+    let answer = session.post(Service::ReceivePack, request, ANSWER_MAX).await?;
+    let mut report = ServerReport::default();
+    match read(answer, &mut report).await {
+        Ok(()) => verdict(&order, &report),
+        Err(failure) => {
+            let said = readable(&report.words);
+            Err(if said.is_empty() { failure } else { failure.because(said) })
         }
-        (Negotiation::UnplannedUpdate, _) => {
-            Err(Failure::new(ErrorCode::Internal, SUMMARY).because("another change than the planned one was prepared"))
-        }
-        (Negotiation::Sending, Ok(())) => verdict(order, &report),
-        (Negotiation::Sending, Err(error)) => Err(after_negotiation(&error, address, used.get(), &report)),
-        (Negotiation::Pending, Err(error)) => Err(trouble::remote(SUMMARY, &error, address, used.get())),
-        (Negotiation::Pending, Ok(())) => Err(Failure::new(ErrorCode::Internal, SUMMARY)
-            .because("the remote was never compared with what was expected")
-            .changed(Changed::Unknown)),
     }
 }
 
-fn options<'a>(
-    address: &'a Address,
-    token: &'a SecretText,
-    order: &'a Order,
-    call: &'a CallState,
-    used: &'a Cell<TokenUse>,
-    negotiation: &'a Cell<Negotiation>,
-    report: &'a RefCell<ServerReport>,
-) -> PushOptions<'a> {
-    let mut callbacks = network::callbacks(address, token, used, call);
-    callbacks.sideband_progress(move |bytes| {
-        let mut report = report.borrow_mut();
-        let room = SERVER_TEXT_MAX.saturating_sub(report.sideband.len()).min(bytes.len());
-        report.sideband.extend_from_slice(&bytes[..room]);
-        // A push that began to send runs to its end: the next read of the remote needs its effect.
-        call.note_progress() || call.is_sending()
-    });
-    callbacks.push_transfer_progress(move |_, _, _| {
-        call.note_progress();
-    });
-    callbacks.push_negotiation(move |updates| {
-        negotiation.set(compare(updates, order, call));
-        match negotiation.get() {
-            Negotiation::Sending => Ok(()),
-            Negotiation::Pending
-            | Negotiation::RemoteMoved(_)
-            | Negotiation::UpToDate
-            | Negotiation::Abandoned
-            | Negotiation::UnplannedUpdate => Err(git2::Error::from_str("stopped before anything was sent")),
-        }
-    });
-    callbacks.push_update_reference(move |name, status| {
-        report.borrow_mut().statuses.push((name.to_owned(), status.map(str::to_owned)));
-        Ok(())
-    });
-    let mut options = PushOptions::new();
-    options
-        .remote_callbacks(callbacks)
-        .proxy_options(ProxyOptions::new())
-        .packbuilder_parallelism(1)
-        .follow_redirects(RemoteRedirect::None);
-    options
-}
-
-/// Despite their names, `PushUpdate::src` is the current id on the remote and `dst` is the new one.
-fn compare(updates: &[PushUpdate<'_>], order: &Order, call: &CallState) -> Negotiation {
-    let [update] = updates else { return Negotiation::UnplannedUpdate };
-    if update.dst_refname_bytes() != order.name.as_bytes() || update.dst() != order.id {
-        return Negotiation::UnplannedUpdate;
-    }
-    let now = Some(update.src()).filter(|id| !id.is_zero());
+fn compare(listing: &Listing, order: &Order) -> PortResult<Comparison> {
+    let now = listing.id_of(&order.name).map(names::object_id).transpose()?;
     if now != order.expect {
-        return Negotiation::RemoteMoved(now);
+        return Ok(Comparison::RemoteMoved(now));
     }
-    if now == Some(order.id) {
-        return Negotiation::UpToDate;
+    Ok(if now == Some(order.id) { Comparison::UpToDate } else { Comparison::AsExpected(now) })
+}
+
+/// The command that moves the ref. The server refuses it when the ref has another id than `now`.
+fn command(order: &Order, now: Option<Oid>) -> Vec<u8> {
+    let now = now.map_or_else(|| "0".repeat(40), |id| id.to_string());
+    let line = format!(
+        "{now} {} {}\0 report-status side-band-64k agent=greenlight/{}",
+        order.id,
+        order.name,
+        env!("CARGO_PKG_VERSION")
+    );
+    let mut request = Vec::new();
+    add_line(&mut request, line.as_bytes());
+    add_flush(&mut request);
+    request
+}
+
+/// Checks that the new commit builds on that of the remote. The app never overwrites.
+fn check_order(repo: &Repository, now: Option<Oid>, id: Oid) -> PortResult<()> {
+    let Some(now) = now else { return Ok(()) };
+    if repo.graph_descendant_of(id, now).unwrap_or(false) {
+        return Ok(());
     }
-    if call.may_send() { Negotiation::Sending } else { Negotiation::Abandoned }
+    Err(Failure::new(ErrorCode::PushRefused, SUMMARY)
+        .because("the new commit does not build on what the remote has; the app never overwrites")
+        .hint("Ask a developer.")
+        .retry(Retry::No))
+}
+
+/// The pack with the object and everything that the known refs of the remote do not lead to.
+fn pack(repo: &Repository, id: Oid, known: &[String]) -> PortResult<Vec<u8>> {
+    let failed = |error: git2::Error| trouble::local(SUMMARY, &error);
+    let odb = repo.odb().map_err(failed)?;
+    let mut builder = repo.packbuilder().map_err(failed)?;
+    builder.set_threads(1);
+    let mut at = id;
+    for _ in 0..TAG_DEPTH_MAX {
+        let Ok(tag) = repo.find_tag(at) else { break };
+        builder.insert_object(at, None).map_err(failed)?;
+        at = tag.target_id();
+    }
+    let mut walk = repo.revwalk().map_err(failed)?;
+    walk.set_sorting(Sort::TIME).map_err(failed)?;
+    if odb.read_header(at).map_err(failed)?.1 == ObjectType::Commit {
+        walk.push(at).map_err(failed)?;
+    } else {
+        builder.insert_object(at, None).map_err(failed)?;
+    }
+    for known in known {
+        let known = names::object_id(known)?;
+        if odb.exists_ext(known, OdbLookupFlags::NO_REFRESH) {
+            walk.hide(known).or_else(leads_to_no_commit).map_err(failed)?;
+        }
+    }
+    builder.insert_walk(&mut walk).map_err(failed)?;
+    let (mut pack, mut has_room) = (Vec::new(), true);
+    let written = builder.foreach(|bytes| {
+        has_room = pack.len() + bytes.len() <= PACK_MAX;
+        if has_room {
+            pack.extend_from_slice(bytes);
+        }
+        has_room
+    });
+    if !has_room {
+        return Err(Failure::new(ErrorCode::Internal, SUMMARY)
+            .because(format!("more than {} would have to be sent", size(PACK_MAX as u64)))
+            .hint("Ask a developer: the server lacks objects that it had before."));
+    }
+    written.map_err(failed)?;
+    Ok(pack)
+}
+
+/// A tag of a tree or a file cannot be hidden, and hides nothing.
+fn leads_to_no_commit(error: git2::Error) -> Result<(), git2::Error> {
+    let is_other = matches!(error.code(), GitCode::NotFound | GitCode::InvalidSpec | GitCode::Peel);
+    if is_other { Ok(()) } else { Err(error) }
+}
+
+/// Reads the server's answer: its report in the data band, its words beside it.
+async fn read(answer: Answer, report: &mut ServerReport) -> PortResult<()> {
+    let mut packets = Packets::of(answer);
+    let mut inner = Splitter::default();
+    loop {
+        let Packet::Line(line) = packets.next().await? else { return Ok(()) };
+        match Band::of(&line) {
+            Band::Data(bytes) => {
+                inner.add(&bytes);
+                while let Some(packet) = inner.next().map_err(|NoPacket| packets.answer().unreadable("no report"))? {
+                    if let Packet::Line(line) = packet {
+                        report.add(&line);
+                    }
+                }
+            }
+            Band::Words(words) => {
+                let room = SERVER_TEXT_MAX.saturating_sub(report.words.len()).min(words.len());
+                report.words.extend_from_slice(&words[..room]);
+            }
+            Band::GaveUp(words) => return Err(packets.answer().gave_up(&words)),
+            Band::Plain(_) => return Err(packets.answer().unreadable("no report")),
+        }
+    }
+}
+
+impl ServerReport {
+    /// `ok NAME` or `ng NAME REASON`. The other line, `unpack`, is about the objects.
+    fn add(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end_matches('\n');
+        let status = if let Some(name) = line.strip_prefix("ok ") {
+            (name.to_owned(), None)
+        } else if let Some((name, reason)) = line.strip_prefix("ng ").and_then(|rest| rest.split_once(' ')) {
+            (name.to_owned(), Some(reason.to_owned()))
+        } else {
+            return;
+        };
+        if self.statuses.len() < STATUSES_MAX {
+            self.statuses.push(status);
+        }
+    }
 }
 
 /// The status report of the server decides. Without one the outcome is unknown.
@@ -167,7 +240,7 @@ fn verdict(order: &Order, report: &ServerReport) -> PortResult<PushResult> {
     match report.statuses.iter().find(|(name, _)| *name == order.name) {
         Some((_, None)) => Ok(PushResult::Accepted),
         Some((_, Some(status))) => {
-            let said = readable(&report.sideband);
+            let said = readable(&report.words);
             let status = readable(status.as_bytes());
             Ok(PushResult::Refused { reason: if said.is_empty() { status } else { format!("{status}\n{said}") } })
         }
@@ -175,25 +248,4 @@ fn verdict(order: &Order, report: &ServerReport) -> PortResult<PushResult> {
             .because("the server did not say whether it took the change")
             .changed(Changed::Unknown)),
     }
-}
-
-fn after_negotiation(error: &git2::Error, address: &Address, used: TokenUse, report: &ServerReport) -> Failure {
-    // libgit2 raises it while it collects the objects, before the first byte (push.c,
-    // queue_objects).
-    if error.code() == GitCode::NotFastForward {
-        return Failure::new(ErrorCode::PushRefused, SUMMARY)
-            .because("the new commit does not build on what the remote has; the app never overwrites")
-            .hint("Ask a developer.")
-            .retry(Retry::No);
-    }
-    let failure = trouble::remote(SUMMARY, error, address, used).changed(Changed::Unknown);
-    let said = readable(&report.sideband);
-    if said.is_empty() { failure } else { failure.because(said) }
-}
-
-/// The server's text as lines without control characters.
-fn readable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let lines = text.split(['\n', '\r']).map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>());
-    lines.map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
