@@ -37,7 +37,6 @@ need cmake "builds the TLS library"
 need pkg-config "finds system libraries"
 need git "serves the repository of the pretend production"
 need libdbus-1-dev "talks to the keychain"
-need libssl-dev "git over HTTPS"
 need libwebkit2gtk-4.1-dev "draws the window"
 if [ "${1:-}" = --window ]; then
   need xvfb "a virtual display, since there is no other"

@@ -3,6 +3,8 @@
 
 #[path = "git_adapter/hostile.rs"]
 mod hostile;
+#[path = "git_adapter/https.rs"]
+mod https;
 #[path = "git_adapter/limits.rs"]
 mod limits;
 #[path = "git_adapter/locks.rs"]
@@ -20,7 +22,7 @@ use greenlight_engine::ports::{
 use greenlight_tests::support::{
     git_server::{GitServer, TOKEN, VERSION_FILE},
     hold::Moment,
-    process::{Process, Signal, clean_command, free_port, program, run, wait_for_port},
+    process::{Process, Signal, clean_command, free_port, is_root, program, run, wait_for_port},
 };
 use greenlight_types::{Changed, CredentialKind, ErrorCode};
 use tempfile::TempDir;
