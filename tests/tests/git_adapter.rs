@@ -204,7 +204,7 @@ async fn never_moves_a_tag_even_as_a_fast_forward() {
     let bench = bench().await;
     let merge = bench.merged().await;
     let base = bench.at(MASTER);
-    // A lightweight tag on the base. libgit2 would move it to the merge without force.
+    // A lightweight tag on the base, so that a move to the merge would be a fast-forward.
     bench.server.tag("v2.1.0", &base, false).expect("a tag of somebody else");
     let result = bench.git.push(&order(&merge, TAG, None)).await;
     assert_eq!(result, Ok(PushResult::Moved { now: Some(base.clone()) }));

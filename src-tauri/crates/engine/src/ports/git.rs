@@ -176,8 +176,7 @@ pub trait Git: Send + Sync {
         keep: &str,
     ) -> PortResult<String>;
     /// Pushes one ref as a compare-and-swap. Refuses before sending when the remote differs from
-    /// `expect`. Never forces. Reads the status that the server sends, because `push` of libgit2
-    /// returns Ok for a refused ref.
+    /// `expect`. Never forces. The status that the server sends for the ref decides.
     ///
     /// A failure with `Changed::Unknown` means that something was sent and the answer was lost.
     async fn push(&self, push: &PushRef) -> PortResult<PushResult>;
