@@ -1,5 +1,5 @@
 //! Owns the open runs: opens a run on demand and forwards to it. Refuses to open a run of the other
-//! realm, and a second run in Deploy. The engine decides about a release.
+//! realm. The engine decides about a release.
 
 mod upkeep;
 
@@ -30,7 +30,7 @@ pub struct Controller {
     parts: Parts,
     window: Arc<Window>,
     open: Mutex<BTreeMap<RunId, Release>>,
-    /// Held from the check of the other runs to the start of Prepare or Deploy. So two requests
+    /// Held while the engine checks the other runs and starts Prepare or Deploy. So two requests
     /// cannot both pass the check.
     starting: Mutex<()>,
 }
@@ -107,25 +107,8 @@ impl Controller {
         self.act(run, Act::StartPrepare { statement }).await.map(|_| ())
     }
 
-    /// Refuses while another run of this computer is in Deploy, or prepares beside it
-    /// (docs/releases.md#run-states).
     pub async fn start_deploy(&self, run: &RunId, request: DeployRequest) -> Result<(), Failure> {
         let _held = self.starting.lock().await;
-        let is_rollback = self.view(run).await?.rolls_back.is_some();
-        for other in self.parts.journal.runs().await?.into_iter().filter(|other| other != run) {
-            let Ok(view) = self.view(&other).await else { continue };
-            if matches!(view.state, RunState::Deploying | RunState::Checking) {
-                return Err(Failure::new(ErrorCode::NotAllowedNow, "start Deploy")
-                    .because(format!("{} {} is being deployed", view.profile.product.name, view.version))
-                    .hint("Finish or stop that release first."));
-            }
-            // A rollback waits for no build.
-            if view.state == RunState::Preparing && !is_rollback {
-                return Err(Failure::new(ErrorCode::NotAllowedNow, "start Deploy")
-                    .because(format!("{} {} is being prepared", view.profile.product.name, view.version))
-                    .hint("Its push would keep the build of this release closed. Finish its Prepare first, or give it up."));
-            }
-        }
         self.ask_identity(run).await;
         self.act(run, Act::StartDeploy(request)).await.map(|_| ())
     }
@@ -137,6 +120,7 @@ impl Controller {
 
     /// Continues a release that began on another computer.
     pub async fn continue_here(&self, run: &RunId) -> Result<(), Failure> {
+        let _held = self.starting.lock().await;
         self.ask_identity(run).await;
         let by = self.identity.actor().await?;
         self.release(run).await?.continue_here(by).await
@@ -202,7 +186,8 @@ impl Controller {
             return Ok(release.clone());
         }
         let view = self.view(run).await?;
-        let refuse = |why: &str| Failure::new(ErrorCode::NotAllowedNow, "continue this release").because(why);
+        let refuse =
+            |why: &str| Failure::new(ErrorCode::NotAllowedNow, format!("continue this {}", view.kind())).because(why);
         if view.state == RunState::Ended {
             return Err(refuse("it has ended"));
         }

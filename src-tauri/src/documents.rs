@@ -10,7 +10,8 @@ use crate::history::History;
 impl History {
     pub async fn markdown(&self, run: &RunId) -> Result<String, Failure> {
         let events = self.events(run, 0).await?;
-        let text = export::markdown(&fold::fold(&events)?, &events);
+        let view = self.with_later_rollback(fold::fold(&events)?).await?;
+        let text = export::markdown(&view, &events);
         // The journal keeps settings of the profile unchanged, and a document leaves this computer.
         Ok(redact::without_shapes(&text).into_string())
     }

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use greenlight_adapters::journal_sqlite::SqliteJournal;
-use greenlight_engine::{fold, journal::Journal, options, spool::Spool};
-use greenlight_types::{Event, Failure, LineSource, LogLine, RunId, RunSummary, RunUpdate, RunView};
+use greenlight_adapters::journal_sqlite::{FirstEntry, SqliteJournal};
+use greenlight_engine::{fold, journal::Journal, options, rollback_run, spool::Spool};
+use greenlight_types::{
+    Event, Failure, LineSource, LogLine, Realm, RunId, RunState, RunSummary, RunUpdate, RunView, Version,
+};
+use serde::Deserialize as _;
 
 use crate::{other_realm::OtherRealm, systems::Systems};
 
@@ -32,16 +35,17 @@ impl History {
 
     /// All runs, newest first.
     pub async fn list(&self) -> Result<Vec<RunSummary>, Failure> {
-        let mut found = Vec::new();
+        let (mut views, mut found) = (Vec::new(), Vec::new());
         for run in self.journal.runs().await? {
             match self.view(&run).await {
-                Ok(view) => found.push(fold::summary(&view)),
+                Ok(view) => views.push(view),
                 Err(failure) => {
                     tracing::warn!(%run, %failure, "a run cannot be read");
                     found.extend(self.unreadable(&run, &failure).await);
                 }
             }
         }
+        found.extend(rollback_run::summaries(&views));
         found.extend(self.other_realm.list().await);
         // Run ids are UUIDs of version 7, which sort by creation.
         found.sort_by(|one, other| other.id.cmp(&one.id));
@@ -54,13 +58,7 @@ impl History {
 
     /// Summary of a run whose journal this version cannot fully decode. Listed, but read-only.
     async fn unreadable(&self, run: &RunId, failure: &Failure) -> Option<RunSummary> {
-        let first = self.journal.first(run).await.ok()?;
-        let mut summary = fold::summary(&fold::fold(&[first]).ok()?);
-        summary.read_only = Some(match failure.params.get("version") {
-            Some(version) => format!("Greenlight {version} can continue it."),
-            None => "Its record is damaged; keep the data folder and call a developer.".to_owned(),
-        });
-        Some(summary)
+        summary_of_unreadable(run, &self.journal.first(run).await.ok()?, failure)
     }
 
     /// Events of a run with a sequence number above `seq`.
@@ -78,10 +76,20 @@ impl History {
         if events.last().is_none_or(|newest| newest.seq <= seq) {
             return Ok(None);
         }
-        let mut view = fold::fold(&events)?;
+        let mut view = self.with_later_rollback(fold::fold(&events)?).await?;
         options::fill(&mut view);
         let events = events.into_iter().filter(|event| event.seq > seq).collect();
         Ok(Some(RunUpdate { view, events }))
+    }
+
+    /// The view with the later run that rolled this release back, if there is one.
+    pub(crate) async fn with_later_rollback(&self, view: RunView) -> Result<RunView, Failure> {
+        let rolled_back = if self.other_realm.has(&view.id) {
+            self.other_realm.later_rollback(&view).await?
+        } else {
+            rollback_run::later(self.journal.as_ref(), &view).await?
+        };
+        Ok(RunView { rolled_back, ..view })
     }
 
     pub fn lines(&self, run: &RunId, source: LineSource, from: u32, count: u32) -> Result<Vec<LogLine>, Failure> {
@@ -92,5 +100,81 @@ impl History {
     pub fn line_count(&self, run: &RunId, source: LineSource) -> Result<u32, Failure> {
         self.other_realm.refuse_lines(run)?;
         self.spool.count(run, source)
+    }
+}
+
+/// The row of a run that this version cannot read, from the values of its first event. The kind of
+/// that event may be unknown, too. `None` when it names no product, version or realm.
+fn summary_of_unreadable(run: &RunId, first: &FirstEntry, failure: &Failure) -> Option<RunSummary> {
+    let body = &first.body;
+    let read_only = match failure.params.get("version") {
+        Some(version) => format!("Greenlight {version} can continue it."),
+        None => "Its record is damaged; keep the data folder and call a developer.".to_owned(),
+    };
+    Some(RunSummary {
+        id: run.clone(),
+        product: body["profile"]["product"]["name"].as_str()?.to_owned(),
+        version: Version::deserialize(&body["version"]).ok()?,
+        realm: Realm::deserialize(&body["realm"]).ok()?,
+        is_rollback: !body["rollsBack"].is_null(),
+        rolled_back: None,
+        state: RunState::Draft,
+        result: None,
+        stopped_at: None,
+        person: first.person.clone(),
+        drafted_at: first.at,
+        ended_at: None,
+        read_only: Some(read_only),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use greenlight_types::{ErrorCode, Timestamp};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn first(body: Value) -> FirstEntry {
+        FirstEntry { at: Timestamp::EPOCH, person: "Ann".into(), body }
+    }
+
+    fn listed(body: Value) -> Option<RunSummary> {
+        let newer = Failure::new(ErrorCode::JournalNewer, "read the record").with("version", "9.9.9");
+        summary_of_unreadable(&RunId("r".into()), &first(body), &newer)
+    }
+
+    fn draft(kind: &str) -> Value {
+        json!({ "kind": kind, "profile": { "product": { "name": "Rally" } }, "version": "2.1.0", "realm": "production" })
+    }
+
+    #[test]
+    fn a_run_of_an_unknown_kind_is_listed_with_the_version_that_continues_it() {
+        for kind in ["runDrafted", "moonPhaseDrafted"] {
+            let row = listed(draft(kind)).expect("a row");
+            assert_eq!((row.product.as_str(), row.version.to_string()), ("Rally", "2.1.0".to_owned()), "{kind}");
+            assert_eq!((row.person.as_str(), row.realm, row.is_rollback), ("Ann", Realm::Production, false), "{kind}");
+            assert_eq!(row.read_only.as_deref(), Some("Greenlight 9.9.9 can continue it."), "{kind}");
+        }
+        let mut rollback = draft("moonRollbackDrafted");
+        rollback["rollsBack"] = json!({ "run": "r0" });
+        assert!(listed(rollback).expect("a row").is_rollback);
+    }
+
+    #[test]
+    fn an_entry_without_the_values_of_a_row_is_not_listed() {
+        for missing in ["profile", "version", "realm"] {
+            let mut body = draft("runDrafted");
+            body[missing] = Value::Null;
+            assert_eq!(listed(body), None, "{missing}");
+        }
+        assert_eq!(listed(Value::Null), None);
+    }
+
+    #[test]
+    fn a_damaged_record_is_listed_as_damaged() {
+        let damaged = Failure::new(ErrorCode::JournalFailed, "read the record");
+        let row = summary_of_unreadable(&RunId("r".into()), &first(draft("runDrafted")), &damaged).expect("a row");
+        assert!(row.read_only.expect("words").contains("damaged"));
     }
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use greenlight_adapters::journal_sqlite::SqliteJournal;
-use greenlight_engine::{fold, journal::Journal as _};
-use greenlight_types::{ErrorCode, Event, Failure, Realm, RunId, RunState, RunSummary};
+use greenlight_engine::{fold, journal::Journal as _, rollback_run};
+use greenlight_types::{ErrorCode, Event, Failure, LaterRollback, Realm, RunId, RunState, RunSummary, RunView};
 use parking_lot::Mutex;
 
 /// The journal of the other realm.
@@ -40,20 +40,21 @@ impl OtherRealm {
     /// Its runs, newest first. A run that has not ended names the window that continues it.
     pub async fn list(&self) -> Vec<RunSummary> {
         let Some(journal) = self.open().await else { return Vec::new() };
-        let mut found = Vec::new();
+        let mut views = Vec::new();
         for run in journal.runs().await.unwrap_or_default() {
             // Its own window reports a run that is damaged or of a newer version.
-            let Ok(view) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
-            let mut summary = fold::summary(&view);
+            views.extend(journal.events(&run, 0).await.and_then(|events| fold::fold(&events)));
+        }
+        journal.close().await;
+        let mut found = rollback_run::summaries(&views);
+        for summary in &mut found {
             if summary.state != RunState::Ended {
                 summary.read_only = Some(match summary.realm {
                     Realm::Production => "It goes on in the window of production.".to_owned(),
                     Realm::Practice => "It goes on in the window of practice.".to_owned(),
                 });
             }
-            found.push(summary);
         }
-        journal.close().await;
         let mut listed = self.listed.lock();
         *listed = found.iter().map(|summary| summary.id.clone()).collect();
         found
@@ -65,12 +66,24 @@ impl OtherRealm {
     }
 
     pub async fn events(&self, run: &RunId, seq: u32) -> Result<Vec<Event>, Failure> {
-        let journal = self.open().await.ok_or_else(|| {
-            Failure::new(ErrorCode::JournalFailed, "read the record").because("the other record cannot be opened")
-        })?;
+        let journal = self.opened().await?;
         let events = journal.events(run, seq).await;
         journal.close().await;
         events
+    }
+
+    /// The run of that journal that rolled an ended release back.
+    pub async fn later_rollback(&self, release: &RunView) -> Result<Option<LaterRollback>, Failure> {
+        let journal = self.opened().await?;
+        let later = rollback_run::later(&journal, release).await;
+        journal.close().await;
+        later
+    }
+
+    async fn opened(&self) -> Result<SqliteJournal, Failure> {
+        self.open().await.ok_or_else(|| {
+            Failure::new(ErrorCode::JournalFailed, "read the record").because("the other record cannot be opened")
+        })
     }
 
     /// Refuses the output of a run of the other realm: only its own window stores it.

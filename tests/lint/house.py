@@ -47,7 +47,8 @@ rollout::history
 rollout::view
 rollout::patience
 ports::aws ports::git ports::github ports::host spool journal rollout log_follow service_events
-parts earlier_runs rollout_facts
+parts other_runs rollout_facts
+earlier_runs start_rules
 profile::value
 profile::source profile::raw
 profile::check profile::confirm
@@ -55,7 +56,6 @@ profile
 step::context
 step
 step::draft
-other_runs
 env_lock::entry
 env_lock::git_ref
 handover env_lock
@@ -67,12 +67,13 @@ steps::watch steps::publish steps::job steps::production
 steps::existing_package steps::shown_builds steps::unproved_package steps::build_wait
 steps::migration::command steps::backup::file steps::aws_patience steps::service_change steps::register_task_definition::meaning steps::register_task_definition::image
 steps::migration::attempts steps::migration::database steps::migration::failed_starts
-steps::migration::unknown_end steps::migration::restored_since
+steps::migration::unknown_end steps::migration::restored_since steps::migration::before_end
 steps::backup
 steps::migration::preconditions steps::migration::undone
 steps::rerun_build steps::cancel_build steps::follow_other_build
 steps::merge_branch steps::set_version steps::create_tag steps::register_task_definition steps::migration
-steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::other_revision steps::check_site
+steps::pull_request
+steps::open_pull_request steps::push_branch steps::push_tag steps::dispatch_build steps::follow_build steps::other_revision steps::check_site
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back
 steps::restore_failure_limit
 steps

@@ -13,6 +13,8 @@ mod holder;
 mod offline;
 #[path = "release/pacer.rs"]
 mod pacer;
+#[path = "release/rolled_back.rs"]
+mod rolled_back;
 #[path = "release/second_machine.rs"]
 mod second_machine;
 
@@ -23,6 +25,7 @@ use greenlight_engine::{
     export, fold,
     ports::{EnvLock, HostAddress, JobSpec, JobState, LockClaim, Ownership, RevokeReason, Submitted, TaskStatus},
     release::{Act, Answer, Release},
+    rollback_run,
 };
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_simulation::operator::engine;
@@ -215,6 +218,7 @@ async fn a_whole_release_has_every_effect_once() {
         );
     }
     outside_world(&desk, &end).await;
+    rolled_back::roll_back(&desk, &end).await;
     let _ = desk.handle.stop().await;
 }
 

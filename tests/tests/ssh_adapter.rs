@@ -163,7 +163,7 @@ async fn a_machine_with_another_fingerprint_gets_no_authentication() {
 }
 
 #[tokio::test]
-async fn a_machine_with_several_host_keys_is_known_by_each() {
+async fn fault_9_a_machine_with_several_host_keys_is_known_by_each() {
     let mut bench = Bench::new().await;
     bench.machine.add_host_keys(&["rsa", "ecdsa"]).await.expect("two more host keys");
     let confirmed = bench.host();
@@ -377,7 +377,7 @@ async fn waits_for_a_slow_answer_on_a_live_connection() {
 }
 
 #[tokio::test]
-async fn reads_do_not_depend_on_the_login_shell() {
+async fn fault_4_reads_do_not_depend_on_the_login_shell() {
     let bench = Bench::new().await;
     let (key, host) = (bench.machine.rsa_pem_key(), bench.host());
     let question = "printf 'it'\\''s %s\\n' here; cat; echo no >&2; exit 3";

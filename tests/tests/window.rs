@@ -5,6 +5,8 @@
 mod kills;
 #[path = "window/practice.rs"]
 mod practice;
+#[path = "window/push_troubles.rs"]
+mod push_troubles;
 #[path = "window/release.rs"]
 mod release;
 #[path = "window/rollout_troubles.rs"]

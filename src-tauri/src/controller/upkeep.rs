@@ -53,7 +53,7 @@ async fn stay_awake() -> Option<keepawake::KeepAwake> {
         keepawake::Builder::default()
             .idle(true)
             .sleep(true)
-            .reason("A release changes production")
+            .reason("A run changes production")
             .app_name("Greenlight")
             .create()
     });

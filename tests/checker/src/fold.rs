@@ -25,6 +25,7 @@ pub fn moved(body: &Body) -> Option<(Step, Option<u32>)> {
         | Body::StepUndone { step, attempt, .. }
         | Body::StepStopped { step, attempt } => Some((*step, Some(*attempt))),
         Body::RunDrafted { .. }
+        | Body::RollbackDrafted { .. }
         | Body::PrepareStarted
         | Body::RunPrepared
         | Body::DeployStarted { .. }
@@ -89,6 +90,7 @@ pub fn next(from: Status, body: &Body) -> Option<Status> {
         Body::StepSkipped { .. } => (is_waiting, Skipped),
         Body::StepStopped { .. } => (is_open || matches!(from, AwaitingOperator | Failed), Stopped),
         Body::RunDrafted { .. }
+        | Body::RollbackDrafted { .. }
         | Body::PrepareStarted
         | Body::RunPrepared
         | Body::DeployStarted { .. }

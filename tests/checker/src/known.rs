@@ -17,12 +17,8 @@ use crate::{
 
 use earlier::OverByRun;
 use operation::agreed_revision;
-pub use operation::{owner, step_of_job, version_of_job};
+pub use operation::{BRANCH_OF_PULL_REQUEST, PULL_REQUESTS, owner, step_of_job, version_of_job};
 pub use seen::{LockSeen, RunSeen, Seen};
-
-/// Number of service reads that are kept. Two reads make one verdict, and other reads may come
-/// between.
-const LOOKS_KEPT: usize = 4;
 
 #[derive(Debug, Default)]
 pub struct Known {
@@ -64,6 +60,8 @@ pub struct Known {
     pub agreed_revisions: BTreeSet<String>,
     /// Whether a person said that this release has no migration.
     pub is_migration_left_out: bool,
+    /// Whether the release makes no backup of its own, as a person said.
+    pub is_backup_left_out: bool,
     /// Jobs of migrations that a person reported as undone.
     pub undone: BTreeSet<String>,
     /// Whether a person's word ended the last doubt about the migration.
@@ -112,7 +110,12 @@ pub struct Attempt {
 pub struct Facts {
     pub merged: Option<Merged>,
     pub version: Option<(String, bool)>,
-    pub tag: Option<String>,
+    /// Object and commit of the newest tag.
+    pub tag: Option<(String, String)>,
+    /// Version commit of the pull request that was opened.
+    pub pull_request: Option<String>,
+    /// Commit of main that the pull request became.
+    pub merged_as: Option<String>,
     pub main: Option<String>,
     pub tag_published: Option<(String, String)>,
     pub revisions: Vec<Revision>,
@@ -215,10 +218,10 @@ impl Known {
         let is_given_up = self.is_given_up(&event.body);
         self.fold(event.seq, &event.body, found);
         match event.body {
-            Body::RunDrafted { profile, names, rolls_back } => {
+            Body::RunDrafted { profile, names } => (self.profile, self.names) = (*profile, names),
+            Body::RollbackDrafted { profile, names, rolls_back } => {
                 (self.profile, self.names) = (*profile, names);
-                self.is_rollback = rolls_back.is_some();
-                self.facts.is_migrated = rolls_back.is_some_and(|release| release.is_migrated);
+                (self.is_rollback, self.facts.is_migrated) = (true, rolls_back.is_migrated);
             }
             Body::StepStarted { step, attempt, plan } => {
                 self.called_not_done.remove(plan.input("job"));
@@ -242,7 +245,7 @@ impl Known {
                 self.unproved_migration = None;
                 self.is_migrated_by_word = matches!(how, Completion::SaidBy | Completion::ByHand);
             }
-            Body::StepSkipped { step: Step::RunMigration } => self.is_migration_left_out = true,
+            Body::StepSkipped { step } => self.leave_out(step),
             Body::StepUndone { job, .. } => self.undo(job),
             Body::QuestionAnswered { question, answer } => self.answered(&question, &answer),
             Body::JobRevoking { job } => _ = self.closing.insert(job),
@@ -265,7 +268,6 @@ impl Known {
             | Body::StepOffered { .. }
             | Body::StepSucceeded { .. }
             | Body::StepWarned { .. }
-            | Body::StepSkipped { .. }
             | Body::StepFailed { .. }
             | Body::StepInDoubt { .. }
             | Body::StepStopped { .. }
@@ -329,8 +331,12 @@ impl Known {
         match fact {
             Fact::Merged { base, head, commit, already } => facts.merged = Some(Merged { base, head, commit, already }),
             Fact::VersionSet { commit, already } => facts.version = Some((commit, already)),
-            Fact::TagMade { object, .. } => facts.tag = Some(object),
+            Fact::TagMade { object, commit } => facts.tag = Some((object, commit)),
+            Fact::PullRequestOpened { commit } => facts.pull_request = Some(commit),
+            Fact::PullRequestMerged { commit } => self.release_merged(commit),
             Fact::MainPublished { commit } => {
+                self.withdraw_pull_request();
+                let facts = &mut self.facts;
                 let main = format!("refs/heads/{}", self.profile.git.main);
                 let there = self.world.listing.get(&main).map(|one| one.id.clone()).unwrap_or_default();
                 if there != commit {
@@ -402,12 +408,7 @@ impl Known {
                 world.running.remove(&job);
                 world.exits.insert(job, exit);
             }
-            Op::EnvironmentTaken { run, .. } if entry.applied => {
-                // Acquiring again by the owner changes nothing.
-                if world.holder.0.as_ref() != Some(&run) {
-                    world.holder = (Some(run), entry.at);
-                }
-            }
+            Op::EnvironmentTaken { run, .. } if entry.applied => world.take_environment(run, entry.at),
             Op::EnvironmentLeft { .. } if entry.applied => world.holder = (None, entry.at),
             Op::HostReplaced { machine } => world.replace_machine(machine, entry.at),
             Op::UpdateService { threshold: Some(limit), .. } if entry.applied => world.limit = Some(limit),
@@ -419,18 +420,15 @@ impl Known {
             Op::DumpWritten { job, file, good } => world.dumps.push((job, file, good)),
             Op::Listing { refs } => world.listing = refs,
             Op::Described { arn } => _ = world.described.insert(arn),
-            Op::ServiceSeen { deployments, tasks } => {
-                world.looks.push_back((deployments, tasks));
-                if world.looks.len() > LOOKS_KEPT {
-                    world.looks.pop_front();
-                }
-            }
+            Op::ServiceSeen { deployments, tasks } => world.look(deployments, tasks),
             Op::SiteAnswered { version } => world.site = version,
             Op::JobSeen { id, state, exit } => _ = world.jobs.insert(id, (state, exit)),
             Op::RunSeen { run, status, conclusion, head_sha, created, attempt } => {
                 world.runs.insert(run, RunSeen { status, conclusion, head_sha, created, attempt });
             }
             Op::DatabaseSeen { version } => world.database = version,
+            Op::PullRequestOpened { head, .. } => world.pull_requests.extend(entry.applied.then_some(head)),
+            Op::PullRequestMerged { commit } => world.merged.push(commit),
             Op::ImagePushed { digest, commit } => _ = world.built_from.insert(digest, commit),
             Op::ImageSeen { tag, digest } => _ = world.images.insert(tag, digest),
             Op::PushRef { .. }

@@ -32,9 +32,10 @@ pub enum Step {
     RerunBuild,
     CancelBuild,
     FollowOtherBuild,
+    OpenPullRequest,
 }
 
-pub const STEPS: usize = 21;
+pub const STEPS: usize = 22;
 
 pub const ALL_STEPS: [Step; STEPS] = [
     Step::MergeBranch,
@@ -58,10 +59,11 @@ pub const ALL_STEPS: [Step; STEPS] = [
     Step::RerunBuild,
     Step::CancelBuild,
     Step::FollowOtherBuild,
+    Step::OpenPullRequest,
 ];
 
 /// The steps that a person may choose, and choose again.
-pub const OPTIONAL_STEPS: [Step; 8] = [
+pub const OPTIONAL_STEPS: [Step; 9] = [
     Step::RaiseFailureLimit,
     Step::RestoreFailureLimit,
     Step::StopRollout,
@@ -70,6 +72,7 @@ pub const OPTIONAL_STEPS: [Step; 8] = [
     Step::RerunBuild,
     Step::CancelBuild,
     Step::FollowOtherBuild,
+    Step::OpenPullRequest,
 ];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -116,9 +119,12 @@ pub enum Body {
     RunDrafted {
         profile: Box<Profile>,
         names: Names,
+    },
+    RollbackDrafted {
+        profile: Box<Profile>,
+        names: Names,
         /// The release that the run rolls back.
-        #[serde(default)]
-        rolls_back: Option<RolledBackRelease>,
+        rolls_back: RolledBackRelease,
     },
     PrepareStarted,
     RunPrepared,
@@ -277,6 +283,8 @@ pub struct ProfileAws {
 pub struct ProfileBackup {
     pub max_age_minutes: i64,
     pub artifact_probe: String,
+    #[serde(default)]
+    pub may_skip: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -343,6 +351,8 @@ pub enum Fact {
     Merged { base: String, head: String, commit: String, already: bool },
     VersionSet { commit: String, already: bool },
     TagMade { object: String, commit: String },
+    PullRequestOpened { commit: String },
+    PullRequestMerged { commit: String },
     MainPublished { commit: String },
     TagPublished { object: String, commit: String },
     RevisionSaved { arn: String, base_arn: String, image: String },

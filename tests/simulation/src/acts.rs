@@ -12,7 +12,7 @@ pub const WHOLE: u64 = 100_000;
 pub const FEWEST: u64 = 50;
 
 /// Every act and state, in the order of the report.
-pub const COUNTED: [&str; 110] = [
+pub const COUNTED: [&str; 114] = [
     // Acts.
     "start Deploy over a difference",
     "take the environment over",
@@ -39,6 +39,7 @@ pub const COUNTED: [&str; 110] = [
     "RerunBuild",
     "CancelBuild",
     "FollowOtherBuild",
+    "OpenPullRequest",
     "report the migration as done",
     "report another step as done",
     "confirm a backup",
@@ -126,6 +127,9 @@ pub const COUNTED: [&str; 110] = [
     "AWS gives up too early",
     "an earlier migration closed a plan",
     "no old version serves",
+    "a rule forbids the push",
+    "a pull request waits for its merge",
+    "a pull request is merged",
 ];
 
 /// Acts and states that a simulated release cannot show often, with reasons.
@@ -137,6 +141,8 @@ pub fn of_precondition(id: &str) -> Option<&'static str> {
     Some(match id {
         "tagFree" => "tag at another commit",
         "mainUnmoved" => "main moved before the push",
+        "mayPush" => "a rule forbids the push",
+        "pullRequestMerged" => "a pull request waits for its merge",
         "backupProved" => "backup closed a plan",
         "mainIsTagged" => "main is not the tagged commit",
         "startsFailAsExpected" => "a failed start is not expected",
@@ -166,8 +172,9 @@ impl Reader {
     fn of_run(&mut self, event: &RunEvent, is_migration_doubted: bool) -> Vec<&'static str> {
         let mut names = Vec::new();
         match event {
-            RunEvent::Drafted { rolls_back, .. } => {
-                names.extend(rolls_back.as_ref().map(|_| "roll back a release that ended"));
+            RunEvent::Drafted { .. } | RunEvent::RollbackDrafted { .. } => {
+                let is_rollback = matches!(event, RunEvent::RollbackDrafted { .. });
+                names.extend(is_rollback.then_some("roll back a release that ended"));
                 self.drafted += 1;
                 self.has_begun_deploy = false;
                 names.extend((self.drafted > 1).then_some("a second release in one journal"));
@@ -224,6 +231,8 @@ fn of_fact(fact: &Fact) -> Option<&'static str> {
         Some("confirm a backup")
     } else if let Fact::BackupFound { .. } = fact {
         Some("backup waits for a person")
+    } else if let Fact::PullRequestMerged { .. } = fact {
+        Some("a pull request is merged")
     } else if let Fact::RevisionAccepted { .. } = fact {
         Some("a revision of the build is accepted")
     } else if let Fact::RolledBack { .. } = fact {
@@ -308,6 +317,7 @@ fn of_start(step: StepId, attempt: u32) -> Option<&'static str> {
         StepId::RerunBuild => Some("RerunBuild"),
         StepId::CancelBuild => Some("CancelBuild"),
         StepId::FollowOtherBuild => Some("FollowOtherBuild"),
+        StepId::OpenPullRequest => Some("OpenPullRequest"),
     }
 }
 

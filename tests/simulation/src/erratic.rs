@@ -177,6 +177,13 @@ impl ErraticOperator<'_> {
             let note = "It looks like the one before".to_owned();
             return self.act(Act::ReportDone { step: step.definition.id, note }).await.map(drop);
         }
+        let pull_request = view
+            .steps
+            .iter()
+            .find(|step| step.definition.id == StepId::OpenPullRequest && step.status() == Status::AwaitingOperator);
+        if let Some(step) = pull_request.filter(|_| !busy && self.rng.bool()) {
+            return self.press(step.definition.id).await;
+        }
         let next = view.steps.iter().find(|step| {
             step.status() == Status::AwaitingOperator || step.status() == Status::Failed && step.attempt < 6
         });

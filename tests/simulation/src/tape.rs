@@ -100,7 +100,7 @@ impl Tape {
         let told = serde_json::to_value(event).unwrap_or(Value::Null);
         let part = |name: &str| told.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (step, kind) = (part("/body/step"), part("/body/kind"));
-        if let EventBody::Run(RunEvent::Drafted { names, .. }) = &event.body {
+        if let EventBody::Run(RunEvent::Drafted { names, .. } | RunEvent::RollbackDrafted { names, .. }) = &event.body {
             inner.deeds.drafted(&event.run, names);
             inner.statuses.clear();
             inner.last_shown = 0;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use greenlight_rehearsal::world::{
     ACCOUNT, IMAGES, REGION, World,
-    git::LOCKS,
+    git::{LOCKS, MAIN},
+    pull_requests::{PullRequest, State},
     record::{Actor, Entry, Op},
     service::Rollout,
     work::Work,
@@ -51,7 +52,12 @@ impl Deeds {
             if name.starts_with(LOCKS) {
                 return;
             }
-            if name.starts_with("refs/tags/") { StepId::PushTag } else { StepId::PushBranch }
+            match name.as_str() {
+                name if name.starts_with("refs/tags/") => StepId::PushTag,
+                MAIN => StepId::PushBranch,
+                // The branch of a pull request is not yet one.
+                _ => return,
+            }
         } else if let Op::RegisterTaskDefinition { .. } = &entry.op {
             StepId::RegisterTaskDefinition
         } else if let Op::UpdateService { forced, .. } = &entry.op {
@@ -64,6 +70,8 @@ impl Deeds {
             StepId::RerunBuild
         } else if let Op::CancelBuild { .. } = &entry.op {
             StepId::CancelBuild
+        } else if let Op::PullRequestOpened { .. } = &entry.op {
+            StepId::OpenPullRequest
         } else if let Op::StopDeployment { .. } = &entry.op {
             StepId::StopRollout
         } else if let Op::Dispatch { run, .. } = &entry.op {
@@ -121,7 +129,8 @@ impl Truth<'_> {
             | StepId::DeployAgain
             | StepId::RollBack
             | StepId::RerunBuild
-            | StepId::CancelBuild => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
+            | StepId::CancelBuild
+            | StepId::OpenPullRequest => Some(self.deeds.effects.iter().any(|(of, at)| *of == id && *at >= since)),
             StepId::BackUp => self.has_backed_up(view, step),
             StepId::RunMigration => self.has_migrated(view, step),
             // The record alone changes.
@@ -215,7 +224,18 @@ impl Truth<'_> {
         let has_script = self.world.host.jobs.values().any(greenlight_rehearsal::world::host::Job::is_running);
         let rollout = self.world.service.deployments.last().map(|deployment| deployment.rollout);
         let is_ready = self.is_migrated() || !self.world.troubles.is_untouched(Trouble::NoMigration);
-        has_build || has_script || is_ready && rollout == Some(Rollout::InProgress)
+        let is_reviewed = self.world.rules.review_ms.is_some();
+        let has_review = is_reviewed && self.world.pull_requests().iter().any(PullRequest::is_open);
+        has_build || has_script || has_review || is_ready && rollout == Some(Rollout::InProgress)
+    }
+
+    /// Whether main takes this release only by a pull request that is not there. `is_refused` tells
+    /// that the screen shows a refused push; GitHub may also name its rules before.
+    pub fn needs_pull_request(&self, view: &RunView, is_refused: bool) -> bool {
+        let commit = release_commit(view);
+        let is_ours = |one: &PullRequest| Some(&one.head) == commit && !matches!(one.state, State::Closed { .. });
+        let is_known = is_refused || self.world.rules.tells_rules;
+        self.world.git.is_protected && is_known && !self.world.pull_requests().iter().any(is_ours)
     }
 
     /// Whether the database has the schema of an earlier run or a newer one. `None` while a
@@ -266,7 +286,7 @@ impl Truth<'_> {
     fn is_good_build(&self, view: &RunView, id: &str) -> bool {
         let is_it = |build: &&greenlight_rehearsal::world::Build| build.id.to_string() == id;
         let build = self.world.builds().iter().find(is_it);
-        build.is_some_and(|one| Some(&one.commit.id) == version_commit(view) && one.is_good() != Some(false))
+        build.is_some_and(|one| Some(&one.commit.id) == release_commit(view) && one.is_good() != Some(false))
     }
 
     /// Whether the build fills in the version that the main branch or the release branch holds.
@@ -300,7 +320,7 @@ impl Truth<'_> {
             "image" | "imageOfCommit" | "imageOfAnother" => {
                 let digest = question.id.split_once(':').map(|(_, digest)| digest).unwrap_or_default();
                 let image = self.world.images().iter().find(|image| image.digest == digest);
-                let is_ours = image.is_some_and(|image| Some(&image.commit) == version_commit(view));
+                let is_ours = image.is_some_and(|image| Some(&image.commit) == release_commit(view));
                 let is_offered = |id: &str| question.options.iter().any(|option| option.id == id);
                 offered(if is_ours {
                     "use"
@@ -320,7 +340,7 @@ impl Truth<'_> {
             "package" => {
                 let digest = question.id.splitn(3, ':').nth(2).unwrap_or_default();
                 let image = self.world.images().iter().find(|image| image.digest == digest);
-                let is_ours = image.is_some_and(|image| Some(&image.commit) == version_commit(view));
+                let is_ours = image.is_some_and(|image| Some(&image.commit) == release_commit(view));
                 offered(if is_ours { "made" } else { "other" })
             }
             "otherBuild" => {
@@ -357,11 +377,13 @@ fn numbers(names: &Names) -> String {
 }
 
 /// The commit that the release labels.
-fn version_commit(view: &RunView) -> Option<&String> {
-    view.facts
-        .iter()
-        .rev()
-        .find_map(|learned| if let Fact::VersionSet { commit, .. } = &learned.fact { Some(commit) } else { None })
+fn release_commit(view: &RunView) -> Option<&String> {
+    view.facts.iter().rev().find_map(|learned| {
+        let (Fact::PullRequestMerged { commit, .. } | Fact::VersionSet { commit, .. }) = &learned.fact else {
+            return None;
+        };
+        Some(commit)
+    })
 }
 
 /// Id of the job of the last attempt.

@@ -302,6 +302,7 @@ fn other_owner(now_ms: i64) -> LockOwner {
         person: "Bob".to_owned(),
         computer: "desk-9".to_owned(),
         version: "2.0.1.12".to_owned(),
+        is_rollback: false,
         reason: "a hotfix cannot wait".to_owned(),
         since: Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::EPOCH),
         seen: None,

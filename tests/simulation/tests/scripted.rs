@@ -20,6 +20,8 @@ mod lock;
 mod machine;
 #[path = "scripted/missing_step.rs"]
 mod missing_step;
+#[path = "scripted/pull_request.rs"]
+mod pull_request;
 #[path = "scripted/restored_later.rs"]
 mod restored_later;
 #[path = "scripted/rollback_run.rs"]

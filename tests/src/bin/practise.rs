@@ -323,6 +323,7 @@ async fn one_step(window: &Window<'_>, album: &mut Album<'_>, step: StepId) -> R
         | StepId::RerunBuild
         | StepId::CancelBuild
         | StepId::FollowOtherBuild
+        | StepId::OpenPullRequest
         | StepId::RegisterTaskDefinition
         | StepId::DispatchBuild
         | StepId::AwaitDeployPhase => {}

@@ -22,8 +22,11 @@ async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
         machine_id: String::new(),
         boot_id: String::new(),
     };
-    let started = EventBody::Run(RunEvent::DeployStarted { staging, told: "Everyone".into(), differences: Vec::new() });
-    parts.journal.append(&earlier, 1, &desk.clock.now(), &anna(), vec![started]).await.expect("kept");
+    let started = RunEvent::DeployStarted { staging, told: "Everyone".into(), differences: Vec::new() };
+    let (note, left_behind) = ("the machine was lost".into(), Vec::new());
+    let ended = RunEvent::Ended { result: RunResult::Stopped, note, left_behind };
+    let events = [started, ended].map(EventBody::Run).to_vec();
+    parts.journal.append(&earlier, 1, &desk.clock.now(), &anna(), events).await.expect("kept");
     let found = release.deploy_differences().await.expect("the world answers");
     assert!(matches!(&found[..], [one] if one.text.contains("2.0.9 (127.0.0.1) does not answer")), "{found:?}");
     let host = &desk.profile.host;

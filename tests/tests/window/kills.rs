@@ -82,7 +82,8 @@ fn hold(desk: &Desk, step: StepId, moment: Moment) -> Option<Held> {
         | StepId::RollBack
         | StepId::RerunBuild
         | StepId::CancelBuild
-        | StepId::FollowOtherBuild => None,
+        | StepId::FollowOtherBuild
+        | StepId::OpenPullRequest => None,
         StepId::PushBranch => Some(Held::File(stage.git.hold(moment, "refs/heads/master").expect("a hold"))),
         StepId::PushTag => Some(Held::File(stage.git.hold(moment, "refs/tags/v2.1.0").expect("a hold"))),
         StepId::RegisterTaskDefinition => door("AWS RegisterTaskDefinition"),

@@ -89,7 +89,8 @@ impl Desk {
             | StepId::RollBack
             | StepId::RerunBuild
             | StepId::CancelBuild
-            | StepId::FollowOtherBuild => window.do_step(step, VERSION).await,
+            | StepId::FollowOtherBuild
+            | StepId::OpenPullRequest => window.do_step(step, VERSION).await,
         }
     }
 }

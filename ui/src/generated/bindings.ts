@@ -228,6 +228,8 @@ export type BackupProfile = {
 	artifactProbe: string,
 	/**  Oldest backup allowed at the migration, in minutes. */
 	maxAgeMinutes: number,
+	/**  Whether a person may leave the backup out, with a reason: other backups are made. */
+	maySkip?: boolean,
 };
 
 export type BuildJobView = {
@@ -583,6 +585,8 @@ export type ErrorCode =
  *  undone.
  */
 "databaseNotAsBefore" | 
+/**  The database says the version of before the migration again. */
+"databaseIsOld" | 
 /**  A migration of this version started on the host, so this release has one. */
 "migrationStarted" | 
 /**  The host cannot run jobs: no room, a missing program, or a home folder on another machine. */
@@ -663,6 +667,19 @@ object: string;
 commit: string; 
 /**  The remote had the tag before this run. */
 already: boolean } | 
+/**  GitHub has a pull request with the version commit. */
+{ kind: "pullRequestOpened"; number: number; 
+/**  Address of its page. */
+url: string; 
+/**  Its branch, without `refs/heads/`. */
+branch: string; 
+/**  The version commit that it brings. */
+commit: string } | 
+/**
+ *  The pull request was merged, and main says the version of this release. From now on the
+ *  release is this commit of main.
+ */
+{ kind: "pullRequestMerged"; number: number; commit: string } | 
 /**  A fresh listing shows the main branch of the remote at our commit. */
 { kind: "mainPublished"; commit: string } | 
 /**  A fresh listing shows the tag of the remote at our commit. */
@@ -811,7 +828,7 @@ version: string;
 url: string };
 
 /**  Names of facts: a step lists the facts that it waits for. */
-export type FactKind = "merged" | "versionSet" | "tagMade" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupFound" | "backupProved" | "buildStarted" | "buildRerun" | "buildCancelled" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
+export type FactKind = "merged" | "versionSet" | "tagMade" | "pullRequestOpened" | "pullRequestMerged" | "mainPublished" | "tagPublished" | "revisionSaved" | "revisionAccepted" | "backupFound" | "backupProved" | "buildStarted" | "buildRerun" | "buildCancelled" | "packageReady" | "buildEnded" | "deployPhaseBegan" | "migrationFinished" | "serverBecameNew" | "rolledOut" | "startFailed" | "rolloutLost" | "failureLimitRaised" | "failureLimitRestored" | "rolloutStopped" | "rolledBack" | "siteAnswered";
 
 /**
  *  A failure: the problem, its effect and the next act for the operator, and causes for a
@@ -895,6 +912,15 @@ export type HostProfile = {
 	loginShell: string,
 };
 
+/**  A run that ended as rolled back, as the release that it rolled back shows it. */
+export type LaterRollback = {
+	run: RunId,
+	/**  Person who started its newest attempt. */
+	person: string,
+	/**  When the run ended as rolled back. */
+	at: Timestamp,
+};
+
 /**  A fact and the time at which the run learned it. */
 export type LearnedFact = {
 	at: Timestamp,
@@ -958,8 +984,8 @@ text: string }) & { lost?: never; trouble?: never; watcher?: never; what?: never
 trouble: WatcherTrouble | null }) & { lost?: never; step?: never; text?: never; what?: never };
 
 /**
- *  The release that owns the environment lock, as the git remote or the staging machine reports it.
- *  Ownership ends when that release ends or a named person takes over; never by time.
+ *  The run that owns the environment lock, as the git remote or the staging machine reports it.
+ *  Ownership ends when that run ends or a named person takes over; never by time.
  */
 export type LockOwner = {
 	run: RunId,
@@ -967,8 +993,10 @@ export type LockOwner = {
 	person: string,
 	/**  Host name of that person's computer. */
 	computer: string,
-	/**  Version that the release puts in place. */
+	/**  Version that the release puts in place, or that the rollback takes out. */
 	version: string,
+	/**  Whether the owner rolls an ended release back. */
+	isRollback?: boolean,
 	/**  Reason for which the lock was taken from another run; empty when it was free. */
 	reason: string,
 	/**  When the lock was acquired, by the clock of that computer or of the machine. */
@@ -1212,9 +1240,14 @@ export type RunEvent =
 /**  A run was drafted. It freezes everything that the run needs. */
 { kind: "runDrafted"; version: Version; profile: Profile; 
 /**  Every name derived from the version. */
-names: Names; steps: StepDefinition[]; realm: Realm; 
-/**  The release that this run rolls back. Absent for a release. */
-rollsBack?: EarlierRelease | null } | { kind: "prepareStarted"; 
+names: Names; steps: StepDefinition[]; realm: Realm } | 
+/**
+ *  The rollback of an ended release was drafted. It needs no Prepare. Its kind is not that of a
+ *  release, so an app that does not know rollbacks cannot continue it as a release.
+ */
+{ kind: "rollbackDrafted"; version: Version; profile: Profile; 
+/**  Every name derived from the version. */
+names: Names; steps: StepDefinition[]; realm: Realm; rollsBack: EarlierRelease } | { kind: "prepareStarted"; 
 /**  Statement of the person: "Testing of 2.1.0 is finished". */
 statement: string; 
 /**  Time of every commit and tag of this run, so that a repeat gives the same ids. */
@@ -1354,6 +1387,8 @@ export type RunSummary = {
 	realm: Realm,
 	/**  Whether the run rolls a release back. */
 	isRollback?: boolean,
+	/**  The later run of this computer that rolled this release back. */
+	rolledBack?: LaterRollback | null,
 	state: RunState,
 	/**  Set once the run ended. */
 	result: RunResult | null,
@@ -1388,6 +1423,8 @@ export type RunView = {
 	realm: Realm,
 	/**  The release that this run rolls back. Absent for a release. */
 	rollsBack?: EarlierRelease | null,
+	/**  The later run of this computer that rolled this release back. Filled in only for the page. */
+	rolledBack?: LaterRollback | null,
 	state: RunState,
 	/**  Set once the run ended. */
 	result: RunResult | null,
@@ -1598,8 +1635,8 @@ note: string;
 evidence: string } | { kind: "stepStopped"; step: StepId; attempt: number; note: string };
 
 /**
- *  The thirteen steps of the runbook, and the steps that a person may choose when a build or a
- *  rollout needs help. Code refers to a step by name, never by position.
+ *  The thirteen steps of the runbook, and the steps that a person may choose when a push, a build
+ *  or a rollout needs help. Code refers to a step by name, never by position.
  */
 export type StepId = 
 /**  Merge the release branch into the main branch, in our own clone. */
@@ -1637,7 +1674,9 @@ export type StepId =
 /**  Cancel the build while AWS has not begun to put it in place. */
 "CancelBuild" | 
 /**  Follow another build of the commit that GitHub has already. */
-"FollowOtherBuild";
+"FollowOtherBuild" | 
+/**  Publish the commit on a branch of its own, and open a pull request into the main branch. */
+"OpenPullRequest";
 
 /**
  *  The acts that the engine allows for a step now. The engine decides again when an act is
@@ -1662,7 +1701,10 @@ export type StepOptions = {
 	mayClaim?: boolean,
 	/**  A person may stop the script of the step, which the app follows. */
 	mayStopScript?: boolean,
-	/**  A person may say that this release has no migration. */
+	/**
+	 *  A person may leave the step out: this release has no migration, or the profile says that it
+	 *  needs no backup of its own.
+	 */
 	maySkip: boolean,
 	/**  A person may report that the database is as it was before a migration that ended. */
 	mayReportUndone: boolean,
@@ -1824,6 +1866,8 @@ export type Trouble =
 "mergeConflict" | 
 /**  A colleague pushes to the main branch between the tag and the build. */
 "mainMovedOn" | 
+/**  The main branch takes only pull requests, and a reviewer merges ours. */
+"mainIsProtected" | 
 /**  GitHub answers slowly, and one answer is lost after GitHub accepted the request. */
 "githubAnswersLate" | 
 /**  A colleague starts the workflow again, and GitHub cancels our build. */
@@ -1866,8 +1910,6 @@ export type TroubleView = {
 export type Unconfirmed = {
 	/**  Dotted name in the profile: `aws.cluster`. */
 	key: string,
-/**  The main branch takes only pull requests, and a reviewer merges ours. */
-"mainIsProtected" | 
 	/**  Meaning of the value, in plain words. */
 	label: string,
 	/**  Why the app cannot know the value. */
@@ -1905,7 +1947,9 @@ export type Watcher =
 /**  Asks the site for its state. */
 "site" | 
 /**  Asks AWS for the servers. */
-"servers";
+"servers" | 
+/**  Asks the database once more before the end. */
+"database";
 
 /**  Why a watcher shows nothing new. */
 export type WatcherTrouble = {

@@ -11,6 +11,7 @@ mod chain;
 #[cfg(test)]
 mod chain_tests;
 mod entry;
+mod first_entry;
 mod open;
 #[cfg(test)]
 mod samples;
@@ -32,6 +33,7 @@ use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::{chain::Linked, entry::Entry};
+pub use first_entry::FirstEntry;
 pub use settings::Setting;
 
 const OPEN: &str = "open the record";
@@ -61,19 +63,19 @@ impl SqliteJournal {
         self.newer_schema.is_some()
     }
 
-    /// The first event of a run, without a check of the chain. Serves the summary of a run that
+    /// The first entry of a run, without a check of the chain. Serves the summary of a run that
     /// cannot be read.
     ///
     /// # Errors
-    /// `JournalFailed` when there is none. `JournalNewer` when this version cannot decode it.
-    pub async fn first(&self, run: &RunId) -> Result<Event, Failure> {
+    /// `JournalFailed` when there is none, or its time cannot be read.
+    pub async fn first(&self, run: &RunId) -> Result<FirstEntry, Failure> {
         let mut connection = self.connection().await;
         let row = sqlx::query("SELECT seq, at, actor, app_version, kind, body FROM events WHERE run = ? AND seq = 1")
             .bind(&run.0)
             .fetch_one(&mut *connection)
             .await
             .map_err(|error| self.failed(READ, &error))?;
-        Entry::from_row(&row)?.event(run)
+        FirstEntry::of(&Entry::from_row(&row)?)
     }
 
     /// Events above number `after`, after a check of their chain, and the hash of the newest one.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use greenlight_types::{
-    Changed, Completion, Difference, EarlierRelease, ErrorCode, Fact, FactKind, Failure, Retry, RevisionInputs,
-    RunView, Status, StepId, StepState, StepView,
+    Changed, Completion, Difference, EarlierRelease, ErrorCode, Fact, FactKind, Failure, LearnedFact, PlanInputs,
+    Retry, RevisionInputs, RunView, Status, StepId, StepState, StepView,
 };
 
 use crate::{
@@ -132,6 +132,7 @@ pub fn left_behind(run: &RunView, unsettled_jobs: &[(StepId, String)]) -> Vec<St
         return after_rollback(run, release);
     }
     let mut found: Vec<String> = database(run).into_iter().collect();
+    found.extend(fold::step(run, StepId::BackUp).and_then(StepView::left_out));
     let others = run.steps.iter().filter(|step| step.definition.id != StepId::RunMigration);
     found.extend(others.filter(|step| step.status() == Status::InDoubt).filter_map(|step| doubt(run, step)));
     found.extend(unsettled_jobs.iter().map(|(step, why)| {
@@ -144,6 +145,7 @@ pub fn left_behind(run: &RunView, unsettled_jobs: &[(StepId, String)]) -> Vec<St
     found.extend(wrong_build(run));
     found.extend(limit(run));
     found.extend(run.facts.iter().filter_map(|learned| effect(run, &learned.fact)));
+    found.extend(branch_alone(run));
     let mut known = BTreeSet::new();
     found.retain(|one| known.insert(one.clone()));
     found
@@ -259,7 +261,8 @@ fn doubt(run: &RunView, step: &StepView) -> Option<String> {
         | StepId::RollBack
         | StepId::RerunBuild
         | StepId::CancelBuild
-        | StepId::FollowOtherBuild => format!("\u{201c}{}\u{201d} happened", step.definition.title),
+        | StepId::FollowOtherBuild
+        | StepId::OpenPullRequest => format!("\u{201c}{}\u{201d} happened", step.definition.title),
     };
     Some(format!("It is not known whether {open} ({origin})."))
 }
@@ -274,11 +277,33 @@ fn origin(run: &RunView, step: &StepView) -> String {
     format!("started{at}{place}{by}")
 }
 
+/// A branch that was published for a pull request, which is not known to be there.
+fn branch_alone(run: &RunView) -> Option<String> {
+    let step = fold::step(run, StepId::OpenPullRequest).filter(|step| step.attempt > 0)?;
+    let PlanInputs::OpenPullRequest(inputs) = &step.plan.as_ref()?.inputs else { return None };
+    let is_opened = |learned: &LearnedFact| matches!(&learned.fact, Fact::PullRequestOpened { branch, .. } if *branch == inputs.branch);
+    let has_sent_nothing = step.failure().is_some_and(|failure| failure.changed == Changed::Nothing);
+    (!has_sent_nothing && !run.facts.iter().any(is_opened))
+        .then(|| format!("The branch {} may be on GitHub, without a pull request.", inputs.branch))
+}
+
+/// A pull request that nobody merged, as far as this run knows.
+fn pull_request(run: &RunView, number: u32, url: &str, branch: &str) -> Option<String> {
+    (!fold::is_known(run, FactKind::MainPublished)).then(|| {
+        format!(
+            "The branch {branch} is on GitHub, and its pull request {number} may be open or merged: {url}. Once it is merged, {} \
+             is {}.",
+            run.profile.git.main, run.names.version_value
+        )
+    })
+}
+
 /// The effect that a fact proves and that stays. The database has its own sentence.
 fn effect(run: &RunView, fact: &Fact) -> Option<String> {
     let status = |step| fold::step(run, step).map_or(Status::NotStarted, |step| step.status());
     let (build, rollout) = (status(StepId::FollowBuild), status(StepId::AwaitRollout));
     match fact {
+        Fact::PullRequestOpened { number, url, branch, .. } => pull_request(run, *number, url, branch),
         Fact::MainPublished { commit } => Some(format!(
             "{} on GitHub is {} (commit {}); whatever is built from it is {}.",
             run.profile.git.main,
@@ -327,6 +352,7 @@ fn effect(run: &RunView, fact: &Fact) -> Option<String> {
         | Fact::Merged { .. }
         | Fact::VersionSet { .. }
         | Fact::TagMade { .. }
+        | Fact::PullRequestMerged { .. }
         | Fact::PackageReady { .. }
         | Fact::BuildEnded { .. }
         | Fact::ServerBecameNew { .. }

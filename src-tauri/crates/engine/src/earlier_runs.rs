@@ -7,15 +7,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use greenlight_types::{
-    Failure, JobInputs, PlanInputs, Realm, Retry, RunId, RunResult, RunView, Status, StepId, StepState, Timestamp,
-    Version,
+    Failure, JobInputs, PlanInputs, Retry, RunId, RunResult, RunView, Status, StepId, StepState, Timestamp, Version,
 };
 use parking_lot::Mutex;
 
-use crate::{fold, journal::Journal};
+use crate::{
+    fold,
+    journal::Journal,
+    other_runs::{Environment, MOST_RUNS},
+};
 
-/// Most earlier runs that are read, newest first.
-const MOST_RUNS: usize = 200;
 /// First part of the id of a question. The id of the run that it is about follows.
 const QUESTION: &str = "migration:unknownEnd:";
 /// Answer: the migration has changed the database.
@@ -97,7 +98,7 @@ pub struct EarlierRuns {
 
 /// The parts of another run that matter.
 struct OtherRun {
-    database: (String, String, Realm),
+    environment: Environment,
     version: Version,
     /// End of a run that released its version.
     released_at: Option<Timestamp>,
@@ -119,10 +120,10 @@ impl EarlierRuns {
     /// # Errors
     /// `JournalFailed`.
     pub async fn read(&self, run: &RunView) -> Result<Earlier, Failure> {
-        let mut others = Vec::new();
+        let (environment, mut others) = (Environment::of(run), Vec::new());
         for id in self.journal.runs().await?.into_iter().take(MOST_RUNS).filter(|id| *id != run.id) {
             // A run that this app cannot read is not compared.
-            others.extend(self.other(&id).await.filter(|other| other.database == database(run)));
+            others.extend(self.other(&id).await.filter(|other| other.environment == environment));
         }
         Ok(summed_up(&others, &run.version))
     }
@@ -138,11 +139,6 @@ impl EarlierRuns {
         }
         other
     }
-}
-
-/// Product, environment and realm name a database.
-fn database(run: &RunView) -> (String, String, Realm) {
-    (run.profile.product.id.clone(), run.profile.product.environment.clone(), run.realm)
 }
 
 impl OtherRun {
@@ -172,11 +168,12 @@ impl OtherRun {
             | PlanInputs::RollBack(_)
             | PlanInputs::RerunBuild { .. }
             | PlanInputs::CancelBuild { .. }
-            | PlanInputs::FollowOtherBuild(_) => None,
+            | PlanInputs::FollowOtherBuild(_)
+            | PlanInputs::OpenPullRequest(_) => None,
         });
         let settled = view.answers.iter().filter(|one| one.question.starts_with(QUESTION));
         Self {
-            database: database(view),
+            environment: Environment::of(view),
             version: view.version.clone(),
             released_at: view.ended_at.filter(|_| is_release),
             folder_hash,
@@ -258,6 +255,7 @@ fn summed_up(others: &[Arc<OtherRun>], version: &Version) -> Earlier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::act::test_support::draft;
 
     fn at(minute: u32) -> Timestamp {
         format!("2026-11-23T09:{minute:02}:00Z").parse().expect("a time")
@@ -274,8 +272,8 @@ mod tests {
             by: "Ann".into(),
             end,
         });
-        let database = ("rally".to_owned(), "prod".to_owned(), Realm::Production);
-        OtherRun { database, version, released_at: None, folder_hash: None, start, asked: None, settled: Vec::new() }
+        let environment = Environment::of(&draft());
+        OtherRun { environment, version, released_at: None, folder_hash: None, start, asked: None, settled: Vec::new() }
     }
 
     /// The ends of the migrations of these runs, which are given oldest first.

@@ -14,8 +14,7 @@ use std::collections::BTreeSet;
 
 use futures::future::{join, join_all};
 use greenlight_types::{
-    Actor, Difference, ErrorCode, Failure, LockOwner, LockRefusal, Retry, RunId, RunState, RunView, StagingMachine,
-    StepId, TakeOver,
+    Actor, Difference, ErrorCode, Failure, LockOwner, Retry, RunId, RunState, RunView, StagingMachine, StepId, TakeOver,
 };
 
 use self::git_ref::RefState;
@@ -65,7 +64,7 @@ pub(crate) async fn request(
     over: Option<TakeOver>,
 ) -> Result<LockPlan, Failure> {
     let run = cx.run();
-    let (staging, owner) = if run.rolls_back.is_some() { (staging, None) } else { ask_owner(cx, staging).await? };
+    let (staging, owner) = if run.is_rollback() { (staging, None) } else { ask_owner(cx, staging).await? };
     let found = git_ref::read(cx).await?;
     let on_machine = owner.filter(|owner| owner.run != run.id);
     let on_remote = found.owner().filter(|owner| owner.run != run.id).map(|owner| {
@@ -77,12 +76,12 @@ pub(crate) async fn request(
         let request = LockRequest { staging, from: None, on_machine: None, reason: String::new() };
         return Ok(LockPlan { request, found, machine_from: None });
     };
-    let reason = reason_to_take(journal, &from, over.as_ref()).await?;
+    let reason = reason_to_take(journal, &run, &from, over.as_ref()).await?;
     // The owner on the machine may be a third run. Without an order to take the lock from that run,
     // the machine refuses and names it.
     let mut third = on_machine.clone().filter(|owner| owner.run != from.run);
     if let Some(owner) = &third
-        && reason_to_take(journal, owner, over.as_ref()).await.is_err()
+        && reason_to_take(journal, &run, owner, over.as_ref()).await.is_err()
     {
         third = None;
     }
@@ -99,9 +98,14 @@ async fn ask_owner(cx: &StepContext, staging: StagingMachine) -> Result<(Staging
 }
 
 /// Why this run may take the lock from its owner.
-async fn reason_to_take(journal: &dyn Journal, owner: &LockOwner, over: Option<&TakeOver>) -> Result<String, Failure> {
+async fn reason_to_take(
+    journal: &dyn Journal,
+    run: &RunView,
+    owner: &LockOwner,
+    over: Option<&TakeOver>,
+) -> Result<String, Failure> {
     if has_ended(journal, &owner.run).await {
-        return Ok("That release has ended on this computer.".to_owned());
+        return Ok(format!("That {} has ended on this computer.", kind_of(owner)));
     }
     match over {
         Some(over) if over.from == owner.run => match over.reason.trim() {
@@ -109,7 +113,7 @@ async fn reason_to_take(journal: &dyn Journal, owner: &LockOwner, over: Option<&
                 .hint("Write down why, and with whom you spoke; it is kept with your name.")),
             reason => Ok(reason.to_owned()),
         },
-        Some(_) | None => Err(not_owned(Some(owner))),
+        Some(_) | None => Err(not_owned(run, Some(owner))),
     }
 }
 
@@ -150,7 +154,7 @@ pub(crate) async fn ensure_owned_for(cx: &StepContext, step: StepId) -> Result<(
 /// release never takes the lock on a machine.
 fn is_lock_of_machine_gone(run: &RunView, step: StepId) -> bool {
     let is_refused = run.lock_refusal.as_ref().is_some_and(|refusal| refusal.is_accepted);
-    run.rolls_back.is_some() || run.machine_given_up.is_some() && (!is_refused || step == StepId::StopRollout)
+    run.is_rollback() || run.machine_given_up.is_some() && (!is_refused || step == StepId::StopRollout)
 }
 
 /// Whether the failure says nothing about the owner.
@@ -161,7 +165,7 @@ fn is_silence(failure: &Failure) -> bool {
 async fn ensure_owned_on_machine(cx: &StepContext) -> Result<(), Failure> {
     match cx.ports.host.check_lock(&cx.host()?, &EnvLock::of(&cx.run())).await? {
         Ownership::Ours => Ok(()),
-        Ownership::NotOurs(owner) => Err(not_owned(owner.as_ref())),
+        Ownership::NotOurs(owner) => Err(not_owned(&cx.run(), owner.as_ref())),
     }
 }
 
@@ -172,18 +176,18 @@ async fn ensure_owned_on_machine(cx: &StepContext) -> Result<(), Failure> {
 pub(crate) async fn ensure_owned_on_remote(cx: &StepContext) -> Result<(), Failure> {
     let run = cx.run();
     let found = git_ref::read(cx).await?;
-    may_change(&run.id, run.lock_refusal.as_ref(), found.owner())
+    may_change(&run, found.owner())
 }
 
 /// Whether a run may change the environment while the ref has this owner. If the remote refuses the
 /// ref and a person accepted that, the ref must have no owner that this run did not ask about.
-fn may_change(run: &RunId, refusal: Option<&LockRefusal>, owner: Option<&LockOwner>) -> Result<(), Failure> {
-    let accepted = refusal.filter(|refusal| refusal.is_accepted);
+fn may_change(run: &RunView, owner: Option<&LockOwner>) -> Result<(), Failure> {
+    let accepted = run.lock_refusal.as_ref().filter(|refusal| refusal.is_accepted);
     match (owner, accepted) {
-        (Some(owner), _) if owner.run == *run => Ok(()),
+        (Some(owner), _) if owner.run == run.id => Ok(()),
         (Some(owner), Some(refusal)) if refusal.from.as_ref() == Some(&owner.run) => Ok(()),
         (None, Some(_)) => Ok(()),
-        (owner, _) => Err(not_owned(owner)),
+        (owner, _) => Err(not_owned(run, owner)),
     }
 }
 
@@ -195,31 +199,41 @@ pub(crate) async fn release(cx: &StepContext, by: &Actor) {
     let Ok(host) = cx.host() else { return };
     let (run, lock) = (cx.run(), EnvLock::of(&cx.run()));
     let release_on_machine =
-        async { if run.rolls_back.is_some() { Ok(()) } else { cx.ports.host.release_lock(&host, &lock).await } };
+        async { if run.is_rollback() { Ok(()) } else { cx.ports.host.release_lock(&host, &lock).await } };
     let (machine, remote) = join(release_on_machine, git_ref::release(cx, by)).await;
     for failure in [machine, remote].into_iter().filter_map(Result::err) {
         tracing::warn!(%failure, "the environment was not given back");
     }
 }
 
-/// The refusal, with everything that a person needs to speak with the owner.
-pub(crate) fn not_owned(owner: Option<&LockOwner>) -> Failure {
-    let failure = |words: String| Failure::new(ErrorCode::EnvironmentHeld, words).retry(Retry::Safe);
+/// The kind of the owner's run in a sentence: `release` or `rollback`.
+fn kind_of(owner: &LockOwner) -> &'static str {
+    if owner.is_rollback { "rollback" } else { "release" }
+}
+
+/// The refusal of `run`, with everything that a person needs to speak with the owner.
+pub(crate) fn not_owned(run: &RunView, owner: Option<&LockOwner>) -> Failure {
+    let failure =
+        |words: String| Failure::new(ErrorCode::EnvironmentHeld, words).with("kind", run.kind()).retry(Retry::Safe);
     let Some(owner) = owner else {
-        return failure("go on: this release does not hold the environment any more".to_owned())
+        return failure(format!("go on: this {} does not hold the environment any more", run.kind()))
             .hint("Somebody may have taken it over and given it back. Look at what they did, then take it again.");
     };
     let who = if owner.person.is_empty() { "Somebody" } else { &owner.person };
     let seen = owner.seen.map(|at| at.to_string()).unwrap_or_default();
-    failure(format!("go on: {who} holds it for {} since {}", owner.version, time::in_words(owner.since)))
+    failure(format!("go on: {who} holds it for {} since {}", owner.purpose(), time::in_words(owner.since)))
         .with("run", owner.run.0.clone())
+        .with("owner_kind", kind_of(owner))
         .with("person", who)
         .with("computer", owner.computer.clone())
         .with("version", owner.version.clone())
         .with("reason", owner.reason.clone())
         .with("since", owner.since.to_string())
         .with("seen", seen)
-        .hint(format!("Speak with {who}. When that release cannot go on there, take over and write down why."))
+        .hint(format!(
+            "Speak with {who}. When that {} cannot go on there, take over and write down why.",
+            kind_of(owner)
+        ))
 }
 
 /// Asks the staging machines of earlier runs, so that a job that still runs on one of them is not
@@ -288,9 +302,15 @@ async fn ask_machine(
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{MachineGivenUp, Timestamp};
+    use greenlight_types::{LockRefusal, MachineGivenUp, Timestamp};
 
     use super::*;
+    use crate::act::test_support::{deploying, rollback};
+
+    /// The run `ours`, with this refusal of the remote.
+    fn ours(lock_refusal: Option<LockRefusal>) -> RunView {
+        RunView { id: RunId("ours".into()), lock_refusal, ..deploying() }
+    }
 
     fn owner(run: &str) -> LockOwner {
         let text = String::new;
@@ -299,6 +319,7 @@ mod tests {
             person: text(),
             computer: text(),
             version: text(),
+            is_rollback: false,
             reason: text(),
             since: Timestamp::EPOCH,
             seen: None,
@@ -311,17 +332,34 @@ mod tests {
 
     #[test]
     fn only_the_owner_of_the_ref_changes_the_environment() {
-        let run = RunId("ours".into());
         for (owner_of_ref, expected) in [(Some("ours"), true), (Some("other"), false), (None, false)] {
             let owner = owner_of_ref.map(owner);
-            assert_eq!(may_change(&run, None, owner.as_ref()).is_ok(), expected, "{owner_of_ref:?}");
+            assert_eq!(may_change(&ours(None), owner.as_ref()).is_ok(), expected, "{owner_of_ref:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_names_both_runs_by_their_kind() {
+        let lost = |rolls_back: bool, owner: Option<LockOwner>| {
+            let run = if rolls_back { rollback() } else { deploying() };
+            may_change(&run, owner.as_ref()).expect_err("it is not ours")
+        };
+        let other = || LockOwner { person: "Bob".into(), version: "2.1.0".into(), ..owner("other") };
+        let back = || LockOwner { is_rollback: true, ..other() };
+        let release = lost(true, Some(other()));
+        assert!(release.summary.contains("Bob holds it for 2.1.0 since"), "{release}");
+        assert_eq!((release.params["kind"].as_str(), release.params["owner_kind"].as_str()), ("rollback", "release"));
+        let rollback = lost(false, Some(back()));
+        assert!(rollback.summary.contains("Bob holds it for the rollback of 2.1.0"), "{rollback}");
+        assert!(rollback.hints[0].contains("When that rollback cannot go on"), "{:?}", rollback.hints);
+        assert_eq!((rollback.params["kind"].as_str(), rollback.params["owner_kind"].as_str()), ("release", "rollback"));
+        assert!(lost(true, None).summary.contains("this rollback does not hold"), "{}", lost(true, None));
     }
 
     #[test]
     fn a_machine_that_is_gone_leaves_the_decision_to_the_remote() {
         let gone = MachineGivenUp { person: "Ann".into(), note: "gone".into(), at: Timestamp::EPOCH };
-        let mut view = crate::act::test_support::deploying();
+        let mut view = deploying();
         assert!(!is_lock_of_machine_gone(&view, StepId::StopRollout), "the machine is there");
         view.machine_given_up = Some(gone);
         assert!(is_lock_of_machine_gone(&view, StepId::RollBack));
@@ -332,7 +370,6 @@ mod tests {
 
     #[test]
     fn an_accepted_refusal_counts_for_no_other_owner() {
-        let run = RunId("ours".into());
         let cases = [
             (refusal(true, None), None, true),
             (refusal(true, None), Some("other"), false),
@@ -343,7 +380,7 @@ mod tests {
         ];
         for (refusal, owner_of_ref, expected) in cases {
             let owner = owner_of_ref.map(owner);
-            let may = may_change(&run, Some(&refusal), owner.as_ref()).is_ok();
+            let may = may_change(&ours(Some(refusal.clone())), owner.as_ref()).is_ok();
             assert_eq!(may, expected, "{refusal:?} {owner_of_ref:?}");
         }
     }

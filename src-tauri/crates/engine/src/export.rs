@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use greenlight_types::{
     Change, CheckAnswer, Completion, Event, EventBody, Failure, LockOwner, Realm, RunEvent, RunResult, RunState,
-    RunView, StagingMachine, Status, StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
+    RunView, Status, StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
 };
 
 use crate::{options, time};
@@ -24,7 +24,7 @@ pub fn markdown(view: &RunView, events: &[Event]) -> String {
     head(&mut page, view);
     steps(&mut page, view);
     answers(&mut page, view);
-    record(&mut page, events);
+    record(&mut page, view, events);
     page.text
 }
 
@@ -74,7 +74,7 @@ fn escape(text: &str) -> String {
 }
 
 fn head(page: &mut Page, view: &RunView) {
-    let rollback = if view.rolls_back.is_some() { "Rollback of " } else { "" };
+    let rollback = if view.is_rollback() { "Rollback of " } else { "" };
     page.line(&format!("# {rollback}{} {}", escape(&view.profile.product.name), view.version));
     page.line("");
     page.item(
@@ -88,23 +88,30 @@ fn head(page: &mut Page, view: &RunView) {
     if let Some(release) = &view.rolls_back {
         page.item("Rolls back", &format!("the release of run {}", release.run));
     }
-    page.item("Result", view.result.map_or_else(|| state_words(view.state), result_words));
+    page.item("Result", view.result.map_or_else(|| state_words(view), result_words));
     page.item("Note", &view.end_note);
+    if let Some(later) = &view.rolled_back {
+        let (person, at, run) = (&later.person, time::in_words(later.at), &later.run);
+        page.item("Rolled back later", &format!("by {person}, {at}, run {run}"));
+    }
     page.item("People", &view.people.join(", "));
+    let (started, took) =
+        if view.is_rollback() { ("Rollback started", "Rollback took") } else { ("Deploy started", "Deploy took") };
     let moments = [
         ("Drafted", Some(view.drafted_at)),
         ("Prepare started", view.prepare_started_at),
         ("Prepared", view.prepared_at),
-        ("Deploy started", view.deploy_started_at),
+        (started, view.deploy_started_at),
         ("Ended", view.ended_at),
     ];
     for (name, at) in moments {
         page.item(name, &at.map_or_else(String::new, time::in_words));
     }
     if let (Some(from), Some(to)) = (view.deploy_started_at, view.ended_at) {
-        page.item("Deploy took", &time::span_in_words(from.until_or_zero(to)));
+        page.item(took, &time::span_in_words(from.until_or_zero(to)));
     }
-    if let Some(staging) = &view.staging {
+    // A rollback asks no staging machine.
+    if let Some(staging) = view.staging.as_ref().filter(|_| !view.is_rollback()) {
         page.item("Staging machine", &format!("{}, {}:{}", staging.name, staging.address, staging.port));
         page.item("Its fingerprint", &staging.fingerprint);
     }
@@ -260,7 +267,7 @@ fn signed(answer: &str, note: &str, person: &str, at: Timestamp) -> String {
     format!("{answer}{note} ({person}, {})", time::in_words(at))
 }
 
-fn record(page: &mut Page, events: &[Event]) {
+fn record(page: &mut Page, view: &RunView, events: &[Event]) {
     page.heading(2, "Record");
     page.line("| No. | When | Who | Computer | App | What |");
     page.line("|---|---|---|---|---|---|");
@@ -273,22 +280,22 @@ fn record(page: &mut Page, events: &[Event]) {
             escape(&event.by.person),
             escape(&event.by.computer),
             escape(&event.by.app_version),
-            escape(&what(&event.body)),
+            escape(&what(view, &event.body)),
         );
     }
 }
 
-fn what(body: &EventBody) -> String {
+fn what(view: &RunView, body: &EventBody) -> String {
     match body {
-        EventBody::Run(event) => change_of_run(event),
+        EventBody::Run(event) => change_of_run(view, event),
         EventBody::Step(event) => change_of_step(event),
     }
 }
 
-fn change_of_run(event: &RunEvent) -> String {
+fn change_of_run(view: &RunView, event: &RunEvent) -> String {
     match event {
-        RunEvent::Drafted { version, rolls_back: Some(_), .. } => format!("drafted the rollback of {version}"),
         RunEvent::Drafted { version, .. } => format!("drafted {version}"),
+        RunEvent::RollbackDrafted { version, .. } => format!("drafted the rollback of {version}"),
         RunEvent::PrepareStarted { statement, .. } => format!("started Prepare: {statement}"),
         RunEvent::Prepared => "prepared".to_owned(),
         RunEvent::DeployStarted { staging, told, differences, .. } => {
@@ -300,7 +307,11 @@ fn change_of_run(event: &RunEvent) -> String {
                     differences.iter().map(|one| one.text.as_str()).collect::<Vec<_>>().join("; ")
                 )
             };
-            format!("started Deploy on {}; told: {told}{differences}", staging.address)
+            let started = match view.is_rollback() {
+                true => "started the rollback".to_owned(),
+                false => format!("started Deploy on {}", staging.address),
+            };
+            format!("{started}; told: {told}{differences}")
         }
         RunEvent::CheckingStarted => "started to check the site".to_owned(),
         RunEvent::Ended { result, note, .. } => format!("ended: {} {note}", result_words(*result)),
@@ -312,14 +323,20 @@ fn change_of_run(event: &RunEvent) -> String {
         RunEvent::JobRevoking { step, job, note } => {
             format!("{}: revoking the start of {job}, so that the app never starts it: {note}", step.name())
         }
-        RunEvent::LockAcquiring { staging, from: None, .. } => {
-            format!("taking the environment on {}", staging.address)
-        }
-        RunEvent::LockAcquiring { staging, from: Some(from), on_machine, reason } => {
-            takeover(staging, from, on_machine.as_deref(), reason)
+        RunEvent::LockAcquiring { staging, from, on_machine, reason } => {
+            // A rollback takes no lock on a machine.
+            let place = if view.is_rollback() { String::new() } else { format!(" on {}", staging.address) };
+            match from {
+                None => format!("taking the environment{place}"),
+                Some(from) => takeover(&place, from, on_machine.as_deref(), reason),
+            }
         }
         RunEvent::LockRefused { reason, .. } => {
-            format!("GitHub refuses the environment lock, so only the one on the staging machine counts: {reason}")
+            let rest = match view.is_rollback() {
+                true => "no lock guards the environment",
+                false => "only the one on the staging machine counts",
+            };
+            format!("GitHub refuses the environment lock, so {rest}: {reason}")
         }
         RunEvent::AddressChanged { staging } => {
             format!("the staging machine has another address now: {}:{}", staging.address, staging.port)
@@ -369,12 +386,12 @@ fn change_of_step(event: &StepEvent) -> String {
     }
 }
 
-fn takeover(staging: &StagingMachine, from: &LockOwner, on_machine: Option<&LockOwner>, reason: &str) -> String {
+fn takeover(place: &str, from: &LockOwner, on_machine: Option<&LockOwner>, reason: &str) -> String {
     let owner = |owner: &LockOwner| {
-        format!("{} on {} ({}, held since {})", owner.person, owner.computer, owner.version, owner.since)
+        format!("{} on {} ({}, held since {})", owner.person, owner.computer, owner.purpose(), owner.since)
     };
     let third = on_machine.map(|third| format!(" and from {}", owner(third))).unwrap_or_default();
-    format!("taking the environment on {} over from {}{third}: {reason}", staging.address, owner(from))
+    format!("taking the environment{place} over from {}{third}: {reason}", owner(from))
 }
 
 fn undo_words(how: UndoKind) -> &'static str {
@@ -394,11 +411,13 @@ fn result_words(result: RunResult) -> &'static str {
     }
 }
 
-fn state_words(state: RunState) -> &'static str {
-    match state {
+fn state_words(view: &RunView) -> &'static str {
+    match view.state {
         RunState::Draft => "not started",
         RunState::Preparing => "being prepared",
+        RunState::Prepared if view.is_rollback() => "not started",
         RunState::Prepared => "prepared",
+        RunState::Deploying if view.is_rollback() => "being rolled back",
         RunState::Deploying => "being deployed",
         RunState::Checking => "the site is being checked",
         RunState::Ended => "ended",

@@ -2,8 +2,8 @@
 
 use greenlight_types::{
     AnswerView, CheckView, ErrorCode, Event, EventBody, Fact, FactKind, Failure, LearnedFact, LockRefusal,
-    MachineGivenUp, Profile, RunEvent, RunState, RunSummary, RunView, Status, StepEvent, StepId, StepOptions,
-    StepState, StepView, StopOrder,
+    MachineGivenUp, Profile, RunEvent, RunState, RunSummary, RunView, Status, StepDefinition, StepEvent, StepId,
+    StepOptions, StepState, StepView, StopOrder,
 };
 
 use crate::transition::{self, STARTED_OVER};
@@ -30,10 +30,18 @@ fn broken(why: impl std::fmt::Display) -> Failure {
 }
 
 fn draft(event: &Event) -> Result<RunView, Failure> {
-    let EventBody::Run(RunEvent::Drafted { version, profile, names, steps, realm, rolls_back }) = &event.body else {
+    let EventBody::Run(
+        RunEvent::Drafted { version, profile, names, steps, realm }
+        | RunEvent::RollbackDrafted { version, profile, names, steps, realm, .. },
+    ) = &event.body
+    else {
         return Err(broken("the first entry is not the draft"));
     };
-    let rolls_back = rolls_back.as_deref();
+    let rolls_back = if let EventBody::Run(RunEvent::RollbackDrafted { rolls_back, .. }) = &event.body {
+        Some(&**rolls_back)
+    } else {
+        None
+    };
     let known = rolls_back.map(|release| release.facts.as_slice()).unwrap_or_default();
     Ok(RunView {
         id: event.run.clone(),
@@ -43,6 +51,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         names: names.clone(),
         realm: *realm,
         rolls_back: rolls_back.cloned(),
+        rolled_back: None,
         // The way back needs no Prepare.
         state: if rolls_back.is_some() { RunState::Prepared } else { RunState::Draft },
         result: None,
@@ -59,23 +68,7 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         machine_given_up: None,
         lock_refusal: None,
         people: vec![event.by.person.clone()],
-        steps: steps
-            .iter()
-            .map(|definition| StepView {
-                definition: definition.clone(),
-                attempt: 0,
-                offered_at: None,
-                started_at: None,
-                started_by: None,
-                plan: None,
-                earlier_failure: None,
-                undone_jobs: Vec::new(),
-                undone_at: None,
-                stop_order: None,
-                options: StepOptions::default(),
-                state: StepState::NotStarted,
-            })
-            .collect(),
+        steps: steps.iter().map(unstarted).collect(),
         facts: known.to_vec(),
         answers: Vec::new(),
         checks: Vec::new(),
@@ -83,6 +76,23 @@ fn draft(event: &Event) -> Result<RunView, Failure> {
         may_end: Vec::new(),
         may_start_over: false,
     })
+}
+
+fn unstarted(definition: &StepDefinition) -> StepView {
+    StepView {
+        definition: definition.clone(),
+        attempt: 0,
+        offered_at: None,
+        started_at: None,
+        started_by: None,
+        plan: None,
+        earlier_failure: None,
+        undone_jobs: Vec::new(),
+        undone_at: None,
+        stop_order: None,
+        options: StepOptions::default(),
+        state: StepState::NotStarted,
+    }
 }
 
 /// Folds one more event into a view.
@@ -171,7 +181,9 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
     }
     let (at, person) = (event.at, || event.by.person.clone());
     match change {
-        RunEvent::Drafted { .. } => return Err(broken("the run was drafted twice")),
+        RunEvent::Drafted { .. } | RunEvent::RollbackDrafted { .. } => {
+            return Err(broken("the run was drafted twice"));
+        }
         RunEvent::PrepareStarted { commit_time, begun, .. } => {
             view.state = RunState::Preparing;
             view.prepare_started_at = Some(at);
@@ -217,15 +229,11 @@ fn apply_to_run(view: &mut RunView, change: &RunEvent, event: &Event) -> Result<
             view.ended_at = Some(at);
         }
         RunEvent::FactLearned { fact, .. } => learn(view, LearnedFact { at, fact: fact.clone() }),
-        RunEvent::QuestionAnswered { question, text, answer, label, note, .. } => view.answers.push(AnswerView {
-            question: question.clone(),
-            text: text.clone(),
-            answer: answer.clone(),
-            label: label.clone(),
-            note: note.clone(),
-            person: person(),
-            at,
-        }),
+        RunEvent::QuestionAnswered { question, text, answer, label, note, .. } => {
+            let (question, text, answer) = (question.clone(), text.clone(), answer.clone());
+            let (label, note) = (label.clone(), note.clone());
+            view.answers.push(AnswerView { question, text, answer, label, note, person: person(), at });
+        }
         RunEvent::CheckAnswered { check, answer, note } => {
             view.checks.retain(|known| known.check != *check);
             let (check, note) = (check.clone(), note.clone());
@@ -241,7 +249,34 @@ fn learn(view: &mut RunView, learned: LearnedFact) {
     if is_undone && learned.fact.kind() == FactKind::MigrationFinished {
         forget_checks(view);
     }
+    if let Fact::PullRequestMerged { commit, .. } = &learned.fact {
+        forget_other_tag(view, commit);
+    } else if learned.fact.kind() == FactKind::MainPublished {
+        withdraw_pull_request(view);
+    }
     view.facts.push(learned);
+}
+
+/// Withdraws the offer of a pull request, because main has the release.
+fn withdraw_pull_request(view: &mut RunView) {
+    let step = view.steps.iter_mut().find(|step| step.definition.id == StepId::OpenPullRequest);
+    if let Some(step) = step.filter(|step| !step.status().is_open() && !step.status().is_done()) {
+        step.offered_at = None;
+        step.state = StepState::NotStarted;
+    }
+}
+
+/// Removes a tag of another commit than the one that is released from now on. CreateTag is offered
+/// again. Only a tag in the app's own clone is of another commit: none is published before main.
+fn forget_other_tag(view: &mut RunView, released: &str) {
+    let is_other = |fact: &Fact| matches!(fact, Fact::TagMade { commit, .. } if commit != released);
+    let known = view.facts.len();
+    view.facts.retain(|learned| !is_other(&learned.fact));
+    let step = view.steps.iter_mut().find(|step| step.definition.id == StepId::CreateTag);
+    if let Some(step) = step.filter(|step| view.facts.len() < known && !step.status().is_open()) {
+        step.offered_at = None;
+        step.state = StepState::NotStarted;
+    }
 }
 
 /// Removes the end of a migration that was undone, and the checks that followed it.
@@ -301,11 +336,13 @@ pub fn newest(view: &RunView, kind: FactKind) -> Option<&Fact> {
 }
 
 /// Whether no step has to wait for a fact any more. A migration that was left out counts as one
-/// that finished.
+/// that finished, and a backup that was left out as one that is proved.
 #[must_use]
 pub fn is_known(view: &RunView, kind: FactKind) -> bool {
     let is_left_out = |id| step(view, id).is_some_and(|step| step.status() == Status::Skipped);
-    newest(view, kind).is_some() || kind == FactKind::MigrationFinished && is_left_out(StepId::RunMigration)
+    newest(view, kind).is_some()
+        || kind == FactKind::MigrationFinished && is_left_out(StepId::RunMigration)
+        || kind == FactKind::BackupProved && is_left_out(StepId::BackUp)
 }
 
 /// One step of a view.
@@ -327,7 +364,8 @@ pub fn summary(view: &RunView) -> RunSummary {
         product: view.profile.product.name.clone(),
         version: view.version.clone(),
         realm: view.realm,
-        is_rollback: view.rolls_back.is_some(),
+        is_rollback: view.is_rollback(),
+        rolled_back: view.rolled_back.clone(),
         state: view.state,
         result: view.result,
         stopped_at,

@@ -52,7 +52,7 @@ fn options(view: &RunView, step: &StepView) -> StepOptions {
         may_answer: is_active && is_doubted && id == StepId::DispatchBuild,
         may_claim: is_active && is_doubted && may_claim(view, step),
         may_stop_script: may_stop_script(view, step),
-        may_skip: attempts::may_skip(step, view.state),
+        may_skip: phase::may_skip(view, step),
         may_report_undone: is_active && is_migration && attempts::ended_job_id(view, step).is_some(),
         recovery: (is_migration && attempts::has_used_start(step)).then(|| attempts::recovery(view)),
         counts_earlier_attempt: counts_earlier_attempt(view, step),

@@ -9,7 +9,7 @@ use greenlight_types::{
 use crate::{
     fold,
     rollout_facts::{has_rolled_back, is_rolled_out, limit_before},
-    steps,
+    steps::{self, migration::attempts, pull_request::has_pull_request},
     transition::STARTED_OVER,
 };
 
@@ -104,13 +104,25 @@ pub(crate) fn changing(view: &RunView, status: Status) -> impl Iterator<Item = &
     })
 }
 
+/// Whether a person may leave a step out now: the migration, or the backup where the profile allows
+/// it.
+pub(crate) fn may_skip(view: &RunView, step: &StepView) -> bool {
+    if step.definition.id == StepId::BackUp {
+        let is_free = matches!(step.status(), Status::NotStarted | Status::AwaitingOperator | Status::Failed);
+        return view.profile.backup.may_skip && view.state == RunState::Deploying && is_free;
+    }
+    attempts::may_skip(step, view.state)
+}
+
 /// Whether a person may start over on the newest main: the merge is made, and nothing of this run
-/// was published. Only the remote tells whether main has moved.
+/// was published, also not on the branch of a pull request. Only the remote tells whether main has
+/// moved.
 pub(crate) fn may_start_over(view: &RunView) -> bool {
     let status = |id: StepId| fold::step(view, id).map_or(Status::NotStarted, |step| step.status());
     let is_unpublished = |id: StepId| !status(id).is_open() && !status(id).is_done();
     view.state == RunState::Preparing
         && view.begun.is_none()
+        && !has_pull_request(view)
         && fold::is_known(view, FactKind::Merged)
         && !fold::is_known(view, FactKind::MainPublished)
         && !fold::is_known(view, FactKind::TagPublished)

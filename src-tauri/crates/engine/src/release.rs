@@ -68,7 +68,6 @@ impl Release {
             names: profile.names(version),
             steps: steps::definitions(profile, version),
             realm,
-            rolls_back: None,
         });
         let mut bodies = vec![body];
         if let Some(text) = earlier::not_newer(parts.journal.as_ref(), profile, realm, version).await? {
@@ -85,12 +84,12 @@ impl Release {
     /// It needs no Prepare.
     ///
     /// # Errors
-    /// `NotAllowedNow` when that run is no release that ended; `JournalFailed`.
+    /// `NotAllowedNow` when that run is no release that ended, or was rolled back; `JournalFailed`.
     pub async fn draft_rollback(parts: &Parts, of: &RunId, by: &Actor) -> Result<RunId, Failure> {
-        if let Some(run) = rollback_run::unfinished(parts.journal.as_ref(), of).await? {
-            return Ok(run);
-        }
-        let body = rollback_run::drafted(parts.journal.as_ref(), of).await?;
+        let body = match rollback_run::drafted(parts.journal.as_ref(), of).await? {
+            rollback_run::Draft::Unfinished(run) => return Ok(run),
+            rollback_run::Draft::New(body) => body,
+        };
         let run = RunId(parts.ids.fresh());
         parts.journal.append(&run, 0, &parts.clock.now(), by, vec![body.into()]).await?;
         parts.screen.moved(&run, 1);

@@ -2,8 +2,8 @@
 //! each.
 //!
 //! Below the steps:
-//! - `job` starts and follows a detached script, `publish` pushes a ref, `watch` is the loop of the
-//!   steps that change nothing;
+//! - `job` starts and follows a detached script, `publish` pushes a ref, `pull_request` reads the
+//!   pull request of this run, `watch` is the loop of the steps that change nothing;
 //! - `production` is one look at the service, `service_change` changes it, `aws_patience` judges
 //!   whether AWS gives up too early, `other_revision` asks about settings that the build made;
 //! - `known_builds` lists the builds of the commit, `shown_builds` judges those after a dispatch in
@@ -29,9 +29,11 @@ pub(crate) mod job;
 mod known_builds;
 mod merge_branch;
 pub(crate) mod migration;
+mod open_pull_request;
 mod other_revision;
 pub(crate) mod production;
 mod publish;
+pub(crate) mod pull_request;
 mod push_branch;
 mod push_tag;
 mod raise_failure_limit;
@@ -77,6 +79,7 @@ pub fn get(id: StepId) -> &'static dyn Step {
         StepId::RerunBuild => &rerun_build::RerunBuild,
         StepId::CancelBuild => &cancel_build::CancelBuild,
         StepId::FollowOtherBuild => &follow_other_build::FollowOtherBuild,
+        StepId::OpenPullRequest => &open_pull_request::OpenPullRequest,
     }
 }
 
@@ -115,6 +118,7 @@ pub fn titles(id: StepId, profile: &Profile, version: &Version) -> (String, Stri
         StepId::RerunBuild => ("Run the failed part of the build again".into(), "Run the failed part again".into()),
         StepId::CancelBuild => ("Cancel the build on GitHub".into(), "Cancel the build".into()),
         StepId::FollowOtherBuild => ("Follow another build of this commit".into(), "Follow another build".into()),
+        StepId::OpenPullRequest => (format!("Open a pull request into {main}"), "Open a pull request".into()),
     };
     (title, short)
 }

@@ -94,6 +94,7 @@ fn act(view: &RunView, event: &Event) -> Option<DebriefAct> {
         }
         EventBody::Run(RunEvent::Ended { .. })
         | EventBody::Run(RunEvent::Drafted { .. })
+        | EventBody::Run(RunEvent::RollbackDrafted { .. })
         | EventBody::Run(RunEvent::PrepareStarted { .. })
         | EventBody::Run(RunEvent::Prepared)
         | EventBody::Run(RunEvent::CheckingStarted)

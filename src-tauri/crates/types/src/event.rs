@@ -32,9 +32,14 @@ pub enum EventBody {
 }
 
 impl<'de> Deserialize<'de> for EventBody {
-    /// The name of the kind decides which enum to read: step events begin with `step`.
+    /// The name of the kind decides which enum to read: step events begin with `step`. A
+    /// `runDrafted` with `rollsBack` is the draft of a rollback in a journal of an earlier version.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
+        let mut value = serde_json::Value::deserialize(deserializer)?;
+        let is_rollback = value["kind"] == "runDrafted" && !value["rollsBack"].is_null();
+        if let Some(kind) = value.get_mut("kind").filter(|_| is_rollback) {
+            *kind = "rollbackDrafted".into();
+        }
         let is_step = value["kind"].as_str().is_some_and(|kind| kind.starts_with("step"));
         let body = if is_step {
             serde_json::from_value(value).map(Self::Step)
@@ -70,9 +75,17 @@ pub enum RunEvent {
         names: Names,
         steps: Vec<StepDefinition>,
         realm: Realm,
-        /// The release that this run rolls back. Absent for a release.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        rolls_back: Option<Box<EarlierRelease>>,
+    },
+    /// The rollback of an ended release was drafted. It needs no Prepare. Its kind is not that of a
+    /// release, so an app that does not know rollbacks cannot continue it as a release.
+    RollbackDrafted {
+        version: Version,
+        profile: Box<Profile>,
+        /// Every name derived from the version.
+        names: Names,
+        steps: Vec<StepDefinition>,
+        realm: Realm,
+        rolls_back: Box<EarlierRelease>,
     },
     PrepareStarted {
         /// Statement of the person: "Testing of 2.1.0 is finished".
@@ -352,4 +365,44 @@ pub enum CheckAnswer {
     Failed,
     /// The person could not look.
     CouldNotCheck,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first event of the golden rollback, as an earlier version wrote it.
+    fn draft() -> serde_json::Value {
+        let golden = include_str!("../../../../tests/golden/fold/rollback-of-an-earlier-version.json");
+        let golden: serde_json::Value = serde_json::from_str(golden).expect("JSON");
+        golden["events"][0]["body"].clone()
+    }
+
+    #[test]
+    fn the_draft_of_a_rollback_has_a_kind_of_its_own() {
+        let earlier = draft();
+        assert_eq!(earlier["kind"], "runDrafted");
+        let body: EventBody = serde_json::from_value(earlier.clone()).expect("a draft");
+        assert!(matches!(body, EventBody::Run(RunEvent::RollbackDrafted { .. })), "{body:?}");
+        let written = serde_json::to_value(&body).expect("JSON");
+        assert_eq!((&written["kind"], &written["rollsBack"]), (&"rollbackDrafted".into(), &earlier["rollsBack"]));
+        assert_eq!(serde_json::from_value::<EventBody>(written).expect("a draft"), body);
+    }
+
+    #[test]
+    fn a_draft_without_an_earlier_release_is_that_of_a_release() {
+        let mut release = draft();
+        release["rollsBack"] = serde_json::Value::Null;
+        let body: EventBody = serde_json::from_value(release.clone()).expect("a draft");
+        assert!(matches!(body, EventBody::Run(RunEvent::Drafted { .. })), "{body:?}");
+        release["kind"] = "rollbackDrafted".into();
+        assert!(serde_json::from_value::<EventBody>(release).is_err(), "a rollback names its release");
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_refused() {
+        for text in ["null", "[]", "1", "\"runDrafted\"", "{}", "{\"rollsBack\": {}}"] {
+            assert!(serde_json::from_str::<EventBody>(text).is_err(), "{text}");
+        }
+    }
 }

@@ -50,6 +50,19 @@ pub enum Fact {
         /// The remote had the tag before this run.
         already: bool,
     },
+    /// GitHub has a pull request with the version commit.
+    PullRequestOpened {
+        number: u32,
+        /// Address of its page.
+        url: String,
+        /// Its branch, without `refs/heads/`.
+        branch: String,
+        /// The version commit that it brings.
+        commit: String,
+    },
+    /// The pull request was merged, and main says the version of this release. From now on the
+    /// release is this commit of main.
+    PullRequestMerged { number: u32, commit: String },
     /// A fresh listing shows the main branch of the remote at our commit.
     MainPublished { commit: String },
     /// A fresh listing shows the tag of the remote at our commit.
@@ -242,6 +255,8 @@ pub enum FactKind {
     Merged,
     VersionSet,
     TagMade,
+    PullRequestOpened,
+    PullRequestMerged,
     MainPublished,
     TagPublished,
     RevisionSaved,
@@ -273,6 +288,8 @@ impl Fact {
             Self::Merged { .. } => FactKind::Merged,
             Self::VersionSet { .. } => FactKind::VersionSet,
             Self::TagMade { .. } => FactKind::TagMade,
+            Self::PullRequestOpened { .. } => FactKind::PullRequestOpened,
+            Self::PullRequestMerged { .. } => FactKind::PullRequestMerged,
             Self::MainPublished { .. } => FactKind::MainPublished,
             Self::TagPublished { .. } => FactKind::TagPublished,
             Self::RevisionSaved { .. } => FactKind::RevisionSaved,

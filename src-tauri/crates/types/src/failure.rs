@@ -101,6 +101,8 @@ pub enum ErrorCode {
     /// The database does not give the answer from before the migration, so the migration was not
     /// undone.
     DatabaseNotAsBefore,
+    /// The database says the version of before the migration again.
+    DatabaseIsOld,
     /// A migration of this version started on the host, so this release has one.
     MigrationStarted,
     /// The host cannot run jobs: no room, a missing program, or a home folder on another machine.

@@ -57,6 +57,8 @@ pub enum Watcher {
     Site,
     /// Asks AWS for the servers.
     Servers,
+    /// Asks the database once more before the end.
+    Database,
 }
 
 /// Why a watcher shows nothing new.

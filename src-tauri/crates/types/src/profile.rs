@@ -133,6 +133,9 @@ pub struct BackupProfile {
     pub artifact_probe: String,
     /// Oldest backup allowed at the migration, in minutes.
     pub max_age_minutes: u32,
+    /// Whether a person may leave the backup out, with a reason: other backups are made.
+    #[serde(default)]
+    pub may_skip: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-/// The thirteen steps of the runbook, and the steps that a person may choose when a build or a
-/// rollout needs help. Code refers to a step by name, never by position.
+/// The thirteen steps of the runbook, and the steps that a person may choose when a push, a build
+/// or a rollout needs help. Code refers to a step by name, never by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Type)]
 pub enum StepId {
     /// Merge the release branch into the main branch, in our own clone.
@@ -46,6 +46,8 @@ pub enum StepId {
     CancelBuild,
     /// Follow another build of the commit that GitHub has already.
     FollowOtherBuild,
+    /// Publish the commit on a branch of its own, and open a pull request into the main branch.
+    OpenPullRequest,
 }
 
 impl StepId {
@@ -67,7 +69,7 @@ impl StepId {
     ];
 
     /// The steps that a person may choose. A release can be complete without them.
-    pub const OPTIONAL: [Self; 8] = [
+    pub const OPTIONAL: [Self; 9] = [
         Self::RaiseFailureLimit,
         Self::RestoreFailureLimit,
         Self::StopRollout,
@@ -76,6 +78,7 @@ impl StepId {
         Self::RerunBuild,
         Self::CancelBuild,
         Self::FollowOtherBuild,
+        Self::OpenPullRequest,
     ];
 
     /// Name of the step in code, journal and tests.
@@ -103,6 +106,7 @@ impl StepId {
             Self::RerunBuild => "RerunBuild",
             Self::CancelBuild => "CancelBuild",
             Self::FollowOtherBuild => "FollowOtherBuild",
+            Self::OpenPullRequest => "OpenPullRequest",
         }
     }
 
@@ -115,7 +119,8 @@ impl StepId {
             | Self::CreateTag
             | Self::PushBranch
             | Self::PushTag
-            | Self::RegisterTaskDefinition => Phase::Prepare,
+            | Self::RegisterTaskDefinition
+            | Self::OpenPullRequest => Phase::Prepare,
             Self::BackUp
             | Self::DispatchBuild
             | Self::FollowBuild
@@ -203,7 +208,7 @@ pub enum Status {
     Succeeded,
     /// Done, with a warning for the operator.
     Warned,
-    /// Left out: a named person says that this release has no migration.
+    /// Left out by a named person: the migration, or the backup where the profile allows it.
     Skipped,
     /// Ended without its effect, or with a part of it.
     Failed,

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use specta::Type;
 
 use crate::{
-    CheckAnswer, Completion, EarlierRelease, Event, Fact, FactKind, Failure, Handover, LockRefusal, Names, Profile,
-    Realm, RunId, RunResult, StagingMachine, Status, StepDefinition, StepId, StepPlan, Timestamp, Version,
+    CheckAnswer, Completion, EarlierRelease, Event, Fact, FactKind, Failure, Handover, LaterRollback, LockRefusal,
+    Names, Profile, Realm, RunId, RunResult, StagingMachine, Status, StepDefinition, StepId, StepPlan, Timestamp,
+    Version,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -38,6 +39,9 @@ pub struct RunView {
     /// The release that this run rolls back. Absent for a release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolls_back: Option<EarlierRelease>,
+    /// The later run of this computer that rolled this release back. Filled in only for the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<LaterRollback>,
     pub state: RunState,
     /// Set once the run ended.
     pub result: Option<RunResult>,
@@ -85,6 +89,38 @@ pub struct RunView {
     /// page.
     #[serde(default)]
     pub may_start_over: bool,
+}
+
+impl RunView {
+    /// The newest answer to a question.
+    #[must_use]
+    pub fn answer(&self, question: &str) -> Option<&AnswerView> {
+        self.answers.iter().rev().find(|answer| answer.question == question)
+    }
+
+    /// Whether the run rolls an ended release back.
+    #[must_use]
+    pub fn is_rollback(&self) -> bool {
+        self.rolls_back.is_some()
+    }
+
+    /// The kind of the run in a sentence: `release` or `rollback`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.is_rollback() { "rollback" } else { "release" }
+    }
+
+    /// The name of the start of Deploy in a sentence: `start Deploy` or `start the rollback`.
+    #[must_use]
+    pub fn start_of_deploy(&self) -> &'static str {
+        if self.is_rollback() { "start the rollback" } else { "start Deploy" }
+    }
+
+    /// The version in a sentence about the run: `2.1.0`, or `the rollback of 2.1.0`.
+    #[must_use]
+    pub fn purpose(&self) -> String {
+        if self.is_rollback() { format!("the rollback of {}", self.version) } else { self.version.to_string() }
+    }
 }
 
 /// State of one step, folded from the events.
@@ -171,7 +207,8 @@ pub struct StepOptions {
     /// A person may stop the script of the step, which the app follows.
     #[serde(default)]
     pub may_stop_script: bool,
-    /// A person may say that this release has no migration.
+    /// A person may leave the step out: this release has no migration, or the profile says that it
+    /// needs no backup of its own.
     pub may_skip: bool,
     /// A person may report that the database is as it was before a migration that ended.
     pub may_report_undone: bool,
@@ -331,8 +368,13 @@ impl StepView {
     #[must_use]
     pub fn left_out(&self) -> Option<String> {
         let StepState::Skipped { person, warning, .. } = &self.state else { return None };
-        let is_migration = self.definition.id == StepId::RunMigration;
-        let what = if is_migration { "this release has no migration" } else { "left out" };
+        let what = if self.definition.id == StepId::RunMigration {
+            "this release has no migration"
+        } else if self.definition.id == StepId::BackUp {
+            "this release makes no backup"
+        } else {
+            "left out"
+        };
         Some(format!("{person}: {what}. {warning}"))
     }
 
@@ -397,6 +439,9 @@ pub struct RunSummary {
     /// Whether the run rolls a release back.
     #[serde(default)]
     pub is_rollback: bool,
+    /// The later run of this computer that rolled this release back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<LaterRollback>,
     pub state: RunState,
     /// Set once the run ended.
     pub result: Option<RunResult>,

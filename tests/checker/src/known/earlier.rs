@@ -66,7 +66,7 @@ impl Known {
     /// Begins another run of the same journal. Production and its database stay, and so does the
     /// knowledge about jobs.
     pub fn begin_run(&mut self, event: &Event) {
-        let Body::RunDrafted { names, .. } = &event.body else { return };
+        let (Body::RunDrafted { names, .. } | Body::RollbackDrafted { names, .. }) = &event.body else { return };
         if self.seq == 0 || self.run == event.run {
             return;
         }

@@ -5,6 +5,11 @@ use crate::{
     records::{Op, Status, Step},
 };
 
+/// Name of the push before a pull request.
+pub const BRANCH_OF_PULL_REQUEST: &str = "push of the branch of a pull request";
+/// Prefix of the branches that are published for a pull request.
+pub const PULL_REQUESTS: &str = "refs/heads/greenlight/";
+
 /// The step of a job id: `<product>.<environment>.<kind>.<version>.a<k>`
 /// (docs/remote-jobs.md#job-ids).
 pub fn step_of_job(id: &str) -> Option<Step> {
@@ -22,10 +27,14 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         // It belongs to the run. `rules/lock.rs` judges it.
         Op::PushRef { name, .. } if *name == known.lock() => None,
         Op::PushRef { name, .. } if name.starts_with("refs/tags/") => Some((Some(Step::PushTag), "push of a tag")),
+        Op::PushRef { name, .. } if name.starts_with(PULL_REQUESTS) => {
+            Some((Some(Step::OpenPullRequest), BRANCH_OF_PULL_REQUEST))
+        }
         Op::PushRef { .. } => Some((Some(Step::PushBranch), "push of a branch")),
         Op::DeleteRef { .. } => Some((None, "deletion of a ref")),
         Op::Dispatch { .. } => Some((Some(Step::DispatchBuild), "dispatch")),
         Op::RerunBuild { .. } => Some((Some(Step::RerunBuild), "re-run of the build")),
+        Op::PullRequestOpened { .. } => Some((Some(Step::OpenPullRequest), "pull request")),
         Op::CancelBuild { .. } => Some((Some(Step::CancelBuild), "cancellation of the build")),
         Op::RegisterTaskDefinition { .. } => Some((Some(Step::RegisterTaskDefinition), "registration")),
         Op::SubmitJob { id, .. } => Some((step_of_job(id), "job")),
@@ -48,7 +57,8 @@ pub fn owner(op: &Op, known: &Known) -> Option<(Option<Step>, &'static str)> {
         // It belongs to the run. `rules/database.rs` judges it.
         Op::StopScript { .. } => None,
         // These requests belong to the run. `rules/host.rs` judges them.
-        Op::EnvironmentTaken { .. }
+        Op::PullRequestMerged { .. }
+        | Op::EnvironmentTaken { .. }
         | Op::EnvironmentLeft { .. }
         | Op::HostReplaced { .. }
         | Op::PayloadStarted { .. }

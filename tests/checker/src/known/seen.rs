@@ -4,10 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::records::{Deployment, JobState, Ref, Task, Work};
 
+/// Number of service reads that are kept. Two reads make one verdict, and other reads may come
+/// between.
+const LOOKS_KEPT: usize = 4;
+
 /// Answers and effects of the world.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub listing: BTreeMap<String, Ref>,
+    /// Commits of the pull requests that the app opened.
+    pub pull_requests: Vec<String>,
+    /// Commits of main that pull requests became.
+    pub merged: Vec<String>,
     pub described: BTreeSet<String>,
     pub looks: VecDeque<(Vec<Deployment>, Vec<Task>)>,
     pub site: Option<String>,
@@ -90,6 +98,21 @@ pub struct RunSeen {
 }
 
 impl Seen {
+    /// The run owns the lock of the machine. Acquiring again by the owner changes nothing.
+    pub fn take_environment(&mut self, run: String, at: i64) {
+        if self.holder.0.as_ref() != Some(&run) {
+            self.holder = (Some(run), at);
+        }
+    }
+
+    /// Adds a look at the service.
+    pub fn look(&mut self, deployments: Vec<Deployment>, tasks: Vec<Task>) {
+        self.looks.push_back((deployments, tasks));
+        if self.looks.len() > LOOKS_KEPT {
+            self.looks.pop_front();
+        }
+    }
+
     pub fn start_payload(&mut self, job: String, work: Work) {
         *self.payloads.entry(job.clone()).or_default() += 1;
         if work == Work::Migration {

@@ -12,6 +12,15 @@ fn is_open(status: Status) -> bool {
 }
 
 impl Known {
+    pub fn version_commit(&self) -> Option<&String> {
+        self.facts.version.as_ref().map(|(commit, _)| commit)
+    }
+
+    /// The commit that the run releases: the version commit, or what a pull request made of it.
+    pub fn release_commit(&self) -> Option<&String> {
+        self.facts.merged_as.as_ref().or_else(|| self.version_commit())
+    }
+
     /// Applies an event to the states of the steps. INV-J5: an illegal transition is a violation.
     pub(super) fn fold(&mut self, seq: u64, body: &Body, found: &mut Found) {
         if let Some((step, attempt)) = fold::moved(body)
@@ -47,13 +56,41 @@ impl Known {
     pub(super) fn forget_checks(&mut self) {
         self.checks.clear();
         self.facts.site = None;
-        let at = Step::CheckSite as usize;
-        if let Some(check) = self.steps.get_mut(at).filter(|check| !is_open(check.status)) {
-            check.status = Status::NotStarted;
+        self.reset_step(Step::CheckSite);
+    }
+
+    /// Resets a step that is offered again. An open attempt goes on.
+    fn reset_step(&mut self, step: Step) {
+        let at = step as usize;
+        if let Some(folded) = self.steps.get_mut(at).filter(|folded| !is_open(folded.status)) {
+            folded.status = Status::NotStarted;
             if let Some(newest) = self.history.last_mut().and_then(|statuses| statuses.get_mut(at)) {
                 *newest = Status::NotStarted;
             }
         }
+    }
+
+    /// Main has the release, so no pull request is offered any more.
+    pub(super) fn withdraw_pull_request(&mut self) {
+        let status = self.step(Step::OpenPullRequest).status;
+        if matches!(status, Status::AwaitingOperator | Status::Failed | Status::Stopped) {
+            self.reset_step(Step::OpenPullRequest);
+        }
+    }
+
+    /// A person left a step out.
+    pub(super) fn leave_out(&mut self, step: Step) {
+        self.is_migration_left_out |= step == Step::RunMigration;
+        self.is_backup_left_out |= step == Step::BackUp;
+    }
+
+    /// The release is another commit from now on. A tag of the commit before does not count.
+    pub(super) fn release_merged(&mut self, commit: String) {
+        if self.facts.tag.as_ref().is_some_and(|(_, tagged)| *tagged != commit) {
+            self.facts.tag = None;
+            self.reset_step(Step::CreateTag);
+        }
+        self.facts.merged_as = Some(commit);
     }
 
     /// Resets the steps that are made again. INV-J5: none of them may be open or published.

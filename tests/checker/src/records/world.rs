@@ -59,6 +59,13 @@ pub enum Op {
     CancelBuild {
         run: String,
     },
+    PullRequestOpened {
+        branch: String,
+        head: String,
+    },
+    PullRequestMerged {
+        commit: String,
+    },
     RegisterTaskDefinition {
         body: Value,
         #[serde(default)]

@@ -16,7 +16,7 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
         package(known, digest, found);
     }
     let Body::FactLearned { fact: Fact::BuildStarted { build, commit } } = &event.body else { return };
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
+    let version = known.release_commit().map(String::as_str);
     if Some(commit.as_str()) != version {
         found.add("INV-B1", format!("run {build} is said to build {commit}, and the version was set in {version:?}"));
     }
@@ -27,7 +27,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
     let Body::FactLearned { fact: Fact::BuildStarted { build, .. } } = &event.body else { return };
     let is_chosen = known.step(Step::FollowOtherBuild).status == Status::Running;
     let is_found = known.step(Step::DispatchBuild).status == Status::InDoubt;
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str());
+    let version = known.release_commit().map(String::as_str);
     let shown = known.world.runs.get(build).map(|one| one.head_sha.as_str());
     if (is_chosen || is_found) && shown != version {
         found.add("INV-B1", format!("run {build} was found or chosen, and GitHub shows it with {shown:?}"));
@@ -47,7 +47,7 @@ fn package(known: &Known, digest: &str, found: &mut Found) {
     if planned != digest {
         found.add("INV-B2", format!("the package {digest} is used, and {planned} was chosen"));
     }
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let version = known.release_commit();
     let built_from = known.world.built_from.get(digest);
     if (built_from.is_none() || built_from != version) && known.package_by_word.as_deref() != Some(digest) {
         found.add("INV-B2", format!("the package {digest} is used, and it was built from {built_from:?}"));
@@ -63,7 +63,7 @@ fn rerun(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
     if known.facts.build.as_deref() != Some(run) {
         found.add("INV-B1", format!("run {run} was run again, and this release follows {:?}", known.facts.build));
     }
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let version = known.release_commit();
     let seen = known.world.runs.get(run);
     let is_red = seen.is_some_and(|one| one.conclusion.as_ref().is_some_and(|end| end != "success"));
     if !is_red || seen.map(|one| &one.head_sha) != version {
@@ -77,7 +77,7 @@ fn cancel(known: &Known, entry: &Entry, run: &str, found: &mut Found) {
     if entry.actor != Actor::App || !entry.applied || entry.late {
         return;
     }
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let version = known.release_commit();
     let is_foreign = known.world.runs.get(run).is_some_and(|one| Some(&one.head_sha) != version);
     if known.facts.build.as_deref() != Some(run) && !is_foreign {
         found.add("INV-B1", format!("run {run} was cancelled, and this release follows {:?}", known.facts.build));
@@ -113,7 +113,7 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         found.add("INV-B1", format!("a build was started, and this release follows run {build} already"));
     }
     // Main may move between the last read and the dispatch. The read must show the tagged commit.
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit.as_str()).unwrap_or_default();
+    let version = known.release_commit().map(String::as_str).unwrap_or_default();
     let seen = known.world.listing.get(&known.main()).map(|one| one.id.as_str()).unwrap_or_default();
     if seen != version {
         found.add("INV-B1", format!("a build was started while main was seen at {seen} instead of {version}"));

@@ -20,8 +20,11 @@ const ENDED_BY_THE_APP: [i32; 4] = [129, 130, 141, 143];
 /// INV-D1 and INV-D2 in the journal: the migration starts after a proved backup, and never after
 /// its end.
 pub fn record(known: &Known, event: &Event, found: &mut Found) {
+    if matches!(event.body, Body::StepSkipped { step: Step::BackUp }) && !known.profile.backup.may_skip {
+        found.add("INV-D1", "the backup was left out, and the profile does not allow it");
+    }
     let Body::StepStarted { step: Step::RunMigration, plan, .. } = &event.body else { return };
-    if plan.already.is_none() && known.facts.backup.is_none() {
+    if plan.already.is_none() && known.facts.backup.is_none() && !known.is_backup_left_out {
         found.add("INV-D1", "the migration was started without a proved backup");
     }
     if known.facts.is_migrated {
@@ -188,6 +191,9 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
     }
     asked(known, job, found);
     let Some(backup) = &known.facts.backup else {
+        if known.is_backup_left_out {
+            return;
+        }
         found.add("INV-D1", format!("{job} began without a proved backup"));
         return;
     };

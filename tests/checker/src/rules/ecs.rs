@@ -184,6 +184,10 @@ fn ended(known: &Known, result: &str, note: &str, found: &mut Found) {
     if !matches!(known.step(Step::RunMigration).status, Status::Succeeded | Status::Warned | Status::Skipped) {
         missing.push("the migration is not done".to_owned());
     }
+    let is_ours = !known.is_migrated_by_word && !known.is_migration_left_out && known.unproved_migration.is_none();
+    if is_ours && known.world.database.is_some() && known.world.database == known.world.database_before {
+        missing.push(format!("the database last said {:?}, as before the migration", known.world.database));
+    }
     if result == "released" {
         if known.facts.site.as_deref() != Some(known.names.version_value.as_str()) {
             missing.push(format!("the site showed {:?}", known.facts.site));

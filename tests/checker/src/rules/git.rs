@@ -2,7 +2,7 @@
 
 use crate::{
     Found,
-    known::{Attempt, Known},
+    known::{Attempt, Known, PULL_REQUESTS},
     records::{Actor, Body, Entry, Event, Fact, Op, Status, Step, WorldGit},
 };
 
@@ -20,9 +20,9 @@ pub fn record(known: &Known, event: &Event, found: &mut Found) {
     }
     let Body::FactLearned { fact } = &event.body else { return };
     if let Fact::TagMade { commit, .. } = fact
-        && known.facts.version.as_ref().map(|(version, _)| version) != Some(commit)
+        && known.release_commit() != Some(commit)
     {
-        found.add("INV-G1", format!("the tag is made at {commit}, which does not set the version"));
+        found.add("INV-G1", format!("the tag is made at {commit}, which is not the commit of the release"));
     } else if let Fact::TagPublished { object, .. } = fact
         && known.facts.main.is_none()
     {
@@ -37,7 +37,12 @@ fn start_over(known: &Known, base: &str, main: &str, note: &str, found: &mut Fou
         !matches!(status, Status::NotStarted | Status::AwaitingOperator | Status::Failed | Status::Stopped)
     };
     let facts = &known.facts;
-    if facts.main.is_some() || facts.tag_published.is_some() || PUSHES.into_iter().any(is_open_or_done) {
+    let has_pull_request = facts.pull_request.is_some() && facts.pull_request.as_ref() == known.version_commit();
+    if has_pull_request
+        || facts.main.is_some()
+        || facts.tag_published.is_some()
+        || PUSHES.into_iter().any(is_open_or_done)
+    {
         found.add("INV-G3", "a release was started over, and a part of it may be published");
     }
     let merged = facts.merged.as_ref().map(|merged| merged.base.as_str());
@@ -69,6 +74,7 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
         start_over_in_world(known, main, found);
     }
     let Body::FactLearned { fact } = &event.body else { return };
+    pull_request(known, fact, found);
     if let Fact::MainPublished { commit } = fact {
         let there = known.world.listing.get(&known.main()).map(|one| one.id.as_str()).unwrap_or_default();
         let base = known.facts.merged.as_ref().map(|merged| merged.base.as_str()).unwrap_or_default();
@@ -83,6 +89,23 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
             found.add("INV-G4", format!("the tag is called published at {commit}, and the listing shows {there:?}"));
             found.add("INV-J2", format!("the tag is called published at {commit} without proof"));
         }
+    }
+}
+
+/// INV-J2: a pull request is called opened or merged only after GitHub did it. INV-G1: it is of the
+/// version commit.
+fn pull_request(known: &Known, fact: &Fact, found: &mut Found) {
+    if let Fact::PullRequestOpened { commit } = fact {
+        if known.version_commit() != Some(commit) {
+            found.add("INV-G1", format!("a pull request was opened with {commit}, which does not set the version"));
+        }
+        if !known.world.pull_requests.contains(commit) {
+            found.add("INV-J2", format!("a pull request with {commit} is called opened, and GitHub has none"));
+        }
+    } else if let Fact::PullRequestMerged { .. } = fact
+        && known.world.merged.is_empty()
+    {
+        found.add("INV-J2", "a pull request is called merged, and nobody merged it");
     }
 }
 
@@ -103,6 +126,10 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         // `rules/lock.rs` judges it.
     } else if *name == known.main() {
         push_of_main(known, old.as_deref(), new, found);
+    } else if name.starts_with(PULL_REQUESTS) {
+        if expected.is_some() || known.version_commit() != Some(new) {
+            found.add("INV-G3", format!("{name} was to be moved from {expected:?} to {new}"));
+        }
     } else if *name != known.tag() {
         found.add("INV-G3", format!("{name} is none of the refs of a release"));
     } else if expected.is_some() {
@@ -132,15 +159,21 @@ pub fn end(known: &Known, git: &WorldGit, found: &mut Found) {
         }
     }
     let Some((version, version_was_set)) = &known.facts.version else { return };
+    if let Some(released) = &known.facts.merged_as
+        && !known.world.merged.iter().any(|merged| contains(git, released, merged))
+    {
+        found.add("INV-J2", format!("the release is {released}, which contains no pull request that was merged"));
+    }
+    let released = known.facts.merged_as.as_ref().unwrap_or(version);
     if let Some((_, commit)) = &known.facts.tag_published {
         let target = git.refs.get(&known.tag()).and_then(|object| git.tags.get(object)).map(|tag| tag.target.as_str());
-        if target != Some(version) || commit != version {
-            found.add("INV-G1", format!("the tag stands at {target:?}, and the version was set in {version}"));
+        if target != Some(released) || commit != released {
+            found.add("INV-G1", format!("the tag stands at {target:?}, and the release is {released}"));
         }
-        if !contains(git, &main, version) {
-            found.add("INV-G1", format!("the tagged commit {version} is not on main"));
+        if !contains(git, &main, released) {
+            found.add("INV-G1", format!("the tagged commit {released} is not on main"));
         }
-        let value = git.commits.get(version).map(|commit| commit.version_value.as_str());
+        let value = git.commits.get(released).map(|commit| commit.version_value.as_str());
         if value != Some(&known.names.version_value) {
             found.add("INV-G1", format!("the tagged commit says {value:?}"));
         }

@@ -89,6 +89,8 @@ pub fn request(known: &Known, entry: &Entry, found: &mut Found) {
         | Op::HostRebooted
         | Op::RerunBuild { .. }
         | Op::CancelBuild { .. }
+        | Op::PullRequestOpened { .. }
+        | Op::PullRequestMerged { .. }
         | Op::ImagePushed { .. }
         | Op::RunEnded { .. }
         | Op::DeploymentStarted

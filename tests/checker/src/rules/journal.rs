@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Found, fold,
-    known::{Known, ms, owner},
+    known::{BRANCH_OF_PULL_REQUEST, Known, ms, owner},
     records::{Actor, Body, Entry, Event, Fact, Failure, JobState, Op, Plan, Status, Step},
 };
 
@@ -66,7 +66,7 @@ fn check_failure_by_person(known: &Known, step: Step, failure: &Failure, found: 
 /// A dispatch in doubt is over once GitHub shows that it builds another commit.
 fn is_of_another_commit(known: &Known, step: Step, failure: &Failure) -> bool {
     let is_doubted = step == Step::DispatchBuild && known.step(step).status == Status::InDoubt;
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let version = known.release_commit();
     let is_shown = known.world.runs.values().any(|run| Some(&run.head_sha) != version);
     failure.code == "wrongCommit" && is_doubted && is_shown
 }
@@ -95,7 +95,9 @@ fn check_failure(known: &Known, step: Step, summary: &str, found: &mut Found) {
 fn check_reset(known: &Known, step: Step, found: &mut Found) {
     let Some(attempt) = known.attempt(step) else { return };
     let ran = known.world.payloads.contains_key(attempt.plan.input("job")) && attempt.applied.contains(&"launch");
-    let changed = attempt.applied.iter().find(|name| !matches!(**name, "job" | "launch"));
+    // The branch of a pull request alone is not yet one.
+    let is_harmless = |name: &&str| matches!(*name, "job" | "launch" | BRANCH_OF_PULL_REQUEST);
+    let changed = attempt.applied.iter().find(|name| !is_harmless(name));
     if ran {
         found.add("INV-J2", format!("{step:?} is called not done, and its script began"));
     }
@@ -111,7 +113,7 @@ fn check_reset(known: &Known, step: Step, found: &mut Found) {
 /// backup have their own rules.
 fn check_fact(known: &Known, fact: &Fact, found: &mut Found) {
     let world = &known.world;
-    let version = known.facts.version.as_ref().map(|(commit, _)| commit);
+    let version = known.release_commit();
     if let Fact::RevisionSaved { arn, .. } = fact
         && !world.described.contains(arn)
     {
@@ -220,6 +222,8 @@ fn differs(op: &Op, plan: &Plan) -> Option<String> {
         differs("job", id, plan.input("job")).or_else(|| differs("script", script, plan.input("script")))
     } else if let Op::RerunBuild { run } | Op::CancelBuild { run } = op {
         differs("run", run, plan.input("build"))
+    } else if let Op::PullRequestOpened { branch, head } = op {
+        differs("branch", branch, plan.input("branch")).or_else(|| differs("commit", head, plan.input("commit")))
     } else if let Op::UpdateService { threshold: Some(limit), .. } = op {
         differs("limit", limit, &format!("{} {}", plan.input("kind"), plan.input("value")))
     } else if let Op::UpdateService { arn: Some(arn), .. } = op {

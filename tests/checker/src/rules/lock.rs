@@ -45,7 +45,9 @@ pub fn event(known: &Known, event: &Event, found: &mut Found) {
 }
 
 fn is_change_of_production(step: Step) -> bool {
-    matches!(step, Step::BackUp | Step::DispatchBuild | Step::RunMigration) || OPTIONAL_STEPS.contains(&step)
+    let is_of_prepare = step == Step::OpenPullRequest;
+    matches!(step, Step::BackUp | Step::DispatchBuild | Step::RunMigration)
+        || OPTIONAL_STEPS.contains(&step) && !is_of_prepare
 }
 
 /// Whether the run owns the lock, or a person accepted that the remote refuses it.

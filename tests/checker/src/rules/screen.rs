@@ -49,6 +49,7 @@ pub fn end(known: &Known, end: &End, found: &mut Found) {
         Step::CreateTag,
         Step::PushBranch,
         Step::PushTag,
+        Step::OpenPullRequest,
         Step::RegisterTaskDefinition,
         Step::BackUp,
         Step::DispatchBuild,

@@ -6,7 +6,7 @@
 
 use crate::{
     Found,
-    known::{Attempt, Known},
+    known::{Attempt, BRANCH_OF_PULL_REQUEST, Known},
     records::{ALL_STEPS, Actor, Body, End, Entry, Event, JobState, Note, Op, Status, Step},
 };
 
@@ -143,11 +143,15 @@ pub fn unlisted(known: &Known, event: &Event) -> Vec<&'static str> {
     let file = known.facts.backup.as_ref().and_then(|backup| {
         known.world.dumps.iter().find(|(job, ..)| *job == backup.job).map(|(_, file, _)| file.clone())
     });
+    let has_branch = applied(Step::OpenPullRequest, BRANCH_OF_PULL_REQUEST);
+    let has_pull_request = applied(Step::OpenPullRequest, "pull request");
     // A rollback that never began leaves the database to its release.
     let is_unstarted_rollback = known.is_rollback && known.step(Step::RollBack).attempt == 0;
     let revision = known.facts.revisions.last().and_then(|one| one.arn.rsplit(':').next().map(str::to_owned));
     [
         ("main", applied(Step::PushBranch, "push of a branch") && !says(&known.profile.git.main)),
+        ("branch of a pull request", has_branch && known.facts.main.is_none() && !says("greenlight/")),
+        ("pull request", has_pull_request && known.facts.main.is_none() && !says("its pull request")),
         ("tag", applied(Step::PushTag, "push of a tag") && !says(&known.names.tag)),
         ("revision", revision.is_some_and(|number| !says(&number))),
         ("backup", file.is_some_and(|file| !file.is_empty() && !says(&file))),

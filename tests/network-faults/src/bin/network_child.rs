@@ -180,6 +180,7 @@ fn elsewhere(run: &RunId) -> Result<RawPorts> {
         person: by.person,
         computer: by.computer,
         version: "2.1.0".to_owned(),
+        is_rollback: false,
         reason: String::new(),
         since: Timestamp::from_millisecond(now_ms()).context("a time")?,
         seen: None,

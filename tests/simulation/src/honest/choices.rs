@@ -86,7 +86,15 @@ impl HonestOperator<'_> {
             let is_free = |step: &StepView| step.options.may_choose && step.attempt < CHOICES_MAX;
             self.view.steps.iter().any(|step| step.definition.id == id && is_free(step))
         };
-        let wanted = if has_failed(StepId::RunMigration) {
+        let has_failed_push = has_failed(StepId::PushBranch);
+        // The operator reads why the push is closed before choosing another way.
+        let has_read = has_failed_push || self.still > 0;
+        let wanted = if has_read
+            && may_choose(StepId::OpenPullRequest)
+            && self.asks(|truth| truth.needs_pull_request(&self.view, has_failed_push))
+        {
+            StepId::OpenPullRequest
+        } else if has_failed(StepId::RunMigration) {
             StepId::StopRollout
         } else if self.cancels_build() && may_choose(StepId::CancelBuild) {
             StepId::CancelBuild

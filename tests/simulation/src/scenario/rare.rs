@@ -2,7 +2,7 @@
 //! stays as it is.
 
 use fastrand::Rng;
-use greenlight_rehearsal::world::rules::{Breaker, StoredShape};
+use greenlight_rehearsal::world::rules::{Breaker, Review, StoredShape};
 
 use super::{At, Concurrency, Fault, Kind, MINUTE, Rules, SECOND, Scenario, Setting, one_in};
 
@@ -29,6 +29,14 @@ pub(super) fn add(scenario: &mut Scenario) {
     if one_in(&mut Rng::with_seed(scenario.seed ^ 0x3e57), 25) {
         scenario.person.recovers = true;
         scenario.faults.push(Fault { at: At::Time(0), kind: Kind::ColleagueRestores });
+    }
+    let mut pulls = Rng::with_seed(scenario.seed ^ 0x9d1c);
+    if scenario.setting.is_protected || one_in(&mut pulls, 25) {
+        scenario.setting.is_protected = true;
+        let rules = &mut scenario.rules;
+        rules.tells_rules = pulls.bool();
+        rules.review = [Review::Merge, Review::Squash, Review::Refuse][pulls.usize(..3)];
+        rules.review_ms = (!one_in(&mut pulls, 8)).then(|| pulls.i64(10 * SECOND..30 * MINUTE));
     }
     if !scenario.person.is_honest || !one_in(&mut rng, 3) {
         return;

@@ -198,3 +198,32 @@ fn the_doubt_about_a_build_tells_how_github_answered() {
         }
     });
 }
+
+/// A product whose backups are made elsewhere: the person says which one there is.
+#[test]
+fn a_release_without_a_backup_of_its_own() {
+    on_virtual_time(async {
+        let mut profile = simulated_profile().expect("the built-in profile");
+        let skip = || Act::SkipStep { step: StepId::BackUp, note: "the snapshot of 09:00".to_owned() };
+        let strict =
+            Scripted::draft(&profile, world(Rules::default()), person("Ann", "desk-7")).await.expect("a draft");
+        strict.prepare().await.expect("Prepare");
+        strict.deploy(None).await.expect("Deploy begins");
+        strict.offered(StepId::BackUp).await.expect("its button");
+        assert_eq!(strict.act(skip()).await.expect_err("its profile says no").code, ErrorCode::NotAllowedNow);
+
+        profile.backup.may_skip = true;
+        let ann = Scripted::draft(&profile, world(Rules::default()), person("Ann", "desk-7")).await.expect("a draft");
+        ann.prepare().await.expect("Prepare");
+        ann.deploy(None).await.expect("Deploy begins");
+        ann.offered(StepId::BackUp).await.expect("its button");
+        ann.act(skip()).await.expect("the profile allows it");
+        assert!(ann.release.left_behind().join(" ").contains("this release makes no backup. the snapshot of 09:00"));
+        for step in [StepId::DispatchBuild, StepId::RunMigration] {
+            ann.press_when_offered(step).await.expect("nothing waits for a backup");
+        }
+        ann.until_is(StepId::AwaitRollout, Status::Succeeded).await.expect("every server is new");
+        check_and_end(&ann).await;
+        assert_eq!(ann.view().result, Some(RunResult::Released));
+    });
+}

@@ -15,7 +15,7 @@ fn evidence(at: &Scripted, step: StepId) -> String {
 }
 
 #[test]
-fn a_backup_is_judged_with_the_rights_of_its_script() {
+fn fault_5_a_backup_is_judged_with_the_rights_of_its_script() {
     on_virtual_time(async {
         let world = world(Rules::default());
         world.lock().host.dump_folder = DumpFolder::RootOnly;
@@ -136,7 +136,7 @@ fn a_release_that_aws_does_not_confirm_says_so_and_ends_later() {
 }
 
 #[test]
-fn a_failing_watcher_shows_its_reason_until_it_works_again() {
+fn fault_10_a_failing_watcher_shows_its_reason_until_it_works_again() {
     on_virtual_time(async {
         for (watcher, call) in [(Watcher::ProductionLog, "logs.page"), (Watcher::Site, "site")] {
             let ann = begun(&world(Rules::default())).await;
@@ -153,7 +153,7 @@ fn a_failing_watcher_shows_its_reason_until_it_works_again() {
 }
 
 #[test]
-fn an_old_value_that_is_no_older_version_is_a_question() {
+fn fault_11_an_old_value_that_is_no_older_version_is_a_question() {
     on_virtual_time(async {
         let truth = |is_true: bool| if is_true { TrueAnswer::Choice("replace".to_owned()) } else { TrueAnswer::None };
         for (value, words, answer) in [
@@ -208,7 +208,7 @@ fn a_byte_order_mark_stays_before_the_version() {
 }
 
 #[test]
-fn settings_that_aws_keeps_in_another_shape_are_ours() {
+fn fault_3_settings_that_aws_keeps_in_another_shape_are_ours() {
     on_virtual_time(async {
         let world = world(Rules { stored_shape: StoredShape::SameMeaning, ..Rules::default() });
         world.lock().add_environment("JAVA_OPTS", "-Xmx2g");

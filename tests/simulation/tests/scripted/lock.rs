@@ -14,6 +14,7 @@ fn bob() -> LockOwner {
         person: "Bob".into(),
         computer: "desk-9".into(),
         version: "2.0.1.12".into(),
+        is_rollback: false,
         reason: String::new(),
         since: Timestamp::EPOCH,
         seen: None,
@@ -50,6 +51,22 @@ fn promise_3_another_staging_machine_does_not_open_a_held_environment() {
         assert_eq!(ann.view().state, RunState::Prepared);
         ann.deploy(over(BOBS_RUN)).await.expect("Ann takes over");
         assert_eq!(owner(&ann), Some(ann.view().id.0));
+    });
+}
+
+#[test]
+fn a_rollback_of_another_operator_is_named_as_one() {
+    on_virtual_time(async {
+        let ann = prepared(&world(Rules::default())).await;
+        ann.world().write_lock(&LockOwner { is_rollback: true, ..bob() }, true);
+        let refused = ann.deploy(None).await.expect_err("Bob owns the environment");
+        assert!(is_held_by(&refused, "Bob"), "{refused:?}");
+        assert_eq!(
+            (refused.params["owner_kind"].as_str(), refused.params["version"].as_str()),
+            ("rollback", "2.0.1.12")
+        );
+        assert!(refused.summary.contains("Bob holds it for the rollback of 2.0.1.12"), "{refused}");
+        ann.deploy(over(BOBS_RUN)).await.expect("Ann takes over");
     });
 }
 

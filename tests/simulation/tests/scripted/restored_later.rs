@@ -1,5 +1,6 @@
 //! The database is restored after a migration that ended well.
 
+use greenlight_engine::ports::Clock as _;
 use greenlight_rehearsal::world::work::HostEvent;
 use greenlight_types::UndoKind;
 
@@ -130,5 +131,30 @@ fn a_database_that_moved_on_after_the_report_is_not_migrated_again() {
         let plan = read(&ann.release, &ann.by, STEP).await.expect("a plan");
         let text = "The database says the version from before the migration that was undone";
         assert!(plan.failed_preconditions().contains(&text), "{:?}", plan.preconditions);
+    });
+}
+
+/// Nobody reports the restore. The last check is answered a moment later.
+#[test]
+fn a_release_does_not_end_on_a_database_that_was_restored_in_silence() {
+    on_virtual_time(async {
+        let ann = at_checks().await;
+        let checks = ann.view().profile.site.checks.clone();
+        answer_checks(&ann, &checks[1..], CheckAnswer::Passed).await;
+        assert!(ann.world().restore_database());
+        answer_checks(&ann, &checks[..1], CheckAnswer::Passed).await;
+        ann.clock.sleep(Duration::from_secs(120)).await;
+        assert_eq!(ann.view().state, RunState::Checking, "the database says the version from before");
+        let end = Act::EndRun { result: RunResult::Released, note: String::new() };
+        let refused = ann.act(end).await.expect_err("it is not released");
+        assert!(refused.to_string().contains("again, as before the migration"), "{refused}");
+
+        ann.act(undone(UndoKind::Restored)).await.expect("the database says the version from before");
+        migrate_again(&ann).await;
+        to_open_checks(&ann).await;
+        until_checks_are_open(&ann).await;
+        answer_checks(&ann, &checks, CheckAnswer::Passed).await;
+        ann.until(|view| view.state == RunState::Ended).await.expect("the end");
+        assert_eq!(ann.view().result, Some(RunResult::Released));
     });
 }

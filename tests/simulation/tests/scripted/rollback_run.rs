@@ -1,11 +1,15 @@
 //! The rollback of a release that ended, as a run of its own.
 
+use greenlight_engine::{journal::Journal as _, rollback_run};
+use greenlight_rehearsal::world::git::LOCK;
+use greenlight_types::{LaterRollback, RunId, RunSummary};
+
 use super::*;
 
 const STEP: StepId = StepId::RollBack;
 
 /// Ann's release up to its end.
-async fn released() -> Scripted {
+pub(super) async fn released() -> Scripted {
     let ann = begun(&world(Rules { breaker: None, ..Rules::default() })).await;
     back_up_and_build(&ann).await;
     ann.press_when_offered(StepId::RunMigration).await.expect("the migration starts");
@@ -13,6 +17,15 @@ async fn released() -> Scripted {
     check_and_end(&ann).await;
     assert_eq!(ann.view().result, Some(RunResult::Released));
     ann
+}
+
+/// The rows of the history list of this computer, by run.
+async fn row(at: &Scripted, run: &RunId) -> RunSummary {
+    let mut views = Vec::new();
+    for run in at.journal.runs().await.expect("the runs") {
+        views.push(fold::fold(&at.journal.events(&run, 0).await.expect("its events")).expect("a run"));
+    }
+    rollback_run::summaries(&views).into_iter().find(|row| row.id == *run).expect("a row")
 }
 
 fn end() -> Act {
@@ -44,7 +57,48 @@ fn a_release_that_ended_is_rolled_back_by_a_run_of_its_own() {
                 "AWS put the version before 2.1.0 back on every server."
             ]
         );
-        assert!(!fold::summary(&ann.view()).is_rollback && fold::summary(&view).is_rollback);
+        let rolled_back = row(&ann, &view.id).await;
+        assert!(rolled_back.is_rollback && rolled_back.rolled_back.is_none());
+        let release = row(&ann, &ann.view().id).await;
+        let at = view.ended_at.expect("an end");
+        let later = LaterRollback { run: view.id, person: "Ann".to_owned(), at };
+        assert_eq!((release.is_rollback, release.rolled_back), (false, Some(later)));
+        let refused = ann.draft_rollback().await.err().expect("it was rolled back");
+        assert!(refused.to_string().contains("Ann rolled it back on"), "{refused}");
+    });
+}
+
+#[test]
+fn a_release_whose_rollback_was_stopped_may_be_rolled_back_again() {
+    on_virtual_time(async {
+        let ann = released().await;
+        let back = ann.draft_rollback().await.expect("a draft");
+        back.deploy(None).await.expect("the environment is free");
+        back.press_when_offered(STEP).await.expect("the rollback starts");
+        back.until_is(STEP, Status::Succeeded).await.expect("the version before serves");
+        let note = "the search works after all".to_owned();
+        back.act(Act::EndRun { result: RunResult::Stopped, note }).await.expect("a way on");
+        assert_eq!(row(&ann, &ann.view().id).await.rolled_back, None);
+        assert_ne!(ann.draft_rollback().await.expect("another").view().id, back.view().id);
+    });
+}
+
+#[test]
+fn the_lock_of_a_rollback_says_so() {
+    on_virtual_time(async {
+        let ann = released().await;
+        let back = ann.draft_rollback().await.expect("a draft");
+        let message = |at: &Scripted| {
+            let world = at.world();
+            let id = world.git.refs.get(LOCK).cloned().expect("the ref of the lock");
+            world.git.objects.commits.get(&id).expect("its entry").message()
+        };
+        back.deploy(None).await.expect("the environment is free");
+        assert!(message(&back).contains("\nVersion: 2.1.0 (rollback)\n"), "{}", message(&back));
+        back.act(Act::EndRun { result: RunResult::Stopped, note: "not needed".to_owned() }).await.expect("a way on");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let free = message(&back);
+        assert!(free.contains(": free\n") && free.contains("\nReason: The rollback has ended.\n"), "{free}");
     });
 }
 

@@ -57,11 +57,18 @@ impl Entry {
         };
         let by: Actor = serde_json::from_str(&self.actor).map_err(|error| strange("its author", &error))?;
         let body: EventBody = serde_json::from_str(&self.body).map_err(|error| strange(&self.kind, &error))?;
-        let at: Timestamp = self.at.parse().map_err(|error: TimestampError| {
+        Ok(Event { run: run.clone(), seq: self.seq, at: self.time()?, by, body })
+    }
+
+    /// Decodes the time.
+    ///
+    /// # Errors
+    /// `JournalFailed` when it cannot be read.
+    pub fn time(&self) -> Result<Timestamp, Failure> {
+        self.at.parse().map_err(|error: TimestampError| {
             Failure::new(ErrorCode::JournalFailed, READ)
                 .because(format!("entry {} of this run has no readable time: {error}", self.seq))
                 .retry(Retry::No)
-        })?;
-        Ok(Event { run: run.clone(), seq: self.seq, at, by, body })
+        })
     }
 }

@@ -20,7 +20,7 @@ fn earlier_release(text: &str) -> EarlierRelease {
 }
 
 /// Number of kinds. [`kind`] does not compile when one is missing.
-pub const KINDS: usize = 29;
+pub const KINDS: usize = 30;
 
 /// Index of the kind.
 pub fn kind(body: &EventBody) -> u32 {
@@ -54,6 +54,7 @@ pub fn kind(body: &EventBody) -> u32 {
         EventBody::Step(StepEvent::Undone { .. }) => 25,
         EventBody::Run(RunEvent::LockRefused { .. }) => 27,
         EventBody::Run(RunEvent::StartedOver { .. }) => 29,
+        EventBody::Run(RunEvent::RollbackDrafted { .. }) => 30,
     }
 }
 
@@ -73,7 +74,6 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
             names,
             steps: vec![definition(text, number)],
             realm: Realm::Practice,
-            rolls_back: Some(Box::new(earlier_release(text))),
         }),
         EventBody::Run(RunEvent::PrepareStarted { statement: t(), commit_time: stamp(), begun: None }),
         EventBody::Run(RunEvent::Prepared),
@@ -112,6 +112,7 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
     ];
     bodies.extend(about_the_machine(text));
     bodies.extend(undone(step, attempt, text));
+    bodies.push(rollback(text, number));
     bodies.push(EventBody::Run(RunEvent::StartedOver { base: t(), main: t(), note: t() }));
     bodies.extend(facts(text, number).into_iter().map(|fact| EventBody::Run(RunEvent::FactLearned { step, fact })));
     bodies.extend(
@@ -125,6 +126,18 @@ pub fn every_body(text: &str, number: u32) -> Vec<EventBody> {
         .map(|how| EventBody::Step(StepEvent::Succeeded { step, attempt, how, evidence: vec![] })),
     );
     bodies
+}
+
+fn rollback(text: &str, number: u32) -> EventBody {
+    let (profile, version) = (profile(text, number), Version::parse("2.1.0").expect("a version"));
+    EventBody::Run(RunEvent::RollbackDrafted {
+        names: profile.names(&version),
+        version,
+        profile: Box::new(profile),
+        steps: vec![definition(text, number)],
+        realm: Realm::Practice,
+        rolls_back: Box::new(earlier_release(text)),
+    })
 }
 
 fn about_the_machine(text: &str) -> [EventBody; 7] {
@@ -168,7 +181,7 @@ fn staging(text: &str) -> StagingMachine {
 fn holder(text: &str) -> LockOwner {
     let t = || text.to_owned();
     let (run, since, seen) = (RunId(t()), stamp(), Some(stamp()));
-    LockOwner { run, person: t(), computer: t(), version: t(), reason: t(), since, seen }
+    LockOwner { run, person: t(), computer: t(), version: t(), is_rollback: true, reason: t(), since, seen }
 }
 
 fn definition(text: &str, number: u32) -> StepDefinition {
@@ -229,9 +242,10 @@ fn plan(step: StepId, text: &str, number: u32) -> StepPlan {
 fn inputs(step: StepId, text: &str) -> PlanInputs {
     const TEXTS: &str = "message author email base head parent previous commit object image body newest running job \
                          late script folder_hash database deployment_before serving_before kind kind_before \
-                         service_deployment deployment revision build url";
+                         service_deployment deployment revision build url branch title";
     let texts = TEXTS.split_whitespace().map(|name| (name.to_owned(), text.to_owned()));
-    let numbers = ["value", "value_before", "attempt"].map(|name| (name.to_owned(), "3".to_owned()));
+    let numbers = ["value", "value_before", "attempt", "pull_request", "newest_number"]
+        .map(|name| (name.to_owned(), "3".to_owned()));
     let map =
         texts.chain(numbers).chain(["time", "sent_at"].map(|name| (name.to_owned(), stamp().to_string()))).collect();
     PlanInputs::read(step, &map).expect("inputs of every step")
@@ -244,6 +258,8 @@ fn facts(text: &str, number: u32) -> Vec<Fact> {
         Fact::Merged { base: t(), head: t(), commit: t(), already: true },
         Fact::VersionSet { commit: t(), previous: t(), already: false },
         Fact::TagMade { object: t(), commit: t(), already: false },
+        Fact::PullRequestOpened { number, url: t(), branch: t(), commit: t() },
+        Fact::PullRequestMerged { number, commit: t() },
         Fact::MainPublished { commit: t() },
         Fact::TagPublished { object: t(), commit: t() },
         Fact::RevisionSaved { arn: t(), revision: number, base_arn: t(), image: t(), already: true },

@@ -63,6 +63,8 @@ pub(super) fn environment(frame: &str) -> PortResult<Environment> {
                 person: owner.person,
                 computer: owner.computer,
                 version: owner.version,
+                // A rollback takes no lock on a machine.
+                is_rollback: false,
                 reason: owner.reason,
                 since: seconds("at")?.ok_or_else(|| unreadable(frame))?,
                 seen: seconds("seen")?,

@@ -2,7 +2,9 @@
 //! staging machine. The intent is in the journal before either is asked to change (INV-J1). If the
 //! machine does not follow, the run keeps the ref, and a retry goes on from there.
 
-use greenlight_types::{ErrorCode, Failure, LockRefusal, Phase, Retry, RunEvent, RunState, StagingMachine, TakeOver};
+use greenlight_types::{
+    ErrorCode, Failure, LockRefusal, Phase, Retry, RunEvent, RunState, RunView, StagingMachine, TakeOver,
+};
 
 use super::{Answer, Asker, Decision, Order, Situation, refuse};
 use crate::{
@@ -47,10 +49,7 @@ pub(crate) async fn acquire(
     let claim = LockClaim {
         person: asker.by.person.clone(),
         computer: asker.by.computer.clone(),
-        version: match view.rolls_back {
-            Some(_) => format!("{} (rollback)", view.version),
-            None => view.version.to_string(),
-        },
+        version: view.version.to_string(),
         reason: request.reason.clone(),
     };
     asker.order(Order::AcquireLock(Box::new(request))).await?;
@@ -58,7 +57,7 @@ pub(crate) async fn acquire(
     let mut is_ours = true;
     match moved.map_err(|failure| failure.retry(Retry::Safe))? {
         RefMove::Done => {}
-        RefMove::Lost(Some(owner)) => return Err(env_lock::not_owned(Some(&owner))),
+        RefMove::Lost(Some(owner)) => return Err(env_lock::not_owned(&view, Some(&owner))),
         RefMove::Lost(None) => {
             return Err(Failure::new(
                 ErrorCode::PlanChanged,
@@ -71,12 +70,12 @@ pub(crate) async fn acquire(
             let refusal = LockRefusal { reason, from, is_accepted: is_refusal_accepted };
             asker.order(Order::RefuseLock(refusal.clone())).await?;
             if !is_refusal_accepted {
-                return Err(refused(view.state, &git_ref::name(&view), &refusal));
+                return Err(refused(&view, &refusal));
             }
             is_ours = false;
         }
     }
-    if view.rolls_back.is_some() {
+    if view.is_rollback() {
         return Ok(());
     }
     let held = asker.context.ports.host.acquire_lock(&host, &EnvLock::of(&view), &claim, machine_from.as_ref()).await;
@@ -86,22 +85,24 @@ pub(crate) async fn acquire(
     };
     match held.map_err(|failure| kept(failure.retry(Retry::Safe)))? {
         Ownership::Ours => Ok(()),
-        Ownership::NotOurs(owner) => Err(env_lock::not_owned(owner.as_ref())),
+        Ownership::NotOurs(owner) => Err(env_lock::not_owned(&view, owner.as_ref())),
     }
 }
 
 /// The refusal of the remote, before a person accepted it.
-fn refused(state: RunState, name: &str, refusal: &LockRefusal) -> Failure {
-    if state == RunState::Prepared {
-        return Failure::new(ErrorCode::PlanChanged, "start Deploy: GitHub refuses the environment lock")
+fn refused(view: &RunView, refusal: &LockRefusal) -> Failure {
+    if view.state == RunState::Prepared {
+        let start = view.start_of_deploy();
+        return Failure::new(ErrorCode::PlanChanged, format!("{start}: GitHub refuses the environment lock"))
             .because(&refusal.reason)
             .hint("Read the new difference, and accept it or stop here.");
     }
+    let rest = if view.is_rollback() { "no lock counts" } else { "only the lock on the staging machine counts" };
     Failure::new(ErrorCode::PushRefused, "take the environment: GitHub refuses the lock")
-        .with("name", name)
+        .with("name", git_ref::name(view))
         .with("reason", refusal.reason.clone())
         .because(&refusal.reason)
-        .hint("Ask a developer to allow it. Or take the environment again: then only the lock on the staging machine counts.")
+        .hint(format!("Ask a developer to allow it. Or take the environment again: then {rest}."))
         .retry(Retry::Safe)
 }
 

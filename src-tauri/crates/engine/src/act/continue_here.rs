@@ -6,7 +6,10 @@ use std::time::Duration;
 use greenlight_types::{ErrorCode, Failure, Handover, RunView, Status, StepId};
 
 use super::{Asker, Order, refuse, show_plan, start_step};
-use crate::{fold, handover};
+use crate::{
+    fold, handover,
+    start_rules::{self, Start},
+};
 
 /// Longest time in which a step may record its observation.
 const SETTLES_WITHIN: Duration = Duration::from_secs(300);
@@ -23,11 +26,13 @@ pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<Handover>, Failure
 }
 
 /// # Errors
-/// `NotAllowedNow` when no other computer began this release; the failure that prevented an
-/// observation. Steps that were recorded before it stay recorded.
+/// `NotAllowedNow` when no other computer began this release, or while another run of this computer
+/// stands in its way; the failure that prevented an observation. Steps that were recorded before it
+/// stay recorded.
 pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
     let begun =
         begun(asker).await?.ok_or_else(|| refuse("continue this release here: nobody began it on another computer"))?;
+    start_rules::check(asker.journal, &asker.view(), Start::Prepare).await?;
     let statement = handover::statement(&begun);
     asker.order(Order::StartPrepare { statement, begun: Some(begun) }).await?;
     for step in handover::steps() {

@@ -1,22 +1,21 @@
 //! Corrects a value of the profile that the run froze. A wrong cluster, job name or version pattern
 //! otherwise leaves the run without a way on.
 
-use greenlight_types::{ErrorCode, FactKind, Failure, Role, RunEvent, RunState, RunView, Status};
+use greenlight_types::{ErrorCode, FactKind, Failure, RunEvent, RunState, RunView, Status};
 
 use super::{Decision, Situation, Then, refuse};
-use crate::{fold, profile};
+use crate::{fold, phase::changing, profile};
 
 pub(crate) fn decide(now: &Situation<'_>, key: &str, value: &str, reason: &str) -> Result<Decision, Failure> {
     let view = now.view;
     if view.state == RunState::Ended {
-        return Err(refuse("correct a value of a release that has ended"));
+        return Err(refuse(&format!("correct a value of a {} that has ended", view.kind())));
     }
     let reason = reason.trim();
     if reason.is_empty() {
         return Err(bad("correct a value without a reason", "reason", "Write why the value was wrong."));
     }
-    let is_changing = |status: Status| matches!(status, Status::Running | Status::InDoubt);
-    let busy = view.steps.iter().find(|step| step.definition.role == Role::Changing && is_changing(step.status()));
+    let busy = [Status::Running, Status::InDoubt].into_iter().find_map(|status| changing(view, status).next());
     if let Some(step) = busy {
         return Err(
             refuse("correct a value now").because(format!("\u{201c}{}\u{201d} is not over", step.definition.title))
@@ -63,7 +62,7 @@ mod tests {
     use greenlight_types::{Fact, LearnedFact, StepId, StepState, Timestamp};
 
     use super::*;
-    use crate::act::test_support::{Desk, code, deploying, ended, set};
+    use crate::act::test_support::{Desk, checking, code, deploying, ended, set};
 
     fn correct(view: RunView, key: &str, value: &str, reason: &str) -> Result<Decision, Failure> {
         decide(&Desk::new(view).now(), key, value, reason)
@@ -103,8 +102,10 @@ mod tests {
             let view = set(deploying(), StepId::BackUp, state);
             assert_eq!(code(correct(view, "github.build_job", "package", "why")), ErrorCode::NotAllowedNow);
         }
-        let watching = set(deploying(), StepId::FollowBuild, StepState::Running);
-        assert!(correct(watching, "github.build_job", "package", "why").is_ok());
+        for (view, step) in [(deploying(), StepId::FollowBuild), (checking(), StepId::CheckSite)] {
+            let view = set(view, step, StepState::Running);
+            assert!(correct(view, "site.version_pattern", "v([0-9.]+)", "why").is_ok(), "{step:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Ends a run with a result, and lists the effects that stay behind. A run may be stopped while it
 //! is unknown whether a step had its effect. Then the list says so. A run ends as released only
-//! while AWS shows the release on every server (INV-E4).
+//! while AWS shows the release on every server, and the database does not say the version of before
+//! (INV-E4).
 
 use greenlight_types::{ErrorCode, Failure, Observation, RunEvent, RunResult, Status, StepId};
 
@@ -11,10 +12,13 @@ use crate::{
     steps,
 };
 
-/// Asks AWS once more before a release ends. Asks about the steps in doubt once more, and revokes
-/// their jobs. An answer settles the doubt.
+/// Asks AWS and the database once more before a release ends. Asks about the steps in doubt once
+/// more, and revokes their jobs. An answer settles the doubt.
 pub(crate) async fn ask(asker: &Asker<'_>, result: RunResult, note: String) -> Result<Order, Failure> {
     let is_offered = is_release(result) && may_end(&asker.view(), result);
+    if is_offered && let Some(Err(failure)) = steps::migration::before_end::check(asker.context).await {
+        return Err(failure);
+    }
     if is_offered && let Some(open) = steps::production::check_servers_before_end(asker.context).await? {
         return Err(refuse("end the run as released: AWS does not show this version on every server")
             .because(open)

@@ -1,18 +1,20 @@
-//! Leaves the migration out: a named person says that this release has none. Jobs that could still
-//! start are revoked first, so that the app never migrates afterwards (INV-D2, INV-D5).
+//! Leaves a step out, with the reason of a named person: the migration, because this release has
+//! none; or the backup, where the profile allows it. Jobs that could still start are revoked first,
+//! so that the app never starts them afterwards (INV-D2, INV-D5).
 
-use greenlight_types::{ErrorCode, Failure, RunState, StepEvent, StepId, StepView};
+use greenlight_types::{ErrorCode, Failure, RunView, StepEvent, StepId};
 
 use super::{Asker, Decision, Order, Situation, refuse, revoke_job};
 use crate::{
     fold,
+    phase::may_skip,
     ports::{JobStatus, RevokeReason},
     steps::migration::attempts,
 };
 
 pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, mut note: String) -> Result<Order, Failure> {
     let view = asker.view();
-    check(fold::step(&view, step), view.state, &note)?;
+    check(&view, step, &note)?;
     match revoke(asker, step, &note).await {
         Ok(()) => {}
         Err(failure) if is_refusal(failure.code) => return Err(failure),
@@ -23,7 +25,9 @@ pub(crate) async fn ask(asker: &Asker<'_>, step: StepId, mut note: String) -> Re
 }
 
 async fn revoke(asker: &Asker<'_>, step: StepId, note: &str) -> Result<(), Failure> {
-    if let Some(JobStatus { id: job, .. }) = attempts::started(asker.context).await? {
+    if step == StepId::RunMigration
+        && let Some(JobStatus { id: job, .. }) = attempts::started(asker.context).await?
+    {
         return Err(Failure::new(
             ErrorCode::MigrationStarted,
             format!("leave the migration out: {job} started on the staging machine"),
@@ -40,8 +44,8 @@ fn is_refusal(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::MigrationStarted | ErrorCode::NotAllowedNow | ErrorCode::JournalFailed)
 }
 
-fn check(step: Option<&StepView>, state: RunState, note: &str) -> Result<(), Failure> {
-    if !step.is_some_and(|step| attempts::may_skip(step, state)) {
+fn check(view: &RunView, id: StepId, note: &str) -> Result<(), Failure> {
+    if !fold::step(view, id).is_some_and(|step| may_skip(view, step)) {
         return Err(refuse("leave this step out now"));
     }
     if note.trim().is_empty() {
@@ -51,13 +55,13 @@ fn check(step: Option<&StepView>, state: RunState, note: &str) -> Result<(), Fai
 }
 
 pub(crate) fn decide(now: &Situation<'_>, id: StepId, note: String) -> Result<Decision, Failure> {
-    check(fold::step(now.view, id), now.view.state, &note)?;
+    check(now.view, id, &note)?;
     Ok(Decision::step_event(StepEvent::Skipped { step: id, note }))
 }
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::{Completion, Retry, StepState, Timestamp};
+    use greenlight_types::{Completion, Retry, StepState, StepView, Timestamp};
 
     use super::*;
     use crate::act::test_support::{Desk, checking, code, deploying, prepared, set, with_migration_job};
@@ -111,6 +115,25 @@ mod tests {
         for view in [prepared(), checking()] {
             let desk = Desk::new(set(view, STEP, StepState::NotStarted));
             assert_eq!(code(decide(&desk.now(), STEP, "n".into())), ErrorCode::NotAllowedNow);
+        }
+    }
+
+    #[test]
+    fn a_backup_is_left_out_only_where_the_profile_allows_it() {
+        let failed = failed(ErrorCode::ScriptFailed, Retry::Safe);
+        let cases = [
+            (StepState::AwaitingOperator, true, true),
+            (StepState::AwaitingOperator, false, false),
+            (failed, true, true),
+            (StepState::Running, true, false),
+            (StepState::InDoubt { doubt: String::new() }, true, false),
+            (StepState::Succeeded { ended_at: AT, how: Completion::Did, evidence: Vec::new() }, true, false),
+        ];
+        for (state, allows, expected) in cases {
+            let mut view = set(deploying(), StepId::BackUp, state.clone());
+            view.profile.backup.may_skip = allows;
+            let decided = decide(&Desk::new(view).now(), StepId::BackUp, "the nightly snapshot".into());
+            assert_eq!(decided.is_ok(), expected, "{state:?} {allows}");
         }
     }
 

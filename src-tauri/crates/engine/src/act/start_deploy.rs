@@ -4,7 +4,11 @@
 use greenlight_types::{DeployRequest, Difference, ErrorCode, Failure, RunEvent, RunState, RunView, StagingMachine};
 
 use super::{Asker, Decision, Order, Situation, acquire_lock, refuse};
-use crate::{deploy_check, env_lock, steps::run_facts::version_commit};
+use crate::{
+    deploy_check, env_lock,
+    start_rules::{self, Start},
+    steps::run_facts::release_commit,
+};
 
 /// The differences from the day of Prepare, and those that the staging machines of earlier runs
 /// show.
@@ -14,7 +18,7 @@ use crate::{deploy_check, env_lock, steps::run_facts::version_commit};
 pub(crate) async fn differences(asker: &Asker<'_>) -> Result<Vec<Difference>, Failure> {
     let mut found = deploy_check::differences(asker.context).await?;
     // A rollback starts no job.
-    if asker.view().rolls_back.is_some() {
+    if asker.view().is_rollback() {
         return Ok(found);
     }
     found.extend(env_lock::ask_known_machines(asker.context, asker.journal).await?);
@@ -22,9 +26,11 @@ pub(crate) async fn differences(asker: &Asker<'_>) -> Result<Vec<Difference>, Fa
 }
 
 pub(crate) async fn ask(asker: &Asker<'_>, request: DeployRequest) -> Result<Order, Failure> {
+    let view = asker.view();
+    start_rules::check(asker.journal, &view, Start::of_deploy(&view)).await?;
     let found = differences(asker).await?;
     refuse_without_build(asker, &found).await?;
-    refuse_open(&found, &request.accepted_differences)?;
+    refuse_open(&view, &found, &request.accepted_differences)?;
     // A fault of the request is reported before the lock is acquired.
     let staging = staging_of(&asker.view(), &request)?;
     let is_refusal_accepted = found.iter().any(|one| one.id.starts_with("lockRefused:"));
@@ -39,7 +45,7 @@ const ENDS_RELEASE: [&str; 4] = ["mainMoved", "mainGone", "tagMoved", "tagGone"]
 /// start, and the backup before it would be taken for nothing.
 async fn refuse_without_build(asker: &Asker<'_>, found: &[Difference]) -> Result<(), Failure> {
     let (view, moved) = (asker.view(), moved(found));
-    let (Some(since), Ok(commit)) = (view.commit_time, version_commit(&view)) else { return Ok(()) };
+    let (Some(since), Ok(commit)) = (view.commit_time, release_commit(&view)) else { return Ok(()) };
     if moved.is_empty() || view.begun.is_some() {
         return Ok(());
     }
@@ -60,12 +66,14 @@ fn moved(found: &[Difference]) -> Vec<&str> {
 }
 
 /// Refuses when a difference is not accepted.
-fn refuse_open(found: &[Difference], accepted: &[String]) -> Result<(), Failure> {
+fn refuse_open(view: &RunView, found: &[Difference], accepted: &[String]) -> Result<(), Failure> {
     let open: Vec<&str> = found.iter().filter(|one| !accepted.contains(&one.id)).map(|one| one.text.as_str()).collect();
     if open.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(ErrorCode::PlanChanged, "start Deploy: something differs from the day of Prepare")
+    let before = if view.is_rollback() { "from the end of the release" } else { "from the day of Prepare" };
+    let start = view.start_of_deploy();
+    Err(Failure::new(ErrorCode::PlanChanged, format!("{start}: something differs {before}"))
         .because(open.join(" "))
         .hint("Read each difference, and accept it or stop here."))
 }
@@ -86,7 +94,7 @@ pub(crate) fn decide(
         .staging
         .clone()
         .filter(is_same)
-        .ok_or_else(|| refuse("start Deploy before the environment was taken on that machine"))?;
+        .ok_or_else(|| refuse(&format!("{} before the environment was taken", now.view.start_of_deploy())))?;
     Ok(Decision::run_event(RunEvent::DeployStarted { staging, told: request.told, differences: accepted }))
 }
 
@@ -95,13 +103,19 @@ pub(crate) fn decide(
 /// # Errors
 /// The first fault of the request.
 fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine, Failure> {
+    let start = view.start_of_deploy();
     if view.state != RunState::Prepared {
-        return Err(refuse("start Deploy: Prepare is not done, or Deploy has started already"));
+        let why = if view.is_rollback() {
+            "it has started already"
+        } else {
+            "Prepare is not done, or Deploy has started already"
+        };
+        return Err(refuse(&format!("{start}: {why}")));
     }
-    let bad = |what: &str| Failure::new(ErrorCode::BadInput, format!("start Deploy: {what}"));
+    let bad = |what: &str| Failure::new(ErrorCode::BadInput, format!("{start}: {what}"));
     if request.typed_version.trim() != view.version.to_string() {
         return Err(
-            bad("the typed version is not the version of this release").with("expected", view.version.to_string())
+            bad("the typed version is not the version on the screen").with("expected", view.version.to_string())
         );
     }
     if request.told.trim().is_empty() {
@@ -139,7 +153,7 @@ fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::test_support::{Desk, code, deploying, prepared};
+    use crate::act::test_support::{Desk, code, deploying, prepared, rollback};
 
     fn request() -> DeployRequest {
         DeployRequest {
@@ -217,10 +231,26 @@ mod tests {
     #[test]
     fn accepts_a_difference_by_its_id_only() {
         let found = [Difference::new("servingChanged", "0a1b", "production moved")];
-        assert!(refuse_open(&found, &["servingChanged:0a1b".into()]).is_ok());
+        assert!(refuse_open(&prepared(), &found, &["servingChanged:0a1b".into()]).is_ok());
         for accepted in ["servingChanged:ffff", "production moved", ""] {
-            let refused = refuse_open(&found, &[accepted.into()]).expect_err("refused");
+            let refused = refuse_open(&prepared(), &found, &[accepted.into()]).expect_err("refused");
             assert_eq!((refused.code, refused.causes), (ErrorCode::PlanChanged, vec!["production moved".to_owned()]));
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_rollback_is_not_called_deploy() {
+        let refusals = [
+            refuse_open(&rollback(), &[Difference::new("servingChanged", "0a1b", "production moved")], &[]).err(),
+            staging_of(&rollback(), &DeployRequest { typed_version: "2.1".into(), ..request() }).err(),
+            staging_of(&rollback(), &DeployRequest { told: " ".into(), ..request() }).err(),
+            staging_of(&RunView { state: RunState::Deploying, ..rollback() }, &request()).err(),
+            decide(&Desk::new(rollback()).now(), request(), Vec::new()).err(),
+        ];
+        for refused in refusals {
+            let refused = refused.expect("refused");
+            assert!(refused.summary.starts_with("start the rollback"), "{}", refused.summary);
+            assert!(!refused.summary.contains("Deploy") && !refused.summary.contains("Prepare"), "{}", refused.summary);
         }
     }
 }

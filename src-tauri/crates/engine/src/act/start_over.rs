@@ -7,7 +7,7 @@ use super::{Asker, Decision, Order, SeenRemote, Situation, Then, refuse};
 use crate::{
     fold, phase,
     steps::{
-        run_facts::{main_ref, tag_ref, version_commit},
+        run_facts::{main_ref, release_commit, tag_ref},
         set_version::says_version,
     },
 };
@@ -51,7 +51,7 @@ fn checked(view: &RunView, note: &str) -> Result<Merge, Failure> {
     if note.trim().is_empty() {
         return Err(Failure::new(ErrorCode::BadInput, "start over without a note: say why"));
     }
-    Ok(Merge { base: base.clone(), ours: version_commit(view).unwrap_or_else(|_| commit.clone()) })
+    Ok(Merge { base: base.clone(), ours: release_commit(view).unwrap_or_else(|_| commit.clone()) })
 }
 
 pub(crate) fn decide(now: &Situation<'_>, remote: &SeenRemote, note: String) -> Result<Decision, Failure> {

@@ -1,10 +1,13 @@
 //! Starts Prepare, also of a release that was begun on another computer. Then makes sure, before
 //! anything is published, that the git remote accepts the environment lock.
 
-use greenlight_types::{ErrorCode, FactKind, Failure, Handover, LockRefusal, RunEvent, RunState, RunView};
+use greenlight_types::{ErrorCode, Failure, Handover, LockRefusal, RunEvent, RunState};
 
 use super::{Answer, Asker, Decision, Order, Situation, refuse};
-use crate::{env_lock::git_ref, fold, other_runs};
+use crate::{
+    env_lock::git_ref,
+    start_rules::{self, Start},
+};
 
 /// Starts Prepare, and makes the ref of the environment lock if the remote has none. The event of
 /// the start is the intent of that change. A remote that does not answer is no refusal: Deploy asks
@@ -13,7 +16,7 @@ use crate::{env_lock::git_ref, fold, other_runs};
 /// # Errors
 /// The refusal of the start.
 pub(crate) async fn perform(asker: &Asker<'_>, statement: String) -> Result<Answer, Failure> {
-    may_begin_beside(&other_runs::read(asker.journal, &asker.view()).await?)?;
+    start_rules::check(asker.journal, &asker.view(), Start::Prepare).await?;
     let answer = asker.order(Order::StartPrepare { statement, begun: None }).await?;
     match git_ref::create(asker.context, asker.by).await {
         Ok(None) => Ok(answer),
@@ -25,26 +28,6 @@ pub(crate) async fn perform(asker: &Asker<'_>, statement: String) -> Result<Answ
             Ok(answer)
         }
     }
-}
-
-/// Refuses while another release prepares in the same copy of the repository, or has begun Deploy
-/// and not its build: a push to main would keep that build closed.
-fn may_begin_beside(others: &[RunView]) -> Result<(), Failure> {
-    for other in others {
-        let refused = |why: String| refuse(&format!("start Prepare: {why}"));
-        let version = &other.version;
-        if other.state == RunState::Preparing {
-            return Err(refused(format!("{version} is being prepared on this computer"))
-                .hint("Finish Prepare of that release, or give it up first."));
-        }
-        let has_build = fold::is_known(other, FactKind::BuildStarted) || fold::is_known(other, FactKind::PackageReady);
-        if other.state == RunState::Deploying && !has_build {
-            return Err(refused(format!("the build of {version} has not started yet"))
-                .hint("Prepare publishes another commit, and then GitHub cannot build that release any more.")
-                .hint("Wait for the start of its build, or stop that release first."));
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn decide(now: &Situation<'_>, statement: String, begun: Option<Handover>) -> Result<Decision, Failure> {
@@ -62,7 +45,7 @@ pub(crate) fn decide(now: &Situation<'_>, statement: String, begun: Option<Hando
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::act::test_support::{Desk, checking, code, deploying, draft, ended, prepared};
+    use crate::act::test_support::{Desk, code, draft, prepared};
 
     #[test]
     fn starts_a_draft_with_a_time_in_whole_seconds() {
@@ -74,22 +57,6 @@ mod tests {
             (&told["kind"], &told["commitTime"]),
             (&"prepareStarted".into(), &"2026-11-23T09:00:01.000Z".into())
         );
-    }
-
-    #[test]
-    fn a_release_begins_beside_one_that_only_waits() {
-        let preparing = RunView { state: RunState::Preparing, ..prepared() };
-        assert!(!fold::is_known(&deploying(), FactKind::BuildStarted), "its build has not started");
-        for (others, may_begin) in [
-            (vec![], true),
-            (vec![draft(), prepared(), checking(), ended()], true),
-            (vec![RunView { state: RunState::Deploying, ..checking() }], true),
-            (vec![ended(), preparing], false),
-            (vec![ended(), deploying()], false),
-        ] {
-            let states: Vec<RunState> = others.iter().map(|other| other.state).collect();
-            assert_eq!(may_begin_beside(&others).is_ok(), may_begin, "{states:?}");
-        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) async fn perform(asker: &Asker<'_>, wanted: StopScriptRequest) -> Res
         Ok(ScriptStop::TooEarly) => Err(refuse("stop the script: it has only just started")
             .hint("No process was stopped. Give the order again in a few seconds.")),
         Ok(ScriptStop::OtherUser { group }) => Err(other_user(&view, &group, signal)),
-        Ok(ScriptStop::NotOwner(owner)) => Err(env_lock::not_owned(owner.as_ref())),
+        Ok(ScriptStop::NotOwner(owner)) => Err(env_lock::not_owned(&view, owner.as_ref())),
         Err(failure) => {
             Err(failure.hint("The order may have arrived. Look whether the script ends; you may give the order again."))
         }

@@ -2,12 +2,12 @@
 
 use greenlight_types::{
     Actor, CheckAnswer, CheckView, Choice, ErrorCode, Event, EventBody, Failure, JobInputs, MigrationInputs,
-    PlanInputs, Precondition, Question, RunEvent, RunState, RunView, Status, StepEvent, StepId, StepPlan, StepState,
-    Timestamp, WayBack,
+    PlanInputs, Precondition, Question, RunEvent, RunId, RunState, RunView, Status, StepEvent, StepId, StepPlan,
+    StepState, Timestamp, WayBack,
 };
 
 use super::{Decision, PlanDesk, Situation};
-use crate::fold;
+use crate::{fold, rollback_run};
 
 /// A run, the plans on its screen, and the person in front of it.
 pub(crate) struct Desk {
@@ -130,6 +130,15 @@ pub(crate) fn checked(answer: CheckAnswer) -> RunView {
 
 pub(crate) fn ended() -> RunView {
     golden(|view| view.state == RunState::Ended)
+}
+
+/// The rollback of the golden run, before its start.
+pub(crate) fn rollback() -> RunView {
+    let release = ended();
+    let (run, by) = (RunId("rollback-1".into()), Desk::new(draft()).by);
+    let body = rollback_run::draft_of(release).expect("a release that ended").into();
+    fold::fold(&[Event { run, seq: 1, at: "2026-11-24T08:00:00Z".parse().expect("a time"), by, body }])
+        .expect("a draft")
 }
 
 pub(crate) fn set(mut view: RunView, id: StepId, state: StepState) -> RunView {

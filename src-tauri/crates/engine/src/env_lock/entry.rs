@@ -5,6 +5,9 @@ use greenlight_types::{LockOwner, RunId, Timestamp};
 
 /// Longest value of a field, in characters. The journal keeps the whole text.
 const LONGEST: usize = 1_000;
+/// End of the version of a run that rolls a release back. An earlier app reads it as part of the
+/// version.
+const ROLLBACK: &str = " (rollback)";
 /// Largest message that is parsed, in bytes.
 const MESSAGE_MAX: usize = 64 * 1024;
 
@@ -20,6 +23,8 @@ pub(crate) struct LockEntry {
     /// Name of the computer.
     pub computer: String,
     pub version: String,
+    /// Whether the run rolls an ended release back.
+    pub is_rollback: bool,
     /// Why the lock was taken from another run, or released. Empty when it was free before.
     pub reason: String,
     /// Time of the entry, by the clock of the computer.
@@ -31,11 +36,12 @@ impl LockEntry {
     pub fn message(&self) -> String {
         let state = if self.is_held { "held" } else { "free" };
         let since = self.since.to_string();
+        let version = format!("{}{}", self.version, if self.is_rollback { ROLLBACK } else { "" });
         let fields = [
             ("Run", self.run.0.as_str()),
             ("Person", &self.person),
             ("Computer", &self.computer),
-            ("Version", &self.version),
+            ("Version", &version),
             ("Reason", &self.reason),
             ("Since", &since),
         ];
@@ -54,13 +60,16 @@ impl LockEntry {
         let field = |name: &str| {
             body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().to_owned()
         };
+        let version = field("Version");
+        let rolled_back = version.strip_suffix(ROLLBACK);
         let entry = Self {
             environment: environment.to_owned(),
             is_held: subject.ends_with(": held"),
             run: RunId(Some(field("Run")).filter(|run| !run.is_empty())?),
             person: field("Person"),
             computer: field("Computer"),
-            version: field("Version"),
+            version: rolled_back.unwrap_or(&version).to_owned(),
+            is_rollback: rolled_back.is_some(),
             reason: field("Reason"),
             since: field("Since").parse().ok()?,
         };
@@ -75,6 +84,7 @@ impl LockEntry {
             person: self.person.clone(),
             computer: self.computer.clone(),
             version: self.version.clone(),
+            is_rollback: self.is_rollback,
             reason: self.reason.clone(),
             since: self.since,
             seen: None,
@@ -101,6 +111,7 @@ mod tests {
             person: "Maria \u{2708} M.".into(),
             computer: "desk-3".into(),
             version: "2.1.0".into(),
+            is_rollback: false,
             reason: "Anna is ill".into(),
             since: "2026-11-23T09:02:11.000Z".parse().expect("a time"),
         }
@@ -116,9 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn the_entry_of_a_rollback_says_so() {
+        let rollback = LockEntry { is_rollback: true, ..entry() };
+        assert!(rollback.message().contains("\nVersion: 2.1.0 (rollback)\n"), "{}", rollback.message());
+        let owner = LockEntry::parse("rally.prod", &rollback.message()).expect("an entry").owner();
+        assert_eq!((owner.version.as_str(), owner.is_rollback), ("2.1.0", true));
+        assert_eq!(owner.purpose(), "the rollback of 2.1.0");
+        assert_eq!(entry().owner().purpose(), "2.1.0");
+    }
+
+    #[test]
     fn reads_the_entry_that_it_wrote() {
         let free = LockEntry { is_held: false, reason: String::new(), person: String::new(), ..entry() };
-        for one in [entry(), free] {
+        let rollback = LockEntry { is_rollback: true, ..entry() };
+        for one in [entry(), free, rollback] {
             assert_eq!(LockEntry::parse("rally.prod", &one.message()), Some(one));
         }
     }

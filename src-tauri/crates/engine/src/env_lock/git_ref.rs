@@ -26,11 +26,15 @@ pub(crate) fn name(run: &RunView) -> String {
 pub(crate) fn refused_difference(run: &RunView) -> Option<Difference> {
     let refusal = run.lock_refusal.as_ref()?;
     let (name, place) = (name(run), &run.profile.product.environment_name);
-    let text = format!(
-        "GitHub refuses the lock of {place} ({name}): \u{201c}{}\u{201d}. Only the lock on the staging machine guards \
-         {place}; it does not stop a person who works with another staging machine.",
-        refusal.reason
-    );
+    let rest = if run.is_rollback() {
+        format!("A rollback takes no lock on a staging machine, so nothing keeps another release away from {place}.")
+    } else {
+        format!(
+            "Only the lock on the staging machine guards {place}; it does not stop a person who works with another staging \
+             machine."
+        )
+    };
+    let text = format!("GitHub refuses the lock of {place} ({name}): \u{201c}{}\u{201d}. {rest}", refusal.reason);
     Some(Difference::new("lockRefused", name, text))
 }
 
@@ -137,7 +141,8 @@ pub(crate) async fn release(cx: &StepContext, by: &Actor) -> Result<(), Failure>
     if !found.is_owned_by(&cx.run().id) {
         return Ok(());
     }
-    match push(cx, by, &found, &entry(cx, by, false, "The release has ended.")).await? {
+    let reason = format!("The {} has ended.", cx.run().kind());
+    match push(cx, by, &found, &entry(cx, by, false, &reason)).await? {
         RefMove::Done | RefMove::Lost(_) => Ok(()),
         RefMove::Refused { reason } => {
             Err(Failure::new(ErrorCode::PushRefused, "release the environment on GitHub").because(reason))
@@ -154,6 +159,7 @@ fn entry(cx: &StepContext, by: &Actor, is_held: bool, reason: &str) -> LockEntry
         person: by.person.clone(),
         computer: by.computer.clone(),
         version: run.version.to_string(),
+        is_rollback: run.is_rollback(),
         reason: reason.to_owned(),
         since: cx.ports.clock.now(),
     }

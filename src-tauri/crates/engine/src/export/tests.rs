@@ -1,12 +1,12 @@
 //! Tests of the document: it names everything, and text from outside never becomes Markdown.
 
 use greenlight_types::{
-    Actor, ByHand, CheckView, CommitLine, Effect, ErrorCode, Phase, Role, RunEvent, RunId, StepDefinition, StepId,
-    StepState, Version,
+    Actor, ByHand, CheckView, CommitLine, Effect, ErrorCode, LaterRollback, Phase, Role, RunEvent, RunId,
+    StagingMachine, StepDefinition, StepId, StepState, Version,
 };
 
 use super::*;
-use crate::profile;
+use crate::{act::test_support::rollback, profile};
 
 const HOSTILE: &str = "# head\n<script>alert(1)</script> [x](http://evil) | `a`";
 
@@ -97,6 +97,7 @@ fn view() -> RunView {
         profile,
         realm: Realm::Practice,
         rolls_back: None,
+        rolled_back: None,
         may_roll_back: false,
         state: RunState::Ended,
         result: Some(RunResult::Stopped),
@@ -128,7 +129,7 @@ fn view() -> RunView {
     }
 }
 
-fn document() -> String {
+fn event(seq: u32, body: RunEvent) -> Event {
     let by = Actor {
         person: "Ada".to_owned(),
         computer: "desk | 7".to_owned(),
@@ -136,12 +137,12 @@ fn document() -> String {
         github_login: None,
         aws_identity: None,
     };
-    let body = EventBody::Run(RunEvent::Ended {
-        result: RunResult::Stopped,
-        note: HOSTILE.to_owned(),
-        left_behind: Vec::new(),
-    });
-    markdown(&view(), &[Event { run: RunId("run-1".to_owned()), seq: 1, at: at(9), by, body }])
+    Event { run: RunId("run-1".to_owned()), seq, at: at(9), by, body: body.into() }
+}
+
+fn document() -> String {
+    let (result, note) = (RunResult::Stopped, HOSTILE.to_owned());
+    markdown(&view(), &[event(1, RunEvent::Ended { result, note, left_behind: Vec::new() })])
 }
 
 #[test]
@@ -197,4 +198,73 @@ fn text_from_outside_never_becomes_markdown_or_html() {
 #[test]
 fn a_fence_in_a_command_does_not_end_its_block() {
     assert!(document().contains("\n`````sh\necho '````'\n./run.sh\n`````\n"), "{}", document());
+}
+
+/// The events of a rollback up to its start, which took the lock over from another rollback.
+fn start_of_rollback(view: &RunView) -> Vec<Event> {
+    let staging =
+        StagingMachine { address: "192.0.2.10".to_owned(), ..view.rolls_back.clone().expect("a release").staging };
+    let since = at(0);
+    let text = |text: &str| text.to_owned();
+    let owner = LockOwner {
+        run: RunId(text("run-9")),
+        person: text("Bob"),
+        computer: text("desk-9"),
+        version: text("2.0.9"),
+        is_rollback: true,
+        reason: String::new(),
+        since,
+        seen: None,
+    };
+    let (from, reason) = (Some(Box::new(owner)), text("we spoke"));
+    let drafted = RunEvent::RollbackDrafted {
+        version: view.version.clone(),
+        profile: Box::new(view.profile.clone()),
+        names: view.names.clone(),
+        steps: Vec::new(),
+        realm: view.realm,
+        rolls_back: Box::new(view.rolls_back.clone().expect("a release")),
+    };
+    let bodies = [
+        drafted,
+        RunEvent::LockAcquiring { staging: staging.clone(), from: None, on_machine: None, reason: String::new() },
+        RunEvent::LockAcquiring { staging: staging.clone(), from, on_machine: None, reason },
+        RunEvent::LockRefused { reason: text("GH013"), from: None, is_accepted: false },
+        RunEvent::DeployStarted { staging, told: text("support"), differences: Vec::new() },
+    ];
+    (1..).zip(bodies).map(|(seq, body)| event(seq, body)).collect()
+}
+
+#[test]
+fn the_document_of_a_rollback_says_what_it_is() {
+    let view = rollback();
+    assert!(markdown(&view, &[]).contains("Result: not started"));
+    let staging = view.rolls_back.as_ref().map(|release| release.staging.clone());
+    let view = RunView { state: RunState::Deploying, deploy_started_at: Some(at(0)), staging, ..view };
+    let text = markdown(&view, &start_of_rollback(&view));
+    for part in [
+        "# Rollback of Rally 2.1.0",
+        "Rolls back: the release of run",
+        "Result: being rolled back",
+        "Rollback started: 23 Nov 2026, 09:00 UTC",
+        "drafted the rollback of 2.1.0",
+        "| taking the environment |",
+        "taking the environment over from Bob on desk-9 (the rollback of 2.0.9, held since",
+        "GitHub refuses the environment lock, so no lock guards the environment: GH013",
+        "| started the rollback; told: support |",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    for part in ["Deploy", "Staging machine", "192.0.2.10"] {
+        assert!(!text.contains(part), "{part} is in\n{text}");
+    }
+}
+
+#[test]
+fn the_document_of_a_release_names_its_later_rollback() {
+    let later = LaterRollback { run: RunId("run-2".to_owned()), person: "Bob".to_owned(), at: at(30) };
+    let view = RunView { result: Some(RunResult::Released), rolled_back: Some(later), ..view() };
+    let text = markdown(&view, &[]);
+    assert!(text.contains("Rolled back later: by Bob, 23 Nov 2026, 09:30 UTC, run run-2"), "{text}");
+    assert!(!document().contains("Rolled back later"));
 }

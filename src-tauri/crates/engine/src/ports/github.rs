@@ -176,7 +176,7 @@ pub trait PullRequests: Send + Sync {
     /// the older kind is not among them: GitHub shows it to administrators only.
     async fn branch_rules(&self, branch: &str) -> PortResult<Vec<BranchRule>>;
     /// Pull requests from `head` to `base` in every state, newest first, at most 30.
-    async fn from_branch(&self, head: &str, base: &str) -> PortResult<Vec<PullRequest>>;
+    async fn of_branch(&self, head: &str, base: &str) -> PortResult<Vec<PullRequest>>;
     /// One pull request. `None` when GitHub does not know it.
     async fn pull_request(&self, number: u32) -> PortResult<Option<PullRequest>>;
     /// Sends `POST …/pulls`, once. GitHub refuses a second open one between the same branches with

@@ -82,6 +82,8 @@ sections! {
         artifact_probe: String,
         #[serde(default = "two_hours")]
         max_age_minutes: u32,
+        #[serde(default)]
+        may_skip: bool,
     }
     RawMigration => MigrationProfile {
         directory: String,

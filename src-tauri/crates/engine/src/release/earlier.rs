@@ -3,10 +3,11 @@
 
 use greenlight_types::{ErrorCode, EventBody, Failure, Profile, Realm, RunEvent, RunResult, RunView, StepId, Version};
 
-use crate::{fold, journal::Journal};
+use crate::{
+    journal::Journal,
+    other_runs::{self, Environment},
+};
 
-/// Most earlier runs that are read, newest first.
-const MOST_RUNS: usize = 200;
 /// Id of the question in the journal.
 const QUESTION: &str = "version:notNewer";
 
@@ -18,11 +19,8 @@ pub(super) async fn not_newer(
     version: &Version,
 ) -> Result<Option<String>, Failure> {
     let mut newest: Option<RunView> = None;
-    for run in journal.runs().await?.into_iter().take(MOST_RUNS) {
-        // A run that this app cannot read is not compared.
-        let Ok(earlier) = journal.events(&run, 0).await.and_then(|events| fold::fold(&events)) else { continue };
-        let is_release = matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck));
-        if !is_release || earlier.profile.product != profile.product || earlier.realm != realm {
+    for earlier in other_runs::in_environment(journal, &Environment::new(profile, realm)).await? {
+        if !matches!(earlier.result, Some(RunResult::Released | RunResult::ReleasedWithFailedCheck)) {
             continue;
         }
         if earlier.version == *version {

@@ -1,15 +1,19 @@
 //! The acts of the runner without a person: it offers buttons, starts watching steps, and changes
-//! the state of the run. Before a run ends as released, AWS is asked once more (INV-E4).
+//! the state of the run. Before a run ends as released, AWS and the database are asked once more
+//! (INV-E4).
 
 use std::time::Duration;
 
 use futures::FutureExt;
 use greenlight_types::{
     ErrorCode, EventBody, FactKind, Failure, LearnedFact, Retry, Role, RunEvent, RunView, Status, StepEvent, StepState,
-    StepView,
+    StepView, Watcher,
 };
 
-use super::{Done, Runner, trouble::ServersNotice};
+use super::{
+    Done, Runner,
+    trouble::{ServersNotice, TroubleNotice},
+};
 use crate::{
     act::{Then, start_step},
     phase::{is_active, is_ready, may_end_automatically, next_automatic_event},
@@ -43,23 +47,38 @@ fn watches_again(view: &RunView, step: &StepView) -> bool {
     by_build || failure.retry != Retry::No && has_moved(steps::get(step.definition.id).watches_again_after())
 }
 
-/// Checks the servers once more before a run ends as released, until AWS shows this release on all
-/// of them. Returns whether it does; `false` once the run may not end any more. The screen shows
-/// the open condition meanwhile.
+/// Checks servers and database once more before a run ends as released, until AWS shows this
+/// release on all servers. Returns whether both confirm it; `false` once the run may not end any
+/// more. The screen shows the open condition meanwhile.
 async fn confirm_release(cx: &StepContext, notice: &ServersNotice) -> bool {
+    let mut database = TroubleNotice::of(Watcher::Database);
     for _ in 0..FINAL_CHECKS_MAX {
         if !may_end_automatically(&cx.run()) {
             return false;
         }
-        let checked = steps::production::check_servers(cx).await;
-        let is_confirmed = matches!(checked, Ok(None));
-        notice.show(cx, checked);
-        if is_confirmed {
+        if is_confirmed(cx, notice, &mut database).await {
             return true;
         }
         cx.wait(FINAL_CHECK_PAUSE).await;
     }
     false
+}
+
+async fn is_confirmed(cx: &StepContext, notice: &ServersNotice, database: &mut TroubleNotice) -> bool {
+    let is_confirmed = async || {
+        let checked = steps::production::check_servers(cx).await;
+        let is_confirmed = matches!(checked, Ok(None));
+        notice.show(cx, checked);
+        is_confirmed
+    };
+    if !is_confirmed().await {
+        return false;
+    }
+    let Some(answer) = steps::migration::before_end::check(cx).await else { return true };
+    let is_migrated = answer.is_ok();
+    database.show(cx, answer);
+    // The database took its time. The last word is that of AWS.
+    is_migrated && is_confirmed().await
 }
 
 impl Runner {
@@ -76,7 +95,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Asks AWS once more before the run ends as released.
+    /// Asks AWS and the database once more before the run ends as released.
     fn start_final_check(&mut self) {
         if !std::mem::replace(&mut self.is_final_check_running, true) {
             let (context, notice) = (self.context.clone(), self.servers_notice.clone());

@@ -88,7 +88,7 @@ async fn follow_log(cx: &StepContext, tail: &[greenlight_types::LogLine], kept: 
 /// The last message of a watcher that has reached its limit of polls.
 fn poll_limit_reached(act: &str) -> Failure {
     Failure::new(ErrorCode::TimedOut, format!("{act} any longer: the limit is reached"))
-        .hint("Close this release and open it again.")
+        .hint("Close this run and open it again.")
 }
 
 async fn read_pages(cx: &StepContext, follow: &mut LogFollow, labels: &mut Labels) -> Result<(), Failure> {

@@ -21,7 +21,7 @@ pub(super) fn judge(
 ) -> Result<(Precondition, Option<Question>), Failure> {
     let patience = production.patience(run)?;
     let id = format!("awsGivesUp:{}", step.name());
-    let answer = run.answers.iter().rev().find(|one| one.question == id && one.answer == GO_ON);
+    let answer = run.answer(&id).filter(|one| one.answer == GO_ON);
     let is_migrated = migrated_at(run).is_some();
     let is_in_place = is_rolled_out(run);
     let covers = is_migrated || is_in_place || patience.covers(needed);

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_environment_and_its_reviewers() {
+    fn fault_12_names_the_environment_and_its_reviewers() {
         let said = approval(&[pending("production", &["lena", "Release team"]), pending("audit", &[])]);
         let expected = "GitHub waits for an approval of production by lena or Release team; GitHub waits before it \
                         deploys to audit.";

@@ -13,7 +13,7 @@ use super::{
     git_objects::short_id,
     production::is_put_in_place,
     refusals::foreign_plan,
-    run_facts::{followed_build, used_package, version_commit},
+    run_facts::{followed_build, release_commit, used_package},
     service_change::{check_again, not_shown},
 };
 use crate::{
@@ -50,7 +50,7 @@ impl Step for CancelBuild {
         cx.activity(self.id(), "Asking GitHub and AWS");
         let Some(build) = cx.ports.builds.run(&id).await? else { return Err(no_build()) };
         let has_begun = is_put_in_place(cx, &run).await?;
-        let commit = if version_commit(&run)? == build.head_sha { "the labelled one" } else { "another one" };
+        let commit = if release_commit(&run)? == build.head_sha { "the labelled one" } else { "another one" };
         Ok(PlanDraft::new(
             self,
             &run,

@@ -10,7 +10,7 @@ use greenlight_types::{
 use super::{
     git_objects::{commit_inputs, find_ref, short_id, signature_of},
     refusals::foreign_plan,
-    run_facts::{tag_ref, version_commit},
+    run_facts::{release_commit, tag_ref},
 };
 use crate::{
     handover,
@@ -36,7 +36,7 @@ impl Step for CreateTag {
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
-        let commit = version_commit(&run)?;
+        let commit = release_commit(&run)?;
         let tag = &run.names.tag;
         let refs = cx.ports.git.remote_refs().await?;
         let there = find_ref(&refs, &tag_ref(&run));
@@ -106,7 +106,7 @@ impl Step for CreateTag {
 
     async fn observe(&self, cx: &StepContext, _plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
-        let commit = match version_commit(&run) {
+        let commit = match release_commit(&run) {
             Ok(commit) => commit,
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };

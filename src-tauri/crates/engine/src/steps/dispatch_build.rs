@@ -23,7 +23,7 @@ use super::{
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
-    run_facts::{deploy_phase_began, main_ref, our_revision, tag_ref, version_commit, who_to_call},
+    run_facts::{deploy_phase_began, main_ref, our_revision, release_commit, tag_ref, who_to_call},
     shown_builds::{self, of_another_commit, started},
 };
 use crate::{
@@ -61,7 +61,7 @@ impl Step for DispatchBuild {
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
-        let commit = version_commit(&run)?;
+        let commit = release_commit(&run)?;
         if shown_builds::is_doubted(&run) {
             return plan_in_doubt(cx, self, &run, &commit).await;
         }
@@ -182,7 +182,7 @@ impl Step for DispatchBuild {
             };
         }
         let planned = plan.and_then(|plan| plan.inputs.build()).map(|inputs| Ok(inputs.commit.clone()));
-        let commit = match planned.unwrap_or_else(|| version_commit(&run)) {
+        let commit = match planned.unwrap_or_else(|| release_commit(&run)) {
             Ok(commit) => commit,
             Err(failure) => return Observation::Unknown { why: failure.to_string() },
         };
@@ -335,7 +335,7 @@ async fn search(cx: &StepContext, run: &RunView, commit: &str, sent_at: Timestam
 /// Preconditions: the backup is proved, main is still the tagged commit, GitHub knows the workflow,
 /// and the database answers if the profile can ask.
 async fn preconditions(cx: &StepContext, run: &RunView) -> Result<Vec<Precondition>, Failure> {
-    let commit = version_commit(run)?;
+    let commit = release_commit(run)?;
     let database = database::answers(cx).await?;
     let precondition =
         |id: &str, passed, text: String, detail: String| Precondition { id: id.into(), passed, text, detail };

@@ -120,8 +120,7 @@ fn question_id(image: &Image, origin: &Origin) -> String {
 }
 
 fn used(run: &RunView, question: &str, image: Image, origin: &Origin) -> UsedPackage {
-    let answer = run.answers.iter().rev().find(|one| one.question == question);
-    let words = answer.map(|one| format!("{}: {}", one.person, one.note)).unwrap_or_default();
+    let words = run.answer(question).map(|one| format!("{}: {}", one.person, one.note)).unwrap_or_default();
     let Image { digest, pushed_at } = image;
     let (build, evidence) = match origin {
         Origin::OfCommit(one) => {

@@ -11,7 +11,7 @@ use super::{
     git_objects::short_id,
     known_builds::{answered, build_choice, known_runs},
     refusals::foreign_plan,
-    run_facts::{FollowedBuild, followed_build, version_commit},
+    run_facts::{FollowedBuild, followed_build, release_commit},
     service_change::check_again,
     shown_builds::started,
 };
@@ -77,7 +77,7 @@ impl Step for FollowOtherBuild {
         if let Err(failure) = check_again(cx, self, plan).await {
             return Outcome::Failed(failure);
         }
-        match version_commit(&cx.run()) {
+        match release_commit(&cx.run()) {
             Ok(commit) => Outcome::Succeeded {
                 evidence: vec![format!("GitHub shows the build: {}", build.url)],
                 facts: vec![started(&build.build, &build.url, build.sent_at, &commit)],

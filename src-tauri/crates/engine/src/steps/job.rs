@@ -162,7 +162,9 @@ async fn start(
         Ok(Submitted::Conflict) => return Err(JobEnd::NotStarted(conflict(&job.id))),
         Ok(Submitted::Revoked) => return Err(JobEnd::NotStarted(never_starts(&job.id))),
         Ok(Submitted::Unfinished) => return Err(JobEnd::NotStarted(unfinished(&job.id))),
-        Ok(Submitted::NotOwner(holder)) => return Err(JobEnd::NotStarted(env_lock::not_owned(holder.as_ref()))),
+        Ok(Submitted::NotOwner(holder)) => {
+            return Err(JobEnd::NotStarted(env_lock::not_owned(&cx.run(), holder.as_ref())));
+        }
         Err(failure) if failure.is_lost_reply() => return Err(JobEnd::Unknown(failure.to_string())),
         Err(failure) => return Err(JobEnd::NotStarted(failure)),
     }
@@ -177,7 +179,7 @@ async fn start(
     cx.activity(step, "Starting the job");
     match cx.ports.host.launch(host, &job.id, &job.lock).await {
         Ok(Launched::Ordered) => Ok(()),
-        Ok(Launched::NotOwner(holder)) => Err(JobEnd::NotStarted(env_lock::not_owned(holder.as_ref()))),
+        Ok(Launched::NotOwner(holder)) => Err(JobEnd::NotStarted(env_lock::not_owned(&cx.run(), holder.as_ref()))),
         // The launch may have arrived although its answer did not. Only the host knows.
         Err(failure) => Err(JobEnd::Unknown(failure.to_string())),
     }

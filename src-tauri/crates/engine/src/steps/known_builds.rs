@@ -133,9 +133,9 @@ fn builds(count: usize) -> String {
     if count == 1 { "1 build".to_owned() } else { format!("{count} builds") }
 }
 
-/// The newest answer to a question.
+/// Id of the newest answer to a question.
 pub(super) fn answered<'a>(run: &'a RunView, id: &str) -> Option<&'a str> {
-    run.answers.iter().rev().find(|answer| answer.question == id).map(|answer| answer.answer.as_str())
+    run.answer(id).map(|answer| answer.answer.as_str())
 }
 
 /// The jobs that build the package. GitHub names a job of a reusable workflow "caller / job", and

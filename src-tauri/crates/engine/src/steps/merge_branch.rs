@@ -8,6 +8,7 @@ use greenlight_types::{
 
 use super::{
     git_objects::{commit_inputs, commit_line, find_ref, short_id, signature_of},
+    publish::push_rules,
     refusals::foreign_plan,
     run_facts::main_ref,
 };
@@ -82,6 +83,18 @@ impl Step for MergeBranch {
                 "No large files (Git LFS) take part",
                 changed.lfs_pointers.join(", "),
             );
+        let forbidding = push_rules::forbidding(cx, &run).await;
+        let draft = if forbidding.problems.is_empty() {
+            draft
+        } else {
+            let way_on = if forbidding.are_met_by_pull_request {
+                "This release needs a pull request, which a reviewer merges."
+            } else {
+                "Ask a developer before you go on."
+            };
+            let problems = forbidding.problems.join("; ");
+            draft.notice(format!("GitHub does not take a push to {main} from this account: {problems}. {way_on}"))
+        };
         let draft = if changed.paths.iter().any(|path| path.starts_with(".github/workflows/")) {
             draft.notice(
                 "This merge changes build workflows: GitHub accepts the push only from a token that may change them.",

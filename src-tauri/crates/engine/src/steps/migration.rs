@@ -4,6 +4,7 @@
 //! started again only after a named person reported that it was undone (INV-D1, INV-D2).
 
 pub(crate) mod attempts;
+pub(crate) mod before_end;
 pub(super) mod command;
 pub(super) mod database;
 mod failed_starts;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use greenlight_types::{
     Change, Choice, Effect, ErrorCode, Fact, FactKind, Failure, JobInputs, LineSource, MigrationInputs, Observation,
-    PlanInputs, Question, Retry, Role, RunView, StepId, StepPlan, WayBack,
+    PlanInputs, Question, Retry, Role, RunView, StepId, StepPlan, StepView, WayBack,
 };
 
 use super::{
@@ -27,6 +28,7 @@ use super::{
     run_facts::who_to_call,
 };
 use crate::{
+    fold,
     ports::{HostAddress, JobState, JobStatus},
     step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
 };
@@ -163,8 +165,12 @@ impl Step for RunMigration {
 
     fn way_back(&self, run: &RunView) -> WayBack {
         let restore = &run.profile.restore;
-        let backup = backup::backup_time(run)
-            .map_or_else(|| "the backup of this run".to_owned(), |at| format!("the backup of {at}"));
+        let left_out = fold::step(run, StepId::BackUp).and_then(StepView::left_out);
+        let backup = match (backup::backup_time(run), left_out) {
+            (Some(at), _) => format!("the backup of {at}"),
+            (None, Some(words)) => format!("a backup that this app does not know ({words})"),
+            (None, None) => "the backup of this run".to_owned(),
+        };
         WayBack::Irreversible {
             way_back: format!("The way back is restoring {backup}, with the site down. {}", restore.procedure),
             minutes: restore.minutes,
@@ -318,7 +324,7 @@ async fn folder_hash(cx: &StepContext, run: &RunView, host: &HostAddress) -> Res
 /// The question about a release that another computer began, while this machine has no migration of
 /// it. Only a person knows the answer.
 fn begun_elsewhere(run: &RunView, jobs: &[JobStatus]) -> Option<Question> {
-    let is_answered = run.answers.iter().any(|one| one.question == STARTED_ELSEWHERE);
+    let is_answered = run.answer(STARTED_ELSEWHERE).is_some();
     let is_unknown = run.begun.is_some() && jobs.is_empty() && !is_answered;
     is_unknown.then(|| Question {
         id: STARTED_ELSEWHERE.into(),

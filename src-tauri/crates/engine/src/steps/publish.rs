@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, Fact, Failure, Observation, Retry};
 
-mod push_rules;
+pub(super) mod push_rules;
 
 use super::git_objects::{find_ref, short_id};
 use crate::{
@@ -11,13 +11,22 @@ use crate::{
     step::{Outcome, StepContext},
 };
 
+/// Param of a refused push: the way on, where there is one.
+const WAY: &str = "way";
+const PULL_REQUEST: &str = "pullRequest";
+
+/// Whether a push was refused by a rule that a pull request can meet.
+pub(super) fn needs_pull_request(failure: &Failure) -> bool {
+    failure.code == ErrorCode::PushRefused && failure.params.get(WAY).is_some_and(|way| way == PULL_REQUEST)
+}
+
 /// A ref to publish, and the commit that proves it.
 pub(super) struct Publication {
     pub push: PushRef,
     /// Commit that the remote ref must lead to afterwards.
     pub commit: String,
-    /// Fact that the step learns from a proved push.
-    pub fact: Fact,
+    /// Facts that the step learns from a proved push.
+    pub facts: Vec<Fact>,
     /// Name on the screen: `master` or `v2.1.0`.
     pub shown: String,
     /// Whether the ref also counts as published with later commits on top: yes for a branch, no for
@@ -37,7 +46,7 @@ pub(super) async fn publish(cx: &StepContext, publication: Publication) -> Outco
             PushResult::Accepted | PushResult::Refused { .. } | PushResult::Moved { .. },
             Observation::Done { evidence, facts },
         ) => Outcome::Succeeded { evidence, facts },
-        (PushResult::Refused { reason }, _) => Outcome::Failed(refused(&publication, &reason)),
+        (PushResult::Refused { reason }, _) => Outcome::Failed(refused(&publication.shown, &reason)),
         (PushResult::Moved { now }, _) => Outcome::Failed(moved(&publication, now.as_deref())),
         (PushResult::Accepted, seen) => {
             Outcome::Unknown(format!("GitHub said yes, but its list does not show it: {}", words(&seen)))
@@ -51,7 +60,7 @@ pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observa
         Ok(refs) => refs,
         Err(failure) => return Observation::Unknown { why: failure.to_string() },
     };
-    let done = |evidence: String| Observation::Done { evidence: vec![evidence], facts: vec![publication.fact.clone()] };
+    let done = |evidence: String| Observation::Done { evidence: vec![evidence], facts: publication.facts.clone() };
     let there = find_ref(&refs, &publication.push.name);
     match there {
         Some(there) if there.commit() == publication.commit => {
@@ -95,12 +104,13 @@ fn words(seen: &Observation) -> String {
     }
 }
 
-fn refused(publication: &Publication, reason: &str) -> Failure {
+/// The failure of a push that the server refused, with the rules behind it.
+pub(super) fn refused(shown: &str, reason: &str) -> Failure {
     let rules = push_rules::broken(reason);
     let problem = rules.iter().map(|rule| rule.problem).collect::<Vec<_>>().join("; ");
-    let summary = format!("push {}: GitHub refused it", publication.shown);
+    let summary = format!("push {shown}: GitHub refused it");
     let failure = Failure::new(ErrorCode::PushRefused, summary)
-        .with("name", publication.shown.clone())
+        .with("name", shown)
         .with("reason", reason.chars().take(600).collect::<String>())
         .because(reason)
         .retry(Retry::Safe);
@@ -108,6 +118,11 @@ fn refused(publication: &Publication, reason: &str) -> Failure {
         return failure.hint("Nothing was published. Ask a developer what the reason below means.");
     }
     let failure = rules.iter().fold(failure.with("problem", problem), |failure, rule| failure.hint(rule.hint));
+    let failure = if !rules.is_empty() && rules.iter().all(|rule| rule.is_met_by_pull_request) {
+        failure.with(WAY, PULL_REQUEST)
+    } else {
+        failure
+    };
     failure.hint("Nothing was published. Stop here, or try again once it is allowed.")
 }
 

@@ -1,4 +1,5 @@
 //! Pushes the main branch with merge and version commit, as a compare-and-swap on the planned base.
+//! Once this run has a pull request, the step waits for its merge and pushes nothing.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -8,8 +9,11 @@ use greenlight_types::{
 use super::{
     git_objects::{commit_line, find_ref, short_id},
     publish,
-    refusals::foreign_plan,
-    run_facts::{main_ref, required_fact, version_commit, who_to_call},
+    publish::push_rules,
+    pull_request,
+    pull_request::{Merged, Opened, Seen},
+    refusals::{foreign_plan, plan_closed},
+    run_facts::{main_ref, release_commit, required_fact, who_to_call},
 };
 use crate::{
     ports::PushRef,
@@ -35,12 +39,15 @@ impl Step for PushBranch {
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
         let run = cx.run();
-        let (commit, base) = (version_commit(&run)?, base(&run)?);
+        if let Some(opened) = pull_request::opened(&run) {
+            return self.plan_merged(cx, &run, &opened).await;
+        }
+        let (commit, base) = (release_commit(&run)?, base(&run)?);
         let main = &run.profile.git.main;
         let draft = PlanDraft::new(
             self,
             &run,
-            PlanInputs::PushBranch { base: base.clone(), commit: commit.clone() },
+            PlanInputs::PushBranch { base: base.clone(), commit: commit.clone(), pull_request: None },
             format!("Push {main}").as_str(),
             format!(
                 "Publishes the merge and the new version number. From then on everything that is built from {main} is {}. \
@@ -60,6 +67,14 @@ impl Step for PushBranch {
             return Ok(draft.already(format!("GitHub's {main} contains {} already.", short_id(&commit))).finish());
         }
         let (commits, total) = cx.ports.git.commits_between(&base, &commit, 50).await?;
+        let forbidding = push_rules::forbidding(cx, &run).await;
+        let draft = if forbidding.are_met_by_pull_request {
+            draft.notice(format!(
+                "The way on is \u{201c}Open a pull request\u{201d}: a reviewer merges this release into {main} on GitHub."
+            ))
+        } else {
+            draft
+        };
         Ok(draft
             .line(format!("{main} on GitHub now"), base.clone())
             .line(format!("{main} on GitHub after"), commit)
@@ -74,15 +89,23 @@ impl Step for PushBranch {
                 format!("Nobody has pushed to {main} since the merge"),
                 if now == base { "asked GitHub just now".into() } else { format!("it is {} now", short_id(&now)) },
             )
+            .precondition(
+                "mayPush",
+                forbidding.problems.is_empty(),
+                format!("No rule of GitHub forbids a push to {main}"),
+                forbidding.problems.join("; "),
+            )
             .finish())
     }
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let run = cx.run();
-        let PlanInputs::PushBranch { base, commit } = &plan.inputs else { return foreign_plan(plan) };
-        let publication = publication(&run, commit.clone(), base.clone());
+        let Some(publication) = publication(&run, &plan.inputs) else { return foreign_plan(plan) };
+        if let Some(opened) = pull_request::opened(&run) {
+            return record_merge(cx, &run, plan, &opened).await;
+        }
         if let Some(evidence) = &plan.already {
-            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![publication.fact] };
+            return Outcome::Already { evidence: vec![evidence.clone()], facts: publication.facts };
         }
         match entry {
             Entry::Start => publish::publish(cx, publication).await,
@@ -92,14 +115,35 @@ impl Step for PushBranch {
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
-        match plan.map(|plan| &plan.inputs) {
-            Some(PlanInputs::PushBranch { base, commit }) => {
-                publish::look(cx, &publication(&run, commit.clone(), base.clone())).await
+        let is_push = |plan: &&StepPlan| matches!(plan.inputs, PlanInputs::PushBranch { pull_request: None, .. });
+        let opened = pull_request::opened(&run);
+        // A push that was refused before the pull request says nothing about it.
+        let counts = |plan: &&StepPlan| opened.is_none() || !is_push(plan);
+        if let Some(publication) = plan.filter(counts).and_then(|plan| publication(&run, &plan.inputs)) {
+            return publish::look(cx, &publication).await;
+        }
+        if let Some(opened) = opened {
+            return match pull_request::look(cx, &run, &opened).await {
+                Ok(Seen::Merged(merged)) if merged.says_version => Observation::Done {
+                    facts: merged_facts(opened.number, &merged.commit),
+                    evidence: vec![merged.evidence],
+                },
+                Ok(Seen::Merged(merged)) => Observation::Conflict { what: merged.evidence },
+                Ok(Seen::NotMerged(why) | Seen::Closed(why)) => {
+                    Observation::NotDone { evidence: format!("Pull request {} is not merged: {why}.", opened.number) }
+                }
+                Err(failure) => Observation::Unknown { why: failure.to_string() },
+            };
+        }
+        match (release_commit(&run), base(&run)) {
+            (Ok(commit), Ok(base)) => {
+                let inputs = PlanInputs::PushBranch { base, commit, pull_request: None };
+                match publication(&run, &inputs) {
+                    Some(publication) => publish::look(cx, &publication).await,
+                    None => Observation::Unknown { why: "this step has no push".into() },
+                }
             }
-            Some(_) | None => match (version_commit(&run), base(&run)) {
-                (Ok(commit), Ok(base)) => publish::look(cx, &publication(&run, commit, base)).await,
-                (Err(failure), _) | (_, Err(failure)) => Observation::Unknown { why: failure.to_string() },
-            },
+            (Err(failure), _) | (_, Err(failure)) => Observation::Unknown { why: failure.to_string() },
         }
     }
 
@@ -120,12 +164,95 @@ fn base(run: &RunView) -> Result<String, Failure> {
     )
 }
 
-fn publication(run: &RunView, commit: String, base: String) -> publish::Publication {
-    publish::Publication {
-        push: PushRef { id: commit.clone(), name: main_ref(run), expect: Some(base) },
-        fact: Fact::MainPublished { commit: commit.clone() },
-        commit,
+/// The push of a plan. `None` for the plan of another step.
+fn publication(run: &RunView, inputs: &PlanInputs) -> Option<publish::Publication> {
+    let PlanInputs::PushBranch { base, commit, pull_request } = inputs else { return None };
+    Some(publish::Publication {
+        push: PushRef { id: commit.clone(), name: main_ref(run), expect: Some(base.clone()) },
+        facts: match pull_request {
+            Some(number) => merged_facts(*number, commit),
+            None => vec![Fact::MainPublished { commit: commit.clone() }],
+        },
+        commit: commit.clone(),
         shown: run.profile.git.main.clone(),
         is_branch: true,
+    })
+}
+
+/// Records the merge of the pull request, if main is still the commit that was shown.
+async fn record_merge(cx: &StepContext, run: &RunView, plan: &StepPlan, opened: &Opened) -> Outcome {
+    let seen = match pull_request::look(cx, run, opened).await {
+        Ok(seen) => seen,
+        Err(failure) => return failure.into(),
+    };
+    match (&plan.inputs, seen) {
+        (PlanInputs::PushBranch { commit, pull_request: Some(number), .. }, Seen::Merged(merged))
+            if merged.says_version && merged.commit == *commit =>
+        {
+            Outcome::Already { evidence: vec![merged.evidence], facts: merged_facts(*number, commit) }
+        }
+        _ => Outcome::Failed(plan_closed(plan)),
+    }
+}
+
+fn merged_facts(number: u32, commit: &str) -> Vec<Fact> {
+    let commit = commit.to_owned();
+    vec![Fact::PullRequestMerged { number, commit: commit.clone() }, Fact::MainPublished { commit }]
+}
+
+impl PushBranch {
+    /// The plan while this run has a pull request: closed until it is merged.
+    async fn plan_merged(&self, cx: &StepContext, run: &RunView, opened: &Opened) -> Result<StepPlan, Failure> {
+        let (number, base, main) = (opened.number, base(run)?, &run.profile.git.main);
+        cx.activity(self.id(), "Asking GitHub about the pull request");
+        let draft = |commit: &str| {
+            PlanDraft::new(
+                self,
+                run,
+                PlanInputs::PushBranch { base, commit: commit.to_owned(), pull_request: Some(number) },
+                "Go on after the merge",
+                format!(
+                    "A reviewer merges pull request {number} on GitHub. From then on everything that is built from {main} is \
+                     {}. Production does not change yet.",
+                    run.version
+                ),
+            )
+            .by_hand(vec![format!("Merge pull request {number} into {main}")], Some(opened.url.clone()))
+            .line("Pull request", opened.url.clone())
+        };
+        let text = format!("Pull request {number} is merged into {main}");
+        let merged = match pull_request::look(cx, run, opened).await? {
+            Seen::Merged(merged) => merged,
+            Seen::NotMerged(why) => {
+                return Ok(draft(&opened.commit).precondition("pullRequestMerged", false, text, why).finish());
+            }
+            Seen::Closed(why) => {
+                let open = format!("Pull request {number} is open or merged");
+                return Ok(draft(&opened.commit).precondition("pullRequestIsOpen", false, open, why).finish());
+            }
+        };
+        let Merged { commit, says_version, evidence, difference } = merged;
+        let draft = draft(&commit).line(format!("{main} on GitHub now"), commit);
+        let draft = match difference {
+            Some(paths) => draft.notice(format!(
+                "{main} differs from what this release prepared, and is released as it is on GitHub: {paths}."
+            )),
+            None => draft,
+        };
+        if says_version {
+            return Ok(draft
+                .notice(format!("The label {} is made again, on that commit of {main}.", run.names.tag))
+                .already(evidence)
+                .finish());
+        }
+        Ok(draft
+            .precondition("pullRequestMerged", true, text, evidence)
+            .precondition(
+                "mainSaysVersion",
+                false,
+                format!("{main} says {}", run.names.version_value),
+                "it says another version now: somebody changed it after the merge",
+            )
+            .finish())
     }
 }

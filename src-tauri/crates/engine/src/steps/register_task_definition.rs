@@ -307,8 +307,7 @@ fn choice(cx: &StepContext, run: &RunView, newest: &TaskDefinition, running: &Ta
     }
     let has_our_image = intended(newest, run).is_ok_and(|body| same(&body, &registrable(newest)));
     let id = format!("{}:{}:{}", if has_our_image { "saved" } else { "base" }, name(newest), name(running));
-    let answer = run.answers.iter().rev().find(|answer| answer.question == id);
-    match answer.map(|answer| (answer.answer.as_str(), &answer.person)) {
+    match run.answer(&id).map(|answer| (answer.answer.as_str(), &answer.person)) {
         Some((NEWEST, person)) if has_our_image => Base::Saved(person.clone()),
         Some((NEWEST, _)) => Base::Newest,
         Some((RUNNING, _)) => Base::Running,

@@ -17,11 +17,15 @@ pub(super) fn required_fact<T>(run: &RunView, kind: FactKind, pick: impl Fn(&Fac
     })
 }
 
-/// Id of the version commit of this run.
+/// Id of the commit that this run releases: its version commit, or the commit of main that a pull
+/// request with it became.
 ///
 /// # Errors
 /// As [`required_fact`].
-pub(crate) fn version_commit(run: &RunView) -> Result<String, Failure> {
+pub(crate) fn release_commit(run: &RunView) -> Result<String, Failure> {
+    if let Some(Fact::PullRequestMerged { commit, .. }) = fold::newest(run, FactKind::PullRequestMerged) {
+        return Ok(commit.clone());
+    }
     required_fact(run, FactKind::VersionSet, |fact| {
         if let Fact::VersionSet { commit, .. } = fact { Some(commit.clone()) } else { None }
     })

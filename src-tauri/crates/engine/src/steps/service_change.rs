@@ -66,7 +66,8 @@ pub(super) async fn check_again(cx: &StepContext, step: &dyn Step, plan: &StepPl
     if step.may_choose(&cx.run()) {
         return Ok(());
     }
-    Err(Failure::new(ErrorCode::PlanChanged, "carry out the plan that was shown: this release has moved on since")
+    let why = format!("carry out the plan that was shown: this {} has moved on since", cx.run().kind());
+    Err(Failure::new(ErrorCode::PlanChanged, why)
         .hint("Nothing was changed. Read the plan again.")
         .changed(Changed::Nothing)
         .retry(Retry::Safe))
@@ -199,11 +200,23 @@ fn superseded(back: &Rollback<'_>, foreign: &Deployment) -> Failure {
         .retry(Retry::Safe)
 }
 
+/// The button that follows the way back again, or starts it once more. RollBack itself is tried
+/// again; after another step it is chosen.
+fn button_of_rollback(back: &Rollback<'_>) -> &'static str {
+    if back.step == StepId::RollBack { "\u{201c}Try again\u{201d}" } else { "\u{201c}Roll back\u{201d}" }
+}
+
+/// AWS did not put the version before back.
+fn not_put_back(back: &Rollback<'_>, why: &str) -> Failure {
+    let name = revision_name(back.revision);
+    Failure::new(ErrorCode::RolloutFailed, format!("put {name} back on every server{why}")).with("back", name)
+}
+
 fn rollback_failed(run: &RunView, back: &Rollback<'_>, reason: &str) -> Failure {
-    Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
+    not_put_back(back, "")
         .because(reason)
         .hint("Look at production now: too few servers may serve.")
-        .hint("Press \u{201c}Roll back\u{201d} to start a deployment of the version before once more.")
+        .hint(format!("Press {} to start a deployment of the version before once more.", button_of_rollback(back)))
         .hint(format!("Call {}.", who_to_call(run, back.step)))
         .changed(Changed::Partly)
         .retry(Retry::Safe)
@@ -211,22 +224,21 @@ fn rollback_failed(run: &RunView, back: &Rollback<'_>, reason: &str) -> Failure 
 
 /// The revision that comes back does not start. AWS goes on trying.
 fn does_not_start(run: &RunView, back: &Rollback<'_>, failed: u32) -> Failure {
-    let name = revision_name(back.revision);
-    Failure::new(ErrorCode::RolloutFailed, format!("put {name} back on every server: its servers do not start"))
+    not_put_back(back, ": its servers do not start")
         .because(format!("{failed} starts failed since this step began; AWS goes on trying"))
         .hint("The production log shows why. On a half-migrated database the version before may not start: have it restored first.")
         .hint(format!("Call {}.", who_to_call(run, back.step)))
-        .hint("Press \u{201c}Roll back\u{201d} then: it follows the way back again.")
+        .hint(format!("Press {} then: it follows the way back again.", button_of_rollback(back)))
         .changed(Changed::Partly)
         .retry(Retry::Safe)
 }
 
 /// AWS gave our deployment up without a rollback.
 fn nothing_comes_back(back: &Rollback<'_>, reason: &str) -> Failure {
-    Failure::new(ErrorCode::RolloutFailed, format!("put {} back on every server", revision_name(back.revision)))
+    not_put_back(back, "")
         .because(reason)
         .hint("AWS had given the deployment up before, and puts nothing back.")
-        .hint("Press \u{201c}Roll back\u{201d}: it starts a deployment of the version before.")
+        .hint(format!("Press {}: it starts a deployment of the version before.", button_of_rollback(back)))
         .changed(Changed::Nothing)
         .retry(Retry::No)
 }
@@ -270,6 +282,34 @@ pub(super) fn new_primary(service: &ServiceSnapshot, revision: &str, before: &st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::act::test_support::{deploying, rollback};
+
+    #[test]
+    fn a_failed_way_back_names_the_button_that_the_screen_shows() {
+        let hints = |step: StepId, run: &RunView| {
+            let back = Rollback { step, revision: "rally-prod:143", deployment_before: "", facts: Vec::new() };
+            let failures = [
+                rollback_failed(run, &back, "gave up"),
+                does_not_start(run, &back, 3),
+                nothing_comes_back(&back, "stopped"),
+            ];
+            for failure in &failures {
+                assert_eq!(
+                    (failure.code, failure.params["back"].as_str()),
+                    (ErrorCode::RolloutFailed, "rally-prod:143")
+                );
+            }
+            failures.map(|failure| failure.hints.join(" "))
+        };
+        for run in [deploying(), rollback()] {
+            for hint in hints(StepId::RollBack, &run) {
+                assert!(hint.contains("Press \u{201c}Try again\u{201d}") && !hint.contains("Roll back"), "{hint}");
+            }
+        }
+        for hint in hints(StepId::StopRollout, &deploying()) {
+            assert!(hint.contains("Press \u{201c}Roll back\u{201d}") && !hint.contains("Try again"), "{hint}");
+        }
+    }
 
     #[test]
     fn counts_failed_starts_from_the_first_look_at_a_deployment() {

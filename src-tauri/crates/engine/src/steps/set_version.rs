@@ -176,7 +176,7 @@ fn question(cx: &StepContext, run: &RunView, previous: &str) -> Option<Question>
     let old = OldValue::of(previous, &git.version_value, &run.version)?;
     // The value has any length and any characters.
     let id = format!("oldVersion:{}", hex(&Sha256::digest(previous)).chars().take(12).collect::<String>());
-    if run.answers.iter().rev().any(|one| one.question == id && one.answer == REPLACE) {
+    if run.answer(&id).is_some_and(|one| one.answer == REPLACE) {
         return None;
     }
     let shown: String = cx.ports.redactor().text(previous).into_string().chars().take(80).collect();

@@ -66,7 +66,7 @@ impl ShownBuilds {
             (several, _) => {
                 let id = which_build_id(several);
                 let chosen = answered(run, &id).and_then(|chosen| several.iter().find(|one| one.id == chosen));
-                match (chosen, run.answers.iter().rev().find(|answer| answer.question == id)) {
+                match (chosen, run.answer(&id)) {
                     (Some(one), Some(answer)) => followed(one, &format!(", as {} chose", answer.person)),
                     _ => Observation::Unknown {
                         why: format!(

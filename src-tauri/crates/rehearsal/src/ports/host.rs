@@ -131,7 +131,8 @@ impl RemoteHost for InProcess {
         let LockClaim { person, computer, version, reason } = claim.clone();
         self.at(host, "host.hold", true, |world| {
             let (run, since) = (lock.run.clone(), stamp(world.now_ms()));
-            let taken = LockOwner { run, person, computer, version, reason, since, seen: None };
+            let (is_rollback, seen) = (false, None);
+            let taken = LockOwner { run, person, computer, version, is_rollback, reason, since, seen };
             Ok(held(world.acquire_lock(&taken, from.map(|run| run.0.as_str())), world))
         })
         .await

@@ -296,9 +296,10 @@ impl Remote {
         }
         let environment = name.strip_prefix(LOCKS).unwrap_or(name).replace('/', ".");
         let state = if is_held { "held" } else { "free" };
-        let LockOwner { run, person, computer, version, reason, since, .. } = by;
+        let LockOwner { run, person, computer, reason, since, .. } = by;
+        let version = if by.is_rollback { format!("{} (rollback)", by.version) } else { by.version.clone() };
         let fields =
-            [("Run", &run.0), ("Person", person), ("Computer", computer), ("Version", version), ("Reason", reason)];
+            [("Run", &run.0), ("Person", person), ("Computer", computer), ("Version", &version), ("Reason", reason)];
         let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
         let lines: String = filled.map(|(field, value)| format!("{field}: {value}\n")).collect();
         let id = self.objects.add(Commit {

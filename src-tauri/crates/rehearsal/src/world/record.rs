@@ -88,6 +88,10 @@ pub enum Op {
     RerunBuild { run: String, attempt: u32 },
     /// Request to cancel a workflow run.
     CancelBuild { run: String },
+    /// Request to open a pull request from a branch with the commit `head`.
+    PullRequestOpened { branch: String, head: String, number: Option<u32> },
+    /// A reviewer merged a pull request; `commit` is the new one of the main branch.
+    PullRequestMerged { number: u32, commit: String },
     /// Request to register a task definition.
     RegisterTaskDefinition { family: String, body: Value, arn: Option<String> },
     /// Request to update the service.

@@ -372,7 +372,8 @@ fn holder(run: &str) -> LockOwner {
     let since = "2026-11-23T09:00:00.000Z".parse().expect("a time");
     let text = || "x".to_owned();
     let run = RunId(run.to_owned());
-    LockOwner { run, person: text(), computer: text(), version: text(), reason: text(), since, seen: None }
+    let (is_rollback, seen) = (false, None);
+    LockOwner { run, person: text(), computer: text(), version: text(), is_rollback, reason: text(), since, seen }
 }
 
 /// A World in which [`RUN`] owns the environment lock.

@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use error::InputError;
-use fields::{Fields, put_build, put_commit, put_existing_build, put_job, put_revision};
+use fields::{Fields, put_build, put_commit, put_existing_build, put_job, put_pull_request, put_revision};
 use serde::{Serialize, Serializer};
 
 use crate::{FailureLimit, StepId, Timestamp};
@@ -33,6 +33,8 @@ pub enum PlanInputs {
         base: String,
         /// Commit that it is moved to.
         commit: String,
+        /// Number of the pull request that moved it. `None` for a push of this app.
+        pull_request: Option<u32>,
     },
     PushTag {
         object: String,
@@ -83,6 +85,21 @@ pub enum PlanInputs {
     },
     /// Record another build; `None` until a person has chosen one.
     FollowOtherBuild(Option<ExistingBuild>),
+    /// Publish a branch and open a pull request.
+    OpenPullRequest(PullRequestInputs),
+}
+
+/// A pull request to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullRequestInputs {
+    /// Branch to publish, without `refs/heads/`.
+    pub branch: String,
+    /// Commit of that branch.
+    pub commit: String,
+    pub title: String,
+    pub body: String,
+    /// Number of the newest pull request of that branch when the plan was made; 0 without one.
+    pub newest: u32,
 }
 
 /// A change of the limit of failed starts.
@@ -275,7 +292,11 @@ impl PlanInputs {
                 commit: fields.commit()?,
             }),
             StepId::CreateTag => Self::CreateTag(fields.tag()?),
-            StepId::PushBranch => Self::PushBranch { base: fields.text("base")?, commit: fields.text("commit")? },
+            StepId::PushBranch => Self::PushBranch {
+                base: fields.text("base")?,
+                commit: fields.text("commit")?,
+                pull_request: fields.filled("pull_request").map(|n| fields.parsed("pull_request", &n)).transpose()?,
+            },
             StepId::PushTag => Self::PushTag { object: fields.text("object")?, commit: fields.text("commit")? },
             StepId::RegisterTaskDefinition => Self::RegisterTaskDefinition(fields.revision()?),
             StepId::BackUp => Self::BackUp(BackupInputs { job: fields.job()?, database: fields.filled("database") }),
@@ -307,6 +328,7 @@ impl PlanInputs {
                 attempt: fields.parsed("attempt", &fields.text("attempt")?)?,
             },
             StepId::FollowOtherBuild => Self::FollowOtherBuild(fields.existing_build()?),
+            StepId::OpenPullRequest => Self::OpenPullRequest(fields.pull_request()?),
         })
     }
 
@@ -333,9 +355,10 @@ impl PlanInputs {
                     TagAction::Taken => {}
                 }
             }
-            Self::PushBranch { base, commit } => {
+            Self::PushBranch { base, commit, pull_request } => {
                 put("base", base);
                 put("commit", commit);
+                map.extend(pull_request.map(|number| ("pull_request".to_owned(), number.to_string())));
             }
             Self::PushTag { object, commit } => {
                 put("object", object);
@@ -374,6 +397,7 @@ impl PlanInputs {
                 put("attempt", &attempt.to_string());
             }
             Self::FollowOtherBuild(build) => put_existing_build(&mut map, build.as_ref()),
+            Self::OpenPullRequest(new) => put_pull_request(&mut map, new),
             Self::FollowBuild | Self::AwaitDeployPhase | Self::AwaitRollout | Self::CheckSite => {}
         }
         map

@@ -73,8 +73,8 @@ impl PullRequests for Clean<dyn PullRequests> {
         self.clean_failure(self.inner.branch_rules(branch).await)
     }
 
-    async fn from_branch(&self, head: &str, base: &str) -> PortResult<Vec<PullRequest>> {
-        self.clean_failure(self.inner.from_branch(head, base).await)
+    async fn of_branch(&self, head: &str, base: &str) -> PortResult<Vec<PullRequest>> {
+        self.clean_failure(self.inner.of_branch(head, base).await)
     }
 
     async fn pull_request(&self, number: u32) -> PortResult<Option<PullRequest>> {

@@ -98,7 +98,7 @@ pub(crate) fn recovery(run: &RunView) -> Recovery {
     let restore = &run.profile.restore;
     let (backup, backup_at) = match fold::newest(run, FactKind::BackupProved) {
         Some(Fact::BackupProved { file, finished_at, .. }) => (Some(file.clone()), Some(*finished_at)),
-        _ => (None, None),
+        _ => (fold::step(run, StepId::BackUp).and_then(StepView::left_out), None),
     };
     let who = if restore.who.is_empty() { who_to_call(run, StepId::RunMigration) } else { restore.who.clone() };
     Recovery { backup, backup_at, procedure: restore.procedure.clone(), minutes: restore.minutes, who }

@@ -196,7 +196,7 @@ pub(super) fn guard(draft: PlanDraft, run: &RunView, now: &ProbeResult) -> PlanD
         ProbeResult::Silent(why) => draft.preconditions(vec![says(false, why.clone())]),
         ProbeResult::NoProbe => {
             let draft = draft.line("Database version", "nobody can ask this database");
-            let is_accepted = run.answers.iter().any(|one| one.question == NOBODY_CAN_ASK && one.answer == GO_ON);
+            let is_accepted = run.answer(NOBODY_CAN_ASK).is_some_and(|one| one.answer == GO_ON);
             if is_accepted { draft } else { draft.question(without_asking()) }
         }
     }

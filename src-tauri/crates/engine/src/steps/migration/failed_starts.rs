@@ -28,8 +28,7 @@ pub(super) fn judge(run: &RunView, servers: &ServersView, deployment: &str) -> (
         }
         Some(StartFailure::NotRecognised) => {
             let question = question(run, deployment, &reason);
-            let answer = run.answers.iter().rev().find(|one| one.question == question.id);
-            match answer.map(|answer| (answer.answer.as_str(), &answer.person)) {
+            match run.answer(&question.id).map(|answer| (answer.answer.as_str(), &answer.person)) {
                 Some((OLD_DATABASE, person)) => {
                     (precondition(true, format!("{reason}. {person}: this is the old database")), None)
                 }

@@ -18,7 +18,7 @@ use crate::{
         aws_patience, backup,
         git_objects::short_id,
         production::Production,
-        run_facts::{expected_failures, our_revision, required_fact, version_commit},
+        run_facts::{expected_failures, our_revision, release_commit, required_fact},
     },
 };
 
@@ -66,7 +66,7 @@ async fn package_built(cx: &StepContext, run: &RunView) -> Result<Precondition, 
     let now = cx.ports.images.find(&run.names.image_tag).await?;
     Ok(precondition(
         "packageBuilt",
-        commit == version_commit(run)? && now.as_ref().is_some_and(|image| image.digest == digest),
+        commit == release_commit(run)? && now.as_ref().is_some_and(|image| image.digest == digest),
         format!("The package for {} is built from the labelled commit", run.version),
         short_id(&commit),
     ))
@@ -97,7 +97,7 @@ fn old_version_serves(
     let wanted = service.desired;
     let deployment = service.primary().map(|Deployment { id, .. }| id.as_str());
     let id = format!("newVersionServes:{}", deployment.unwrap_or_default());
-    let answer = run.answers.iter().rev().find(|one| one.question == id && one.answer == MIGRATE_NOW);
+    let answer = run.answer(&id).filter(|one| one.answer == MIGRATE_NOW);
     let detail = match answer.filter(|_| old == 0) {
         Some(answer) => format!("{old} of {wanted} servers; {} decided to migrate", answer.person),
         None => format!("{old} of {wanted} servers"),

@@ -80,8 +80,7 @@ pub(super) fn failure(run: &RunView, job: &str) -> Option<Failure> {
 }
 
 fn answer<'a>(run: &'a RunView, job: &str) -> Option<&'a str> {
-    let id = question_id(job);
-    run.answers.iter().rev().find(|one| one.question == id).map(|one| one.answer.as_str())
+    run.answer(&question_id(job)).map(|one| one.answer.as_str())
 }
 
 fn question_id(job: &str) -> String {

@@ -31,7 +31,7 @@ fn blocking<'a>(run: &RunView, start: &'a EarlierStart) -> Option<EarlierMigrati
         return None;
     }
     let question = question_id(&start.run);
-    let answer = run.answers.iter().rev().find(|one| one.question == question).map(|one| one.answer.as_str());
+    let answer = run.answer(&question).map(|one| one.answer.as_str());
     match (answer, &start.end) {
         (Some(APPLIED), _) if is_same_version => Some(EarlierMigration::AppliedBefore(start)),
         (Some(_), _) => None,

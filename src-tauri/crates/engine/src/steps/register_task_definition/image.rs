@@ -12,7 +12,7 @@ const REPLACE: &str = "replace";
 pub(super) fn question_of_image(run: &RunView, base: &TaskDefinition) -> Option<Question> {
     let (old, new) = (image_of(base, &run.profile.aws.container)?, &run.names.image);
     let id = format!("oldImage:{}", revision_name(&base.arn));
-    let is_answered = run.answers.iter().any(|one| one.question == id && one.answer == REPLACE);
+    let is_answered = run.answer(&id).is_some_and(|one| one.answer == REPLACE);
     if repository_of(old) == repository_of(new) || is_answered {
         return None;
     }

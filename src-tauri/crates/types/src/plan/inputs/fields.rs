@@ -2,7 +2,7 @@
 
 use super::{
     BuildInputs, CommitInputs, DeploymentInputs, ExistingBuild, ExistingPackage, InputError, InputMap, JobInputs,
-    LimitInputs, RevisionInputs, TagAction, TagInputs,
+    LimitInputs, PullRequestInputs, RevisionInputs, TagAction, TagInputs,
 };
 use crate::{FailureLimit, StepId, Timestamp};
 
@@ -88,6 +88,16 @@ impl Fields<'_> {
         Ok(DeploymentInputs { revision, deployment_before })
     }
 
+    pub fn pull_request(&self) -> Result<PullRequestInputs, InputError> {
+        Ok(PullRequestInputs {
+            branch: self.text("branch")?,
+            commit: self.text("commit")?,
+            title: self.text("title")?,
+            body: self.text("body")?,
+            newest: self.parsed("newest_number", &self.text("newest_number")?)?,
+        })
+    }
+
     pub fn existing_build(&self) -> Result<Option<ExistingBuild>, InputError> {
         let Some(build) = self.filled("build") else { return Ok(None) };
         let sent_at = self.parsed("sent_at", &self.text("sent_at")?)?;
@@ -164,6 +174,13 @@ pub(super) fn put_job(map: &mut InputMap, job: &JobInputs) {
 pub(super) fn put_existing_build(map: &mut InputMap, build: Option<&ExistingBuild>) {
     let Some(ExistingBuild { build, url, sent_at }) = build else { return };
     let values = [("build", build), ("url", url), ("sent_at", &sent_at.to_string())];
+    map.extend(values.map(|(name, value)| (name.to_owned(), value.clone())));
+}
+
+pub(super) fn put_pull_request(map: &mut InputMap, new: &PullRequestInputs) {
+    let PullRequestInputs { branch, commit, title, body, newest } = new;
+    let newest = newest.to_string();
+    let values = [("branch", branch), ("commit", commit), ("title", title), ("body", body), ("newest_number", &newest)];
     map.extend(values.map(|(name, value)| (name.to_owned(), value.clone())));
 }
 

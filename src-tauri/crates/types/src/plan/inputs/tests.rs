@@ -19,6 +19,22 @@ fn stop_rollout() -> PlanInputs {
     PlanInputs::StopRollout { service_deployment: text("arn"), deployment: text("ecs-svc/1"), revision: text("arn:1") }
 }
 
+fn push_branch(pull_request: Option<u32>) -> PlanInputs {
+    PlanInputs::PushBranch { base: text("b"), commit: text("c"), pull_request }
+}
+
+fn open_pull_request() -> PlanInputs {
+    let (branch, commit, title, body) = (text("b"), text("c"), text("t"), text("d"));
+    PlanInputs::OpenPullRequest(PullRequestInputs { branch, commit, title, body, newest: 7 })
+}
+
+/// Merge and version commit.
+fn local_commits() -> [(StepId, PlanInputs); 2] {
+    let merge = MergeInputs { base: text("b"), head: text("h"), commit: None };
+    let version = VersionInputs { parent: text("p"), previous: String::new(), commit: Some(commit()) };
+    [(StepId::MergeBranch, PlanInputs::MergeBranch(merge)), (StepId::SetVersion, PlanInputs::SetVersion(version))]
+}
+
 fn every_variant() -> Vec<(StepId, PlanInputs)> {
     let start = |late| JobInputs::Start { job: text("j"), late, script: text("s") };
     let follow = JobInputs::Follow { job: text("j"), started_at: Some(at()), finished_at: None };
@@ -43,20 +59,13 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
     let limit = |kind: &str, value| FailureLimit { kind: text(kind), value };
     let limits = LimitInputs { before: limit("BOUNDED_PERCENT", 50), after: limit("COUNT", 180) };
     let deployment = DeploymentInputs { revision: text("arn"), deployment_before: String::new() };
-    vec![
-        (StepId::MergeBranch, PlanInputs::MergeBranch(MergeInputs { base: text("b"), head: text("h"), commit: None })),
-        (
-            StepId::SetVersion,
-            PlanInputs::SetVersion(VersionInputs {
-                parent: text("p"),
-                previous: String::new(),
-                commit: Some(commit()),
-            }),
-        ),
+    let mut all = local_commits().to_vec();
+    all.extend(vec![
         (StepId::CreateTag, tag(TagAction::Create(commit()))),
         (StepId::CreateTag, tag(TagAction::Exists { object: text("o") })),
         (StepId::CreateTag, tag(TagAction::Taken)),
-        (StepId::PushBranch, PlanInputs::PushBranch { base: text("b"), commit: text("c") }),
+        (StepId::PushBranch, push_branch(None)),
+        (StepId::PushBranch, push_branch(Some(7))),
         (StepId::PushTag, PlanInputs::PushTag { object: text("o"), commit: text("c") }),
         (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(register)),
         (StepId::RegisterTaskDefinition, PlanInputs::RegisterTaskDefinition(exists)),
@@ -85,7 +94,9 @@ fn every_variant() -> Vec<(StepId, PlanInputs)> {
         (StepId::RerunBuild, PlanInputs::RerunBuild { build: text("1"), attempt: 1 }),
         (StepId::CancelBuild, PlanInputs::CancelBuild { build: text("1"), attempt: 2 }),
         (StepId::FollowOtherBuild, PlanInputs::FollowOtherBuild(Some(found))),
-    ]
+        (StepId::OpenPullRequest, open_pull_request()),
+    ]);
+    all
 }
 
 #[test]
