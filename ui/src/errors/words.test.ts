@@ -35,6 +35,25 @@ describe("the words of a failure", () => {
     );
   });
 
+  it("name both runs by their kind when the environment is held", () => {
+    const held = (params: Failure["params"]) => inWords(failure({ code: "environmentHeld", params })).happened;
+    const bob = { run: "r", person: "Bob", version: "2.1.0" };
+    expect(held({ ...bob, owner_kind: "rollback" })).toBe("Bob is rolling back 2.1.0 right now.");
+    expect(held({ ...bob, owner_kind: "release" })).toBe("Bob is releasing 2.1.0 right now.");
+    expect(held({ kind: "rollback" })).toBe("This rollback does not hold production any more.");
+    expect(held({ kind: "release" })).toBe("This release does not hold production any more.");
+  });
+
+  it("name the revision that does not come back", () => {
+    const { happened } = inWords(failure({ code: "rolloutFailed", params: { back: "rally-prod:143" } }));
+    expect(happened).toBe("AWS could not put rally-prod:143 back.");
+  });
+
+  it("name the version that wrote a newer journal", () => {
+    const { happened } = inWords(failure({ code: "journalNewer", params: { version: "9.9.9" } }));
+    expect(happened).toContain("Greenlight 9.9.9");
+  });
+
   it("name the altered entry of a journal", () => {
     const altered = inWords(failure({ code: "journalFailed", params: { entry: "4" } }));
     expect(altered.happened).toContain("altered this record: entry 4");

@@ -103,7 +103,7 @@ const WORDS: Record<ErrorCode, Entry> = {
   pushRefused: {
     happened: (p) =>
       `GitHub did not accept ${named(p, "name", "the push")}${p["problem"] === undefined ? "" : `: ${p["problem"]}`}.`,
-    todo: ["Ask for the right to push to it, then try again."],
+    todo: ["Nothing was published by it. The hint below says the way on."],
   },
   largeFiles: {
     happened: () => "Large files (LFS) are part of the change; the app cannot push them.",
@@ -159,7 +159,8 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: ["If the build makes its own settings, watch again: the app shows the difference and asks.", CALL],
   },
   rolloutFailed: {
-    happened: () => "AWS could not put the version in place.",
+    happened: (p) =>
+      p["back"] === undefined ? "AWS could not put the version in place." : `AWS could not put ${p["back"]} back.`,
     means: "The panel with the servers shows what serves the site now.",
     todo: [CALL],
   },
@@ -200,9 +201,9 @@ const WORDS: Record<ErrorCode, Entry> = {
   environmentHeld: {
     happened: (p) =>
       p["run"] === undefined
-        ? "This release does not hold production any more."
-        : `${named(p, "person", "Somebody")} is releasing ${named(p, "version", "another version")} right now.`,
-    means: "One release at a time changes production. Nothing was started.",
+        ? `This ${named(p, "kind", "release")} does not hold production any more.`
+        : `${named(p, "person", "Somebody")} is ${p["owner_kind"] === "rollback" ? "rolling back" : "releasing"} ${named(p, "version", "another version")} right now.`,
+    means: "One release or rollback at a time changes production. Nothing was started.",
     todo: ["Speak with them before you take over."],
   },
   hostRefused: {
@@ -233,6 +234,12 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: () => "The migration ended without error, and the database says the same as before.",
     means: "Whether it did anything is for a person to find out. It is not started again by itself.",
     todo: [CALL],
+  },
+  databaseIsOld: {
+    happened: (p) =>
+      `The database says ${named(p, "database", "the version of before")} again, as before the migration.`,
+    means: "This release does not end as released while the database is the old one.",
+    todo: ["If somebody restored it, say so at the step of the migration: it can run once more then.", CALL],
   },
   databaseNotAsBefore: {
     happened: (p) =>
@@ -290,7 +297,8 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: ["Check that the disk is not full, then open the app again."],
   },
   journalNewer: {
-    happened: () => "This record was written by a newer version of the app.",
+    happened: (p) =>
+      `This record was written by a newer version of the app${p["version"] === undefined ? "" : ` (Greenlight ${p["version"]})`}.`,
     todo: ["Open it with that version."],
   },
   alreadyOpen: {

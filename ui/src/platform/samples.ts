@@ -31,9 +31,11 @@ function read<T>(...path: string[]): T {
   return JSON.parse(readFileSync(join(...path), "utf8"), withCurrentNames) as T;
 }
 
-/** Renames the fields of a plan that earlier versions wrote. */
+/** Renames what earlier versions wrote, as the engine does: a plan, and the draft of a rollback. */
 function withCurrentNames(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || !("gates" in value)) return value;
+  if (typeof value !== "object" || value === null) return value;
+  if ("rollsBack" in value && "kind" in value) return { ...value, kind: "rollbackDrafted" };
+  if (!("gates" in value)) return value;
   const { gates, ...rest } = value;
   return { ...rest, preconditions: gates };
 }
@@ -72,6 +74,7 @@ export function summaryOf({ view }: Moment): RunSummary {
     version: view.version,
     realm: view.realm,
     isRollback: (view.rollsBack ?? null) !== null,
+    rolledBack: view.rolledBack ?? null,
     state: view.state,
     result: view.result,
     stoppedAt: view.result === "stopped" ? (stopped?.definition.shortTitle ?? null) : null,

@@ -8,7 +8,7 @@ import { fake, ok, refused } from "../platform/fake";
 import type { Commands } from "../platform/platform";
 import { appInfo } from "../platform/samples";
 import DebriefCard from "./DebriefCard.svelte";
-import { TROUBLES } from "./words";
+import { ACTS, TROUBLES } from "./words";
 
 const AT = "2026-11-23T13:05:00.000Z";
 const ALL = Object.keys(TROUBLES) as Trouble[];
@@ -134,6 +134,13 @@ describe("the panel", () => {
 });
 
 describe("the debrief", () => {
+  it("of a rollback does not speak of Deploy or of a release", () => {
+    for (const kind of ["startedDeploy", "ended"] as const) {
+      expect(ACTS[kind]("", "rollback")).toMatch(/(started the|ended the) rollback/);
+      expect(ACTS[kind]("", "release")).toMatch(/started Deploy|ended the release/);
+    }
+  });
+
   const debrief: Debrief = {
     lines: [
       {
@@ -148,7 +155,11 @@ describe("the debrief", () => {
   };
 
   it("lists troubles, acts and lost time", async () => {
-    const { container } = render(DebriefCard, { platform: fake({ debrief: () => ok(debrief) }), run: "r" });
+    const { container } = render(DebriefCard, {
+      platform: fake({ debrief: () => ok(debrief) }),
+      run: "r",
+      kind: "release",
+    });
     const line = within(await screen.findByTestId("debrief-backupDiskFull"));
     expect(line.getByText("The backup disk is full")).toBeVisible();
     expect(line.getByText(/it cost 10 min/)).toBeVisible();
@@ -160,7 +171,7 @@ describe("the debrief", () => {
 
   it("says when there was no trouble", async () => {
     const nothing = { lines: [], costSeconds: 0, wholeSeconds: 4_320 };
-    render(DebriefCard, { platform: fake({ debrief: () => ok(nothing) }), run: "r" });
+    render(DebriefCard, { platform: fake({ debrief: () => ok(nothing) }), run: "r", kind: "release" });
     expect(await screen.findByTestId("debrief")).toHaveTextContent("Nothing was made to go wrong");
   });
 });

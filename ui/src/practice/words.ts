@@ -141,7 +141,7 @@ const STATES: Record<TroubleState, (at: string) => string> = {
 export const stateWords = ({ state, at }: TroubleView) => STATES[state](at === null ? "" : clock(at));
 
 /** The act of a person, in the words of the debrief. `about` is a step or a check. */
-export const ACTS: Record<DebriefKind, (about: string) => string> = {
+export const ACTS: Record<DebriefKind, (about: string, kind: "release" | "rollback") => string> = {
   started: (about) => `started “${about}”`,
   triedAgain: (about) => `started “${about}” again`,
   answered: (about) => `answered the question of “${about}”`,
@@ -151,6 +151,6 @@ export const ACTS: Record<DebriefKind, (about: string) => string> = {
   saidUndone: (about) => `wrote down that “${about}” was undone`,
   leftOut: (about) => `left out “${about}”`,
   startedOver: () => "started over on the new main branch",
-  startedDeploy: () => "started Deploy",
-  ended: () => "ended the release",
+  startedDeploy: (_about, kind) => (kind === "rollback" ? "started the rollback" : "started Deploy"),
+  ended: (_about, kind) => `ended the ${kind}`,
 };

@@ -61,6 +61,48 @@ it("the word of a person about the machine has a sentence", () => {
   expect(moved).toMatchObject({ text: "The staging machine has another address now.", by: "Anna" });
 });
 
+describe("the story of a rollback", () => {
+  const rollback = moment("rolled-back");
+  const { staging } = rollback.view;
+  if (staging === null) throw new Error("the golden run has a machine");
+
+  it("has the words of a rollback, and names no staging machine", () => {
+    const texts = stories(rollback).map(({ text, detail }) => `${text} ${detail ?? ""}`.trim());
+    expect(texts[0]).toBe("Opened the rollback of Rally 2.1.0.");
+    expect(texts).toContain("Started the rollback. Told beforehand: Everyone.");
+    expect(texts).toContain("Took Practice for this rollback, so that nobody else changes it meanwhile.");
+    expect(texts.join("\n")).not.toMatch(/Deploy|Prepare|this release/);
+    expect(texts.join("\n")).not.toContain(staging.address);
+  });
+
+  it("of an earlier version is the same", () => {
+    expect(stories(moment("rollback-of-an-earlier-version"))).toEqual(stories(rollback));
+  });
+
+  it("says what is lost, and that nothing guards the environment", () => {
+    const lost = tells(
+      { kind: "factLearned", step: "RollBack", fact: { kind: "rolloutLost", arn: "", reason: "gone" } },
+      rollback,
+    );
+    expect(lost?.text).toBe("Not every server runs the version before 2.1.0 any more.");
+    const refusal: EventBody = { kind: "environmentRefused", reason: "GH013", isAccepted: true };
+    expect(tells(refusal, rollback)?.text).toBe("GitHub refuses the lock of Practice: nothing else guards it.");
+    expect(tells(refusal)?.text).toMatch(/only the one on the staging machine guards it/);
+  });
+
+  it("is named to a release that takes the environment over from it", () => {
+    const from = { run: "r", person: "Bob", computer: "desk-9", version: "2.0.9", reason: "", since: "", seen: null };
+    const taking = (isRollback: boolean): EventBody => ({
+      kind: "environmentTaking",
+      staging,
+      from: { ...from, isRollback },
+      reason: "we spoke",
+    });
+    expect(tells(taking(true))?.text).toContain("who held it for the rollback of 2.0.9: “we spoke”");
+    expect(tells(taking(false))?.text).toContain("who held it for 2.0.9: “we spoke”");
+  });
+});
+
 it("a start over names both commits and the note", () => {
   const [base, main] = ["a1".repeat(20), "b2".repeat(20)];
   expect(tells({ kind: "startedOver", base, main, note: "a hotfix came first" })).toMatchObject({

@@ -9,7 +9,6 @@ import type {
   Fact,
   RunEvent,
   RunResult,
-  RunState,
   RunView,
   StagingMachine,
   StepEvent,
@@ -17,7 +16,7 @@ import type {
   Timestamp,
   UndoKind,
 } from "../generated/bindings";
-import { kindOf } from "./run-words";
+import { isRollback, kindOf, purposeOf, startName } from "./run-words";
 
 export type Tone = "plain" | "good" | "careful" | "stop";
 
@@ -67,6 +66,7 @@ export function sentenceOf(event: Event, view: RunView): Sentence | null {
       return sentenceOfStep(body, step, person, say);
     }
     case "runDrafted":
+    case "rollbackDrafted":
     case "prepareStarted":
     case "runPrepared":
     case "deployStarted":
@@ -101,10 +101,11 @@ function startedOverWords(note: string, view: RunView): string {
 }
 
 function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null {
-  const environment = view.profile.product.environmentName;
   switch (body.kind) {
     case "runDrafted":
-      return say(`Opened the ${kindOf(view)} of ${view.profile.product.name} ${body.version}`);
+      return say(`Opened the release of ${view.profile.product.name} ${body.version}`);
+    case "rollbackDrafted":
+      return say(`Opened the rollback of ${view.profile.product.name} ${body.version}`);
     case "prepareStarted":
       return say(`Started Prepare: “${body.statement}”`);
     case "runPrepared":
@@ -112,10 +113,11 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
     case "deployStarted": {
       const accepted = body.differences.map(({ text }) => text);
       return say(
-        `Started Deploy. Told beforehand: ${body.told}.${list(" Accepted: ", accepted)}`,
+        `Started ${startName(view)}. Told beforehand: ${body.told}.${list(" Accepted: ", accepted)}`,
         "plain",
         undefined,
-        `${body.staging.user}@${body.staging.address}:${body.staging.port}`,
+        // A rollback asks no staging machine.
+        isRollback(view) ? "" : `${body.staging.user}@${body.staging.address}:${body.staging.port}`,
       );
     }
     case "checkingStarted":
@@ -138,19 +140,8 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
         : say(`Closed “${title}” on the staging machine, so that the app never starts it.`, "careful");
     }
     case "environmentTaking":
-      return body.from === null
-        ? say(`Took ${environment} for this ${kindOf(view)}, so that nobody else changes it meanwhile.`)
-        : say(
-            `Took ${environment} over from ${body.from.person} on ${body.from.computer}, who held it for ${body.from.version}: “${body.reason}”`,
-            "careful",
-          );
     case "environmentRefused":
-      return say(
-        `GitHub refuses the lock of ${environment}: only the one on the staging machine guards it.`,
-        "careful",
-        null,
-        body.reason,
-      );
+      return sentenceOfLock(body, view, say);
     case "addressChanged":
       return say("The staging machine has another address now", "plain", undefined, addressOf(body.staging));
     case "scriptStopping":
@@ -169,6 +160,24 @@ function sentenceOfRun(body: RunEvent, view: RunView, say: Say): Sentence | null
       return say(`${CHECK_WORDS[body.answer]}: ${text}${note}`, body.answer === "passed" ? "good" : "careful");
     }
   }
+}
+
+type LockEvent = Extract<RunEvent, { kind: "environmentTaking" | "environmentRefused" }>;
+
+function sentenceOfLock(body: LockEvent, view: RunView, say: Say): Sentence {
+  const environment = view.profile.product.environmentName;
+  if (body.kind === "environmentRefused") {
+    // A rollback takes no lock on a machine.
+    const guard = isRollback(view) ? "nothing else" : "only the one on the staging machine";
+    return say(`GitHub refuses the lock of ${environment}: ${guard} guards it.`, "careful", null, body.reason);
+  }
+  const { from, reason } = body;
+  if (from === null)
+    return say(`Took ${environment} for this ${kindOf(view)}, so that nobody else changes it meanwhile.`);
+  return say(
+    `Took ${environment} over from ${from.person} on ${from.computer}, who held it for ${purposeOf(from)}: “${reason}”`,
+    "careful",
+  );
 }
 
 function sentenceOfStep(body: StepEvent, step: StepView | undefined, person: string, say: Say): Sentence | null {
@@ -276,10 +285,14 @@ function fact(one: Fact, view: RunView): { text: string; detail: string } | null
       return { text: `The site shows ${one.version}.`, detail: one.url };
     case "startFailed":
       return { text: `A server with ${view.version} did not start: ${one.reason}.`, detail: one.task.slice(0, 8) };
-    case "rolloutLost":
-      return { text: `Not every server runs ${view.version} any more.`, detail: one.reason };
+    case "rolloutLost": {
+      const lost = isRollback(view) ? `the version before ${view.version}` : view.version;
+      return { text: `Not every server runs ${lost} any more.`, detail: one.reason };
+    }
     case "revisionAccepted":
       return { text: `${one.person} accepted the start-up settings of the build.`, detail: one.arn };
+    case "pullRequestOpened":
+    case "pullRequestMerged":
     case "merged":
     case "versionSet":
     case "tagMade":
@@ -327,12 +340,3 @@ const RESULTS: Record<RunResult, { word: string; tone: Tone }> = {
 export function resultWords(result: RunResult): { word: string; tone: Tone } {
   return RESULTS[result];
 }
-
-/** The word and tone of a state before the end. */
-export const STATE_WORDS: Record<Exclude<RunState, "ended">, string> = {
-  draft: "Not started",
-  preparing: "Prepare goes on",
-  prepared: "Prepared",
-  deploying: "Deploy goes on",
-  checking: "Being checked",
-};

@@ -66,6 +66,10 @@ export const DOUBT_ADVICE: Record<StepId, Asked> = {
   RollBack: DEPLOYMENTS,
   CancelBuild: { who: "GitHub, this build", look: "Look on GitHub whether the build is cancelled." },
   FollowOtherBuild: { who: "The record of this release", look: "Nothing was started; choose the build again." },
+  OpenPullRequest: {
+    who: "GitHub, the pull requests of this branch",
+    look: "Look on GitHub whether the pull request is there.",
+  },
   RerunBuild: {
     who: "GitHub, the attempts of this build",
     look: "Look on GitHub whether the build runs once more.",

@@ -1,6 +1,6 @@
 // The step in focus, and the words for a step's state. Pure functions.
 
-import { isRollback } from "./run-words";
+import { isRollback, startName } from "./run-words";
 import type {
   Fact,
   FactKind,
@@ -119,9 +119,14 @@ export function isDone(step: StepView): boolean {
   return step.status === "succeeded" || step.status === "warned" || step.status === "skipped";
 }
 
+const LEFT_OUT: Partial<Record<StepId, string>> = {
+  RunMigration: "this release has no migration",
+  BackUp: "this release makes no backup",
+};
+
 /** Who left a step out and why: "Ann: this release has no migration. Only texts changed." */
 export function leftOutWords(step: Extract<StepView, { status: "skipped" }>): string {
-  const what = step.definition.id === "RunMigration" ? "this release has no migration" : "left out";
+  const what = LEFT_OUT[step.definition.id] ?? "left out";
   return `${step.person ?? ""}: ${what}. ${step.warning}`;
 }
 
@@ -146,6 +151,8 @@ const FACT_WORDS: Record<FactKind, string> = {
   merged: "the branch is merged",
   versionSet: "the version number is set",
   tagMade: "the label is made on this computer",
+  pullRequestOpened: "the pull request is open",
+  pullRequestMerged: "the pull request is merged",
   mainPublished: "the main branch is on GitHub",
   tagPublished: "the label is on GitHub",
   revisionSaved: "the start-up settings are saved",
@@ -181,6 +188,6 @@ export function waitWords(view: RunView, step: StepView): string {
   }
   const isPrepare = step.definition.phase === "prepare";
   if (isPrepare && view.prepareStartedAt === null) return "It can start as soon as Prepare is started.";
-  if (!isPrepare && view.deployStartedAt === null) return "It waits until Deploy is started.";
+  if (!isPrepare && view.deployStartedAt === null) return `It waits until ${startName(view)} is started.`;
   return isWatching ? "It starts by itself in a moment." : "It waits until no other step is under way.";
 }

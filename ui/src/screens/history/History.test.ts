@@ -73,6 +73,7 @@ describe("the list", () => {
         }),
     });
     expect(await row(record.view.id)).toHaveTextContent("Cannot be read here");
+    expect(await row(record.view.id)).toHaveTextContent("Greenlight 9.9.9 can continue it.");
     expect(await screen.findByTestId("page-failure")).toHaveAttribute("data-code", "journalNewer");
     expect(screen.queryByTestId("history-detail")).toBeNull();
   });

@@ -27,6 +27,7 @@ describe("an environment that another release holds", () => {
   };
   const waiting = moment("backup-offered");
   const started = planned(planOf("BackUp"));
+  const rollBackPlan = { ...planned(planOf("RollBack", moment("rolled-back"))), confirmStep: () => ok("token") };
 
   it("shows its owner and needs a reason", async () => {
     const { platform, user, view } = open(waiting, {
@@ -46,6 +47,28 @@ describe("an environment that another release holds", () => {
     await user.click(screen.getByTestId("take-environment"));
     expect(platform.argsOf("takeEnvironment")).toEqual([[view.id, { from: "run-9", reason: "Maria is ill" }]]);
     await waitFor(() => expect(screen.queryByTestId("held")).toBeNull());
+  });
+
+  it("that rolls back is named as a rollback", async () => {
+    const { user } = open(waiting, {
+      ...started,
+      startStep: () => Promise.resolve({ status: "error", error: refusal({ ...maria, owner_kind: "rollback" }) }),
+    });
+    await user.click(await openButton());
+    const held = await screen.findByTestId("held");
+    expect(held).toHaveTextContent("Maria is rolling back 2.0.1.12 right now");
+    expect(held).toHaveTextContent(/Rolls back\s*2\.0\.1\.12/);
+    expect(held).not.toHaveTextContent(/releasing|Releases|staging machine/);
+  });
+
+  it("that another one took from a rollback calls it a rollback", async () => {
+    const { user } = open(moment("rollback-offered"), {
+      ...rollBackPlan,
+      startStep: () => Promise.resolve({ status: "error", error: refusal({ kind: "rollback" }) }),
+    });
+    await user.click(await openButton());
+    await user.click(await screen.findByTestId("confirm-yes"));
+    expect(await screen.findByTestId("held")).toHaveTextContent("This rollback does not hold Practice any more");
   });
 
   it("whose lock GitHub refuses is told before anything is published", async () => {

@@ -63,7 +63,8 @@ describe("a text from outside that comes twice is shown twice", () => {
     const { unmount } = render(ResultPanel, { app, view: leftTwice });
     expect(screen.getAllByText("The same text.")).toHaveLength(2);
     unmount();
-    render(Detail, { props: { platform: fake({}), info: appInfo(), view: leftTwice, events: stopped.events } });
+    const props = { platform: fake({}), info: appInfo(), view: leftTwice, events: stopped.events };
+    render(Detail, { props: { ...props, onshow: () => undefined } });
     expect(screen.getAllByText("The same text.")).toHaveLength(2);
   });
 
@@ -82,7 +83,7 @@ describe("a text from outside that comes twice is shown twice", () => {
       acts: [],
     };
     const debrief = { lines: [line, line], costSeconds: 1, wholeSeconds: 1 };
-    render(DebriefCard, { platform: fake({ debrief: () => ok(debrief) }), run: "r" });
+    render(DebriefCard, { platform: fake({ debrief: () => ok(debrief) }), run: "r", kind: "release" });
     expect(await screen.findAllByTestId("debrief-buildFails")).toHaveLength(2);
   });
 });

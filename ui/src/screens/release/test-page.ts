@@ -13,8 +13,8 @@ export const released = moment("released");
 export const stopped = moment("stopped-after-a-failed-migration");
 
 /** The plan that a step was started with. */
-export function planOf(step: string): StepPlan {
-  for (const { body } of released.events) if (body.kind === "stepStarted" && body.step === step) return body.plan;
+export function planOf(step: string, run: Moment = released): StepPlan {
+  for (const { body } of run.events) if (body.kind === "stepStarted" && body.step === step) return body.plan;
   throw new Error(`the record starts no ${step}`);
 }
 

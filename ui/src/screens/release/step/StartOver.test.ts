@@ -25,7 +25,7 @@ describe("a push whose main branch has moved", () => {
     const { platform, user, view } = open(offered, shut());
     await user.click(await screen.findByRole("button", { name: "Start over on the new master…" }));
     const dialog = screen.getByTestId("note-dialog");
-    expect(dialog).toHaveTextContent("nothing of them was published");
+    expect(dialog).toHaveTextContent("nothing of them is on master");
     expect(dialog).toHaveTextContent("Kept: the version 2.1.0");
     expect(await accessibilityFindings(dialog)).toEqual([]);
     await user.click(screen.getByTestId("note-yes"));

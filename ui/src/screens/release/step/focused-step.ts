@@ -18,7 +18,13 @@ import type { OpenRun } from "../../../run/run.svelte";
 const BACKUP_PRECONDITIONS: readonly string[] = ["backupProved", "databaseSaidAtBackup"];
 
 /** Preconditions that hold no more for this version, this merge or this rollback. */
-const LOST_PRECONDITIONS: readonly string[] = ["mainUnmoved", "mainPublished", "tagFree", "releaseServes"];
+const LOST_PRECONDITIONS: readonly string[] = [
+  "mainUnmoved",
+  "mainPublished",
+  "tagFree",
+  "releaseServes",
+  "mainSaysVersion",
+];
 
 /** Failures of a machine that is gone or has another address. */
 const MACHINE_FAILURES: readonly ErrorCode[] = ["unreachable", "timedOut", "hostChanged", "hostReplaced"];
