@@ -282,7 +282,9 @@ fn branch_alone(run: &RunView) -> Option<String> {
     let step = fold::step(run, StepId::OpenPullRequest).filter(|step| step.attempt > 0)?;
     let PlanInputs::OpenPullRequest(inputs) = &step.plan.as_ref()?.inputs else { return None };
     let is_opened = |learned: &LearnedFact| matches!(&learned.fact, Fact::PullRequestOpened { branch, .. } if *branch == inputs.branch);
-    let has_sent_nothing = step.failure().is_some_and(|failure| failure.changed == Changed::Nothing);
+    // An attempt before may have published it.
+    let has_sent_nothing =
+        step.attempt == 1 && step.failure().is_some_and(|failure| failure.changed == Changed::Nothing);
     (!has_sent_nothing && !run.facts.iter().any(is_opened))
         .then(|| format!("The branch {} may be on GitHub, without a pull request.", inputs.branch))
 }
