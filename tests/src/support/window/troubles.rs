@@ -88,8 +88,8 @@ impl Window<'_> {
         Ok(self.attribute("failure", "data-code").await?.unwrap_or_default())
     }
 
-    /// Presses the button of a step until the outside world refuses. The refusal may hit the push of
-    /// the button, or the plan, which the page asks for again now and then. Returns the code of the
+    /// Presses the button of a step until the outside world refuses. The refusal may hit the
+    /// attempt, or the plan, which the page asks for again now and then. Returns the code of the
     /// failure.
     ///
     /// # Errors
