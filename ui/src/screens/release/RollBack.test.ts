@@ -1,7 +1,7 @@
 import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
-import type { LaterRollback } from "../../generated/bindings";
+import type { LaterRollback, ServersView } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
 import { fake, ok, refused } from "../../platform/fake";
 import { moment, summaryOf, updateOf, type Moment } from "../../platform/samples";
@@ -97,6 +97,26 @@ describe("a rollback", () => {
       );
     },
   );
+
+  it("shows the servers without the failed starts of its release", async () => {
+    const failing: ServersView = {
+      desired: 2,
+      newCount: 0,
+      servers: [{ task: "a", isNew: false, version: "rally-prod:142", state: "serving" }],
+      failedStarts: 1,
+      failedStartsAllowed: 3,
+      lastReason: "Essential container in task exited",
+      startFailure: "neverExpected",
+    };
+    const { platform, view } = open(moment("rollback-started"), plan);
+    expect(
+      await screen.findByText(/Nothing was heard of the servers since this rollback was opened here/),
+    ).toBeVisible();
+    platform.emitLive({ run: view.id, at: view.draftedAt, seen: { kind: "servers", ...failing } });
+    expect(await screen.findByText("Servers on 2.1.0")).toBeVisible();
+    expect(screen.getByText("server 1 · serving")).toBeVisible();
+    expect(screen.getByTestId("run")).not.toHaveTextContent(/[Ff]ailed start|fails to start|does not start|exited/);
+  });
 
   it("that is selected before its start leads back to the start of the rollback", async () => {
     const { user } = open(drafted, plan);

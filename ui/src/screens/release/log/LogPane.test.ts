@@ -10,7 +10,7 @@ import LogPane from "./LogPane.svelte";
 
 const VIEW_HEIGHT = 400;
 const ROW_HEIGHT = 20;
-const { view } = moment("released");
+const released = moment("released").view;
 
 const line = (number: number): LogLine => ({ number, at: null, label: "unknown", text: `line ${number}` });
 const lines = (from: number, count: number) => Array.from({ length: count }, (_, place) => line(from + place));
@@ -44,7 +44,7 @@ function layOut() {
 }
 
 /** The log of a run whose app stores this many lines of production. */
-async function open(kept: number) {
+async function open(kept: number, view = released) {
   const all = lines(0, kept);
   const platform = fake({
     outputCount: (_run, source) => ok(source === "production" ? all.length : 0),
@@ -140,9 +140,9 @@ describe("a log", () => {
       outputCount: () => ok(2_000_000),
       outputLines: (_run, _source, from, count) => ok(lines(from, count)),
     });
-    const run = new OpenRun(platform, view.id, () => 0);
+    const run = new OpenRun(platform, released.id, () => 0);
     await run.lines.production.read();
-    render(LogPane, { run, view, step: null });
+    render(LogPane, { run, view: released, step: null });
     const log = screen.getByTestId("log-lines");
     await waitFor(() => expect(inView(log).at(-1)).toBe("line 1999999"));
     log.scrollTop = 0;
@@ -163,6 +163,17 @@ describe("a log", () => {
   it("says so while it has no line", async () => {
     const { log } = await open(0);
     expect(log).toHaveTextContent("No line yet.");
+  });
+
+  it("does not call the version new that a rollback takes out", async () => {
+    const { log, run } = await open(0, moment("rollback-started").view);
+    expect(log).toHaveTextContent("The log is followed while the rollback goes on.");
+    const at = "2026-11-23T13:00:00.000Z";
+    run.lines.production.take([
+      { number: 0, at, label: "new", text: "one" },
+      { number: 1, at, label: "old", text: "two" },
+    ]);
+    await waitFor(() => expect(shown().map((row) => row.slice(8).trim())).toEqual(["2.1.0 one", "BEFORE two"]));
   });
 
   it("shows time and version, and long lines whole", async () => {
