@@ -25,8 +25,8 @@ pub(super) struct Publication {
     pub push: PushRef,
     /// Commit that the remote ref must lead to afterwards.
     pub commit: String,
-    /// Facts that the step learns from a proved push.
-    pub facts: Vec<Fact>,
+    /// Fact that the step learns from a proved push.
+    pub fact: Fact,
     /// Name on the screen: `master` or `v2.1.0`.
     pub shown: String,
     /// Whether the ref also counts as published with later commits on top: yes for a branch, no for
@@ -60,7 +60,7 @@ pub(super) async fn look(cx: &StepContext, publication: &Publication) -> Observa
         Ok(refs) => refs,
         Err(failure) => return Observation::Unknown { why: failure.to_string() },
     };
-    let done = |evidence: String| Observation::Done { evidence: vec![evidence], facts: publication.facts.clone() };
+    let done = |evidence: String| Observation::Done { evidence: vec![evidence], facts: vec![publication.fact.clone()] };
     let there = find_ref(&refs, &publication.push.name);
     match there {
         Some(there) if there.commit() == publication.commit => {

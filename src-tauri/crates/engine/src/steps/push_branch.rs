@@ -47,7 +47,7 @@ impl Step for PushBranch {
         let draft = PlanDraft::new(
             self,
             &run,
-            PlanInputs::PushBranch { base: base.clone(), commit: commit.clone(), pull_request: None },
+            push_inputs(&run)?,
             format!("Push {main}").as_str(),
             format!(
                 "Publishes the merge and the new version number. From then on everything that is built from {main} is {}. \
@@ -100,12 +100,12 @@ impl Step for PushBranch {
 
     async fn run(&self, cx: &StepContext, plan: &StepPlan, entry: Entry) -> Outcome {
         let run = cx.run();
-        let Some(publication) = publication(&run, &plan.inputs) else { return foreign_plan(plan) };
         if let Some(opened) = pull_request::opened(&run) {
             return record_merge(cx, &run, plan, &opened).await;
         }
+        let Some(publication) = publication(&run, &plan.inputs) else { return foreign_plan(plan) };
         if let Some(evidence) = &plan.already {
-            return Outcome::Already { evidence: vec![evidence.clone()], facts: publication.facts };
+            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![publication.fact] };
         }
         match entry {
             Entry::Start => publish::publish(cx, publication).await,
@@ -115,35 +115,15 @@ impl Step for PushBranch {
 
     async fn observe(&self, cx: &StepContext, plan: Option<&StepPlan>) -> Observation {
         let run = cx.run();
-        let is_push = |plan: &&StepPlan| matches!(plan.inputs, PlanInputs::PushBranch { pull_request: None, .. });
-        let opened = pull_request::opened(&run);
         // A push that was refused before the pull request says nothing about it.
-        let counts = |plan: &&StepPlan| opened.is_none() || !is_push(plan);
-        if let Some(publication) = plan.filter(counts).and_then(|plan| publication(&run, &plan.inputs)) {
-            return publish::look(cx, &publication).await;
+        if let Some(opened) = pull_request::opened(&run) {
+            return observe_merge(cx, &run, &opened).await;
         }
-        if let Some(opened) = opened {
-            return match pull_request::look(cx, &run, &opened).await {
-                Ok(Seen::Merged(merged)) if merged.says_version => Observation::Done {
-                    facts: merged_facts(opened.number, &merged.commit),
-                    evidence: vec![merged.evidence],
-                },
-                Ok(Seen::Merged(merged)) => Observation::Conflict { what: merged.evidence },
-                Ok(Seen::NotMerged(why) | Seen::Closed(why)) => {
-                    Observation::NotDone { evidence: format!("Pull request {} is not merged: {why}.", opened.number) }
-                }
-                Err(failure) => Observation::Unknown { why: failure.to_string() },
-            };
-        }
-        match (release_commit(&run), base(&run)) {
-            (Ok(commit), Ok(base)) => {
-                let inputs = PlanInputs::PushBranch { base, commit, pull_request: None };
-                match publication(&run, &inputs) {
-                    Some(publication) => publish::look(cx, &publication).await,
-                    None => Observation::Unknown { why: "this step has no push".into() },
-                }
-            }
-            (Err(failure), _) | (_, Err(failure)) => Observation::Unknown { why: failure.to_string() },
+        let inputs = plan.map_or_else(|| push_inputs(&run), |plan| Ok(plan.inputs.clone()));
+        match inputs.map(|inputs| publication(&run, &inputs)) {
+            Ok(Some(publication)) => publish::look(cx, &publication).await,
+            Ok(None) => Observation::Unknown { why: "the plan of this attempt has no push".into() },
+            Err(failure) => Observation::Unknown { why: failure.to_string() },
         }
     }
 
@@ -164,19 +144,35 @@ fn base(run: &RunView) -> Result<String, Failure> {
     )
 }
 
-/// The push of a plan. `None` for the plan of another step.
+/// Inputs of the push of this run.
+fn push_inputs(run: &RunView) -> Result<PlanInputs, Failure> {
+    Ok(PlanInputs::PushBranch { base: base(run)?, commit: release_commit(run)?, pull_request: None })
+}
+
+/// The push of a plan. `None` for a plan that pushes nothing.
 fn publication(run: &RunView, inputs: &PlanInputs) -> Option<publish::Publication> {
-    let PlanInputs::PushBranch { base, commit, pull_request } = inputs else { return None };
+    let PlanInputs::PushBranch { base, commit, pull_request: None } = inputs else { return None };
     Some(publish::Publication {
         push: PushRef { id: commit.clone(), name: main_ref(run), expect: Some(base.clone()) },
-        facts: match pull_request {
-            Some(number) => merged_facts(*number, commit),
-            None => vec![Fact::MainPublished { commit: commit.clone() }],
-        },
+        fact: Fact::MainPublished { commit: commit.clone() },
         commit: commit.clone(),
         shown: run.profile.git.main.clone(),
         is_branch: true,
     })
+}
+
+async fn observe_merge(cx: &StepContext, run: &RunView, opened: &Opened) -> Observation {
+    match pull_request::look(cx, run, opened).await {
+        Ok(Seen::Merged(merged)) if merged.says_version => {
+            let facts = merged_facts(opened.number, &merged.commit);
+            Observation::Done { facts, evidence: vec![merged.evidence] }
+        }
+        Ok(Seen::Merged(merged)) => Observation::Conflict { what: merged.evidence },
+        Ok(Seen::NotMerged(why) | Seen::Closed(why)) => {
+            Observation::NotDone { evidence: format!("Pull request {} is not merged: {why}.", opened.number) }
+        }
+        Err(failure) => Observation::Unknown { why: failure.to_string() },
+    }
 }
 
 /// Records the merge of the pull request, if main is still the commit that was shown.

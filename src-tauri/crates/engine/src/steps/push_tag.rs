@@ -79,7 +79,7 @@ impl Step for PushTag {
         let PlanInputs::PushTag { object, commit } = &plan.inputs else { return foreign_plan(plan) };
         let publication = publication(&run, object, commit);
         if let Some(evidence) = &plan.already {
-            return Outcome::Already { evidence: vec![evidence.clone()], facts: publication.facts };
+            return Outcome::Already { evidence: vec![evidence.clone()], facts: vec![publication.fact] };
         }
         match entry {
             Entry::Start => publish::publish(cx, publication).await,
@@ -114,7 +114,7 @@ fn publication(run: &RunView, object: &str, commit: &str) -> publish::Publicatio
     publish::Publication {
         push: PushRef { id: object.to_owned(), name: tag_ref(run), expect: None },
         commit: commit.to_owned(),
-        facts: vec![Fact::TagPublished { object: object.to_owned(), commit: commit.to_owned() }],
+        fact: Fact::TagPublished { object: object.to_owned(), commit: commit.to_owned() },
         shown: run.names.tag.clone(),
         is_branch: false,
     }
