@@ -63,6 +63,14 @@ async fn until_checks_are_open(at: &Scripted) {
     assert!(!at.view().may_end.contains(&RunResult::ReleasedWithFailedCheck));
 }
 
+/// Answers every check of the new database. The run then ends as released.
+async fn check_again_and_end(at: &Scripted) {
+    until_checks_are_open(at).await;
+    answer_checks(at, &at.view().profile.site.checks, CheckAnswer::Passed).await;
+    at.until(|view| view.state == RunState::Ended).await.expect("the end");
+    assert_eq!(at.view().result, Some(RunResult::Released));
+}
+
 #[test]
 fn checks_under_way_are_asked_again_after_a_restore() {
     on_virtual_time(async {
@@ -74,10 +82,7 @@ fn checks_under_way_are_asked_again_after_a_restore() {
         let early = Act::AnswerCheck { check, answer: CheckAnswer::Passed, note };
         assert_eq!(ann.act(early).await.expect_err("production lacks it").code, ErrorCode::NotAllowedNow);
         migrate_again(&ann).await;
-        until_checks_are_open(&ann).await;
-        answer_checks(&ann, &checks, CheckAnswer::Passed).await;
-        ann.until(|view| view.state == RunState::Ended).await.expect("the end");
-        assert_eq!(ann.view().result, Some(RunResult::Released));
+        check_again_and_end(&ann).await;
     });
 }
 
@@ -92,10 +97,7 @@ fn checks_that_were_answered_are_asked_again_after_a_restore() {
         assert_eq!(ann.status(StepId::CheckSite), Status::NotStarted);
         migrate_again(&ann).await;
         to_open_checks(&ann).await;
-        until_checks_are_open(&ann).await;
-        answer_checks(&ann, &checks, CheckAnswer::Passed).await;
-        ann.until(|view| view.state == RunState::Ended).await.expect("the end");
-        assert_eq!(ann.view().result, Some(RunResult::Released));
+        check_again_and_end(&ann).await;
     });
 }
 
@@ -134,7 +136,7 @@ fn a_database_that_moved_on_after_the_report_is_not_migrated_again() {
     });
 }
 
-/// Nobody reports the restore. The last check is answered a moment later.
+/// No person reports the restore. The last check is answered a moment later.
 #[test]
 fn a_release_does_not_end_on_a_database_that_was_restored_in_silence() {
     on_virtual_time(async {
@@ -152,9 +154,6 @@ fn a_release_does_not_end_on_a_database_that_was_restored_in_silence() {
         ann.act(undone(UndoKind::Restored)).await.expect("the database says the version from before");
         migrate_again(&ann).await;
         to_open_checks(&ann).await;
-        until_checks_are_open(&ann).await;
-        answer_checks(&ann, &checks, CheckAnswer::Passed).await;
-        ann.until(|view| view.state == RunState::Ended).await.expect("the end");
-        assert_eq!(ann.view().result, Some(RunResult::Released));
+        check_again_and_end(&ann).await;
     });
 }

@@ -32,6 +32,16 @@ fn end() -> Act {
     Act::EndRun { result: RunResult::RolledBack, note: "the search was broken".to_owned() }
 }
 
+/// A release that ended, and its rollback after the version before serves again.
+async fn rolled_back() -> (Scripted, Scripted) {
+    let ann = released().await;
+    let back = ann.draft_rollback().await.expect("a draft");
+    back.deploy(None).await.expect("the environment is free");
+    back.press_when_offered(STEP).await.expect("the rollback starts");
+    back.until_is(STEP, Status::Succeeded).await.expect("the version before serves");
+    (ann, back)
+}
+
 #[test]
 fn a_release_that_ended_is_rolled_back_by_a_run_of_its_own() {
     on_virtual_time(async {
@@ -71,11 +81,7 @@ fn a_release_that_ended_is_rolled_back_by_a_run_of_its_own() {
 #[test]
 fn a_release_whose_rollback_was_stopped_may_be_rolled_back_again() {
     on_virtual_time(async {
-        let ann = released().await;
-        let back = ann.draft_rollback().await.expect("a draft");
-        back.deploy(None).await.expect("the environment is free");
-        back.press_when_offered(STEP).await.expect("the rollback starts");
-        back.until_is(STEP, Status::Succeeded).await.expect("the version before serves");
+        let (ann, back) = rolled_back().await;
         let note = "the search works after all".to_owned();
         back.act(Act::EndRun { result: RunResult::Stopped, note }).await.expect("a way on");
         assert_eq!(row(&ann, &ann.view().id).await.rolled_back, None);
@@ -153,11 +159,7 @@ fn a_rollback_needs_no_staging_machine() {
 #[test]
 fn a_rollback_that_was_lost_does_not_end_as_one() {
     on_virtual_time(async {
-        let ann = released().await;
-        let back = ann.draft_rollback().await.expect("a draft");
-        back.deploy(None).await.expect("the environment is free");
-        back.press_when_offered(STEP).await.expect("the rollback starts");
-        back.until_is(STEP, Status::Succeeded).await.expect("the version before serves");
+        let (ann, back) = rolled_back().await;
         back.world().set_revision(ours(&ann), "colleague");
         let refused = back.act(end()).await.expect_err("2.1.0 is in charge again");
         assert_eq!(refused.code, ErrorCode::NotAllowedNow, "{refused}");
