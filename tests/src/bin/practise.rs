@@ -233,7 +233,25 @@ async fn roll_back(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.note("Practised until the end").await?;
     let result = window.wait_for_end().await?;
     ensure!(result == "rolledBack", "the rollback ended as {result}");
-    album.keep(window, "rolled-back").await
+    album.keep(window, "rolled-back").await?;
+    see_later_rollback(window, album).await
+}
+
+/// Reads in History that the release was rolled back.
+async fn see_later_rollback(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
+    window.press("nav-history").await?;
+    window.read("history-detail").await?;
+    let rows = window.all("history-row-").await?;
+    ensure!(rows.len() == 2, "History has {rows:?}");
+    for row in rows {
+        if window.attribute(&row, "data-result").await?.as_deref() == Some("released") {
+            window.press(&row).await?;
+        }
+    }
+    let told = window.read("rolled-back-later").await?;
+    ensure!(told.contains(&format!("put the version before {VERSION} back")), "the release says: {told}");
+    ensure!(!window.sees("roll-back-card").await?, "a second rollback is offered");
+    album.keep(window, "rolled-back-later").await
 }
 
 /// Checks that the audit trail on disk matches the window.

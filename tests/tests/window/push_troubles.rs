@@ -23,8 +23,17 @@ async fn releases_the_merged_pull_request() -> Result<()> {
         ensure!(window.prepare_step(StepId::PushBranch).await?, "the push is not offered");
         window.wait_for_attribute("precondition-mayPush", "data-passed", "false", PATIENCE).await?;
         desk.picture(Trouble::MainIsProtected).await?;
+        window.choose(StepId::OpenPullRequest).await?;
+        window.answer_all(StepId::OpenPullRequest).await?;
+        desk.picture_of("pull-request-plan").await?;
         window.do_choice(StepId::OpenPullRequest, VERSION).await.context("pull request")?;
+        window.look_at(StepId::PushBranch).await?;
+        window.wait_for_attribute("focus", "data-plan", "ready", PATIENCE).await?;
+        desk.picture_of("pull-request-open").await?;
         window.wait_over(Trouble::MainIsProtected, false).await.context("the merge")?;
+        window.look_at(StepId::PushBranch).await?;
+        window.until("the window to show the merge", PATIENCE, async || window.sees("already").await).await?;
+        desk.picture_of("pull-request-merged").await?;
         // The label is made again, on the commit of main.
         for step in [StepId::PushBranch, StepId::CreateTag, StepId::PushTag, StepId::RegisterTaskDefinition] {
             window.do_step(step, VERSION).await.with_context(|| step.name())?;
