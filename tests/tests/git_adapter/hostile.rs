@@ -1,4 +1,4 @@
-//! A git server that answers what a test says: without end, with false sizes, or not at all.
+//! A git server whose answers a test chooses: without end, with false sizes, or none.
 
 use std::sync::{
     Arc,
@@ -15,7 +15,7 @@ use tokio::{
 /// Maximum size of a request.
 const REQUEST_MAX: usize = 1024 * 1024;
 
-/// What the server sends.
+/// Answer of the server.
 pub struct Reply {
     /// Status line and headers, without the empty line.
     pub head: String,

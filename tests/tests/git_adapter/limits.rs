@@ -19,7 +19,7 @@ const ID: &str = "1111111111111111111111111111111111111111";
 /// Address of the server, and file for the result, of a call in a process of its own.
 const URL: &str = "GREENLIGHT_TEST_GIT_URL";
 const RESULT: &str = "GREENLIGHT_TEST_GIT_RESULT";
-/// More than any limit of these tests; what a server sends at most.
+/// Most bytes that a server sends: more than any limit of these tests.
 const TOO_MUCH: u64 = 512 * MIB;
 /// Memory of a call. It needs a fifth to a half of this, and less than the pack that it receives.
 const MEMORY_MAX: u64 = 96 * MIB;
@@ -154,7 +154,7 @@ fn a_pack_without_end_is_read_up_to_its_limit() {
     });
 }
 
-/// libgit2 would reserve memory for what these packs of a few bytes claim.
+/// libgit2 would reserve memory for the sizes that these packs of a few bytes claim.
 #[test]
 fn false_sizes_of_a_pack_take_no_memory() {
     if is_alone() {

@@ -289,7 +289,7 @@ fn branch_alone(run: &RunView) -> Option<String> {
         .then(|| format!("The branch {} may be on GitHub, without a pull request.", inputs.branch))
 }
 
-/// A pull request that nobody merged, as far as this run knows.
+/// A pull request whose merge this run has not recorded.
 fn pull_request(run: &RunView, number: u32, url: &str, branch: &str) -> Option<String> {
     (!fold::is_known(run, FactKind::MainPublished)).then(|| {
         format!(

@@ -80,7 +80,7 @@ fn obstacle(start: Start, other: Work) -> Option<Obstacle> {
     }
 }
 
-/// Refuses a start while the work of another run of this computer stands in its way.
+/// Refuses a start that the table does not allow beside the other runs of this computer.
 ///
 /// # Errors
 /// `NotAllowedNow` with the other run; `JournalFailed`.

@@ -29,7 +29,7 @@ pub struct LockOwner {
 }
 
 impl LockOwner {
-    /// What the owner has the lock for: `2.1.0`, or `the rollback of 2.1.0`.
+    /// Purpose of the lock in a sentence: `2.1.0`, or `the rollback of 2.1.0`.
     #[must_use]
     pub fn purpose(&self) -> String {
         if self.is_rollback { format!("the rollback of {}", self.version) } else { self.version.clone() }

@@ -16,7 +16,7 @@ impl Known {
         self.facts.version.as_ref().map(|(commit, _)| commit)
     }
 
-    /// The commit that the run releases: the version commit, or what a pull request made of it.
+    /// The commit that the run releases: the version commit, or the merge of its pull request.
     pub fn release_commit(&self) -> Option<&String> {
         self.facts.merged_as.as_ref().or_else(|| self.version_commit())
     }
@@ -70,7 +70,7 @@ impl Known {
         }
     }
 
-    /// Main has the release, so no pull request is offered any more.
+    /// Main has the release, so the offer of a pull request ends.
     pub(super) fn withdraw_pull_request(&mut self) {
         let status = self.step(Step::OpenPullRequest).status;
         if matches!(status, Status::AwaitingOperator | Status::Failed | Status::Stopped) {

@@ -39,9 +39,10 @@ const HAVES_MAX: usize = 1024;
 const ANSWERS_MAX: usize = 16;
 /// Chunks that wait for the disk.
 const WAITING_MAX: usize = 4;
-/// What the server must be able to do. Without it, its words and the pack are not told apart.
+/// Capabilities that the app requires. `side-band-64k` separates the pack from the messages of the
+/// server.
 const NEEDS: [&str; 1] = ["side-band-64k"];
-/// What the app requests of a server that can do it.
+/// Capabilities that the app requests if the server offers them.
 const USED: [&str; 3] = ["side-band-64k", "thin-pack", "ofs-delta"];
 
 /// Fetches branches and tags. Copies of refs that the remote removed are removed.
@@ -167,7 +168,7 @@ async fn receive(session: &Session<'_>, clone: &Path, answer: Answer) -> PortRes
         let Packet::Line(line) = packets.next().await? else { break };
         match Band::of(&line) {
             Band::Data(bytes) => store.add(bytes, packets.answer()).await?,
-            // Counters of the server's work. They are signs of life, and nobody reads them.
+            // Progress of the server, which no screen shows.
             Band::Words(_) => {}
             Band::GaveUp(words) => return Err(packets.answer().gave_up(&words)),
             Band::Plain(line) => {

@@ -31,7 +31,7 @@ const PACK_MAX: usize = 256 * 1024 * 1024;
 const TAG_DEPTH_MAX: usize = 8;
 /// Maximum number of status lines. The server sends one for each pushed ref.
 const STATUSES_MAX: usize = 8;
-/// What the server must be able to do.
+/// Capabilities that the app requires.
 const NEEDS: [&str; 2] = ["report-status", "side-band-64k"];
 
 /// A checked [`PushRef`].

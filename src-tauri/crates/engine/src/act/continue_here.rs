@@ -27,7 +27,7 @@ pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<Handover>, Failure
 
 /// # Errors
 /// `NotAllowedNow` when no other computer began this release, or while another run of this computer
-/// stands in its way; the failure that prevented an observation. Steps that were recorded before it
+/// prevents it (`start_rules`); the failure that prevented an observation. Steps that were recorded before it
 /// stay recorded.
 pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
     let begun =

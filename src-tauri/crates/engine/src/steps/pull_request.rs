@@ -44,11 +44,11 @@ pub(crate) fn has_pull_request(run: &RunView) -> bool {
     opened(run).is_some() || step.is_some_and(|step| step.status().is_open())
 }
 
-/// What GitHub shows of the pull request and of main.
+/// State of the pull request and of main on GitHub.
 pub(super) enum Seen {
     /// It is not merged, or main does not have the result yet.
     NotMerged(String),
-    /// It will not be merged any more.
+    /// It is closed without a merge, or gone.
     Closed(String),
     Merged(Merged),
 }

@@ -187,7 +187,7 @@ pub enum StoredShape {
     OtherMeaning,
 }
 
-/// What the reviewer does with a pull request.
+/// Act of the reviewer on a pull request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Review {
@@ -248,7 +248,7 @@ pub struct Rules {
     pub tells_rules: bool,
     /// Time after which a reviewer acts on a pull request, in ms; `None` when none does.
     pub review_ms: Option<i64>,
-    /// What the reviewer does with a pull request.
+    /// Act of the reviewer on a pull request.
     pub review: Review,
     /// Expiry of GitHub's token, in ms since 1970.
     pub token_expires_at: Option<i64>,
