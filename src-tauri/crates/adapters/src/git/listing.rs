@@ -108,7 +108,8 @@ impl Reader {
         match name.strip_suffix("^{}") {
             Some(tag) => self.peeled.push((tag.to_owned(), id)),
             None if name.starts_with("refs/") => self.listing.refs.push(RemoteRef { name, id, peeled: None }),
-            // HEAD is an alias of a branch. An empty repository lists `capabilities^{}`, which is no ref.
+            // HEAD is an alias of a branch.
+            // An empty repository lists `capabilities^{}`, which is no ref.
             None => {}
         }
         Some(())

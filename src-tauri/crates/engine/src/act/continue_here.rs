@@ -27,8 +27,8 @@ pub(crate) async fn begun(asker: &Asker<'_>) -> Result<Option<Handover>, Failure
 
 /// # Errors
 /// `NotAllowedNow` when no other computer began this release, or while another run of this computer
-/// prevents it (`start_rules`); the failure that prevented an observation. Steps that were recorded before it
-/// stay recorded.
+/// prevents it (`start_rules`); the failure that prevented an observation. Steps that were recorded
+/// before it stay recorded.
 pub(crate) async fn run(asker: &Asker<'_>) -> Result<(), Failure> {
     let begun =
         begun(asker).await?.ok_or_else(|| refuse("continue this release here: nobody began it on another computer"))?;

@@ -1,6 +1,6 @@
 //! Leaves a step out, with the reason of a named person: the migration, because this release has
-//! none; or the backup, where the profile allows it. Jobs of the migration that could still start are
-//! revoked first, so that the app never starts them afterwards (INV-D2, INV-D5).
+//! none; or the backup, where the profile allows it. Jobs of the migration that could still start
+//! are revoked first, so that the app never starts them afterwards (INV-D2, INV-D5).
 
 use greenlight_types::{ErrorCode, Failure, RunView, StepEvent, StepId};
 
