@@ -77,13 +77,21 @@ steps::open_pull_request steps::push_branch steps::push_tag steps::dispatch_buil
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back
 steps::restore_failure_limit
 steps
+production_now readiness::computer_state readiness::reads
+readiness::check
+readiness::machine::program
+readiness::code::branches readiness::code::build_job readiness::code::build_under_way readiness::code::github_sign_in readiness::code::large_files readiness::code::lock_free readiness::code::push_rules readiness::code::settings readiness::code::tag_free readiness::code::version_file readiness::code::workflow
+readiness::production::alarms readiness::production::aws_sign_in readiness::production::bake_time readiness::production::breaker readiness::production::container readiness::production::deployment readiness::production::log_group readiness::production::newest_settings readiness::production::package_name readiness::production::replacement_room readiness::production::servers readiness::production::site readiness::production::site_version
+readiness::machine::answers readiness::machine::backup_script readiness::machine::backup_space readiness::machine::clock readiness::machine::jobs readiness::machine::login_shell readiness::machine::migration_script readiness::machine::sign_in readiness::machine::sudo readiness::computer
+readiness::code readiness::production readiness::machine
+readiness
 phase rollback_run
 options doubt
 export
 act::order
 act
 act::acquire_lock act::revoke_job act::start_prepare act::confirm_plan act::show_plan act::start_step
-act::answer_question act::answer_check act::apply_observation act::change_operator act::end_run
+act::accept_findings act::answer_question act::answer_check act::apply_observation act::change_operator act::end_run
 act::change_address act::give_up_machine act::correct_value act::stop_script act::start_over
 act::start_deploy act::report_done act::report_undone act::skip_step act::continue_here
 act::settle_doubt

@@ -10,6 +10,7 @@
 //!
 //! This module has everything that the acts share.
 
+pub(crate) mod accept_findings;
 pub(crate) mod acquire_lock;
 pub(crate) mod answer_check;
 pub(crate) mod answer_question;
@@ -56,6 +57,13 @@ pub enum Act {
         statement: String,
     },
     StartDeploy(DeployRequest),
+    /// Start Prepare or Deploy although the readiness checks found something.
+    AcceptFindings {
+        /// The sentences of the rows that the person read.
+        findings: Vec<String>,
+        /// Reason of the person. Required.
+        reason: String,
+    },
     /// Issue the one-use token of an irreversible step, for the plan that was shown.
     ConfirmPlan {
         step: StepId,
@@ -179,6 +187,9 @@ impl Act {
             | Self::GiveUpMachine { note: words }
             | Self::StartOver { note: words } => redactor.clean(words),
             Self::StopScript(wanted) => redactor.clean(&mut wanted.note),
+            Self::AcceptFindings { findings, reason } => {
+                findings.iter_mut().chain([reason]).for_each(|words| redactor.clean(words));
+            }
             Self::StartDeploy(request) => {
                 redactor.clean(&mut request.told);
                 request.take_over.iter_mut().for_each(|over| redactor.clean(&mut over.reason));

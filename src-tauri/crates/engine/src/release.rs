@@ -6,8 +6,8 @@ mod earlier;
 use std::sync::Arc;
 
 use greenlight_types::{
-    Actor, Difference, ErrorCode, EventBody, Failure, Handover, Observation, Profile, Realm, RunEvent, RunId, RunView,
-    StepId, StepPlan, Version,
+    Actor, ConfirmedMachine, Difference, ErrorCode, EventBody, Failure, Handover, Observation, Profile, Readiness,
+    Realm, RunEvent, RunId, RunView, StepId, StepPlan, Version,
 };
 use tokio::sync::watch;
 
@@ -16,7 +16,9 @@ use crate::{
     doubt,
     journal::Journal,
     ports::Ports,
-    profile, rollback_run, runner,
+    profile,
+    readiness::{self, ComputerState},
+    rollback_run, runner,
     step::StepContext,
     steps,
 };
@@ -121,6 +123,11 @@ impl Release {
         self.view.clone()
     }
 
+    /// Looks whether Prepare or Deploy can start. Changes nothing.
+    pub async fn readiness(&self, machine: Option<ConfirmedMachine>, computer: ComputerState) -> Readiness {
+        readiness::look(&self.context, machine, computer).await
+    }
+
     /// Performs an act of a person, or refuses it with a reason. First asks the outside world if
     /// the act needs that.
     ///
@@ -131,6 +138,7 @@ impl Release {
         let order = match act.cleaned(asker.context.ports.redactor()) {
             Act::StartPrepare { statement } => return act::start_prepare::perform(&asker, statement).await,
             Act::StartDeploy(request) => act::start_deploy::ask(&asker, request).await?,
+            Act::AcceptFindings { findings, reason } => Order::AcceptFindings { findings, reason },
             Act::ConfirmPlan { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },
             Act::StartStep { step, plan_hash, token } => act::start_step::ask(&asker, step, plan_hash, token).await?,
             Act::AnswerQuestion { step, question, answer, note } => {

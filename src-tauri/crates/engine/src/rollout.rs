@@ -12,8 +12,9 @@ mod view;
 
 use std::collections::BTreeMap;
 
+pub(crate) use goal::is_alive;
 pub use goal::{EarlierDeployments, RolloutGoal, Snapshot};
-use goal::{has_other_image, is_alive, is_new};
+use goal::{has_other_image, is_new};
 use greenlight_types::{ServersView, Timestamp};
 pub use patience::{Patience, build_needs, migration_needs, patience, raised_limit};
 pub use view::{start_failure, stop_reason};

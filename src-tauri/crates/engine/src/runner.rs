@@ -360,6 +360,7 @@ fn decide(now: &Situation<'_>, order: Order) -> Result<Decision, Failure> {
     match order {
         Order::StartPrepare { statement, begun } => act::start_prepare::decide(now, statement, begun),
         Order::StartDeploy { request, accepted } => act::start_deploy::decide(now, request, accepted),
+        Order::AcceptFindings { findings, reason } => act::accept_findings::decide(now, &findings, &reason),
         Order::ShowPlan { plan, made_from } => {
             Ok(Decision { events: Vec::new(), then: Then::KeepPlan { plan, made_from } })
         }

@@ -50,6 +50,13 @@ mod stop_rollout;
 mod unproved_package;
 mod watch;
 
+pub(crate) use backup::{has_backup_user, with_backup_rights};
+pub(crate) use known_builds::build_jobs;
+pub(crate) use production::check_account;
+pub(crate) use publish::in_the_way;
+pub(crate) use refusals::missing_on_aws;
+pub(crate) use register_task_definition::image_of;
+
 use greenlight_types::{Profile, StepDefinition, StepId, Version};
 
 use crate::step::Step;

@@ -26,6 +26,10 @@ pub(crate) enum Order {
         request: DeployRequest,
         accepted: Vec<Difference>,
     },
+    AcceptFindings {
+        findings: Vec<String>,
+        reason: String,
+    },
     ShowPlan {
         plan: Box<StepPlan>,
         made_from: u32,

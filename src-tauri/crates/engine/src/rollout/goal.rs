@@ -68,7 +68,7 @@ impl RolloutGoal<'_> {
 }
 
 /// Whether a task is listed and not stopping.
-pub(super) fn is_alive(task: &TaskSnapshot) -> bool {
+pub(crate) fn is_alive(task: &TaskSnapshot) -> bool {
     matches!(
         task.last_status,
         TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating | TaskStatus::Running

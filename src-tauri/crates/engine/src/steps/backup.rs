@@ -27,6 +27,7 @@ use crate::{
 };
 use file::{FoundFile, Unproved, unproved};
 use folder::READ_DEADLINE;
+pub(crate) use folder::{has_backup_user, with_backup_rights};
 
 pub struct BackUp;
 

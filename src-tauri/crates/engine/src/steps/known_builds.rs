@@ -140,7 +140,7 @@ pub(super) fn answered<'a>(run: &'a RunView, id: &str) -> Option<&'a str> {
 
 /// The jobs that build the package. GitHub names a job of a reusable workflow "caller / job", and
 /// one of a matrix "job (value)". All of them have to succeed.
-pub(super) fn build_jobs<'a>(jobs: &'a [BuildJob], name: &str) -> Vec<&'a BuildJob> {
+pub(crate) fn build_jobs<'a>(jobs: &'a [BuildJob], name: &str) -> Vec<&'a BuildJob> {
     let exact: Vec<&BuildJob> = jobs.iter().filter(|job| job.name == name).collect();
     if exact.is_empty() { jobs.iter().filter(|job| is_form_of(&job.name, name)).collect() } else { exact }
 }

@@ -1,7 +1,7 @@
 //! One look at the service, its tasks and its deployments, judged against the revision of the run.
 
 use greenlight_types::{
-    Changed, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Retry, RunView, Status, StepId, Timestamp,
+    Changed, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Profile, Retry, RunView, Status, StepId, Timestamp,
 };
 use regex::Regex;
 
@@ -39,7 +39,7 @@ impl Production {
         let Some(service) = services.describe().await? else {
             return Err(missing_on_aws(&run.profile.aws.service));
         };
-        check_account(run, &service)?;
+        check_account(&run.profile, &service)?;
         if let Some(since) = run.deploy_started_at {
             cx.sink.service_events(&service.events, since);
         }
@@ -121,14 +121,14 @@ impl Production {
 }
 
 /// Refuses the service of another account. A credential may be replaced while a step follows AWS.
-pub(super) fn check_account(run: &RunView, service: &ServiceSnapshot) -> Result<(), Failure> {
+pub(crate) fn check_account(profile: &Profile, service: &ServiceSnapshot) -> Result<(), Failure> {
     let account = service.task_definition.split(':').nth(4).unwrap_or_default();
-    if account == run.profile.aws.account {
+    if account == profile.aws.account {
         return Ok(());
     }
     Err(Failure::new(ErrorCode::WrongAccount, "look at production with this AWS key: it belongs to another account")
         .with("account", account)
-        .with("expected", run.profile.aws.account.clone())
+        .with("expected", profile.aws.account.clone())
         .hint("Open Access and save the key of the right account.")
         .retry(Retry::Safe))
 }
@@ -139,7 +139,7 @@ pub(super) fn check_account(run: &RunView, service: &ServiceSnapshot) -> Result<
 /// AWS does not answer.
 pub(super) async fn is_put_in_place(cx: &StepContext, run: &RunView) -> Result<bool, Failure> {
     let (ours, service) = (our_revision(run).ok(), cx.ports.services.describe().await?);
-    service.iter().try_for_each(|service| check_account(run, service))?;
+    service.iter().try_for_each(|service| check_account(&run.profile, service))?;
     let deployments = service.map(|one| one.deployments).unwrap_or_default();
     let earlier = earlier_deployments(run, build_not_before(run));
     let is_new = |one: &Deployment| !earlier.contain(&one.id, one.created_at);

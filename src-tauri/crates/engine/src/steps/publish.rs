@@ -5,6 +5,8 @@ use greenlight_types::{ErrorCode, Fact, Failure, Observation, Retry};
 
 pub(super) mod push_rules;
 
+pub(crate) use push_rules::in_the_way;
+
 use super::git_objects::{find_ref, short_id};
 use crate::{
     ports::{PushRef, PushResult},

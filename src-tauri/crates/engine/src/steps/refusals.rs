@@ -35,7 +35,7 @@ pub(super) fn foreign_plan(plan: &StepPlan) -> Outcome {
 }
 
 /// AWS does not know a name of the profile.
-pub(super) fn missing_on_aws(name: &str) -> Failure {
+pub(crate) fn missing_on_aws(name: &str) -> Failure {
     Failure::new(ErrorCode::AwsMissing, format!("find {name} on AWS"))
         .with("name", name)
         .hint("Ask a developer whether the name in the profile is right.")

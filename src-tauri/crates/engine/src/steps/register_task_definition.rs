@@ -19,7 +19,7 @@ use serde_json::Value;
 mod image;
 mod meaning;
 
-pub(super) use image::image_of;
+pub(crate) use image::image_of;
 use image::question_of_image;
 use meaning::same;
 

@@ -35,7 +35,7 @@ const POLL: Duration = Duration::from_secs(5);
 pub(super) async fn service(cx: &StepContext, run: &RunView) -> Result<ServiceSnapshot, Failure> {
     let found = cx.ports.services.describe().await?;
     let service = found.ok_or_else(|| missing_on_aws(&run.profile.aws.service))?;
-    check_account(run, &service)?;
+    check_account(&run.profile, &service)?;
     Ok(service)
 }
 

@@ -189,7 +189,7 @@ pub(super) fn broken(reason: &str) -> Vec<&'static PushRule> {
 
 /// The rules that refuse the push of this run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::steps) struct Forbidding {
+pub(crate) struct Forbidding {
     pub problems: Vec<&'static str>,
     /// Whether a pull request of this run can meet all of them.
     pub are_met_by_pull_request: bool,
@@ -212,7 +212,8 @@ pub(in crate::steps) async fn forbidding(cx: &StepContext, run: &RunView) -> For
     }
 }
 
-fn in_the_way(rules: &[BranchRule]) -> Forbidding {
+/// The rules among these that refuse the push of a release by the account of the token.
+pub(crate) fn in_the_way(rules: &[BranchRule]) -> Forbidding {
     let binds = |known: &&PushRule| {
         rules.iter().any(|rule| rule.may_bypass == Some(false) && known.kinds.contains(&rule.kind.as_str()))
     };

@@ -1,0 +1,13 @@
+//! Checks of the code: the repository, GitHub, the build, and the environment lock on the remote.
+
+pub(super) mod branches;
+pub(super) mod build_job;
+pub(super) mod build_under_way;
+pub(super) mod github_sign_in;
+pub(super) mod large_files;
+pub(super) mod lock_free;
+pub(super) mod push_rules;
+pub(super) mod settings;
+pub(super) mod tag_free;
+pub(super) mod version_file;
+pub(super) mod workflow;

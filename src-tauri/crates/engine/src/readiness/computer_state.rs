@@ -1,0 +1,24 @@
+//! This computer, as the shell saw it.
+
+use greenlight_types::Failure;
+
+/// What the shell saw of this computer.
+#[derive(Clone, Debug)]
+pub struct ComputerState {
+    /// Name of the place that keeps the sign-ins, or why it does not answer.
+    pub keychain: Result<String, Failure>,
+    /// Free bytes on the disk of the data folder. `None` when the system does not tell.
+    pub free_bytes: Option<u64>,
+    pub power: Power,
+}
+
+/// Power of this computer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// On mains, or without a battery.
+    Mains,
+    /// On its battery, with this charge in percent.
+    Battery { percent: u8 },
+    /// The system does not tell.
+    Unknown,
+}
