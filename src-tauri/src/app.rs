@@ -7,48 +7,58 @@ use greenlight_types::Realm;
 use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder};
 
 use crate::{
-    args::Options,
-    bindings, complain, composition, log_file, private_memory,
-    startup::Startup,
-    systems,
+    args::{self, Invocation, Options},
+    bindings, complain, log_file,
+    places::{PlacePlan, Places},
+    private_memory, systems,
     ui_port::{MAIN, title},
 };
 
 /// Opens the window. Returns when it is closed.
-pub fn open(mut options: Options) -> ExitCode {
-    let folder = match composition::data_folder(&options) {
-        Ok(folder) => folder,
-        Err(failure) => {
-            complain(&failure.to_string());
-            return ExitCode::FAILURE;
-        }
-    };
+pub fn open(options: Options) -> ExitCode {
+    let has_both_places = options.data_folder.is_none();
     if let Some(file) = &options.scenario
         && let Err(failure) = systems::read_scenario(file)
     {
         complain(failure.params.get("problem").unwrap_or(&failure.to_string()));
         return ExitCode::FAILURE;
     }
+    let plan = match PlacePlan::new(options) {
+        Ok(plan) => plan,
+        Err(failure) => {
+            complain(&failure.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
     start_with_steady_webview();
     private_memory::protect();
-    options.other_realm_folder = composition::other_realm_folder(&options);
-    options.data_folder = Some(folder.clone());
-    let redactor = Arc::new(Redactor::default());
-    let _log_file = log_file::start(&folder, &redactor);
+    let redactors: Vec<Arc<Redactor>> = plan.places.iter().map(|_| Arc::default()).collect();
+    let _log_file = log_file::start(&plan.folder, &redactors);
     let context = tauri::generate_context!();
-    let ended = tauri::Builder::default()
+    let mut builder = tauri::Builder::default();
+    // A window with a data folder of its own stands beside the others.
+    if has_both_places {
+        builder = builder.plugin(tauri_plugin_single_instance::init(|handle, arguments, _| {
+            bring_forward(handle, arguments);
+        }));
+    }
+    let ended = builder
         .plugin(tauri_plugin_dialog::init())
         .invoke_handler(bindings::invoke_handler())
         .setup(move |app| {
             bindings::mount_events(app.handle());
-            let realm = options.realm;
-            app.manage(Startup::new(options, app.handle().clone(), redactor));
-            main_window(app.handle(), realm, &folder)?;
+            let (shown, folder) = (plan.shown, plan.folder.clone());
+            app.manage(Places::new(plan, redactors, app.handle().clone()));
+            main_window(app.handle(), shown, &folder)?;
             let handle = app.handle().clone();
             tauri::async_runtime::spawn(async move {
-                if let Err(failure) = handle.state::<Startup>().ready().await {
-                    complain(&failure.to_string());
-                    tracing::error!(%failure, "the app cannot work yet");
+                let places = handle.state::<Places>();
+                match places.ready().await {
+                    Ok(_) => places.continue_hidden().await,
+                    Err(failure) => {
+                        complain(&failure.to_string());
+                        tracing::error!(%failure, "the app cannot work yet");
+                    }
                 }
             });
             Ok(())
@@ -73,6 +83,25 @@ fn main_window(handle: &AppHandle, realm: Realm, folder: &Path) -> tauri::Result
         .on_new_window(|_, _| tauri::webview::NewWindowResponse::Deny)
         .build()?;
     Ok(())
+}
+
+/// A second start of the app ends at once; its window is this one. Shows the place that its
+/// arguments ask for.
+fn bring_forward(handle: &AppHandle, arguments: Vec<String>) {
+    let asked = args::read(arguments.into_iter().skip(1).map(Into::into));
+    let places = handle.try_state::<Places>();
+    if let (Ok(Invocation::Window(Options { realm: Some(realm), .. })), Some(places)) = (asked, places)
+        && places.list().shown != realm
+        && let Err(failure) = places.show(realm)
+    {
+        tracing::warn!(%failure, "the place is not shown");
+    }
+    let Some(main) = handle.get_webview_window(MAIN) else { return };
+    for done in [main.unminimize(), main.show(), main.set_focus()] {
+        if let Err(error) = done {
+            tracing::warn!(%error, "the window does not come forward");
+        }
+    }
 }
 
 /// The window never leaves the app's own page; other pages open in the browser (`open_page`).

@@ -1,4 +1,4 @@
-//! The arguments of the app. The realm is practice unless the arguments ask for production
+//! The arguments of the app. Only they, or a person in the window, choose production
 //! (docs/releases.md#practice-and-production).
 
 use std::{
@@ -30,27 +30,27 @@ pub enum Invocation {
 /// Settings of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    pub realm: Realm,
+    /// The place to show first. `None` for the one that was shown last.
+    pub realm: Option<Realm>,
     /// A profile instead of the built-in one.
     pub profile: Option<PathBuf>,
-    /// Data folder. `None` for the default one of the realm.
+    /// Data folder of the only place of this window. `None` for both places with their own folders.
     pub data_folder: Option<PathBuf>,
     /// Clock speed of practice at the start.
     pub speed: u32,
     /// File with the troubles of a practice.
     pub scenario: Option<PathBuf>,
-    /// Data folder of the other realm, to read.
-    pub other_realm_folder: Option<PathBuf>,
 }
 
 /// Maximum clock speed of practice.
 pub const SPEED_MAX: u32 = 600;
 
 /// The text of `--help`.
-pub const HELP: &str = "greenlight                           practise a release on a pretend production
+pub const HELP: &str = "greenlight                           open the place that was shown last, at first practice
+greenlight --practice                practise a release on a pretend production
 greenlight --production              release Rally for real
 greenlight --profile FILE            release what this profile describes, for real
-  --data-dir DIR                     keep the record here
+  --data-dir DIR                     keep the record here, and show one place only
   --speed N                          speed of the practice clock, 1 to 600
   --scenario FILE                    what goes wrong in the practice
   --help, --version
@@ -93,15 +93,13 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation,
     if is_real && scenario.is_some() {
         return Err("--scenario is for practice only".to_owned());
     }
-    let realm = if is_real { Realm::Production } else { Realm::Practice };
-    Ok(Invocation::Window(Options {
-        realm,
-        profile,
-        data_folder,
-        speed: speed.unwrap_or(1),
-        scenario,
-        other_realm_folder: None,
-    }))
+    let is_practice = practice || speed.is_some() || scenario.is_some() || data_folder.is_some();
+    let realm = match (is_real, is_practice) {
+        (true, _) => Some(Realm::Production),
+        (false, true) => Some(Realm::Practice),
+        (false, false) => None,
+    };
+    Ok(Invocation::Window(Options { realm, profile, data_folder, speed: speed.unwrap_or(1), scenario }))
 }
 
 fn parse_speed(name: &str, text: &std::ffi::OsStr) -> Result<u32, String> {
@@ -115,8 +113,9 @@ pub fn rehearsal_arguments(folder: &Path, speed: u32) -> [OsString; 3] {
     ["--rehearsal-world".into(), folder.into(), speed.to_string().into()]
 }
 
-/// The default data folder of a realm. `None` when the computer names no home folder.
-pub fn default_data_folder(realm: Realm, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+/// The folder of the app, which has one folder for each place. `None` when the computer names no
+/// home folder.
+pub fn app_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let path = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || home::folder(&variable);
     let base = if cfg!(target_os = "windows") {
@@ -126,11 +125,7 @@ pub fn default_data_folder(realm: Realm, variable: impl Fn(&str) -> Option<OsStr
     } else {
         path("XDG_DATA_HOME").or_else(|| home().map(|home| home.join(".local/share")))
     };
-    let folder = match realm {
-        Realm::Production => "production",
-        Realm::Practice => "practice",
-    };
-    Some(base?.join("greenlight").join(folder))
+    Some(base?.join("greenlight"))
 }
 
 #[cfg(test)]
@@ -148,10 +143,13 @@ mod tests {
 
     #[test]
     fn production_is_never_the_default() {
-        assert_eq!(window("").realm, Realm::Practice);
-        assert_eq!(window("--practice --speed 60 --data-dir d").realm, Realm::Practice);
-        assert_eq!(window("--production").realm, Realm::Production);
-        assert_eq!(window("--profile rally.toml --data-dir d").realm, Realm::Production);
+        assert_eq!(window("").realm, None);
+        for practice in ["--practice", "--speed 60", "--scenario s", "--data-dir d"] {
+            assert_eq!(window(practice).realm, Some(Realm::Practice), "{practice}");
+        }
+        for production in ["--production", "--profile rally.toml --data-dir d"] {
+            assert_eq!(window(production).realm, Some(Realm::Production), "{production}");
+        }
     }
 
     #[test]
@@ -175,15 +173,5 @@ mod tests {
         ] {
             assert!(read_text(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn practice_and_production_never_share_a_directory() {
-        let home =
-            |name: &str| (name == "HOME" || name == "LOCALAPPDATA").then(|| std::env::temp_dir().into_os_string());
-        let practice = default_data_folder(Realm::Practice, home).expect("a place");
-        let production = default_data_folder(Realm::Production, home).expect("a place");
-        assert!(!practice.starts_with(&production) && !production.starts_with(&practice));
-        assert_eq!(default_data_folder(Realm::Practice, |_| None), None);
     }
 }

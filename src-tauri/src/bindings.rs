@@ -7,7 +7,7 @@ use specta::Type;
 use tauri::{AppHandle, Wry, ipc::Invoke};
 use tauri_specta::{Builder, Event, collect_commands, collect_events};
 
-use crate::commands::{access, history, logs, practice, run, setup, step};
+use crate::commands::{access, history, logs, place, practice, production, run, setup, step};
 
 /// The journal of a run has events up to `seq`. A hint that may be lost.
 #[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
@@ -38,6 +38,9 @@ const TYPED_ERROR: &str = r#"async function typedError<T, E>(result: Promise<T>)
 macro_rules! all_commands {
     () => {
         collect_commands![
+            place::list_places,
+            place::show_place,
+            production::production_now,
             setup::app_info,
             setup::set_person,
             setup::confirm_value,
@@ -58,6 +61,8 @@ macro_rules! all_commands {
             run::left_behind,
             run::take_environment,
             run::change_address,
+            run::accept_findings,
+            run::readiness,
             run::run_values,
             run::correct_value,
             run::give_up_machine,

@@ -1,6 +1,7 @@
 // Names of all commands, sorted. build.rs denies every other command, and the test of the bindings
 // compares the list with theirs.
 pub const COMMANDS: &[&str] = &[
+    "accept_findings",
     "answer_check",
     "answer_question",
     "app_info",
@@ -23,6 +24,7 @@ pub const COMMANDS: &[&str] = &[
     "host_fingerprints",
     "left_behind",
     "list_credentials",
+    "list_places",
     "list_runs",
     "observe_step",
     "open_page",
@@ -30,6 +32,8 @@ pub const COMMANDS: &[&str] = &[
     "output_lines",
     "plan_step",
     "practice_view",
+    "production_now",
+    "readiness",
     "remove_credential",
     "report_undone",
     "run_update",
@@ -41,6 +45,7 @@ pub const COMMANDS: &[&str] = &[
     "set_person",
     "set_speed",
     "settle_doubt",
+    "show_place",
     "skip_step",
     "start_deploy",
     "start_over",

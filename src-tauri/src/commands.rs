@@ -3,7 +3,9 @@
 pub mod access;
 pub mod history;
 pub mod logs;
+pub mod place;
 pub mod practice;
+pub mod production;
 pub mod run;
 pub mod setup;
 pub mod step;

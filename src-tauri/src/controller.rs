@@ -10,12 +10,13 @@ use greenlight_engine::{
     release::{Act, Answer, Parts, Release},
 };
 use greenlight_types::{
-    DeployRequest, Difference, ErrorCode, Failure, Handover, Names, Observation, ProfileValue, Realm, RunId, RunState,
-    RunView, StepId, StepPlan, ValueCorrection, Version,
+    ConfirmedMachine, DeployRequest, Difference, ErrorCode, Failure, Handover, Names, Observation, ProfileValue,
+    Readiness, Realm, RunId, RunState, RunView, StepId, StepPlan, ValueCorrection, Version,
 };
 use tokio::sync::Mutex;
 
 use crate::{
+    computer_state,
     identity::Identity,
     settings::{self, Settings},
     systems::Systems,
@@ -136,6 +137,13 @@ impl Controller {
         let mut found = self.systems.ports(&profile)?.host.fingerprints(address.trim(), port).await?;
         found.sort_by_key(|one| *one != profile.host.fingerprint);
         Ok(found)
+    }
+
+    /// Looks whether Prepare or Deploy of a run can start. Changes nothing.
+    pub async fn readiness(&self, run: &RunId, machine: Option<ConfirmedMachine>) -> Result<Readiness, Failure> {
+        let release = self.release(run).await?;
+        let computer = computer_state::look(&self.systems).await;
+        Ok(release.readiness(machine, computer).await)
     }
 
     pub async fn left_behind(&self, run: &RunId) -> Result<Vec<String>, Failure> {

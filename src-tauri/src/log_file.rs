@@ -15,9 +15,9 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::Subsc
 /// Number of daily files that are kept.
 const FILES_MAX: usize = 7;
 
-/// Starts the log file; dropping the guard ends it. `None` when the folder is not writable: the app
-/// works without.
-pub fn start(folder: &Path, redactor: &Arc<Redactor>) -> Option<WorkerGuard> {
+/// Starts the log file; dropping the guard ends it. Every redactor cleans each line. `None` when
+/// the folder is not writable: the app works without.
+pub fn start(folder: &Path, redactors: &[Arc<Redactor>]) -> Option<WorkerGuard> {
     let file = Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("greenlight")
@@ -27,8 +27,8 @@ pub fn start(folder: &Path, redactor: &Arc<Redactor>) -> Option<WorkerGuard> {
         .ok()?;
     let (writer, guard) = tracing_appender::non_blocking(file);
     let levels = Targets::new().with_default(LevelFilter::WARN).with_target("greenlight", LevelFilter::INFO);
-    let redactor = Arc::clone(redactor);
-    let cleaned = move || CleanWriter { inner: writer.clone(), redactor: Arc::clone(&redactor) };
+    let redactors = redactors.to_vec();
+    let cleaned = move || CleanWriter { inner: writer.clone(), redactors: redactors.clone() };
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(cleaned);
     tracing_subscriber::registry().with(levels).with(lines).try_init().ok()?;
     std::panic::set_hook(Box::new(|info| {
@@ -42,14 +42,14 @@ pub fn start(folder: &Path, redactor: &Arc<Redactor>) -> Option<WorkerGuard> {
 /// Cleans each event of the log, which arrives in one piece.
 struct CleanWriter<W = NonBlocking> {
     inner: W,
-    redactor: Arc<Redactor>,
+    redactors: Vec<Arc<Redactor>>,
 }
 
 impl<W: io::Write> io::Write for CleanWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Bytes that are no text cannot be cleaned, and are not written.
         let clean = match std::str::from_utf8(bytes) {
-            Ok(text) => self.redactor.text(text).into_string(),
+            Ok(text) => self.redactors.iter().fold(text.to_owned(), |line, one| one.text(&line).into_string()),
             Err(_) => "(a line that is no text)\n".to_owned(),
         };
         self.inner.write_all(clean.as_bytes())?;
@@ -69,12 +69,15 @@ mod tests {
 
     #[test]
     fn writes_no_secret_and_nothing_that_is_no_text() {
-        let redactor = Arc::new(Redactor::default());
-        redactor.add("GitHub token", "canary-4711");
-        let mut writer = CleanWriter { inner: Vec::new(), redactor };
-        writer.write_all(b"sent canary-4711, password: hunter2\n").expect("written");
+        let redactors = [("GitHub token", "canary-4711"), ("AWS secret", "canary-4712")].map(|(label, secret)| {
+            let redactor = Arc::new(Redactor::default());
+            redactor.add(label, secret);
+            redactor
+        });
+        let mut writer = CleanWriter { inner: Vec::new(), redactors: redactors.to_vec() };
+        writer.write_all(b"sent canary-4711 and canary-4712, password: hunter2\n").expect("written");
         writer.write_all(b"canary-4711 \xff\n").expect("written");
         let kept = String::from_utf8(writer.inner).expect("text");
-        assert_eq!(kept, "sent [GitHub token], password: [password]\n(a line that is no text)\n");
+        assert_eq!(kept, "sent [GitHub token] and [AWS secret], password: [password]\n(a line that is no text)\n");
     }
 }

@@ -1,5 +1,5 @@
-//! The journal of the other realm: practice in a production window, production in a practice
-//! window. History lists its runs; this window never writes to it and never continues its runs.
+//! The journal of the other realm: of practice while production is shown, of production while
+//! practice is shown. History lists its runs. Only the composition of its own place writes to it.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 /// The journal of the other realm.
 pub struct OtherRealm {
-    /// The journal's file. `None` when this window has a data folder of its own.
+    /// The journal's file. `None` when this window has one place.
     file: Option<PathBuf>,
     /// Runs of the last list.
     listed: Mutex<BTreeSet<RunId>>,
@@ -24,7 +24,7 @@ impl OtherRealm {
         Self { file: folder.map(|folder| folder.join("journal.sqlite")), listed: Mutex::default() }
     }
 
-    /// Opens the journal for one read: its own window may write, move or replace the file at any
+    /// Opens the journal for one read: its own place may write, move or replace the file at any
     /// time.
     async fn open(&self) -> Option<SqliteJournal> {
         let file = self.file.as_deref()?;
@@ -37,12 +37,12 @@ impl OtherRealm {
         }
     }
 
-    /// Its runs, newest first. A run that has not ended names the window that continues it.
+    /// Its runs, newest first. A run that has not ended names the place that continues it.
     pub async fn list(&self) -> Vec<RunSummary> {
         let Some(journal) = self.open().await else { return Vec::new() };
         let mut views = Vec::new();
         for run in journal.runs().await.unwrap_or_default() {
-            // Its own window reports a run that is damaged or of a newer version.
+            // Its own place reports a run that is damaged or of a newer version.
             views.extend(journal.events(&run, 0).await.and_then(|events| fold::fold(&events)));
         }
         journal.close().await;
@@ -50,8 +50,8 @@ impl OtherRealm {
         for summary in &mut found {
             if summary.state != RunState::Ended {
                 summary.read_only = Some(match summary.realm {
-                    Realm::Production => "It goes on in the window of production.".to_owned(),
-                    Realm::Practice => "It goes on in the window of practice.".to_owned(),
+                    Realm::Production => "It goes on in Production.".to_owned(),
+                    Realm::Practice => "It goes on in Practice.".to_owned(),
                 });
             }
         }
@@ -86,14 +86,14 @@ impl OtherRealm {
         })
     }
 
-    /// Refuses the output of a run of the other realm: only its own window stores it.
+    /// Refuses the output of a run of the other realm: only its own place stores it.
     pub fn refuse_lines(&self, run: &RunId) -> Result<(), Failure> {
         if !self.has(run) {
             return Ok(());
         }
         Err(Failure::new(ErrorCode::NotAllowedNow, "read the output")
-            .because("this run is in the record of the other window")
-            .hint("Its output is shown in that window."))
+            .because("this run is in the record of the other of Practice and Production")
+            .hint("Its output is shown there."))
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// A journal with one ended release of practice, as its own window leaves it.
+    /// A journal with one ended release of practice, as its own place leaves it.
     async fn journal_with_a_run(folder: &Path) -> RunId {
         let text = include_str!("../../tests/golden/fold/released.json");
         let golden: serde_json::Value = serde_json::from_str(text).expect("the golden record");

@@ -1,5 +1,5 @@
-//! The outside systems that releases act on: the real ones, or the pretend production. The
-//! arguments choose once.
+//! The outside systems that the releases of a place act on: the real ones, or the pretend
+//! production.
 //!
 //! Makes the adapters from a profile. An adapter never sees a profile.
 
@@ -39,7 +39,7 @@ use greenlight_types::{ErrorCode, Failure, PracticeView, Profile, Realm, Spell, 
 
 pub use practice::serve as serve_rehearsal;
 
-use crate::{args::Options, guard::KnownSecrets};
+use crate::{guard::KnownSecrets, places::Place};
 use practice::Practice;
 use practice_guards::{PracticeHostGuard, PracticeSiteGuard};
 
@@ -59,19 +59,19 @@ pub struct Systems {
 
 impl Systems {
     /// Reads the profile. In practice, attaches to the pretend production, or starts it.
-    pub async fn new(options: &Options, folder: &Path, redactor: &Arc<Redactor>) -> Result<Self, Failure> {
-        let folder = folder.to_owned();
+    pub async fn new(place: &Place, redactor: &Arc<Redactor>) -> Result<Self, Failure> {
+        let folder = place.folder.clone();
         let redactor = Arc::clone(redactor);
-        match options.realm {
+        match place.realm {
             Realm::Production => {
-                let profile = read_profile(options.profile.as_deref())?;
+                let profile = read_profile(place.profile.as_deref())?;
                 let inner: Arc<dyn Secrets> = Arc::new(Keychain::new());
                 let secrets = Arc::new(KnownSecrets { inner, redactor: Arc::clone(&redactor) });
                 Ok(Self { profile, clock: Arc::new(SystemClock), secrets, redactor, folder, practice: None })
             }
             Realm::Practice => {
-                let scenario = options.scenario.as_deref().map(read_scenario).transpose()?;
-                let practice = Practice::attach(&folder.join("world"), options.speed).await?;
+                let scenario = place.scenario.as_deref().map(read_scenario).transpose()?;
+                let practice = Practice::attach(&folder.join("world"), place.speed).await?;
                 for planned in scenario.unwrap_or_default() {
                     let Planned { trouble, after_ms } = planned;
                     practice.switch(&Switch { trouble, on: true, after_ms, only_first: true }).await?;
@@ -103,6 +103,11 @@ impl Systems {
 
     pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
+    }
+
+    /// Data folder of the place.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub fn speed(&self) -> u32 {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use greenlight_engine::ports::Screen;
 use greenlight_types::{LineSource, Lines, Live, LogLine, Profile, Realm, RunId};
 use parking_lot::Mutex;
-use tauri::{AppHandle, Manager as _, ipc::Channel};
+use tauri::{AppHandle, ipc::Channel};
 use tokio::sync::{Notify, mpsc};
 
 use crate::bindings;
@@ -54,16 +54,6 @@ impl Window {
     /// Notified when a run has new events.
     pub fn on_moved(&self) -> Arc<Notify> {
         Arc::clone(&self.moved)
-    }
-}
-
-impl Window {
-    pub fn set_title(&self, realm: Realm, profile: &Profile) {
-        if let Some(main) = self.handle.get_webview_window(MAIN)
-            && let Err(error) = main.set_title(&title(realm, Some(profile)))
-        {
-            tracing::warn!(%error, "the title cannot be set");
-        }
     }
 }
 

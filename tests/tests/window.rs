@@ -3,6 +3,8 @@
 
 #[path = "window/kills.rs"]
 mod kills;
+#[path = "window/places.rs"]
+mod places;
 #[path = "window/practice.rs"]
 mod practice;
 #[path = "window/push_troubles.rs"]

@@ -4,19 +4,19 @@ use greenlight_engine::ports::SecretText;
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView};
 use tauri::State;
 
-use crate::{command_error::CommandResult, startup::Startup};
+use crate::{command_error::CommandResult, places::Places};
 
 /// The three credentials without their secrets.
 #[tauri::command]
 #[specta::specta]
-pub async fn list_credentials(app: State<'_, Startup>) -> CommandResult<Vec<CredentialView>> {
+pub async fn list_credentials(app: State<'_, Places>) -> CommandResult<Vec<CredentialView>> {
     Ok(app.ready().await?.access.list().await?)
 }
 
 /// Saves the token for GitHub.
 #[tauri::command]
 #[specta::specta]
-pub async fn save_github(app: State<'_, Startup>, token: String) -> CommandResult<()> {
+pub async fn save_github(app: State<'_, Places>, token: String) -> CommandResult<()> {
     // Wrap the token first, so that every path from here wipes it.
     let token = SecretText::new(token);
     Ok(app.ready().await?.access.save_github(token).await?)
@@ -26,7 +26,7 @@ pub async fn save_github(app: State<'_, Startup>, token: String) -> CommandResul
 #[tauri::command]
 #[specta::specta]
 pub async fn save_aws(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     key_id: String,
     secret: String,
     session: Option<String>,
@@ -38,7 +38,7 @@ pub async fn save_aws(
 /// Saves the path of the staging machine key, and its passphrase.
 #[tauri::command]
 #[specta::specta]
-pub async fn save_staging_key(app: State<'_, Startup>, path: String, passphrase: Option<String>) -> CommandResult<()> {
+pub async fn save_staging_key(app: State<'_, Places>, path: String, passphrase: Option<String>) -> CommandResult<()> {
     let passphrase = passphrase.map(SecretText::new);
     Ok(app.ready().await?.access.save_staging_key(path, passphrase).await?)
 }
@@ -46,13 +46,13 @@ pub async fn save_staging_key(app: State<'_, Startup>, path: String, passphrase:
 /// Tries a credential. Reads only.
 #[tauri::command]
 #[specta::specta]
-pub async fn test_credential(app: State<'_, Startup>, kind: CredentialKind) -> CommandResult<CredentialTest> {
+pub async fn test_credential(app: State<'_, Places>, kind: CredentialKind) -> CommandResult<CredentialTest> {
     Ok(app.ready().await?.access.test(kind).await)
 }
 
 /// Removes a credential.
 #[tauri::command]
 #[specta::specta]
-pub async fn remove_credential(app: State<'_, Startup>, kind: CredentialKind) -> CommandResult<()> {
+pub async fn remove_credential(app: State<'_, Places>, kind: CredentialKind) -> CommandResult<()> {
     Ok(app.ready().await?.access.remove(kind).await?)
 }

@@ -3,18 +3,18 @@
 use greenlight_types::RunId;
 use tauri::State;
 
-use crate::{command_error::CommandResult, startup::Startup};
+use crate::{command_error::CommandResult, places::Places};
 
 /// The run as Markdown.
 #[tauri::command]
 #[specta::specta]
-pub async fn export_markdown(app: State<'_, Startup>, run: RunId) -> CommandResult<String> {
+pub async fn export_markdown(app: State<'_, Places>, run: RunId) -> CommandResult<String> {
     Ok(app.ready().await?.history.markdown(&run).await?)
 }
 
 /// Writes that document to a new file whose name ends in `.md`. Returns its full path.
 #[tauri::command]
 #[specta::specta]
-pub async fn save_markdown(app: State<'_, Startup>, run: RunId, path: String) -> CommandResult<String> {
+pub async fn save_markdown(app: State<'_, Places>, run: RunId, path: String) -> CommandResult<String> {
     Ok(app.ready().await?.history.save_markdown(&run, &path).await?)
 }

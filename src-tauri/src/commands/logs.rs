@@ -3,13 +3,13 @@
 use greenlight_types::{LineSource, Lines, LogLine, RunId};
 use tauri::{State, ipc::Channel};
 
-use crate::{command_error::CommandResult, startup::Startup};
+use crate::{command_error::CommandResult, places::Places};
 
 /// Lines from the spool, at most 2,000.
 #[tauri::command]
 #[specta::specta]
 pub async fn output_lines(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     run: RunId,
     source: LineSource,
     from: u32,
@@ -21,14 +21,14 @@ pub async fn output_lines(
 /// Number of lines in the spool.
 #[tauri::command]
 #[specta::specta]
-pub async fn output_count(app: State<'_, Startup>, run: RunId, source: LineSource) -> CommandResult<u32> {
+pub async fn output_count(app: State<'_, Places>, run: RunId, source: LineSource) -> CommandResult<u32> {
     Ok(app.ready().await?.history.line_count(&run, source)?)
 }
 
 /// Sends new lines of a run in batches. Lines may be missing; their numbers show the gap.
 #[tauri::command]
 #[specta::specta]
-pub async fn follow_lines(app: State<'_, Startup>, run: RunId, channel: Channel<Lines>) -> CommandResult<()> {
+pub async fn follow_lines(app: State<'_, Places>, run: RunId, channel: Channel<Lines>) -> CommandResult<()> {
     app.ready().await?.window.follow(run, channel);
     Ok(())
 }

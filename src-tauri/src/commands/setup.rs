@@ -3,12 +3,12 @@
 use greenlight_types::Names;
 use tauri::State;
 
-use crate::{browser, command_error::CommandResult, info::AppInfo, startup::Startup};
+use crate::{browser, command_error::CommandResult, info::AppInfo, places::Places};
 
 /// Information about the app. Fails with the cause when the app could not start.
 #[tauri::command]
 #[specta::specta]
-pub async fn app_info(app: State<'_, Startup>) -> CommandResult<AppInfo> {
+pub async fn app_info(app: State<'_, Places>) -> CommandResult<AppInfo> {
     let app = app.ready().await?;
     Ok(AppInfo::read(&app.settings, &app.identity, &app.systems).await?)
 }
@@ -16,35 +16,35 @@ pub async fn app_info(app: State<'_, Startup>) -> CommandResult<AppInfo> {
 /// Stores the name of the person at this computer.
 #[tauri::command]
 #[specta::specta]
-pub async fn set_person(app: State<'_, Startup>, name: String) -> CommandResult<()> {
+pub async fn set_person(app: State<'_, Places>, name: String) -> CommandResult<()> {
     Ok(app.ready().await?.settings.set_person(&name).await?)
 }
 
 /// Stores a value that the runbook does not give, with person and time.
 #[tauri::command]
 #[specta::specta]
-pub async fn confirm_value(app: State<'_, Startup>, key: String, value: String) -> CommandResult<()> {
+pub async fn confirm_value(app: State<'_, Places>, key: String, value: String) -> CommandResult<()> {
     Ok(app.ready().await?.settings.confirm_value(&key, &value).await?)
 }
 
 /// Every name derived from a version.
 #[tauri::command]
 #[specta::specta]
-pub async fn derive_names(app: State<'_, Startup>, version: String) -> CommandResult<Names> {
+pub async fn derive_names(app: State<'_, Places>, version: String) -> CommandResult<Names> {
     Ok(app.ready().await?.settings.names(&version).await?)
 }
 
 /// Sets the speed of the practice clock.
 #[tauri::command]
 #[specta::specta]
-pub async fn set_speed(app: State<'_, Startup>, speed: u32) -> CommandResult<()> {
+pub async fn set_speed(app: State<'_, Places>, speed: u32) -> CommandResult<()> {
     Ok(app.ready().await?.systems.set_speed(speed).await?)
 }
 
 /// Opens a web page in the browser of this computer.
 #[tauri::command]
 #[specta::specta]
-pub async fn open_page(app: State<'_, Startup>, url: String) -> CommandResult<()> {
+pub async fn open_page(app: State<'_, Places>, url: String) -> CommandResult<()> {
     app.ready().await?;
     Ok(browser::open_page(&url)?)
 }

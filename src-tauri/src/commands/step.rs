@@ -5,12 +5,12 @@ use greenlight_engine::release::Act;
 use greenlight_types::{CheckAnswer, Observation, RunId, StepId, StepPlan, StopScriptRequest, UndoKind};
 use tauri::State;
 
-use crate::{command_error::CommandResult, startup::Startup};
+use crate::{command_error::CommandResult, places::Places};
 
 /// The changes that the step would make now.
 #[tauri::command]
 #[specta::specta]
-pub async fn plan_step(app: State<'_, Startup>, run: RunId, step: StepId) -> CommandResult<StepPlan> {
+pub async fn plan_step(app: State<'_, Places>, run: RunId, step: StepId) -> CommandResult<StepPlan> {
     Ok(app.ready().await?.runs.plan(&run, step).await?)
 }
 
@@ -18,7 +18,7 @@ pub async fn plan_step(app: State<'_, Startup>, run: RunId, step: StepId) -> Com
 #[tauri::command]
 #[specta::specta]
 pub async fn answer_question(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     run: RunId,
     step: StepId,
     question: String,
@@ -34,7 +34,7 @@ pub async fn answer_question(
 #[tauri::command]
 #[specta::specta]
 pub async fn confirm_step(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     run: RunId,
     step: StepId,
     plan_hash: String,
@@ -47,7 +47,7 @@ pub async fn confirm_step(
 #[tauri::command]
 #[specta::specta]
 pub async fn start_step(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     run: RunId,
     step: StepId,
     plan_hash: String,
@@ -60,14 +60,14 @@ pub async fn start_step(
 /// Asks the outside systems whether the step happened.
 #[tauri::command]
 #[specta::specta]
-pub async fn observe_step(app: State<'_, Startup>, run: RunId, step: StepId) -> CommandResult<Observation> {
+pub async fn observe_step(app: State<'_, Places>, run: RunId, step: StepId) -> CommandResult<Observation> {
     Ok(app.ready().await?.runs.observe(&run, step).await?)
 }
 
 /// Stops the script of a step that hangs.
 #[tauri::command]
 #[specta::specta]
-pub async fn stop_script(app: State<'_, Startup>, run: RunId, asked: StopScriptRequest) -> CommandResult<()> {
+pub async fn stop_script(app: State<'_, Places>, run: RunId, asked: StopScriptRequest) -> CommandResult<()> {
     app.ready().await?.runs.act(&run, Act::StopScript(asked)).await?;
     Ok(())
 }
@@ -76,7 +76,7 @@ pub async fn stop_script(app: State<'_, Startup>, run: RunId, asked: StopScriptR
 #[tauri::command]
 #[specta::specta]
 pub async fn settle_doubt(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     run: RunId,
     step: StepId,
     attempt: u32,
@@ -90,7 +90,7 @@ pub async fn settle_doubt(
 /// Reports that a person did the step outside the app.
 #[tauri::command]
 #[specta::specta]
-pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
+pub async fn finished_by_hand(app: State<'_, Places>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
     app.ready().await?.runs.act(&run, Act::ReportDone { step, note }).await?;
     Ok(())
 }
@@ -98,7 +98,7 @@ pub async fn finished_by_hand(app: State<'_, Startup>, run: RunId, step: StepId,
 /// Records the statement of a person that this release has no migration.
 #[tauri::command]
 #[specta::specta]
-pub async fn skip_step(app: State<'_, Startup>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
+pub async fn skip_step(app: State<'_, Places>, run: RunId, step: StepId, note: String) -> CommandResult<()> {
     app.ready().await?.runs.act(&run, Act::SkipStep { step, note }).await?;
     Ok(())
 }
@@ -107,7 +107,7 @@ pub async fn skip_step(app: State<'_, Startup>, run: RunId, step: StepId, note: 
 #[tauri::command]
 #[specta::specta]
 pub async fn report_undone(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     run: RunId,
     step: StepId,
     attempt: u32,
@@ -122,7 +122,7 @@ pub async fn report_undone(
 #[tauri::command]
 #[specta::specta]
 pub async fn answer_check(
-    app: State<'_, Startup>,
+    app: State<'_, Places>,
     run: RunId,
     check: String,
     answer: CheckAnswer,

@@ -166,6 +166,11 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     }
     window.introduce("Anna").await?;
     ensure!(window.attribute("app", "data-realm").await?.as_deref() == Some("practice"), "this is not practice");
+    window.press("nav-home").await?;
+    window.read("servers-now").await?;
+    album.keep(window, "home").await?;
+    window.press("next-open").await?;
+    window.go_to_release().await?;
     album.keep(window, "new-release").await?;
     window.press("practice-open").await?;
     window.read("trouble-siteCheckFails").await?;
@@ -179,6 +184,7 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.read("names").await?;
     album.keep(window, "version").await?;
     window.draft(VERSION).await?;
+    window.wait_for_attribute("readiness", "data-asking", "false", PATIENCE).await?;
     album.keep(window, "draft").await?;
     window.start_prepare().await?;
     for step in StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare) {
@@ -217,6 +223,7 @@ async fn roll_back(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.press("roll-back-release").await?;
     window.read("deploy-panel").await?;
     window.wait_for_attribute("deploy-panel", "data-asking", "false", PATIENCE).await?;
+    window.wait_for_attribute("readiness", "data-asking", "false", PATIENCE).await?;
     window.fill("deploy-told", "The support desk, by mail").await?;
     window.fill("deploy-version", VERSION).await?;
     album.keep(window, "rollback").await?;
@@ -390,6 +397,8 @@ fn is_watching(step: StepId) -> bool {
 
 /// Takes a picture of the run between Prepare and Deploy in the dark theme.
 async fn dark_release(window: &Window<'_>, album: &Album<'_>) -> Result<()> {
+    window.read("servers-now").await?;
+    taken(window, &album.file("89-dark-home")).await?;
     window.go_to_release().await?;
     window.wait_for_state(&["prepared"]).await?;
     window.read("deploy-panel").await?;

@@ -169,7 +169,7 @@ async fn kill_inside(desk: &mut Desk, session: Session, step: StepId, moment: Mo
         }
     }
     let session = desk.open().await.expect("the app opens again");
-    Window::new(&session, PATIENCE).ready().await.expect("it knows what there is");
+    Window::new(&session, PATIENCE).go_to_release().await.expect("it knows what there is");
     session
 }
 
@@ -189,7 +189,7 @@ async fn a_release_with_thirteen_kills(first: Moment) {
     let window = Window::new(&session, PATIENCE);
     window.introduce("Anna").await.expect("the app asks for a name");
     window.sign_in(&desk.stage.sign_ins()).await.expect("every sign-in works");
-    window.press("nav-release").await.expect("the release page");
+    window.go_to_release().await.expect("the release page");
     window.draft(VERSION).await.expect("a release is opened");
     window.start_prepare().await.expect("Prepare starts");
 

@@ -22,7 +22,7 @@ async fn until_the_migration(window: &Window<'_>, desk: &Desk) {
     let band = window.read("band").await.expect("the band");
     assert!(band.starts_with("PRODUCTION"), "{band}");
     window.sign_in(&desk.stage.sign_ins()).await.expect("every sign-in works");
-    window.press("nav-release").await.expect("the release page");
+    window.go_to_release().await.expect("the release page");
     window.draft(VERSION).await.expect("a release is opened");
     window.start_prepare().await.expect("Prepare starts");
     for step in StepId::ALL.into_iter().take_while(|step| *step != StepId::BackUp) {

@@ -7,6 +7,12 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 
 /** Commands */
 export const commands = {
+	/**  The places of this window, and the one that the page shows. */
+	listPlaces: () => typedError<PlaceList, CommandError>(__TAURI_INVOKE("list_places")),
+	/**  Shows a place. The page is loaded anew. */
+	showPlace: (realm: Realm) => typedError<null, CommandError>(__TAURI_INVOKE("show_place", { realm })),
+	/**  Servers and site as they are now, read without a run. */
+	productionNow: () => typedError<ProductionNow, CommandError>(__TAURI_INVOKE("production_now")),
 	/**  Information about the app. Fails with the cause when the app could not start. */
 	appInfo: () => typedError<AppInfo, CommandError>(__TAURI_INVOKE("app_info")),
 	/**  Stores the name of the person at this computer. */
@@ -50,6 +56,13 @@ export const commands = {
 	takeEnvironment: (run: RunId, over: TakeOver | null) => typedError<null, CommandError>(__TAURI_INVOKE("take_environment", { run, over })),
 	/**  Records that the staging machine has another address now. */
 	changeAddress: (run: RunId, address: string, port: number) => typedError<null, CommandError>(__TAURI_INVOKE("change_address", { run, address, port })),
+	/**  Keeps why a person starts although the readiness checks found something. */
+	acceptFindings: (run: RunId, findings: string[], reason: string) => typedError<null, CommandError>(__TAURI_INVOKE("accept_findings", { run, findings, reason })),
+	/**
+	 *  Looks whether Prepare or Deploy can start. Changes nothing. The staging machine is asked once a
+	 *  person has confirmed it.
+	 */
+	readiness: (run: RunId, machine: ConfirmedMachine | null) => typedError<Readiness, CommandError>(__TAURI_INVOKE("readiness", { run, machine })),
 	/**  The values of the run's profile that a person may correct. */
 	runValues: (run: RunId) => typedError<ProfileValue[], CommandError>(__TAURI_INVOKE("run_values", { run })),
 	/**  Corrects a value of the profile that the run froze. */
@@ -342,6 +355,14 @@ export type Completion =
 { kind: "byHand"; note: string } | 
 /**  A person says that it was done. The app cannot see it. */
 { kind: "saidBy"; note: string };
+
+/**  The staging machine that a person confirmed on the page, before Deploy takes it. */
+export type ConfirmedMachine = {
+	address: string,
+	port: number,
+	/**  Fingerprint that the person confirmed, `SHA256:…`. */
+	fingerprint: string,
+};
 
 /**  The credentials of a release. */
 export type CredentialKind = 
@@ -1110,6 +1131,12 @@ export type Phase =
 /**  Checks of the result. */
 "verify";
 
+/**  The places that the page may show. */
+export type PlaceList = {
+	shown: Realm,
+	all: Realm[],
+};
+
 /**  State of the practice for its panel. */
 export type PracticeView = {
 	/**  Virtual seconds per real second. */
@@ -1142,6 +1169,16 @@ export type Product = {
 	environment: string,
 	/**  Name of the environment for people: `Production`. */
 	environmentName: string,
+};
+
+/**
+ *  Production as it was read at one time. A system that did not answer leaves the other one
+ *  readable.
+ */
+export type ProductionNow = {
+	at: Timestamp,
+	servers: Reading<ServersNow>,
+	site: Reading<SiteView>,
 };
 
 /**
@@ -1190,6 +1227,55 @@ export type Question = {
 	needsNote: boolean,
 };
 
+/**  Every row, in the order of the page. */
+export type Readiness = {
+	rows: ReadinessRow[],
+	/**  When the checks ended. */
+	at: Timestamp,
+	/**  Duration of all checks together in ms. */
+	tookMs: number,
+	/**  The commands that the checks run on a confirmed staging machine. They only read. */
+	machineCommands: string[],
+};
+
+/**  A check of the readiness page. */
+export type ReadinessCheck = "settings" | "githubSignIn" | "branches" | "versionFile" | "largeFiles" | "tagFree" | "pushRules" | "workflow" | "buildJob" | "buildUnderWay" | "lockFree" | "awsSignIn" | "servers" | "deployment" | "newestSettings" | "container" | "packageName" | "breaker" | "replacementRoom" | "alarms" | "bakeTime" | "logGroup" | "site" | "siteVersion" | "machineAnswers" | "machineSignIn" | "machineJobs" | "machineClock" | "loginShell" | "sudo" | "backupScript" | "backupSpace" | "migrationScript" | "keychain" | "diskSpace" | "power";
+
+/**  Groups in the order of the page. */
+export type ReadinessGroup = "code" | "production" | "machine" | "computer";
+
+/**  One row of the page. */
+export type ReadinessRow = {
+	check: ReadinessCheck,
+	group: ReadinessGroup,
+	state: ReadinessState,
+	/**  The result in one sentence. */
+	sentence: string,
+	/**  What it means for the release. Empty for a check that is ready. */
+	meaning: string,
+	repair: Repair | null,
+	/**  The failure of the system that did not answer. */
+	failure: Failure | null,
+	/**  Duration of the check in ms. */
+	tookMs: number,
+};
+
+/**  Result of a check. */
+export type ReadinessState = 
+/**  The release can start, as far as this check knows. */
+"ready" | 
+/**  The release can start. One of its steps settles this, or asks about it. */
+"later" | 
+/**  The system did not answer, or does not tell. */
+"unknown" | 
+/**  The release can start only if a person gives a reason. */
+"choose" | 
+/**  The release would fail. */
+"blocked";
+
+/**  The answer of one system. */
+export type Reading<T> = { kind: "read"; what: T } | { kind: "failed"; failure: Failure };
+
 /**  Where a run acts. Set by the composition in Rust, never by the page. */
 export type Realm = 
 /**  The real systems. */
@@ -1210,6 +1296,15 @@ export type Recovery = {
 	/**  Person or team to call. */
 	who: string,
 };
+
+/**  The next act that can change the result of a check. */
+export type Repair = 
+/**  Open the card of this credential on the Access page. */
+{ kind: "access"; credential: CredentialKind } | 
+/**  Confirm or correct this value of the profile. */
+{ kind: "value"; key: string } | 
+/**  Follow this instruction. */
+{ kind: "instruction"; text: string };
 
 /**  How the database is restored. */
 export type RestoreProfile = {
@@ -1472,6 +1567,24 @@ export type RunView = {
 	mayStartOver?: boolean,
 };
 
+/**  One server of the service. */
+export type ServerNow = {
+	/**  Version that the package's name spells. Absent when it follows no template of the profile. */
+	version: Version | null,
+	/**  Family and number of its task definition: `rally-prod:142`. */
+	revision: string,
+	state: ServerState,
+};
+
+/**  State of a server that is not stopping. */
+export type ServerState = 
+/**  It runs, and its health check does not fail. */
+"serving" | 
+/**  It does not run yet. */
+"starting" | 
+/**  It runs, and its health check fails. */
+"unhealthy";
+
 export type ServerView = {
 	task: string,
 	/**  Whether it runs our revision. */
@@ -1480,6 +1593,18 @@ export type ServerView = {
 	version: string,
 	/**  In plain words, for example "serving", "starting". */
 	state: string,
+};
+
+/**  The servers of the service. */
+export type ServersNow = {
+	/**  Number of servers that AWS wants. */
+	desired: number,
+	/**  The servers that are not stopping, oldest first. */
+	servers: ServerNow[],
+	/**  Whether AWS replaces servers now. */
+	isReplacing: boolean,
+	/**  Start of the deployment in charge. Absent when AWS names none. */
+	since: Timestamp | null,
 };
 
 /**  The servers that AWS runs for the service. */

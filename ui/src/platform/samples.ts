@@ -3,7 +3,18 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { AppInfo, Event, RunSummary, RunUpdate, RunView, StepView } from "../generated/bindings";
+import type {
+  AppInfo,
+  Event,
+  Readiness,
+  ReadinessRow,
+  RunSummary,
+  RunUpdate,
+  RunView,
+  StepView,
+} from "../generated/bindings";
+
+const AT = "2026-11-23T13:00:00.000Z";
 
 const GOLDEN = join(import.meta.dirname, "../../../tests/golden/fold");
 
@@ -85,6 +96,21 @@ export function summaryOf({ view }: Moment): RunSummary {
   };
 }
 
+/** The answer of the readiness checks, with these rows. */
+export function readiness(...rows: Partial<ReadinessRow>[]): Readiness {
+  const plain: ReadinessRow = {
+    check: "servers",
+    group: "production",
+    state: "ready",
+    sentence: "2 of 2 servers serve on 2.0.1.11",
+    meaning: "",
+    repair: null,
+    failure: null,
+    tookMs: 12,
+  };
+  return { rows: rows.map((row) => ({ ...plain, ...row })), at: AT, tookMs: 2_100, machineCommands: ["date +%s"] };
+}
+
 /** A computer on which everything is set up. */
 export function appInfo(changed: Partial<AppInfo> = {}): AppInfo {
   return {
@@ -97,7 +123,7 @@ export function appInfo(changed: Partial<AppInfo> = {}): AppInfo {
     customEndpoints: false,
     unconfirmed: [],
     speed: 1,
-    now: "2026-11-23T13:00:00.000Z",
+    now: AT,
     proposedKeyFile: "~/.ssh/rallyE1.pem",
     keyFileFound: true,
     ...changed,

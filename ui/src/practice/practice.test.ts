@@ -23,6 +23,7 @@ function practice(states: Partial<Record<Trouble, TroubleState>> = {}, speed = 1
 
 function open(scripted: Partial<Commands> = {}, realm: Realm = "practice") {
   const platform = fake({
+    listPlaces: () => ok({ shown: realm, all: [realm] }),
     appInfo: () => ok(appInfo({ realm })),
     listRuns: () => ok([]),
     listCredentials: () => ok([]),
@@ -30,7 +31,7 @@ function open(scripted: Partial<Commands> = {}, realm: Realm = "practice") {
     ...scripted,
   });
   const user = userEvent.setup();
-  return { platform, user, ...render(App, { platform }) };
+  return { platform, user, ...render(App, { platform, start: "release" }) };
 }
 
 async function openPanel(scripted: Partial<Commands> = {}) {

@@ -2,17 +2,24 @@
 
 import { untrack } from "svelte";
 import { OpenRun } from "./run.svelte";
-import type { AppInfo, Failure, RunId, RunSummary } from "../generated/bindings";
+import type { AppInfo, Failure, Realm, RunId, RunSummary } from "../generated/bindings";
 import type { Platform } from "../platform/platform";
+import { firstUnfinished } from "../screens/home/next-act";
 
-export type Screen = "release" | "history" | "access";
+export type Screen = "home" | "release" | "history" | "access";
 
 export class App {
   info = $state.raw<AppInfo | null>(null);
   failure = $state.raw<Failure | null>(null);
   runs = $state.raw<RunSummary[]>([]);
   run = $state.raw<OpenRun | null>(null);
-  screen = $state<Screen>("release");
+  screen = $state<Screen>("home");
+  /** The places that this window can show. Empty until they are known. */
+  places = $state.raw<Realm[]>([]);
+  /** The place that the app is about to show. */
+  opening = $state<Realm | null>(null);
+  /** Why the other place was not shown. */
+  placeFailure = $state.raw<Failure | null>(null);
   isReady = $state(false);
   /** The current time of the app's clock, in ms. Updated every second. */
   now = $state(Date.now());
@@ -21,17 +28,19 @@ export class App {
   #loadedAt = 0;
   #virtualAt = 0;
 
-  constructor(platform: Platform) {
+  constructor(platform: Platform, screen: Screen = "home") {
     this.platform = platform;
+    this.screen = screen;
   }
 
   /** Loads the app's information and the list of runs, and opens a run that has not ended. */
   async load() {
+    const places = await this.platform.commands.listPlaces();
+    if (places.status === "ok") this.places = places.data.all;
     await this.reload();
     if (this.info === null) return;
     await this.list();
-    const open = this.runs.filter((run) => run.state !== "ended" && run.readOnly === null);
-    const first = open.find((run) => run.state === "deploying" || run.state === "checking") ?? open[0];
+    const first = firstUnfinished(this.runs);
     if (first !== undefined) await this.open(first.id);
     this.isReady = true;
     await this.platform.onRunMoved((moved) => {
@@ -56,6 +65,18 @@ export class App {
     const runs = await this.platform.commands.listRuns();
     if (runs.status === "ok") this.runs = runs.data;
     else this.failure = runs.error;
+  }
+
+  /** Shows the other place. The app loads the page anew, so no press reaches the wrong place. */
+  async showPlace(realm: Realm) {
+    if (this.opening !== null || realm === this.info?.realm) return;
+    this.opening = realm;
+    this.placeFailure = null;
+    const shown = await this.platform.commands.showPlace(realm);
+    if (shown.status === "error") {
+      this.opening = null;
+      this.placeFailure = shown.error;
+    }
   }
 
   /** Opens a run on the screen and follows it. */

@@ -76,14 +76,10 @@ pub(crate) async fn look(cx: &StepContext, machine: Option<ConfirmedMachine>, co
     let reads = Reads::new(cx, run, address);
     let subject = Subject { run, reads: &reads, computer: &computer };
     let begun = Instant::now();
-    let wanted = CHECKS.into_iter().filter(|check| check.is_for(&subject));
-    let rows = futures::future::join_all(wanted.map(|check| row(check, &subject))).await;
-    Readiness { rows, at: reads.now(), took_ms: ms(begun), machine_commands: machine_commands(run) }
-}
-
-/// The commands that the checks run on the staging machine. They only read.
-fn machine_commands(run: &RunView) -> Vec<String> {
-    CHECKS.into_iter().filter_map(|check| check.command(run)).collect()
+    let wanted: Vec<&dyn Check> = CHECKS.into_iter().filter(|check| check.is_for(&subject)).collect();
+    let rows = futures::future::join_all(wanted.iter().map(|check| row(*check, &subject))).await;
+    let machine_commands = wanted.iter().filter_map(|check| check.command(run)).collect();
+    Readiness { rows, at: reads.now(), took_ms: ms(begun), machine_commands }
 }
 
 async fn row(check: &dyn Check, subject: &Subject<'_>) -> ReadinessRow {

@@ -50,7 +50,7 @@ mod stop_rollout;
 mod unproved_package;
 mod watch;
 
-pub(crate) use backup::{has_backup_user, with_backup_rights};
+pub(crate) use backup::sudo_question;
 pub(crate) use known_builds::build_jobs;
 pub(crate) use production::check_account;
 pub(crate) use publish::in_the_way;

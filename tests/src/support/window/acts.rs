@@ -28,7 +28,7 @@ enum Pressed {
 }
 
 impl Window<'_> {
-    /// Enters the name of the operator if the app asks for it.
+    /// Enters the name of the operator if the app asks for it, and opens the Release screen.
     ///
     /// # Errors
     /// When the page does not appear.
@@ -37,7 +37,7 @@ impl Window<'_> {
             self.fill("person-name", name).await?;
             self.press("person-save").await?;
         }
-        self.ready().await
+        self.go_to_release().await
     }
 
     /// Waits for the first page and returns whether it asks for the name of the operator.
@@ -49,7 +49,7 @@ impl Window<'_> {
             if self.sees("person-name").await? {
                 return Ok(Some(true));
             }
-            Ok(self.sees("nav-release").await?.then_some(false))
+            Ok(self.sees("nav-home").await?.then_some(false))
         })
         .await
     }
@@ -87,10 +87,20 @@ impl Window<'_> {
     pub async fn start_prepare(&self) -> Result<()> {
         if self.state().await? == "draft" {
             self.come_back().await?;
+            self.settle_readiness().await?;
             self.tick("testing-finished").await?;
             self.press("start-prepare").await?;
         }
         self.wait_for_state(&["preparing", "prepared", "deploying", "checking", "ended"]).await
+    }
+
+    /// Waits for the readiness checks, and gives a reason if one of them needs a decision.
+    async fn settle_readiness(&self) -> Result<()> {
+        self.wait_for_attribute("readiness", "data-asking", "false", self.patience).await?;
+        if self.sees("readiness-reason").await? {
+            self.fill("readiness-reason", "This is known, and it is right to go on").await?;
+        }
+        Ok(())
     }
 
     /// Opens a release of a version and starts Prepare. Skips the parts that are already done.
@@ -333,6 +343,7 @@ impl Window<'_> {
         // The elements below move while the app asks the outside systems for changes. A press would
         // miss its button.
         self.wait_for_attribute("deploy-panel", "data-asking", "false", SOON).await?;
+        self.settle_readiness().await?;
         if let Some((address, port)) = machine {
             self.fill("deploy-address", address).await?;
             self.fill("deploy-port", &port.to_string()).await?;
@@ -341,6 +352,7 @@ impl Window<'_> {
         let fingerprint = self.read("fingerprint").await?;
         ensure!(fingerprint.starts_with("SHA256:"), "the machine shows {fingerprint:?}");
         self.tick("fingerprint-confirmed").await?;
+        self.settle_readiness().await?;
         self.fill("deploy-told", "The support desk, by mail").await?;
         self.fill("deploy-version", version).await
     }

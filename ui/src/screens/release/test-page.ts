@@ -7,7 +7,7 @@ import App from "../../App.svelte";
 import type { StepPlan } from "../../generated/bindings";
 import { fake, ok } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
-import { appInfo, moment, summaryOf, updateOf, type Moment } from "../../platform/samples";
+import { appInfo, moment, readiness, summaryOf, updateOf, type Moment } from "../../platform/samples";
 
 export const released = moment("released");
 export const stopped = moment("stopped-after-a-failed-migration");
@@ -32,18 +32,20 @@ export function open(start: Moment, scripted: Partial<Commands> = {}) {
   let now = start;
   const { view } = start;
   const platform = fake({
+    listPlaces: () => ok({ shown: view.realm, all: [view.realm] }),
     appInfo: () => ok(appInfo({ realm: view.realm })),
     listRuns: () => ok([summaryOf(start)]),
     runUpdate: (_run, seq) => ok(updateOf(now, seq)),
     outputCount: () => ok(0),
     outputLines: () => ok([]),
     deployDifferences: () => ok([]),
+    readiness: () => ok(readiness({})),
     begunElsewhere: () => ok(null),
     debrief: () => ok({ lines: [], costSeconds: 0, wholeSeconds: 3_600 }),
     ...scripted,
   });
   const user = userEvent.setup();
-  render(App, { platform });
+  render(App, { platform, start: "release" });
   /** Moves the run to another moment and hints that to the page. */
   const moveOn = (next: Moment) => {
     now = next;

@@ -27,7 +27,6 @@ use crate::{
 };
 use file::{FoundFile, Unproved, unproved};
 use folder::READ_DEADLINE;
-pub(crate) use folder::{has_backup_user, with_backup_rights};
 
 pub struct BackUp;
 
@@ -103,16 +102,8 @@ impl Step for BackUp {
             );
         let draft = draft.preconditions(no_migration_started(&run, migration.as_ref()).into_iter().collect());
         let draft = database::note_at_backup(draft, &said);
-        if !backup.become_root.trim_start().starts_with("sudo") {
-            return Ok(draft.finish());
-        }
-        let script = shell::quote(&format!(
-            "{}/{}",
-            backup.directory.trim_end_matches('/'),
-            backup.command.split_whitespace().next().unwrap_or_default().trim_start_matches("./")
-        ));
-        let allowed =
-            folder::complete(cx.ports.host.read(&host, &format!("sudo -n -l {script}"), READ_DEADLINE).await?)?;
+        let Some(question) = sudo_question(&run) else { return Ok(draft.finish()) };
+        let allowed = folder::complete(cx.ports.host.read(&host, &question, READ_DEADLINE).await?)?;
         let why =
             if allowed.exit == Some(0) { "asked the host just now".into() } else { allowed.err.trim().to_owned() };
         Ok(draft.precondition("mayBackUp", allowed.exit == Some(0), "The app may run the backup", why).finish())
@@ -207,6 +198,16 @@ impl Step for BackUp {
             database: plan.and_then(|plan| plan.inputs.database()).unwrap_or_default().to_owned(),
         }])
     }
+}
+
+/// The command that asks sudo whether the login user may run the backup script. `None` when the
+/// script runs without sudo.
+pub(crate) fn sudo_question(run: &RunView) -> Option<String> {
+    let backup = &run.profile.backup;
+    let program = backup.command.split_whitespace().next().unwrap_or_default().trim_start_matches("./");
+    let script = format!("{}/{program}", backup.directory.trim_end_matches('/'));
+    let has_sudo = backup.become_root.trim_start().starts_with("sudo");
+    has_sudo.then(|| format!("sudo -n -l {}", shell::quote(&script)))
 }
 
 /// Whether a person may confirm the newest backup, which the app could not prove. An attempt that

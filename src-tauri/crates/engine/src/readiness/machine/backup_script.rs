@@ -1,4 +1,5 @@
-//! The backup script is on the staging machine, and can be run.
+//! The backup script is on the staging machine, and can be run. Sudo answers for a script that runs
+//! as another user.
 
 use async_trait::async_trait;
 use greenlight_types::{ReadinessCheck, ReadinessGroup, RunView};
@@ -7,7 +8,7 @@ use super::{
     super::check::{Check, Finding, Subject},
     program::{is_program, of_program},
 };
-use crate::{ports::PortResult, steps::with_backup_rights};
+use crate::{ports::PortResult, steps::sudo_question};
 
 pub struct BackupScript;
 
@@ -20,11 +21,11 @@ impl Check for BackupScript {
         ReadinessGroup::Machine
     }
     fn is_for(&self, subject: &Subject<'_>) -> bool {
-        subject.reads.has_machine()
+        subject.reads.has_machine() && sudo_question(subject.run).is_none()
     }
     fn command(&self, run: &RunView) -> Option<String> {
         let backup = &run.profile.backup;
-        Some(with_backup_rights(run, &is_program(&backup.directory, &backup.command)))
+        Some(is_program(&backup.directory, &backup.command))
     }
     async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
         let answer = subject.machine_answer(self).await?;

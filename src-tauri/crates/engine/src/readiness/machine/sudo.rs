@@ -1,10 +1,10 @@
-//! The login user may run commands as the user of the backup.
+//! The login user may run the backup script as its user.
 
 use async_trait::async_trait;
 use greenlight_types::{ReadinessCheck, ReadinessGroup, RunView};
 
 use super::super::check::{Check, Finding, Subject};
-use crate::{ports::PortResult, steps::has_backup_user};
+use crate::{ports::PortResult, steps::sudo_question};
 
 pub struct Sudo;
 
@@ -17,10 +17,10 @@ impl Check for Sudo {
         ReadinessGroup::Machine
     }
     fn is_for(&self, subject: &Subject<'_>) -> bool {
-        subject.reads.has_machine() && has_backup_user(subject.run)
+        subject.reads.has_machine() && sudo_question(subject.run).is_some()
     }
     fn command(&self, run: &RunView) -> Option<String> {
-        Some(format!("{} true", run.profile.backup.become_root.trim()))
+        sudo_question(run)
     }
     async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
         Ok(judge(subject.machine_answer(self).await?.exit))
@@ -29,13 +29,13 @@ impl Check for Sudo {
 
 fn judge(exit: Option<i32>) -> Finding {
     match exit {
-        Some(0) => Finding::ready("The app may run the backup as its user"),
-        // A rule of sudo may allow the script alone.
-        Some(_) | None => Finding::unknown(
-            "sudo does not run a plain command",
-            "It asks for a password, or it allows only the backup script. The backup shows which.",
+        Some(0) => Finding::ready("The app may run the backup script as its user"),
+        Some(_) => Finding::blocked(
+            "The app may not run the backup script as its user",
+            "sudo asks for a password, or does not know the script. The backup could not start.",
         )
-        .instruct("Ask a developer whether this user may run the backup script without a password."),
+        .instruct("Ask a developer for a sudo rule without a password for the backup script."),
+        None => Finding::unknown("sudo gave no answer", "The backup runs with it."),
     }
 }
 
@@ -46,9 +46,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_proves_nothing_about_the_script() {
+    fn a_refusal_blocks() {
         assert_eq!(judge(Some(0)).state, ReadinessState::Ready);
-        assert_eq!(judge(Some(1)).state, ReadinessState::Unknown);
+        assert_eq!(judge(Some(1)).state, ReadinessState::Blocked);
         assert_eq!(judge(None).state, ReadinessState::Unknown);
     }
 }

@@ -36,14 +36,8 @@ impl Rights {
     }
 }
 
-/// The command for the login user that runs `command` as the user of the backup script.
-pub(crate) fn with_backup_rights(run: &RunView, command: &str) -> String {
-    let rights = if has_backup_user(run) { Rights::BackupUser } else { Rights::LoginUser };
-    rights.command(run, command)
-}
-
 /// Whether the backup script runs as another user than the login user.
-pub(crate) fn has_backup_user(run: &RunView) -> bool {
+pub(super) fn has_backup_user(run: &RunView) -> bool {
     !run.profile.backup.become_root.trim().is_empty()
 }
 

@@ -1,0 +1,91 @@
+//! This computer as the readiness checks see it: keychain, disk and power.
+
+use std::{path::Path, time::Duration};
+
+use greenlight_engine::readiness::{ComputerState, Power};
+use greenlight_types::{CredentialKind, ErrorCode, Failure, Retry};
+
+use crate::systems::Systems;
+
+/// Maximum wait for the keychain.
+const KEYCHAIN_MAX: Duration = Duration::from_secs(10);
+
+pub async fn look(systems: &Systems) -> ComputerState {
+    ComputerState {
+        keychain: keychain(systems).await,
+        free_bytes: free_bytes(systems.folder()),
+        power: power(Path::new("/sys/class/power_supply")),
+    }
+}
+
+async fn keychain(systems: &Systems) -> Result<String, Failure> {
+    let secrets = systems.secrets();
+    let asked = tokio::time::timeout(KEYCHAIN_MAX, secrets.get(CredentialKind::Github)).await;
+    let late = || {
+        Failure::new(ErrorCode::KeychainMissing, "open the keychain")
+            .because(format!("it gave no answer within {} seconds", KEYCHAIN_MAX.as_secs()))
+            .retry(Retry::Safe)
+    };
+    asked.unwrap_or_else(|_| Err(late())).map(|_| secrets.place())
+}
+
+#[cfg(unix)]
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_folder: &Path) -> Option<u64> {
+    None
+}
+
+/// Reads the supplies that Linux lists (kernel documentation, `sysfs-class-power`). A computer with
+/// a mains supply that is on, or without a battery, needs none.
+fn power(supplies: &Path) -> Power {
+    let Ok(entries) = std::fs::read_dir(supplies) else { return Power::Unknown };
+    let mut charge = None;
+    for entry in entries.flatten() {
+        let read = |name: &str| std::fs::read_to_string(entry.path().join(name)).unwrap_or_default().trim().to_owned();
+        match read("type").as_str() {
+            "Mains" | "USB" if read("online") == "1" => return Power::Mains,
+            // A mouse or a keyboard has a battery of its own.
+            "Battery" if read("scope") != "Device" => charge = charge.max(read("capacity").parse::<u8>().ok()),
+            _ => {}
+        }
+    }
+    charge.map_or(Power::Mains, |percent| Power::Battery { percent })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn supply(folder: &Path, name: &str, files: &[(&str, &str)]) {
+        let own = folder.join(name);
+        std::fs::create_dir(&own).expect("a folder");
+        for (file, text) in files {
+            std::fs::write(own.join(file), format!("{text}\n")).expect("written");
+        }
+    }
+
+    #[test]
+    fn a_battery_counts_only_without_mains() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(power(folder.path()), Power::Mains, "no battery");
+        supply(folder.path(), "mouse", &[("type", "Battery"), ("scope", "Device"), ("capacity", "9")]);
+        assert_eq!(power(folder.path()), Power::Mains, "the battery of a mouse");
+        supply(folder.path(), "BAT0", &[("type", "Battery"), ("capacity", "55")]);
+        supply(folder.path(), "AC", &[("type", "Mains"), ("online", "0")]);
+        assert_eq!(power(folder.path()), Power::Battery { percent: 55 });
+        std::fs::write(folder.path().join("AC/online"), "1\n").expect("written");
+        assert_eq!(power(folder.path()), Power::Mains);
+        assert_eq!(power(&folder.path().join("missing")), Power::Unknown);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_disk_of_a_folder_has_room() {
+        assert!(free_bytes(&std::env::temp_dir()).is_some());
+    }
+}
