@@ -44,6 +44,8 @@ macro_rules! all_commands {
             setup::app_info,
             setup::set_person,
             setup::confirm_value,
+            setup::setup_candidates,
+            setup::setup_values,
             setup::derive_names,
             setup::set_speed,
             setup::open_page,

@@ -45,6 +45,8 @@ pub const COMMANDS: &[&str] = &[
     "set_person",
     "set_speed",
     "settle_doubt",
+    "setup_candidates",
+    "setup_values",
     "show_place",
     "skip_step",
     "start_deploy",

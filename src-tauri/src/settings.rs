@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use greenlight_adapters::journal_sqlite::{Setting, SqliteJournal};
-use greenlight_engine::profile;
-use greenlight_types::{ErrorCode, Failure, Names, Profile, Realm};
+use greenlight_engine::{profile, setup};
+use greenlight_types::{Candidate, Confirmation, ErrorCode, Failure, Names, Profile, Realm, SetupValue};
 
 use crate::systems::Systems;
 
@@ -45,6 +45,27 @@ impl Settings {
         profile::set_value(&mut self.profile().await?, key, value)?;
         let person = self.named_person().await?;
         self.set(&format!("{PROFILE}{key}"), value, &person).await
+    }
+
+    /// The values of the Setup page, with the person who confirmed each.
+    pub async fn setup_values(&self) -> Result<Vec<SetupValue>, Failure> {
+        let mut profile = self.profile().await?;
+        let mut values = profile::setup_values(&profile);
+        for setting in self.journal.settings(PROFILE).await? {
+            let key = setting.key.trim_start_matches(PROFILE);
+            // A newer profile may not accept the value; then it does not count.
+            let counts = profile::set_value(&mut profile, key, &setting.value).is_ok();
+            if let Some(value) = values.iter_mut().find(|value| counts && value.key == key) {
+                value.confirmed = Some(Confirmation { by: setting.by, at: setting.at });
+            }
+        }
+        Ok(values)
+    }
+
+    /// The values that outside systems propose for a field of the Setup page.
+    pub async fn candidates(&self, key: &str) -> Result<Vec<Candidate>, Failure> {
+        let profile = self.profile().await?;
+        setup::candidates(&self.systems.ports(&profile)?, &profile, key).await
     }
 
     /// Every name that the profile derives from a version.

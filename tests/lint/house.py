@@ -77,7 +77,7 @@ steps::open_pull_request steps::push_branch steps::push_tag steps::dispatch_buil
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back
 steps::restore_failure_limit
 steps
-production_now readiness::computer_state readiness::reads
+production_now readiness::computer_state readiness::reads setup
 readiness::check
 readiness::machine::program
 readiness::code::branches readiness::code::build_job readiness::code::build_under_way readiness::code::github_sign_in readiness::code::large_files readiness::code::lock_free readiness::code::push_rules readiness::code::settings readiness::code::tag_free readiness::code::version_file readiness::code::workflow

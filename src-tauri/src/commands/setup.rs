@@ -1,6 +1,6 @@
 //! The app itself: its information, the person, and values that a person confirms.
 
-use greenlight_types::Names;
+use greenlight_types::{Candidate, Names, SetupValue};
 use tauri::State;
 
 use crate::{browser, command_error::CommandResult, info::AppInfo, places::Places};
@@ -25,6 +25,20 @@ pub async fn set_person(app: State<'_, Places>, name: String) -> CommandResult<(
 #[specta::specta]
 pub async fn confirm_value(app: State<'_, Places>, key: String, value: String) -> CommandResult<()> {
     Ok(app.ready().await?.settings.confirm_value(&key, &value).await?)
+}
+
+/// The values of the profile that a person confirms, with their confirmation.
+#[tauri::command]
+#[specta::specta]
+pub async fn setup_values(app: State<'_, Places>) -> CommandResult<Vec<SetupValue>> {
+    Ok(app.ready().await?.settings.setup_values().await?)
+}
+
+/// The values that outside systems propose for a field. Empty when no system lists them.
+#[tauri::command]
+#[specta::specta]
+pub async fn setup_candidates(app: State<'_, Places>, key: String) -> CommandResult<Vec<Candidate>> {
+    Ok(app.ready().await?.settings.candidates(&key).await?)
 }
 
 /// Every name derived from a version.

@@ -40,7 +40,7 @@ const WORDS: Record<ErrorCode, Entry> = {
   },
   unconfirmed: {
     happened: (p) => `A value was never confirmed by a person: ${named(p, "label", named(p, "keys", "see below"))}.`,
-    todo: ["Confirm the value on the Release page."],
+    todo: ["Open Setup and enter it there."],
   },
   planChanged: {
     happened: () => "What would be done now is not what was shown.",

@@ -19,6 +19,10 @@ export const commands = {
 	setPerson: (name: string) => typedError<null, CommandError>(__TAURI_INVOKE("set_person", { name })),
 	/**  Stores a value that the runbook does not give, with person and time. */
 	confirmValue: (key: string, value: string) => typedError<null, CommandError>(__TAURI_INVOKE("confirm_value", { key, value })),
+	/**  The values that outside systems propose for a field. Empty when no system lists them. */
+	setupCandidates: (key: string) => typedError<Candidate[], CommandError>(__TAURI_INVOKE("setup_candidates", { key })),
+	/**  The values of the profile that a person confirms, with their confirmation. */
+	setupValues: () => typedError<SetupValue[], CommandError>(__TAURI_INVOKE("setup_values")),
 	/**  Every name derived from a version. */
 	deriveNames: (version: string) => typedError<Names, CommandError>(__TAURI_INVOKE("derive_names", { version })),
 	/**  Sets the speed of the practice clock. */
@@ -274,6 +278,13 @@ export type ByHand = {
 	page: string | null,
 };
 
+/**  A value that an outside system proposes for a field. */
+export type Candidate = {
+	value: string,
+	/**  Where it comes from, in plain words. */
+	detail: string,
+};
+
 /**  One exact change. */
 export type Change = 
 /**  One sentence and a technical value. */
@@ -355,6 +366,12 @@ export type Completion =
 { kind: "byHand"; note: string } | 
 /**  A person says that it was done. The app cannot see it. */
 { kind: "saidBy"; note: string };
+
+/**  The person who confirmed a value, and the time. */
+export type Confirmation = {
+	by: string,
+	at: Timestamp,
+};
 
 /**  The staging machine that a person confirmed on the page, before Deploy takes it. */
 export type ConfirmedMachine = {
@@ -1622,6 +1639,21 @@ export type ServersView = {
 	lastReason: string | null,
 	/**  Kind of that failed start; absent when none has failed. */
 	startFailure: StartFailure | null,
+};
+
+/**  A value of the profile on the Setup page. */
+export type SetupValue = {
+	/**  Dotted name in the profile: `aws.cluster`. */
+	key: string,
+	/**  Meaning of the value, in plain words. */
+	label: string,
+	/**  Why the app cannot know the value. */
+	why: string,
+	/**  The value that counts now; empty while none is known. A list has one entry per line. */
+	value: string,
+	isList: boolean,
+	/**  Who confirmed it on this computer. Absent for a value of the profile file. */
+	confirmed: Confirmation | null,
 };
 
 /**  One check of the site by a person. */

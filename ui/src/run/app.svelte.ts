@@ -6,7 +6,7 @@ import type { AppInfo, Failure, Realm, RunId, RunSummary } from "../generated/bi
 import type { Platform } from "../platform/platform";
 import { firstUnfinished } from "../screens/home/next-act";
 
-export type Screen = "home" | "release" | "history" | "access";
+export type Screen = "home" | "release" | "history" | "setup" | "access";
 
 export class App {
   info = $state.raw<AppInfo | null>(null);

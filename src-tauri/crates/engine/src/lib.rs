@@ -30,6 +30,7 @@ pub mod rollout;
 mod rollout_facts;
 mod runner;
 mod service_events;
+pub mod setup;
 pub mod shell;
 pub mod spool;
 mod start_rules;

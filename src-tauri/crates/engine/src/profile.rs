@@ -12,7 +12,7 @@ mod value;
 
 use greenlight_types::{ErrorCode, Failure, Names, Profile, Version};
 
-pub use confirm::{set_value, unconfirmed, values};
+pub use confirm::{set_value, setup_values, unconfirmed, values};
 pub use source::ProfileError;
 
 /// The profile of the runbook, built into the app.

@@ -1,7 +1,7 @@
 //! Values that the runbook does not give: lists the open ones, and puts a confirmed one into the
 //! profile (docs/releases.md#unconfirmed-values).
 
-use greenlight_types::{ErrorCode, Failure, Profile, ProfileValue, SiteCheck, Unconfirmed};
+use greenlight_types::{ErrorCode, Failure, Profile, ProfileValue, SetupValue, SiteCheck, Unconfirmed};
 
 use super::value::{is_address, is_version_pattern};
 
@@ -154,6 +154,20 @@ pub fn values(profile: &Profile) -> Vec<ProfileValue> {
         key: open.key.to_owned(),
         label: open.label.to_owned(),
         value: (open.get)(profile),
+    };
+    OPEN.iter().map(value).collect()
+}
+
+/// The values of the Setup page, in the order of the profile. The caller knows who confirmed each.
+#[must_use]
+pub fn setup_values(profile: &Profile) -> Vec<SetupValue> {
+    let value = |open: &Open| SetupValue {
+        key: open.key.to_owned(),
+        label: open.label.to_owned(),
+        why: open.why.to_owned(),
+        value: (open.get)(profile),
+        is_list: open.key == "site.checks",
+        confirmed: None,
     };
     OPEN.iter().map(value).collect()
 }
