@@ -15,7 +15,7 @@ export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 run simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
+.PHONY: help run icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,6 +25,13 @@ run: ## practise a release on the simulator; without a display, play one and lea
 	$(MAKE) ui/dist/index.html
 	$(CARGO) build -p greenlight $(if $(NEEDS_DISPLAY),-p greenlight-tests --bins)
 	sh tests/support/run.sh $(TARGET)/debug/greenlight $(TARGET)/debug/practise
+
+# icon.icns has its images in another order after each run.
+icons: ui/node_modules/.package-lock.json ## make every icon from icons/greenlight.svg
+	rm -rf $(TARGET)/icons
+	cd ui && npm run tauri -- icon icons/greenlight.svg --output $(abspath $(TARGET))/icons
+	cd ui && npm run tauri -- icon icons/greenlight.svg --output icons --png 16,24,32,48,64,96,128,256,512
+	cp $(TARGET)/icons/icon.icns $(TARGET)/icons/icon.ico icons
 
 setup: ## install the packages of build and tests (sudo when not root)
 	sh tests/support/install-build.sh --window
