@@ -13,9 +13,9 @@ SYSTEM_TESTS := $(patsubst %,--test %,$(filter-out window release,$(call names,t
 # dependency again. A warning is an error.
 export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
-run simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
+run package simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
+.PHONY: help run package icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,6 +25,17 @@ run: ## practise a release on the simulator; without a display, play one and lea
 	$(MAKE) ui/dist/index.html
 	$(CARGO) build -p greenlight $(if $(NEEDS_DISPLAY),-p greenlight-tests --bins)
 	sh tests/support/run.sh $(TARGET)/debug/greenlight $(TARGET)/debug/practise
+
+BUNDLES := $(TARGET)/release/bundle
+
+package: ## build the .deb and the .rpm in release mode, and print their sizes
+	sh tests/support/install-build.sh
+	sh tests/support/install-package.sh
+	$(MAKE) ui/dist/index.html
+	python3 src-tauri/package/prepare.py
+	rm -rf $(BUNDLES)
+	cd ui && npm run tauri -- build --bundles deb,rpm -- --locked
+	du --apparent-size --block-size=KiB $(BUNDLES)/*/*.deb $(BUNDLES)/*/*.rpm $(TARGET)/release/greenlight
 
 # icon.icns has its images in another order after each run.
 icons: ui/node_modules/.package-lock.json ## make every icon from icons/greenlight.svg
