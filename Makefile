@@ -15,7 +15,7 @@ export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 run package simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run package icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
+.PHONY: help run package test-package icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -36,6 +36,10 @@ package: ## build the .deb and the .rpm in release mode, and print their sizes
 	rm -rf $(BUNDLES)
 	cd ui && npm run tauri -- build --bundles deb,rpm -- --locked
 	du --apparent-size --block-size=KiB $(BUNDLES)/*/*.deb $(BUNDLES)/*/*.rpm $(TARGET)/release/greenlight
+
+test-package: package ## install the .deb in a fresh Debian 12, start, use and remove it there; judge both packages (root)
+	sh tests/support/install-package.sh --test
+	python3 tests/support/package/check.py $(BUNDLES)/deb/*.deb $(BUNDLES)/rpm/*.rpm $(TARGET)/fresh-debian
 
 # icon.icns has its images in another order after each run.
 icons: ui/node_modules/.package-lock.json ## make every icon from icons/greenlight.svg

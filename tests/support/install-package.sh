@@ -15,12 +15,11 @@ need() { # PACKAGE WHY
 need python3 "prepares the files of the packages"
 if [ "${1:-}" = --test ]; then
   need debootstrap "makes the fresh Debian"
+  need debian-archive-keyring "the signatures of its packages"
   need lintian "judges the .deb"
   need appstream "judges the metainfo"
   need desktop-file-utils "judges the desktop entry"
   need rpm "reads the .rpm"
-  need xvfb "a display for the window"
-  need xdotool "finds the window and its title"
   need util-linux "namespaces, in which everything ends with the test"
   need iproute2 "a network without a way out"
 fi
