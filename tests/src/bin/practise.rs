@@ -176,6 +176,11 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.read("trouble-siteCheckFails").await?;
     album.keep(window, "practice").await?;
     window.press("practice-close").await?;
+    window.press("nav-setup").await?;
+    window.read("setup-summary").await?;
+    window.press("edit-site.version_pattern").await?;
+    window.read("candidate-0").await?;
+    album.keep(window, "setup").await?;
     window.press("nav-access").await?;
     window.read("card-stagingKey").await?;
     album.keep(window, "access").await?;
