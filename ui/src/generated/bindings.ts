@@ -1268,7 +1268,7 @@ export type ReadinessRow = {
 	state: ReadinessState,
 	/**  The result in one sentence. */
 	sentence: string,
-	/**  What it means for the release. Empty for a check that is ready. */
+	/**  The effect of the result on the release. Empty for a check that is ready. */
 	meaning: string,
 	repair: Repair | null,
 	/**  The failure of the system that did not answer. */

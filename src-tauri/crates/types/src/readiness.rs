@@ -95,7 +95,7 @@ pub struct ReadinessRow {
     pub state: ReadinessState,
     /// The result in one sentence.
     pub sentence: String,
-    /// What it means for the release. Empty for a check that is ready.
+    /// The effect of the result on the release. Empty for a check that is ready.
     pub meaning: String,
     pub repair: Option<Repair>,
     /// The failure of the system that did not answer.

@@ -1,4 +1,4 @@
-// What the servers of production do now, in one sentence.
+// Describes the state of the servers in one sentence.
 
 import type { ServersNow } from "../../generated/bindings";
 

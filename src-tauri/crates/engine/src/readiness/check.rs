@@ -1,4 +1,4 @@
-//! One check: what it reads, and its result in words.
+//! The trait of a readiness check, its input and its result.
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -8,7 +8,7 @@ use greenlight_types::{
 use super::{computer_state::ComputerState, reads::Reads};
 use crate::ports::{PortResult, ReadOutput};
 
-/// What a check looks at.
+/// The input of a check.
 pub(super) struct Subject<'a> {
     pub run: &'a RunView,
     pub reads: &'a Reads<'a>,

@@ -1,8 +1,8 @@
-//! This computer, as the shell saw it.
+//! The state of this computer. The shell reads it.
 
 use greenlight_types::Failure;
 
-/// What the shell saw of this computer.
+/// Keychain, disk and power of this computer, as the shell read them.
 #[derive(Clone, Debug)]
 pub struct ComputerState {
     /// Name of the place that keeps the sign-ins, or why it does not answer.
