@@ -6,9 +6,7 @@ use greenlight_types::{ErrorCode, Failure, Profile, ServerNow, ServerState, Serv
 use regex::Regex;
 
 use crate::{
-    ports::{
-        Ports, RolloutState, ServiceSnapshot, TaskDefinition, TaskHealth, TaskSnapshot, TaskStatus, revision_name,
-    },
+    ports::{Ports, ServiceSnapshot, TaskDefinition, TaskHealth, TaskSnapshot, TaskStatus, revision_name},
     profile,
     rollout::is_alive,
     steps::{check_account, image_of, missing_on_aws},
@@ -83,7 +81,6 @@ pub(crate) fn described(
 ) -> ServersNow {
     let mut alive: Vec<&TaskSnapshot> = tasks.iter().filter(|task| is_alive(task)).collect();
     alive.sort_by_key(|task| (task.created_at, task.id.clone()));
-    let primary = service.primary();
     ServersNow {
         desired: service.desired,
         servers: alive
@@ -94,9 +91,8 @@ pub(crate) fn described(
                 state: state(task),
             })
             .collect(),
-        is_replacing: service.deployments.iter().filter(|one| !one.is_over()).count() > 1
-            || primary.is_some_and(|one| one.rollout_state == RolloutState::InProgress),
-        since: primary.map(|one| one.created_at),
+        is_replacing: service.is_replacing(),
+        since: service.primary().map(|one| one.created_at),
     }
 }
 
@@ -115,7 +111,7 @@ mod tests {
     use super::*;
     use crate::{
         act::test_support::draft,
-        ports::{Deployment, DeploymentSettings, DeploymentStatus, StopCode},
+        ports::{Deployment, DeploymentSettings, DeploymentStatus, RolloutState, StopCode},
     };
 
     const OLD: &str = "arn:aws:ecs:us-east-1:1:task-definition/rally-prod:142";

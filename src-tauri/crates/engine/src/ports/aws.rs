@@ -226,6 +226,13 @@ impl ServiceSnapshot {
         self.deployments.iter().find(|deployment| deployment.status == DeploymentStatus::Primary)
     }
 
+    /// Whether AWS replaces servers: a deployment is in progress, or an older one is left.
+    #[must_use]
+    pub fn is_replacing(&self) -> bool {
+        self.deployments.iter().filter(|one| !one.is_over()).count() > 1
+            || self.primary().is_some_and(|one| one.rollout_state == RolloutState::InProgress)
+    }
+
     /// The newest completed deployment that is not in charge. ECS rolls back to it (Amazon ECS
     /// developer guide, "How the Amazon ECS deployment circuit breaker detects failures").
     #[must_use]

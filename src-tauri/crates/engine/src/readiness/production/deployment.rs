@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use greenlight_types::{ReadinessCheck, ReadinessGroup};
 
 use super::super::check::{Check, Finding, Subject};
-use crate::ports::{Deployment, PortResult, RolloutState, ServiceSnapshot, revision_name};
+use crate::ports::{PortResult, ServiceSnapshot, revision_name};
 
 pub struct NoDeployment;
 
@@ -22,12 +22,11 @@ impl Check for NoDeployment {
 }
 
 fn judge(service: &ServiceSnapshot) -> Finding {
-    let open: Vec<&Deployment> = service.deployments.iter().filter(|one| !one.is_over()).collect();
-    let is_replacing = service.primary().is_some_and(|one| one.rollout_state == RolloutState::InProgress);
-    if open.len() <= 1 && !is_replacing {
+    if !service.is_replacing() {
         return Finding::ready("No deployment is under way on AWS");
     }
-    let newest = open.iter().max_by_key(|one| one.created_at);
+    let open = service.deployments.iter().filter(|one| !one.is_over());
+    let newest = open.max_by_key(|one| one.created_at);
     let revision = newest.map_or("", |one| revision_name(&one.task_definition));
     Finding::choose(
         format!("AWS is putting {revision} in place right now"),
@@ -41,7 +40,7 @@ mod tests {
     use greenlight_types::{ReadinessState, Timestamp};
 
     use super::*;
-    use crate::ports::{DeploymentSettings, DeploymentStatus};
+    use crate::ports::{Deployment, DeploymentSettings, DeploymentStatus, RolloutState};
 
     fn service(states: &[(DeploymentStatus, RolloutState)]) -> ServiceSnapshot {
         let deployment = |(status, rollout_state): &(DeploymentStatus, RolloutState)| Deployment {
