@@ -65,6 +65,11 @@ impl Hand {
     pub fn next(&self, name: &'static str, fate: Fate) {
         self.fates.lock().push((name, fate));
     }
+
+    /// Whether a fate of this call is still to come.
+    fn has_next(&self, name: &str) -> bool {
+        self.fates.lock().iter().any(|(one, _)| *one == name)
+    }
 }
 
 impl Wire for Hand {
@@ -362,6 +367,20 @@ impl Scripted {
             tokio::time::sleep(LOOK).await;
         }
         bail!("{step:?} was not offered: {:?}", self.status(step))
+    }
+
+    /// Waits until the app makes the call whose fate was set.
+    ///
+    /// # Errors
+    /// When the app does not make it.
+    pub async fn until_called(&self, name: &'static str) -> Result<()> {
+        for _ in 0..LOOKS_MAX {
+            if !self.wire.has_next(name) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        bail!("the app did not call {name}")
     }
 
     /// Waits for a condition of the run.

@@ -43,6 +43,25 @@ fn trap_e7_p4_a_deployment_of_a_colleague_is_told_as_theirs() {
 }
 
 #[test]
+fn trap_e7_a_deployment_that_begins_within_a_look_is_told_as_theirs() {
+    on_virtual_time(async {
+        let ann = watched(&world(Rules::default())).await;
+        let call = "services.describe_deployments";
+        ann.wire.next(call, Fate::Late(Duration::from_secs(20)));
+        ann.until_called(call).await.expect("a look at the deployments");
+        {
+            let mut world = ann.world();
+            world.copy_newest();
+            let theirs = world.definitions().last().expect("a revision").revision;
+            world.set_revision(theirs, "a colleague");
+        }
+        ann.until_is(StepId::AwaitRollout, Status::Failed).await.expect("the end of our rollout");
+        let failure = ann.failure(StepId::AwaitRollout).expect("its reason");
+        assert_eq!(failure.code, ErrorCode::RolloutSuperseded, "{failure}");
+    });
+}
+
+#[test]
 fn trap_e6_a_failed_deployment_that_stays_listed_is_not_waited_for() {
     on_virtual_time(async {
         let breaker = Some(Breaker { rolls_back: false });

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     fold,
     ports::{
-        BreakerThreshold, Deployment, ServiceDeployment, ServiceDeployments, ServiceSnapshot, TaskSnapshot,
-        revision_name,
+        BreakerThreshold, Deployment, ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments, ServiceSnapshot,
+        TaskSnapshot, revision_name,
     },
     rollout::{self, Condition, EarlierDeployments, Patience, Rollout, RolloutGoal, Snapshot, Verdict},
     rollout_facts::{count_turns, has_rolled_back, is_lost, is_rolled_out, is_rolling_out},
@@ -36,9 +36,8 @@ impl Production {
     /// one that served before, or a newer one than the build, is listed.
     pub(super) async fn read(cx: &StepContext, run: &RunView) -> Result<Self, Failure> {
         let services = &cx.ports.services;
-        let Some(service) = services.describe().await? else {
-            return Err(missing_on_aws(&run.profile.aws.service));
-        };
+        let missing = || missing_on_aws(&run.profile.aws.service);
+        let mut service = services.describe().await?.ok_or_else(missing)?;
         check_account(&run.profile, &service)?;
         if let Some(since) = run.deploy_started_at {
             cx.sink.service_events(&service.events, since);
@@ -51,6 +50,15 @@ impl Production {
             .any(|one| one.task_definition != previous || since.is_some_and(|since| one.created_at >= since));
         let deployments =
             if has_moved { services.deployments().await? } else { ServiceDeployments::Listed(Vec::new()) };
+        // The deployment that stopped this one may have begun after the service was described and
+        // the deployments were listed (TRAP-E7).
+        let has_stopped = service
+            .primary()
+            .and_then(|primary| rollout::record_of(primary, &deployments))
+            .is_some_and(|record| record.status == ServiceDeploymentStatus::Stopped);
+        if has_stopped {
+            service = services.describe().await?.ok_or_else(missing)?;
+        }
         Ok(Self { service, tasks, deployments })
     }
 

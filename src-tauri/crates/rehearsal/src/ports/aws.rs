@@ -21,7 +21,7 @@ use crate::world::{
     ACCOUNT, Definition, FAMILY, World, definition,
     record::Op,
     rules::Threshold,
-    service::{Refusal, ServiceUpdate, Settings, Status},
+    service::{self as world_service, Refusal, ServiceUpdate, Settings, Status},
 };
 
 /// Most events on one page of the log group.
@@ -101,9 +101,17 @@ impl Services for InProcess {
     }
 
     async fn deployments(&self) -> PortResult<ServiceDeployments> {
-        self.read("services.deployments", |world| {
-            let newest = world.service.history.iter().rev().take(ServiceDeployments::MAX);
-            Ok(ServiceDeployments::Listed(newest.map(|one| service_deployment(world, one)).collect()))
+        // Two calls, as AWS wants them: the service may change between listing and describing.
+        let newest = self
+            .read("services.list_deployments", |world| {
+                let newest = world.service.history.iter().rev().take(ServiceDeployments::MAX);
+                Ok(newest.map(|one| one.deployment.clone()).collect::<Vec<_>>())
+            })
+            .await?;
+        self.read("services.describe_deployments", |world| {
+            let is_listed = |one: &&world_service::ServiceDeployment| newest.contains(&one.deployment);
+            let described = world.service.history.iter().rev().filter(is_listed);
+            Ok(ServiceDeployments::Listed(described.map(|one| service_deployment(world, one)).collect()))
         })
         .await
     }
