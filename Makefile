@@ -162,12 +162,13 @@ fuzz-fronts: ## a minute of fuzzing for the ECS and the GitHub front (nightly co
 	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz ecs -- -max_total_time=60
 	cd tests && $(CARGO) +nightly fuzz run --fuzz-dir fuzz github -- -max_total_time=60
 
-# Programs from crates.io that `make audit` needs, built once.
+# Programs from crates.io that `make audit` needs, built once. They run for seconds, and compile
+# sooner without optimisation.
 TOOLS ?= $(TARGET)/tools
 $(TOOLS)/bin/cargo-machete:
-	$(CARGO) install --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-machete@0.9.2
+	$(CARGO) install --debug --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-machete@0.9.2
 $(TOOLS)/bin/cargo-deny:
-	$(CARGO) install --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-deny@0.20.2
+	$(CARGO) install --debug --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-deny@0.20.2
 
 $(TOOLS)/python/bin/codespell:
 	python3 -m venv $(TOOLS)/python
