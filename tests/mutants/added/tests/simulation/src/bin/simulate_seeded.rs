@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use greenlight_checker::{Checker, Violation};
 use greenlight_engine::seeded;
 use greenlight_simulation::{play, scenario::Scenario, tape::Keep};
@@ -32,16 +32,24 @@ enum Search {
     Missed(BTreeSet<&'static str>),
 }
 
+/// The broken rules of one release with this defect.
+fn violations(profile: &Arc<Profile>, seed: u64, defect: Option<&'static str>) -> anyhow::Result<Vec<Violation>> {
+    seeded::switch_on(defect);
+    let played = play::play(profile, &Scenario::of(seed), Box::new(Checker::new()), Keep::Counts);
+    seeded::switch_on(None);
+    Ok(played?.tape.violations)
+}
+
 fn search(profile: &Arc<Profile>, defect: &Defect, seeds: u64) -> anyhow::Result<Search> {
     let (mut others, mut misses) = (BTreeSet::new(), 0);
     for seed in 0..seeds {
-        seeded::switch_on(Some(defect.name));
-        let played = play::play(profile, &Scenario::of(seed), Box::new(Checker::new()), Keep::Counts);
-        seeded::switch_on(None);
-        let violations = played?.tape.violations;
+        let violations = violations(profile, seed, Some(defect.name))?;
         misses += usize::from(!violations.is_empty());
         for violation in violations {
             if defect.breaks.iter().any(|rule| rule == violation.invariant) {
+                // A release that is broken without the defect, too, says nothing about it.
+                let without = self::violations(profile, seed, None)?;
+                ensure!(without.is_empty(), "seed {seed} breaks a rule without any defect: {without:?}");
                 return Ok(Search::Caught(seed, violation));
             }
             others.insert(violation.invariant);
