@@ -114,6 +114,9 @@ pub struct ServiceDeployment {
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
+    /// Whether AWS began to put another revision back, by an order or by its breaker (ECS API,
+    /// `ServiceDeployment.rollback`). A newer deployment may have stopped that.
+    pub has_rollback: bool,
     /// `None` when AWS sends no counter.
     pub breaker: Option<BreakerCount>,
 }

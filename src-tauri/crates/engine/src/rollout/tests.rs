@@ -70,6 +70,7 @@ fn told(id: &str, arn: &str, status: &str, reason: &str) -> ServiceDeployment {
         created_at: stamp(1),
         started_at: None,
         finished_at: None,
+        has_rollback: false,
         breaker: None,
     }
 }

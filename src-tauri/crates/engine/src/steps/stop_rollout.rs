@@ -102,10 +102,11 @@ impl Step for StopRollout {
         };
         let evidence = format!("AWS says about the deployment: {}", record.reason);
         match &record.status {
+            // A newer deployment may stop the return to the other revision as well.
+            ServiceDeploymentStatus::Stopped if record.has_rollback => Observation::InProgress { evidence },
             ServiceDeploymentStatus::Pending
             | ServiceDeploymentStatus::InProgress
             | ServiceDeploymentStatus::Successful
-            // An order to roll back never ends as this.
             | ServiceDeploymentStatus::Stopped => not_shown(cx, self.id(), evidence),
             ServiceDeploymentStatus::StopRequested
             | ServiceDeploymentStatus::RollbackRequested

@@ -88,6 +88,7 @@ pub(super) fn service_deployment(world: &World, one: &service::ServiceDeployment
         created_at: stamp(one.created_ms),
         started_at: Some(stamp(one.created_ms)),
         finished_at: one.finished_ms.map(stamp),
+        has_rollback: one.rollback.is_some(),
         breaker: Some(BreakerCount {
             status: BreakerStatus::parse(one.breaker_word(&world.rules)),
             failures: one.failures,

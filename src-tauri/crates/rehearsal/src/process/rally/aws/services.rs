@@ -154,6 +154,9 @@ impl World {
                 "threshold": self.rules.breaker_limit()
             }
         });
+        if one.rollback.is_some() {
+            put(&mut described, "rollback", json!({ "reason": one.reason }));
+        }
         put_end(&mut described, one);
         described
     }
