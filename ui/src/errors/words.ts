@@ -70,6 +70,10 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: () => "You are signed in, but this is not permitted.",
     todo: ["Ask for the permission, or use another sign-in on the Access page."],
   },
+  githubRefused: {
+    happened: (p) => `GitHub did not accept this: ${named(p, "problem", "a rule of the organisation forbids it")}.`,
+    todo: ["Nothing was sent again. The hint below says the way on."],
+  },
   keychainMissing: {
     happened: () => "This computer has no keychain that answers.",
     means: "Sign-ins cannot be kept safely without one. Nothing was saved anywhere else.",

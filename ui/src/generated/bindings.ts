@@ -553,6 +553,11 @@ export type ErrorCode =
 "credentialRefused" | 
 /**  A credential is valid but may not do this. */
 "permissionMissing" | 
+/**
+ *  GitHub refuses this account, token or repository by a rule of its owner. No permission of
+ *  the token changes that.
+ */
+"githubRefused" | 
 /**  No keychain answers on this computer. */
 "keychainMissing" | 
 /**  The keychain is locked. */

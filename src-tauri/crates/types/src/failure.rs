@@ -35,6 +35,9 @@ pub enum ErrorCode {
     CredentialRefused,
     /// A credential is valid but may not do this.
     PermissionMissing,
+    /// GitHub refuses this account, token or repository by a rule of its owner. No permission of
+    /// the token changes that.
+    GithubRefused,
     /// No keychain answers on this computer.
     KeychainMissing,
     /// The keychain is locked.

@@ -39,7 +39,10 @@ pub(super) fn refused(summary: &str, area: Area, status: u16, words: &str, hints
         403 | 429 if status == 429 || is_rate_limit(words, hints) => throttled(failure(ErrorCode::Throttled), hints),
         403 if hints.sso.is_some() => failure(ErrorCode::PermissionMissing)
             .hint("The organisation asks for single sign-on: authorise the token for it at GitHub, Settings, Tokens."),
-        403 => permission(failure(ErrorCode::PermissionMissing), area, hints),
+        403 => match rule_of(words) {
+            Some(rule) => failure(ErrorCode::GithubRefused).with("problem", rule.problem).hint(rule.way_on),
+            None => permission(failure(ErrorCode::PermissionMissing), area, hints),
+        },
         404 | 422 => match area {
             Area::Workflows => no_workflow(failure(ErrorCode::WorkflowMissing), status),
             Area::PullRequests => no_pull_request(failure, status, words),
@@ -47,6 +50,64 @@ pub(super) fn refused(summary: &str, area: Area, status: u16, words: &str, hints
         500..=599 => failure(ErrorCode::Unreachable).hint("GitHub has a problem of its own. Look at githubstatus.com."),
         _ => failure(ErrorCode::UnreadableAnswer).hint("Ask a developer: GitHub answered in an unexpected way."),
     }
+}
+
+/// A rule of the owner of the organisation, the repository or GitHub itself.
+struct Rule {
+    /// A part of GitHub's message, in lower case.
+    part: &'static str,
+    problem: &'static str,
+    way_on: &'static str,
+}
+
+/// The rules that GitHub names in the message of a 403 and in no header. The first that fits
+/// counts.
+const RULES: [Rule; 8] = [
+    Rule {
+        part: "ip allow list",
+        problem: "the organisation accepts only some networks, and this computer is not in one of them",
+        way_on: "Connect to the network of the company (VPN), then try again.",
+    },
+    Rule {
+        part: "token's lifetime",
+        problem: "the organisation accepts no token that is valid for so long",
+        way_on: "Make a token with an earlier end at GitHub, and save it on Access.",
+    },
+    Rule {
+        part: "personal access token (classic)",
+        problem: "the organisation accepts no classic token",
+        way_on: "Make a fine-grained token at GitHub, and save it on Access.",
+    },
+    Rule {
+        part: "forbids access via a fine-grained personal access token",
+        problem: "the organisation accepts no fine-grained token",
+        way_on: "Ask an owner of the organisation which token it accepts.",
+    },
+    Rule {
+        part: "saml enforcement",
+        problem: "the organisation asks for single sign-on with this token",
+        way_on: "Authorise the token for the organisation at GitHub, Settings, Tokens.",
+    },
+    Rule {
+        part: "account was suspended",
+        problem: "the account of this token is suspended",
+        way_on: "Ask an owner of the organisation, or save the token of another account on Access.",
+    },
+    Rule {
+        part: "archived",
+        problem: "the repository is archived and takes no changes",
+        way_on: "Ask an owner of the repository whether the product moved to another one.",
+    },
+    Rule {
+        part: "actions has been disabled",
+        problem: "builds (GitHub Actions) are switched off for this repository",
+        way_on: "Ask an owner of the repository to switch Actions on, in its settings.",
+    },
+];
+
+fn rule_of(words: &str) -> Option<&'static Rule> {
+    let words = words.to_lowercase();
+    RULES.iter().find(|rule| words.contains(rule.part))
 }
 
 /// The failure of a request without a complete answer. Nothing was sent only when no connection was
@@ -123,5 +184,49 @@ fn permission(failure: Failure, area: Area, hints: &Hints) -> Failure {
             "The token needs \u{201c}{}\u{201d} for the repository. Change it at GitHub.",
             area.permission()
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_rule_of_the_owner_instead_of_a_permission() {
+        let cases = [
+            (
+                "Although you appear to have the correct authorization credentials, the `acme` organization has an IP \
+                 allow list enabled, and your IP address is not permitted to access this resource.",
+                "only some networks",
+            ),
+            (
+                "The 'acme' organization forbids access via a fine-grained personal access tokens if the token's \
+                 lifetime is greater than 366 days.",
+                "valid for so long",
+            ),
+            (
+                "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or \
+                 a personal access token with fine-grained permissions.",
+                "no classic token",
+            ),
+            ("`acme` forbids access via a fine-grained personal access token.", "no fine-grained token"),
+            (
+                "Resource protected by organization SAML enforcement. You must grant your Personal Access token \
+                 access to this organization.",
+                "single sign-on",
+            ),
+            ("Sorry. Your account was suspended.", "suspended"),
+            ("Repository was archived so is read-only.", "archived"),
+            ("Actions has been disabled for this repository.", "switched off"),
+        ];
+        for (words, problem) in cases {
+            let failure = refused("start the build", Area::Workflows, 403, words, &Hints::default());
+            assert_eq!(failure.code, ErrorCode::GithubRefused, "{words}");
+            assert!(failure.params["problem"].contains(problem), "{words}: {failure:?}");
+            assert_eq!(failure.hints.len(), 1, "{words}");
+        }
+        let words = "Resource not accessible by personal access token";
+        let failure = refused("start the build", Area::Workflows, 403, words, &Hints::default());
+        assert_eq!(failure.code, ErrorCode::PermissionMissing);
     }
 }
