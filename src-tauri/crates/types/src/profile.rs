@@ -279,6 +279,39 @@ impl Profile {
     /// Address of the image registry of account and region.
     #[must_use]
     pub fn registry(&self) -> String {
-        format!("{}.dkr.ecr.{}.amazonaws.com", self.aws.account, self.aws.region)
+        format!("{}.dkr.ecr.{}.{}", self.aws.account, self.aws.region, dns_suffix(&self.aws.region))
+    }
+}
+
+/// Domain of the AWS services in the partition of a region (`dnsSuffix` of `partitions.json` in the
+/// AWS SDKs). The first part of a region names its partition.
+fn dns_suffix(region: &str) -> &'static str {
+    const SUFFIXES: [(&str, &str); 6] = [
+        ("cn-", "amazonaws.com.cn"),
+        ("eusc-", "amazonaws.eu"),
+        ("us-iso-", "c2s.ic.gov"),
+        ("us-isob-", "sc2s.sgov.gov"),
+        ("us-isof-", "csp.hci.ic.gov"),
+        ("eu-isoe-", "cloud.adc-e.uk"),
+    ];
+    SUFFIXES.iter().find(|(start, _)| region.starts_with(start)).map_or("amazonaws.com", |(_, suffix)| suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_is_in_the_domain_of_its_partition() {
+        for (region, suffix) in [
+            ("us-east-1", "amazonaws.com"),
+            ("us-gov-west-1", "amazonaws.com"),
+            ("cn-north-1", "amazonaws.com.cn"),
+            ("eusc-de-east-1", "amazonaws.eu"),
+            ("us-iso-east-1", "c2s.ic.gov"),
+            ("us-isob-east-1", "sc2s.sgov.gov"),
+        ] {
+            assert_eq!(dns_suffix(region), suffix, "{region}");
+        }
     }
 }
