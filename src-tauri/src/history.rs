@@ -69,6 +69,11 @@ impl History {
         self.journal.events(run, seq).await
     }
 
+    /// The hash of the newest entry of a run. `None` for a run of the other realm.
+    pub(crate) async fn newest_hash(&self, run: &RunId) -> Result<Option<String>, Failure> {
+        if self.other_realm.has(run) { Ok(None) } else { self.journal.newest_hash(run).await }
+    }
+
     /// The view of a run and its events with a number above `seq`; `None` when there is no newer
     /// event.
     pub async fn update(&self, run: &RunId, seq: u32) -> Result<Option<RunUpdate>, Failure> {

@@ -81,6 +81,21 @@ async fn finds_exchanged_removed_and_inserted_entries() {
 }
 
 #[tokio::test]
+async fn the_newest_hash_shows_that_a_run_was_written_again() {
+    let folder = written().await;
+    let path = folder.path().join("journal.db");
+    let journal = SqliteJournal::open(&path).await.expect("a journal");
+    let run = run_id("r");
+    let hash = journal.newest_hash(&run).await.expect("read").expect("a chain");
+    assert_eq!(hash.len(), 64);
+    assert_eq!(journal.newest_hash(&run).await.expect("read"), Some(hash.clone()), "it depends on the entries only");
+    let newest = journal.events(&run, 0).await.expect("read").len();
+    append(&journal, "r", u32::try_from(newest).expect("few"), &["one more"]).await.expect("appended");
+    assert_ne!(journal.newest_hash(&run).await.expect("read"), Some(hash));
+    assert_eq!(journal.newest_hash(&run_id("none")).await.expect("read"), None, "a run without entries");
+}
+
+#[tokio::test]
 async fn an_entry_of_another_run_is_found() {
     let directory = written().await;
     let path = directory.path().join("journal.db");
