@@ -8,14 +8,16 @@ use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder};
 
 use crate::{
     args::{self, Invocation, Options},
-    bindings, complain, log_file,
+    bindings, complain, environment, log_file,
     places::{PlacePlan, Places},
-    private_memory, systems,
+    private_process, systems,
     ui_port::{MAIN, title},
 };
 
 /// Opens the window. Returns when it is closed.
 pub fn open(options: Options) -> ExitCode {
+    environment::start_clean();
+    private_process::protect();
     let has_both_places = options.data_folder.is_none();
     if let Some(file) = &options.scenario
         && let Err(failure) = systems::read_scenario(file)
@@ -30,8 +32,6 @@ pub fn open(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    start_with_steady_webview();
-    private_memory::protect();
     let redactors: Vec<Arc<Redactor>> = plan.places.iter().map(|_| Arc::default()).collect();
     let _log_file = log_file::start(&plan.folder, &redactors);
     let context = tauri::generate_context!();
@@ -113,25 +113,6 @@ fn is_own_page(url: &tauri::Url) -> bool {
         _ => false,
     }
 }
-
-/// WebKitGTK draws nothing on some graphics drivers unless this variable is set before GTK starts.
-/// Setting a variable of the own process is unsafe, so the program replaces itself with a new one.
-/// Returns when that is not needed or failed.
-#[cfg(target_os = "linux")]
-fn start_with_steady_webview() {
-    use std::os::unix::process::CommandExt as _;
-    const VARIABLE: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
-    // With the variable set, WebKitGTK 2.50 never answers a WebDriver request for a screenshot.
-    if std::env::var_os(VARIABLE).is_some() || std::env::var_os("TAURI_WEBVIEW_AUTOMATION").is_some() {
-        return;
-    }
-    let Ok(program) = std::env::current_exe() else { return };
-    let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(VARIABLE, "1").exec();
-    complain(&format!("failed to start once more with {VARIABLE}=1: {error}"));
-}
-
-#[cfg(not(target_os = "linux"))]
-fn start_with_steady_webview() {}
 
 #[cfg(test)]
 mod tests {

@@ -1,27 +1,80 @@
 //! Opens web pages in the browser of this computer.
 
-use greenlight_types::{ErrorCode, Failure};
+use greenlight_types::{ErrorCode, Failure, Profile};
+use tauri::Url;
 
-/// Opens a web page.
+/// Opens a web page of the product. A page of another host could carry data away in its address.
 ///
 /// # Errors
-/// `BadInput` when the address is not a web page, or no browser opens it.
-pub fn open_page(url: &str) -> Result<(), Failure> {
-    let refuse = || Failure::new(ErrorCode::BadInput, "open the page").with("field", "url");
-    if !(url.starts_with("https://") || url.starts_with("http://")) || url.chars().any(char::is_control) {
-        return Err(refuse().because("only web pages are opened"));
+/// `BadInput` when the address is no page of a host that the profile names, or no browser opens it.
+pub fn open_page(profile: &Profile, url: &str) -> Result<(), Failure> {
+    let page = checked(profile, url)?;
+    tauri_plugin_opener::open_url(page.as_str(), None::<&str>).map_err(|error| refuse("no browser opens it", error))
+}
+
+fn checked(profile: &Profile, url: &str) -> Result<Url, Failure> {
+    let page = Url::parse(url).map_err(|error| refuse("it is no address of a web page", error))?;
+    let is_plain = page.username().is_empty() && page.password().is_none();
+    if !matches!(page.scheme(), "https" | "http") || !is_plain || url.chars().any(char::is_control) {
+        return Err(refuse("it is no address of a web page", url.escape_debug()));
     }
-    tauri_plugin_opener::open_url(url, None::<&str>).map_err(|error| refuse().because(error))
+    let hosts = hosts(profile);
+    let host = page.host_str().unwrap_or_default();
+    if !hosts.iter().any(|known| known == host) {
+        return Err(refuse(&format!("only pages of {} are opened", hosts.join(", ")), host));
+    }
+    Ok(page)
+}
+
+/// The hosts of the pages that the profile names, each once.
+fn hosts(profile: &Profile) -> Vec<String> {
+    let pages = [
+        &profile.git.url,
+        &profile.github.actions_page,
+        &profile.aws.task_definitions_page,
+        &profile.site.url,
+        &profile.site.version_url,
+    ];
+    let mut hosts: Vec<String> =
+        pages.iter().filter_map(|page| Url::parse(page).ok()?.host_str().map(str::to_owned)).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+fn refuse(problem: &str, cause: impl std::fmt::Display) -> Failure {
+    let problem = format!("The page is not opened: {problem}.");
+    Failure::new(ErrorCode::BadInput, "open the page").with("field", "url").with("problem", problem).because(cause)
 }
 
 #[cfg(test)]
 mod tests {
+    use greenlight_engine::profile::{BUILT_IN, BUILT_IN_NAME, parse};
+
     use super::*;
 
     #[test]
-    fn refuses_everything_but_web_pages() {
-        for bad in ["file:///etc/passwd", "javascript:alert(1)", "ftp://example.org", "https://a\n.org", ""] {
-            assert_eq!(open_page(bad).expect_err(bad).code, ErrorCode::BadInput);
+    fn opens_only_pages_of_the_hosts_of_the_profile() {
+        let profile = parse(BUILT_IN_NAME, BUILT_IN).expect("the built-in profile is good");
+        for good in [
+            "https://github.com/rallyforresearch/rally/actions/runs/1",
+            "https://us-east-1.console.aws.amazon.com/ecs/home?region=us-east-1#/taskDefinitions",
+            "https://rally.partners.org/login",
+        ] {
+            assert_eq!(checked(&profile, good).expect(good).as_str(), good);
+        }
+        for bad in [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "ftp://github.com",
+            "https://git\nhub.com/",
+            "",
+            "https://evil.example/?data=secret",
+            "https://github.com.evil.example/",
+            "https://github.com@evil.example/",
+            "https://user:word@github.com/",
+        ] {
+            assert_eq!(checked(&profile, bad).expect_err(bad).code, ErrorCode::BadInput);
         }
     }
 }

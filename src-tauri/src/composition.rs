@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use greenlight_adapters::{data_lock::DataLock, ids::Uuids, journal_sqlite::SqliteJournal, spool::FileSpool};
 use greenlight_engine::{redact::Redactor, release::Parts, spool::Spool};
-use greenlight_types::Failure;
+use greenlight_types::{ErrorCode, Failure, Realm};
 use tauri::AppHandle;
 
 use crate::{
@@ -31,12 +31,25 @@ pub struct Composition {
     _lock: DataLock,
 }
 
+/// The variable with which a debug build opens production, for the tests of the window.
+const DEBUG_PRODUCTION: &str = "GREENLIGHT_DEBUG_PRODUCTION";
+
+/// Whether this build opens a place. A debug build has an inspector of its page, and stops at
+/// checks that a released build does not have.
+fn may_open(realm: Realm, is_debug_build: bool, is_tested: bool) -> bool {
+    realm == Realm::Practice || !is_debug_build || is_tested
+}
+
 /// Makes every part.
 ///
 /// # Errors
-/// Another process uses the data folder, the profile is invalid, or the
-/// simulator does not start.
+/// A debug build is asked for production, another process uses the data folder, the profile is
+/// invalid, or the simulator does not start.
 pub async fn compose(place: &Place, handle: &AppHandle, redactor: &Arc<Redactor>) -> Result<Composition, Failure> {
+    let is_tested = std::env::var_os(DEBUG_PRODUCTION).is_some();
+    if !may_open(place.realm, cfg!(debug_assertions), is_tested) {
+        return Err(Failure::new(ErrorCode::DebugBuild, "open production"));
+    }
     let folder = &place.folder;
     let computer = computer();
     let lock = DataLock::take(folder, &computer)?;
@@ -81,4 +94,17 @@ fn computer() -> String {
     });
     let name = found.unwrap_or_default().trim().to_owned();
     if name.is_empty() { "this computer".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_test_opens_production_with_a_debug_build() {
+        assert!(may_open(Realm::Practice, true, false));
+        assert!(may_open(Realm::Production, false, false));
+        assert!(may_open(Realm::Production, true, true));
+        assert!(!may_open(Realm::Production, true, false));
+    }
 }

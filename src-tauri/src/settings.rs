@@ -122,16 +122,29 @@ impl Settings {
 /// Trims a person's name.
 ///
 /// # Errors
-/// `BadInput` when it is empty, too long, or has control characters.
+/// `BadInput` when it is empty or too long, or has a character that is not shown or that git does
+/// not take.
 pub fn checked_name(name: &str) -> Result<String, Failure> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        let problem = "A name of one to eighty characters is needed.";
-        return Err(Failure::new(ErrorCode::BadInput, "keep the name")
-            .with("field", "person")
-            .with("problem", problem));
-    }
-    Ok(name.to_owned())
+    let problem = if name.is_empty() || name.chars().count() > NAME_MAX {
+        "A name of one to eighty characters is needed."
+    } else if name.chars().any(|character| character.is_control() || is_invisible(character)) {
+        "The name has a character that is not shown. Type it instead of pasting it."
+    } else if name.contains(['<', '>']) {
+        "A name cannot have < or >. Leave out the mail address."
+    } else if !name.chars().any(char::is_alphanumeric) {
+        "A name needs a letter."
+    } else {
+        return Ok(name.to_owned());
+    };
+    Err(Failure::new(ErrorCode::BadInput, "keep the name").with("field", "person").with("problem", problem))
+}
+
+/// Whether a character has no shape of its own or changes the direction of others (Unicode general
+/// category Cf, as far as text on a page may have it).
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -141,7 +154,10 @@ mod tests {
     #[test]
     fn accepts_a_trimmed_name_of_one_line() {
         assert_eq!(checked_name(" Ada Lovelace ").expect("a name"), "Ada Lovelace");
-        for bad in ["", "  ", "Ada\nLovelace", &"a".repeat(NAME_MAX + 1)] {
+        assert_eq!(checked_name("Zoë O’Neil-Łukasz").expect("a name"), "Zoë O’Neil-Łukasz");
+        let long = "a".repeat(NAME_MAX + 1);
+        let hidden = ["Ada\nLovelace", "Ada\u{202e}Lovelace", "Ada\u{200b}", "Ada\0"];
+        for bad in ["", "  ", "...", "Ann <a@example.org>", &long].into_iter().chain(hidden) {
             assert_eq!(checked_name(bad).expect_err(bad).code, ErrorCode::BadInput);
         }
     }

@@ -55,10 +55,10 @@ pub async fn set_speed(app: State<'_, Places>, speed: u32) -> CommandResult<()> 
     Ok(app.ready().await?.systems.set_speed(speed).await?)
 }
 
-/// Opens a web page in the browser of this computer.
+/// Opens a web page of the product in the browser of this computer.
 #[tauri::command]
 #[specta::specta]
 pub async fn open_page(app: State<'_, Places>, url: String) -> CommandResult<()> {
-    app.ready().await?;
-    Ok(browser::open_page(&url)?)
+    let profile = app.ready().await?.settings.profile().await?;
+    Ok(browser::open_page(&profile, &url)?)
 }

@@ -92,6 +92,8 @@ impl Driver {
             ("HOME".to_owned(), folder.path().display().to_string()),
             ("DISPLAY".to_owned(), display.name()),
             ("TAURI_WEBVIEW_AUTOMATION".to_owned(), "true".to_owned()),
+            // The program under test is a debug build.
+            ("GREENLIGHT_DEBUG_PRODUCTION".to_owned(), "1".to_owned()),
             ("GDK_BACKEND".to_owned(), "x11".to_owned()),
             ("LIBGL_ALWAYS_SOFTWARE".to_owned(), "1".to_owned()),
             // With this, only compositing needs OpenGL and painting does not. With both in Mesa's

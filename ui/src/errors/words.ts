@@ -34,6 +34,11 @@ const WORDS: Record<ErrorCode, Entry> = {
     happened: (p) => `The settings of this product could not be read (${named(p, "file", "profile")}).`,
     todo: ["Give the technical details to whoever wrote the settings."],
   },
+  debugBuild: {
+    happened: () => "This is a build for developers. It opens practice only.",
+    means: "Nothing was read and nothing was changed.",
+    todo: ["Install the package of Greenlight, and open production there."],
+  },
   versionNotNewer: {
     happened: (p) => p["sentence"] ?? "This version is not newer than one that was released.",
     todo: ["Check the number.", "If it is right, write down why; that is kept with your name."],

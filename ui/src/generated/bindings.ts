@@ -27,7 +27,7 @@ export const commands = {
 	deriveNames: (version: string) => typedError<Names, CommandError>(__TAURI_INVOKE("derive_names", { version })),
 	/**  Sets the speed of the practice clock. */
 	setSpeed: (speed: number) => typedError<null, CommandError>(__TAURI_INVOKE("set_speed", { speed })),
-	/**  Opens a web page in the browser of this computer. */
+	/**  Opens a web page of the product in the browser of this computer. */
 	openPage: (url: string) => typedError<null, CommandError>(__TAURI_INVOKE("open_page", { url })),
 	/**  Drafts a run that rolls an ended release back. */
 	draftRollback: (of: RunId) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_rollback", { of })),
@@ -530,6 +530,8 @@ export type ErrorCode =
 "badInput" | 
 /**  The profile could not be read. */
 "badProfile" | 
+/**  A build for developers is asked for production. */
+"debugBuild" | 
 /**
  *  This computer released the version before, or released a newer one. A person has to give a
  *  reason.

@@ -14,6 +14,8 @@ pub enum ErrorCode {
     BadInput,
     /// The profile could not be read.
     BadProfile,
+    /// A build for developers is asked for production.
+    DebugBuild,
     /// This computer released the version before, or released a newer one. A person has to give a
     /// reason.
     VersionNotNewer,
