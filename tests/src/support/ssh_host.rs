@@ -308,6 +308,18 @@ impl SshHost {
         self.start_sshd().await
     }
 
+    /// Adds a line to the settings of sshd, and restarts it.
+    ///
+    /// # Errors
+    /// When the machine does not start again.
+    pub async fn set_in_sshd(&mut self, line: &str) -> Result<()> {
+        let file = self.folder.path().join("etc/sshd_config");
+        let settings = fs_err::read_to_string(&file)?;
+        fs_err::write(&file, format!("{settings}{line}\n"))?;
+        self.stop_sshd().await?;
+        self.start_sshd().await
+    }
+
     /// Stops sshd and every session. The machine and its jobs continue.
     ///
     /// # Errors

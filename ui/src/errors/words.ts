@@ -190,6 +190,12 @@ const WORDS: Record<ErrorCode, Entry> = {
     means: "The settings are ours, but the package behind its name is another one.",
     todo: [CALL],
   },
+  noCommonAlgorithm: {
+    happened: (p) =>
+      `The staging machine answered, but speaks only ${named(p, "offered", "old algorithms")} (${named(p, "kind", "SSH")}).`,
+    means: "Nothing was sent to it, no key and no command.",
+    todo: ["Ask whoever runs the staging machine to allow a current algorithm in its SSH server."],
+  },
   hostUnknown: {
     happened: () => "Nobody has confirmed the fingerprint of this machine yet.",
     todo: ["Compare the fingerprint with the one you were given, then confirm it."],

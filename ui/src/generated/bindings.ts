@@ -609,6 +609,8 @@ export type ErrorCode =
 "rolloutStopped" | 
 /**  A server runs another image than the one that was built. */
 "otherImage" | 
+/**  The host offers no algorithm that the app accepts. */
+"noCommonAlgorithm" | 
 /**  No fingerprint of the host was confirmed. */
 "hostUnknown" | 
 /**  The host presents another key than the confirmed one. */

@@ -19,8 +19,9 @@ use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput, SecretText, 
 use greenlight_types::{Changed, ErrorCode, Failure, Retry};
 use parking_lot::Mutex;
 use russh::{
-    Channel, ChannelMsg, Preferred,
+    AlgorithmKind, Channel, ChannelMsg, Preferred,
     client::{self, Msg},
+    kex,
     keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
 };
 use secrecy::zeroize::Zeroizing;
@@ -44,6 +45,8 @@ const ATTEMPT_INTERVAL: Duration = Duration::from_secs(2);
 const ATTEMPTS_MAX: usize = 6;
 /// Maximum silence of a connection before russh closes it, also when no caller uses it.
 const INACTIVITY_MAX: Duration = Duration::from_secs(20);
+/// Most algorithms of a host that a failure names.
+const ALGORITHMS_SHOWN: usize = 8;
 /// Maximum size of standard error, in bytes.
 const ERR_MAX: usize = 64 * 1024;
 
@@ -230,6 +233,13 @@ fn host_key_kinds() -> Vec<Algorithm> {
     Preferred::default().key.iter().filter(is_safe).cloned().collect()
 }
 
+/// The key exchanges of the library, best first, then those over NIST curves: a machine with FIPS
+/// settings has no other.
+fn key_exchanges() -> Vec<kex::Name> {
+    let nist = [kex::ECDH_SHA2_NISTP256, kex::ECDH_SHA2_NISTP384, kex::ECDH_SHA2_NISTP521];
+    Preferred::default().kex.iter().copied().chain(nist).collect()
+}
+
 /// Settings of a connection on which the host proves itself by a key of one of these kinds.
 fn settings(keys: Vec<Algorithm>) -> Arc<client::Config> {
     Arc::new(client::Config {
@@ -237,7 +247,7 @@ fn settings(keys: Vec<Algorithm>) -> Arc<client::Config> {
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: usize::try_from(INACTIVITY_MAX.as_secs()).unwrap_or(usize::MAX),
         nodelay: true,
-        preferred: Preferred { key: Cow::Owned(keys), ..Preferred::default() },
+        preferred: Preferred { key: Cow::Owned(keys), kex: Cow::Owned(key_exchanges()), ..Preferred::default() },
         ..client::Config::default()
     })
 }
@@ -247,6 +257,27 @@ fn unreachable(host: &HostAddress, why: impl std::fmt::Display) -> Failure {
         .with("host", host.address.clone())
         .because(why)
         .hint("Check the address and your network (VPN), then try again.")
+}
+
+/// The host offers no algorithm of this kind that the app accepts. The network is not at fault.
+fn no_common_algorithm(host: &HostAddress, kind: &AlgorithmKind, theirs: &[String]) -> Failure {
+    let kind = match kind {
+        AlgorithmKind::Kex => "key exchange",
+        AlgorithmKind::Key => "host key",
+        AlgorithmKind::Cipher => "encryption",
+        AlgorithmKind::Compression => "compression",
+        AlgorithmKind::Mac => "integrity check",
+    };
+    // Extensions are in the same list as the key exchanges (RFC 8308).
+    let is_algorithm = |name: &&String| !name.starts_with("ext-info") && !name.starts_with("kex-strict");
+    let offered: Vec<&str> = theirs.iter().filter(is_algorithm).take(ALGORITHMS_SHOWN).map(String::as_str).collect();
+    Failure::new(ErrorCode::NoCommonAlgorithm, format!("talk to the staging machine {}", host.address))
+        .with("host", host.address.clone())
+        .with("kind", kind)
+        .with("offered", offered.join(", "))
+        .because(format!("it offers for the {kind} only: {}", offered.join(", ")))
+        .hint("Ask whoever runs the staging machine to allow a current algorithm in the settings of its SSH server.")
+        .retry(Retry::Safe)
 }
 
 /// Starts attempts at an interval and returns the first that ends.
@@ -260,6 +291,10 @@ async fn reach(host: &HostAddress, key: Arc<PrivateKey>) -> PortResult<Link> {
             () = tokio::time::sleep(ATTEMPT_INTERVAL), if more => {}
         }
     }
+}
+
+fn no_host_key(host: &HostAddress) -> Failure {
+    no_common_algorithm(host, &AlgorithmKind::Key, &["a kind that is no longer safe".to_owned()])
 }
 
 /// A handshake without a session.
@@ -286,7 +321,10 @@ async fn shake(
     let stream = MonitoredStream { stream, liveness: liveness.clone() };
     match client::connect_stream(settings, stream, check).await {
         Ok(session) => Ok((session, liveness)),
-        Err(russh::Error::NoCommonAlgo { .. }) => Err(HandshakeFailure::NoSuchKey),
+        Err(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. }) => Err(HandshakeFailure::NoSuchKey),
+        Err(russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
+            Err(HandshakeFailure::Failed(no_common_algorithm(host, &kind, &theirs)))
+        }
         Err(error) => Err(match presented.lock().clone() {
             Some(shown) if expected != Some(shown.as_str()) => HandshakeFailure::OtherKey(shown),
             Some(_) | None => failed(&error),
@@ -306,7 +344,7 @@ async fn fingerprints(host: &HostAddress) -> PortResult<Vec<String>> {
             Ok(_) | Err(_) => {}
         }
     }
-    if found.is_empty() { Err(unreachable(host, "it has no host key that this app accepts")) } else { Ok(found) }
+    if found.is_empty() { Err(no_host_key(host)) } else { Ok(found) }
 }
 
 /// A session with a host that has the expected key. If it presents another one, it is asked for its
@@ -316,7 +354,7 @@ async fn proved(host: &HostAddress) -> PortResult<(client::Handle<FingerprintChe
     let shown = match shake(host, kinds.clone(), expected).await {
         Ok(session) => return Ok(session),
         Err(HandshakeFailure::OtherKey(shown)) => shown,
-        Err(HandshakeFailure::NoSuchKey) => return Err(unreachable(host, "it has no host key that this app accepts")),
+        Err(HandshakeFailure::NoSuchKey) => return Err(no_host_key(host)),
         Err(HandshakeFailure::Failed(failure)) => return Err(failure),
     };
     for kind in kinds {

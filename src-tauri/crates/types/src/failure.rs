@@ -87,6 +87,8 @@ pub enum ErrorCode {
     RolloutStopped,
     /// A server runs another image than the one that was built.
     OtherImage,
+    /// The host offers no algorithm that the app accepts.
+    NoCommonAlgorithm,
     /// No fingerprint of the host was confirmed.
     HostUnknown,
     /// The host presents another key than the confirmed one.
