@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use greenlight_adapters::{
-    credentials::{self, kind_of},
-    home, ssh,
+    credentials::{self, StagingKey, kind_of},
+    home, key_file,
+    keychain::Recipients,
 };
-use greenlight_engine::ports::{Credential, Ports, SecretText};
-use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile};
+use greenlight_engine::ports::{Credential, Ports, SecretText, Secrets};
+use greenlight_types::{CredentialKind, CredentialTest, CredentialView, ErrorCode, Failure, Profile, Realm};
 
-use crate::{controller::Controller, identity::Identity, settings::Settings, systems::Systems};
+use crate::{controller::Controller, identity::Identity, recipients, settings::Settings, systems::Systems};
 
 /// Maximum size of a credential, in bytes.
 const CREDENTIAL_MAX: usize = 8_192;
@@ -24,22 +25,36 @@ pub struct Access {
 
 impl Access {
     pub async fn list(&self) -> Result<Vec<CredentialView>, Failure> {
-        let mut views = Vec::new();
+        let profile = self.settings.profile().await?;
+        let secrets = self.systems.secrets(&profile);
+        let recipients = recipients::of(&profile);
+        let mut views: Vec<CredentialView> = Vec::new();
         for kind in [CredentialKind::Github, CredentialKind::Aws, CredentialKind::StagingKey] {
-            views.push(self.view(kind).await?);
+            // A keychain that did not answer is not asked again for the next one.
+            let found = match views.iter().find_map(|view| view.problem.clone()) {
+                Some(failure) => Err(failure),
+                None => secrets.get(kind).await,
+            };
+            views.push(self.view(kind, &*secrets, &recipients, found).await?);
         }
         Ok(views)
     }
 
-    async fn view(&self, kind: CredentialKind) -> Result<CredentialView, Failure> {
-        let secrets = self.systems.secrets();
-        let setting = self.settings.get(setting_key(kind)).await?;
-        let (credential, problem) = match secrets.get(kind).await {
+    async fn view(
+        &self,
+        kind: CredentialKind,
+        secrets: &dyn Secrets,
+        recipients: &Recipients,
+        found: Result<Option<Credential>, Failure>,
+    ) -> Result<CredentialView, Failure> {
+        let setting = self.settings.get(&setting_key(kind, recipients)).await?;
+        let (credential, problem) = match found {
             Ok(credential) => (credential, None),
             Err(failure) => (None, Some(failure)),
         };
         Ok(CredentialView {
             kind,
+            sent_to: self.sent_to(kind, recipients),
             is_saved: credential.is_some(),
             saved_at: setting.as_ref().map(|setting| setting.at),
             saved_by: setting.as_ref().map(|setting| setting.by.clone()),
@@ -53,6 +68,18 @@ impl Access {
             used_for: used_for(kind).iter().map(|text| (*text).to_owned()).collect(),
             problem,
         })
+    }
+
+    /// The servers that get a credential, in plain words.
+    fn sent_to(&self, kind: CredentialKind, recipients: &Recipients) -> String {
+        if self.systems.realm() == Realm::Practice {
+            return "the pretend production on this computer".to_owned();
+        }
+        match kind {
+            CredentialKind::Github => recipients.github.clone(),
+            CredentialKind::Aws => recipients.aws.clone(),
+            CredentialKind::StagingKey => "the staging machine that a person confirms at Deploy".to_owned(),
+        }
     }
 
     pub async fn save_github(&self, token: SecretText) -> Result<(), Failure> {
@@ -81,6 +108,8 @@ impl Access {
         // Not trimmed: a passphrase may begin or end with spaces.
         let passphrase = passphrase.filter(|text| !text.expose().is_empty());
         let path = file.display().to_string();
+        let read = key_file::read(&StagingKey { path: path.clone(), passphrase: passphrase.clone() }).await;
+        read.map_err(|failure| refuse_key(&failure))?;
         self.save(Credential::StagingKey { path, passphrase }).await
     }
 
@@ -93,16 +122,19 @@ impl Access {
                 .hint("Save it again in a few seconds."));
         }
         let person = self.settings.named_person().await?;
-        self.systems.secrets().set(&credential).await?;
+        let profile = self.settings.profile().await?;
+        self.systems.secrets(&profile).set(&credential).await?;
         self.identity.forget_accounts();
-        self.settings.set(setting_key(kind_of(&credential)), &shown(&credential), &person).await
+        let key = setting_key(kind_of(&credential), &recipients::of(&profile));
+        self.settings.set(&key, &shown(&credential), &person).await
     }
 
     pub async fn remove(&self, kind: CredentialKind) -> Result<(), Failure> {
         self.refuse_while_needed().await?;
-        self.systems.secrets().remove(kind).await?;
+        let profile = self.settings.profile().await?;
+        self.systems.secrets(&profile).remove(kind).await?;
         self.identity.forget_accounts();
-        self.settings.remove(setting_key(kind)).await
+        self.settings.remove(&setting_key(kind, &recipients::of(&profile))).await
     }
 
     /// Refuses a removal while a changing step runs (docs/releases.md#credentials).
@@ -129,14 +161,20 @@ impl Access {
         match kind {
             CredentialKind::Github => try_github(&ports, &profile, lines).await,
             CredentialKind::Aws => try_aws(&ports, &profile, lines).await,
-            CredentialKind::StagingKey => self.try_key(lines).await,
+            CredentialKind::StagingKey => self.try_key(&profile, lines).await,
         }
     }
 
-    async fn try_key(&self, lines: &mut Vec<String>) -> Result<(), Failure> {
-        let key = credentials::staging_key(&**self.systems.secrets(), "try the staging machine key").await?;
-        let told = ssh::read_key(&key).await.map_err(|failure| self.systems.redactor().failure(failure))?;
-        lines.push(format!("Works: the key can be read ({told})."));
+    async fn try_key(&self, profile: &Profile, lines: &mut Vec<String>) -> Result<(), Failure> {
+        let secrets = self.systems.secrets(profile);
+        let key = credentials::staging_key(&*secrets, "try the staging machine key").await?;
+        let file = key_file::read(&key).await.map_err(|failure| self.systems.redactor().failure(failure))?;
+        lines.push(format!("Works: the key can be read ({}).", file.kind));
+        if file.is_open {
+            lines.push(
+                "Other accounts of this computer may read the key file. Give the file to your account only.".to_owned(),
+            );
+        }
         lines.push("Whether the staging machine accepts it shows at Deploy, when its address is known.".to_owned());
         Ok(())
     }
@@ -182,11 +220,12 @@ async fn try_aws(ports: &Ports, profile: &Profile, lines: &mut Vec<String>) -> R
     Ok(())
 }
 
-fn setting_key(kind: CredentialKind) -> &'static str {
+/// The setting with person and time of a saved credential.
+fn setting_key(kind: CredentialKind, recipients: &Recipients) -> String {
     match kind {
-        CredentialKind::Github => "credential.github",
-        CredentialKind::Aws => "credential.aws",
-        CredentialKind::StagingKey => "credential.stagingKey",
+        CredentialKind::Github => format!("credential.github.{}", recipients.github),
+        CredentialKind::Aws => format!("credential.aws.{}", recipients.aws),
+        CredentialKind::StagingKey => format!("credential.stagingKey.{}", recipients.staging_key),
     }
 }
 
@@ -232,6 +271,14 @@ fn one_word<'a>(field: &str, text: &'a str) -> Result<&'a str, Failure> {
         return Err(refuse(field, "Paste it as one word, without spaces or line breaks."));
     }
     Ok(text)
+}
+
+/// The refusal of a key file, at the field that mends it.
+fn refuse_key(failure: &Failure) -> Failure {
+    let problem = failure.params.get("problem").map_or("it cannot be read", String::as_str);
+    let field = if problem.contains("passphrase") { "passphrase" } else { "path" };
+    let hints = failure.hints.iter().filter(|hint| !hint.starts_with("Open Access"));
+    hints.fold(refuse(field, &format!("The file cannot be used: {problem}.")), Failure::hint)
 }
 
 fn refuse(field: &str, problem: &str) -> Failure {

@@ -89,10 +89,12 @@ macro_rules! all_commands {
             practice::debrief,
             history::export_markdown,
             history::save_markdown,
+            history::choose_document,
             access::list_credentials,
             access::save_github,
             access::save_aws,
             access::save_staging_key,
+            access::choose_key_file,
             access::test_credential,
             access::remove_credential,
         ]
@@ -174,6 +176,6 @@ mod tests {
             let permission = format!("allow-{}", name.replace('_', "-"));
             assert!(allowed.contains(&permission.as_str()), "capabilities/main.json does not allow {name}");
         }
-        assert_eq!(allowed.len(), COMMANDS.len() + 4, "capabilities/main.json allows more than the four it needs");
+        assert_eq!(allowed.len(), COMMANDS.len() + 2, "capabilities/main.json allows more than the two it needs");
     }
 }

@@ -7,6 +7,8 @@ pub const COMMANDS: &[&str] = &[
     "app_info",
     "begun_elsewhere",
     "change_address",
+    "choose_document",
+    "choose_key_file",
     "confirm_step",
     "confirm_value",
     "continue_here",

@@ -1,25 +1,45 @@
-//! This computer as the readiness checks see it: keychain, disk and power.
+//! This computer as the readiness checks see it: keychain, key file, disk and power.
 
 use std::{path::Path, time::Duration};
 
-use greenlight_engine::readiness::{ComputerState, Power};
-use greenlight_types::{CredentialKind, ErrorCode, Failure, Retry};
+use greenlight_adapters::{credentials, key_file};
+use greenlight_engine::{
+    ports::Secrets,
+    readiness::{ComputerState, KeyFileState, Power},
+};
+use greenlight_types::{CredentialKind, ErrorCode, Failure, Profile, Retry};
 
 use crate::systems::Systems;
 
 /// Maximum wait for the keychain.
 const KEYCHAIN_MAX: Duration = Duration::from_secs(10);
 
-pub async fn look(systems: &Systems) -> ComputerState {
+/// Looks at this computer. The sign-ins are those for the servers of the profile.
+pub async fn look(systems: &Systems, profile: &Profile) -> ComputerState {
+    let secrets = systems.secrets(profile);
+    let keychain = keychain(&*secrets).await;
+    let key_file = match &keychain {
+        Ok(_) => key_file(systems, &*secrets).await,
+        Err(failure) => KeyFileState::Unusable(failure.clone()),
+    };
     ComputerState {
-        keychain: keychain(systems).await,
+        keychain,
+        key_file,
         free_bytes: free_bytes(systems.folder()),
         power: power(Path::new("/sys/class/power_supply")),
     }
 }
 
-async fn keychain(systems: &Systems) -> Result<String, Failure> {
-    let secrets = systems.secrets();
+async fn key_file(systems: &Systems, secrets: &dyn Secrets) -> KeyFileState {
+    let read = async {
+        let saved = credentials::staging_key(secrets, "read the staging machine key").await?;
+        let file = key_file::read(&saved).await?;
+        Ok(if file.is_open { KeyFileState::Open { path: saved.path } } else { KeyFileState::Private })
+    };
+    read.await.unwrap_or_else(|failure| KeyFileState::Unusable(systems.redactor().failure(failure)))
+}
+
+async fn keychain(secrets: &dyn Secrets) -> Result<String, Failure> {
     let asked = tokio::time::timeout(KEYCHAIN_MAX, secrets.get(CredentialKind::Github)).await;
     let late = || {
         Failure::new(ErrorCode::KeychainMissing, "open the keychain")

@@ -142,7 +142,7 @@ impl Controller {
     /// Looks whether Prepare or Deploy of a run can start. Changes nothing.
     pub async fn readiness(&self, run: &RunId, machine: Option<ConfirmedMachine>) -> Result<Readiness, Failure> {
         let release = self.release(run).await?;
-        let computer = computer_state::look(&self.systems).await;
+        let computer = computer_state::look(&self.systems, &release.view().profile).await;
         Ok(release.readiness(machine, computer).await)
     }
 

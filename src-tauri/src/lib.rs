@@ -23,6 +23,7 @@ mod other_realm;
 mod places;
 mod private_process;
 mod production;
+mod recipients;
 mod settings;
 mod systems;
 mod ui_port;

@@ -39,18 +39,26 @@ use greenlight_types::{ErrorCode, Failure, PracticeView, Profile, Realm, Spell, 
 
 pub use practice::serve as serve_rehearsal;
 
-use crate::{guard::KnownSecrets, places::Place};
+use crate::{guard::KnownSecrets, places::Place, recipients};
 use practice::Practice;
 use practice_guards::{PracticeHostGuard, PracticeSiteGuard};
 
 /// Clock speeds that the panel of a practice offers.
 const SPEEDS: [u32; 3] = [1, 10, 60];
 
+/// Where the credentials are kept.
+enum CredentialStore {
+    /// Production. Each profile has entries of its own.
+    Keychain(Keychain),
+    /// Practice: they open the pretend production only.
+    Memory(Arc<dyn Secrets>),
+}
+
 /// The outside systems of one realm.
 pub struct Systems {
     profile: Profile,
     clock: Arc<dyn Clock>,
-    secrets: Arc<dyn Secrets>,
+    store: CredentialStore,
     redactor: Arc<Redactor>,
     /// Data folder, which has the clone of the repository.
     folder: PathBuf,
@@ -65,9 +73,8 @@ impl Systems {
         match place.realm {
             Realm::Production => {
                 let profile = read_profile(place.profile.as_deref())?;
-                let inner: Arc<dyn Secrets> = Arc::new(Keychain::new());
-                let secrets = Arc::new(KnownSecrets { inner, redactor: Arc::clone(&redactor) });
-                Ok(Self { profile, clock: Arc::new(SystemClock), secrets, redactor, folder, practice: None })
+                let store = CredentialStore::Keychain(Keychain::new());
+                Ok(Self { profile, clock: Arc::new(SystemClock), store, redactor, folder, practice: None })
             }
             Realm::Practice => {
                 let scenario = place.scenario.as_deref().map(read_scenario).transpose()?;
@@ -77,9 +84,8 @@ impl Systems {
                     practice.switch(&Switch { trouble, on: true, after_ms, only_first: true }).await?;
                 }
                 let profile = practice.profile(&read_profile(None)?);
-                let inner = practice.secrets().await?;
-                let secrets = Arc::new(KnownSecrets { inner, redactor: Arc::clone(&redactor) });
-                Ok(Self { profile, clock: practice.clock(), secrets, redactor, folder, practice: Some(practice) })
+                let store = CredentialStore::Memory(practice.secrets().await?);
+                Ok(Self { profile, clock: practice.clock(), store, redactor, folder, practice: Some(practice) })
             }
         }
     }
@@ -97,8 +103,13 @@ impl Systems {
         Arc::clone(&self.clock)
     }
 
-    pub fn secrets(&self) -> &Arc<dyn Secrets> {
-        &self.secrets
+    /// The credentials for the servers that a profile names.
+    pub fn secrets(&self, profile: &Profile) -> Arc<dyn Secrets> {
+        let inner: Arc<dyn Secrets> = match &self.store {
+            CredentialStore::Keychain(keychain) => Arc::new(keychain.entries(recipients::of(profile))),
+            CredentialStore::Memory(secrets) => Arc::clone(secrets),
+        };
+        Arc::new(KnownSecrets { inner, redactor: Arc::clone(&self.redactor) })
     }
 
     pub fn redactor(&self) -> &Arc<Redactor> {
@@ -151,7 +162,7 @@ impl Systems {
     /// simulator and none from a profile, a journal or a person, so it cannot reach a real system.
     pub fn ports(&self, profile: &Profile) -> Result<Ports, Failure> {
         let (host, site): (Arc<dyn RemoteHost>, Arc<dyn Site>) =
-            (Arc::new(SshHost::new(Arc::clone(&self.secrets))), Arc::new(SiteAdapter::new()?));
+            (Arc::new(SshHost::new(self.secrets(profile))), Arc::new(SiteAdapter::new()?));
         let Some(practice) = &self.practice else {
             let custom = profile.endpoints.as_ref();
             let endpoints = Endpoints {
@@ -181,7 +192,8 @@ impl Systems {
         host: Arc<dyn RemoteHost>,
         site: Arc<dyn Site>,
     ) -> Result<Ports, Failure> {
-        let secrets = || Arc::clone(&self.secrets);
+        let saved = self.secrets(profile);
+        let secrets = || Arc::clone(&saved);
         let aws = AwsAccess::new(&profile.aws.region, endpoints.aws, secrets())?;
         let clone = self.folder.join("clone").join(format!("{}.git", profile.product.id));
         let names = &profile.aws;

@@ -4,10 +4,12 @@
 
 use std::process::Command;
 
-use greenlight_adapters::keychain::Keychain;
+use greenlight_adapters::keychain::{Keychain, KeychainEntries, Recipients};
 use greenlight_engine::ports::{Credential, SecretText, Secrets};
 use greenlight_tests::support::keychain::Keychain as Peer;
 use greenlight_types::{CredentialKind, ErrorCode};
+
+const SERVER: &str = "github.com";
 
 /// Runs one of the ignored tests below in the peer's session.
 fn looked_at_in(peer: &Peer, test: &str) {
@@ -21,6 +23,12 @@ fn looked_at_in(peer: &Peer, test: &str) {
         .expect("the test runs");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
+}
+
+/// The entries for a product whose code is at this server.
+fn entries(server: &str) -> KeychainEntries {
+    let (github, aws, staging_key) = (format!("rally: {server}"), "rally: 1".to_owned(), "rally".to_owned());
+    Keychain::new().entries(Recipients { github, aws, staging_key })
 }
 
 fn github() -> Credential {
@@ -48,10 +56,11 @@ async fn a_missing_keychain_is_reported() {
 #[tokio::test]
 #[ignore = "runs in the session of a peer, started by the test above"]
 async fn in_an_unlocked_keychain() {
-    let keychain = Keychain::new();
+    let keychain = entries(SERVER);
     assert_eq!(keychain.get(CredentialKind::Github).await.expect("an answer"), None);
     keychain.set(&github()).await.expect("saved");
-    assert_eq!(Keychain::new().get(CredentialKind::Github).await.expect("an answer"), Some(github()));
+    assert_eq!(entries(SERVER).get(CredentialKind::Github).await.expect("an answer"), Some(github()));
+    assert_eq!(entries("evil.example").get(CredentialKind::Github).await.expect("an answer"), None);
     let aws = Credential::Aws { key_id: "AKIA".into(), secret: SecretText::new("one"), session: None };
     keychain.set(&aws).await.expect("saved");
     let replaced =
@@ -66,7 +75,7 @@ async fn in_an_unlocked_keychain() {
 #[tokio::test]
 #[ignore = "runs in the session of a peer, started by the test above"]
 async fn in_a_locked_keychain() {
-    let failure = Keychain::new().set(&github()).await.expect_err("it is locked");
+    let failure = entries(SERVER).set(&github()).await.expect_err("it is locked");
     assert_eq!(failure.code, ErrorCode::KeychainLocked, "{failure}");
     assert!(!failure.hints.is_empty());
 }
@@ -74,7 +83,7 @@ async fn in_a_locked_keychain() {
 #[tokio::test]
 #[ignore = "runs in the session of a peer, started by the test above"]
 async fn without_a_keychain() {
-    let failure = Keychain::new().get(CredentialKind::Github).await.expect_err("there is none");
+    let failure = entries(SERVER).get(CredentialKind::Github).await.expect_err("there is none");
     assert_eq!(failure.code, ErrorCode::KeychainMissing, "{failure}");
     assert!(!failure.hints.is_empty());
 }

@@ -1,10 +1,11 @@
 //! Credentials: save, test, remove. No command returns a saved secret.
 
+use greenlight_adapters::home;
 use greenlight_engine::ports::SecretText;
 use greenlight_types::{CredentialKind, CredentialTest, CredentialView};
-use tauri::State;
+use tauri::{AppHandle, State};
 
-use crate::{command_error::CommandResult, places::Places};
+use crate::{command_error::CommandResult, file_dialog, places::Places};
 
 /// The three credentials without their secrets.
 #[tauri::command]
@@ -41,6 +42,13 @@ pub async fn save_aws(
 pub async fn save_staging_key(app: State<'_, Places>, path: String, passphrase: Option<String>) -> CommandResult<()> {
     let passphrase = passphrase.map(SecretText::new);
     Ok(app.ready().await?.access.save_staging_key(path, passphrase).await?)
+}
+
+/// Lets the person choose the key file for the staging machine. Null when they close the dialog.
+#[tauri::command]
+#[specta::specta]
+pub async fn choose_key_file(handle: AppHandle) -> CommandResult<Option<String>> {
+    Ok(file_dialog::choose_file(&handle, "Choose the staging machine key", &home::expand("~/.ssh")).await)
 }
 
 /// Tries a credential. Reads only.

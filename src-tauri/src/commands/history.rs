@@ -1,9 +1,10 @@
 //! The audit trail of a run as a document.
 
+use greenlight_adapters::home;
 use greenlight_types::RunId;
-use tauri::State;
+use tauri::{AppHandle, State};
 
-use crate::{command_error::CommandResult, places::Places};
+use crate::{command_error::CommandResult, file_dialog, places::Places};
 
 /// The run as Markdown.
 #[tauri::command]
@@ -17,4 +18,11 @@ pub async fn export_markdown(app: State<'_, Places>, run: RunId) -> CommandResul
 #[specta::specta]
 pub async fn save_markdown(app: State<'_, Places>, run: RunId, path: String) -> CommandResult<String> {
     Ok(app.ready().await?.history.save_markdown(&run, &path).await?)
+}
+
+/// Lets the person name the file of that document. Null when they close the dialog.
+#[tauri::command]
+#[specta::specta]
+pub async fn choose_document(handle: AppHandle, proposed: String) -> CommandResult<Option<String>> {
+    Ok(file_dialog::choose_document(&handle, "Save the record of this release", &home::expand(&proposed)).await)
 }

@@ -62,7 +62,7 @@ async fn practice_systems(folder: &Path) -> Systems {
         redactor: Arc::default(),
         profile: practice.profile(&production_profile()),
         clock: practice.clock(),
-        secrets: practice.secrets().await.expect("credentials"),
+        store: CredentialStore::Memory(practice.secrets().await.expect("credentials")),
         folder: folder.to_owned(),
         practice: Some(practice),
     }
@@ -139,11 +139,11 @@ fn no_connection_of_a_practice_leaves_this_computer() {
 #[tokio::test]
 async fn production_refuses_the_controls_of_practice() {
     let folder = tempfile::tempdir().expect("a folder");
-    let secrets: Arc<dyn Secrets> = Arc::new(greenlight_adapters::keychain::MemorySecrets::default());
+    let store = CredentialStore::Memory(Arc::new(greenlight_adapters::keychain::MemorySecrets::default()));
     let clock = Arc::new(SystemClock);
     let folder = folder.path().to_owned();
     let redactor = Arc::default();
-    let systems = Systems { profile: production_profile(), clock, secrets, redactor, folder, practice: None };
+    let systems = Systems { profile: production_profile(), clock, store, redactor, folder, practice: None };
     let refusals = [
         systems.practice_view().await.map(drop),
         systems.switch_trouble(Trouble::BuildFails, true).await.map(drop),

@@ -293,7 +293,7 @@ const WORDS: Record<ErrorCode, Entry> = {
     todo: ["Open the site and look, then try again."],
   },
   keyFileUnreadable: {
-    happened: () => "The key file could not be read or unlocked.",
+    happened: (p) => `The key file could not be used${p["problem"] === undefined ? "" : `: ${p["problem"]}`}.`,
     todo: ["Open Access, check the path and the passphrase."],
   },
   unreachable: {

@@ -121,6 +121,8 @@ export const commands = {
 	exportMarkdown: (run: RunId) => typedError<string, CommandError>(__TAURI_INVOKE("export_markdown", { run })),
 	/**  Writes that document to a new file whose name ends in `.md`. Returns its full path. */
 	saveMarkdown: (run: RunId, path: string) => typedError<string, CommandError>(__TAURI_INVOKE("save_markdown", { run, path })),
+	/**  Lets the person name the file of that document. Null when they close the dialog. */
+	chooseDocument: (proposed: string) => typedError<string | null, CommandError>(__TAURI_INVOKE("choose_document", { proposed })),
 	/**  The three credentials without their secrets. */
 	listCredentials: () => typedError<CredentialView[], CommandError>(__TAURI_INVOKE("list_credentials")),
 	/**  Saves the token for GitHub. */
@@ -129,6 +131,8 @@ export const commands = {
 	saveAws: (keyId: string, secret: string, session: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("save_aws", { keyId, secret, session })),
 	/**  Saves the path of the staging machine key, and its passphrase. */
 	saveStagingKey: (path: string, passphrase: string | null) => typedError<null, CommandError>(__TAURI_INVOKE("save_staging_key", { path, passphrase })),
+	/**  Lets the person choose the key file for the staging machine. Null when they close the dialog. */
+	chooseKeyFile: () => typedError<string | null, CommandError>(__TAURI_INVOKE("choose_key_file")),
 	/**  Tries a credential. Reads only. */
 	testCredential: (kind: CredentialKind) => typedError<CredentialTest, CommandError>(__TAURI_INVOKE("test_credential", { kind })),
 	/**  Removes a credential. */
@@ -408,6 +412,8 @@ export type CredentialView = {
 	shown: string,
 	/**  The store that keeps it, in plain words: a keychain or a file. */
 	keptIn: string,
+	/**  The servers that get the credential. */
+	sentTo: string,
 	/**  The uses of the credential, in plain words. */
 	usedFor: string[],
 	/**  A problem with the store, for example a locked keychain. */
@@ -944,6 +950,14 @@ export type Handover = {
 	isServing: boolean | null,
 };
 
+/**  The fingerprints of a machine. */
+export type HostKeys = {
+	/**  Those that the machine presents, the one of the profile first. */
+	presented: string[],
+	/**  The one that an earlier release confirmed for this address. */
+	known: KnownHostKey | null,
+};
+
 /**  The staging machine of a run. A person confirms name and address at Deploy. */
 export type HostProfile = {
 	name: string,
@@ -1265,7 +1279,7 @@ export type Readiness = {
 };
 
 /**  A check of the readiness page. */
-export type ReadinessCheck = "settings" | "githubSignIn" | "branches" | "versionFile" | "largeFiles" | "tagFree" | "pushRules" | "workflow" | "buildJob" | "buildUnderWay" | "lockFree" | "awsSignIn" | "servers" | "deployment" | "newestSettings" | "container" | "packageName" | "breaker" | "replacementRoom" | "alarms" | "bakeTime" | "logGroup" | "site" | "siteVersion" | "machineAnswers" | "machineSignIn" | "machineJobs" | "machineClock" | "loginShell" | "sudo" | "backupScript" | "backupSpace" | "migrationScript" | "keychain" | "diskSpace" | "power";
+export type ReadinessCheck = "settings" | "githubSignIn" | "branches" | "versionFile" | "largeFiles" | "tagFree" | "pushRules" | "workflow" | "buildJob" | "buildUnderWay" | "lockFree" | "awsSignIn" | "servers" | "deployment" | "newestSettings" | "container" | "packageName" | "breaker" | "replacementRoom" | "alarms" | "bakeTime" | "logGroup" | "site" | "siteVersion" | "machineAnswers" | "machineSignIn" | "machineJobs" | "machineClock" | "loginShell" | "sudo" | "backupScript" | "backupSpace" | "migrationScript" | "keychain" | "keyFile" | "diskSpace" | "power";
 
 /**  Groups in the order of the page. */
 export type ReadinessGroup = "code" | "production" | "machine" | "computer";

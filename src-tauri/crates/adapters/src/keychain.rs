@@ -16,16 +16,33 @@ use tokio::sync::oneshot;
 
 use crate::credentials::kind_of;
 
-/// Maximum wait for the keychain, which may ask the person for a password.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Maximum wait for the keychain, which may ask the person for a password. An answer that comes
+/// later serves the next call.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// Service name of every entry.
 const SERVICE: &str = "greenlight";
 
 type Work = Box<dyn FnOnce() + Send>;
 
 /// The keychain of this computer.
+#[derive(Clone)]
 pub struct Keychain {
     work: mpsc::SyncSender<Work>,
+}
+
+/// The servers and the product that may get each credential. They are a part of the name of its
+/// entry, so a credential that was saved for one server is not found for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipients {
+    pub github: String,
+    pub aws: String,
+    pub staging_key: String,
+}
+
+/// The entries of the keychain for some recipients.
+pub struct KeychainEntries {
+    keychain: Keychain,
+    recipients: Recipients,
 }
 
 /// A credential as it is stored: one JSON text per kind. Wiped when it is dropped.
@@ -69,6 +86,12 @@ impl Keychain {
         Self { work }
     }
 
+    /// The entries for these recipients.
+    #[must_use]
+    pub fn entries(&self, recipients: Recipients) -> KeychainEntries {
+        KeychainEntries { keychain: self.clone(), recipients }
+    }
+
     async fn ask<T: Send + 'static>(&self, work: impl FnOnce() -> PortResult<T> + Send + 'static) -> PortResult<T> {
         let (reply, answer) = oneshot::channel();
         let job: Work = Box::new(move || {
@@ -79,7 +102,7 @@ impl Keychain {
         match tokio::time::timeout(DEADLINE, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(missing("it does not answer")),
-            Err(_) => Err(locked("it did not answer within 30 s")),
+            Err(_) => Err(locked("it did not answer within 10 s")),
         }
     }
 }
@@ -111,22 +134,26 @@ fn failure(error: &Error) -> Failure {
     }
 }
 
-fn name(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Github => "github",
-        CredentialKind::Aws => "aws",
-        CredentialKind::StagingKey => "staging-key",
+impl Recipients {
+    /// Name of an entry in the keychain, which a person may read there.
+    fn entry_name(&self, kind: CredentialKind) -> String {
+        match kind {
+            CredentialKind::Github => format!("github for {}", self.github),
+            CredentialKind::Aws => format!("aws for {}", self.aws),
+            CredentialKind::StagingKey => format!("staging-key for {}", self.staging_key),
+        }
     }
 }
 
-fn entry(kind: CredentialKind) -> PortResult<Entry> {
-    Entry::new(SERVICE, name(kind)).map_err(|error| failure(&error))
+fn entry(name: &str) -> PortResult<Entry> {
+    Entry::new(SERVICE, name).map_err(|error| failure(&error))
 }
 
 #[async_trait]
-impl Secrets for Keychain {
+impl Secrets for KeychainEntries {
     async fn get(&self, kind: CredentialKind) -> PortResult<Option<Credential>> {
-        self.ask(move || match entry(kind)?.get_secret() {
+        let name = self.recipients.entry_name(kind);
+        let work = move || match entry(&name)?.get_secret() {
             Ok(bytes) => {
                 let bytes = Zeroizing::new(bytes);
                 serde_json::from_slice::<StoredCredential>(&bytes).map(|stored| Some(stored.into())).map_err(|_| {
@@ -136,25 +163,26 @@ impl Secrets for Keychain {
             }
             Err(Error::NoEntry) => Ok(None),
             Err(error) => Err(failure(&error)),
-        })
-        .await
+        };
+        self.keychain.ask(work).await
     }
 
     async fn set(&self, credential: &Credential) -> PortResult<()> {
-        let (kind, stored) = (kind_of(credential), StoredCredential::from(credential));
-        self.ask(move || {
+        let (name, stored) = (self.recipients.entry_name(kind_of(credential)), StoredCredential::from(credential));
+        let work = move || {
             let text = Zeroizing::new(serde_json::to_vec(&stored).map_err(missing)?);
-            entry(kind)?.set_secret(&text).map_err(|error| failure(&error))
-        })
-        .await
+            entry(&name)?.set_secret(&text).map_err(|error| failure(&error))
+        };
+        self.keychain.ask(work).await
     }
 
     async fn remove(&self, kind: CredentialKind) -> PortResult<()> {
-        self.ask(move || match entry(kind)?.delete_credential() {
+        let name = self.recipients.entry_name(kind);
+        let work = move || match entry(&name)?.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
             Err(error) => Err(failure(&error)),
-        })
-        .await
+        };
+        self.keychain.ask(work).await
     }
 
     fn place(&self) -> String {

@@ -14,6 +14,7 @@ pub mod github;
 pub mod home;
 pub mod ids;
 pub mod journal_sqlite;
+pub mod key_file;
 pub mod keychain;
 pub mod logs;
 mod private;

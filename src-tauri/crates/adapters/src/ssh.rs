@@ -15,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput, SecretText, Secrets};
+use greenlight_engine::ports::{HostAddress, PortResult, ReadOutput, Secrets};
 use greenlight_types::{Changed, ErrorCode, Failure, Retry};
 use parking_lot::Mutex;
 use russh::{
@@ -24,12 +24,10 @@ use russh::{
     kex,
     keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg},
 };
-use secrecy::zeroize::Zeroizing;
 use tokio::net::TcpStream;
 
 use crate::{
-    credentials::{self, StagingKey},
-    home,
+    credentials, key_file,
     remote_job::{JobHost, OUT_MAX, OnSilence, Shell},
     sleep_detector::{BothClocks, ReadClocks, slept},
     ssh_link::{KEEPALIVE, Liveness, MonitoredStream, silence_max},
@@ -132,7 +130,8 @@ impl Ssh {
             open.used = now;
             return Ok(open.link.clone());
         }
-        let key = load(&credentials::staging_key(&*self.secrets, "sign in to the staging machine").await?).await?;
+        let saved = credentials::staging_key(&*self.secrets, "sign in to the staging machine").await?;
+        let key = key_file::load(&saved).await?;
         let link = tokio::time::timeout(CONNECT_DEADLINE, reach(host, Arc::new(key)))
             .await
             .map_err(|_| unreachable(host, "no answer within 15 s"))??;
@@ -405,46 +404,6 @@ fn changed(host: &HostAddress, shown: &str) -> Failure {
         .with("seen", shown)
         .hint("Nothing was sent to it. Ask a developer whether the machine was replaced.")
         .retry(Retry::No)
-}
-
-/// Reads a key file and returns the kind of its key.
-///
-/// # Errors
-/// `KeyFileUnreadable` with the cause.
-pub async fn read_key(key: &StagingKey) -> PortResult<String> {
-    load(key).await.map(|key| key.algorithm().to_string())
-}
-
-async fn load(StagingKey { path, passphrase }: &StagingKey) -> PortResult<PrivateKey> {
-    let text =
-        tokio::fs::read_to_string(home::expand(path)).await.map_err(|error| unreadable(path, &error.to_string()))?;
-    let text = Zeroizing::new(text);
-    let (passphrase, shown) = (passphrase.clone(), path.clone());
-    // On another thread: deriving a key from a passphrase is slow on purpose.
-    tokio::task::spawn_blocking(move || {
-        russh::keys::decode_secret_key(&text, passphrase.as_ref().map(SecretText::expose)).map_err(|error| {
-            let is_encrypted = text.contains("ENCRYPTED")
-                || text.contains("DEK-Info")
-                || matches!(error, russh::keys::Error::KeyIsEncrypted);
-            if is_encrypted && passphrase.is_none() {
-                unreadable(&shown, "it needs a passphrase")
-            } else if is_encrypted {
-                unreadable(&shown, "the passphrase is wrong, or the file uses an old cipher")
-                    .hint("An old file is converted with: ssh-keygen -p -f FILE")
-            } else {
-                unreadable(&shown, &error.to_string())
-            }
-        })
-    })
-    .await
-    .map_err(|error| unreadable(path, &error.to_string()))?
-}
-
-fn unreadable(path: &str, why: &str) -> Failure {
-    Failure::new(ErrorCode::KeyFileUnreadable, format!("read the staging machine key {path}"))
-        .with("path", path)
-        .because(why)
-        .hint("Open Access and choose the key file again.")
 }
 
 #[async_trait]

@@ -17,13 +17,13 @@ use crate::{ports::HostAddress, step::StepContext};
 use check::{Check, Finding, Subject};
 use reads::Reads;
 
-pub use computer_state::{ComputerState, Power};
+pub use computer_state::{ComputerState, KeyFileState, Power};
 
 /// Maximum duration of one check.
 const CHECK_MAX: Duration = Duration::from_secs(20);
 
 /// The checks in the order of the page.
-const CHECKS: [&dyn Check; 36] = [
+const CHECKS: [&dyn Check; 37] = [
     &code::settings::Settings,
     &code::github_sign_in::GithubSignIn,
     &code::branches::Branches,
@@ -58,6 +58,7 @@ const CHECKS: [&dyn Check; 36] = [
     &machine::backup_space::BackupSpace,
     &machine::migration_script::MigrationScript,
     &computer::KeychainAnswers,
+    &computer::KeyFilePrivate,
     &computer::DiskSpace,
     &computer::OnMains,
 ];

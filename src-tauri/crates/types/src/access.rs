@@ -28,6 +28,8 @@ pub struct CredentialView {
     pub shown: String,
     /// The store that keeps it, in plain words: a keychain or a file.
     pub kept_in: String,
+    /// The servers that get the credential.
+    pub sent_to: String,
     /// The uses of the credential, in plain words.
     pub used_for: Vec<String>,
     /// A problem with the store, for example a locked keychain.

@@ -44,6 +44,7 @@ pub enum ReadinessCheck {
     BackupSpace,
     MigrationScript,
     Keychain,
+    KeyFile,
     DiskSpace,
     Power,
 }

@@ -22,6 +22,7 @@ const credential = (kind: CredentialKind, isSaved: boolean): CredentialView => (
   savedBy: isSaved ? "Anna" : null,
   shown: isSaved ? SHOWN[kind] : "",
   keptIn: "The keychain of this computer",
+  sentTo: "rally: github.com and api.github.com",
   usedFor: ["Prepare and Deploy"],
   problem: null,
 });
@@ -45,6 +46,7 @@ function open(saved: CredentialKind[] = [], scripted: Partial<Commands> = {}, in
   };
   const platform = fake({
     listCredentials: () => ok(KINDS.map((kind) => credential(kind, kept.has(kind)))),
+    testCredential: () => ok({ works: true, lines: ["Works."], failure: null }),
     saveGithub: () => keep("github"),
     saveAws: () => keep("aws"),
     saveStagingKey: () => keep("stagingKey"),
@@ -63,6 +65,7 @@ describe("a card", () => {
   it("shows whether and by whom it is saved", async () => {
     open(["github"]);
     expect(await card("github")).toHaveAttribute("data-saved", "true");
+    expect(screen.getByTestId("github-standing")).toHaveTextContent("Saved, not tested");
     expect(await card("github")).toHaveTextContent(/Saved.*ends in 9f2c.*Anna, 23 Nov/s);
     expect(await card("aws")).toHaveAttribute("data-saved", "false");
     expect(await card("aws")).toHaveTextContent("Not saved");
@@ -134,6 +137,16 @@ describe("saving", () => {
   });
 });
 
+describe("choosing the key file", () => {
+  it("takes the chosen file, and keeps the path when nothing was chosen", async () => {
+    const chosen = ["/home/anna/.ssh/staging.pem", null];
+    const { user } = open([], { chooseKeyFile: () => ok(chosen.shift() ?? null) });
+    await user.click(await screen.findByTestId("stagingKey-choose"));
+    await user.click(screen.getByTestId("stagingKey-choose"));
+    expect(screen.getByTestId("stagingKey-path")).toHaveValue("/home/anna/.ssh/staging.pem");
+  });
+});
+
 describe("a test", () => {
   it("that works shows its plain lines", async () => {
     const { user } = open(["github"], {
@@ -151,6 +164,16 @@ describe("a test", () => {
     await user.click(await screen.findByTestId("aws-test"));
     expect(await screen.findByTestId("aws-result")).toHaveAttribute("data-works", "false");
     expect(screen.getByTestId("aws-result")).toHaveTextContent("The sign-in was refused.");
+  });
+
+  it("follows each save, and its result is the state of the card", async () => {
+    const { user, platform } = open([], {
+      testCredential: () => ok({ works: false, lines: [], failure: refusal("credentialRefused") }),
+    });
+    await user.type(await screen.findByTestId("github-token"), "ghp_wrong");
+    await user.click(screen.getByTestId("github-save"));
+    await waitFor(() => expect(screen.getByTestId("github-standing")).toHaveTextContent("Does not work"));
+    expect(platform.argsOf("testCredential")).toEqual([["github"]]);
   });
 
   it("is closed while nothing is saved", async () => {

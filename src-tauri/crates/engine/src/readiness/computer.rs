@@ -1,11 +1,11 @@
 //! Checks of this computer. The shell looks; the checks judge.
 
 use async_trait::async_trait;
-use greenlight_types::{ReadinessCheck, ReadinessGroup};
+use greenlight_types::{CredentialKind, ReadinessCheck, ReadinessGroup};
 
 use super::{
-    check::{Check, Finding, Subject},
-    computer_state::Power,
+    check::{Check, Finding, Subject, of_sign_in},
+    computer_state::{KeyFileState, Power},
 };
 use crate::ports::PortResult;
 
@@ -26,6 +26,39 @@ impl Check for KeychainAnswers {
     }
     async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
         subject.computer.keychain.clone().map(|place| Finding::ready(format!("The sign-ins are in {place}")))
+    }
+}
+
+pub(super) struct KeyFilePrivate;
+
+#[async_trait]
+impl Check for KeyFilePrivate {
+    fn id(&self) -> ReadinessCheck {
+        ReadinessCheck::KeyFile
+    }
+    fn group(&self) -> ReadinessGroup {
+        ReadinessGroup::Computer
+    }
+    /// A rollback asks no staging machine.
+    fn is_for(&self, subject: &Subject<'_>) -> bool {
+        !subject.run.is_rollback()
+    }
+    async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
+        judge_key_file(&subject.computer.key_file)
+    }
+}
+
+fn judge_key_file(state: &KeyFileState) -> PortResult<Finding> {
+    match state {
+        KeyFileState::Private => Ok(Finding::ready("Only you may read the staging machine key")),
+        KeyFileState::Open { path } => Ok(Finding::choose(
+            "Other accounts of this computer may read the staging machine key",
+            "Whoever copies it can sign in to the staging machine.",
+        )
+        .instruct(format!("Give the file to your account only: {path}"))),
+        KeyFileState::Unusable(failure) => {
+            of_sign_in(failure.clone(), "the staging machine", CredentialKind::StagingKey)
+        }
     }
 }
 
@@ -90,7 +123,7 @@ fn judge_power(power: Power) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use greenlight_types::ReadinessState;
+    use greenlight_types::{ErrorCode, Failure, ReadinessState};
 
     use super::*;
 
@@ -99,6 +132,20 @@ mod tests {
         assert_eq!(judge_space(Some(SPACE_MIN)).state, ReadinessState::Ready);
         assert_eq!(judge_space(Some(SPACE_MIN - 1)).state, ReadinessState::Blocked);
         assert_eq!(judge_space(None).state, ReadinessState::Unknown);
+    }
+
+    #[test]
+    fn a_key_file_that_others_may_read_is_a_choice_and_none_blocks() {
+        let unusable = Failure::new(ErrorCode::CredentialMissing, "read the key");
+        for (state, expected) in [
+            (KeyFileState::Private, ReadinessState::Ready),
+            (KeyFileState::Open { path: "/home/ann/key".into() }, ReadinessState::Choose),
+            (KeyFileState::Unusable(unusable), ReadinessState::Blocked),
+        ] {
+            assert_eq!(judge_key_file(&state).expect("a finding").state, expected, "{state:?}");
+        }
+        let silent = KeyFileState::Unusable(Failure::new(ErrorCode::KeychainLocked, "read the key"));
+        assert_eq!(judge_key_file(&silent).expect_err("no answer").code, ErrorCode::KeychainLocked);
     }
 
     #[test]

@@ -2,14 +2,26 @@
 
 use greenlight_types::Failure;
 
-/// Keychain, disk and power of this computer, as the shell read them.
+/// Keychain, key file, disk and power of this computer, as the shell read them.
 #[derive(Clone, Debug)]
 pub struct ComputerState {
     /// Name of the place that keeps the sign-ins, or why it does not answer.
     pub keychain: Result<String, Failure>,
+    pub key_file: KeyFileState,
     /// Free bytes on the disk of the data folder. `None` when the system does not tell.
     pub free_bytes: Option<u64>,
     pub power: Power,
+}
+
+/// The file of the staging machine key.
+#[derive(Clone, Debug)]
+pub enum KeyFileState {
+    /// Only this account may read it.
+    Private,
+    /// Other accounts of this computer may read it, too.
+    Open { path: String },
+    /// None is saved, or it cannot be read.
+    Unusable(Failure),
 }
 
 /// Power of this computer.
