@@ -57,7 +57,7 @@ macro_rules! all_commands {
             run::begun_elsewhere,
             run::continue_here,
             run::deploy_differences,
-            run::host_fingerprints,
+            run::host_keys,
             run::start_deploy,
             run::end_run,
             run::left_behind,

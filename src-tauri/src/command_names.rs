@@ -23,7 +23,7 @@ pub const COMMANDS: &[&str] = &[
     "finished_by_hand",
     "follow_lines",
     "give_up_machine",
-    "host_fingerprints",
+    "host_keys",
     "left_behind",
     "list_credentials",
     "list_places",

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     computer_state,
+    host_keys::{self, HostKeys},
     identity::Identity,
     settings::{self, Settings},
     systems::Systems,
@@ -111,7 +112,16 @@ impl Controller {
     pub async fn start_deploy(&self, run: &RunId, request: DeployRequest) -> Result<(), Failure> {
         let _held = self.starting.lock().await;
         self.ask_identity(run).await;
-        self.act(run, Act::StartDeploy(request)).await.map(|_| ())
+        self.act(run, Act::StartDeploy(request)).await?;
+        let view = self.view(run).await?;
+        // A rollback asks no staging machine.
+        if let Some(machine) = view.staging.filter(|_| view.rolls_back.is_none()) {
+            let person = self.settings.named_person().await?;
+            if let Err(failure) = host_keys::remember(&self.settings, &machine, &person).await {
+                tracing::warn!(%failure, "the fingerprint is not kept for later releases");
+            }
+        }
+        Ok(())
     }
 
     /// The run that began this version on another computer, while this run is a draft.
@@ -131,12 +141,12 @@ impl Controller {
         self.release(run).await?.deploy_differences().await
     }
 
-    /// The fingerprints of a staging machine, the one that the settings name first.
-    pub async fn host_fingerprints(&self, address: &str, port: u16) -> Result<Vec<String>, Failure> {
-        let profile = self.settings.profile().await?;
-        let mut found = self.systems.ports(&profile)?.host.fingerprints(address.trim(), port).await?;
-        found.sort_by_key(|one| *one != profile.host.fingerprint);
-        Ok(found)
+    /// The fingerprints of a staging machine, the one that the profile names first.
+    pub async fn host_keys(&self, address: &str, port: u16) -> Result<HostKeys, Failure> {
+        let (profile, address) = (self.settings.profile().await?, address.trim());
+        let mut presented = self.systems.ports(&profile)?.host.fingerprints(address, port).await?;
+        presented.sort_by_key(|one| *one != profile.host.fingerprint);
+        Ok(HostKeys { presented, known: host_keys::known(&self.settings, address, port).await? })
     }
 
     /// Looks whether Prepare or Deploy of a run can start. Changes nothing.

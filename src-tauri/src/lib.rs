@@ -16,6 +16,7 @@ mod environment;
 mod file_dialog;
 mod guard;
 mod history;
+mod host_keys;
 mod identity;
 mod info;
 mod log_file;

@@ -30,8 +30,8 @@ use greenlight_engine::{
 use greenlight_rehearsal::host::jobs::ExitCodes;
 use greenlight_simulation::operator::engine;
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, LineSource, Realm, RunEvent,
-    RunId, RunResult, RunState, RunView, Status, StepId, TakeOver, Version,
+    Actor, CheckAnswer, DeployRequest, ErrorCode, EventBody, Fact, FactKind, Failure, FingerprintSource, LineSource,
+    Realm, RunEvent, RunId, RunResult, RunState, RunView, Status, StepId, TakeOver, Version,
 };
 
 /// Fast enough for a test, and slow enough for polls on the virtual clock.
@@ -124,6 +124,7 @@ async fn deploy_from(release: &Release, desk: &Desk, differences: &[&str], take_
         address: host.address.clone(),
         port: host.port,
         fingerprint,
+        known_by: FingerprintSource::Given,
         told: "Everyone".into(),
         typed_version: " 2.1.0 ".into(),
         accepted_differences,

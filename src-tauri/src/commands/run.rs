@@ -7,7 +7,7 @@ use greenlight_types::{
 };
 use tauri::State;
 
-use crate::{command_error::CommandResult, places::Places};
+use crate::{command_error::CommandResult, host_keys::HostKeys, places::Places};
 
 /// Drafts a run of a version. `anyway` is the reason for a version that was released before or is
 /// not newer.
@@ -66,11 +66,12 @@ pub async fn deploy_differences(app: State<'_, Places>, run: RunId) -> CommandRe
     Ok(app.ready().await?.runs.deploy_differences(&run).await?)
 }
 
-/// The fingerprints that a machine presents. No authentication is sent.
+/// The fingerprints that a machine presents, and the one that an earlier release confirmed. No
+/// authentication is sent.
 #[tauri::command]
 #[specta::specta]
-pub async fn host_fingerprints(app: State<'_, Places>, address: String, port: u16) -> CommandResult<Vec<String>> {
-    Ok(app.ready().await?.runs.host_fingerprints(&address, port).await?)
+pub async fn host_keys(app: State<'_, Places>, address: String, port: u16) -> CommandResult<HostKeys> {
+    Ok(app.ready().await?.runs.host_keys(&address, port).await?)
 }
 
 /// Starts Deploy with the entries of its form.

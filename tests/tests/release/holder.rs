@@ -19,6 +19,7 @@ async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
         port: 1,
         user: "ec2-user".into(),
         fingerprint: "SHA256:gone".into(),
+        known_by: None,
         machine_id: String::new(),
         boot_id: String::new(),
     };
@@ -40,6 +41,7 @@ async fn a_person_accepts_a_silent_earlier_host_before_deploy() {
             .await
             .expect("a fingerprint")
             .swap_remove(0),
+        known_by: FingerprintSource::Given,
         told: "Everyone".into(),
         typed_version: "2.1.0".into(),
         accepted_differences: Vec::new(),

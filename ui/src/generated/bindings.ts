@@ -48,8 +48,11 @@ export const commands = {
 	continueHere: (run: RunId) => typedError<null, CommandError>(__TAURI_INVOKE("continue_here", { run })),
 	/**  Differences from the day of Prepare. */
 	deployDifferences: (run: RunId) => typedError<Difference[], CommandError>(__TAURI_INVOKE("deploy_differences", { run })),
-	/**  The fingerprints that a machine presents. No authentication is sent. */
-	hostFingerprints: (address: string, port: number) => typedError<string[], CommandError>(__TAURI_INVOKE("host_fingerprints", { address, port })),
+	/**
+	 *  The fingerprints that a machine presents, and the one that an earlier release confirmed. No
+	 *  authentication is sent.
+	 */
+	hostKeys: (address: string, port: number) => typedError<HostKeys, CommandError>(__TAURI_INVOKE("host_keys", { address, port })),
 	/**  Starts Deploy with the entries of its form. */
 	startDeploy: (run: RunId, request: DeployRequest) => typedError<null, CommandError>(__TAURI_INVOKE("start_deploy", { run, request })),
 	/**  Ends a run with a result. */
@@ -477,6 +480,7 @@ export type DeployRequest = {
 	port: number,
 	/**  Fingerprint that the person confirmed, `SHA256:…`. */
 	fingerprint: string,
+	knownBy: FingerprintSource,
 	/**  The people who were warned that some pages may fail for about a minute. */
 	told: string,
 	/**  The version, typed once more as a check. */
@@ -910,6 +914,15 @@ export type FailureLimit = {
 	value: number,
 };
 
+/**  How a person knew the fingerprint of a machine before the app asked the machine. */
+export type FingerprintSource = 
+/**  Somebody gave it to the person, who entered it. */
+"given" | 
+/**  A release of this computer confirmed it before, for the same address. */
+"earlierRelease" | 
+/**  Nobody gave it. The person trusts the machine at this address. */
+"nobody";
+
 export type GitProfile = {
 	/**  HTTPS address of the repository. */
 	url: string,
@@ -971,6 +984,12 @@ export type HostProfile = {
 	fingerprint: string,
 	/**  Login shell that runs a payload: `bash -lc`. */
 	loginShell: string,
+};
+
+/**  A fingerprint that a release confirmed. */
+export type KnownHostKey = {
+	fingerprint: string,
+	confirmed: Confirmation,
 };
 
 /**  A run that ended as rolled back, as the release that it rolled back shows it. */
@@ -1725,6 +1744,8 @@ export type StagingMachine = {
 	user: string,
 	/**  Host key fingerprint that the person confirmed, `SHA256:…`. */
 	fingerprint: string,
+	/**  How the person knew the fingerprint; absent in runs of earlier apps. */
+	knownBy?: FingerprintSource | null,
 	/**
 	 *  `/etc/machine-id` of the machine; empty in runs of earlier apps. A different id at the same
 	 *  address is another machine (INV-S2).

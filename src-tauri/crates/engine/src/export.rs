@@ -10,8 +10,8 @@ mod tests;
 use std::fmt::Write as _;
 
 use greenlight_types::{
-    Change, CheckAnswer, Completion, Event, EventBody, Failure, LockOwner, Realm, RunEvent, RunResult, RunState,
-    RunView, Status, StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
+    Change, CheckAnswer, Completion, Event, EventBody, Failure, FingerprintSource, LockOwner, Realm, RunEvent,
+    RunResult, RunState, RunView, Status, StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
 };
 
 use crate::{options, time};
@@ -73,6 +73,14 @@ fn escape(text: &str) -> String {
     clean
 }
 
+fn known_by_words(source: FingerprintSource) -> &'static str {
+    match source {
+        FingerprintSource::Given => "compared with the fingerprint that the person was given",
+        FingerprintSource::EarlierRelease => "compared with the fingerprint of an earlier release",
+        FingerprintSource::Nobody => "not compared: nobody had given one",
+    }
+}
+
 fn head(page: &mut Page, view: &RunView) {
     let rollback = if view.is_rollback() { "Rollback of " } else { "" };
     page.line(&format!("# {rollback}{} {}", escape(&view.profile.product.name), view.version));
@@ -114,6 +122,7 @@ fn head(page: &mut Page, view: &RunView) {
     if let Some(staging) = view.staging.as_ref().filter(|_| !view.is_rollback()) {
         page.item("Staging machine", &format!("{}, {}:{}", staging.name, staging.address, staging.port));
         page.item("Its fingerprint", &staging.fingerprint);
+        page.item("Known by", staging.known_by.map_or("", known_by_words));
     }
     for (name, value) in [
         ("Branch", &view.names.branch),

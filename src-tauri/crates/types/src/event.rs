@@ -322,6 +322,18 @@ impl StepEvent {
     }
 }
 
+/// How a person knew the fingerprint of a machine before the app asked the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum FingerprintSource {
+    /// Somebody gave it to the person, who entered it.
+    Given,
+    /// A release of this computer confirmed it before, for the same address.
+    EarlierRelease,
+    /// Nobody gave it. The person trusts the machine at this address.
+    Nobody,
+}
+
 /// The staging machine of a run, frozen at Deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
@@ -332,6 +344,9 @@ pub struct StagingMachine {
     pub user: String,
     /// Host key fingerprint that the person confirmed, `SHA256:…`.
     pub fingerprint: String,
+    /// How the person knew the fingerprint; absent in runs of earlier apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_by: Option<FingerprintSource>,
     /// `/etc/machine-id` of the machine; empty in runs of earlier apps. A different id at the same
     /// address is another machine (INV-S2).
     #[serde(default, skip_serializing_if = "String::is_empty")]

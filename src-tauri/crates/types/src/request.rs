@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{StepId, TakeOver};
+use crate::{FingerprintSource, StepId, TakeOver};
 
 /// The entries of the form that starts Deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -14,6 +14,7 @@ pub struct DeployRequest {
     pub port: u16,
     /// Fingerprint that the person confirmed, `SHA256:…`.
     pub fingerprint: String,
+    pub known_by: FingerprintSource,
     /// The people who were warned that some pages may fail for about a minute.
     pub told: String,
     /// The version, typed once more as a check.

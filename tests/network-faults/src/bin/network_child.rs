@@ -124,6 +124,7 @@ async fn prepare(parts: &Parts, host: &SshHost, address: &str) -> Result<RunId> 
         port: PORT,
         user: USER.to_owned(),
         fingerprint,
+        known_by: None,
         machine_id: String::new(),
         boot_id: String::new(),
     };

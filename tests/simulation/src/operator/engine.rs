@@ -10,8 +10,8 @@ use greenlight_engine::{
 };
 use greenlight_rehearsal::world::World;
 use greenlight_types::{
-    Actor, CheckAnswer, DeployRequest, Difference, FactKind, Failure, Question, Retry, Role, RunResult, RunView,
-    Status, StepId, StepPlan, StepView, StopScriptRequest,
+    Actor, CheckAnswer, DeployRequest, Difference, FactKind, Failure, FingerprintSource, Question, Retry, Role,
+    RunResult, RunView, Status, StepId, StepPlan, StepView, StopScriptRequest,
 };
 
 use super::{SeenRun, SeenStep, Surface, Task};
@@ -149,6 +149,7 @@ pub fn deploy_request(view: &RunView, fingerprint: &str, differences: Vec<Differ
         address: "192.0.2.10".to_owned(),
         port: 22,
         fingerprint: fingerprint.to_owned(),
+        known_by: FingerprintSource::Given,
         told: "the support team".to_owned(),
         typed_version: view.version.to_string(),
         accepted_differences: differences.into_iter().map(|one| one.id).collect(),

@@ -351,7 +351,10 @@ impl Window<'_> {
         self.press("ask-fingerprint").await?;
         let fingerprint = self.read("fingerprint").await?;
         ensure!(fingerprint.starts_with("SHA256:"), "the machine shows {fingerprint:?}");
-        self.tick("fingerprint-confirmed").await?;
+        // Practice, and an earlier release of this computer, name the fingerprint.
+        if self.attribute("host-verdict", "data-verdict").await?.as_deref() != Some("same") {
+            self.tick("fingerprint-trusted").await?;
+        }
         self.settle_readiness().await?;
         self.fill("deploy-told", "The support desk, by mail").await?;
         self.fill("deploy-version", version).await

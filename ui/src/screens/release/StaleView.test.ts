@@ -22,12 +22,11 @@ describe("a world that moves while somebody reads", () => {
     let differences: Difference[] = [];
     const { platform, user } = open(moment("prepared"), {
       deployDifferences: () => ok(differences),
-      hostFingerprints: () => ok(["SHA256:abc"]),
+      hostKeys: () => ok({ presented: [moment("prepared").view.profile.host.fingerprint], known: null }),
       startDeploy: () => Promise.resolve({ status: "error", error: moved }),
     });
     const start = await screen.findByTestId("start-deploy");
     await user.click(await screen.findByTestId("ask-fingerprint"));
-    await user.click(await screen.findByTestId("fingerprint-confirmed"));
     await user.type(screen.getByTestId("deploy-told"), "Support");
     await user.type(screen.getByTestId("deploy-version"), "2.1.0");
     await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));
@@ -42,13 +41,12 @@ describe("a world that moves while somebody reads", () => {
     let differences = [mainMoved];
     const { user } = open(moment("prepared"), {
       deployDifferences: () => ok(differences),
-      hostFingerprints: () => ok(["SHA256:abc"]),
+      hostKeys: () => ok({ presented: [moment("prepared").view.profile.host.fingerprint], known: null }),
       startDeploy: () => Promise.resolve({ status: "error", error: moved }),
     });
     const start = await screen.findByTestId("start-deploy");
     await user.click(await screen.findByTestId("difference-0"));
     await user.click(screen.getByTestId("ask-fingerprint"));
-    await user.click(await screen.findByTestId("fingerprint-confirmed"));
     await user.type(screen.getByTestId("deploy-told"), "Support");
     await user.type(screen.getByTestId("deploy-version"), "2.1.0");
     await waitFor(() => expect(start).toHaveAttribute("aria-disabled", "false"));

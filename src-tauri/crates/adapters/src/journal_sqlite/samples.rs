@@ -2,9 +2,9 @@
 
 use greenlight_types::{
     BackupFile, ByHand, Change, Changed, CheckAnswer, Choice, CommitLine, Completion, Difference, EarlierRelease,
-    Effect, ErrorCode, EventBody, Fact, Failure, FailureLimit, LearnedFact, LockOwner, Phase, PlanInputs, Precondition,
-    Profile, Question, Realm, Retry, Role, RunEvent, RunId, RunResult, StagingMachine, StepDefinition, StepEvent,
-    StepId, StepPlan, Timestamp, UndoKind, Version, WayBack,
+    Effect, ErrorCode, EventBody, Fact, Failure, FailureLimit, FingerprintSource, LearnedFact, LockOwner, Phase,
+    PlanInputs, Precondition, Profile, Question, Realm, Retry, Role, RunEvent, RunId, RunResult, StagingMachine,
+    StepDefinition, StepEvent, StepId, StepPlan, Timestamp, UndoKind, Version, WayBack,
 };
 use serde_json::json;
 
@@ -175,7 +175,16 @@ fn stamp() -> Timestamp {
 
 fn staging(text: &str) -> StagingMachine {
     let t = || text.to_owned();
-    StagingMachine { name: t(), address: t(), port: 65_535, user: t(), fingerprint: t(), machine_id: t(), boot_id: t() }
+    StagingMachine {
+        name: t(),
+        address: t(),
+        port: 65_535,
+        user: t(),
+        fingerprint: t(),
+        known_by: Some(FingerprintSource::Nobody),
+        machine_id: t(),
+        boot_id: t(),
+    }
 }
 
 fn holder(text: &str) -> LockOwner {

@@ -145,6 +145,7 @@ fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine,
         port: request.port,
         user: view.profile.host.user.clone(),
         fingerprint: request.fingerprint.clone(),
+        known_by: Some(request.known_by),
         machine_id: String::new(),
         boot_id: String::new(),
     })
@@ -152,6 +153,8 @@ fn staging_of(view: &RunView, request: &DeployRequest) -> Result<StagingMachine,
 
 #[cfg(test)]
 mod tests {
+    use greenlight_types::FingerprintSource;
+
     use super::*;
     use crate::act::test_support::{Desk, code, deploying, prepared, rollback};
 
@@ -160,6 +163,7 @@ mod tests {
             address: " 192.0.2.10 ".into(),
             port: 22,
             fingerprint: "SHA256:abc".into(),
+            known_by: FingerprintSource::Given,
             told: "support".into(),
             typed_version: "2.1.0".into(),
             accepted_differences: Vec::new(),

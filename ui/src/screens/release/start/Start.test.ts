@@ -1,7 +1,7 @@
 import { screen, waitFor } from "@testing-library/svelte";
 import { tick } from "svelte";
 import { describe, expect, it } from "vitest";
-import type { Failure } from "../../../generated/bindings";
+import type { Failure, HostKeys } from "../../../generated/bindings";
 import { ok } from "../../../platform/fake";
 import { moment } from "../../../platform/samples";
 import { open, openButton, released } from "../test-page";
@@ -94,10 +94,13 @@ describe("a release that was begun on another computer", () => {
 });
 
 describe("the start of Deploy", () => {
+  /** The fingerprint that the settings of the product name. */
+  const GIVEN = moment("prepared").view.profile.host.fingerprint;
+
   it("needs every confirmation and the typed version", async () => {
     const { platform, user, view } = open(moment("prepared"), {
       deployDifferences: () => ok([{ id: "mainMoved:0a1b", text: "master moved: 1 commit by Bo" }]),
-      hostFingerprints: () => ok(["SHA256:abc"]),
+      hostKeys: () => ok({ presented: [GIVEN], known: null }),
       startDeploy: () => ok(null),
     });
     const start = await screen.findByTestId("start-deploy");
@@ -105,7 +108,6 @@ describe("the start of Deploy", () => {
     for (const act of [
       async () => user.click(await screen.findByTestId("difference-0")),
       async () => user.click(screen.getByTestId("ask-fingerprint")),
-      async () => user.click(await screen.findByTestId("fingerprint-confirmed")),
       async () => user.type(screen.getByTestId("deploy-told"), "Support"),
       async () => user.type(screen.getByTestId("deploy-version"), "2.1.0"),
     ]) {
@@ -119,7 +121,8 @@ describe("the start of Deploy", () => {
     const request = {
       address,
       port,
-      fingerprint: "SHA256:abc",
+      fingerprint: GIVEN,
+      knownBy: "given" as const,
       told: "Support",
       typedVersion: "2.1.0",
       acceptedDifferences: ["mainMoved:0a1b"],
@@ -133,28 +136,63 @@ describe("the start of Deploy", () => {
     const asked = new Promise<string>((resolve) => (answer = resolve));
     const { user } = open(moment("prepared"), {
       deployDifferences: () => ok([]),
-      hostFingerprints: () => asked.then((data) => ({ status: "ok" as const, data: [data] })),
+      hostKeys: () => asked.then((data) => ({ status: "ok" as const, data: { presented: [data], known: null } })),
     });
     await user.click(await openButton("ask-fingerprint"));
     await user.type(screen.getByTestId("deploy-address"), "0");
-    answer("SHA256:abc");
+    answer(GIVEN);
     // Every callback of the answer runs before the next task.
     await new Promise((resolve) => setTimeout(resolve));
     await tick();
     expect(screen.queryByTestId("fingerprint")).toBeNull();
     await user.click(screen.getByTestId("ask-fingerprint"));
-    expect(await screen.findByTestId("fingerprint")).toHaveTextContent("SHA256:abc");
+    expect(await screen.findByTestId("fingerprint")).toHaveTextContent(GIVEN);
   });
 
-  it("with several keys is known by the one that the person was given", async () => {
-    const { user } = open(moment("prepared"), {
+  /** Asks a machine that presents these keys, after the person entered another fingerprint. */
+  async function askedWith(given: string, presented: string[], known: HostKeys["known"] = null) {
+    const page = open(moment("prepared"), {
       deployDifferences: () => ok([]),
-      hostFingerprints: () => ok(["SHA256:abc", "SHA256:rsa"]),
+      hostKeys: () => ok({ presented, known }),
     });
-    await user.click(await openButton("ask-fingerprint"));
-    await user.click(await screen.findByTestId("fingerprint-confirmed"));
+    const field = await screen.findByTestId("deploy-fingerprint");
+    await page.user.clear(field);
+    if (given !== "") await page.user.type(field, given);
+    await page.user.click(await openButton("ask-fingerprint"));
+    return { ...page, verdict: await screen.findByTestId("host-verdict") };
+  }
+
+  it("does not go on with another machine than the one that the person was given", async () => {
+    const { verdict } = await askedWith("SHA256:mine", ["SHA256:ed", "SHA256:rsa"]);
+    expect(verdict).toHaveTextContent(/not the machine.*SHA256:ed, SHA256:rsa.*Do not go on/s);
+    expect(screen.queryByTestId("fingerprint-trusted")).toBeNull();
+    expect(screen.getByTestId("start-deploy")).toHaveAttribute("aria-disabled", "true");
+  });
+
+  it("compares again when the right fingerprint is entered", async () => {
+    const { user, verdict } = await askedWith("SHA256:wrong", ["SHA256:ed"]);
+    await user.clear(screen.getByTestId("deploy-fingerprint"));
+    await user.type(screen.getByTestId("deploy-fingerprint"), "256 SHA256:ed root@staging (ED25519)");
+    await waitFor(() => expect(verdict).toHaveAttribute("data-verdict", "same"));
+  });
+
+  it("asks for the fingerprint of a machine that took the place of another one", async () => {
+    const confirmed = { by: "Bo", at: "2026-11-02T12:00:00.000Z" };
+    const { verdict } = await askedWith("", ["SHA256:new"], { fingerprint: "SHA256:old", confirmed });
+    expect(verdict).toHaveTextContent(/Bo started a release with it on 2 Nov.*SHA256:old/s);
+    expect(screen.queryByTestId("fingerprint-trusted")).toBeNull();
+  });
+
+  it("takes a tick for a machine whose fingerprint nobody gave, and another one for another key", async () => {
+    const { user } = await askedWith("", ["SHA256:ed", "SHA256:rsa"]);
+    await user.click(await screen.findByTestId("fingerprint-trusted"));
     await user.click(screen.getByTestId("fingerprint-1"));
     expect(screen.getByTestId("fingerprint")).toHaveTextContent("SHA256:rsa");
-    expect(screen.getByTestId("fingerprint-confirmed")).not.toBeChecked();
+    expect(screen.getByTestId("fingerprint-trusted")).not.toBeChecked();
+  });
+
+  it("says what a fingerprint looks like", async () => {
+    await askedWith("aa:bb:cc", ["SHA256:ed"]);
+    expect(screen.getByText("A fingerprint begins with SHA256:")).toBeVisible();
   });
 });

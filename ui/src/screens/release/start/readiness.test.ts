@@ -135,12 +135,12 @@ describe("before Prepare", () => {
 
 describe("before Deploy", () => {
   it("asks the staging machine once it is confirmed, and shows the commands", async () => {
-    const { platform, user, view } = open(prepared, { hostFingerprints: () => ok(["SHA256:abc"]) });
+    const { fingerprint } = prepared.view.profile.host;
+    const { platform, user, view } = open(prepared, { hostKeys: () => ok({ presented: [fingerprint], known: null }) });
     await screen.findByTestId("readiness-summary");
     await user.click(screen.getByTestId("ask-fingerprint"));
-    await user.click(await screen.findByTestId("fingerprint-confirmed"));
     await waitFor(() => expect(platform.argsOf("readiness")).toHaveLength(2));
-    const machine = { address: view.profile.host.address, port: view.profile.host.port, fingerprint: "SHA256:abc" };
+    const machine = { address: view.profile.host.address, port: view.profile.host.port, fingerprint };
     expect(platform.argsOf("readiness")).toEqual([
       [view.id, null],
       [view.id, machine],
