@@ -131,6 +131,9 @@ DOCUMENT = re.compile(r"(?<![\w{}<>*-])((?:[\w.-]+/)*[A-Za-z][A-Za-z_-]*\.md)\b(
 # In documents, a name in backticks with a folder and an ending is a file of the tree.
 FILE = re.compile(r"`((?:[\w.*<>-]+/)+[\w*<>-]+\.(?:rs|ts|svelte|sh|py|toml|js|css|c))`")
 
+# In documents, a test in backticks: `src/file.rs::name_of_the_test`.
+TEST_NAME = re.compile(r"`([\w./-]+\.rs)::(\w+)`")
+
 Violation = namedtuple("Violation", "path line rule text")
 
 
@@ -237,6 +240,29 @@ def documented_file(tree):
             pattern = re.compile("(^|/)" + re.sub(r"<[\w-]+>|\\\*+", "[^/]+", re.escape(name)) + "$")
             if not any(pattern.search(one) for one in tree.files):
                 yield Violation(path, line_of(text, match.start()), "documented-file", f"{name} is not in the tree")
+
+
+def documented_test(tree):
+    """Tests that a document names and that do not exist, and threats of SECURITY.md without a test."""
+    for path, text in tree.files.items():
+        if not path.endswith(".md") or path == "CHANGELOG.md":
+            continue
+        for match in TEST_NAME.finditer(text):
+            name, test = match.groups()
+            function = re.compile(rf"#\[(?:tokio::)?test\](?:\s*#\[[^\n]*\])*\s*(?:async )?fn {test}\(")
+            held = any(function.search(held) for one, held in tree.files.items() if ("/" + one).endswith("/" + name))
+            if not held:
+                yield Violation(path, line_of(text, match.start()), "documented-test", f"{name} has no test {test}")
+    for number, row in enumerate(threats(tree.files.get("SECURITY.md", "")), 1):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if not TEST_NAME.search(cells[-1]) and not cells[-1].startswith("no test: "):
+            yield Violation("SECURITY.md", number, "documented-test", f"threat {number} names no test: {cells[0]}")
+
+
+def threats(text):
+    """The rows of the table under the heading Threats."""
+    section = text.partition("\n## Threats\n")[2].partition("\n## ")[0]
+    return [line for line in section.split("\n") if line.startswith("| ")][1:]
 
 
 def seeded_defect(tree):
@@ -354,6 +380,7 @@ RULES = {
     "upward-import": upward_import,
     "long-function": long_function,
     "long-file": long_file,
+    "documented-test": documented_test,
     "poison-error": poisoned_lock,
     "short-doc": short_doc,
     "wide-comment": wide_comment,

@@ -31,6 +31,7 @@ BREAKS = {
     "cited-id": {"a.rs": "// INV-D2\n"},
     "cited-document": {"a.rs": "// See RELEASE.md 6.\n"},
     "documented-file": {"docs/a.md": "`src/gone.rs`\n"},
+    "documented-test": {"docs/a.md": "`src/a.rs::holds`\n"},
     "mutant": {"src-tauri/a.rs": "use mutant;\n"},
     "upward-import": {f"{ENGINE}/a.rs": ""},
     "long-function": {"a.rs": body(71)},
@@ -50,6 +51,25 @@ class EveryRule(unittest.TestCase):
     def test_says_its_name(self):
         for rule, files in BREAKS.items():
             self.assertEqual({one.rule for one in house.RULES[rule](house.Tree(files))}, {rule})
+
+
+class NamedTests(unittest.TestCase):
+    TABLE = "\n## Threats\n\n| who | held by |\n|---|---|\n| a page | {} |\n\n## More\n\n| a | b |\n|---|---|\n| c | d |\n"
+
+    def test_a_named_test_is_a_test_of_that_file(self):
+        use = {"docs/a.md": "`src/a.rs::holds`\n"}
+        for text in ("#[test]\nfn holds() {}\n", "#[tokio::test]\n#[ignore = \"long\"]\nasync fn holds() {}\n"):
+            self.assertEqual(broken("documented-test", {**use, "x/src/a.rs": text}), [])
+        for text in ("fn holds() {}\n", "#[test]\nfn holds_more() {}\n"):
+            self.assertEqual(broken("documented-test", {**use, "x/src/a.rs": text}), ["docs/a.md:1"])
+        self.assertEqual(broken("documented-test", {**use, "src/b.rs": "#[test]\nfn holds() {}\n"}), ["docs/a.md:1"])
+
+    def test_each_threat_names_a_test_or_says_why_not(self):
+        test = {"src/a.rs": "#[test]\nfn holds() {}\n"}
+        for cell in ("`src/a.rs::holds`", "no test: it is the system's own"):
+            self.assertEqual(broken("documented-test", {**test, "SECURITY.md": self.TABLE.format(cell)}), [])
+        for cell in ("", "a review", "no test"):
+            self.assertEqual(broken("documented-test", {**test, "SECURITY.md": self.TABLE.format(cell)}), ["SECURITY.md:1"])
 
 
 class Citations(unittest.TestCase):

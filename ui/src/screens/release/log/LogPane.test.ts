@@ -176,6 +176,14 @@ describe("a log", () => {
     await waitFor(() => expect(shown().map((row) => row.slice(8).trim())).toEqual(["2.1.0 one", "BEFORE two"]));
   });
 
+  it("shows markup in a line as text", async () => {
+    const { log, run } = await open(0);
+    const text = `<img src=x onerror="alert(1)"><script>alert(2)</script> & \u202eover`;
+    run.lines.production.take([{ number: 0, at: null, label: "new", text }]);
+    await waitFor(() => expect(log).toHaveTextContent(text));
+    expect(log.querySelector("img, script")).toBeNull();
+  });
+
   it("shows time and version, and long lines whole", async () => {
     const { log, run } = await open(0);
     const text = `${"x".repeat(500)} failed`;
