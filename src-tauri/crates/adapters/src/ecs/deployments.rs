@@ -137,7 +137,7 @@ impl EcsServices {
                 .ok_or_else(|| DESCRIBE.missing("createdAt of a service deployment"))?,
             started_at: timestamp(one.started_at()),
             finished_at: timestamp(one.finished_at()).or_else(|| timestamp(one.stopped_at())),
-            has_rollback: one.rollback().is_some(),
+            has_rollback: one.rollback().is_some_and(|back| back.started_at().is_some()),
             breaker: one.deployment_circuit_breaker().map(|breaker| BreakerCount {
                 status: BreakerStatus::parse(
                     breaker.status().map_or("", types::ServiceDeploymentRollbackMonitorsStatus::as_str),

@@ -155,7 +155,7 @@ async fn check_rollback(
         return Ok(Some(Outcome::Failed(rollback_failed(&run, back, &reason))));
     }
     // AWS stopped our deployment before the order came, and puts nothing back.
-    let has_stopped = |one: &&ServiceDeployment| one.status == ServiceDeploymentStatus::Stopped;
+    let has_stopped = |one: &&ServiceDeployment| one.status == ServiceDeploymentStatus::Stopped && !one.has_rollback;
     if let Some(record) = record.filter(has_stopped).filter(|_| back.step == StepId::StopRollout) {
         return Ok(Some(Outcome::Failed(nothing_comes_back(back, &record.reason))));
     }

@@ -155,7 +155,7 @@ impl World {
             }
         });
         if one.rollback.is_some() {
-            put(&mut described, "rollback", json!({ "reason": one.reason }));
+            put(&mut described, "rollback", json!({ "reason": one.reason, "startedAt": seconds(one.created_ms) }));
         }
         put_end(&mut described, one);
         described
