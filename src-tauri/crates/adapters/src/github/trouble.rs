@@ -37,9 +37,7 @@ pub(super) fn refused(summary: &str, area: Area, status: u16, words: &str, hints
         401 => failure(ErrorCode::CredentialRefused)
             .hint("GitHub refused the token: it may have expired. Save a new one on Access."),
         403 | 429 if status == 429 || is_rate_limit(words, hints) => throttled(failure(ErrorCode::Throttled), hints),
-        403 if hints.sso.is_some() => failure(ErrorCode::PermissionMissing)
-            .hint("The organisation asks for single sign-on: authorise the token for it at GitHub, Settings, Tokens."),
-        403 => match rule_of(words) {
+        403 => match rule_of(words).or(hints.sso.as_ref().map(|_| &SINGLE_SIGN_ON)) {
             Some(rule) => failure(ErrorCode::GithubRefused).with("problem", rule.problem).hint(rule.way_on),
             None => permission(failure(ErrorCode::PermissionMissing), area, hints),
         },
@@ -59,6 +57,13 @@ struct Rule {
     problem: &'static str,
     way_on: &'static str,
 }
+
+/// GitHub names it in a header or in the message.
+const SINGLE_SIGN_ON: Rule = Rule {
+    part: "saml enforcement",
+    problem: "the organisation asks for single sign-on with this token",
+    way_on: "Authorise the token for the organisation at GitHub, Settings, Tokens.",
+};
 
 /// The rules that GitHub names in the message of a 403 and in no header. The first that fits
 /// counts.
@@ -83,18 +88,14 @@ const RULES: [Rule; 8] = [
         problem: "the organisation accepts no fine-grained token",
         way_on: "Ask an owner of the organisation which token it accepts.",
     },
-    Rule {
-        part: "saml enforcement",
-        problem: "the organisation asks for single sign-on with this token",
-        way_on: "Authorise the token for the organisation at GitHub, Settings, Tokens.",
-    },
+    SINGLE_SIGN_ON,
     Rule {
         part: "account was suspended",
         problem: "the account of this token is suspended",
         way_on: "Ask an owner of the organisation, or save the token of another account on Access.",
     },
     Rule {
-        part: "archived",
+        part: "was archived",
         problem: "the repository is archived and takes no changes",
         way_on: "Ask an owner of the repository whether the product moved to another one.",
     },
