@@ -9,17 +9,17 @@ use crate::history::History;
 
 /// The last lines of a document: they show later that the record is still the same.
 fn check_value(hash: &str, entries: u32) -> String {
-    format!("\nCheck value of the record with its {entries} entries (SHA-256): `{hash}`\n")
+    format!("\nCheck value of the entries 1 to {entries} of the record (SHA-256): `{hash}`\n")
 }
 
 impl History {
     pub async fn markdown(&self, run: &RunId) -> Result<String, Failure> {
-        let events = self.events(run, 0).await?;
+        let (events, hash) = self.events_and_hash(run).await?;
         let view = self.with_later_rollback(fold::fold(&events)?).await?;
         let text = export::markdown(&view, &events);
         // The journal keeps settings of the profile unchanged, and a document leaves this computer.
         let mut text = redact::without_shapes(&text).into_string();
-        if let (Some(hash), Some(newest)) = (self.newest_hash(run).await?, events.last()) {
+        if let (Some(hash), Some(newest)) = (hash, events.last()) {
             text.push_str(&check_value(&hash, newest.seq));
         }
         Ok(text)

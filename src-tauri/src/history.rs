@@ -69,9 +69,12 @@ impl History {
         self.journal.events(run, seq).await
     }
 
-    /// The hash of the newest entry of a run. `None` for a run of the other realm.
-    pub(crate) async fn newest_hash(&self, run: &RunId) -> Result<Option<String>, Failure> {
-        if self.other_realm.has(run) { Ok(None) } else { self.journal.newest_hash(run).await }
+    /// The events of a run, and the hash of the newest one; `None` for a run of the other realm.
+    pub(crate) async fn events_and_hash(&self, run: &RunId) -> Result<(Vec<Event>, Option<String>), Failure> {
+        if self.other_realm.has(run) {
+            return Ok((self.other_realm.events(run, 0).await?, None));
+        }
+        self.journal.events_and_hash(run).await
     }
 
     /// The view of a run and its events with a number above `seq`; `None` when there is no newer

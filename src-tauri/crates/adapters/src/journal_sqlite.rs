@@ -78,16 +78,17 @@ impl SqliteJournal {
         FirstEntry::of(&Entry::from_row(&row)?)
     }
 
-    /// The hash of the newest entry of a run, in hexadecimal digits. A copy of it in another place
-    /// shows later that the entries up to it are still the same. `None` in a file without a chain.
+    /// The events of a run, and the hash of the newest one in hexadecimal digits. A copy of the
+    /// hash in another place shows later that the entries up to it are still the same. `None` in a
+    /// file without a chain.
     ///
     /// # Errors
     /// `JournalFailed` when the run was altered or cannot be read.
-    pub async fn newest_hash(&self, run: &RunId) -> Result<Option<String>, Failure> {
+    pub async fn events_and_hash(&self, run: &RunId) -> Result<(Vec<Event>, Option<String>), Failure> {
         let mut connection = self.connection().await;
-        let (_, newest) = self.read(&mut connection, run, 0).await?;
+        let (events, newest) = self.read(&mut connection, run, 0).await?;
         let hex = |hash: Vec<u8>| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        Ok(newest.filter(|hash| !hash.is_empty()).map(hex))
+        Ok((events, newest.filter(|hash| !hash.is_empty()).map(hex)))
     }
 
     /// Events above number `after`, after a check of their chain, and the hash of the newest one.

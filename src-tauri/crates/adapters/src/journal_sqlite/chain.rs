@@ -6,8 +6,8 @@
 //! breaks at an entry that was changed, exchanged, inserted or moved.
 //!
 //! The chain has no key. It does not show that the newest entries of a run were removed, nor that
-//! the rest of a run was written again with new hashes. The hash of the newest entry, kept in
-//! another place, shows both: an export of the run names it.
+//! the rest of a run was written again with new hashes. The hash of an entry, kept in another
+//! place, shows both for the entries up to it: an export of the run names one.
 
 use greenlight_types::{ErrorCode, Failure, RunId};
 use sha2::{Digest, Sha256};
