@@ -113,15 +113,18 @@ impl Controller {
         let _held = self.starting.lock().await;
         self.ask_identity(run).await;
         self.act(run, Act::StartDeploy(request)).await?;
-        let view = self.view(run).await?;
-        // A rollback asks no staging machine.
-        if let Some(machine) = view.staging.filter(|_| view.rolls_back.is_none()) {
-            let person = self.settings.named_person().await?;
-            if let Err(failure) = host_keys::remember(&self.settings, &machine, &person).await {
-                tracing::warn!(%failure, "the fingerprint is not kept for later releases");
-            }
+        // Deploy has begun, whatever comes of this.
+        if let Err(failure) = self.remember_host_key(run).await {
+            tracing::warn!(%failure, "the fingerprint is not kept for later releases");
         }
         Ok(())
+    }
+
+    async fn remember_host_key(&self, run: &RunId) -> Result<(), Failure> {
+        let view = self.view(run).await?;
+        // A rollback asks no staging machine.
+        let Some(machine) = view.staging.filter(|_| view.rolls_back.is_none()) else { return Ok(()) };
+        host_keys::remember(&self.settings, &machine, &self.settings.named_person().await?).await
     }
 
     /// The run that began this version on another computer, while this run is a draft.

@@ -916,7 +916,7 @@ export type FailureLimit = {
 
 /**  How a person knew the fingerprint of a machine before the app asked the machine. */
 export type FingerprintSource = 
-/**  Somebody gave it to the person, who entered it. */
+/**  The person entered it, or the profile names it. */
 "given" | 
 /**  A release of this computer confirmed it before, for the same address. */
 "earlierRelease" | 

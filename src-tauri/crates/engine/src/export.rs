@@ -75,7 +75,7 @@ fn escape(text: &str) -> String {
 
 fn known_by_words(source: FingerprintSource) -> &'static str {
     match source {
-        FingerprintSource::Given => "compared with the fingerprint that the person was given",
+        FingerprintSource::Given => "compared with the fingerprint that the person or the settings gave",
         FingerprintSource::EarlierRelease => "compared with the fingerprint of an earlier release",
         FingerprintSource::Nobody => "not compared: nobody had given one",
     }

@@ -326,7 +326,7 @@ impl StepEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum FingerprintSource {
-    /// Somebody gave it to the person, who entered it.
+    /// The person entered it, or the profile names it.
     Given,
     /// A release of this computer confirmed it before, for the same address.
     EarlierRelease,

@@ -169,6 +169,13 @@ describe("the start of Deploy", () => {
     expect(screen.getByTestId("start-deploy")).toHaveAttribute("aria-disabled", "true");
   });
 
+  it("stays with its verdict when the fingerprint is only taken away", async () => {
+    const { user, verdict } = await askedWith("SHA256:mine", ["SHA256:ed"]);
+    await user.clear(screen.getByTestId("deploy-fingerprint"));
+    expect(verdict).toHaveAttribute("data-verdict", "other");
+    expect(screen.queryByTestId("fingerprint-trusted")).toBeNull();
+  });
+
   it("compares again when the right fingerprint is entered", async () => {
     const { user, verdict } = await askedWith("SHA256:wrong", ["SHA256:ed"]);
     await user.clear(screen.getByTestId("deploy-fingerprint"));

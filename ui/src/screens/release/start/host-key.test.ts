@@ -21,7 +21,8 @@ describe("a host key", () => {
     ["SHA256:else", keys(["SHA256:ed"]), { is: "other" }],
     ["SHA256:e", keys(["SHA256:ed"]), { is: "other" }],
     ["", keys(["SHA256:ed"]), { is: "unknown" }],
-    ["ed", keys(["SHA256:ed"]), { is: "unknown" }],
+    ["ed", keys(["SHA256:ed"]), { is: "unreadable" }],
+    ["MD5:aa:bb", keys(["SHA256:known"], known), { is: "unreadable" }],
     [
       "",
       keys(["SHA256:known"], known),

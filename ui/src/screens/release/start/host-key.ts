@@ -15,6 +15,8 @@ export type Verdict =
   | { is: "other" }
   /** An earlier release confirmed another fingerprint, and the person was given none. */
   | { is: "changed"; known: KnownHostKey }
+  /** The person entered a text without a fingerprint. */
+  | { is: "unreadable" }
   /** Nothing is there to compare with. */
   | { is: "unknown" };
 
@@ -31,6 +33,7 @@ export function compare(given: string, keys: HostKeys): Verdict {
       ? { is: "same", key: { fingerprint, knownBy: "given" } }
       : { is: "other" };
   }
+  if (given.trim() !== "") return { is: "unreadable" };
   if (keys.known === null) return { is: "unknown" };
   return keys.presented.includes(keys.known.fingerprint)
     ? { is: "same", key: { fingerprint: keys.known.fingerprint, knownBy: "earlierRelease" } }
