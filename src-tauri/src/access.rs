@@ -31,7 +31,9 @@ impl Access {
         let mut views: Vec<CredentialView> = Vec::new();
         for kind in [CredentialKind::Github, CredentialKind::Aws, CredentialKind::StagingKey] {
             // A keychain that did not answer is not asked again for the next one.
-            let found = match views.iter().find_map(|view| view.problem.clone()) {
+            let is_silent =
+                |failure: &Failure| matches!(failure.code, ErrorCode::KeychainLocked | ErrorCode::KeychainMissing);
+            let found = match views.iter().find_map(|view| view.problem.clone().filter(is_silent)) {
                 Some(failure) => Err(failure),
                 None => secrets.get(kind).await,
             };

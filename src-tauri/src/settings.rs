@@ -132,7 +132,7 @@ pub fn checked_name(name: &str) -> Result<String, Failure> {
         "The name has a character that is not shown. Type it instead of pasting it."
     } else if name.contains(['<', '>']) {
         "A name cannot have < or >. Leave out the mail address."
-    } else if !name.chars().any(char::is_alphanumeric) {
+    } else if !name.chars().any(char::is_alphabetic) {
         "A name needs a letter."
     } else {
         return Ok(name.to_owned());

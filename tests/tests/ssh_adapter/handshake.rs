@@ -20,9 +20,11 @@ async fn only_known_keys_sign_in() {
     }
     let stranger = bench.adapter(machine.stranger_key(), None).await.read(&host, "id", PATIENCE).await;
     assert_eq!(stranger.expect_err("a stranger is refused").code, ErrorCode::HostRefused);
-    for passphrase in [None, Some("wrong")] {
+    for (passphrase, problem) in [(None, "it needs a passphrase"), (Some("wrong"), "the passphrase is wrong")] {
         let locked = bench.adapter(machine.passphrase_key(), passphrase).await.read(&host, "id", PATIENCE).await;
-        assert_eq!(locked.expect_err("the key stays locked").code, ErrorCode::KeyFileUnreadable);
+        let failure = locked.expect_err("the key stays locked");
+        assert_eq!(failure.code, ErrorCode::KeyFileUnreadable);
+        assert!(failure.params["problem"].starts_with(problem), "{failure:?}");
     }
 }
 

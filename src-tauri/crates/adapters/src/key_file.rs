@@ -46,7 +46,7 @@ pub(crate) async fn load(StagingKey { path, passphrase }: &StagingKey) -> PortRe
                 unreadable(&shown, flaw.problem.to_owned()).hint(flaw.way_on)
             } else if is_encrypted && passphrase.is_none() {
                 unreadable(&shown, "it needs a passphrase".to_owned())
-            } else if is_encrypted {
+            } else if is_encrypted || passphrase.is_some() {
                 unreadable(&shown, "the passphrase is wrong, or the file uses an old cipher".to_owned())
                     .hint("An old file is converted with: ssh-keygen -p -f FILE")
             } else {

@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 
 use crate::credentials::kind_of;
 
-/// Maximum wait for the keychain, which may ask the person for a password. An answer that comes
-/// later serves the next call.
+/// Maximum wait for the keychain, which may ask the person for a password. A person who unlocks it
+/// later is served at the next call.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Service name of every entry.
 const SERVICE: &str = "greenlight";

@@ -45,6 +45,8 @@ const ATTEMPTS_MAX: usize = 6;
 const INACTIVITY_MAX: Duration = Duration::from_secs(20);
 /// Most algorithms of a host that a failure names.
 const ALGORITHMS_SHOWN: usize = 8;
+/// Most characters of the name of an algorithm in a failure.
+const ALGORITHM_LENGTH: usize = 64;
 /// Maximum size of standard error, in bytes.
 const ERR_MAX: usize = 64 * 1024;
 
@@ -258,6 +260,11 @@ fn unreachable(host: &HostAddress, why: impl std::fmt::Display) -> Failure {
         .hint("Check the address and your network (VPN), then try again.")
 }
 
+/// The first characters of a name that an unknown host sent.
+fn shortened(name: &str) -> String {
+    name.chars().take(ALGORITHM_LENGTH).collect()
+}
+
 /// The host offers no algorithm of this kind that the app accepts. The network is not at fault.
 fn no_common_algorithm(host: &HostAddress, kind: &AlgorithmKind, theirs: &[String]) -> Failure {
     let kind = match kind {
@@ -269,7 +276,8 @@ fn no_common_algorithm(host: &HostAddress, kind: &AlgorithmKind, theirs: &[Strin
     };
     // Extensions are in the same list as the key exchanges (RFC 8308).
     let is_algorithm = |name: &&String| !name.starts_with("ext-info") && !name.starts_with("kex-strict");
-    let offered: Vec<&str> = theirs.iter().filter(is_algorithm).take(ALGORITHMS_SHOWN).map(String::as_str).collect();
+    let offered: Vec<String> =
+        theirs.iter().filter(is_algorithm).take(ALGORITHMS_SHOWN).map(|name| shortened(name)).collect();
     Failure::new(ErrorCode::NoCommonAlgorithm, format!("talk to the staging machine {}", host.address))
         .with("host", host.address.clone())
         .with("kind", kind)
