@@ -1,6 +1,7 @@
 //! The environment variables that the app starts with. Some of them load the code of somebody
 //! else, open an inspector of the page, or decide which certificates are trusted. On Linux any
-//! program of the session can set them for the others.
+//! program of the session can set them for the others. A library that was loaded into this program
+//! before `main` is not stopped.
 
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has such variables"))]
 
@@ -8,8 +9,22 @@
 use std::ffi::OsString;
 
 /// Beginnings of the names of variables that the app starts without.
-const DROPPED: [&str; 8] =
-    ["LD_", "GTK_MODULES", "GTK3_MODULES", "GTK_PATH", "GIO_EXTRA_MODULES", "WEBKIT_INSPECTOR", "SSL_CERT_", "TAURI_"];
+const DROPPED: [&str; 14] = [
+    "LD_",
+    "GTK_MODULES",
+    "GTK3_MODULES",
+    "GTK_PATH",
+    "GTK_EXE_PREFIX",
+    "GTK_IM_MODULE_FILE",
+    "GDK_PIXBUF_MODULE",
+    "GIO_EXTRA_MODULES",
+    "GIO_MODULE_DIR",
+    "GCONV_PATH",
+    "GST_PLUGIN",
+    "WEBKIT_INSPECTOR",
+    "SSL_CERT_",
+    "TAURI_",
+];
 /// Opens the window for a WebDriver.
 const AUTOMATION: &str = "TAURI_WEBVIEW_AUTOMATION";
 /// A debug build keeps them, for the tests of the window: the WebDriver of WebKitGTK connects to
@@ -26,7 +41,7 @@ fn is_dropped(name: &str, is_debug_build: bool) -> bool {
 
 /// Starts the program once more, in its own place, when the environment is not the one that it
 /// wants: setting a variable of a running process is unsafe. Returns when nothing has to change, or
-/// when the start failed.
+/// when a debug build could not start once more. A released build ends then.
 #[cfg(target_os = "linux")]
 pub fn start_clean() {
     use std::os::unix::process::CommandExt as _;
@@ -38,17 +53,24 @@ pub fn start_clean() {
     if dropped.is_empty() && !wants_no_dmabuf {
         return;
     }
-    let Ok(program) = std::env::current_exe() else { return };
-    let mut again = std::process::Command::new(program);
-    again.args(std::env::args_os().skip(1));
-    for name in &dropped {
-        again.env_remove(name);
-    }
-    if wants_no_dmabuf {
-        again.env(NO_DMABUF, "1");
-    }
-    let error = again.exec();
+    let error = match std::env::current_exe() {
+        Ok(program) => {
+            let mut again = std::process::Command::new(program);
+            again.args(std::env::args_os().skip(1));
+            for name in &dropped {
+                again.env_remove(name);
+            }
+            if wants_no_dmabuf {
+                again.env(NO_DMABUF, "1");
+            }
+            again.exec()
+        }
+        Err(error) => error,
+    };
     crate::complain(&format!("failed to start once more without {dropped:?}: {error}"));
+    if !dropped.is_empty() && !cfg!(debug_assertions) {
+        std::process::exit(1);
+    }
 }
 
 /// No such variable is known on other systems.
@@ -70,6 +92,8 @@ mod tests {
             "WEBKIT_INSPECTOR_SERVER",
             "SSL_CERT_FILE",
             "SSL_CERT_DIR",
+            "GDK_PIXBUF_MODULE_FILE",
+            "GIO_MODULE_DIR",
             "TAURI_AUTOMATION",
         ] {
             assert!(is_dropped(name, false), "{name}");

@@ -2,7 +2,8 @@
 //! from core files, and its new files from other accounts.
 
 /// Forbids core files, and reads of the memory by other processes. Only this account may read files
-/// that the app and the programs it starts make. Starting another program resets the second one.
+/// that the app and the programs that it starts make; a browser is one of them. Starting another
+/// program resets all but the last.
 #[cfg(target_os = "linux")]
 pub fn protect() {
     use rustix::{

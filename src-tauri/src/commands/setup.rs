@@ -59,6 +59,6 @@ pub async fn set_speed(app: State<'_, Places>, speed: u32) -> CommandResult<()> 
 #[tauri::command]
 #[specta::specta]
 pub async fn open_page(app: State<'_, Places>, url: String) -> CommandResult<()> {
-    let profile = app.ready().await?.settings.profile().await?;
-    Ok(browser::open_page(&profile, &url)?)
+    // Not the confirmed values: the page may change them.
+    Ok(browser::open_page(app.ready().await?.systems.profile(), &url)?)
 }
