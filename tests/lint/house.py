@@ -253,10 +253,12 @@ def documented_test(tree):
             held = any(function.search(held) for one, held in tree.files.items() if ("/" + one).endswith("/" + name))
             if not held:
                 yield Violation(path, line_of(text, match.start()), "documented-test", f"{name} has no test {test}")
-    for number, row in enumerate(threats(tree.files.get("SECURITY.md", "")), 1):
+    security = tree.files.get("SECURITY.md", "")
+    for row in threats(security):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         if not TEST_NAME.search(cells[-1]) and not cells[-1].startswith("no test: "):
-            yield Violation("SECURITY.md", number, "documented-test", f"threat {number} names no test: {cells[0]}")
+            line = line_of(security, security.index(row))
+            yield Violation("SECURITY.md", line, "documented-test", f"this threat names no test: {cells[0]}")
 
 
 def threats(text):

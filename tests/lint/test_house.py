@@ -69,7 +69,7 @@ class NamedTests(unittest.TestCase):
         for cell in ("`src/a.rs::holds`", "no test: it is the system's own"):
             self.assertEqual(broken("documented-test", {**test, "SECURITY.md": self.TABLE.format(cell)}), [])
         for cell in ("", "a review", "no test"):
-            self.assertEqual(broken("documented-test", {**test, "SECURITY.md": self.TABLE.format(cell)}), ["SECURITY.md:1"])
+            self.assertEqual(broken("documented-test", {**test, "SECURITY.md": self.TABLE.format(cell)}), ["SECURITY.md:6"])
 
 
 class Citations(unittest.TestCase):
