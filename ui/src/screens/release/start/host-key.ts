@@ -25,7 +25,7 @@ export function fingerprintIn(text: string): string {
   return /SHA256:[A-Za-z0-9+/]+/.exec(text)?.[0] ?? "";
 }
 
-/** Compares what the person was given with what the machine presents. */
+/** Compares the entered fingerprint with the host keys that the machine presents. */
 export function compare(given: string, keys: HostKeys): Verdict {
   const fingerprint = fingerprintIn(given);
   if (fingerprint !== "") {
