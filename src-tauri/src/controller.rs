@@ -113,7 +113,7 @@ impl Controller {
         let _held = self.starting.lock().await;
         self.ask_identity(run).await;
         self.act(run, Act::StartDeploy(request)).await?;
-        // Deploy has begun, whatever comes of this.
+        // Deploy has started, so a failure from here on is only logged.
         if let Err(failure) = self.remember_host_key(run).await {
             tracing::warn!(%failure, "the fingerprint is not kept for later releases");
         }

@@ -920,7 +920,7 @@ export type FingerprintSource =
 "given" | 
 /**  A release of this computer confirmed it before, for the same address. */
 "earlierRelease" | 
-/**  Nobody gave it. The person trusts the machine at this address. */
+/**  Not compared: the person had no fingerprint and trusts the address. */
 "nobody";
 
 export type GitProfile = {

@@ -330,7 +330,7 @@ pub enum FingerprintSource {
     Given,
     /// A release of this computer confirmed it before, for the same address.
     EarlierRelease,
-    /// Nobody gave it. The person trusts the machine at this address.
+    /// Not compared: the person had no fingerprint and trusts the address.
     Nobody,
 }
 
