@@ -15,6 +15,7 @@ use std::{
 
 use greenlight_adapters::{
     aws::AwsAccess,
+    catalog::SystemCatalog,
     clock::SystemClock,
     ecr::EcrImages,
     ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
@@ -198,15 +199,18 @@ impl Systems {
         let clone = self.folder.join("clone").join(format!("{}.git", profile.product.id));
         let names = &profile.aws;
         let github = Arc::new(GithubAdapter::new(endpoints.github, endpoints.repository, secrets())?);
+        let services = Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container));
+        let images = Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository));
         let ports = RawPorts {
             git: Arc::new(GitAdapter::new(endpoints.git_url, clone, secrets())?),
             builds: github.clone(),
-            pull_requests: github,
+            pull_requests: github.clone(),
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
-            services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
-            images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
+            services: services.clone(),
+            images: images.clone(),
             logs: Arc::new(CloudWatchLogs::new(aws.clone(), &names.log_group)),
             identity: Arc::new(StsIdentity::new(aws)),
+            catalog: Arc::new(SystemCatalog::new(github, services, images)),
             host,
             site,
             clock: self.clock(),

@@ -4,6 +4,8 @@
 mod changes;
 #[path = "aws_adapter/deployments.rs"]
 mod deployments;
+#[path = "aws_adapter/listing.rs"]
+mod listing;
 #[path = "aws_adapter/recorder.rs"]
 mod recorder;
 #[path = "aws_adapter/refusals.rs"]

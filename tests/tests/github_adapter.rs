@@ -338,6 +338,21 @@ async fn reports_unknown_objects_and_a_disabled_workflow() {
 }
 
 #[tokio::test]
+async fn lists_the_workflows_that_have_a_file() {
+    let workflow = |path: &str, state: &str| json!({ "id": 1, "name": "Release", "state": state, "path": path });
+    let listed = json!({ "total_count": 3, "workflows": [
+        workflow(".github/workflows/release.yml", "active"),
+        workflow(".github/workflows/old.yaml", "disabled_manually"),
+        workflow("dynamic/pages/pages-build-deployment", "active"),
+    ] });
+    let bench = bench(vec![says(200, &listed)]).await;
+    let workflows = bench.github.workflows().await.expect("workflows");
+    let found: Vec<(&str, bool)> = workflows.iter().map(|one| (one.file.as_str(), one.is_active)).collect();
+    assert_eq!(found, [("release.yml", true), ("old.yaml", false)]);
+    assert_eq!(bench.lines(), ["GET /api/v3/repos/rally/rally/actions/workflows?per_page=100"]);
+}
+
+#[tokio::test]
 async fn jobs_are_read_with_their_steps() {
     let jobs = json!({ "total_count": 2, "jobs": [
         { "id": 9, "name": "build", "status": "completed", "conclusion": "success",

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    AwsIdentity, BranchRule, BreakerThreshold, BuildJob, BuildRun, Builds, ChangedPaths, Clock, CloudIdentity,
+    AwsIdentity, BranchRule, BreakerThreshold, BuildJob, BuildRun, Builds, Catalog, ChangedPaths, Clock, CloudIdentity,
     CommitInfo, Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus,
-    Launched, LockClaim, LogPage, Logs, MergeResult, NewPullRequest, Ownership, PendingDeployment, PortResult,
-    PullRequest, PullRequests, PushRef, PushResult, RawPorts, ReadOutput, RefCommit, RemoteHost, RemoteRef,
-    RevokeReason, Revoked, ScriptStop, ServiceDeployments, ServiceSnapshot, Services, Signature, Site, SiteAnswer,
-    StopKind, StopSignal, Submitted, TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
+    Launched, ListedCluster, ListedService, ListedWorkflow, LockClaim, LogPage, Logs, MergeResult, NewPullRequest,
+    Ownership, PendingDeployment, PortResult, PullRequest, PullRequests, PushRef, PushResult, RawPorts, ReadOutput,
+    RefCommit, RemoteHost, RemoteRef, RevokeReason, Revoked, ScriptStop, ServiceDeployments, ServiceSnapshot, Services,
+    Signature, Site, SiteAnswer, StopKind, StopSignal, Submitted, TagInfo, TaskDefinition, TaskDefinitions,
+    TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -35,6 +36,7 @@ impl Remote {
             images: all.clone(),
             logs: all.clone(),
             identity: all.clone(),
+            catalog: all.clone(),
             host: all.clone(),
             site: all,
             clock,
@@ -231,6 +233,25 @@ impl Logs for Remote {
 impl CloudIdentity for Remote {
     async fn whoami(&self) -> PortResult<AwsIdentity> {
         self.ask("identity.whoami", ()).await
+    }
+}
+
+#[async_trait]
+impl Catalog for Remote {
+    async fn workflows(&self) -> PortResult<Vec<ListedWorkflow>> {
+        self.ask("catalog.workflows", ()).await
+    }
+    async fn clusters(&self) -> PortResult<Vec<ListedCluster>> {
+        self.ask("catalog.clusters", ()).await
+    }
+    async fn services(&self) -> PortResult<Vec<ListedService>> {
+        self.ask("catalog.services", ()).await
+    }
+    async fn repositories(&self) -> PortResult<Vec<String>> {
+        self.ask("catalog.repositories", ()).await
+    }
+    async fn image_tags(&self) -> PortResult<Vec<String>> {
+        self.ask("catalog.image_tags", ()).await
     }
 }
 

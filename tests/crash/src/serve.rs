@@ -245,6 +245,11 @@ async fn others(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             to_value(ports.logs.page(from_ms, token.as_deref()).await).ok()?
         }
         "identity.whoami" => to_value(ports.identity.whoami().await).ok()?,
+        "catalog.workflows" => to_value(ports.catalog.workflows().await).ok()?,
+        "catalog.clusters" => to_value(ports.catalog.clusters().await).ok()?,
+        "catalog.services" => to_value(ports.catalog.services().await).ok()?,
+        "catalog.repositories" => to_value(ports.catalog.repositories().await).ok()?,
+        "catalog.image_tags" => to_value(ports.catalog.image_tags().await).ok()?,
         "site.get" => {
             let (url,): (String,) = from_value(args).ok()?;
             to_value(ports.site.get(&url).await).ok()?

@@ -8,6 +8,7 @@ use std::{
 
 use greenlight_adapters::{
     aws::AwsAccess,
+    catalog::SystemCatalog,
     ecr::EcrImages,
     ecs::{EcsServices, task_definitions::EcsTaskDefinitions},
     git::GitAdapter,
@@ -117,15 +118,18 @@ impl Desk {
         let aws = AwsAccess::new(&names.region, endpoints.aws.as_deref(), secrets()).expect("AWS settings");
         let address = endpoints.github.as_deref().expect("a GitHub address");
         let github = Arc::new(GithubAdapter::new(address, &profile.github.repository, secrets()).expect("GitHub"));
+        let services = Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container));
+        let images = Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository));
         let ports = RawPorts {
             git: Arc::new(GitAdapter::new(&profile.git.url, clone, secrets()).expect("a git address")),
             builds: github.clone(),
-            pull_requests: github,
+            pull_requests: github.clone(),
             task_definitions: Arc::new(EcsTaskDefinitions::new(aws.clone())),
-            services: Arc::new(EcsServices::new(aws.clone(), &names.cluster, &names.service, &names.container)),
-            images: Arc::new(EcrImages::new(aws.clone(), &names.account, &names.image_repository)),
+            services: services.clone(),
+            images: images.clone(),
             logs: Arc::new(CloudWatchLogs::new(aws.clone(), &names.log_group)),
             identity: Arc::new(StsIdentity::new(aws)),
+            catalog: Arc::new(SystemCatalog::new(github, services, images)),
             host: Arc::new(SshHost::new(secrets())),
             site: Arc::new(SiteAdapter::new().expect("a site client")),
             clock: self.clock.clone(),

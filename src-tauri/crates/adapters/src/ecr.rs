@@ -7,13 +7,16 @@ use aws_sdk_ecr::{
     config::{self, Config},
     types::{ImageIdentifier, ImageTagMutability},
 };
-use greenlight_engine::ports::{Image, Images, PortResult};
-use greenlight_types::ErrorCode;
+use greenlight_engine::ports::{Image, Images, LISTED_MAX, PortResult};
+use greenlight_types::{ErrorCode, Timestamp};
 
 use crate::aws::{AwsAccess, Call, read_retries, timestamp};
 
 const FIND: Call = Call::read("look for the package in the registry", "ecr:DescribeImages");
 const REPOSITORY: Call = Call::read("ask about the registry", "ecr:DescribeRepositories");
+const LIST: Call = Call::read("list the packages of the registry", "ecr:DescribeImages");
+/// Most images that are compared to find the newest: AWS lists them in no order, 1,000 a page.
+const PAGES_MAX: usize = 10;
 
 /// One image repository.
 #[derive(Debug)]
@@ -35,6 +38,55 @@ impl EcrImages {
     async fn reading(&self, call: Call) -> PortResult<config::Builder> {
         let credentials = self.access.credentials(call.summary).await?;
         Ok(Config::builder().credentials_provider(credentials).retry_config(read_retries()))
+    }
+
+    /// Names of the repositories, in the order of the alphabet, at most [`LISTED_MAX`].
+    pub(crate) async fn repositories(&self) -> PortResult<Vec<String>> {
+        let listed = self
+            .client
+            .describe_repositories()
+            .registry_id(&self.account)
+            .max_results(1_000)
+            .customize()
+            .config_override(self.reading(REPOSITORY).await?)
+            .send()
+            .await
+            .map_err(|error| REPOSITORY.failure(error))?;
+        let mut names: Vec<String> =
+            listed.repositories().iter().filter_map(|one| one.repository_name()).map(str::to_owned).collect();
+        names.sort();
+        names.truncate(LISTED_MAX);
+        Ok(names)
+    }
+
+    /// Tags of the newest images, newest first, at most [`LISTED_MAX`].
+    pub(crate) async fn newest_tags(&self) -> PortResult<Vec<String>> {
+        let mut tags: Vec<(Option<Timestamp>, String)> = Vec::new();
+        let mut token = None;
+        for _ in 0..PAGES_MAX {
+            let page = self
+                .client
+                .describe_images()
+                .registry_id(&self.account)
+                .repository_name(&self.repository)
+                .max_results(1_000)
+                .set_next_token(token)
+                .customize()
+                .config_override(self.reading(LIST).await?)
+                .send()
+                .await
+                .map_err(|error| LIST.failure(error))?;
+            for image in page.image_details() {
+                let pushed_at = timestamp(image.image_pushed_at());
+                tags.extend(image.image_tags().iter().map(|tag| (pushed_at, tag.clone())));
+            }
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+        tags.sort_by(|one, other| other.cmp(one));
+        Ok(tags.into_iter().take(LISTED_MAX).map(|(_, tag)| tag).collect())
     }
 }
 

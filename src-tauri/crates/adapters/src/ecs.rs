@@ -1,11 +1,13 @@
 //! ECS: the service and its tasks as AWS describes them.
 //!
-//! [`deployments`] reads the service deployments, [`changes`] has the changing calls of the
+//! [`deployments`] reads the service deployments, [`listing`] lists clusters and services,
+//! [`changes`] has the changing calls of the
 //! service, and [`task_definitions`] has the task definitions as raw JSON. The engine interprets
 //! the answers.
 
 mod changes;
 mod deployments;
+mod listing;
 mod raw;
 mod snapshot;
 pub mod task_definitions;

@@ -19,6 +19,7 @@ mod answers;
 mod call;
 mod pull_requests;
 mod trouble;
+mod workflows;
 
 use call::{Answer, Caller};
 

@@ -4,6 +4,7 @@
 //! arguments.
 
 pub mod aws;
+pub mod catalog;
 pub mod clock;
 pub mod credentials;
 pub mod data_lock;

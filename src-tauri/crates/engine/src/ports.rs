@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::redact::Redactor;
 
 mod aws;
+mod catalog;
 mod changing_calls;
 mod clean;
 mod deployments;
@@ -29,6 +30,7 @@ pub use aws::{
     AwsIdentity, CloudIdentity, Deployment, DeploymentStatus, Image, Images, LogEvent, LogPage, Logs, RolloutState,
     ServiceSnapshot, Services, TaskDefinition, TaskDefinitions, TaskHealth, TaskSnapshot, TaskStatus, revision_name,
 };
+pub use catalog::{Catalog, LISTED_MAX, ListedCluster, ListedService, ListedWorkflow};
 pub(crate) use changing_calls::ChangingCalls;
 pub use deployments::{
     BreakerCount, BreakerStatus, BreakerThreshold, CircuitBreaker, DeploymentAlarms, DeploymentSettings,
@@ -63,6 +65,8 @@ pub struct RawPorts {
     pub images: Arc<dyn Images>,
     pub logs: Arc<dyn Logs>,
     pub identity: Arc<dyn CloudIdentity>,
+    /// Lists from which Setup proposes values.
+    pub catalog: Arc<dyn Catalog>,
     /// The staging machine.
     pub host: Arc<dyn RemoteHost>,
     /// The site of the product.

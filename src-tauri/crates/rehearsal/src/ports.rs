@@ -4,6 +4,7 @@
 //! A [`Wire`] decides the fate of each call: it may never arrive, lose its answer, or end the app.
 
 mod aws;
+mod catalog;
 mod git;
 mod github;
 mod host;
@@ -105,6 +106,7 @@ impl InProcess {
             images: all.clone(),
             logs: all.clone(),
             identity: all.clone(),
+            catalog: all.clone(),
             host: all.clone(),
             site: all,
             clock,

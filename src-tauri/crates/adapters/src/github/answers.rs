@@ -3,7 +3,9 @@
 //!
 //! A member that GitHub may omit or set to null is optional. Unknown members are ignored.
 
-use greenlight_engine::ports::{BuildJob, BuildRun, BuildStep, PendingDeployment, PullRequest, PullRequestState};
+use greenlight_engine::ports::{
+    BuildJob, BuildRun, BuildStep, ListedWorkflow, PendingDeployment, PullRequest, PullRequestState,
+};
 use greenlight_types::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
@@ -14,9 +16,24 @@ pub(super) struct User {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Workflows {
+    pub(super) workflows: Vec<Workflow>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Workflow {
     pub(super) name: String,
     pub(super) state: String,
+    #[serde(default)]
+    path: String,
+}
+
+impl Workflow {
+    /// `None` for a workflow of GitHub itself, whose path begins with `dynamic/`.
+    pub(super) fn into_listed(self) -> Option<ListedWorkflow> {
+        let file = self.path.strip_prefix(".github/workflows/")?.to_owned();
+        Some(ListedWorkflow { file, name: self.name, is_active: self.state == "active" })
+    }
 }
 
 /// Answer to a dispatch with `return_run_details`.

@@ -8,6 +8,7 @@
 //! The ports also count the changing calls that have no answer yet.
 
 mod aws;
+mod catalog;
 mod decorator;
 mod git;
 mod github;
@@ -34,6 +35,7 @@ impl RawPorts {
             images: Clean::reading(self.images, redactor),
             logs: Arc::new(CleanLogs::new(self.logs, redactor)),
             identity: Clean::reading(self.identity, redactor),
+            catalog: Clean::reading(self.catalog, redactor),
             host: Clean::new(self.host, redactor, &calls),
             site: Clean::reading(self.site, redactor),
             clock: self.clock,

@@ -38,6 +38,9 @@ impl World {
     pub(super) fn aws(&mut self, target: &str, body: &Value) -> Answer {
         members::check(body)?;
         match target.rsplit('.').next().unwrap_or_default() {
+            "ListClusters" => Ok(services::clusters()),
+            "DescribeClusters" => self.describe_clusters(body),
+            "ListServices" => self.list_services(body),
             "DescribeServices" => self.describe_services(body),
             "ListServiceDeployments" => self.list_deployments(body),
             "DescribeServiceDeployments" => self.describe_deployments(body),

@@ -28,7 +28,7 @@ use crate::{
     },
     host::jobs::HostEvent,
     process::{InitialState, Production},
-    world::{Rules, World, pull_requests::Branches},
+    world::{Rules, WORKFLOW, World, pull_requests::Branches},
 };
 
 mod pull_requests;
@@ -98,6 +98,7 @@ impl Production for PretendRally {
         let base = format!("/repos/{}", self.repository);
         Router::new()
             .route("/user", get(|| async { Json(World::user()) }))
+            .route(&format!("{base}/actions/workflows"), get(workflows))
             .route(&format!("{base}/actions/workflows/{{workflow}}"), get(workflow))
             .route(&format!("{base}/actions/workflows/{{workflow}}/dispatches"), post(dispatch))
             .route(&format!("{base}/actions/workflows/{{workflow}}/runs"), get(workflow_runs))
@@ -239,6 +240,11 @@ fn not_found() -> Response {
 
 fn found(body: Option<Value>) -> Response {
     body.map_or_else(not_found, |body| Json(body).into_response())
+}
+
+async fn workflows(State(site): State<PretendRally>) -> Response {
+    let all: Vec<Value> = site.rally().workflow(WORKFLOW).into_iter().collect();
+    Json(json!({ "total_count": all.len(), "workflows": all })).into_response()
 }
 
 async fn workflow(State(site): State<PretendRally>, Path(name): Path<String>) -> Response {

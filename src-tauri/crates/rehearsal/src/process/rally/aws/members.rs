@@ -34,9 +34,13 @@ fn kind(name: &str) -> Option<Kind> {
         | "logGroupName"
         | "logGroupIdentifier" => Some(Kind::Text),
         "maxResults" | "startTime" | "endTime" | "limit" => Some(Kind::Number),
-        "services" | "tasks" | "serviceDeploymentArns" | "serviceRevisionArns" | "include" | "repositoryNames" => {
-            Some(Kind::Texts)
-        }
+        "services"
+        | "clusters"
+        | "tasks"
+        | "serviceDeploymentArns"
+        | "serviceRevisionArns"
+        | "include"
+        | "repositoryNames" => Some(Kind::Texts),
         "imageIds" | "containerDefinitions" | "tags" => Some(Kind::Structures),
         _ => None,
     }

@@ -10,7 +10,43 @@ use crate::world::{
     service::{Deployment, Refusal, ServiceDeployment, ServiceUpdate, Settings, Task, event_id},
 };
 
+/// The answer of `ListClusters`.
+pub(super) fn clusters() -> Value {
+    json!({ "clusterArns": [cluster_arn()] })
+}
+
 impl World {
+    pub(super) fn describe_clusters(&self, body: &Value) -> Answer {
+        let asked: Vec<&Value> = body.get("clusters").and_then(Value::as_array).into_iter().flatten().collect();
+        let (ours, others): (Vec<&Value>, Vec<&Value>) = asked.into_iter().partition(|name| last_part(name) == CLUSTER);
+        let missing = |name: &&Value| {
+            let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{}", last_part(name));
+            json!({ "arn": arn, "reason": "MISSING" })
+        };
+        let failures: Vec<Value> = others.iter().map(missing).collect();
+        let cluster = json!({
+            "clusterArn": cluster_arn(),
+            "clusterName": CLUSTER,
+            "status": "ACTIVE",
+            "registeredContainerInstancesCount": 0,
+            "runningTasksCount": self.service.tasks.iter().filter(|task| task.is_running()).count(),
+            "pendingTasksCount": self.service.tasks.iter().filter(|task| task.is_pending()).count(),
+            "activeServicesCount": 1
+        });
+        Ok(json!({ "clusters": if ours.is_empty() { vec![] } else { vec![cluster] }, "failures": failures }))
+    }
+
+    pub(super) fn list_services(&self, body: &Value) -> Answer {
+        in_cluster(body)?;
+        let arns = [service_arn()];
+        let (page, next) = page_of(&arns, body, 100)?;
+        let mut answer = json!({ "serviceArns": page });
+        if let Some(next) = next {
+            put(&mut answer, "nextToken", json!(next));
+        }
+        Ok(answer)
+    }
+
     pub(super) fn describe_services(&self, body: &Value) -> Answer {
         in_cluster(body)?;
         let asked = listed(body, "services", "Services", 10)?;
