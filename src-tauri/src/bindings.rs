@@ -46,6 +46,7 @@ macro_rules! all_commands {
             setup::confirm_value,
             setup::setup_candidates,
             setup::setup_values,
+            setup::test_setup,
             setup::derive_names,
             setup::set_speed,
             setup::open_page,

@@ -60,4 +60,5 @@ pub const COMMANDS: &[&str] = &[
     "take_environment",
     "take_over",
     "test_credential",
+    "test_setup",
 ];

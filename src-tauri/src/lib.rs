@@ -26,6 +26,7 @@ mod private_process;
 mod production;
 mod recipients;
 mod settings;
+mod setup;
 mod systems;
 mod ui_port;
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use greenlight_adapters::journal_sqlite::{Setting, SqliteJournal};
-use greenlight_engine::{profile, setup};
-use greenlight_types::{Candidate, Confirmation, ErrorCode, Failure, Names, Profile, Realm, SetupValue};
+use greenlight_engine::profile;
+use greenlight_types::{ErrorCode, Failure, Names, Profile, Realm};
 
 use crate::systems::Systems;
 
@@ -14,7 +14,7 @@ const NAME_MAX: usize = 80;
 /// Key of the person's name.
 const PERSON: &str = "person";
 /// Prefix of the keys of confirmed profile values.
-const PROFILE: &str = "profile.";
+pub const PROFILE: &str = "profile.";
 
 /// Settings of this computer.
 pub struct Settings {
@@ -40,32 +40,11 @@ impl Settings {
         Ok(profile)
     }
 
-    /// Confirms a value that the profile leaves open.
+    /// Stores a value of the profile that a person typed or chose.
     pub async fn confirm_value(&self, key: &str, value: &str) -> Result<(), Failure> {
         profile::set_value(&mut self.profile().await?, key, value)?;
         let person = self.named_person().await?;
         self.set(&format!("{PROFILE}{key}"), value, &person).await
-    }
-
-    /// The values of the Setup page, with the person who confirmed each.
-    pub async fn setup_values(&self) -> Result<Vec<SetupValue>, Failure> {
-        let mut profile = self.profile().await?;
-        let mut values = profile::setup_values(&profile);
-        for setting in self.journal.settings(PROFILE).await? {
-            let key = setting.key.trim_start_matches(PROFILE);
-            // A newer profile may not accept the value; then it does not count.
-            let counts = profile::set_value(&mut profile, key, &setting.value).is_ok();
-            if let Some(value) = values.iter_mut().find(|value| counts && value.key == key) {
-                value.confirmed = Some(Confirmation { by: setting.by, at: setting.at });
-            }
-        }
-        Ok(values)
-    }
-
-    /// The values that outside systems propose for a field of the Setup page.
-    pub async fn candidates(&self, key: &str) -> Result<Vec<Candidate>, Failure> {
-        let profile = self.profile().await?;
-        setup::candidates(&self.systems.ports(&profile)?, &profile, key).await
     }
 
     /// Every name that the profile derives from a version.
@@ -105,6 +84,11 @@ impl Settings {
     /// `None` when it was never set.
     pub async fn get(&self, key: &str) -> Result<Option<Setting>, Failure> {
         self.journal.setting(key).await
+    }
+
+    /// The settings whose keys begin with `prefix`.
+    pub async fn all(&self, prefix: &str) -> Result<Vec<Setting>, Failure> {
+        self.journal.settings(prefix).await
     }
 
     /// Sets it, with the time and the person `by`.

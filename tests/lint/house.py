@@ -41,16 +41,18 @@ redact::lines
 redact ports::changing_calls
 ports fold
 ports::clean::decorator
-ports::clean::aws ports::clean::git ports::clean::github ports::clean::host ports::clean::logs
+ports::clean::aws ports::clean::catalog ports::clean::git ports::clean::github ports::clean::host ports::clean::logs
 ports::clean ports::deployments rollout::goal
 rollout::history
 rollout::view
 rollout::patience
-ports::aws ports::git ports::github ports::host spool journal rollout log_follow service_events
+ports::aws ports::catalog ports::git ports::github ports::host spool journal rollout log_follow service_events
 parts other_runs rollout_facts
 earlier_runs start_rules
 profile::value
-profile::source profile::raw
+profile::source profile::raw profile::fields::field profile::fields::forms
+profile::fields::aws profile::fields::code profile::fields::database profile::fields::machine profile::fields::people profile::fields::site
+profile::fields
 profile::check profile::confirm
 profile
 step::context
@@ -77,7 +79,10 @@ steps::open_pull_request steps::push_branch steps::push_tag steps::dispatch_buil
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back
 steps::restore_failure_limit
 steps
-production_now readiness::computer_state readiness::reads setup
+production_now readiness::computer_state readiness::reads setup::templates setup::value_tests::tested
+setup::value_tests::aws setup::value_tests::code setup::value_tests::database setup::value_tests::machine setup::value_tests::site setup::proposals
+setup::value_tests
+setup
 readiness::check
 readiness::machine::program
 readiness::code::branches readiness::code::build_job readiness::code::build_under_way readiness::code::github_sign_in readiness::code::large_files readiness::code::lock_free readiness::code::push_rules readiness::code::settings readiness::code::tag_free readiness::code::version_file readiness::code::workflow

@@ -1,9 +1,9 @@
 //! The app itself: its information, the person, and values that a person confirms.
 
-use greenlight_types::{Candidate, Names, SetupValue};
+use greenlight_types::{Candidates, Names, SetupGroup, SetupValue};
 use tauri::State;
 
-use crate::{browser, command_error::CommandResult, info::AppInfo, places::Places};
+use crate::{browser, command_error::CommandResult, info::AppInfo, places::Places, setup};
 
 /// Information about the app. Fails with the cause when the app could not start.
 #[tauri::command]
@@ -20,25 +20,34 @@ pub async fn set_person(app: State<'_, Places>, name: String) -> CommandResult<(
     Ok(app.ready().await?.settings.set_person(&name).await?)
 }
 
-/// Stores a value that the runbook does not give, with person and time.
+/// Stores a value of the profile, with person and time.
 #[tauri::command]
 #[specta::specta]
 pub async fn confirm_value(app: State<'_, Places>, key: String, value: String) -> CommandResult<()> {
     Ok(app.ready().await?.settings.confirm_value(&key, &value).await?)
 }
 
-/// The values of the profile that a person confirms, with their confirmation.
+/// The values of the profile, each with its confirmation and its last test.
 #[tauri::command]
 #[specta::specta]
 pub async fn setup_values(app: State<'_, Places>) -> CommandResult<Vec<SetupValue>> {
-    Ok(app.ready().await?.settings.setup_values().await?)
+    Ok(setup::values(&app.ready().await?.settings).await?)
 }
 
 /// The values that outside systems propose for a field. Empty when no system lists them.
 #[tauri::command]
 #[specta::specta]
-pub async fn setup_candidates(app: State<'_, Places>, key: String) -> CommandResult<Vec<Candidate>> {
-    Ok(app.ready().await?.settings.candidates(&key).await?)
+pub async fn setup_candidates(app: State<'_, Places>, key: String) -> CommandResult<Candidates> {
+    let app = app.ready().await?;
+    Ok(setup::candidates(&app.settings, &app.systems, &key).await?)
+}
+
+/// Tests the values of a group against the systems that they name. Returns all values.
+#[tauri::command]
+#[specta::specta]
+pub async fn test_setup(app: State<'_, Places>, group: SetupGroup) -> CommandResult<Vec<SetupValue>> {
+    let app = app.ready().await?;
+    Ok(setup::test(&app.settings, &app.systems, group).await?)
 }
 
 /// Every name derived from a version.

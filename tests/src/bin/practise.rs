@@ -177,10 +177,15 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     album.keep(window, "practice").await?;
     window.press("practice-close").await?;
     window.press("nav-setup").await?;
-    window.read("setup-summary").await?;
+    window.press("test-all").await?;
+    window.wait_for_attribute("group-aws", "data-pill", "right", PATIENCE).await?;
+    window.press("fold-aws").await?;
+    album.keep(window, "setup").await?;
+    window.press("fold-aws").await?;
+    window.press("fold-site").await?;
     window.press("edit-site.version_pattern").await?;
     window.read("candidate-0").await?;
-    album.keep(window, "setup").await?;
+    album.keep(window, "setup-choose").await?;
     window.press("nav-access").await?;
     window.read("card-stagingKey").await?;
     album.keep(window, "access").await?;

@@ -17,12 +17,14 @@ export const commands = {
 	appInfo: () => typedError<AppInfo, CommandError>(__TAURI_INVOKE("app_info")),
 	/**  Stores the name of the person at this computer. */
 	setPerson: (name: string) => typedError<null, CommandError>(__TAURI_INVOKE("set_person", { name })),
-	/**  Stores a value that the runbook does not give, with person and time. */
+	/**  Stores a value of the profile, with person and time. */
 	confirmValue: (key: string, value: string) => typedError<null, CommandError>(__TAURI_INVOKE("confirm_value", { key, value })),
 	/**  The values that outside systems propose for a field. Empty when no system lists them. */
-	setupCandidates: (key: string) => typedError<Candidate[], CommandError>(__TAURI_INVOKE("setup_candidates", { key })),
-	/**  The values of the profile that a person confirms, with their confirmation. */
+	setupCandidates: (key: string) => typedError<Candidates, CommandError>(__TAURI_INVOKE("setup_candidates", { key })),
+	/**  The values of the profile, each with its confirmation and its last test. */
 	setupValues: () => typedError<SetupValue[], CommandError>(__TAURI_INVOKE("setup_values")),
+	/**  Tests the values of a group against the systems that they name. Returns all values. */
+	testSetup: (group: SetupGroup) => typedError<SetupValue[], CommandError>(__TAURI_INVOKE("test_setup", { group })),
 	/**  Every name derived from a version. */
 	deriveNames: (version: string) => typedError<Names, CommandError>(__TAURI_INVOKE("derive_names", { version })),
 	/**  Sets the speed of the practice clock. */
@@ -290,6 +292,15 @@ export type Candidate = {
 	value: string,
 	/**  Where it comes from, in plain words. */
 	detail: string,
+	/**  Whether it fits the other values of the profile best. At most one of a list. */
+	isRecommended: boolean,
+};
+
+/**  Proposals for a field. */
+export type Candidates = {
+	/**  The system that lists them: `AWS`. Empty when no system lists values of this field. */
+	source: string,
+	found: Candidate[],
 };
 
 /**  One exact change. */
@@ -1683,19 +1694,29 @@ export type ServersView = {
 	startFailure: StartFailure | null,
 };
 
+/**  Groups in the order of the page. */
+export type SetupGroup = "code" | "aws" | "machine" | "database" | "site" | "people";
+
 /**  A value of the profile on the Setup page. */
 export type SetupValue = {
 	/**  Dotted name in the profile: `aws.cluster`. */
 	key: string,
+	group: SetupGroup,
 	/**  Meaning of the value, in plain words. */
 	label: string,
-	/**  Why the app cannot know the value. */
+	/**  Why a release needs the value, or why the app cannot know it. */
 	why: string,
 	/**  The value that counts now; empty while none is known. A list has one entry per line. */
 	value: string,
 	isList: boolean,
+	/**  Whether a release is impossible without it. */
+	isNeeded: boolean,
+	/**  Whether Setup writes it. Another profile file changes the others. */
+	isEditable: boolean,
 	/**  Who confirmed it on this computer. Absent for a value of the profile file. */
 	confirmed: Confirmation | null,
+	/**  The last test of this value. Absent when none was made since it changed. */
+	test: ValueTest | null,
 };
 
 /**  One check of the site by a person. */
@@ -2039,6 +2060,15 @@ export type TakeOver = {
 	reason: string,
 };
 
+/**  Result of the test of a value. */
+export type TestVerdict = 
+/**  The outside system has what the value names. */
+"right" | 
+/**  The outside system does not have it. */
+"wrong" | 
+/**  No test is possible, or the system did not answer. */
+"notChecked";
+
 /**
  *  A moment in UTC, cut to whole milliseconds. The journal and the page hold it as RFC 3339 text
  *  with exactly three decimals, `2026-11-23T09:02:11.000Z`, so that texts sort by time.
@@ -2133,6 +2163,14 @@ export type ValueCorrection = {
 	reason: string,
 	/**  Whether later runs of this computer use the value too. */
 	isForLaterRuns: boolean,
+};
+
+/**  A test of a value against the system that it names. */
+export type ValueTest = {
+	verdict: TestVerdict,
+	/**  The result in a few words. */
+	sentence: string,
+	at: Timestamp,
 };
 
 /**

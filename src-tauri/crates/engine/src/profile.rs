@@ -4,6 +4,7 @@
 
 mod check;
 mod confirm;
+mod fields;
 mod raw;
 mod source;
 #[cfg(test)]
@@ -12,7 +13,7 @@ mod value;
 
 use greenlight_types::{ErrorCode, Failure, Names, Profile, Version};
 
-pub use confirm::{set_value, setup_values, unconfirmed, values};
+pub use confirm::{correct_value, set_value, setup_values, unconfirmed, values};
 pub use source::ProfileError;
 
 /// The profile of the runbook, built into the app.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{Names, StepId, Timestamp, Version};
+use crate::{Names, StepId, Version};
 
 /// One product and environment. An empty text is a value that the runbook does not give. A person
 /// confirms it before a real run (docs/releases.md#unconfirmed-values).
@@ -226,40 +226,6 @@ pub struct ProfileValue {
     pub label: String,
     /// The value that counts now. A list has one entry per line.
     pub value: String,
-}
-
-/// A value of the profile on the Setup page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct SetupValue {
-    /// Dotted name in the profile: `aws.cluster`.
-    pub key: String,
-    /// Meaning of the value, in plain words.
-    pub label: String,
-    /// Why the app cannot know the value.
-    pub why: String,
-    /// The value that counts now; empty while none is known. A list has one entry per line.
-    pub value: String,
-    pub is_list: bool,
-    /// Who confirmed it on this computer. Absent for a value of the profile file.
-    pub confirmed: Option<Confirmation>,
-}
-
-/// The person who confirmed a value, and the time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct Confirmation {
-    pub by: String,
-    pub at: Timestamp,
-}
-
-/// A value that an outside system proposes for a field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct Candidate {
-    pub value: String,
-    /// Where it comes from, in plain words.
-    pub detail: String,
 }
 
 impl Profile {

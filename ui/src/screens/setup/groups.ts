@@ -1,30 +1,69 @@
-// The groups of the Setup page.
+// The groups of the Setup page, and the state of each in a few words.
 
-import type { SetupValue } from "../../generated/bindings";
+import type { SetupGroup, SetupValue } from "../../generated/bindings";
 
 export interface Group {
-  id: string;
+  id: SetupGroup;
   name: string;
   /** Who can help with its values. */
   help: string;
   values: SetupValue[];
 }
 
-const GROUPS = [
-  { id: "github", name: "Build on GitHub", help: "A developer knows the names of the workflow and of its jobs." },
-  { id: "aws", name: "Production on AWS", help: "The person who looks after AWS knows cluster and service." },
-  { id: "site", name: "The site", help: "A developer knows where the site shows its version. You know what to check." },
-  { id: "backup", name: "Backup", help: "The person who looks after the database knows where the backups are." },
-  { id: "restore", name: "If it goes wrong", help: "The person who looks after the database knows the way back." },
-] as const;
+const GROUPS: readonly Omit<Group, "values">[] = [
+  { id: "code", name: "Code and build", help: "A developer knows the names of branches, workflow and jobs." },
+  { id: "aws", name: "AWS", help: "The person who looks after AWS knows cluster and service." },
+  { id: "machine", name: "Staging machine", help: "The address is asked again at each Deploy." },
+  {
+    id: "database",
+    name: "Database and backup",
+    help: "The person who looks after the database knows the backups and the way back.",
+  },
+  { id: "site", name: "Site", help: "A developer knows where the site shows its version. You know what to check." },
+  { id: "people", name: "People and times", help: "A release names them when something fails or takes long." },
+];
 
-/** The values in groups, always in the same order. A value of no known group is in the last one. */
+/** The values in groups, always in the same order. */
 export function groupsOf(values: readonly SetupValue[]): Group[] {
-  const idOf = (value: SetupValue) => {
-    const id = value.key.split(".")[0];
-    return GROUPS.some((group) => group.id === id) ? id : "restore";
-  };
-  return GROUPS.map((group) => ({ ...group, values: values.filter((value) => idOf(value) === group.id) })).filter(
+  return GROUPS.map((group) => ({ ...group, values: values.filter((value) => value.group === group.id) })).filter(
     (group) => group.values.length > 0,
   );
+}
+
+export const isMissing = (value: SetupValue) => value.isNeeded && value.value === "";
+export const isWrong = (value: SetupValue) => value.test?.verdict === "wrong";
+export const isRight = (value: SetupValue) => value.test?.verdict === "right";
+
+export interface Pill {
+  kind: "missing" | "wrong" | "right" | "untested";
+  text: string;
+}
+
+const counted = (values: readonly SetupValue[], is: (value: SetupValue) => boolean) => values.filter(is).length;
+
+/** The state of a group. The worst one counts. */
+export function pillOf(values: readonly SetupValue[]): Pill {
+  const [missing, wrong, right] = [counted(values, isMissing), counted(values, isWrong), counted(values, isRight)];
+  if (missing > 0) return { kind: "missing", text: `${missing} to choose` };
+  if (wrong > 0) return { kind: "wrong", text: `${wrong} not right` };
+  if (right > 0) return { kind: "right", text: `${right} tested` };
+  return { kind: "untested", text: "Not tested" };
+}
+
+/** One sentence about all values. */
+export function summaryOf(values: readonly SetupValue[]): string {
+  const needed = values.filter((value) => value.isNeeded);
+  const [missing, wrong, right] = [counted(values, isMissing), counted(values, isWrong), counted(values, isRight)];
+  const known =
+    missing === 0
+      ? `All ${needed.length} needed values are known.`
+      : `${needed.length - missing} of ${needed.length} needed values are known.`;
+  const tested = right === 0 ? "None is tested yet." : `${right} are tested and right.`;
+  return [known, tested, ...(wrong === 0 ? [] : [`${wrong} are not right.`])].join(" ");
+}
+
+/** The first values of a group, for its folded row. */
+export function glimpseOf(values: readonly SetupValue[]): string {
+  const known = values.filter((value) => value.value !== "" && !value.isList).slice(0, 4);
+  return known.map((value) => value.value).join(" · ");
 }

@@ -25,7 +25,7 @@ pub(crate) fn decide(now: &Situation<'_>, key: &str, value: &str, reason: &str) 
         return Err(refuse("correct this value any more").because(why));
     }
     let mut corrected = view.profile.clone();
-    profile::set_value(&mut corrected, key, value)?;
+    profile::correct_value(&mut corrected, key, value)?;
     let named = |all: Vec<greenlight_types::ProfileValue>| all.into_iter().find(|one| one.key == key);
     let (Some(old), Some(new)) = (named(profile::values(&view.profile)), named(profile::values(&corrected))) else {
         return Err(bad("correct this value", "key", "The profile has no such value."));
