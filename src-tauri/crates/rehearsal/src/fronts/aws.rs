@@ -148,12 +148,15 @@ impl Door {
 const UNKNOWN_KEY: &str = "The security token included in the request is invalid.";
 
 /// Signing name and operation of a supported target.
-fn operation(target: &str) -> Option<(&'static str, &str)> {
+pub(crate) fn operation(target: &str) -> Option<(&'static str, &str)> {
     let (prefix, operation) = target.split_once('.')?;
     match (prefix, operation) {
         (
             "AmazonEC2ContainerServiceV20141113",
-            "DescribeServices"
+            "ListClusters"
+            | "DescribeClusters"
+            | "ListServices"
+            | "DescribeServices"
             | "ListServiceDeployments"
             | "DescribeServiceDeployments"
             | "DescribeServiceRevisions"

@@ -22,7 +22,10 @@ const ANSWER_MAX: usize = 16 << 20;
 const REPOSITORY: &str = "rallyforresearch/rally";
 
 /// Operations of the AWS front.
-pub const OPERATIONS: [&str; 13] = [
+pub const OPERATIONS: [&str; 16] = [
+    "ListClusters",
+    "DescribeClusters",
+    "ListServices",
     "DescribeServices",
     "ListServiceDeployments",
     "DescribeServiceDeployments",

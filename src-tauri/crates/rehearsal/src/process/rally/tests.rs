@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{probe::OPERATIONS, *};
+use crate::fronts::aws::operation as admits;
 use crate::world::{
     ACCOUNT, BUILD_JOB, CLUSTER, FAMILY, IMAGES, LOG_GROUP, MINUTE, REGION, Rules, SECOND, SERVICE, Start, World,
     work::{HostEvent, Work},
@@ -144,6 +145,18 @@ fn refuses_a_definition_with_members_of_aws() {
     let (_, kind, why) = rally.aws("x.RegisterTaskDefinition", &body).unwrap_err();
     assert_eq!(kind, "ClientException");
     assert!(why.contains("taskDefinitionArn"), "{why}");
+}
+
+#[test]
+fn the_door_admits_every_operation_that_is_answered() {
+    for operation in OPERATIONS {
+        let services = ["AmazonEC2ContainerServiceV20141113", "AmazonEC2ContainerRegistry_V20150921", "Logs_20140328"];
+        let targets = services.map(|service| format!("{service}.{operation}"));
+        let admitted: Vec<&String> = targets.iter().filter(|target| admits(target).is_some()).collect();
+        let [target] = admitted[..] else { panic!("{operation} has {} services", admitted.len()) };
+        let refusal = rally().aws(target, &json!({})).err();
+        assert!(refusal.is_none_or(|(_, kind, _)| kind != "UnknownOperationException"), "{target}");
+    }
 }
 
 #[test]
