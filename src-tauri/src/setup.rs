@@ -25,6 +25,7 @@ struct KeptTest {
 pub async fn values(settings: &Settings) -> Result<Vec<SetupValue>, Failure> {
     let profile = settings.profile().await?;
     let mut values = profile::setup_values(&profile);
+    values.iter_mut().for_each(|value| value.has_test = setup::has_test(value));
     let mut accepted = profile;
     for setting in settings.all(PROFILE).await? {
         let key = setting.key.trim_start_matches(PROFILE);

@@ -1713,6 +1713,8 @@ export type SetupValue = {
 	isNeeded: boolean,
 	/**  Whether Setup writes it. Another profile file changes the others. */
 	isEditable: boolean,
+	/**  Whether a test against an outside system exists. */
+	hasTest: boolean,
 	/**  Who confirmed it on this computer. Absent for a value of the profile file. */
 	confirmed: Confirmation | null,
 	/**  The last test of this value. Absent when none was made since it changed. */

@@ -7,7 +7,7 @@ mod value_tests;
 
 use std::time::Duration;
 
-use greenlight_types::{Candidates, ErrorCode, Failure, Profile, Retry, SetupGroup, ValueTest};
+use greenlight_types::{Candidates, ErrorCode, Failure, Profile, Retry, SetupGroup, SetupValue, ValueTest};
 
 use crate::ports::{HostAddress, Ports};
 
@@ -30,6 +30,12 @@ pub async fn candidates(
             .because(format!("there was no whole answer within {} seconds", ANSWER_MAX.as_secs()))
             .retry(Retry::Safe))
     })
+}
+
+/// Whether a value has a test.
+#[must_use]
+pub fn has_test(value: &SetupValue) -> bool {
+    value_tests::keys(value.group).contains(&value.key.as_str())
 }
 
 /// Tests the values of a group against the systems that they name. A value that has no test, or is

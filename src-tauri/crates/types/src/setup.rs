@@ -40,6 +40,8 @@ pub struct SetupValue {
     pub is_needed: bool,
     /// Whether Setup writes it. Another profile file changes the others.
     pub is_editable: bool,
+    /// Whether a test against an outside system exists.
+    pub has_test: bool,
     /// Who confirmed it on this computer. Absent for a value of the profile file.
     pub confirmed: Option<Confirmation>,
     /// The last test of this value. Absent when none was made since it changed.

@@ -20,6 +20,7 @@ const cluster: SetupValue = {
   isList: false,
   isNeeded: true,
   isEditable: true,
+  hasTest: true,
   confirmed: null,
   test: null,
 };
@@ -46,6 +47,7 @@ const checks: SetupValue = {
   label: "What a person checks",
   value: "Log in",
   isList: true,
+  hasTest: false,
 };
 const probe: SetupValue = { ...cluster, key: "migration.probe", group: "database", label: "Probe", isNeeded: false };
 
@@ -104,6 +106,8 @@ describe("Setup", () => {
     expect(row).toHaveTextContent("by Anna, 23 Nov");
     expect(row).toHaveTextContent("In the last build (87)");
     expect(await accessibilityFindings(container)).toEqual([]);
+    await user.click(screen.getByTestId("fold-site"));
+    expect(screen.getByTestId("value-site.checks")).toHaveTextContent("Cannot be tested");
     await user.click(screen.getByTestId("fold-aws"));
     expect(screen.queryByTestId("value-aws.cluster")).toBeNull();
   });

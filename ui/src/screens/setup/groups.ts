@@ -62,8 +62,11 @@ export function summaryOf(values: readonly SetupValue[]): string {
   return [known, tested, ...(wrong === 0 ? [] : [`${wrong} are not right.`])].join(" ");
 }
 
-/** The first values of a group, for its folded row. */
+/** The first values of a group, for its folded row. Of the people, only their names. */
 export function glimpseOf(values: readonly SetupValue[]): string {
-  const known = values.filter((value) => value.value !== "" && !value.isList).slice(0, 4);
-  return known.map((value) => value.value).join(" · ");
+  const isShown = (value: SetupValue) =>
+    value.value !== "" && !value.isList && (value.group !== "people" || value.key.startsWith("who_to_call."));
+  const shown = values.filter(isShown).slice(0, 4);
+  if (shown.length === 0 && values.some((value) => value.group === "people")) return "No person to call is named yet";
+  return shown.map((value) => value.value).join(" · ");
 }

@@ -30,7 +30,7 @@ pub fn values(profile: &Profile) -> Vec<ProfileValue> {
         .collect()
 }
 
-/// The values of the Setup page, in its order. The caller knows who confirmed each, and its test.
+/// The values of the Setup page, in its order. The caller adds confirmations and tests.
 #[must_use]
 pub fn setup_values(profile: &Profile) -> Vec<SetupValue> {
     all()
@@ -43,6 +43,7 @@ pub fn setup_values(profile: &Profile) -> Vec<SetupValue> {
             is_list: field.form == Form::Lines,
             is_needed: field.need != Need::Optional,
             is_editable: matches!(field.set, Set::By(_)),
+            has_test: false,
             confirmed: None,
             test: None,
         })
