@@ -15,7 +15,7 @@ export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 run package simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run package test-package icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
+.PHONY: help run package test-package icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-first-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -64,7 +64,7 @@ test-quick: test-page ## engine, types and page only; needs no peer
 test-long: ui/dist/index.html ## every long form, two at a time
 	$(CARGO) build --workspace --bins
 	$(MAKE) --jobs=2 --output-sync=target mutants test-crash test-job-script test-network-faults \
-		test-two-operators test-rollout test-journal test-practice test-release test-release-kills \
+		test-two-operators test-rollout test-journal test-practice test-release test-first-release test-release-kills \
 		test-release-engine
 	$(MAKE) simulate SEEDS=100000
 
@@ -96,6 +96,10 @@ test-page: ui/node_modules/.package-lock.json ## the tests of the page
 test-release: ui/dist/index.html ## releases in the real window on real systems
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --test window release:: -- --include-ignored
+
+test-first-release: ui/dist/index.html ## from a new computer and an unknown product to the first release
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --test window first_release:: -- --include-ignored --nocapture
 
 test-release-kills: ui/dist/index.html ## releases with a SIGKILL inside each of the thirteen steps
 	$(CARGO) build --workspace --bins

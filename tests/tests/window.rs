@@ -1,6 +1,8 @@
 //! Every test in the real window, in one program. A module is a suite and can run alone:
 //! `cargo test --workspace --test window troubles::`.
 
+#[path = "window/first_release.rs"]
+mod first_release;
 #[path = "window/kills.rs"]
 mod kills;
 #[path = "window/places.rs"]

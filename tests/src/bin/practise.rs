@@ -178,13 +178,15 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.press("practice-close").await?;
     window.press("nav-setup").await?;
     window.press("test-all").await?;
-    window.wait_for_attribute("group-aws", "data-pill", "right", PATIENCE).await?;
+    for group in ["code", "aws", "machine", "database", "site"] {
+        window.wait_for_attribute(&format!("group-{group}"), "data-pill", "right", PATIENCE).await?;
+    }
     window.press("fold-aws").await?;
     album.keep(window, "setup").await?;
     window.press("fold-aws").await?;
     window.press("fold-site").await?;
     window.press("edit-site.version_pattern").await?;
-    window.read("candidate-0").await?;
+    window.read("candidates").await?;
     album.keep(window, "setup-choose").await?;
     window.press("nav-access").await?;
     window.read("card-stagingKey").await?;

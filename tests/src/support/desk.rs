@@ -12,7 +12,7 @@ use super::keychain::Keychain;
 use super::moto::{CONTAINER, FAMILY};
 use super::process::Deadline;
 use super::ssh_host::{Script, USER};
-use super::stage::Stage;
+use super::stage::{Known, Stage};
 use super::webdriver::{Display, Driver, Session, window_size};
 
 /// The released version.
@@ -37,8 +37,19 @@ impl Desk {
     /// # Errors
     /// When a system is missing or does not start.
     pub async fn start(ends_at_update: bool, pace: Pace) -> Result<Self> {
+        Self::at(Stage::start(ends_at_update, pace).await?).await
+    }
+
+    /// Starts every system for a product that the app does not know, with the values of a runbook.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_unknown_product(pace: Pace) -> Result<Self> {
+        Self::at(Stage::start_with(false, pace, Known::Runbook).await?).await
+    }
+
+    async fn at(stage: Stage) -> Result<Self> {
         let app = app()?;
-        let stage = Stage::start(ends_at_update, pace).await?;
         let keychain = Keychain::start().await?;
         let display = Display::start().await?;
         let driver = Driver::start(&display, &keychain.env()).await?;

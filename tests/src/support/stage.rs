@@ -68,6 +68,14 @@ impl Stage {
     /// # Errors
     /// When a system is missing or does not start. The text names its Debian package.
     pub async fn start(ends_at_update: bool, pace: Pace) -> Result<Self> {
+        Self::start_with(ends_at_update, pace, Known::Everything).await
+    }
+
+    /// Starts every system, with a profile that has the values of `known`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(ends_at_update: bool, pace: Pace, known: Known) -> Result<Self> {
         let folder = open_folder("stage")?;
         let git = GitServer::start().await?;
         let database = Postgres::start().await?;
@@ -98,7 +106,7 @@ impl Stage {
         service.wait_until_served().await?;
 
         let profile = folder.path().join("rally.toml");
-        fs_err::write(&profile, profile_text(ports)?)?;
+        fs_err::write(&profile, profile_text(ports, known)?)?;
         let key_file = machine.rsa_pem_key();
         Ok(Self {
             git,
@@ -183,15 +191,30 @@ impl Stage {
         Ok(serde_json::from_str(&said)?)
     }
 
+    /// Address of the site.
+    #[must_use]
+    pub fn site_address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.site)
+    }
+
     /// The answer of the site at this path.
     ///
     /// # Errors
     /// When the site does not answer.
     pub async fn site(&self, path: &str) -> Result<String> {
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let answer = client.get(format!("http://127.0.0.1:{}{path}", self.site)).send().await?.error_for_status()?;
+        let answer = client.get(format!("{}{path}", self.site_address())).send().await?.error_for_status()?;
         Ok(answer.text().await?)
     }
+}
+
+/// The values that the profile of a stage has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Each value that a release needs.
+    Everything,
+    /// Those of a runbook, for a product that the app does not know. A person enters the others.
+    Runbook,
 }
 
 #[derive(Clone, Copy)]
@@ -229,8 +252,8 @@ fn port_of(url: &str) -> Result<u16> {
     Ok(url.rsplit(':').next().context("no port")?.parse()?)
 }
 
-/// The built-in profile with a value for every open field and every address on loopback.
-fn profile_text(ports: Ports) -> Result<String> {
+/// The built-in profile with every address on loopback, and with the values that are known.
+fn profile_text(ports: Ports, known: Known) -> Result<String> {
     let mut text: toml::Table = profile::BUILT_IN.parse()?;
     let local = |port: u16| format!("http://127.0.0.1:{port}");
     let site = local(ports.site);
@@ -240,18 +263,36 @@ fn profile_text(ports: Ports) -> Result<String> {
         Ok(())
     };
     set("git", "url", format!("{}/rally.git", local(ports.git)).into())?;
-    set("github", "workflow", WORKFLOW.into())?;
-    set("github", "build_job", "build".into())?;
-    set("aws", "cluster", CLUSTER.into())?;
-    set("aws", "service", SERVICE.into())?;
     set("host", "address", "127.0.0.1".into())?;
     set("host", "port", i64::from(ports.ssh).into())?;
-    set("backup", "artifact_directory", "/opt/backup/dumps".into())?;
-    set("backup", "artifact_pattern", "rally-prod-*.dump".into())?;
     set("backup", "artifact_probe", "pg_restore -f /dev/null {file}".into())?;
     set("migration", "directory", MIGRATE_FOLDER.into())?;
     set("migration", "environment", toml::Value::Table([("CONFIG".to_owned(), CONFIG.into())].into_iter().collect()))?;
     set("site", "url", site.clone().into())?;
+    for step in ["BackUp", "DispatchBuild", "RunMigration", "CheckSite"] {
+        set("who_to_call", step, "Ada Example, extension 1234".into())?;
+    }
+    match known {
+        Known::Everything => set_open_values(&site, &mut set)?,
+        Known::Runbook => {
+            set("product", "id", "orchard".into())?;
+            set("product", "name", "Orchard".into())?;
+        }
+    }
+    set("logs", "expected_failures", vec![toml::Value::from("Essential container in task exited")].into())?;
+    let endpoints = [("github".to_owned(), local(ports.github).into()), ("aws".to_owned(), local(ports.aws).into())];
+    text.insert("endpoints".to_owned(), toml::Value::Table(endpoints.into_iter().collect()));
+    Ok(toml::to_string(&text)?)
+}
+
+/// Sets the values that the runbook leaves open.
+fn set_open_values(site: &str, set: &mut impl FnMut(&str, &str, toml::Value) -> Result<()>) -> Result<()> {
+    set("github", "workflow", WORKFLOW.into())?;
+    set("github", "build_job", "build".into())?;
+    set("aws", "cluster", CLUSTER.into())?;
+    set("aws", "service", SERVICE.into())?;
+    set("backup", "artifact_directory", "/opt/backup/dumps".into())?;
+    set("backup", "artifact_pattern", "rally-prod-*.dump".into())?;
     set("site", "version_url", format!("{site}/version").into())?;
     set("site", "version_pattern", r"([0-9]+(?:\.[0-9]+){2,3}-RELEASE)".into())?;
     let check = |id: &str, text: &str| {
@@ -259,14 +300,7 @@ fn profile_text(ports: Ports) -> Result<String> {
     };
     let checks = vec![check("home", "Open the site. It says Rally."), check("footer", "The version is the new one.")];
     set("site", "checks", checks.into())?;
-    for step in ["BackUp", "DispatchBuild", "RunMigration", "CheckSite"] {
-        set("who_to_call", step, "Ada Example, extension 1234".into())?;
-    }
     set("restore", "procedure", "Restore the dump with pg_restore.".into())?;
     set("restore", "who", "Ada Example".into())?;
-    set("restore", "minutes", 25.into())?;
-    set("logs", "expected_failures", vec![toml::Value::from("Essential container in task exited")].into())?;
-    let endpoints = [("github".to_owned(), local(ports.github).into()), ("aws".to_owned(), local(ports.aws).into())];
-    text.insert("endpoints".to_owned(), toml::Value::Table(endpoints.into_iter().collect()));
-    Ok(toml::to_string(&text)?)
+    set("restore", "minutes", 25.into())
 }

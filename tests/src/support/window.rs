@@ -8,10 +8,12 @@
 mod acts;
 mod checks;
 mod choices;
+mod setup;
 mod surface;
 mod troubles;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
@@ -48,6 +50,7 @@ pub struct Window<'a> {
     session: &'a Session,
     /// Longest wait for the end of a step, in real time.
     patience: Duration,
+    entries: AtomicU32,
 }
 
 fn css(testid: &str) -> String {
@@ -71,7 +74,17 @@ impl<'a> Window<'a> {
     /// Creates a window with the longest wait for the end of a step.
     #[must_use]
     pub fn new(session: &'a Session, patience: Duration) -> Self {
-        Self { session, patience }
+        Self { session, patience, entries: AtomicU32::new(0) }
+    }
+
+    /// Number of texts that were typed, and of boxes and choices that were ticked, so far.
+    #[must_use]
+    pub fn entries(&self) -> u32 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    fn count_entry(&self) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The session of the driver.
@@ -180,7 +193,9 @@ impl<'a> Window<'a> {
             let is_typed = typed.await.is_ok();
             Ok(is_typed && self.session.execute(holds, &[css(testid).into()]).await?.as_str() == Some(text))
         })
-        .await
+        .await?;
+        self.count_entry();
+        Ok(())
     }
 
     /// Ticks a box, or selects a radio button, that is not selected yet.
@@ -196,7 +211,9 @@ impl<'a> Window<'a> {
             }
             Ok(is_ticked)
         })
-        .await
+        .await?;
+        self.count_entry();
+        Ok(())
     }
 
     /// Selects an entry of a list by its value.

@@ -22,7 +22,10 @@ use crate::support::hold::Moment;
 const LARGEST: usize = 64 << 20;
 
 /// The ECS calls that the simulator answers. moto answers the other AWS calls.
-const OF_SERVICE: [&str; 8] = [
+const OF_SERVICE: [&str; 11] = [
+    "ListClusters",
+    "DescribeClusters",
+    "ListServices",
     "DescribeServices",
     "ListServiceDeployments",
     "DescribeServiceDeployments",
