@@ -56,13 +56,15 @@ profile::fields
 profile::check profile::confirm
 profile
 step::context
+step::outline
 step
 step::draft
 env_lock::entry
 env_lock::git_ref
 handover env_lock
 steps::known_builds
-steps::run_facts steps::git_objects steps::refusals
+steps::git_objects steps::refusals
+steps::run_facts
 deploy_check
 steps::publish::push_rules steps::backup::folder
 steps::watch steps::publish steps::job steps::production
@@ -92,7 +94,9 @@ readiness::code readiness::production readiness::machine
 readiness
 phase rollback_run
 options doubt
-export
+markdown
+export release_plan
+release_plan::document
 act::order
 act
 act::acquire_lock act::revoke_job act::start_prepare act::confirm_plan act::show_plan act::start_step

@@ -14,7 +14,10 @@ use greenlight_types::{
     RunResult, RunState, RunView, Status, StepEvent, StepPlan, StepView, Timestamp, UndoKind, WayBack,
 };
 
-use crate::{options, time};
+use crate::{
+    markdown::{Page, escape},
+    options, time,
+};
 
 /// The document. Text of people and of other systems is escaped, so that it becomes no heading, no
 /// link and no HTML.
@@ -26,51 +29,6 @@ pub fn markdown(view: &RunView, events: &[Event]) -> String {
     answers(&mut page, view);
     record(&mut page, view, events);
     page.text
-}
-
-#[derive(Default)]
-struct Page {
-    text: String,
-}
-
-impl Page {
-    fn line(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.text.push('\n');
-    }
-
-    fn heading(&mut self, level: usize, text: &str) {
-        let _ = writeln!(self.text, "\n{} {}\n", "#".repeat(level), escape(text));
-    }
-
-    fn item(&mut self, name: &str, value: &str) {
-        if !value.is_empty() {
-            let _ = writeln!(self.text, "* {name}: {}", escape(value));
-        }
-    }
-
-    /// A block of text that is not escaped. Its fence is longer than any fence in the text.
-    fn block(&mut self, kind: &str, text: &str) {
-        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-        let fence = "`".repeat(longest.max(2) + 1);
-        let _ = writeln!(self.text, "\n{fence}{kind}\n{}\n{fence}\n", text.trim_end_matches('\n'));
-    }
-}
-
-/// Escapes one line of text, so that Markdown shows it unchanged.
-fn escape(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' | '&' => {
-                clean.push('\\');
-                clean.push(c);
-            }
-            c if c.is_control() => clean.push(' '),
-            c => clean.push(c),
-        }
-    }
-    clean
 }
 
 fn known_by_words(source: FingerprintSource) -> &'static str {

@@ -1,7 +1,8 @@
-//! The contract of a step: plan, run, observe, way back.
+//! The contract of a step: outline, plan, run, observe, way back.
 
 mod context;
 mod draft;
+mod outline;
 
 use async_trait::async_trait;
 use greenlight_types::{
@@ -10,6 +11,7 @@ use greenlight_types::{
 
 pub use context::{Doubts, Sink, StepContext, StoredOutput, TAIL};
 pub use draft::{PlanDraft, hex};
+pub use outline::Outline;
 
 /// Result of an attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +82,8 @@ pub trait Step: Send + Sync {
     fn role(&self) -> Role;
     /// Facts that must be known before the step starts.
     fn waits_for(&self) -> &'static [FactKind];
+    /// The values and the change of the step for the plan of the whole release. Asks nothing.
+    fn outline(&self, run: &RunView) -> Outline;
     /// Plans the exact changes. Reads only.
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure>;
     /// Causes the effect, or follows it.

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, FactKind, Failure, Observation, PlanInputs, Retry, Role, RunView, StepId, StepPlan, WayBack,
+    Effect, ErrorCode, FactKind, Failure, Observation, PersonNeed, PlanInputs, Retry, Role, RunView, StepId, StepPlan,
+    WayBack,
 };
 use regex::Regex;
 
 use super::{
     other_revision,
     production::{Production, named_failure, show_and_record, show_condition},
-    run_facts::{deploy_phase_began, expected_failures, our_revision},
+    run_facts::{deploy_phase_began, expected_failures, known_revision, our_revision},
     watch,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     ports::revision_name,
     rollout::Verdict,
     rollout_facts::count_turns,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct AwaitDeployPhase;
@@ -40,6 +41,14 @@ impl Step for AwaitDeployPhase {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::BuildStarted]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let aws = &run.profile.aws;
+        Outline::reads_only(PersonNeed::AppWatches)
+            .setting("Service", &aws.service)
+            .setting("Cluster", &aws.cluster)
+            .known_later("Start-up settings", known_revision(run), "known after they are saved")
+            .setting("Log group", &aws.log_group)
     }
 
     fn watches_again_after(&self) -> &'static [FactKind] {

@@ -8,19 +8,19 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, Fact, FactKind, Failure, Observation, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
+    Effect, Fact, FactKind, Failure, Observation, PersonNeed, PlanInputs, Role, RunView, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
 
 use super::{
     production::{Production, named_failure, show_and_record, show_condition, too_late},
-    run_facts::expected_failures,
+    run_facts::{expected_failures, known_revision},
     watch,
 };
 use crate::{
     rollout::Verdict,
     rollout_facts::count_turns,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct AwaitRollout;
@@ -40,6 +40,13 @@ impl Step for AwaitRollout {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::DeployPhaseBegan]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let aws = &run.profile.aws;
+        Outline::reads_only(PersonNeed::AppWatches)
+            .setting("Service", &aws.service)
+            .setting("Cluster", &aws.cluster)
+            .known_later("Start-up settings", known_revision(run), "known after they are saved")
     }
 
     fn watches_again_after(&self) -> &'static [FactKind] {

@@ -18,12 +18,12 @@ use super::{
     job::{self, JobEnd},
     migration::{attempts, database},
     refusals::foreign_plan,
-    run_facts::required_fact,
+    run_facts::{on_machine, required_fact},
 };
 use crate::{
     ports::{HostAddress, JobState, JobStatus},
     shell,
-    step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Statement, Step, StepContext},
 };
 use file::{FoundFile, Unproved, unproved};
 use folder::READ_DEADLINE;
@@ -49,6 +49,15 @@ impl Step for BackUp {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::RevisionSaved]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let backup = &run.profile.backup;
+        let outline = Outline::changes("Writes one more backup file. The database does not change.")
+            .setting("Script", &backup.command);
+        on_machine(outline, run)
+            .setting("Command", inner(run))
+            .setting("Folder of the files", &backup.artifact_directory)
+            .setting("Names of the files", &backup.artifact_pattern)
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     fold,
     ports::BuildRun,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct CancelBuild;
@@ -42,6 +42,10 @@ impl Step for CancelBuild {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let url = followed_build(run).ok().map(|build| build.url);
+        Outline::changes("GitHub ends the build.").known_later("Build", url, "known after the build is started")
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use greenlight_types::{
-    CheckAnswer, Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Retry, Role, RunView,
-    SiteView, StepId, StepPlan, WayBack,
+    CheckAnswer, Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PersonNeed, PlanInputs, Retry,
+    Role, RunView, SiteView, StepId, StepPlan, WayBack,
 };
 use regex::Regex;
 
 use crate::{
     fold,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct CheckSite;
@@ -38,6 +38,16 @@ impl Step for CheckSite {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::RolledOut, FactKind::MigrationFinished]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let site = &run.profile.site;
+        let outline = Outline::reads_only(PersonNeed::Answers)
+            .setting("Site", &site.url)
+            .setting("Version is read from", &site.version_url);
+        if site.checks.is_empty() {
+            return outline.setting("You check", "");
+        }
+        site.checks.iter().fold(outline, |outline, check| outline.setting("You check", &check.text))
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -10,11 +10,11 @@ use greenlight_types::{
 use super::{
     git_objects::{commit_inputs, find_ref, short_id, signature_of},
     refusals::foreign_plan,
-    run_facts::{release_commit, tag_ref},
+    run_facts::{known_commit, release_commit, tag_ref},
 };
 use crate::{
     handover,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct CreateTag;
@@ -32,6 +32,11 @@ impl Step for CreateTag {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::VersionSet]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::changes("Nothing outside. The label is made on this computer and published later.")
+            .setting("Label (tag)", &run.names.tag)
+            .known_later("Commit", known_commit(run), "known after the version number is set")
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -20,7 +20,7 @@ use crate::{
     ports::revision_name,
     rollout::migration_needs,
     rollout_facts::{has_rolled_back, is_lost, is_rolling_out},
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct DeployAgain;
@@ -38,6 +38,11 @@ impl Step for DeployAgain {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::RevisionSaved, FactKind::PackageReady]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::changes("AWS starts another deployment of the start-up settings of this release.")
+            .setting("Service", &run.profile.aws.service)
+            .setting("Cluster", &run.profile.aws.cluster)
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

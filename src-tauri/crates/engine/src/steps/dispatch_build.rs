@@ -23,14 +23,14 @@ use super::{
     migration::database,
     production::Production,
     refusals::{foreign_plan, plan_closed, production_changed},
-    run_facts::{deploy_phase_began, main_ref, our_revision, release_commit, tag_ref, who_to_call},
+    run_facts::{deploy_phase_began, known_commit, main_ref, our_revision, release_commit, tag_ref, who_to_call},
     shown_builds::{self, of_another_commit, started},
 };
 use crate::{
     env_lock, fold,
     ports::{BuildRun, Deployment, Dispatch, RolloutState, ServiceSnapshot},
     rollout::build_needs,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
     time,
 };
 
@@ -57,6 +57,18 @@ impl Step for DispatchBuild {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::BackupProved]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let github = &run.profile.github;
+        let outline = Outline::changes("GitHub builds the package and then asks AWS to put it in place.")
+            .confirmed()
+            .needs_stay()
+            .setting("Workflow", &github.workflow)
+            .setting("Branch", &run.profile.git.main)
+            .known_later("Commit", known_commit(run), "known after the version number is set")
+            .setting("Repository", &github.repository);
+        let inputs = workflow_inputs(run);
+        inputs.into_iter().fold(outline, |outline, (key, value)| outline.setting(&format!("Input {key}"), value))
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

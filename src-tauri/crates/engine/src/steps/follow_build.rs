@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use greenlight_types::{
-    BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PlanInputs, Retry,
-    Role, RunView, Status, StepId, StepPlan, WayBack,
+    BuildJobView, BuildView, Effect, ErrorCode, Fact, FactKind, Failure, LiveUpdate, Observation, PersonNeed,
+    PlanInputs, Retry, Role, RunView, Status, StepId, StepPlan, WayBack,
 };
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     fold,
     ports::{BuildJob, BuildRun},
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct FollowBuild;
@@ -49,6 +49,14 @@ impl Step for FollowBuild {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::BuildStarted]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let url = followed_build(run).ok().map(|build| build.url);
+        Outline::reads_only(PersonNeed::AppWatches)
+            .setting("Package (image)", &run.names.image_tag)
+            .setting("Job that builds it", &run.profile.github.build_job)
+            .setting("Registry", &run.profile.aws.image_repository)
+            .known_later("Build", url, "known after the build is started")
     }
 
     fn watches_again_after(&self) -> &'static [FactKind] {

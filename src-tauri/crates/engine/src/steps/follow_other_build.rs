@@ -3,22 +3,22 @@
 
 use async_trait::async_trait;
 use greenlight_types::{
-    Effect, ErrorCode, ExistingBuild, FactKind, Failure, Observation, PlanInputs, Question, Role, RunView, StepId,
-    StepPlan, WayBack,
+    Effect, ErrorCode, ExistingBuild, FactKind, Failure, Observation, PersonNeed, PlanInputs, Question, Role, RunView,
+    StepId, StepPlan, WayBack,
 };
 
 use super::{
     git_objects::short_id,
     known_builds::{answered, build_choice, known_runs},
     refusals::foreign_plan,
-    run_facts::{FollowedBuild, followed_build, release_commit},
+    run_facts::{FollowedBuild, followed_build, known_commit, release_commit},
     service_change::check_again,
     shown_builds::started,
 };
 use crate::{
     fold,
     ports::BuildRun,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct FollowOtherBuild;
@@ -36,6 +36,13 @@ impl Step for FollowOtherBuild {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::BuildStarted]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::reads_only(PersonNeed::Starts).known_later(
+            "Commit",
+            known_commit(run),
+            "known after the version number is set",
+        )
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -13,8 +13,9 @@ use super::{
     run_facts::main_ref,
 };
 use crate::{
+    fold,
     ports::{MergeResult, RemoteRef},
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct MergeBranch;
@@ -34,6 +35,17 @@ impl Step for MergeBranch {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let git = &run.profile.git;
+        let commit = fold::newest(run, FactKind::Merged).and_then(|fact| {
+            if let Fact::Merged { commit, .. } = fact { Some(short_id(commit).to_owned()) } else { None }
+        });
+        Outline::changes("Nothing outside. The merge is made on this computer and published later.")
+            .setting("Branch", &run.names.branch)
+            .setting("Into", &git.main)
+            .setting("Repository", &run.profile.github.repository)
+            .known_later("Merge commit", commit, "known after the merge")
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -25,12 +25,12 @@ use super::{
     backup,
     job::{self, JobEnd},
     refusals::{foreign_plan, plan_closed},
-    run_facts::who_to_call,
+    run_facts::{on_machine, who_to_call},
 };
 use crate::{
     fold,
     ports::{HostAddress, JobState, JobStatus},
-    step::{Entry, Outcome, PlanDraft, Statement, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Statement, Step, StepContext},
 };
 use command::{KIND, in_its_folder};
 use database::Database;
@@ -56,6 +56,16 @@ impl Step for RunMigration {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::BackupProved, FactKind::PackageReady, FactKind::DeployPhaseBegan]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let outline = Outline::changes(format!(
+            "Changes the {} database, once. The site stays up; for about a minute some pages may fail.",
+            run.profile.product.environment_name.to_uppercase()
+        ))
+        .confirmed()
+        .point_of_no_return()
+        .setting("Script", &run.profile.migration.command);
+        on_machine(outline, run).setting("Command", in_its_folder(run, &run.profile.migration.command))
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

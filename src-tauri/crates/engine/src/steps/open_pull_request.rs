@@ -12,13 +12,13 @@ use super::{
     publish::{needs_pull_request, refused},
     pull_request::BRANCHES,
     refusals::{foreign_plan, plan_closed},
-    run_facts::release_commit,
+    run_facts::{known_commit, release_commit},
     service_change::not_shown,
 };
 use crate::{
     fold,
     ports::{NewPullRequest, PullRequest, PullRequestState, PushRef, PushResult, RemoteRef},
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct OpenPullRequest;
@@ -39,6 +39,12 @@ impl Step for OpenPullRequest {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::VersionSet]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::changes("Publishes the merge on a branch of its own, and asks for a review on GitHub.")
+            .setting("Into", &run.profile.git.main)
+            .setting("Repository", &run.profile.github.repository)
+            .known_later("Commit", known_commit(run), "known after the version number is set")
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -13,11 +13,11 @@ use super::{
     pull_request,
     pull_request::{Merged, Opened, Seen},
     refusals::{foreign_plan, plan_closed},
-    run_facts::{main_ref, release_commit, required_fact, who_to_call},
+    run_facts::{known_commit, main_ref, release_commit, required_fact, who_to_call},
 };
 use crate::{
     ports::PushRef,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct PushBranch;
@@ -35,6 +35,17 @@ impl Step for PushBranch {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::VersionSet, FactKind::TagMade]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let (main, repository) = (&run.profile.git.main, &run.profile.github.repository);
+        Outline::changes(format!(
+            "Publishes the merge and the version number on {main}. Everything that is built from {main} is {} then.",
+            run.version
+        ))
+        .confirmed()
+        .setting("Branch", main)
+        .setting("Repository", repository)
+        .known_later("Commit", known_commit(run), "known after the version number is set")
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -9,11 +9,11 @@ use super::{
     git_objects::{find_ref, short_id},
     publish,
     refusals::foreign_plan,
-    run_facts::{main_ref, required_fact, tag_ref, who_to_call},
+    run_facts::{known_commit, main_ref, required_fact, tag_ref, who_to_call},
 };
 use crate::{
     ports::PushRef,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct PushTag;
@@ -31,6 +31,13 @@ impl Step for PushTag {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::TagMade, FactKind::MainPublished]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::changes("Publishes the label. A published label is never moved.")
+            .confirmed()
+            .setting("Label (tag)", &run.names.tag)
+            .setting("Repository", &run.profile.github.repository)
+            .known_later("Commit", known_commit(run), "known after the version number is set")
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ports::{BreakerThreshold, ServiceSnapshot},
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct RaiseFailureLimit;
@@ -33,6 +33,11 @@ impl Step for RaiseFailureLimit {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::RevisionSaved]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::changes("AWS gives up after more failed starts. No server is started or stopped.")
+            .setting("Service", &run.profile.aws.service)
+            .setting("Cluster", &run.profile.aws.cluster)
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

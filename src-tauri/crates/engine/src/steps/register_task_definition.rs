@@ -23,11 +23,14 @@ pub(crate) use image::image_of;
 use image::question_of_image;
 use meaning::same;
 
-use super::refusals::{foreign_plan, missing_on_aws, production_changed};
+use super::{
+    refusals::{foreign_plan, missing_on_aws, production_changed},
+    run_facts::known_revision,
+};
 use crate::{
     ports::{TaskDefinition, revision_name},
     redact::hidden,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct RegisterTaskDefinition;
@@ -58,6 +61,18 @@ impl Step for RegisterTaskDefinition {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::TagPublished]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let aws = &run.profile.aws;
+        Outline::changes("Saves one more revision of the start-up settings. Nothing uses it yet.")
+            .known_later(
+                "Start-up settings",
+                known_revision(run),
+                &format!("{}, number known after this step", aws.family),
+            )
+            .setting("Container", &aws.container)
+            .setting("Package (image)", &run.names.image)
+            .setting("AWS account", format!("{}, {}", aws.account, aws.region))
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

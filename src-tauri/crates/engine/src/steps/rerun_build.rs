@@ -22,7 +22,7 @@ use crate::{
     fold,
     ports::{BuildJob, BuildRun},
     rollout::build_needs,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct RerunBuild;
@@ -44,6 +44,14 @@ impl Step for RerunBuild {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::BuildStarted]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let url = followed_build(run).ok().map(|build| build.url);
+        Outline::changes("GitHub runs the failed jobs of the build again.").known_later(
+            "Build",
+            url,
+            "known after the build is started",
+        )
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     rollout_facts::{has_rolled_back, is_rolling_out, limit_before},
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct RestoreFailureLimit;
@@ -33,6 +33,11 @@ impl Step for RestoreFailureLimit {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::FailureLimitRaised]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::changes("The number of failed starts after which AWS gives up is as before this release.")
+            .setting("Service", &run.profile.aws.service)
+            .setting("Cluster", &run.profile.aws.cluster)
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

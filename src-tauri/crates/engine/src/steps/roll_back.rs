@@ -11,7 +11,7 @@ use super::{
     production::Production,
     refusals::foreign_plan,
     register_task_definition::check_account,
-    run_facts::{our_revision, rollback_target},
+    run_facts::{our_revision, recorded_rollback_target, rollback_target},
     service_change::{Rollback, check_again, database_stays, follow_rollback, not_shown, previous_is_known, service},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     ports::{Deployment, revision_name},
     rollout::Verdict,
     rollout_facts::has_rolled_back,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct RollBack;
@@ -37,6 +37,16 @@ impl Step for RollBack {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::DeployPhaseBegan]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let previous = recorded_rollback_target(run);
+        let known = Some(revision_name(&previous).to_owned()).filter(|name| !name.is_empty());
+        Outline::changes("AWS puts the version before this one back on every server. The database does not change.")
+            .confirmed()
+            .needs_stay()
+            .known_later("AWS puts back", known, "known after AWS begins")
+            .setting("Service", &run.profile.aws.service)
+            .setting("Cluster", &run.profile.aws.cluster)
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

@@ -3,8 +3,13 @@
 use greenlight_types::{BuildInputs, ErrorCode, ExistingPackage, Fact, FactKind, Failure, RunView, StepId, Timestamp};
 use regex::Regex;
 
-use super::known_builds::SKEW;
-use crate::{fold, ports::ServiceSnapshot, rollout::EarlierDeployments};
+use super::{git_objects::short_id, known_builds::SKEW};
+use crate::{
+    fold,
+    ports::{ServiceSnapshot, revision_name},
+    rollout::EarlierDeployments,
+    step::Outline,
+};
 
 /// Returns the newest fact of a kind.
 ///
@@ -44,6 +49,30 @@ pub(crate) fn our_revision(run: &RunView) -> Result<String, Failure> {
     required_fact(run, FactKind::RevisionSaved, |fact| {
         if let Fact::RevisionSaved { arn, .. } = fact { Some(arn.clone()) } else { None }
     })
+}
+
+/// Short id of [`release_commit`]. `None` while no step has learned it.
+pub(super) fn known_commit(run: &RunView) -> Option<String> {
+    release_commit(run).ok().map(|commit| short_id(&commit).to_owned())
+}
+
+/// Name of [`our_revision`]. `None` while no step has learned it.
+pub(super) fn known_revision(run: &RunView) -> Option<String> {
+    our_revision(run).ok().map(|arn| revision_name(&arn).to_owned())
+}
+
+/// Adds the staging machine to the outline of a step. It is confirmed at Deploy.
+pub(super) fn on_machine(outline: Outline, run: &RunView) -> Outline {
+    let host = &run.profile.host;
+    let confirmed = run.staging.as_ref().map(|machine| machine.address.clone());
+    let when = match host.address.as_str() {
+        "" => "asked at Deploy".to_owned(),
+        proposed => format!("asked at Deploy; {proposed} is proposed"),
+    };
+    outline
+        .known_later("Address", confirmed, &when)
+        .setting("Machine", &run.names.staging_machine)
+        .setting("User", &host.user)
 }
 
 /// ARN of the revision that the service was set to when the build was started. Its rollout may have

@@ -11,11 +11,11 @@ use sha2::{Digest as _, Sha256};
 use super::{
     git_objects::{commit_inputs, find_ref, short_id, signature_of},
     refusals::foreign_plan,
-    run_facts::{main_ref, required_fact},
+    run_facts::{known_commit, main_ref, required_fact},
 };
 use crate::{
     properties,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext, hex},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext, hex},
 };
 
 pub struct SetVersion;
@@ -33,6 +33,13 @@ impl Step for SetVersion {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::Merged]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        let git = &run.profile.git;
+        Outline::changes("Nothing outside. The commit is made on this computer and published later.")
+            .setting("Line", format!("{}={}", git.version_key, run.names.version_value))
+            .setting("File", &git.version_file)
+            .known_later("Commit", known_commit(run), "known after this step")
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {

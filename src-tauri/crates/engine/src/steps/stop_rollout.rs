@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ports::{ServiceDeployment, ServiceDeploymentStatus, ServiceSnapshot, StopKind, revision_name},
     rollout_facts::is_rolling_out,
-    step::{Entry, Outcome, PlanDraft, Step, StepContext},
+    step::{Entry, Outcome, Outline, PlanDraft, Step, StepContext},
 };
 
 pub struct StopRollout;
@@ -33,6 +33,12 @@ impl Step for StopRollout {
     }
     fn waits_for(&self) -> &'static [FactKind] {
         &[FactKind::DeployPhaseBegan]
+    }
+    fn outline(&self, run: &RunView) -> Outline {
+        Outline::changes("AWS stops the deployment, and puts the version before it back on every server.")
+            .confirmed()
+            .setting("Service", &run.profile.aws.service)
+            .setting("Cluster", &run.profile.aws.cluster)
     }
 
     async fn plan(&self, cx: &StepContext) -> Result<StepPlan, Failure> {
