@@ -7,7 +7,7 @@ use specta::Type;
 use tauri::{AppHandle, Wry, ipc::Invoke};
 use tauri_specta::{Builder, Event, collect_commands, collect_events};
 
-use crate::commands::{access, history, logs, place, practice, production, run, setup, step};
+use crate::commands::{access, history, logs, place, plan, practice, production, run, setup, step};
 
 /// The journal of a run has events up to `seq`. A hint that may be lost.
 #[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
@@ -85,6 +85,8 @@ macro_rules! all_commands {
             logs::output_lines,
             logs::output_count,
             logs::follow_lines,
+            plan::release_plan,
+            plan::save_plan,
             practice::practice_view,
             practice::switch_trouble,
             practice::debrief,

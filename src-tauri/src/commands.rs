@@ -4,6 +4,7 @@ pub mod access;
 pub mod history;
 pub mod logs;
 pub mod place;
+pub mod plan;
 pub mod practice;
 pub mod production;
 pub mod run;

@@ -1,11 +1,11 @@
-//! Documents about a run: its Markdown export, and the debrief of a practice.
+//! Documents about a release: its plan, its Markdown export, and the debrief of a practice.
 
 use greenlight_adapters::home;
-use greenlight_engine::{export, fold, redact};
+use greenlight_engine::{export, fold, profile, redact, release_plan};
 use greenlight_rehearsal::debrief;
-use greenlight_types::{Debrief, ErrorCode, Failure, RunId};
+use greenlight_types::{Debrief, ErrorCode, Failure, PlanSubject, ReleasePlan, RunId};
 
-use crate::history::History;
+use crate::{composition::Composition, history::History};
 
 /// The last lines of a document: they show later that the record is still the same.
 fn check_value(hash: &str, entries: u32) -> String {
@@ -28,29 +28,9 @@ impl History {
     /// Writes the Markdown export to a new file. Returns its full path.
     ///
     /// # Errors
-    /// `BadInput` when the path is not absolute, does not end in `.md`, or exists.
+    /// As [`write_new`].
     pub async fn save_markdown(&self, run: &RunId, path: &str) -> Result<String, Failure> {
-        let path = home::expand(path.trim());
-        let refuse = |why: &str| {
-            Failure::new(ErrorCode::BadInput, "save the document")
-                .because(why)
-                .with("field", "path")
-                .with("problem", why)
-        };
-        if !path.is_absolute() || path.extension().is_none_or(|end| end != "md") {
-            return Err(refuse("A full path is needed, such as ~/Documents/release-2.1.0.md."));
-        }
-        let text = self.markdown(run).await?;
-        let opened = fs_err::OpenOptions::new().write(true).create_new(true).open(&path);
-        let mut file = opened.map_err(|error| {
-            if error.kind() == std::io::ErrorKind::AlreadyExists {
-                refuse("A file of this name is there already; it is left as it is.")
-            } else {
-                refuse(&error.to_string())
-            }
-        })?;
-        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| refuse(&error.to_string()))?;
-        Ok(path.display().to_string())
+        write_new(path, &self.markdown(run).await?)
     }
 
     /// The troubles of a practised release, the acts of persons, and the delay.
@@ -58,5 +38,73 @@ impl History {
         let spells = self.systems.spells().await?;
         let events = self.events(run, 0).await?;
         Ok(debrief::debrief(&fold::fold(&events)?, &events, &spells, &self.systems.clock().now()))
+    }
+}
+
+/// The plan of a release that is not drafted yet, or of a run.
+pub async fn plan(app: &Composition, subject: &PlanSubject) -> Result<ReleasePlan, Failure> {
+    match subject {
+        PlanSubject::Version { version } => {
+            let profile = app.settings.profile().await?;
+            let (version, _) = profile::names(&profile, version)?;
+            release_plan::of_version(&profile, &version, app.systems.realm())
+        }
+        PlanSubject::Run { run } => release_plan::of_run(&app.history.events(run, 0).await?),
+    }
+}
+
+/// Writes the plan as Markdown to a new file. Returns its full path.
+///
+/// # Errors
+/// As [`write_new`].
+pub async fn save_plan(app: &Composition, subject: &PlanSubject, path: &str) -> Result<String, Failure> {
+    let text = release_plan::markdown(&plan(app, subject).await?, app.systems.clock().now());
+    // A command of the profile may hold a password, and a document leaves this computer.
+    write_new(path, &redact::without_shapes(&text).into_string())
+}
+
+/// Writes a document to a new file. Returns its full path.
+///
+/// # Errors
+/// `BadInput` when the path is not absolute, does not end in `.md`, or exists.
+fn write_new(path: &str, text: &str) -> Result<String, Failure> {
+    let path = home::expand(path.trim());
+    let refuse = |why: &str| {
+        Failure::new(ErrorCode::BadInput, "save the document").because(why).with("field", "path").with("problem", why)
+    };
+    if !path.is_absolute() || path.extension().is_none_or(|end| end != "md") {
+        return Err(refuse("A full path is needed, such as ~/Documents/release-2.1.0.md."));
+    }
+    let opened = fs_err::OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut file = opened.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            refuse("A file of this name is there already; it is left as it is.")
+        } else {
+            refuse(&error.to_string())
+        }
+    })?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| refuse(&error.to_string()))?;
+    Ok(path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_never_written_over_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("plan.md").display().to_string();
+        assert_eq!(write_new(&path, "one").expect("written"), path);
+        let refused = write_new(&path, "two").expect_err("it is there");
+        assert_eq!((refused.code, refused.params["field"].as_str()), (ErrorCode::BadInput, "path"));
+        assert_eq!(std::fs::read_to_string(&path).expect("text"), "one");
+    }
+
+    #[test]
+    fn a_document_needs_a_full_path_and_its_ending() {
+        for path in ["plan.md", "/tmp/plan.txt", "/tmp/plan", ""] {
+            assert_eq!(write_new(path, "text").expect_err(path).code, ErrorCode::BadInput);
+        }
     }
 }

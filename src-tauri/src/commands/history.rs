@@ -20,9 +20,9 @@ pub async fn save_markdown(app: State<'_, Places>, run: RunId, path: String) -> 
     Ok(app.ready().await?.history.save_markdown(&run, &path).await?)
 }
 
-/// Lets the person name the file of that document. Null when they close the dialog.
+/// Lets the person name the file of a document. Null when they close the dialog.
 #[tauri::command]
 #[specta::specta]
 pub async fn choose_document(handle: AppHandle, proposed: String) -> CommandResult<Option<String>> {
-    Ok(file_dialog::choose_document(&handle, "Save the record of this release", &home::expand(&proposed)).await)
+    Ok(file_dialog::choose_document(&handle, "Save the document", &home::expand(&proposed)).await)
 }

@@ -116,6 +116,13 @@ export const commands = {
 	outputCount: (run: RunId, source: LineSource) => typedError<number, CommandError>(__TAURI_INVOKE("output_count", { run, source })),
 	/**  Sends new lines of a run in batches. Lines may be missing; their numbers show the gap. */
 	followLines: (run: RunId, channel: Channel<Lines>) => typedError<null, CommandError>(__TAURI_INVOKE("follow_lines", { run, channel })),
+	/**
+	 *  Every step of a release in order, with its values, before Prepare and at any time later. Asks no
+	 *  outside system.
+	 */
+	releasePlan: (subject: PlanSubject) => typedError<ReleasePlan, CommandError>(__TAURI_INVOKE("release_plan", { subject })),
+	/**  Writes the plan as Markdown to a new file whose name ends in `.md`. Returns its full path. */
+	savePlan: (subject: PlanSubject, path: string) => typedError<string, CommandError>(__TAURI_INVOKE("save_plan", { subject, path })),
 	/**  The speed and the state of every trouble. */
 	practiceView: () => typedError<PracticeView, CommandError>(__TAURI_INVOKE("practice_view")),
 	/**  Switches a trouble on, to happen once, or off. Off also ends a trouble that happens now. */
@@ -126,7 +133,7 @@ export const commands = {
 	exportMarkdown: (run: RunId) => typedError<string, CommandError>(__TAURI_INVOKE("export_markdown", { run })),
 	/**  Writes that document to a new file whose name ends in `.md`. Returns its full path. */
 	saveMarkdown: (run: RunId, path: string) => typedError<string, CommandError>(__TAURI_INVOKE("save_markdown", { run, path })),
-	/**  Lets the person name the file of that document. Null when they close the dialog. */
+	/**  Lets the person name the file of a document. Null when they close the dialog. */
 	chooseDocument: (proposed: string) => typedError<string | null, CommandError>(__TAURI_INVOKE("choose_document", { proposed })),
 	/**  The three credentials without their secrets. */
 	listCredentials: () => typedError<CredentialView[], CommandError>(__TAURI_INVOKE("list_credentials")),
@@ -399,6 +406,14 @@ export type ConfirmedMachine = {
 	fingerprint: string,
 };
 
+/**  A person or team to call. */
+export type Contact = {
+	/**  Person or team, as the profile names it. */
+	who: string,
+	/**  Short titles of its steps; "Restore the database" for the restore. */
+	about: string[],
+};
+
 /**  The credentials of a release. */
 export type CredentialKind = 
 /**  A token for GitHub (git over HTTPS and REST). */
@@ -514,6 +529,13 @@ export type Difference = {
 	id: string,
 	/**  The difference in one sentence. */
 	text: string,
+};
+
+/**  A step that is done. */
+export type DoneStep = {
+	/**  Who started it or left it out; empty when the app did. */
+	person: string,
+	at: Timestamp,
 };
 
 /**  A release that ended, as the run that rolls it back needs it. */
@@ -1192,6 +1214,17 @@ what: string } |
 /**  Reason in plain words. */
 why: string };
 
+/**  The part of a person in a step. */
+export type PersonNeed = 
+/**  The app starts and watches the step. */
+"appWatches" | 
+/**  A person presses its button. */
+"starts" | 
+/**  A person presses its button and confirms that it cannot be taken back. */
+"confirms" | 
+/**  A person answers its checks. */
+"answers";
+
 /**  Part of a run, as the screen groups steps. */
 export type Phase = 
 /**  Before anything in production changes. */
@@ -1205,6 +1238,65 @@ export type Phase =
 export type PlaceList = {
 	shown: Realm,
 	all: Realm[],
+};
+
+/**  The release whose plan is wanted. */
+export type PlanSubject = 
+/**  A release that is not drafted yet, by its version as typed. Its values are those of Setup. */
+{ kind: "version"; version: string } | 
+/**  A run, with the values that it froze. */
+{ kind: "run"; run: RunId };
+
+/**  A step of the plan. */
+export type PlannedStep = {
+	id: StepId,
+	/**  Number in the list. Absent for a step that was added to the run. */
+	number: number | null,
+	phase: Phase,
+	title: string,
+	shortTitle: string,
+	/**  The values that the step uses, the most important first. */
+	values: PlannedValue[],
+	/**  The change outside, as a sentence. Absent when the step only reads. */
+	changes: string | null,
+	/**  Usual time in minutes, lowest and highest, from the profile. */
+	minutes: [number, number] | null,
+	/**
+	 *  Usual time of the steps before it in its part: Prepare, or Deploy with the check of the
+	 *  site.
+	 */
+	startsAfter: PlannedTime,
+	person: PersonNeed,
+	/**  Person or team to call about the step. */
+	whoToCall: string,
+	/**  How to undo it, or why not. */
+	wayBack: WayBack,
+	/**  Whether the production database cannot be taken back from this step on. */
+	isPointOfNoReturn: boolean,
+	/**  Whether a person may leave the step out with a reason. */
+	maySkip: boolean,
+	status: Status,
+	/**  Who did the step, and when. Absent while it is not done. */
+	done: DoneStep | null,
+};
+
+/**
+ *  Usual time of several steps together, in minutes: the sum of theirs. Steps that overlap make a
+ *  release shorter.
+ */
+export type PlannedTime = {
+	low: number,
+	high: number,
+	/**  Number of steps without a usual time in the profile. They are not part of the sums. */
+	untimed: number,
+};
+
+/**  A labelled value of a step. */
+export type PlannedValue = {
+	label: string,
+	/**  The value, or in words the moment at which it becomes known. */
+	value: string,
+	isKnown: boolean,
 };
 
 /**  State of the practice for its panel. */
@@ -1365,6 +1457,32 @@ export type Recovery = {
 	minutes: number | null,
 	/**  Person or team to call. */
 	who: string,
+};
+
+/**  Every step of a release in order, and the times and people that it needs. */
+export type ReleasePlan = {
+	/**  Name of the product for people. */
+	product: string,
+	/**  Name of the environment for people. */
+	environment: string,
+	version: Version,
+	realm: Realm,
+	isRollback: boolean,
+	/**  Whether the values are frozen in a run. */
+	isFrozen: boolean,
+	steps: PlannedStep[],
+	/**  Usual time of Prepare. Absent in a rollback, which needs none. */
+	prepare: PlannedTime | null,
+	/**  Usual time of Deploy with the check of the site, or of the rollback. */
+	deploy: PlannedTime,
+	/**  The span in which someone must stay. */
+	stay: Stay | null,
+	/**  Who was told that some pages may fail. Absent before Deploy, which asks it. */
+	told: ToldPeople | null,
+	/**  Address of the site. */
+	site: string,
+	/**  People and teams to call, each once, in the order of the steps. */
+	contacts: Contact[],
 };
 
 /**  The next act that can change the result of a check. */
@@ -1790,6 +1908,28 @@ export type StartFailure =
 /**  No migration cures it, or the database is migrated already. */
 "neverExpected";
 
+/**  State of a step, computed from the journal. */
+export type Status = 
+/**  It waits for facts, or the outside world showed that it did not happen. */
+"notStarted" | "awaitingOperator" | "running" | "succeeded" | 
+/**  Done, with a warning for the operator. */
+"warned" | 
+/**  Left out by a named person: the migration, or the backup where the profile allows it. */
+"skipped" | 
+/**  Ended without its effect, or with a part of it. */
+"failed" | "stopped" | 
+/**  It is unknown whether the attempt had its effect. */
+"inDoubt";
+
+/**  The span in which someone must stay. */
+export type Stay = {
+	/**  The first step of the span. */
+	from: StepId,
+	/**  The last step of the span. */
+	until: StepId,
+	time: PlannedTime,
+};
+
 /**  Definition of a step as it was frozen at the start of a run. */
 export type StepDefinition = {
 	id: StepId,
@@ -2076,6 +2216,14 @@ export type TestVerdict =
  *  with exactly three decimals, `2026-11-23T09:02:11.000Z`, so that texts sort by time.
  */
 export type Timestamp = string;
+
+/**  The people who were told about a release, as a person wrote it down at the start of Deploy. */
+export type ToldPeople = {
+	text: string,
+	/**  The person who wrote it down. */
+	by: string,
+	at: Timestamp,
+};
 
 /**  A trouble that can happen in a real release. */
 export type Trouble = 
