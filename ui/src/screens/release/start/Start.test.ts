@@ -131,6 +131,20 @@ describe("the start of Deploy", () => {
     expect(platform.argsOf("startDeploy")).toEqual([[view.id, request]]);
   });
 
+  it("is pressed with Enter in the version, once nothing is missing", async () => {
+    const { platform, user } = open(moment("prepared"), {
+      hostKeys: () => ok({ presented: [GIVEN], known: null }),
+      startDeploy: () => ok(null),
+    });
+    await user.type(await screen.findByTestId("deploy-version"), "2.1.0{Enter}");
+    expect(platform.argsOf("startDeploy")).toEqual([]);
+    await user.click(screen.getByTestId("ask-fingerprint"));
+    await user.type(screen.getByTestId("deploy-told"), "Support");
+    await openButton("start-deploy");
+    await user.type(screen.getByTestId("deploy-version"), "{Enter}");
+    await waitFor(() => expect(platform.argsOf("startDeploy")).toHaveLength(1));
+  });
+
   it("drops the fingerprint of a machine that is no longer named", async () => {
     let answer: (fingerprint: string) => void = () => undefined;
     const asked = new Promise<string>((resolve) => (answer = resolve));

@@ -150,10 +150,24 @@ describe("the migration", () => {
     await user.click(await openButton());
     await user.click(await screen.findByTestId("confirm-yes"));
     expect(platform.argsOf("confirmStep")).toEqual([]);
-    await user.type(screen.getByTestId("confirm-version"), " 2.1.0 ");
-    await user.click(screen.getByTestId("confirm-yes"));
+    await user.type(screen.getByTestId("confirm-version"), " 2.1{Enter}");
+    expect(platform.argsOf("confirmStep")).toEqual([]);
+    await user.type(screen.getByTestId("confirm-version"), ".0 {Enter}");
     await waitFor(() => expect(platform.argsOf("startStep")).toHaveLength(1));
     expect(screen.getByTestId("band")).toHaveTextContent("PRODUCTION");
+  });
+
+  it("is the only step that asks for the version", async () => {
+    const { events, view } = moment("push-offered");
+    const { platform, user } = open(
+      { events, view: { ...view, realm: "production" } },
+      { ...planned(planOf("PushBranch")), confirmStep: () => ok("token-1"), startStep: () => ok(null) },
+    );
+    await user.click(await openButton());
+    await screen.findByTestId("confirm-dialog");
+    expect(screen.queryByTestId("confirm-version")).toBeNull();
+    await user.click(screen.getByTestId("confirm-yes"));
+    await waitFor(() => expect(platform.argsOf("startStep")).toHaveLength(1));
   });
 
   it("that another computer started can be followed", async () => {
