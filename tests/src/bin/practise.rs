@@ -198,6 +198,7 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.draft(VERSION).await?;
     window.wait_for_attribute("readiness", "data-asking", "false", PATIENCE).await?;
     album.keep(window, "draft").await?;
+    plan_of_release(window, &album.file("88-plan")).await?;
     window.start_prepare().await?;
     for step in StepId::ALL.into_iter().filter(|step| step.phase() == Phase::Prepare) {
         one_step(window, album, step).await?;
@@ -205,6 +206,15 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.wait_for_state(&["prepared"]).await?;
     window.read("deploy-panel").await?;
     album.keep(window, "prepared").await
+}
+
+/// Opens the whole plan from the page that starts a part, takes a picture of it, and goes back.
+async fn plan_of_release(window: &Window<'_>, file: &Path) -> Result<()> {
+    window.press("see-plan").await?;
+    window.read("plan-step-CheckSite").await?;
+    taken(window, file).await?;
+    window.press("plan-back").await?;
+    window.read("see-plan").await.map(drop)
 }
 
 async fn deploy(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
@@ -415,6 +425,7 @@ async fn dark_release(window: &Window<'_>, album: &Album<'_>) -> Result<()> {
     window.wait_for_state(&["prepared"]).await?;
     window.read("deploy-panel").await?;
     taken(window, &album.file("90-dark-prepared")).await?;
+    plan_of_release(window, &album.file("96-dark-plan")).await?;
     window.look_at(StepId::PushBranch).await?;
     taken(window, &album.file("91-dark-step")).await
 }

@@ -8,6 +8,7 @@ import type {
   Event,
   Readiness,
   ReadinessRow,
+  ReleasePlan,
   RunSummary,
   RunUpdate,
   RunView,
@@ -69,6 +70,14 @@ export function moment(name: string): Moment {
 export function goldenRuns(): [string, Moment][] {
   const names = readdirSync(GOLDEN).map((file) => file.replace(/\.json$/, ""));
   return names.map((name) => [name, moment(name)]);
+}
+
+/**
+ * The plan of a whole release: of a `version` that is not drafted, of a `prepared` run, of a
+ * `rollback`. The engine writes these files.
+ */
+export function releasePlan(name: "version" | "prepared" | "rollback"): ReleasePlan {
+  return read(import.meta.dirname, "plans", `${name}.json`);
 }
 
 /** The answer of `runUpdate` to a page that knows the events up to `seq`. */
