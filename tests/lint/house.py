@@ -49,11 +49,11 @@ rollout::patience
 ports::aws ports::catalog ports::git ports::github ports::host spool journal rollout log_follow service_events
 parts other_runs rollout_facts
 earlier_runs start_rules
-profile::value
+profile::value profile::file_keys
 profile::source profile::raw profile::fields::field profile::fields::forms
 profile::fields::aws profile::fields::code profile::fields::database profile::fields::machine profile::fields::people profile::fields::site
 profile::fields
-profile::check profile::confirm
+profile::check profile::confirm profile::write profile::difference
 profile
 step::context
 step::outline

@@ -1,20 +1,26 @@
-//! Reads a profile from TOML, checks it, and lists the values that a person has to confirm.
+//! Reads a profile from TOML, checks it, and lists the values that a person has to confirm. Writes
+//! a profile as TOML, and compares two profiles.
 //!
-//! Reads no file: the text is an argument.
+//! Reads and writes no file: the text is an argument or a result.
 
 mod check;
 mod confirm;
+mod difference;
 mod fields;
+mod file_keys;
 mod raw;
 mod source;
 #[cfg(test)]
 mod tests;
 mod value;
+mod write;
 
 use greenlight_types::{ErrorCode, Failure, Names, Profile, Version};
 
 pub use confirm::{correct_value, set_value, setup_values, unconfirmed, values};
+pub use difference::difference;
 pub use source::ProfileError;
+pub use write::to_toml;
 
 /// The profile of the runbook, built into the app.
 pub const BUILT_IN: &str = include_str!("../../../profiles/rally.toml");

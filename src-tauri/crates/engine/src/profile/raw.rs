@@ -9,13 +9,28 @@ use greenlight_types::{
 };
 use serde::Deserialize;
 
+/// Declares the TOML form of a table, and for the tests its shape as a JSON Schema.
+macro_rules! table {
+    ($raw:ident { $($(#[$meta:meta])* $field:ident: $ty:ty),* $(,)? }) => {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $raw { $($(#[$meta])* $field: $ty),* }
+
+        #[cfg(test)]
+        impl super::tests::schema::Shape for $raw {
+            fn shape() -> serde_json::Value {
+                use super::tests::schema::{Key, table};
+                table([$(Key::new::<$ty>(stringify!($field), stringify!($($meta)*))),*])
+            }
+        }
+    };
+}
+
 /// Declares the TOML form of each section and its conversion into the shared type, so that the two
 /// cannot drift apart.
 macro_rules! sections {
     ($($raw:ident => $real:ident { $($(#[$meta:meta])* $field:ident: $ty:ty),* $(,)? })*) => {$(
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub(super) struct $raw { $($(#[$meta])* $field: $ty),* }
+        table! { $raw { $($(#[$meta])* $field: $ty),* } }
 
         impl From<$raw> for $real {
             fn from(raw: $raw) -> Self {
@@ -136,25 +151,25 @@ impl From<Checks> for Vec<SiteCheck> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawProfile {
-    schema: u32,
-    product: RawProduct,
-    git: RawGit,
-    github: RawGithub,
-    aws: RawAws,
-    host: RawHost,
-    backup: RawBackup,
-    migration: RawMigration,
-    site: RawSite,
-    #[serde(default)]
-    durations: BTreeMap<StepId, (u32, u32)>,
-    #[serde(default)]
-    who_to_call: BTreeMap<StepId, String>,
-    restore: RawRestore,
-    logs: RawLogs,
-    endpoints: Option<RawEndpoints>,
+table! {
+    RawProfile {
+        schema: u32,
+        product: RawProduct,
+        git: RawGit,
+        github: RawGithub,
+        aws: RawAws,
+        host: RawHost,
+        backup: RawBackup,
+        migration: RawMigration,
+        site: RawSite,
+        #[serde(default)]
+        durations: BTreeMap<StepId, (u32, u32)>,
+        #[serde(default)]
+        who_to_call: BTreeMap<StepId, String>,
+        restore: RawRestore,
+        logs: RawLogs,
+        endpoints: Option<RawEndpoints>,
+    }
 }
 
 impl From<RawProfile> for Profile {

@@ -26,7 +26,7 @@ impl From<ProfileError> for Failure {
     fn from(error: ProfileError) -> Self {
         Self::new(ErrorCode::BadProfile, "read the profile")
             .because(&error)
-            .hint(format!("Correct line {} of {}.", error.line, error.file))
+            .hint(format!("Correct line {} of {}. Expected there: {}.", error.line, error.file, error.expected))
             .with("file", error.file)
             .with("line", error.line.to_string())
             .with("problem", error.problem)

@@ -1,5 +1,8 @@
 //! Tests of the profile: the built-in one, refusals with their line, confirmed values.
 
+mod round_trip;
+pub(super) mod schema;
+
 use greenlight_types::{Profile, StepId, Version};
 
 use super::*;
