@@ -7,7 +7,9 @@ use specta::Type;
 use tauri::{AppHandle, Wry, ipc::Invoke};
 use tauri_specta::{Builder, Event, collect_commands, collect_events};
 
-use crate::commands::{access, history, logs, place, plan, practice, production, run, setup, step};
+use crate::commands::{
+    access, first_run, history, logs, place, plan, practice, production, profile_file, run, setup, step,
+};
 
 /// The journal of a run has events up to `seq`. A hint that may be lost.
 #[derive(Clone, Debug, Serialize, Deserialize, Type, Event)]
@@ -50,6 +52,13 @@ macro_rules! all_commands {
             setup::derive_names,
             setup::set_speed,
             setup::open_page,
+            first_run::keep_first_run,
+            profile_file::choose_profile_file,
+            profile_file::choose_profile_copy,
+            profile_file::read_profile_file,
+            profile_file::use_profile_file,
+            profile_file::use_built_in_profile,
+            profile_file::export_profile,
             run::draft_rollback,
             run::draft_run,
             run::list_runs,

@@ -9,6 +9,7 @@ use tauri::AppHandle;
 
 use crate::{
     access::Access,
+    chosen_profile,
     controller::{Controller, ControllerParts},
     history::History,
     identity::Identity,
@@ -28,6 +29,7 @@ pub struct Composition {
     pub identity: Arc<Identity>,
     pub systems: Arc<Systems>,
     pub window: Arc<Window>,
+    pub journal: Arc<SqliteJournal>,
     _lock: DataLock,
 }
 
@@ -53,8 +55,9 @@ pub async fn compose(place: &Place, handle: &AppHandle, redactor: &Arc<Redactor>
     let folder = &place.folder;
     let computer = computer();
     let lock = DataLock::take(folder, &computer)?;
-    let systems = Arc::new(Systems::new(place, redactor).await?);
     let journal = Arc::new(SqliteJournal::open(&folder.join("journal.sqlite")).await?);
+    let chosen = chosen_profile::load(place, &journal).await?;
+    let systems = Arc::new(Systems::new(place, chosen, redactor).await?);
     let window = Arc::new(Window::new(handle.clone()));
     let spool: Arc<dyn Spool> = Arc::new(FileSpool::new(&folder.join("output")));
     let settings = Arc::new(Settings::new(Arc::clone(&journal), Arc::clone(&systems)));
@@ -80,13 +83,13 @@ pub async fn compose(place: &Place, handle: &AppHandle, redactor: &Arc<Redactor>
         runs: Arc::clone(&runs),
     };
     let other_realm = OtherRealm::new(place.other_folder.as_deref());
-    let history = History::new(journal, other_realm, spool, Arc::clone(&systems));
+    let history = History::new(Arc::clone(&journal), other_realm, spool, Arc::clone(&systems));
     tracing::info!(realm = ?place.realm, version = env!("CARGO_PKG_VERSION"), "ready");
-    Ok(Composition { runs, history, access, settings, identity, systems, window, _lock: lock })
+    Ok(Composition { runs, history, access, settings, identity, systems, window, journal, _lock: lock })
 }
 
 /// The name of this computer.
-fn computer() -> String {
+pub fn computer() -> String {
     let found = std::env::var("COMPUTERNAME").or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname"));
     let found = found.or_else(|error| {
         let output = std::process::Command::new("hostname").output();

@@ -17,11 +17,11 @@ pub async fn choose_file(handle: &AppHandle, title: &str, folder: &Path) -> Opti
     path_of(chosen.await.ok()??)
 }
 
-/// The new file that the person names, for a document. `None` when the dialog was closed without
-/// one.
-pub async fn choose_document(handle: &AppHandle, title: &str, proposed: &Path) -> Option<String> {
+/// The new file that the person names, for a document. `kind` has the name and the ending of its
+/// kind. `None` when the dialog was closed without one.
+pub async fn choose_document(handle: &AppHandle, title: &str, proposed: &Path, kind: (&str, &str)) -> Option<String> {
     let (sent, chosen) = oneshot::channel();
-    let mut dialog = dialog(handle, title).add_filter("Markdown", &["md"]);
+    let mut dialog = dialog(handle, title).add_filter(kind.0, &[kind.1]);
     if let Some(folder) = proposed.parent() {
         dialog = dialog.set_directory(folder);
     }

@@ -2,11 +2,14 @@
 
 use greenlight_adapters::home;
 use greenlight_engine::profile;
-use greenlight_types::{Failure, Profile, Realm, Timestamp, Unconfirmed};
+use greenlight_types::{Failure, Profile, ProfileOrigin, Realm, Timestamp, Unconfirmed};
 use serde::Serialize;
 use specta::Type;
 
-use crate::{identity::Identity, settings::Settings, systems::Systems};
+use crate::{
+    composition::Composition,
+    first_run::{self, FirstRun},
+};
 
 /// Facts about the app for every screen.
 #[derive(Debug, Serialize, Type)]
@@ -17,8 +20,11 @@ pub struct AppInfo {
     pub realm: Realm,
     /// The profile, with the values that were confirmed on this computer.
     pub profile: Profile,
+    pub profile_origin: ProfileOrigin,
     /// The person's name, once given.
     pub person: Option<String>,
+    /// The page of the first run. Absent when it is finished, or was never needed.
+    pub first_run: Option<FirstRun>,
     /// This computer's name.
     pub computer: String,
     /// Product, account and region for the band: "Rally · AWS account 6769 1700 1797 · us-east-1".
@@ -38,7 +44,8 @@ pub struct AppInfo {
 }
 
 impl AppInfo {
-    pub async fn read(settings: &Settings, identity: &Identity, systems: &Systems) -> Result<Self, Failure> {
+    pub async fn read(composition: &Composition) -> Result<Self, Failure> {
+        let Composition { settings, identity, systems, .. } = composition;
         let profile = settings.profile().await?;
         let account: Vec<String> =
             profile.aws.account.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
@@ -47,6 +54,8 @@ impl AppInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             realm: systems.realm(),
             person: settings.person().await?,
+            first_run: first_run::now(composition).await?,
+            profile_origin: systems.profile_origin(),
             computer: identity.computer().to_owned(),
             band: format!("{} · AWS account {} · {}", profile.product.name, account.join(" "), profile.aws.region),
             custom_endpoints: systems.realm() == Realm::Production && profile.endpoints.is_some(),

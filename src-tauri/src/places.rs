@@ -18,7 +18,9 @@ use tokio::sync::OnceCell;
 
 use crate::{
     args::{self, Options},
+    chosen_profile,
     composition::{self, Composition},
+    profile_files::ProfileFiles,
     ui_port::{MAIN, title},
 };
 
@@ -126,6 +128,8 @@ pub struct Places {
     folder: PathBuf,
     composed: Vec<Composed>,
     shown: Mutex<Realm>,
+    /// Held while a profile is changed, so that two changes do not mix their files.
+    profile_turn: tokio::sync::Mutex<()>,
 }
 
 struct Composed {
@@ -146,7 +150,7 @@ impl Places {
             .zip(redactors)
             .map(|(place, redactor)| Composed { place, redactor, composition: OnceCell::new() })
             .collect();
-        Self { handle, folder, composed, shown: Mutex::new(shown) }
+        Self { handle, folder, composed, shown: Mutex::new(shown), profile_turn: tokio::sync::Mutex::default() }
     }
 
     pub fn list(&self) -> PlaceList {
@@ -160,6 +164,33 @@ impl Places {
     pub async fn ready(&self) -> Result<&Composition, Failure> {
         let shown = *self.shown.lock();
         self.compose(self.find(shown)?).await
+    }
+
+    /// The profile files of the shown place. While its chosen profile cannot be read, they work
+    /// without a composition, so that a person can choose another one.
+    ///
+    /// # Errors
+    /// See [`composition::compose`].
+    pub async fn profile_files(&self) -> Result<ProfileFiles<'_>, Failure> {
+        let shown = self.find(*self.shown.lock())?;
+        match self.compose(shown).await {
+            Ok(composition) => ProfileFiles::of(&shown.place, composition).await,
+            Err(failure) if chosen_profile::is_choice_needed(&failure) => {
+                ProfileFiles::alone(&shown.place, &composition::computer()).await
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Waits until no other command changes a profile.
+    pub async fn profile_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.profile_turn.lock().await
+    }
+
+    /// Names the product of the shown place in the title, after it was changed.
+    pub fn title_anew(&self) {
+        let shown = *self.shown.lock();
+        self.set_title(shown);
     }
 
     /// Continues the runs of the place that is not shown.
@@ -217,7 +248,7 @@ impl Places {
         let composition = self.find(realm).ok().and_then(|one| one.composition.get());
         let profile = composition.map(|composition| composition.systems.profile());
         if let Some(main) = self.handle.get_webview_window(MAIN)
-            && let Err(error) = main.set_title(&title(realm, profile))
+            && let Err(error) = main.set_title(&title(realm, profile.as_ref()))
         {
             tracing::warn!(%error, "the title cannot be set");
         }

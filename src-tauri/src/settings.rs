@@ -30,7 +30,7 @@ impl Settings {
     /// The profile with the confirmed values. A value that a newer profile does not accept is left
     /// out, so the app asks for it again.
     pub async fn profile(&self) -> Result<Profile, Failure> {
-        let mut profile = self.systems.profile().clone();
+        let mut profile = self.systems.profile();
         for setting in self.journal.settings(PROFILE).await? {
             let key = setting.key.trim_start_matches(PROFILE);
             if let Err(failure) = profile::set_value(&mut profile, key, &setting.value) {

@@ -29,18 +29,18 @@ use greenlight_adapters::{
 };
 use greenlight_engine::{
     ports::{Clock, Ports, RawPorts, RemoteHost, Secrets, Site},
-    profile,
     redact::Redactor,
 };
 use greenlight_rehearsal::{
     process::troubles::{Switch, Told},
     scenario::{self, Planned},
 };
-use greenlight_types::{ErrorCode, Failure, PracticeView, Profile, Realm, Spell, Trouble};
+use greenlight_types::{ErrorCode, Failure, PracticeView, Profile, ProfileOrigin, Realm, Spell, Trouble};
+use parking_lot::RwLock;
 
 pub use practice::serve as serve_rehearsal;
 
-use crate::{guard::KnownSecrets, places::Place, recipients};
+use crate::{chosen_profile::PlaceProfile, guard::KnownSecrets, places::Place, recipients};
 use practice::Practice;
 use practice_guards::{PracticeHostGuard, PracticeSiteGuard};
 
@@ -57,7 +57,8 @@ enum CredentialStore {
 
 /// The outside systems of one realm.
 pub struct Systems {
-    profile: Profile,
+    /// Changed only when a person uses another profile file. An open run has its own.
+    chosen: RwLock<PlaceProfile>,
     clock: Arc<dyn Clock>,
     store: CredentialStore,
     redactor: Arc<Redactor>,
@@ -67,15 +68,15 @@ pub struct Systems {
 }
 
 impl Systems {
-    /// Reads the profile. In practice, attaches to the pretend production, or starts it.
-    pub async fn new(place: &Place, redactor: &Arc<Redactor>) -> Result<Self, Failure> {
+    /// In practice, attaches to the pretend production, or starts it.
+    pub async fn new(place: &Place, chosen: PlaceProfile, redactor: &Arc<Redactor>) -> Result<Self, Failure> {
         let folder = place.folder.clone();
         let redactor = Arc::clone(redactor);
         match place.realm {
             Realm::Production => {
-                let profile = read_profile(place.profile.as_deref())?;
                 let store = CredentialStore::Keychain(Keychain::new());
-                Ok(Self { profile, clock: Arc::new(SystemClock), store, redactor, folder, practice: None })
+                let chosen = RwLock::new(chosen);
+                Ok(Self { chosen, clock: Arc::new(SystemClock), store, redactor, folder, practice: None })
             }
             Realm::Practice => {
                 let scenario = place.scenario.as_deref().map(read_scenario).transpose()?;
@@ -84,9 +85,10 @@ impl Systems {
                     let Planned { trouble, after_ms } = planned;
                     practice.switch(&Switch { trouble, on: true, after_ms, only_first: true }).await?;
                 }
-                let profile = practice.profile(&read_profile(None)?);
+                let profile = practice.profile(&chosen.profile);
+                let chosen = RwLock::new(PlaceProfile { profile, ..chosen });
                 let store = CredentialStore::Memory(practice.secrets().await?);
-                Ok(Self { profile, clock: practice.clock(), store, redactor, folder, practice: Some(practice) })
+                Ok(Self { chosen, clock: practice.clock(), store, redactor, folder, practice: Some(practice) })
             }
         }
     }
@@ -96,8 +98,18 @@ impl Systems {
     }
 
     /// The profile as it was read, without the values that a person confirmed.
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+    pub fn profile(&self) -> Profile {
+        self.chosen.read().profile.clone()
+    }
+
+    /// Where that profile comes from.
+    pub fn profile_origin(&self) -> ProfileOrigin {
+        self.chosen.read().origin.clone()
+    }
+
+    /// Uses another profile for later releases.
+    pub fn set_profile(&self, chosen: PlaceProfile) {
+        *self.chosen.write() = chosen;
     }
 
     pub fn clock(&self) -> Arc<dyn Clock> {
@@ -243,15 +255,4 @@ pub fn read_scenario(file: &Path) -> Result<Vec<Planned>, Failure> {
         failure.with("field", "scenario").with("problem", format!("{name}: {error}"))
     })?;
     Ok(scenario::parse(&name, &text)?)
-}
-
-fn read_profile(file: Option<&Path>) -> Result<Profile, Failure> {
-    let Some(file) = file else {
-        return Ok(profile::parse(profile::BUILT_IN_NAME, profile::BUILT_IN)?);
-    };
-    let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::new(ErrorCode::BadProfile, format!("read {name}")).because_of(&error).with("file", name.clone())
-    })?;
-    Ok(profile::parse(&name, &text)?)
 }

@@ -24,5 +24,6 @@ pub async fn save_markdown(app: State<'_, Places>, run: RunId, path: String) -> 
 #[tauri::command]
 #[specta::specta]
 pub async fn choose_document(handle: AppHandle, proposed: String) -> CommandResult<Option<String>> {
-    Ok(file_dialog::choose_document(&handle, "Save the document", &home::expand(&proposed)).await)
+    let proposed = home::expand(&proposed);
+    Ok(file_dialog::choose_document(&handle, "Save the document", &proposed, ("Markdown", "md")).await)
 }

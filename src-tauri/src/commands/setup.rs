@@ -3,21 +3,23 @@
 use greenlight_types::{Candidates, Names, SetupGroup, SetupValue};
 use tauri::State;
 
-use crate::{browser, command_error::CommandResult, info::AppInfo, places::Places, setup};
+use crate::{browser, command_error::CommandResult, first_run, info::AppInfo, places::Places, setup};
 
 /// Information about the app. Fails with the cause when the app could not start.
 #[tauri::command]
 #[specta::specta]
 pub async fn app_info(app: State<'_, Places>) -> CommandResult<AppInfo> {
     let app = app.ready().await?;
-    Ok(AppInfo::read(&app.settings, &app.identity, &app.systems).await?)
+    Ok(AppInfo::read(app).await?)
 }
 
 /// Stores the name of the person at this computer.
 #[tauri::command]
 #[specta::specta]
 pub async fn set_person(app: State<'_, Places>, name: String) -> CommandResult<()> {
-    Ok(app.ready().await?.settings.set_person(&name).await?)
+    let app = app.ready().await?;
+    first_run::begin(app, &name).await?;
+    Ok(app.settings.set_person(&name).await?)
 }
 
 /// Stores a value of the profile, with person and time.
@@ -69,5 +71,5 @@ pub async fn set_speed(app: State<'_, Places>, speed: u32) -> CommandResult<()> 
 #[specta::specta]
 pub async fn open_page(app: State<'_, Places>, url: String) -> CommandResult<()> {
     // Not the confirmed values: the page may change them.
-    Ok(browser::open_page(app.ready().await?.systems.profile(), &url)?)
+    Ok(browser::open_page(&app.ready().await?.systems.profile(), &url)?)
 }

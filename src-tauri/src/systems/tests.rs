@@ -5,6 +5,7 @@
 use std::{process::Command, time::Duration};
 
 use greenlight_engine::ports::{EnvLock, HostAddress};
+use greenlight_engine::profile;
 use greenlight_rehearsal::{
     handle::Handle,
     host::jobs::ExitCodes,
@@ -46,6 +47,10 @@ fn production_profile() -> Profile {
     profile
 }
 
+fn chosen(profile: Profile) -> RwLock<PlaceProfile> {
+    RwLock::new(PlaceProfile { profile, origin: ProfileOrigin::BuiltIn })
+}
+
 async fn practice_systems(folder: &Path) -> Systems {
     let world = folder.join("world");
     let serving =
@@ -60,7 +65,7 @@ async fn practice_systems(folder: &Path) -> Systems {
     let practice = Practice::at(handle).expect("a practice");
     Systems {
         redactor: Arc::default(),
-        profile: practice.profile(&production_profile()),
+        chosen: chosen(practice.profile(&production_profile())),
         clock: practice.clock(),
         store: CredentialStore::Memory(practice.secrets().await.expect("credentials")),
         folder: folder.to_owned(),
@@ -143,7 +148,8 @@ async fn production_refuses_the_controls_of_practice() {
     let clock = Arc::new(SystemClock);
     let folder = folder.path().to_owned();
     let redactor = Arc::default();
-    let systems = Systems { profile: production_profile(), clock, store, redactor, folder, practice: None };
+    let chosen = chosen(production_profile());
+    let systems = Systems { chosen, clock, store, redactor, folder, practice: None };
     let refusals = [
         systems.practice_view().await.map(drop),
         systems.switch_trouble(Trouble::BuildFails, true).await.map(drop),

@@ -60,6 +60,14 @@ describe("the words of a failure", () => {
     expect(inWords(failure({ code: "journalFailed" })).happened).not.toContain("altered");
   });
 
+  it("name file, line and problem of a setup file", () => {
+    const params = { file: "rally.toml", line: "44", problem: "aws.account is “12”" };
+    expect(inWords(failure({ code: "badProfile", params })).happened).toBe(
+      "This setup file cannot be used. rally.toml, line 44: aws.account is “12”.",
+    );
+    expect(inWords(failure({ code: "badProfile", params: { file: "rally.toml" } })).happened).toContain("(rally.toml)");
+  });
+
   it("prefer the hints of the failure", () => {
     expect(inWords(failure({ hints: ["Look at GitHub."] })).todo).toEqual(["Look at GitHub."]);
     expect(inWords(failure({})).todo).not.toEqual([]);

@@ -31,8 +31,11 @@ const ACCESS = "Open Access, replace it, and test it there.";
 const WORDS: Record<ErrorCode, Entry> = {
   badInput: { happened: (p) => p["problem"] ?? "What was entered does not fit.", todo: ["Correct it and try again."] },
   badProfile: {
-    happened: (p) => `The settings of this product could not be read (${named(p, "file", "profile")}).`,
-    todo: ["Give the technical details to whoever wrote the settings."],
+    happened: (p) =>
+      p["problem"] === undefined
+        ? `The settings of this product could not be read (${named(p, "file", "profile")}).`
+        : `This setup file cannot be used. ${named(p, "file", "The file")}${p["line"] === undefined ? "" : `, line ${p["line"]}`}: ${p["problem"]}.`,
+    todo: ["Show the technical details to the person who wrote the settings."],
   },
   debugBuild: {
     happened: () => "This is a build for developers. It opens practice only.",

@@ -31,6 +31,20 @@ export const commands = {
 	setSpeed: (speed: number) => typedError<null, CommandError>(__TAURI_INVOKE("set_speed", { speed })),
 	/**  Opens a web page of the product in the browser of this computer. */
 	openPage: (url: string) => typedError<null, CommandError>(__TAURI_INVOKE("open_page", { url })),
+	/**  Keeps the page of the first run. Null finishes it for good. */
+	keepFirstRun: (firstRun: FirstRun | null) => typedError<null, CommandError>(__TAURI_INVOKE("keep_first_run", { firstRun })),
+	/**  Lets the person choose a profile file. Null when they close the dialog. */
+	chooseProfileFile: () => typedError<string | null, CommandError>(__TAURI_INVOKE("choose_profile_file")),
+	/**  Lets the person name the file for a colleague. Null when they close the dialog. */
+	chooseProfileCopy: (proposed: string) => typedError<string | null, CommandError>(__TAURI_INVOKE("choose_profile_copy", { proposed })),
+	/**  Reads a profile file and compares it with the present profile. Changes nothing. */
+	readProfileFile: (path: string) => typedError<ProfileFile, CommandError>(__TAURI_INVOKE("read_profile_file", { path })),
+	/**  Uses a profile file for later releases. `hash` is the one that was shown. */
+	useProfileFile: (path: string, hash: string) => typedError<null, CommandError>(__TAURI_INVOKE("use_profile_file", { path, hash })),
+	/**  Uses the built-in profile for later releases. */
+	useBuiltInProfile: () => typedError<null, CommandError>(__TAURI_INVOKE("use_built_in_profile")),
+	/**  Writes the profile with the confirmed values to a new file. Returns its full path. */
+	exportProfile: (path: string) => typedError<string, CommandError>(__TAURI_INVOKE("export_profile", { path })),
 	/**  Drafts a run that rolls an ended release back. */
 	draftRollback: (of: RunId) => typedError<RunId, CommandError>(__TAURI_INVOKE("draft_rollback", { of })),
 	/**
@@ -191,8 +205,11 @@ export type AppInfo = {
 	realm: Realm,
 	/**  The profile, with the values that were confirmed on this computer. */
 	profile: Profile,
+	profileOrigin: ProfileOrigin,
 	/**  The person's name, once given. */
 	person: string | null,
+	/**  The page of the first run. Absent when it is finished, or was never needed. */
+	firstRun: FirstRun | null,
 	/**  This computer's name. */
 	computer: string,
 	/**  Product, account and region for the band: "Rally · AWS account 6769 1700 1797 · us-east-1". */
@@ -956,6 +973,16 @@ export type FingerprintSource =
 /**  Not compared: the person had no fingerprint and trusts the address. */
 "nobody";
 
+/**  The place of a person in the first run. */
+export type FirstRun = {
+	page: FirstRunPage,
+	/**  Whether the person went to another screen. Then the app opens on Home and offers to go on. */
+	isLeft: boolean,
+};
+
+/**  The pages, in their order. */
+export type FirstRunPage = "name" | "product" | "github" | "aws" | "stagingKey" | "setup" | "practise";
+
 export type GitProfile = {
 	/**  HTTPS address of the repository. */
 	url: string,
@@ -1365,6 +1392,50 @@ export type Profile = {
 	/**  Endpoints other than the services' own. The page then shows a permanent band. */
 	endpoints: EndpointProfile | null,
 };
+
+/**  One difference between two profiles. A list or map has one difference for each row. */
+export type ProfileDifference = {
+	/**  Dotted name in the profile: `aws.cluster`, `github.inputs.level`. */
+	key: string,
+	/**  Meaning of the value, in plain words. */
+	label: string,
+	/**  Absent when the old profile does not have the row. */
+	old: string | null,
+	/**  Absent when the new profile does not have the row. */
+	new: string | null,
+};
+
+/**  A profile file that a person chose, before it is used. */
+export type ProfileFile = {
+	path: string,
+	/**  SHA-256 of the text that was read. The file is used only while it has this hash. */
+	hash: string,
+	product: string,
+	environmentName: string,
+	/**  Servers that the profile names, each once. */
+	servers: string[],
+	/**  AWS account of twelve digits. */
+	account: string,
+	region: string,
+	/**  Whether product and environment are those of the present profile. */
+	isSameProduct: boolean,
+	/**
+	 *  From the present profile to the one with this file, in the order of the file. Empty when the
+	 *  present profile cannot be read.
+	 */
+	differences: ProfileDifference[],
+	/**  Credentials that a person saves anew, because they belong to other servers. */
+	signInAnew: CredentialKind[],
+};
+
+/**  Where the profile of a place comes from. */
+export type ProfileOrigin = 
+/**  The profile of the runbook. */
+{ kind: "builtIn" } | 
+/**  The file of the argument `--profile`. */
+{ kind: "commandLine"; file: string } | 
+/**  A copy of the file that a person chose in the window. */
+{ kind: "chosen"; file: string; confirmed: Confirmation };
 
 /**  A value of a run's profile that a person may correct. */
 export type ProfileValue = {

@@ -19,6 +19,7 @@ pub mod key_file;
 pub mod keychain;
 pub mod logs;
 mod private;
+pub mod profile_file;
 pub mod remote_job;
 pub mod site;
 pub mod sleep_detector;
