@@ -1,0 +1,33 @@
+// The pages of the first run, and the steps that group them.
+
+import type { Failure, FirstRun, FirstRunPage } from "../../generated/bindings";
+import type { App } from "../../run/app.svelte";
+
+/** The pages in their order. */
+const PAGES: readonly FirstRunPage[] = ["name", "product", "github", "aws", "stagingKey", "setup", "practise"];
+
+/** The steps of the list, each with its pages. */
+export const STEPS: readonly { name: string; pages: readonly FirstRunPage[] }[] = [
+  { name: "Who you are", pages: ["name"] },
+  { name: "Product", pages: ["product"] },
+  { name: "Sign-ins", pages: ["github", "aws", "stagingKey"] },
+  { name: "Setup", pages: ["setup"] },
+  { name: "Practise", pages: ["practise"] },
+];
+
+/** Number of the step that has a page, from 0. */
+export const stepOf = (page: FirstRunPage) => STEPS.findIndex((step) => step.pages.includes(page));
+
+/** The page before or after a page. The name is asked once, so no way leads back to it. */
+export function beside(page: FirstRunPage, by: -1 | 1): FirstRunPage | null {
+  const found = PAGES[PAGES.indexOf(page) + by];
+  return found === undefined || found === "name" ? null : found;
+}
+
+/** Keeps the page on this computer, and shows it. Returns why it was not kept. */
+export async function goTo(app: App, firstRun: FirstRun | null): Promise<Failure | null> {
+  const kept = await app.platform.commands.keepFirstRun(firstRun);
+  if (kept.status === "error") return kept.error;
+  if (app.info !== null) app.info = { ...app.info, firstRun };
+  return null;
+}
