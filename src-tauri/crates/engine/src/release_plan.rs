@@ -20,7 +20,7 @@ pub use document::markdown;
 /// The plan of a release that is not drafted yet.
 ///
 /// # Errors
-/// `JournalFailed` never happens: the draft is made here.
+/// As [`of_run`].
 pub fn of_version(profile: &Profile, version: &Version, realm: Realm) -> Result<ReleasePlan, Failure> {
     let body = RunEvent::Drafted {
         version: version.clone(),

@@ -1,6 +1,6 @@
 //! Tests of the plan: every step once, every name from the profile, sums, and unknown values.
 
-use greenlight_types::PersonNeed;
+use greenlight_types::{PersonNeed, StepEvent};
 
 use super::*;
 use crate::profile;
@@ -290,6 +290,25 @@ fn a_run_shows_its_own_values_and_the_steps_that_are_done() {
         assert_eq!(step.done.is_some(), step.phase == Phase::Prepare, "{:?}", step.id);
     }
     assert!(plan.is_frozen && !plan.is_rollback);
+}
+
+#[test]
+fn an_added_step_has_its_place_and_no_number() {
+    let mut events = released();
+    events.truncate(events.iter().position(is_deploy_start).expect("a start of Deploy") + 1);
+    // The golden run was drafted before that step was made.
+    let EventBody::Run(RunEvent::Drafted { version, profile, steps, .. }) = &mut events[0].body else {
+        panic!("the draft");
+    };
+    *steps = crate::steps::definitions(profile, version);
+    let last = events.last().expect("an event").clone();
+    let offered = StepEvent::Offered { step: StepId::RaiseFailureLimit };
+    events.push(Event { seq: last.seq + 1, body: offered.into(), ..last });
+    let plan = of_run(&events).expect("a plan");
+    let place = plan.steps.iter().position(|step| step.id == StepId::RaiseFailureLimit).expect("the step");
+    assert_eq!(plan.steps[place].number, None);
+    assert_eq!(plan.steps[place + 1].id, StepId::DispatchBuild);
+    assert_eq!(plan.steps.last().and_then(|step| step.number), Some(13));
 }
 
 #[test]
