@@ -101,7 +101,8 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
     ensure!(listed.get("total_count").and_then(Value::as_u64) == Some(3), "two runs and an earlier one: {listed}");
     let second = ask(get(format!("{runs}&page=2"), 200, "a page behind the last one")).await?;
     ensure!(second.get("workflow_runs").and_then(Value::as_array).is_some_and(Vec::is_empty), "{second}");
-    ask(get(format!("{actions}/runs/{id}"), 200, "one run")).await?;
+    let run = ask(get(format!("{actions}/runs/{id}"), 200, "one run")).await?;
+    reports(&served, run["head_sha"].as_str().context("the commit of the run")?, &ask).await?;
     let mut deadline = Deadline::after(Duration::from_secs(60));
     let jobs = format!("{actions}/runs/{id}/jobs?filter=latest&per_page=100");
     // No job at first, then the build job, then also the deployment job.
@@ -120,6 +121,18 @@ async fn github_front_matches_the_github_api_description() -> Result<()> {
     for line in refusals_in_githubs_shape(&served, &client, &base).await? {
         println!("{line}");
     }
+    Ok(())
+}
+
+/// Asks for the reports about a commit and for the environments, each behind prism.
+async fn reports(served: &Served, commit: &str, ask: impl AsyncFn(Question<'_>) -> Result<Value>) -> Result<()> {
+    let base = format!("/repos/{}", served.handle().file().repository);
+    let runs = ask(get(format!("{base}/commits/{commit}/check-runs?per_page=100&page=1"), 200, "check runs")).await?;
+    ensure!(runs["check_runs"][0]["conclusion"] == "success", "{runs}");
+    let status = ask(get(format!("{base}/commits/{commit}/status?per_page=100&page=1"), 200, "statuses")).await?;
+    ensure!(status["total_count"] == 0, "{status}");
+    let told = ask(get(format!("{base}/environments?per_page=100&page=1"), 200, "environments")).await?;
+    ensure!(told["environments"][0]["name"] == "production", "{told}");
     Ok(())
 }
 

@@ -172,6 +172,7 @@ async fn a_conflict_names_its_files_and_pushes_nothing() {
     let bench = bench().await;
     let path = bench.server.make_conflict().expect("a conflict");
     bench.git.refresh().await.expect("a fetch");
+    assert_eq!(bench.git.merge_conflicts(&bench.at(MASTER), &bench.at(BRANCH)).await, Ok(vec![path.to_owned()]));
     let result = bench.git.merge(&bench.at(MASTER), &bench.at(BRANCH), "Merge", &by(), KEEP).await;
     assert_eq!(result, Ok(MergeResult::Conflict(vec![path.to_owned()])));
     assert!(bench.server.pushes_asked().is_empty());
@@ -182,6 +183,8 @@ async fn does_not_merge_a_merged_branch_again() {
     let bench = bench().await;
     let merge = bench.merged().await;
     let head = bench.at(BRANCH);
+    assert_eq!(bench.git.merge_conflicts(&bench.at(MASTER), &head).await, Ok(Vec::new()));
+    assert_eq!(bench.git.merge_conflicts(&merge, &head).await, Ok(Vec::new()), "it is merged already");
     assert_eq!(bench.git.is_ancestor(&head, &merge).await, Ok(true));
     assert_eq!(bench.git.is_ancestor(&merge, &head).await, Ok(false));
     let failure = bench.git.merge(&merge, &head, "Again", &by(), KEEP).await.expect_err("nothing to merge");
@@ -197,6 +200,8 @@ async fn branches_without_a_common_commit_are_refused() {
     let alone = repo.commit(None, &who, &who, "alone", &repo.find_tree(tree).expect("a tree"), &[]).expect("a commit");
     let result = bench.git.merge(&bench.at(MASTER), &alone.to_string(), "Merge", &by(), KEEP).await;
     assert_eq!(result.expect_err("no merge").code, ErrorCode::MergeConflict);
+    let tried = bench.git.merge_conflicts(&bench.at(MASTER), &alone.to_string()).await;
+    assert_eq!(tried.expect_err("no merge").code, ErrorCode::MergeConflict);
 }
 
 #[tokio::test]

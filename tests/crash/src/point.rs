@@ -100,6 +100,7 @@ pub fn is_own_work(name: &str) -> bool {
             | "git.is_ancestor"
             | "git.changed_paths"
             | "git.merge"
+            | "git.merge_conflicts"
             | "git.read_file"
             | "git.commit_file"
             | "git.commit_message"

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    AwsIdentity, BranchRule, BreakerThreshold, BuildJob, BuildRun, Builds, Catalog, ChangedPaths, Clock, CloudIdentity,
-    CommitInfo, Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress, Image, Images, JobSpec, JobStatus,
-    Launched, ListedCluster, ListedService, ListedWorkflow, LockClaim, LogPage, Logs, MergeResult, NewPullRequest,
-    Ownership, PendingDeployment, PortResult, PullRequest, PullRequests, PushRef, PushResult, RawPorts, ReadOutput,
-    RefCommit, RemoteHost, RemoteRef, RevokeReason, Revoked, ScriptStop, ServiceDeployments, ServiceSnapshot, Services,
-    Signature, Site, SiteAnswer, StopKind, StopSignal, Submitted, TagInfo, TaskDefinition, TaskDefinitions,
-    TaskSnapshot,
+    AwsIdentity, BranchRule, BreakerThreshold, BuildEnvironment, BuildJob, BuildRun, Builds, Catalog, ChangedPaths,
+    Clock, CloudIdentity, CommitCheck, CommitInfo, Dispatch, EnvLock, Environment, Git, GithubIdentity, HostAddress,
+    Image, Images, JobSpec, JobStatus, Launched, ListedCluster, ListedService, ListedWorkflow, LockClaim, LogPage,
+    Logs, MergeResult, NewPullRequest, Ownership, PendingDeployment, PortResult, PullRequest, PullRequests, PushRef,
+    PushResult, RawPorts, ReadOutput, RefCommit, RemoteHost, RemoteRef, RevokeReason, Revoked, ScriptStop,
+    ServiceDeployments, ServiceSnapshot, Services, Signature, Site, SiteAnswer, StopKind, StopSignal, Submitted,
+    TagInfo, TaskDefinition, TaskDefinitions, TaskSnapshot,
 };
 use greenlight_types::{RunId, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
@@ -83,6 +83,9 @@ impl Git for Remote {
         keep: &str,
     ) -> PortResult<MergeResult> {
         self.ask("git.merge", (base, head, message, by, keep)).await
+    }
+    async fn merge_conflicts(&self, base: &str, head: &str) -> PortResult<Vec<String>> {
+        self.ask("git.merge_conflicts", (base, head)).await
     }
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
         self.ask("git.read_file", (commit, path)).await
@@ -158,6 +161,15 @@ impl Builds for Remote {
     }
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>> {
         self.ask("builds.jobs", (run,)).await
+    }
+    async fn check_runs(&self, sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.ask("builds.check_runs", (sha,)).await
+    }
+    async fn commit_statuses(&self, sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.ask("builds.commit_statuses", (sha,)).await
+    }
+    async fn environments(&self) -> PortResult<Vec<BuildEnvironment>> {
+        self.ask("builds.environments", ()).await
     }
 }
 

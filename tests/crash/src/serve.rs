@@ -54,6 +54,10 @@ async fn git(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             let (base, head, message, by, keep): (String, String, String, Signature, String) = from_value(args).ok()?;
             to_value(git.merge(&base, &head, &message, &by, &keep).await).ok()?
         }
+        "merge_conflicts" => {
+            let (base, head): (String, String) = from_value(args).ok()?;
+            to_value(git.merge_conflicts(&base, &head).await).ok()?
+        }
         "read_file" => {
             let (commit, path): (String, String) = from_value(args).ok()?;
             to_value(git.read_file(&commit, &path).await).ok()?
@@ -120,6 +124,15 @@ async fn builds(ports: &RawPorts, name: &str, args: Value) -> Option<Value> {
             let (run,): (String,) = from_value(args).ok()?;
             to_value(builds.jobs(&run).await).ok()?
         }
+        "check_runs" => {
+            let (sha,): (String,) = from_value(args).ok()?;
+            to_value(builds.check_runs(&sha).await).ok()?
+        }
+        "commit_statuses" => {
+            let (sha,): (String,) = from_value(args).ok()?;
+            to_value(builds.commit_statuses(&sha).await).ok()?
+        }
+        "environments" => to_value(builds.environments().await).ok()?,
         _ => return None,
     })
 }

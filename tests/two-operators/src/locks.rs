@@ -76,6 +76,10 @@ impl Git for LocksElsewhere {
         self.rest.merge(base, head, message, by, keep).await
     }
 
+    async fn merge_conflicts(&self, base: &str, head: &str) -> PortResult<Vec<String>> {
+        self.rest.merge_conflicts(base, head).await
+    }
+
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
         self.rest.read_file(commit, path).await
     }

@@ -173,6 +173,11 @@ impl Git for GitAdapter {
         self.local(move |repo| write::merge(repo, &base, &head, &note)).await
     }
 
+    async fn merge_conflicts(&self, base: &str, head: &str) -> PortResult<Vec<String>> {
+        let (base, head) = (base.to_owned(), head.to_owned());
+        self.local(move |repo| write::merge_conflicts(repo, &base, &head)).await
+    }
+
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
         let (commit, path) = (commit.to_owned(), path.to_owned());
         self.local(move |repo| read::read_file(repo, &commit, &path)).await

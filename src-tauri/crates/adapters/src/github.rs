@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, PendingDeployment, PortResult, Secrets,
+    BuildEnvironment, BuildJob, BuildRun, Builds, CommitCheck, Dispatch, GithubIdentity, PendingDeployment, PortResult,
+    Secrets,
 };
 use greenlight_types::{Changed, ErrorCode, Failure, Timestamp};
 use reqwest::Url;
@@ -18,6 +19,7 @@ use crate::sleep_detector::ReadClocks;
 mod answers;
 mod call;
 mod pull_requests;
+mod reports;
 mod trouble;
 mod workflows;
 
@@ -160,7 +162,7 @@ impl Builds for GithubAdapter {
         let summary = "ask GitHub who the token belongs to";
         let answer = self.caller.get(summary, self.caller.url(&["user"])).await?;
         let login = answer.expect::<answers::User>(summary)?.login;
-        Ok(GithubIdentity { login, expires_at: answer.token_expires_at() })
+        Ok(GithubIdentity { login, expires_at: answer.token_expires_at(), answered_at: answer.answered_at() })
     }
 
     async fn workflow(&self, workflow: &str) -> PortResult<Option<String>> {
@@ -247,6 +249,18 @@ impl Builds for GithubAdapter {
         url.query_pairs_mut().append_pair("filter", "latest").append_pair("per_page", "100");
         let jobs = self.caller.get(summary, url).await?.expect::<answers::Jobs>(summary)?;
         Ok(jobs.jobs.into_iter().map(answers::Job::into_port).collect())
+    }
+
+    async fn check_runs(&self, sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.list_check_runs(sha).await
+    }
+
+    async fn commit_statuses(&self, sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.list_statuses(sha).await
+    }
+
+    async fn environments(&self) -> PortResult<Vec<BuildEnvironment>> {
+        self.list_environments().await
     }
 }
 

@@ -33,15 +33,16 @@ pub use aws::{
 pub use catalog::{Catalog, LISTED_MAX, ListedCluster, ListedService, ListedWorkflow};
 pub(crate) use changing_calls::ChangingCalls;
 pub use deployments::{
-    BreakerCount, BreakerStatus, BreakerThreshold, CircuitBreaker, DeploymentAlarms, DeploymentSettings,
-    ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments, ServiceEvent, StopCode, StopKind, ThresholdKind,
+    BreakerCount, BreakerStatus, BreakerThreshold, CircuitBreaker, DeploymentAlarms, DeploymentController,
+    DeploymentSettings, DeploymentStrategy, ServiceDeployment, ServiceDeploymentStatus, ServiceDeployments,
+    ServiceEvent, StopCode, StopKind, ThresholdKind,
 };
 pub use git::{
     ChangedPaths, CommitInfo, Git, MergeResult, PushRef, PushResult, RefCommit, RemoteRef, Signature, TagInfo,
 };
 pub use github::{
-    BranchRule, BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, NewPullRequest, PendingDeployment,
-    PullRequest, PullRequestState, PullRequests,
+    BranchRule, BuildEnvironment, BuildJob, BuildRun, BuildStep, Builds, CommitCheck, CommitCheckState, Dispatch,
+    GithubIdentity, NewPullRequest, PendingDeployment, PullRequest, PullRequestState, PullRequests,
 };
 pub use host::{
     EnvLock, Environment, HostAddress, JobSpec, JobState, JobStatus, Launched, LockClaim, Ownership, ReadOutput,

@@ -53,6 +53,8 @@ pub const IMAGES: &str = "rally-prod";
 pub const LOG_GROUP: &str = "rally-prod-webapp";
 /// File name of the workflow.
 pub const WORKFLOW: &str = "build-deploy.yml";
+/// Seconds for which the health check of the load balancer does not count.
+pub const GRACE_SECONDS: u32 = 120;
 /// Workflow job that builds and pushes the image.
 pub const BUILD_JOB: &str = "build";
 

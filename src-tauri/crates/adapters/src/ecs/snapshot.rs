@@ -2,8 +2,8 @@
 
 use aws_sdk_ecs::types;
 use greenlight_engine::ports::{
-    BreakerThreshold, CircuitBreaker, Deployment, DeploymentAlarms, DeploymentSettings, DeploymentStatus, PortResult,
-    RolloutState, ServiceEvent, ServiceSnapshot, ThresholdKind,
+    BreakerThreshold, CircuitBreaker, Deployment, DeploymentAlarms, DeploymentController, DeploymentSettings,
+    DeploymentStatus, DeploymentStrategy, PortResult, RolloutState, ServiceEvent, ServiceSnapshot, ThresholdKind,
 };
 
 use crate::aws::{Call, count, timestamp};
@@ -15,7 +15,7 @@ pub(super) fn service(call: Call, service: &types::Service) -> PortResult<Servic
         desired: count(service.desired_count()),
         running: count(service.running_count()),
         deployments: service.deployments().iter().map(|one| deployment(call, one)).collect::<PortResult<_>>()?,
-        settings: service.deployment_configuration().map(settings).unwrap_or_default(),
+        settings: settings(service),
         events: events(service.events()),
     })
 }
@@ -37,7 +37,21 @@ fn deployment(call: Call, deployment: &types::Deployment) -> PortResult<Deployme
     })
 }
 
-fn settings(set: &types::DeploymentConfiguration) -> DeploymentSettings {
+fn settings(service: &types::Service) -> DeploymentSettings {
+    let configured = service.deployment_configuration().map(configuration).unwrap_or_default();
+    DeploymentSettings {
+        controller: service
+            .deployment_controller()
+            .map(|one| DeploymentController::parse(one.r#type().as_str()))
+            .unwrap_or_default(),
+        load_balancers: u32::try_from(service.load_balancers().len()).unwrap_or(u32::MAX),
+        grace_seconds: service.health_check_grace_period_seconds().map(count),
+        ..configured
+    }
+}
+
+fn configuration(set: &types::DeploymentConfiguration) -> DeploymentSettings {
+    let last_part = |arn: &str| arn.rsplit([':', '/']).next().unwrap_or(arn).to_owned();
     DeploymentSettings {
         breaker: set.deployment_circuit_breaker().map(breaker),
         minimum_percent: set.minimum_healthy_percent().map(count),
@@ -48,6 +62,9 @@ fn settings(set: &types::DeploymentConfiguration) -> DeploymentSettings {
             is_enabled: alarms.enable(),
             rolls_back: alarms.rollback(),
         }),
+        strategy: set.strategy().map(|one| DeploymentStrategy::parse(one.as_str())).unwrap_or_default(),
+        hooks: set.lifecycle_hooks().iter().map(|hook| last_part(hook.hook_target_arn().unwrap_or_default())).collect(),
+        ..DeploymentSettings::default()
     }
 }
 

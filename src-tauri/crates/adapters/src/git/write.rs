@@ -46,17 +46,7 @@ pub(super) fn merge(repo: &Repository, base: &str, head: &str, note: &Note) -> P
     let summary = "merge the branch";
     let failed = |error: git2::Error| trouble::local(summary, &error);
     let (ours, theirs) = (find(repo, base)?, find(repo, head)?);
-    let nothing_in_common = |error: git2::Error| {
-        if error.code() != git2::ErrorCode::NotFound {
-            return failed(error);
-        }
-        Failure::new(ErrorCode::MergeConflict, summary)
-            .because("the two branches have no commit in common")
-            .hint("Ask a developer: one of the branches was started anew.")
-            .retry(Retry::No)
-    };
-    let common = repo.merge_base(ours.id(), theirs.id()).map_err(nothing_in_common)?;
-    if common == theirs.id() {
+    if common(repo, summary, &ours, &theirs)? == theirs.id() {
         return Err(Failure::new(ErrorCode::NotAllowedNow, summary)
             .because("it is merged already: everything on it is part of the main branch"));
     }
@@ -68,6 +58,33 @@ pub(super) fn merge(repo: &Repository, base: &str, head: &str, note: &Note) -> P
     let by = note.signature()?;
     let id = repo.commit(None, &by, &by, &note.message, &tree, &[&ours, &theirs]).map_err(failed)?;
     note.keep(repo, id).map(MergeResult::Merged)
+}
+
+/// The paths that conflict in a merge of which nothing is kept.
+pub(super) fn merge_conflicts(repo: &Repository, base: &str, head: &str) -> PortResult<Vec<String>> {
+    let summary = "try the merge";
+    let (ours, theirs) = (find(repo, base)?, find(repo, head)?);
+    if common(repo, summary, &ours, &theirs)? == theirs.id() {
+        return Ok(Vec::new());
+    }
+    let tried = repo.merge_commits(&ours, &theirs, Some(&MergeOptions::new()));
+    tried.and_then(|index| conflicts(&index)).map_err(|error| trouble::local(summary, &error))
+}
+
+/// The commit at which two branches parted.
+///
+/// # Errors
+/// `MergeConflict` when there is none.
+fn common(repo: &Repository, summary: &str, ours: &Commit<'_>, theirs: &Commit<'_>) -> PortResult<Oid> {
+    repo.merge_base(ours.id(), theirs.id()).map_err(|error| {
+        if error.code() != git2::ErrorCode::NotFound {
+            return trouble::local(summary, &error);
+        }
+        Failure::new(ErrorCode::MergeConflict, summary)
+            .because("the two branches have no commit in common")
+            .hint("Ask a developer: one of the branches was started anew.")
+            .retry(Retry::No)
+    })
 }
 
 /// Every path with a conflict, with each of its names on the three sides.

@@ -286,6 +286,11 @@ pub(super) fn expiry(text: &str) -> Option<Timestamp> {
     Some(at.into())
 }
 
+/// `Tue, 01 Dec 2026 10:00:00 GMT`, as the header `date` spells it.
+pub(super) fn date(text: &str) -> Option<Timestamp> {
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().into())
+}
+
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(D::Error::custom)
@@ -310,6 +315,13 @@ mod tests {
             "head is invalid."
         );
         assert_eq!(words(r#"{ "message": "Bad", "errors": "strange" }"#), "Bad");
+    }
+
+    #[test]
+    fn reads_the_date_of_an_answer() {
+        let expected = Some("2026-12-01T10:00:00.000Z".parse().expect("a time"));
+        assert_eq!(date("Tue, 01 Dec 2026 10:00:00 GMT"), expected);
+        assert_eq!(date("today"), None);
     }
 
     #[test]

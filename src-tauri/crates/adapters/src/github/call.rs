@@ -39,6 +39,7 @@ pub(super) struct Hints {
     pub(super) reset: Option<String>,
     pub(super) sso: Option<String>,
     pub(super) expiration: Option<String>,
+    pub(super) date: Option<String>,
 }
 
 /// A complete answer.
@@ -91,6 +92,11 @@ impl Answer {
 
     pub(super) fn token_expires_at(&self) -> Option<Timestamp> {
         self.hints.expiration.as_deref().and_then(answers::expiry)
+    }
+
+    /// Time of the answer by the clock of the server.
+    pub(super) fn answered_at(&self) -> Option<Timestamp> {
+        self.hints.date.as_deref().and_then(answers::date)
     }
 
     fn complaint(&self) -> String {
@@ -254,6 +260,7 @@ async fn read(summary: &str, response: Response) -> PortResult<Answer> {
         reset: header("x-ratelimit-reset"),
         sso: header("x-github-sso"),
         expiration: header("github-authentication-token-expiration"),
+        date: header("date"),
     };
     let status = response.status().as_u16();
     let unreadable = |why: String| {

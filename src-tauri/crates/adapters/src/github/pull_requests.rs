@@ -99,7 +99,7 @@ impl GithubAdapter {
     }
 
     /// Names the repository in the failure of an answer that does not know it.
-    fn named(&self, answer: &Answer, failure: Failure) -> Failure {
+    pub(super) fn named(&self, answer: &Answer, failure: Failure) -> Failure {
         if answer.status == 404 { failure.with("name", format!("{}/{}", self.owner, self.name)) } else { failure }
     }
 }

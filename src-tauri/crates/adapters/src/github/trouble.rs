@@ -13,6 +13,12 @@ pub(super) enum Area {
     Workflows,
     /// Pull requests, and the rules of a branch.
     PullRequests,
+    /// Check runs of a commit.
+    Checks,
+    /// Statuses of a commit.
+    Statuses,
+    /// Environments of the repository.
+    Environments,
 }
 
 impl Area {
@@ -21,6 +27,9 @@ impl Area {
         match self {
             Self::Workflows => "Actions: read and write",
             Self::PullRequests => "Pull requests: read and write",
+            Self::Checks => "Checks: read",
+            Self::Statuses => "Commit statuses: read",
+            Self::Environments => "Actions: read",
         }
     }
 }
@@ -44,6 +53,8 @@ pub(super) fn refused(summary: &str, area: Area, status: u16, words: &str, hints
         404 | 422 => match area {
             Area::Workflows => no_workflow(failure(ErrorCode::WorkflowMissing), status),
             Area::PullRequests => no_pull_request(failure, status, words),
+            Area::Checks | Area::Statuses | Area::Environments => failure(ErrorCode::GitMissing)
+                .hint("Check the repository of the profile, and that the token may see this repository."),
         },
         500..=599 => failure(ErrorCode::Unreachable).hint("GitHub has a problem of its own. Look at githubstatus.com."),
         _ => failure(ErrorCode::UnreadableAnswer).hint("Ask a developer: GitHub answered in an unexpected way."),

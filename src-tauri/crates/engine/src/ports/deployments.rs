@@ -258,7 +258,68 @@ pub struct DeploymentAlarms {
     pub rolls_back: bool,
 }
 
-/// The rollout settings of a service (ECS API, `DeploymentConfiguration`).
+/// The part of AWS that replaces the tasks of a service (ECS API, `DeploymentController.type`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DeploymentController {
+    /// ECS itself. The value of a service that sets none.
+    #[default]
+    Ecs,
+    /// AWS CodeDeploy.
+    CodeDeploy,
+    /// A program of the owner.
+    External,
+    /// A value that this version does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl DeploymentController {
+    /// Parses a value of the ECS API.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "ECS" => Self::Ecs,
+            "CODE_DEPLOY" => Self::CodeDeploy,
+            "EXTERNAL" => Self::External,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The value of the ECS API.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Ecs => "ECS",
+            Self::CodeDeploy => "CODE_DEPLOY",
+            Self::External => "EXTERNAL",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// How ECS replaces the tasks (ECS API, `DeploymentConfiguration.strategy`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DeploymentStrategy {
+    /// Task by task. The value of a service that sets none.
+    #[default]
+    Rolling,
+    /// Another value: `BLUE_GREEN`, `LINEAR`, `CANARY`, or one that this version does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl DeploymentStrategy {
+    /// Parses a value of the ECS API.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        if word == "ROLLING" { Self::Rolling } else { Self::Other(word.to_owned()) }
+    }
+}
+
+/// The rollout settings of a service (ECS API, `DeploymentConfiguration`), and the settings of
+/// `Service` that decide how a rollout ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentSettings {
     /// `None` when AWS sends none.
@@ -270,6 +331,15 @@ pub struct DeploymentSettings {
     /// Minutes for which both versions run after the change.
     pub bake_minutes: Option<u32>,
     pub alarms: Option<DeploymentAlarms>,
+    pub controller: DeploymentController,
+    pub strategy: DeploymentStrategy,
+    /// Functions that ECS calls during a deployment (`lifecycleHooks`): the last part of each ARN.
+    pub hooks: Vec<String>,
+    /// Number of load balancers that get the tasks (`loadBalancers`).
+    pub load_balancers: u32,
+    /// Seconds for which the health check of a load balancer does not count
+    /// (`healthCheckGracePeriodSeconds`).
+    pub grace_seconds: Option<u32>,
 }
 
 /// An event of the service (ECS API, `ServiceEvent`).

@@ -150,6 +150,12 @@ pub trait Git: Send + Sync {
     /// Merges `head` into `base` in memory and keeps the commit under `keep`.
     async fn merge(&self, base: &str, head: &str, message: &str, by: &Signature, keep: &str)
     -> PortResult<MergeResult>;
+    /// Files that conflict when `head` is merged into `base`, sorted. Empty when the two merge
+    /// cleanly, or when `base` has every commit of `head`. Keeps no commit, and calls no remote.
+    ///
+    /// # Errors
+    /// `MergeConflict` when the two have no commit in common.
+    async fn merge_conflicts(&self, base: &str, head: &str) -> PortResult<Vec<String>>;
     /// Bytes of a file at a commit. `None` when the file does not exist.
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>>;
     /// Commits one changed file on top of `parent` and keeps the commit under `keep`.

@@ -12,6 +12,8 @@ pub struct GithubIdentity {
     pub login: String,
     /// Header `github-authentication-token-expiration`, if GitHub sends it.
     pub expires_at: Option<Timestamp>,
+    /// Time of the answer by the clock of GitHub, in whole seconds (header `Date`).
+    pub answered_at: Option<Timestamp>,
 }
 
 /// A workflow run.
@@ -74,6 +76,36 @@ pub struct PendingDeployment {
     pub reviewers: Vec<String>,
 }
 
+/// Result of a check run or of a commit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommitCheckState {
+    /// It passed, was skipped, or counts for neither side.
+    Passed,
+    /// It has not ended.
+    Running,
+    /// It ended in any other way.
+    Failed,
+}
+
+/// A check run or a commit status of one commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitCheck {
+    /// Name of the check run, or context of the status.
+    pub name: String,
+    pub state: CommitCheckState,
+}
+
+/// An environment of the repository, with the rules that hold a job which names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildEnvironment {
+    pub name: String,
+    /// Logins of people and names of teams, of whom one has to approve.
+    pub reviewers: Vec<String>,
+    /// Minutes for which a job waits. 0 without a timer.
+    pub wait_minutes: u32,
+}
+
 /// The content of a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispatch {
@@ -120,6 +152,21 @@ pub trait Builds: Send + Sync {
     async fn pending_deployments(&self, run: &str) -> PortResult<Vec<PendingDeployment>>;
     /// Jobs of the newest attempt of a run, at most 100.
     async fn jobs(&self, run: &str) -> PortResult<Vec<BuildJob>>;
+    /// The newest run of each check of a commit (`GET …/commits/{sha}/check-runs`).
+    ///
+    /// # Errors
+    /// `UnreadableAnswer` when there are more than 500.
+    async fn check_runs(&self, sha: &str) -> PortResult<Vec<CommitCheck>>;
+    /// The newest status of each context of a commit (`GET …/commits/{sha}/status`).
+    ///
+    /// # Errors
+    /// As [`Self::check_runs`].
+    async fn commit_statuses(&self, sha: &str) -> PortResult<Vec<CommitCheck>>;
+    /// The environments of the repository (`GET …/environments`).
+    ///
+    /// # Errors
+    /// As [`Self::check_runs`].
+    async fn environments(&self) -> PortResult<Vec<BuildEnvironment>>;
 }
 
 /// A rule of a ruleset that is active for a branch.

@@ -138,6 +138,24 @@ impl Git for InProcess {
             .await)
     }
 
+    async fn merge_conflicts(&self, base: &str, head: &str) -> PortResult<Vec<String>> {
+        self.here("git.merge_conflicts", |clone| {
+            for id in [base, head] {
+                if !clone.commits.contains_key(id) {
+                    return Err(missing(id));
+                }
+            }
+            if clone.reachable(base).contains(head) {
+                return Ok(Vec::new());
+            }
+            Ok(match clone.merge(base, head) {
+                Merge::Files(_) => Vec::new(),
+                Merge::Conflict(files) => files,
+            })
+        })
+        .await
+    }
+
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {
         self.here("git.read_file", |clone| {
             let commit = clone.commits.get(commit).ok_or_else(|| missing(commit))?;

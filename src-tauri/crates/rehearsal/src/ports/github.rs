@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use greenlight_engine::ports::{
-    BuildJob, BuildRun, BuildStep, Builds, Dispatch, GithubIdentity, PendingDeployment, PortResult,
+    BuildEnvironment, BuildJob, BuildRun, BuildStep, Builds, CommitCheck, CommitCheckState, Dispatch, GithubIdentity,
+    PendingDeployment, PortResult,
 };
 use greenlight_types::{ErrorCode, Failure, Timestamp};
 use serde_json::json;
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::{InProcess, stamp};
 use crate::world::{
     Build, WORKFLOW, World,
-    build::{ENVIRONMENT, REVIEWERS},
+    build::{CommitReport, Conclusion, ENVIRONMENT, REVIEWERS},
     git::MAIN,
     record::Op,
 };
@@ -31,7 +32,11 @@ impl Builds for InProcess {
     async fn whoami(&self) -> PortResult<GithubIdentity> {
         self.read("builds.whoami", |world| {
             refuse_expired(world)?;
-            Ok(GithubIdentity { login: LOGIN.to_owned(), expires_at: world.rules.token_expires_at.map(stamp) })
+            Ok(GithubIdentity {
+                login: LOGIN.to_owned(),
+                expires_at: world.rules.token_expires_at.map(stamp),
+                answered_at: Some(stamp(world.now_ms()).whole_seconds()),
+            })
         })
         .await
     }
@@ -119,6 +124,42 @@ impl Builds for InProcess {
             refuse_expired(world)?;
             let found = world.builds().iter().find(|build| build.id.to_string() == run);
             Ok(found.map(|build| jobs(world, build)).unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn check_runs(&self, sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.read("builds.check_runs", |world| {
+            refuse_expired(world)?;
+            if !world.git.objects.commits.contains_key(sha) {
+                return Err(Failure::new(ErrorCode::GitMissing, "read the checks of the commit").with("name", sha));
+            }
+            let told = |report: CommitReport| CommitCheck {
+                name: report.name.to_owned(),
+                state: match report.conclusion {
+                    Some(Conclusion::Success) => CommitCheckState::Passed,
+                    Some(Conclusion::Failure | Conclusion::Cancelled) => CommitCheckState::Failed,
+                    None => CommitCheckState::Running,
+                },
+            };
+            Ok(world.reports_of(sha).into_iter().map(told).collect())
+        })
+        .await
+    }
+
+    async fn commit_statuses(&self, _sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.read("builds.commit_statuses", |world| {
+            refuse_expired(world)?;
+            Ok(Vec::new())
+        })
+        .await
+    }
+
+    async fn environments(&self) -> PortResult<Vec<BuildEnvironment>> {
+        self.read("builds.environments", |world| {
+            refuse_expired(world)?;
+            let reviewers = world.rules.approval.map(|_| REVIEWERS.to_owned()).into_iter().collect();
+            Ok(vec![BuildEnvironment { name: ENVIRONMENT.to_owned(), reviewers, wait_minutes: 0 }])
         })
         .await
     }

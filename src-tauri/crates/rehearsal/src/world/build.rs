@@ -11,6 +11,8 @@ use super::{
 
 /// Environment of the deploy job.
 pub const ENVIRONMENT: &str = "production";
+/// Name of the check that tests every commit.
+pub const CI_CHECK: &str = "ci / test";
 /// Login of the person who approves it.
 pub const REVIEWERS: &str = "release-manager";
 
@@ -115,7 +117,24 @@ impl Build {
     }
 }
 
+/// A check of one commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CommitReport {
+    pub name: &'static str,
+    /// `None` while it runs.
+    pub conclusion: Option<Conclusion>,
+}
+
 impl World {
+    /// The checks of a commit: the tests, which pass, and the newest build of the commit.
+    pub(crate) fn reports_of(&self, sha: &str) -> Vec<CommitReport> {
+        let tests = CommitReport { name: CI_CHECK, conclusion: Some(Conclusion::Success) };
+        let built = self.builds.iter().rev().find(|build| build.commit.id == sha);
+        let name = self.rules.build_job();
+        let build = built.map(|build| CommitReport { name, conclusion: build.ended.map(|(_, end)| end) });
+        [tests].into_iter().chain(build).collect()
+    }
+
     /// Starts the workflow on the main branch. Returns the id of the run.
     pub fn dispatch(&mut self, git_ref: &str, inputs: Value) -> u64 {
         self.effects += 1;

@@ -9,6 +9,8 @@ use greenlight_types::LockOwner;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::WORKFLOW;
+
 /// Full name of the main branch.
 pub const MAIN: &str = "refs/heads/master";
 /// Prefix of the environment locks.
@@ -19,6 +21,29 @@ pub const LOCK: &str = "refs/greenlight/rally/prod";
 pub const VERSION_FILE: &str = "src/main/resources/version.properties";
 /// Most commits that one walk visits.
 const WALK_MAX: usize = 10_000;
+
+/// The workflow as the World plays it: it builds, and sets the service to the newest revision.
+pub(crate) const WORKFLOW_TEXT: &str = "\
+name: build-deploy
+on:
+  workflow_dispatch:
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - name: Build and push image
+        run: ./mvnw -B package && ./push-image.sh
+  deploy:
+    needs: build
+    runs-on: ubuntu-latest
+    environment: production
+    steps:
+      - name: Set the service
+        run: aws ecs update-service --cluster rally-prod --service rally-prod-webapp --task-definition rally-prod
+      - name: Wait for the service
+        run: aws ecs wait services-stable --cluster rally-prod --services rally-prod-webapp
+";
 
 /// A commit with all its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,7 +276,9 @@ impl Remote {
             author: "L. Kosei".to_owned(),
             at_s,
         };
-        let files = BTreeMap::from([file(released), source("src/Study.java", "a"), source("src/Web.java", "a")]);
+        let workflow = source(&format!(".github/workflows/{WORKFLOW}"), WORKFLOW_TEXT);
+        let files =
+            BTreeMap::from([file(released), workflow, source("src/Study.java", "a"), source("src/Web.java", "a")]);
         let root = remote.objects.add(commit(Vec::new(), files.clone(), "Release", at - 900_000));
         let mut ahead = files.clone();
         ahead.insert("src/Web.java".to_owned(), "b".to_owned());

@@ -67,6 +67,10 @@ impl Git for Clean<dyn Git> {
         self.clean_failure(self.inner.merge(base, head, message, by, keep).await)
     }
 
+    async fn merge_conflicts(&self, base: &str, head: &str) -> PortResult<Vec<String>> {
+        self.clean_failure(self.inner.merge_conflicts(base, head).await)
+    }
+
     /// The bytes are not cleaned, because the app writes them back. The step cleans the difference
     /// that it shows.
     async fn read_file(&self, commit: &str, path: &str) -> PortResult<Option<Vec<u8>>> {

@@ -5,9 +5,12 @@ use async_trait::async_trait;
 use greenlight_types::Timestamp;
 
 use super::decorator::Clean;
-use crate::ports::{
-    BranchRule, BuildJob, BuildRun, Builds, Dispatch, GithubIdentity, NewPullRequest, PendingDeployment, PortResult,
-    PullRequest, PullRequests,
+use crate::{
+    ports::{
+        BranchRule, BuildEnvironment, BuildJob, BuildRun, Builds, CommitCheck, Dispatch, GithubIdentity,
+        NewPullRequest, PendingDeployment, PortResult, PullRequest, PullRequests,
+    },
+    redact::Redactor,
 };
 
 #[async_trait]
@@ -65,6 +68,25 @@ impl Builds for Clean<dyn Builds> {
             jobs.iter_mut().flat_map(|job| &mut job.steps).for_each(|step| redactor.clean(&mut step.name));
         })
     }
+
+    async fn check_runs(&self, sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.cleaned(self.inner.check_runs(sha).await, |redactor, checks| clean_checks(redactor, checks))
+    }
+
+    async fn commit_statuses(&self, sha: &str) -> PortResult<Vec<CommitCheck>> {
+        self.cleaned(self.inner.commit_statuses(sha).await, |redactor, checks| clean_checks(redactor, checks))
+    }
+
+    /// The names of environments are compared with those of the workflow and stay as they are.
+    async fn environments(&self) -> PortResult<Vec<BuildEnvironment>> {
+        self.cleaned(self.inner.environments().await, |redactor, environments| {
+            environments.iter_mut().flat_map(|one| &mut one.reviewers).for_each(|name| redactor.clean(name));
+        })
+    }
+}
+
+fn clean_checks(redactor: &Redactor, checks: &mut [CommitCheck]) {
+    checks.iter_mut().for_each(|check| redactor.clean(&mut check.name));
 }
 
 #[async_trait]

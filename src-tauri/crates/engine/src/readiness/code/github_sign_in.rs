@@ -74,7 +74,7 @@ mod tests {
             (after(4), ReadinessState::Blocked),
             (Some(now.minus(Duration::from_secs(1))), ReadinessState::Blocked),
         ] {
-            let who = GithubIdentity { login: "build-bot".into(), expires_at };
+            let who = GithubIdentity { login: "build-bot".into(), expires_at, answered_at: None };
             assert_eq!(judge(&who, now).state, state, "{expires_at:?}");
         }
     }

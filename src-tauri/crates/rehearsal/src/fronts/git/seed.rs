@@ -8,7 +8,7 @@ use std::{
 
 use git2::{Commit, Oid, Repository, Signature, Time};
 
-use crate::files;
+use crate::{files, world::git::WORKFLOW_TEXT};
 
 /// Path of the version file.
 pub const VERSION_FILE: &str = "src/main/resources/version.properties";
@@ -63,6 +63,13 @@ impl Repo {
         Some(commit.id().to_string())
     }
 
+    /// Whether the repository has a commit of this id.
+    #[must_use]
+    pub fn has_commit(&self, id: &str) -> bool {
+        let Ok(repository) = Repository::open_bare(&self.path) else { return false };
+        Oid::from_str(id).is_ok_and(|id| repository.find_commit(id).is_ok())
+    }
+
     /// The value of `version` in the version file of a commit: `2.1.0.0-RELEASE`.
     #[must_use]
     pub fn version_value(&self, commit: &str) -> Option<String> {
@@ -99,7 +106,7 @@ const MASTER: [Written; 4] = [
             (VERSION_FILE, VERSION_OLD),
             ("src/main/java/org/rally/RallyApplication.java", APPLICATION),
             ("src/main/resources/db/changelog-master.xml", CHANGELOG),
-            (".github/workflows/build-deploy.yml", WORKFLOW),
+            (".github/workflows/build-deploy.yml", WORKFLOW_TEXT),
         ],
     },
     Written {
@@ -280,7 +287,6 @@ const APPLICATION: &str = "package org.rally;\n\npublic class RallyApplication {
 const APPLICATION_NEW: &str = "package org.rally;\n\npublic class RallyApplication {\n    public static void main(String[] args) {\n        Schema.requireAtLeast(\"2.1.0\");\n        Server.start(args);\n    }\n}\n";
 const CHANGELOG: &str = "<databaseChangeLog>\n  <includeAll path=\"db/\"/>\n</databaseChangeLog>\n";
 const CHANGELOG_NEW: &str = "<databaseChangeLog>\n  <changeSet id=\"2.1.0-1\" author=\"lkosei\">\n    <addColumn tableName=\"study\"><column name=\"recruitment_goal\" type=\"int\"/></addColumn>\n  </changeSet>\n</databaseChangeLog>\n";
-const WORKFLOW: &str = "name: build-deploy\non:\n  workflow_dispatch:\njobs:\n  build:\n    runs-on: ubuntu-latest\n  deploy:\n    needs: build\n    runs-on: ubuntu-latest\n";
 const REMINDER: &str = "package org.rally.message;\n\nclass Reminder {\n    ZoneId zone(Site site) {\n        return site.zone();\n    }\n}\n";
 const DIGEST: &str = "package org.rally.message;\n\nclass Digest {\n    boolean wants(Participant participant) {\n        return !participant.isWithdrawn();\n    }\n}\n";
 const GOAL: &str = "package org.rally.study;\n\nrecord RecruitmentGoal(int people) {}\n";

@@ -7,7 +7,7 @@ use greenlight_engine::ports::{
 };
 
 use super::stamp;
-use crate::world::{World, definition, service};
+use crate::world::{GRACE_SECONDS, World, definition, service};
 
 pub(super) fn snapshot(world: &World) -> ServiceSnapshot {
     let primary = world.service.deployments.last();
@@ -58,6 +58,9 @@ fn settings(world: &World) -> DeploymentSettings {
         maximum_percent: Some(count(world.rules.maximum_percent)),
         bake_minutes: None,
         alarms: None,
+        load_balancers: 1,
+        grace_seconds: Some(GRACE_SECONDS),
+        ..DeploymentSettings::default()
     }
 }
 

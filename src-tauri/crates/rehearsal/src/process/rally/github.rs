@@ -2,6 +2,7 @@
 
 pub(super) mod pages;
 pub(super) mod pull_requests;
+mod reports;
 mod shapes;
 
 use serde_json::{Value, json};

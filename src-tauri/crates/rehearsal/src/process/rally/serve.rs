@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod pull_requests;
+mod reports;
 
 /// The simulated services behind their routes.
 #[derive(Clone, Debug)]
@@ -110,6 +111,7 @@ impl Production for PretendRally {
             .route(&format!("{base}/actions/runs/{{id}}/pending_deployments"), get(pending_deployments))
             .route(&format!("{base}/actions/runs/{{id}}/attempts/{{attempt}}/jobs"), get(attempt_jobs))
             .merge(pull_requests::routes(&base))
+            .merge(reports::routes(&base))
             .fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .layer(axum::middleware::from_fn_with_state(self.clone(), admit))
@@ -202,7 +204,10 @@ async fn admit(State(site): State<PretendRally>, request: Request, next: Next) -
     let expires = site.rally().rules.token_expires_at;
     let reset = crate::clock::real_ms() / 1_000 + 3_600;
     let id: u64 = rand::random();
+    // The clock of GitHub is the virtual one.
+    let date = jiff::Timestamp::from_millisecond(site.rally().now_ms()).unwrap_or_default();
     let told = [
+        ("date", date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
         ("x-github-request-id", format!("{id:016X}")),
         ("x-github-api-version-selected", "2022-11-28".to_owned()),
         ("x-ratelimit-limit", RATE.to_string()),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Refused, in_cluster, last_part, listed, members, page_of, put};
 use crate::world::{
-    ACCOUNT, CLUSTER, REGION, SERVICE, World, definition,
+    ACCOUNT, CLUSTER, CONTAINER, GRACE_SECONDS, REGION, SERVICE, World, definition,
     rules::{Breaker, Threshold},
     seconds,
     service::{Deployment, Refusal, ServiceDeployment, ServiceUpdate, Settings, Task, event_id},
@@ -90,6 +90,14 @@ impl World {
             "deploymentConfiguration": self.configuration_json(),
             "deploymentController": { "type": "ECS" },
             "schedulingStrategy": "REPLICA",
+            "loadBalancers": [{
+                "targetGroupArn": format!(
+                    "arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{SERVICE}/6d0ecf831eec9f09"
+                ),
+                "containerName": CONTAINER,
+                "containerPort": 8080
+            }],
+            "healthCheckGracePeriodSeconds": GRACE_SECONDS,
             "deployments": deployments,
             "events": events
         })
