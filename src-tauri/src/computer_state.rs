@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use greenlight_adapters::{credentials, key_file};
 use greenlight_engine::{
     ports::Secrets,
-    readiness::{ComputerState, KeyFileState, Power},
+    readiness::{ComputerState, KeepAwake, KeyFileState, Power},
 };
 use greenlight_types::{CredentialKind, ErrorCode, Failure, Profile, Retry};
 
@@ -14,10 +14,15 @@ use crate::systems::Systems;
 /// Maximum wait for the key file, which may be on a network disk.
 const KEY_FILE_MAX: Duration = Duration::from_secs(10);
 
+/// Maximum wait for the system to take the request to stay awake.
+const KEEP_AWAKE_MAX: Duration = Duration::from_secs(5);
+/// Longest refusal of the system on the screen, in characters.
+const REASON_MAX: usize = 120;
+
 /// Looks at this computer. The sign-ins are those for the servers of the profile.
 pub async fn look(systems: &Systems, profile: &Profile) -> ComputerState {
     let secrets = systems.secrets(profile);
-    let keychain = keychain(&*secrets).await;
+    let (keychain, keep_awake) = tokio::join!(keychain(&*secrets), can_stay_awake());
     let key_file = match &keychain {
         Ok(_) => key_file(systems, &*secrets).await,
         Err(failure) => KeyFileState::Unusable(failure.clone()),
@@ -27,6 +32,30 @@ pub async fn look(systems: &Systems, profile: &Profile) -> ComputerState {
         key_file,
         free_bytes: free_bytes(systems.folder()),
         power: power(Path::new("/sys/class/power_supply")),
+        keep_awake,
+    }
+}
+
+/// Keeps this computer awake until the answer is dropped. Blocks.
+///
+/// # Errors
+/// The refusal of the system.
+pub fn keep_awake() -> Result<keepawake::KeepAwake, keepawake::Error> {
+    keepawake::Builder::default()
+        .idle(true)
+        .sleep(true)
+        .reason("A run changes production")
+        .app_name("Greenlight")
+        .create()
+}
+
+/// Asks the system to keep this computer awake, and takes the request back.
+async fn can_stay_awake() -> KeepAwake {
+    let asked = tokio::task::spawn_blocking(|| keep_awake().map(drop));
+    match tokio::time::timeout(KEEP_AWAKE_MAX, asked).await {
+        Ok(Ok(Ok(()))) => KeepAwake::Possible,
+        Ok(Ok(Err(error))) => KeepAwake::Refused { why: error.to_string().chars().take(REASON_MAX).collect() },
+        Ok(Err(_)) | Err(_) => KeepAwake::Unknown,
     }
 }
 

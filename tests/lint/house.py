@@ -81,16 +81,17 @@ steps::open_pull_request steps::push_branch steps::push_tag steps::dispatch_buil
 steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps::stop_rollout steps::deploy_again steps::roll_back
 steps::restore_failure_limit
 steps
+readiness::workflow_text
 production_now readiness::computer_state readiness::reads setup::templates setup::value_tests::tested
 setup::value_tests::aws setup::value_tests::code setup::value_tests::database setup::value_tests::machine setup::value_tests::site setup::proposals
 setup::value_tests
 setup
 readiness::check
 readiness::machine::program
-readiness::code::branches readiness::code::build_job readiness::code::build_under_way readiness::code::github_sign_in readiness::code::large_files readiness::code::lock_free readiness::code::push_rules readiness::code::settings readiness::code::tag_free readiness::code::version_file readiness::code::workflow
-readiness::production::alarms readiness::production::aws_sign_in readiness::production::bake_time readiness::production::breaker readiness::production::container readiness::production::deployment readiness::production::log_group readiness::production::newest_settings readiness::production::package_name readiness::production::replacement_room readiness::production::servers readiness::production::site readiness::production::site_version
-readiness::machine::answers readiness::machine::backup_script readiness::machine::backup_space readiness::machine::clock readiness::machine::jobs readiness::machine::login_shell readiness::machine::migration_script readiness::machine::sign_in readiness::machine::sudo readiness::computer
-readiness::code readiness::production readiness::machine
+readiness::code::approvals readiness::code::branches readiness::code::build_job readiness::code::build_under_way readiness::code::commit_checks readiness::code::github_sign_in readiness::code::large_files readiness::code::lock_free readiness::code::merges_cleanly readiness::code::push_rules readiness::code::settings readiness::code::submodules readiness::code::tag_free readiness::code::version_file readiness::code::workflow readiness::code::workflow_concurrency readiness::code::workflow_deploys readiness::code::workflow_inputs readiness::code::workflow_triggers
+readiness::production::alarms readiness::production::aws_sign_in readiness::production::bake_time readiness::production::breaker readiness::production::container readiness::production::controller readiness::production::deployment readiness::production::health_checks readiness::production::hooks readiness::production::log_group readiness::production::newest_settings readiness::production::package_name readiness::production::replacement_room readiness::production::roles readiness::production::secrets readiness::production::servers readiness::production::site readiness::production::site_version
+readiness::machine::answers readiness::machine::backup_script readiness::machine::backup_space readiness::machine::clock readiness::machine::jobs readiness::machine::login_shell readiness::machine::migration_script readiness::machine::sign_in readiness::machine::sudo readiness::computer::awake readiness::computer::clock
+readiness::code readiness::production readiness::machine readiness::computer
 readiness
 phase rollback_run
 options doubt

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use greenlight_types::{Role, RunId, RunState, RunView, Status, StepId};
 
 use super::Controller;
+use crate::computer_state;
 
 /// Runs as long as the app.
 pub(super) async fn look_after(controller: Arc<Controller>) {
@@ -49,14 +50,7 @@ fn needs_credentials(view: &RunView) -> bool {
 }
 
 async fn stay_awake() -> Option<keepawake::KeepAwake> {
-    let asked = tokio::task::spawn_blocking(|| {
-        keepawake::Builder::default()
-            .idle(true)
-            .sleep(true)
-            .reason("A run changes production")
-            .app_name("Greenlight")
-            .create()
-    });
+    let asked = tokio::task::spawn_blocking(computer_state::keep_awake);
     match asked.await {
         Ok(Ok(awake)) => Some(awake),
         Ok(Err(error)) => {

@@ -1472,7 +1472,7 @@ export type Readiness = {
 };
 
 /**  A check of the readiness page. */
-export type ReadinessCheck = "settings" | "githubSignIn" | "branches" | "versionFile" | "largeFiles" | "tagFree" | "pushRules" | "workflow" | "buildJob" | "buildUnderWay" | "lockFree" | "awsSignIn" | "servers" | "deployment" | "newestSettings" | "container" | "packageName" | "breaker" | "replacementRoom" | "alarms" | "bakeTime" | "logGroup" | "site" | "siteVersion" | "machineAnswers" | "machineSignIn" | "machineJobs" | "machineClock" | "loginShell" | "sudo" | "backupScript" | "backupSpace" | "migrationScript" | "keychain" | "keyFile" | "diskSpace" | "power";
+export type ReadinessCheck = "settings" | "githubSignIn" | "branches" | "mergesCleanly" | "commitChecks" | "versionFile" | "largeFiles" | "submodules" | "tagFree" | "pushRules" | "workflow" | "workflowInputs" | "workflowTriggers" | "workflowConcurrency" | "workflowDeploys" | "approvals" | "buildJob" | "buildUnderWay" | "lockFree" | "awsSignIn" | "servers" | "deployment" | "controller" | "newestSettings" | "roles" | "secrets" | "container" | "packageName" | "breaker" | "replacementRoom" | "healthChecks" | "alarms" | "hooks" | "bakeTime" | "logGroup" | "site" | "siteVersion" | "machineAnswers" | "machineSignIn" | "machineJobs" | "machineClock" | "loginShell" | "sudo" | "backupScript" | "backupSpace" | "migrationScript" | "keychain" | "keyFile" | "diskSpace" | "power" | "staysAwake" | "computerClock";
 
 /**  Groups in the order of the page. */
 export type ReadinessGroup = "code" | "production" | "machine" | "computer";

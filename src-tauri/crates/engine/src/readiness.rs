@@ -8,42 +8,57 @@ mod computer_state;
 mod machine;
 mod production;
 mod reads;
+mod workflow_text;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use greenlight_types::{ConfirmedMachine, ErrorCode, Failure, Readiness, ReadinessRow, Retry, RunView};
+use tokio::time::Instant;
 
 use crate::{ports::HostAddress, step::StepContext};
 use check::{Check, Finding, Subject};
 use reads::Reads;
 
-pub use computer_state::{ComputerState, KeyFileState, Power};
+pub use computer_state::{ComputerState, KeepAwake, KeyFileState, Power};
 
 /// Maximum duration of one check.
 const CHECK_MAX: Duration = Duration::from_secs(20);
 
 /// The checks in the order of the page.
-const CHECKS: [&dyn Check; 37] = [
+const CHECKS: [&dyn Check; 52] = [
     &code::settings::Settings,
     &code::github_sign_in::GithubSignIn,
     &code::branches::Branches,
+    &code::merges_cleanly::MergesCleanly,
+    &code::commit_checks::CommitChecks,
     &code::version_file::VersionFile,
     &code::large_files::LargeFiles,
+    &code::submodules::Submodules,
     &code::tag_free::TagFree,
     &code::push_rules::PushRules,
     &code::workflow::Workflow,
+    &code::workflow_inputs::WorkflowInputs,
+    &code::workflow_triggers::WorkflowTriggers,
+    &code::workflow_concurrency::WorkflowConcurrency,
+    &code::workflow_deploys::WorkflowDeploys,
+    &code::approvals::Approvals,
     &code::build_job::BuildJobName,
     &code::build_under_way::BuildUnderWay,
     &code::lock_free::LockFree,
     &production::aws_sign_in::AwsSignIn,
     &production::servers::Servers,
     &production::deployment::NoDeployment,
+    &production::controller::Controller,
     &production::newest_settings::NewestSettings,
+    &production::roles::Roles,
+    &production::secrets::Secrets,
     &production::container::Container,
     &production::package_name::PackageName,
     &production::breaker::Breaker,
     &production::replacement_room::ReplacementRoom,
+    &production::health_checks::HealthChecks,
     &production::alarms::Alarms,
+    &production::hooks::Hooks,
     &production::bake_time::BakeTime,
     &production::log_group::LogGroup,
     &production::site::SiteAnswers,
@@ -61,6 +76,8 @@ const CHECKS: [&dyn Check; 37] = [
     &computer::KeyFilePrivate,
     &computer::DiskSpace,
     &computer::OnMains,
+    &computer::awake::StaysAwake,
+    &computer::clock::ComputerClock,
 ];
 
 /// Runs every check that belongs to the state of the run. `machine` is the staging machine that a

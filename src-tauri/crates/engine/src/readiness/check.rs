@@ -5,7 +5,11 @@ use greenlight_types::{
     CredentialKind, ErrorCode, Failure, ReadinessCheck, ReadinessGroup, ReadinessState, Repair, RunState, RunView,
 };
 
-use super::{computer_state::ComputerState, reads::Reads};
+use super::{
+    computer_state::ComputerState,
+    reads::Reads,
+    workflow_text::{WorkflowFile, WorkflowText},
+};
 use crate::ports::{PortResult, ReadOutput};
 
 /// The input of a check.
@@ -101,6 +105,28 @@ pub(super) fn of_sign_in(failure: Failure, name: &str, credential: CredentialKin
         return Err(failure);
     };
     Ok(Finding::blocked(sentence, "The release needs it.").access(credential))
+}
+
+impl WorkflowFile {
+    /// The finding of a check that judges the file, or that the file is not read.
+    pub fn judged(self, judge: impl FnOnce(&WorkflowText) -> Finding) -> Finding {
+        match self {
+            Self::Read(file) => judge(&file),
+            Self::NoBranch | Self::Missing | Self::Unreadable(_) => self.not_read(),
+        }
+    }
+
+    /// The finding of a check that cannot judge the file.
+    pub fn not_read(&self) -> Finding {
+        let sentence = "The workflow file is not read";
+        match self {
+            Self::NoBranch => Finding::unknown(sentence, "The release branch is not on GitHub."),
+            Self::Missing => Finding::unknown(sentence, "This state of the code does not have it."),
+            Self::Unreadable(why) => Finding::unknown(sentence, format!("The app cannot read it: {why}."))
+                .instruct("Ask a developer to look at the workflow file."),
+            Self::Read(_) => Finding::unknown(sentence, ""),
+        }
+    }
 }
 
 #[async_trait]

@@ -1,5 +1,8 @@
 //! Checks of this computer. The shell looks; the checks judge.
 
+pub(super) mod awake;
+pub(super) mod clock;
+
 use async_trait::async_trait;
 use greenlight_types::{CredentialKind, ReadinessCheck, ReadinessGroup};
 

@@ -11,6 +11,7 @@ pub struct ComputerState {
     /// Free bytes on the disk of the data folder. `None` when the system does not tell.
     pub free_bytes: Option<u64>,
     pub power: Power,
+    pub keep_awake: KeepAwake,
 }
 
 /// The file of the staging machine key.
@@ -22,6 +23,17 @@ pub enum KeyFileState {
     Open { path: String },
     /// None is saved, or it cannot be read.
     Unusable(Failure),
+}
+
+/// Whether the app can keep this computer awake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeepAwake {
+    /// The system took the request, which the app then took back.
+    Possible,
+    /// The system refused: the reason in its words.
+    Refused { why: String },
+    /// The system did not answer in time.
+    Unknown,
 }
 
 /// Power of this computer.

@@ -3,18 +3,21 @@
 
 use std::time::Duration;
 
-use greenlight_types::{ErrorCode, Failure, Retry, RunView};
+use greenlight_types::{ErrorCode, Failure, Retry, RunState, RunView, Timestamp};
 use tokio::sync::OnceCell;
 
 use crate::{
     env_lock::git_ref::{self, RefState},
     ports::{
-        AwsIdentity, BranchRule, BuildJob, BuildRun, Environment, GithubIdentity, HostAddress, Image, JobStatus,
-        LogPage, PortResult, ReadOutput, RemoteRef, ServiceSnapshot, SiteAnswer, TaskDefinition, TaskSnapshot,
+        AwsIdentity, BranchRule, BuildEnvironment, BuildJob, BuildRun, CommitCheck, Environment, GithubIdentity,
+        HostAddress, Image, JobStatus, LogPage, PortResult, ReadOutput, RemoteRef, ServiceSnapshot, SiteAnswer,
+        TaskDefinition, TaskSnapshot,
     },
     step::StepContext,
-    steps::{check_account, missing_on_aws},
+    steps::{check_account, missing_on_aws, run_facts::release_commit},
 };
+
+use super::workflow_text::{self, WorkflowFile};
 
 /// Age of the oldest build whose jobs are compared.
 const BUILDS_SINCE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -23,12 +26,20 @@ const COMMAND_MAX: Duration = Duration::from_secs(15);
 
 type Once<T> = OnceCell<PortResult<T>>;
 
+/// An answer of GitHub with the time of this computer before the question and after the answer.
+#[derive(Clone)]
+pub(super) struct TimedIdentity {
+    pub identity: GithubIdentity,
+    pub before: Timestamp,
+    pub after: Timestamp,
+}
+
 /// The reads of one look.
 pub(super) struct Reads<'a> {
     cx: &'a StepContext,
     run: &'a RunView,
     machine: Option<HostAddress>,
-    github: Once<GithubIdentity>,
+    github: Once<TimedIdentity>,
     refs: Once<Vec<RemoteRef>>,
     fetched: Once<()>,
     builds: Once<Vec<BuildRun>>,
@@ -38,6 +49,7 @@ pub(super) struct Reads<'a> {
     running: Once<TaskDefinition>,
     newest: Once<TaskDefinition>,
     environment: Once<Environment>,
+    workflow_file: Once<WorkflowFile>,
 }
 
 impl<'a> Reads<'a> {
@@ -56,16 +68,22 @@ impl<'a> Reads<'a> {
             running: OnceCell::new(),
             newest: OnceCell::new(),
             environment: OnceCell::new(),
+            workflow_file: OnceCell::new(),
         }
     }
 
     /// The clock of the app.
-    pub fn now(&self) -> greenlight_types::Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.cx.ports.clock.now()
     }
 
-    pub async fn github(&self) -> PortResult<GithubIdentity> {
-        self.github.get_or_init(|| self.cx.ports.builds.whoami()).await.clone()
+    pub async fn github(&self) -> PortResult<TimedIdentity> {
+        let asked = async {
+            let before = self.now();
+            let identity = self.cx.ports.builds.whoami().await?;
+            Ok(TimedIdentity { identity, before, after: self.now() })
+        };
+        self.github.get_or_init(|| asked).await.clone()
     }
 
     pub async fn refs(&self) -> PortResult<Vec<RemoteRef>> {
@@ -76,6 +94,44 @@ impl<'a> Reads<'a> {
     pub async fn branch(&self, name: &str) -> PortResult<Option<String>> {
         let full = format!("refs/heads/{name}");
         Ok(self.refs().await?.iter().find(|one| one.name == full).map(|one| one.commit().to_owned()))
+    }
+
+    /// Commit that this release is made of: the head of the release branch before Prepare, the
+    /// tagged commit after it. `None` when the branch is not on the remote.
+    pub async fn commit_to_release(&self) -> PortResult<Option<String>> {
+        if self.run.state == RunState::Draft {
+            return self.branch(&self.run.names.branch).await;
+        }
+        release_commit(self.run).map(Some)
+    }
+
+    /// Files that conflict when the release branch is merged into main. Fetches both first.
+    pub async fn merge_conflicts(&self, main: &str, branch: &str) -> PortResult<Vec<String>> {
+        self.fetch().await?;
+        self.cx.ports.git.merge_conflicts(main, branch).await
+    }
+
+    pub async fn check_runs(&self, commit: &str) -> PortResult<Vec<CommitCheck>> {
+        self.cx.ports.builds.check_runs(commit).await
+    }
+
+    pub async fn commit_statuses(&self, commit: &str) -> PortResult<Vec<CommitCheck>> {
+        self.cx.ports.builds.commit_statuses(commit).await
+    }
+
+    pub async fn environments(&self) -> PortResult<Vec<BuildEnvironment>> {
+        self.cx.ports.builds.environments().await
+    }
+
+    /// The file of the workflow at [`Self::commit_to_release`].
+    pub async fn workflow_file(&self) -> PortResult<WorkflowFile> {
+        let asked = async {
+            let Some(commit) = self.commit_to_release().await? else { return Ok(WorkflowFile::NoBranch) };
+            let path = format!(".github/workflows/{}", self.run.profile.github.workflow);
+            let bytes = self.file(&commit, &path).await?;
+            Ok(bytes.map_or(WorkflowFile::Missing, |bytes| workflow_text::read(&bytes)))
+        };
+        self.workflow_file.get_or_init(|| asked).await.clone()
     }
 
     /// Commits of `head` that `base` does not have, and their number. Fetches both first.

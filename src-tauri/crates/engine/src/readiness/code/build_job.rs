@@ -19,6 +19,10 @@ impl Check for BuildJobName {
     fn group(&self) -> ReadinessGroup {
         ReadinessGroup::Code
     }
+    /// A rollback builds nothing.
+    fn is_for(&self, subject: &Subject<'_>) -> bool {
+        !subject.run.is_rollback()
+    }
     async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
         let builds = subject.reads.builds().await?;
         let Some(last) = builds.iter().filter(|one| one.status == "completed").max_by_key(|one| one.created_at) else {

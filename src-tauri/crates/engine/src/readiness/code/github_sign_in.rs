@@ -23,7 +23,7 @@ impl Check for GithubSignIn {
     }
     async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
         match subject.reads.github().await {
-            Ok(who) => Ok(judge(&who, subject.reads.now())),
+            Ok(who) => Ok(judge(&who.identity, who.after)),
             Err(failure) => of_sign_in(failure, "GitHub", CredentialKind::Github),
         }
     }

@@ -16,6 +16,10 @@ impl Check for Workflow {
     fn group(&self) -> ReadinessGroup {
         ReadinessGroup::Code
     }
+    /// A rollback builds nothing.
+    fn is_for(&self, subject: &Subject<'_>) -> bool {
+        !subject.run.is_rollback()
+    }
     async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
         let file = &subject.run.profile.github.workflow;
         match subject.reads.workflow().await {
