@@ -15,7 +15,7 @@ export RUSTC_WORKSPACE_WRAPPER = clippy-driver
 export CLIPPY_ARGS = -Dwarnings__CLIPPY_HACKERY__
 run package simulate mutants-generic audit fuzz-fronts lint: export RUSTC_WORKSPACE_WRAPPER =
 NEEDS_DISPLAY := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,--window)
-.PHONY: help run package test-package icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-release test-first-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
+.PHONY: help run package test-package icons setup test test-windows test-systems audit test-quick test-long mutants mutants-sample mutants-generic bench test-page test-fronts test-practice test-readiness test-release test-first-release test-release-kills test-releases test-release-engine test-job-script test-network-faults test-rollout test-journal test-two-operators test-crash simulate bench-engine bench-fronts bench-memory fuzz-fronts lint lint-text practised
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -138,6 +138,10 @@ test-rollout: ## verdicts about 100,000 random looks at AWS, each judged by a se
 
 test-journal: ui/dist/index.html ## every file call of the journal fails once in nine ways (two minutes); golden journals open
 	GREENLIGHT_WHOLE=1 $(CARGO) test --workspace --test golden --test journal_faults -- --nocapture
+
+test-readiness: ui/dist/index.html ## each readiness check in each state with its words; times beside a dead peer; on the simulator
+	$(CARGO) test -p greenlight-engine --lib readiness -- --nocapture
+	$(CARGO) test --workspace --test release ready:: -- --nocapture
 
 test-two-operators: ui/dist/index.html ## two computers at one staging machine, a thousand times: one migration, one lock owner
 	$(CARGO) build --workspace --bins

@@ -13,6 +13,8 @@ mod holder;
 mod offline;
 #[path = "release/pacer.rs"]
 mod pacer;
+#[path = "release/ready.rs"]
+mod ready;
 #[path = "release/rolled_back.rs"]
 mod rolled_back;
 #[path = "release/second_machine.rs"]

@@ -8,6 +8,8 @@ mod computer_state;
 mod machine;
 mod production;
 mod reads;
+#[cfg(test)]
+mod tests;
 mod workflow_text;
 
 use std::time::Duration;
