@@ -140,7 +140,7 @@ test-journal: ui/dist/index.html ## every file call of the journal fails once in
 	GREENLIGHT_WHOLE=1 $(CARGO) test --workspace --test golden --test journal_faults -- --nocapture
 
 test-readiness: ui/dist/index.html ## each readiness check in each state with its words; times beside a dead peer; on the simulator
-	$(CARGO) test -p greenlight-engine --lib readiness -- --nocapture
+	$(CARGO) test --workspace --lib readiness -- --nocapture
 	$(CARGO) test --workspace --test release ready:: -- --nocapture
 
 test-two-operators: ui/dist/index.html ## two computers at one staging machine, a thousand times: one migration, one lock owner

@@ -82,7 +82,7 @@ steps::await_deploy_phase steps::await_rollout steps::raise_failure_limit steps:
 steps::restore_failure_limit
 steps
 readiness::workflow_text
-production_now readiness::computer_state readiness::reads setup::templates setup::value_tests::tested
+production_now readiness::computer_state readiness::last_look readiness::reads setup::templates setup::value_tests::tested
 setup::value_tests::aws setup::value_tests::code setup::value_tests::database setup::value_tests::machine setup::value_tests::site setup::proposals
 setup::value_tests
 setup

@@ -128,7 +128,7 @@ impl Orders {
         };
         let ports = Remote(link.clone()).ports(clock.clone()).cleaned(&parts.redactor);
         let release = match Release::open(parts, ports, &run, by.clone()).await {
-            Ok(release) => release,
+            Ok(release) => release.without_readiness(),
             // The run ended in an earlier process that did not live to show it.
             Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Ok(Sitting::Ended),
             Err(failure) => bail!("{failure:?}"),

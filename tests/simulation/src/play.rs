@@ -246,7 +246,7 @@ impl Stage {
         .ports()
         .cleaned(&parts.redactor);
         let release = match Release::open(parts, ports, &id, by.clone()).await {
-            Ok(release) => release,
+            Ok(release) => release.without_readiness(),
             // The run ended in an earlier process that did not live to show it.
             Err(failure) if failure.code == ErrorCode::NotAllowedNow => return Sitting::Ended,
             Err(_) => return Sitting::Closed,

@@ -205,7 +205,7 @@ impl Desk {
         let ports = InProcess::new(world.clone(), clone.clone(), Arc::new(clock.clone()), wire.clone(), 1)
             .ports()
             .cleaned(&parts.redactor);
-        let release = Release::open(parts, ports, &run, by.clone()).await?;
+        let release = Release::open(parts, ports, &run, by.clone()).await?.without_readiness();
         Ok(Scripted { by, clock, wire, journal, spool, release, live, world, clone })
     }
 }

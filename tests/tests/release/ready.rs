@@ -27,14 +27,22 @@ fn state(readiness: &Readiness, check: ReadinessCheck) -> Option<ReadinessState>
     readiness.rows.iter().find(|row| row.check == check).map(|row| row.state)
 }
 
+fn not_ready(refused: Result<Answer, Failure>, part: &str) {
+    let failure = refused.expect_err("the start is closed");
+    assert_eq!(failure.code, ErrorCode::NotReady, "{failure:?}");
+    assert!(failure.params["problem"].contains(part), "{failure:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_in_the_way_of_a_practised_release() {
     let desk = Desk::new(ExitCodes::default()).await;
     let version = Version::parse("2.1.0").expect("a version");
     let parts = desk.parts().await;
     let run = Release::draft(&parts, &desk.profile, Realm::Practice, &version, &anna(), None).await.expect("a draft");
-    let draft = desk.open(&run).await;
-    let before_prepare = draft.readiness(None, computer()).await;
+    let release = desk.open_checked(&run).await;
+    let start = || Act::StartPrepare { statement: "Testing of 2.1.0 is finished".to_owned() };
+    not_ready(release.act(anna(), start()).await, "did not run");
+    let before_prepare = release.readiness(None, computer()).await;
     // The simulator has no build of the last 30 days.
     let known = |readiness: &Readiness| {
         let rows = open(readiness).into_iter().filter(|row| row.check != ReadinessCheck::BuildJob);
@@ -51,15 +59,36 @@ async fn nothing_is_in_the_way_of_a_practised_release() {
     ] {
         assert_eq!(state(&before_prepare, check), Some(ReadinessState::Ready), "{check:?}");
     }
-    draft.close().await;
+    release.act(anna(), start()).await.expect("Prepare starts");
+    for id in StepId::ALL.into_iter().take(6) {
+        press_and_see(&release, id).await;
+    }
+    until(&release, "Prepared", |view| view.state == RunState::Prepared).await;
 
-    let release = prepare(&desk).await;
     let host = &desk.profile.host;
     let fingerprint =
         desk.ports().host.fingerprints(&host.address, host.port).await.expect("a fingerprint").swap_remove(0);
     let machine = ConfirmedMachine { address: host.address.clone(), port: host.port, fingerprint };
+    // The look before Prepare is about another part, and one without the machine about no Deploy.
+    release.readiness(None, computer()).await;
+    let request = deploy_request(&machine);
+    not_ready(release.act(anna(), Act::StartDeploy(request)).await, "did not run");
     let before_deploy = release.readiness(Some(machine), computer()).await;
     assert!(known(&before_deploy).is_empty(), "{:#?}", known(&before_deploy));
     assert_eq!(state(&before_deploy, ReadinessCheck::CommitChecks), Some(ReadinessState::Ready));
     assert_eq!(state(&before_deploy, ReadinessCheck::MergesCleanly), None, "it is merged");
+    deploy(&release, &desk).await;
+}
+
+fn deploy_request(machine: &ConfirmedMachine) -> DeployRequest {
+    DeployRequest {
+        address: machine.address.clone(),
+        port: machine.port,
+        fingerprint: machine.fingerprint.clone(),
+        known_by: FingerprintSource::Given,
+        told: "support".into(),
+        typed_version: "2.1.0".into(),
+        accepted_differences: Vec::new(),
+        take_over: None,
+    }
 }

@@ -91,7 +91,7 @@ impl Computer {
             None => rest.git.clone(),
         };
         let ports = RawPorts { host: Arc::new(machine.host()), git, ..rest }.cleaned(&parts.redactor);
-        let release = Release::open(parts, ports, &run, by.clone()).await?;
+        let release = Release::open(parts, ports, &run, by.clone()).await?.without_readiness();
         Ok(Self { by, run, release, journal, _data: data })
     }
 

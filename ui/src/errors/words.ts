@@ -55,6 +55,11 @@ const WORDS: Record<ErrorCode, Entry> = {
     means: "Something moved since the plan was made. Nothing was started.",
     todo: ["Read the new plan, then press the button again."],
   },
+  notReady: {
+    happened: (p) => `Not everything is ready: ${named(p, "problem", "a check is not passed")}.`,
+    means: "Nothing was started.",
+    todo: ["Press “Check again” under “Is everything ready?”, and read each row."],
+  },
   notConfirmed: {
     happened: () => "The confirmation does not belong to this plan.",
     means: "Each confirmation counts once, for the plan that was shown. Nothing was started.",

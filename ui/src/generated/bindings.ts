@@ -609,6 +609,8 @@ export type ErrorCode =
 "preconditionFailed" | 
 /**  A question of the plan has no answer yet. */
 "questionOpen" | 
+/**  The readiness checks do not open the start: one blocks, one has no reason, or they are old. */
+"notReady" | 
 /**  A credential is not saved. */
 "credentialMissing" | 
 /**  A credential was refused by its service. */

@@ -5,6 +5,7 @@ mod check;
 mod code;
 mod computer;
 mod computer_state;
+pub(crate) mod last_look;
 mod machine;
 mod production;
 mod reads;

@@ -17,7 +17,7 @@ use crate::{
     journal::Journal,
     ports::Ports,
     profile,
-    readiness::{self, ComputerState},
+    readiness::{self, ComputerState, last_look::LastLook},
     rollback_run, runner,
     step::StepContext,
     steps,
@@ -35,6 +35,8 @@ pub struct Release {
     view: watch::Receiver<Arc<RunView>>,
     context: StepContext,
     journal: Arc<dyn Journal>,
+    /// The last readiness checks. `None` when starts do not need them.
+    last_look: Option<Arc<LastLook>>,
 }
 
 impl Release {
@@ -106,9 +108,22 @@ impl Release {
     pub async fn open(parts: Parts, ports: Ports, run: &RunId, by: Actor) -> Result<Self, Failure> {
         let journal = parts.journal.clone();
         let opened = runner::open(parts, ports, run, by).await?;
-        let release = Self { orders: Orders(opened.messages), view: opened.view, context: opened.context, journal };
+        let release = Self {
+            orders: Orders(opened.messages),
+            view: opened.view,
+            context: opened.context,
+            journal,
+            last_look: Some(Arc::default()),
+        };
         tokio::spawn(opened.runner.drive());
         Ok(release)
+    }
+
+    /// The same run, whose starts do not need the readiness checks. For a composition that has no
+    /// person who reads them.
+    #[must_use]
+    pub fn without_readiness(self) -> Self {
+        Self { last_look: None, ..self }
     }
 
     /// The view of the run, as of now.
@@ -123,9 +138,22 @@ impl Release {
         self.view.clone()
     }
 
-    /// Looks whether Prepare or Deploy can start. Changes nothing.
+    /// Looks whether Prepare or Deploy can start. Changes nothing outside. The start needs the
+    /// result of the newest look.
     pub async fn readiness(&self, machine: Option<ConfirmedMachine>, computer: ComputerState) -> Readiness {
-        readiness::look(&self.context, machine, computer).await
+        let begun = self.last_look.as_ref().map(|last| last.begin(&self.context.run(), machine.clone()));
+        let found = readiness::look(&self.context, machine, computer).await;
+        if let (Some(last), Some(begun)) = (&self.last_look, begun) {
+            last.keep(begun, &found);
+        }
+        found
+    }
+
+    /// Refuses a start that the readiness checks do not open (docs/releases.md#readiness).
+    fn check_readiness(&self, machine: Option<ConfirmedMachine>) -> Result<(), Failure> {
+        let Some(last) = &self.last_look else { return Ok(()) };
+        let ports = &self.context.ports;
+        last.check(&self.context.run(), machine, ports.clock.now(), ports.redactor())
     }
 
     /// Performs an act of a person, or refuses it with a reason. First asks the outside world if
@@ -136,8 +164,15 @@ impl Release {
     pub async fn act(&self, by: Actor, act: Act) -> Result<Answer, Failure> {
         let asker = self.asker(&by);
         let order = match act.cleaned(asker.context.ports.redactor()) {
-            Act::StartPrepare { statement } => return act::start_prepare::perform(&asker, statement).await,
-            Act::StartDeploy(request) => act::start_deploy::ask(&asker, request).await?,
+            Act::StartPrepare { statement } => {
+                self.check_readiness(None)?;
+                return act::start_prepare::perform(&asker, statement).await;
+            }
+            Act::StartDeploy(request) => {
+                let (address, fingerprint) = (request.address.clone(), request.fingerprint.clone());
+                self.check_readiness(Some(ConfirmedMachine { address, port: request.port, fingerprint }))?;
+                act::start_deploy::ask(&asker, request).await?
+            }
             Act::AcceptFindings { findings, reason } => Order::AcceptFindings { findings, reason },
             Act::ConfirmPlan { step, plan_hash } => Order::ConfirmPlan { step, plan_hash },
             Act::StartStep { step, plan_hash, token } => act::start_step::ask(&asker, step, plan_hash, token).await?,

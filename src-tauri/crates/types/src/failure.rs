@@ -31,6 +31,8 @@ pub enum ErrorCode {
     PreconditionFailed,
     /// A question of the plan has no answer yet.
     QuestionOpen,
+    /// The readiness checks do not open the start: one blocks, one has no reason, or they are old.
+    NotReady,
     /// A credential is not saved.
     CredentialMissing,
     /// A credential was refused by its service.

@@ -72,7 +72,7 @@ async fn main() -> Result<()> {
         }
     };
     let ports = RawPorts { host, ..elsewhere(&run)? }.cleaned(&parts.redactor);
-    let release = Release::open(parts, ports, &run, anna()).await?;
+    let release = Release::open(parts, ports, &run, anna()).await?.without_readiness();
     press_until_ended(&release).await
 }
 

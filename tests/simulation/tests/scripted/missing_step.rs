@@ -36,7 +36,7 @@ async fn opened_without(ann: &Scripted, world: &Arc<Mutex<World>>, missing: Step
     let ports = InProcess::new(world.clone(), Arc::default(), at.clone(), wire, 1).ports().cleaned(&redactor);
     let (screen, spool, ids) = (Arc::new(Dark), ann.spool.clone(), Arc::new(NoIds));
     let parts = Parts { journal, screen, spool, clock: at, ids, redactor };
-    Release::open(parts, ports, &run, ann.by.clone()).await.expect("it opens")
+    Release::open(parts, ports, &run, ann.by.clone()).await.expect("it opens").without_readiness()
 }
 
 #[test]

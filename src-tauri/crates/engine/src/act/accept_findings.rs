@@ -4,11 +4,10 @@
 use greenlight_types::{ErrorCode, Failure, RunEvent, RunState, RunView, StepId};
 
 use super::{Decision, Situation, refuse};
+use crate::readiness::last_look::{as_answered, question};
 
 /// Most findings of one answer. The page has fewer checks.
 const FINDINGS_MAX: usize = 60;
-/// Longest finding, in characters.
-const FINDING_MAX: usize = 500;
 
 pub(crate) fn decide(now: &Situation<'_>, findings: &[String], reason: &str) -> Result<Decision, Failure> {
     let (question, step) = question_of(now.view)?;
@@ -20,9 +19,7 @@ pub(crate) fn decide(now: &Situation<'_>, findings: &[String], reason: &str) -> 
     if findings.is_empty() || findings.len() > FINDINGS_MAX {
         return Err(bad("name the findings of the checks"));
     }
-    let sentence =
-        |finding: &String| finding.trim().trim_end_matches('.').chars().take(FINDING_MAX).collect::<String>();
-    let sentences: Vec<String> = findings.iter().map(sentence).collect();
+    let sentences: Vec<String> = findings.iter().map(|finding| as_answered(finding)).collect();
     Ok(Decision::run_event(RunEvent::QuestionAnswered {
         step,
         question: question.to_owned(),
@@ -35,14 +32,15 @@ pub(crate) fn decide(now: &Situation<'_>, findings: &[String], reason: &str) -> 
 
 /// Id of the question, and the first step of the part of the run that starts next.
 fn question_of(view: &RunView) -> Result<(&'static str, StepId), Failure> {
-    match view.state {
-        RunState::Draft => Ok(("readiness:prepare", StepId::MergeBranch)),
-        RunState::Prepared if view.is_rollback() => Ok(("readiness:deploy", StepId::RollBack)),
-        RunState::Prepared => Ok(("readiness:deploy", StepId::BackUp)),
-        RunState::Preparing | RunState::Deploying | RunState::Checking | RunState::Ended => {
-            Err(refuse("start all the same: it has started already"))
+    let question = question(view.state).ok_or_else(|| refuse("start all the same: it has started already"))?;
+    let step = match view.state {
+        RunState::Draft => StepId::MergeBranch,
+        RunState::Prepared if view.is_rollback() => StepId::RollBack,
+        RunState::Prepared | RunState::Preparing | RunState::Deploying | RunState::Checking | RunState::Ended => {
+            StepId::BackUp
         }
-    }
+    };
+    Ok((question, step))
 }
 
 #[cfg(test)]
