@@ -3,8 +3,9 @@
 use anyhow::{Context, Result};
 use greenlight_adapters::ecs::EcsServices;
 use greenlight_engine::ports::{
-    BreakerCount, BreakerStatus, BreakerThreshold, DeploymentAlarms, ServiceDeploymentStatus, ServiceDeployments,
-    ServiceSnapshot, Services, StopCode, ThresholdKind,
+    BreakerCount, BreakerStatus, BreakerThreshold, DeploymentAlarms, DeploymentController, DeploymentSettings,
+    DeploymentStrategy, ServiceDeploymentStatus, ServiceDeployments, ServiceSnapshot, Services, StopCode,
+    ThresholdKind,
 };
 use greenlight_types::ErrorCode;
 use serde_json::{Value, json};
@@ -133,6 +134,28 @@ async fn the_settings_and_the_newest_events_are_read() -> Result<()> {
     assert_eq!(settings.alarms, Some(alarms));
     assert_eq!(snapshot.events.len(), ServiceSnapshot::EVENTS_MAX);
     assert_eq!(snapshot.events.first().map(|event| event.id.as_str()), Some("e99"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_owner_and_the_judges_of_a_deployment_are_read() -> Result<()> {
+    let function = |name: &str| json!({"hookTargetArn": format!("arn:aws:lambda:us-east-1:1:function:{name}")});
+    let recorder = Recorder::with_json(json!({"services": [{
+        "status": "ACTIVE", "desiredCount": 2, "deploymentController": {"type": "CODE_DEPLOY"},
+        "loadBalancers": [{"targetGroupArn": "arn:a"}, {"targetGroupArn": "arn:b"}],
+        "healthCheckGracePeriodSeconds": 90,
+        "deploymentConfiguration": {"strategy": "BLUE_GREEN", "lifecycleHooks": [function("smoke"), function("mail")]}
+    }]}))
+    .await;
+    let settings = service(&recorder.url).describe().await?.context("a service")?.settings;
+    assert_eq!(settings.controller, DeploymentController::CodeDeploy);
+    assert_eq!(settings.strategy, DeploymentStrategy::Other("BLUE_GREEN".to_owned()));
+    assert_eq!(settings.hooks, ["smoke", "mail"]);
+    assert_eq!((settings.load_balancers, settings.grace_seconds), (2, Some(90)));
+
+    let plain = Recorder::with_json(json!({"services": [{"status": "ACTIVE", "desiredCount": 2}]})).await;
+    let settings = service(&plain.url).describe().await?.context("a service")?.settings;
+    assert_eq!(settings, DeploymentSettings::default());
     Ok(())
 }
 
