@@ -18,7 +18,7 @@ use crate::{
 const PRINTED: usize = 20;
 
 /// Legal transitions that no release takes yet, with reasons.
-const NEVER: [(&str, &str); 14] = [
+const NEVER: [(&str, &str); 15] = [
     ("AwaitingOperator stepSkipped", "every simulated release has a migration; few persons say otherwise"),
     ("Failed stepSkipped", "every simulated release has a migration; few persons say otherwise"),
     ("NotStarted stepSkipped", "every simulated release has a migration; few persons say otherwise"),
@@ -29,6 +29,7 @@ const NEVER: [(&str, &str); 14] = [
     ("Running stepStopped", "no command stops a step yet; a person ends the run instead"),
     ("Stopped stepStarted", "a step is never stopped yet"),
     ("Stopped stepSucceeded", "a step is never stopped yet"),
+    ("Warned stepUndone", "only a migration is reported as undone, and only a backup ends with a warning"),
     ("InDoubt stepFailed", "a word about a script that is over, or a build of another commit; both are rare"),
     ("InDoubt stepWarned", "a doubt ends as done, as not done, or by following; only what is followed can warn"),
     ("NotStarted stepSucceeded", "by hand before its turn: the world shows it only when a colleague did just that"),
