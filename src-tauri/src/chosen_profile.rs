@@ -36,13 +36,19 @@ pub struct PlaceProfile {
 /// The value of the setting.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
+    /// The copies that may be there. While one is replaced there are two of them, so a crash at any
+    /// moment leaves a copy that is accepted.
+    pub accepted: Vec<AcceptedCopy>,
+}
+
+/// A copy that a person chose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedCopy {
+    /// SHA-256 of the copy, or [`BUILT_IN`] for none.
+    pub hash: String,
     /// Name of the file that the person chose.
     pub file: String,
-    /// Product and environment of that file ([`product_of`]).
-    pub product: String,
-    /// Hashes that the copy may have. While it is replaced there are two of them, so a crash at any
-    /// moment leaves a copy that is accepted.
-    pub accepted: Vec<String>,
+    pub confirmed: Confirmation,
 }
 
 impl Choice {
@@ -54,11 +60,6 @@ impl Choice {
         serde_json::from_str(&setting.value)
             .map_err(|error| choice_needed(FILE, "its entry cannot be read").because(error))
     }
-}
-
-/// Product and environment as one word: `rally.prod`.
-pub fn product_of(profile: &Profile) -> String {
-    format!("{}.{}", profile.product.id, profile.product.environment)
 }
 
 /// The path of the copy.
@@ -103,17 +104,16 @@ fn chosen(path: &Path, setting: Option<Setting>) -> Result<PlaceProfile, Failure
         };
     };
     let choice = Choice::of(&setting)?;
-    let accepts = |hash: &str| choice.accepted.iter().any(|one| one == hash);
-    if !is_there && accepts(BUILT_IN) {
+    let accepted = |hash: &str| choice.accepted.iter().find(|one| one.hash == hash).cloned();
+    if !is_there && accepted(BUILT_IN).is_some() {
         return built_in();
     }
     let kept = profile_file::read(path).map_err(needs_choice)?;
-    if !accepts(&kept.sha256) {
+    let Some(AcceptedCopy { file, confirmed, .. }) = accepted(&kept.sha256) else {
         return Err(choice_needed(&name, "it was changed outside the app"));
-    }
+    };
     let profile = profile::parse(&name, &kept.text).map_err(|error| needs_choice(error.into()))?;
-    let confirmed = Confirmation { by: setting.by, at: setting.at };
-    Ok(PlaceProfile { profile, origin: ProfileOrigin::Chosen { file: choice.file, confirmed } })
+    Ok(PlaceProfile { profile, origin: ProfileOrigin::Chosen { file, confirmed } })
 }
 
 fn choice_needed(file: &str, problem: &str) -> Failure {
@@ -137,10 +137,14 @@ mod tests {
     use super::*;
 
     fn setting(accepted: &[&str]) -> Option<Setting> {
-        let accepted = accepted.iter().map(|one| (*one).to_owned()).collect();
-        let value = Choice { file: "other.toml".to_owned(), product: "other.prod".to_owned(), accepted };
-        let value = serde_json::to_string(&value).expect("a text");
         let at = "2026-11-23T13:00:00Z".parse().expect("a time");
+        let copy = |hash: &&str| AcceptedCopy {
+            hash: (*hash).to_owned(),
+            file: format!("{hash:.6}.toml"),
+            confirmed: Confirmation { by: "Anna".to_owned(), at },
+        };
+        let choice = Choice { accepted: accepted.iter().map(copy).collect() };
+        let value = serde_json::to_string(&choice).expect("a text");
         Some(Setting { key: SETTING.to_owned(), value, at, by: "Anna".to_owned() })
     }
 
@@ -160,7 +164,7 @@ mod tests {
         let found = chosen(&path, setting(&["before", &hash])).expect("the copy");
         assert_eq!(found.profile.product.id, "other");
         let ProfileOrigin::Chosen { file, confirmed } = found.origin else { panic!("another origin") };
-        assert_eq!((file.as_str(), confirmed.by.as_str()), ("other.toml", "Anna"));
+        assert_eq!((file, confirmed.by.as_str()), (format!("{hash:.6}.toml"), "Anna"), "not the file before");
     }
 
     #[test]

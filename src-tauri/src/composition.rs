@@ -9,7 +9,7 @@ use tauri::AppHandle;
 
 use crate::{
     access::Access,
-    chosen_profile,
+    chosen_profile, confirmed_values,
     controller::{Controller, ControllerParts},
     history::History,
     identity::Identity,
@@ -57,6 +57,7 @@ pub async fn compose(place: &Place, handle: &AppHandle, redactor: &Arc<Redactor>
     let lock = DataLock::take(folder, &computer)?;
     let journal = Arc::new(SqliteJournal::open(&folder.join("journal.sqlite")).await?);
     let chosen = chosen_profile::load(place, &journal).await?;
+    confirmed_values::adopt(&journal, &chosen.profile.product).await?;
     let systems = Arc::new(Systems::new(place, chosen, redactor).await?);
     let window = Arc::new(Window::new(handle.clone()));
     let spool: Arc<dyn Spool> = Arc::new(FileSpool::new(&folder.join("output")));

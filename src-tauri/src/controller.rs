@@ -178,7 +178,9 @@ impl Controller {
             release.close().await;
         }
         self.release(run).await?;
-        if is_for_later_runs { self.settings.confirm_value(&key, &value).await } else { Ok(()) }
+        // A run of another product, which --profile opened, gives its values to none of this one.
+        let is_same_product = self.view(run).await?.profile.product == self.systems.profile().product;
+        if is_for_later_runs && is_same_product { self.settings.confirm_value(&key, &value).await } else { Ok(()) }
     }
 
     pub async fn take_over(&self, run: &RunId, person: &str) -> Result<(), Failure> {

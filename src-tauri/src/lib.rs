@@ -11,6 +11,7 @@ mod command_error;
 mod commands;
 mod composition;
 mod computer_state;
+mod confirmed_values;
 mod controller;
 mod documents;
 mod environment;

@@ -17,16 +17,15 @@ use greenlight_types::{
 use tauri::Url;
 
 use crate::{
-    chosen_profile::{self, Choice, PlaceProfile},
+    chosen_profile::{self, AcceptedCopy, Choice, PlaceProfile},
     composition::Composition,
+    confirmed_values::{self, ConfirmedValue},
     identity::Identity,
     places::Place,
     recipients,
     systems::Systems,
 };
 
-/// Prefix of the keys of confirmed values.
-const CONFIRMED: &str = "profile.";
 /// Name of the copy of the profile before, with its confirmed values.
 const BEFORE: &str = "profile-before.toml";
 /// The person of a change that is made before anyone gave a name.
@@ -53,8 +52,8 @@ struct Proposal {
     of_file: Profile,
     /// The same with the confirmed values that stay.
     effective: Profile,
-    /// Confirmed values that are forgotten.
-    forgotten: Vec<String>,
+    /// Keys of the settings of confirmed values for which the file has its own.
+    replaced: Vec<String>,
 }
 
 impl<'a> ProfileFiles<'a> {
@@ -121,8 +120,8 @@ impl<'a> ProfileFiles<'a> {
     ///
     /// # Errors
     /// Those of [`Self::read`], and `BadInput` when the file was changed meanwhile or the copy
-    /// cannot be written. The profile of the place is then as before. Confirmed values may be
-    /// forgotten already; the copy of the profile before has them.
+    /// cannot be written. The profile of the place is then as before. Confirmed values for which
+    /// the file has its own may be gone already; they are asked again.
     pub async fn use_file(&self, path: &str, hash: &str) -> Result<(), Failure> {
         let proposal = self.propose(path).await?;
         if proposal.kept.sha256 != hash {
@@ -132,15 +131,18 @@ impl<'a> ProfileFiles<'a> {
         let prepared = profile_file::prepare(&copy, &proposal.kept.text).map_err(|error| cannot_keep(&error))?;
         self.keep_before()?;
         let name = proposal.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let chosen = self.copy(&proposal.kept.sha256, &name);
         let mut accepted = self.accepted().await?;
-        accepted.push(proposal.kept.sha256.clone());
-        let confirmed = self.set_choice(&name, &proposal.of_file, accepted).await?;
+        accepted.retain(|one| one.hash != chosen.hash);
+        accepted.push(chosen.clone());
+        self.set_choice(accepted).await?;
         // Before the copy has its name: after a crash a value is asked again. It never counts for a
         // file that it does not belong to.
-        self.forget(&proposal.forgotten).await?;
+        self.forget(&proposal.replaced).await?;
         prepared.put().map_err(|error| cannot_keep(&error))?;
         // The copy counts from here on, whether or not the hash before it is taken out.
-        if let Err(failure) = self.set_choice(&name, &proposal.of_file, vec![proposal.kept.sha256]).await {
+        let confirmed = chosen.confirmed.clone();
+        if let Err(failure) = self.set_choice(vec![chosen]).await {
             tracing::warn!(%failure, "the copy of the profile before is still accepted");
         }
         let origin = ProfileOrigin::Chosen { file: name, confirmed };
@@ -158,13 +160,8 @@ impl<'a> ProfileFiles<'a> {
         self.refuse_other_product(&built_in.profile).await?;
         self.keep_before()?;
         let mut accepted = self.accepted().await?;
-        accepted.push(chosen_profile::BUILT_IN.to_owned());
-        let is_same = self.is_present_product(&built_in.profile).await?;
-        self.set_choice(chosen_profile::FILE, &built_in.profile, accepted).await?;
-        if !is_same {
-            let all: Vec<String> = self.confirmed().await?.into_iter().map(|setting| setting.key).collect();
-            self.forget(&all).await?;
-        }
+        accepted.push(self.copy(chosen_profile::BUILT_IN, chosen_profile::BUILT_IN));
+        self.set_choice(accepted).await?;
         profile_file::remove(&chosen_profile::path_in(&self.place.folder)).map_err(|error| cannot_keep(&error))?;
         self.journal.remove_setting(chosen_profile::SETTING).await?;
         self.show(built_in);
@@ -196,26 +193,9 @@ impl<'a> ProfileFiles<'a> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let of_file = profile::parse(&name, &kept.text)?;
         self.refuse_other_product(&of_file).await?;
-        let confirmed = self.confirmed().await?;
-        let is_same = self.is_present_product(&of_file).await?;
-        let (effective, staying) = with_confirmed(&of_file, if is_same { &confirmed } else { &[] });
-        let forgotten = confirmed.into_iter().map(|setting| setting.key).filter(|key| !staying.contains(key)).collect();
-        Ok(Proposal { path, kept, of_file, effective, forgotten })
-    }
-
-    /// Whether the confirmed values belong to the product of a profile.
-    async fn is_present_product(&self, new: &Profile) -> Result<bool, Failure> {
-        if let Some(present) = &self.present {
-            return Ok(is_same_product(present, new));
-        }
-        Ok(match self.journal.setting(chosen_profile::SETTING).await? {
-            None => is_same_product(&chosen_profile::built_in()?.profile, new),
-            Some(setting) => Choice::of(&setting).is_ok_and(|choice| choice.product == chosen_profile::product_of(new)),
-        })
-    }
-
-    async fn confirmed(&self) -> Result<Vec<Setting>, Failure> {
-        self.journal.settings(CONFIRMED).await
+        let confirmed = confirmed_values::of(&self.journal, &of_file.product).await?;
+        let (effective, replaced) = with_confirmed(&of_file, confirmed);
+        Ok(Proposal { path, kept, of_file, effective, replaced })
     }
 
     /// The profile of practice names the pretend production, and never changes.
@@ -252,24 +232,27 @@ impl<'a> ProfileFiles<'a> {
         Ok(())
     }
 
-    /// Hashes that the copy may have now.
-    async fn accepted(&self) -> Result<Vec<String>, Failure> {
+    /// The copies that may be there now.
+    async fn accepted(&self) -> Result<Vec<AcceptedCopy>, Failure> {
         let before = self.journal.setting(chosen_profile::SETTING).await?;
         // An entry that cannot be read accepts no copy.
         Ok(match before {
             Some(setting) => Choice::of(&setting).map(|choice| choice.accepted).unwrap_or_default(),
-            None => vec![chosen_profile::BUILT_IN.to_owned()],
+            None => vec![self.copy(chosen_profile::BUILT_IN, chosen_profile::BUILT_IN)],
         })
     }
 
-    async fn set_choice(&self, file: &str, of: &Profile, accepted: Vec<String>) -> Result<Confirmation, Failure> {
-        let (by, at) = (self.person.clone(), self.clock.now());
-        let choice = Choice { file: file.to_owned(), product: chosen_profile::product_of(of), accepted };
-        let value = serde_json::to_string(&choice)
+    /// The choice of this person, now.
+    fn copy(&self, hash: &str, file: &str) -> AcceptedCopy {
+        let confirmed = Confirmation { by: self.person.clone(), at: self.clock.now() };
+        AcceptedCopy { hash: hash.to_owned(), file: file.to_owned(), confirmed }
+    }
+
+    async fn set_choice(&self, accepted: Vec<AcceptedCopy>) -> Result<(), Failure> {
+        let value = serde_json::to_string(&Choice { accepted })
             .map_err(|error| Failure::new(ErrorCode::Internal, "keep the profile").because(error))?;
-        let setting = Setting { key: chosen_profile::SETTING.to_owned(), value, at, by: by.clone() };
-        self.journal.set_setting(&setting).await?;
-        Ok(Confirmation { by, at })
+        let (key, at, by) = (chosen_profile::SETTING.to_owned(), self.clock.now(), self.person.clone());
+        self.journal.set_setting(&Setting { key, value, at, by }).await
     }
 
     async fn forget(&self, keys: &[String]) -> Result<(), Failure> {
@@ -303,20 +286,18 @@ fn is_open_run_of_other_product(view: &RunView, new: &Profile) -> bool {
 }
 
 /// The profile with the confirmed values where the file is empty, and the keys of the settings that
-/// count then.
-fn with_confirmed(of_file: &Profile, confirmed: &[Setting]) -> (Profile, Vec<String>) {
-    let open: Vec<String> =
-        profile::values(of_file).into_iter().filter(|one| one.value.is_empty()).map(|one| one.key).collect();
+/// do not count then.
+fn with_confirmed(of_file: &Profile, confirmed: Vec<ConfirmedValue>) -> (Profile, Vec<String>) {
+    let has_own: Vec<String> =
+        profile::setup_values(of_file).into_iter().filter(|one| !one.value.is_empty()).map(|one| one.key).collect();
     let mut effective = of_file.clone();
-    let mut staying = Vec::new();
-    for setting in confirmed {
-        let key = setting.key.trim_start_matches(CONFIRMED);
-        let is_open = open.iter().any(|one| one == key);
-        if is_open && profile::set_value(&mut effective, key, &setting.value).is_ok() {
-            staying.push(setting.key.clone());
+    let mut replaced = Vec::new();
+    for ConfirmedValue { key, setting } in confirmed {
+        if has_own.contains(&key) || profile::set_value(&mut effective, &key, &setting.value).is_err() {
+            replaced.push(setting.key);
         }
     }
-    (effective, staying)
+    (effective, replaced)
 }
 
 /// Hosts of the servers that a profile names, each once, and the staging machine.

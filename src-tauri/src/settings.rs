@@ -7,14 +7,15 @@ use greenlight_adapters::journal_sqlite::{Setting, SqliteJournal};
 use greenlight_engine::profile;
 use greenlight_types::{ErrorCode, Failure, Names, Profile, Realm};
 
-use crate::systems::Systems;
+use crate::{
+    confirmed_values::{self, ConfirmedValue},
+    systems::Systems,
+};
 
 /// Maximum length of a person's name, in characters.
 const NAME_MAX: usize = 80;
 /// Key of the person's name.
 const PERSON: &str = "person";
-/// Prefix of the keys of confirmed profile values.
-pub const PROFILE: &str = "profile.";
 
 /// Settings of this computer.
 pub struct Settings {
@@ -31,9 +32,8 @@ impl Settings {
     /// out, so the app asks for it again.
     pub async fn profile(&self) -> Result<Profile, Failure> {
         let mut profile = self.systems.profile();
-        for setting in self.journal.settings(PROFILE).await? {
-            let key = setting.key.trim_start_matches(PROFILE);
-            if let Err(failure) = profile::set_value(&mut profile, key, &setting.value) {
+        for one in self.confirmed_values().await? {
+            if let Err(failure) = profile::set_value(&mut profile, &one.key, &one.setting.value) {
                 tracing::warn!(%failure, "a confirmed value does not fit the profile any more");
             }
         }
@@ -42,9 +42,15 @@ impl Settings {
 
     /// Stores a value of the profile that a person typed or chose.
     pub async fn confirm_value(&self, key: &str, value: &str) -> Result<(), Failure> {
-        profile::set_value(&mut self.profile().await?, key, value)?;
+        let mut profile = self.profile().await?;
+        profile::set_value(&mut profile, key, value)?;
         let person = self.named_person().await?;
-        self.set(&format!("{PROFILE}{key}"), value, &person).await
+        self.set(&confirmed_values::setting_key(&profile.product, key), value, &person).await
+    }
+
+    /// The values that a person confirmed for the product of this place.
+    pub async fn confirmed_values(&self) -> Result<Vec<ConfirmedValue>, Failure> {
+        confirmed_values::of(&self.journal, &self.systems.profile().product).await
     }
 
     /// Every name that the profile derives from a version.

@@ -27,16 +27,13 @@ impl Computer {
 
     async fn files(&self) -> ProfileFiles<'_> {
         let mut files = ProfileFiles::alone(&self.place, "anna-laptop").await.expect("the data folder");
-        let chosen = chosen_profile::load(&self.place, &files.journal).await;
-        let confirmed = files.confirmed().await.expect("settings");
-        files.present = chosen.ok().map(|chosen| {
+        if let Ok(chosen) = chosen_profile::load(&self.place, &files.journal).await {
             let mut profile = chosen.profile;
-            for setting in confirmed {
-                profile::set_value(&mut profile, setting.key.trim_start_matches(CONFIRMED), &setting.value)
-                    .expect("a value");
+            for one in confirmed_values::of(&files.journal, &profile.product).await.expect("settings") {
+                profile::set_value(&mut profile, &one.key, &one.setting.value).expect("a value");
             }
-            profile
-        });
+            files.present = Some(profile);
+        }
         files
     }
 
@@ -54,7 +51,8 @@ impl Computer {
 
     async fn confirm(&self, key: &str, value: &str) {
         let files = self.files().await;
-        let (key, value) = (format!("{CONFIRMED}{key}"), value.to_owned());
+        let product = &files.present.as_ref().expect("a profile").product;
+        let (key, value) = (confirmed_values::setting_key(product, key), value.to_owned());
         let setting = Setting { key, value, at: files.clock.now(), by: "Anna".to_owned() };
         files.journal.set_setting(&setting).await.expect("kept");
     }
@@ -141,10 +139,24 @@ async fn no_confirmed_value_passes_to_another_product() {
     assert_eq!(shown.sign_in_anew.len(), 3);
     assert!(shown.differences.iter().any(|row| row.key == "aws.service" && row.new.as_deref() == Some("")));
     computer.files().await.use_file(&path, &shown.hash).await.expect("used");
-    assert_eq!(computer.files().await.confirmed().await.expect("settings"), Vec::new());
-    assert_eq!(computer.now().await.profile.product.id, "other");
+    let other = computer.files().await.present.expect("a profile");
+    assert_eq!((other.product.id.as_str(), other.aws.service.as_str()), ("other", ""));
     let before = std::fs::read_to_string(computer.place.folder.join(BEFORE)).expect("the profile before");
     assert!(before.contains("service = \"webapp\""), "{before}");
+    computer.files().await.use_built_in().await.expect("the built-in product");
+    assert_eq!(computer.files().await.present.expect("a profile").aws.service, "webapp", "it was kept");
+}
+
+#[tokio::test]
+async fn an_optional_confirmed_value_stays_where_the_file_is_empty() {
+    let computer = Computer::new();
+    computer.confirm("migration.probe", "psql -c probe").await;
+    computer.confirm("migration.command", "./other.sh").await;
+    let path = computer.file(&[CLUSTER]);
+    let hash = computer.files().await.read(&path).await.expect("a difference").hash;
+    computer.files().await.use_file(&path, &hash).await.expect("used");
+    let present = computer.files().await.present.expect("a profile");
+    assert_eq!((present.migration.probe.as_str(), present.migration.command.as_str()), ("psql -c probe", "./run.sh"));
 }
 
 #[tokio::test]
@@ -176,8 +188,8 @@ async fn an_interrupted_change_leaves_a_profile_that_counts() {
     let path = computer.file(&[CLUSTER]);
     let files = computer.files().await;
     let proposal = files.propose(&path).await.expect("a proposal");
-    let accepted = vec![chosen_profile::BUILT_IN.to_owned(), proposal.kept.sha256];
-    files.set_choice("colleague.toml", &proposal.of_file, accepted).await.expect("kept");
+    let hashes = [chosen_profile::BUILT_IN, &proposal.kept.sha256];
+    files.set_choice(hashes.map(|hash| files.copy(hash, "colleague.toml")).into()).await.expect("kept");
     drop(files);
     assert_eq!(computer.now().await.origin, ProfileOrigin::BuiltIn, "stopped before the copy has its name");
     std::fs::write(chosen_profile::path_in(&computer.place.folder), proposal.kept.text).expect("written");
