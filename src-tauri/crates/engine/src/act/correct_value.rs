@@ -44,7 +44,9 @@ pub(crate) fn decide(now: &Situation<'_>, key: &str, value: &str, reason: &str) 
 fn fixed_by(view: &RunView, key: &str) -> Option<&'static str> {
     let is_known = |kind| fold::is_known(view, kind);
     match key {
-        "github.workflow" if is_known(FactKind::BuildStarted) => Some("the build was started with it"),
+        "github.workflow" | "github.inputs" if is_known(FactKind::BuildStarted) => {
+            Some("the build was started with it")
+        }
         "aws.cluster" | "aws.service" if is_known(FactKind::BuildStarted) => {
             Some("the build was started for that service")
         }

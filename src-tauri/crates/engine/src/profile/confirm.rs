@@ -3,7 +3,7 @@
 
 use greenlight_types::{ErrorCode, Failure, Profile, ProfileValue, SetupValue, Unconfirmed};
 
-use super::fields::{Form, Need, Set, all, field};
+use super::fields::{Field, Form, Need, Set, all, field};
 
 /// Longest value, in bytes.
 const LONGEST: usize = 4_000;
@@ -21,7 +21,7 @@ pub fn unconfirmed(profile: &Profile) -> Vec<Unconfirmed> {
 #[must_use]
 pub fn values(profile: &Profile) -> Vec<ProfileValue> {
     all()
-        .filter(|field| field.need == Need::Release)
+        .filter(|field| is_correctable(field))
         .map(|field| ProfileValue {
             key: field.key.to_owned(),
             label: field.label.to_owned(),
@@ -69,10 +69,15 @@ pub fn set_value(profile: &mut Profile, key: &str, value: &str) -> Result<(), Fa
 /// # Errors
 /// As [`set_value`].
 pub fn correct_value(profile: &mut Profile, key: &str, value: &str) -> Result<(), Failure> {
-    if field(key).is_none_or(|field| field.need != Need::Release) {
+    if !field(key).is_some_and(is_correctable) {
         return Err(refuse(key, "a value that the runbook leaves open"));
     }
     set_value(profile, key, value)
+}
+
+/// The inputs of the workflow may turn out to be wrong only once main has another workflow file.
+fn is_correctable(field: &Field) -> bool {
+    field.need == Need::Release || field.key == "github.inputs"
 }
 
 fn refuse(key: &str, expected: &str) -> Failure {

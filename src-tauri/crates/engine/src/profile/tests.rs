@@ -59,6 +59,51 @@ fn each_confirmed_value_leaves_the_list_and_lands_in_the_profile() {
     assert_eq!(profile.site.checks[1].id, "check-2");
 }
 
+/// A value that Setup accepts is accepted in a file, too.
+#[test]
+fn every_accepted_value_survives_a_file() {
+    const TYPED: [&str; 26] = [
+        "main",
+        "v{version}",
+        "V{version4_}-RELEASE",
+        "a b",
+        "a/b.yml",
+        "/opt/x",
+        "./run.sh --all",
+        "sudo -n",
+        "45",
+        "0",
+        "7-9",
+        "https://x.org/a",
+        "version=([0-9.]+)",
+        "A=1\nB=two",
+        "CONFIG-FILE=/x",
+        "1A=2",
+        "A={version}",
+        "x\ny",
+        "rally-*.dump",
+        "check {file}",
+        "~/.ssh/id",
+        "SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "\u{e4}\"'\\$(x)",
+        "host.example",
+        "{other}",
+        "",
+    ];
+    let mut accepted = 0;
+    for value in setup_values(&rally()) {
+        for typed in TYPED {
+            let mut profile = rally();
+            if set_value(&mut profile, &value.key, typed).is_ok() {
+                accepted += 1;
+                let read = parse("again.toml", &to_toml(&profile));
+                assert_eq!(read.as_ref(), Ok(&profile), "{} = {typed:?}", value.key);
+            }
+        }
+    }
+    assert!(accepted > 150, "only {accepted} were accepted");
+}
+
 #[test]
 fn a_value_of_the_runbook_cannot_be_confirmed_away() {
     let mut profile = rally();

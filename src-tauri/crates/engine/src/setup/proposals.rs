@@ -205,7 +205,16 @@ async fn log_groups(ports: &Ports, profile: &Profile) -> PortResult<Vec<Candidat
         let container = one["name"].as_str().unwrap_or_default();
         Some(candidate(group, format!("the container {container} writes to it"), container == profile.aws.container))
     };
-    Ok(all.iter().filter_map(to_candidate).collect())
+    let mut found: Vec<Candidate> = Vec::new();
+    for one in all.iter().filter_map(to_candidate) {
+        // Containers may share a log group.
+        match found.iter_mut().find(|known| known.value == one.value) {
+            Some(known) if one.is_recommended => *known = one,
+            Some(_) => {}
+            None => found.push(one),
+        }
+    }
+    Ok(found)
 }
 
 /// Folders near the backup script.

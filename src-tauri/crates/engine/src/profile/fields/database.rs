@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::{
     field::{Field, Form, Need, Set},
-    forms::{absolute, line, line_or_none, lines, number, pairs, pairs_text},
+    forms::{absolute, line, line_or_none, lines, number, pairs_text, variables},
 };
 
 pub(in super::super) const FIELDS: [Field; 16] = [
@@ -131,7 +131,7 @@ pub(in super::super) const FIELDS: [Field; 16] = [
         form: Form::Lines,
         need: Need::Optional,
         get: |profile| pairs_text(&profile.migration.environment),
-        set: Set::By(|profile, value| pairs(value).map(|value| profile.migration.environment = value)),
+        set: Set::By(|profile, value| variables(value).map(|value| profile.migration.environment = value)),
     },
     Field {
         key: "migration.probe",

@@ -56,15 +56,29 @@ pub(super) fn lines(value: &str) -> Result<Vec<String>, &'static str> {
     is_right.then_some(lines).ok_or("at most fifty lines")
 }
 
-/// `NAME=value`, one a line.
+/// `NAME=value`, one a line. A name has letters, digits, underscores and hyphens.
 pub(super) fn pairs(value: &str) -> Result<BTreeMap<String, String>, &'static str> {
+    named_pairs(value, |name| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)))
+}
+
+/// `NAME=value`, one a line, with names that a POSIX shell takes for a variable.
+pub(super) fn variables(value: &str) -> Result<BTreeMap<String, String>, &'static str> {
+    named_pairs(value, |name| {
+        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
+fn named_pairs(value: &str, is_name: fn(&str) -> bool) -> Result<BTreeMap<String, String>, &'static str> {
     const EXPECTED: &str = "one NAME=value on each line, with a different name each";
     let mut pairs = BTreeMap::new();
     for line in lines(value)? {
         let (name, value) = line.split_once('=').ok_or(EXPECTED)?;
         let (name, value) = (name.trim(), value.trim());
-        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-        if !is_name || value.is_empty() || pairs.insert(name.to_owned(), value.to_owned()).is_some() {
+        if name.is_empty()
+            || !is_name(name)
+            || value.is_empty()
+            || pairs.insert(name.to_owned(), value.to_owned()).is_some()
+        {
             return Err(EXPECTED);
         }
     }
@@ -87,6 +101,14 @@ mod tests {
         assert_eq!(pairs(""), Ok(BTreeMap::new()));
         for bad in ["A", "=1", "A=", "A=1\nA=2", "A b=1"] {
             assert!(pairs(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_a_name_that_a_shell_takes() {
+        assert!(variables("CONFIG=/x\n_a1=2").is_ok());
+        for bad in ["CONFIG-FILE=/x", "1A=2", "A.B=1"] {
+            assert!(variables(bad).is_err(), "{bad}");
         }
     }
 

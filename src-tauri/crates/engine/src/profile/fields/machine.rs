@@ -4,7 +4,7 @@ use greenlight_types::SetupGroup;
 
 use super::{
     field::{Field, Form, Need, Set},
-    forms::{line, line_or_none, word},
+    forms::{line_or_none, template, word},
 };
 
 pub(in super::super) const FIELDS: [Field; 5] = [
@@ -16,7 +16,7 @@ pub(in super::super) const FIELDS: [Field; 5] = [
         form: Form::Line,
         need: Need::File,
         get: |profile| profile.host.name.clone(),
-        set: Set::By(|profile, value| line(value).map(|value| profile.host.name = value)),
+        set: Set::By(|profile, value| template(value).map(|value| profile.host.name = value)),
     },
     Field {
         key: "host.address",

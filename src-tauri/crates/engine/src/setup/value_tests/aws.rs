@@ -25,16 +25,15 @@ pub(super) const KEYS: [&str; 9] = [
 ];
 
 pub(super) async fn test(ports: &Ports, profile: &Profile) -> Vec<Tested> {
-    let identity = ports.identity.whoami().await;
-    if let Err(failure) = &identity {
-        return no_answer(&KEYS, "AWS", failure);
-    }
     let aws = &profile.aws;
+    let mut tested = of_account(aws, ports.identity.whoami().await);
+    if tested.len() > 1 {
+        return tested;
+    }
     let service = async { if aws.cluster.is_empty() { None } else { Some(ports.services.describe().await) } };
     let newest = ports.task_definitions.describe(&aws.family);
     let log = ports.logs.page(ports.clock.now().as_millisecond(), None);
     let (service, newest, tags, log) = tokio::join!(service, newest, ports.catalog.image_tags(), log);
-    let mut tested = of_account(aws, identity);
     tested.extend(service.into_iter().flat_map(|service| of_service(aws, service)));
     tested.extend(of_family(aws, newest));
     tested.extend(of_packages(aws, tags));
@@ -42,11 +41,16 @@ pub(super) async fn test(ports: &Ports, profile: &Profile) -> Vec<Tested> {
     tested
 }
 
+/// Names of another account may be equal, so nothing is tested there.
 fn of_account(aws: &AwsProfile, identity: PortResult<AwsIdentity>) -> Vec<Tested> {
     match identity {
-        Ok(identity) if identity.account == aws.account => vec![right("aws.account", "You are signed in there")],
-        Ok(identity) => vec![wrong("aws.account", format!("The sign-in is for account {}", identity.account))],
-        Err(failure) => no_answer(&["aws.account"], "AWS", &failure),
+        Ok(identity) if identity.account == aws.account => vec![right(KEYS[0], "You are signed in there")],
+        Ok(identity) => {
+            let mut tested = vec![wrong(KEYS[0], format!("The sign-in is for account {}", identity.account))];
+            tested.extend(not_checked(&KEYS[1..], "The sign-in is for another account"));
+            tested
+        }
+        Err(failure) => no_answer(&KEYS, "AWS", &failure),
     }
 }
 
@@ -150,6 +154,8 @@ mod tests {
         assert_eq!(verdicts(of_account(&aws(), identity(&aws().account))), [Right]);
         let other = of_account(&aws(), identity("111122223333"));
         assert_eq!((other[0].verdict, other[0].sentence.contains("111122223333")), (Wrong, true));
+        assert_eq!(verdicts(other)[1..], [NotChecked; 8], "names in another account may be equal");
+        assert_eq!(verdicts(of_account(&aws(), fails(ErrorCode::TimedOut))), [NotChecked; 9]);
     }
 
     #[test]

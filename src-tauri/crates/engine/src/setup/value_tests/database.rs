@@ -46,7 +46,9 @@ pub(super) async fn test(ports: &Ports, profile: &Profile, machine: Option<&Host
 /// Prints `folder` if the folder can be entered, and then `script` if the first word of the command
 /// is a program there.
 fn script_question(folder: &str, command: &str) -> String {
-    let program = command.split_whitespace().next().unwrap_or_default();
+    // Assignments come before the program: FOO=1 ./run.sh.
+    let is_assignment = |word: &&str| word.split_once('=').is_some_and(|(name, _)| !name.contains('/'));
+    let program = command.split_whitespace().find(|word| !is_assignment(word)).unwrap_or_default();
     let look_up = if program.contains('/') { "test -x" } else { "command -v" };
     let (folder, program) = (shell::quote(folder), shell::quote(program));
     format!("cd {folder} 2>/dev/null && echo folder && {look_up} {program} >/dev/null && echo script; true")
@@ -132,6 +134,7 @@ mod tests {
     fn commands_quote_every_word_of_the_profile() {
         let question = script_question("/opt/it's", "$(x) --all");
         assert!(question.contains(r"cd '/opt/it'\''s' ") && question.contains("command -v '$(x)' "), "{question}");
+        assert!(script_question("/opt", "A=1 ./run.sh").contains("test -x ./run.sh "));
         let question = files_question("/opt/$(x)", "r*; rm");
         assert!(question.contains("find '/opt/$(x)' -maxdepth 1 -type f -name 'r*; rm' |"), "{question}");
     }
