@@ -42,18 +42,20 @@ impl Page for CheckRuns {
         self.total_count
     }
     fn entries(self) -> Vec<CommitCheck> {
-        self.check_runs.into_iter().map(CheckRun::into_port).collect()
+        self.check_runs.into_iter().filter_map(CheckRun::into_port).collect()
     }
 }
 
 impl CheckRun {
-    fn into_port(self) -> CommitCheck {
+    /// `None` for a check that judged nothing: it was skipped, or has no verdict.
+    fn into_port(self) -> Option<CommitCheck> {
         let state = match (self.status.as_str(), self.conclusion.as_deref()) {
-            ("completed", Some("success" | "neutral" | "skipped")) => CommitCheckState::Passed,
+            ("completed", Some("neutral" | "skipped")) => return None,
+            ("completed", Some("success")) => CommitCheckState::Passed,
             ("completed", _) => CommitCheckState::Failed,
             _ => CommitCheckState::Running,
         };
-        CommitCheck { name: self.name, state }
+        Some(CommitCheck { name: self.name, state })
     }
 }
 
@@ -201,17 +203,18 @@ mod tests {
     fn only_a_good_end_of_a_check_run_passes() {
         let state = |status: &str, conclusion: Option<&str>| {
             let run = CheckRun { name: "ci".into(), status: status.into(), conclusion: conclusion.map(str::to_owned) };
-            run.into_port().state
+            run.into_port().map(|check| check.state)
         };
-        for conclusion in ["success", "neutral", "skipped"] {
-            assert_eq!(state("completed", Some(conclusion)), CommitCheckState::Passed, "{conclusion}");
+        assert_eq!(state("completed", Some("success")), Some(CommitCheckState::Passed));
+        for conclusion in ["neutral", "skipped"] {
+            assert_eq!(state("completed", Some(conclusion)), None, "{conclusion} judged nothing");
         }
         for conclusion in ["failure", "cancelled", "timed_out", "action_required", "stale", "of_next_year"] {
-            assert_eq!(state("completed", Some(conclusion)), CommitCheckState::Failed, "{conclusion}");
+            assert_eq!(state("completed", Some(conclusion)), Some(CommitCheckState::Failed), "{conclusion}");
         }
-        assert_eq!(state("completed", None), CommitCheckState::Failed);
+        assert_eq!(state("completed", None), Some(CommitCheckState::Failed));
         for status in ["queued", "in_progress", "waiting", "requested", "pending", "of_next_year"] {
-            assert_eq!(state(status, None), CommitCheckState::Running, "{status}");
+            assert_eq!(state(status, None), Some(CommitCheckState::Running), "{status}");
         }
     }
 

@@ -80,10 +80,10 @@ pub(crate) struct BegunLook {
 }
 
 impl LastLook {
-    /// Begins a look. The one before it opens no start any more.
+    /// Begins a look. The one before it counts until the new one has its result.
     pub fn begin(&self, run: &RunView, machine: Option<ConfirmedMachine>) -> BegunLook {
         let mut newest = self.newest.lock();
-        *newest = (newest.0.wrapping_add(1), None);
+        newest.0 = newest.0.wrapping_add(1);
         BegunLook { number: newest.0, about: About::of(run, machine) }
     }
 
@@ -118,8 +118,9 @@ impl LastLook {
             None => return Ok(()),
         };
         let has_reason = |finding: &str| {
-            let sentence = redactor.text(&as_answered(finding)).into_string();
-            answered.iter().any(|text| text.contains(&sentence))
+            // An act is cleaned first, and then cut.
+            let sentence = as_answered(&redactor.text(finding).into_string());
+            answered.iter().any(|text| has_sentence(text, &sentence))
         };
         let Some(problem) = problem(look.as_ref(), &About::of(run, machine), age, has_reason) else { return Ok(()) };
         let start = if run.state == RunState::Draft { "start Prepare" } else { run.start_of_deploy() };
@@ -128,6 +129,11 @@ impl LastLook {
             .with("problem", problem)
             .hint("Check again, and read each row."))
     }
+}
+
+/// Whether one of the sentences of an answer is exactly this one.
+fn has_sentence(text: &str, sentence: &str) -> bool {
+    format!(". {text} ").contains(&format!(". {sentence}. "))
 }
 
 /// Why a look does not open the start.
@@ -198,6 +204,21 @@ mod tests {
 
     fn contains(problem: Option<String>, part: &str) -> bool {
         problem.is_some_and(|problem| problem.contains(part))
+    }
+
+    #[test]
+    fn a_reason_opens_only_its_own_finding() {
+        let text = "web runs image:10. The hooks a, b run. Last.";
+        for (sentence, is_there) in [
+            ("web runs image:10", true),
+            ("The hooks a, b run", true),
+            ("Last", true),
+            ("web runs image:1", false),
+            ("The hooks a", false),
+            ("runs image:10", false),
+        ] {
+            assert_eq!(has_sentence(text, sentence), is_there, "{sentence}");
+        }
     }
 
     #[test]
@@ -278,7 +299,9 @@ mod tests {
         last.keep(second, &readiness(&[(ReadinessState::Blocked, "red")]));
         last.keep(first, &readiness(&[]));
         assert!(contains(refused(&last, &run, None, NOW), "red"));
-        let _third = last.begin(&run, None);
-        assert!(contains(refused(&last, &run, None, NOW), "did not run"));
+        let third = last.begin(&run, None);
+        assert!(contains(refused(&last, &run, None, NOW), "red"), "it counts until the next one has its result");
+        last.keep(third, &readiness(&[]));
+        assert_eq!(refused(&last, &run, None, NOW), None);
     }
 }

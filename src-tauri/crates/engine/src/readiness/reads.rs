@@ -123,12 +123,19 @@ impl<'a> Reads<'a> {
         self.cx.ports.builds.environments().await
     }
 
-    /// The file of the workflow at [`Self::commit_to_release`].
+    /// The file of the workflow at [`Self::commit_to_release`]. A branch that was cut before main
+    /// had the file gets it from main with the merge.
     pub async fn workflow_file(&self) -> PortResult<WorkflowFile> {
         let asked = async {
             let Some(commit) = self.commit_to_release().await? else { return Ok(WorkflowFile::NoBranch) };
             let path = format!(".github/workflows/{}", self.run.profile.github.workflow);
-            let bytes = self.file(&commit, &path).await?;
+            let mut bytes = self.file(&commit, &path).await?;
+            if bytes.is_none()
+                && self.run.state == RunState::Draft
+                && let Some(main) = self.branch(&self.run.profile.git.main).await?
+            {
+                bytes = self.file(&main, &path).await?;
+            }
             Ok(bytes.map_or(WorkflowFile::Missing, |bytes| workflow_text::read(&bytes)))
         };
         self.workflow_file.get_or_init(|| asked).await.clone()

@@ -17,6 +17,8 @@ const NODES_MAX: usize = 50_000;
 const DEPTH_MAX: usize = 64;
 /// Most repeats of anchors.
 const ALIASES_MAX: usize = 1_000;
+/// Most events that are named.
+const EVENTS_MAX: usize = 10;
 /// Longest pattern of a filter, in bytes.
 const PATTERN_MAX: usize = 300;
 /// Most memory of one compiled pattern, in bytes.
@@ -41,6 +43,8 @@ pub(super) struct WorkflowText {
     pub inputs: Option<BTreeMap<String, Input>>,
     /// Filter of `push`. `None` when a push does not start the workflow.
     pub push: Option<PushFilter>,
+    /// Names of the other events that start the workflow.
+    pub other_events: Vec<String>,
     /// Concurrency of the workflow and of its jobs.
     pub concurrency: Vec<Concurrency>,
     pub jobs: Vec<Job>,
@@ -131,6 +135,7 @@ fn workflow(file: &Value) -> WorkflowText {
     WorkflowText {
         inputs: event(on, "workflow_dispatch").map(inputs),
         push: event(on, "push").map(push_filter),
+        other_events: other_events(on),
         concurrency: [file].into_iter().chain(all()).filter_map(|part| concurrency(&part["concurrency"])).collect(),
         jobs: all().map(job).collect(),
     }
@@ -144,6 +149,17 @@ fn event<'a>(on: &'a Value, name: &str) -> Option<&'a Value> {
         Value::Object(all) => all.get(name),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
+}
+
+/// The events besides a start by hand, a push, and a call from another workflow.
+fn other_events(on: &Value) -> Vec<String> {
+    const KNOWN: [&str; 3] = ["workflow_dispatch", "push", "workflow_call"];
+    let names: Vec<String> = match on {
+        Value::Object(all) => all.keys().cloned().collect(),
+        Value::String(_) | Value::Array(_) => texts(on).unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    };
+    names.into_iter().filter(|name| !KNOWN.contains(&name.as_str())).take(EVENTS_MAX).collect()
 }
 
 fn inputs(dispatch: &Value) -> BTreeMap<String, Input> {
@@ -207,6 +223,13 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     match value.as_array() {
         Some(all) => Some(all.iter().filter_map(text).collect()),
         None => text(value).map(|one| vec![one]),
+    }
+}
+
+impl WorkflowText {
+    /// Files of other workflows that the jobs call. Their jobs are not read.
+    pub fn called(&self) -> Vec<&str> {
+        self.jobs.iter().filter_map(|job| job.calls.as_deref()).collect()
     }
 }
 

@@ -61,6 +61,12 @@ fn judge(file: &WorkflowText, environments: &[BuildEnvironment]) -> Finding {
             "GitHub may hold the build until a person approves it.",
         );
     }
+    if !file.called().is_empty() {
+        return Finding::unknown(
+            format!("The approvals of {} are not read", file.called().join(", ")),
+            "The workflow calls it, and GitHub may hold its jobs until a person approves them.",
+        );
+    }
     Finding::ready("No approval on GitHub holds the build")
 }
 

@@ -25,7 +25,7 @@ impl Check for CommitChecks {
         };
         let (runs, statuses) =
             futures::join!(subject.reads.check_runs(&commit), subject.reads.commit_statuses(&commit));
-        judge(&commit, runs, statuses)
+        judge(&commit, subject.is_before_prepare(), runs, statuses)
     }
 }
 
@@ -34,9 +34,11 @@ const NAMED: usize = 5;
 /// Length of a commit id on the screen.
 const SHORT: usize = 10;
 
-/// A failed check counts even if GitHub does not tell the rest.
+/// A failed check counts even if GitHub does not tell the rest. After Prepare the commit is
+/// published, and the build of this release makes checks of its own: a person decides then.
 fn judge(
     commit: &str,
+    is_before_prepare: bool,
     runs: PortResult<Vec<CommitCheck>>,
     statuses: PortResult<Vec<CommitCheck>>,
 ) -> PortResult<Finding> {
@@ -45,8 +47,12 @@ fn judge(
     let failed = names(&known, CommitCheckState::Failed);
     if !failed.is_empty() {
         let sentence = format!("{} of {} checks of {short} failed: {}", failed.len(), known.len(), listed(&failed));
-        return Ok(Finding::blocked(sentence, "The release would contain the fault that they found.")
-            .instruct("Ask a developer to look at the checks of this commit on GitHub."));
+        let found = if is_before_prepare {
+            Finding::blocked(sentence, "The release would contain the fault that they found.")
+        } else {
+            Finding::choose(sentence, "An earlier build of this release may be among them; Deploy builds again.")
+        };
+        return Ok(found.instruct("Ask a developer to look at the checks of this commit on GitHub."));
     }
     let known: Vec<CommitCheck> = [runs?, statuses?].concat();
     let running = names(&known.iter().collect::<Vec<_>>(), CommitCheckState::Running);
@@ -104,11 +110,13 @@ mod tests {
             (&[Passed, Running], &[Failed], ReadinessState::Blocked),
             (&[Failed; 7], &[], ReadinessState::Blocked),
         ] {
-            let found = judge(COMMIT, checks(runs), checks(statuses)).expect("a finding");
+            let found = judge(COMMIT, true, checks(runs), checks(statuses)).expect("a finding");
             assert_eq!(found.state, state, "{runs:?} {statuses:?}");
             assert!(found.sentence.contains("8f3a6d1c2b") && !found.sentence.contains("8f3a6d1c2b4"), "{found:?}");
         }
-        let many = judge(COMMIT, checks(&[Failed; 7]), checks(&[])).expect("a finding");
+        let published = judge(COMMIT, false, checks(&[Failed]), checks(&[Passed])).expect("a finding");
+        assert_eq!(published.state, ReadinessState::Choose, "the build of this release may have failed");
+        let many = judge(COMMIT, true, checks(&[Failed; 7]), checks(&[])).expect("a finding");
         assert!(many.sentence.starts_with("7 of 7") && many.sentence.ends_with("and 2 more"), "{}", many.sentence);
     }
 
@@ -116,10 +124,10 @@ mod tests {
     fn a_hidden_kind_is_no_answer_unless_the_other_failed() {
         use CommitCheckState::{Failed, Passed};
         for (runs, statuses) in [(hidden(), checks(&[Passed])), (checks(&[Passed]), hidden()), (hidden(), hidden())] {
-            let failure = judge(COMMIT, runs, statuses).expect_err("no answer");
+            let failure = judge(COMMIT, true, runs, statuses).expect_err("no answer");
             assert_eq!(failure.code, ErrorCode::PermissionMissing);
         }
-        assert_eq!(judge(COMMIT, checks(&[Failed]), hidden()).expect("a finding").state, ReadinessState::Blocked);
-        assert_eq!(judge(COMMIT, hidden(), checks(&[Failed])).expect("a finding").state, ReadinessState::Blocked);
+        assert_eq!(judge(COMMIT, true, checks(&[Failed]), hidden()).expect("a finding").state, ReadinessState::Blocked);
+        assert_eq!(judge(COMMIT, true, hidden(), checks(&[Failed])).expect("a finding").state, ReadinessState::Blocked);
     }
 }

@@ -1,7 +1,7 @@
 //! The workflow puts the start-up settings of this release in place, not others (TRAP-T9).
 
 use async_trait::async_trait;
-use greenlight_types::{ReadinessCheck, ReadinessGroup};
+use greenlight_types::{AwsProfile, ReadinessCheck, ReadinessGroup};
 
 use super::super::{
     check::{Check, Finding, Subject},
@@ -23,7 +23,8 @@ impl Check for WorkflowDeploys {
         !subject.run.is_rollback()
     }
     async fn look(&self, subject: &Subject<'_>) -> PortResult<Finding> {
-        Ok(subject.reads.workflow_file().await?.judged(judge))
+        let aws = &subject.run.profile.aws;
+        Ok(subject.reads.workflow_file().await?.judged(|found| judge(aws, found)))
     }
 }
 
@@ -31,43 +32,46 @@ impl Check for WorkflowDeploys {
 const OWN_SETTINGS: [&str; 2] =
     ["aws-actions/amazon-ecs-render-task-definition", "aws-actions/amazon-ecs-deploy-task-definition"];
 
-/// How a step changes the service.
+/// How a command changes the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Deployed {
     /// It registers a revision. The name of the action or command.
     ItsOwn(String),
-    /// It sets the service to the newest revision of a family.
+    /// It sets the service of the profile to the newest revision of the family of the profile.
     Newest,
     /// It sets the service to this revision.
     Fixed(String),
     /// It starts the tasks of the service again, with the revision that it has.
     Running,
+    /// The file does not show the service or the revision.
+    Unclear,
 }
 
-fn judge(found: &WorkflowText) -> Finding {
+fn judge(aws: &AwsProfile, found: &WorkflowText) -> Finding {
     let steps: Vec<Deployed> = found
         .jobs
         .iter()
         .flat_map(|job| &job.steps)
-        .filter_map(|step| {
-            let action = OWN_SETTINGS.iter().find(|action| step.uses.starts_with(**action));
-            action.map(|action| Deployed::ItsOwn((*action).to_owned())).or_else(|| of_script(&step.run))
+        .flat_map(|step| match OWN_SETTINGS.iter().find(|action| step.uses.starts_with(**action)) {
+            Some(action) => vec![Deployed::ItsOwn((*action).to_owned())],
+            None => of_script(aws, &step.run),
         })
         .collect();
-    let first = |wanted: fn(&Deployed) -> bool| steps.iter().find(|step| wanted(step));
-    if let Some(Deployed::ItsOwn(name)) = first(|step| matches!(step, Deployed::ItsOwn(_))) {
+    let own = steps.iter().find_map(|step| if let Deployed::ItsOwn(name) = step { Some(name) } else { None });
+    if let Some(name) = own {
         return other_settings(format!("The workflow saves start-up settings of its own ({name})"));
     }
-    match steps.first() {
-        Some(Deployed::Fixed(name)) => other_settings(format!("The workflow names fixed start-up settings ({name})")),
-        Some(Deployed::Running) => {
-            other_settings("The workflow starts the servers again with the settings that run".into())
-        }
-        Some(Deployed::Newest | Deployed::ItsOwn(_)) => {
-            Finding::ready("The workflow puts the newest start-up settings in place (aws ecs update-service)")
-        }
-        None => unseen(found),
+    let fixed = steps.iter().find_map(|step| if let Deployed::Fixed(name) = step { Some(name) } else { None });
+    if let Some(name) = fixed {
+        return other_settings(format!("The workflow names fixed start-up settings ({name})"));
     }
+    if steps.contains(&Deployed::Running) {
+        return other_settings("The workflow starts the servers again with the settings that run".into());
+    }
+    if steps.contains(&Deployed::Newest) && !steps.contains(&Deployed::Unclear) {
+        return Finding::ready("The workflow puts the newest start-up settings in place (aws ecs update-service)");
+    }
+    unseen(found)
 }
 
 fn other_settings(sentence: String) -> Finding {
@@ -91,28 +95,37 @@ fn unseen(found: &WorkflowText) -> Finding {
     )
 }
 
-fn of_script(script: &str) -> Option<Deployed> {
+/// The changes of a script, line by line. A comment changes nothing.
+fn of_script(aws: &AwsProfile, script: &str) -> Vec<Deployed> {
     // A backslash continues a line of a shell.
     let script = script.replace("\\\n", " ");
-    script.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let has = |command: [&str; 3]| words.windows(3).any(|three| three == command);
-        if has(["aws", "ecs", "register-task-definition"]) {
-            return Some(Deployed::ItsOwn("aws ecs register-task-definition".to_owned()));
-        }
-        has(["aws", "ecs", "update-service"]).then(|| of_update(&words))
-    })
+    let lines = script.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| {
+            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            if line.contains("aws ecs register-task-definition") {
+                return Some(Deployed::ItsOwn("aws ecs register-task-definition".to_owned()));
+            }
+            line.contains("aws ecs update-service").then(|| of_update(aws, &line.split(' ').collect::<Vec<_>>()))
+        })
+        .collect()
 }
 
-fn of_update(words: &[&str]) -> Deployed {
-    let option = "--task-definition";
+/// The value of an option, as one word or behind `=`.
+fn option_of<'a>(words: &[&'a str], option: &str) -> Option<&'a str> {
     let joined = words.iter().find_map(|word| word.strip_prefix(option)?.strip_prefix('='));
     let after = || words.iter().position(|word| *word == option).and_then(|at| words.get(at + 1)).copied();
-    let Some(name) = joined.or_else(after) else { return Deployed::Running };
-    let name = name.trim_matches(['"', '\'']);
+    Some(joined.or_else(after)?.trim_matches(['"', '\'']))
+}
+
+fn of_update(aws: &AwsProfile, words: &[&str]) -> Deployed {
+    let Some(name) = option_of(words, "--task-definition") else { return Deployed::Running };
     let revision = name.rsplit_once(':').map_or("", |(_, revision)| revision);
-    let is_fixed = !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_digit());
-    if is_fixed { Deployed::Fixed(name.to_owned()) } else { Deployed::Newest }
+    if !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Deployed::Fixed(name.to_owned());
+    }
+    let is_ours = name == aws.family && option_of(words, "--service") == Some(aws.service.as_str());
+    if is_ours { Deployed::Newest } else { Deployed::Unclear }
 }
 
 #[cfg(test)]
@@ -120,32 +133,50 @@ mod tests {
     use greenlight_types::ReadinessState;
 
     use super::*;
-    use crate::readiness::workflow_text::{Job, JobStep};
+    use crate::{
+        act::test_support::draft,
+        readiness::workflow_text::{Job, JobStep},
+    };
 
     fn with(uses: &str, run: &str) -> WorkflowText {
         let steps = vec![JobStep::default(), JobStep { uses: uses.into(), run: run.into() }];
         WorkflowText { jobs: vec![Job { steps, ..Job::default() }], ..WorkflowText::default() }
     }
 
+    fn aws() -> AwsProfile {
+        let aws = draft().profile.aws;
+        AwsProfile { family: "rally-prod".into(), service: "web".into(), ..aws }
+    }
+
     #[test]
-    fn settings_other_than_the_newest_are_a_choice() {
-        let update = "aws ecs update-service --cluster c --service s";
+    fn only_the_family_and_the_service_of_the_profile_are_proved() {
+        use ReadinessState::{Choose, Ready, Unknown};
+        let update = "aws ecs update-service --cluster c --service web";
         for (uses, run, state, part) in [
-            ("", format!("{update} --task-definition rally-prod"), ReadinessState::Ready, "newest"),
-            ("", format!("{update} \\\n  --task-definition=\"$FAMILY\""), ReadinessState::Ready, "newest"),
-            ("", format!("{update} --task-definition rally-prod:142"), ReadinessState::Choose, "rally-prod:142"),
-            ("", format!("{update} --force-new-deployment"), ReadinessState::Choose, "settings that run"),
-            ("", "aws ecs register-task-definition --family x".into(), ReadinessState::Choose, "of its own"),
-            ("aws-actions/amazon-ecs-render-task-definition@v1", String::new(), ReadinessState::Choose, "render"),
-            ("aws-actions/amazon-ecs-deploy-task-definition@v2", String::new(), ReadinessState::Choose, "deploy-task"),
-            ("actions/checkout@v4", "./deploy.sh".into(), ReadinessState::Unknown, "a script"),
+            ("", format!("{update} --task-definition rally-prod"), Ready, "newest"),
+            ("", format!("{update} \\\n  --task-definition=\"rally-prod\""), Ready, "newest"),
+            ("", format!("{update} --task-definition \"$FAMILY\""), Unknown, "a script"),
+            ("", "aws ecs update-service --service stage --task-definition rally-prod".into(), Unknown, "a script"),
+            ("", format!("# {update} --task-definition rally-prod\n./deploy.sh"), Unknown, "a script"),
+            ("", format!("{update} --task-definition rally-prod:142"), Choose, "rally-prod:142"),
+            ("", format!("{update} --force-new-deployment"), Choose, "settings that run"),
+            ("", "aws ecs register-task-definition --family x".into(), Choose, "of its own"),
+            (
+                "",
+                format!("ARN=$(aws ecs  register-task-definition --cli x)\n{update} --task-definition $ARN"),
+                Choose,
+                "own",
+            ),
+            ("aws-actions/amazon-ecs-render-task-definition@v1", String::new(), Choose, "render"),
+            ("aws-actions/amazon-ecs-deploy-task-definition@v2", String::new(), Choose, "deploy-task"),
+            ("actions/checkout@v4", "./deploy.sh".into(), Unknown, "a script"),
         ] {
-            let found = judge(&with(uses, &run));
+            let found = judge(&aws(), &with(uses, &run));
             assert_eq!(found.state, state, "{uses} {run}");
             assert!(found.sentence.contains(part), "{}", found.sentence);
         }
         let called = Job { calls: Some("./.github/workflows/deploy.yml".into()), ..Job::default() };
-        let found = judge(&WorkflowText { jobs: vec![called], ..WorkflowText::default() });
+        let found = judge(&aws(), &WorkflowText { jobs: vec![called], ..WorkflowText::default() });
         assert_eq!(found.state, ReadinessState::Unknown);
         assert!(found.sentence.contains("deploy.yml"), "{}", found.sentence);
     }

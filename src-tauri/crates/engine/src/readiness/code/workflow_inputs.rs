@@ -53,7 +53,7 @@ fn judge(file: &str, found: &WorkflowText, given: &BTreeMap<&str, String>) -> Fi
         return Finding::ready(format!("{file} takes the start with {}", counted(given.len())));
     }
     Finding::blocked(format!("{file} does not take these inputs: {}", faults.join("; ")), "GitHub would refuse them.")
-        .instruct("Ask a developer to correct github.inputs of the profile, or the workflow.")
+        .value("github.inputs")
 }
 
 fn counted(inputs: usize) -> String {

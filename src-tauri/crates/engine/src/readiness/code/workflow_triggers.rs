@@ -29,13 +29,12 @@ impl Check for WorkflowTriggers {
 }
 
 fn judge(main: &str, tag: &str, found: &WorkflowText) -> Finding {
-    let Some(push) = &found.push else {
-        return Finding::ready("No push starts the workflow; only the app does");
-    };
+    let Some(push) = &found.push else { return without_push(found) };
     let may = if push.has_paths { "may start" } else { "starts" };
     let pushed = match (push.takes_branch(main), push.takes_tag(tag)) {
         (false, false) => {
-            return Finding::ready(format!("A push of {main} or of the label {tag} does not start the workflow"));
+            let quiet = format!("A push of {main} or of the label {tag} does not start the workflow");
+            return if found.other_events.is_empty() { Finding::ready(quiet) } else { without_push(found) };
         }
         // Filters of paths do not count for tags.
         (false, true) => return started(format!("The push of the label {tag} starts the workflow")),
@@ -43,6 +42,17 @@ fn judge(main: &str, tag: &str, found: &WorkflowText) -> Finding {
         (true, true) => format!("{main} and of the label {tag}"),
     };
     started(format!("The push of {pushed} {may} the workflow"))
+}
+
+/// Events such as `create` or `schedule` may start the workflow in the middle of a release.
+fn without_push(found: &WorkflowText) -> Finding {
+    if found.other_events.is_empty() {
+        return Finding::ready("No push starts the workflow; only the app does");
+    }
+    Finding::unknown(
+        format!("Other events start the workflow, too: {}", found.other_events.join(", ")),
+        "GitHub may build beside the build of this release. The release follows its own build.",
+    )
 }
 
 fn started(sentence: String) -> Finding {
@@ -64,6 +74,16 @@ mod tests {
     fn found(on: &str) -> Finding {
         let WorkflowFile::Read(found) = read(on.as_bytes()) else { panic!("{on}") };
         judge("master", "v2.1.0", &found)
+    }
+
+    #[test]
+    fn other_events_are_named() {
+        for on in ["on: [workflow_dispatch, create]", "on: { workflow_dispatch: , push: { branches: [x] }, schedule: }"]
+        {
+            let found = found(on);
+            assert_eq!(found.state, ReadinessState::Unknown, "{on}");
+            assert!(found.sentence.contains("create") || found.sentence.contains("schedule"), "{}", found.sentence);
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Answers {
     pub fn good() -> Self {
         let mut run = draft();
         run.profile.aws.region = "us-east-1".to_owned();
+        run.profile.aws.service = "web".to_owned();
         let now: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
         let newest = Some(definition(&run, 142));
         Self {

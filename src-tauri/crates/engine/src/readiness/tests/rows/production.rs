@@ -164,6 +164,7 @@ fn others() -> Vec<Row> {
         Row(Site, Unknown, NO_ANSWER, |world| world.site = lost()),
         Row(SiteVersion, Ready, "The site shows 2.0.1.11-RELEASE", |_| {}),
         Row(SiteVersion, Blocked, "shows no version", |world| shows(world, 200, "")),
+        Row(SiteVersion, Choose, "answers with an error (503)", |world| shows(world, 503, "")),
         Row(SiteVersion, Unknown, "is not read", |world| world.run.profile.site.version_url.clear()),
         Row(SiteVersion, Unknown, NO_ANSWER, |world| world.site = lost()),
     ]
