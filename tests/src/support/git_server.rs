@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use greenlight_rehearsal::process::rally::WORKFLOW;
+use greenlight_rehearsal::world::git::WORKFLOW_TEXT;
 use tempfile::TempDir;
 
 use super::folder::{lines_of, open_folder, place_script};
@@ -258,6 +260,8 @@ impl GitServer {
 
     fn seed(&self) -> Result<()> {
         self.commit("master", "README.md", b"# Rally\n", "Describe Rally")?;
+        let workflow = format!(".github/workflows/{WORKFLOW}");
+        self.commit("master", &workflow, WORKFLOW_TEXT.as_bytes(), "Build and deploy on GitHub")?;
         self.commit("master", VERSION_FILE, VERSION_TEXT.as_bytes(), "Release 2.0.1.11")?;
         self.tag("v2.0.1.11", "refs/heads/master", false)?;
         self.git(&["branch", "v2.1.0", "master"])?;

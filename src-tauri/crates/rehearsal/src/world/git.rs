@@ -23,7 +23,7 @@ pub const VERSION_FILE: &str = "src/main/resources/version.properties";
 const WALK_MAX: usize = 10_000;
 
 /// The workflow as the World plays it: it builds, and sets the service to the newest revision.
-pub(crate) const WORKFLOW_TEXT: &str = "\
+pub const WORKFLOW_TEXT: &str = "\
 name: build-deploy
 on:
   workflow_dispatch:
