@@ -58,6 +58,8 @@ async fn a_missing_keychain_is_reported() {
 async fn in_an_unlocked_keychain() {
     let keychain = entries(SERVER);
     assert_eq!(keychain.get(CredentialKind::Github).await.expect("an answer"), None);
+    let at_once = futures::future::join_all((0..64).map(|_| keychain.get(CredentialKind::Aws))).await;
+    assert!(at_once.iter().all(|answer| *answer == Ok(None)), "the readiness checks ask at once: {at_once:?}");
     keychain.set(&github()).await.expect("saved");
     assert_eq!(entries(SERVER).get(CredentialKind::Github).await.expect("an answer"), Some(github()));
     assert_eq!(entries("evil.example").get(CredentialKind::Github).await.expect("an answer"), None);

@@ -19,6 +19,9 @@ use crate::credentials::kind_of;
 /// Maximum wait for the keychain, which may ask the person for a password. A person who unlocks it
 /// later is served at the next call.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Most questions that wait for their turn. The readiness checks ask about sixty at once. A keychain
+/// that blocks gets no more, so they have a limit.
+const QUESTIONS_MAX: usize = 128;
 /// Service name of every entry.
 const SERVICE: &str = "greenlight";
 
@@ -77,7 +80,7 @@ impl Keychain {
     /// Starts the thread that calls the keychain.
     #[must_use]
     pub fn new() -> Self {
-        let (work, inbox) = mpsc::sync_channel::<Work>(8);
+        let (work, inbox) = mpsc::sync_channel::<Work>(QUESTIONS_MAX);
         std::thread::spawn(move || {
             while let Ok(work) = inbox.recv() {
                 work();
