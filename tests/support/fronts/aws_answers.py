@@ -37,6 +37,12 @@ def operations():
     unknown = call(ecs, "describe_services", cluster=CLUSTER, services=["nobody"])
     check(unknown["failures"][0]["reason"] == "MISSING", "an unknown service is MISSING")
 
+    clusters = call(ecs, "list_clusters")["clusterArns"]
+    listed = call(ecs, "describe_clusters", clusters=[*clusters, "nobody"])
+    check([one["clusterName"] for one in listed["clusters"]] == [CLUSTER], "the cluster is listed")
+    check(listed["failures"][0]["reason"] == "MISSING", "an unknown cluster is MISSING")
+    services = call(ecs, "list_services", cluster=CLUSTER)["serviceArns"]
+    check([arn.rsplit("/", 1)[-1] for arn in services] == [SERVICE], "the service is listed")
     arns = call(ecs, "list_tasks", cluster=CLUSTER, serviceName=SERVICE)["taskArns"]
     check(len(arns) == service["desiredCount"], "every wanted task is listed")
     pages = list(ecs[0].get_paginator("list_tasks").paginate(cluster=CLUSTER, serviceName=SERVICE, PaginationConfig={"PageSize": 1}))
