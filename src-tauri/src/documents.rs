@@ -1,6 +1,6 @@
 //! Documents about a release: its plan, its Markdown export, and the debrief of a practice.
 
-use greenlight_adapters::home;
+use greenlight_adapters::{home, new_file};
 use greenlight_engine::{export, fold, profile, redact, release_plan};
 use greenlight_rehearsal::debrief;
 use greenlight_types::{Debrief, ErrorCode, Failure, PlanSubject, ReleasePlan, RunId};
@@ -75,15 +75,7 @@ fn write_new(path: &str, text: &str) -> Result<String, Failure> {
     if !path.is_absolute() || path.extension().is_none_or(|end| end != "md") {
         return Err(refuse("A full path is needed, such as ~/Documents/release-2.1.0.md."));
     }
-    let opened = fs_err::OpenOptions::new().write(true).create_new(true).open(&path);
-    let mut file = opened.map_err(|error| {
-        if error.kind() == std::io::ErrorKind::AlreadyExists {
-            refuse("A file of this name is there already; it is left as it is.")
-        } else {
-            refuse(&error.to_string())
-        }
-    })?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| refuse(&error.to_string()))?;
+    new_file::write(&path, text, "save the document")?;
     Ok(path.display().to_string())
 }
 

@@ -8,6 +8,7 @@ use greenlight_adapters::{
     data_lock::DataLock,
     home,
     journal_sqlite::{Setting, SqliteJournal},
+    new_file,
     profile_file::{self, ProfileText},
 };
 use greenlight_engine::{fold, journal::Journal as _, ports::Clock, profile};
@@ -179,7 +180,7 @@ impl<'a> ProfileFiles<'a> {
             return Err(refuse("A full path is needed, such as ~/Documents/rally-prod.toml."));
         }
         let Some(present) = &self.present else { return Err(refuse("There is no profile to give away.")) };
-        profile_file::export(&path, &profile::to_toml(present))?;
+        new_file::write(&path, &profile::to_toml(present), "write the profile file")?;
         Ok(path.display().to_string())
     }
 

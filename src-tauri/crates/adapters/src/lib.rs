@@ -18,6 +18,7 @@ pub mod journal_sqlite;
 pub mod key_file;
 pub mod keychain;
 pub mod logs;
+pub mod new_file;
 mod private;
 pub mod profile_file;
 pub mod remote_job;

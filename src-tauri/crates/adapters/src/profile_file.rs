@@ -1,5 +1,4 @@
-//! Profile files on this computer: read with a limit, kept for this person only, given away as a
-//! new file.
+//! Profile files on this computer: read with a limit, and kept for this person only.
 
 use std::{
     fmt::Write as _,
@@ -115,30 +114,6 @@ fn sync_folder_of(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a text to a new file.
-///
-/// # Errors
-/// `BadInput` with param `field` `path` when a file has this name, or it cannot be written.
-pub fn export(path: &Path, text: &str) -> Result<(), Failure> {
-    let refuse = |problem: String| {
-        Failure::new(ErrorCode::BadInput, "write the profile file")
-            .because(&problem)
-            .with("field", "path")
-            .with("problem", problem)
-    };
-    let written = File::create_new(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|error| {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            refuse("A file of this name is there already; it is left as it is.".to_owned())
-        } else {
-            refuse(error.to_string())
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,17 +154,6 @@ mod tests {
         assert!(problem(&path).contains("larger"));
         std::fs::write(&path, [0xff, 0xfe, 0]).expect("written");
         assert!(problem(&path).contains("UTF-8"));
-    }
-
-    #[test]
-    fn an_export_never_replaces_a_file() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("rally.toml");
-        export(&path, "schema = 1\n").expect("written");
-        let refused = export(&path, "other").expect_err("it is there");
-        assert_eq!(refused.params["field"], "path");
-        assert_eq!(std::fs::read_to_string(&path).expect("a text"), "schema = 1\n");
-        assert!(export(&folder.path().join("no/rally.toml"), "x").is_err());
     }
 
     #[test]

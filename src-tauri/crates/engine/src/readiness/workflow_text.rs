@@ -311,7 +311,9 @@ mod tests {
     fn of(text: &str) -> WorkflowText {
         match read(text.as_bytes()) {
             WorkflowFile::Read(found) => found,
-            other => panic!("{other:?}: {text}"),
+            other @ (WorkflowFile::NoBranch | WorkflowFile::Missing | WorkflowFile::Unreadable(_)) => {
+                panic!("{other:?}: {text}")
+            }
         }
     }
 

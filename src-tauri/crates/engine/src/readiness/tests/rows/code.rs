@@ -71,7 +71,7 @@ fn branches() -> Vec<Row> {
             world.statuses = Ok(checks(CommitCheckState::Running));
         }),
         Row(CommitChecks, Blocked, "failed: ci / test", |world| {
-            world.check_runs = Ok(checks(CommitCheckState::Failed))
+            world.check_runs = Ok(checks(CommitCheckState::Failed));
         }),
         Row(CommitChecks, Unknown, "no test result for 2222222222", |world| world.check_runs = Ok(Vec::new())),
         Row(CommitChecks, Unknown, "No test result is read", only_main),

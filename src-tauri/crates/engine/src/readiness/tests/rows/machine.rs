@@ -29,7 +29,7 @@ pub fn rows() -> Vec<Row> {
     vec![
         Row(MachineAnswers, Ready, "is the machine that was confirmed", |_| {}),
         Row(MachineAnswers, Blocked, "Another machine answers", |world| {
-            world.fingerprints = Ok(vec!["SHA256:b".into()])
+            world.fingerprints = Ok(vec!["SHA256:b".into()]);
         }),
         Row(MachineAnswers, Unknown, NO_ANSWER, |world| world.fingerprints = lost()),
         Row(MachineSignIn, Ready, "Signed in to Rally 2.1.0", |_| {}),
