@@ -128,7 +128,7 @@ pub fn is_choice_needed(failure: &Failure) -> bool {
 
 fn needs_choice(failure: Failure) -> Failure {
     Failure { hints: Vec::new(), ..failure }
-        .hint("Choose the file again, or go back to the built-in product.")
+        .hint("Choose the file again, or use the product that comes with Greenlight.")
         .with(CHOICE_NEEDED, "true")
 }
 

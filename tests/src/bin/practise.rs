@@ -179,7 +179,7 @@ async fn prepare(window: &Window<'_>, album: &mut Album<'_>) -> Result<()> {
     window.press("nav-setup").await?;
     window.press("test-all").await?;
     for group in ["code", "aws", "machine", "database", "site"] {
-        window.wait_for_attribute(&format!("group-{group}"), "data-pill", "right", PATIENCE).await?;
+        window.wait_for_attribute(&format!("group-{group}"), "data-tested", "true", PATIENCE).await?;
     }
     window.press("fold-aws").await?;
     album.keep(window, "setup").await?;

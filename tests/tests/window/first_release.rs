@@ -64,6 +64,7 @@ async fn release(window: &Window<'_>) -> Result<()> {
     Ok(())
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of the measure")]
 async fn from_nothing_to_released(desk: &Desk) -> Result<()> {
     let session = desk.open().await?;
     let window = Window::new(&session, PATIENCE);

@@ -5,14 +5,16 @@ use anyhow::{Context, Result};
 use super::{SOON, Window};
 
 impl Window<'_> {
-    /// Tests every value, and waits for the results of a group.
+    /// Tests every value, and waits until no value of these groups is wrong or without a result.
     ///
     /// # Errors
-    /// When the group is not right within the patience.
+    /// When a value is wrong, or has no result within the patience.
     pub async fn test_setup(&self, groups: &[&str]) -> Result<()> {
         self.press_within("test-all", self.patience).await?;
         for group in groups {
-            self.wait_for_attribute(&format!("group-{group}"), "data-pill", "right", self.patience).await?;
+            self.wait_for_attribute(&format!("group-{group}"), "data-tested", "true", self.patience).await?;
+            let pill = self.attribute(&format!("group-{group}"), "data-pill").await?;
+            anyhow::ensure!(matches!(pill.as_deref(), Some("right" | "partly")), "{group} is {pill:?}");
         }
         Ok(())
     }

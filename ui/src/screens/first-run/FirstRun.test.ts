@@ -1,5 +1,6 @@
 import { render, screen, waitFor } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
+import { tick } from "svelte";
 import { describe, expect, it } from "vitest";
 import App from "../../App.svelte";
 import type {
@@ -66,6 +67,18 @@ function open(page: FirstRunPage | null, scripted: Partial<Commands> = {}, chang
   return { platform, kept, user: userEvent.setup(), ...render(App, { platform }) };
 }
 
+/** The answers that were given are handled, and the page is drawn. */
+async function settled() {
+  await new Promise((resolve) => setTimeout(resolve));
+  await tick();
+}
+
+/** Presses a button of a page. It is closed while the page is new. */
+async function press(user: ReturnType<typeof userEvent.setup>, testid: string) {
+  await waitFor(() => expect(screen.getByTestId(testid)).toHaveAttribute("aria-disabled", "false"));
+  await user.click(screen.getByTestId(testid));
+}
+
 const page = async () => (await screen.findByTestId("first-run")).getAttribute("data-page");
 
 describe("the pages of the first run", () => {
@@ -102,28 +115,84 @@ describe("the first run", () => {
     const { kept, user, container } = open("product");
     expect(await screen.findByTestId("product-facts")).toHaveTextContent("676917001797");
     expect(await accessibilityFindings(container)).toEqual([]);
-    await user.click(screen.getByTestId("first-run-next"));
+    await press(user, "first-run-next");
     for (const expected of ["github", "aws", "stagingKey"] as const) {
       await waitFor(async () => expect(await page()).toBe(expected));
       expect(await screen.findByTestId(`card-${expected}`)).toBeVisible();
       expect(screen.getByTestId("first-run-next")).toHaveAttribute("aria-disabled", "true");
-      await user.click(screen.getByTestId("first-run-later"));
+      await press(user, "first-run-later");
     }
     await waitFor(async () => expect(await page()).toBe("setup"));
-    await user.click(screen.getByTestId("first-run-next"));
+    await press(user, "first-run-next");
     await waitFor(async () => expect(await page()).toBe("practise"));
     expect(await accessibilityFindings(container)).toEqual([]);
-    await user.click(screen.getByTestId("first-run-home"));
+    await press(user, "first-run-home");
     expect(await screen.findByTestId("next-act")).toBeVisible();
     expect(kept.value).toBeNull();
+  });
+
+  it("skips no page at a double press", async () => {
+    const { platform, kept, user } = open("product");
+    await press(user, "first-run-next");
+    expect(await screen.findByTestId("card-github")).toBeVisible();
+    expect(screen.getByTestId("first-run-later")).toHaveAttribute("aria-disabled", "true");
+    await user.click(screen.getByTestId("first-run-later"));
+    expect(kept.value).toEqual({ page: "github", isLeft: false });
+    await press(user, "first-run-later");
+    await waitFor(async () => expect(await page()).toBe("aws"));
+    expect(platform.argsOf("keepFirstRun")).toHaveLength(2);
+  });
+
+  it("asks once while a page is being kept", async () => {
+    let keep: (() => void) | undefined;
+    const { platform, user } = open("product", {
+      keepFirstRun: () => new Promise((resolve) => (keep = () => resolve({ status: "ok", data: null }))),
+    });
+    await press(user, "first-run-next");
+    await user.click(screen.getByTestId("first-run-next"));
+    keep?.();
+    await waitFor(async () => expect(await page()).toBe("github"));
+    expect(platform.argsOf("keepFirstRun")).toHaveLength(1);
+  });
+
+  it("does not pull a person back who left meanwhile", async () => {
+    const answers: (() => void)[] = [];
+    const { user } = open("product", {
+      keepFirstRun: () => new Promise((resolve) => answers.push(() => resolve({ status: "ok", data: null }))),
+    });
+    await press(user, "first-run-next");
+    await user.click(screen.getByTestId("nav-home"));
+    expect(await screen.findByTestId("next-act")).toBeVisible();
+    answers.forEach((answer) => answer());
+    await settled();
+    expect(screen.queryByTestId("first-run")).toBeNull();
+    expect(screen.getByTestId("next-act")).toBeVisible();
+  });
+
+  it("marks a sign-in that was left for later", async () => {
+    open("setup", { listCredentials: () => ok([card("github", true), card("aws"), card("stagingKey", true)]) });
+    await waitFor(() => expect(screen.getByTestId("first-step-2")).toHaveTextContent("left for later"));
+    expect(screen.getByTestId("first-step-2")).not.toHaveClass("done");
+    expect(screen.getByTestId("first-step-1")).toHaveClass("done");
+  });
+
+  it("marks the sign-ins as done once each is kept", async () => {
+    open("setup", { listCredentials: () => ok([card("github", true), card("aws", true), card("stagingKey", true)]) });
+    await waitFor(() => expect(screen.getByTestId("first-step-2")).toHaveClass("done"));
+    expect(screen.getByTestId("first-step-2")).toHaveTextContent("done");
+  });
+
+  it("shows why a page cannot go on", async () => {
+    open("github");
+    expect(await screen.findByText("Save the sign-in first, or choose Later.")).toBeVisible();
   });
 
   it("goes back by one page", async () => {
     const { user } = open("aws");
     await screen.findByTestId("card-aws");
-    await user.click(screen.getByTestId("first-run-back"));
+    await press(user, "first-run-back");
     expect(await screen.findByTestId("card-github")).toBeVisible();
-    await user.click(screen.getByTestId("first-run-back"));
+    await press(user, "first-run-back");
     expect(await screen.findByTestId("product-facts")).toBeVisible();
     expect(screen.queryByTestId("first-run-back")).toBeNull();
   });
@@ -133,7 +202,7 @@ describe("the first run", () => {
     expect(await screen.findByTestId("card-github")).toHaveAttribute("data-saved", "true");
     expect(screen.queryByTestId("first-run-later")).toBeNull();
     expect(await accessibilityFindings(container)).toEqual([]);
-    await user.click(screen.getByTestId("first-run-next"));
+    await press(user, "first-run-next");
     await waitFor(async () => expect(await page()).toBe("aws"));
     expect(screen.getByRole("heading", { name: "Sign in to AWS" })).toHaveFocus();
   });
@@ -147,10 +216,11 @@ describe("the first run", () => {
 
   it("opens Setup, and comes back from there", async () => {
     const { kept, user, container } = open("setup");
-    await user.click(await screen.findByTestId("first-run-setup"));
+    await press(user, "first-run-setup");
     expect(await screen.findByTestId("setup-summary")).toBeVisible();
+    expect(screen.getByRole("heading", { name: "Setup of Rally" })).toHaveFocus();
     expect(kept.value).toEqual({ page: "setup", isLeft: true });
-    expect(screen.getByTestId("first-run-strip")).toHaveTextContent("3 of 5 passed. Next is “Setup”.");
+    expect(screen.getByTestId("first-run-strip")).toHaveTextContent("“Setup” is next, step 4 of 5.");
     expect(await accessibilityFindings(container)).toEqual([]);
     await user.click(screen.getByTestId("first-run-resume"));
     await waitFor(async () => expect(await page()).toBe("setup"));
@@ -163,6 +233,7 @@ describe("the first run", () => {
     expect(await screen.findByTestId("next-act")).toBeVisible();
     expect(kept.value).toEqual({ page: "product", isLeft: true });
     await user.click(screen.getByTestId("first-run-dismiss"));
+    await waitFor(() => expect(screen.getByRole("heading", { name: "Home" })).toHaveFocus());
     await waitFor(() => expect(screen.queryByTestId("first-run-strip")).toBeNull());
     expect(kept.value).toBeNull();
   });
@@ -176,7 +247,7 @@ describe("the first run", () => {
 
   it("opens practice at the end, and is finished then", async () => {
     const { platform, kept, user } = open("practise");
-    await user.click(await screen.findByTestId("first-run-practise"));
+    await press(user, "first-run-practise");
     await waitFor(() => expect(platform.argsOf("showPlace")).toEqual([["practice"]]));
     expect(kept.value).toBeNull();
   });
@@ -189,7 +260,7 @@ describe("the first run", () => {
 
   it("stays on its page when the page cannot be kept", async () => {
     const { user } = open("product", { keepFirstRun: () => refused("journalFailed", "keep a setting") });
-    await user.click(await screen.findByTestId("first-run-next"));
+    await press(user, "first-run-next");
     expect(await screen.findByTestId("first-run-failure")).toHaveAttribute("data-code", "journalFailed");
     expect(await page()).toBe("product");
   });
@@ -245,10 +316,21 @@ describe("the product of the first run", () => {
       expect(shown).toHaveTextContent(fact);
     }
     expect(screen.getByTestId("profile-anew")).toHaveTextContent("GitHub");
+    expect(shown).toHaveTextContent("Values that you entered for Rally stay with Rally.");
+    expect(shown).toHaveTextContent("1 value differs");
     expect(await accessibilityFindings(container)).toEqual([]);
     await user.click(screen.getByTestId("profile-use"));
     await waitFor(() => expect(platform.argsOf("useProfileFile")).toEqual([["/home/anna/other.toml", "ab12"]]));
     expect(await screen.findByTestId("product-facts")).toBeVisible();
+    await waitFor(() => expect(screen.getByTestId("product-present")).toHaveFocus());
+  });
+
+  it("shows each value that changes of the same product", async () => {
+    const { user } = open("product", { readProfileFile: () => ok({ ...file, isSameProduct: true }) });
+    await user.click(await screen.findByTestId("product-file"));
+    await user.type(screen.getByTestId("profile-path"), "/home/anna/other.toml{Enter}");
+    expect(await screen.findByTestId("profile-differences")).toHaveTextContent("product.name");
+    expect(screen.getByTestId("profile-use")).toHaveTextContent("Use this value");
   });
 
   it("keeps everything when the dialog is closed without a file", async () => {
@@ -291,7 +373,7 @@ describe("a chosen setup that cannot be read", () => {
                 params: { file: "/data/profile.toml", problem: "it was changed outside the app", choose: "true" },
                 summary: "read the profile that was chosen",
                 causes: [],
-                hints: ["Choose the file again, or go back to the built-in product."],
+                hints: ["Choose the file again, or use the product that comes with Greenlight."],
                 changed: "nothing",
                 retry: "safe",
               },

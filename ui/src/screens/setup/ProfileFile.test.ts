@@ -1,5 +1,6 @@
 import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
+import { tick } from "svelte";
 import { describe, expect, it } from "vitest";
 import App from "../../App.svelte";
 import type { AppInfo, ProfileFile } from "../../generated/bindings";
@@ -60,6 +61,32 @@ describe("the setup as a file", () => {
     await waitFor(() => expect(platform.argsOf("useProfileFile")).toEqual([["/home/anna/rally-prod.toml", "ab12"]]));
     await waitFor(() => expect(platform.argsOf("setupValues")).toHaveLength(2));
     expect(screen.queryByTestId("profile-path")).toBeNull();
+    expect(screen.getByTestId("profile-said")).toHaveTextContent("The chosen setup is used from now on.");
+    expect(screen.getByTestId("profile-import")).toHaveFocus();
+    expect(screen.getByTestId("profile-import")).toHaveAttribute("aria-expanded", "false");
+  });
+
+  it("is not shown any more beside another path", async () => {
+    const { user } = open();
+    await read(user);
+    expect(await screen.findByTestId("profile-shown")).toHaveTextContent("/home/anna/rally-prod.toml");
+    await user.type(screen.getByTestId("profile-path"), "x");
+    expect(screen.queryByTestId("profile-shown")).toBeNull();
+  });
+
+  it("ignores the late answer about an earlier path", async () => {
+    let answer: (() => void) | undefined;
+    const { user } = open({
+      readProfileFile: () => new Promise((resolve) => (answer = () => resolve({ status: "ok", data: file }))),
+    });
+    await read(user);
+    await user.type(screen.getByTestId("profile-path"), "x");
+    expect(screen.getByTestId("profile-read")).toHaveAttribute("aria-disabled", "false");
+    answer?.();
+    // The answer is handled, and the page is drawn.
+    await new Promise((resolve) => setTimeout(resolve));
+    await tick();
+    expect(screen.queryByTestId("profile-shown")).toBeNull();
   });
 
   it("uses nothing when the person keeps everything", async () => {
@@ -67,6 +94,7 @@ describe("the setup as a file", () => {
     await read(user);
     await user.click(await screen.findByTestId("profile-leave"));
     expect(screen.queryByTestId("profile-shown")).toBeNull();
+    await waitFor(() => expect(screen.getByTestId("profile-path")).toHaveFocus());
     expect(platform.argsOf("useProfileFile")).toEqual([]);
   });
 
@@ -77,12 +105,13 @@ describe("the setup as a file", () => {
     expect(screen.queryByTestId("profile-use")).toBeNull();
   });
 
-  it("says that another product forgets values and sign-ins", async () => {
+  it("says that another product asks for other sign-ins", async () => {
     const other = { ...file, product: "Other", isSameProduct: false, signInAnew: ["github", "aws"] as const };
     const { user, container } = open({ readProfileFile: () => ok({ ...other, signInAnew: [...other.signInAnew] }) });
     await read(user);
     expect(await screen.findByTestId("profile-anew")).toHaveTextContent("GitHub, AWS");
     expect(screen.getByTestId("profile-shown")).toHaveTextContent("This file is for another product");
+    expect(screen.getByTestId("profile-shown")).toHaveTextContent("you entered for Rally stay with Rally.");
     expect(screen.getByTestId("profile-use")).toHaveTextContent("Use Other (Production)");
     expect(await accessibilityFindings(container)).toEqual([]);
   });
@@ -104,6 +133,30 @@ describe("the setup as a file", () => {
     await user.click(screen.getByTestId("profile-copy-save"));
     expect(await screen.findByTestId("profile-copy-saved")).toHaveTextContent("/home/anna/given.toml");
     expect(platform.argsOf("exportProfile")).toEqual([["/home/anna/given.toml"]]);
+    await user.click(screen.getByTestId("profile-copy-save"));
+    expect(screen.getByTestId("profile-copy-saved")).toBeVisible();
+    expect(platform.argsOf("exportProfile")).toHaveLength(1);
+  });
+
+  it("says why no path could be chosen", async () => {
+    const { user } = open({ chooseProfileCopy: () => refused("badInput", "open the dialog") });
+    await user.click(await screen.findByTestId("profile-give"));
+    await user.click(screen.getByTestId("profile-copy-choose"));
+    expect(await screen.findByTestId("profile-copy-error")).toBeVisible();
+  });
+
+  it("leads back to the setup that comes with the app", async () => {
+    const { platform, user, container } = open(
+      { useBuiltInProfile: () => ok(null) },
+      { profileOrigin: { kind: "chosen", file: "x.toml", confirmed: { by: "Bob", at: "2026-11-23T13:00:00.000Z" } } },
+    );
+    await user.click(await screen.findByTestId("profile-built-in"));
+    expect(screen.getByTestId("profile-file")).toHaveTextContent("Values that you entered for Rally stay with Rally.");
+    expect(await accessibilityFindings(container)).toEqual([]);
+    expect(platform.argsOf("useBuiltInProfile")).toEqual([]);
+    await user.click(screen.getByTestId("use-built-in"));
+    await waitFor(() => expect(screen.getByTestId("profile-give")).toHaveFocus());
+    expect(platform.argsOf("useBuiltInProfile")).toHaveLength(1);
   });
 
   it("says why it could not be saved", async () => {

@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import App from "../../App.svelte";
 import type { Candidate, SetupValue, ValueTest } from "../../generated/bindings";
 import { accessibilityFindings } from "../../platform/axe";
-import { fake, ok } from "../../platform/fake";
+import { fake, ok, refused } from "../../platform/fake";
 import type { Commands } from "../../platform/platform";
 import { appInfo } from "../../platform/samples";
-import { groupsOf, pillOf, summaryOf } from "./groups";
+import { groupsOf, isTested, pillOf, summaryOf } from "./groups";
 
 const AT = "2026-11-23T13:00:00.000Z";
 const test = (verdict: ValueTest["verdict"], sentence: string): ValueTest => ({ verdict, sentence, at: AT });
@@ -85,13 +85,34 @@ describe("the groups of Setup", () => {
     const wrong = { ...job, test: test("wrong", "The last build (87) has no such job") };
     expect(pillOf([job, cluster, wrong])).toEqual({ kind: "missing", text: "1 to choose" });
     expect(pillOf([job, wrong])).toEqual({ kind: "wrong", text: "1 not right" });
-    expect(pillOf([job, account])).toEqual({ kind: "right", text: "1 tested" });
+    expect(pillOf([job, checks])).toEqual({ kind: "right", text: "1 tested" });
+    expect(pillOf([job, account])).toEqual({ kind: "partly", text: "1 of 2 tested" });
     expect(pillOf([account, probe])).toEqual({ kind: "untested", text: "Not tested" });
   });
 
+  it("are green only when every test is right", () => {
+    const unchecked = { ...account, test: test("notChecked", "No label follows it yet") };
+    expect(pillOf([job, unchecked])).toEqual({ kind: "partly", text: "1 of 2 tested" });
+    expect(isTested([job, unchecked])).toBe(true);
+    expect(isTested([job, account])).toBe(false);
+    expect(isTested([checks])).toBe(false);
+  });
+
+  it("count the people who are named", () => {
+    const person = (value: string): SetupValue => ({
+      ...checks,
+      key: "who_to_call.aws",
+      group: "people",
+      value,
+      isNeeded: false,
+    });
+    expect(pillOf([person("")])).toEqual({ kind: "untested", text: "No person named" });
+    expect(pillOf([person("Ada"), person("")])).toEqual({ kind: "untested", text: "1 named" });
+  });
+
   it("count the needed values, and those that are tested", () => {
-    expect(summaryOf([job, cluster, probe])).toBe("1 of 2 needed values are known. 1 are tested and right.");
-    expect(summaryOf([account, probe])).toBe("All 1 needed values are known. None is tested yet.");
+    expect(summaryOf([job, cluster, probe])).toBe("1 of 2 needed values is known. 1 is tested and right.");
+    expect(summaryOf([account, probe])).toBe("The needed value is known. None is tested yet.");
   });
 });
 
@@ -130,6 +151,157 @@ describe("Setup", () => {
     await user.click(screen.getByTestId("save-aws.cluster"));
     await waitFor(() => expect(platform.argsOf("confirmValue")).toEqual([["aws.cluster", "worker"]]));
     await waitFor(() => expect(platform.argsOf("testSetup")).toEqual([["aws"]]));
+  });
+
+  it("shows two proposals with one value", async () => {
+    const found = [service("web", true), service("web", false)];
+    const { user } = open({ setupCandidates: () => ok({ source: "AWS", found }) });
+    await user.click(await screen.findByTestId("edit-aws.cluster"));
+    expect(await screen.findByTestId("candidate-1")).toBeVisible();
+  });
+
+  it("keeps the field of a person who types before the list arrives", async () => {
+    let answer: (() => void) | undefined;
+    const listed = { source: "AWS", found: [service("web", true)] };
+    const { user } = open({
+      setupCandidates: () => new Promise((resolve) => (answer = () => resolve({ status: "ok", data: listed }))),
+    });
+    await user.click(await screen.findByTestId("edit-aws.cluster"));
+    await waitFor(() => expect(screen.getByTestId("typed-aws.cluster")).toHaveFocus());
+    await user.keyboard("bl");
+    answer?.();
+    await screen.findByTestId("type-aws.cluster");
+    await user.keyboard("ue");
+    expect(screen.getByTestId("typed-aws.cluster")).toHaveValue("blue");
+    expect(screen.queryByTestId("candidates")).toBeNull();
+  });
+
+  it("keeps the list until it is read again, and the emptied field", async () => {
+    const answers: (() => void)[] = [];
+    const listed = { source: "AWS", found: [service("web", true)] };
+    const { user } = open(
+      {
+        setupCandidates: () => new Promise((resolve) => answers.push(() => resolve({ status: "ok", data: listed }))),
+      },
+      [{ ...cluster, isNeeded: false, value: "web" }],
+    );
+    await user.click(await screen.findByTestId("fold-aws"));
+    await user.click(screen.getByTestId("edit-aws.cluster"));
+    answers[0]?.();
+    await waitFor(() => expect(screen.getByTestId("candidate-0")).toHaveFocus());
+    await user.click(screen.getByTestId("again-aws.cluster"));
+    expect(screen.getByTestId("candidates")).toBeVisible();
+    await user.click(screen.getByTestId("type-aws.cluster"));
+    await user.clear(screen.getByTestId("typed-aws.cluster"));
+    answers[1]?.();
+    await waitFor(() => expect(screen.getByTestId("again-aws.cluster")).toHaveAttribute("aria-disabled", "false"));
+    expect(screen.getByTestId("typed-aws.cluster")).toHaveValue("");
+  });
+
+  it("says why nothing is proposed", async () => {
+    const folder = { ...probe, key: "backup.artifact_directory", isNeeded: true };
+    const { user } = open({}, [cluster, folder, { ...probe, isNeeded: true }]);
+    const proposals = async (key: string) => {
+      await user.click(await screen.findByTestId(`edit-${key}`));
+      return screen.findByTestId(`proposals-${key}`);
+    };
+    await waitFor(async () =>
+      expect(await proposals("migration.probe")).toHaveTextContent("No system lists this value: type it."),
+    );
+    await waitFor(async () =>
+      expect(await proposals("backup.artifact_directory")).toHaveTextContent("once its fingerprint is known"),
+    );
+  });
+
+  it("gives the focus back to the button of a closed form", async () => {
+    const { user } = open({}, [{ ...probe, value: "psql" }]);
+    await user.click(await screen.findByTestId("fold-database"));
+    await user.click(screen.getByTestId("edit-migration.probe"));
+    expect(screen.getByTestId("typed-migration.probe")).toHaveFocus();
+    await user.click(screen.getByTestId("close-migration.probe"));
+    await waitFor(() => expect(screen.getByTestId("edit-migration.probe")).toHaveFocus());
+    await user.click(screen.getByTestId("edit-migration.probe"));
+    await user.type(screen.getByTestId("typed-migration.probe"), "2{Enter}");
+    await waitFor(() => expect(screen.getByTestId("edit-migration.probe")).toHaveFocus());
+  });
+
+  it("keeps a value once at a double press", async () => {
+    let keep: (() => void) | undefined;
+    const { platform, user } = open({
+      confirmValue: () => new Promise((resolve) => (keep = () => resolve({ status: "ok", data: null }))),
+    });
+    await user.click(await screen.findByTestId("edit-aws.cluster"));
+    await user.type(screen.getByTestId("typed-aws.cluster"), "web");
+    await user.dblClick(screen.getByTestId("save-aws.cluster"));
+    keep?.();
+    await waitFor(() => expect(platform.argsOf("testSetup")).toEqual([["aws"]]));
+    expect(platform.argsOf("confirmValue")).toHaveLength(1);
+  });
+
+  it("tests a group once more after a value was kept during its test", async () => {
+    const answers: (() => void)[] = [];
+    const values = [job, account, cluster, checks, probe];
+    const { platform, user } = open({
+      testSetup: () => new Promise((resolve) => answers.push(() => resolve({ status: "ok", data: values }))),
+    });
+    await user.click(await screen.findByTestId("test-all"));
+    await user.click(screen.getByTestId("edit-aws.cluster"));
+    await user.type(screen.getByTestId("typed-aws.cluster"), "web{Enter}");
+    await waitFor(() => expect(platform.argsOf("setupValues")).toHaveLength(2));
+    answers.splice(0).forEach((answer) => answer());
+    await waitFor(() => expect(platform.argsOf("testSetup").map(([group]) => group)).toHaveLength(5));
+    expect(platform.argsOf("testSetup").at(-1)).toEqual(["aws"]);
+    expect(screen.getByTestId("group-aws")).toHaveAttribute("data-tested", "false");
+  });
+
+  it("tests the database too after a value of the machine", async () => {
+    const address = { ...cluster, key: "host.address", group: "machine", label: "Address" } as const;
+    const { platform, user } = open({}, [address, { ...probe, value: "psql" }]);
+    await user.click(await screen.findByTestId("edit-host.address"));
+    await user.type(screen.getByTestId("typed-host.address"), "10.0.0.1{Enter}");
+    await waitFor(() => expect(platform.argsOf("testSetup")).toEqual([["machine"], ["database"]]));
+  });
+
+  it("asks again after the values could not be read", async () => {
+    let fails = true;
+    const { user } = open({
+      setupValues: () => (fails ? refused("journalFailed", "read the values") : ok([cluster])),
+    });
+    await screen.findByTestId("setup-failure");
+    expect(screen.getByTestId("test-all")).toHaveAttribute("aria-disabled", "true");
+    fails = false;
+    await user.click(screen.getByTestId("setup-again"));
+    expect(await screen.findByTestId("value-aws.cluster")).toBeVisible();
+    await waitFor(() => expect(screen.getByTestId("test-all")).toHaveFocus());
+  });
+
+  it("closes an open form when another setup is used, and tests everything", async () => {
+    const { platform, user } = open({
+      readProfileFile: () =>
+        ok({
+          path: "/home/anna/other.toml",
+          hash: "ab12",
+          product: "Other",
+          environmentName: "Production",
+          servers: [],
+          account: "123456789012",
+          region: "eu-west-1",
+          isSameProduct: false,
+          differences: [],
+          signInAnew: [],
+        }),
+      useProfileFile: () => ok(null),
+    });
+    await user.click(await screen.findByTestId("edit-aws.cluster"));
+    await user.type(screen.getByTestId("typed-aws.cluster"), "old");
+    await user.click(screen.getByTestId("profile-import"));
+    await user.type(screen.getByTestId("profile-path"), "/home/anna/other.toml{Enter}");
+    await user.click(await screen.findByTestId("profile-use"));
+    await waitFor(() => expect(screen.queryByTestId("typed-aws.cluster")).toBeNull());
+    await waitFor(() =>
+      expect(platform.argsOf("testSetup").map(([group]) => group)).toEqual(["code", "aws", "database", "site"]),
+    );
+    await waitFor(() => expect(screen.getByTestId("edit-aws.cluster")).toBeVisible());
   });
 
   it("lets a person type a value that is not in the list", async () => {

@@ -20,3 +20,22 @@ const QUESTIONS: Readonly<Record<string, string>> = {
 };
 
 export const questionOf = (key: string, label: string) => QUESTIONS[key] ?? label;
+
+const MACHINE_LATER = "The machine lists folders once its fingerprint is known.";
+
+/** Why a list is empty although a system has one. */
+const LISTED_LATER: Readonly<Record<string, string>> = {
+  "github.build_job": "GitHub lists jobs once the workflow is known.",
+  "aws.service": "AWS lists services once the cluster is known.",
+  "aws.family": "AWS lists start-up settings once the cluster is known.",
+  "site.version_pattern": "The site lists versions once the address of its version page is known.",
+  "backup.artifact_directory": MACHINE_LATER,
+  "backup.artifact_pattern": MACHINE_LATER,
+};
+
+/** The sentence in place of an empty list. Without a source no system was asked. */
+export function emptyListWords(key: string, source: string): string {
+  const isOfMachine = LISTED_LATER[key] === MACHINE_LATER;
+  if (source === "" || isOfMachine) return LISTED_LATER[key] ?? "No system lists this value: type it.";
+  return `Nothing was found at ${source}: type the value.`;
+}

@@ -6,7 +6,7 @@ import { ok, refused } from "../../../platform/fake";
 import type { Commands } from "../../../platform/platform";
 import { moment, releasePlan } from "../../../platform/samples";
 import { open, openButton, released } from "../test-page";
-import { barOf, startOf, timeInWords } from "./plan-words";
+import { barOf, startOf, timeInWords, usualTime, wayBackInWords } from "./plan-words";
 
 /** The button that opens the plan, once its panel is there. */
 async function planButton(panel = "deploy-panel") {
@@ -99,6 +99,17 @@ describe("the plan of a release", () => {
     await user.click(screen.getByTestId("plan-details"));
     expect(toggle("BackUp")).toHaveAttribute("aria-expanded", "true");
     expect(row("BackUp")).toHaveTextContent("Ops, 11");
+    expect(toggle("PushTag")).toHaveAttribute("aria-expanded", "true");
+  });
+
+  it("shows the done steps with every value", async () => {
+    const { user } = await opened();
+    const fold = screen.getByTestId("plan-show-prepare");
+    expect(fold).toHaveAttribute("aria-expanded", "false");
+    expect(fold).toHaveTextContent(/^Show \d+ steps$/);
+    await user.click(screen.getByTestId("plan-details"));
+    expect(screen.getByTestId("plan-details")).toHaveAttribute("aria-expanded", "true");
+    await waitFor(() => expect(fold).toHaveAttribute("aria-expanded", "true"));
   });
 
   it("names the people and when they are needed", async () => {
@@ -129,6 +140,8 @@ describe("the plan of a release", () => {
     await waitFor(() => expect(screen.getByTestId("plan-path")).toHaveValue("/home/anna/plan.md"));
     await user.click(screen.getByTestId("plan-save"));
     expect(await screen.findByTestId("plan-saved")).toHaveTextContent("/home/anna/plan.md");
+    await user.click(screen.getByTestId("plan-save"));
+    expect(screen.getByTestId("plan-saved")).toBeInTheDocument();
     expect(platform.argsOf("savePlan")).toEqual([[{ kind: "run", run: view.id }, "/home/anna/plan.md"]]);
   });
 
@@ -166,6 +179,16 @@ describe("the plan of a release", () => {
     fails = false;
     await user.click(screen.getByTestId("plan-again"));
     expect(await screen.findByTestId("plan-step-BackUp")).toBeInTheDocument();
+    expect(screen.getByRole("heading", { name: "This is what will happen" })).toHaveFocus();
+  });
+
+  it("says why no file could be chosen", async () => {
+    const { user } = await opened(releasePlan("prepared"), {
+      chooseDocument: () => refused("badInput", "open the dialog"),
+    });
+    await user.click(screen.getByTestId("plan-save-open"));
+    await user.click(screen.getByTestId("plan-choose"));
+    expect(await screen.findByTestId("plan-error")).toBeInTheDocument();
   });
 
   it("has no accessibility violation", async () => {
@@ -181,6 +204,18 @@ describe("a sum of usual times", () => {
     expect(timeInWords({ low: 5, high: 5, untimed: 0 })).toBe("5 min");
     expect(timeInWords({ low: 5, high: 6, untimed: 1 })).toBe("5 to 6 min, and 1 step whose time is not known");
     expect(timeInWords({ low: 0, high: 0, untimed: 7 })).toBe("7 steps whose time is not known");
+  });
+
+  it("of steps without a usual time is not known", () => {
+    expect(usualTime("Deploy usually takes", { low: 0, high: 0, untimed: 8 })).toBe("The usual time is not known.");
+    expect(usualTime("Usually", { low: 5, high: 5, untimed: 0 })).toBe("Usually 5 min.");
+  });
+
+  it("leaves out a person who is not known", () => {
+    const back = { kind: "irreversible", wayBack: "Wiki page 7", minutes: 45, who: "" } as const;
+    expect(wayBackInWords(back)).toBe("Wiki page 7. About 45 min.");
+    expect(wayBackInWords({ ...back, minutes: null })).toBe("Wiki page 7.");
+    expect(wayBackInWords({ ...back, minutes: null, who: "Dana, 13" })).toBe("Wiki page 7. By Dana, 13.");
   });
 
   it("places the bar of a step", () => {

@@ -28,6 +28,26 @@ export function timeInWords({ low, high, untimed }: PlannedTime): string {
   return high === 0 ? unknown : `${known}, and ${unknown}`;
 }
 
+/** The usual time of a part as a sentence: `Deploy usually takes 5 min.` */
+export function usualTime(before: string, time: PlannedTime): string {
+  return isUnknown(time) ? "The usual time is not known." : `${before} ${timeInWords(time)}.`;
+}
+
+const isUnknown = ({ high, untimed }: PlannedTime) => high === 0 && untimed > 0;
+
+/** Ends a text of the setup as a sentence. */
+const ended = (text: string) => (/(^|[.!?])$/.test(text.trim()) ? text.trim() : `${text.trim()}.`);
+
+/** The way back after a step that cannot be undone: procedure, minutes and person, if known. */
+export function wayBackInWords({ wayBack, minutes, who }: Irreversible): string {
+  const time = minutes === null ? "" : `about ${minutes} min`;
+  const person = who.trim() === "" ? "" : `by ${who}`;
+  const rest = [time, person].filter((part) => part !== "").join(", ");
+  return `${ended(wayBack)} ${ended(rest.charAt(0).toUpperCase() + rest.slice(1))}`.trim();
+}
+
+type Irreversible = Extract<PlannedStep["wayBack"], { kind: "irreversible" }>;
+
 /** When a step comes, counted from the start of its part. */
 export function startOf({ startsAfter: { low, high, untimed } }: PlannedStep): string {
   if (high === 0) return untimed === 0 ? "at once" : "time not known";
