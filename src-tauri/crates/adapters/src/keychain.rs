@@ -19,8 +19,8 @@ use crate::credentials::kind_of;
 /// Maximum wait for the keychain, which may ask the person for a password. A person who unlocks it
 /// later is served at the next call.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Most questions that wait for their turn. The readiness checks ask about sixty at once. A keychain
-/// that blocks gets no more, so they have a limit.
+/// Most questions that wait for their turn. The readiness checks ask about sixty at once. A
+/// keychain that blocks gets no more, so they have a limit.
 const QUESTIONS_MAX: usize = 128;
 /// Service name of every entry.
 const SERVICE: &str = "greenlight";
