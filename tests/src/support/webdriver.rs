@@ -17,6 +17,9 @@ use super::process::{
     Deadline, Process, Signal, clean_command, descendants, free_port, program, signal, wait_for_port,
 };
 
+/// Words of WebKitWebDriver when it loses the result of a script on a busy machine.
+const LOST_RESULT: &str = "Could not parse script result";
+
 /// Size of the window in every test, in pixels: 1280x800, or `GREENLIGHT_WINDOW`, such as
 /// `900x600`, for pictures of a small window.
 #[must_use]
@@ -226,12 +229,18 @@ impl Session {
         Ok(self.page.close().await?)
     }
 
-    /// Runs the body of a function in the page and returns its value.
+    /// Runs the body of a function in the page and returns its value. The function only reads, or
+    /// does no harm when it runs twice.
     ///
     /// # Errors
     /// When the function throws.
     pub async fn execute(&self, script: &str, arguments: &[Value]) -> Result<Value> {
-        Ok(self.page.execute(script, arguments.to_vec()).await?)
+        match self.page.execute(script, arguments.to_vec()).await {
+            Err(error) if error.to_string().contains(LOST_RESULT) => {
+                Ok(self.page.execute(script, arguments.to_vec()).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// Waits for two animation frames, so that the page has drawn its changes.
