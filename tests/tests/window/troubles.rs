@@ -142,8 +142,9 @@ pub(super) async fn at_desk(
 async fn conflict(desk: &Desk) -> Result<()> {
     let window = desk.window();
     window.draft(VERSION).await?;
-    window.switch_on(Trouble::MergeConflict).await?;
     window.start_prepare().await?;
+    // Before the start the readiness checks would find it.
+    window.switch_on(Trouble::MergeConflict).await?;
     ensure!(window.prepare_step(StepId::MergeBranch).await?, "the merge is not offered");
     window.press_step(StepId::MergeBranch, VERSION).await?;
     let code = window.wait_failed(StepId::MergeBranch).await?;
