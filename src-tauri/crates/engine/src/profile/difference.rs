@@ -6,7 +6,10 @@ use std::{borrow::Cow, collections::BTreeSet};
 use greenlight_types::{Profile, ProfileDifference};
 use similar::{Algorithm, capture_diff_slices};
 
-use super::file_keys::{FIELDS, Field, Value};
+use super::{
+    fields,
+    file_keys::{FIELDS, Field, Value},
+};
 
 /// Every row in which the profiles differ.
 #[must_use]
@@ -48,7 +51,8 @@ fn rows(value: &Value<'_>) -> Rows {
 fn of_field(field: &Field, old: Rows, new: Rows) -> Vec<ProfileDifference> {
     let row = |key: Cow<'_, str>, old: Option<&String>, new: Option<&String>| ProfileDifference {
         key: key.into_owned(),
-        label: field.label.to_owned(),
+        // Setup and this table name a value in the same words.
+        label: fields::field(field.key).map_or(field.label, |shown| shown.label).to_owned(),
         old: old.cloned(),
         new: new.cloned(),
     };

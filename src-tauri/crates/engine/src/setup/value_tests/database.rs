@@ -72,12 +72,13 @@ fn of_script(names: [&'static str; 2], answer: &ReadOutput, runs_as_root: bool) 
     vec![wrong(names[0], "The machine has no such folder"), unknown(names[1], "The folder is not found")]
 }
 
-/// Prints `folder` if the folder can be listed, and then the names in it, the newest first.
+/// Prints `folder` if the folder can be listed, and then the files in it. The dot follows a folder
+/// that is a link.
 fn files_question(folder: &str, pattern: &str) -> String {
     let quoted = shell::quote(folder);
     let named = if pattern.is_empty() { String::new() } else { format!(" -name {}", shell::quote(pattern)) };
     format!(
-        "test -r {quoted} && test -x {quoted} && echo folder && find {quoted} -maxdepth 1 -type f{named} | head -n 1000; true"
+        "test -r {quoted} && test -x {quoted} && echo folder && find {quoted}/. -maxdepth 1 -type f{named} | head -n 1000; true"
     )
 }
 
@@ -136,7 +137,7 @@ mod tests {
         assert!(question.contains(r"cd '/opt/it'\''s' ") && question.contains("command -v '$(x)' "), "{question}");
         assert!(script_question("/opt", "A=1 ./run.sh").contains("test -x ./run.sh "));
         let question = files_question("/opt/$(x)", "r*; rm");
-        assert!(question.contains("find '/opt/$(x)' -maxdepth 1 -type f -name 'r*; rm' |"), "{question}");
+        assert!(question.contains("find '/opt/$(x)'/. -maxdepth 1 -type f -name 'r*; rm' |"), "{question}");
     }
 
     #[test]
