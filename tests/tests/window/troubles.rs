@@ -139,19 +139,23 @@ pub(super) async fn at_desk(
     ended
 }
 
+/// Row of the check whether the branch merges without conflicts.
+const MERGE: &str = "check-mergesCleanly";
+
+/// The readiness checks find the conflict, and keep the start closed until it is resolved.
 async fn conflict(desk: &Desk) -> Result<()> {
     let window = desk.window();
     window.draft(VERSION).await?;
-    window.start_prepare().await?;
-    // Before the start the readiness checks would find it.
     window.switch_on(Trouble::MergeConflict).await?;
-    ensure!(window.prepare_step(StepId::MergeBranch).await?, "the merge is not offered");
-    window.press_step(StepId::MergeBranch, VERSION).await?;
-    let code = window.wait_failed(StepId::MergeBranch).await?;
-    ensure!(code == "mergeConflict", "{code}");
+    let is_found = async || Ok(window.attribute(MERGE, "data-state").await?.as_deref() == Some("blocked"));
+    window.look_until("the conflict to be found", is_found).await?;
+    let closed = window.attribute("start-prepare", "aria-disabled").await?;
+    ensure!(closed.as_deref() == Some("true"), "Prepare can be started");
     desk.picture(Trouble::MergeConflict).await?;
     window.wait_over(Trouble::MergeConflict, false).await?;
-    window.try_again(StepId::MergeBranch, VERSION).await
+    window.look_until("the conflict to be resolved", async || Ok(!is_found().await?)).await?;
+    window.start_prepare().await?;
+    window.do_step(StepId::MergeBranch, VERSION).await
 }
 
 async fn expired_token(desk: &Desk) -> Result<()> {

@@ -94,6 +94,24 @@ impl Window<'_> {
         self.wait_for_state(&["preparing", "prepared", "deploying", "checking", "ended"]).await
     }
 
+    /// Runs the readiness checks until they show something.
+    ///
+    /// # Errors
+    /// When they do not show it within the patience.
+    pub async fn look_until(&self, what: &str, is_shown: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        self.until(what, self.patience, async || {
+            let is_over = self.attribute("readiness", "data-asking").await?.as_deref() == Some("false");
+            if is_over && is_shown().await? {
+                return Ok(true);
+            }
+            if is_over {
+                self.try_press("readiness-again").await?;
+            }
+            Ok(false)
+        })
+        .await
+    }
+
     /// Waits for the readiness checks, and gives a reason if one of them needs a decision.
     async fn settle_readiness(&self) -> Result<()> {
         self.wait_for_attribute("readiness", "data-asking", "false", self.patience).await?;

@@ -168,11 +168,11 @@ describe("Setup", () => {
     });
     await user.click(await screen.findByTestId("edit-aws.cluster"));
     await waitFor(() => expect(screen.getByTestId("typed-aws.cluster")).toHaveFocus());
-    await user.keyboard("bl");
+    await user.keyboard("red");
     answer?.();
     await screen.findByTestId("type-aws.cluster");
-    await user.keyboard("ue");
-    expect(screen.getByTestId("typed-aws.cluster")).toHaveValue("blue");
+    await user.keyboard("dish");
+    expect(screen.getByTestId("typed-aws.cluster")).toHaveValue("reddish");
     expect(screen.queryByTestId("candidates")).toBeNull();
   });
 
