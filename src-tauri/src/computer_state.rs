@@ -16,8 +16,6 @@ const KEY_FILE_MAX: Duration = Duration::from_secs(10);
 
 /// Maximum wait for the system to take the request to stay awake.
 const KEEP_AWAKE_MAX: Duration = Duration::from_secs(5);
-/// Longest refusal of the system on the screen, in characters.
-const REASON_MAX: usize = 120;
 
 /// Looks at this computer. The sign-ins are those for the servers of the profile.
 pub async fn look(systems: &Systems, profile: &Profile) -> ComputerState {
@@ -54,7 +52,11 @@ async fn can_stay_awake() -> KeepAwake {
     let asked = tokio::task::spawn_blocking(|| keep_awake().map(drop));
     match tokio::time::timeout(KEEP_AWAKE_MAX, asked).await {
         Ok(Ok(Ok(()))) => KeepAwake::Possible,
-        Ok(Ok(Err(error))) => KeepAwake::Refused { why: error.to_string().chars().take(REASON_MAX).collect() },
+        Ok(Ok(Err(error))) => {
+            // The words of the system name its sockets. They help only its administrator.
+            tracing::warn!(%error, "the system does not keep this computer awake");
+            KeepAwake::Refused
+        }
         Ok(Err(_)) | Err(_) => KeepAwake::Unknown,
     }
 }

@@ -30,8 +30,8 @@ pub enum KeyFileState {
 pub enum KeepAwake {
     /// The system took the request, which the app then took back.
     Possible,
-    /// The system refused: the reason in its words.
-    Refused { why: String },
+    /// The system refused.
+    Refused,
     /// The system did not answer in time.
     Unknown,
 }

@@ -30,14 +30,13 @@ fn judge(keep_awake: &KeepAwake, power: Power) -> Finding {
     match (keep_awake, power) {
         (KeepAwake::Possible, _) => Finding::ready("The app keeps this computer awake while a step changes something"),
         // A computer on its battery sleeps after some minutes.
-        (KeepAwake::Refused { why }, Power::Battery { .. }) => {
-            Finding::choose(format!("The app cannot keep this computer awake: {why}"), meaning).instruct(instruction)
+        (KeepAwake::Refused, Power::Battery { .. }) => {
+            Finding::choose("The app cannot keep this computer awake on its battery", meaning).instruct(instruction)
         }
-        (KeepAwake::Refused { why }, Power::Mains | Power::Unknown) => Finding::unknown(
-            format!("The app cannot keep this computer awake ({why}), and does not know whether it sleeps"),
-            meaning,
-        )
-        .instruct(instruction),
+        (KeepAwake::Refused, Power::Mains | Power::Unknown) => {
+            Finding::unknown("The app cannot keep this computer awake, and does not know whether it sleeps", meaning)
+                .instruct(instruction)
+        }
         (KeepAwake::Unknown, _) => {
             Finding::unknown("The app does not know whether this computer stays awake", meaning).instruct(instruction)
         }
@@ -52,13 +51,12 @@ mod tests {
 
     #[test]
     fn a_computer_that_may_sleep_on_its_battery_is_a_choice() {
-        let refused = || KeepAwake::Refused { why: "no answer".into() };
         for (keep_awake, power, state) in [
             (KeepAwake::Possible, Power::Battery { percent: 9 }, ReadinessState::Ready),
             (KeepAwake::Possible, Power::Mains, ReadinessState::Ready),
-            (refused(), Power::Battery { percent: 99 }, ReadinessState::Choose),
-            (refused(), Power::Mains, ReadinessState::Unknown),
-            (refused(), Power::Unknown, ReadinessState::Unknown),
+            (KeepAwake::Refused, Power::Battery { percent: 99 }, ReadinessState::Choose),
+            (KeepAwake::Refused, Power::Mains, ReadinessState::Unknown),
+            (KeepAwake::Refused, Power::Unknown, ReadinessState::Unknown),
             (KeepAwake::Unknown, Power::Mains, ReadinessState::Unknown),
         ] {
             assert_eq!(judge(&keep_awake, power).state, state, "{keep_awake:?} {power:?}");

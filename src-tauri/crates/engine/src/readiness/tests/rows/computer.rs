@@ -45,8 +45,8 @@ pub fn rows() -> Vec<Row> {
         Row(OnMains, Ready, "mains power", |_| {}),
         Row(OnMains, Choose, "on its battery, at 20 %", |world| world.computer.power = Power::Battery { percent: 20 }),
         Row(StaysAwake, Ready, "The app keeps this computer awake", |_| {}),
-        Row(StaysAwake, Choose, "cannot keep this computer awake: refused", |world| {
-            world.computer.keep_awake = KeepAwake::Refused { why: "refused".into() };
+        Row(StaysAwake, Choose, "cannot keep this computer awake on its battery", |world| {
+            world.computer.keep_awake = KeepAwake::Refused;
             world.computer.power = Power::Battery { percent: 99 };
         }),
         Row(StaysAwake, Unknown, "does not know whether", |world| world.computer.keep_awake = KeepAwake::Unknown),
