@@ -21,7 +21,7 @@ pub const FILE: &str = "profile.toml";
 /// Key of the setting that belongs to the copy. It does not begin with the prefix of confirmed
 /// values.
 pub const SETTING: &str = "chosen-profile";
-/// Stands for "no copy" in [`Choice::accepted`].
+/// Value of [`AcceptedCopy::hash`] for the built-in profile, which has no copy.
 pub const BUILT_IN: &str = "built-in";
 /// Param of a failure that a person ends by choosing a profile in the window.
 const CHOICE_NEEDED: &str = "choose";

@@ -18,7 +18,8 @@ const ENTRIES_OF_SETUP_MAX: u32 = 25;
 /// Most entries of the release.
 const ENTRIES_OF_RELEASE_MAX: u32 = 20;
 
-/// Enters the values that the runbook leaves open. What a system lists is chosen from its list.
+/// Enters the values that the runbook leaves open. Chooses a value from a list where a system has
+/// one.
 async fn set_up(window: &Window<'_>, desk: &Desk) -> Result<()> {
     window.press("nav-setup").await?;
     window.type_value("machine", "host.fingerprint", &desk.stage.machine.fingerprint()?).await?;

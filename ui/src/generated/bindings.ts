@@ -1550,7 +1550,7 @@ export type ReleasePlan = {
 	deploy: PlannedTime,
 	/**  The span in which someone must stay. */
 	stay: Stay | null,
-	/**  Who was told that some pages may fail. Absent before Deploy, which asks it. */
+	/**  People who know that some pages may fail. Absent before the start of Deploy, which asks. */
 	told: ToldPeople | null,
 	/**  Address of the site. */
 	site: string,
@@ -2277,9 +2277,9 @@ export type TakeOver = {
 
 /**  Result of the test of a value. */
 export type TestVerdict = 
-/**  The outside system has what the value names. */
+/**  The outside system has an object of this name, or a text that fits this pattern. */
 "right" | 
-/**  The outside system does not have it. */
+/**  The outside system answered, and has none. */
 "wrong" | 
 /**  No test is possible, or the system did not answer. */
 "notChecked";

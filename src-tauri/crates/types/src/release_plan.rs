@@ -36,7 +36,7 @@ pub struct ReleasePlan {
     pub deploy: PlannedTime,
     /// The span in which someone must stay.
     pub stay: Option<Stay>,
-    /// Who was told that some pages may fail. Absent before Deploy, which asks it.
+    /// People who know that some pages may fail. Absent before the start of Deploy, which asks.
     pub told: Option<ToldPeople>,
     /// Address of the site.
     pub site: String,

@@ -60,9 +60,9 @@ pub struct Confirmation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub enum TestVerdict {
-    /// The outside system has what the value names.
+    /// The outside system has an object of this name, or a text that fits this pattern.
     Right,
-    /// The outside system does not have it.
+    /// The outside system answered, and has none.
     Wrong,
     /// No test is possible, or the system did not answer.
     NotChecked,
